@@ -1,0 +1,3 @@
+//! The `sheetkeep` command: parse, run, exit.
+
+fn main() {}

@@ -1,0 +1,6 @@
+//! The seams: what the engine asks of the world, as traits and nothing else.
+//!
+//! In scope: object-safe traits with the words they need. Out of scope: every implementation (floor 6).
+
+pub mod chance;
+pub mod clock;

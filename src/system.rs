@@ -1,0 +1,112 @@
+//! The machine itself: the only reader of the real clock and of real randomness.
+//!
+//! In scope: `SystemClock`, `SystemChance`, and their steerable twins for tests of callers.
+//! Out of scope: everything that decides something.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::BoxFuture;
+
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::time::Timestamp;
+
+/// The wall clock of this machine, waited on through tokio.
+#[derive(Debug, Clone)]
+pub struct SystemClock {
+    started: tokio::time::Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic count starts now.
+    #[expect(clippy::disallowed_methods, reason = "this file is the one room where clocks are read")]
+    pub fn new() -> Self {
+        Self { started: tokio::time::Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this file is the one room where clocks are read")]
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this file is the one room where sleeping is done")]
+    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(wait))
+    }
+}
+
+/// A clock that starts at a given moment and follows tokio's, so that it stands still with a paused runtime.
+#[derive(Debug, Clone)]
+pub struct SteeredClock {
+    origin: Timestamp,
+    inner: SystemClock,
+}
+
+impl SteeredClock {
+    /// A clock that shows `origin` now.
+    pub fn starting_at(origin: Timestamp) -> Self {
+        Self { origin, inner: SystemClock::new() }
+    }
+}
+
+impl Clock for SteeredClock {
+    fn now(&self) -> Timestamp {
+        self.origin.plus(self.inner.monotonic_ms())
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.inner.monotonic_ms()
+    }
+
+    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
+        self.inner.sleep(wait)
+    }
+}
+
+/// Randomness of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemChance;
+
+impl Chance for SystemChance {
+    #[expect(clippy::disallowed_methods, reason = "this file is the one room where randomness is read")]
+    fn bits(&self) -> u64 {
+        getrandom::u64().expect("the operating system has randomness once the process runs")
+    }
+}
+
+/// A seeded sequence (splitmix64, Steele et al. 2014): the same seed, the same ids and jitter.
+#[derive(Debug)]
+pub struct SeededChance {
+    state: AtomicU64,
+}
+
+impl SeededChance {
+    /// The sequence of `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { state: AtomicU64::new(seed) }
+    }
+}
+
+impl Chance for SeededChance {
+    fn bits(&self) -> u64 {
+        let step = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut z = self.state.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}

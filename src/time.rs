@@ -1,0 +1,75 @@
+//! Moments, handed in and never read here.
+//!
+//! In scope: a timestamp in milliseconds, how it is written, and how a spreadsheet counts days.
+//! Out of scope: asking what time it is (`port::clock`), time zones of data (`ledger::columns`).
+
+use std::fmt;
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(pub i64);
+
+/// Milliseconds in a day.
+const DAY_MS: f64 = 86_400_000.0;
+
+/// The serial number of 1970-01-01; serial 0 is 1899-12-30 (Sheets API, `DateTimeRenderOption`).
+const EPOCH_SERIAL: f64 = 25_569.0;
+
+impl Timestamp {
+    /// This moment, `ms` milliseconds later; saturates at the ends of time.
+    #[must_use]
+    pub fn plus(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
+    }
+
+    /// Milliseconds from `earlier` to this moment, 0 when it lies ahead.
+    pub fn since(self, earlier: Self) -> u64 {
+        u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
+    }
+
+    /// Days since 1899-12-30, the time of day as a fraction: how a spreadsheet holds a moment in UTC.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of any real date are far below 2^53")]
+    pub fn serial(self) -> f64 {
+        self.0 as f64 / DAY_MS + EPOCH_SERIAL
+    }
+
+    /// Reads what `Display` wrote, or any other RFC 3339 moment.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC with milliseconds, `2026-11-22T09:00:00.000Z`; never fails, whatever the number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(t) => write!(f, "{t:.3}"),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_reads_back_what_it_wrote() {
+        let t = Timestamp(1_517_966_773_840);
+        assert_eq!(t.to_string(), "2018-02-07T01:26:13.840Z");
+        assert_eq!(Timestamp::parse(&t.to_string()), Some(t));
+    }
+
+    #[test]
+    fn the_first_of_january_2020_is_serial_43831_as_google_recorded_it() {
+        let t = Timestamp::parse("2020-01-01T00:00:00Z").expect("a valid moment");
+        assert!((t.serial() - 43_831.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn no_number_of_milliseconds_makes_display_fail() {
+        for ms in [i64::MIN, -1, 0, i64::MAX] {
+            assert!(!Timestamp(ms).to_string().is_empty());
+        }
+    }
+}
