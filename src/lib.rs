@@ -1,6 +1,8 @@
 //! A job runner that keeps its state in a Google Sheet.
 
 pub mod fault;
+pub mod grid;
+pub mod ledger;
 pub mod port;
 pub mod retry;
 pub mod system;

@@ -4,3 +4,5 @@
 
 pub mod chance;
 pub mod clock;
+pub mod source;
+pub mod step;

@@ -1,0 +1,110 @@
+//! Cells and rows, as values.
+//!
+//! In scope: what a cell may hold and how a row names its columns; what the client and the rules both say.
+//! Out of scope: the JSON of any API, and where a row stands (the sheet's business, read afresh in every run).
+
+use std::fmt::Write as _;
+
+/// What one cell holds, typed: nothing is ever parsed out of a text by the service.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// Nothing.
+    Empty,
+    /// Text, kept to the letter: leading zeros, `=` and ids of any length survive.
+    Text(String),
+    /// A finite number.
+    Number(f64),
+    /// True or false.
+    Bool(bool),
+    /// A day, as days since 1899-12-30.
+    Date(f64),
+    /// A moment in the sheet's time zone, as days since 1899-12-30 with a fraction.
+    DateTime(f64),
+    /// A length of time, in days.
+    Duration(f64),
+    /// A formula, only for columns that opt in; starts with `=`.
+    Formula(String),
+}
+
+impl Cell {
+    /// Whether the cell holds nothing; an empty text shows as nothing and counts as such.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Text(text) => text.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// A text cell.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// One row of an output: its cells by column name, in the order in which they were made.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Row {
+    /// Column name and cell.
+    pub cells: Vec<(String, Cell)>,
+}
+
+impl Row {
+    /// The cell of `column`, if the row has one.
+    pub fn get(&self, column: &str) -> Option<&Cell> {
+        self.cells.iter().find(|(name, _)| name == column).map(|(_, cell)| cell)
+    }
+
+    /// A rough size in bytes of what the row becomes on the wire; used to keep a batch under its bound.
+    pub fn weight(&self) -> usize {
+        self.cells.iter().map(|(_, cell)| cell_weight(cell)).sum()
+    }
+}
+
+/// What a cell costs around its text in a request: `{"userEnteredValue":{"stringValue":""}},`.
+const CELL_FRAME: usize = 44;
+
+fn cell_weight(cell: &Cell) -> usize {
+    match cell {
+        Cell::Empty => 3,
+        Cell::Text(text) | Cell::Formula(text) => CELL_FRAME + text.len() + text.len() / 8,
+        Cell::Number(_) | Cell::Bool(_) => CELL_FRAME + 16,
+        Cell::Date(_) | Cell::DateTime(_) | Cell::Duration(_) => CELL_FRAME + 120,
+    }
+}
+
+/// The letters of the `index`-th column, 0-based: A, B, … Z, AA.
+pub fn column_letters(index: usize) -> String {
+    let mut letters = Vec::new();
+    let mut rest = index + 1;
+    while rest > 0 {
+        rest -= 1;
+        letters.push(b'A' + u8::try_from(rest % 26).unwrap_or(0));
+        rest /= 26;
+    }
+    letters.iter().rev().map(|&b| char::from(b)).collect()
+}
+
+/// A tab's title as A1 ranges want it: always in quotes, so that no title can be mistaken for a cell.
+pub fn quoted(title: &str) -> String {
+    let mut out = String::with_capacity(title.len() + 2);
+    let _ = write!(out, "'{}'", title.replace('\'', "''"));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_lettered_as_people_see_them() {
+        for (index, letters) in [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (18_277, "ZZZ")] {
+            assert_eq!(column_letters(index), letters);
+        }
+    }
+
+    #[test]
+    fn a_title_with_a_quote_is_doubled() {
+        assert_eq!(quoted("it's #1"), "'it''s #1'");
+    }
+}

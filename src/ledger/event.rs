@@ -1,0 +1,117 @@
+//! What happened, as data: the only thing that output, alerts and metrics ever see of a run.
+//!
+//! In scope: events and the report at a run's end. Out of scope: how they are shown.
+
+use crate::ledger::key::Key;
+use crate::ledger::lease::Fence;
+use crate::ledger::run::{Counts, Run};
+
+/// One thing that happened in a run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The run began; nothing was read yet.
+    Started {
+        /// The run's id.
+        run: String,
+        /// The job.
+        job: String,
+    },
+    /// The state was read.
+    Loaded {
+        /// Keys in Processed.
+        keys: u64,
+        /// Failures that are open.
+        open_failures: u64,
+        /// Whether this is the job's first run on this spreadsheet.
+        first: bool,
+        /// Milliseconds that it took.
+        took_ms: u64,
+    },
+    /// People's hands left something odd, or a read did not fit; the run goes on.
+    Blemish {
+        /// One sentence that names the tab.
+        message: String,
+    },
+    /// An earlier run was found dead and is told in Runs.
+    Buried {
+        /// Its id.
+        run: String,
+    },
+    /// The lease is this run's.
+    Claimed {
+        /// The new term.
+        fence: Fence,
+    },
+    /// An item failed; the run goes on.
+    ItemFailed {
+        /// Its key, or `#` and a hash.
+        key: Key,
+        /// File, line and record.
+        place: String,
+        /// `source`, `item`, or the step's name.
+        step: String,
+        /// What went wrong.
+        error: String,
+    },
+    /// Items moved on; sent often, shown now and then.
+    Progress {
+        /// Counts so far.
+        counts: Counts,
+        /// Units of the source read, and in all, where known.
+        source: Option<(u64, u64)>,
+    },
+    /// A commit is on the sheet.
+    Committed {
+        /// Its number.
+        number: u64,
+        /// Rows of data that it carried.
+        rows: u64,
+        /// Keys that became done.
+        keys: u64,
+        /// Milliseconds that it took, judgement included.
+        took_ms: u64,
+    },
+    /// A commit's answer was lost, or it was refused by the guard; the head will tell.
+    InDoubt {
+        /// The commit's number.
+        number: u64,
+        /// What happened.
+        why: String,
+    },
+    /// A doubt is settled.
+    Judged {
+        /// The commit's number.
+        number: u64,
+        /// The verdict, in a word or two.
+        verdict: &'static str,
+    },
+    /// Somebody asked the run to stop; it finishes what is in hand.
+    Stopping {
+        /// The signal or reason.
+        why: String,
+    },
+    /// The run is over.
+    Finished(Box<Report>),
+}
+
+/// A run's end, for output, alerts and machines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The run as Runs tells it.
+    pub run: Run,
+    /// Keys in Processed at the end.
+    pub keys: u64,
+    /// Failures that are open at the end.
+    pub open_failures: u64,
+    /// Rows of data that this run put on the sheet.
+    pub rows: u64,
+    /// Commits that this run made.
+    pub commits: u64,
+    /// Calls that read.
+    pub reads: u64,
+    /// Calls that wrote.
+    pub writes: u64,
+    /// Calls that were answered 429.
+    pub throttled: u64,
+}

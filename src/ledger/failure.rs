@@ -1,0 +1,130 @@
+//! An item that could not be processed, kept with its payload.
+//!
+//! In scope: the failure as a value, how its payload is split over cells. Out of scope: the tab's columns (`ledger::record`).
+
+use sha2::{Digest, Sha256};
+
+use crate::ledger::key::{Key, Version};
+use crate::time::Timestamp;
+
+/// UTF-16 units in one payload cell; a cell takes 50,000 characters, and how Google counts them is not documented.
+pub const PAYLOAD_UNITS: usize = 45_000;
+/// Payload cells of a failure.
+pub const PAYLOAD_CELLS: usize = 10;
+/// Characters of an error text that are kept.
+pub const ERROR_CHARS: usize = 2_000;
+
+/// Where a failure stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureState {
+    /// To be tried again.
+    Open,
+    /// Not retryable from the sheet: its payload is too large to be kept there, or no text.
+    Unkept,
+    /// A later run processed it.
+    Recovered,
+}
+
+impl FailureState {
+    /// The word in the sheet.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Unkept => "open, not retryable from the sheet",
+            Self::Recovered => "recovered",
+        }
+    }
+}
+
+/// A failure, as one row of Failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The key, or `#` and a hash where the record has none.
+    pub key: Key,
+    /// The version it had.
+    pub version: Version,
+    /// Where it was: `source`, `item`, or the step's name.
+    pub step: String,
+    /// What went wrong, in a sentence.
+    pub error: String,
+    /// Tries so far, over all runs.
+    pub attempts: u64,
+    /// When it first failed.
+    pub first_seen: Timestamp,
+    /// When it last failed.
+    pub last_seen: Timestamp,
+    /// The run in which it last failed.
+    pub run: String,
+    /// Where it stands.
+    pub state: FailureState,
+    /// File, line and record.
+    pub place: String,
+    /// The record itself, split over cells.
+    pub payload: Vec<String>,
+}
+
+/// A record as it can be kept in cells of at most 45,000 UTF-16 units; beyond ten of them only its size and hash are kept.
+/// Returns the cells and whether the record can be processed again from them.
+pub fn payload_cells(record: &[u8], place: &str) -> (Vec<String>, bool) {
+    let Ok(text) = std::str::from_utf8(record) else {
+        return (vec![unkept(record, place, "no valid UTF-8")], false);
+    };
+    let mut cells = Vec::new();
+    let mut cell = String::new();
+    let mut units = 0;
+    for c in text.chars() {
+        if units + c.len_utf16() > PAYLOAD_UNITS {
+            cells.push(std::mem::take(&mut cell));
+            units = 0;
+        }
+        cell.push(c);
+        units += c.len_utf16();
+    }
+    if !cell.is_empty() {
+        cells.push(cell);
+    }
+    if cells.len() > PAYLOAD_CELLS {
+        return (vec![unkept(record, place, "too large to keep here")], false);
+    }
+    (cells, true)
+}
+
+fn unkept(record: &[u8], place: &str, why: &str) -> String {
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(record));
+    format!("{why}: {} bytes, sha256 {hash}, from {place}", record.len())
+}
+
+/// The first `ERROR_CHARS` characters, so that an error never fills a cell.
+pub fn shortened(error: &str) -> String {
+    match error.char_indices().nth(ERROR_CHARS) {
+        Some((at, _)) => format!("{}…", error.get(..at).unwrap_or(error)),
+        None => error.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_payload_is_whole_when_its_cells_are_joined(text in "(?s).{0,300}", times in 1_usize..500) {
+            let record = text.repeat(times);
+            let (cells, kept) = payload_cells(record.as_bytes(), "x");
+            if kept {
+                prop_assert_eq!(cells.concat(), record);
+                prop_assert!(cells.iter().all(|cell| cell.encode_utf16().count() <= PAYLOAD_UNITS));
+            } else {
+                prop_assert!(record.encode_utf16().count() > PAYLOAD_UNITS * (PAYLOAD_CELLS - 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_no_text_is_told_by_size_and_hash() {
+        let (cells, kept) = payload_cells(b"\xff\xfe", "feed.jsonl:7 (record 7)");
+        assert!(!kept && cells.len() == 1 && cells[0].contains("2 bytes") && cells[0].contains("feed.jsonl:7"));
+    }
+}

@@ -1,0 +1,177 @@
+//! Who is running now: courtesy between runners, not safety. Safety is the guard on every commit.
+//!
+//! In scope: the lease as kept in the state, whether it may be claimed, and how long a runner trusts its own.
+//! Out of scope: the commit that claims it (`ledger::commit`), local locks (`runner`).
+//!
+//! A lease ends by the service's clock, read from its answers; each runner trusts its own lease only until
+//! the start of the attempt that renewed it, plus ttl, less a margin. A runner that slept through that window
+//! drafts nothing before it has looked at the head again. The fence is the number of the term: it grows with every
+//! claim and is kept when the lease is released, so that a late writer of an older term can always be told apart.
+
+use std::fmt;
+
+use crate::time::Timestamp;
+
+/// The number of a lease term; only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Fence(pub u64);
+
+impl Fence {
+    /// The term after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Who holds a lease.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Holder {
+    /// The installation: a random id kept in the state directory, or made up for this process where there is no disk.
+    pub install: String,
+    /// The run.
+    pub run: String,
+    /// The machine's name, for people.
+    pub host: String,
+}
+
+/// The lease as the state keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Lease {
+    /// The present term's number; kept on release.
+    pub fence: Fence,
+    /// Who holds it; nobody after a release.
+    pub holder: Option<Holder>,
+    /// When the term began, by the service's clock.
+    pub since: Timestamp,
+    /// When it ends unless renewed, by the service's clock.
+    pub until: Timestamp,
+}
+
+/// Whether a lease may be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody holds it.
+    Free,
+    /// Its holder is gone: its time is over, or it was a run of this very installation, whose lock is now ours.
+    Dead(Holder),
+    /// Somebody is running.
+    Held {
+        /// Who.
+        holder: Holder,
+        /// Until when, unless renewed.
+        until: Timestamp,
+    },
+}
+
+impl Lease {
+    /// How the lease stands for a runner of `install` at `now` (the service's clock).
+    /// `locked` says whether the runner holds its installation's lock, so that no sibling can be alive.
+    pub fn standing(&self, install: &str, locked: bool, now: Timestamp) -> Standing {
+        match &self.holder {
+            None => Standing::Free,
+            Some(holder) if now >= self.until || (locked && holder.install == install) => {
+                Standing::Dead(holder.clone())
+            }
+            Some(holder) => Standing::Held { holder: holder.clone(), until: self.until },
+        }
+    }
+
+    /// The lease as its next holder writes it: a new term.
+    #[must_use]
+    pub fn claimed(&self, holder: Holder, now: Timestamp, ttl_ms: u64) -> Self {
+        Self { fence: self.fence.next(), holder: Some(holder), since: now, until: now.plus(ttl_ms) }
+    }
+
+    /// The same term, for another `ttl_ms`.
+    #[must_use]
+    pub fn renewed(&self, now: Timestamp, ttl_ms: u64) -> Self {
+        Self { until: self.until.max(now.plus(ttl_ms)), ..self.clone() }
+    }
+
+    /// The same term with nobody in it; the fence stays.
+    #[must_use]
+    pub fn released(&self, now: Timestamp) -> Self {
+        Self { holder: None, until: now, ..self.clone() }
+    }
+}
+
+/// How long a runner may draft without looking: monotonic milliseconds of its own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Trust {
+    until_ms: u64,
+}
+
+impl Trust {
+    /// The window of an attempt that began at `began_ms`: ttl less a fifth, and less a second for rounding of the service's clock.
+    pub fn from(began_ms: u64, ttl_ms: u64) -> Self {
+        let margin = (ttl_ms / 5).max(1_000).min(ttl_ms / 2);
+        Self { until_ms: began_ms.saturating_add(ttl_ms - margin) }
+    }
+
+    /// Whether drafting is still allowed.
+    pub fn holds(self, now_ms: u64) -> bool {
+        now_ms < self.until_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn holder(install: &str) -> Holder {
+        Holder { install: install.into(), run: "r".into(), host: "h".into() }
+    }
+
+    #[test]
+    fn a_lease_is_held_until_its_time_is_over_and_then_its_holder_is_dead() {
+        let lease = Lease::default().claimed(holder("a"), Timestamp(1_000), 300);
+        assert!(matches!(lease.standing("b", true, Timestamp(1_299)), Standing::Held { .. }));
+        assert_eq!(lease.standing("b", true, Timestamp(1_300)), Standing::Dead(holder("a")));
+    }
+
+    #[test]
+    fn a_runner_takes_over_its_own_dead_sibling_at_once_but_only_with_the_lock() {
+        let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300_000);
+        assert_eq!(lease.standing("a", true, Timestamp(1)), Standing::Dead(holder("a")));
+        assert!(matches!(lease.standing("a", false, Timestamp(1)), Standing::Held { .. }));
+    }
+
+    #[test]
+    fn a_released_lease_keeps_its_fence() {
+        let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300).released(Timestamp(5));
+        assert_eq!((lease.fence, lease.standing("b", false, Timestamp(6))), (Fence(1), Standing::Free));
+    }
+
+    proptest! {
+        #[test]
+        fn invariant_4_no_sequence_of_claims_renewals_and_releases_lowers_the_fence(moves in prop::collection::vec(0_u8..3, 0..40)) {
+            let mut lease = Lease::default();
+            for (n, kind) in moves.into_iter().enumerate() {
+                let now = Timestamp(i64::try_from(n).expect("small") * 10);
+                let after = match kind {
+                    0 => lease.claimed(holder("a"), now, 300),
+                    1 => lease.renewed(now, 300),
+                    _ => lease.released(now),
+                };
+                prop_assert!(after.fence >= lease.fence);
+                lease = after;
+            }
+        }
+
+        #[test]
+        fn invariant_5_trust_ends_before_the_lease_does(began in 0_u64..1_000_000, ttl in 1_000_u64..1_000_000) {
+            let trust = Trust::from(began, ttl);
+            prop_assert!(trust.holds(began));
+            prop_assert!(!trust.holds(began + ttl - ttl.min(500)));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Where items come from.
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::fault::Fault;
+use crate::ledger::item::Position;
+
+/// A record as the source found it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The record, or what is wrong with this one record (the source goes on after it).
+    pub body: Result<Value, BadRecord>,
+    /// The record's own bytes where it could not be read; empty otherwise (the body says it all).
+    pub bytes: Vec<u8>,
+    /// Where it stood.
+    pub position: Position,
+    /// A mark to which the source can be set back, once this record and all before it are settled.
+    pub cursor: Option<String>,
+}
+
+/// Why one record can't be read; the others can.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct BadRecord(pub String);
+
+/// Why a source can't go on.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SourceError {
+    /// It is not there.
+    #[error("{what} was not found{hint}")]
+    Missing {
+        /// The file or address.
+        what: String,
+        /// What to do next, beginning with `; `, or empty.
+        hint: String,
+    },
+    /// It may not be read.
+    #[error("{what} may not be read: {why}")]
+    Denied {
+        /// The file or address.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
+    /// It is there, but not what it should be, from here on: a feed that was cut off, a document that is no JSON.
+    #[error("{position}: {why}")]
+    Broken {
+        /// Where.
+        position: String,
+        /// What is wrong there, and what to do.
+        why: String,
+    },
+    /// Reading failed for a reason that may pass.
+    #[error("{what} could not be read: {why}")]
+    Unavailable {
+        /// The file or address.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
+}
+
+impl SourceError {
+    /// What to do about it.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Missing { .. } | Self::Broken { .. } => Fault::Corrupt,
+            Self::Denied { .. } => Fault::Denied,
+            Self::Unavailable { .. } => Fault::Transient,
+        }
+    }
+}
+
+/// A source of records, read once from its start, or from a cursor, to its end.
+pub trait Source: Send {
+    /// The next record; `None` at the end. After an error there is no next.
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>>;
+
+    /// Whether a later run can read the same records again: a file can be, standard input can't.
+    fn rereadable(&self) -> bool;
+
+    /// How far it is, for a progress bar: units read and units in all (bytes for files), where that is known.
+    fn progress(&self) -> Option<(u64, u64)>;
+}
