@@ -5,5 +5,6 @@ pub mod grid;
 pub mod ledger;
 pub mod port;
 pub mod retry;
+pub mod store;
 pub mod system;
 pub mod time;

@@ -30,8 +30,16 @@ impl FailureState {
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
-            Self::Unkept => "open, not retryable from the sheet",
+            Self::Unkept => "open",
             Self::Recovered => "recovered",
+        }
+    }
+
+    /// Whether it can be tried again from what the sheet keeps, in a word.
+    pub fn retryable(self) -> &'static str {
+        match self {
+            Self::Open => "yes",
+            Self::Unkept | Self::Recovered => "no",
         }
     }
 }

@@ -48,9 +48,18 @@
 //! 8. The cursor never passes an item that is not settled.
 //! 9. Nothing is written by position without a witness (append-only so far: nothing is written by position but the state itself).
 
+pub mod book;
+pub mod commit;
+pub mod cursor;
+pub mod entry;
 pub mod event;
 pub mod failure;
 pub mod item;
+pub mod judge;
 pub mod key;
 pub mod lease;
+pub mod record;
+pub mod chain;
 pub mod run;
+pub mod settlement;
+pub mod snapshot;

@@ -1,0 +1,204 @@
+//! A run's end of the chain of commits: drafts the next one, and says what follows when one has ended.
+//!
+//! In scope: which kind comes next, what the state becomes, redrafts and reloads and their bounds.
+//! Out of scope: which items a commit carries (`runner::pass`), and its settlement (`ledger::settlement`).
+
+use thiserror::Error;
+
+use crate::ledger::commit::{Changes, Commit, HeadId, Kind, Part, Settled};
+use crate::ledger::judge::Drafted;
+use crate::ledger::lease::{Fence, Holder, Lease};
+use crate::ledger::record::processed_row;
+use crate::ledger::run::Run;
+use crate::ledger::settlement::End;
+use crate::ledger::snapshot::{Snapshot, State};
+use crate::time::Timestamp;
+
+/// Times that one batch is drafted again because another commit went between, or a tab moved under it.
+pub const MAX_RELOADS: u32 = 5;
+
+/// A run's end of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    me: Holder,
+    drafted: Drafted,
+    state: State,
+    claimed: bool,
+    redrafts: u32,
+    reloads: u32,
+}
+
+/// What a commit says beside its changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Terms {
+    /// The service's clock.
+    pub now: Timestamp,
+    /// How long the lease runs from now.
+    pub ttl_ms: u64,
+    /// Whether the lease is given back with it.
+    pub release: bool,
+    /// The run as it stands.
+    pub run: Run,
+    /// Where the source is.
+    pub cursor: Option<String>,
+}
+
+/// Why no commit is drafted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("draft a commit while the one before is in doubt")]
+pub struct InDoubt;
+
+/// What follows the end of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It is on the store; go on.
+    GoOn,
+    /// Draft the same content again, with a new id.
+    Redraft,
+    /// Load, then draft again what is not there.
+    Reload,
+    /// Stop; the reason.
+    Stop(Stop),
+}
+
+/// Why a run can't go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Another run has taken over.
+    Fenced,
+    /// The head is gone.
+    Corrupt,
+    /// The service did not answer clearly; the last batch is in doubt, and the next run will see.
+    Unclear,
+    /// The last batch was never carried out.
+    NotExecuted,
+    /// The store refuses what the batch says.
+    Refused(Part),
+    /// One batch is too large although it was cut.
+    TooLarge,
+}
+
+impl Chain {
+    /// The end of the chain as loaded; `fresh` is what the state begins as where nothing exists yet.
+    pub fn from(snapshot: Option<&Snapshot>, fresh: State, me: Holder) -> Self {
+        let (head, state) = match snapshot {
+            Some(found) => (Some(found.head), found.state.clone()),
+            None => (None, fresh),
+        };
+        let drafted = Drafted::from(head, state.lease.fence);
+        Self { me, drafted, state, claimed: false, redrafts: 0, reloads: 0 }
+    }
+
+    /// The ids drafted so far, for judging.
+    pub fn drafted(&self) -> &Drafted {
+        &self.drafted
+    }
+
+    /// The state as of the last commit that was applied, or as loaded.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The term that this run's commits carry, or will carry once it has claimed.
+    pub fn fence(&self) -> Fence {
+        if self.claimed { self.state.lease.fence } else { self.state.lease.fence.next() }
+    }
+
+    /// Whether the lease is this run's.
+    pub fn claimed(&self) -> bool {
+        self.claimed
+    }
+
+    /// Changes the job's definition, key column or time zone as the next commit will write them.
+    pub fn amend(&mut self, amend: impl FnOnce(&mut State)) {
+        amend(&mut self.state);
+    }
+
+    /// The kind of the next commit.
+    pub fn kind(&self) -> Kind {
+        match (self.drafted.base(), self.claimed) {
+            (None, _) => Kind::Init,
+            (Some(_), false) => Kind::Claim,
+            (Some(_), true) if self.redrafts > 1 => Kind::Rehouse,
+            (Some(_), true) => Kind::Advance,
+        }
+    }
+
+    /// Drafts the next commit. While one is in doubt nothing new is drafted (invariant 3); only the same content may be,
+    /// after `ended` has asked for it.
+    pub fn draft(&mut self, nonce: u64, changes: Changes, terms: &Terms) -> Result<Commit, InDoubt> {
+        if self.drafted.in_doubt() && self.redrafts == 0 {
+            return Err(InDoubt);
+        }
+        let from = self.drafted.base();
+        let to = from.map_or(HeadId { commit: 0, nonce }, |head| head.next(nonce));
+        let state = self.state_after(to, &changes, terms);
+        self.drafted.note(to, state.lease.fence);
+        Ok(Commit { from, to, kind: self.kind(), state, changes })
+    }
+
+    /// A commit has ended: what follows.
+    pub fn ended(&mut self, commit: &Commit, end: &End) -> After {
+        match end {
+            End::Applied(id) => {
+                self.drafted.applied(*id);
+                self.state = State { head: Some(*id), ..commit.state.clone() };
+                self.claimed = self.state.lease.holder.as_ref() == Some(&self.me);
+                (self.redrafts, self.reloads) = (0, 0);
+                After::GoOn
+            }
+            End::Redraft if self.redrafts < 2 => {
+                self.redrafts += 1;
+                After::Redraft
+            }
+            End::Reload | End::Refused(Part::Layout) if self.reloads < MAX_RELOADS => {
+                self.reloads += 1;
+                After::Reload
+            }
+            End::Redraft | End::Reload | End::Unclear => After::Stop(Stop::Unclear),
+            End::Refused(part) => After::Stop(Stop::Refused(*part)),
+            End::TooLarge => After::Stop(Stop::TooLarge),
+            End::Fenced => After::Stop(Stop::Fenced),
+            End::Corrupt => After::Stop(Stop::Corrupt),
+            End::NotExecuted => After::Stop(Stop::NotExecuted),
+        }
+    }
+
+    /// A fresh load after `After::Reload`: fenced if the lease is by now somebody else's.
+    pub fn reloaded(&mut self, snapshot: &Snapshot) -> Result<(), Stop> {
+        let holder = snapshot.state.lease.holder.as_ref();
+        let mine = holder == Some(&self.me);
+        if !mine && (self.claimed || snapshot.state.lease.fence > self.state.lease.fence) {
+            return Err(Stop::Fenced);
+        }
+        self.claimed = mine;
+        self.redrafts = 0;
+        self.state = snapshot.state.clone();
+        self.drafted.rebased(snapshot.head);
+        Ok(())
+    }
+
+    fn state_after(&self, to: HeadId, changes: &Changes, terms: &Terms) -> State {
+        let mut state = self.state.clone();
+        for one in &changes.settled {
+            if let Settled::Done { key, version, .. } = one {
+                state.processed.add(&processed_row(key, version, &terms.run.id));
+            }
+        }
+        state.head = Some(to);
+        state.lease = self.lease_after(terms);
+        state.cursor.clone_from(&terms.cursor);
+        state.run = (!terms.release).then(|| terms.run.clone());
+        state
+    }
+
+    fn lease_after(&self, terms: &Terms) -> Lease {
+        let lease = &self.state.lease;
+        let held = if self.claimed {
+            lease.renewed(terms.now, terms.ttl_ms)
+        } else {
+            lease.claimed(self.me.clone(), terms.now, terms.ttl_ms)
+        };
+        if terms.release { held.released(terms.now) } else { held }
+    }
+}

@@ -1,0 +1,229 @@
+//! One atomic batch, before it is written in any store's language.
+//!
+//! In scope: head ids, what a commit carries, the size of it. Out of scope: what becomes of it (`ledger::settlement`),
+//! and how a store guards it (`store::guard`).
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ledger::failure::Failure;
+use crate::ledger::item::Output;
+use crate::ledger::key::{Key, Version};
+use crate::ledger::run::Run;
+use crate::ledger::snapshot::State;
+
+/// The mark that each commit replaces: its commit's number and 64 random bits, so that no two drafts ever share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HeadId {
+    /// The number of the commit that set this head; the first is 0.
+    pub commit: u64,
+    /// Chance.
+    pub nonce: u64,
+}
+
+/// Digits of the nonce in a head's text; 2^64 has 20.
+const NONCE_DIGITS: usize = 20;
+
+impl HeadId {
+    /// The head that the commit after this one sets.
+    #[must_use]
+    pub fn next(self, nonce: u64) -> Self {
+        Self { commit: self.commit + 1, nonce }
+    }
+}
+
+impl fmt::Display for HeadId {
+    /// Digits only: the number, then the nonce in 20 digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:020}", self.commit, self.nonce)
+    }
+}
+
+/// A text that is no head of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no head id: expected at least 21 digits")]
+pub struct NotAHead;
+
+impl FromStr for HeadId {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
+        if !text.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(NotAHead);
+        }
+        let split = text.len().checked_sub(NONCE_DIGITS).filter(|&at| at > 0).ok_or(NotAHead)?;
+        let (commit, nonce) = text.split_at(split);
+        let read = |digits: &str| digits.parse().map_err(|_| NotAHead);
+        Ok(Self { commit: read(commit)?, nonce: read(nonce)? })
+    }
+}
+
+/// What a commit does beside carrying its changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The first commit of a job on a store: it makes what the store needs, and claims the first term.
+    Init,
+    /// One more commit within a lease term.
+    Advance,
+    /// The first commit of a lease term: the fence grows, and the state moves, so that every writer of an older term is refused.
+    Claim,
+    /// As an advance, but the state moves: for a store whose lighter guard turned out not to work.
+    Rehouse,
+}
+
+/// One item as a commit carries it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settled {
+    /// It was processed.
+    Done {
+        /// The key.
+        key: Key,
+        /// The version.
+        version: Version,
+        /// Its rows.
+        output: Output,
+        /// The failure that this closes, if it had failed before.
+        closes: Option<Box<Failure>>,
+    },
+    /// It could not be processed.
+    Failed(Box<Failure>),
+}
+
+impl Settled {
+    /// A rough size in bytes on the wire, its key's row included.
+    pub fn weight(&self) -> usize {
+        const ROW_FRAME: usize = 260;
+        match self {
+            Self::Done { key, version, output, .. } => {
+                ROW_FRAME + key.as_str().len() + version.0.len() + output.weight()
+            }
+            Self::Failed(failure) => {
+                2 * ROW_FRAME + failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len()
+            }
+        }
+    }
+
+    /// The key.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Done { key, .. } => key,
+            Self::Failed(failure) => &failure.key,
+        }
+    }
+}
+
+/// A tab of rows that a commit makes because it is not there yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTable {
+    /// Its title.
+    pub tab: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+}
+
+/// What a commit adds to the store, all of it or nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Changes {
+    /// Tabs to make first.
+    pub tables: Vec<NewTable>,
+    /// Items that were settled: rows, keys and failures.
+    pub settled: Vec<Settled>,
+    /// Runs that are over: this one in its last commit, a crashed one in the commit that buries it.
+    pub runs: Vec<Run>,
+}
+
+impl Changes {
+    /// Keys that become done.
+    pub fn keys(&self) -> usize {
+        self.settled.iter().filter(|one| matches!(one, Settled::Done { .. })).count()
+    }
+
+    /// Rows of data.
+    pub fn rows(&self) -> usize {
+        self.settled
+            .iter()
+            .map(|one| match one {
+                Settled::Done { output, .. } => output.len(),
+                Settled::Failed(_) => 0,
+            })
+            .sum()
+    }
+}
+
+/// One atomic batch: valid only while `from` is the head.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// The head it was made from; none for the first commit of a job.
+    pub from: Option<HeadId>,
+    /// The head it sets.
+    pub to: HeadId,
+    /// What it does beside.
+    pub kind: Kind,
+    /// The state as it will be, the new head in it.
+    pub state: State,
+    /// What it adds.
+    pub changes: Changes,
+}
+
+/// Which part of a batch a store refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The guard: the head moved on, or this very batch was applied before.
+    Guard,
+    /// A tab that could not be made or found.
+    Layout,
+    /// What the items brought: rows, keys, failures.
+    Content,
+    /// Something else.
+    Other,
+}
+
+/// What became of a commit, as far as the store's answer tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// It is on the store, whole.
+    Applied,
+    /// It was refused whole.
+    Refused {
+        /// Which part.
+        part: Part,
+        /// What the store said.
+        why: String,
+    },
+    /// It is too large for one batch; nothing was applied.
+    TooLarge,
+    /// It was never carried out: a quota, a refused token, no connection.
+    NotExecuted {
+        /// Whether it may pass by itself.
+        fault: crate::fault::Fault,
+        /// What happened.
+        why: String,
+    },
+    /// Nobody knows yet.
+    Lost {
+        /// What happened.
+        why: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_head_reads_back_and_is_digits_only(commit in 0_u64.., nonce in 0_u64..) {
+            let head = HeadId { commit, nonce };
+            let text = head.to_string();
+            prop_assert!(text.bytes().all(|b| b.is_ascii_digit()));
+            prop_assert_eq!(text.parse(), Ok(head));
+        }
+
+        #[test]
+        fn invariant_6_no_text_makes_the_reading_of_a_head_fail_hard(text in ".{0,60}") {
+            let _ = text.parse::<HeadId>();
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Where the source was, as a low-water mark: it never passes an item that is not settled.
+//!
+//! In scope: the mark itself. Out of scope: what a cursor means to a source.
+
+use std::collections::BTreeMap;
+
+/// The low-water mark over items in the order in which they were read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LowWater {
+    next: u64,
+    open: BTreeMap<u64, Waiting>,
+    mark: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Waiting {
+    cursor: Option<String>,
+    settled: bool,
+}
+
+/// A place in the order; given back when the item is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place(u64);
+
+impl LowWater {
+    /// A mark that starts where an earlier run ended.
+    pub fn from(mark: Option<String>) -> Self {
+        Self { mark, ..Self::default() }
+    }
+
+    /// An item was read; its cursor, if the source gave one, counts once it and all before it are settled.
+    pub fn read(&mut self, cursor: Option<String>) -> Place {
+        let place = self.next;
+        self.next += 1;
+        self.open.insert(place, Waiting { cursor, settled: false });
+        Place(place)
+    }
+
+    /// The item at `place` is in this commit's batch (done, skipped or in Failures).
+    pub fn settle(&mut self, place: Place) {
+        if let Some(waiting) = self.open.get_mut(&place.0) {
+            waiting.settled = true;
+        }
+        while let Some(first) = self.open.first_entry() {
+            if !first.get().settled {
+                break;
+            }
+            if let Some(cursor) = first.remove().cursor {
+                self.mark = Some(cursor);
+            }
+        }
+    }
+
+    /// The mark that a commit may carry.
+    pub fn mark(&self) -> Option<&str> {
+        self.mark.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn invariant_8_the_cursor_never_passes_an_unsettled_item(order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle()) {
+            let mut low = LowWater::default();
+            let places: Vec<_> = (0..12).map(|n| low.read(Some(n.to_string()))).collect();
+            let mut settled = [false; 12];
+            for at in order {
+                low.settle(places[at]);
+                settled[at] = true;
+                let unbroken = settled.iter().take_while(|done| **done).count();
+                prop_assert_eq!(low.mark().map(str::to_owned), unbroken.checked_sub(1).map(|n| n.to_string()));
+            }
+        }
+    }
+
+    #[test]
+    fn items_without_a_cursor_leave_the_mark_where_it_was() {
+        let mut low = LowWater::from(Some("page 3".into()));
+        let place = low.read(None);
+        low.settle(place);
+        assert_eq!(low.mark(), Some("page 3"));
+    }
+}

@@ -1,0 +1,168 @@
+//! What a look at the head says of commits in doubt.
+//!
+//! In scope: the verdict, by comparing the head with every id that this run has drafted. Out of scope: what to do next
+//! (`ledger::settlement`).
+
+use std::collections::VecDeque;
+
+use crate::ledger::commit::HeadId;
+use crate::ledger::lease::Fence;
+
+/// Ids that are remembered, of each sort.
+pub const MAX_REMEMBERED: usize = 8;
+
+/// The mark as one look found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sighting {
+    /// Nothing of the job exists.
+    Virgin,
+    /// Something of the job exists, but not its head: somebody deleted it.
+    Missing,
+    /// The head, and the lease term it stands in.
+    At {
+        /// The head.
+        head: HeadId,
+        /// The term.
+        fence: Fence,
+    },
+}
+
+/// The ids that a run has drafted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Drafted {
+    base: Option<HeadId>,
+    fence: Fence,
+    doubtful: VecDeque<HeadId>,
+    passed: VecDeque<HeadId>,
+}
+
+/// What became of commits in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The draft of this id was applied.
+    Applied(HeadId),
+    /// The look was older than what this run already knows: look again.
+    Stale,
+    /// The head is the one that the drafts were made from: nothing was applied yet.
+    NotYet,
+    /// Another commit went between, in a term that is not above this run's.
+    Foreign,
+    /// A higher term began: another run has taken over.
+    Fenced,
+    /// The head is gone.
+    Corrupt,
+}
+
+impl Drafted {
+    /// A run that has loaded this head, in this term, and drafted nothing; `None` where nothing exists yet.
+    pub fn from(base: Option<HeadId>, fence: Fence) -> Self {
+        Self { base, fence, ..Self::default() }
+    }
+
+    /// The head that drafts are made from.
+    pub fn base(&self) -> Option<HeadId> {
+        self.base
+    }
+
+    /// The highest term that this run has drafted in.
+    pub fn fence(&self) -> Fence {
+        self.fence
+    }
+
+    /// Whether a draft's fate is unknown.
+    pub fn in_doubt(&self) -> bool {
+        !self.doubtful.is_empty()
+    }
+
+    /// Notes a draft before it is sent.
+    pub fn note(&mut self, id: HeadId, fence: Fence) {
+        self.fence = self.fence.max(fence);
+        remember(&mut self.doubtful, id);
+    }
+
+    /// A draft was applied: it is the head that further drafts are made from.
+    pub fn applied(&mut self, id: HeadId) {
+        if let Some(base) = self.base.replace(id) {
+            remember(&mut self.passed, base);
+        }
+        self.doubtful.clear();
+    }
+
+    /// A foreign head was loaded: no draft made from an older one can be applied any more.
+    pub fn rebased(&mut self, head: HeadId) {
+        self.applied(head);
+    }
+
+    /// The verdict of one look.
+    pub fn judge(&self, sighting: Sighting) -> Verdict {
+        match sighting {
+            Sighting::Virgin if self.base.is_none() => Verdict::NotYet,
+            Sighting::Virgin | Sighting::Missing => Verdict::Corrupt,
+            Sighting::At { head, .. } if self.doubtful.contains(&head) => Verdict::Applied(head),
+            Sighting::At { head, .. } if self.passed.contains(&head) => Verdict::Stale,
+            Sighting::At { head, .. } if self.base == Some(head) => Verdict::NotYet,
+            Sighting::At { fence, .. } if fence > self.fence => Verdict::Fenced,
+            Sighting::At { .. } => Verdict::Foreign,
+        }
+    }
+}
+
+fn remember(ids: &mut VecDeque<HeadId>, id: HeadId) {
+    if ids.len() == MAX_REMEMBERED {
+        ids.pop_front();
+    }
+    ids.push_back(id);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(commit: u64, nonce: u64) -> HeadId {
+        HeadId { commit, nonce }
+    }
+
+    fn at(head: HeadId, fence: u64) -> Sighting {
+        Sighting::At { head, fence: Fence(fence) }
+    }
+
+    #[test]
+    fn the_judgement_table_row_by_row() {
+        let mut drafted = Drafted::from(Some(head(4, 1)), Fence(2));
+        drafted.note(head(5, 1), Fence(2));
+        drafted.applied(head(5, 1));
+        drafted.note(head(6, 1), Fence(2));
+        drafted.note(head(6, 2), Fence(2));
+        let table = [
+            (at(head(6, 2), 2), Verdict::Applied(head(6, 2))),
+            (at(head(6, 1), 2), Verdict::Applied(head(6, 1))),
+            (at(head(4, 1), 2), Verdict::Stale),
+            (at(head(5, 1), 2), Verdict::NotYet),
+            (at(head(6, 9), 2), Verdict::Foreign),
+            (at(head(6, 9), 3), Verdict::Fenced),
+            (Sighting::Missing, Verdict::Corrupt),
+            (Sighting::Virgin, Verdict::Corrupt),
+        ];
+        for (sighting, verdict) in table {
+            assert_eq!(drafted.judge(sighting), verdict, "{sighting:?}");
+        }
+    }
+
+    #[test]
+    fn before_the_first_commit_nothing_at_all_means_not_yet() {
+        let mut drafted = Drafted::from(None, Fence(0));
+        drafted.note(head(0, 1), Fence(1));
+        assert_eq!(drafted.judge(Sighting::Virgin), Verdict::NotYet);
+        assert_eq!(drafted.judge(Sighting::Missing), Verdict::Corrupt);
+        assert_eq!(drafted.judge(at(head(0, 2), 1)), Verdict::Foreign);
+    }
+
+    #[test]
+    fn invariant_7_no_more_than_eight_ids_are_remembered() {
+        let mut drafted = Drafted::from(Some(head(0, 0)), Fence(1));
+        for n in 1..100 {
+            drafted.note(head(1, n), Fence(1));
+        }
+        assert_eq!(drafted.doubtful.len(), MAX_REMEMBERED);
+    }
+}

@@ -1,0 +1,237 @@
+//! What to do about one commit until its fate is known: a machine without I/O.
+//!
+//! In scope: send, look, send the identical batch again, draft anew, give up; every bound of it.
+//! Out of scope: sending and looking (`runner::settle`), and what a commit carries (`ledger::commit`).
+
+use crate::ledger::commit::{HeadId, Part, Reply};
+use crate::ledger::judge::{Drafted, Sighting, Verdict};
+
+/// Times that one identical batch is sent.
+pub const MAX_SENDS: u32 = 6;
+/// Looks at the head for one commit.
+pub const MAX_LOOKS: u32 = 24;
+/// Looks that must find the head unmoved after a refusal by the guard before the commit is drafted anew.
+const UNMOVED_LOOKS: u32 = 2;
+/// Between two looks after a refusal, in milliseconds.
+const LOOK_AGAIN_MS: u64 = 2_000;
+/// Before the second send, in milliseconds; doubles with every send, up to a minute.
+const SEND_AGAIN_MS: u64 = 1_000;
+
+/// What the engine does next.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Move {
+    /// Send the batch, identical to the letter every time.
+    Send {
+        /// Wait this many milliseconds first.
+        after_ms: u64,
+    },
+    /// Look at the head.
+    Look {
+        /// Wait this many milliseconds first.
+        after_ms: u64,
+    },
+    /// The commit's fate is known, or as well known as it will be.
+    End(End),
+}
+
+/// How a commit ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum End {
+    /// The draft of this id is on the store.
+    Applied(HeadId),
+    /// Nothing was applied, and the head does not move: draft the same content with a new id.
+    Redraft,
+    /// Another commit went between: load, and draft what is not there.
+    Reload,
+    /// A part that is not the guard was refused: nothing was applied.
+    Refused(Part),
+    /// Too large for one batch: nothing was applied.
+    TooLarge,
+    /// Another run has taken over.
+    Fenced,
+    /// The head is gone.
+    Corrupt,
+    /// It was never carried out.
+    NotExecuted,
+    /// The service did not answer clearly within all bounds; the draft stays in doubt.
+    Unclear,
+}
+
+/// The settlement of one drafted commit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Settlement {
+    sends: u32,
+    looks: u32,
+    unmoved: u32,
+    answer: Answer,
+}
+
+/// The last answer, as far as it matters for what a look means.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Answer {
+    None,
+    RefusedByGuard,
+    NotApplied(End),
+}
+
+impl Settlement {
+    /// A commit about to be sent for the first time.
+    pub fn begin() -> (Self, Move) {
+        let fresh = Self { sends: 1, looks: 0, unmoved: 0, answer: Answer::None };
+        (fresh, Move::Send { after_ms: 0 })
+    }
+
+    /// An answer came, or did not.
+    pub fn replied(&mut self, id: HeadId, reply: &Reply) -> Move {
+        match reply {
+            Reply::Applied => Move::End(End::Applied(id)),
+            Reply::Refused { part: Part::Guard, .. } => self.look_after(Answer::RefusedByGuard),
+            Reply::Lost { .. } => self.look_after(Answer::None),
+            Reply::Refused { part, .. } => self.not_applied(End::Refused(*part)),
+            Reply::TooLarge => self.not_applied(End::TooLarge),
+            Reply::NotExecuted { .. } => self.not_applied(End::NotExecuted),
+        }
+    }
+
+    /// This send applied nothing; but an earlier send of the same batch may have, so then only a look can tell.
+    fn not_applied(&mut self, end: End) -> Move {
+        if self.sends > 1 { self.look_after(Answer::NotApplied(end)) } else { Move::End(end) }
+    }
+
+    fn look_after(&mut self, answer: Answer) -> Move {
+        self.answer = answer;
+        self.look(0)
+    }
+
+    /// A look found this.
+    pub fn sighted(&mut self, drafted: &Drafted, sighting: Sighting) -> Move {
+        match drafted.judge(sighting) {
+            Verdict::Applied(id) => Move::End(End::Applied(id)),
+            Verdict::Stale => self.look(LOOK_AGAIN_MS),
+            Verdict::Foreign => Move::End(End::Reload),
+            Verdict::Fenced => Move::End(End::Fenced),
+            Verdict::Corrupt => Move::End(End::Corrupt),
+            Verdict::NotYet => match &self.answer {
+                Answer::None => self.send_again(),
+                Answer::RefusedByGuard => self.refused_yet_unmoved(),
+                Answer::NotApplied(end) => Move::End(end.clone()),
+            },
+        }
+    }
+
+    fn refused_yet_unmoved(&mut self) -> Move {
+        self.unmoved += 1;
+        if self.unmoved >= UNMOVED_LOOKS {
+            return Move::End(End::Redraft);
+        }
+        self.look(LOOK_AGAIN_MS)
+    }
+
+    fn send_again(&mut self) -> Move {
+        if self.sends >= MAX_SENDS {
+            return Move::End(End::Unclear);
+        }
+        let after_ms = (SEND_AGAIN_MS << (self.sends - 1)).min(60_000);
+        self.sends += 1;
+        Move::Send { after_ms }
+    }
+
+    fn look(&mut self, after_ms: u64) -> Move {
+        if self.looks >= MAX_LOOKS {
+            return Move::End(End::Unclear);
+        }
+        self.looks += 1;
+        Move::Look { after_ms }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ledger::lease::Fence;
+
+    const BASE: HeadId = HeadId { commit: 4, nonce: 1 };
+    const MINE: HeadId = HeadId { commit: 5, nonce: 2 };
+
+    fn drafted() -> Drafted {
+        let mut drafted = Drafted::from(Some(BASE), Fence(2));
+        drafted.note(MINE, Fence(2));
+        drafted
+    }
+
+    fn at(head: HeadId) -> Sighting {
+        Sighting::At { head, fence: Fence(2) }
+    }
+
+    fn lost() -> Reply {
+        Reply::Lost { why: "reset".into() }
+    }
+
+    fn refused(part: Part) -> Reply {
+        Reply::Refused { part, why: "no".into() }
+    }
+
+    #[test]
+    fn a_lost_commit_that_the_head_shows_is_applied_and_never_sent_again() {
+        let (mut settling, _) = Settlement::begin();
+        assert_eq!(settling.replied(MINE, &lost()), Move::Look { after_ms: 0 });
+        assert_eq!(settling.sighted(&drafted(), at(MINE)), Move::End(End::Applied(MINE)));
+    }
+
+    #[test]
+    fn a_lost_commit_that_the_head_does_not_show_is_sent_again_a_bounded_number_of_times() {
+        let (mut settling, _) = Settlement::begin();
+        for _ in 1..MAX_SENDS {
+            assert!(matches!(settling.replied(MINE, &lost()), Move::Look { .. }));
+            assert!(matches!(settling.sighted(&drafted(), at(BASE)), Move::Send { .. }));
+        }
+        settling.replied(MINE, &lost());
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::End(End::Unclear));
+    }
+
+    #[test]
+    fn a_refusal_by_the_guard_is_judged_and_not_taken_for_fenced() {
+        let (mut settling, _) = Settlement::begin();
+        settling.replied(MINE, &lost());
+        settling.sighted(&drafted(), at(BASE));
+        assert_eq!(settling.replied(MINE, &refused(Part::Guard)), Move::Look { after_ms: 0 });
+        assert_eq!(settling.sighted(&drafted(), at(MINE)), Move::End(End::Applied(MINE)));
+    }
+
+    #[test]
+    fn refused_by_the_guard_though_the_head_stands_still_is_drafted_anew_after_two_looks() {
+        let (mut settling, _) = Settlement::begin();
+        settling.replied(MINE, &refused(Part::Guard));
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::Look { after_ms: 2_000 });
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::End(End::Redraft));
+    }
+
+    #[test]
+    fn a_refusal_of_content_ends_it_unless_an_earlier_send_is_still_in_doubt() {
+        let (mut settling, _) = Settlement::begin();
+        assert_eq!(settling.replied(MINE, &refused(Part::Content)), Move::End(End::Refused(Part::Content)));
+        let (mut settling, _) = Settlement::begin();
+        settling.replied(MINE, &lost());
+        settling.sighted(&drafted(), at(BASE));
+        assert!(matches!(settling.replied(MINE, &refused(Part::Content)), Move::Look { .. }));
+    }
+
+    proptest! {
+        #[test]
+        fn invariant_7_every_settlement_ends(answers in prop::collection::vec(0_u8..6, 200)) {
+            let (mut settling, mut next) = Settlement::begin();
+            let mut turns = 0;
+            for answer in answers {
+                next = match next {
+                    Move::Send { .. } => settling.replied(MINE, &[lost(), refused(Part::Guard), Reply::TooLarge][usize::from(answer % 3)]),
+                    Move::Look { .. } => settling.sighted(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
+                    Move::End(_) => break,
+                };
+                turns += 1;
+            }
+            prop_assert!(matches!(next, Move::End(_)), "still going after {turns} turns");
+        }
+    }
+}

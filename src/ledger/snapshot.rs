@@ -1,0 +1,278 @@
+//! The state as read at one moment, and whether what was read belongs together.
+//!
+//! In scope: the state's fields, the count and sum over Processed, the check of a load. Out of scope: how a state is written
+//! down (`ledger::record`), and reading it (`store`).
+
+use crate::ledger::book::Book;
+use crate::ledger::commit::HeadId;
+use crate::ledger::key::digest_of;
+use crate::ledger::lease::{Fence, Lease};
+use crate::ledger::run::Run;
+use crate::time::Timestamp;
+
+/// The number of this form of the state; a larger one was written by a newer tool.
+pub const SCHEMA: u32 = 1;
+
+/// The number of rows in Processed and a sum of their hashes that does not depend on their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Tally {
+    /// Rows.
+    pub count: u64,
+    /// The wrapping sum of 64-bit hashes of the rows.
+    pub sum: u64,
+}
+
+impl Tally {
+    /// Counts one row in.
+    pub fn add(&mut self, row: &[&str]) {
+        let digest = digest_of(row);
+        let hash = digest.iter().take(8).fold(0_u64, |acc, &byte| (acc << 8) | u64::from(byte));
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(hash);
+    }
+}
+
+/// What the job is, as the state remembers it: changing it would process everything again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Definition {
+    /// The spreadsheet's id, so that a copied spreadsheet is noticed.
+    pub spreadsheet: String,
+    /// The data tab's title.
+    pub tab: String,
+    /// `append`.
+    pub mode: String,
+    /// The key expression.
+    pub key: String,
+    /// A hash of source kind, key and step expressions.
+    pub hash: String,
+}
+
+impl Definition {
+    /// The hash of a job's parts: the kind of its source, its key expression and its steps in order.
+    pub fn hash_of(source: &str, key: &str, steps: &[String]) -> String {
+        let mut parts = vec![source, key];
+        parts.extend(steps.iter().map(String::as_str));
+        let digest = digest_of(&parts);
+        data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
+    }
+
+    /// What of it is different from `kept` in a way that would process items again; the words are for people.
+    pub fn moved_from(&self, kept: &Self) -> Vec<&'static str> {
+        let mut moved = Vec::new();
+        if self.key != kept.key {
+            moved.push("key");
+        }
+        if self.tab != kept.tab {
+            moved.push("tab");
+        }
+        if self.spreadsheet != kept.spreadsheet {
+            moved.push("spreadsheet");
+        }
+        if self.mode != kept.mode {
+            moved.push("mode");
+        }
+        moved
+    }
+}
+
+/// Everything that a job keeps between runs beside its rows, keys and failures.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// The job's name.
+    pub job: String,
+    /// The head that the commit which wrote this state set.
+    pub head: Option<HeadId>,
+    /// Who runs, and the fence.
+    pub lease: Lease,
+    /// Rows in Processed as of this head.
+    pub processed: Tally,
+    /// Where the source was.
+    pub cursor: Option<String>,
+    /// What the job is.
+    pub definition: Definition,
+    /// The column of the data tab that carries the key.
+    pub key_column: Option<String>,
+    /// The time zone of data moments, an IANA name.
+    pub timezone: Option<String>,
+    /// The run that holds the lease, as it was at this commit: what a later run tells of it if it vanishes.
+    pub run: Option<Run>,
+    /// What alerts remember between runs; opaque here.
+    pub alerts: Option<String>,
+}
+
+impl State {
+    /// The lease term's number.
+    pub fn fence(&self) -> Fence {
+        self.lease.fence
+    }
+}
+
+/// A state with everything read beside it.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The state.
+    pub state: State,
+    /// The head.
+    pub head: HeadId,
+    /// Keys and failures.
+    pub book: Book,
+    /// Tabs of rows that exist, with their columns.
+    pub tables: Vec<(String, Vec<String>)>,
+    /// What people's hands left odd.
+    pub blemishes: Vec<Blemish>,
+}
+
+/// Something odd in a tab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blemish {
+    /// One sentence that names tab, row or key, and what to do if anything.
+    pub message: String,
+    /// Whether the run must stop before any write.
+    pub blocking: bool,
+}
+
+/// What a load found, to be held against the head that was read before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Reading {
+    /// The head in the state.
+    pub head: Option<HeadId>,
+    /// What the state says of Processed.
+    pub said: Tally,
+    /// What Processed holds.
+    pub found: Tally,
+}
+
+/// Whether a load may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// Head, state and Processed belong together.
+    Whole,
+    /// They don't, yet: read all of it again after this many milliseconds.
+    Again {
+        /// Milliseconds.
+        after_ms: u64,
+    },
+    /// The state is right, and Processed has been different in the same way for long enough: people's hands. Carry on with what is there.
+    Edited,
+    /// They never came together.
+    Torn,
+}
+
+/// Loads in all before a reader gives up.
+pub const MAX_LOADS: u32 = 12;
+/// Loads that must show the same difference before it counts as people's hands.
+const SAME_LOADS: u32 = 3;
+/// Over this many milliseconds.
+const SAME_MS: u64 = 10_000;
+/// Between two loads.
+const AGAIN_MS: u64 = 2_000;
+
+/// Holds loads against their heads until one is whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoadCheck {
+    loads: u32,
+    same: Option<Same>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Same {
+    reading: Reading,
+    times: u32,
+    since_ms: u64,
+}
+
+impl LoadCheck {
+    /// Checks one load: `head` was read strictly before the rest. `now_ms` is monotonic.
+    pub fn check(&mut self, head: HeadId, reading: Reading, now_ms: u64) -> Check {
+        self.loads += 1;
+        if reading.head == Some(head) && reading.said == reading.found {
+            return Check::Whole;
+        }
+        if self.loads >= MAX_LOADS {
+            return Check::Torn;
+        }
+        if reading.head != Some(head) {
+            self.same = None;
+            return Check::Again { after_ms: AGAIN_MS / 4 };
+        }
+        let (times, since_ms) = match &self.same {
+            Some(same) if same.reading == reading => (same.times + 1, same.since_ms),
+            _ => (1, now_ms),
+        };
+        if times >= SAME_LOADS && now_ms.saturating_sub(since_ms) >= SAME_MS {
+            return Check::Edited;
+        }
+        self.same = Some(Same { reading, times, since_ms });
+        Check::Again { after_ms: AGAIN_MS }
+    }
+}
+
+/// A load as a store hands it over.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The snapshot; none where nothing of the job exists yet.
+    pub snapshot: Option<Snapshot>,
+    /// The id of the place, part of the definition and of idempotency keys.
+    pub spreadsheet: String,
+    /// Tabs of rows that exist before the job's first run, with their columns.
+    pub tables: Vec<(String, Vec<String>)>,
+    /// The time zone that the place itself names.
+    pub timezone: Option<String>,
+    /// The service's clock at the time of the load.
+    pub service_time: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(commit: u64) -> HeadId {
+        HeadId { commit, nonce: 7 }
+    }
+
+    fn tally(keys: &[&str]) -> Tally {
+        let mut tally = Tally::default();
+        for key in keys {
+            tally.add(&[key, "", "done", "r"]);
+        }
+        tally
+    }
+
+    #[test]
+    fn count_and_sum_do_not_depend_on_the_order_of_rows_but_on_every_row() {
+        assert_eq!(tally(&["a", "b"]), tally(&["b", "a"]));
+        assert_ne!(tally(&["a", "b"]), tally(&["a", "c"]));
+        assert_ne!(tally(&["a"]), tally(&["a", "a"]));
+    }
+
+    #[test]
+    fn a_load_is_whole_only_if_head_count_and_sum_agree() {
+        let whole = Reading { head: Some(head(3)), said: tally(&["a"]), found: tally(&["a"]) };
+        assert_eq!(LoadCheck::default().check(head(3), whole, 0), Check::Whole);
+        let stale_state = Reading { head: Some(head(2)), ..whole };
+        assert!(matches!(LoadCheck::default().check(head(3), stale_state, 0), Check::Again { .. }));
+        let stale_keys = Reading { found: tally(&[]), ..whole };
+        assert!(matches!(LoadCheck::default().check(head(3), stale_keys, 0), Check::Again { .. }));
+        let other_key = Reading { found: tally(&["b"]), ..whole };
+        assert!(matches!(LoadCheck::default().check(head(3), other_key, 0), Check::Again { .. }));
+    }
+
+    #[test]
+    fn the_same_difference_in_three_loads_over_ten_seconds_is_peoples_hands() {
+        let mut check = LoadCheck::default();
+        let edited = Reading { head: Some(head(3)), said: tally(&["a", "b"]), found: tally(&["a"]) };
+        assert!(matches!(check.check(head(3), edited, 0), Check::Again { .. }));
+        assert!(matches!(check.check(head(3), edited, 2_000), Check::Again { .. }));
+        assert!(matches!(check.check(head(3), edited, 9_999), Check::Again { .. }));
+        assert_eq!(check.check(head(3), edited, 10_000), Check::Edited);
+    }
+
+    #[test]
+    fn a_difference_with_the_wrong_head_never_counts_as_peoples_hands_and_ends_after_a_bound() {
+        let mut check = LoadCheck::default();
+        let torn = Reading { head: Some(head(2)), said: tally(&["a"]), found: tally(&[]) };
+        let verdicts: Vec<_> = (0..u64::from(MAX_LOADS)).map(|n| check.check(head(3), torn, n * 60_000)).collect();
+        assert!(verdicts.iter().rev().skip(1).all(|v| matches!(v, Check::Again { .. })));
+        assert_eq!(verdicts.last(), Some(&Check::Torn));
+    }
+}

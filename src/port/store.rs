@@ -1,0 +1,89 @@
+//! Where state is kept. Any store that can refuse a commit whose head has moved on can stand behind this;
+//! a spreadsheet is one.
+
+use futures_util::future::BoxFuture;
+use thiserror::Error;
+
+use crate::fault::Fault;
+use crate::ledger::commit::{Commit, Reply};
+use crate::ledger::judge::Sighting;
+use crate::ledger::snapshot::Loaded;
+
+/// A durable store with one guarded write.
+pub trait Store: Send + Sync {
+    /// Reads everything that a run needs, the head strictly before the rest, until it belongs together.
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>>;
+
+    /// Looks at the head and at nothing else.
+    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>>;
+
+    /// Applies a commit whole, only if its `from` is still the head; or refuses it whole; or can't tell.
+    /// The same commit may be sent again: it is applied at most once.
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply>;
+
+    /// What the calls so far have cost.
+    fn usage(&self) -> Usage;
+}
+
+/// Calls to the service behind a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Calls that read.
+    pub reads: u64,
+    /// Calls that wrote.
+    pub writes: u64,
+    /// Tries beyond the first.
+    pub retries: u64,
+    /// Calls that were answered 429.
+    pub throttled: u64,
+}
+
+/// Why a store can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// The service, or the way to it, is out of order, or a quota is used up.
+    #[error("{what}: {why}")]
+    Unavailable {
+        /// What was being done.
+        what: &'static str,
+        /// What happened and what to do.
+        why: String,
+        /// `Transient` or `Throttled`.
+        fault: Fault,
+    },
+    /// It is not there.
+    #[error("{why}")]
+    Missing {
+        /// What was not found and what to do.
+        why: String,
+    },
+    /// Access is missing.
+    #[error("{why}")]
+    Denied {
+        /// What was refused and what to do.
+        why: String,
+    },
+    /// What was found is not what this tool wrote, or not what the job says.
+    #[error("{why}")]
+    Corrupt {
+        /// Tab, row or field, and what to do.
+        why: String,
+    },
+    /// The service does not behave as the protocol needs it to.
+    #[error("{why}")]
+    Unsafe {
+        /// What was proved.
+        why: String,
+    },
+}
+
+impl StoreError {
+    /// What to do about it.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Unavailable { fault, .. } => *fault,
+            Self::Denied { .. } => Fault::Denied,
+            Self::Missing { .. } | Self::Corrupt { .. } | Self::Unsafe { .. } => Fault::Corrupt,
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! The guard: how "only if the head is still mine" is said to a spreadsheet. Pure.
+//!
+//! In scope: names of the mark and of the state tab, the order of guarding requests in a batch, reading the mark back, the proof.
+//! Out of scope: their JSON (`store::sheets`), and judging what a look means (`ledger::judge`).
+//!
+//! A spreadsheet has no conditional write. But a batch is refused whole if any of its requests is, so each commit carries
+//! requests that can only succeed while the head is the one that the commit was made from:
+//!
+//! - **by title** (`Form::Title`): the state moves to a new tab with every commit, and the batch touches the old one first.
+//!   A missing tab refuses the whole batch: seen in recorded answers of the real service.
+//! - **by name** (`Form::Name`): the state stays where it is within a lease term, and a named range, whose id is the head, is
+//!   deleted and added again. Lighter, but what the service does with a missing named range is only reported. So it is used only
+//!   where it was proved on the very spreadsheet; until then, and where the proof fails, the title guards.
+//!
+//! In both forms a claim moves the state to a new tab, so that every writer of an older term is refused by the missing tab.
+//! No id and no title is ever used twice.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use crate::ledger::commit::{Commit, HeadId, Kind};
+use crate::ledger::judge::Sighting;
+use crate::ledger::lease::Fence;
+
+/// How a head is marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// By the id of a named range.
+    Name,
+    /// By the title of the state tab.
+    Title,
+}
+
+/// What is known of the service's behaviour on this spreadsheet; kept in the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// Nothing yet.
+    Open,
+    /// A missing named range refuses the batch, and its id is the one we chose: the name may guard.
+    Name,
+    /// It does not, or was refused: the title guards.
+    Title,
+}
+
+impl Proof {
+    /// The word in the state.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Name => "name",
+            Self::Title => "title",
+        }
+    }
+
+    /// Reads the word back; anything unknown is unproved.
+    pub fn read(word: &str) -> Self {
+        match word {
+            "name" => Self::Name,
+            "title" => Self::Title,
+            _ => Self::Open,
+        }
+    }
+
+    /// The form that the next commit takes; none while the proof is open.
+    pub fn form(self) -> Option<Form> {
+        match self {
+            Self::Open => None,
+            Self::Name => Some(Form::Name),
+            Self::Title => Some(Form::Title),
+        }
+    }
+}
+
+/// Where the state stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The state tab's id.
+    pub tab: i32,
+    /// Its title.
+    pub title: String,
+    /// The lease term in the title.
+    pub fence: Fence,
+    /// The head.
+    pub head: HeadId,
+    /// How it is marked.
+    pub form: Form,
+    /// The id under which the job's named range exists, if it does.
+    pub name_id: Option<String>,
+}
+
+/// A tab as metadata shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TabSeen {
+    /// Its id.
+    pub id: i32,
+    /// Its title.
+    pub title: String,
+}
+
+/// A named range as metadata shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NameSeen {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// One request of a batch, as far as the guard is concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Delete the named range of this id.
+    DropName {
+        /// The id.
+        id: String,
+    },
+    /// Add the job's named range with this id, on the state tab.
+    AddName {
+        /// The id.
+        id: String,
+        /// The name.
+        name: String,
+        /// The state tab.
+        tab: i32,
+    },
+    /// Write a word into the scratch cell of a state tab: refused if the tab is gone, harmless otherwise.
+    Touch {
+        /// The tab.
+        tab: i32,
+    },
+    /// Add a state tab.
+    AddPlace {
+        /// Its id.
+        tab: i32,
+        /// Its title.
+        title: String,
+    },
+    /// Write the whole state to a state tab.
+    WriteState {
+        /// The tab.
+        tab: i32,
+    },
+    /// Make the tabs that every job has.
+    MakeTabs,
+    /// What the commit adds: tables, rows, keys, failures, runs.
+    Changes,
+    /// Delete a state tab.
+    DropPlace {
+        /// The tab.
+        tab: i32,
+    },
+}
+
+impl Op {
+    /// Whether a refusal of this request is a refusal by the guard, to be judged by a look at the head.
+    pub fn guards(&self) -> bool {
+        !matches!(self, Self::Changes | Self::MakeTabs)
+    }
+}
+
+/// The named range of a job: its name as far as names allow, and six digits of its hash, so that jobs whose names differ only
+/// in case or punctuation do not collide.
+pub fn range_name(job: &str) -> String {
+    let word: String = job.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let mut name = format!("sheetkeep_{word}_");
+    for byte in Sha256::digest(job.as_bytes()).iter().take(3) {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+/// The title of the job's keyed tab.
+pub fn processed_title(job: &str) -> String {
+    format!("Processed {job}")
+}
+
+/// The title of the job's failures tab.
+pub fn failures_title(job: &str) -> String {
+    format!("Failures {job}")
+}
+
+fn place_title(job: &str, fence: Fence, form: Form, head: HeadId) -> String {
+    match form {
+        Form::Name => format!("sheetkeep {job} #{fence}"),
+        Form::Title => format!("sheetkeep {job} #{fence}.{head}"),
+    }
+}
+
+/// Reads a state tab's title: its job, term and, where the title guards, its head. `None` for any other tab.
+pub fn read_title(title: &str) -> Option<(&str, Fence, Option<HeadId>)> {
+    let (job, mark) = title.strip_prefix("sheetkeep ")?.rsplit_once(" #")?;
+    let (fence, head) = match mark.split_once('.') {
+        Some((fence, head)) => (fence, Some(head.parse().ok()?)),
+        None => (mark, None),
+    };
+    Some((job, Fence(fence.parse().ok()?), head))
+}
+
+/// The id of the state tab that a commit makes: drawn from the head's chance, so that it is never used twice
+/// and every copy of the commit names the same one.
+pub fn tab_id(head: HeadId) -> i32 {
+    let mixed = (head.nonce ^ (head.nonce >> 32)) & 0x7fff_ffff;
+    i32::try_from(mixed).unwrap_or(i32::MAX).max(1)
+}
+
+/// Reads the mark out of a spreadsheet's metadata.
+pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (Sighting, Option<Place>) {
+    let name = range_name(job);
+    let named = names.iter().find(|seen| seen.name == name);
+    let found = tabs
+        .iter()
+        .filter_map(|tab| {
+            read_title(&tab.title).filter(|(of, ..)| *of == job).map(|(_, fence, head)| (tab, fence, head))
+        })
+        .max_by_key(|(_, fence, head)| (*fence, *head));
+    let Some((tab, fence, in_title)) = found else {
+        let processed = processed_title(job);
+        let something = named.is_some() || tabs.iter().any(|tab| tab.title == processed);
+        return (if something { Sighting::Missing } else { Sighting::Virgin }, None);
+    };
+    let in_name = || named.and_then(|seen| seen.id.parse().ok());
+    let form = if in_title.is_some() { Form::Title } else { Form::Name };
+    let Some(head) = in_title.or_else(in_name) else {
+        return (Sighting::Missing, None);
+    };
+    let name_id = named.map(|seen| seen.id.clone());
+    let place = Place { tab: tab.id, title: tab.title.clone(), fence, head, form, name_id };
+    (Sighting::At { head, fence }, Some(place))
+}
+
+/// The requests of a commit, in order. `place` is where the state stands as this run last knew it, and `form` how the new
+/// head is to be marked.
+pub fn ops(job: &str, commit: &Commit, place: Option<&Place>, form: Form) -> Vec<Op> {
+    let (Some(place), Some(from)) = (place, commit.from) else { return init(job, commit) };
+    let id = commit.to.to_string();
+    let by_name = place.form == Form::Name;
+    if by_name && form == Form::Name && commit.kind == Kind::Advance {
+        return vec![
+            Op::DropName { id: from.to_string() },
+            Op::AddName { id, name: range_name(job), tab: place.tab },
+            Op::WriteState { tab: place.tab },
+            Op::Changes,
+        ];
+    }
+    let tab = tab_id(commit.to);
+    let mut ops = Vec::new();
+    if by_name {
+        ops.push(Op::DropName { id: from.to_string() });
+    }
+    ops.push(Op::Touch { tab: place.tab });
+    if let (false, Form::Name, Some(id)) = (by_name, form, &place.name_id) {
+        ops.push(Op::DropName { id: id.clone() });
+    }
+    ops.push(Op::AddPlace { tab, title: place_title(job, commit.state.lease.fence, form, commit.to) });
+    if form == Form::Name {
+        ops.push(Op::AddName { id, name: range_name(job), tab });
+    }
+    ops.extend([Op::WriteState { tab }, Op::Changes, Op::DropPlace { tab: place.tab }]);
+    ops
+}
+
+/// The first commit marks its head both ways, so that its named range's id shows whether the service takes ours.
+fn init(job: &str, commit: &Commit) -> Vec<Op> {
+    let tab = tab_id(commit.to);
+    vec![
+        Op::AddPlace { tab, title: place_title(job, commit.state.lease.fence, Form::Title, commit.to) },
+        Op::MakeTabs,
+        Op::AddName { id: commit.to.to_string(), name: range_name(job), tab },
+        Op::WriteState { tab },
+        Op::Changes,
+    ]
+}
+
+/// Where the state stands once a commit has been applied.
+pub fn place_after(job: &str, commit: &Commit, before: Option<&Place>, form: Form) -> Place {
+    let fence = commit.state.lease.fence;
+    let form = if before.is_none() { Form::Title } else { form };
+    let name_id = match (before, form) {
+        (None, _) | (_, Form::Name) => Some(commit.to.to_string()),
+        (Some(place), Form::Title) if place.form == Form::Title => place.name_id.clone(),
+        (Some(_), Form::Title) => None,
+    };
+    match before {
+        Some(place) if place.form == Form::Name && form == Form::Name && commit.kind == Kind::Advance => {
+            Place { head: commit.to, name_id, ..place.clone() }
+        }
+        _ => Place {
+            tab: tab_id(commit.to),
+            title: place_title(job, fence, form, commit.to),
+            fence,
+            head: commit.to,
+            form,
+            name_id,
+        },
+    }
+}
+
+/// The two batches that prove the guard, each of which the service must refuse: one that names a named range that never
+/// was, one that touches a tab that never was. `salt` makes ids that nobody has used.
+pub fn probes(place: &Place, salt: u64) -> [Vec<Op>; 2] {
+    let never = HeadId { commit: place.head.commit, nonce: salt };
+    let gone = Op::Touch { tab: tab_id(never) };
+    let touch = Op::Touch { tab: place.tab };
+    [vec![Op::DropName { id: never.to_string() }, touch.clone()], vec![touch, gone]]
+}
+
+/// What the proof found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proved {
+    /// Carry on with this guard.
+    Guard(Proof),
+    /// A stale batch was applied: nothing on this service guards, so nothing may be written.
+    Nothing,
+}
+
+/// The conclusion: whether a missing named range and a missing tab were refused, and whether the named range of the place
+/// has the id that we chose.
+pub fn conclude(place: &Place, missing_name_refused: bool, missing_tab_refused: bool) -> Proved {
+    let ours = place.name_id.as_deref() == Some(place.head.to_string().as_str());
+    match (missing_tab_refused, missing_name_refused && ours) {
+        (false, _) => Proved::Nothing,
+        (true, true) => Proved::Guard(Proof::Name),
+        (true, false) => Proved::Guard(Proof::Title),
+    }
+}

@@ -1,0 +1,5 @@
+//! Stores: where a job's state is kept.
+//!
+//! In scope: the reference store in memory, and the spreadsheet. Out of scope: the protocol itself (`ledger`).
+
+pub mod guard;
