@@ -1,0 +1,16 @@
+//! The engine: one pass over a source, from load to the last commit.
+//!
+//! In scope: the order of things, and everything that waits. Out of scope: every decision (`ledger`), and the world (`port`).
+//!
+//! ```text
+//!  load ─▶ admit ─▶ steps ─▶ batch ─▶ draft ─▶ settle ─▶ applied ─▶ … ─▶ last commit: run, release
+//!            ▲                 ▲                   │
+//!            └─── source       └── reload, redraft ┘
+//! ```
+
+pub mod plan;
+pub mod stop;
+pub mod work;
+pub mod settle;
+pub mod batch;
+pub mod pass;

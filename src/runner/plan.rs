@@ -1,0 +1,146 @@
+//! What a pass is given: settings as data, parts as objects; never both in one.
+//!
+//! In scope: `Plan`, `Parts`, the sink of events, and how a pass can end badly. Out of scope: where they come from (`app`).
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::fault::Fault;
+use crate::ledger::columns::Columns;
+use crate::ledger::event::{Event, Report};
+use crate::ledger::lease::Holder;
+use crate::ledger::run::Trigger;
+use crate::ledger::snapshot::Definition;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::port::source::{Source, SourceError};
+use crate::port::step::{Identify, Step};
+use crate::port::store::{Store, StoreError};
+use crate::retry::RetryPolicy;
+use crate::time::Timestamp;
+
+/// Where events go.
+pub type Events = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// What a pass works with.
+pub struct Parts {
+    /// Where state is kept.
+    pub store: Arc<dyn Store>,
+    /// Where items come from.
+    pub source: Box<dyn Source>,
+    /// Finds keys.
+    pub identify: Arc<dyn Identify>,
+    /// What is done with an item, in order.
+    pub steps: Vec<Arc<dyn Step>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub chance: Arc<dyn Chance>,
+    /// Where events go.
+    pub events: Events,
+}
+
+/// What a pass is to do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The job's name.
+    pub job: String,
+    /// The data tab.
+    pub tab: String,
+    /// Types of its columns.
+    pub columns: Columns,
+    /// What the job is; its spreadsheet is filled in from the store.
+    pub definition: Definition,
+    /// Who runs.
+    pub holder: Holder,
+    /// Whether this installation's lock is held, so that no sibling can be alive.
+    pub locked: bool,
+    /// Take the lease over though its holder may be alive.
+    pub steal: bool,
+    /// Accept a changed definition.
+    pub adopt: bool,
+    /// Who asked for the run.
+    pub trigger: Trigger,
+    /// The lease's length, in milliseconds.
+    pub ttl_ms: u64,
+    /// How long results may wait for a commit, in milliseconds.
+    pub commit_every_ms: u64,
+    /// Rows in one commit at most.
+    pub max_rows: usize,
+    /// Bytes in one commit at most, roughly.
+    pub max_bytes: usize,
+    /// Items in hand at once.
+    pub concurrency: usize,
+    /// How often a step is tried again within a run.
+    pub retry: RetryPolicy,
+    /// The version of this tool, for Runs.
+    pub version: String,
+}
+
+/// How a pass can end badly. What was committed before is committed.
+#[derive(Debug, Error)]
+pub enum PassError {
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Somebody else is running.
+    #[error("run the job: {} is running it on {} since {since} (its lease ends {until} unless renewed)", holder.run, holder.host)]
+    Held {
+        /// Who.
+        holder: Holder,
+        /// Since when.
+        since: Timestamp,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The job file says something that would process everything again.
+    #[error("run the job: its {} changed since the last run, which would process {keys} keys again", moved.join(" and "))]
+    Redefined {
+        /// What changed.
+        moved: Vec<&'static str>,
+        /// Keys that are done.
+        keys: u64,
+    },
+    /// Another run took over in the middle.
+    #[error("go on: {by}; this run changed nothing after that")]
+    Fenced {
+        /// Who has taken over, as far as could be read.
+        by: String,
+    },
+    /// The last batch's fate is unknown, or it could not be sent within all bounds.
+    #[error("write to the sheet: {why}; the next run finds out what is there and goes on")]
+    Unfinished {
+        /// What happened last.
+        why: String,
+        /// `Transient`, `Throttled` or `Denied`.
+        fault: Fault,
+    },
+    /// The store refuses what a batch says.
+    #[error("write to the sheet: it refuses a batch: {why}")]
+    Refused {
+        /// What the store said.
+        why: String,
+    },
+    /// The source could not be read to its end; what came before is on the sheet.
+    #[error("read the source: {error}")]
+    Source {
+        /// Where and why.
+        error: SourceError,
+        /// What was done all the same.
+        report: Box<Report>,
+    },
+}
+
+impl PassError {
+    /// What to do about it.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Store(error) => error.fault(),
+            Self::Held { .. } | Self::Fenced { .. } => Fault::Fenced,
+            Self::Redefined { .. } | Self::Refused { .. } => Fault::Corrupt,
+            Self::Unfinished { fault, .. } => *fault,
+            Self::Source { error, .. } => error.fault(),
+        }
+    }
+}

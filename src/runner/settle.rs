@@ -1,0 +1,129 @@
+//! Drives one commit to its end: the waiting half of `ledger::settlement`.
+//!
+//! In scope: sending, looking, waiting. Out of scope: what an answer means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::fault::Fault;
+use crate::ledger::commit::{Commit, Reply};
+use crate::ledger::event::Event;
+use crate::ledger::judge::{Drafted, Sighting};
+use crate::ledger::settlement::{End, Move, Settlement};
+use crate::port::clock::Clock;
+use crate::port::store::Store;
+use crate::runner::plan::Events;
+
+/// Between two looks that could not be made, in milliseconds.
+const BLIND_MS: u64 = 5_000;
+/// Looks in a row that may fail; each has its own retries underneath.
+const BLIND_LOOKS: u32 = 3;
+
+/// A commit whose fate is known, or as well known as it will be.
+#[derive(Debug)]
+pub struct Ending {
+    /// The commit.
+    pub commit: Arc<Commit>,
+    /// How it ended.
+    pub end: End,
+    /// The last trouble, for people; empty where there was none.
+    pub why: String,
+    /// The fault of the last trouble.
+    pub fault: Fault,
+    /// Milliseconds from the first send.
+    pub took_ms: u64,
+}
+
+/// What settling needs of the world.
+#[derive(Clone)]
+pub struct Settler {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where events go.
+    pub events: Events,
+}
+
+impl Settler {
+    /// Sends a commit and looks until its fate is known. Never drafts, never loads.
+    pub async fn settle(self, commit: Arc<Commit>, drafted: Drafted) -> Ending {
+        let began = self.clock.monotonic_ms();
+        let number = commit.to.commit;
+        let (mut settlement, mut next) = Settlement::begin();
+        let (mut why, mut fault) = (String::new(), Fault::Transient);
+        let mut doubted = false;
+        let end = loop {
+            next = match next {
+                Move::Send { after_ms } => {
+                    self.wait(after_ms).await;
+                    let reply = self.store.commit(&commit).await;
+                    (why, fault) = trouble(&reply).unwrap_or((why, fault));
+                    settlement.replied(commit.to, &reply)
+                }
+                Move::Look { after_ms } => {
+                    if !doubted {
+                        doubted = true;
+                        (self.events)(Event::InDoubt { number, why: why.clone() });
+                    }
+                    self.wait(after_ms).await;
+                    match self.look(&mut why).await {
+                        Some(sighting) => settlement.sighted(&drafted, sighting),
+                        None => Move::End(End::Unclear),
+                    }
+                }
+                Move::End(end) => break end,
+            };
+        };
+        if doubted {
+            (self.events)(Event::Judged { number, verdict: verdict(&end) });
+        }
+        let took_ms = self.clock.monotonic_ms().saturating_sub(began);
+        Ending { commit, end, why, fault, took_ms }
+    }
+
+    /// A look, tried again while the service is out of order; `None` when it stays so.
+    async fn look(&self, why: &mut String) -> Option<Sighting> {
+        for _ in 0..BLIND_LOOKS {
+            match self.store.sight().await {
+                Ok(sighting) => return Some(sighting),
+                Err(error) if error.fault().passes() => *why = error.to_string(),
+                Err(error) => {
+                    *why = error.to_string();
+                    return None;
+                }
+            }
+            self.wait(BLIND_MS).await;
+        }
+        None
+    }
+
+    async fn wait(&self, ms: u64) {
+        if ms > 0 {
+            self.clock.sleep(Duration::from_millis(ms)).await;
+        }
+    }
+}
+
+fn trouble(reply: &Reply) -> Option<(String, Fault)> {
+    match reply {
+        Reply::Applied => None,
+        Reply::Refused { why, .. } => Some((why.clone(), Fault::Corrupt)),
+        Reply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
+        Reply::NotExecuted { why, fault } => Some((why.clone(), *fault)),
+        Reply::Lost { why } => Some((why.clone(), Fault::Transient)),
+    }
+}
+
+fn verdict(end: &End) -> &'static str {
+    match end {
+        End::Applied(_) => "it was applied",
+        End::Redraft => "it was not applied; drafted anew",
+        End::Reload => "another commit went between; loaded anew",
+        End::Refused(_) | End::TooLarge => "it was refused",
+        End::Fenced => "another run has taken over",
+        End::Corrupt => "the head is gone",
+        End::NotExecuted => "it was not carried out",
+        End::Unclear => "still unclear",
+    }
+}

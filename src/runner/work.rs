@@ -1,0 +1,130 @@
+//! One item through the steps, each with its own bounded retries.
+//!
+//! In scope: running steps in order, trying transient failures again, counting tries. Out of scope: what becomes of the result.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::ledger::cursor::Place;
+use crate::ledger::item::Item;
+use crate::ledger::key::idempotency_key;
+use crate::ledger::lease::Fence;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::port::step::{Step, StepContext, StepError};
+use crate::retry::{Decision, RetryPolicy};
+
+/// Values that one item may become on its way.
+const MAX_VALUES: usize = 100_000;
+
+/// An item after its steps.
+#[derive(Debug)]
+pub struct Worked {
+    /// The item.
+    pub item: Item,
+    /// Its place in the order of the source.
+    pub place: Place,
+    /// Values for rows, or the step at which it failed and why.
+    pub result: Result<Vec<Value>, StepFailure>,
+    /// Tries beyond the first.
+    pub retries: u64,
+}
+
+/// Where and why an item failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepFailure {
+    /// The step's name.
+    pub step: String,
+    /// What it said.
+    pub error: StepError,
+}
+
+/// What working on items needs.
+#[derive(Clone)]
+pub struct Worker {
+    /// The steps.
+    pub steps: Arc<[Arc<dyn Step>]>,
+    /// Bounds of retries within a run.
+    pub retry: RetryPolicy,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for jitter.
+    pub chance: Arc<dyn Chance>,
+    /// Part of idempotency keys.
+    pub spreadsheet: String,
+    /// Part of idempotency keys.
+    pub job: String,
+    /// The lease term.
+    pub fence: Fence,
+    /// Fires when the run no longer waits for items.
+    pub cancel: CancellationToken,
+}
+
+impl Worker {
+    /// Takes an item through all steps.
+    pub async fn work(self, item: Item, place: Place) -> Worked {
+        let mut retries = 0;
+        let result = self.steps_of(&item, &mut retries).await;
+        Worked { item, place, result, retries }
+    }
+
+    async fn steps_of(&self, item: &Item, retries: &mut u64) -> Result<Vec<Value>, StepFailure> {
+        let mut values = vec![item.body.clone()];
+        for step in self.steps.iter() {
+            let mut made = Vec::with_capacity(values.len());
+            for value in values {
+                let failed = |error| StepFailure { step: step.name().to_owned(), error };
+                made.extend(self.tried(step.as_ref(), item, value, retries).await.map_err(failed)?);
+                if made.len() > MAX_VALUES {
+                    let error = StepError::Rejected(format!("makes more than {MAX_VALUES} values of one item"));
+                    return Err(StepFailure { step: step.name().to_owned(), error });
+                }
+            }
+            values = made;
+        }
+        Ok(values)
+    }
+
+    async fn tried(&self, step: &dyn Step, item: &Item, value: Value, retries: &mut u64) -> Result<Vec<Value>, StepError> {
+        let began = self.clock.monotonic_ms();
+        let mut attempt = 1;
+        loop {
+            let context = self.context(step, item, attempt);
+            let error = match step.run(value.clone(), &context).await {
+                Ok(made) => return Ok(made),
+                Err(error) => error,
+            };
+            let retry_after_ms = match &error {
+                StepError::Transient { retry_after_ms, .. } => *retry_after_ms,
+                StepError::Rejected(_) | StepError::Cancelled => return Err(error),
+            };
+            let elapsed = self.clock.monotonic_ms().saturating_sub(began);
+            match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.draw()) {
+                Decision::GiveUp(_) => return Err(error),
+                Decision::Again { after_ms } => {
+                    tokio::select! {
+                        () = self.clock.sleep(Duration::from_millis(after_ms)) => {}
+                        () = self.cancel.cancelled() => return Err(error),
+                    }
+                }
+            }
+            attempt += 1;
+            *retries += 1;
+        }
+    }
+
+    fn context(&self, step: &dyn Step, item: &Item, attempt: u32) -> StepContext {
+        StepContext {
+            key: item.key.clone(),
+            version: item.version.clone(),
+            idempotency_key: idempotency_key(&self.spreadsheet, &self.job, step.name(), &item.key, &item.version),
+            fence: self.fence,
+            attempt,
+            deadline: None,
+            cancel: self.cancel.clone(),
+        }
+    }
+}
