@@ -48,9 +48,13 @@
 //! 8. The cursor never passes an item that is not settled.
 //! 9. Nothing is written by position without a witness (append-only so far: nothing is written by position but the state itself).
 
+pub mod cast;
+pub mod columns;
 pub mod event;
 pub mod failure;
+pub mod header;
 pub mod item;
 pub mod key;
 pub mod lease;
 pub mod run;
+pub mod shape;
