@@ -5,6 +5,7 @@ pub mod grid;
 pub mod ledger;
 pub mod port;
 pub mod retry;
+pub mod runner;
 pub mod store;
 pub mod system;
 pub mod time;

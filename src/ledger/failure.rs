@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::ledger::key::{Key, Version};
+use crate::ledger::key::{Fingerprint, Key, Version};
 use crate::time::Timestamp;
 
 /// UTF-16 units in one payload cell; a cell takes 50,000 characters, and how Google counts them is not documented.
@@ -95,6 +95,11 @@ pub fn payload_cells(record: &[u8], place: &str) -> (Vec<String>, bool) {
         return (vec![unkept(record, place, "too large to keep here")], false);
     }
     (cells, true)
+}
+
+/// What makes two failures of one key the same: the step and what it said.
+pub fn failure_mark(step: &str, error: &str) -> Fingerprint {
+    Fingerprint::of(&format!("{step}\u{1f}{error}"))
 }
 
 fn unkept(record: &[u8], place: &str, why: &str) -> String {

@@ -48,18 +48,22 @@
 //! 8. The cursor never passes an item that is not settled.
 //! 9. Nothing is written by position without a witness (append-only so far: nothing is written by position but the state itself).
 
-pub mod book;
-pub mod commit;
-pub mod cursor;
-pub mod entry;
-pub mod event;
-pub mod failure;
-pub mod item;
-pub mod judge;
 pub mod key;
+pub mod item;
+pub mod entry;
+pub mod book;
+pub mod cursor;
+pub mod columns;
+pub mod cast;
+pub mod header;
+pub mod shape;
+pub mod failure;
+pub mod run;
 pub mod lease;
+pub mod snapshot;
+pub mod commit;
+pub mod judge;
+pub mod settlement;
 pub mod record;
 pub mod chain;
-pub mod run;
-pub mod settlement;
-pub mod snapshot;
+pub mod event;

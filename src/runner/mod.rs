@@ -13,4 +13,5 @@ pub mod stop;
 pub mod work;
 pub mod settle;
 pub mod batch;
+pub mod intake;
 pub mod pass;
