@@ -108,9 +108,11 @@ impl Book {
         self.failures.remove(&print).is_some()
     }
 
-    /// The item in hand of this key failed.
-    pub fn failed(&mut self, key: &Key) {
-        self.advance(key.fingerprint(), Step::Fail);
+    /// The item in hand of this key failed; what is known of it from now on.
+    pub fn failed(&mut self, key: &Key, tried: Tried) {
+        let print = key.fingerprint();
+        self.advance(print, Step::Fail);
+        self.failures.insert(print, tried);
     }
 
     /// What was known of a key's earlier failure.
@@ -190,7 +192,7 @@ mod tests {
         book.done(&key("a"));
         assert_eq!(book.admit(&key("a"), &version("")), Admission::Twice);
         assert_eq!(book.admit(&key("b"), &version("")), Admission::Fresh);
-        book.failed(&key("b"));
+        book.failed(&key("b"), Tried { attempts: 1, first_seen: Timestamp(0), error: Fingerprint::of("e") });
         assert_eq!(book.admit(&key("b"), &version("")), Admission::Twice);
     }
 

@@ -26,6 +26,7 @@ pub struct Chain {
     claimed: bool,
     redrafts: u32,
     reloads: u32,
+    again: bool,
 }
 
 /// What a commit says beside its changes.
@@ -57,6 +58,8 @@ pub enum After {
     Redraft,
     /// Load, then draft again what is not there.
     Reload,
+    /// Draft half of it.
+    Halve,
     /// Stop; the reason.
     Stop(Stop),
 }
@@ -86,7 +89,7 @@ impl Chain {
             None => (None, fresh),
         };
         let drafted = Drafted::from(head, state.lease.fence);
-        Self { me, drafted, state, claimed: false, redrafts: 0, reloads: 0 }
+        Self { me, drafted, state, claimed: false, redrafts: 0, reloads: 0, again: false }
     }
 
     /// The ids drafted so far, for judging.
@@ -118,23 +121,24 @@ impl Chain {
     pub fn kind(&self) -> Kind {
         match (self.drafted.base(), self.claimed) {
             (None, _) => Kind::Init,
+            (Some(_), _) if self.redrafts > 1 => Kind::Rehouse,
             (Some(_), false) => Kind::Claim,
-            (Some(_), true) if self.redrafts > 1 => Kind::Rehouse,
             (Some(_), true) => Kind::Advance,
         }
     }
 
-    /// Drafts the next commit. While one is in doubt nothing new is drafted (invariant 3); only the same content may be,
-    /// after `ended` has asked for it.
+    /// Drafts the next commit. While one is in doubt nothing new is drafted (invariant 3); only the same content, or a part of
+    /// it, may be, after `ended` has asked for it: whichever of those drafts is applied, the others are refused by the guard.
     pub fn draft(&mut self, nonce: u64, changes: Changes, terms: &Terms) -> Result<Commit, InDoubt> {
-        if self.drafted.in_doubt() && self.redrafts == 0 {
+        if self.drafted.in_doubt() && !self.again {
             return Err(InDoubt);
         }
+        self.again = false;
         let from = self.drafted.base();
         let to = from.map_or(HeadId { commit: 0, nonce }, |head| head.next(nonce));
         let state = self.state_after(to, &changes, terms);
         self.drafted.note(to, state.lease.fence);
-        Ok(Commit { from, to, kind: self.kind(), state, changes })
+        Ok(Commit { from, to, kind: self.kind(), run: terms.run.id.clone(), state, changes })
     }
 
     /// A commit has ended: what follows.
@@ -149,7 +153,12 @@ impl Chain {
             }
             End::Redraft if self.redrafts < 2 => {
                 self.redrafts += 1;
+                self.again = true;
                 After::Redraft
+            }
+            End::TooLarge if commit.changes.settled.len() > 1 => {
+                self.again = true;
+                After::Halve
             }
             End::Reload | End::Refused(Part::Layout) if self.reloads < MAX_RELOADS => {
                 self.reloads += 1;

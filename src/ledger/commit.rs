@@ -159,6 +159,8 @@ pub struct Commit {
     pub to: HeadId,
     /// What it does beside.
     pub kind: Kind,
+    /// The run that drafted it.
+    pub run: String,
     /// The state as it will be, the new head in it.
     pub state: State,
     /// What it adds.

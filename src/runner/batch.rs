@@ -109,7 +109,9 @@ impl Outstanding {
         let (commit, items) = drafts.swap_remove(at);
         let held: HashSet<&Key> = items.iter().map(|waiting| waiting.settled.key()).collect();
         let left = match newest {
-            Some((to, newest)) if to != id => newest.into_iter().filter(|waiting| !held.contains(waiting.settled.key())).collect(),
+            Some((to, newest)) if to != id => {
+                newest.into_iter().filter(|waiting| !held.contains(waiting.settled.key())).collect()
+            }
             _ => Vec::new(),
         };
         Some((commit, items, left))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::ledger::book::{Admission, Book};
+use crate::ledger::book::{Admission, Book, Tried};
 use crate::ledger::columns::{Columns, Rejection};
 use crate::ledger::commit::Settled;
 use crate::ledger::cursor::{LowWater, Place};
@@ -164,7 +164,15 @@ impl Intake {
         Waiting { settled: Settled::Done { key: item.key, version: item.version, output, closes }, place }
     }
 
-    fn nameless(&mut self, step: &str, error: String, record: &[u8], position: &Position, place: Place, now: Timestamp) -> Taken {
+    fn nameless(
+        &mut self,
+        step: &str,
+        error: String,
+        record: &[u8],
+        position: &Position,
+        place: Place,
+        now: Timestamp,
+    ) -> Taken {
         let (key, version) = (Key::of_nameless(record), Version::default());
         match self.book.admit(&key, &version) {
             // The same unreadable bytes once more: as much a failure as the first, and told once.
@@ -187,8 +195,15 @@ impl Intake {
         let error = shortened(&error);
         let told = failure_mark(step, &error);
         let tried = self.book.tried(&key);
-        self.book.failed(&key);
-        let event = Event::ItemFailed { key: key.clone(), place: position.to_string(), step: step.to_owned(), error: error.clone() };
+        let attempts = tried.map_or(0, |tried| tried.attempts) + tries;
+        let first_seen = tried.map_or(now, |tried| tried.first_seen);
+        self.book.failed(&key, Tried { attempts, first_seen, error: told });
+        let event = Event::ItemFailed {
+            key: key.clone(),
+            place: position.to_string(),
+            step: step.to_owned(),
+            error: error.clone(),
+        };
         (self.events)(event);
         if tried.is_some_and(|tried| tried.error == told) {
             self.low.settle(place);
@@ -201,8 +216,8 @@ impl Intake {
             version,
             step: step.to_owned(),
             error,
-            attempts: tried.map_or(0, |tried| tried.attempts) + tries,
-            first_seen: tried.map_or(now, |tried| tried.first_seen),
+            attempts,
+            first_seen,
             last_seen: now,
             run: self.run.clone(),
             state: if kept { FailureState::Open } else { FailureState::Unkept },

@@ -14,4 +14,5 @@ pub mod work;
 pub mod settle;
 pub mod batch;
 pub mod intake;
+pub mod opening;
 pub mod pass;

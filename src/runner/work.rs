@@ -88,7 +88,13 @@ impl Worker {
         Ok(values)
     }
 
-    async fn tried(&self, step: &dyn Step, item: &Item, value: Value, retries: &mut u64) -> Result<Vec<Value>, StepError> {
+    async fn tried(
+        &self,
+        step: &dyn Step,
+        item: &Item,
+        value: Value,
+        retries: &mut u64,
+    ) -> Result<Vec<Value>, StepError> {
         let began = self.clock.monotonic_ms();
         let mut attempt = 1;
         loop {

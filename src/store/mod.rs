@@ -2,4 +2,5 @@
 //!
 //! In scope: the reference store in memory, and the spreadsheet. Out of scope: the protocol itself (`ledger`).
 
+pub mod memory;
 pub mod guard;

@@ -1,0 +1,184 @@
+//! The beginning of a pass: load, see whether this job may run here and now, and on what it goes on.
+//!
+//! In scope: definition, lease, an earlier run found dead, the data tab's header. Out of scope: the loop (`runner::pass`).
+
+use std::sync::Arc;
+
+use crate::ledger::chain::Chain;
+use crate::ledger::cursor::LowWater;
+use crate::ledger::event::Event;
+use crate::ledger::header::{ADDED_KEY_COLUMN, Header, KeyColumn};
+use crate::ledger::lease::{Holder, Standing};
+use crate::ledger::run::{Counts, Run, RunStatus, run_id};
+use crate::ledger::snapshot::{Definition, Loaded, Snapshot, State};
+use crate::port::store::StoreError;
+use crate::runner::intake::Intake;
+use crate::runner::plan::{Parts, PassError, Plan};
+use crate::time::Timestamp;
+
+/// The service's clock, carried on by this machine's monotonic one.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceClock {
+    at: Timestamp,
+    seen_ms: u64,
+}
+
+impl ServiceClock {
+    /// The service said `at` when this machine's monotonic clock said `seen_ms`.
+    pub fn new(at: Timestamp, seen_ms: u64) -> Self {
+        Self { at, seen_ms }
+    }
+
+    /// The service's time at `now_ms`.
+    pub fn at(self, now_ms: u64) -> Timestamp {
+        self.at.plus(now_ms.saturating_sub(self.seen_ms))
+    }
+}
+
+/// What a pass goes on.
+pub struct Opened {
+    /// The end of the chain.
+    pub chain: Chain,
+    /// What the run takes in.
+    pub intake: Intake,
+    /// Whether the data tab exists.
+    pub table_exists: bool,
+    /// An earlier run found dead, to be told in Runs.
+    pub buried: Vec<Run>,
+    /// This run.
+    pub run: Run,
+    /// The service's clock.
+    pub service: ServiceClock,
+    /// When the load began, monotonic milliseconds.
+    pub began_ms: u64,
+    /// The place's id.
+    pub spreadsheet: String,
+    /// Keys in Processed.
+    pub keys: u64,
+}
+
+/// Loads and checks.
+pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
+    let began_ms = parts.clock.monotonic_ms();
+    let started = parts.clock.now();
+    let run = new_run(parts, plan, started);
+    (parts.events)(Event::Started { run: run.id.clone(), job: plan.job.clone() });
+    let loaded = parts.store.load().await?;
+    let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
+    let snapshot = loaded.snapshot.as_ref();
+    told(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
+    let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..plan.definition.clone() };
+    let mut buried = Vec::new();
+    if let Some(snapshot) = snapshot {
+        same_definition(snapshot, &definition, plan)?;
+        buried.extend(allowed(snapshot, plan, loaded.service_time)?);
+    }
+    for run in &buried {
+        (parts.events)(Event::Buried { run: run.id.clone() });
+    }
+    let me = Holder { run: run.id.clone(), ..plan.holder.clone() };
+    let fresh = State { job: plan.job.clone(), ..State::default() };
+    let mut chain = Chain::from(snapshot, fresh, me);
+    chain.amend(|state| {
+        state.definition = definition;
+        if state.timezone.is_none() {
+            state.timezone = plan.columns.timezone.as_ref().and_then(|zone| zone.iana_name()).map(str::to_owned);
+        }
+    });
+    let keys = chain.state().processed.count;
+    let (intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
+    let spreadsheet = loaded.spreadsheet;
+    Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, keys })
+}
+
+fn new_run(parts: &Parts, plan: &Plan, started: Timestamp) -> Run {
+    Run {
+        id: run_id(started, parts.chance.bits()),
+        job: plan.job.clone(),
+        trigger: plan.trigger.clone(),
+        started,
+        finished: None,
+        status: RunStatus::Running,
+        counts: Counts::default(),
+        calls: 0,
+        first_commit: 0,
+        last_commit: 0,
+        host: plan.holder.host.clone(),
+        version: plan.version.clone(),
+        message: String::new(),
+    }
+}
+
+fn told(parts: &Parts, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), PassError> {
+    let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.state.processed.count, s.book.open_failures() as u64));
+    (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
+    for blemish in snapshot.map(|s| s.blemishes.as_slice()).unwrap_or_default() {
+        if blemish.blocking {
+            return Err(StoreError::Corrupt { why: blemish.message.clone() }.into());
+        }
+        (parts.events)(Event::Blemish { message: blemish.message.clone() });
+    }
+    Ok(())
+}
+
+fn same_definition(snapshot: &Snapshot, definition: &Definition, plan: &Plan) -> Result<(), PassError> {
+    let moved = definition.moved_from(&snapshot.state.definition);
+    if moved.is_empty() || plan.adopt {
+        return Ok(());
+    }
+    Err(PassError::Redefined { moved, keys: snapshot.state.processed.count })
+}
+
+/// Whether the lease may be claimed; the run that left it behind is told as crashed.
+fn allowed(snapshot: &Snapshot, plan: &Plan, now: Timestamp) -> Result<Option<Run>, PassError> {
+    let lease = &snapshot.state.lease;
+    let holder = match lease.standing(&plan.holder.install, plan.locked, now) {
+        Standing::Free => return Ok(None),
+        Standing::Held { holder, until } if !plan.steal => {
+            return Err(PassError::Held { holder, since: lease.since, until });
+        }
+        Standing::Dead(holder) | Standing::Held { holder, .. } => holder,
+    };
+    Ok(snapshot.state.run.clone().map(|run| Run {
+        status: RunStatus::Crashed,
+        message: format!("vanished; its lease on {} was taken over", holder.host),
+        ..run
+    }))
+}
+
+fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str) -> Result<(Intake, bool), PassError> {
+    let snapshot = loaded.snapshot.as_ref();
+    let tables = snapshot.map_or(&loaded.tables, |snapshot| &snapshot.tables);
+    let table = tables.iter().find(|(tab, _)| *tab == plan.tab);
+    let header = match table {
+        Some((tab, columns)) if !columns.is_empty() => Header::closed(tab.clone(), columns.clone()),
+        _ => Header::open(plan.tab.clone()),
+    };
+    let key_column = chain.state().key_column.clone().map(|name| match name.as_str() {
+        ADDED_KEY_COLUMN => KeyColumn::Added,
+        _ => KeyColumn::Named(name),
+    });
+    if let (Some(column), false) = (&key_column, header.is_open()) {
+        if !header.columns().iter().any(|name| name == column.name()) {
+            let (tab, name) = (&plan.tab, column.name());
+            let why = format!(
+                "tab {tab} has lost its column \"{name}\", which carries the keys: write that word into its header row"
+            );
+            return Err(StoreError::Corrupt { why }.into());
+        }
+    }
+    let intake = Intake {
+        book: snapshot.map(|snapshot| snapshot.book.clone()).unwrap_or_default(),
+        header,
+        key_column,
+        low: LowWater::from(chain.state().cursor.clone()),
+        counts: Counts::default(),
+        columns: plan.columns.clone(),
+        key_expression: plan.definition.key.clone(),
+        tab: plan.tab.clone(),
+        run: run.to_owned(),
+        identify: Arc::clone(&parts.identify),
+        events: Arc::clone(&parts.events),
+    };
+    Ok((intake, table.is_some()))
+}

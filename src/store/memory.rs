@@ -1,0 +1,191 @@
+//! The reference store: everything a store promises, in memory.
+//!
+//! In scope: the guarded commit, and a script of faults for tests of callers. Out of scope: durability.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+
+use crate::grid::Row;
+use crate::ledger::book::{Book, DoneSet, Tried};
+use crate::ledger::commit::{Commit, HeadId, Kind, Part, Reply, Settled};
+use crate::ledger::failure::{Failure, FailureState, failure_mark};
+use crate::ledger::judge::Sighting;
+use crate::ledger::key::{Key, Version};
+use crate::ledger::run::Run;
+use crate::ledger::snapshot::{Loaded, Snapshot, State};
+use crate::port::clock::Clock;
+use crate::port::store::{Store, StoreError, Usage};
+
+/// What the next commit meets instead of a plain answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mishap {
+    /// It is applied, and the answer is lost.
+    AppliedThenLost,
+    /// It never arrives, and no answer comes.
+    LostBefore,
+    /// It is not carried out for now.
+    Throttled,
+}
+
+/// What a store in memory holds; public so that tests can look.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    /// The head.
+    pub head: Option<HeadId>,
+    /// The state.
+    pub state: State,
+    /// Tabs of rows: columns and rows.
+    pub tables: HashMap<String, (Vec<String>, Vec<Row>)>,
+    /// Processed, in order.
+    pub processed: Vec<(Key, Version, String)>,
+    /// Failures, in order.
+    pub failures: Vec<Failure>,
+    /// Runs, in order.
+    pub runs: Vec<Run>,
+}
+
+/// A store in memory; clones share it.
+#[derive(Clone)]
+pub struct MemoryStore {
+    held: Arc<Mutex<Held>>,
+    mishaps: Arc<Mutex<VecDeque<Option<Mishap>>>>,
+    usage: Arc<Mutex<Usage>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl MemoryStore {
+    /// An empty store whose service time is this clock's.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { held: Arc::default(), mishaps: Arc::default(), usage: Arc::default(), clock }
+    }
+
+    /// The next commits meet these, in order; `None` is a plain answer.
+    pub fn meet(&self, mishaps: impl IntoIterator<Item = Option<Mishap>>) {
+        lock(&self.mishaps).extend(mishaps);
+    }
+
+    /// A copy of what is held.
+    pub fn held(&self) -> Held {
+        lock(&self.held).clone()
+    }
+
+    /// Changes what is held, as people's hands would.
+    pub fn touch(&self, change: impl FnOnce(&mut Held)) {
+        change(&mut lock(&self.held));
+    }
+
+    fn loaded(&self) -> Loaded {
+        let held = lock(&self.held);
+        let tables: Vec<_> = held.tables.iter().map(|(tab, (columns, _))| (tab.clone(), columns.clone())).collect();
+        let snapshot = held.head.map(|head| Snapshot {
+            state: held.state.clone(),
+            head,
+            book: book(&held),
+            tables: tables.clone(),
+            blemishes: Vec::new(),
+        });
+        Loaded { snapshot, spreadsheet: "memory".into(), tables, timezone: None, service_time: self.clock.now() }
+    }
+
+    fn apply(&self, commit: &Commit) -> Reply {
+        let mut held = lock(&self.held);
+        let moved = held.head != commit.from;
+        let older =
+            commit.from.is_some() && commit.kind == Kind::Advance && commit.state.lease.fence < held.state.lease.fence;
+        if moved || older {
+            return Reply::Refused { part: Part::Guard, why: "the head has moved on".into() };
+        }
+        if commit.changes.tables.iter().any(|new| held.tables.contains_key(&new.tab)) {
+            return Reply::Refused { part: Part::Layout, why: "a tab of that name exists".into() };
+        }
+        for new in &commit.changes.tables {
+            held.tables.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
+        }
+        for one in &commit.changes.settled {
+            keep(&mut held, one, &commit.run);
+        }
+        held.runs.extend(commit.changes.runs.iter().cloned());
+        held.state = commit.state.clone();
+        held.head = Some(commit.to);
+        Reply::Applied
+    }
+}
+
+impl Store for MemoryStore {
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        lock(&self.usage).reads += 1;
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            Ok(self.loaded())
+        })
+    }
+
+    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+        lock(&self.usage).reads += 1;
+        let held = lock(&self.held);
+        let sighting = match held.head {
+            Some(head) => Sighting::At { head, fence: held.state.lease.fence },
+            None => Sighting::Virgin,
+        };
+        Box::pin(async move { Ok(sighting) })
+    }
+
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            lock(&self.usage).writes += 1;
+            let mishap = lock(&self.mishaps).pop_front().flatten();
+            match mishap {
+                None => self.apply(commit),
+                Some(Mishap::AppliedThenLost) => {
+                    self.apply(commit);
+                    Reply::Lost { why: "the answer was lost".into() }
+                }
+                Some(Mishap::LostBefore) => Reply::Lost { why: "the request was lost".into() },
+                Some(Mishap::Throttled) => {
+                    lock(&self.usage).throttled += 1;
+                    Reply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "a quota is used up".into() }
+                }
+            }
+        })
+    }
+
+    fn usage(&self) -> Usage {
+        *lock(&self.usage)
+    }
+}
+
+fn book(held: &Held) -> Book {
+    let done = held.processed.iter().map(|(key, version, _)| (key.fingerprint(), version.mark())).collect();
+    let mut failures = HashMap::new();
+    for failure in &held.failures {
+        if failure.state == FailureState::Recovered {
+            failures.remove(&failure.key.fingerprint());
+        } else {
+            let error = failure_mark(&failure.step, &failure.error);
+            let tried = Tried { attempts: failure.attempts, first_seen: failure.first_seen, error };
+            failures.insert(failure.key.fingerprint(), tried);
+        }
+    }
+    Book::new(DoneSet::from_rows(done), failures)
+}
+
+fn keep(held: &mut Held, settled: &Settled, run: &str) {
+    match settled {
+        Settled::Done { key, version, output, closes } => {
+            for (tab, rows) in &output.tables {
+                held.tables.entry(tab.clone()).or_default().1.extend(rows.iter().cloned());
+            }
+            held.processed.push((key.clone(), version.clone(), run.to_owned()));
+            held.failures.extend(closes.iter().map(|failure| (**failure).clone()));
+        }
+        Settled::Failed(failure) => held.failures.push((**failure).clone()),
+    }
+}
+
+/// A thread that panicked while it held the lock left whole values behind: every change here is made at once.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

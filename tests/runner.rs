@@ -1,0 +1,269 @@
+//! The runner over the reference store: what one pass promises, without a network and on a paused clock.
+
+mod support;
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sheetkeep::ledger::event::Event;
+use sheetkeep::ledger::failure::FailureState;
+use sheetkeep::ledger::run::RunStatus;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::step::StepError;
+use sheetkeep::runner::plan::PassError;
+use sheetkeep::runner::stop::{Stop, StopReason};
+use sheetkeep::store::memory::{MemoryStore, Mishap};
+use sheetkeep::system::SteeredClock;
+use sheetkeep::time::Timestamp;
+use support::{Job, Values};
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)))
+}
+
+fn items(range: std::ops::Range<u32>) -> Vec<Value> {
+    range.map(|n| json!({"id": format!("k{n}"), "n": n})).collect()
+}
+
+fn keys(store: &MemoryStore) -> Vec<String> {
+    store.held().processed.iter().map(|(key, ..)| key.to_string()).collect()
+}
+
+fn rows(store: &MemoryStore) -> usize {
+    store.held().tables.get("Data").map_or(0, |(_, rows)| rows.len())
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_item_becomes_done_once_and_a_second_run_skips_them_all() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let job = Job::new(clock);
+    let first = job.run(store.clone(), Values::of(items(0..10))).await.expect("a clean run");
+    assert_eq!((first.run.counts.new, first.run.counts.skipped, first.commits), (10, 0, 1));
+    let second = job.run(store.clone(), Values::of(items(0..12))).await.expect("a clean run");
+    assert_eq!((second.run.counts.new, second.run.counts.skipped), (2, 10));
+    assert_eq!((rows(&store), keys(&store).len()), (12, 12));
+    let runs = store.held().runs;
+    assert_eq!(runs.len(), 2);
+    assert!(runs.iter().all(|run| run.status == RunStatus::Succeeded && run.finished.is_some()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_sync_costs_one_write_whether_there_is_something_new_or_not() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let job = Job::new(clock);
+    for (to, writes) in [(5, 1), (5, 2), (7, 3)] {
+        let report = job.run(store.clone(), Values::of(items(0..to))).await.expect("a clean run");
+        assert_eq!(report.writes, writes);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_fails_is_kept_in_failures_and_the_run_goes_on() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let job = Job::new(clock).step(|value, _| match value["n"].as_u64() {
+        Some(3) => Err(StepError::Rejected("three is bad".into())),
+        _ => Ok(vec![value.clone()]),
+    });
+    let report = job.run(store.clone(), Values::of(items(0..6))).await.expect("a run that ends");
+    assert_eq!((report.run.counts.new, report.run.counts.failed, report.run.status), (5, 1, RunStatus::Partial));
+    let failure = store.held().failures.remove(0);
+    assert_eq!((failure.key.as_str(), failure.step.as_str(), failure.error.as_str()), ("k3", "does", "three is bad"));
+    assert_eq!((failure.attempts, failure.payload.concat()), (1, json!({"id": "k3", "n": 3}).to_string()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_stays_the_same_is_told_once_and_one_that_is_mended_is_recovered_once() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let fails = Job::new(Arc::clone(&clock)).step(|_, _| Err(StepError::Rejected("bad".into())));
+    let works = Job::new(clock);
+    for _ in 0..2 {
+        let report = fails.run(store.clone(), Values::of(items(0..1))).await.expect("a run that ends");
+        assert_eq!((report.run.counts.failed, report.open_failures), (1, 1));
+    }
+    assert_eq!(store.held().failures.len(), 1);
+    for recovered in [1, 0] {
+        let report = works.run(store.clone(), Values::of(items(0..1))).await.expect("a clean run");
+        assert_eq!((report.run.counts.recovered, report.open_failures), (recovered, 0));
+    }
+    let last = store.held().failures.pop().expect("the closing row");
+    assert_eq!(last.state, FailureState::Recovered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_without_a_key_and_one_that_is_unreadable_are_failures_of_their_own() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let source =
+        Values::of([json!({"id": "a"}), json!({"x": 1}), json!({"id": ""})]).then_bad(b"\xff", "no valid UTF-8");
+    let report = Job::new(clock).run(store.clone(), source).await.expect("a run that ends");
+    assert_eq!((report.run.counts.read, report.run.counts.new, report.run.counts.failed), (4, 1, 3));
+    let held = store.held();
+    assert!(held.failures.iter().all(|failure| failure.key.as_str().starts_with('#')));
+    let steps: Vec<_> = held.failures.iter().map(|failure| failure.step.as_str()).collect();
+    assert_eq!(steps, ["item", "item", "source"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_judged_by_the_head_and_nothing_is_doubled() {
+    for mishap in [Mishap::AppliedThenLost, Mishap::LostBefore] {
+        let clock = clock();
+        let store = MemoryStore::new(Arc::clone(&clock));
+        store.meet([Some(mishap), Some(mishap)]);
+        let mut job = Job::new(clock);
+        job.plan.max_rows = 4;
+        let report = job.run(store.clone(), Values::of(items(0..10))).await.expect("a clean run");
+        assert_eq!((report.run.counts.new, rows(&store), keys(&store).len()), (10, 10, 10), "{mishap:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_runs_that_load_at_the_same_moment_never_double_a_row_and_one_of_them_is_told_so() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let (here, there) = (Job::new(Arc::clone(&clock)), Job::new(clock).elsewhere());
+    let (a, b) = tokio::join!(
+        here.run(store.clone(), Values::of(items(0..9))),
+        there.run(store.clone(), Values::of(items(0..9)))
+    );
+    assert_eq!(rows(&store), 9);
+    assert!(a.is_ok() != b.is_ok());
+    let loser = a.err().or(b.err()).expect("one of them lost");
+    assert!(matches!(loser, PassError::Fenced { .. } | PassError::Held { .. }), "{loser}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_lease_turns_another_machine_away_and_names_the_holder_until_it_expires() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let crashing = Job::new(Arc::clone(&clock));
+    store.meet([None, Some(Mishap::Throttled)]);
+    let mut small = crashing;
+    small.plan.max_rows = 2;
+    small.run(store.clone(), Values::of(items(0..6))).await.expect_err("it could not finish");
+    let other = Job::new(Arc::clone(&clock)).elsewhere();
+    let refused = other.run(store.clone(), Values::of(items(0..6))).await.expect_err("somebody else holds the lease");
+    assert!(refused.to_string().contains("host-a"), "{refused}");
+    clock.sleep(std::time::Duration::from_millis(300_000)).await;
+    let report = other.run(store.clone(), Values::of(items(0..6))).await.expect("the lease is over");
+    assert_eq!((report.run.counts.skipped, report.run.counts.new, rows(&store)), (2, 4, 6));
+    let told: Vec<_> = store.held().runs.iter().map(|run| run.status).collect();
+    assert_eq!(told, [RunStatus::Crashed, RunStatus::Succeeded]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_takes_over_its_own_dead_sibling_at_once() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    store.meet([None, Some(Mishap::Throttled)]);
+    let mut job = Job::new(clock);
+    job.plan.max_rows = 2;
+    job.run(store.clone(), Values::of(items(0..6))).await.expect_err("it could not finish");
+    let report = job.run(store.clone(), Values::of(items(0..6))).await.expect("its own lease");
+    assert_eq!((report.run.counts.new, rows(&store)), (4, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_breaks_off_keeps_what_came_before_and_says_where() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let job = Job::new(clock);
+    let broken = job.run(store.clone(), Values::of(items(0..3)).then_broken("it ends in the middle of a record")).await;
+    let Err(PassError::Source { error, report }) = broken else { panic!("the source broke off") };
+    assert!(error.to_string().contains("feed:3"));
+    assert_eq!((report.run.status, rows(&store)), (RunStatus::Failed, 3));
+    let whole = job.run(store.clone(), Values::of(items(0..5))).await.expect("a clean run");
+    assert_eq!((whole.run.counts.new, rows(&store)), (2, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_asked_to_stop_finishes_what_is_in_hand_and_releases() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let stop = Stop::default();
+    let asked = stop.clone();
+    let job = Job::new(clock).step(move |value, _| {
+        if value["n"] == 2 {
+            asked.ask(StopReason::Terminate);
+        }
+        Ok(vec![value.clone()])
+    });
+    let report = job.run_until(store.clone(), Values::of(items(0..100)), stop).await.expect("a run that ends");
+    assert_eq!((report.run.status, report.run.counts.new, rows(&store)), (RunStatus::Interrupted, 3, 3));
+    assert!(store.held().state.lease.holder.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn standard_input_and_outside_effects_claim_the_lease_before_the_first_item() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let seen = store.clone();
+    let job = Job::new(Arc::clone(&clock)).outside_step(move |value, context| {
+        assert!(seen.held().state.lease.holder.is_some());
+        assert_eq!(context.fence, seen.held().state.lease.fence);
+        assert!(context.idempotency_key.starts_with("sk1_"));
+        Ok(vec![value.clone()])
+    });
+    job.run(store.clone(), Values::of(items(0..2))).await.expect("a clean run");
+    let stdin = Job::new(clock).run(store.clone(), Values::of(items(2..4)).once_only()).await.expect("a clean run");
+    assert_eq!((stdin.commits, stdin.run.counts.new), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_key_expression_stops_before_any_write_and_adopt_accepts_it() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let mut job = Job::new(clock);
+    job.run(store.clone(), Values::of(items(0..3))).await.expect("a clean run");
+    job.plan.definition.key = ".other".into();
+    let refused = job.run(store.clone(), Values::of(items(0..3))).await.expect_err("the key changed");
+    assert!(refused.to_string().contains("would process 3 keys again"), "{refused}");
+    job.plan.adopt = true;
+    job.run(store.clone(), Values::of(items(0..3))).await.expect("adopted");
+    job.plan.adopt = false;
+    job.run(store.clone(), Values::of(items(0..3))).await.expect("adopted for good");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transient_step_is_tried_again_within_the_run_and_counted() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let job = Job::new(clock).step(|value, context| match context.attempt {
+        1 | 2 => Err(StepError::Transient { why: "busy".into(), retry_after_ms: None }),
+        _ => Ok(vec![value.clone()]),
+    });
+    let report = job.run(store, Values::of(items(0..1))).await.expect("a clean run");
+    assert_eq!((report.run.counts.new, report.run.counts.retries), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_version_of_a_key_is_processed_again_and_the_same_one_is_not() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let job = Job::new(clock);
+    for (version, new) in [(1, 1), (1, 0), (2, 1)] {
+        let source = Values::of([json!({"id": "a", "v": version})]);
+        assert_eq!(job.run(store.clone(), source).await.expect("a clean run").run.counts.new, new);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cursor_in_the_state_is_the_last_settled_record() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    Job::new(clock).run(store.clone(), Values::of(items(0..7))).await.expect("a clean run");
+    assert_eq!(store.held().state.cursor.as_deref(), Some("7"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_failed_item_is_an_event_and_the_report_is_the_last_one() {
+    let clock = clock();
+    let job = Job::new(Arc::clone(&clock)).step(|_, _| Err(StepError::Rejected("no".into())));
+    job.run(MemoryStore::new(clock), Values::of(items(0..3))).await.expect("a run that ends");
+    let events = job.events.lock().expect("no test panics while it holds this");
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::ItemFailed { .. })).count(), 3);
+    assert!(matches!(events.last(), Some(Event::Finished(_))));
+}

@@ -1,0 +1,212 @@
+//! What the tests of the runner share: a source of values, a step that can fail, and a way to run a job over a store.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use sheetkeep::ledger::columns::Columns;
+use sheetkeep::ledger::event::{Event, Report};
+use sheetkeep::ledger::item::Position;
+use sheetkeep::ledger::key::{Key, KeyError, Version};
+use sheetkeep::ledger::lease::Holder;
+use sheetkeep::ledger::run::Trigger;
+use sheetkeep::ledger::snapshot::Definition;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
+use sheetkeep::port::step::{Identify, IdentifyError, Step, StepContext, StepError};
+use sheetkeep::port::store::Store;
+use sheetkeep::retry::RetryPolicy;
+use sheetkeep::runner::pass::pass;
+use sheetkeep::runner::plan::{Parts, PassError, Plan};
+use sheetkeep::runner::stop::Stop;
+use sheetkeep::system::SeededChance;
+
+/// A source of values given beforehand.
+pub struct Values {
+    records: VecDeque<Result<Record, SourceError>>,
+    rereadable: bool,
+    read: u64,
+}
+
+impl Values {
+    /// Values as records, each with its number as cursor.
+    pub fn of(values: impl IntoIterator<Item = Value>) -> Self {
+        let mut source = Self { records: VecDeque::new(), rereadable: true, read: 0 };
+        for value in values {
+            source.push(Ok(value), Vec::new());
+        }
+        source
+    }
+
+    /// Then a record that can't be read.
+    pub fn then_bad(mut self, bytes: &[u8], why: &str) -> Self {
+        self.push(Err(BadRecord(why.into())), bytes.to_vec());
+        self
+    }
+
+    /// Then the end of the source by an error.
+    pub fn then_broken(mut self, why: &str) -> Self {
+        let error = SourceError::Broken { position: "feed:3".into(), why: why.into() };
+        self.records.push_back(Err(error));
+        self
+    }
+
+    /// As standard input would be.
+    pub fn once_only(mut self) -> Self {
+        self.rereadable = false;
+        self
+    }
+
+    fn push(&mut self, body: Result<Value, BadRecord>, bytes: Vec<u8>) {
+        let record = self.records.len() as u64 + 1;
+        let position = Position { origin: "values".into(), record, line: None };
+        self.records.push_back(Ok(Record { body, bytes, position, cursor: Some(record.to_string()) }));
+    }
+}
+
+impl Source for Values {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+        self.read += 1;
+        let next = self.records.pop_front().transpose();
+        Box::pin(async move { next })
+    }
+
+    fn rereadable(&self) -> bool {
+        self.rereadable
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
+    }
+}
+
+/// Finds the key under `id` and the version under `v`.
+pub struct ById;
+
+impl Identify for ById {
+    fn identify(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
+        let text = |name: &str| match body.get(name) {
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(Value::Null) | None => None,
+            Some(other) => Some(other.to_string()),
+        };
+        let key = Key::new(text("id").ok_or(KeyError::Missing)?)?;
+        Ok((key, Version(text("v").unwrap_or_default())))
+    }
+}
+
+/// What a step does with an item.
+pub type Doing = dyn Fn(&Value, &StepContext) -> Result<Vec<Value>, StepError> + Send + Sync;
+
+/// A step made of a closure.
+pub struct Does {
+    doing: Box<Doing>,
+    outside: bool,
+}
+
+impl Step for Does {
+    fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
+        Box::pin(async move { (self.doing)(&input, context) })
+    }
+
+    fn name(&self) -> &'static str {
+        "does"
+    }
+
+    fn has_outside_effects(&self) -> bool {
+        self.outside
+    }
+}
+
+/// A job under test.
+pub struct Job {
+    pub plan: Plan,
+    pub events: Arc<Mutex<Vec<Event>>>,
+    pub seed: u64,
+    steps: Vec<Arc<dyn Step>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Job {
+    /// A job named `j` that writes to tab `Data`, on this clock.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let plan = Plan {
+            job: "j".into(),
+            tab: "Data".into(),
+            columns: Columns::default(),
+            definition: Definition {
+                tab: "Data".into(),
+                key: ".id".into(),
+                mode: "append".into(),
+                ..Definition::default()
+            },
+            holder: Holder { install: "here".into(), run: String::new(), host: "host-a".into() },
+            locked: true,
+            steal: false,
+            adopt: false,
+            trigger: Trigger { kind: "test".into(), ..Trigger::default() },
+            ttl_ms: 300_000,
+            commit_every_ms: 2_000,
+            max_rows: 1_000,
+            max_bytes: 2_000_000,
+            concurrency: 1,
+            retry: RetryPolicy::default(),
+            version: "0".into(),
+        };
+        Self { plan, events: Arc::default(), seed: 1, steps: Vec::new(), clock }
+    }
+
+    /// Adds a step.
+    pub fn step(
+        self,
+        doing: impl Fn(&Value, &StepContext) -> Result<Vec<Value>, StepError> + Send + Sync + 'static,
+    ) -> Self {
+        self.any_step(Box::new(doing), false)
+    }
+
+    /// Adds a step with effects outside.
+    pub fn outside_step(
+        self,
+        doing: impl Fn(&Value, &StepContext) -> Result<Vec<Value>, StepError> + Send + Sync + 'static,
+    ) -> Self {
+        self.any_step(Box::new(doing), true)
+    }
+
+    fn any_step(mut self, doing: Box<Doing>, outside: bool) -> Self {
+        self.steps.push(Arc::new(Does { doing, outside }));
+        self
+    }
+
+    /// Another machine's runner of the same job.
+    pub fn elsewhere(mut self) -> Self {
+        self.plan.holder = Holder { install: "there".into(), run: String::new(), host: "host-b".into() };
+        self.seed = 2;
+        self
+    }
+
+    /// Runs it.
+    pub async fn run(&self, store: impl Store + 'static, source: Values) -> Result<Report, PassError> {
+        self.run_until(store, source, Stop::default()).await
+    }
+
+    /// Runs it with a stop in hand.
+    pub async fn run_until(
+        &self,
+        store: impl Store + 'static,
+        source: Values,
+        stop: Stop,
+    ) -> Result<Report, PassError> {
+        let events = Arc::clone(&self.events);
+        let parts = Parts {
+            store: Arc::new(store),
+            source: Box::new(source),
+            identify: Arc::new(ById),
+            steps: self.steps.clone(),
+            clock: Arc::clone(&self.clock),
+            chance: Arc::new(SeededChance::new(self.seed)),
+            events: Arc::new(move |event| events.lock().expect("no test panics while it holds this").push(event)),
+        };
+        pass(parts, self.plan.clone(), stop).await
+    }
+}
