@@ -23,7 +23,7 @@ pub(crate) enum Failure {
     /// No connection, so nothing was sent.
     Unreachable(String),
     /// The service said no, and did nothing.
-    Refused { refusal: Refusal, retry_after_ms: Option<u64> },
+    Refused { refusal: Box<Refusal>, retry_after_ms: Option<u64> },
     /// 408 or 413.
     TooLarge(u16),
     /// What was done is not known.
@@ -81,7 +81,7 @@ pub(crate) fn failure(status: u16, told: Told, body: Option<&Value>) -> Failure 
     }
     let envelope = if TELLING.contains(&status) { body.and_then(|json| Refusal::read(status, json)) } else { None };
     match envelope {
-        Some(refusal) => Failure::Refused { refusal, retry_after_ms },
+        Some(refusal) => Failure::Refused { refusal: Box::new(refusal), retry_after_ms },
         None => Failure::Lost { cause: LostCause::Status(status), retry_after_ms },
     }
 }
@@ -141,5 +141,48 @@ impl common::Delegate for Observer {
         self.told = Some(Told::read(response.headers(), self.now));
         self.body = body.cloned();
         common::Retry::Abort
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn told(pairs: &[(&'static str, &'static str)]) -> Told {
+        let headers =
+            pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect();
+        Told::read(&headers, Timestamp::parse("2020-01-01T00:00:00Z").unwrap())
+    }
+
+    #[test]
+    fn a_retry_after_is_read_in_seconds_and_as_a_date_in_all_three_forms() {
+        assert_eq!(told(&[("retry-after", "120")]).retry_after_ms, Some(120_000));
+        for date in ["Wed, 01 Jan 2020 00:01:00 GMT", "Wednesday, 01-Jan-20 00:01:00 GMT", "Wed Jan  1 00:01:00 2020"] {
+            let headers = HeaderValue::from_static(date);
+            let headers: HeaderMap = [(RETRY_AFTER, headers)].into_iter().collect();
+            assert_eq!(
+                Told::read(&headers, Timestamp::parse("2020-01-01T00:00:00Z").unwrap()).retry_after_ms,
+                Some(60_000)
+            );
+        }
+    }
+
+    #[test]
+    fn a_date_to_wait_for_is_measured_against_the_service_s_clock_and_never_lies_behind() {
+        let ahead =
+            told(&[("date", "Wed, 01 Jan 2020 00:00:50 GMT"), ("retry-after", "Wed, 01 Jan 2020 00:01:00 GMT")]);
+        assert_eq!(ahead.retry_after_ms, Some(10_000));
+        assert_eq!(told(&[("retry-after", "Tue, 31 Dec 2019 00:00:00 GMT")]).retry_after_ms, Some(0));
+    }
+
+    #[test]
+    fn garbage_in_headers_is_no_hint() {
+        for garbage in ["-1", "soon", "1.5", "", "99999999999999999999999"] {
+            let headers: HeaderMap = [(RETRY_AFTER, HeaderValue::from_str(garbage).unwrap())].into_iter().collect();
+            assert_eq!(Told::read(&headers, Timestamp(0)).retry_after_ms, None, "{garbage}");
+        }
+        assert_eq!(told(&[("date", "yesterday")]).date, None);
     }
 }

@@ -16,6 +16,7 @@ use yup_oauth2::external_account::ExternalAccountSecret;
 
 use crate::fault::Fault;
 use crate::google::address::protected;
+use crate::google::mend::{base64, mended, unquoted, with_escaped_controls};
 
 /// No credentials file is larger, in bytes.
 const MAX_FILE: u64 = 1_048_576;
@@ -165,8 +166,8 @@ impl Credentials {
         }
     }
 
-    pub(crate) fn grant(&self) -> &Grant {
-        &self.grant
+    pub(crate) fn into_grant(self) -> Grant {
+        self.grant
     }
 
     fn from_file(path: &Path, name: &str) -> Result<Self, CredentialsError> {
@@ -324,13 +325,6 @@ fn unusable(place: &str, why: impl Into<String>) -> CredentialsError {
     CredentialsError::Unusable { place: place.to_owned(), why: why.into() }
 }
 
-/// A key whose line ends were escaped once too often, as shells and CI settings do.
-fn mended(pem: &str) -> String {
-    let mut pem = pem.replace("\\r", "").replace("\\n", "\n").replace('\r', "").trim().to_owned();
-    pem.push('\n');
-    pem
-}
-
 /// Whether the key can sign what the token service wants signed. Only RSA can.
 fn signs(pem: &str) -> bool {
     let body = |name: &str| {
@@ -342,41 +336,4 @@ fn signs(pem: &str) -> bool {
         (None, Some(pkcs1)) => ring::signature::RsaKeyPair::from_der(&pkcs1).is_ok(),
         (None, None) => false,
     }
-}
-
-/// Base64 in either alphabet, with or without padding, over any number of lines.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let plain: String = text
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '=')
-        .map(|c| match c {
-            '-' => '+',
-            '_' => '/',
-            other => other,
-        })
-        .collect();
-    data_encoding::BASE64_NOPAD.decode(plain.as_bytes()).ok().filter(|bytes| !bytes.is_empty())
-}
-
-/// The text without one pair of quotes around it, as `.env` files and dashboards leave them.
-fn unquoted(text: &str) -> &str {
-    ['\'', '"'].iter().find_map(|q| text.strip_prefix(*q)?.strip_suffix(*q)).unwrap_or(text).trim()
-}
-
-/// JSON whose texts hold real line ends, as they do after an unquoting too many, with those escaped again.
-fn with_escaped_controls(json: &str) -> String {
-    let (mut out, mut within, mut escaped) = (String::with_capacity(json.len() + 64), false, false);
-    for c in json.chars() {
-        match c {
-            '\n' if within => out.push_str("\\n"),
-            '\r' if within => {}
-            '\t' if within => out.push_str("\\t"),
-            _ => out.push(c),
-        }
-        if c == '"' && !escaped {
-            within = !within;
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    out
 }

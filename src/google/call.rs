@@ -118,7 +118,7 @@ impl Caller {
     }
 
     /// Calls until it is done or must not be tried again.
-    pub(crate) async fn call<'f, T>(&self, method: Method, attempt: Box<Attempt<'f, T>>) -> Result<T, GaveUp> {
+    pub(crate) async fn call<T>(&self, method: Method, attempt: Box<Attempt<'_, T>>) -> Result<T, GaveUp> {
         let progress = Mutex::new(Progress::default());
         let operation = || async {
             self.pacer(method).take().await;

@@ -231,7 +231,7 @@ pub enum Cause {
     #[error("{}", joined(&.refusal.to_string(), "; ", .advice.as_deref().unwrap_or_default()))]
     Refused {
         /// What it said.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
         /// What a person can do.
         advice: Option<String>,
     },
@@ -329,19 +329,19 @@ mod tests {
 
     use super::*;
 
-    fn refusal(code: u16, message: &str, details: Value) -> Refusal {
+    fn refusal(code: u16, message: &str, details: &Value) -> Refusal {
         let body = json!({"error": {"code": code, "message": message, "status": "X", "details": details}});
         Refusal::read(code, &body).expect("an envelope")
     }
 
     #[test]
     fn the_refused_request_and_its_kind_are_read_from_the_recorded_message() {
-        let read = refusal(400, "Invalid requests[2].updateCells: No grid with id: 999999", json!([]));
+        let read = refusal(400, "Invalid requests[2].updateCells: No grid with id: 999999", &json!([]));
         assert_eq!((read.request, read.kind.as_deref()), (Some(2), Some("updateCells")));
         assert_eq!(read.fault(), Fault::Corrupt);
-        let other = refusal(400, "Invalid data[1]: Unable to parse range: NoSuchTab!A1", json!([]));
+        let other = refusal(400, "Invalid data[1]: Unable to parse range: NoSuchTab!A1", &json!([]));
         assert_eq!((other.request, other.kind), (None, None));
-        let shape = refusal(400, "Invalid value at 'requests[0].add_sheet' (x), \"y\"", json!([]));
+        let shape = refusal(400, "Invalid value at 'requests[0].add_sheet' (x), \"y\"", &json!([]));
         assert_eq!(shape.request, Some(0));
     }
 
@@ -350,7 +350,7 @@ mod tests {
         let read = refusal(
             429,
             "Quota exceeded for quota metric 'Read requests'",
-            json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "RATE_LIMIT_EXCEEDED"}]),
+            &json!([{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "RATE_LIMIT_EXCEEDED"}]),
         );
         assert_eq!((read.fault(), read.reason.as_deref()), (Fault::Throttled, Some("RATE_LIMIT_EXCEEDED")));
     }
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_missing_share_names_the_account_to_share_with() {
-        let read = refusal(403, "The caller does not have permission", json!([]));
+        let read = refusal(403, "The caller does not have permission", &json!([]));
         let advice = read.advice(Some("robot@project.iam.gserviceaccount.com")).expect("advice");
         assert!(advice.contains("robot@project.iam.gserviceaccount.com") && advice.contains("editor"), "{advice}");
         assert_eq!(read.fault(), Fault::Denied);
@@ -376,13 +376,13 @@ mod tests {
     fn an_api_that_is_off_tells_where_to_switch_it_on() {
         let details =
             json!([{"reason": "SERVICE_DISABLED", "metadata": {"activationUrl": "https://console.example/on"}}]);
-        let read = refusal(403, "Google Sheets API has not been used", details);
+        let read = refusal(403, "Google Sheets API has not been used", &details);
         assert!(read.advice(None).expect("advice").contains("https://console.example/on"));
     }
 
     #[test]
     fn what_a_service_wrote_is_shortened_and_stripped_of_control_characters() {
-        let read = refusal(400, &format!("a\u{1b}[31m\n{}", "x".repeat(5_000)), json!([]));
+        let read = refusal(400, &format!("a\u{1b}[31m\n{}", "x".repeat(5_000)), &json!([]));
         assert!(read.message.chars().count() <= 1_000 && !read.message.contains(['\u{1b}', '\n']));
     }
 

@@ -15,8 +15,11 @@ pub mod call;
 pub mod cell;
 pub mod connect;
 pub mod error;
+mod mend;
 pub mod options;
 pub mod quota;
 pub mod shape;
 pub mod sheets;
+#[cfg(test)]
+mod tests;
 mod tokens;

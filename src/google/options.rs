@@ -31,7 +31,7 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connect: seconds(10), token: seconds(30), call: seconds(120), body: seconds(60) }
+        Self { connect: seconds(10), token: seconds(30), call: seconds(90), body: seconds(30) }
     }
 }
 

@@ -17,20 +17,20 @@ const STRETCH_MS: u64 = 300_000;
 /// How fast calls may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pacing {
-    /// Calls a minute, for reads and for writes each; Google allows an account 60 of each.
-    pub per_minute: u32,
+    /// Calls a minute, for reads and for writes each; Google allows an account 60 of each. `None`: as fast as they come.
+    pub per_minute: Option<u32>,
 }
 
 impl Default for Pacing {
     fn default() -> Self {
-        Self { per_minute: 50 }
+        Self { per_minute: Some(50) }
     }
 }
 
 impl Pacing {
     /// No waiting: for the embedded sheet, which has no quota.
     pub fn unlimited() -> Self {
-        Self { per_minute: u32::MAX }
+        Self { per_minute: None }
     }
 }
 
@@ -38,7 +38,7 @@ impl Pacing {
 /// bucket holds; a bucket that refills evenly would let twice as many through in its first minute.
 pub struct Pacer {
     clock: Arc<dyn Clock>,
-    per_minute: usize,
+    per_minute: Option<usize>,
     /// Whoever holds it is next; tokio's mutex hands it on in the order of asking.
     queue: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -55,7 +55,7 @@ struct State {
 impl Pacer {
     /// A full bucket.
     pub fn new(pacing: Pacing, clock: Arc<dyn Clock>) -> Self {
-        let per_minute = usize::try_from(pacing.per_minute.max(1)).unwrap_or(usize::MAX);
+        let per_minute = pacing.per_minute.map(|n| usize::try_from(n.max(1)).unwrap_or(usize::MAX));
         Self { clock, per_minute, queue: tokio::sync::Mutex::new(()), state: Mutex::default() }
     }
 
@@ -67,11 +67,12 @@ impl Pacer {
         }
     }
 
-    /// The service said 429: nothing goes out for `quiet_ms` milliseconds, and for five minutes only half as much as usual.
+    /// The service said 429: nothing goes out for `quiet_ms` milliseconds, a minute at most (a call that must wait longer gives up
+    /// and says so, it doesn't hang here), and for five minutes only half as much as usual.
     pub fn throttled(&self, quiet_ms: u64) {
         let now = self.clock.monotonic_ms();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.quiet_until = state.quiet_until.max(now.saturating_add(quiet_ms));
+        state.quiet_until = state.quiet_until.max(now.saturating_add(quiet_ms.min(MINUTE_MS)));
         state.stretched_until = now.saturating_add(STRETCH_MS);
     }
 
@@ -88,13 +89,11 @@ impl Pacer {
         if now < state.quiet_until {
             return Err(state.quiet_until - now);
         }
-        if self.per_minute >= usize::try_from(u32::MAX).unwrap_or(usize::MAX) {
-            return Ok(());
-        }
+        let Some(per_minute) = self.per_minute else { return Ok(()) };
         while state.spent.front().is_some_and(|at| at.saturating_add(MINUTE_MS) <= now) {
             state.spent.pop_front();
         }
-        let allowed = if now < state.stretched_until { (self.per_minute / 2).max(1) } else { self.per_minute };
+        let allowed = if now < state.stretched_until { (per_minute / 2).max(1) } else { per_minute };
         if state.spent.len() < allowed {
             state.spent.push_back(now);
             return Ok(());
@@ -173,9 +172,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_embedded_sheet_is_not_paced() {
-        let pacer = Pacer::new(Pacing::unlimited(), Arc::new(SteeredClock::starting_at(Timestamp(0))));
+        let clock = Arc::new(SteeredClock::starting_at(Timestamp(0)));
+        let pacer = Pacer::new(Pacing::unlimited(), clock.clone());
         for _ in 0..10_000 {
-            assert!(pacer.take().now_or_never().is_some());
+            pacer.take().await;
         }
+        assert_eq!(clock.monotonic_ms(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_asks_for_a_day_does_not_make_later_calls_hang() {
+        let (pacer, clock) = pacer();
+        pacer.throttled(86_400_000);
+        pacer.take().await;
+        assert_eq!(clock.monotonic_ms(), MINUTE_MS);
     }
 }

@@ -69,17 +69,17 @@ impl Sheets {
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Chance>,
     ) -> Result<Self, ConnectError> {
-        let root = options.api_url.as_deref().map(ApiRoot::parse).transpose()?.unwrap_or_default();
-        let (deadlines, answer_limit) = (options.deadlines, options.answer_limit);
-        let connector = Connector::new(&options.transport, deadlines.connect, answer_limit, clock.clone())?;
-        let grant = options.credentials.grant().clone();
-        let tokens = Tokens::new(grant, connector.clone(), clock.clone(), deadlines.token);
+        let SheetsOptions { api_url, credentials, transport, retry, retry_budget, pacing, deadlines, answer_limit } =
+            options;
+        let root = api_url.as_deref().map(ApiRoot::parse).transpose()?.unwrap_or_default();
+        let connector = Connector::new(&transport, deadlines.connect, answer_limit, clock.clone())?;
+        let email = credentials.client_email().map(str::to_owned);
+        let tokens = Tokens::new(credentials.into_grant(), connector.clone(), clock.clone(), deadlines.token);
         let mut hub = api::Sheets::new(connector.client(), tokens.clone());
         hub.base_url(root.as_str().to_owned());
         hub.root_url(root.as_str().to_owned());
         hub.user_agent(AGENT.to_owned());
-        let email = options.credentials.client_email().map(str::to_owned);
-        let manner = Manner { policy: options.retry, budget: options.retry_budget, pacing: options.pacing };
+        let manner = Manner { policy: retry, budget: retry_budget, pacing };
         let caller = Caller::new(manner, tokens, email, clock.clone(), chance);
         Ok(Self { hub, connector, root, caller, clock, deadlines, answer_limit })
     }
@@ -160,7 +160,7 @@ impl Sheets {
             Failure::Refused { refusal, .. }
                 if matches!(refusal.code, 400 | 403 | 404) && !refusal.fault().passes() =>
             {
-                Reply::Refused(refusal.clone())
+                Reply::Refused((**refusal).clone())
             }
             Failure::Lost { cause, .. } => Reply::Lost(cause.clone()),
             Failure::TooLarge(_) => Reply::TooLarge(self.caller.error(Method::BatchUpdate, gave_up)),
