@@ -1,6 +1,7 @@
 //! A job runner that keeps its state in a Google Sheet.
 
 pub mod fault;
+pub mod google;
 pub mod grid;
 pub mod ledger;
 pub mod port;

@@ -1,0 +1,162 @@
+//! Where calls go: which spreadsheet, on which service.
+//!
+//! In scope: checking both before anything is sent. Out of scope: connecting.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use crate::fault::Fault;
+
+/// Google's service.
+const GOOGLE: &str = "https://sheets.googleapis.com/";
+
+/// The longest id taken; Google's have 44 characters.
+const MAX_ID: usize = 128;
+
+/// Why an address is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// The id holds something that would change the path of a call, or is empty or too long.
+    #[error(
+        "use {0:?} as a spreadsheet id: an id is the part of the spreadsheet's address between /d/ and the next slash, \
+         letters, digits, - and _ only"
+    )]
+    Id(String),
+    /// The root of the API is no URL that can be used.
+    #[error("use {url:?} as the root of the Sheets API: {why}")]
+    Root {
+        /// What was given, without a user's name or password.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl AddressError {
+    /// What to do about it.
+    pub fn fault(&self) -> Fault {
+        Fault::Denied
+    }
+}
+
+/// The id of a spreadsheet, checked: the client packages put it into the path as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SpreadsheetId(String);
+
+impl SpreadsheetId {
+    /// Takes 1 to 128 characters out of `A-Z a-z 0-9 - _`; everything else would reach another path.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if text.is_empty() || text.len() > MAX_ID || !text.bytes().all(plain) {
+            return Err(AddressError::Id(text.chars().take(MAX_ID).collect()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SpreadsheetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The root of a Sheets API, always with a slash at its end: without it the hub panics on the first call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiRoot(String);
+
+impl ApiRoot {
+    /// Takes an https URL, or an http one whose host is a loopback address; neither query nor user.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let refuse = |why| AddressError::Root { url: without_user(text), why };
+        let url = Url::parse(text.trim()).map_err(|_| refuse("it's no URL; an example is http://127.0.0.1:8080/"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refuse("it holds a user or a password"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(refuse("it holds a query or a fragment"));
+        }
+        if !protected(&url) {
+            return Err(refuse("it isn't https; plain http is only for loopback addresses such as 127.0.0.1"));
+        }
+        let mut root = url.to_string();
+        if !root.ends_with('/') {
+            root.push('/');
+        }
+        Ok(Self(root))
+    }
+
+    /// The root, ending in a slash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for ApiRoot {
+    fn default() -> Self {
+        Self(GOOGLE.to_owned())
+    }
+}
+
+/// Whether a token may travel there: https, or this machine itself.
+pub fn protected(url: &Url) -> bool {
+    match (url.scheme(), url.host()) {
+        ("https", Some(_)) => true,
+        ("http", Some(Host::Ipv4(ip))) => IpAddr::V4(ip).is_loopback(),
+        ("http", Some(Host::Ipv6(ip))) => IpAddr::V6(ip).is_loopback(),
+        ("http", Some(Host::Domain(name))) => name == "localhost",
+        _ => false,
+    }
+}
+
+/// The text up to where a password could begin.
+fn without_user(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}"),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_would_change_the_path_is_refused() {
+        assert!(SpreadsheetId::parse("1AbC-d_9").is_ok());
+        for bad in ["", "book?x=1", "book/values/..", "../../x", "a b", "a%2Fb", "ä", &"x".repeat(129)] {
+            assert!(SpreadsheetId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_root_always_ends_in_a_slash() {
+        let root = |text| ApiRoot::parse(text).map(|r| r.as_str().to_owned());
+        assert_eq!(root("http://127.0.0.1:8080"), Ok("http://127.0.0.1:8080/".to_owned()));
+        assert_eq!(root("https://gateway.example/sheets"), Ok("https://gateway.example/sheets/".to_owned()));
+        assert_eq!(ApiRoot::default().as_str(), "https://sheets.googleapis.com/");
+    }
+
+    #[test]
+    fn plain_http_is_only_for_this_machine() {
+        for good in ["http://127.0.0.1:1/", "http://[::1]:1/", "http://localhost:1/", "http://127.9.9.9/"] {
+            assert!(ApiRoot::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["http://example.com/", "http://127.0.0.1.example.com/", "http://10.0.0.1/", "ftp://127.0.0.1/", "x"]
+        {
+            assert!(ApiRoot::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_the_root_is_refused_and_not_repeated() {
+        let told = ApiRoot::parse("https://me:hunter2@example.com/").expect_err("a user is refused").to_string();
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}

@@ -1,0 +1,350 @@
+//! The one place that every call goes through: pace, try under a deadline, sort the answer, decide, count.
+//!
+//! In scope: when a call is made again, and what of it is counted. Out of scope: what is sent (`sheets`), and judging a lost write
+//! (the ledger): a write is only made again when it was provably not executed (no token, no connection, 401, 429).
+//!
+//! `backoff` drives the loop and is used here and nowhere else; the decisions are `retry::RetryPolicy`'s, because backoff's own
+//! limits follow the standard library's clock, know no number of attempts, and are switched off by a `Retry-After`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use backoff::backoff::Backoff;
+use backoff::future::{Retry, Sleeper};
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+
+use crate::fault::Fault;
+use crate::google::answer::{Failure, Told};
+use crate::google::error::{CallError, Cause, LostCause, Method};
+use crate::google::quota::{Pacer, Pacing};
+use crate::google::tokens::Tokens;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::retry::{Decision, Exhausted, RetryBudget, RetryPolicy};
+use crate::time::Timestamp;
+
+/// The least wait after a 429 that names none, in milliseconds; Google's never does, and its quotas refill within a minute.
+const QUOTA_FLOOR_MS: u64 = 20_000;
+
+/// How a try ended, for the counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// The service said no.
+    Refused,
+    /// The service said: too often.
+    Throttled,
+    /// The service said: too large.
+    TooLarge,
+    /// Never sent: no token or no connection.
+    Unsent,
+    /// Nothing is known.
+    Lost,
+}
+
+/// What was called, since the start of the process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallCounts {
+    /// Tries that the service counts as reads.
+    pub reads: u64,
+    /// Tries that the service counts as writes.
+    pub writes: u64,
+    /// Requests for tokens.
+    pub tokens: u64,
+    /// Tries beyond a call's first.
+    pub retries: u64,
+    /// Answers with 429.
+    pub throttled: u64,
+    /// Tries by method and how they ended.
+    pub by_method: BTreeMap<(Method, Outcome), u64>,
+}
+
+/// A call that came to nothing.
+pub(crate) struct GaveUp {
+    pub(crate) failure: Failure,
+    pub(crate) attempts: u32,
+    pub(crate) elapsed_ms: u64,
+    pub(crate) exhausted: Option<Exhausted>,
+}
+
+/// How calls are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner {
+    pub(crate) policy: RetryPolicy,
+    pub(crate) budget: u32,
+    pub(crate) pacing: Pacing,
+}
+
+/// Makes calls.
+pub(crate) struct Caller {
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    policy: RetryPolicy,
+    budget: Mutex<RetryBudget>,
+    reads: Pacer,
+    writes: Pacer,
+    tokens: Tokens,
+    client_email: Option<String>,
+    counts: Mutex<CallCounts>,
+    service_time: Mutex<Option<(Timestamp, u64)>>,
+}
+
+/// One try of a call.
+pub(crate) type Attempt<'f, T> = dyn Fn() -> BoxFuture<'f, Result<T, Failure>> + Send + Sync + 'f;
+
+impl Caller {
+    pub(crate) fn new(
+        manner: Manner,
+        tokens: Tokens,
+        client_email: Option<String>,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+    ) -> Self {
+        Self {
+            policy: manner.policy,
+            budget: Mutex::new(RetryBudget::new(manner.budget)),
+            reads: Pacer::new(manner.pacing, clock.clone()),
+            writes: Pacer::new(manner.pacing, clock.clone()),
+            tokens,
+            client_email,
+            counts: Mutex::default(),
+            service_time: Mutex::default(),
+            clock,
+            chance,
+        }
+    }
+
+    /// Calls until it is done or must not be tried again.
+    pub(crate) async fn call<T>(&self, method: Method, attempt: Box<Attempt<'_, T>>) -> Result<T, GaveUp> {
+        let progress = Mutex::new(Progress::default());
+        let operation = || async {
+            self.pacer(method).take().await;
+            locked(&progress).begin(self.clock.monotonic_ms());
+            self.once(method, &*attempt, &progress).await.map_err(|failure| match again(method, &failure) {
+                Some(reason) => {
+                    locked(&progress).reason = reason;
+                    backoff::Error::transient(failure)
+                }
+                None => backoff::Error::permanent(failure),
+            })
+        };
+        let curve = Curve { caller: self, progress: &progress };
+        let notify = |failure: Failure, wait: Duration| {
+            let cause = self.cause(failure);
+            tracing::warn!(method = method.name(), wait_ms = wait.as_millis(), %cause, "a call failed and is made again");
+        };
+        let ended = Retry::new(Waiter(self.clock.clone()), curve, notify, operation).await;
+        match ended {
+            Ok(done) => {
+                locked(&self.budget).earn();
+                Ok(done)
+            }
+            Err(failure) => {
+                let progress = locked(&progress);
+                let elapsed_ms = progress.elapsed_ms(self.clock.monotonic_ms());
+                Err(GaveUp { failure, attempts: progress.attempts, elapsed_ms, exhausted: progress.exhausted })
+            }
+        }
+    }
+
+    /// One try; a token that the service refuses is replaced once in the life of a call.
+    async fn once<T>(
+        &self,
+        method: Method,
+        attempt: &Attempt<'_, T>,
+        progress: &Mutex<Progress>,
+    ) -> Result<T, Failure> {
+        loop {
+            let token = self.token().await;
+            let result = match &token {
+                Ok(_) => attempt().await,
+                Err(failure) => Err(failure.clone()),
+            };
+            self.count(method, result.as_ref().err());
+            let refused = result.as_ref().is_err_and(|failure| unauthorised(method, failure));
+            let (Ok((_, number)), true) = (token, refused) else { return result };
+            if std::mem::replace(&mut locked(progress).refreshed, true) {
+                return result;
+            }
+            self.tokens.invalidate(number);
+            self.pacer(method).take().await;
+        }
+    }
+
+    /// The token that a raw call carries.
+    pub(crate) async fn token(&self) -> Result<(SecretString, u64), Failure> {
+        self.tokens.get().await.map_err(Failure::Token)
+    }
+
+    /// Notes the service's own time.
+    pub(crate) fn note(&self, told: Told) {
+        if let Some(date) = told.date {
+            *locked(&self.service_time) = Some((date, self.clock.monotonic_ms()));
+        }
+    }
+
+    pub(crate) fn service_time(&self) -> Option<(Timestamp, u64)> {
+        *locked(&self.service_time)
+    }
+
+    pub(crate) fn counts(&self) -> CallCounts {
+        let mut counts = locked(&self.counts).clone();
+        counts.tokens = self.tokens.requests();
+        counts
+    }
+
+    pub(crate) fn stretched(&self) -> bool {
+        self.reads.stretched() || self.writes.stretched()
+    }
+
+    pub(crate) fn client_email(&self) -> Option<&str> {
+        self.client_email.as_deref()
+    }
+
+    /// The failure as an error that speaks to a person.
+    pub(crate) fn error(&self, method: Method, gave_up: GaveUp) -> CallError {
+        let GaveUp { failure, attempts, elapsed_ms, exhausted } = gave_up;
+        CallError { method, cause: self.cause(failure), attempts, elapsed_ms, exhausted }
+    }
+
+    fn cause(&self, failure: Failure) -> Cause {
+        match failure {
+            Failure::Token(error) => Cause::Token(error),
+            Failure::Unreachable(why) => Cause::Unreachable(why),
+            Failure::Refused { refusal, .. } => {
+                let advice = refusal.advice(self.client_email());
+                Cause::Refused { refusal, advice }
+            }
+            Failure::TooLarge(status) => Cause::TooLarge(status),
+            Failure::Lost { cause, .. } => Cause::Lost(cause),
+        }
+    }
+
+    fn pacer(&self, method: Method) -> &Pacer {
+        if method.writes() { &self.writes } else { &self.reads }
+    }
+
+    fn count(&self, method: Method, failure: Option<&Failure>) {
+        let outcome = match failure {
+            None => Outcome::Done,
+            Some(Failure::Refused { refusal, .. }) if refusal.fault() == Fault::Throttled => Outcome::Throttled,
+            Some(Failure::Refused { .. }) => Outcome::Refused,
+            Some(Failure::TooLarge(_)) => Outcome::TooLarge,
+            Some(Failure::Token(_) | Failure::Unreachable(_)) => Outcome::Unsent,
+            Some(Failure::Lost { .. }) => Outcome::Lost,
+        };
+        let mut counts = locked(&self.counts);
+        *counts.by_method.entry((method, outcome)).or_default() += 1;
+        match outcome {
+            Outcome::Unsent => return,
+            Outcome::Throttled => {
+                counts.throttled += 1;
+                self.pacer(method).throttled(failure.and_then(Failure::asked_to_wait).unwrap_or(QUOTA_FLOOR_MS));
+            }
+            _ => {}
+        }
+        if method.writes() {
+            counts.writes += 1;
+        } else {
+            counts.reads += 1;
+        }
+    }
+}
+
+/// Why a failed try may be followed by another: its fault, and the least wait. `None`: it must not.
+fn again(method: Method, failure: &Failure) -> Option<(Fault, Option<u64>)> {
+    let fault = match failure {
+        Failure::Token(error) => error.fault(),
+        Failure::Unreachable(_) => Fault::Transient,
+        Failure::Refused { refusal, .. } => refusal.fault(),
+        Failure::TooLarge(408) if !method.writes() => Fault::Transient,
+        Failure::Lost { cause, .. } if !method.writes() => cause.fault(),
+        Failure::TooLarge(_) | Failure::Lost { .. } => return None,
+    };
+    let least = failure.asked_to_wait().or((fault == Fault::Throttled).then_some(QUOTA_FLOOR_MS));
+    fault.passes().then_some((fault, least))
+}
+
+/// A 401 without an envelope may come from something before the service; a write then counts as lost, a read is simply made again.
+fn unauthorised(method: Method, failure: &Failure) -> bool {
+    match failure {
+        Failure::Refused { refusal, .. } => refusal.code == 401,
+        Failure::Lost { cause, .. } => *cause == LostCause::Status(401) && !method.writes(),
+        _ => false,
+    }
+}
+
+/// Where one call stands.
+struct Progress {
+    started_ms: Option<u64>,
+    attempts: u32,
+    refreshed: bool,
+    reason: (Fault, Option<u64>),
+    exhausted: Option<Exhausted>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { started_ms: None, attempts: 0, refreshed: false, reason: (Fault::Transient, None), exhausted: None }
+    }
+}
+
+impl Progress {
+    fn begin(&mut self, now_ms: u64) {
+        self.started_ms.get_or_insert(now_ms);
+        self.attempts += 1;
+    }
+
+    fn elapsed_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.started_ms.unwrap_or(now_ms))
+    }
+}
+
+/// Our decisions, in the shape that `backoff` asks for.
+struct Curve<'a> {
+    caller: &'a Caller,
+    progress: &'a Mutex<Progress>,
+}
+
+impl Backoff for Curve<'_> {
+    fn next_backoff(&mut self) -> Option<Duration> {
+        let caller = self.caller;
+        let mut progress = locked(self.progress);
+        let elapsed_ms = progress.elapsed_ms(caller.clock.monotonic_ms());
+        let (fault, least_ms) = progress.reason;
+        let draw = caller.chance.draw();
+        match caller.policy.decide(fault, progress.attempts, elapsed_ms, least_ms, draw) {
+            Decision::Again { after_ms } if locked(&caller.budget).spend() => {
+                locked(&caller.counts).retries += 1;
+                Some(Duration::from_millis(after_ms))
+            }
+            Decision::Again { .. } => {
+                progress.exhausted = Some(Exhausted::Budget);
+                None
+            }
+            Decision::GiveUp(why) => {
+                progress.exhausted = Some(why);
+                None
+            }
+        }
+    }
+}
+
+/// Lets `backoff` wait on our clock.
+struct Waiter(Arc<dyn Clock>);
+
+impl Sleeper for Waiter {
+    type Sleep = BoxFuture<'static, ()>;
+
+    fn sleep(&self, wait: Duration) -> Self::Sleep {
+        self.0.sleep(wait)
+    }
+}
+
+/// What a panic left behind is still a count or a moment, so it is used.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,131 @@
+//! What the service answers, in light types of our own.
+//!
+//! In scope: reading them, and checking that an answer is the answer to what was asked. Out of scope: asking (`sheets`).
+
+use google_sheets4::api;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::google::address::SpreadsheetId;
+use crate::google::answer::Failure;
+use crate::google::error::LostCause;
+
+/// A spreadsheet's own properties, its tabs and its names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// Its title.
+    pub title: String,
+    /// Such as `en_US`.
+    pub locale: String,
+    /// Such as `Europe/Berlin`.
+    pub time_zone: String,
+    /// Its tabs, in order.
+    pub tabs: Vec<Tab>,
+    /// Its named ranges, in no particular order.
+    pub named_ranges: Vec<NamedRange>,
+}
+
+/// A tab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tab {
+    /// Its id, which survives a rename.
+    pub sheet_id: i32,
+    /// Its title.
+    pub title: String,
+    /// Its position, from 0.
+    pub index: u32,
+    /// Whether people don't see it.
+    pub hidden: bool,
+    /// Rows of its grid, empty ones included; 0 for a tab that is a chart.
+    pub rows: u32,
+    /// Columns of its grid.
+    pub columns: u32,
+}
+
+/// A named range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedRange {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The tab it is in.
+    pub sheet_id: i32,
+    /// First row, from 0.
+    pub start_row: u32,
+    /// First column, from 0.
+    pub start_column: u32,
+}
+
+/// A spreadsheet that was just made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its id.
+    pub id: SpreadsheetId,
+    /// Where people open it; empty when the service didn't say.
+    pub url: String,
+}
+
+/// The service's answer to a batch.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BatchAnswer {
+    /// One for each request, in order; `{}` where there is nothing to tell.
+    pub replies: Vec<Value>,
+    /// The spreadsheet as it is now, if the batch asked to read back.
+    pub updated: Option<Value>,
+}
+
+/// A 200 counts only if it is the whole answer to this very batch.
+pub(crate) fn batch_answer(body: &[u8], id: &SpreadsheetId, expected: usize) -> Result<BatchAnswer, Failure> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        spreadsheet_id: Option<String>,
+        #[serde(default)]
+        replies: Vec<Value>,
+        updated_spreadsheet: Option<Value>,
+    }
+    let answer: Answer =
+        serde_json::from_slice(body).map_err(|_| LostCause::Garbled("it is not the JSON that was asked for"))?;
+    if answer.spreadsheet_id.as_deref() != Some(id.as_str()) {
+        return Err(LostCause::Garbled("it is about another spreadsheet, or none").into());
+    }
+    if answer.replies.len() != expected {
+        return Err(LostCause::Garbled("it doesn't hold one reply for each request").into());
+    }
+    Ok(BatchAnswer { replies: answer.replies, updated: answer.updated_spreadsheet })
+}
+
+/// Our light types out of the hub's; fields that hold a zero are left out of answers.
+pub(crate) fn metadata(sheet: api::Spreadsheet) -> Metadata {
+    let properties = sheet.properties.unwrap_or_default();
+    let count = |n: Option<i32>| u32::try_from(n.unwrap_or(0)).unwrap_or(0);
+    let tabs = sheet.sheets.unwrap_or_default().into_iter().filter_map(|tab| tab.properties).map(|tab| {
+        let grid = tab.grid_properties.unwrap_or_default();
+        Tab {
+            sheet_id: tab.sheet_id.unwrap_or(0),
+            title: tab.title.unwrap_or_default(),
+            index: count(tab.index),
+            hidden: tab.hidden.unwrap_or(false),
+            rows: count(grid.row_count),
+            columns: count(grid.column_count),
+        }
+    });
+    let named = sheet.named_ranges.unwrap_or_default().into_iter().map(|named| {
+        let range = named.range.unwrap_or_default();
+        NamedRange {
+            id: named.named_range_id.unwrap_or_default(),
+            name: named.name.unwrap_or_default(),
+            sheet_id: range.sheet_id.unwrap_or(0),
+            start_row: count(range.start_row_index),
+            start_column: count(range.start_column_index),
+        }
+    });
+    Metadata {
+        title: properties.title.unwrap_or_default(),
+        locale: properties.locale.unwrap_or_default(),
+        time_zone: properties.time_zone.unwrap_or_default(),
+        tabs: tabs.collect(),
+        named_ranges: named.collect(),
+    }
+}

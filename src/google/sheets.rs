@@ -1,0 +1,310 @@
+//! The calls that the store makes: tabs and names, values, a new spreadsheet, and one atomic batch.
+//!
+//! In scope: typed calls with light types of our own. Out of scope: retries and pacing (`call`), what the cells mean (the store).
+//!
+//! Reads and `create` go through the hub of google-sheets4; batches go as lean structs over the hub's own client and tokens.
+//! Futures are boxed at the surface, so that the hub's generic code is built here and not in every caller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use google_sheets4::{api, common};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use hyper::{Request, Response, StatusCode};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::google::address::{ApiRoot, SpreadsheetId};
+use crate::google::answer::{Failure, Observer, Told, failure, root_cause, transport};
+use crate::google::body::Batch;
+use crate::google::call::{CallCounts, Caller, GaveUp, Manner};
+use crate::google::connect::Connector;
+use crate::google::error::{CallError, LostCause, Method, Refusal};
+use crate::google::options::{ConnectError, Deadlines, SheetsOptions};
+use crate::google::shape::{BatchAnswer, Created, Metadata, batch_answer, metadata};
+use crate::google::tokens::{SCOPE, Tokens};
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::time::Timestamp;
+
+/// What `spreadsheets.get` is asked for.
+const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone),\
+    sheets.properties(sheetId,title,index,hidden,gridProperties(rowCount,columnCount)),namedRanges(namedRangeId,name,range)";
+
+/// Our name to the service.
+const AGENT: &str = concat!("sheetkeep/", env!("CARGO_PKG_VERSION"));
+
+/// What came of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// All of it was applied.
+    Applied(BatchAnswer),
+    /// The service said no (400, 403, 404), and nothing of it was applied.
+    Refused(Refusal),
+    /// It was not executed: never sent, or refused for its token (401) or the quota (429) until no try was left.
+    NotExecuted(CallError),
+    /// 408 or 413: send less at once.
+    TooLarge(CallError),
+    /// Whether it was applied is not known; it must be judged before anything else is written.
+    Lost(LostCause),
+}
+
+/// A client of one service for one account. It is meant to be shared, behind an `Arc`.
+pub struct Sheets {
+    hub: api::Sheets<Connector>,
+    connector: Connector,
+    root: ApiRoot,
+    caller: Caller,
+    clock: Arc<dyn Clock>,
+    deadlines: Deadlines,
+    answer_limit: u64,
+}
+
+impl Sheets {
+    /// A client; checks the options and sends nothing.
+    pub fn connect(
+        options: SheetsOptions,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+    ) -> Result<Self, ConnectError> {
+        let SheetsOptions { api_url, credentials, transport, retry, retry_budget, pacing, deadlines, answer_limit } =
+            options;
+        let root = api_url.as_deref().map(ApiRoot::parse).transpose()?.unwrap_or_default();
+        let connector = Connector::new(&transport, deadlines.connect, answer_limit, clock.clone())?;
+        let email = credentials.client_email().map(str::to_owned);
+        let tokens = Tokens::new(credentials.into_grant(), connector.clone(), clock.clone(), deadlines.token);
+        let mut hub = api::Sheets::new(connector.client(), tokens.clone());
+        hub.base_url(root.as_str().to_owned());
+        hub.root_url(root.as_str().to_owned());
+        hub.user_agent(AGENT.to_owned());
+        let manner = Manner { policy: retry, budget: retry_budget, pacing };
+        let caller = Caller::new(manner, tokens, email, clock.clone(), chance);
+        Ok(Self { hub, connector, root, caller, clock, deadlines, answer_limit })
+    }
+
+    /// The spreadsheet's properties, tabs and names.
+    pub fn metadata<'a>(&'a self, id: &'a SpreadsheetId) -> BoxFuture<'a, Result<Metadata, CallError>> {
+        Box::pin(async move {
+            let attempt = || -> BoxFuture<'a, Result<Metadata, Failure>> { Box::pin(self.get_once(id)) };
+            let result = self.caller.call(Method::Metadata, Box::new(attempt)).await;
+            result.map_err(|e| self.caller.error(Method::Metadata, e))
+        })
+    }
+
+    /// The values of `ranges` (A1 notation), unformatted, dates as serial numbers: one list of rows for each range, in the order asked.
+    /// Rows end at their last cell with a value, and the list at its last row with one.
+    pub fn values<'a>(
+        &'a self,
+        id: &'a SpreadsheetId,
+        ranges: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
+        Box::pin(async move {
+            if ranges.is_empty() {
+                return Ok(Vec::new());
+            }
+            let attempt =
+                || -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, Failure>> { Box::pin(self.values_once(id, ranges)) };
+            let result = self.caller.call(Method::Values, Box::new(attempt)).await;
+            result.map_err(|e| self.caller.error(Method::Values, e))
+        })
+    }
+
+    /// Makes a spreadsheet. When the answer is lost, it may have been made; it is not tried again.
+    pub fn create<'a>(&'a self, title: &'a str) -> BoxFuture<'a, Result<Created, CallError>> {
+        Box::pin(async move {
+            let attempt = || -> BoxFuture<'a, Result<Created, Failure>> { Box::pin(self.create_once(title)) };
+            let result = self.caller.call(Method::Create, Box::new(attempt)).await;
+            result.map_err(|e| self.caller.error(Method::Create, e))
+        })
+    }
+
+    /// Sends a batch. It is sent again only when it was provably not executed.
+    pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, Reply> {
+        let (body, expected) = (batch.encode(), batch.requests().len());
+        Box::pin(async move {
+            let (id, body) = (id, &body);
+            let attempt = move || -> BoxFuture<'_, Result<BatchAnswer, Failure>> {
+                Box::pin(self.batch_once(id, body.clone(), expected))
+            };
+            match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
+                Ok(answer) => Reply::Applied(answer),
+                Err(gave_up) => self.reply(gave_up),
+            }
+        })
+    }
+
+    /// What was called so far.
+    pub fn calls(&self) -> CallCounts {
+        self.caller.counts()
+    }
+
+    /// The service's own time, from the `Date` of its latest answer, and our monotonic milliseconds when it came.
+    pub fn service_time(&self) -> Option<(Timestamp, u64)> {
+        self.caller.service_time()
+    }
+
+    /// Whether the service said 429 in the last five minutes; commits should then gather more and come less often.
+    pub fn stretched(&self) -> bool {
+        self.caller.stretched()
+    }
+
+    /// The account to share a spreadsheet with, where the credentials tell it.
+    pub fn client_email(&self) -> Option<&str> {
+        self.caller.client_email()
+    }
+
+    fn reply(&self, gave_up: GaveUp) -> Reply {
+        match &gave_up.failure {
+            Failure::Refused { refusal, .. }
+                if matches!(refusal.code, 400 | 403 | 404) && !refusal.fault().passes() =>
+            {
+                Reply::Refused((**refusal).clone())
+            }
+            Failure::Lost { cause, .. } => Reply::Lost(cause.clone()),
+            Failure::TooLarge(_) => Reply::TooLarge(self.caller.error(Method::BatchUpdate, gave_up)),
+            _ => Reply::NotExecuted(self.caller.error(Method::BatchUpdate, gave_up)),
+        }
+    }
+
+    async fn get_once(&self, id: &SpreadsheetId) -> Result<Metadata, Failure> {
+        let mut seen = Observer::new(self.clock.now());
+        let spreadsheets = self.hub.spreadsheets();
+        let call = spreadsheets
+            .get(id.as_str())
+            .param("fields", METADATA_FIELDS)
+            .param("prettyPrint", "false")
+            .add_scope(SCOPE)
+            .delegate(&mut seen);
+        let ended = self.whole(call.doit()).await;
+        let sheet = self.through_the_hub(ended, &seen)?;
+        if sheet.spreadsheet_id.as_deref() != Some(id.as_str()) {
+            return Err(LostCause::Garbled("it is about another spreadsheet, or none").into());
+        }
+        Ok(metadata(sheet))
+    }
+
+    async fn values_once(&self, id: &SpreadsheetId, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, Failure> {
+        let mut seen = Observer::new(self.clock.now());
+        let spreadsheets = self.hub.spreadsheets();
+        let call = spreadsheets.values_batch_get(id.as_str());
+        let call = ranges.iter().fold(call, |call, range| call.add_ranges(range));
+        let call = call
+            .value_render_option("UNFORMATTED_VALUE")
+            .date_time_render_option("SERIAL_NUMBER")
+            .major_dimension("ROWS")
+            .param("prettyPrint", "false")
+            .add_scope(SCOPE)
+            .delegate(&mut seen);
+        let ended = self.whole(call.doit()).await;
+        let answer = self.through_the_hub(ended, &seen)?;
+        let read = answer.value_ranges.unwrap_or_default();
+        if answer.spreadsheet_id.as_deref() != Some(id.as_str()) || read.len() != ranges.len() {
+            return Err(LostCause::Garbled("it doesn't hold the ranges that were asked for").into());
+        }
+        Ok(read.into_iter().map(|range| range.values.unwrap_or_default()).collect())
+    }
+
+    async fn create_once(&self, title: &str) -> Result<Created, Failure> {
+        let mut seen = Observer::new(self.clock.now());
+        let properties = api::SpreadsheetProperties { title: Some(title.to_owned()), ..Default::default() };
+        let wanted = api::Spreadsheet { properties: Some(properties), ..Default::default() };
+        let spreadsheets = self.hub.spreadsheets();
+        let call = spreadsheets
+            .create(wanted)
+            .param("fields", "spreadsheetId,spreadsheetUrl")
+            .param("prettyPrint", "false")
+            .add_scope(SCOPE)
+            .delegate(&mut seen);
+        let ended = self.whole(call.doit()).await;
+        let made = self.through_the_hub(ended, &seen)?;
+        let id = made.spreadsheet_id.and_then(|id| SpreadsheetId::parse(&id).ok());
+        let id = id.ok_or(LostCause::Garbled("it names no spreadsheet"))?;
+        Ok(Created { id, url: made.spreadsheet_url.unwrap_or_default() })
+    }
+
+    async fn batch_once(
+        &self,
+        id: &SpreadsheetId,
+        body: bytes::Bytes,
+        expected: usize,
+    ) -> Result<BatchAnswer, Failure> {
+        let request = self.batch_request(id, body).await?;
+        let called = within(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
+        let answer = called.map_err(|e| transport(&e))?;
+        let (status, told) = (answer.status(), Told::read(answer.headers(), self.clock.now()));
+        self.caller.note(told);
+        let body = self.body_of(answer).await;
+        if status != StatusCode::OK {
+            let json = body.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            return Err(failure(status.as_u16(), told, json.as_ref()));
+        }
+        batch_answer(&body?, id, expected)
+    }
+
+    async fn batch_request(&self, id: &SpreadsheetId, body: bytes::Bytes) -> Result<Request<common::Body>, Failure> {
+        let (token, _) = self.caller.token().await?;
+        let url = format!("{}v4/spreadsheets/{id}:batchUpdate?alt=json&prettyPrint=false", self.root.as_str());
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+            .expect("tokens are checked to be printable ASCII when they come");
+        bearer.set_sensitive(true);
+        let body = common::Body::new(Full::new(body).map_err(|never| match never {}));
+        Ok(Request::post(url)
+            .header(AUTHORIZATION, bearer)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(USER_AGENT, HeaderValue::from_static(AGENT))
+            .body(body)
+            .expect("the root and the id are checked, and the headers are made"))
+    }
+
+    async fn body_of(&self, answer: Response<hyper::body::Incoming>) -> Result<bytes::Bytes, Failure> {
+        let limit = usize::try_from(self.answer_limit).unwrap_or(usize::MAX);
+        let collected =
+            within(&*self.clock, self.deadlines.body, Limited::new(answer.into_body(), limit).collect()).await?;
+        match collected {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(e) if e.is::<LengthLimitError>() => Err(LostCause::Oversized { limit_bytes: self.answer_limit }.into()),
+            Err(e) => Err(LostCause::Broken(root_cause(e.as_ref())).into()),
+        }
+    }
+
+    /// A call of the hub, from its first byte to its answer's last, with the count of answers that were too long before it.
+    async fn whole<T>(&self, work: impl Future<Output = common::Result<T>>) -> Ended<T> {
+        let oversized = self.connector.oversized();
+        let result = within(&*self.clock, self.deadlines.call.saturating_add(self.deadlines.body), work).await;
+        Ended { result, cut: self.connector.oversized() > oversized }
+    }
+
+    /// Sorts what the hub made of an answer.
+    fn through_the_hub<T>(&self, ended: Ended<(common::Response, T)>, seen: &Observer) -> Result<T, Failure> {
+        match ended.result? {
+            Ok((answer, value)) => {
+                self.caller.note(Told::read(answer.headers(), self.clock.now()));
+                Ok(value)
+            }
+            // The hub takes a body that broke off for an empty one, so that only our own count tells why it did.
+            Err(_) if ended.cut => Err(LostCause::Oversized { limit_bytes: self.answer_limit }.into()),
+            Err(error) => {
+                self.caller.note(seen.told.unwrap_or_default());
+                Err(seen.failure(error))
+            }
+        }
+    }
+}
+
+struct Ended<T> {
+    result: Result<common::Result<T>, LostCause>,
+    cut: bool,
+}
+
+/// The work's result, or the news that it took too long.
+async fn within<T>(clock: &dyn Clock, deadline: Duration, work: impl Future<Output = T>) -> Result<T, LostCause> {
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        () = clock.sleep(deadline) => {
+            Err(LostCause::Hung { after_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Real sockets on this machine.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::google::auth::Credentials;
+use crate::google::body::{Batch, Request};
+use crate::google::call::Outcome;
+use crate::google::connect::Transport;
+use crate::google::error::{Cause, Method};
+use crate::google::options::{ConnectError, SheetsOptions};
+use crate::google::sheets::{Reply, Sheets};
+use crate::google::tests::stub::{Stub, book, one_range, one_value};
+use crate::retry::RetryPolicy;
+use crate::system::{SeededChance, SystemClock};
+
+fn options(url: String) -> SheetsOptions {
+    let credentials = Credentials::fixed("test-token").expect("a token");
+    let retry = RetryPolicy { base_ms: 1, cap_ms: 5, max_attempts: 3, ..RetryPolicy::default() };
+    let network = Transport::Network { ca_file: None };
+    SheetsOptions { api_url: Some(url), retry, ..SheetsOptions::new(credentials, network) }
+}
+
+fn connect(options: SheetsOptions) -> Result<Sheets, ConnectError> {
+    Sheets::connect(options, Arc::new(SystemClock::new()), Arc::new(SeededChance::new(1)))
+}
+
+#[tokio::test]
+async fn a_loopback_server_is_reached_without_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let stub = Stub::new(|_, _| one_value());
+    let serving = stub.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serving.clone().serve(stream));
+        }
+    });
+    let client = connect(options(url)).expect("a client");
+    for _ in 0..3 {
+        client.values(&book(), &one_range()).await.expect("read");
+    }
+    assert_eq!(stub.calls().len(), 3);
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_was_sent_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let client = connect(options(url)).expect("a client");
+    let batch = Batch::new(vec![Request::DeleteSheet { sheet_id: 1 }]);
+    let Reply::NotExecuted(error) = client.batch_update(&book(), &batch).await else { panic!("never sent") };
+    assert!(matches!(error.cause, Cause::Unreachable(_)), "{error:?}");
+    assert_eq!((error.attempts, client.calls().writes), (3, 0));
+    assert_eq!(client.calls().by_method.get(&(Method::BatchUpdate, Outcome::Unsent)), Some(&3));
+}
+
+#[tokio::test]
+async fn plain_http_to_another_machine_and_a_missing_certificate_file_are_refused_before_anything_is_sent() {
+    assert!(matches!(connect(options("http://example.com/".to_owned())), Err(ConnectError::Address(_))));
+    let network = Transport::Network { ca_file: Some("/nowhere/ca.pem".into()) };
+    let refused = connect(SheetsOptions { transport: network, ..options("https://example.com/".to_owned()) });
+    assert!(matches!(refused, Err(ConnectError::Roots(_))));
+}

@@ -1,0 +1,188 @@
+//! Reads: tried again after whatever passes, within their bounds.
+
+use serde_json::json;
+
+use crate::fault::Fault;
+use crate::google::call::Outcome;
+use crate::google::error::{Cause, LostCause, Method};
+use crate::google::options::SheetsOptions;
+use crate::google::shape::NamedRange;
+use crate::google::tests::stub::{Answer, BOOK, Stub, book, one_range, one_value};
+use crate::retry::{Exhausted, RetryPolicy};
+use crate::time::Timestamp;
+
+#[tokio::test(start_paused = true)]
+async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
+    let stub = Stub::new(|_, _| {
+        Answer::json(
+            200,
+            &json!({
+                "spreadsheetId": BOOK,
+                "properties": {"title": "Book", "locale": "en_US", "timeZone": "Europe/Berlin"},
+                "sheets": [
+                    {"properties": {"title": "A", "gridProperties": {"rowCount": 1000, "columnCount": 26}}},
+                    {"properties": {"sheetId": 7, "title": "B", "index": 1, "hidden": true}}
+                ],
+                "namedRanges": [{"namedRangeId": "12", "name": "n", "range": {"endRowIndex": 1}}]
+            }),
+        )
+        .with("date", "Sun, 22 Nov 2026 09:30:00 GMT")
+    });
+    let client = stub.client();
+    let read = client.metadata(&book()).await.expect("read");
+    assert_eq!((read.tabs[0].sheet_id, read.tabs[0].rows, read.tabs[0].hidden), (0, 1_000, false));
+    assert_eq!((read.tabs[1].sheet_id, read.tabs[1].rows, read.tabs[1].hidden), (7, 0, true));
+    let named = NamedRange { id: "12".into(), name: "n".into(), sheet_id: 0, start_row: 0, start_column: 0 };
+    assert_eq!(read.named_ranges, [named]);
+    assert_eq!(client.service_time(), Timestamp::parse("2026-11-22T09:30:00Z").map(|t| (t, 0)));
+    let call = &stub.calls()[0];
+    assert!(call.line.starts_with(&format!("GET /v4/spreadsheets/{BOOK}?")), "{}", call.line);
+    assert!(call.line.contains("prettyPrint=false") && call.line.contains("fields=spreadsheetId"), "{}", call.line);
+    assert_eq!(call.bearer().as_deref(), Some("test-token"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_come_in_the_order_asked_and_an_empty_range_has_no_rows() {
+    let stub = Stub::new(|_, _| {
+        let ranges = json!([{"range": "B!A1:A2", "values": [["b", 1.5], [], [true]]}, {"range": "A!A1:A2"}]);
+        Answer::json(200, &json!({"spreadsheetId": BOOK, "valueRanges": ranges}))
+    });
+    let ranges = ["'B #1'!A:A".to_owned(), "'A'!A:A".to_owned()];
+    let read = stub.client().values(&book(), &ranges).await.expect("read");
+    assert_eq!(read, [vec![vec![json!("b"), json!(1.5)], vec![], vec![json!(true)]], vec![]]);
+    let line = &stub.calls()[0].line;
+    assert!(line.contains("/values:batchGet?") && line.contains("%23"), "{line}");
+    assert!(
+        line.contains("valueRenderOption=UNFORMATTED_VALUE") && line.contains("dateTimeRenderOption=SERIAL_NUMBER")
+    );
+    assert!(stub.client().values(&book(), &[]).await.expect("nothing asked").is_empty());
+    assert_eq!(stub.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_passes_is_tried_again() {
+    let stub = Stub::new(|_, n| match n {
+        0 => Answer::html(503),
+        1 => Answer::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"spreadsheetId\"".to_owned()),
+        2 => Answer::Bytes(String::new()),
+        3 => Answer::html(200),
+        4 => Answer::error(500, "INTERNAL", "Internal error encountered."),
+        5 => Answer::Stall(String::new()),
+        6 => Answer::json(200, &json!({})),
+        _ => one_value(),
+    });
+    let client = stub.client();
+    client.values(&book(), &one_range()).await.expect("read in the end");
+    let counts = client.calls();
+    assert_eq!((counts.reads, counts.writes, counts.retries), (8, 0, 7));
+    assert_eq!(counts.by_method.get(&(Method::Values, Outcome::Lost)), Some(&7));
+    assert_eq!(counts.by_method.get(&(Method::Values, Outcome::Done)), Some(&1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_times_429_with_retry_after_60_takes_five_minutes_of_the_paused_clock() {
+    let stub = Stub::new(|_, n| match n {
+        0..5 => Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded").with("retry-after", "60"),
+        _ => one_value(),
+    });
+    let client = stub.client();
+    client.values(&book(), &one_range()).await.expect("read in the end");
+    let at: Vec<u64> = stub.calls().iter().map(|s| s.at_ms).collect();
+    assert_eq!(at.len(), 6);
+    for pair in at.windows(2) {
+        assert!((60_000..=61_100).contains(&(pair[1] - pair[0])), "{at:?}");
+    }
+    assert_eq!(client.calls().throttled, 5);
+    assert!(client.stretched());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_that_is_a_date_is_measured_against_the_answer_s_own_date() {
+    let stub = Stub::new(|_, n| match n {
+        0 => Answer::html(503)
+            .with("date", "Wed, 01 Jan 2020 00:00:00 GMT")
+            .with("retry-after", "Wed, 01 Jan 2020 00:00:45 GMT"),
+        _ => one_value(),
+    });
+    stub.client().values(&book(), &one_range()).await.expect("read");
+    assert!((45_000..=46_100).contains(&stub.calls()[1].at_ms), "{}", stub.calls()[1].at_ms);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_without_a_hint_is_given_time_for_the_quota_to_refill() {
+    let stub = Stub::new(|_, _| Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"));
+    let options = SheetsOptions { retry: RetryPolicy::default(), ..stub.options() };
+    let error = stub.client_with(options).values(&book(), &one_range()).await.expect_err("throttled");
+    assert_eq!(error.fault(), Fault::Throttled);
+    assert!(error.elapsed_ms >= 60_000, "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_and_elapsed_time_are_bounded() {
+    let stub = Stub::new(|_, _| Answer::html(503));
+    let retry = RetryPolicy { max_attempts: 3, ..RetryPolicy::default() };
+    let error = stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("down");
+    assert_eq!((error.attempts, error.exhausted, stub.calls().len()), (3, Some(Exhausted::Attempts), 3));
+    assert_eq!(error.fault(), Fault::Transient);
+
+    let stub = Stub::new(|_, _| Answer::html(503).with("retry-after", "3600"));
+    let error = stub.client().metadata(&book()).await.expect_err("down");
+    assert_eq!(stub.calls().len(), 1);
+    assert!(
+        error.to_string().ends_with("; try again in 3601 s") || error.to_string().ends_with("; try again in 3600 s"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_calls_share_one_budget_of_retries() {
+    let stub = Stub::new(|_, _| Answer::html(503));
+    let client = stub.client_with(SheetsOptions { retry_budget: 10, ..stub.options() });
+    for _ in 0..5 {
+        client.metadata(&book()).await.expect_err("down");
+    }
+    assert_eq!(stub.calls().len(), 15);
+    assert_eq!(client.metadata(&book()).await.expect_err("down").exhausted, Some(Exhausted::Budget));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_minute_sees_more_than_fifty_reads() {
+    let stub = Stub::new(|_, _| one_value());
+    let client = stub.client();
+    for _ in 0..120 {
+        client.values(&book(), &one_range()).await.expect("read");
+    }
+    let at: Vec<u64> = stub.calls().iter().map(|s| s.at_ms).collect();
+    assert!(at.iter().zip(&at[50..]).all(|(first, last)| last - first >= 60_000), "{at:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_too_long_is_cut_off_and_not_asked_for_again() {
+    let stub = Stub::new(|_, _| Answer::json(200, &json!({"spreadsheetId": "x".repeat(200_000)})));
+    let client = stub.client_with(SheetsOptions { answer_limit: 10_000, ..stub.options() });
+    let error = client.metadata(&book()).await.expect_err("too long");
+    assert_eq!(error.cause, Cause::Lost(LostCause::Oversized { limit_bytes: 10_000 }));
+    assert_eq!(stub.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_service_is_given_up_after_the_deadline() {
+    let stub = Stub::new(|_, _| Answer::Stall(String::new()));
+    let retry = RetryPolicy { max_attempts: 1, ..RetryPolicy::default() };
+    let error =
+        stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("silent");
+    assert_eq!(error.cause, Cause::Lost(LostCause::Hung { after_ms: 120_000 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_pass_is_told_at_once_with_what_to_do() {
+    let stub = Stub::new(|_, _| Answer::error(404, "NOT_FOUND", "Requested entity was not found."));
+    let error = stub.robot().metadata(&book()).await.expect_err("refused");
+    assert_eq!((error.fault(), stub.calls().len()), (Fault::Denied, 1));
+    let told = error.to_string();
+    assert!(told.contains("SHEETKEEP_SPREADSHEET_ID") && told.contains("robot@test"), "{told}");
+    let stub = Stub::new(|_, _| Answer::html(404));
+    let error = stub.client().metadata(&book()).await.expect_err("something else answers there");
+    assert_eq!((error.fault(), stub.calls().len()), (Fault::Denied, 1));
+    assert!(!error.to_string().contains("html"), "{error}");
+}
