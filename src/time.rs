@@ -33,6 +33,12 @@ impl Timestamp {
         self.0 as f64 / DAY_MS + EPOCH_SERIAL
     }
 
+    /// The moment of a serial number, to the millisecond; saturates.
+    #[expect(clippy::cast_possible_truncation, reason = "a float beyond the range of i64 saturates, which is meant")]
+    pub fn from_serial(days: f64) -> Self {
+        Self(((days - EPOCH_SERIAL) * DAY_MS).round() as i64)
+    }
+
     /// Reads what `Display` wrote, or any other RFC 3339 moment.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))

@@ -160,6 +160,8 @@ pub enum NumberKind {
     Date,
     /// A moment.
     DateTime,
+    /// A time of day, or a length of time.
+    Time,
 }
 
 /// How a text looks.

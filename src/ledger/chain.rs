@@ -75,6 +75,8 @@ pub enum Stop {
     Unclear,
     /// The last batch was never carried out.
     NotExecuted,
+    /// The store was proved not to guard; nothing was written.
+    Unsafe,
     /// The store refuses what the batch says.
     Refused(Part),
     /// One batch is too large although it was cut.
@@ -170,6 +172,7 @@ impl Chain {
             End::Fenced => After::Stop(Stop::Fenced),
             End::Corrupt => After::Stop(Stop::Corrupt),
             End::NotExecuted => After::Stop(Stop::NotExecuted),
+            End::Unsafe => After::Stop(Stop::Unsafe),
         }
     }
 

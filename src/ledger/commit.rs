@@ -201,6 +201,11 @@ pub enum Reply {
         /// What happened.
         why: String,
     },
+    /// The store was proved not to guard: nothing was applied, and nothing may be written here.
+    Unsafe {
+        /// What was proved.
+        why: String,
+    },
     /// Nobody knows yet.
     Lost {
         /// What happened.

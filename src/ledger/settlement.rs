@@ -53,6 +53,8 @@ pub enum End {
     Corrupt,
     /// It was never carried out.
     NotExecuted,
+    /// The store was proved not to guard.
+    Unsafe,
     /// The service did not answer clearly within all bounds; the draft stays in doubt.
     Unclear,
 }
@@ -90,6 +92,7 @@ impl Settlement {
             Reply::Refused { part, .. } => self.not_applied(End::Refused(*part)),
             Reply::TooLarge => self.not_applied(End::TooLarge),
             Reply::NotExecuted { .. } => self.not_applied(End::NotExecuted),
+            Reply::Unsafe { .. } => Move::End(End::Unsafe),
         }
     }
 

@@ -19,6 +19,7 @@ use crate::ledger::lease::Trust;
 use crate::ledger::run::{Counts, Run, RunStatus};
 use crate::ledger::settlement::End;
 use crate::port::source::{Record, Source, SourceError};
+use crate::port::store::StoreError;
 use crate::runner::batch::{Outstanding, Queue, Waiting};
 use crate::runner::intake::{Intake, Taken};
 use crate::runner::opening::{Opened, ServiceClock, open};
@@ -93,7 +94,9 @@ impl Pass {
     fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Self {
         let Parts { store, source, steps, clock, chance, events, .. } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
-        let claim_first = outside || !source.rereadable();
+        // The very first commit carries no item: nothing is written to a place before its guard is proved.
+        let first = opened.chain.drafted().base().is_none();
+        let claim_first = first || outside || !source.rereadable();
         let now_ms = clock.monotonic_ms();
         let worker = Worker {
             steps: steps.into(),
@@ -401,6 +404,7 @@ impl Pass {
         match halt {
             Halt::Fenced => self.fenced().await,
             Halt::Corrupt => head_gone(),
+            Halt::Unsafe => PassError::Store(StoreError::Unsafe { why: ending.why }),
             Halt::Unclear | Halt::NotExecuted => unfinished(ending.why, ending.fault),
             Halt::Refused(_) => PassError::Refused { why: ending.why },
             Halt::TooLarge => PassError::Refused { why: "one record alone is too large for a batch".into() },
@@ -480,7 +484,7 @@ fn taken_over_by(state: &crate::ledger::snapshot::State) -> String {
 fn head_gone() -> PassError {
     let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
                file's history, or see docs/runbook.md";
-    PassError::Store(crate::port::store::StoreError::Corrupt { why: why.into() })
+    PassError::Store(StoreError::Corrupt { why: why.into() })
 }
 
 fn unfinished(why: String, fault: crate::fault::Fault) -> PassError {

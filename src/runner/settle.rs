@@ -111,6 +111,7 @@ fn trouble(reply: &Reply) -> Option<(String, Fault)> {
         Reply::Refused { why, .. } => Some((why.clone(), Fault::Corrupt)),
         Reply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
         Reply::NotExecuted { why, fault } => Some((why.clone(), *fault)),
+        Reply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
         Reply::Lost { why } => Some((why.clone(), Fault::Transient)),
     }
 }
@@ -124,6 +125,7 @@ fn verdict(end: &End) -> &'static str {
         End::Fenced => "another run has taken over",
         End::Corrupt => "the head is gone",
         End::NotExecuted => "it was not carried out",
+        End::Unsafe => "this place does not guard",
         End::Unclear => "still unclear",
     }
 }

@@ -4,3 +4,7 @@
 
 pub mod memory;
 pub mod guard;
+pub mod layout;
+pub mod encode;
+pub mod load;
+pub mod sheets;

@@ -1,0 +1,292 @@
+//! A commit as the requests of one batch.
+//!
+//! In scope: requests in order, each with the part of the commit that it belongs to; cells with their formats.
+//! Out of scope: which guard (`store::guard` decides), sending (`store::sheets`).
+
+use std::collections::HashMap;
+
+use crate::google::body::{GridCoordinate, GridProperties, GridRange, NamedRange, Request, SheetProperties};
+use crate::google::cell::{self, CellFormat, NumberKind};
+use crate::grid::Cell;
+use crate::ledger::commit::{Commit, NewTable, Part, Settled};
+use crate::ledger::failure::Failure;
+use crate::ledger::record::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row, state_pairs};
+use crate::store::guard::{Op, failures_title, processed_title};
+use crate::store::layout::{
+    FIRST_ROWS, Notes, RUNS_TITLE, Role, STATE_COLUMNS, STATE_ROWS, TOUCH_COLUMN, Tab, Tabs, made_id,
+};
+
+const VALUE: &str = "userEnteredValue";
+const VALUE_AND_NUMBER: &str = "userEnteredValue,userEnteredFormat.numberFormat";
+const VALUE_AND_FORMAT: &str = "userEnteredValue,userEnteredFormat";
+
+/// The requests of a batch, and the tabs as they will be once it is applied.
+pub struct Encoded {
+    /// Requests in order.
+    pub requests: Vec<Request>,
+    /// To which part of the commit each belongs.
+    pub parts: Vec<Part>,
+    /// The guard's own requests, by their position.
+    pub ops: HashMap<usize, Op>,
+    /// Tabs once it is applied.
+    pub tabs: Tabs,
+}
+
+/// Writes a commit down. `tabs` are those that exist, `notes` what the store keeps beside the state.
+pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, proof: Notes) -> Encoded {
+    let mut writing = Writing { commit, out: Vec::new(), ops: HashMap::new(), tabs: tabs.clone() };
+    writing.plan_tables();
+    let notes = Notes { data: writing.tabs.data.as_ref().map(|tab| tab.id), ..proof };
+    let notes = match &writing.tabs {
+        Tabs { processed: Some(processed), failures: Some(failures), .. } => {
+            Notes { processed: Some(processed.id), failures: Some(failures.id), ..notes }
+        }
+        _ => notes,
+    };
+    for op in ops {
+        writing.op(op, &notes);
+    }
+    let (parts, requests) = writing.out.into_iter().unzip();
+    Encoded { requests, parts, ops: writing.ops, tabs: writing.tabs }
+}
+
+struct Writing<'a> {
+    commit: &'a Commit,
+    out: Vec<(Part, Request)>,
+    ops: HashMap<usize, Op>,
+    tabs: Tabs,
+}
+
+impl Writing<'_> {
+    /// The tabs as they will be, before anything is written: ids of tabs to be made are known beforehand.
+    fn plan_tables(&mut self) {
+        let (to, job) = (self.commit.to, &self.commit.state.job);
+        let made = |role, title: String, header: &[&str]| Tab {
+            id: made_id(to, role),
+            title,
+            header: header.iter().map(|&text| text.to_owned()).collect(),
+        };
+        if self.commit.from.is_none() {
+            self.tabs.processed = Some(made(Role::Processed, processed_title(job), &PROCESSED));
+            self.tabs.failures = Some(made(Role::Failures, failures_title(job), &FAILURES));
+            self.tabs.runs.get_or_insert_with(|| made(Role::Runs, RUNS_TITLE.to_owned(), &RUNS));
+        }
+    }
+
+    fn op(&mut self, op: &Op, notes: &Notes) {
+        let request = match op {
+            Op::DropName { id } => Request::DeleteNamedRange { named_range_id: id.clone() },
+            Op::AddName { id, name, tab } => Request::AddNamedRange {
+                named_range: NamedRange { named_range_id: id.clone(), name: name.clone(), range: one_cell(*tab) },
+            },
+            Op::Touch { tab } => touch(*tab),
+            Op::AddPlace { tab, title } => Request::AddSheet { properties: state_tab(*tab, title) },
+            Op::WriteState { tab } => write_state(*tab, self.commit, notes),
+            Op::DropPlace { tab } => Request::DeleteSheet { sheet_id: *tab },
+            Op::MakeTabs => return self.make_tabs(),
+            Op::Changes => return self.changes(),
+        };
+        self.ops.insert(self.out.len(), op.clone());
+        self.out.push((Part::Guard, request));
+    }
+
+    fn make_tabs(&mut self) {
+        let runs_made = self.tabs.runs.clone().filter(|tab| tab.id == made_id(self.commit.to, Role::Runs));
+        let tabs = [self.tabs.processed.clone(), self.tabs.failures.clone(), runs_made];
+        for tab in tabs.into_iter().flatten() {
+            self.make(&tab, false);
+        }
+    }
+
+    fn make(&mut self, tab: &Tab, exists: bool) {
+        if !exists {
+            let columns = u32::try_from(tab.header.len()).unwrap_or(u32::MAX);
+            let grid =
+                GridProperties { row_count: Some(FIRST_ROWS), column_count: Some(columns), frozen_row_count: Some(1) };
+            let properties = SheetProperties {
+                sheet_id: Some(tab.id),
+                title: Some(tab.title.clone()),
+                grid_properties: Some(grid),
+                ..SheetProperties::default()
+            };
+            self.out.push((Part::Layout, Request::AddSheet { properties }));
+        }
+        let header =
+            tab.header.iter().map(|text| cell::Cell::text(&**text).shown_as(CellFormat::bold())).collect::<Vec<_>>();
+        self.out.push((Part::Layout, write_at(tab.id, 0, vec![header.into()], VALUE_AND_FORMAT)));
+    }
+
+    fn changes(&mut self) {
+        for table in &self.commit.changes.tables {
+            self.table(table);
+        }
+        self.data();
+        self.processed();
+        self.failures();
+        self.runs();
+    }
+
+    fn table(&mut self, new: &NewTable) {
+        let exists = self.tabs.data.is_some();
+        let id = self.tabs.data.as_ref().map_or_else(|| made_id(self.commit.to, Role::Data), |tab| tab.id);
+        let tab = Tab { id, title: new.tab.clone(), header: new.columns.clone() };
+        self.make(&tab, exists);
+        self.tabs.data = Some(tab);
+    }
+
+    fn data(&mut self) {
+        let Some(tab) = self.tabs.data.clone() else { return };
+        let positions: HashMap<&str, usize> = tab
+            .header
+            .iter()
+            .enumerate()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(at, text)| (text.as_str(), at))
+            .collect();
+        let key_column = self.commit.state.key_column.as_deref();
+        let rows = self.commit.changes.settled.iter().filter_map(|one| match one {
+            Settled::Done { output, .. } => Some(output),
+            Settled::Failed(_) => None,
+        });
+        let rows = rows.flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
+        let rows = rows.map(|row| {
+            let placed = row.cells.iter().filter_map(|(name, cell)| {
+                let format = (Some(name.as_str()) == key_column).then_some(NumberKind::Text);
+                positions.get(name.as_str()).map(|&at| (at, sent(cell, format)))
+            });
+            placed_row(placed)
+        });
+        let rows = rows.collect();
+        self.append(tab.id, rows, VALUE_AND_NUMBER);
+    }
+
+    fn processed(&mut self) {
+        let Some(tab) = self.tabs.processed.clone() else { return };
+        let run = self.commit.run.clone();
+        let rows = self.commit.changes.settled.iter().filter_map(|one| match one {
+            Settled::Done { key, version, .. } => {
+                let cells = processed_row(key, version, &run).map(Cell::text);
+                Some(by_header(&tab, &PROCESSED, &cells, &["key", "version"]))
+            }
+            Settled::Failed(_) => None,
+        });
+        let rows = rows.collect();
+        self.append(tab.id, rows, VALUE_AND_NUMBER);
+    }
+
+    fn failures(&mut self) {
+        let Some(tab) = self.tabs.failures.clone() else { return };
+        let failures = self.commit.changes.settled.iter().filter_map(|one| match one {
+            Settled::Failed(failure) => Some(&**failure),
+            Settled::Done { closes, .. } => closes.as_deref(),
+        });
+        let row = |failure: &Failure| by_header(&tab, &FAILURES, &failure_row(failure), &["key", "version", "payload"]);
+        let rows = failures.map(row).collect();
+        self.append(tab.id, rows, VALUE_AND_NUMBER);
+    }
+
+    fn runs(&mut self) {
+        let Some(tab) = self.tabs.runs.clone() else { return };
+        let rows = self.commit.changes.runs.iter().map(|run| by_header(&tab, &RUNS, &run_row(run), &["run"])).collect();
+        self.append(tab.id, rows, VALUE_AND_NUMBER);
+    }
+
+    fn append(&mut self, sheet_id: i32, rows: Vec<cell::Row>, fields: &'static str) {
+        if !rows.is_empty() {
+            self.out.push((Part::Content, Request::AppendCells { sheet_id, rows, fields: fields.into() }));
+        }
+    }
+}
+
+/// A row of a machine tab: each cell in the column whose header names it, wherever people moved it.
+fn by_header(tab: &Tab, columns: &[&str], cells: &[Cell], as_text: &[&str]) -> cell::Row {
+    let placed = columns.iter().zip(cells).filter_map(|(column, cell)| {
+        let format = as_text.contains(column).then_some(NumberKind::Text);
+        tab.position(column).map(|at| (at, sent(cell, format)))
+    });
+    placed_row(placed)
+}
+
+fn placed_row(placed: impl Iterator<Item = (usize, cell::Cell)>) -> cell::Row {
+    let mut values: Vec<cell::Cell> = Vec::new();
+    for (at, cell) in placed {
+        if values.len() <= at {
+            values.resize_with(at + 1, cell::Cell::blank);
+        }
+        if let Some(slot) = values.get_mut(at) {
+            *slot = cell;
+        }
+    }
+    values.into()
+}
+
+/// A cell as it is sent. Numbers were found finite when the row was made; one that is not would go out as its name.
+fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::Cell {
+    let number = |n: f64| cell::Cell::number(n).unwrap_or_else(|_| cell::Cell::text(n.to_string()));
+    let shown = |n: f64, kind, pattern| number(n).shown_as(CellFormat::number(kind, Some(pattern)));
+    match cell {
+        Cell::Empty => cell::Cell::blank(),
+        Cell::Text(text) if text.is_empty() => cell::Cell::blank(),
+        Cell::Text(text) => match format {
+            Some(kind) => cell::Cell::text(&**text).shown_as(CellFormat::number(kind, None)),
+            None => cell::Cell::text(&**text),
+        },
+        Cell::Number(n) => number(*n),
+        Cell::Bool(b) => cell::Cell::bool(*b),
+        Cell::Date(n) => shown(*n, NumberKind::Date, "yyyy-mm-dd"),
+        Cell::DateTime(n) => shown(*n, NumberKind::DateTime, "yyyy-mm-dd hh:mm:ss"),
+        Cell::Duration(n) => shown(*n, NumberKind::Time, "[h]:mm:ss"),
+        Cell::Formula(text) => cell::Cell::formula(&**text),
+    }
+}
+
+fn one_cell(tab: i32) -> GridRange {
+    let (start, end) = (Some(0), Some(1));
+    GridRange {
+        sheet_id: tab,
+        start_row_index: start,
+        end_row_index: end,
+        start_column_index: start,
+        end_column_index: end,
+    }
+}
+
+/// Writes a word into the scratch cell of a state tab.
+pub fn touch(tab: i32) -> Request {
+    let start = GridCoordinate { sheet_id: tab, row_index: 0, column_index: TOUCH_COLUMN };
+    let rows = vec![vec![cell::Cell::text("touched")].into()];
+    Request::UpdateCells { rows, fields: VALUE.into(), start: Some(start), range: None }
+}
+
+fn state_tab(tab: i32, title: &str) -> SheetProperties {
+    let grid =
+        GridProperties { row_count: Some(STATE_ROWS), column_count: Some(STATE_COLUMNS), frozen_row_count: None };
+    SheetProperties {
+        sheet_id: Some(tab),
+        title: Some(title.to_owned()),
+        hidden: Some(true),
+        grid_properties: Some(grid),
+        ..SheetProperties::default()
+    }
+}
+
+/// The whole state over its whole area, so that nothing of an older one is left.
+fn write_state(tab: i32, commit: &Commit, notes: &Notes) -> Request {
+    let title = ("sheetkeep keeps this job's state here".to_owned(), "whoever edits this tab stops the job".to_owned());
+    let pairs = std::iter::once(title).chain(state_pairs(&commit.state)).chain(notes.pairs());
+    let text = |text: String| if text.is_empty() { cell::Cell::blank() } else { cell::Cell::text(text) };
+    let rows = pairs.map(|(name, value)| vec![text(name), text(value)].into()).collect();
+    let range = GridRange {
+        sheet_id: tab,
+        start_row_index: Some(0),
+        end_row_index: Some(STATE_ROWS),
+        start_column_index: Some(0),
+        end_column_index: Some(2),
+    };
+    Request::UpdateCells { rows, fields: VALUE.into(), start: None, range: Some(range) }
+}
+
+fn write_at(sheet_id: i32, row_index: u32, rows: Vec<cell::Row>, fields: &'static str) -> Request {
+    let start = GridCoordinate { sheet_id, row_index, column_index: 0 };
+    Request::UpdateCells { rows, fields: fields.into(), start: Some(start), range: None }
+}

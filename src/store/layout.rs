@@ -1,0 +1,176 @@
+//! Where things stand on a spreadsheet: tabs by id, columns by header text, the state by fixed cells. Pure.
+//!
+//! In scope: titles, ids and grids of the tabs that a job makes, headers and what they map to, notes that the store keeps beside
+//! the state. Out of scope: the guard (`store::guard`), what a row means (`ledger::record`), JSON (`store::encode`).
+
+use std::collections::HashMap;
+
+use crate::ledger::commit::HeadId;
+use crate::store::guard::Proof;
+
+/// Rows and columns of the state tab: names in A, texts in B; the rest is scratch.
+pub const STATE_ROWS: u32 = 64;
+/// See `STATE_ROWS`.
+pub const STATE_COLUMNS: u32 = 26;
+/// The column of the state tab that the guard touches, from 0.
+pub const TOUCH_COLUMN: u32 = 3;
+/// Title of the tab with a row per run.
+pub const RUNS_TITLE: &str = "Runs";
+/// Rows of a tab when it is made; appending makes it grow.
+pub const FIRST_ROWS: u32 = 100;
+
+/// A tab and which column of it is which.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tab {
+    /// Its id, which survives a rename.
+    pub id: i32,
+    /// Its title when last seen.
+    pub title: String,
+    /// The texts of its header row, in order; an empty one belongs to nobody.
+    pub header: Vec<String>,
+}
+
+impl Tab {
+    /// The position of a column, from 0.
+    pub fn position(&self, column: &str) -> Option<usize> {
+        self.header.iter().position(|text| text == column)
+    }
+
+    /// The columns with a name.
+    pub fn columns(&self) -> Vec<String> {
+        self.header.iter().filter(|text| !text.is_empty()).cloned().collect()
+    }
+
+    /// A name that two columns share.
+    pub fn doubled(&self) -> Option<&str> {
+        let mut seen = HashMap::new();
+        self.header
+            .iter()
+            .filter(|text| !text.is_empty())
+            .find(|text| seen.insert(text.as_str(), ()).is_some())
+            .map(String::as_str)
+    }
+
+    /// The first of `wanted` that the header does not have.
+    pub fn lacks<'a>(&self, wanted: &[&'a str]) -> Option<&'a str> {
+        wanted.iter().copied().find(|column| self.position(column).is_none())
+    }
+}
+
+/// The tabs of a job, as far as they exist.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tabs {
+    /// `Processed <job>`.
+    pub processed: Option<Tab>,
+    /// `Failures <job>`.
+    pub failures: Option<Tab>,
+    /// `Runs`.
+    pub runs: Option<Tab>,
+    /// The data tab.
+    pub data: Option<Tab>,
+}
+
+/// What a job's tab is for; part of the id of a tab that a commit makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The keyed tab.
+    Processed,
+    /// Failures.
+    Failures,
+    /// Runs.
+    Runs,
+    /// Data.
+    Data,
+}
+
+/// The id of a tab that a commit makes: drawn from its head, so that every copy of the commit names the same one,
+/// and the service refuses a late copy because the id is taken.
+pub fn made_id(head: HeadId, role: Role) -> i32 {
+    let salt = match role {
+        Role::Processed => 1_u64,
+        Role::Failures => 2,
+        Role::Runs => 3,
+        Role::Data => 4,
+    };
+    let mixed = (head.nonce ^ salt.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33;
+    i32::try_from(mixed).unwrap_or(i32::MAX).max(1)
+}
+
+/// What the store keeps in the state tab beside the ledger's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notes {
+    /// Whether the guard was proved here.
+    pub proof: Proof,
+    /// Ids of the tabs.
+    pub processed: Option<i32>,
+    /// See `processed`.
+    pub failures: Option<i32>,
+    /// See `processed`.
+    pub data: Option<i32>,
+}
+
+const PROOF: &str = "guard";
+const PROCESSED: &str = "tab id processed";
+const FAILURES: &str = "tab id failures";
+const DATA: &str = "tab id data";
+
+impl Notes {
+    /// As pairs of name and text.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let id = |id: Option<i32>| id.map(|id| id.to_string()).unwrap_or_default();
+        vec![
+            (PROOF.to_owned(), self.proof.word().to_owned()),
+            (PROCESSED.to_owned(), id(self.processed)),
+            (FAILURES.to_owned(), id(self.failures)),
+            (DATA.to_owned(), id(self.data)),
+        ]
+    }
+
+    /// Reads them back; what can't be read is not known.
+    pub fn read(pairs: &HashMap<String, String>) -> Self {
+        let text = |name: &str| pairs.get(name).map_or("", String::as_str);
+        let id = |name: &str| text(name).parse().ok();
+        Self { proof: Proof::read(text(PROOF)), processed: id(PROCESSED), failures: id(FAILURES), data: id(DATA) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tab(header: &[&str]) -> Tab {
+        Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect() }
+    }
+
+    #[test]
+    fn columns_are_found_by_their_text_wherever_people_moved_them() {
+        let tab = tab(&["mine", "", "key", "state"]);
+        assert_eq!(tab.position("key"), Some(2));
+        assert_eq!(tab.columns(), ["mine", "key", "state"]);
+        assert_eq!(tab.lacks(&["key", "run"]), Some("run"));
+    }
+
+    #[test]
+    fn a_doubled_header_is_noticed_and_blank_ones_are_nobodys() {
+        assert_eq!(tab(&["a", "", "", "a"]).doubled(), Some("a"));
+        assert_eq!(tab(&["a", "", ""]).doubled(), None);
+    }
+
+    #[test]
+    fn ids_that_a_commit_makes_differ_by_role_and_are_the_same_for_every_copy() {
+        let head = HeadId { commit: 0, nonce: 42 };
+        let ids: Vec<_> =
+            [Role::Processed, Role::Failures, Role::Runs, Role::Data].map(|role| made_id(head, role)).into();
+        let mut distinct = ids.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 4);
+        assert_eq!(ids[0], made_id(head, Role::Processed));
+    }
+
+    #[test]
+    fn notes_read_back() {
+        let notes = Notes { proof: Proof::Name, processed: Some(5), failures: Some(6), data: None };
+        assert_eq!(Notes::read(&notes.pairs().into_iter().collect()), notes);
+    }
+}

@@ -1,0 +1,240 @@
+//! Reading a job off a spreadsheet: what the cells say, put together. Pure but for what it is handed.
+//!
+//! In scope: which ranges to ask for, reading them, blemishes. Out of scope: asking (`store::sheets`), whether what was read
+//! belongs together (`ledger::snapshot`).
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::grid::{column_letters, quoted};
+use crate::ledger::book::{DoneSet, Tried};
+use crate::ledger::cast::number_text;
+use crate::ledger::failure::{FailureState, failure_mark};
+use crate::ledger::key::{Fingerprint, Version};
+use crate::ledger::record::PROCESSED;
+use crate::ledger::snapshot::{Blemish, Tally};
+use crate::store::layout::{STATE_ROWS, Tab};
+use crate::time::Timestamp;
+
+/// Rows of Processed that one call reads; a million keys are then 20 calls.
+pub const PAGE_ROWS: u32 = 50_000;
+/// Columns that are read of a machine tab at first; more only if people moved columns beyond them.
+const NEAR_COLUMNS: usize = 12;
+/// Blemishes of one sort that are told one by one.
+const TOLD: usize = 3;
+
+/// The range with the state's names and texts.
+pub fn state_range(title: &str) -> String {
+    format!("{}!A1:B{STATE_ROWS}", quoted(title))
+}
+
+/// The range of a header row, as wide as the tab.
+pub fn header_range(title: &str) -> String {
+    format!("{}!1:1", quoted(title))
+}
+
+/// The range of rows `from` to `to` (1-based, both within) of a machine tab, `columns` wide.
+pub fn rows_range(title: &str, from: u32, to: u32, columns: usize) -> String {
+    format!("{}!A{from}:{}{to}", quoted(title), column_letters(columns.saturating_sub(1)))
+}
+
+/// How many columns of a tab hold all of `wanted`.
+pub fn width(tab: &Tab, wanted: &[&str]) -> usize {
+    wanted.iter().filter_map(|column| tab.position(column)).max().map_or(NEAR_COLUMNS, |last| last + 1)
+}
+
+/// The texts of a header row; people's formats don't matter, spaces around a name do not count.
+pub fn header(rows: &[Vec<Value>]) -> Vec<String> {
+    rows.first().map(|row| row.iter().map(|cell| text(cell).trim().to_owned()).collect()).unwrap_or_default()
+}
+
+/// The state tab's pairs.
+pub fn pairs(rows: &[Vec<Value>]) -> HashMap<String, String> {
+    rows.iter().filter_map(|row| Some((text(row.first()?), row.get(1).map(text).unwrap_or_default()))).collect()
+}
+
+/// A cell's value as the text that a person would say it is.
+pub fn text(cell: &Value) -> String {
+    match cell {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number_text(number),
+        Value::Bool(true) => "TRUE".to_owned(),
+        Value::Bool(false) => "FALSE".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Processed, read page by page.
+#[derive(Debug, Default)]
+pub struct ProcessedRows {
+    positions: [usize; 4],
+    rows: Vec<(Fingerprint, u64)>,
+    /// Count and sum of what was read.
+    pub found: Tally,
+    /// Rows with content but no key.
+    keyless: usize,
+}
+
+impl ProcessedRows {
+    /// For a tab with this header, which has all columns.
+    pub fn of(tab: &Tab) -> Self {
+        let positions = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
+        Self { positions, ..Self::default() }
+    }
+
+    /// Reads rows, the header row not among them.
+    pub fn read(&mut self, rows: &[Vec<Value>]) {
+        for row in rows {
+            let texts = self.positions.map(|at| row.get(at).map(text).unwrap_or_default());
+            if texts.iter().all(String::is_empty) {
+                continue;
+            }
+            let [key, version, state, run] = &texts;
+            self.found.add(&[key, version, state, run]);
+            if key.is_empty() {
+                self.keyless += 1;
+                continue;
+            }
+            self.rows.push((Fingerprint::of(key), Version(version.clone()).mark()));
+        }
+    }
+
+    /// The processed set, and what was odd.
+    pub fn finish(self, tab: &Tab) -> (DoneSet, Vec<Blemish>) {
+        let mut blemishes = Vec::new();
+        if self.keyless > 0 {
+            let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
+            blemishes.push(Blemish { message, blocking: false });
+        }
+        (DoneSet::from_rows(self.rows), blemishes)
+    }
+}
+
+/// Columns of Failures that a load needs.
+pub const FAILURES_READ: [&str; 6] = ["key", "step", "error", "attempts", "first_seen (UTC)", "state"];
+
+/// Open failures by key; the last row of a key counts. Also what was odd.
+pub fn failures(tab: &Tab, rows: &[Vec<Value>]) -> (HashMap<Fingerprint, Tried>, Vec<Blemish>) {
+    let at = FAILURES_READ.map(|column| tab.position(column).unwrap_or(usize::MAX));
+    let mut open = HashMap::new();
+    let mut odd = Vec::new();
+    for (n, row) in rows.iter().enumerate() {
+        let cell = |n: usize| at.get(n).and_then(|&at| row.get(at));
+        let [key, step, error, state] = [0, 1, 2, 5].map(|n| cell(n).map(text).unwrap_or_default());
+        if key.is_empty() {
+            if row.iter().any(|cell| !text(cell).is_empty()) {
+                odd.push(n + 2);
+            }
+            continue;
+        }
+        let print = Fingerprint::of(&key);
+        if state == FailureState::Recovered.word() {
+            open.remove(&print);
+            continue;
+        }
+        let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
+        let first_seen = cell(4).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
+        open.insert(print, Tried { attempts, first_seen, error: failure_mark(&step, &error) });
+    }
+    let told = odd.iter().take(TOLD).map(|row| Blemish {
+        message: format!("tab {}: row {row} has no key and was passed over", tab.title),
+        blocking: false,
+    });
+    (open, told.collect())
+}
+
+/// Why a tab can't be used as it is, if it can't: a header that lost a column, or has it twice.
+pub fn unusable(tab: &Tab, wanted: &[&str]) -> Option<Blemish> {
+    let blocked = |message| Some(Blemish { message, blocking: true });
+    if let Some(column) = tab.lacks(wanted) {
+        let title = &tab.title;
+        return blocked(format!(
+            "tab {title} has lost its column \"{column}\": write that word back into its header row"
+        ));
+    }
+    let doubled = tab.doubled()?;
+    blocked(format!("tab {} has two columns named \"{doubled}\": rename one of them", tab.title))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count, clamped to what a u64 holds exactly"
+)]
+fn whole(number: f64) -> u64 {
+    number.clamp(0.0, 9e15) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::ledger::record::FAILURES;
+
+    fn tab(header: &[&str]) -> Tab {
+        Tab { id: 1, title: "Processed j".into(), header: header.iter().map(|&text| text.to_owned()).collect() }
+    }
+
+    fn row(values: &Value) -> Vec<Value> {
+        values.as_array().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn reordered_columns_and_blank_rows_change_neither_count_nor_sum() {
+        let mut plain = ProcessedRows::of(&tab(&PROCESSED));
+        plain.read(&[row(&json!(["a", "1", "done", "r"])), row(&json!(["b", "", "done", "r"]))]);
+        let mut moved = ProcessedRows::of(&tab(&["mine", "run", "state", "version", "key"]));
+        moved.read(&[
+            row(&json!(["x", "r", "done", "", "b"])),
+            row(&json!([])),
+            row(&json!(["", "r", "done", "1", "a"])),
+        ]);
+        assert_eq!(plain.found, moved.found);
+    }
+
+    #[test]
+    fn a_key_that_a_person_retyped_as_a_number_is_still_that_key() {
+        let mut rows = ProcessedRows::of(&tab(&PROCESSED));
+        rows.read(&[row(&json!([42, "", "done", "r"]))]);
+        let (done, _) = rows.finish(&tab(&PROCESSED));
+        assert!(done.version_of(Fingerprint::of("42")).is_some());
+    }
+
+    #[test]
+    fn the_last_row_of_a_failure_counts_and_a_recovered_one_is_closed() {
+        let failures_tab = tab(&FAILURES);
+        let rows = [
+            row(&json!(["a", "s", "e1", 1, 45_000.5, 45_000.5, "r", "open"])),
+            row(&json!(["a", "s", "e2", 2, 45_000.5, 45_001.5, "r", "open"])),
+            row(&json!(["b", "s", "e", 1, 45_000.5, 45_000.5, "r", "open"])),
+            row(&json!(["b", "", "", 2, 45_000.5, 45_002.5, "r", "recovered"])),
+        ];
+        let (open, odd) = failures(&failures_tab, &rows);
+        assert!(odd.is_empty() && open.len() == 1);
+        let tried = open[&Fingerprint::of("a")];
+        assert_eq!((tried.attempts, tried.error), (2, failure_mark("s", "e2")));
+    }
+
+    proptest! {
+        #[test]
+        fn invariant_6_whatever_people_typed_reading_never_fails_hard(cells in prop::collection::vec(prop::collection::vec(any_cell(), 0..8), 0..8)) {
+            let mut rows = ProcessedRows::of(&tab(&PROCESSED));
+            rows.read(&cells);
+            let _ = rows.finish(&tab(&PROCESSED));
+            let _ = failures(&tab(&FAILURES), &cells);
+            let _ = pairs(&cells);
+        }
+    }
+
+    fn any_cell() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+        ]
+    }
+}
