@@ -159,6 +159,29 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_asks_first_goes_first() {
+        let (pacer, _) = pacer();
+        let pacer = Arc::new(pacer);
+        for _ in 0..50 {
+            pacer.take().await;
+        }
+        let served = Arc::new(Mutex::new(Vec::new()));
+        let asking: Vec<_> = (0..120)
+            .map(|n| {
+                let (pacer, served) = (pacer.clone(), served.clone());
+                tokio::spawn(async move {
+                    pacer.take().await;
+                    served.lock().unwrap().push(n);
+                })
+            })
+            .collect();
+        for asked in asking {
+            asked.await.expect("served");
+        }
+        assert_eq!(*served.lock().unwrap(), (0..120).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_caller_that_goes_away_spends_nothing() {
         let (pacer, _) = pacer();
         for _ in 0..50 {

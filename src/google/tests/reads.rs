@@ -186,3 +186,23 @@ async fn what_does_not_pass_is_told_at_once_with_what_to_do() {
     assert_eq!((error.fault(), stub.calls().len()), (Fault::Denied, 1));
     assert!(!error.to_string().contains("html"), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_bound_is_on_one_answer_and_not_on_a_connection() {
+    let padding = "x".repeat(9_000);
+    let stub = Stub::new(move |_, _| Answer::json(200, &json!({"spreadsheetId": BOOK, "unknown": padding})));
+    let client = stub.client_with(SheetsOptions { answer_limit: 10_000, ..stub.options() });
+    for _ in 0..40 {
+        client.metadata(&book()).await.expect("each answer is short enough");
+    }
+    assert_eq!(stub.calls().len(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_is_not_waited_for_when_its_wait_would_end_too_late() {
+    let stub = Stub::new(|_, _| Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"));
+    let retry = RetryPolicy { max_elapsed_ms: 15_000, ..RetryPolicy::default() };
+    let error = stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("full");
+    assert!(matches!(error.exhausted, Some(Exhausted::Elapsed { next_ms: 20_000.. })), "{error:?}");
+    assert_eq!(stub.calls().len(), 1);
+}
