@@ -5,5 +5,7 @@ pub mod grid;
 pub mod ledger;
 pub mod port;
 pub mod retry;
+pub mod source;
+pub mod step;
 pub mod system;
 pub mod time;
