@@ -7,6 +7,8 @@ pub mod ledger;
 pub mod port;
 pub mod retry;
 pub mod runner;
+pub mod source;
+pub mod step;
 pub mod store;
 pub mod system;
 pub mod time;

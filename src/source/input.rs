@@ -1,0 +1,385 @@
+//! Bytes of a file or of standard input, read on a thread that may block, handed over as records.
+//!
+//! In scope: opening, byte counts, the hand-over. Out of scope: what the bytes mean (`source::csv`, `source::json`, `source::jsonl`).
+//!
+//! A file is read in small batches on the runtime's blocking pool, one batch ahead of whoever asks. Standard input and pipes
+//! have a thread of their own, which may wait for ever without holding up the end of the process; it hands over through a
+//! bounded channel, so that a fast writer is held back.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::port::source::{Record, Source, SourceError};
+
+/// Records in one batch from a file.
+const BATCH_RECORDS: usize = 256;
+/// A batch from a file is handed over once it was made from this many bytes.
+const BATCH_BYTES: u64 = 1 << 20;
+/// Records that may wait between standard input and whoever asks.
+const CHANNEL_RECORDS: usize = 256;
+
+/// The largest record that is read, in bytes; beyond it the source is broken.
+pub const MAX_RECORD_BYTES: usize = 64 << 20;
+
+/// What is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file, or a pipe that has a name.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+impl Input {
+    /// `-` is standard input, anything else a path.
+    pub fn of(path: &Path) -> Self {
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_owned()) }
+    }
+
+    /// How it is called in positions.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Stdin => "-".into(),
+        }
+    }
+
+    /// Opens it, skipping a byte order mark; says whether it is missing or may not be read.
+    pub(crate) fn open(&self) -> Result<Opened, SourceError> {
+        let read = Arc::new(AtomicU64::new(0));
+        let (raw, size): (Box<dyn Read + Send>, Option<u64>) = match self {
+            Self::Stdin => (Box::new(io::stdin()), None),
+            Self::File(path) => {
+                let file = File::open(path).map_err(|e| self.failed(&e))?;
+                let kind = file.metadata().map_err(|e| self.failed(&e))?;
+                if kind.is_dir() {
+                    return Err(SourceError::Denied {
+                        what: self.name(),
+                        why: "it is a folder; name a file in it".into(),
+                    });
+                }
+                (Box::new(file), kind.is_file().then_some(kind.len()))
+            }
+        };
+        let counted = Counted { inner: raw, read: Arc::clone(&read) };
+        Ok(Opened { name: self.name(), reader: Box::new(Unmarked { inner: counted, head: Head::Unread }), size, read })
+    }
+
+    fn failed(&self, error: &io::Error) -> SourceError {
+        io_error(&self.name(), error)
+    }
+}
+
+/// What an I/O error means for a source.
+pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
+    let (what, why) = (name.to_owned(), error.to_string());
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            SourceError::Missing { what, hint: "; a relative path starts at the job file's folder".into() }
+        }
+        io::ErrorKind::PermissionDenied => SourceError::Denied { what, why },
+        _ => SourceError::Unavailable { what, why },
+    }
+}
+
+/// An input that was opened.
+pub(crate) struct Opened {
+    /// How it is called in positions.
+    pub(crate) name: String,
+    /// Its bytes.
+    pub(crate) reader: Box<dyn Read + Send>,
+    size: Option<u64>,
+    read: Arc<AtomicU64>,
+}
+
+/// Counts what is read.
+struct Counted {
+    inner: Box<dyn Read + Send>,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.inner.read(buffer) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Ok(n) => {
+                    self.read.fetch_add(n as u64, Ordering::Relaxed);
+                    return Ok(n);
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+/// The bytes without the UTF-8 byte order mark that some programs put in front.
+struct Unmarked {
+    inner: Counted,
+    head: Head,
+}
+
+enum Head {
+    Unread,
+    Held(io::Cursor<Vec<u8>>),
+    Passed,
+}
+
+impl Read for Unmarked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if matches!(self.head, Head::Unread) {
+            let mut head = Vec::with_capacity(3);
+            (&mut self.inner).take(3).read_to_end(&mut head)?;
+            if head == [0xEF, 0xBB, 0xBF] {
+                head.clear();
+            }
+            self.head = Head::Held(io::Cursor::new(head));
+        }
+        if let Head::Held(head) = &mut self.head {
+            let n = head.read(buffer)?;
+            if n > 0 || buffer.is_empty() {
+                return Ok(n);
+            }
+            self.head = Head::Passed;
+        }
+        self.inner.read(buffer)
+    }
+}
+
+/// Makes records of bytes; lives on the reading thread. After an error there is no next.
+pub(crate) trait Records: Send {
+    /// The next record; `None` at the end.
+    fn next(&mut self) -> Result<Option<Record>, SourceError>;
+}
+
+type Batch = (Vec<Record>, Result<bool, SourceError>);
+
+/// A source that reads on another thread.
+pub struct Reading {
+    feed: Feed,
+    ready: std::vec::IntoIter<Record>,
+    ended: Option<Result<(), SourceError>>,
+    size: Option<u64>,
+    read: Arc<AtomicU64>,
+}
+
+enum Feed {
+    Idle(Box<dyn Records>),
+    Batch(JoinHandle<(Box<dyn Records>, Batch)>),
+    Channel(mpsc::Receiver<Result<Record, SourceError>>),
+    Done,
+}
+
+impl Reading {
+    /// Records that `make` finds in an input.
+    pub(crate) fn new(opened: Opened, make: impl FnOnce(String, Box<dyn Read + Send>) -> Box<dyn Records>) -> Self {
+        let Opened { name, reader, size, read } = opened;
+        Self { feed: Feed::Idle(make(name, reader)), ready: Vec::new().into_iter(), ended: None, size, read }
+    }
+
+    async fn advance(&mut self) -> Result<Option<Record>, SourceError> {
+        loop {
+            if let Some(record) = self.ready.next() {
+                return Ok(Some(record));
+            }
+            if let Some(ended) = &self.ended {
+                return ended.clone().map(|()| None);
+            }
+            self.refill().await;
+        }
+    }
+
+    /// Gets more records or the end. What it waits for stays in `self`, so that a caller may stop waiting at any point.
+    async fn refill(&mut self) {
+        if let Feed::Idle(_) = &self.feed
+            && let Feed::Idle(records) = std::mem::replace(&mut self.feed, Feed::Done)
+        {
+            self.feed = if self.size.is_some() { Feed::Batch(read_batch(records)) } else { channel(records) };
+        }
+        match &mut self.feed {
+            Feed::Batch(batch) => {
+                let done = batch.await;
+                self.feed = Feed::Done;
+                match done {
+                    Ok((records, (ready, Ok(true)))) => {
+                        self.ready = ready.into_iter();
+                        self.feed = Feed::Batch(read_batch(records));
+                    }
+                    Ok((_, (ready, end))) => {
+                        self.ready = ready.into_iter();
+                        self.ended = Some(end.map(|_| ()));
+                    }
+                    Err(_) => self.ended = Some(Err(stopped())),
+                }
+            }
+            Feed::Channel(channel) => match channel.recv().await {
+                Some(Ok(record)) => self.ready = vec![record].into_iter(),
+                Some(Err(error)) => self.ended = Some(Err(error)),
+                None => self.ended = Some(Ok(())),
+            },
+            Feed::Idle(_) | Feed::Done => self.ended = Some(Ok(())),
+        }
+    }
+}
+
+fn stopped() -> SourceError {
+    SourceError::Unavailable { what: "the source".into(), why: "the reading thread stopped".into() }
+}
+
+fn read_batch(mut records: Box<dyn Records>) -> JoinHandle<(Box<dyn Records>, Batch)> {
+    spawn_blocking(move || {
+        let batch = fill(records.as_mut());
+        (records, batch)
+    })
+}
+
+/// A batch, and whether more may follow it.
+fn fill(records: &mut dyn Records) -> Batch {
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    while batch.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
+        match records.next() {
+            Ok(Some(record)) => {
+                bytes += weight(&record);
+                batch.push(record);
+            }
+            Ok(None) => return (batch, Ok(false)),
+            Err(error) => return (batch, Err(error)),
+        }
+    }
+    (batch, Ok(true))
+}
+
+/// A rough size of a record in memory.
+fn weight(record: &Record) -> u64 {
+    fn of(value: &serde_json::Value) -> usize {
+        match value {
+            serde_json::Value::String(text) => 32 + text.len(),
+            serde_json::Value::Array(items) => 32 + items.iter().map(of).sum::<usize>(),
+            serde_json::Value::Object(members) => members.iter().map(|(name, value)| 64 + name.len() + of(value)).sum(),
+            _ => 32,
+        }
+    }
+    (record.bytes.len() + record.body.as_ref().map_or(0, of)) as u64
+}
+
+fn channel(mut records: Box<dyn Records>) -> Feed {
+    let (sender, receiver) = mpsc::channel(CHANNEL_RECORDS);
+    let spawned = std::thread::Builder::new().name("source".into()).spawn(move || {
+        let mut last = false;
+        while !last && let Some(next) = records.next().transpose() {
+            last = next.is_err();
+            // The send fails once nobody listens any more.
+            last |= sender.blocking_send(next).is_err();
+        }
+    });
+    if spawned.is_ok() { Feed::Channel(receiver) } else { Feed::Done }
+}
+
+impl Source for Reading {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+        Box::pin(self.advance())
+    }
+
+    fn rereadable(&self) -> bool {
+        self.size.is_some()
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        self.size.map(|size| (self.read.load(Ordering::Relaxed).min(size), size))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::ledger::item::Position;
+
+    /// A record a byte, and an error at `!`.
+    struct Bytes(Box<dyn Read + Send>, u64);
+
+    impl Records for Bytes {
+        fn next(&mut self) -> Result<Option<Record>, SourceError> {
+            let mut byte = [0];
+            if self.0.read(&mut byte).map_err(|e| io_error("x", &e))? == 0 {
+                return Ok(None);
+            }
+            if byte == *b"!" {
+                return Err(SourceError::Broken { position: "x".into(), why: "!".into() });
+            }
+            self.1 += 1;
+            let position = Position { origin: "x".into(), record: self.1, line: None };
+            Ok(Some(Record { body: Ok(Value::from(byte[0])), bytes: vec![], position, cursor: None }))
+        }
+    }
+
+    async fn read(text: &'static [u8], size: Option<u64>) -> (String, bool) {
+        let read = Arc::new(AtomicU64::new(0));
+        let counted = Counted { inner: Box::new(text), read: Arc::clone(&read) };
+        let reader = Box::new(Unmarked { inner: counted, head: Head::Unread });
+        let opened = Opened { name: "x".into(), reader, size, read };
+        let mut reading = Reading::new(opened, |_, reader| Box::new(Bytes(reader, 0)));
+        assert_eq!(reading.rereadable(), size.is_some());
+        let mut seen = String::new();
+        loop {
+            match reading.next().await {
+                Ok(Some(record)) => {
+                    let byte = record.body.expect("a record").as_u64().and_then(|b| u8::try_from(b).ok());
+                    seen.push(char::from(byte.expect("a byte")));
+                }
+                end => {
+                    assert_eq!(reading.next().await, end, "the end stays the end");
+                    return (seen, end.is_err());
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_and_a_pipe_hand_over_the_same_records_without_the_byte_order_mark() {
+        for size in [Some(9), None] {
+            assert_eq!(read(b"\xEF\xBB\xBFabc", size).await, ("abc".into(), false));
+            assert_eq!(read(b"ab!cd", size).await, ("ab".into(), true));
+            assert_eq!(read(b"", size).await, (String::new(), false));
+        }
+    }
+
+    #[tokio::test]
+    async fn more_records_than_a_batch_or_the_channel_holds_all_arrive_in_order() {
+        static MANY: [u8; 1_000] = [b'a'; 1_000];
+        for size in [Some(1_000), None] {
+            assert_eq!(read(&MANY, size).await.0.len(), 1_000);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_stops_waiting_loses_no_record() {
+        let opened = Input::File("Cargo.toml".into()).open().expect("the file opens");
+        let mut reading = Reading::new(opened, |_, reader| Box::new(Bytes(reader, 0)));
+        let mut next = 1;
+        while next < 600 {
+            let polled = tokio::select! {
+                biased;
+                record = reading.next() => record.expect("a whole file"),
+                () = tokio::task::yield_now() => continue,
+            };
+            assert_eq!(polled.expect("a long file").position.record, next);
+            next += 1;
+        }
+    }
+
+    #[test]
+    fn a_dash_is_standard_input() {
+        assert_eq!(Input::of(Path::new("-")), Input::Stdin);
+        assert_eq!(Input::of(Path::new("./-")), Input::File("./-".into()));
+    }
+}

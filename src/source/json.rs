@@ -1,0 +1,248 @@
+//! JSON documents: the elements of one array, streamed, or whatever a jq expression makes of the whole document.
+//!
+//! In scope: choosing between the two, bounds, positions. Out of scope: walking the document (`source::splitter`), jq itself, which
+//! is handed in.
+
+use std::io::Read;
+
+use serde_json::Value;
+
+use crate::ledger::item::Position;
+use crate::port::source::{Record, SourceError};
+use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
+use crate::source::path::ItemsPath;
+use crate::source::splitter::{Place, Splitter, Stop};
+use crate::source::text::parse;
+
+/// The largest document that is read as a whole, in bytes.
+pub const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
+
+/// What makes records of a whole document; the error is a sentence.
+pub type Extract = Box<dyn Fn(Value) -> Result<Vec<Value>, String> + Send>;
+
+/// Which values of a document are its records.
+pub enum Items {
+    /// The elements of the array at a plain path: streamed.
+    Path(ItemsPath),
+    /// Whatever an expression makes of the whole document, which is held in memory.
+    Whole(Extract),
+}
+
+impl Items {
+    /// The elements at `expression` if it is a plain path such as `.features[]`; otherwise what `whole` makes of the document.
+    pub fn of(expression: &str, whole: impl FnOnce() -> Extract) -> Self {
+        ItemsPath::parse(expression).map_or_else(|| Self::Whole(whole()), Self::Path)
+    }
+}
+
+/// Opens `input` as one JSON document. An element that is no JSON by itself is a bad record, and the next one is read. Reading fails
+/// for good where the document is cut off, unbalanced or has no array at the path, where a record is longer than 64 MiB, and
+/// where a document that is read whole is longer than 256 MiB.
+pub fn open(input: &Input, items: Items) -> Result<Reading, SourceError> {
+    Ok(Reading::new(input.open()?, |name, reader| match items {
+        Items::Path(path) => Box::new(Elements::new(name, reader, path)),
+        Items::Whole(extract) => Box::new(Whole {
+            name,
+            reader: Some(reader),
+            extract,
+            limit: MAX_DOCUMENT_BYTES,
+            values: vec![].into_iter(),
+            record: 0,
+        }),
+    }))
+}
+
+struct Elements<R> {
+    name: String,
+    splitter: Splitter<R>,
+    record: u64,
+}
+
+impl<R: Read + Send> Elements<R> {
+    fn new(name: String, reader: R, path: ItemsPath) -> Self {
+        Self { name, splitter: Splitter::new(reader, path, MAX_RECORD_BYTES), record: 0 }
+    }
+
+    fn stopped(&self, stop: Stop) -> SourceError {
+        let next = self.record + 1;
+        let position =
+            |at: Place| format!("{}:{}:{} (record {next}, byte {})", self.name, at.line, at.column, at.offset);
+        match stop {
+            Stop::Io(error) => io_error(&self.name, &error),
+            Stop::CutOff(at) if at.offset == 0 => {
+                SourceError::Broken { position: position(at), why: "the document is empty".into() }
+            }
+            Stop::CutOff(at) => SourceError::Broken {
+                position: position(at),
+                why: "the document ends here, before it is complete: it was cut off; get it whole and run again, what came before \
+                      is kept"
+                    .into(),
+            },
+            Stop::Broken(at, why) => SourceError::Broken {
+                position: position(at),
+                why: format!("{why}; nothing after this place can be read, what came before is kept"),
+            },
+        }
+    }
+}
+
+impl<R: Read + Send> Records for Elements<R> {
+    fn next(&mut self) -> Result<Option<Record>, SourceError> {
+        let (body, bytes, line) = match self.splitter.next() {
+            Ok(None) => return Ok(None),
+            Ok(Some((element, place))) => match parse(element) {
+                Ok(body) => (Ok(body), Vec::new(), place.line),
+                Err(no_record) => (Err(no_record.bad), element.to_vec(), place.line),
+            },
+            Err(stop) => return Err(self.stopped(stop)),
+        };
+        self.record += 1;
+        let position = Position { origin: self.name.clone(), record: self.record, line: Some(line) };
+        Ok(Some(Record { body, bytes, position, cursor: None }))
+    }
+}
+
+struct Whole<R> {
+    name: String,
+    reader: Option<R>,
+    extract: Extract,
+    limit: u64,
+    values: std::vec::IntoIter<Value>,
+    record: u64,
+}
+
+impl<R: Read + Send> Whole<R> {
+    fn read(&self, reader: R) -> Result<Vec<Value>, SourceError> {
+        let broken = |position: String, why: String| SourceError::Broken { position, why };
+        let mut text = Vec::new();
+        let n = reader.take(self.limit + 1).read_to_end(&mut text).map_err(|e| io_error(&self.name, &e))?;
+        if n as u64 > self.limit {
+            let why = "the document is longer than 256 MiB, the most that is read as a whole; a plain path such as \
+                       .features[] streams a document of any length";
+            return Err(broken(self.name.clone(), why.into()));
+        }
+        let document = parse(&text).map_err(|no_record| {
+            let why = if no_record.cut_off {
+                "the document ends before it is complete: it was cut off; get it whole and run again".into()
+            } else {
+                no_record.bad.0.replace("the record", "the document")
+            };
+            broken(format!("{} (byte {n})", self.name), why)
+        })?;
+        (self.extract)(document).map_err(|why| broken(self.name.clone(), format!("items: {why}")))
+    }
+}
+
+impl<R: Read + Send> Records for Whole<R> {
+    fn next(&mut self) -> Result<Option<Record>, SourceError> {
+        if let Some(reader) = self.reader.take() {
+            self.values = self.read(reader)?.into_iter();
+        }
+        let Some(body) = self.values.next() else { return Ok(None) };
+        self.record += 1;
+        let position = Position { origin: self.name.clone(), record: self.record, line: None };
+        Ok(Some(Record { body: Ok(body), bytes: Vec::new(), position, cursor: None }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use serde_json::json;
+    use tempfile::NamedTempFile;
+
+    use super::*;
+    use crate::port::source::Source;
+
+    fn file(text: &[u8]) -> NamedTempFile {
+        let mut file = NamedTempFile::new().expect("a temporary file");
+        file.write_all(text).expect("it can be written");
+        file
+    }
+
+    fn identity() -> Extract {
+        Box::new(|value| Ok(vec![value]))
+    }
+
+    async fn read(text: &[u8], items: &str) -> (Vec<Record>, Option<String>) {
+        let file = file(text);
+        let input = Input::File(file.path().to_owned());
+        let mut source = open(&input, Items::of(items, identity)).expect("the file opens");
+        let mut records = Vec::new();
+        loop {
+            match source.next().await {
+                Ok(Some(record)) => records.push(record),
+                Ok(None) => return (records, None),
+                Err(error) => return (records, Some(error.to_string().replace(&input.name(), "f.json"))),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bad_element_harms_no_other() {
+        let (records, error) = read(
+            b"\xEF\xBB\xBF[{\"id\": 1},\n{\"id\": NaN}, {\"id\": \"\xff\"},\n\n{\"id\": 12345678901234567890123}]",
+            ".[]",
+        )
+        .await;
+        assert_eq!(error, None);
+        let told: Vec<_> =
+            records.iter().map(|r| (r.position.record, r.position.line, r.body.clone().map_err(|e| e.0))).collect();
+        assert_eq!(
+            told,
+            [
+                (1, Some(1), Ok(json!({"id": 1}))),
+                (2, Some(2), Err("the record is no JSON: expected value at byte 8 (JSON has no NaN)".into())),
+                (3, Some(2), Err("the record is no valid UTF-8 at byte 9".into())),
+                (4, Some(4), Ok(json!({"id": "12345678901234567890123"}))),
+            ]
+        );
+        assert_eq!(records[1].bytes, b"{\"id\": NaN}");
+    }
+
+    #[tokio::test]
+    async fn a_feed_that_is_cut_off_yields_what_came_before_and_then_says_where() {
+        let (records, error) = read(b"{\"a\": [{\"id\": 1},\n {\"id\": 2, \"na", ".a[]").await;
+        assert_eq!(records.len(), 1);
+        let error = error.expect("the source is broken");
+        assert!(error.starts_with("f.json:2:15 (record 2, byte 32): the document ends here"), "{error}");
+        let (records, error) = read(b"{\"a\": [{\"id\": 1}]", ".a[]").await;
+        assert_eq!((records.len(), error.is_some()), (1, true));
+        assert!(read(b"", ".a[]").await.1.expect("broken").contains("the document is empty"));
+    }
+
+    #[tokio::test]
+    async fn any_other_expression_reads_the_whole_document() {
+        let (records, error) = read(b"{\"a\": 1}", ".").await;
+        assert_eq!((records.len(), error), (1, None));
+        assert!(read(b"{\"a\": 1", ".").await.1.expect("broken").contains("was cut off"));
+        assert!(read(b"{\"a\": x}", ".").await.1.expect("broken").contains("the document is no JSON"));
+    }
+
+    #[tokio::test]
+    async fn a_long_feed_is_read_in_batches_and_its_progress_is_told() {
+        let items: Vec<Value> = (0..1_000).map(|n| json!({"id": n})).collect();
+        let file = file(json!(items).to_string().as_bytes());
+        let input = Input::File(file.path().to_owned());
+        let mut source = open(&input, Items::of(".[]", identity)).expect("the file opens");
+        assert!(source.rereadable());
+        let mut n = 0;
+        while let Some(record) = source.next().await.expect("a whole feed") {
+            assert_eq!(record.body, Ok(json!({"id": n})));
+            n += 1;
+        }
+        assert_eq!(n, 1_000);
+        let (read, size) = source.progress().expect("a file has a size");
+        assert_eq!(read, size);
+        assert_eq!(source.next().await, Ok(None));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_missing_and_a_folder_is_no_file() {
+        let missing = open(&Input::File("no/such/file.json".into()), Items::of(".[]", identity)).map(|_| ());
+        assert!(matches!(missing, Err(SourceError::Missing { .. })));
+        let folder = open(&Input::File("src".into()), Items::of(".[]", identity)).map(|_| ());
+        assert!(matches!(folder, Err(SourceError::Denied { .. })));
+    }
+}

@@ -1,0 +1,100 @@
+//! Finding an item's key and version with jq.
+//!
+//! In scope: what of a jq result can be a key or a version. Out of scope: what a key is (`ledger::key`).
+
+use serde_json::Value;
+
+use crate::ledger::cast::number_text;
+use crate::ledger::key::{Key, KeyError, Version};
+use crate::port::step::{Identify, IdentifyError};
+use crate::step::jq::Program;
+
+/// The key and version of a record, by jq expressions.
+#[derive(Debug)]
+pub struct JqIdentify {
+    key: Program,
+    version: Option<Program>,
+}
+
+impl JqIdentify {
+    /// Finds the key by `key`, and the version by `version` where there is one.
+    pub fn new(key: Program, version: Option<Program>) -> Self {
+        Self { key, version }
+    }
+}
+
+impl Identify for JqIdentify {
+    /// A text is taken to the letter, a number by its digits (42 is `42`); null and nothing are a missing key, and no version.
+    fn identify(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
+        let key = match single("key", &self.key, body)? {
+            Some(text) => Key::new(text)?,
+            None => return Err(KeyError::Missing.into()),
+        };
+        let version = match &self.version {
+            Some(program) => single("version", program, body)?.unwrap_or_default(),
+            None => String::new(),
+        };
+        Ok((key, Version(version)))
+    }
+}
+
+/// The one text or number that `program` yields; none for null or nothing.
+fn single(what: &'static str, program: &Program, body: &Value) -> Result<Option<String>, IdentifyError> {
+    let failed = |why: String| IdentifyError::Expression { what, expression: program.source().to_owned(), why };
+    let mut values = program.run(body.clone()).map_err(|error| failed(error.to_string()))?;
+    if values.len() > 1 {
+        return Err(failed(format!("it yields {} values, where one is needed", values.len())));
+    }
+    match values.pop() {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Number(number)) => Ok(Some(number_text(&number))),
+        Some(Value::Bool(b)) => Err(failed(format!("it yields {b}, where a text or a number is needed"))),
+        Some(Value::Array(_)) => Err(failed("it yields an array, where a text or a number is needed".into())),
+        Some(Value::Object(_)) => Err(failed("it yields an object, where a text or a number is needed".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn find(key: &str, body: &Value) -> Result<(String, String), IdentifyError> {
+        let program = |source| Program::compile(source).expect("a valid expression");
+        let found = JqIdentify::new(program(key), Some(program(".v"))).identify(body)?;
+        Ok((found.0.as_str().to_owned(), found.1.0))
+    }
+
+    #[test]
+    fn a_text_is_taken_to_the_letter_and_a_number_by_its_digits() {
+        for (body, key) in [
+            (json!({"id": "0042"}), "0042"),
+            (json!({"id": 42}), "42"),
+            (json!({"id": 42.0}), "42"),
+            (json!({"id": 1.5}), "1.5"),
+            (json!({"id": 9_007_199_254_740_993_u64}), "9007199254740993"),
+            (json!({"id": "12345678901234567890"}), "12345678901234567890"),
+            (json!({"id": " a "}), " a "),
+        ] {
+            assert_eq!(find(".id", &body), Ok((key.into(), String::new())), "{body}");
+        }
+        assert_eq!(find(".id", &json!({"id": "a", "v": 7})), Ok(("a".into(), "7".into())));
+    }
+
+    #[test]
+    fn a_record_without_a_usable_key_says_which_and_why() {
+        assert_eq!(find(".id", &json!({})), Err(IdentifyError::Key(KeyError::Missing)));
+        assert_eq!(find("empty", &json!({})), Err(IdentifyError::Key(KeyError::Missing)));
+        assert_eq!(find(".id", &json!({"id": ""})), Err(IdentifyError::Key(KeyError::Empty)));
+        for (body, why) in [
+            (json!({"id": true}), "key .id failed on the record: it yields true, where a text or a number is needed"),
+            (json!({"id": []}), "key .id failed on the record: it yields an array, where a text or a number is needed"),
+            (json!([1]), "key .id failed on the record: cannot index [1] with \"id\""),
+        ] {
+            assert_eq!(find(".id", &body).map_err(|e| e.to_string()), Err(why.to_owned()));
+        }
+        assert!(find(".[]", &json!(["a", "b"])).is_err());
+    }
+}

@@ -1,0 +1,331 @@
+//! jq expressions: compiled once, run on one value after another, through the jaq crates.
+//!
+//! In scope: compiling with the place of an error, running under bounds, the set of filters that an expression may use.
+//! Out of scope: what the results mean.
+//!
+//! An expression sees its input and nothing else: filters that read the environment, the clock, the machine's time zone or
+//! further inputs, and those that write to the log or end the process, are not there. So the same record yields the same
+//! rows on every machine and in every run.
+
+use std::fmt;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jaq_core::data::JustLut;
+use jaq_core::load::{self, Arena, File, Loader};
+use jaq_core::native::{Fun, run, v};
+use jaq_core::{Compiler, Ctx, Error, Exn, Filter, Vars, compile};
+use jaq_json::{Val, bytes_valrs, read};
+use serde_json::Value;
+use thiserror::Error as ThisError;
+
+use crate::step::value::{from_jaq, to_jaq};
+
+/// The most values that an expression may yield for one input.
+pub const MAX_OUTPUTS: usize = 10_000;
+
+/// How deep a text may be nested that `fromjson` reads; the reader calls itself for each level.
+const MAX_NESTING: usize = 128;
+
+/// The longest message of an expression that is kept, in characters; it may quote the record.
+const MESSAGE_CHARS: usize = 300;
+
+/// Filters that reach beyond the input: none of them is there.
+const BARRED: [&str; 12] = [
+    "env",
+    "now",
+    "localtime",
+    "strflocaltime",
+    "halt",
+    "halt_error",
+    "debug",
+    "debug_empty",
+    "stderr",
+    "stderr_empty",
+    "input",
+    "inputs",
+];
+
+/// A compiled expression.
+pub struct Program {
+    source: String,
+    filter: Filter<JustLut<Val>>,
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Program").field(&self.source).finish()
+    }
+}
+
+/// Why an expression is none.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+#[error("{message}")]
+pub struct SyntaxError {
+    /// What is wrong, without the place.
+    pub message: String,
+    /// The place, in bytes of the expression; empty at its end.
+    pub at: Range<usize>,
+}
+
+impl SyntaxError {
+    /// The expression with a caret under the place, in two lines.
+    pub fn caret(&self, expression: &str) -> String {
+        let before = expression.get(..self.at.start).unwrap_or(expression);
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        let shown = expression.get(line..).unwrap_or_default().lines().next().unwrap_or_default();
+        let column = before.get(line..).unwrap_or_default().chars().count();
+        format!("{shown}\n{}^ {}", " ".repeat(column), self.message)
+    }
+}
+
+/// Why an expression failed on a value.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+pub enum RunError {
+    /// The expression itself said so.
+    #[error("{0}")]
+    Failed(String),
+    /// A result can't be a JSON value; the path is named.
+    #[error("{0}")]
+    Unheld(String),
+    /// It yields more than one input may become.
+    #[error("the expression yields more than {MAX_OUTPUTS} values")]
+    TooMany,
+    /// The jq library gave up on a value; nothing else is harmed.
+    #[error("the jq library could not process this value")]
+    Gave,
+}
+
+impl Program {
+    /// Compiles `source`; the error names the first place that is wrong.
+    pub fn compile(source: &str) -> Result<Self, SyntaxError> {
+        let arena = Arena::default();
+        let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
+        let loader = Loader::new(defs.filter(|def| !BARRED.contains(&def.name)));
+        let modules =
+            loader.load(&arena, File { code: source, path: () }).map_err(|errors| load_error(source, &errors))?;
+        let filter =
+            Compiler::default().with_funs(funs()).compile(modules).map_err(|errors| undefined(source, &errors))?;
+        Ok(Self { source: source.to_owned(), filter })
+    }
+
+    /// The expression as written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Every value that the expression yields for `input`, at most 10,000.
+    /// Bounded by its outputs alone: an expression that loops without yielding is not stopped.
+    pub fn run(&self, input: Value) -> Result<Vec<Value>, RunError> {
+        // jaq panics on a few values (a text repeated 10^18 times); such a value must not end the run.
+        catch_unwind(AssertUnwindSafe(|| self.evaluate(input))).unwrap_or(Err(RunError::Gave))
+    }
+
+    fn evaluate(&self, input: Value) -> Result<Vec<Value>, RunError> {
+        let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
+        let mut values = Vec::new();
+        for result in self.filter.id.run((context, to_jaq(input))) {
+            if values.len() == MAX_OUTPUTS {
+                return Err(RunError::TooMany);
+            }
+            let value = result.map_err(|exception| RunError::Failed(explain(exception)))?;
+            values.push(from_jaq(&value).map_err(RunError::Unheld)?);
+        }
+        Ok(values)
+    }
+}
+
+fn explain(exception: Exn<'_, Val>) -> String {
+    let message = match exception.get_err() {
+        Ok(error) => match error.into_val() {
+            Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
+            other => other.to_string(),
+        },
+        Err(_) => "the expression ended early".to_owned(),
+    };
+    match message.char_indices().nth(MESSAGE_CHARS) {
+        Some((at, _)) => format!("{}…", message.get(..at).unwrap_or_default()),
+        None => message,
+    }
+}
+
+/// The filters that an expression may use.
+fn funs() -> impl Iterator<Item = Fun<JustLut<Val>>> {
+    let known = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+    known.filter(|(name, ..)| !BARRED.contains(name) && *name != "fromjson").chain([from_json()])
+}
+
+/// `fromjson` as jaq has it, but for texts that are nested too deep for its reader.
+fn from_json() -> Fun<JustLut<Val>> {
+    run(("fromjson", v(0), |cv| {
+        let text = match cv.1.try_as_utf8_bytes_owned() {
+            Ok(text) if nesting(&text) <= MAX_NESTING => text,
+            Ok(_) => return Box::new(std::iter::once(Err(Error::str("the JSON text is nested too deep").into()))),
+            Err(error) => return Box::new(std::iter::once(Err(error.into()))),
+        };
+        Box::new(
+            bytes_valrs(text, |text| {
+                Box::new(
+                    read::parse_many(text)
+                        .map(|value| value.map_err(|why| Error::str(format_args!("the text is no JSON: {why}")))),
+                )
+            })
+            .map(|value| value.map_err(Exn::from)),
+        )
+    }))
+}
+
+/// The most brackets that are open at once, counting those inside texts too: an upper bound.
+fn nesting(text: &[u8]) -> usize {
+    let mut open = 0_usize;
+    let mut most = 0;
+    for byte in text {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
+}
+
+fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> SyntaxError {
+    let end = source.len()..source.len();
+    let Some((_, error)) = errors.first() else {
+        return SyntaxError { message: "the expression is no jq".into(), at: end };
+    };
+    match error {
+        load::Error::Lex(errors) => errors.first().map(|(expected, rest)| {
+            let at = place(source, rest);
+            SyntaxError { message: format!("expected {}", expected.as_str()), at: at.start..char_end(source, at.start) }
+        }),
+        load::Error::Parse(errors) => errors.first().map(|(expected, found)| {
+            let found_text = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
+            SyntaxError {
+                message: format!("expected {}, found {found_text}", expected.as_str()),
+                at: if found.is_empty() { end.clone() } else { place(source, found) },
+            }
+        }),
+        load::Error::Io(errors) => errors.first().map(|(path, _)| SyntaxError {
+            message: "modules can't be loaded; write the definition in the expression".into(),
+            at: place(source, path),
+        }),
+    }
+    .unwrap_or(SyntaxError { message: "the expression is no jq".into(), at: end })
+}
+
+fn undefined(source: &str, errors: &compile::Errors<&str, ()>) -> SyntaxError {
+    let first = errors.iter().flat_map(|(_, errors)| errors).next();
+    let Some((name, kind)) = first else {
+        return SyntaxError { message: "the expression does not compile".into(), at: 0..source.len() };
+    };
+    let message = match kind {
+        _ if BARRED.contains(name) || *name == "$ENV" => {
+            format!("`{name}` is not available: an expression sees its record and nothing else")
+        }
+        compile::Undefined::Filter(arity) => format!("there is no filter `{name}/{arity}`"),
+        other => format!("there is no {} `{name}`", other.as_str()),
+    };
+    SyntaxError { message, at: place(source, name) }
+}
+
+/// Where `part`, a slice of `source`, stands in it; its end if it is none.
+fn place(source: &str, part: &str) -> Range<usize> {
+    let start = (part.as_ptr() as usize).wrapping_sub(source.as_ptr() as usize);
+    if start.checked_add(part.len()).is_some_and(|end| end <= source.len()) {
+        start..start + part.len()
+    } else {
+        source.len()..source.len()
+    }
+}
+
+fn char_end(source: &str, start: usize) -> usize {
+    source.get(start..).and_then(|rest| rest.chars().next()).map_or(start, |c| start + c.len_utf8())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn run_on(expression: &str, input: Value) -> Result<Vec<Value>, RunError> {
+        Program::compile(expression).expect("a valid expression").run(input)
+    }
+
+    fn refused(expression: &str) -> SyntaxError {
+        Program::compile(expression).expect_err("no valid expression")
+    }
+
+    #[test]
+    fn the_design_s_own_expression_yields_a_row_in_its_own_order() {
+        let record =
+            json!({"id": "ci37868143", "properties": {"time": 1_517_966_773_840_i64, "mag": 2, "place": "Castaic"}});
+        let map = "{id, time: (.properties.time/1000 | todate), magnitude: .properties.mag, place: .properties.place}";
+        let rows = run_on(map, record).expect("a row");
+        let row = r#"{"id":"ci37868143","time":"2018-02-07T01:26:13.84Z","magnitude":2,"place":"Castaic"}"#;
+        assert_eq!(rows.iter().map(Value::to_string).collect::<Vec<_>>(), [row]);
+    }
+
+    #[test]
+    fn an_expression_may_yield_none_one_or_several_values() {
+        assert_eq!(run_on("empty", json!(1)), Ok(vec![]));
+        assert_eq!(run_on(".[]", json!([1, 2])), Ok(vec![json!(1), json!(2)]));
+        assert_eq!(run_on("range(10000)", json!(null)).map(|all| all.len()), Ok(MAX_OUTPUTS));
+        assert_eq!(run_on("range(10001)", json!(null)), Err(RunError::TooMany));
+        assert_eq!(run_on("repeat(1)", json!(null)), Err(RunError::TooMany));
+    }
+
+    #[test]
+    fn an_error_is_told_at_its_place() {
+        for (expression, at, message) in [
+            ("{id, ti: }", 9..10, "expected term, found `}`"),
+            (".a | foo(.b)", 5..8, "there is no filter `foo/1`"),
+            (".a |", 4..4, "expected term, found the end"),
+            ("{a: (.b", 7..7, "expected closing parenthesis"),
+            ("$x", 0..2, "there is no variable `$x`"),
+            (".a § 1", 3..5, "expected token"),
+        ] {
+            let error = refused(expression);
+            assert_eq!((error.at.clone(), error.message.as_str()), (at, message), "{expression}");
+        }
+        assert_eq!(refused(".a |\n  foo").caret(".a |\n  foo"), "  foo\n  ^ there is no filter `foo/0`");
+    }
+
+    #[test]
+    fn an_expression_sees_nothing_but_its_input() {
+        for barred in ["env", "$ENV", "now", "input", "inputs", "halt", "halt_error", "debug", "stderr", "localtime"] {
+            assert!(Program::compile(barred).is_err(), "{barred}");
+        }
+        assert!(refused("env").message.contains("sees its record and nothing else"));
+        assert!(refused("import \"a\" as a; a::f").message.contains("can't be loaded"));
+        assert!(Program::compile("$__loc__").is_err());
+        assert!(Program::compile("input_filename").is_err());
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_rejected_by_its_path() {
+        let error = run_on("{a: (.n / 0)}", json!({"n": 1})).expect_err("no finite number");
+        assert_eq!(error, RunError::Unheld(".a is no finite number".into()));
+        assert!(run_on("{a: nan}", json!(null)).is_err());
+        assert!(run_on("\"NaN\" | tonumber", json!(null)).is_err());
+    }
+
+    #[test]
+    fn a_hostile_value_fails_alone() {
+        assert!(matches!(run_on("fromjson", json!("[".repeat(1_000_000))), Err(RunError::Failed(_))));
+        assert_eq!(run_on("fromjson", json!("[1, {\"a\": 2.5}]")), Ok(vec![json!([1, {"a": 2.5}])]));
+        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(RunError::Gave)));
+        let long = run_on("error", json!("x".repeat(100_000))).expect_err("it says so").to_string();
+        assert!(long.len() < 400, "{}", long.len());
+    }
+
+    #[test]
+    fn texts_and_long_numbers_survive() {
+        assert_eq!(run_on(".", json!("0042")), Ok(vec![json!("0042")]));
+        assert_eq!(run_on(".", json!(u64::MAX)), Ok(vec![json!(u64::MAX)]));
+        assert_eq!(run_on(". * 10", json!(u64::MAX)), Ok(vec![json!("184467440737095516150")]));
+        assert_eq!(run_on("tonumber", json!("42")), Ok(vec![json!(42)]));
+    }
+}

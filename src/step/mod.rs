@@ -1,0 +1,9 @@
+//! What is done with an item: the jq expressions of a job.
+//!
+//! In scope: compiling and running jq, the `map` step, finding an item's key and version.
+//! Out of scope: reading the job file (`config`), making rows of what a step yields (`ledger::shape`).
+
+pub mod identify;
+pub mod jq;
+pub mod map;
+mod value;

@@ -1,0 +1,138 @@
+//! JSON values as jaq holds them, and back.
+//!
+//! In scope: the two conversions, exact for every number that `serde_json` holds. Out of scope: running jq (`step::jq`).
+
+use jaq_json::{Map, Num, Val};
+use serde_json::{Number, Value};
+
+/// How deep a result may be nested; records are at most 128 deep, which is where `serde_json` stops.
+const MAX_DEPTH: usize = 256;
+
+/// The value as jaq holds it.
+pub(crate) fn to_jaq(value: Value) -> Val {
+    match value {
+        Value::Null => Val::Null,
+        Value::Bool(b) => Val::Bool(b),
+        Value::Number(number) => Val::Num(number_to_jaq(&number)),
+        Value::String(text) => Val::utf8_str(text),
+        Value::Array(items) => Val::Arr(items.into_iter().map(to_jaq).collect::<Vec<_>>().into()),
+        Value::Object(members) => {
+            Val::obj(members.into_iter().map(|(name, value)| (Val::utf8_str(name), to_jaq(value))).collect::<Map>())
+        }
+    }
+}
+
+fn number_to_jaq(number: &Number) -> Num {
+    match (number.as_i64(), number.as_u64()) {
+        (Some(i), _) => Num::from_integral(i),
+        (None, Some(u)) => Num::from_integral(u),
+        (None, None) => Num::Float(number.as_f64().unwrap_or(f64::NAN)),
+    }
+}
+
+/// The value as `serde_json` holds it; the error names the path of what can't be held: a number that is not finite,
+/// a text that is no UTF-8, a member whose name is no text. A whole number beyond 64 bits becomes its digits.
+pub(crate) fn from_jaq(value: &Val) -> Result<Value, String> {
+    convert(value, 0).map_err(|Unheld { path, why }| {
+        let path: String = path.into_iter().rev().collect();
+        format!("{} {why}", if path.is_empty() { "the result" } else { &path })
+    })
+}
+
+/// What can't be held, and where: the path's segments from the inside out.
+struct Unheld {
+    path: Vec<String>,
+    why: &'static str,
+}
+
+impl Unheld {
+    fn here(why: &'static str) -> Self {
+        Self { path: Vec::new(), why }
+    }
+
+    fn within(mut self, segment: String) -> Self {
+        self.path.push(segment);
+        self
+    }
+}
+
+fn convert(value: &Val, depth: usize) -> Result<Value, Unheld> {
+    if depth > MAX_DEPTH {
+        return Err(Unheld::here("is nested more than 256 deep"));
+    }
+    match value {
+        Val::Null => Ok(Value::Null),
+        Val::Bool(b) => Ok(Value::Bool(*b)),
+        Val::Num(number) => number_from_jaq(number),
+        Val::BStr(bytes) | Val::TStr(bytes) => text(bytes).map(Value::String),
+        Val::Arr(items) => {
+            let convert_item = |(at, item)| convert(item, depth + 1).map_err(|e| e.within(format!("[{at}]")));
+            items.iter().enumerate().map(convert_item).collect::<Result<_, _>>().map(Value::Array)
+        }
+        Val::Obj(members) => {
+            let convert_member = |(name, value): (&Val, &Val)| {
+                let name = match name {
+                    Val::BStr(bytes) | Val::TStr(bytes) => text(bytes)?,
+                    _ => return Err(Unheld::here("has a member whose name is no text")),
+                };
+                let value = convert(value, depth + 1).map_err(|e| e.within(format!(".{name}")))?;
+                Ok((name, value))
+            };
+            members.iter().map(convert_member).collect::<Result<_, _>>().map(Value::Object)
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<String, Unheld> {
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Unheld::here("is no valid UTF-8"))
+}
+
+fn number_from_jaq(number: &Num) -> Result<Value, Unheld> {
+    let float = match number {
+        Num::Int(i) => return Ok(Value::from(*i)),
+        Num::BigInt(big) => {
+            let digits = big.to_string();
+            return Ok(digits
+                .parse::<i64>()
+                .map(Value::from)
+                .or_else(|_| digits.parse::<u64>().map(Value::from))
+                .unwrap_or(Value::String(digits)));
+        }
+        Num::Float(f) => *f,
+        Num::Dec(digits) => digits.parse().unwrap_or(f64::NAN),
+    };
+    Number::from_f64(float).map(Value::Number).ok_or_else(|| Unheld::here("is no finite number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_number_comes_back_as_it_went_in(i in any::<i64>(), u in any::<u64>(), f in any::<f64>()) {
+            for value in [json!(i), json!(u), json!(f)] {
+                prop_assert_eq!(from_jaq(&to_jaq(value.clone())), Ok(value));
+            }
+        }
+    }
+
+    #[test]
+    fn members_keep_their_order_and_nesting() {
+        let value = json!({"z": [1, {"b": null, "a": "ü"}], "a": true, "m": {}});
+        let back = from_jaq(&to_jaq(value.clone())).expect("the same value");
+        assert_eq!(back.to_string(), value.to_string());
+    }
+
+    #[test]
+    fn what_json_can_not_hold_is_named_by_its_path() {
+        let inner = Val::Arr(vec![Val::Null, Val::Num(Num::Float(f64::NAN))].into());
+        let value = Val::obj([(Val::utf8_str("a"), inner)].into_iter().collect());
+        assert_eq!(from_jaq(&value), Err(".a[1] is no finite number".into()));
+        assert_eq!(from_jaq(&Val::Num(Num::Float(f64::INFINITY))), Err("the result is no finite number".into()));
+        assert_eq!(from_jaq(&Val::byte_str(vec![0xff])), Err("the result is no valid UTF-8".into()));
+    }
+}
