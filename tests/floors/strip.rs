@@ -107,12 +107,12 @@ fn closing(chars: &[char], at: usize, quote: char) -> usize {
     chars.len()
 }
 
-/// Blanks every item under `#[cfg(test)]`: up to its closing brace, or its semicolon.
+/// Blanks every item under `#[cfg(test)]` or `#[cfg(all(test, …))]`: up to its closing brace, or its semicolon.
 fn without_tests(code: &str) -> String {
-    const MARK: &str = "#[cfg(test)]";
+    const MARKS: [&str; 2] = ["#[cfg(test)]", "#[cfg(all(test,"];
     let mut out = String::with_capacity(code.len());
     let mut rest = code;
-    while let Some(start) = rest.find(MARK) {
+    while let Some(start) = MARKS.iter().filter_map(|mark| rest.find(mark)).min() {
         let (before, item) = rest.split_at(start);
         out.push_str(before);
         let end = item_end(item);
@@ -145,7 +145,8 @@ pub fn is_word(c: char) -> bool {
 #[test]
 fn comments_strings_and_tests_are_blanked_and_lines_stay_where_they_were() {
     let text = "let a = \"crate::x // no\"; // crate::y\n/* crate::z /* deep */ */\nlet q = r#\"crate::\"w\"\"#;\n\
-                fn f<'a>(c: &'a str) -> char { '\"' }\n#[cfg(test)]\nmod tests {\n    use super::*;\n}\nfn g() { '\\'' }\n";
+                fn f<'a>(c: &'a str) -> char { '\"' }\n#[cfg(test)]\nmod tests {\n    use super::*;\n}\nfn g() { '\\'' }\n\
+                #[cfg(all(test, unix))]\nmod more { use super::x; }\n";
     let code = production_code(text);
     assert!(!code.contains("crate::"), "{code}");
     assert!(!code.contains("super"), "{code}");
