@@ -46,20 +46,8 @@ const FLOORS: &[(&str, u8)] = &[
 /// The highest floor that is pure.
 const PURE: u8 = 2;
 /// What pure code never says.
-const IMPURE_WORDS: &[&str] = &[
-    "SystemTime",
-    "Instant",
-    "async",
-    "await",
-    "tokio",
-    "rand",
-    "getrandom",
-    "println",
-    "eprintln",
-    "print",
-    "eprint",
-    "unwrap",
-];
+const IMPURE_WORDS: &[&str] =
+    &["SystemTime", "Instant", "async", "await", "tokio", "rand", "getrandom", "println", "eprintln", "unwrap"];
 /// Modules of the standard library that pure code never names.
 const IMPURE_STD: &[&str] = &["fs", "net", "env", "process", "thread"];
 /// File names that say nothing.
@@ -206,6 +194,9 @@ fn purity(code: &str, names: &[Named], say: &mut Say<'_>) {
     for (line, word) in words(code).filter(|(_, word)| IMPURE_WORDS.contains(word)) {
         say(line, format!("`{word}` on a pure floor"));
     }
+    for (at, line) in code.lines().enumerate().filter(|(_, line)| line.contains("print!(")) {
+        say(at + 1, format!("`{}` on a pure floor", line.trim()));
+    }
     for name in names.iter().filter(|name| name.parts.first().is_some_and(|part| part == "std")) {
         if let Some(part) = name.parts.get(1).filter(|part| IMPURE_STD.contains(&part.as_str())) {
             say(name.line, format!("`std::{part}` on a pure floor"));
@@ -351,6 +342,7 @@ fn every_planted_violation_is_caught() {
         ("ledger/bad.rs", "//! M.\nfn f() { getrandom::u64() }\n", "`getrandom` on a pure floor"),
         ("ledger/bad.rs", "//! M.\nfn f() { println!(\"x\") }\n", "`println` on a pure floor"),
         ("ledger/bad.rs", "//! M.\nfn f() { eprintln!(\"x\") }\n", "`eprintln` on a pure floor"),
+        ("ledger/bad.rs", "//! M.\nfn f() { eprint!(\"x\") }\n", "eprint!"),
         ("ledger/bad.rs", "//! M.\nfn f() { g().unwrap() }\n", "`unwrap` on a pure floor"),
         ("ledger/bad.rs", "//! M.\nuse super::key::Key;\n", "outside tests"),
         ("ledger/bad.rs", "//! M.\nfn f() { self::g() }\n", "outside tests"),

@@ -75,10 +75,10 @@ pub struct JobArgs {
     /// The spreadsheet's id; comes before `SHEETKEEP_SPREADSHEET_ID`. Without either, a local file is used
     #[arg(long, value_name = "ID", conflicts_with = "embedded")]
     pub spreadsheet: Option<String>,
-    /// The local file that is used without a spreadsheet [default: <job>.sheet beside the job file]
+    /// The local file that is used without a spreadsheet [default: the job's name and .sheet, beside the job file]
     #[arg(long, value_name = "FILE")]
     pub embedded: Option<PathBuf>,
-    /// Where this machine keeps its lock and its identity [default: $`XDG_STATE_HOME/sheetkeep`]
+    /// Where this machine keeps its lock and its identity [default: sheetkeep in `XDG_STATE_HOME`]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
     /// One JSON document on standard output; errors are JSON too
