@@ -15,6 +15,7 @@ pub mod exit;
 pub mod figures;
 pub mod logs;
 pub mod output;
+pub mod session;
 pub mod signals;
 pub mod table;
 pub mod terminal;
