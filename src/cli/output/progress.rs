@@ -10,6 +10,8 @@ use crate::ledger::run::Counts;
 
 /// Parts of the bar; shares of the source are scaled to it.
 const PARTS: u64 = 1_000;
+/// Events come for every item; the bar is drawn anew no sooner than after this many milliseconds.
+const LEAST_GAP_MS: u64 = 50;
 /// How often the bar moves by itself while nothing happens.
 const TICK: Duration = Duration::from_millis(150);
 
@@ -18,6 +20,7 @@ const TICK: Duration = Duration::from_millis(150);
 pub struct Bar {
     bar: ProgressBar,
     measured: bool,
+    shown_at_ms: Option<u64>,
 }
 
 impl Bar {
@@ -26,7 +29,7 @@ impl Bar {
         let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());
         bar.enable_steady_tick(TICK);
         stream.hold(Some(bar.clone()));
-        Self { bar, measured: false }
+        Self { bar, measured: false, shown_at_ms: None }
     }
 
     /// Shows `doing`, such as "reading the state".
@@ -36,6 +39,10 @@ impl Bar {
 
     /// Shows how far the run is.
     pub fn show(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64, stream: &Stream) {
+        if self.shown_at_ms.is_some_and(|shown| elapsed_ms < shown.saturating_add(LEAST_GAP_MS)) {
+            return;
+        }
+        self.shown_at_ms = Some(elapsed_ms);
         if let Some((read, all)) = source {
             if !self.measured {
                 self.measured = true;
