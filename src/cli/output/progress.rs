@@ -18,7 +18,7 @@ const TICK: Duration = Duration::from_millis(150);
 /// A bar at the lower end of a terminal.
 #[derive(Debug)]
 pub struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     measured: bool,
     shown_at_ms: Option<u64>,
 }
@@ -29,12 +29,12 @@ impl Bar {
         let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());
         bar.enable_steady_tick(TICK);
         stream.hold(Some(bar.clone()));
-        Self { bar, measured: false, shown_at_ms: None }
+        Self { drawn: bar, measured: false, shown_at_ms: None }
     }
 
     /// Shows `doing`, such as "reading the state".
     pub fn say(&self, doing: &str) {
-        self.bar.set_message(doing.to_owned());
+        self.drawn.set_message(doing.to_owned());
     }
 
     /// Shows how far the run is.
@@ -46,17 +46,17 @@ impl Bar {
         if let Some((read, all)) = source {
             if !self.measured {
                 self.measured = true;
-                self.bar.set_length(PARTS);
-                self.bar.set_style(style(true, stream.colour()));
+                self.drawn.set_length(PARTS);
+                self.drawn.set_style(style(true, stream.colour()));
             }
-            self.bar.set_position(scaled(read, all));
+            self.drawn.set_position(scaled(read, all));
         }
-        self.bar.set_message(message(counts, source, elapsed_ms));
+        self.drawn.set_message(message(counts, source, elapsed_ms));
     }
 
     /// Takes the bar away.
     pub fn end(&self, stream: &Stream) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
         stream.hold(None);
     }
 }
