@@ -1,5 +1,6 @@
 //! A job runner that keeps its state in a Google Sheet.
 
+pub mod cli;
 pub mod fault;
 pub mod google;
 pub mod grid;

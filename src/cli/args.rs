@@ -1,0 +1,357 @@
+//! What is typed: commands and flags.
+//!
+//! In scope: the grammar of the command line and its help. Out of scope: what comes from the environment and from files;
+//! `config` puts them together, a flag before the environment before the file before the default.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+use crate::cli::exit::{Exit, FailOn, table};
+use crate::cli::logs::LogFormat;
+use crate::cli::terminal::{ColorChoice, Terminal};
+
+const EXAMPLES: &str = "\
+Examples:
+  sheetkeep run fixtures/quakes.toml             run a job; without a spreadsheet, into a local file
+  sheetkeep show fixtures/quakes.toml            see the last rows of its tab
+  sheetkeep status fixtures/quakes.toml          its last run, its failures, how full the sheet is
+  sheetkeep run q.toml --spreadsheet 1AbC…       keep it in that Google Sheet
+  sheetkeep emulate --port 8080 --file my.sheet  serve the Sheets API from a file, for any client";
+
+const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// The whole command line.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(
+    name = "sheetkeep",
+    version,
+    about = "Runs a job over items and keeps its state in a Google Sheet: each key's rows exactly once.",
+    before_help = EXAMPLES,
+    help_template = TEMPLATE,
+    after_help = after_help(),
+    arg_required_else_help = true,
+    infer_subcommands = false,
+    max_term_width = 110
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say more on standard error: -v what happens, -vv every call
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// When to colour: auto, always or never; auto honours `NO_COLOR`
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
+    pub color: ColorChoice,
+    /// How logs on standard error are written: text or json
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
+    pub log_format: LogFormat,
+}
+
+/// The commands.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Run a job once, from its source to its end
+    Run(RunArgs),
+    /// Tell how a job stands: last run, failures, keys, cells used
+    Status(StatusArgs),
+    /// Show a tab of a job as a table
+    Show(ShowArgs),
+    /// Serve the Google Sheets API from a local file, for clients in any language
+    #[cfg(feature = "emulator")]
+    Emulate(EmulateArgs),
+}
+
+/// Which job, and where it keeps its state.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct JobArgs {
+    /// The job file
+    #[arg(value_name = "JOB.toml")]
+    pub job: PathBuf,
+    /// The spreadsheet's id; comes before `SHEETKEEP_SPREADSHEET_ID`. Without either, a local file is used
+    #[arg(long, value_name = "ID", conflicts_with = "embedded")]
+    pub spreadsheet: Option<String>,
+    /// The local file that is used without a spreadsheet [default: the job's name and .sheet, beside the job file]
+    #[arg(long, value_name = "FILE")]
+    pub embedded: Option<PathBuf>,
+    /// Where this machine keeps its lock and its identity [default: sheetkeep in `XDG_STATE_HOME`]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// One JSON document on standard output; errors are JSON too
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sheetkeep run`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct RunArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Read the source from FILE instead of what the job file names; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Accept that the key, the tab or the spreadsheet of the job was changed
+    #[arg(long)]
+    pub adopt: bool,
+    /// Take the lease from a holder whose time is not over; only when you know that it is dead
+    #[arg(long)]
+    pub steal: bool,
+    /// Which failed items make a finished run exit with 3
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    pub fail_on: FailOn,
+    /// Say nothing unless something failed
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// `sheetkeep status`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct StatusArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+}
+
+/// `sheetkeep show`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct ShowArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// The tab's title [default: the job's data tab]
+    #[arg(long, value_name = "TITLE")]
+    pub tab: Option<String>,
+    /// How many rows, counted from the end
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub last: u64,
+}
+
+/// `sheetkeep emulate`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct EmulateArgs {
+    /// The file that holds the spreadsheets; made if it is not there
+    #[arg(long, value_name = "FILE")]
+    pub file: PathBuf,
+    /// The port; 0 picks a free one, and the address is printed
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    pub port: u16,
+    /// The address to listen on; beyond loopback, anybody who reaches it can use it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// Have an empty spreadsheet of this id from the start
+    #[arg(long, value_name = "ID")]
+    pub spreadsheet_id: Option<String>,
+    /// Write a throw-away service-account key to this file; its token address is this server
+    #[arg(long, value_name = "OUT.json")]
+    pub credentials: Option<PathBuf>,
+    /// Hold callers to quotas
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pub quota: Option<QuotaChoice>,
+    /// Answer no sooner than this, such as 300ms or 2s
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub latency: Option<Duration>,
+    /// A fault to play, such as `503:0.1`; may be given several times
+    #[arg(long, value_name = "SPEC")]
+    pub fault: Vec<String>,
+    /// The seed of everything that is drawn by chance
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// What deleting a named range that is not there does; what the live service does is not known
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub missing_id: MissingId,
+    /// Whether a request sees what the requests before it in the same batch did
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub validate: Validate,
+    /// What becomes of ids that the caller chose
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub caller_ids: CallerIds,
+}
+
+/// Whose quotas the emulator keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QuotaChoice {
+    /// Google's: 60 reads and 60 writes a minute and user, 300 and 300 a minute and project
+    Google,
+}
+
+/// What the emulator does about an id that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum MissingId {
+    /// Refuse the whole batch
+    #[default]
+    Refuse,
+    /// Go on
+    Ignore,
+}
+
+/// When the emulator looks whether a request is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Validate {
+    /// After the requests before it
+    #[default]
+    Sequential,
+    /// All against the state before the batch
+    Snapshot,
+}
+
+/// What the emulator does with ids that the caller chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum CallerIds {
+    /// Use them
+    #[default]
+    Honour,
+    /// Make up its own
+    Ignore,
+}
+
+/// Reads a command line, the program's name first. Help, the version and mistakes come back as the text to show and
+/// how to end; `colour` says whether that text may be coloured.
+pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, Reply> {
+    Args::try_parse_from(argv).map_err(|error| {
+        let styled = error.render();
+        let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
+        Reply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
+    })
+}
+
+/// What a command line gets for an answer when there is nothing to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The help, the version, or what is wrong.
+    pub text: String,
+    /// Zero for help and version.
+    pub exit: Exit,
+}
+
+impl Reply {
+    /// Shows it: help on standard output, mistakes on standard error.
+    pub fn show(&self, terminal: &Terminal) {
+        let stream = if self.exit == Exit::Ok { terminal.out() } else { terminal.err() };
+        stream.put(&self.text);
+    }
+}
+
+impl Args {
+    /// Whether the command was asked for JSON.
+    pub fn json(&self) -> bool {
+        self.command.job().is_some_and(|job| job.json)
+    }
+}
+
+impl Command {
+    /// Which job it is about, if it is about one.
+    pub fn job(&self) -> Option<&JobArgs> {
+        match self {
+            Self::Run(args) => Some(&args.job),
+            Self::Status(args) => Some(&args.job),
+            Self::Show(args) => Some(&args.job),
+            #[cfg(feature = "emulator")]
+            Self::Emulate(_) => None,
+        }
+    }
+}
+
+fn after_help() -> String {
+    format!(
+        "Environment:\n  \
+         SHEETKEEP_SPREADSHEET_ID        the spreadsheet; without it a local file is used\n  \
+         GOOGLE_APPLICATION_CREDENTIALS  path of a credentials file\n  \
+         SHEETKEEP_CREDENTIALS_JSON      the credentials themselves, plain or base64\n  \
+         SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
+         SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
+         All of them may stand in the file .env beside the job file.\n\n\
+         Exit codes:\n{}",
+        table()
+    )
+}
+
+/// `300ms`, `2s`, `1.5s`, `1m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let help = || format!("`{text}` is no time; write it as 300ms, 2s or 1m");
+    let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(help)?;
+    let (number, unit) = text.split_at(number_end);
+    let scale = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        _ => return Err(help()),
+    };
+    let number: f64 = number.parse().map_err(|_| help())?;
+    Duration::try_from_secs_f64(number * scale).map_err(|_| help())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn typed(line: &str) -> Result<Args, Reply> {
+        parse(line.split_whitespace().map(OsString::from), false)
+    }
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_has_defaults_that_need_nothing_but_the_job_file() {
+        let args = typed("sheetkeep run quakes.toml").expect("valid");
+        let Command::Run(run) = args.command else { unreachable!("it is a run") };
+        assert_eq!(run.job.job, PathBuf::from("quakes.toml"));
+        assert_eq!((run.fail_on, run.quiet, run.job.spreadsheet, run.input), (FailOn::Partial, false, None, None));
+    }
+
+    #[test]
+    fn every_flag_of_a_run_is_read() {
+        let line = "sheetkeep -vv --color never --log-format json run q.toml --spreadsheet 1A --state-dir /s --adopt --json \
+                    --steal --fail-on any --input -";
+        let args = typed(line).expect("valid");
+        assert_eq!((args.verbose, args.color, args.log_format), (2, ColorChoice::Never, LogFormat::Json));
+        assert!(args.json());
+        let Command::Run(run) = args.command else { unreachable!("it is a run") };
+        assert_eq!((run.adopt, run.steal, run.fail_on), (true, true, FailOn::Any));
+        assert_eq!(run.input, Some(PathBuf::from("-")));
+    }
+
+    #[cfg(feature = "emulator")]
+    #[test]
+    fn every_flag_of_the_emulator_is_read() {
+        let line = "sheetkeep emulate --port 0 --file f.sheet --spreadsheet-id 1A --credentials c.json --quota google \
+                    --latency 300ms --fault 503:0.1 --fault lost --seed 7 --missing-id ignore --validate snapshot --caller-ids ignore";
+        let Command::Emulate(args) = typed(line).expect("valid").command else { unreachable!("it is the emulator") };
+        assert_eq!((args.latency, args.seed), (Some(Duration::from_millis(300)), Some(7)));
+        assert_eq!(args.fault, ["503:0.1", "lost"]);
+        assert_eq!(
+            (args.missing_id, args.validate, args.caller_ids, args.quota),
+            (MissingId::Ignore, Validate::Snapshot, CallerIds::Ignore, Some(QuotaChoice::Google))
+        );
+    }
+
+    #[test]
+    fn mistakes_end_with_2_and_say_what_was_meant() {
+        let reply = typed("sheetkeep rum q.toml").expect_err("no such command");
+        assert_eq!(reply.exit, Exit::Usage);
+        assert!(reply.text.contains("'run'"), "{}", reply.text);
+        for line in [
+            "sheetkeep run",
+            "sheetkeep run q.toml --spreadsheet 1A --embedded f",
+            "sheetkeep emulate --file f --latency 3",
+        ] {
+            assert_eq!(typed(line).expect_err(line).exit, Exit::Usage);
+        }
+    }
+
+    #[test]
+    fn help_leads_with_examples_and_ends_with_the_exit_codes() {
+        let reply = typed("sheetkeep --help").expect_err("help is no run");
+        assert_eq!(reply.exit, Exit::Ok);
+        insta::assert_snapshot!(reply.text);
+    }
+}

@@ -1,0 +1,268 @@
+//! Errors, as people and machines read them.
+//!
+//! In scope: one line that says what failed, one that says what to do, the causes on request; problems of a job file with
+//! the place where they stand. Out of scope: the numbers (`cli::exit`) and the long answers (`docs/runbook.md`).
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use serde::Serialize;
+
+use crate::cli::exit::Exit;
+use crate::cli::output::json::line;
+use crate::cli::terminal::{Stream, Terminal, visible};
+
+/// An error on its way out of the process.
+#[derive(Debug)]
+pub struct Trouble {
+    message: String,
+    help: Option<String>,
+    causes: Vec<String>,
+    exit: Exit,
+    diagnostic: Option<Box<dyn Diagnostic + Send + Sync>>,
+}
+
+impl Trouble {
+    /// An error with a whole sentence to tell, in lower case and without a full stop.
+    pub fn new(message: impl Into<String>, exit: Exit) -> Self {
+        Self { message: message.into(), help: None, causes: Vec::new(), exit, diagnostic: None }
+    }
+
+    /// `error`, whose text completes "failed to …", with its causes.
+    pub fn of(error: &(dyn Error + 'static), exit: Exit) -> Self {
+        Self { causes: causes(error), ..Self::new(format!("failed to {error}"), exit) }
+    }
+
+    /// A mistake in the job file or the environment, told with the lines where it stands.
+    pub fn of_diagnostic(diagnostic: impl Diagnostic + Send + Sync + 'static, exit: Exit) -> Self {
+        let help = diagnostic.help().map(|help| help.to_string());
+        let boxed = Box::new(diagnostic);
+        Self { help, diagnostic: Some(boxed), ..Self::new(String::new(), exit) }.with_message_of_diagnostic()
+    }
+
+    fn with_message_of_diagnostic(mut self) -> Self {
+        self.message = self.diagnostic.as_ref().map_or_else(String::new, ToString::to_string);
+        self
+    }
+
+    /// The same, with one sentence that says what to do.
+    #[must_use]
+    pub fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Tells it on standard error: as JSON, or in lines; with `verbose`, the causes too.
+    pub fn tell(&self, terminal: &Terminal, json: bool, verbose: bool) {
+        let err = terminal.err();
+        if json {
+            err.put(&line(&self.document()));
+        } else if let Some(diagnostic) = &self.diagnostic {
+            err.put(&rendered(diagnostic.as_ref(), err));
+        } else {
+            err.put(&self.text(err, verbose));
+        }
+    }
+
+    fn text(&self, stream: &Stream, verbose: bool) -> String {
+        let palette = stream.palette();
+        let mut out = format!("{} {}\n", palette.bad("error:"), visible(&self.message));
+        for cause in self.causes.iter().filter(|_| verbose) {
+            let _ = writeln!(out, "{} {}", palette.faint("  caused by:"), visible(cause));
+        }
+        if let Some(help) = self.help.as_deref().or(advice(self.exit)) {
+            let _ = writeln!(out, "{} {}", palette.good(" help:"), visible(help));
+        }
+        out
+    }
+
+    fn document(&self) -> ErrorDocument<'_> {
+        let problems = self.diagnostic.as_deref().and_then(Diagnostic::related).into_iter().flatten();
+        ErrorDocument {
+            error: ErrorBody {
+                code: self.exit.name(),
+                message: &self.message,
+                hint: self.help.as_deref().or(advice(self.exit)),
+                retryable: self.exit.retryable(),
+                exit_code: self.exit.code(),
+                causes: &self.causes,
+                problems: problems
+                    .map(|problem| Problem {
+                        message: problem.to_string(),
+                        hint: problem.help().map(|help| help.to_string()),
+                    })
+                    .collect(),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorDocument<'a> {
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    hint: Option<&'a str>,
+    retryable: bool,
+    exit_code: u8,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    causes: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Problem>,
+}
+
+#[derive(Serialize)]
+struct Problem {
+    message: String,
+    hint: Option<String>,
+}
+
+/// What to do when the error itself does not say.
+fn advice(exit: Exit) -> Option<&'static str> {
+    Some(match exit {
+        Exit::TempFail => "run it again later; nothing is lost, and nothing will be doubled",
+        Exit::Unavailable => "the next run goes on where this one stopped",
+        Exit::NoPerm => {
+            "share the spreadsheet with the service account's address as an editor, and check the credentials"
+        }
+        Exit::Protocol => "run it again with -vv and look at the answer; what is committed stays",
+        Exit::DataErr => "mend what the message names; what came before is committed, and the next run goes on there",
+        Exit::Software => "this is a bug in sheetkeep; please report it with the output of -vv",
+        _ => return None,
+    })
+}
+
+/// The texts of all causes, without those that the error's own text already holds.
+fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let mut told = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !told.contains(&text) {
+            texts.push(text.clone());
+        }
+        told = text;
+        next = cause.source();
+    }
+    texts
+}
+
+fn rendered(diagnostic: &dyn Diagnostic, stream: &Stream) -> String {
+    let theme = if stream.colour() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(stream.width()).with_links(false);
+    let mut out = String::new();
+    match handler.render_report(&mut out, diagnostic) {
+        Ok(()) => out.lines().flat_map(|line| [line.trim_end(), "\n"]).collect(),
+        Err(_) => format!("error: {diagnostic}\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
+
+    use crate::cli::output::sample;
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("write to the sheet")]
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("connection reset: {0}")]
+    struct Inner(#[source] std::fmt::Error);
+
+    fn outer() -> Outer {
+        Outer(Inner(std::fmt::Error))
+    }
+
+    fn told(trouble: &Trouble, json: bool, verbose: bool) -> String {
+        let (terminal, captured) = sample::pipes();
+        trouble.tell(&terminal, json, verbose);
+        assert_eq!(captured.out(), "");
+        captured.err()
+    }
+
+    #[test]
+    fn an_error_is_one_line_and_one_line_of_help() {
+        let trouble = Trouble::of(&outer(), Exit::Unavailable);
+        insta::assert_snapshot!(told(&trouble, false, false), @r"
+        error: failed to write to the sheet
+         help: the next run goes on where this one stopped
+        ");
+    }
+
+    #[test]
+    fn verbose_errors_tell_each_cause_once() {
+        let trouble = Trouble::of(&outer(), Exit::Unavailable);
+        insta::assert_snapshot!(told(&trouble, false, true), @r"
+        error: failed to write to the sheet
+          caused by: connection reset: an error occurred when formatting an argument
+         help: the next run goes on where this one stopped
+        ");
+    }
+
+    #[test]
+    fn an_error_for_machines_has_code_hint_and_whether_to_try_again() {
+        let trouble = Trouble::new("another run holds the lease: 20180207-012613-00abc on box", Exit::TempFail)
+            .with_help("wait until 01:31:13, or say --steal if you know that it is dead");
+        insta::assert_snapshot!(told(&trouble, true, false), @r#"{"error":{"code":"tempfail","message":"another run holds the lease: 20180207-012613-00abc on box","hint":"wait until 01:31:13, or say --steal if you know that it is dead","retryable":true,"exit_code":75}}"#);
+    }
+
+    #[test]
+    fn an_error_can_not_steer_the_terminal() {
+        let text = told(&Trouble::new("no column \u{1b}]0;x\u{7}", Exit::DataErr), false, false);
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
+    }
+
+    #[derive(Debug, thiserror::Error, Diagnostic)]
+    #[error("the job file has a mistake")]
+    struct JobFile {
+        #[source_code]
+        source_code: NamedSource<String>,
+        #[related]
+        related: Vec<MietteDiagnostic>,
+    }
+
+    #[test]
+    fn a_mistake_in_a_job_file_shows_its_line() {
+        let text = "name = \"quakes\"\n[sheet]\ntabb = \"Quakes\"\n";
+        let problem = MietteDiagnostic::new("unknown key `tabb`")
+            .with_help("did you mean `tab`?")
+            .with_label(LabeledSpan::new_with_span(Some("here".into()), (24, 4)));
+        let file = JobFile { source_code: NamedSource::new("quakes.toml", text.into()), related: vec![problem] };
+        let trouble = Trouble::of_diagnostic(file, Exit::Config);
+        insta::assert_snapshot!(told(&trouble, false, false), @r#"
+          × the job file has a mistake
+
+        Error:
+          × unknown key `tabb`
+           ╭─[quakes.toml:3:1]
+         2 │ [sheet]
+         3 │ tabb = "Quakes"
+           · ──┬─
+           ·   ╰── here
+           ╰────
+          help: did you mean `tab`?
+        "#);
+        insta::assert_snapshot!(told(&trouble, true, false), @r#"{"error":{"code":"config","message":"the job file has a mistake","hint":null,"retryable":false,"exit_code":78,"problems":[{"message":"unknown key `tabb`","hint":"did you mean `tab`?"}]}}"#);
+    }
+
+    #[test]
+    fn a_report_of_miette_is_a_diagnostic_too() {
+        let report: Report = MietteDiagnostic::new("two mistakes").into();
+        let boxed: Box<dyn Diagnostic + Send + Sync> = report.into();
+        assert_eq!(boxed.to_string(), "two mistakes");
+    }
+}

@@ -1,0 +1,272 @@
+//! The exit codes: the one table that turns what happened into a number for schedulers.
+//!
+//! In scope: the numbers, their names and meanings, and the mapping from runs and faults.
+//! Out of scope: what a person reads about it (`cli::errors`, `docs/runbook.md`).
+//!
+//! The numbers follow `sysexits.h` from 64 on, coreutils' `timeout` for 124 and the shell's 128 + n for signals.
+//! They are published and never renumbered; 2 is clap's own for a wrong command line.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use crate::cli::signals::Signal;
+use crate::fault::Fault;
+use crate::ledger::event::Report;
+use crate::ledger::run::RunStatus;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// Success, nothing to do included.
+    Ok,
+    /// The job ran and failed, for no reason that has a number of its own.
+    Failed,
+    /// The command line is wrong.
+    Usage,
+    /// The run reached its end, and some items failed.
+    Partial,
+    /// The input or the sheet holds what it should not.
+    DataErr,
+    /// The input, the spreadsheet or a tab is not there.
+    NoInput,
+    /// A service stayed out of reach after all retries.
+    Unavailable,
+    /// A bug of this tool.
+    Software,
+    /// An output can't be created.
+    CantCreate,
+    /// Reading or writing on this machine failed.
+    IoErr,
+    /// Try again later: another run holds the lease, or a quota is used up.
+    TempFail,
+    /// A service answered what it should not.
+    Protocol,
+    /// Access is missing.
+    NoPerm,
+    /// The job file or the environment is wrong.
+    Config,
+    /// The run's own deadline ended it.
+    Timeout,
+    /// SIGINT; what was in hand is committed.
+    Interrupted,
+    /// SIGTERM; what was in hand is committed.
+    Terminated,
+}
+
+/// Number, name and meaning of each exit.
+const TABLE: [(Exit, u8, &str, &str); 17] = [
+    (Exit::Ok, 0, "ok", "success, also when there was nothing to do"),
+    (Exit::Failed, 1, "failed", "the job ran and failed"),
+    (Exit::Usage, 2, "usage", "the command line is wrong"),
+    (Exit::Partial, 3, "partial", "finished, but some items failed (see --fail-on)"),
+    (Exit::DataErr, 65, "dataerr", "the input or the sheet holds what it should not"),
+    (Exit::NoInput, 66, "noinput", "the input, the spreadsheet or a tab was not found"),
+    (Exit::Unavailable, 69, "unavailable", "a service stayed out of reach after all retries"),
+    (Exit::Software, 70, "software", "a bug in sheetkeep"),
+    (Exit::CantCreate, 73, "cantcreat", "an output file can't be created"),
+    (Exit::IoErr, 74, "ioerr", "reading or writing on this machine failed"),
+    (Exit::TempFail, 75, "tempfail", "try again later: another run is at it, or a quota is used up"),
+    (Exit::Protocol, 76, "protocol", "a service answered what it should not"),
+    (Exit::NoPerm, 77, "noperm", "access is missing"),
+    (Exit::Config, 78, "config", "the job file or the environment is wrong"),
+    (Exit::Timeout, 124, "timeout", "the run's own deadline ended it"),
+    (Exit::Interrupted, 130, "sigint", "SIGINT; what was in hand is committed"),
+    (Exit::Terminated, 143, "sigterm", "SIGTERM; what was in hand is committed"),
+];
+
+impl Exit {
+    /// Every exit, by number.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(exit, ..)| *exit)
+    }
+
+    fn row(self) -> &'static (Self, u8, &'static str, &'static str) {
+        TABLE.iter().find(|(exit, ..)| *exit == self).unwrap_or(&TABLE[1])
+    }
+
+    /// Its number.
+    pub fn code(self) -> u8 {
+        self.row().1
+    }
+
+    /// Its name in JSON, after `sysexits.h`, in lower case.
+    pub fn name(self) -> &'static str {
+        self.row().2
+    }
+
+    /// What it means, in a line.
+    pub fn meaning(self) -> &'static str {
+        self.row().3
+    }
+
+    /// Whether the same command may succeed later without anybody's doing.
+    pub fn retryable(self) -> bool {
+        matches!(self, Self::TempFail | Self::Unavailable | Self::Timeout | Self::Interrupted | Self::Terminated)
+    }
+
+    /// How a run ends that came as far as a report. `signal` is the one that stopped it, if one did.
+    pub fn of_run(report: &Report, fail_on: FailOn, signal: Option<Signal>) -> Self {
+        match report.run.status {
+            RunStatus::Interrupted => signal.map_or(Self::Interrupted, Self::from),
+            RunStatus::TimedOut => Self::Timeout,
+            RunStatus::Failed | RunStatus::Crashed | RunStatus::Running => Self::Failed,
+            RunStatus::Succeeded | RunStatus::Partial => {
+                let failed_now = report.run.counts.failed > 0;
+                let fails = match fail_on {
+                    FailOn::Any => failed_now || report.open_failures > 0,
+                    FailOn::Partial => failed_now,
+                    FailOn::None => false,
+                };
+                if fails { Self::Partial } else { Self::Ok }
+            }
+        }
+    }
+}
+
+/// What an error was about; with its fault it decides the exit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// What the job reads: it holds what it should not, or can't be reached.
+    Input,
+    /// Something that should be there and is not: a file, a spreadsheet, a tab.
+    Absent,
+    /// The tabs and what stands in them.
+    Sheet,
+    /// The answers of a service.
+    Service,
+    /// Files and streams of this machine.
+    Machine,
+    /// An output file that was asked for.
+    Output,
+    /// The job file and the environment.
+    Config,
+}
+
+impl From<(Fault, Context)> for Exit {
+    fn from((fault, context): (Fault, Context)) -> Self {
+        match (fault, context) {
+            (_, Context::Config) => Self::Config,
+            (_, Context::Output) => Self::CantCreate,
+            (_, Context::Machine) => Self::IoErr,
+            (Fault::Throttled | Fault::Fenced, _) => Self::TempFail,
+            (Fault::Denied, _) => Self::NoPerm,
+            (Fault::Transient, _) => Self::Unavailable,
+            (Fault::Rejected | Fault::Corrupt, Context::Absent) => Self::NoInput,
+            (Fault::Rejected | Fault::Corrupt, Context::Service) => Self::Protocol,
+            (Fault::Rejected | Fault::Corrupt, Context::Input | Context::Sheet) => Self::DataErr,
+        }
+    }
+}
+
+impl From<Signal> for Exit {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Interrupt => Self::Interrupted,
+            Signal::Terminate => Self::Terminated,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Which failed items make a finished run end with 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
+pub enum FailOn {
+    /// Any failure that is open, those of earlier runs included
+    Any,
+    /// Items that failed in this run
+    #[default]
+    Partial,
+    /// None: a run that reached its end exits with 0
+    None,
+}
+
+/// The table as the help tells it.
+pub fn table() -> String {
+    let mut out = String::new();
+    for (_, code, _, meaning) in TABLE {
+        let _ = writeln!(out, "  {code:>3}  {meaning}");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_frozen() {
+        let all: Vec<String> = Exit::all().map(|exit| format!("{} {}", exit.code(), exit.name())).collect();
+        insta::assert_snapshot!(all.join("\n"), @r"
+        0 ok
+        1 failed
+        2 usage
+        3 partial
+        65 dataerr
+        66 noinput
+        69 unavailable
+        70 software
+        73 cantcreat
+        74 ioerr
+        75 tempfail
+        76 protocol
+        77 noperm
+        78 config
+        124 timeout
+        130 sigint
+        143 sigterm
+        ");
+    }
+
+    #[test]
+    fn every_exit_has_its_own_row() {
+        for exit in Exit::all() {
+            assert_eq!(exit.row().0, exit);
+        }
+        assert_eq!(Exit::Failed.code(), 1);
+    }
+
+    #[test]
+    fn a_fault_and_what_it_was_about_decide_the_exit() {
+        for (fault, context, exit) in [
+            (Fault::Fenced, Context::Sheet, Exit::TempFail),
+            (Fault::Throttled, Context::Service, Exit::TempFail),
+            (Fault::Transient, Context::Input, Exit::Unavailable),
+            (Fault::Denied, Context::Sheet, Exit::NoPerm),
+            (Fault::Corrupt, Context::Input, Exit::DataErr),
+            (Fault::Corrupt, Context::Absent, Exit::NoInput),
+            (Fault::Corrupt, Context::Service, Exit::Protocol),
+            (Fault::Denied, Context::Config, Exit::Config),
+            (Fault::Transient, Context::Machine, Exit::IoErr),
+        ] {
+            assert_eq!(Exit::from((fault, context)), exit, "{fault:?} {context:?}");
+        }
+    }
+
+    #[test]
+    fn fail_on_decides_what_failed_items_mean() {
+        let report = crate::cli::output::sample::report;
+        let mut clean = report();
+        clean.open_failures = 3;
+        let mut partial = report();
+        partial.run.status = RunStatus::Partial;
+        partial.run.counts.failed = 1;
+        let of = |report, fail_on| Exit::of_run(report, fail_on, None);
+        assert_eq!([of(&clean, FailOn::Any), of(&clean, FailOn::Partial)], [Exit::Partial, Exit::Ok]);
+        assert_eq!([of(&partial, FailOn::Partial), of(&partial, FailOn::None)], [Exit::Partial, Exit::Ok]);
+    }
+
+    #[test]
+    fn a_stopped_run_exits_with_its_signal() {
+        let mut report = crate::cli::output::sample::report();
+        report.run.status = RunStatus::Interrupted;
+        let code = |signal| Exit::of_run(&report, FailOn::Partial, signal).code();
+        assert_eq!([code(Some(Signal::Interrupt)), code(Some(Signal::Terminate)), code(None)], [130, 143, 130]);
+    }
+}

@@ -1,0 +1,60 @@
+//! Figures as people read them.
+//!
+//! In scope: thousands separators, lengths of time, counted words. Out of scope: colours, and figures for machines.
+
+/// `1707` as `1,707`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Milliseconds as `0.4 s`, `1.2 s`, `48 s`, `2 min 05 s`, `3 h 07 min`.
+pub fn lasting(ms: u64) -> String {
+    let seconds = ms / 1_000;
+    match seconds {
+        0..10 => format!("{seconds}.{} s", ms % 1_000 / 100),
+        10..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+/// `1 row`, `2 rows`, `1,707 rows`.
+pub fn counted(number: u64, word: &str) -> String {
+    format!("{} {word}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// `part` of `whole` in percent, rounded down; 100 only when all is there.
+pub fn percent(part: u64, whole: u64) -> u64 {
+    let exact = u128::from(part) * 100 / u128::from(whole.max(1));
+    u64::try_from(exact).unwrap_or(100).min(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        let all: Vec<String> = [0, 7, 999, 1_000, 1_707, 10_000_000, u64::MAX].map(grouped).into();
+        assert_eq!(all, ["0", "7", "999", "1,000", "1,707", "10,000,000", "18,446,744,073,709,551,615"]);
+    }
+
+    #[test]
+    fn lengths_of_time_keep_two_units_at_most() {
+        let all: Vec<String> = [0, 1_234, 9_999, 10_000, 59_999, 125_000, 3_600_000, 90_061_000].map(lasting).into();
+        assert_eq!(all, ["0.0 s", "1.2 s", "9.9 s", "10 s", "59 s", "2 min 05 s", "1 h 00 min", "25 h 01 min"]);
+    }
+
+    #[test]
+    fn a_hundred_percent_means_all_of_it() {
+        assert_eq!((percent(1_706, 1_707), percent(1_707, 1_707), percent(0, 0)), (99, 100, 0));
+    }
+}

@@ -1,0 +1,21 @@
+//! The command line: what is typed, what is shown, and how the process ends.
+//!
+//! In scope: arguments, output for people and for machines, logs, signals, the table of exit codes.
+//! Out of scope: what a run does, and how it is put together (`app`).
+//!
+//! ```text
+//! argv ─▶ args ─▶ commands ─▶ app ─▶ events ─▶ output ─▶ terminal ─▶ stdout: what was asked for
+//!                     │                errors ─┘              └────▶ stderr: progress, messages, logs
+//!                     └─▶ exit ─▶ the process's code
+//! ```
+
+pub mod args;
+pub mod errors;
+pub mod exit;
+pub mod figures;
+pub mod logs;
+pub mod output;
+pub mod session;
+pub mod signals;
+pub mod table;
+pub mod terminal;

@@ -1,0 +1,178 @@
+//! The documents that machines read. Their shape is a contract: fields are added, never renamed or removed;
+//! `schema_version` grows when a meaning changes.
+
+use serde::Serialize;
+
+use crate::cli::exit::Exit;
+use crate::cli::output::place::{Place, Spreadsheet};
+use crate::ledger::event::Report;
+
+/// The version of every JSON document that `sheetkeep` writes to standard output.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What `sheetkeep run --json` writes, once, at the end.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunDocument<'a> {
+    schema_version: u32,
+    job: &'a str,
+    run: &'a str,
+    status: &'a str,
+    message: &'a str,
+    counts: CountsDocument,
+    rows: u64,
+    keys: u64,
+    open_failures: u64,
+    commits: u64,
+    calls: CallsDocument,
+    started: String,
+    finished: Option<String>,
+    seconds: f64,
+    tab: &'a str,
+    spreadsheet: &'a Spreadsheet,
+    failures: &'a [FailureDocument],
+    failures_left_out: u64,
+    exit_code: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct CountsDocument {
+    read: u64,
+    new: u64,
+    skipped: u64,
+    failed: u64,
+    recovered: u64,
+    retries: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct CallsDocument {
+    reads: u64,
+    writes: u64,
+    throttled: u64,
+}
+
+/// An item that failed in this run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailureDocument {
+    /// Its key, or `#` and a hash.
+    pub key: String,
+    /// File, line and record.
+    pub place: String,
+    /// `source`, `item`, or the step's name.
+    pub step: String,
+    /// What went wrong.
+    pub error: String,
+}
+
+impl<'a> RunDocument<'a> {
+    /// The document of a finished run, with the first of its failures and the number of those that are not in it.
+    pub fn new(
+        report: &'a Report,
+        place: &'a Place,
+        exit: Exit,
+        failures: &'a [FailureDocument],
+        left_out: u64,
+    ) -> Self {
+        let (run, counts) = (&report.run, &report.run.counts);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            job: &run.job,
+            run: &run.id,
+            status: run.status.word(),
+            message: &run.message,
+            counts: CountsDocument {
+                read: counts.read,
+                new: counts.new,
+                skipped: counts.skipped,
+                failed: counts.failed,
+                recovered: counts.recovered,
+                retries: counts.retries,
+            },
+            rows: report.rows,
+            keys: report.keys,
+            open_failures: report.open_failures,
+            commits: report.commits,
+            calls: CallsDocument { reads: report.reads, writes: report.writes, throttled: report.throttled },
+            started: run.started.to_string(),
+            finished: run.finished.map(|end| end.to_string()),
+            seconds: run.seconds(),
+            tab: &place.tab,
+            spreadsheet: &place.spreadsheet,
+            failures,
+            failures_left_out: left_out,
+            exit_code: exit.code(),
+        }
+    }
+}
+
+/// `document` on one line, with its line break.
+pub fn line(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string(document).expect("our documents have text keys and no other failure");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::output::sample;
+
+    use super::*;
+
+    #[test]
+    fn the_document_of_a_run_is_frozen() {
+        let (report, place) = (sample::partial(), sample::place());
+        let failures = [FailureDocument {
+            key: "us7000abc".into(),
+            place: "feed.json (record 7)".into(),
+            step: "map".into(),
+            error: "no such field".into(),
+        }];
+        let document = RunDocument::new(&report, &place, Exit::Partial, &failures, 2);
+        let text = serde_json::to_string_pretty(&document).expect("serializable");
+        insta::assert_snapshot!(text, @r#"
+        {
+          "schema_version": 1,
+          "job": "quakes",
+          "run": "20180207-012613-00abc",
+          "status": "partial",
+          "message": "3 items failed",
+          "counts": {
+            "read": 1707,
+            "new": 1500,
+            "skipped": 204,
+            "failed": 3,
+            "recovered": 2,
+            "retries": 1
+          },
+          "rows": 1500,
+          "keys": 1704,
+          "open_failures": 5,
+          "commits": 2,
+          "calls": {
+            "reads": 2,
+            "writes": 3,
+            "throttled": 2
+          },
+          "started": "2018-02-07T01:26:13.840Z",
+          "finished": "2018-02-07T01:28:18.840Z",
+          "seconds": 125.0,
+          "tab": "Quakes",
+          "spreadsheet": {
+            "kind": "embedded",
+            "file": "fixtures/quakes.sheet"
+          },
+          "failures": [
+            {
+              "key": "us7000abc",
+              "place": "feed.json (record 7)",
+              "step": "map",
+              "error": "no such field"
+            }
+          ],
+          "failures_left_out": 2,
+          "exit_code": 3
+        }
+        "#);
+        assert_eq!(line(&document).matches('\n').count(), 1);
+    }
+}

@@ -1,0 +1,77 @@
+//! Where a job's rows are, so that a person can go there.
+
+use serde::Serialize;
+
+/// A job's file, tab and spreadsheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The job's name.
+    pub job: String,
+    /// The job file, as it was typed.
+    pub job_file: String,
+    /// The data tab's title.
+    pub tab: String,
+    /// The spreadsheet.
+    pub spreadsheet: Spreadsheet,
+}
+
+/// A spreadsheet; in JSON `{"kind":"embedded","file":…}` or `{"kind":"remote","id":…,"url":…}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Spreadsheet {
+    /// In a local file.
+    Embedded {
+        /// The file.
+        file: String,
+    },
+    /// Behind the Sheets API.
+    Remote {
+        /// Its id.
+        id: String,
+        /// Where a browser finds it; none when the API is not Google's.
+        url: Option<String>,
+    },
+}
+
+impl Spreadsheet {
+    /// A spreadsheet of Google's.
+    pub fn of_google(id: &str) -> Self {
+        Self::Remote { id: id.to_owned(), url: Some(format!("https://docs.google.com/spreadsheets/d/{id}/edit")) }
+    }
+}
+
+impl Place {
+    /// What to type, or where to go, to see the rows.
+    pub fn how_to_see(&self) -> String {
+        match &self.spreadsheet {
+            Spreadsheet::Remote { url: Some(url), .. } => url.clone(),
+            _ => format!("sheetkeep show {}", shell_word(&self.job_file)),
+        }
+    }
+
+    /// What to type to see the failures.
+    pub fn how_to_see_failures(&self) -> String {
+        let tab = shell_word(&format!("Failures {}", self.job));
+        format!("sheetkeep show {} --tab {tab}", shell_word(&self.job_file))
+    }
+}
+
+/// `text` as one word of a shell command.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '=' | '+' | ',');
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_blank_or_a_quote_is_one_word_of_the_shell() {
+        assert_eq!(shell_word("fixtures/quakes.toml"), "fixtures/quakes.toml");
+        assert_eq!(shell_word("it's here.toml"), r"'it'\''s here.toml'");
+    }
+}

@@ -1,0 +1,122 @@
+//! The bar on a terminal: how far, how fast, how long still.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::figures::{grouped, lasting};
+use crate::cli::terminal::Stream;
+use crate::ledger::run::Counts;
+
+/// Parts of the bar; shares of the source are scaled to it.
+const PARTS: u64 = 1_000;
+/// Events come for every item; the bar is drawn anew no sooner than after this many milliseconds.
+const LEAST_GAP_MS: u64 = 50;
+/// How often the bar moves by itself while nothing happens.
+const TICK: Duration = Duration::from_millis(150);
+
+/// A bar at the lower end of a terminal.
+#[derive(Debug)]
+pub struct Bar {
+    drawn: ProgressBar,
+    measured: bool,
+    shown_at_ms: Option<u64>,
+}
+
+impl Bar {
+    /// A bar for `job` on `stream`, under everything else that is written there.
+    pub fn begin(job: &str, stream: &Stream) -> Self {
+        let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());
+        bar.enable_steady_tick(TICK);
+        stream.hold(Some(bar.clone()));
+        Self { drawn: bar, measured: false, shown_at_ms: None }
+    }
+
+    /// Shows `doing`, such as "reading the state".
+    pub fn say(&self, doing: &str) {
+        self.drawn.set_message(doing.to_owned());
+    }
+
+    /// Shows how far the run is.
+    pub fn show(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64, stream: &Stream) {
+        if self.shown_at_ms.is_some_and(|shown| elapsed_ms < shown.saturating_add(LEAST_GAP_MS)) {
+            return;
+        }
+        self.shown_at_ms = Some(elapsed_ms);
+        if let Some((read, all)) = source {
+            if !self.measured {
+                self.measured = true;
+                self.drawn.set_length(PARTS);
+                self.drawn.set_style(style(true, stream.colour()));
+            }
+            self.drawn.set_position(scaled(read, all));
+        }
+        self.drawn.set_message(message(counts, source, elapsed_ms));
+    }
+
+    /// Takes the bar away.
+    pub fn end(&self, stream: &Stream) {
+        self.drawn.finish_and_clear();
+        stream.hold(None);
+    }
+}
+
+fn style(measured: bool, colour: bool) -> ProgressStyle {
+    let bar = match (measured, colour) {
+        (true, true) => "{spinner:.green} {prefix} {bar:24.green/dim} {percent:>3} % · {msg}",
+        (true, false) => "{spinner} {prefix} {bar:24} {percent:>3} % · {msg}",
+        (false, true) => "{spinner:.green} {prefix} · {msg}",
+        (false, false) => "{spinner} {prefix} · {msg}",
+    };
+    ProgressStyle::with_template(bar).expect("the template is a constant that a test reads").progress_chars("━━─")
+}
+
+fn scaled(read: u64, all: u64) -> u64 {
+    let parts = u128::from(read) * u128::from(PARTS) / u128::from(all.max(1));
+    u64::try_from(parts).unwrap_or(PARTS).min(PARTS)
+}
+
+/// Items that went well and ill, items a second, and the time that is left if the source goes on as it did.
+fn message(counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> String {
+    let mut parts = vec![format!("{} ok", grouped(counts.new + counts.skipped))];
+    if counts.failed > 0 {
+        parts.push(format!("{} failed", grouped(counts.failed)));
+    }
+    if let Some(rate) = counts.read.saturating_mul(1_000).checked_div(elapsed_ms) {
+        parts.push(format!("{}/s", grouped(rate)));
+    }
+    if let Some(left_ms) = source.and_then(|(read, all)| left_ms(read, all, elapsed_ms)) {
+        parts.push(format!("{} left", lasting(left_ms)));
+    }
+    parts.join(" · ")
+}
+
+fn left_ms(read: u64, all: u64, elapsed_ms: u64) -> Option<u64> {
+    let rest = u128::from(all.checked_sub(read)?);
+    u64::try_from((u128::from(elapsed_ms) * rest).checked_div(u128::from(read))?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_tells_rate_and_time_left() {
+        let counts = Counts { read: 427, new: 420, skipped: 4, failed: 3, ..Counts::default() };
+        assert_eq!(message(&counts, Some((250_000, 1_000_000)), 2_000), "424 ok · 3 failed · 213/s · 6.0 s left");
+    }
+
+    #[test]
+    fn at_the_very_start_nothing_is_guessed() {
+        assert_eq!(message(&Counts::default(), Some((0, 1_000)), 0), "0 ok");
+        assert_eq!(message(&Counts::default(), None, 500), "0 ok · 0/s");
+    }
+
+    #[test]
+    fn the_templates_are_sound_and_the_bar_never_overflows() {
+        for (measured, colour) in [(true, true), (true, false), (false, true), (false, false)] {
+            let _ = style(measured, colour);
+        }
+        assert_eq!([scaled(0, 0), scaled(1, 2), scaled(9, 3), scaled(u64::MAX, u64::MAX)], [0, 500, 1_000, 1_000]);
+    }
+}

@@ -1,0 +1,174 @@
+//! What a run shows while it runs and when it is over.
+//!
+//! In scope: which form an event takes, by who is looking. Out of scope: the forms themselves, which are its siblings.
+
+use std::sync::Arc;
+
+use crate::cli::exit::Exit;
+use crate::cli::output::json::{FailureDocument, RunDocument, line};
+use crate::cli::output::lines::Lines;
+use crate::cli::output::place::Place;
+use crate::cli::output::progress::Bar;
+use crate::cli::output::summary::summary;
+use crate::cli::terminal::Terminal;
+use crate::ledger::event::{Event, Report};
+use crate::port::clock::Clock;
+
+/// Failures that are told in the JSON document.
+const FAILURES_KEPT: usize = 20;
+
+/// Who is looking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Audience {
+    /// A machine: one JSON document at the end, nothing else.
+    pub json: bool,
+    /// Somebody who wants to hear of failures only.
+    pub quiet: bool,
+    /// Somebody who wants to hear of commits too.
+    pub verbose: bool,
+}
+
+/// Shows one run: hand it every event, then the report.
+pub struct Reporter {
+    terminal: Arc<Terminal>,
+    clock: Arc<dyn Clock>,
+    audience: Audience,
+    place: Place,
+    started_ms: u64,
+    lines: Lines,
+    bar: Option<Bar>,
+    failures: Vec<FailureDocument>,
+    failures_left_out: u64,
+}
+
+impl Reporter {
+    /// A reporter for a run of the job at `place`.
+    pub fn new(terminal: Arc<Terminal>, clock: Arc<dyn Clock>, audience: Audience, place: Place) -> Self {
+        let animated = terminal.err().is_animated() && !audience.quiet && !audience.json;
+        let lines = Lines::new(&place.job, audience.verbose, !animated && !audience.quiet);
+        let bar = animated.then(|| Bar::begin(&place.job, terminal.err()));
+        let started_ms = clock.monotonic_ms();
+        Self { terminal, clock, audience, place, started_ms, lines, bar, failures: Vec::new(), failures_left_out: 0 }
+    }
+
+    /// Shows `event`, if it is to be shown.
+    pub fn on(&mut self, event: &Event) {
+        self.keep_failure(event);
+        let elapsed_ms = self.clock.monotonic_ms().saturating_sub(self.started_ms);
+        if let Some(bar) = &mut self.bar {
+            match event {
+                Event::Started { .. } => return bar.say("reading the state"),
+                Event::Loaded { .. } => bar.say("reading the source"),
+                Event::Progress { counts, source } => bar.show(counts, *source, elapsed_ms, self.terminal.err()),
+                Event::Finished(_) => self.end_bar(),
+                _ => {}
+            }
+        }
+        let told = match event {
+            Event::ItemFailed { .. } => !self.audience.json,
+            _ => !self.audience.json && !self.audience.quiet,
+        };
+        if let Some(text) = self.lines.on(event, elapsed_ms).filter(|_| told) {
+            self.terminal.err().line(&text);
+        }
+        if let (Event::Finished(_), Some(text)) = (event, self.lines.untold().filter(|_| !self.audience.json)) {
+            self.terminal.err().line(&text);
+        }
+    }
+
+    /// Shows how the run ended: the summary, or the JSON document, on standard output. A quiet run that ended well
+    /// shows nothing.
+    pub fn finish(&mut self, report: &Report, exit: Exit) {
+        self.end_bar();
+        let out = self.terminal.out();
+        if self.audience.json {
+            out.put(&line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_left_out)));
+        } else if !self.audience.quiet || exit != Exit::Ok {
+            out.put(&summary(report, &self.place, out.palette()));
+        }
+    }
+
+    fn keep_failure(&mut self, event: &Event) {
+        let Event::ItemFailed { key, place, step, error } = event else { return };
+        if self.failures.len() == FAILURES_KEPT {
+            self.failures_left_out += 1;
+            return;
+        }
+        self.failures.push(FailureDocument {
+            key: key.as_str().to_owned(),
+            place: place.clone(),
+            step: step.clone(),
+            error: error.clone(),
+        });
+    }
+
+    fn end_bar(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.end(self.terminal.err());
+        }
+    }
+}
+
+impl Drop for Reporter {
+    /// A run that never finished leaves no bar behind.
+    fn drop(&mut self) {
+        self.end_bar();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::output::sample;
+    use crate::ledger::run::RunStatus;
+    use crate::system::SteeredClock;
+    use crate::time::Timestamp;
+
+    use super::*;
+
+    /// What standard output and standard error were given of a run with `failures`.
+    fn shown(audience: Audience, failures: u64) -> (String, String) {
+        let (terminal, captured) = sample::pipes();
+        let clock = Arc::new(SteeredClock::starting_at(Timestamp(0)));
+        let mut reporter = Reporter::new(terminal, clock, audience, sample::place());
+        reporter.on(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
+        reporter.on(&Event::Loaded { keys: 0, open_failures: 0, first: true, took_ms: 3 });
+        (0..failures).for_each(|n| reporter.on(&sample::failure(n)));
+        let mut report = sample::report();
+        report.run.counts.failed = failures;
+        if failures > 0 {
+            report.run.status = RunStatus::Partial;
+        }
+        reporter.on(&Event::Finished(Box::new(report.clone())));
+        reporter.finish(&report, if failures > 0 { Exit::Partial } else { Exit::Ok });
+        (captured.out(), captured.err())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_person_gets_lines_on_standard_error_and_the_summary_on_standard_output() {
+        let (out, err) = shown(Audience::default(), 0);
+        assert!(out.starts_with("quakes  ✔ succeeded") && out.contains("new 1,707"), "{out}");
+        insta::assert_snapshot!(err, @r"
+        quakes: run 20180207-012613-00abc started
+        quakes: first run on this spreadsheet
+        ");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_gets_one_document_and_nothing_else() {
+        let (out, err) = shown(Audience { json: true, ..Audience::default() }, 23);
+        assert_eq!(err, "");
+        let document: serde_json::Value = serde_json::from_str(&out).expect("one document");
+        assert_eq!((&document["exit_code"], &document["counts"]["failed"]), (&3.into(), &23.into()));
+        assert_eq!(document["failures"].as_array().map(Vec::len), Some(20));
+        assert_eq!(document["failures_left_out"], 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_run_is_silent_unless_something_failed() {
+        let quiet = Audience { quiet: true, ..Audience::default() };
+        assert_eq!(shown(quiet, 0), (String::new(), String::new()));
+        let (out, err) = shown(quiet, 12);
+        assert_eq!(err.lines().count(), 11, "{err}");
+        assert!(err.ends_with("quakes: and 2 more failed\n") && out.contains("failed 12"), "{err}{out}");
+    }
+}

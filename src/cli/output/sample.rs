@@ -1,0 +1,68 @@
+//! A fixed report and place, for tests of every form of output.
+
+use std::sync::Arc;
+
+use crate::cli::output::place::{Place, Spreadsheet};
+use crate::cli::terminal::{Captured, Manner, Terminal};
+use crate::ledger::event::{Event, Report};
+use crate::ledger::key::Key;
+use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
+use crate::time::Timestamp;
+
+/// A first run over 1,707 quakes that went well.
+pub fn report() -> Report {
+    let started = Timestamp(1_517_966_773_840);
+    let run = Run {
+        id: "20180207-012613-00abc".into(),
+        job: "quakes".into(),
+        trigger: Trigger { kind: "cli".into(), ..Trigger::default() },
+        started,
+        finished: Some(started.plus(1_234)),
+        status: RunStatus::Succeeded,
+        counts: Counts { read: 1_707, new: 1_707, ..Counts::default() },
+        calls: 5,
+        first_commit: 1,
+        last_commit: 2,
+        host: "box".into(),
+        version: "0.1.0".into(),
+        message: String::new(),
+    };
+    Report { run, keys: 1_707, open_failures: 0, rows: 1_707, commits: 2, reads: 2, writes: 3, throttled: 0 }
+}
+
+/// The same run, with three items that failed and two answers of 429.
+pub fn partial() -> Report {
+    let mut report = report();
+    report.run.status = RunStatus::Partial;
+    report.run.counts = Counts { read: 1_707, new: 1_500, skipped: 204, failed: 3, recovered: 2, retries: 1 };
+    report.run.finished = Some(report.run.started.plus(125_000));
+    report.run.message = "3 items failed".into();
+    (report.rows, report.keys, report.open_failures, report.throttled) = (1_500, 1_704, 5, 2);
+    report
+}
+
+/// The local file of the job in the README.
+pub fn place() -> Place {
+    Place {
+        job: "quakes".into(),
+        job_file: "fixtures/quakes.toml".into(),
+        tab: "Quakes".into(),
+        spreadsheet: Spreadsheet::Embedded { file: "fixtures/quakes.sheet".into() },
+    }
+}
+
+/// Streams that nobody looks at.
+pub fn pipes() -> (Arc<Terminal>, Captured) {
+    let manner = Manner { is_terminal: false, colour: false, width: 80 };
+    Terminal::captured(manner, manner)
+}
+
+/// The `n`-th failure.
+pub fn failure(n: u64) -> Event {
+    Event::ItemFailed {
+        key: Key::new(format!("us7000{n:03}")).expect("a valid key"),
+        place: format!("feed.json:{n} (record {n})"),
+        step: "map".into(),
+        error: "number (null) can't be\ndivided by 1000".into(),
+    }
+}

@@ -1,0 +1,248 @@
+//! How a job stands, for `sheetkeep status`.
+//!
+//! In scope: the facts as a value, their text and their JSON. Out of scope: finding them out.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::cli::figures::{grouped, lasting};
+use crate::cli::output::json::SCHEMA_VERSION;
+use crate::cli::output::place::{Place, Spreadsheet};
+use crate::cli::output::summary::sign;
+use crate::cli::terminal::{Palette, visible};
+use crate::ledger::lease::Holder;
+use crate::ledger::run::{Run, RunStatus};
+use crate::time::Timestamp;
+
+/// Cells that a spreadsheet holds at most (Google, "Files you can store in Google Drive").
+pub const CELL_LIMIT: u64 = 10_000_000;
+/// From this share of the limit on, in percent, the figure stands out.
+const CELLS_TIGHT: u64 = 80;
+
+/// How a job stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobStatus {
+    /// Where it is.
+    pub place: Place,
+    /// Its last run; none before the first.
+    pub last_run: Option<Run>,
+    /// Who is running it now, and until when the lease lasts unless renewed.
+    pub held_by: Option<(Holder, Timestamp)>,
+    /// Keys in Processed.
+    pub keys: u64,
+    /// Failures that are open.
+    pub open_failures: u64,
+    /// Cells of the whole spreadsheet, empty ones included, as Google counts them.
+    pub cells: u64,
+    /// What people's hands left odd.
+    pub blemishes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct StatusDocument<'a> {
+    schema_version: u32,
+    job: &'a str,
+    tab: &'a str,
+    spreadsheet: &'a Spreadsheet,
+    last_run: Option<LastRunDocument<'a>>,
+    running: Option<HolderDocument<'a>>,
+    keys: u64,
+    open_failures: u64,
+    cells: CellsDocument,
+    blemishes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct LastRunDocument<'a> {
+    run: &'a str,
+    status: &'a str,
+    started: String,
+    finished: Option<String>,
+    seconds: f64,
+    read: u64,
+    new: u64,
+    skipped: u64,
+    failed: u64,
+    recovered: u64,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct HolderDocument<'a> {
+    run: &'a str,
+    host: &'a str,
+    lease_until: String,
+}
+
+#[derive(Serialize)]
+struct CellsDocument {
+    used: u64,
+    limit: u64,
+}
+
+impl JobStatus {
+    /// What a machine reads.
+    pub fn document(&self) -> impl Serialize + '_ {
+        StatusDocument {
+            schema_version: SCHEMA_VERSION,
+            job: &self.place.job,
+            tab: &self.place.tab,
+            spreadsheet: &self.place.spreadsheet,
+            last_run: self.last_run.as_ref().map(|run| LastRunDocument {
+                run: &run.id,
+                status: run.status.word(),
+                started: run.started.to_string(),
+                finished: run.finished.map(|end| end.to_string()),
+                seconds: run.seconds(),
+                read: run.counts.read,
+                new: run.counts.new,
+                skipped: run.counts.skipped,
+                failed: run.counts.failed,
+                recovered: run.counts.recovered,
+                message: &run.message,
+            }),
+            running: self.held_by.as_ref().map(|(holder, until)| HolderDocument {
+                run: &holder.run,
+                host: &holder.host,
+                lease_until: until.to_string(),
+            }),
+            keys: self.keys,
+            open_failures: self.open_failures,
+            cells: CellsDocument { used: self.cells, limit: CELL_LIMIT },
+            blemishes: &self.blemishes,
+        }
+    }
+
+    /// What a person reads at `now`; ends with a line break.
+    pub fn text(&self, now: Timestamp, palette: Palette) -> String {
+        let mut out = format!("{}  {}\n", palette.strong(&visible(&self.place.job)), visible(&self.place.job_file));
+        let mut row = |name: &str, value: String| {
+            let _ = writeln!(out, "  {name:<12}{value}");
+        };
+        row("sheet", self.sheet());
+        row(
+            "last run",
+            self.last_run.as_ref().map_or_else(|| "none yet".to_owned(), |run| last_run(run, now, palette)),
+        );
+        if let Some((holder, until)) = &self.held_by {
+            let until = format!("lease until {until}");
+            row("running", format!("{} on {}, {until}", visible(&holder.run), visible(&holder.host)));
+        }
+        row("keys", grouped(self.keys));
+        row(
+            "failures",
+            match self.open_failures {
+                0 => "none open".to_owned(),
+                n => format!("{}  {}", palette.warn(&format!("{} open", grouped(n))), self.place.how_to_see_failures()),
+            },
+        );
+        row("cells", self.cells_used(palette));
+        for blemish in &self.blemishes {
+            row("note", visible(blemish).into_owned());
+        }
+        out
+    }
+
+    fn sheet(&self) -> String {
+        let place = match &self.place.spreadsheet {
+            Spreadsheet::Embedded { file } => format!("local file {}", visible(file)),
+            Spreadsheet::Remote { url: Some(url), .. } => url.clone(),
+            Spreadsheet::Remote { id, url: None } => format!("spreadsheet {}", visible(id)),
+        };
+        format!("tab {} in {place}", visible(&self.place.tab))
+    }
+
+    fn cells_used(&self, palette: Palette) -> String {
+        let tenths = self.cells.saturating_mul(1_000) / CELL_LIMIT;
+        let share = format!("{}.{} %", tenths / 10, tenths % 10);
+        let share = if tenths / 10 >= CELLS_TIGHT { palette.warn(&share) } else { share };
+        format!("{} of {} ({share})", grouped(self.cells), grouped(CELL_LIMIT))
+    }
+}
+
+fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
+    let verdict = format!("{} {}", sign(run.status), run.status.word());
+    let verdict = match run.status {
+        RunStatus::Succeeded => palette.good(&verdict),
+        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&verdict),
+        RunStatus::Partial | RunStatus::Interrupted | RunStatus::Running => palette.warn(&verdict),
+    };
+    let ago = run.finished.map_or_else(
+        || format!("begun {} ago", lasting(now.since(run.started))),
+        |end| format!("{} ago, took {}", lasting(now.since(end)), lasting(end.since(run.started))),
+    );
+    let counts = &run.counts;
+    let counts = format!(
+        "{} read, {} new, {} skipped, {} failed",
+        grouped(counts.read),
+        grouped(counts.new),
+        grouped(counts.skipped),
+        grouped(counts.failed)
+    );
+    let message = if run.message.is_empty() { String::new() } else { format!(" · {}", visible(&run.message)) };
+    format!("{verdict} {ago} · {counts}{message}")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::output::json::line;
+    use crate::cli::output::sample;
+
+    use super::*;
+
+    fn status() -> JobStatus {
+        JobStatus {
+            place: sample::place(),
+            last_run: Some(sample::partial().run),
+            held_by: Some((
+                Holder { install: "i".into(), run: "20180207-022613-00def".into(), host: "box".into() },
+                Timestamp(1_517_970_673_840),
+            )),
+            keys: 1_704,
+            open_failures: 5,
+            cells: 8_123_456,
+            blemishes: vec!["tab Quakes has two columns named id; the first is used".into()],
+        }
+    }
+
+    #[test]
+    fn a_status_tells_the_last_run_failures_keys_and_cells() {
+        insta::assert_snapshot!(status().text(Timestamp(1_517_970_373_840), Palette::new(false)), @r"
+        quakes  fixtures/quakes.toml
+          sheet       tab Quakes in local file fixtures/quakes.sheet
+          last run    ▲ partial 57 min 55 s ago, took 2 min 05 s · 1,707 read, 1,500 new, 204 skipped, 3 failed · 3 items failed
+          running     20180207-022613-00def on box, lease until 2018-02-07T02:31:13.840Z
+          keys        1,704
+          failures    5 open  sheetkeep show fixtures/quakes.toml --tab 'Failures quakes'
+          cells       8,123,456 of 10,000,000 (81.2 %)
+          note        tab Quakes has two columns named id; the first is used
+        ");
+    }
+
+    #[test]
+    fn a_job_that_never_ran_says_so() {
+        let fresh = JobStatus {
+            last_run: None,
+            held_by: None,
+            keys: 0,
+            open_failures: 0,
+            cells: 26_000,
+            blemishes: Vec::new(),
+            ..status()
+        };
+        insta::assert_snapshot!(fresh.text(Timestamp(0), Palette::new(false)), @r"
+        quakes  fixtures/quakes.toml
+          sheet       tab Quakes in local file fixtures/quakes.sheet
+          last run    none yet
+          keys        0
+          failures    none open
+          cells       26,000 of 10,000,000 (0.2 %)
+        ");
+    }
+
+    #[test]
+    fn the_document_of_a_status_is_frozen() {
+        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":1,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"cells":{"used":8123456,"limit":10000000},"blemishes":["tab Quakes has two columns named id; the first is used"]}"#);
+    }
+}

@@ -1,0 +1,149 @@
+//! A run's end in five lines, to be taken in at a glance.
+
+use std::fmt::Write as _;
+
+use crate::cli::figures::{counted, grouped, lasting};
+use crate::cli::output::place::Place;
+use crate::cli::terminal::{Palette, visible};
+use crate::ledger::event::Report;
+use crate::ledger::run::{Run, RunStatus};
+
+/// What a person reads when a run is over; ends with a line break.
+pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
+    let mut out = String::new();
+    let counts = &report.run.counts;
+    let _ = writeln!(out, "{}", headline(&report.run, palette));
+    if !report.run.message.is_empty() && report.run.status != RunStatus::Succeeded {
+        let _ = writeln!(out, "  {}", visible(&report.run.message));
+    }
+    let failed = format!("failed {}", grouped(counts.failed));
+    let failed = if counts.failed > 0 { palette.bad(&failed) } else { failed };
+    let new = palette.strong(&format!("new {}", grouped(counts.new)));
+    let _ = writeln!(
+        out,
+        "  read {} · {new} · skipped {} · {failed} · recovered {}",
+        grouped(counts.read),
+        grouped(counts.skipped),
+        grouped(counts.recovered)
+    );
+    let throttled = match report.throttled {
+        0 => "no 429".to_owned(),
+        n => palette.warn(&format!("{} × 429", grouped(n))),
+    };
+    let _ = writeln!(
+        out,
+        "  tab {}: {} added · {} in all · {}, {}, {throttled}",
+        visible(&place.tab),
+        counted(report.rows, "row"),
+        counted(report.keys, "key"),
+        counted(report.writes, "write"),
+        counted(report.reads, "read"),
+    );
+    if report.open_failures > 0 {
+        let open = palette.warn(&format!("{} open", counted(report.open_failures, "failure")));
+        let _ = writeln!(out, "  {open}:  {}", palette.faint(&place.how_to_see_failures()));
+    }
+    let _ = writeln!(out, "  see it:  {}", palette.faint(&place.how_to_see()));
+    out
+}
+
+fn headline(run: &Run, palette: Palette) -> String {
+    let (sign, word) = (sign(run.status), run.status.word());
+    let verdict = match run.status {
+        RunStatus::Succeeded => palette.good(&format!("{sign} {word}")),
+        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&format!("{sign} {word}")),
+        RunStatus::Partial | RunStatus::Interrupted | RunStatus::Running => palette.warn(&format!("{sign} {word}")),
+    };
+    let took = run.finished.map_or_else(String::new, |end| format!(" in {}", lasting(end.since(run.started))));
+    format!("{}  {verdict}{took}", palette.strong(&visible(&run.job)))
+}
+
+/// The sign that stands for a status, so that colour is not needed to see it.
+pub fn sign(status: RunStatus) -> char {
+    match status {
+        RunStatus::Succeeded => '✔',
+        RunStatus::Partial => '▲',
+        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => '✘',
+        RunStatus::Interrupted => '■',
+        RunStatus::Running => '▶',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::output::place::Spreadsheet;
+    use crate::cli::output::sample;
+
+    use super::*;
+
+    fn plain(report: &Report) -> String {
+        summary(report, &sample::place(), Palette::new(false))
+    }
+
+    #[test]
+    fn a_first_run_shows_what_came_in_and_how_to_see_it() {
+        insta::assert_snapshot!(plain(&sample::report()), @r"
+        quakes  ✔ succeeded in 1.2 s
+          read 1,707 · new 1,707 · skipped 0 · failed 0 · recovered 0
+          tab Quakes: 1,707 rows added · 1,707 keys in all · 3 writes, 2 reads, no 429
+          see it:  sheetkeep show fixtures/quakes.toml
+        ");
+    }
+
+    #[test]
+    fn a_second_run_has_nothing_new() {
+        let mut report = sample::report();
+        (report.run.counts.new, report.run.counts.skipped, report.rows, report.writes) = (0, 1_707, 0, 1);
+        insta::assert_snapshot!(plain(&report), @r"
+        quakes  ✔ succeeded in 1.2 s
+          read 1,707 · new 0 · skipped 1,707 · failed 0 · recovered 0
+          tab Quakes: 0 rows added · 1,707 keys in all · 1 write, 2 reads, no 429
+          see it:  sheetkeep show fixtures/quakes.toml
+        ");
+    }
+
+    #[test]
+    fn failures_and_429_stand_out_and_say_where_to_look() {
+        insta::assert_snapshot!(plain(&sample::partial()), @r"
+        quakes  ▲ partial in 2 min 05 s
+          3 items failed
+          read 1,707 · new 1,500 · skipped 204 · failed 3 · recovered 2
+          tab Quakes: 1,500 rows added · 1,704 keys in all · 3 writes, 2 reads, 2 × 429
+          5 failures open:  sheetkeep show fixtures/quakes.toml --tab 'Failures quakes'
+          see it:  sheetkeep show fixtures/quakes.toml
+        ");
+    }
+
+    #[test]
+    fn a_failed_run_says_why() {
+        let mut report = sample::report();
+        report.run.status = RunStatus::Failed;
+        report.run.message = "feed.json:812 (record 900): the document ends in the middle of a record".into();
+        (report.run.counts.read, report.run.counts.new, report.rows, report.keys) = (899, 899, 899, 899);
+        insta::assert_snapshot!(plain(&report), @r"
+        quakes  ✘ failed in 1.2 s
+          feed.json:812 (record 900): the document ends in the middle of a record
+          read 899 · new 899 · skipped 0 · failed 0 · recovered 0
+          tab Quakes: 899 rows added · 899 keys in all · 3 writes, 2 reads, no 429
+          see it:  sheetkeep show fixtures/quakes.toml
+        ");
+    }
+
+    #[test]
+    fn a_sheet_of_google_is_a_link() {
+        let place = Place { spreadsheet: Spreadsheet::of_google("1AbC"), ..sample::place() };
+        let text = summary(&sample::report(), &place, Palette::new(false));
+        assert!(text.contains("see it:  https://docs.google.com/spreadsheets/d/1AbC/edit\n"), "{text}");
+    }
+
+    #[test]
+    fn colours_only_dress_the_same_words() {
+        let dressed = summary(&sample::partial(), &sample::place(), Palette::new(true));
+        let mut bare = String::new();
+        for (at, part) in dressed.split('\u{1b}').enumerate() {
+            bare.push_str(if at == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) });
+        }
+        assert!(dressed.contains('\u{1b}'));
+        assert_eq!(bare, plain(&sample::partial()));
+    }
+}

@@ -1,0 +1,99 @@
+//! One invocation of the command line, from its first word to its exit code.
+//!
+//! In scope: reading the arguments, setting up streams and logs, telling an error, the last look at standard output.
+//! Out of scope: what the commands do.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use crate::cli::args::{Args, Command, parse};
+use crate::cli::errors::Trouble;
+use crate::cli::exit::Exit;
+use crate::cli::logs::{LogSettings, begin as begin_logs};
+use crate::cli::terminal::{ColorChoice, Environment, Terminal};
+use crate::port::clock::Clock;
+
+/// What every command works with.
+#[derive(Debug)]
+pub struct Session {
+    /// What was typed.
+    pub args: Args,
+    /// Where to write.
+    pub terminal: Arc<Terminal>,
+}
+
+impl Session {
+    /// Reads the command line and sets up streams and logs. Where there is nothing to run (help, the version, a mistake), that is
+    /// shown, and the exit comes back instead. `caps` are log directives that nothing can raise.
+    pub fn begin(
+        words: impl IntoIterator<Item = OsString>,
+        env: Environment<'_>,
+        clock: &Arc<dyn Clock>,
+        caps: &[&str],
+    ) -> Result<Self, Exit> {
+        let terminal = Terminal::of_process(ColorChoice::Auto, env);
+        let args = parse(words, terminal.err().colour()).map_err(|reply| {
+            reply.show(&terminal);
+            reply.exit
+        })?;
+        let terminal = Terminal::of_process(args.color, env);
+        let settings = LogSettings {
+            format: args.log_format,
+            verbose: args.verbose,
+            quiet: matches!(&args.command, Command::Run(run) if run.quiet),
+            directives: env("SHEETKEEP_LOG"),
+        };
+        let session = Self { args, terminal };
+        match begin_logs(&session.terminal, clock, &settings, caps) {
+            Ok(()) => Ok(session),
+            Err(error) => Err(session.end(Err(Trouble::of(&error, Exit::Config)))),
+        }
+    }
+
+    /// Tells the error if there is one, and how the process ends; a summary that could not be written is an error too.
+    pub fn end(&self, outcome: Result<Exit, Trouble>) -> Exit {
+        let exit = outcome.unwrap_or_else(|trouble| {
+            trouble.tell(&self.terminal, self.args.json(), self.args.verbose > 0);
+            trouble.exit()
+        });
+        match self.terminal.finish() {
+            Ok(()) => exit,
+            Err(error) => {
+                let trouble = Trouble::new(format!("failed to write standard output: {error}"), Exit::IoErr);
+                trouble.tell(&self.terminal, self.args.json(), false);
+                if exit == Exit::Ok { Exit::IoErr } else { exit }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::output::sample;
+
+    use super::*;
+
+    fn session(line: &str) -> (Session, crate::cli::terminal::Captured) {
+        let (terminal, captured) = sample::pipes();
+        let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
+        (Session { args, terminal }, captured)
+    }
+
+    #[test]
+    fn an_error_is_told_as_the_command_asked_for() {
+        let trouble = || Trouble::new("the quota is used up", Exit::TempFail);
+        let (plain, text) = session("sheetkeep run q.toml");
+        assert_eq!(plain.end(Err(trouble())), Exit::TempFail);
+        assert!(text.err().starts_with("error: the quota is used up\n"), "{}", text.err());
+        let (json, text) = session("sheetkeep run q.toml --json");
+        assert_eq!(json.end(Err(trouble())), Exit::TempFail);
+        assert!(text.err().starts_with(r#"{"error":{"code":"tempfail","#), "{}", text.err());
+    }
+
+    #[test]
+    fn a_good_end_says_nothing() {
+        let (session, text) = session("sheetkeep run q.toml");
+        assert_eq!(session.end(Ok(Exit::Ok)), Exit::Ok);
+        assert_eq!((text.out(), text.err()), (String::new(), String::new()));
+    }
+}

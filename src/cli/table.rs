@@ -1,0 +1,240 @@
+//! A tab as a table, for `sheetkeep show`.
+//!
+//! In scope: the last rows of a tab laid out to a terminal's width, as tab-separated text, or as JSON.
+//! Out of scope: reading the tab.
+
+use comfy_table::{
+    Attribute, Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Row, Table, TableStyle,
+};
+use serde::Serialize;
+
+use crate::cli::figures::{counted, grouped};
+use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::terminal::{Stream, visible};
+
+/// A column is never laid out narrower than this while others can be left out.
+const LEAST_COLUMN: usize = 12;
+/// Blanks and rules between two columns.
+const BETWEEN: usize = 3;
+
+/// Some rows of a tab, as the sheet shows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TabRows {
+    /// The tab's title.
+    pub tab: String,
+    /// The header row.
+    pub header: Vec<String>,
+    /// The rows; short ones end in empty cells.
+    pub rows: Vec<Vec<String>>,
+    /// The number of the first of them, from 1, the header not counted.
+    pub first: u64,
+    /// The number of rows in the tab, the header not counted.
+    pub total: u64,
+}
+
+/// Columns ruled as in a spreadsheet, rows close together.
+const RULED: TableStyle = TableStyle::new()
+    .header_lines(ContentLineStyle::none().junction('│'))
+    .header_separator(LineStyle::none().fill('─').junction('┼'))
+    .content_lines(ContentLineStyle::none().junction('│'))
+    .bottom_border(LineStyle::none().fill('─').junction('┴'));
+
+#[derive(Serialize)]
+struct TabDocument<'a> {
+    schema_version: u32,
+    tab: &'a str,
+    columns: &'a [String],
+    rows: &'a [Vec<String>],
+    first: u64,
+    total: u64,
+}
+
+/// Shows `tab` on `out`: as JSON if asked for, as a table where somebody looks, as tab-separated text elsewhere.
+pub fn show(tab: &TabRows, out: &Stream, json: bool) {
+    out.put(&if json {
+        document(tab)
+    } else if out.is_terminal() {
+        table(tab, out.width(), out.colour())
+    } else {
+        separated(tab)
+    });
+}
+
+/// One JSON document; cells are texts as the sheet shows them.
+pub fn document(tab: &TabRows) -> String {
+    line(&TabDocument {
+        schema_version: SCHEMA_VERSION,
+        tab: &tab.tab,
+        columns: &tab.header,
+        rows: &tab.rows,
+        first: tab.first,
+        total: tab.total,
+    })
+}
+
+/// Header and rows, cells divided by tabs; tabs, line breaks and backslashes in a cell are written `\t`, `\n`, `\r` and `\\`.
+pub fn separated(tab: &TabRows) -> String {
+    let mut out = String::new();
+    for row in std::iter::once(&tab.header).chain(&tab.rows) {
+        let width = tab.header.len().max(row.len());
+        let cells: Vec<String> = (0..width).map(|at| escaped(row.get(at).map_or("", String::as_str))).collect();
+        out.push_str(&cells.join("\t"));
+        out.push('\n');
+    }
+    out
+}
+
+fn escaped(cell: &str) -> String {
+    cell.replace('\\', r"\\").replace('\t', r"\t").replace('\n', r"\n").replace('\r', r"\r")
+}
+
+/// A table of at most `width` columns of the terminal, and a line that says which rows these are.
+pub fn table(tab: &TabRows, width: usize, colour: bool) -> String {
+    let shown = columns_that_fit(tab, width);
+    let mut table = Table::new();
+    table
+        .load_style(RULED)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_truncation_indicator("…")
+        .force_no_tty()
+        .set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    if colour {
+        table.enforce_styling();
+    }
+    let numeric: Vec<bool> = (0..shown).map(|at| is_numeric(tab, at)).collect();
+    let aligned = |at: usize, text: &str| {
+        let side = if numeric.get(at) == Some(&true) { CellAlignment::Right } else { CellAlignment::Left };
+        Cell::new(visible(text)).set_alignment(side)
+    };
+    let header = tab.header.iter().take(shown).enumerate();
+    table.set_header(header.map(|(at, text)| aligned(at, text).add_attribute(Attribute::Bold)));
+    for cells in &tab.rows {
+        let cells = (0..shown).map(|at| aligned(at, cells.get(at).map_or("", String::as_str)));
+        let mut row = Row::from(cells);
+        row.max_height(1);
+        table.add_row(row);
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    format!("{}\n{}\n", lines.join("\n"), footer(tab, shown))
+}
+
+/// How many columns, from the left, can be read at this width.
+fn columns_that_fit(tab: &TabRows, width: usize) -> usize {
+    let mut used = 0;
+    let natural = (0..tab.header.len()).map(|at| {
+        let cells = tab.rows.iter().filter_map(|row| row.get(at)).chain(tab.header.get(at));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0).clamp(1, LEAST_COLUMN)
+    });
+    let fitting = natural.take_while(|least| {
+        used += least + BETWEEN;
+        used <= width
+    });
+    fitting.count().max(1).min(tab.header.len())
+}
+
+fn is_numeric(tab: &TabRows, at: usize) -> bool {
+    let mut cells = tab.rows.iter().filter_map(|row| row.get(at)).filter(|cell| !cell.is_empty()).peekable();
+    cells.peek().is_some() && cells.all(|cell| cell.replace(',', "").parse::<f64>().is_ok_and(f64::is_finite))
+}
+
+fn footer(tab: &TabRows, shown: usize) -> String {
+    let title = visible(&tab.tab);
+    let length = u64::try_from(tab.rows.len()).unwrap_or(u64::MAX);
+    let rows = match length {
+        0 => format!("{title}: no rows"),
+        n if n == tab.total => format!("{title}: {}", counted(n, "row")),
+        n => format!("{title}: rows {}–{} of {}", grouped(tab.first), grouped(tab.first + n - 1), grouped(tab.total)),
+    };
+    let left_out: Vec<_> = tab.header.iter().skip(shown).map(|name| visible(name)).collect();
+    if left_out.is_empty() {
+        return rows;
+    }
+    let columns = counted(u64::try_from(left_out.len()).unwrap_or(u64::MAX), "more column");
+    format!("{rows} · {columns}: {}", left_out.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::output::sample;
+
+    use super::*;
+
+    fn quakes() -> TabRows {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        TabRows {
+            tab: "Quakes".into(),
+            header: row(["id", "time", "magnitude", "place"]),
+            rows: vec![
+                row([
+                    "us1000chhc",
+                    "2018-02-07 00:31:28",
+                    "4.6",
+                    "17 km NNE of Hualien City, Taiwan, a long way from anywhere",
+                ]),
+                row(["ak18223050", "2018-02-07 01:01:36", "12.5", "82 km\tW of Kobuk\nAlaska"]),
+                vec!["nc72965236".into()],
+            ],
+            first: 1_705,
+            total: 1_707,
+        }
+    }
+
+    #[test]
+    fn a_table_fits_the_terminal_and_cuts_long_cells() {
+        let text = table(&quakes(), 80, false);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        insta::assert_snapshot!(text, @r"
+         id         │ time                │ magnitude │ place
+        ────────────┼─────────────────────┼───────────┼────────────────────────────
+         us1000chhc │ 2018-02-07 00:31:28 │       4.6 │ 17 km NNE of Hualien City…
+         ak18223050 │ 2018-02-07 01:01:36 │      12.5 │ 82 km␉W of Kobuk⏎Alaska
+         nc72965236 │                     │           │
+        ────────────┴─────────────────────┴───────────┴────────────────────────────
+        Quakes: rows 1,705–1,707 of 1,707
+        ");
+    }
+
+    #[test]
+    fn columns_that_can_not_be_read_are_left_out_and_named() {
+        let mut wide = quakes();
+        for n in 0..20 {
+            wide.header.push(format!("column {n}"));
+        }
+        let text = table(&wide, 60, false);
+        assert!(
+            text.lines().filter(|line| !line.contains("more columns")).all(|line| line.chars().count() <= 60),
+            "{text}"
+        );
+        assert!(text.contains("more columns:") && text.contains("column 19"), "{text}");
+    }
+
+    #[test]
+    fn an_empty_tab_says_so() {
+        let empty = TabRows { rows: Vec::new(), first: 1, total: 0, ..quakes() };
+        assert!(table(&empty, 80, false).ends_with("Quakes: no rows\n"));
+        let bare = TabRows { header: Vec::new(), ..empty };
+        assert!(table(&bare, 80, false).contains("no rows"));
+    }
+
+    #[test]
+    fn a_pipe_gets_tab_separated_text() {
+        let (terminal, captured) = sample::pipes();
+        show(&quakes(), terminal.out(), false);
+        insta::assert_snapshot!(captured.out().replace('\t', "→"), @r"
+        id→time→magnitude→place
+        us1000chhc→2018-02-07 00:31:28→4.6→17 km NNE of Hualien City, Taiwan, a long way from anywhere
+        ak18223050→2018-02-07 01:01:36→12.5→82 km\tW of Kobuk\nAlaska
+        nc72965236→→→
+        ");
+    }
+
+    #[test]
+    fn a_machine_gets_json() {
+        insta::assert_snapshot!(document(&quakes()).trim_end(), @r#"{"schema_version":1,"tab":"Quakes","columns":["id","time","magnitude","place"],"rows":[["us1000chhc","2018-02-07 00:31:28","4.6","17 km NNE of Hualien City, Taiwan, a long way from anywhere"],["ak18223050","2018-02-07 01:01:36","12.5","82 km\tW of Kobuk\nAlaska"],["nc72965236"]],"first":1705,"total":1707}"#);
+    }
+
+    #[test]
+    fn colour_dresses_the_header() {
+        assert!(table(&quakes(), 80, true).contains("\u{1b}[1m"));
+    }
+}

@@ -1,0 +1,358 @@
+//! Standard output and standard error: the one place that writes to them.
+//!
+//! In scope: whether each is a terminal, its colours and width, decided once; writing that survives a reader who left;
+//! a progress bar that other lines do not break. Out of scope: what is written.
+
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use clap::ValueEnum;
+use comfy_table::Table;
+use indicatif::ProgressBar;
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How a stream is to be treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether somebody looks at it.
+    pub is_terminal: bool,
+    /// Whether to colour.
+    pub colour: bool,
+    /// Its width in columns.
+    pub width: usize,
+}
+
+/// Columns where none can be asked.
+const PLAIN_WIDTH: usize = 100;
+/// No table is laid out narrower than this.
+const LEAST_WIDTH: usize = 40;
+
+/// A reader of environment variables.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Both streams.
+#[derive(Debug)]
+pub struct Terminal {
+    out: Stream,
+    err: Stream,
+}
+
+impl Terminal {
+    /// The streams of this process; `env` looks up `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR_FORCE`, `TERM`, `COLUMNS` and `CI`.
+    pub fn of_process(choice: ColorChoice, env: Environment<'_>) -> Arc<Self> {
+        let manner = |is_terminal, columns: Option<u16>| {
+            let set = |name| env(name).is_some_and(|value: String| !value.is_empty() && value != "0");
+            let colour = match choice {
+                ColorChoice::Always => true,
+                ColorChoice::Never => false,
+                ColorChoice::Auto if env("NO_COLOR").is_some_and(|value| !value.is_empty()) => false,
+                ColorChoice::Auto if set("FORCE_COLOR") || set("CLICOLOR_FORCE") => true,
+                ColorChoice::Auto => is_terminal && env("TERM").as_deref() != Some("dumb"),
+            };
+            let told = env("COLUMNS").and_then(|text| text.trim().parse().ok());
+            let width = told.or(columns.filter(|_| is_terminal).map(usize::from)).unwrap_or(PLAIN_WIDTH);
+            Manner { is_terminal, colour, width: width.max(LEAST_WIDTH) }
+        };
+        let out = manner(io::stdout().is_terminal(), Table::new().width());
+        let err = manner(io::stderr().is_terminal(), Table::new().use_stderr().width());
+        let animated = err.is_terminal && env("CI").is_none() && env("TERM").as_deref() != Some("dumb");
+        Arc::new(Self {
+            out: Stream::new(Box::new(io::stdout()), out, false),
+            err: Stream::new(Box::new(io::stderr()), err, animated),
+        })
+    }
+
+    /// Streams that keep what is written, for tests.
+    pub fn captured(out: Manner, err: Manner) -> (Arc<Self>, Captured) {
+        let captured = Captured::default();
+        let terminal = Self {
+            out: Stream::new(Box::new(captured.out.clone()), out, false),
+            err: Stream::new(Box::new(captured.err.clone()), err, false),
+        };
+        (Arc::new(terminal), captured)
+    }
+
+    /// Standard output: what was asked for.
+    pub fn out(&self) -> &Stream {
+        &self.out
+    }
+
+    /// Standard error: progress, messages, logs.
+    pub fn err(&self) -> &Stream {
+        &self.err
+    }
+
+    /// Whatever kept standard output from being written to its end, other than a reader who left.
+    pub fn finish(&self) -> io::Result<()> {
+        let mut inner = self.out.lock();
+        if let Some(error) = inner.failed.take() {
+            return Err(error);
+        }
+        match inner.writer.flush() {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One stream.
+pub struct Stream {
+    manner: Manner,
+    animated: bool,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    writer: Box<dyn Write + Send>,
+    bar: Option<ProgressBar>,
+    gone: bool,
+    failed: Option<io::Error>,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("manner", &self.manner).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    fn new(writer: Box<dyn Write + Send>, manner: Manner, animated: bool) -> Self {
+        Self { manner, animated, inner: Mutex::new(Inner { writer, bar: None, gone: false, failed: None }) }
+    }
+
+    /// Whether somebody looks at it.
+    pub fn is_terminal(&self) -> bool {
+        self.manner.is_terminal
+    }
+
+    /// Whether something may move on it: a terminal, and not that of a CI.
+    pub fn is_animated(&self) -> bool {
+        self.animated
+    }
+
+    /// Its width in columns.
+    pub fn width(&self) -> usize {
+        self.manner.width
+    }
+
+    /// Whether to colour.
+    pub fn colour(&self) -> bool {
+        self.manner.colour
+    }
+
+    /// The colours to use on it.
+    pub fn palette(&self) -> Palette {
+        Palette { on: self.manner.colour }
+    }
+
+    /// Writes `text` as it is, all at once, above the bar if there is one. False when nobody reads any more:
+    /// there is no use in going on, and no reason to fail.
+    pub fn put(&self, text: &str) -> bool {
+        let mut inner = self.lock();
+        if inner.gone {
+            return false;
+        }
+        let bar = inner.bar.clone();
+        let written = match bar {
+            Some(bar) => bar.suspend(|| write_all(&mut inner.writer, text)),
+            None => write_all(&mut inner.writer, text),
+        };
+        if let Err(error) = written {
+            inner.gone = true;
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                inner.failed = Some(error);
+            }
+        }
+        !inner.gone
+    }
+
+    /// Writes `text` and a line's end.
+    pub fn line(&self, text: &str) -> bool {
+        self.put(&format!("{text}\n"))
+    }
+
+    /// Other lines are written above `bar` from now on; none takes it away.
+    pub fn hold(&self, bar: Option<ProgressBar>) {
+        self.lock().bar = bar;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn write_all(writer: &mut dyn Write, text: &str) -> io::Result<()> {
+    writer.write_all(text.as_bytes())?;
+    writer.flush()
+}
+
+/// Colours, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Palette {
+    on: bool,
+}
+
+impl Palette {
+    /// Colours if `on`.
+    pub fn new(on: bool) -> Self {
+        Self { on }
+    }
+
+    /// For what went well.
+    pub fn good(self, text: &str) -> String {
+        self.dyed("32", text)
+    }
+
+    /// For what wants attention.
+    pub fn warn(self, text: &str) -> String {
+        self.dyed("33", text)
+    }
+
+    /// For what went wrong.
+    pub fn bad(self, text: &str) -> String {
+        self.dyed("1;31", text)
+    }
+
+    /// For what matters most.
+    pub fn strong(self, text: &str) -> String {
+        self.dyed("1", text)
+    }
+
+    /// For what matters least.
+    pub fn faint(self, text: &str) -> String {
+        self.dyed("2", text)
+    }
+
+    fn dyed(self, code: &str, text: &str) -> String {
+        if self.on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// `text` with every sign made visible that would steer a terminal: escapes, line breaks, marks that turn the writing round.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(
+        text.chars()
+            .map(|c| match u32::from(c) {
+                0x0a => '⏎',
+                code @ 0..0x20 => char::from_u32(0x2400 + code).unwrap_or('\u{fffd}'),
+                _ if steers(c) => '\u{fffd}',
+                _ => c,
+            })
+            .collect(),
+    )
+}
+
+/// What captured streams were given.
+#[derive(Debug, Clone, Default)]
+pub struct Captured {
+    out: Buffer,
+    err: Buffer,
+}
+
+impl Captured {
+    /// What standard output was given.
+    pub fn out(&self) -> String {
+        self.out.text()
+    }
+
+    /// What standard error was given.
+    pub fn err(&self) -> String {
+        self.err.text()
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const PLAIN: Manner = Manner { is_terminal: false, colour: false, width: 80 };
+
+    fn writing_to(kind: io::ErrorKind) -> Terminal {
+        Terminal {
+            out: Stream::new(Box::new(Broken(kind)), PLAIN, false),
+            err: Stream::new(Box::new(io::sink()), PLAIN, false),
+        }
+    }
+
+    #[test]
+    fn a_reader_who_left_ends_the_writing_without_an_error() {
+        let terminal = writing_to(io::ErrorKind::BrokenPipe);
+        assert!(!terminal.out().line("a"));
+        assert!(!terminal.out().line("b"));
+        assert!(terminal.finish().is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_at_the_end() {
+        let terminal = writing_to(io::ErrorKind::StorageFull);
+        assert!(!terminal.out().line("a"));
+        assert_eq!(terminal.finish().map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
+    }
+
+    #[test]
+    fn colours_follow_the_flag_then_no_color_then_the_terminal() {
+        let colour = |choice, vars: &[(&str, &str)]| {
+            let vars: Vec<(String, String)> = vars.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            let env = move |name: &str| vars.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+            Terminal::of_process(choice, &env).out().colour()
+        };
+        assert!(colour(ColorChoice::Always, &[("NO_COLOR", "1")]));
+        assert!(!colour(ColorChoice::Never, &[("FORCE_COLOR", "1")]));
+        assert!(!colour(ColorChoice::Auto, &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")]));
+        assert!(colour(ColorChoice::Auto, &[("NO_COLOR", ""), ("FORCE_COLOR", "1")]));
+    }
+
+    #[test]
+    fn signs_that_steer_a_terminal_are_shown_and_not_obeyed() {
+        assert_eq!(visible("a\u{1b}[31mb\nc\td\u{202e}e\u{9b}"), "a␛[31mb⏎c␉d\u{fffd}e\u{fffd}");
+        assert!(matches!(visible("ä 日本 ok"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,370 @@
+//! The architecture, held by a test: who may import whom, and what may not stand where.
+//!
+//! In scope: the floors, file cycles, banned words, and the shape of modules, for everything under `src/`; and, at the end,
+//! a planted violation of every rule, so that a rule that no longer sees anything fails.
+//! Out of scope: what clippy and the compiler already hold.
+
+#[path = "floors/paths.rs"]
+mod paths;
+#[path = "floors/strip.rs"]
+mod strip;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use paths::{Named, named};
+use strip::{is_word, production_code, production_code_and_strings};
+
+/// Each room and its floor. A room imports from lower floors only, and nothing from its own floor but itself.
+const FLOORS: &[(&str, u8)] = &[
+    ("fault", 0),
+    ("grid", 0),
+    ("time", 0),
+    ("retry", 1),
+    ("ledger", 2),
+    ("watch", 2),
+    ("port", 3),
+    ("runner", 4),
+    ("net", 4),
+    ("google", 5),
+    ("emulator", 5),
+    ("store", 6),
+    ("source", 6),
+    ("step", 6),
+    ("alert", 6),
+    ("system", 6),
+    ("config", 7),
+    ("app", 8),
+    ("check", 8),
+    ("maintain", 8),
+    ("lint", 8),
+    ("serve", 9),
+    ("cli", 10),
+    ("main", 11),
+];
+
+/// The highest floor that is pure.
+const PURE: u8 = 2;
+/// What pure code never says.
+const IMPURE_WORDS: &[&str] =
+    &["SystemTime", "Instant", "async", "await", "tokio", "rand", "getrandom", "println", "eprintln", "unwrap"];
+/// Modules of the standard library that pure code never names.
+const IMPURE_STD: &[&str] = &["fs", "net", "env", "process", "thread"];
+/// File names that say nothing.
+const EMPTY_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "manager", "imp", "misc"];
+/// The guard's names, in lower case and without underscores: the named range, and the state tab's id.
+const GUARD_WORDS: &[&str] = &["namedrange", "statetabid", "statesheetid"];
+
+type Files = BTreeMap<String, String>;
+
+/// Everything in `files` (path below `src/` → text) that the architecture forbids, one sentence each.
+fn violations(files: &Files) -> Vec<String> {
+    let mut found = Vec::new();
+    let guard_stands = files.contains_key("store/guard.rs");
+    for (path, text) in files.iter().filter(|(path, _)| !is_test_file(path)) {
+        let code = production_code(text);
+        let names = named(&code);
+        let mut say = |line: usize, what: String| found.push(format!("src/{path}:{line}: {what}"));
+        opening(path, text, &code, &mut say);
+        for name in &names {
+            import_style(name, &mut say);
+            import_order(path, name, &mut say);
+        }
+        attributes(&code, &mut say);
+        if floor_of(path).is_some_and(|floor| floor <= PURE) {
+            purity(&code, &names, &mut say);
+        }
+        let room = room_of(path);
+        if guard_stands && path != "store/guard.rs" && room != "google" && room != "emulator" {
+            guard_names(&production_code_and_strings(text), &mut say);
+        }
+    }
+    found.extend(cycles(files));
+    found
+}
+
+/// `src/x/tests.rs` is what a `#[cfg(test)] mod tests;` names.
+fn is_test_file(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/tests/")
+}
+
+fn room_of(path: &str) -> &str {
+    path.split('/').next().unwrap_or(path).trim_end_matches(".rs")
+}
+
+fn floor_of(path: &str) -> Option<u8> {
+    FLOORS.iter().find(|(room, _)| *room == room_of(path)).map(|(_, floor)| *floor)
+}
+
+type Say<'a> = dyn FnMut(usize, String) + 'a;
+
+/// A module says what it is for, has a name that says something, and a `mod.rs` holds nothing but its docs and its modules.
+fn opening(path: &str, text: &str, code: &str, say: &mut Say<'_>) {
+    if !text.trim_start().starts_with("//!") {
+        say(1, "opens without `//!`: say what it is for and what it is not for".into());
+    }
+    if path != "lib.rs" && floor_of(path).is_none() {
+        say(1, format!("room `{}` has no floor: put it into FLOORS", room_of(path)));
+    }
+    for part in path.split('/').map(|part| part.trim_end_matches(".rs")) {
+        if EMPTY_NAMES.contains(&part) {
+            say(1, format!("`{part}` is no name: say what is in it"));
+        }
+    }
+    if path.ends_with("/mod.rs") {
+        for (at, line) in code.lines().enumerate().map(|(at, line)| (at, line.trim())) {
+            let is_module =
+                (line.starts_with("mod ") || line.starts_with("pub mod ") || line.starts_with("pub(crate) mod "))
+                    && line.ends_with(';');
+            if !(line.is_empty() || is_module || line.starts_with("#[") || line.starts_with("#![")) {
+                say(at + 1, "a mod.rs holds docs and `mod` lines only".into());
+            }
+        }
+    }
+}
+
+/// Imports say the whole way from the crate's root, or the other rules are blind.
+fn import_style(name: &Named, say: &mut Say<'_>) {
+    let first = name.parts.first().map_or("", String::as_str);
+    if name.in_use && name.parts.iter().any(|part| part == "*") {
+        say(name.line, format!("a glob import: `{}`", name.parts.join("::")));
+    }
+    if first == "super" || (first == "self" && name.parts.len() > 1) {
+        say(name.line, format!("`{}` outside tests: say `crate::…`", name.parts.join("::")));
+    }
+    if name.parts.get(1).is_some_and(|part| part == "{") && first == "crate" {
+        say(name.line, "a brace group at the crate's root: one `use` for each folder".into());
+    }
+}
+
+/// Imports go down.
+fn import_order(path: &str, name: &Named, say: &mut Say<'_>) {
+    let Some(target) = target_room(name) else { return };
+    let (from, Some(floor)) = (room_of(path), floor_of(path)) else { return };
+    let Some(target_floor) = FLOORS.iter().find(|(room, _)| *room == target).map(|(_, floor)| *floor) else {
+        say(name.line, format!("`{}` is no room of the house: no imports through the facade", name.parts.join("::")));
+        return;
+    };
+    if from == target {
+        return;
+    }
+    let edge = format!("{from} (floor {floor}) imports {target} (floor {target_floor})");
+    if target_floor > floor {
+        say(name.line, format!("{edge}: imports go down"));
+    } else if target_floor == floor {
+        say(name.line, format!("{edge}: rooms on one floor are blind to each other"));
+    } else if target == "emulator" && !matches!(from, "app" | "cli" | "main") {
+        say(name.line, format!("{edge}: only app and cli know the emulator"));
+    } else if target == "runner" && (5..=6).contains(&floor) {
+        say(name.line, format!("{edge}: services and edges don't know the engine"));
+    } else if target == "lint" && from != "cli" {
+        say(name.line, format!("{edge}: lint stands apart, only cli knows it"));
+    } else if from == "lint" {
+        say(name.line, format!("{edge}: lint stands apart and imports nothing of the house"));
+    }
+}
+
+fn target_room(name: &Named) -> Option<&str> {
+    let ours = matches!(name.parts.first().map(String::as_str), Some("crate" | "sheetkeep"));
+    name.parts.get(1).map(String::as_str).filter(|room| ours && *room != "{")
+}
+
+/// Exceptions to lints are expected, with a reason.
+fn attributes(code: &str, say: &mut Say<'_>) {
+    for (at, _) in code.match_indices("#[").chain(code.match_indices("#![")) {
+        let line = code[..at].matches('\n').count() + 1;
+        let body = &code[at..];
+        let end = body.char_indices().scan(0_i32, |depth, (i, c)| {
+            *depth += i32::from(c == '[') - i32::from(c == ']');
+            Some((i, c, *depth))
+        });
+        let end = end.into_iter().find(|&(_, c, depth)| c == ']' && depth == 0).map_or(body.len(), |(i, _, _)| i);
+        let attribute = &body[..end];
+        if words(attribute).any(|(_, word)| word == "allow") {
+            say(line, "`allow`: say `#[expect(…, reason = \"…\")]`".into());
+        }
+        if words(attribute).any(|(_, word)| word == "expect") && !words(attribute).any(|(_, word)| word == "reason") {
+            say(line, "`#[expect]` without a reason".into());
+        }
+    }
+}
+
+/// Pure floors read no clock, no environment and no randomness, and do nothing.
+fn purity(code: &str, names: &[Named], say: &mut Say<'_>) {
+    for (line, word) in words(code).filter(|(_, word)| IMPURE_WORDS.contains(word)) {
+        say(line, format!("`{word}` on a pure floor"));
+    }
+    for (at, line) in code.lines().enumerate().filter(|(_, line)| line.contains("print!(")) {
+        say(at + 1, format!("`{}` on a pure floor", line.trim()));
+    }
+    for name in names.iter().filter(|name| name.parts.first().is_some_and(|part| part == "std")) {
+        if let Some(part) = name.parts.get(1).filter(|part| IMPURE_STD.contains(&part.as_str())) {
+            say(name.line, format!("`std::{part}` on a pure floor"));
+        }
+    }
+}
+
+fn guard_names(code: &str, say: &mut Say<'_>) {
+    for (line, word) in words(code) {
+        let plain = word.replace('_', "").to_lowercase();
+        if GUARD_WORDS.iter().any(|name| plain.contains(name)) {
+            say(line, format!("`{word}` is a name of the guard: it stands in store/guard.rs and nowhere else"));
+        }
+    }
+}
+
+fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
+    code.lines().enumerate().flat_map(|(at, line)| {
+        line.split(|c| !is_word(c)).filter(|word| !word.is_empty()).map(move |word| (at + 1, word))
+    })
+}
+
+/// Files of one folder, and folders of one room, import each other in one direction only.
+fn cycles(files: &Files) -> Vec<String> {
+    let mut edges: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in files.iter().filter(|(path, _)| !is_test_file(path)) {
+        for name in named(&production_code(text)) {
+            let Some(target) = target_room(&name).and_then(|_| file_of(&name.parts[1..], files)) else { continue };
+            let (from, to): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), target.split('/').collect());
+            let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+            if shared > 0 && shared < from.len() && shared < to.len() {
+                let node = |parts: &[&str]| parts[..=shared].join("/");
+                edges.entry((from[..shared].join("/"), node(&from))).or_default().insert(node(&to));
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    for (folder, start) in edges.keys() {
+        let (mut seen, mut queue) = (BTreeSet::new(), vec![start.clone()]);
+        while let Some(node) = queue.pop() {
+            for next in edges.get(&(folder.clone(), node)).into_iter().flatten() {
+                if seen.insert(next.clone()) {
+                    queue.push(next.clone());
+                }
+            }
+        }
+        if seen.contains(start) {
+            found.insert(format!("src/{start}: part of an import cycle in src/{folder}/"));
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The file that holds the module which a path begins with.
+fn file_of(parts: &[String], files: &Files) -> Option<String> {
+    (1..=parts.len()).rev().find_map(|n| {
+        let stem = parts[..n].join("/");
+        [format!("{stem}.rs"), format!("{stem}/mod.rs")].into_iter().find(|path| files.contains_key(path))
+    })
+}
+
+fn read_tree(folder: &Path, prefix: &str, files: &mut Files) {
+    for entry in std::fs::read_dir(folder).expect("src can be listed").map(|entry| entry.expect("an entry of src")) {
+        let name = entry.file_name().into_string().expect("file names are text");
+        if entry.path().is_dir() {
+            read_tree(&entry.path(), &format!("{prefix}{name}/"), files);
+        } else if Path::new(&name).extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(entry.path()).expect("a source file is UTF-8");
+            files.insert(format!("{prefix}{name}"), text);
+        }
+    }
+}
+
+#[test]
+fn the_house_stands_as_drawn() {
+    let mut files = Files::new();
+    read_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "", &mut files);
+    assert!(files.contains_key("lib.rs"), "src was not found");
+    let found = violations(&files);
+    assert!(found.is_empty(), "{} violations:\n{}", found.len(), found.join("\n"));
+}
+
+/// A small house in which nothing is wrong.
+fn clean() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("lib.rs", "//! Facade.\npub mod cli;\npub mod ledger;\n"),
+        ("main.rs", "//! The door.\nfn main() { sheetkeep::cli::args::go() }\n"),
+        ("fault.rs", "//! Faults. A tokio runtime is none of its business.\npub enum Fault { A }\n"),
+        ("ledger/mod.rs", "//! Rules.\n\npub mod key;\n#[cfg(test)]\nmod scenario;\n"),
+        (
+            "ledger/key.rs",
+            "//! Keys.\nuse crate::fault::Fault;\nconst NOTE: &str = \"std::fs and unwrap\";\n\
+             #[expect(clippy::x, reason = \"why\")]\nfn f(a: Fault) -> Fault { a }\n\
+             #[cfg(test)]\nmod tests {\n    use super::*;\n    fn t() { std::env::var(\"A\").unwrap(); }\n}\n",
+        ),
+        ("ledger/item.rs", "//! Items.\nuse crate::ledger::key::{Key, Version};\n"),
+        ("google/body.rs", "//! Bodies.\nconst A: &str = \"addNamedRange\";\n"),
+        ("emulator/api.rs", "//! The API.\nstruct NamedRange;\n"),
+        ("store/guard.rs", "//! The guard.\nuse crate::google::body::A;\nconst G: &str = \"namedRangeId\";\n"),
+        ("app.rs", "//! Wiring.\nuse crate::emulator::api::X;\nuse crate::runner::pass::Y;\n"),
+        ("runner/pass.rs", "//! A pass.\nuse std::sync::Arc;\nasync fn f() { crate::port::clock::now().await }\n"),
+        ("port/clock.rs", "//! Time. Guards are `named_range`s elsewhere.\n"),
+        ("cli/args.rs", "//! Words typed.\nuse crate::app::App;\nuse crate::emulator::api::X;\n"),
+    ]
+}
+
+fn with(planted: &[(&'static str, &'static str)]) -> Vec<String> {
+    let files = clean().into_iter().chain(planted.iter().copied());
+    violations(&files.map(|(path, text)| (path.to_owned(), text.to_owned())).collect())
+}
+
+#[test]
+fn a_clean_house_has_no_violation() {
+    assert_eq!(with(&[]), Vec::<String>::new());
+}
+
+#[test]
+fn every_planted_violation_is_caught() {
+    let planted: &[(&str, &str, &str)] = &[
+        ("ledger/bad.rs", "//! M.\nuse crate::port::clock::Clock;\n", "imports go down"),
+        ("ledger/bad.rs", "//! M.\nfn f(_: crate::runner::pass::Y) {}\n", "imports go down"),
+        ("google/bad.rs", "//! M.\nuse crate::emulator::api::X;\n", "blind to each other"),
+        ("emulator/bad.rs", "//! M.\nuse crate::google::body::A;\n", "blind to each other"),
+        ("store/bad.rs", "//! M.\nuse crate::source::csv::X;\n", "blind to each other"),
+        ("fault.rs", "//! M.\nuse crate::time::Timestamp;\n", "blind to each other"),
+        ("store/bad.rs", "//! M.\nuse crate::runner::pass::Y;\n", "don't know the engine"),
+        ("google/bad.rs", "//! M.\nuse crate::runner::pass::Y;\n", "don't know the engine"),
+        ("check/bad.rs", "//! M.\nuse crate::emulator::api::X;\n", "only app and cli know the emulator"),
+        ("serve/bad.rs", "//! M.\nuse crate::lint::x::X;\n", "lint stands apart"),
+        ("lint/bad.rs", "//! M.\nuse crate::fault::Fault;\n", "lint stands apart"),
+        ("port/bad.rs", "//! M.\nuse crate::Fault;\n", "through the facade"),
+        ("attic/bad.rs", "//! M.\n", "has no floor"),
+        ("ledger/key.rs", "//! M.\nuse crate::ledger::item::Item;\n", "import cycle in src/ledger/"),
+        ("ledger/key.rs", "//! M.\nfn f() { crate::ledger::item::g() }\n", "import cycle in src/ledger/"),
+        ("time.rs", "//! M.\nuse std::time::SystemTime;\n", "`SystemTime` on a pure floor"),
+        ("time.rs", "//! M.\nuse std::time::{Duration, Instant};\n", "`Instant` on a pure floor"),
+        ("retry.rs", "//! M.\nfn f() { std::fs::read(\"x\") }\n", "`std::fs` on a pure floor"),
+        ("retry.rs", "//! M.\nuse std::{fmt, net::{Ipv4Addr, TcpStream}};\n", "`std::net` on a pure floor"),
+        ("watch/late.rs", "//! M.\nfn f() { std::env::var(\"x\") }\n", "`std::env` on a pure floor"),
+        ("ledger/bad.rs", "//! M.\nasync fn f() {}\n", "`async` on a pure floor"),
+        ("ledger/bad.rs", "//! M.\nuse tokio::sync::Mutex;\n", "`tokio` on a pure floor"),
+        ("ledger/bad.rs", "//! M.\nfn f() { rand::random() }\n", "`rand` on a pure floor"),
+        ("ledger/bad.rs", "//! M.\nfn f() { getrandom::u64() }\n", "`getrandom` on a pure floor"),
+        ("ledger/bad.rs", "//! M.\nfn f() { println!(\"x\") }\n", "`println` on a pure floor"),
+        ("ledger/bad.rs", "//! M.\nfn f() { eprintln!(\"x\") }\n", "`eprintln` on a pure floor"),
+        ("ledger/bad.rs", "//! M.\nfn f() { eprint!(\"x\") }\n", "eprint!"),
+        ("ledger/bad.rs", "//! M.\nfn f() { g().unwrap() }\n", "`unwrap` on a pure floor"),
+        ("ledger/bad.rs", "//! M.\nuse super::key::Key;\n", "outside tests"),
+        ("ledger/bad.rs", "//! M.\nfn f() { self::g() }\n", "outside tests"),
+        ("ledger/bad.rs", "//! M.\nuse crate::ledger::key::*;\n", "a glob import"),
+        ("ledger/bad.rs", "//! M.\nuse std::{fmt::{self, *}};\n", "a glob import"),
+        ("cli/bad.rs", "//! M.\nuse crate::{fault::Fault, grid::Row};\n", "brace group at the crate's root"),
+        ("cli/bad.rs", "//! M.\n#[allow(dead_code)]\nfn f() {}\n", "say `#[expect("),
+        ("cli/bad.rs", "//! M.\n#![allow(dead_code)]\n", "say `#[expect("),
+        ("cli/bad.rs", "//! M.\n#[cfg_attr(x, allow(dead_code))]\nfn f() {}\n", "say `#[expect("),
+        ("cli/bad.rs", "//! M.\n#[expect(dead_code)]\nfn f() {}\n", "without a reason"),
+        ("cli/util.rs", "//! M.\n", "is no name"),
+        ("cli/helpers/mod.rs", "//! M.\n", "is no name"),
+        ("cli/bad.rs", "use crate::fault::Fault;\n", "opens without `//!`"),
+        ("cli/mod.rs", "//! M.\npub mod args;\npub fn f() {}\n", "docs and `mod` lines only"),
+        ("store/bad.rs", "//! M.\nconst A: &str = \"deleteNamedRange\";\n", "name of the guard"),
+        ("cli/bad.rs", "//! M.\nfn f(state_tab_id: u32) {}\n", "name of the guard"),
+    ];
+    for &(path, text, expected) in planted {
+        let found = with(&[(path, text)]);
+        assert!(
+            found.iter().any(|v| v.contains(path) && v.contains(expected)),
+            "not caught ({expected}): {path}\n{text}\nfound: {found:#?}"
+        );
+    }
+}
