@@ -5,7 +5,8 @@
 
 use thiserror::Error;
 
-use crate::ledger::commit::{Changes, Commit, HeadId, Kind, Part, Settled};
+use crate::ledger::commit::{Changes, Commit, Kind, Part, Settled};
+use crate::ledger::head::HeadId;
 use crate::ledger::judge::Drafted;
 use crate::ledger::lease::{Fence, Holder, Lease};
 use crate::ledger::record::processed_row;

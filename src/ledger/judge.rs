@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::ledger::commit::HeadId;
+use crate::ledger::head::HeadId;
 use crate::ledger::lease::Fence;
 
 /// Ids that are remembered, of each sort.

@@ -60,6 +60,7 @@ pub mod shape;
 pub mod failure;
 pub mod run;
 pub mod lease;
+pub mod head;
 pub mod snapshot;
 pub mod commit;
 pub mod judge;

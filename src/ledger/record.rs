@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use crate::grid::Cell;
-use crate::ledger::commit::HeadId;
 use crate::ledger::failure::{Failure, PAYLOAD_CELLS};
+use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::lease::{Fence, Holder, Lease};
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};

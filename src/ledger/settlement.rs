@@ -3,7 +3,8 @@
 //! In scope: send, look, send the identical batch again, draft anew, give up; every bound of it.
 //! Out of scope: sending and looking (`runner::settle`), and what a commit carries (`ledger::commit`).
 
-use crate::ledger::commit::{HeadId, Part, Reply};
+use crate::ledger::commit::{Part, Reply};
+use crate::ledger::head::HeadId;
 use crate::ledger::judge::{Drafted, Sighting, Verdict};
 
 /// Times that one identical batch is sent.

@@ -4,7 +4,7 @@
 //! down (`ledger::record`), and reading it (`store`).
 
 use crate::ledger::book::Book;
-use crate::ledger::commit::HeadId;
+use crate::ledger::head::HeadId;
 use crate::ledger::key::digest_of;
 use crate::ledger::lease::{Fence, Lease};
 use crate::ledger::run::Run;

@@ -5,8 +5,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::ledger::commit::{Commit, HeadId, Settled};
+use crate::ledger::commit::{Commit, Settled};
 use crate::ledger::cursor::Place;
+use crate::ledger::head::HeadId;
 use crate::ledger::key::Key;
 
 /// An item that is settled for this run and waits to be written down.

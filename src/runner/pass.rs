@@ -11,8 +11,9 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
-use crate::ledger::commit::{Changes, HeadId, NewTable, Settled};
+use crate::ledger::commit::{Changes, NewTable, Settled};
 use crate::ledger::event::{Event, Report};
+use crate::ledger::head::HeadId;
 use crate::ledger::header::Header;
 use crate::ledger::judge::Verdict;
 use crate::ledger::lease::Trust;

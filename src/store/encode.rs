@@ -5,16 +5,14 @@
 
 use std::collections::HashMap;
 
-use crate::google::body::{GridCoordinate, GridProperties, GridRange, NamedRange, Request, SheetProperties};
+use crate::google::body::{GridCoordinate, GridProperties, GridRange, Request, SheetProperties};
 use crate::google::cell::{self, CellFormat, NumberKind};
 use crate::grid::Cell;
 use crate::ledger::commit::{Commit, NewTable, Part, Settled};
 use crate::ledger::failure::Failure;
 use crate::ledger::record::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row, state_pairs};
-use crate::store::guard::{Op, failures_title, processed_title};
-use crate::store::layout::{
-    FIRST_ROWS, Notes, RUNS_TITLE, Role, STATE_COLUMNS, STATE_ROWS, TOUCH_COLUMN, Tab, Tabs, made_id,
-};
+use crate::store::guard::{Op, STATE_ROWS, failures_title, processed_title};
+use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Role, Tab, Tabs, made_id};
 
 const VALUE: &str = "userEnteredValue";
 const VALUE_AND_NUMBER: &str = "userEnteredValue,userEnteredFormat.numberFormat";
@@ -75,17 +73,12 @@ impl Writing<'_> {
 
     fn op(&mut self, op: &Op, notes: &Notes) {
         let request = match op {
-            Op::DropName { id } => Request::DeleteNamedRange { named_range_id: id.clone() },
-            Op::AddName { id, name, tab } => Request::AddNamedRange {
-                named_range: NamedRange { named_range_id: id.clone(), name: name.clone(), range: one_cell(*tab) },
-            },
-            Op::Touch { tab } => touch(*tab),
-            Op::AddPlace { tab, title } => Request::AddSheet { properties: state_tab(*tab, title) },
-            Op::WriteState { tab } => write_state(*tab, self.commit, notes),
-            Op::DropPlace { tab } => Request::DeleteSheet { sheet_id: *tab },
             Op::MakeTabs => return self.make_tabs(),
             Op::Changes => return self.changes(),
+            Op::WriteState { tab } => Some(write_state(*tab, self.commit, notes)),
+            guarding => guarding.request(),
         };
+        let Some(request) = request else { return };
         self.ops.insert(self.out.len(), op.clone());
         self.out.push((Part::Guard, request));
     }
@@ -237,36 +230,6 @@ fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::Cell {
         Cell::DateTime(n) => shown(*n, NumberKind::DateTime, "yyyy-mm-dd hh:mm:ss"),
         Cell::Duration(n) => shown(*n, NumberKind::Time, "[h]:mm:ss"),
         Cell::Formula(text) => cell::Cell::formula(&**text),
-    }
-}
-
-fn one_cell(tab: i32) -> GridRange {
-    let (start, end) = (Some(0), Some(1));
-    GridRange {
-        sheet_id: tab,
-        start_row_index: start,
-        end_row_index: end,
-        start_column_index: start,
-        end_column_index: end,
-    }
-}
-
-/// Writes a word into the scratch cell of a state tab.
-pub fn touch(tab: i32) -> Request {
-    let start = GridCoordinate { sheet_id: tab, row_index: 0, column_index: TOUCH_COLUMN };
-    let rows = vec![vec![cell::Cell::text("touched")].into()];
-    Request::UpdateCells { rows, fields: VALUE.into(), start: Some(start), range: None }
-}
-
-fn state_tab(tab: i32, title: &str) -> SheetProperties {
-    let grid =
-        GridProperties { row_count: Some(STATE_ROWS), column_count: Some(STATE_COLUMNS), frozen_row_count: None };
-    SheetProperties {
-        sheet_id: Some(tab),
-        title: Some(title.to_owned()),
-        hidden: Some(true),
-        grid_properties: Some(grid),
-        ..SheetProperties::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The guard: how "only if the head is still mine" is said to a spreadsheet. Pure.
 //!
 //! In scope: names of the mark and of the state tab, the order of guarding requests in a batch, reading the mark back, the proof.
-//! Out of scope: their JSON (`store::sheets`), and judging what a look means (`ledger::judge`).
+//! Out of scope: what else a batch carries (`store::encode`), and judging what a look means (`ledger::judge`).
 //!
 //! A spreadsheet has no conditional write. But a batch is refused whole if any of its requests is, so each commit carries
 //! requests that can only succeed while the head is the one that the commit was made from:
@@ -19,9 +19,19 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::ledger::commit::{Commit, HeadId, Kind};
+use crate::google::body::{GridCoordinate, GridProperties, GridRange, NamedRange, Request, SheetProperties};
+use crate::google::cell::Cell;
+use crate::google::shape::Metadata;
+use crate::ledger::commit::{Commit, Kind};
+use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
 use crate::ledger::lease::Fence;
+
+/// Rows of the state tab: names in column A, texts in B; the rest is scratch.
+pub const STATE_ROWS: u32 = 64;
+const STATE_COLUMNS: u32 = 26;
+/// The column of the state tab that the guard touches, from 0.
+const TOUCH_COLUMN: u32 = 3;
 
 /// How a head is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,9 +163,52 @@ pub enum Op {
 }
 
 impl Op {
+    /// The request, for those whose words are the guard's own; the state itself, tabs and changes are written elsewhere.
+    pub fn request(&self) -> Option<Request> {
+        match self {
+            Self::DropName { id } => Some(Request::DeleteNamedRange { named_range_id: id.clone() }),
+            Self::AddName { id, name, tab } => Some(Request::AddNamedRange {
+                named_range: NamedRange { named_range_id: id.clone(), name: name.clone(), range: one_cell(*tab) },
+            }),
+            Self::Touch { tab } => Some(touch(*tab)),
+            Self::AddPlace { tab, title } => Some(Request::AddSheet { properties: state_tab(*tab, title) }),
+            Self::DropPlace { tab } => Some(Request::DeleteSheet { sheet_id: *tab }),
+            Self::WriteState { .. } | Self::MakeTabs | Self::Changes => None,
+        }
+    }
+
     /// Whether a refusal of this request is a refusal by the guard, to be judged by a look at the head.
     pub fn guards(&self) -> bool {
         !matches!(self, Self::Changes | Self::MakeTabs)
+    }
+}
+
+fn one_cell(tab: i32) -> GridRange {
+    let (start, end) = (Some(0), Some(1));
+    GridRange {
+        sheet_id: tab,
+        start_row_index: start,
+        end_row_index: end,
+        start_column_index: start,
+        end_column_index: end,
+    }
+}
+
+fn touch(tab: i32) -> Request {
+    let start = GridCoordinate { sheet_id: tab, row_index: 0, column_index: TOUCH_COLUMN };
+    let rows = vec![vec![Cell::text("touched")].into()];
+    Request::UpdateCells { rows, fields: "userEnteredValue".into(), start: Some(start), range: None }
+}
+
+fn state_tab(tab: i32, title: &str) -> SheetProperties {
+    let grid =
+        GridProperties { row_count: Some(STATE_ROWS), column_count: Some(STATE_COLUMNS), frozen_row_count: None };
+    SheetProperties {
+        sheet_id: Some(tab),
+        title: Some(title.to_owned()),
+        hidden: Some(true),
+        grid_properties: Some(grid),
+        ..SheetProperties::default()
     }
 }
 
@@ -205,6 +258,13 @@ pub fn tab_id(head: HeadId) -> i32 {
 }
 
 /// Reads the mark out of a spreadsheet's metadata.
+pub fn sight_in(job: &str, metadata: &Metadata) -> (Sighting, Option<Place>) {
+    let tabs: Vec<_> = metadata.tabs.iter().map(|tab| TabSeen { id: tab.sheet_id, title: tab.title.clone() }).collect();
+    let named = metadata.named_ranges.iter().map(|range| NameSeen { id: range.id.clone(), name: range.name.clone() });
+    sight(job, &tabs, &named.collect::<Vec<_>>())
+}
+
+/// Reads the mark out of a spreadsheet's tabs and names.
 pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (Sighting, Option<Place>) {
     let name = range_name(job);
     let named = names.iter().find(|seen| seen.name == name);

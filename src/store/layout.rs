@@ -5,15 +5,9 @@
 
 use std::collections::HashMap;
 
-use crate::ledger::commit::HeadId;
+use crate::ledger::head::HeadId;
 use crate::store::guard::Proof;
 
-/// Rows and columns of the state tab: names in A, texts in B; the rest is scratch.
-pub const STATE_ROWS: u32 = 64;
-/// See `STATE_ROWS`.
-pub const STATE_COLUMNS: u32 = 26;
-/// The column of the state tab that the guard touches, from 0.
-pub const TOUCH_COLUMN: u32 = 3;
 /// Title of the tab with a row per run.
 pub const RUNS_TITLE: &str = "Runs";
 /// Rows of a tab when it is made; appending makes it grow.

@@ -14,7 +14,8 @@ use crate::ledger::failure::{FailureState, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::record::PROCESSED;
 use crate::ledger::snapshot::{Blemish, Tally};
-use crate::store::layout::{STATE_ROWS, Tab};
+use crate::store::guard::STATE_ROWS;
+use crate::store::layout::Tab;
 use crate::time::Timestamp;
 
 /// Rows of Processed that one call reads; a million keys are then 20 calls.

@@ -9,8 +9,9 @@ use futures_util::future::BoxFuture;
 
 use crate::grid::Row;
 use crate::ledger::book::{Book, DoneSet, Tried};
-use crate::ledger::commit::{Commit, HeadId, Kind, Part, Reply, Settled};
+use crate::ledger::commit::{Commit, Kind, Part, Reply, Settled};
 use crate::ledger::failure::{Failure, FailureState, failure_mark};
+use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::run::Run;

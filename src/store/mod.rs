@@ -7,4 +7,7 @@ pub mod guard;
 pub mod layout;
 pub mod encode;
 pub mod load;
+pub mod reach;
+pub mod fetch;
+pub mod proof;
 pub mod sheets;

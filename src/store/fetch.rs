@@ -1,0 +1,296 @@
+//! Loading a job from a spreadsheet: which calls, in which order, until what was read belongs together.
+//!
+//! In scope: the head strictly before the rest, tabs found again after a rename, pages. Out of scope: what cells say (`store::load`),
+//! what belongs together (`ledger::snapshot`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::fault::Fault;
+use crate::google::address::SpreadsheetId;
+use crate::google::error::{CallError, Cause};
+use crate::google::shape::{Metadata, Tab as Seen};
+use crate::google::sheets::Sheets;
+use crate::ledger::book::Book;
+use crate::ledger::judge::Sighting;
+use crate::ledger::record::{PROCESSED, RUNS, read_state};
+use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
+use crate::port::clock::Clock;
+use crate::port::store::StoreError;
+use crate::store::guard::{self, Place, Proof};
+use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
+use crate::store::load;
+use crate::store::reach::{NEAR, Reach, blocking, first_page, seen_tab, tables_of};
+use crate::time::Timestamp;
+
+/// Loads one job.
+pub struct Fetcher {
+    /// The client.
+    pub sheets: Arc<Sheets>,
+    /// The spreadsheet.
+    pub id: SpreadsheetId,
+    /// The job.
+    pub job: String,
+    /// Where its rows go.
+    pub data_tab: String,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A load, and what the store remembers of it.
+pub struct Fetched {
+    /// The load.
+    pub loaded: Loaded,
+    /// Where the state stands.
+    pub place: Option<Place>,
+    /// Whether the guard is proved.
+    pub proof: Proof,
+    /// The tabs.
+    pub tabs: Tabs,
+}
+
+/// A snapshot's parts as read, before they are held against the head.
+struct Read {
+    state: State,
+    notes: Notes,
+    found: Tally,
+    tabs: Tabs,
+    book: Book,
+    blemishes: Vec<Blemish>,
+}
+
+impl Fetcher {
+    /// Loads until head, state and Processed belong together.
+    pub async fn fetch(&self) -> Result<Fetched, StoreError> {
+        let mut check = LoadCheck::default();
+        loop {
+            let metadata = self.metadata().await?;
+            let (sighting, place) = guard::sight_in(&self.job, &metadata);
+            let place = match (sighting, place) {
+                (Sighting::Virgin, _) => return self.load_nothing(&metadata).await,
+                (Sighting::At { .. }, Some(place)) => place,
+                _ => return Err(head_gone(&self.job)),
+            };
+            let read = self.read(&metadata, &place).await?;
+            let reading = Reading { head: read.state.head, said: read.state.processed, found: read.found };
+            match check.check(place.head, reading, self.clock.monotonic_ms()) {
+                Check::Whole => return Ok(self.loaded(&metadata, place, read, None)),
+                Check::Edited => {
+                    let (said, found) = (reading.said.count, reading.found.count);
+                    let message = format!(
+                        "tab Processed {}: {found} rows are there and {said} were written: somebody edited it; keys whose rows \
+                         are gone will be processed again",
+                        self.job
+                    );
+                    return Ok(self.loaded(&metadata, place, read, Some(Blemish { message, blocking: false })));
+                }
+                Check::Again { after_ms } => self.clock.sleep(Duration::from_millis(after_ms)).await,
+                Check::Torn => return Err(torn()),
+            }
+        }
+    }
+
+    /// A spreadsheet on which the job has never run.
+    async fn load_nothing(&self, metadata: &Metadata) -> Result<Fetched, StoreError> {
+        let data = metadata.tabs.iter().find(|tab| tab.title == self.data_tab);
+        let runs = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
+        let others: Vec<_> = match data {
+            Some(_) => metadata.tabs.iter().filter(|tab| guard::read_title(&tab.title).is_some()).collect(),
+            None => Vec::new(),
+        };
+        let headers = data.into_iter().chain(runs).map(|tab| load::header_range(&tab.title));
+        let ranges: Vec<_> = headers.chain(others.iter().map(|tab| load::state_range(&tab.title))).collect();
+        let mut read = self.values(&ranges).await?.into_iter();
+        let mut tab = |seen: Option<&Seen>| seen.map(|seen| seen_tab(seen, &read.next().unwrap_or_default()));
+        let tabs = Tabs { data: tab(data), runs: tab(runs), ..Tabs::default() };
+        for (other, rows) in others.iter().zip(read) {
+            let owned = Notes::read(&load::pairs(&rows)).data;
+            if owned.is_some() && owned == data.map(|tab| tab.sheet_id) {
+                let (owner, ..) = guard::read_title(&other.title).unwrap_or_default();
+                return Err(StoreError::Corrupt {
+                    why: format!(
+                        "tab {} belongs to job {owner}: give this job another tab in [sheet] tab",
+                        self.data_tab
+                    ),
+                });
+            }
+        }
+        let blocked = [(&tabs.runs, RUNS.as_slice()), (&tabs.data, &[])];
+        for (tab, wanted) in blocked {
+            if let Some(blemish) = tab.as_ref().and_then(|tab| load::unusable(tab, wanted)) {
+                return Err(StoreError::Corrupt { why: blemish.message });
+            }
+        }
+        let tables = tables_of(&tabs);
+        let loaded = self.loaded_with(metadata, None, tables);
+        Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs })
+    }
+
+    async fn read(&self, metadata: &Metadata, place: &Place) -> Result<Read, StoreError> {
+        let by_title = |title: &str| metadata.tabs.iter().find(|tab| tab.title == title);
+        let by_id = |id: i32| metadata.tabs.iter().find(|tab| tab.sheet_id == id);
+        let mut guess = Reach {
+            processed: by_title(&guard::processed_title(&self.job)),
+            failures: by_title(&guard::failures_title(&self.job)),
+            data: by_title(&self.data_tab),
+            runs: by_title(RUNS_TITLE),
+        };
+        // Tabs are looked for by title so that one call reads everything; the ids in the state then tell whether these were
+        // the right ones, and a renamed tab costs one more call.
+        for _ in 0..2 {
+            let mut read = self.values(&guess.ranges(place)).await?.into_iter();
+            let pairs = load::pairs(&read.next().unwrap_or_default());
+            let notes = Notes::read(&pairs);
+            let right = Reach {
+                processed: notes.processed.and_then(by_id),
+                failures: notes.failures.and_then(by_id),
+                data: notes.data.and_then(by_id).or(if notes.data.is_none() { guess.data } else { None }),
+                runs: guess.runs,
+            };
+            if right.ids() != guess.ids() {
+                guess = right;
+                continue;
+            }
+            return self.put_together(&guess, &pairs, notes, read.collect()).await;
+        }
+        Err(torn())
+    }
+
+    async fn put_together(
+        &self,
+        guess: &Reach<'_>,
+        pairs: &HashMap<String, String>,
+        notes: Notes,
+        values: Vec<Vec<Vec<Value>>>,
+    ) -> Result<Read, StoreError> {
+        let state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+        let mut values = values.into_iter();
+        let mut next = || values.next().unwrap_or_default();
+        let [processed_header, failures_header, data_header, runs_header] = [(); 4].map(|()| next());
+        let (processed_rows, failure_rows) = (next(), next());
+        let tabs = Tabs {
+            processed: guess.processed.map(|seen| seen_tab(seen, &processed_header)),
+            failures: guess.failures.map(|seen| seen_tab(seen, &failures_header)),
+            data: guess.data.map(|seen| seen_tab(seen, &data_header)),
+            runs: guess.runs.map(|seen| seen_tab(seen, &runs_header)),
+        };
+        let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes);
+        if !blemishes.is_empty() {
+            let book = Book::default();
+            return Ok(Read { found: state.processed, state, notes, tabs, book, blemishes });
+        }
+        let (processed, failures) =
+            (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
+        let processed_rows = self.wide_enough(&processed, &PROCESSED, processed_rows, guess.processed).await?;
+        let failure_rows = self.wide_enough(&failures, &load::FAILURES_READ, failure_rows, guess.failures).await?;
+        let mut rows = load::ProcessedRows::of(&processed);
+        rows.read(processed_rows.get(1..).unwrap_or_default());
+        self.read_pages(&processed, guess.processed, &mut rows).await?;
+        let found = rows.found;
+        let (done, odd) = rows.finish(&processed);
+        blemishes.extend(odd);
+        let (open, odd) = load::failures(&failures, failure_rows.get(1..).unwrap_or_default());
+        blemishes.extend(odd);
+        Ok(Read { state, notes, found, tabs, book: Book::new(done, open), blemishes })
+    }
+
+    /// Reads a tab's first page again, wider, if people moved its columns beyond what was read.
+    async fn wide_enough(
+        &self,
+        tab: &Tab,
+        wanted: &[&str],
+        rows: Vec<Vec<Value>>,
+        seen: Option<&Seen>,
+    ) -> Result<Vec<Vec<Value>>, StoreError> {
+        let width = load::width(tab, wanted);
+        let (Some(seen), true) = (seen, width > NEAR) else { return Ok(rows) };
+        let range = load::rows_range(&seen.title, 1, first_page(seen), width);
+        Ok(self.values(&[range]).await?.into_iter().next().unwrap_or_default())
+    }
+
+    async fn read_pages(
+        &self,
+        tab: &Tab,
+        seen: Option<&Seen>,
+        rows: &mut load::ProcessedRows,
+    ) -> Result<(), StoreError> {
+        let last = seen.map_or(0, |seen| seen.rows);
+        let width = load::width(tab, &PROCESSED);
+        let mut from = load::PAGE_ROWS + 1;
+        while from <= last {
+            let to = last.min(from + load::PAGE_ROWS - 1);
+            let range = load::rows_range(&tab.title, from, to, width);
+            let page = self.values(&[range]).await?.into_iter().next().unwrap_or_default();
+            rows.read(&page);
+            from = to + 1;
+        }
+        Ok(())
+    }
+
+    fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
+        let Read { mut state, notes, found, tabs, book, mut blemishes } = read;
+        blemishes.extend(edited);
+        // After people's hands, further counting goes on from what is there.
+        state.processed = found;
+        let (head, tables) = (place.head, tables_of(&tabs));
+        let snapshot = Snapshot { state, head, book, tables: tables.clone(), blemishes };
+        let loaded = self.loaded_with(metadata, Some(snapshot), tables);
+        Fetched { loaded, place: Some(place), proof: notes.proof, tabs }
+    }
+
+    fn loaded_with(
+        &self,
+        metadata: &Metadata,
+        snapshot: Option<Snapshot>,
+        tables: Vec<(String, Vec<String>)>,
+    ) -> Loaded {
+        let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
+        let spreadsheet = self.id.as_str().to_owned();
+        Loaded { snapshot, spreadsheet, tables, timezone, service_time: self.service_time() }
+    }
+
+    /// The spreadsheet's tabs and names.
+    pub async fn metadata(&self) -> Result<Metadata, StoreError> {
+        self.sheets.metadata(&self.id).await.map_err(|error| unreadable(&error))
+    }
+
+    async fn values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, StoreError> {
+        self.sheets.values(&self.id, ranges).await.map_err(|error| unreadable(&error))
+    }
+
+    fn service_time(&self) -> Timestamp {
+        let now_ms = self.clock.monotonic_ms();
+        self.sheets
+            .service_time()
+            .map_or_else(|| self.clock.now(), |(at, seen_ms)| at.plus(now_ms.saturating_sub(seen_ms)))
+    }
+}
+
+/// A call that failed, as what it means to a run.
+pub fn unreadable(error: &CallError) -> StoreError {
+    let why = error.to_string();
+    match (&error.cause, error.fault()) {
+        (Cause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
+        (_, Fault::Denied) => StoreError::Denied { why },
+        (_, fault) if fault.passes() => StoreError::Unavailable { what: "read the spreadsheet", why, fault },
+        _ => StoreError::Corrupt { why },
+    }
+}
+
+/// The error of a head that somebody deleted.
+pub fn head_gone(job: &str) -> StoreError {
+    let why = format!(
+        "the head of job {job} is gone from the spreadsheet although its tabs are there: somebody deleted the named range {} or the \
+         hidden state tab; restore an earlier version from the file's history, see docs/runbook.md",
+        guard::range_name(job)
+    );
+    StoreError::Corrupt { why }
+}
+
+fn torn() -> StoreError {
+    let why = "its state and its keys did not come together in many reads; the next run tries again".to_owned();
+    StoreError::Unavailable { what: "read the spreadsheet", why, fault: Fault::Transient }
+}

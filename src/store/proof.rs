@@ -1,0 +1,51 @@
+//! The proof of the guard, once on every spreadsheet: two batches that the service must refuse.
+//!
+//! In scope: sending them. Out of scope: what they are and what follows (`store::guard`).
+
+use crate::fault::Fault;
+use crate::google::address::SpreadsheetId;
+use crate::google::body::Batch;
+use crate::google::sheets::{Reply as Answer, Sheets};
+use crate::ledger::commit::Reply;
+use crate::store::guard::{self, Op, Place, Proof, Proved};
+
+/// Times that one probe is sent when its answer is lost; it writes nothing but a scratch cell.
+const PROBE_SENDS: u32 = 3;
+
+/// Proves the guard at this place; the reply is what a commit answers when it could not be proved.
+pub async fn prove(sheets: &Sheets, id: &SpreadsheetId, place: &Place, salt: u64) -> Result<Proof, Reply> {
+    let [names, tabs] = guard::probes(place, salt);
+    let names_refused = refused(sheets, id, &names).await?;
+    let tabs_refused = refused(sheets, id, &tabs).await?;
+    match guard::conclude(place, names_refused, tabs_refused) {
+        Proved::Guard(proof) => {
+            tracing::debug!(guard = proof.word(), "the guard is proved on this spreadsheet");
+            Ok(proof)
+        }
+        Proved::Nothing => Err(Reply::Unsafe {
+            why: "write to this spreadsheet: a batch that had to be refused was applied, so nothing here keeps two runs apart; \
+                  no row was written"
+                .to_owned(),
+        }),
+    }
+}
+
+/// Whether the service refuses a batch that it must refuse.
+async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[Op]) -> Result<bool, Reply> {
+    let batch = Batch::new(ops.iter().filter_map(Op::request).collect());
+    let mut why = String::new();
+    for _ in 0..PROBE_SENDS {
+        match sheets.batch_update(id, &batch).await {
+            Answer::Applied(_) => return Ok(false),
+            Answer::Refused(refusal) if refusal.code == 400 => return Ok(true),
+            Answer::Refused(refusal) => {
+                return Err(Reply::NotExecuted { fault: refusal.fault(), why: refusal.message });
+            }
+            Answer::NotExecuted(error) | Answer::TooLarge(error) => {
+                return Err(Reply::NotExecuted { fault: error.fault(), why: error.to_string() });
+            }
+            Answer::Lost(cause) => why = cause.to_string(),
+        }
+    }
+    Err(Reply::NotExecuted { fault: Fault::Transient, why })
+}

@@ -1,0 +1,92 @@
+//! Which tabs one load reads, and whether they can be used.
+//!
+//! In scope: the ranges of one call, what stops a run before any write. Out of scope: calling (`store::fetch`).
+
+use serde_json::Value;
+
+use crate::google::shape::Tab as Seen;
+use crate::grid::quoted;
+use crate::ledger::record::{FAILURES, PROCESSED, RUNS};
+use crate::ledger::snapshot::Blemish;
+use crate::store::guard::{self, Place};
+use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
+use crate::store::load;
+
+/// Which tabs are read.
+pub struct Reach<'a> {
+    /// The keyed tab.
+    pub processed: Option<&'a Seen>,
+    /// Failures.
+    pub failures: Option<&'a Seen>,
+    /// The data tab.
+    pub data: Option<&'a Seen>,
+    /// Runs.
+    pub runs: Option<&'a Seen>,
+}
+
+/// Columns read of a machine tab at first.
+pub const NEAR: usize = 12;
+
+impl Reach<'_> {
+    /// Their ids.
+    pub fn ids(&self) -> [Option<i32>; 4] {
+        [self.processed, self.failures, self.data, self.runs].map(|tab| tab.map(|tab| tab.sheet_id))
+    }
+
+    /// The state first; then four headers and two tabs' rows. What is not there is asked of the state tab's first cell, so that
+    /// answers stay in their places.
+    pub fn ranges(&self, place: &Place) -> Vec<String> {
+        let nothing = || format!("{}!A1", quoted(&place.title));
+        let headers = [self.processed, self.failures, self.data, self.runs]
+            .map(|tab| tab.map_or_else(nothing, |tab| load::header_range(&tab.title)));
+        let rows = [self.processed, self.failures].map(|tab| {
+            tab.map_or_else(nothing, |tab| {
+                let columns = NEAR.min(usize::try_from(tab.columns).unwrap_or(NEAR)).max(1);
+                load::rows_range(&tab.title, 1, first_page(tab), columns)
+            })
+        });
+        std::iter::once(load::state_range(&place.title)).chain(headers).chain(rows).collect()
+    }
+}
+
+/// The last row of the first page that is read of a tab.
+pub fn first_page(tab: &Seen) -> u32 {
+    tab.rows.clamp(1, load::PAGE_ROWS)
+}
+
+/// A tab with its header as read.
+pub fn seen_tab(seen: &Seen, header: &[Vec<Value>]) -> Tab {
+    Tab { id: seen.sheet_id, title: seen.title.clone(), header: load::header(header) }
+}
+
+/// Tabs of rows with their columns, once they have a header.
+pub fn tables_of(tabs: &Tabs) -> Vec<(String, Vec<String>)> {
+    tabs.data.iter().filter(|tab| !tab.columns().is_empty()).map(|tab| (tab.title.clone(), tab.columns())).collect()
+}
+
+/// What stops a run before any write.
+pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes) -> Vec<Blemish> {
+    let gone = |title: String| Blemish {
+        message: format!("tab {title} is gone: restore it from the file's version history"),
+        blocking: true,
+    };
+    let mut blemishes = Vec::new();
+    match &tabs.processed {
+        None => blemishes.push(gone(guard::processed_title(job))),
+        Some(tab) => blemishes.extend(load::unusable(tab, &PROCESSED)),
+    }
+    match &tabs.failures {
+        None => blemishes.push(gone(guard::failures_title(job))),
+        Some(tab) => blemishes.extend(load::unusable(tab, &FAILURES)),
+    }
+    match &tabs.runs {
+        None => blemishes.push(gone(RUNS_TITLE.to_owned())),
+        Some(tab) => blemishes.extend(load::unusable(tab, &RUNS)),
+    }
+    match &tabs.data {
+        None if notes.data.is_some() => blemishes.push(gone(data_tab.to_owned())),
+        None => {}
+        Some(tab) => blemishes.extend(load::unusable(tab, &[])),
+    }
+    blemishes
+}
