@@ -264,7 +264,7 @@ fn after_help() -> String {
          SHEETKEEP_CREDENTIALS_JSON      the credentials themselves, plain or base64\n  \
          SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
          SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
-         All of them may stand in the file .env beside the job file.\n\n\
+         The first four may also stand in the file .env beside the job file.\n\n\
          Exit codes:\n{}",
         table()
     )
