@@ -4,3 +4,6 @@
 //! Out of scope: formatting, charts and everything that only a person looks at; the client side (`google`).
 
 pub mod a1;
+pub mod fields;
+pub mod formula;
+pub mod schema;
