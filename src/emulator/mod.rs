@@ -6,4 +6,5 @@
 pub mod a1;
 pub mod fields;
 pub mod formula;
+pub mod pattern;
 pub mod schema;
