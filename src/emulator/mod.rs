@@ -1,0 +1,14 @@
+//! A Google Sheets v4 service in this process: spreadsheets kept in one SQLite file, answered in Google's words.
+//!
+//! In scope: storage, `batchUpdate`, reads, A1 notation, field masks, rendering, the HTTP routes, faults on demand.
+//! Out of scope: everything the job runner knows. Nothing here imports `google`, and no type is shared with it:
+//! both sides answer to the recorded exchanges in `fixtures/wire/`.
+
+pub mod cell;
+pub mod error;
+pub mod grid;
+pub mod names;
+pub mod row_blob;
+pub mod rows;
+pub mod storage;
+pub mod transaction;
