@@ -1,4 +1,4 @@
-//! A Google Sheets v4 service in this process: spreadsheets kept in one SQLite file, answered in Google's words.
+//! A Google Sheets v4 service in this process: spreadsheets kept in one `SQLite` file, answered in Google's words.
 //!
 //! In scope: storage, `batchUpdate`, reads, A1 notation, field masks, rendering, the HTTP routes, faults on demand.
 //! Out of scope: everything the job runner knows. Nothing here imports `google`, and no type is shared with it:

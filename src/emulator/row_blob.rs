@@ -78,7 +78,7 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "guarded: whole and below 2^53")]
 fn put_number(out: &mut Vec<u8>, number: f64) {
-    let small = number >= 0.0 && number < 9_007_199_254_740_992.0 && !(number == 0.0 && number.is_sign_negative());
+    let small = (0.0..9_007_199_254_740_992.0).contains(&number) && !(number == 0.0 && number.is_sign_negative());
     if small && number.fract() == 0.0 {
         out.push(WHOLE);
         put_varint(out, number as u64);

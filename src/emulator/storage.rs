@@ -1,4 +1,4 @@
-//! Where spreadsheets are kept: one SQLite file, or memory.
+//! Where spreadsheets are kept: one `SQLite` file, or memory.
 //!
 //! In scope: opening, the schema, connections, what can go wrong. Each transaction sees one spreadsheet; nothing is
 //! remembered between transactions, so two processes on one file see each other's work at once.
@@ -19,7 +19,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections to one file: readers do not wait for the writer (WAL).
 const FILE_CONNECTIONS: usize = 4;
 
-/// The version of the schema, kept in SQLite's `user_version`.
+/// The version of the schema, kept in `SQLite`'s `user_version`.
 const SCHEMA_VERSION: i64 = 1;
 
 /// Tables. A sheet's key is the spreadsheet's number × 2^32 + the sheet's id, so no look-up stands between a row and
@@ -80,10 +80,10 @@ pub enum StorageError {
     Open {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// What `SQLite` said.
         cause: rusqlite::Error,
     },
-    /// The file is no SQLite file, or one of a later version.
+    /// The file is no `SQLite` file, or one of a later version.
     #[error("{} is not a spreadsheet file of this version; move it away or use the version that wrote it", path.display())]
     Foreign {
         /// The file.
@@ -120,7 +120,7 @@ pub enum StorageError {
         /// The table.
         place: &'static str,
     },
-    /// SQLite refused: disk full, file gone, damage.
+    /// `SQLite` refused: disk full, file gone, damage.
     #[error("the spreadsheet file failed: {0}; check the disk")]
     Sqlite(rusqlite::Error),
 }
@@ -240,20 +240,20 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StorageError> {
         return Ok(());
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    let made = match version(connection)? {
+    let result = match version(connection)? {
         0 if is_empty(connection)? => connection
             .execute_batch(&format!("{SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"))
             .map_err(StorageError::from),
         SCHEMA_VERSION => connection.execute_batch("COMMIT").map_err(StorageError::from),
         _ => Err(foreign()),
     };
-    if made.is_err() && !connection.is_autocommit() {
+    if result.is_err() && !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK")?;
     }
-    made
+    result
 }
 
-/// Switches to the write-ahead log. SQLite does not wait for a lock here, so a busy file is waited for by a write
+/// Switches to the write-ahead log. `SQLite` does not wait for a lock here, so a busy file is waited for by a write
 /// transaction, which does, and the switch is tried again.
 fn use_wal(connection: &Connection) -> Result<(), StorageError> {
     for _ in 0..50 {

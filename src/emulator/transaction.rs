@@ -1,6 +1,6 @@
 //! One look at, or one change of, one spreadsheet: all of it or nothing.
 //!
-//! In scope: spreadsheets and sheets, read and written in one SQLite transaction that rolls back when dropped; its
+//! In scope: spreadsheets and sheets, read and written in one `SQLite` transaction that rolls back when dropped; its
 //! rows are in `rows`, its named ranges and kept things in `names`. Out of scope: rules about what may be written
 //! (`batch`).
 
