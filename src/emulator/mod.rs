@@ -1,10 +1,20 @@
-//! An embedded server of the Google Sheets v4 REST API.
+//! A Google Sheets v4 service in this process: spreadsheets kept in one `SQLite` file, answered in Google's words.
 //!
-//! In scope: what a job store and the usual clients ask of the API, kept in one local file.
-//! Out of scope: formatting, charts and everything that only a person looks at; the client side (`google`).
+//! In scope: storage, `batchUpdate`, reads, A1 notation, field masks, rendering, the HTTP routes, faults on demand.
+//! Out of scope: everything the job runner knows. Nothing here imports `google`, and no type is shared with it:
+//! both sides answer to the recorded exchanges in `fixtures/wire/`.
 
 pub mod a1;
+pub mod cell;
+pub mod entered;
+pub mod error;
 pub mod fields;
 pub mod formula;
+pub mod grid;
+pub mod names;
 pub mod pattern;
+pub mod row_blob;
+pub mod rows;
 pub mod schema;
+pub mod storage;
+pub mod transaction;
