@@ -105,7 +105,8 @@ fn is_digits(text: &str) -> bool {
 
 fn is_grouped(text: &str) -> bool {
     let mut groups = text.split(',');
-    groups.next().is_some_and(|first| is_digits(first) && first.len() <= 3) && groups.all(|g| is_digits(g) && g.len() == 3)
+    groups.next().is_some_and(|first| is_digits(first) && first.len() <= 3)
+        && groups.all(|g| is_digits(g) && g.len() == 3)
 }
 
 /// `2020-01-01`, `1/31/2020`, `12:30`, `12:30:15 pm`, or a day and a time with a blank between.
@@ -214,7 +215,22 @@ mod tests {
 
     #[test]
     fn what_is_no_number_stays_text() {
-        for text in ["abc", "1,00", "2020-13-01", "2020-01-01T00:00:00Z", "1.2.3", "25:00", "e5", "1e", "=", "12,345,6", "nan", "inf", "1_0", "$"] {
+        for text in [
+            "abc",
+            "1,00",
+            "2020-13-01",
+            "2020-01-01T00:00:00Z",
+            "1.2.3",
+            "25:00",
+            "e5",
+            "1e",
+            "=",
+            "12,345,6",
+            "nan",
+            "inf",
+            "1_0",
+            "$",
+        ] {
             assert_eq!(typed(text), (Some(CellValue::Text(text.to_owned())), String::new()), "{text}");
         }
         assert_eq!(typed("'0042").0, Some(CellValue::Text("0042".to_owned())));

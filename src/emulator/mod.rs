@@ -5,6 +5,7 @@
 //! both sides answer to the recorded exchanges in `fixtures/wire/`.
 
 pub mod a1;
+pub mod book;
 pub mod cell;
 pub mod entered;
 pub mod error;
@@ -13,8 +14,10 @@ pub mod formula;
 pub mod grid;
 pub mod names;
 pub mod pattern;
+pub mod render;
 pub mod row_blob;
 pub mod rows;
 pub mod schema;
 pub mod storage;
 pub mod transaction;
+pub mod value_range;
