@@ -7,6 +7,8 @@
 pub mod a1;
 pub mod book;
 pub mod cell;
+pub mod choices;
+pub mod data_filter;
 pub mod entered;
 pub mod error;
 pub mod fields;
@@ -21,3 +23,5 @@ pub mod schema;
 pub mod storage;
 pub mod transaction;
 pub mod value_range;
+pub mod values_clear;
+pub mod values_read;
