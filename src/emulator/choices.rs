@@ -14,11 +14,20 @@ use crate::emulator::schema::{Kind, json_name, member};
 pub trait Words {
     /// The text of `name` (as in `valueRenderOption`); none when it is absent or null.
     fn word(&self, name: &str) -> Option<&str>;
+
+    /// Whether `name` (as in `includeValuesInResponse`) is true.
+    fn flag(&self, name: &str) -> bool {
+        self.word(name).and_then(truth).unwrap_or(false)
+    }
 }
 
 impl Words for Map<String, Value> {
     fn word(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.get(name).and_then(Value::as_bool).or_else(|| self.word(name).and_then(truth)).unwrap_or(false)
     }
 }
 

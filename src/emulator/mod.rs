@@ -5,6 +5,7 @@
 //! both sides answer to the recorded exchanges in `fixtures/wire/`.
 
 pub mod a1;
+pub mod block;
 pub mod book;
 pub mod cell;
 pub mod choices;
@@ -25,3 +26,4 @@ pub mod transaction;
 pub mod value_range;
 pub mod values_clear;
 pub mod values_read;
+pub mod values_write;
