@@ -32,7 +32,7 @@ pub fn update(
     let book = Book::open(&transaction)?;
     let place = book.find(range)?;
     let written = block.write(&transaction, &place.sheet, block.fit(&place)?, input)?;
-    let answer = echo.told(&book, id, &place, &written)?;
+    let answer = echo.told(&book, id, Some(&place), &written)?;
     transaction.commit()?;
     Ok(Value::Object(answer))
 }
@@ -66,7 +66,7 @@ pub fn batch_update(store: &Store, id: &str, body: &Map<String, Value>) -> Resul
         places.push((place, written));
     }
     for ((data, _, echo), (place, written)) in blocks.iter().zip(&places) {
-        let mut told = echo.told(&book, id, place, written)?;
+        let mut told = echo.told(&book, id, Some(place), written)?;
         if let Some(filter) = data.get("dataFilter") {
             told.shift_remove("spreadsheetId");
             told.insert("dataFilter".to_owned(), filter.clone());
@@ -92,12 +92,13 @@ impl Echo {
         Ok(Self { show, rendering: rendering(words, true)?, major: dimension(range, "data.majorDimension")? })
     }
 
-    /// The `UpdateValuesResponse` of one write. Counts of nothing are left out, as every zero of Google's is.
+    /// The `UpdateValuesResponse` of one write; values are shown for the range that was asked for, or else for the block.
+    /// Counts of nothing are left out, as every zero of Google's is.
     pub fn told(
         &self,
         book: &Book<'_, '_>,
         id: &str,
-        place: &Place,
+        asked: Option<&Place>,
         written: &Written,
     ) -> Result<Map<String, Value>, ApiError> {
         let mut told = Map::new();
@@ -119,7 +120,7 @@ impl Echo {
             }
         }
         if self.show {
-            let asked = if place.span.is_cell() { shown } else { place.area() };
+            let asked = asked.filter(|place| !place.span.is_cell()).map_or(shown, Place::area);
             told.insert("updatedData".to_owned(), self.read_back(book, &written.sheet, &asked)?);
         }
         Ok(told)
