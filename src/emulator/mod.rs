@@ -4,11 +4,15 @@
 //! Out of scope: everything the job runner knows. Nothing here imports `google`, and no type is shared with it:
 //! both sides answer to the recorded exchanges in `fixtures/wire/`.
 
+pub mod a1;
 pub mod cell;
 pub mod error;
+pub mod fields;
+pub mod formula;
 pub mod grid;
 pub mod names;
 pub mod row_blob;
 pub mod rows;
+pub mod schema;
 pub mod storage;
 pub mod transaction;
