@@ -5,14 +5,22 @@
 //! both sides answer to the recorded exchanges in `fixtures/wire/`.
 
 pub mod a1;
+pub mod batch;
+pub mod book;
 pub mod cell;
+pub mod entered;
 pub mod error;
 pub mod fields;
 pub mod formula;
+pub mod get;
 pub mod grid;
 pub mod names;
+pub mod pattern;
+pub mod present;
+pub mod render;
 pub mod row_blob;
 pub mod rows;
 pub mod schema;
 pub mod storage;
 pub mod transaction;
+pub mod value_range;
