@@ -5,6 +5,7 @@
 //! both sides answer to the recorded exchanges in `fixtures/wire/`.
 
 pub mod a1;
+pub mod batch;
 pub mod block;
 pub mod book;
 pub mod cell;
@@ -14,9 +15,11 @@ pub mod entered;
 pub mod error;
 pub mod fields;
 pub mod formula;
+pub mod get;
 pub mod grid;
 pub mod names;
 pub mod pattern;
+pub mod present;
 pub mod render;
 pub mod row_blob;
 pub mod rows;

@@ -68,6 +68,11 @@ pub fn member(message: &str, name: &str) -> Option<Member> {
     TYPES.get(message)?.get(name).copied()
 }
 
+/// The table's own copy of a member's name.
+pub fn name_of(message: &str, name: &str) -> Option<&'static str> {
+    TYPES.get(message)?.get_key_value(name).map(|(name, _)| *name)
+}
+
 /// A member's name as JSON writes it: `sheet_id` is `sheetId`; both are taken, as Google takes both.
 pub fn json_name(name: &str) -> String {
     let mut words = name.split('_');
