@@ -6,7 +6,6 @@
 use serde_json::{Map, Value, json};
 
 use crate::emulator::book::{Book, Place};
-use crate::emulator::cell::Cell;
 use crate::emulator::data_filter::find_filter;
 use crate::emulator::error::ApiError;
 use crate::emulator::storage::{StorageError, Store};
@@ -75,6 +74,7 @@ fn empty(transaction: &Transaction<'_>, place: &Place) -> Result<(), StorageErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emulator::cell::Cell;
     use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
 
     #[test]

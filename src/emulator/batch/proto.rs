@@ -155,7 +155,10 @@ mod tests {
             error.message,
             "Invalid JSON payload received. Unknown name \"titel\" at 'requests[1].add_sheet.properties': Cannot find field."
         );
-        assert_eq!(error.to_json()["error"]["details"][0]["fieldViolations"][0]["field"], "requests[1].add_sheet.properties");
+        assert_eq!(
+            error.to_json()["error"]["details"][0]["fieldViolations"][0]["field"],
+            "requests[1].add_sheet.properties"
+        );
     }
 
     #[test]

@@ -225,7 +225,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_all_their_bits() {
-        let SentCell(cell) = serde_json::from_str(r#"{"userEnteredValue": {"numberValue": 1517966773.8401234}}"#).unwrap();
+        let SentCell(cell) =
+            serde_json::from_str(r#"{"userEnteredValue": {"numberValue": 1517966773.8401234}}"#).unwrap();
         assert_eq!(cell.value, Some(CellValue::Number(1_517_966_773.840_123_4)));
     }
 }
