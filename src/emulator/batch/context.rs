@@ -242,13 +242,18 @@ pub fn grid_range(sent: &SentRange) -> Result<GridRange, ApiError> {
 
 fn bound(sent: Option<i32>, name: &str) -> Result<Option<u32>, ApiError> {
     let Some(sent) = sent else { return Ok(None) };
-    u32::try_from(sent).map(Some).map_err(|_| ApiError::invalid_argument(format!("{name}[{sent}] must not be negative")))
+    u32::try_from(sent)
+        .map(Some)
+        .map_err(|_| ApiError::invalid_argument(format!("{name}[{sent}] must not be negative")))
 }
 
 fn inside(sent: i32, size: u32, member: &str, what: &str) -> Result<u32, ApiError> {
     let index = bound(Some(sent), member)?.unwrap_or(0);
     if index >= size {
-        return refuse(format!("GridCoordinate.{member}[{index}] is after last {what} in grid[{}]", size.saturating_sub(1)));
+        return refuse(format!(
+            "GridCoordinate.{member}[{index}] is after last {what} in grid[{}]",
+            size.saturating_sub(1)
+        ));
     }
     Ok(index)
 }

@@ -65,11 +65,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 /// Opens the body. Fails with 400 for what is no such message.
 pub fn open(body: &[u8]) -> Result<Envelope<'_>, ApiError> {
     let text = std::str::from_utf8(body).map_err(|_| ApiError::invalid_argument(NOT_JSON))?;
-    let Members(members) =
-        serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }).map_err(|error| {
-            let broken = error.is_syntax() || error.is_eof();
-            ApiError::invalid_argument(if broken { format!("{NOT_JSON} {error}") } else { wrong_root(text) })
-        })?;
+    let Members(members) = serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }).map_err(|error| {
+        let broken = error.is_syntax() || error.is_eof();
+        ApiError::invalid_argument(if broken { format!("{NOT_JSON} {error}") } else { wrong_root(text) })
+    })?;
     let mut envelope =
         Envelope { requests: Vec::new(), include_spreadsheet: false, include_grid_data: false, ranges: Vec::new() };
     for (name, raw) in members {
@@ -79,11 +78,13 @@ pub fn open(body: &[u8]) -> Result<Envelope<'_>, ApiError> {
         }
         match json.as_str() {
             "requests" => envelope.requests = requests(raw)?,
-            "includeSpreadsheetInResponse" => envelope.include_spreadsheet = flag(raw, "include_spreadsheet_in_response")?,
+            "includeSpreadsheetInResponse" => {
+                envelope.include_spreadsheet = flag(raw, "include_spreadsheet_in_response")?
+            }
             "responseIncludeGridData" => envelope.include_grid_data = flag(raw, "response_include_grid_data")?,
             "responseRanges" => {
-                envelope.ranges = serde_json::from_str(raw.get())
-                    .map_err(|_| wrong("response_ranges", "TYPE_STRING", raw))?;
+                envelope.ranges =
+                    serde_json::from_str(raw.get()).map_err(|_| wrong("response_ranges", "TYPE_STRING", raw))?;
             }
             "commentsViewMode" => {}
             _ => return Err(ApiError::bad_field("", unknown_name(&name, ""))),
@@ -132,7 +133,8 @@ fn seal(n: usize, Members(members): Members<'_>) -> Result<Sealed<'_>, ApiError>
             continue;
         }
         if sealed.is_some() {
-            let told = format!("Invalid value at '{path}' (oneof), oneof field 'kind' is already set. Cannot set '{kind}'");
+            let told =
+                format!("Invalid value at '{path}' (oneof), oneof field 'kind' is already set. Cannot set '{kind}'");
             return Err(ApiError::bad_field(&path, told));
         }
         sealed = Some(Sealed { kind, message, body });

@@ -125,7 +125,7 @@ mod tests {
         let mask = CellMask::read("userEnteredFormat.numberFormat,note").unwrap();
         let written = mask.write(old, Cell::default());
         assert_eq!(written.format(), Some(&json!({"wrapStrategy": "CLIP"})));
-        assert_eq!((written.note(), written.value), (None, Cell::number(1.0).value));
+        assert_eq!((written.note(), written.value.clone()), (None, Cell::number(1.0).value));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod cells;
 pub mod context;
+pub mod dimensions;
 pub mod envelope;
 pub mod masked;
 pub mod named;
@@ -14,3 +15,6 @@ pub mod proto;
 pub mod sent;
 pub mod sheets;
 pub mod shift;
+
+#[cfg(test)]
+mod tests;

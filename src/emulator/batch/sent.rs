@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::emulator::batch::proto::fits;
 use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::grid::Dimension;
 use crate::emulator::schema::member;
@@ -47,8 +48,12 @@ impl<'de> Deserialize<'de> for SentCell {
                             map.next_value::<IgnoredAny>()?;
                         }
                         name => {
-                            member("CellData", name).ok_or_else(|| A::Error::custom("unknown member of a cell"))?;
+                            let known = member("CellData", name);
+                            let known = known.ok_or_else(|| A::Error::custom("unknown member of a cell"))?;
                             let value: Value = map.next_value()?;
+                            if !fits(&value, known.kind, known.list) {
+                                return Err(A::Error::custom("a member of a cell that needs a closer look"));
+                            }
                             cell.set_member(name, Some(settle(value)).filter(|v| !is_nothing(v)));
                         }
                     }
@@ -225,7 +230,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_all_their_bits() {
-        let SentCell(cell) = serde_json::from_str(r#"{"userEnteredValue": {"numberValue": 1517966773.8401234}}"#).unwrap();
+        let SentCell(cell) =
+            serde_json::from_str(r#"{"userEnteredValue": {"numberValue": 1517966773.8401234}}"#).unwrap();
         assert_eq!(cell.value, Some(CellValue::Number(1_517_966_773.840_123_4)));
     }
 }
