@@ -79,6 +79,9 @@ pub struct GridRange {
 }
 
 impl GridRange {
+    /// Where the cells of a named range are when they were deleted: on no sheet, for sheet ids are not negative.
+    pub const NOWHERE: Self = Self { sheet_id: -1, start_row: None, end_row: None, start_col: None, end_col: None };
+
     /// The range with all four bounds set.
     pub fn closed(sheet_id: i32, area: &Area) -> Self {
         Self {
@@ -102,7 +105,7 @@ impl GridRange {
     /// As the API writes it: `sheetId` 0 is left out, a start of 0 is written out (recorded).
     pub fn to_json(&self) -> Value {
         let mut members = Map::new();
-        if self.sheet_id != 0 {
+        if self.sheet_id > 0 {
             members.insert("sheetId".to_owned(), self.sheet_id.into());
         }
         for (name, bound) in [

@@ -13,6 +13,12 @@ use crate::emulator::row_blob;
 use crate::emulator::storage::StorageError;
 use crate::emulator::transaction::Transaction;
 
+/// The stored rows of a range, in order: two walks along the primary key, merged.
+const ROWS: &str = "SELECT row, cells FROM rows WHERE sheet = ?1 AND bare = 0 AND row >= ?2 AND row < ?3
+    UNION ALL
+    SELECT row, cells FROM rows WHERE sheet = ?1 AND bare = 1 AND row >= ?2 AND row < ?3
+    ORDER BY row";
+
 impl Transaction<'_> {
     /// Hands the stored rows of `range` to `visit`, in order; stops at its first error. Rows with nothing in them are
     /// not stored and not visited.
@@ -22,11 +28,7 @@ impl Transaction<'_> {
         range: Range<u32>,
         mut visit: impl FnMut(u32, Vec<Cell>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let sql = "SELECT row, cells FROM rows WHERE sheet = ?1 AND bare = 0 AND row >= ?2 AND row < ?3
-                   UNION ALL
-                   SELECT row, cells FROM rows WHERE sheet = ?1 AND bare = 1 AND row >= ?2 AND row < ?3
-                   ORDER BY row";
-        let mut statement = self.db().prepare_cached(sql).map_err(StorageError::from)?;
+        let mut statement = self.db().prepare_cached(ROWS).map_err(StorageError::from)?;
         let mut rows = statement.query(params![self.key(sheet), range.start, range.end]).map_err(StorageError::from)?;
         while let Some(found) = rows.next().map_err(StorageError::from)? {
             let (row, cells) = read_row(found, sheet)?;
@@ -42,6 +44,18 @@ impl Transaction<'_> {
             found.push((row, cells));
             Ok::<(), StorageError>(())
         })?;
+        Ok(found)
+    }
+
+    /// The first stored rows of `range`, at most `limit`.
+    pub fn some_rows(&self, sheet: i32, range: Range<u32>, limit: u32) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
+        let sql = format!("{ROWS} LIMIT ?4");
+        let mut statement = self.db().prepare_cached(&sql)?;
+        let mut rows = statement.query(params![self.key(sheet), range.start, range.end, limit])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read_row(row, sheet)?);
+        }
         Ok(found)
     }
 
@@ -67,6 +81,19 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Stores a row where none was; saves the look for what it replaces.
+    pub fn put_new_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
+        trim(&mut cells);
+        if cells.is_empty() {
+            return Ok(());
+        }
+        let bare = !cells.iter().any(Cell::has_data);
+        self.db()
+            .prepare_cached("INSERT INTO rows (sheet, bare, row, cells) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![self.key(sheet), bare, row, row_blob::encode(&cells)])?;
+        Ok(())
+    }
+
     /// Replaces several rows.
     pub fn put_rows(&self, sheet: i32, rows: impl IntoIterator<Item = (u32, Vec<Cell>)>) -> Result<(), StorageError> {
         rows.into_iter().try_for_each(|(row, cells)| self.put_row(sheet, row, cells))
@@ -88,6 +115,17 @@ impl Transaction<'_> {
         self.db().prepare_cached(away)?.execute(params![key, range.start, range.end, by])?;
         let back = "UPDATE rows SET row = -1 - row WHERE sheet = ?1 AND bare IN (0, 1) AND row < 0";
         self.db().prepare_cached(back)?.execute([key])?;
+        Ok(())
+    }
+
+    /// Copies the rows of a sheet, and what is kept of it, to another that has none.
+    pub fn copy_sheet(&self, from: i32, to: i32) -> Result<(), StorageError> {
+        let keys = [self.key(from), self.key(to)];
+        let rows = "INSERT INTO rows (sheet, bare, row, cells) SELECT ?2, bare, row, cells FROM rows WHERE sheet = ?1";
+        self.db().prepare_cached(rows)?.execute(keys)?;
+        let kept = "INSERT INTO kept (scope, kind, id, body)
+                    SELECT ?2, kind, id, body FROM kept WHERE scope = ?1 AND kind IN ('rows', 'columns')";
+        self.db().prepare_cached(kept)?.execute(keys)?;
         Ok(())
     }
 

@@ -110,13 +110,22 @@ impl Store {
 
     /// Makes a spreadsheet with these sheets; fails when the id is taken.
     pub fn create(&self, id: &str, properties: &SpreadsheetRow, sheets: &[SheetRow]) -> Result<(), StorageError> {
+        let transaction = self.start(id, properties)?;
+        for sheet in sheets {
+            transaction.put_sheet(sheet)?;
+        }
+        transaction.commit()
+    }
+
+    /// Makes a spreadsheet without sheets, in a transaction that the caller completes; fails when the id is taken.
+    pub fn start(&self, id: &str, properties: &SpreadsheetRow) -> Result<Transaction<'_>, StorageError> {
         let mut transaction = Transaction { store: self, connection: Some(self.take()?), number: 0 };
         transaction.db().execute_batch("BEGIN IMMEDIATE")?;
         let made = transaction
             .db()
             .prepare_cached(
-                "INSERT INTO spreadsheets (id, title, locale, time_zone, auto_recalc, extra) VALUES (?1, '', '', '', '', '{}')
-                 ON CONFLICT DO NOTHING",
+                "INSERT INTO spreadsheets (id, title, locale, time_zone, auto_recalc, extra)
+                 VALUES (?1, '', '', '', '', '{}') ON CONFLICT DO NOTHING",
             )?
             .execute([id])?;
         if made == 0 {
@@ -124,10 +133,7 @@ impl Store {
         }
         transaction.number = transaction.db().last_insert_rowid();
         transaction.set_properties(properties)?;
-        for sheet in sheets {
-            transaction.put_sheet(sheet)?;
-        }
-        transaction.commit()
+        Ok(transaction)
     }
 
     /// Whether there is a spreadsheet of that id.

@@ -3,8 +3,18 @@
 //! In scope: reading the body leanly, the rules of each request kind, Google's sentence for each refusal.
 //! Out of scope: storage (`transaction`), the HTTP around it (`service`).
 
+pub mod apply;
+pub mod cells;
 pub mod context;
+pub mod dimensions;
 pub mod envelope;
 pub mod masked;
+pub mod named;
+pub mod paste;
 pub mod proto;
 pub mod sent;
+pub mod sheets;
+pub mod shift;
+
+#[cfg(test)]
+mod tests;

@@ -16,10 +16,31 @@ pub fn read<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> R
     if let Ok(read) = serde_json::from_str(raw.get()) {
         return Ok(read);
     }
+    read_checked(raw, message, path)
+}
+
+/// Reads a message whose members are kept as JSON, so that the table has to vouch for them.
+pub fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
     let value: Value = serde_json::from_str(raw.get()).map_err(|_| ApiError::invalid_argument(NOT_JSON))?;
     let clean = normalise(value, message, path)?;
     serde_json::from_value(clean)
         .map_err(|told| ApiError::bad_field(path, format!("Invalid value at '{path}', {told}")))
+}
+
+/// Whether a value can be kept as it is for a member of that kind: JSON names only, no nulls, kinds as they should be.
+pub fn fits(value: &Value, kind: Kind, list: bool) -> bool {
+    match (value, kind) {
+        (Value::Null, _) => false,
+        (_, Kind::Any) => true,
+        (Value::Array(items), _) => list && items.iter().all(|item| fits(item, kind, false)),
+        (Value::Object(members), Kind::Message(message)) => members
+            .iter()
+            .all(|(name, value)| member(message, name).is_some_and(|known| fits(value, known.kind, known.list))),
+        (Value::String(_), Kind::Text | Kind::Choice) | (Value::Bool(_), Kind::Bool) => !list,
+        (Value::Number(_), Kind::Number) => !list,
+        (Value::Number(number), Kind::Integer) => !list && number.is_i64(),
+        _ => false,
+    }
 }
 
 /// Google's sentence for a body that is no JSON begins so.

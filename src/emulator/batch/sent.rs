@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::emulator::batch::proto::fits;
 use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::grid::Dimension;
 use crate::emulator::schema::member;
@@ -47,8 +48,12 @@ impl<'de> Deserialize<'de> for SentCell {
                             map.next_value::<IgnoredAny>()?;
                         }
                         name => {
-                            member("CellData", name).ok_or_else(|| A::Error::custom("unknown member of a cell"))?;
+                            let known = member("CellData", name);
+                            let known = known.ok_or_else(|| A::Error::custom("unknown member of a cell"))?;
                             let value: Value = map.next_value()?;
+                            if !fits(&value, known.kind, known.list) {
+                                return Err(A::Error::custom("a member of a cell that needs a closer look"));
+                            }
                             cell.set_member(name, Some(settle(value)).filter(|v| !is_nothing(v)));
                         }
                     }
