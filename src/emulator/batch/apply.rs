@@ -63,7 +63,7 @@ fn apply(batch: &Batch<'_, '_>, n: usize, request: Sealed<'_>) -> Result<Value, 
     let done = match request.kind {
         "addNamedRange" => named::add(batch, reader.lean()?),
         "addProtectedRange" => named::protect(batch, reader.checked()?),
-        "addSheet" => sheets::add(batch, reader.checked()?),
+        "addSheet" => sheets::add(batch, &reader.checked()?),
         "appendCells" => cells::append(batch, reader.lean()?),
         "appendDimension" => dimensions::append(batch, &reader.lean()?),
         "copyPaste" => paste::copy(batch, &reader.lean()?),

@@ -17,4 +17,8 @@ pub mod sheets;
 pub mod shift;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod tests;
