@@ -151,7 +151,9 @@ mod tests {
 
     #[test]
     fn a_query_is_read_whichever_way_it_was_written() {
-        let query = Query::parse("ranges=A1%3AB2&ranges=%F0%9F%8C%B5+x&value_render_option=FORMULA&$alt=json&prettyPrint=False");
+        let query = Query::parse(
+            "ranges=A1%3AB2&ranges=%F0%9F%8C%B5+x&value_render_option=FORMULA&$alt=json&prettyPrint=False",
+        );
         assert_eq!(query.all("ranges"), ["A1:B2", "🌵 x"]);
         assert_eq!(query.word("valueRenderOption"), Some("FORMULA"));
         assert_eq!((query.word("alt"), query.pretty()), (Some("json"), false));

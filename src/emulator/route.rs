@@ -62,9 +62,7 @@ impl Api {
             }
             Self::SheetsCopyTo => ("spreadsheets.sheets.copyTo", write, "SheetProperties"),
             Self::MetadataGet => ("spreadsheets.developerMetadata.get", read, "DeveloperMetadata"),
-            Self::MetadataSearch => {
-                ("spreadsheets.developerMetadata.search", read, "SearchDeveloperMetadataResponse")
-            }
+            Self::MetadataSearch => ("spreadsheets.developerMetadata.search", read, "SearchDeveloperMetadataResponse"),
             Self::DriveCreate => ("drive.files.create", None, ""),
             Self::DriveList => ("drive.files.list", None, ""),
             Self::DriveGet => ("drive.files.get", None, ""),

@@ -143,7 +143,9 @@ proptest! {
         let mut model = Model::new();
         for steps in batches {
             send(&store, steps.iter().map(request).collect()).unwrap();
-            steps.iter().for_each(|step| model.apply(step));
+            for step in &steps {
+                model.apply(step);
+            }
             prop_assert_eq!(texts(&store, 0), model.told());
             let tx = store.read("s").unwrap();
             let sheet = tx.sheet(0).unwrap().unwrap();
@@ -154,7 +156,7 @@ proptest! {
     }
 }
 
-/// Rows that SQLite changed for a batch of one append, one update and one new name.
+/// Rows that `SQLite` changed for a batch of one append, one update and one new name.
 fn touched(filled: u32) -> u64 {
     let store = store();
     let line = json!({"values": [{"userEnteredValue": {"numberValue": 1}}]});
