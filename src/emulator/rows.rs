@@ -129,6 +129,13 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// The last stored row, with data or with formats only.
+    pub fn last_row(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
+        let sql = "SELECT row FROM rows WHERE sheet = ?1 AND bare = 1 ORDER BY row DESC LIMIT 1";
+        let bare = self.db().prepare_cached(sql)?.query_row([self.key(sheet)], |row| row.get(0)).optional()?;
+        Ok(bare.max(self.last_row_with_data(sheet)?))
+    }
+
     /// The last row with a value in any cell. One step in the index, however long the sheet is.
     pub fn last_row_with_data(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
         let sql = "SELECT row FROM rows WHERE sheet = ?1 AND bare = 0 ORDER BY row DESC LIMIT 1";
@@ -179,6 +186,23 @@ mod tests {
         assert_eq!(tx.row(0, 4).unwrap(), [noted()]);
         tx.put_row(0, 4, vec![Cell::default()]).unwrap();
         assert_eq!(tx.row(0, 4).unwrap(), []);
+    }
+
+    #[test]
+    fn reading_a_range_walks_the_key_and_sorts_nothing() {
+        let store = store();
+        let tx = store.read("s").unwrap();
+        for sql in [ROWS, "SELECT row FROM rows WHERE sheet = ?1 AND bare = 0 ORDER BY row DESC LIMIT 1"] {
+            let mut plan = tx.db().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            for n in 1..=plan.parameter_count() {
+                plan.raw_bind_parameter(n, 0).unwrap();
+            }
+            let mut rows = plan.raw_query();
+            while let Some(row) = rows.next().unwrap() {
+                let told: String = row.get(3).unwrap();
+                assert!(!told.contains("SCAN") && !told.contains("TEMP B-TREE"), "{told}");
+            }
+        }
     }
 
     #[test]

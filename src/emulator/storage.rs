@@ -129,11 +129,10 @@ impl StorageError {
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Busy => Fault::Transient,
+            Self::Busy | Self::Sqlite(_) => Fault::Transient,
             Self::Open { .. } => Fault::Denied,
             Self::NoSpreadsheet { .. } | Self::Taken { .. } => Fault::Rejected,
             Self::Foreign { .. } | Self::Row { .. } | Self::Damaged { .. } => Fault::Corrupt,
-            Self::Sqlite(_) => Fault::Transient,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::emulator::batch::context::{Batch, Doubts};
 use crate::emulator::batch::envelope::{Envelope, Sealed, open};
 use crate::emulator::batch::proto::{read, read_checked, snake};
-use crate::emulator::batch::{cells, dimensions, named, paste, sheets};
+use crate::emulator::batch::{cells, dimensions, named, paste, ranges, sheets, view};
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, spreadsheet};
@@ -63,19 +63,28 @@ fn apply(batch: &Batch<'_, '_>, n: usize, request: Sealed<'_>) -> Result<Value, 
     let done = match request.kind {
         "addNamedRange" => named::add(batch, reader.lean()?),
         "addProtectedRange" => named::protect(batch, reader.checked()?),
-        "addSheet" => sheets::add(batch, reader.checked()?),
+        "addSheet" => sheets::add(batch, &reader.checked()?),
         "appendCells" => cells::append(batch, reader.lean()?),
         "appendDimension" => dimensions::append(batch, &reader.lean()?),
+        "clearBasicFilter" => view::clear_filter(batch, &reader.lean()?),
         "copyPaste" => paste::copy(batch, &reader.lean()?),
         "deleteDimension" => dimensions::delete(batch, &reader.lean()?),
+        "deleteDuplicates" => ranges::delete_duplicates(batch, &reader.lean()?),
         "deleteNamedRange" => named::delete(batch, &reader.lean()?),
         "deleteProtectedRange" => named::unprotect(batch, &reader.lean()?),
+        "deleteRange" => ranges::delete(batch, &reader.lean()?),
         "deleteSheet" => sheets::delete(batch, &reader.lean()?),
         "duplicateSheet" => sheets::duplicate(batch, reader.lean()?),
+        "findReplace" => view::find_replace(batch, &reader.lean()?),
         "insertDimension" => dimensions::insert(batch, &reader.lean()?),
+        "insertRange" => ranges::insert(batch, &reader.lean()?),
+        "mergeCells" => view::merge(batch, &reader.lean()?),
         "moveDimension" => dimensions::relocate(batch, &reader.lean()?),
         "repeatCell" => cells::repeat(batch, reader.lean()?),
+        "setBasicFilter" => view::set_filter(batch, reader.checked()?),
         "setDataValidation" => cells::validation(batch, reader.checked()?),
+        "sortRange" => ranges::sort(batch, &reader.lean()?),
+        "unmergeCells" => view::unmerge(batch, &reader.lean()?),
         "updateCells" => cells::update(batch, reader.lean()?),
         "updateDimensionProperties" => dimensions::properties(batch, &reader.checked()?),
         "updateNamedRange" => named::update(batch, reader.lean()?),

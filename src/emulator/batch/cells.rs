@@ -241,10 +241,7 @@ fn checked(rows: Vec<SentRow>) -> Result<Vec<Vec<Cell>>, ApiError> {
 }
 
 fn check_cell(cell: &Cell) -> Result<(), ApiError> {
-    let text = match &cell.value {
-        Some(CellValue::Text(text) | CellValue::Formula { source: text, .. }) => text,
-        _ => return Ok(()),
-    };
+    let Some(CellValue::Text(text) | CellValue::Formula { source: text, .. }) = &cell.value else { return Ok(()) };
     if text.len() > CELL_CHARACTERS && text.encode_utf16().count() > CELL_CHARACTERS {
         return refuse(format!(
             "Your input contains more than the maximum of {CELL_CHARACTERS} characters in a single cell."

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::emulator::a1::Span;
-use crate::emulator::batch::sent::{SentPlace, SentRange, SentSpan};
+use crate::emulator::batch::sent::{SentDimension, SentPlace, SentRange, SentSpan};
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::{Area, Dimension, GridRange};
 use crate::emulator::names::fold;
@@ -185,7 +185,7 @@ impl<'a, 's> Batch<'a, 's> {
     /// The sheet and the rows or columns that a dimension range means; open ends are the edges, nothing is cut.
     pub fn span(&self, span: &SentSpan) -> Result<(SheetRow, Dimension, Range<u32>), ApiError> {
         let sheet = self.grid(span.sheet_id)?;
-        let Some(dimension) = span.dimension.and_then(|dimension| dimension.said()) else {
+        let Some(dimension) = span.dimension.and_then(SentDimension::said) else {
             return refuse("No dimension was specified.");
         };
         let size = size(&sheet, dimension);

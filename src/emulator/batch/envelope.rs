@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::emulator::batch::proto::{NOT_JSON, read, unknown_name};
+use crate::emulator::batch::proto::{NOT_JSON, unknown_name};
 use crate::emulator::error::ApiError;
 use crate::emulator::schema::{Kind, json_name, member};
 
@@ -79,7 +79,7 @@ pub fn open(body: &[u8]) -> Result<Envelope<'_>, ApiError> {
         match json.as_str() {
             "requests" => envelope.requests = requests(raw)?,
             "includeSpreadsheetInResponse" => {
-                envelope.include_spreadsheet = flag(raw, "include_spreadsheet_in_response")?
+                envelope.include_spreadsheet = flag(raw, "include_spreadsheet_in_response")?;
             }
             "responseIncludeGridData" => envelope.include_grid_data = flag(raw, "response_include_grid_data")?,
             "responseRanges" => {
@@ -111,13 +111,8 @@ fn flag(raw: &RawValue, path: &str) -> Result<bool, ApiError> {
 }
 
 fn requests(raw: &RawValue) -> Result<Vec<Sealed<'_>>, ApiError> {
-    let list: Vec<Members<'_>> = match serde_json::from_str(raw.get()) {
-        Ok(list) => list,
-        // Explains what is wrong; a lone request in place of the list is wrong here too.
-        Err(_) => {
-            read::<Vec<serde_json::Map<String, serde_json::Value>>>(raw, "Request", "requests")?;
-            return Err(wrong("requests", "type.googleapis.com/google.apps.sheets.v4.Request", raw));
-        }
+    let Ok(list) = serde_json::from_str::<Vec<Members<'_>>>(raw.get()) else {
+        return Err(wrong("requests", "type.googleapis.com/google.apps.sheets.v4.Request", raw));
     };
     list.into_iter().enumerate().map(|(n, members)| seal(n, members)).collect()
 }

@@ -12,9 +12,17 @@ pub mod masked;
 pub mod named;
 pub mod paste;
 pub mod proto;
+pub mod ranges;
 pub mod sent;
 pub mod sheets;
 pub mod shift;
+pub mod view;
 
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod shown;
 #[cfg(test)]
 mod tests;

@@ -29,16 +29,22 @@ pub struct CopyPaste {
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum PasteType {
     #[default]
-    PasteNormal,
-    PasteValues,
-    PasteFormat,
-    PasteNoBorders,
-    PasteFormula,
-    PasteDataValidation,
-    PasteConditionalFormatting,
+    #[serde(rename = "PASTE_NORMAL")]
+    Normal,
+    #[serde(rename = "PASTE_VALUES")]
+    Values,
+    #[serde(rename = "PASTE_FORMAT")]
+    Format,
+    #[serde(rename = "PASTE_NO_BORDERS")]
+    NoBorders,
+    #[serde(rename = "PASTE_FORMULA")]
+    Formula,
+    #[serde(rename = "PASTE_DATA_VALIDATION")]
+    DataValidation,
+    #[serde(rename = "PASTE_CONDITIONAL_FORMATTING")]
+    ConditionalFormatting,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -120,8 +126,8 @@ fn prepare(
     cells: &mut [Vec<Cell>],
 ) -> Result<Option<CellMask>, ApiError> {
     Ok(Some(match kind {
-        PasteType::PasteNormal => CellMask::ALL,
-        PasteType::PasteNoBorders => {
+        PasteType::Normal => CellMask::ALL,
+        PasteType::NoBorders => {
             for cell in cells.iter_mut().flatten() {
                 if let Some(Value::Object(format)) = cell.format() {
                     let mut format = format.clone();
@@ -131,7 +137,7 @@ fn prepare(
             }
             CellMask::ALL
         }
-        PasteType::PasteValues => {
+        PasteType::Values => {
             let book = Book::open(batch.tx)?;
             for cell in cells.iter_mut().flatten() {
                 if let Some(CellValue::Formula { .. }) = cell.value {
@@ -140,10 +146,10 @@ fn prepare(
             }
             CellMask::read("userEnteredValue")?
         }
-        PasteType::PasteFormula => CellMask::read("userEnteredValue")?,
-        PasteType::PasteFormat => CellMask::read("userEnteredFormat,textFormatRuns")?,
-        PasteType::PasteDataValidation => CellMask::member("dataValidation"),
-        PasteType::PasteConditionalFormatting => return Ok(None),
+        PasteType::Formula => CellMask::read("userEnteredValue")?,
+        PasteType::Format => CellMask::read("userEnteredFormat,textFormatRuns")?,
+        PasteType::DataValidation => CellMask::member("dataValidation"),
+        PasteType::ConditionalFormatting => return Ok(None),
     }))
 }
 

@@ -36,8 +36,9 @@ pub fn fits(value: &Value, kind: Kind, list: bool) -> bool {
         (Value::Object(members), Kind::Message(message)) => members
             .iter()
             .all(|(name, value)| member(message, name).is_some_and(|known| fits(value, known.kind, known.list))),
-        (Value::String(_), Kind::Text | Kind::Choice) | (Value::Bool(_), Kind::Bool) => !list,
-        (Value::Number(_), Kind::Number) => !list,
+        (Value::String(_), Kind::Text | Kind::Choice)
+        | (Value::Bool(_), Kind::Bool)
+        | (Value::Number(_), Kind::Number) => !list,
         (Value::Number(number), Kind::Integer) => !list && number.is_i64(),
         _ => false,
     }
@@ -127,12 +128,14 @@ impl Walk {
     fn one(&mut self, value: Value, kind: Kind, path: &str) -> Value {
         let taken = match (kind, &value) {
             (Kind::Message(message), _) => return self.message(value, message, path),
-            (Kind::Any, _) | (Kind::Text, Value::String(_)) | (Kind::Bool, Value::Bool(_)) => Some(value.clone()),
-            (Kind::Choice, Value::String(_) | Value::Number(_)) => Some(value.clone()),
+            (Kind::Any, _)
+            | (Kind::Text, Value::String(_))
+            | (Kind::Bool, Value::Bool(_))
+            | (Kind::Choice, Value::String(_) | Value::Number(_))
+            | (Kind::Number, Value::Number(_)) => Some(value.clone()),
             (Kind::Bool, Value::String(text)) => text.parse::<bool>().ok().map(Value::Bool),
             (Kind::Integer, Value::Number(number)) => number.as_f64().and_then(whole),
             (Kind::Integer, Value::String(text)) => text.parse().ok().and_then(whole),
-            (Kind::Number, Value::Number(_)) => Some(value.clone()),
             (Kind::Number, Value::String(text)) => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from),
             _ => None,
         };

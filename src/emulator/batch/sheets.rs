@@ -51,7 +51,7 @@ pub struct UpdateProperties {
 }
 
 /// Adds a sheet; the reply carries its properties.
-pub fn add(batch: &Batch<'_, '_>, request: AddSheet) -> Result<Value, ApiError> {
+pub fn add(batch: &Batch<'_, '_>, request: &AddSheet) -> Result<Value, ApiError> {
     let sheet = new_sheet(batch, &request.properties)?;
     insert(batch, sheet).map(|sheet| json!({"addSheet": {"properties": sheet_properties(&sheet)}}))
 }
@@ -217,8 +217,9 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateProperties) -> Result<Value,
         }
         Mask::Members(masks) => merge_members(&members, &request.properties, masks),
     };
-    let mut new = SheetRow { extra: Map::new(), hidden: false, frozen_rows: 0, frozen_columns: 0, ..old.clone() };
-    new.title = merged.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let title = merged.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut new =
+        SheetRow { title, extra: Map::new(), hidden: false, frozen_rows: 0, frozen_columns: 0, ..old.clone() };
     let grid = merged.get("gridProperties").and_then(Value::as_object);
     let whole = mask.child("gridProperties") == Some(&Mask::All);
     new.row_count = count(grid, "rowCount")?.unwrap_or(if whole { old.row_count } else { 0 });

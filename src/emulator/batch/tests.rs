@@ -18,6 +18,7 @@ pub fn store() -> Store {
 }
 
 /// Sends requests under given doubts.
+#[expect(clippy::needless_pass_by_value, reason = "a test hands over what `json!` made")]
 pub fn send_with(store: &Store, doubts: Doubts, requests: Value) -> Result<Value, ApiError> {
     let body = json!({"requests": requests}).to_string();
     let answer = batch_update(store, "s", body.as_bytes(), &Mask::All, doubts, &SeededChance::new(7))?;
