@@ -1,6 +1,9 @@
 //! A job runner that keeps its state in a Google Sheet.
 
 pub mod cli;
+pub mod config;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 pub mod fault;
 pub mod google;
 pub mod grid;

@@ -1,0 +1,28 @@
+//! `spreadsheets.batchUpdate`: a list of requests, applied in order, all of them or none.
+//!
+//! In scope: reading the body leanly, the rules of each request kind, Google's sentence for each refusal.
+//! Out of scope: storage (`transaction`), the HTTP around it (`service`).
+
+pub mod apply;
+pub mod cells;
+pub mod context;
+pub mod dimensions;
+pub mod envelope;
+pub mod masked;
+pub mod named;
+pub mod paste;
+pub mod proto;
+pub mod ranges;
+pub mod sent;
+pub mod sheets;
+pub mod shift;
+pub mod view;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod shown;
+#[cfg(test)]
+mod tests;

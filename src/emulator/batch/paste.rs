@@ -1,0 +1,169 @@
+//! `copyPaste`: cells copied within a sheet or to another.
+//!
+//! In scope: all that the paste types keep, repetition to fill the destination, transposing.
+//! Out of scope: relative references of pasted formulas, which stay as they were entered.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::emulator::batch::cells::write_block;
+use crate::emulator::batch::context::{Batch, beyond, grid_range};
+use crate::emulator::batch::masked::CellMask;
+use crate::emulator::batch::sent::SentRange;
+use crate::emulator::book::Book;
+use crate::emulator::cell::{Cell, CellValue};
+use crate::emulator::error::ApiError;
+use crate::emulator::formula::Outcome;
+use crate::emulator::grid::{Area, GridRange};
+use crate::emulator::render::effective;
+use crate::emulator::transaction::SheetRow;
+
+/// `CopyPasteRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CopyPaste {
+    source: SentRange,
+    destination: SentRange,
+    paste_type: PasteType,
+    paste_orientation: Orientation,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+enum PasteType {
+    #[default]
+    #[serde(rename = "PASTE_NORMAL")]
+    Normal,
+    #[serde(rename = "PASTE_VALUES")]
+    Values,
+    #[serde(rename = "PASTE_FORMAT")]
+    Format,
+    #[serde(rename = "PASTE_NO_BORDERS")]
+    NoBorders,
+    #[serde(rename = "PASTE_FORMULA")]
+    Formula,
+    #[serde(rename = "PASTE_DATA_VALIDATION")]
+    DataValidation,
+    #[serde(rename = "PASTE_CONDITIONAL_FORMATTING")]
+    ConditionalFormatting,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Orientation {
+    #[default]
+    Normal,
+    Transpose,
+}
+
+/// Copies a range. The source is read whole before anything is written, so the two may overlap.
+pub fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, ApiError> {
+    let (source, from) = batch.area(&request.source)?;
+    let (target, asked) = batch.area(&request.destination)?;
+    let mut cells = block(batch, &source, &from)?;
+    if request.paste_orientation == Orientation::Transpose {
+        cells = transpose(cells);
+    }
+    let mask = prepare(batch, &source, request.paste_type, &mut cells)?;
+    let Some(mask) = mask.filter(|_| !from.is_empty()) else { return Ok(json!({})) };
+    let height = cells.len();
+    let width = cells.first().map_or(0, Vec::len);
+    let down = repeats(asked.height(), height);
+    let across = repeats(asked.width(), width);
+    let area = Area::new(
+        asked.rows.start..asked.rows.start.saturating_add(length(height * down)),
+        asked.cols.start..asked.cols.start.saturating_add(length(width * across)),
+    );
+    if area.rows.end > target.row_count || area.cols.end > target.column_count {
+        let mut range = grid_range(&request.destination)?;
+        range = GridRange { sheet_id: range.sheet_id, ..GridRange::closed(target.id, &area) };
+        return Err(beyond(&target, &range));
+    }
+    for row in &mut cells {
+        *row = row.iter().cycle().take(width * across).cloned().collect();
+    }
+    for n in 0..down {
+        let top = asked.rows.start + length(n * height);
+        write_block(batch, &target, top, asked.cols.start, cells.clone(), &mask)?;
+    }
+    Ok(json!({}))
+}
+
+/// How often the source fits into the destination, when it fills it exactly; else once.
+fn repeats(room: u32, size: usize) -> usize {
+    let room = room as usize;
+    if size > 0 && room > size && room.is_multiple_of(size) { room / size } else { 1 }
+}
+
+/// The cells of an area, blanks included.
+pub fn block(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Vec<Vec<Cell>>, ApiError> {
+    let width = area.width() as usize;
+    let mut cells = vec![vec![Cell::default(); width]; area.height() as usize];
+    for (row, stored) in batch.tx.rows(sheet.id, area.rows.clone())? {
+        let line = &mut cells[(row - area.rows.start) as usize];
+        for (place, cell) in line.iter_mut().zip(stored.into_iter().skip(area.cols.start as usize)) {
+            *place = cell;
+        }
+    }
+    Ok(cells)
+}
+
+fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
+    let width = cells.first().map_or(0, Vec::len);
+    let mut turned: Vec<Vec<Cell>> = (0..width).map(|_| Vec::with_capacity(cells.len())).collect();
+    for row in cells {
+        for (line, cell) in turned.iter_mut().zip(row) {
+            line.push(cell);
+        }
+    }
+    turned
+}
+
+/// Makes of the source cells what is pasted, and says which members that writes; `None` for nothing.
+fn prepare(
+    batch: &Batch<'_, '_>,
+    source: &SheetRow,
+    kind: PasteType,
+    cells: &mut [Vec<Cell>],
+) -> Result<Option<CellMask>, ApiError> {
+    Ok(Some(match kind {
+        PasteType::Normal => CellMask::ALL,
+        PasteType::NoBorders => {
+            for cell in cells.iter_mut().flatten() {
+                if let Some(Value::Object(format)) = cell.format() {
+                    let mut format = format.clone();
+                    format.shift_remove("borders");
+                    cell.set_member("userEnteredFormat", Some(Value::Object(format)).filter(|f| *f != json!({})));
+                }
+            }
+            CellMask::ALL
+        }
+        PasteType::Values => {
+            let book = Book::open(batch.tx)?;
+            for cell in cells.iter_mut().flatten() {
+                if let Some(CellValue::Formula { .. }) = cell.value {
+                    cell.value = value_of(&book, source, cell);
+                }
+            }
+            CellMask::read("userEnteredValue")?
+        }
+        PasteType::Formula => CellMask::read("userEnteredValue")?,
+        PasteType::Format => CellMask::read("userEnteredFormat,textFormatRuns")?,
+        PasteType::DataValidation => CellMask::member("dataValidation"),
+        PasteType::ConditionalFormatting => return Ok(None),
+    }))
+}
+
+/// What a formula comes to, as a plain value; an error stays as its text.
+fn value_of(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Option<CellValue> {
+    match effective(cell, &|title, row, column| book.look(sheet.id, title, row, column)) {
+        Outcome::Blank => None,
+        Outcome::Number(number) => Some(CellValue::Number(number)),
+        Outcome::Text(text) => Some(CellValue::Text(text)),
+        Outcome::Bool(truth) => Some(CellValue::Bool(truth)),
+        Outcome::Error(told) => Some(CellValue::Text(told.to_owned())),
+    }
+}
+
+fn length(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

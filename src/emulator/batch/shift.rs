@@ -1,0 +1,219 @@
+//! What moves when rows or columns come, go or change place: cells, named ranges, protections, merges, sizes.
+//!
+//! In scope: the consequences, shared by every request that shifts something. Out of scope: formulas, whose references
+//! stay as they were entered.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::emulator::batch::cells::change_rows;
+use crate::emulator::batch::context::{Batch, grid_range, size};
+use crate::emulator::batch::sent::SentRange;
+use crate::emulator::cell::Cell;
+use crate::emulator::error::ApiError;
+use crate::emulator::grid::{Dimension, GridRange};
+use crate::emulator::transaction::SheetRow;
+
+/// Kept things of a sheet whose body has a `range` that moves with the cells.
+const RANGED: [&str; 3] = ["merge", "protected", "filter"];
+
+/// The kind under which properties of rows or columns are kept, by their index.
+pub fn kept_kind(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Rows => "rows",
+        Dimension::Columns => "columns",
+    }
+}
+
+/// Makes room for `count` rows or columns before `at`. The new ones take formats and sizes from the neighbour that
+/// `inherit_from` names (an index before the insertion), or from none.
+pub fn insert(
+    batch: &Batch<'_, '_>,
+    sheet: &mut SheetRow,
+    dimension: Dimension,
+    at: u32,
+    count: u32,
+    inherit_from: Option<u32>,
+) -> Result<(), ApiError> {
+    grow(sheet, dimension, i64::from(count));
+    let frozen = frozen_mut(sheet, dimension);
+    if at < *frozen {
+        *frozen += count;
+    }
+    batch.tx.put_sheet(sheet)?;
+    batch.check_size()?;
+    match dimension {
+        Dimension::Rows => insert_rows(batch, sheet, at, count, inherit_from)?,
+        Dimension::Columns => insert_columns(batch, sheet, at, count, inherit_from)?,
+    }
+    shift_kept(batch, sheet.id, dimension, |index| Some(index + i64::from(count)), at)?;
+    move_ranges(batch, sheet.id, |range| Some(range.after_insert(dimension, at, count)))
+}
+
+fn insert_rows(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetRow,
+    at: u32,
+    count: u32,
+    inherit_from: Option<u32>,
+) -> Result<(), ApiError> {
+    let like: Vec<Cell> = match inherit_from {
+        Some(row) => batch.tx.row(sheet.id, row)?.iter().map(format_of).collect(),
+        None => Vec::new(),
+    };
+    batch.tx.shift_rows(sheet.id, at..u32::MAX, i64::from(count))?;
+    if like.iter().any(|cell| !cell.is_blank()) {
+        batch.tx.put_rows(sheet.id, (at..at + count).map(|row| (row, like.clone())))?;
+    }
+    Ok(())
+}
+
+fn insert_columns(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetRow,
+    at: u32,
+    count: u32,
+    inherit_from: Option<u32>,
+) -> Result<(), ApiError> {
+    let (at, count) = (at as usize, count as usize);
+    change_rows(batch, sheet, &(0..sheet.row_count), |row| {
+        let like = inherit_from.and_then(|col| row.get(col as usize)).map(format_of).unwrap_or_default();
+        if at < row.len() || (at == row.len() && !like.is_blank()) {
+            row.splice(at..at, std::iter::repeat_n(like, count));
+        }
+    })
+}
+
+/// A cell with the format of another and nothing else.
+fn format_of(cell: &Cell) -> Cell {
+    let mut like = Cell::default();
+    if let Some(format) = cell.format() {
+        like.set_member("userEnteredFormat", Some(format.clone()));
+    }
+    like
+}
+
+/// Takes rows or columns out; what lies behind moves up, the grid shrinks.
+pub fn delete(
+    batch: &Batch<'_, '_>,
+    sheet: &mut SheetRow,
+    dimension: Dimension,
+    gone: &Range<u32>,
+) -> Result<(), ApiError> {
+    let count = gone.end - gone.start;
+    remove(batch, sheet, dimension, gone)?;
+    if dimension == Dimension::Rows {
+        batch.tx.shift_rows(sheet.id, gone.end..u32::MAX, -i64::from(count))?;
+    }
+    grow(sheet, dimension, -i64::from(count));
+    let frozen = frozen_mut(sheet, dimension);
+    *frozen -= (*frozen).min(gone.end).saturating_sub(gone.start);
+    Ok(batch.tx.put_sheet(sheet)?)
+}
+
+/// Cuts a grid down to `new` rows or columns; a larger one costs nothing.
+pub fn cut(batch: &Batch<'_, '_>, sheet: &SheetRow, dimension: Dimension, new: u32) -> Result<(), ApiError> {
+    let old = size(sheet, dimension);
+    if new < old { remove(batch, sheet, dimension, &(new..old)) } else { Ok(()) }
+}
+
+/// Empties rows, or takes columns out, and adjusts the ranges that knew them.
+fn remove(batch: &Batch<'_, '_>, sheet: &SheetRow, dimension: Dimension, gone: &Range<u32>) -> Result<(), ApiError> {
+    match dimension {
+        Dimension::Rows => batch.tx.delete_rows(sheet.id, gone.clone())?,
+        Dimension::Columns => change_rows(batch, sheet, &(0..sheet.row_count), |row| {
+            let end = row.len().min(gone.end as usize);
+            row.drain((gone.start as usize).min(end)..end);
+        })?,
+    }
+    let count = i64::from(gone.end - gone.start);
+    let (start, end) = (i64::from(gone.start), i64::from(gone.end));
+    let moved = |index: i64| if index < start { Some(index) } else { (index >= end).then(|| index - count) };
+    shift_kept(batch, sheet.id, dimension, moved, gone.start)?;
+    move_ranges(batch, sheet.id, |range| range.after_delete(dimension, gone))
+}
+
+/// Gives kept properties of rows or columns from `from` on their new index, or forgets them.
+pub fn shift_kept(
+    batch: &Batch<'_, '_>,
+    sheet: i32,
+    dimension: Dimension,
+    moved: impl Fn(i64) -> Option<i64>,
+    from: u32,
+) -> Result<(), ApiError> {
+    let kind = kept_kind(dimension);
+    let mut kept = batch.tx.kept(Some(sheet), kind)?;
+    kept.retain(|(index, _)| *index >= i64::from(from));
+    for (index, _) in &kept {
+        batch.tx.forget(Some(sheet), kind, *index)?;
+    }
+    for (index, body) in kept {
+        if let Some(index) = moved(index) {
+            batch.tx.keep(Some(sheet), kind, index, &body)?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves every range of a sheet; a name whose cells are gone stays and points nowhere, other things go.
+pub fn move_ranges(
+    batch: &Batch<'_, '_>,
+    sheet: i32,
+    moved: impl Fn(GridRange) -> Option<GridRange>,
+) -> Result<(), ApiError> {
+    for mut named in batch.tx.named_ranges()? {
+        if named.range.sheet_id != sheet {
+            continue;
+        }
+        let range = moved(named.range.clone()).unwrap_or(GridRange::NOWHERE);
+        if range != named.range {
+            batch.tx.remove_named_range(&named.id)?;
+            named.range = range;
+            batch.tx.add_named_range(&named)?;
+        }
+    }
+    for kind in RANGED {
+        for (id, mut body) in batch.tx.kept(Some(sheet), kind)? {
+            let Some(range) = body_range(&body) else { continue };
+            match moved(range.clone()) {
+                None => {
+                    batch.tx.forget(Some(sheet), kind, id)?;
+                }
+                Some(new) if new != range => {
+                    body["range"] = new.to_json();
+                    batch.tx.keep(Some(sheet), kind, id, &body)?;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The `range` of a kept thing.
+pub fn body_range(body: &Value) -> Option<GridRange> {
+    let sent: SentRange = serde_json::from_value(body.get("range")?.clone()).ok()?;
+    grid_range(&sent).ok()
+}
+
+/// Lets the names that point into a sheet point nowhere.
+pub fn orphan(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
+    move_ranges(batch, sheet, |_| None)
+}
+
+fn grow(sheet: &mut SheetRow, dimension: Dimension, by: i64) {
+    let count = match dimension {
+        Dimension::Rows => &mut sheet.row_count,
+        Dimension::Columns => &mut sheet.column_count,
+    };
+    *count = u32::try_from(i64::from(*count) + by).unwrap_or(u32::MAX);
+}
+
+/// The number of frozen rows or columns.
+pub fn frozen_mut(sheet: &mut SheetRow, dimension: Dimension) -> &mut u32 {
+    match dimension {
+        Dimension::Rows => &mut sheet.frozen_rows,
+        Dimension::Columns => &mut sheet.frozen_columns,
+    }
+}

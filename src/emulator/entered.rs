@@ -1,0 +1,260 @@
+//! What a value of a request becomes in a cell.
+//!
+//! In scope: `USER_ENTERED`, which reads texts as if a person had typed them, and `RAW`, which stores what was sent.
+//! Out of scope: which cells are written (`values`), how they are shown (`render`), locales other than `en_US`,
+//! and dates without a year, which a person's sheet completes from today's date.
+//!
+//! Source: `ValueInputOption` of the API; what texts become is recorded, or else as reported (`reference/sheets-api.md` 10).
+
+use jiff::civil::{Date, date};
+
+use crate::emulator::cell::CellValue;
+use crate::emulator::pattern::NumberFormat;
+
+/// A value and the format that typing it gives the cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The value; none clears the cell.
+    pub value: Option<CellValue>,
+    /// The format, where the text has one of its own.
+    pub format: Option<NumberFormat>,
+}
+
+impl Entry {
+    fn plain(value: CellValue) -> Self {
+        Self { value: Some(value), format: None }
+    }
+
+    fn shown(value: f64, kind: &str, pattern: &str) -> Self {
+        Self { value: Some(CellValue::Number(value)), format: Some(NumberFormat::new(kind, pattern)) }
+    }
+
+    /// A text as `RAW` takes it: text whatever it looks like; the empty text clears the cell.
+    pub fn raw(text: &str) -> Self {
+        Self { value: (!text.is_empty()).then(|| CellValue::Text(text.to_owned())), format: None }
+    }
+
+    /// A text as if a person had typed it into the cell.
+    pub fn typed(text: &str) -> Self {
+        if let Some(kept) = text.strip_prefix('\'') {
+            return Self::plain(CellValue::Text(kept.to_owned()));
+        }
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return Self::raw(text);
+        }
+        if trimmed.len() > 1 && trimmed.starts_with('=') {
+            return Self::plain(CellValue::Formula { source: trimmed.to_owned(), result: None });
+        }
+        if trimmed.eq_ignore_ascii_case("true") || trimmed.eq_ignore_ascii_case("false") {
+            return Self::plain(CellValue::Bool(trimmed.eq_ignore_ascii_case("true")));
+        }
+        if let Some(entry) = number(trimmed).or_else(|| moment(trimmed)) {
+            return entry;
+        }
+        // A sign in front of anything else starts a formula, which surprises people who type "+ 1 person".
+        if trimmed.len() > 1 && trimmed.starts_with(['+', '-']) {
+            return Self::plain(CellValue::Formula { source: format!("={trimmed}"), result: None });
+        }
+        Self::raw(text)
+    }
+}
+
+/// `42`, `-1.5`, `2,000,000.01`, `10%`, `$5`, `1e5`.
+fn number(text: &str) -> Option<Entry> {
+    let (negative, rest) = match text.strip_prefix(['-', '+']) {
+        Some(rest) => (text.starts_with('-'), rest),
+        None => (false, text),
+    };
+    let (money, rest) = rest.strip_prefix('$').map_or((false, rest), |rest| (true, rest.trim_start()));
+    let (percent, rest) = rest.strip_suffix('%').map_or((false, rest), |rest| (true, rest.trim_end()));
+    let (mantissa, exponent) = rest.split_once(['e', 'E']).map_or((rest, None), |(m, e)| (m, Some(e)));
+    if exponent.is_some_and(|e| !is_digits(e.strip_prefix(['+', '-']).unwrap_or(e))) {
+        return None;
+    }
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
+    let grouped = whole.contains(',');
+    if grouped && !is_grouped(whole) || fraction.is_some_and(|f| !f.is_empty() && !is_digits(f)) {
+        return None;
+    }
+    let digits = whole.replace(',', "");
+    if !(is_digits(&digits) || digits.is_empty() && fraction.is_some_and(is_digits)) {
+        return None;
+    }
+    let value = format!("{digits}.{}e{}", fraction.unwrap_or_default(), exponent.unwrap_or("0")).parse::<f64>().ok()?;
+    let value = if negative { -value } else { value } / if percent { 100.0 } else { 1.0 };
+    if !value.is_finite() {
+        return None;
+    }
+    let decimals = fraction.is_some_and(|f| !f.is_empty());
+    Some(match (money, percent, exponent.is_some(), grouped) {
+        (true, ..) if decimals => Entry::shown(value, "CURRENCY", "\"$\"#,##0.00"),
+        (true, ..) => Entry::shown(value, "CURRENCY", "\"$\"#,##0"),
+        (_, true, ..) if decimals => Entry::shown(value, "PERCENT", "0.00%"),
+        (_, true, ..) => Entry::shown(value, "PERCENT", "0%"),
+        (_, _, true, _) => Entry::shown(value, "SCIENTIFIC", "0.00E+00"),
+        (_, _, _, true) if decimals => Entry::shown(value, "NUMBER", "#,##0.00"),
+        (_, _, _, true) => Entry::shown(value, "NUMBER", "#,##0"),
+        _ => Entry::plain(CellValue::Number(value)),
+    })
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_grouped(text: &str) -> bool {
+    let mut groups = text.split(',');
+    groups.next().is_some_and(|first| is_digits(first) && first.len() <= 3)
+        && groups.all(|g| is_digits(g) && g.len() == 3)
+}
+
+/// `2020-01-01`, `1/31/2020`, `12:30`, `12:30:15 pm`, or a day and a time with a blank between.
+fn moment(text: &str) -> Option<Entry> {
+    let (first, rest) = text.split_once(' ').map_or((text, ""), |(first, rest)| (first, rest.trim()));
+    if let Some((days, pattern)) = day(first) {
+        if rest.is_empty() {
+            return Some(Entry::shown(days, "DATE", pattern));
+        }
+        let (part, time_pattern) = time(rest)?;
+        return Some(Entry::shown(days + part, "DATE_TIME", &format!("{pattern} {time_pattern}")));
+    }
+    let (part, pattern) = time(text)?;
+    Some(Entry::shown(part, "TIME", pattern))
+}
+
+fn day(text: &str) -> Option<(f64, &'static str)> {
+    let slashed = text.contains('/');
+    let parts: Vec<&str> = text.split(if slashed { '/' } else { '-' }).collect();
+    let [a, b, c] = parts.as_slice() else { return None };
+    if ![a, b, c].iter().all(|part| is_digits(part) && part.len() <= 4) {
+        return None;
+    }
+    let (year, month, day, pattern) = match (a.len(), slashed) {
+        (4, true) => (*a, *b, *c, "yyyy/mm/dd"),
+        (4, false) => (*a, *b, *c, "yyyy-mm-dd"),
+        (1 | 2, true) => (*c, *a, *b, "m/d/yyyy"),
+        (1 | 2, false) => (*c, *a, *b, "m-d-yyyy"),
+        _ => return None,
+    };
+    let year = match (year.len(), year.parse::<i16>().ok()?) {
+        (4, year) => year,
+        (2, short) if short < 50 => 2000 + short,
+        (2, short) => 1900 + short,
+        _ => return None,
+    };
+    let day = Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()?;
+    let days = day.since(date(1899, 12, 30)).ok()?.get_days();
+    (days >= 0).then_some((f64::from(days), pattern))
+}
+
+/// The part of a day, and how it is shown.
+fn time(text: &str) -> Option<(f64, &'static str)> {
+    let lower = text.to_ascii_lowercase();
+    let (clock, half) = match (lower.strip_suffix("am"), lower.strip_suffix("pm")) {
+        (Some(clock), _) => (clock.trim_end(), Some(0)),
+        (_, Some(clock)) => (clock.trim_end(), Some(12)),
+        _ => (lower.as_str(), None),
+    };
+    let parts: Vec<&str> = clock.split(':').collect();
+    if !(2..=3).contains(&parts.len()) || !parts.iter().all(|part| is_digits(part) && part.len() <= 2) {
+        return None;
+    }
+    let numbers: Vec<u32> = parts.iter().filter_map(|part| part.parse().ok()).collect();
+    let (hour, minute, second) = (numbers[0], numbers[1], numbers.get(2).copied().unwrap_or(0));
+    let hour = match half {
+        Some(offset) if (1..=12).contains(&hour) => hour % 12 + offset,
+        None if hour < 24 => hour,
+        _ => return None,
+    };
+    if minute > 59 || second > 59 {
+        return None;
+    }
+    let pattern = match (parts.len(), half.is_some()) {
+        (2, false) => "h:mm",
+        (2, true) => "h:mm am/pm",
+        (_, false) => "h:mm:ss",
+        (_, true) => "h:mm:ss am/pm",
+    };
+    Some((f64::from(hour * 3600 + minute * 60 + second) / 86_400.0, pattern))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn typed(text: &str) -> (Option<CellValue>, String) {
+        let entry = Entry::typed(text);
+        (entry.value, entry.format.map(|f| f.pattern).unwrap_or_default())
+    }
+
+    #[test]
+    fn texts_become_what_google_recorded() {
+        for (text, value, pattern) in [
+            ("0042", 42.0, ""),
+            ("2,000,000.01", 2_000_000.01, "#,##0.00"),
+            ("2020-01-01", 43_831.0, "yyyy-mm-dd"),
+            ("53", 53.0, ""),
+            (" 7 ", 7.0, ""),
+            ("-1.5", -1.5, ""),
+            (".5", 0.5, ""),
+            ("10%", 0.1, "0%"),
+            ("$5", 5.0, "\"$\"#,##0"),
+            ("-$1,234.50", -1234.5, "\"$\"#,##0.00"),
+            ("1e5", 100_000.0, "0.00E+00"),
+            ("1/31/2020", 43_861.0, "m/d/yyyy"),
+            ("12:00", 0.5, "h:mm"),
+            ("2020-01-01 6:00 PM", 43_831.75, "yyyy-mm-dd h:mm am/pm"),
+        ] {
+            assert_eq!(typed(text), (Some(CellValue::Number(value)), pattern.to_owned()), "{text}");
+        }
+        assert_eq!(Entry::typed("True").value, Some(CellValue::Bool(true)));
+        assert_eq!(Entry::typed("").value, None);
+    }
+
+    #[test]
+    fn what_is_no_number_stays_text() {
+        for text in [
+            "abc",
+            "1,00",
+            "2020-13-01",
+            "2020-01-01T00:00:00Z",
+            "1.2.3",
+            "25:00",
+            "e5",
+            "1e",
+            "=",
+            "12,345,6",
+            "nan",
+            "inf",
+            "1_0",
+            "$",
+        ] {
+            assert_eq!(typed(text), (Some(CellValue::Text(text.to_owned())), String::new()), "{text}");
+        }
+        assert_eq!(typed("'0042").0, Some(CellValue::Text("0042".to_owned())));
+    }
+
+    #[test]
+    fn formulas_and_signs_become_formulas_and_raw_texts_never_do() {
+        let formula = |text: &str| Some(CellValue::Formula { source: text.to_owned(), result: None });
+        assert_eq!(Entry::typed("=3/2").value, formula("=3/2"));
+        assert_eq!(Entry::typed("+ Non-Refundable").value, formula("=+ Non-Refundable"));
+        assert_eq!(Entry::raw("=3/2").value, Some(CellValue::Text("=3/2".to_owned())));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_is_finite(text in "[-+$%0-9eE.,:/ apmAPM]{0,16}") {
+            if let Some(CellValue::Number(n)) = Entry::typed(&text).value {
+                prop_assert!(n.is_finite());
+            }
+        }
+
+        #[test]
+        fn raw_keeps_every_text(text in "\\PC{1,30}") {
+            prop_assert_eq!(Entry::raw(&text).value, Some(CellValue::Text(text)));
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! `spreadsheets.get` and `spreadsheets.create`, and the spreadsheet inside a batchUpdate's answer.
+//!
+//! In scope: which sheets and cells an answer holds, cells with all that is kept of them.
+//! Out of scope: cutting the answer down to `fields` (the caller), properties (`present`), texts of values (`render`).
+
+use serde_json::{Map, Value, json};
+
+use crate::emulator::batch::context::{Batch, Doubts};
+use crate::emulator::batch::proto::normalise;
+use crate::emulator::batch::sheets::{first_sheets, spreadsheet_from};
+use crate::emulator::book::{Book, Place};
+use crate::emulator::cell::{Cell, CellValue};
+use crate::emulator::error::ApiError;
+use crate::emulator::fields::Mask;
+use crate::emulator::formula::{Outcome, error_type};
+use crate::emulator::grid::Area;
+use crate::emulator::present::{
+    default_format, named_range, sheet_properties, shown, spreadsheet_properties, spreadsheet_url,
+};
+use crate::emulator::render::{effective, formatted};
+use crate::emulator::storage::{StorageError, Store};
+use crate::emulator::transaction::{SheetRow, Transaction};
+use crate::port::chance::Chance;
+
+/// Heights and widths of rows and columns that nobody changed, in pixels.
+const PIXELS: (u32, u32) = (21, 100);
+
+/// Which cells an answer holds.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// A1 texts; when there are any, only their sheets are in the answer, and only their cells.
+    pub ranges: Vec<String>,
+    /// Whether cells are in the answer.
+    pub grid_data: bool,
+}
+
+/// Answers `spreadsheets.get`: `include_grid_data` counts only without a mask, a mask that reaches into `sheets.data`
+/// asks for cells by itself (recorded). The answer is cut down to the mask.
+pub fn get(
+    store: &Store,
+    id: &str,
+    ranges: Vec<String>,
+    include_grid_data: bool,
+    mask: &Mask,
+) -> Result<Value, ApiError> {
+    let grid_data = match mask {
+        Mask::All => include_grid_data,
+        Mask::Members(_) => mask.covers("sheets.data"),
+    };
+    let tx = store.read(id)?;
+    Ok(mask.apply(spreadsheet(&tx, id, &View { ranges, grid_data })?))
+}
+
+/// Answers `spreadsheets.create`: makes the spreadsheet `id` as the body describes it, and returns it.
+pub fn create(store: &Store, id: &str, body: &[u8], mask: &Mask, chance: &dyn Chance) -> Result<Value, ApiError> {
+    let text = if body.trim_ascii().is_empty() { b"{}" } else { body };
+    let not_json = |_| ApiError::invalid_argument(crate::emulator::batch::proto::NOT_JSON);
+    let described = normalise(serde_json::from_slice(text).map_err(not_json)?, "Spreadsheet", "")?;
+    let none = Map::new();
+    let properties = described.get("properties").and_then(Value::as_object).unwrap_or(&none);
+    let sheets: Vec<Map<String, Value>> = match described.get("sheets") {
+        Some(Value::Array(sheets)) => sheets
+            .iter()
+            .map(|sheet| sheet.get("properties").and_then(Value::as_object).cloned().unwrap_or_default())
+            .collect(),
+        _ => Vec::new(),
+    };
+    let tx = store.start(id, &spreadsheet_from(properties))?;
+    first_sheets(&Batch::new(&tx, Doubts::default(), chance)?, &sheets)?;
+    let answer = spreadsheet(&tx, id, &View::default())?;
+    tx.commit()?;
+    Ok(mask.apply(answer))
+}
+
+/// The spreadsheet as a transaction sees it.
+pub fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &View) -> Result<Value, ApiError> {
+    let book = Book::open(tx)?;
+    let places: Vec<Place> = view.ranges.iter().map(|text| book.find(text)).collect::<Result<_, _>>()?;
+    let mut sheets = Vec::new();
+    for sheet in &book.sheets {
+        let asked: Vec<Area> = places.iter().filter(|place| place.sheet.id == sheet.id).map(Place::area).collect();
+        if view.ranges.is_empty() || !asked.is_empty() {
+            sheets.push(one_sheet(&book, sheet, view, &asked)?);
+        }
+    }
+    let mut answer = Map::new();
+    answer.insert("spreadsheetId".to_owned(), id.into());
+    answer.insert("properties".to_owned(), spreadsheet_properties(&tx.properties()?));
+    answer.insert("sheets".to_owned(), Value::Array(sheets));
+    let named: Vec<Value> = tx.named_ranges()?.iter().map(named_range).collect();
+    if !named.is_empty() {
+        answer.insert("namedRanges".to_owned(), Value::Array(named));
+    }
+    answer.insert("spreadsheetUrl".to_owned(), spreadsheet_url(id).into());
+    Ok(Value::Object(answer))
+}
+
+fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area]) -> Result<Value, ApiError> {
+    let mut members = Map::new();
+    members.insert("properties".to_owned(), sheet_properties(sheet));
+    if view.grid_data {
+        let whole = [Area::new(0..sheet.row_count, 0..sheet.column_count)];
+        let areas = if asked.is_empty() { &whole[..] } else { asked };
+        let data: Vec<Value> =
+            areas.iter().map(|area| grid_data(book, sheet, area)).collect::<Result<_, StorageError>>()?;
+        members.insert("data".to_owned(), Value::Array(data));
+    }
+    for (kind, name) in [("merge", "merges"), ("protected", "protectedRanges")] {
+        let kept = book.transaction.kept(Some(sheet.id), kind)?;
+        if !kept.is_empty() {
+            members.insert(name.to_owned(), kept.iter().map(|(_, body)| shown(kind, body)).collect());
+        }
+    }
+    if let Some((_, filter)) = book.transaction.kept(Some(sheet.id), "filter")?.first() {
+        members.insert("basicFilter".to_owned(), shown("filter", filter));
+    }
+    Ok(Value::Object(members))
+}
+
+/// `GridData`: rows up to the last one with anything in it, metadata for every row and column.
+fn grid_data(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value, StorageError> {
+    let mut members = Map::new();
+    for (name, start) in [("startRow", area.rows.start), ("startColumn", area.cols.start)] {
+        if start > 0 {
+            members.insert(name.to_owned(), start.into());
+        }
+    }
+    let mut rows = Vec::new();
+    book.transaction.visit_rows(sheet.id, area.rows.clone(), |row, cells| {
+        let values = row_values(book, sheet, area, &cells);
+        if !values.is_empty() {
+            rows.resize((row - area.rows.start) as usize, json!({}));
+            rows.push(json!({"values": values}));
+        }
+        Ok::<(), StorageError>(())
+    })?;
+    if !rows.is_empty() {
+        members.insert("rowData".to_owned(), Value::Array(rows));
+    }
+    for (name, kind, range, pixels) in
+        [("rowMetadata", "rows", &area.rows, PIXELS.0), ("columnMetadata", "columns", &area.cols, PIXELS.1)]
+    {
+        let mut list = vec![json!({"pixelSize": pixels}); range.len()];
+        for (index, body) in book.transaction.kept(Some(sheet.id), kind)? {
+            let at = index - i64::from(range.start);
+            if let Some(place) = usize::try_from(at).ok().and_then(|at| list.get_mut(at)) {
+                place
+                    .as_object_mut()
+                    .into_iter()
+                    .for_each(|place| place.extend(body.as_object().cloned().unwrap_or_default()));
+            }
+        }
+        members.insert(name.to_owned(), Value::Array(list));
+    }
+    Ok(Value::Object(members))
+}
+
+fn row_values(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area, cells: &[Cell]) -> Vec<Value> {
+    let end = cells.len().min(area.cols.end as usize);
+    let inside = cells.get(area.cols.start as usize..end).unwrap_or_default();
+    let used = inside.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);
+    inside[..used].iter().map(|cell| cell_data(book, sheet, cell)).collect()
+}
+
+/// `CellData`.
+fn cell_data(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Value {
+    let mut members = Map::new();
+    if cell.is_blank() {
+        return Value::Object(members);
+    }
+    if let Some(value) = &cell.value {
+        let outcome = effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
+        members.insert("userEnteredValue".to_owned(), entered(value));
+        members.insert("effectiveValue".to_owned(), worked_out(&outcome));
+        members.insert("formattedValue".to_owned(), formatted(cell, outcome).into());
+    }
+    if let Some(format) = cell.format() {
+        members.insert("userEnteredFormat".to_owned(), format.clone());
+    }
+    members.insert("effectiveFormat".to_owned(), effective_format(cell.format()));
+    for (name, value) in cell.members.iter().flat_map(|kept| kept.iter()) {
+        if name != "userEnteredFormat" {
+            members.insert(name.clone(), value.clone());
+        }
+    }
+    Value::Object(members)
+}
+
+/// `ExtendedValue` of what was entered.
+fn entered(value: &CellValue) -> Value {
+    match value {
+        CellValue::Text(text) => json!({"stringValue": text}),
+        CellValue::Number(number) => json!({"numberValue": as_json(*number)}),
+        CellValue::Bool(truth) => json!({"boolValue": truth}),
+        CellValue::Formula { source, .. } => json!({"formulaValue": source}),
+    }
+}
+
+/// `ExtendedValue` of what it comes to.
+fn worked_out(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::Blank => json!({}),
+        Outcome::Text(text) => json!({"stringValue": text}),
+        Outcome::Number(number) => json!({"numberValue": as_json(*number)}),
+        Outcome::Bool(truth) => json!({"boolValue": truth}),
+        Outcome::Error(told) => json!({"errorValue": {"type": error_type(told), "message": told}}),
+    }
+}
+
+/// Whole numbers without a point, as Google writes them.
+#[expect(clippy::cast_possible_truncation, reason = "whole and far inside an i64")]
+fn as_json(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() < 1e17 { Value::from(number as i64) } else { Value::from(number) }
+}
+
+/// The default format with what was set laid over it.
+fn effective_format(set: Option<&Value>) -> Value {
+    let mut format = default_format();
+    if let Some(set) = set {
+        overlay(&mut format, set);
+    }
+    format
+}
+
+fn overlay(base: &mut Value, over: &Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (name, value) in over {
+                match base.get_mut(name) {
+                    Some(known) if !name.to_lowercase().contains("color") => overlay(known, value),
+                    _ => {
+                        base.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (base, over) => *base = over.clone(),
+    }
+}

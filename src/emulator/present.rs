@@ -1,0 +1,107 @@
+//! Spreadsheets, sheets and named ranges as answers write them.
+//!
+//! In scope: which members are written out and which zeros are left out (recorded), defaults of a new spreadsheet.
+//! Out of scope: cells (`get`), cutting an answer down (`fields`).
+
+use serde_json::{Map, Value, json};
+
+use crate::emulator::grid::NamedRange;
+use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
+
+/// `SheetProperties`: `sheetId` 0 and `index` 0 are written out, what is false or not set is left out (recorded).
+pub fn sheet_properties(sheet: &SheetRow) -> Value {
+    let mut grid = Map::new();
+    grid.insert("rowCount".to_owned(), sheet.row_count.into());
+    grid.insert("columnCount".to_owned(), sheet.column_count.into());
+    for (name, count) in [("frozenRowCount", sheet.frozen_rows), ("frozenColumnCount", sheet.frozen_columns)] {
+        if count > 0 {
+            grid.insert(name.to_owned(), count.into());
+        }
+    }
+    if let Some(Value::Object(more)) = sheet.extra.get("gridProperties") {
+        grid.extend(more.clone());
+    }
+    let mut members = Map::new();
+    members.insert("sheetId".to_owned(), sheet.id.into());
+    members.insert("title".to_owned(), sheet.title.as_str().into());
+    members.insert("index".to_owned(), sheet.index.into());
+    members.insert("sheetType".to_owned(), "GRID".into());
+    members.insert("gridProperties".to_owned(), Value::Object(grid));
+    if sheet.hidden {
+        members.insert("hidden".to_owned(), true.into());
+    }
+    let more = sheet.extra.iter().filter(|(name, _)| *name != "gridProperties");
+    members.extend(more.map(|(name, value)| (name.clone(), value.clone())));
+    Value::Object(members)
+}
+
+/// `NamedRange`; a range that was deleted with its cells is `{}`.
+pub fn named_range(named: &NamedRange) -> Value {
+    json!({"namedRangeId": named.id, "name": named.name, "range": named.range.to_json()})
+}
+
+/// `SpreadsheetProperties`, with the format and theme that every spreadsheet of the recordings has.
+pub fn spreadsheet_properties(properties: &SpreadsheetRow) -> Value {
+    let mut members = Map::new();
+    for (name, text) in [
+        ("title", &properties.title),
+        ("locale", &properties.locale),
+        ("autoRecalc", &properties.auto_recalc),
+        ("timeZone", &properties.time_zone),
+    ] {
+        members.insert(name.to_owned(), text.as_str().into());
+    }
+    members.insert("defaultFormat".to_owned(), default_format());
+    members.insert("spreadsheetTheme".to_owned(), theme());
+    members.extend(properties.extra.clone());
+    Value::Object(members)
+}
+
+/// A kept thing as answers write it: a merge is its range, and a sheet id of 0 is left out of ranges.
+pub fn shown(kind: &str, body: &Value) -> Value {
+    let mut body = body.clone();
+    if let Some(range) = body.get_mut("range").and_then(Value::as_object_mut)
+        && range.get("sheetId") == Some(&json!(0))
+    {
+        range.shift_remove("sheetId");
+    }
+    if kind == "merge" { body.get("range").cloned().unwrap_or_default() } else { body }
+}
+
+/// Where people open the spreadsheet.
+pub fn spreadsheet_url(id: &str) -> String {
+    format!("https://docs.google.com/spreadsheets/d/{id}/edit")
+}
+
+/// `properties.defaultFormat` of the recordings.
+pub fn default_format() -> Value {
+    json!({
+        "backgroundColor": {"red": 1, "green": 1, "blue": 1},
+        "padding": {"top": 2, "right": 3, "bottom": 2, "left": 3},
+        "verticalAlignment": "BOTTOM",
+        "wrapStrategy": "OVERFLOW_CELL",
+        "textFormat": {
+            "foregroundColor": {}, "fontFamily": "arial,sans,sans-serif", "fontSize": 10, "bold": false,
+            "italic": false, "strikethrough": false, "underline": false, "foregroundColorStyle": {"rgbColor": {}}
+        },
+        "backgroundColorStyle": {"rgbColor": {"red": 1, "green": 1, "blue": 1}}
+    })
+}
+
+fn theme() -> Value {
+    let colour = |kind: &str, rgb: Value| json!({"colorType": kind, "color": {"rgbColor": rgb}});
+    json!({
+        "primaryFontFamily": "Arial",
+        "themeColors": [
+            colour("TEXT", json!({})),
+            colour("BACKGROUND", json!({"red": 1, "green": 1, "blue": 1})),
+            colour("ACCENT1", json!({"red": 0.258_823_54, "green": 0.521_568_66, "blue": 0.956_862_75})),
+            colour("ACCENT2", json!({"red": 0.917_647_06, "green": 0.262_745_1, "blue": 0.207_843_14})),
+            colour("ACCENT3", json!({"red": 0.984_313_7, "green": 0.737_254_9, "blue": 0.015_686_275})),
+            colour("ACCENT4", json!({"red": 0.203_921_57, "green": 0.658_823_55, "blue": 0.325_490_2})),
+            colour("ACCENT5", json!({"red": 1, "green": 0.427_450_98, "blue": 0.003_921_569})),
+            colour("ACCENT6", json!({"red": 0.274_509_82, "green": 0.741_176_5, "blue": 0.776_470_6})),
+            colour("LINK", json!({"red": 0.066_666_67, "green": 0.333_333_34, "blue": 0.8}))
+        ]
+    })
+}
