@@ -1,5 +1,6 @@
 //! A job runner that keeps its state in a Google Sheet.
 
+pub mod config;
 pub mod fault;
 pub mod grid;
 pub mod ledger;
