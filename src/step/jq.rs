@@ -10,6 +10,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use jaq_core::data::JustLut;
 use jaq_core::load::{self, Arena, File, Loader};
@@ -46,10 +47,14 @@ const BARRED: [&str; 12] = [
     "inputs",
 ];
 
-/// A compiled expression.
+/// The most values that an expression may yield for a whole document.
+pub const MAX_DOCUMENT_OUTPUTS: usize = 10_000_000;
+
+/// A compiled expression; a clone shares it.
+#[derive(Clone)]
 pub struct Program {
-    source: String,
-    filter: Filter<JustLut<Val>>,
+    source: Arc<str>,
+    filter: Arc<Filter<JustLut<Val>>>,
 }
 
 impl fmt::Debug for Program {
@@ -89,8 +94,8 @@ pub enum RunError {
     #[error("{0}")]
     Unheld(String),
     /// It yields more than one input may become.
-    #[error("the expression yields more than {MAX_OUTPUTS} values")]
-    TooMany,
+    #[error("the expression yields more than {0} values")]
+    TooMany(usize),
     /// The jq library gave up on a value; nothing else is harmed.
     #[error("the jq library could not process this value")]
     Gave,
@@ -106,7 +111,7 @@ impl Program {
             loader.load(&arena, File { code: source, path: () }).map_err(|errors| load_error(source, &errors))?;
         let filter =
             Compiler::default().with_funs(funs()).compile(modules).map_err(|errors| undefined(source, &errors))?;
-        Ok(Self { source: source.to_owned(), filter })
+        Ok(Self { source: source.into(), filter: Arc::new(filter) })
     }
 
     /// The expression as written.
@@ -117,16 +122,25 @@ impl Program {
     /// Every value that the expression yields for `input`, at most 10,000.
     /// Bounded by its outputs alone: an expression that loops without yielding is not stopped.
     pub fn run(&self, input: Value) -> Result<Vec<Value>, RunError> {
-        // jaq panics on a few values (a text repeated 10^18 times); such a value must not end the run.
-        catch_unwind(AssertUnwindSafe(|| self.evaluate(input))).unwrap_or(Err(RunError::Gave))
+        self.guarded(input, MAX_OUTPUTS)
     }
 
-    fn evaluate(&self, input: Value) -> Result<Vec<Value>, RunError> {
+    /// Every value that the expression yields for a whole document, at most 10,000,000: the records of a source.
+    pub fn run_whole(&self, document: Value) -> Result<Vec<Value>, RunError> {
+        self.guarded(document, MAX_DOCUMENT_OUTPUTS)
+    }
+
+    fn guarded(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
+        // jaq panics on a few values (a text repeated 10^18 times); such a value must not end the run.
+        catch_unwind(AssertUnwindSafe(|| self.evaluate(input, most))).unwrap_or(Err(RunError::Gave))
+    }
+
+    fn evaluate(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
         let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
         let mut values = Vec::new();
         for result in self.filter.id.run((context, to_jaq(input))) {
-            if values.len() == MAX_OUTPUTS {
-                return Err(RunError::TooMany);
+            if values.len() == most {
+                return Err(RunError::TooMany(most));
             }
             let value = result.map_err(|exception| RunError::Failed(explain(exception)))?;
             values.push(from_jaq(&value).map_err(RunError::Unheld)?);
@@ -273,8 +287,8 @@ mod tests {
         assert_eq!(run_on("empty", json!(1)), Ok(vec![]));
         assert_eq!(run_on(".[]", json!([1, 2])), Ok(vec![json!(1), json!(2)]));
         assert_eq!(run_on("range(10000)", json!(null)).map(|all| all.len()), Ok(MAX_OUTPUTS));
-        assert_eq!(run_on("range(10001)", json!(null)), Err(RunError::TooMany));
-        assert_eq!(run_on("repeat(1)", json!(null)), Err(RunError::TooMany));
+        assert_eq!(run_on("range(10001)", json!(null)), Err(RunError::TooMany(MAX_OUTPUTS)));
+        assert_eq!(run_on("repeat(1)", json!(null)), Err(RunError::TooMany(MAX_OUTPUTS)));
     }
 
     #[test]

@@ -1,0 +1,183 @@
+//! Values as meant: read one by one, every problem kept.
+//!
+//! In scope: taking names from the environment, reading texts as expressions, lengths of time, zones and numbers, and placing each
+//! problem in the file. Out of scope: which values there are (`config::settings`).
+
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+
+use crate::config::environment::{Environment, Missing, interpolate};
+use crate::config::keys::closest;
+use crate::config::problem::Problem;
+use crate::config::raw::At;
+use crate::step::jq::Program;
+
+/// Reads values of one file and keeps what is wrong with them.
+pub(crate) struct Collector<'a> {
+    text: &'a str,
+    /// The folder of the job file.
+    pub(crate) folder: &'a Path,
+    /// Where names are taken from.
+    pub(crate) environment: &'a Environment,
+    /// What is wrong so far.
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl<'a> Collector<'a> {
+    pub(crate) fn new(text: &'a str, folder: &'a Path, environment: &'a Environment) -> Self {
+        Self { text, folder, environment, problems: Vec::new() }
+    }
+
+    /// Keeps a problem.
+    pub(crate) fn say(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Keeps a problem of a value.
+    pub(crate) fn wrong<T>(&mut self, at: &At<T>, message: impl Into<String>, label: impl Into<String>, help: &str) {
+        let problem = Problem::at(at.span(), message, label);
+        self.say(if help.is_empty() { problem } else { problem.help(help) });
+    }
+
+    /// A text with its names replaced.
+    pub(crate) fn text(&mut self, at: &At<String>) -> Option<String> {
+        match interpolate(at.get(), |name| self.environment.get(name)) {
+            Ok(text) => Some(text),
+            Err(missing) => {
+                for lack in missing {
+                    self.lacking(at, &lack);
+                }
+                None
+            }
+        }
+    }
+
+    fn lacking(&mut self, at: &At<String>, lack: &Missing) {
+        let place = |needle: &str| match at.get().find(needle) {
+            Some(start) => self.within(at, start..start + needle.len()),
+            None => at.span(),
+        };
+        let file = self.environment.file_path().display();
+        let problem = match lack {
+            Missing::Name(name) => {
+                let meant = closest(name, self.environment.names());
+                let help = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
+                Problem::at(place(&format!("${{{name}}}")), format!("{name} is not set"), "no such name")
+                    .help(format!("{help}set it in the environment or in {file}"))
+            }
+            Missing::NoName(name) => {
+                Problem::at(place(&format!("${{{name}}}")), "a name is made of letters, digits and _", "no name")
+                    .help("to write ${ itself, double the dollar: $${")
+            }
+            Missing::Unclosed => Problem::at(at.span(), "a ${ has no }", "never closed")
+                .help("to write ${ itself, double the dollar: $${"),
+        };
+        self.say(problem);
+    }
+
+    /// A text that is not empty.
+    pub(crate) fn word(&mut self, at: &At<String>, what: &str) -> Option<String> {
+        let text = self.text(at)?;
+        if text.trim().is_empty() {
+            self.wrong(at, format!("{what} is empty"), "empty", "");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A path, relative to the job file's folder.
+    pub(crate) fn path(&mut self, at: &At<String>, what: &str) -> Option<PathBuf> {
+        self.word(at, what).map(|text| self.folder.join(text))
+    }
+
+    /// A jq expression, compiled; a problem is placed inside the text.
+    pub(crate) fn program(&mut self, at: &At<String>, what: &str) -> Option<Program> {
+        let source = self.word(at, what)?;
+        match Program::compile(&source) {
+            Ok(program) => Some(program),
+            Err(error) => {
+                let span = if source == *at.get() { self.within(at, error.at.clone()) } else { at.span() };
+                self.say(
+                    Problem::at(span, format!("{what} is no jq expression: {error}"), error.message.clone())
+                        .help("expressions are jq, as in https://jqlang.org/manual"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Where a part of a text stands in the file; the whole text where escapes hide it.
+    fn within(&self, at: &At<String>, part: Range<usize>) -> Range<usize> {
+        let span = at.span();
+        let literal = self.text.get(span.clone()).unwrap_or_default();
+        match literal.find(at.get().as_str()) {
+            // An empty range is not shown; the end of a text is its closing quote.
+            Some(start) => {
+                let start = span.start + start;
+                start + part.start..(start + part.end).max(start + part.start + 1)
+            }
+            None => span,
+        }
+    }
+
+    /// A length of time in milliseconds, within bounds.
+    pub(crate) fn duration_ms(&mut self, at: &At<String>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let text = self.word(at, what)?;
+        let Ok(span) = text.trim().parse::<SignedDuration>() else {
+            self.wrong(
+                at,
+                format!("{what} is no length of time"),
+                "no length of time",
+                "write it as 300ms, 2s, 5m or 1h 30m",
+            );
+            return None;
+        };
+        let ms = u64::try_from(span.as_millis()).ok().filter(|ms| bounds.contains(ms));
+        if ms.is_none() {
+            let (least, most) = (told_ms(*bounds.start()), told_ms(*bounds.end()));
+            self.wrong(at, format!("{what} has to be between {least} and {most}"), "out of bounds", "");
+        }
+        ms
+    }
+
+    /// A whole number within bounds.
+    pub(crate) fn whole(&mut self, at: &At<i64>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let found = u64::try_from(*at.get()).ok().filter(|n| bounds.contains(n));
+        if found.is_none() {
+            self.wrong(
+                at,
+                format!("{what} has to be between {} and {}", bounds.start(), bounds.end()),
+                "out of bounds",
+                "",
+            );
+        }
+        found
+    }
+
+    /// A time zone by its IANA name.
+    pub(crate) fn zone(&mut self, at: &At<String>, what: &str) -> Option<(String, TimeZone)> {
+        let name = self.word(at, what)?;
+        if let Ok(zone) = TimeZone::get(&name) {
+            return Some((name, zone));
+        }
+        let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+        let help = match closest(&name, known.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => "zones have IANA names, such as Europe/Berlin or UTC".to_owned(),
+        };
+        self.wrong(at, format!("{what} is no time zone that this machine knows"), "unknown zone", &help);
+        None
+    }
+}
+
+fn told_ms(ms: u64) -> String {
+    match ms {
+        0 => "0s".into(),
+        ms if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
+        ms if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
+        ms => format!("{ms}ms"),
+    }
+}

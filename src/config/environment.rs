@@ -1,0 +1,182 @@
+//! The process environment and the one `.env` file beside the job file.
+//!
+//! In scope: reading both, once; the real environment wins. Out of scope: what the names mean (`config::target`).
+//!
+//! This is the only reader of the environment in the crate. Nothing is ever written back to it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::config::problem::Problem;
+
+/// The names and values that settings may come from. Printing it shows names only: values may be secret.
+#[derive(Clone, Default)]
+pub struct Environment {
+    real: BTreeMap<String, String>,
+    file: BTreeMap<String, String>,
+    file_path: PathBuf,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("real", &self.real.keys())
+            .field("file", &self.file.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A value and where it came from.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) value: &'a str,
+    /// Whether it stood in the `.env` file.
+    pub(crate) in_file: bool,
+}
+
+impl Environment {
+    /// Reads the process environment, and `.env` in `folder` if there is one; no other folder is looked into.
+    /// Fails on a `.env` that can't be read, without showing any of it.
+    pub fn read(folder: &Path) -> Result<Self, Problem> {
+        let real =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let file_path = folder.join(".env");
+        Ok(Self { real: real.collect(), file: read_file(&file_path)?, file_path })
+    }
+
+    /// An environment of these names and values, and of these in a `.env` file.
+    pub fn of(real: &[(&str, &str)], file: &[(&str, &str)]) -> Self {
+        let own = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Self { real: own(real), file: own(file), file_path: PathBuf::from(".env") }
+    }
+
+    /// The value of `name`, from the real environment first; an empty one counts as none.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.find(name).map(|found| found.value)
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Found<'_>> {
+        let set = |values: &'_ BTreeMap<String, String>| values.get(name).is_some_and(|value| !value.is_empty());
+        let in_file = !set(&self.real);
+        let values = if in_file { &self.file } else { &self.real };
+        values.get(name).filter(|value| !value.is_empty()).map(|value| Found { value, in_file })
+    }
+
+    /// Every name, to suggest one for a misspelt one.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.real.keys().chain(self.file.keys()).map(String::as_str)
+    }
+
+    /// Where the `.env` file is, or would be.
+    pub fn file_path(&self) -> &Path {
+        &self.file_path
+    }
+}
+
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>, Problem> {
+    let unreadable = |why: String| {
+        Problem::of(format!("{} can't be read: {why}", path.display()))
+            .help("each line is NAME=VALUE; put a value with spaces, quotes or $ into single quotes")
+    };
+    let lines = match dotenvy::from_path_iter(path) {
+        Ok(lines) => lines,
+        Err(error) if error.not_found() => return Ok(BTreeMap::new()),
+        Err(_) => return Err(unreadable("it could not be opened".into())),
+    };
+    let mut values = BTreeMap::new();
+    for line in lines {
+        // The error would quote the line, which may hold a secret.
+        let (name, value) =
+            line.map_err(|_| unreadable(format!("its entry after the first {} is no NAME=VALUE", values.len())))?;
+        values.insert(name, value);
+    }
+    Ok(values)
+}
+
+/// The text with each `${NAME}` replaced by what `lookup` finds; `$${` stands for `${`. Errors name what is wrong, in order.
+pub(crate) fn interpolate<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a str>) -> Result<String, Vec<Missing>> {
+    let mut out = String::with_capacity(text.len());
+    let mut missing = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, from) = rest.split_at(at);
+        let inside = from.get(2..).unwrap_or_default();
+        if let Some(before) = before.strip_suffix('$') {
+            out.push_str(before);
+            out.push_str("${");
+            rest = inside;
+            continue;
+        }
+        out.push_str(before);
+        let Some((name, after)) = inside.split_once('}') else {
+            missing.push(Missing::Unclosed);
+            break;
+        };
+        match lookup(name) {
+            Some(value) => out.push_str(value),
+            None if is_name(name) => missing.push(Missing::Name(name.to_owned())),
+            None => missing.push(Missing::NoName(name.to_owned())),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    if missing.is_empty() { Ok(out) } else { Err(missing) }
+}
+
+/// What an interpolation lacks.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// No such name is set.
+    Name(String),
+    /// This can't be a name.
+    NoName(String),
+    /// A `${` without its `}`.
+    Unclosed,
+}
+
+fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_real_environment_wins_over_the_file_and_an_empty_value_counts_as_none() {
+        let environment = Environment::of(&[("A", "real"), ("B", "")], &[("A", "file"), ("B", "file"), ("C", "file")]);
+        assert_eq!(
+            (environment.get("A"), environment.get("B"), environment.get("C")),
+            (Some("real"), Some("file"), Some("file"))
+        );
+        assert_eq!(environment.get("D"), None);
+        assert!(!format!("{environment:?}").contains("real\"") && !format!("{environment:?}").contains(": \"file"));
+    }
+
+    #[test]
+    fn a_name_in_braces_is_replaced_and_two_dollars_stand_for_one() {
+        let lookup = |name: &str| (name == "A").then_some("x");
+        assert_eq!(interpolate("a ${A}-${A} $1 $$ {A} $${A}", lookup), Ok("a x-x $1 $$ {A} ${A}".into()));
+        assert_eq!(
+            interpolate("${B} ${no name} ${A", lookup),
+            Err(vec![Missing::Name("B".into()), Missing::NoName("no name".into()), Missing::Unclosed])
+        );
+    }
+
+    #[test]
+    fn only_the_file_beside_the_job_is_read_and_an_error_shows_none_of_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let inner = folder.path().join("inner");
+        std::fs::create_dir(&inner).expect("a folder");
+        std::fs::write(folder.path().join(".env"), "# note\nexport SHEETKEEP_TEST_ONLY='a b'\n").expect("a file");
+        let read = |folder: &Path| Environment::read(folder).map(|e| e.get("SHEETKEEP_TEST_ONLY").map(str::to_owned));
+        assert_eq!(read(folder.path()), Ok(Some("a b".into())));
+        assert_eq!(read(&inner), Ok(None));
+        std::fs::write(inner.join(".env"), "A=1\nhunter two\n").expect("a file");
+        let problem = Environment::read(&inner).expect_err("an unreadable file");
+        assert!(problem.message.contains("after the first 1") && !problem.message.contains("hunter"), "{problem}");
+    }
+}

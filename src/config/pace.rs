@@ -1,0 +1,133 @@
+//! How fast, how often and how long: commits, retries, failures, the lease, the schedule.
+//!
+//! In scope: the settings and their defaults. Out of scope: acting on them; a schedule is checked and kept, but nothing runs by it yet.
+
+use crate::config::collect::Collector;
+use crate::config::problem::Problem;
+use crate::config::raw::{Commit, Failures, Lease, Retry, Schedule};
+use crate::retry::RetryPolicy;
+
+/// An hour, in milliseconds: the longest that most settings may be.
+const HOUR: u64 = 3_600_000;
+
+/// How often results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitSettings {
+    /// How long a result may wait, in milliseconds.
+    pub every_ms: u64,
+    /// The most rows in one write.
+    pub max_rows: usize,
+}
+
+impl Default for CommitSettings {
+    fn default() -> Self {
+        Self { every_ms: 2_000, max_rows: 10_000 }
+    }
+}
+
+/// How long a run that went silent is waited for, in milliseconds.
+pub const DEFAULT_LEASE_TTL_MS: u64 = 300_000;
+
+/// Tries of one record, over all runs.
+pub const DEFAULT_MAX_ATTEMPTS: u64 = 5;
+
+/// When a job should run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleSettings {
+    /// A cron expression of five fields, or a word such as `@daily`.
+    pub cron: String,
+    /// The IANA zone in which it is meant.
+    pub timezone: String,
+}
+
+pub(crate) fn commit(collect: &mut Collector<'_>, raw: Option<&Commit>) -> CommitSettings {
+    let default = CommitSettings::default();
+    let every = raw.and_then(|raw| raw.every.as_ref()).map(|at| collect.duration_ms(at, "commit.every", 0..=HOUR));
+    let rows = raw.and_then(|raw| raw.max_rows.as_ref()).map(|at| collect.whole(at, "commit.max_rows", 1..=100_000));
+    CommitSettings {
+        every_ms: every.flatten().unwrap_or(default.every_ms),
+        max_rows: rows.flatten().and_then(|rows| usize::try_from(rows).ok()).unwrap_or(default.max_rows),
+    }
+}
+
+pub(crate) fn retry(collect: &mut Collector<'_>, raw: Option<&Retry>) -> RetryPolicy {
+    let default = RetryPolicy::default();
+    let Some(raw) = raw else { return default };
+    let attempts = raw.attempts.as_ref().and_then(|at| collect.whole(at, "retry.attempts", 1..=100));
+    let base = raw.base.as_ref().and_then(|at| collect.duration_ms(at, "retry.base", 1..=60_000));
+    let cap = raw.cap.as_ref().and_then(|at| collect.duration_ms(at, "retry.cap", 64_000..=HOUR));
+    let max_elapsed =
+        raw.max_elapsed.as_ref().and_then(|at| collect.duration_ms(at, "retry.max_elapsed", 0..=24 * HOUR));
+    RetryPolicy {
+        max_attempts: attempts.and_then(|n| u32::try_from(n).ok()).unwrap_or(default.max_attempts),
+        base_ms: base.unwrap_or(default.base_ms),
+        cap_ms: cap.unwrap_or(default.cap_ms),
+        max_elapsed_ms: max_elapsed.unwrap_or(default.max_elapsed_ms),
+    }
+}
+
+pub(crate) fn max_attempts(collect: &mut Collector<'_>, raw: Option<&Failures>) -> u64 {
+    let at = raw.and_then(|raw| raw.max_attempts.as_ref());
+    at.and_then(|at| collect.whole(at, "failures.max_attempts", 1..=1_000)).unwrap_or(DEFAULT_MAX_ATTEMPTS)
+}
+
+pub(crate) fn lease_ttl_ms(collect: &mut Collector<'_>, raw: Option<&Lease>) -> u64 {
+    let at = raw.and_then(|raw| raw.ttl.as_ref());
+    at.and_then(|at| collect.duration_ms(at, "lease.ttl", 1_000..=24 * HOUR)).unwrap_or(DEFAULT_LEASE_TTL_MS)
+}
+
+pub(crate) fn schedule(collect: &mut Collector<'_>, raw: Option<&Schedule>) -> Option<ScheduleSettings> {
+    let raw = raw?;
+    let timezone = match &raw.timezone {
+        Some(at) => collect.zone(at, "schedule.timezone").map(|(name, _)| name),
+        None => Some("UTC".to_owned()),
+    };
+    let at = raw.cron.as_ref()?;
+    let cron = collect.word(at, "schedule.cron")?;
+    if let Err(why) = check_cron(&cron) {
+        let problem =
+            Problem::at(at.span(), format!("schedule.cron is no cron expression: {why}"), "no cron expression");
+        collect
+            .say(problem.help("minute hour day month weekday, such as \"0 9 * * 1-5\" for 9:00 from Monday to Friday"));
+        return None;
+    }
+    timezone.map(|timezone| ScheduleSettings { cron, timezone })
+}
+
+/// The shape of a cron expression; what it means is found out when something runs by it.
+fn check_cron(cron: &str) -> Result<(), String> {
+    const WORDS: [&str; 6] = ["@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly"];
+    if cron.starts_with('@') {
+        return if WORDS.contains(&cron) { Ok(()) } else { Err(format!("the words are {}", WORDS.join(", "))) };
+    }
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    if fields.len() != 5 {
+        return Err(format!("it has {} fields, and five are needed", fields.len()));
+    }
+    let bounds = [("minute", 59), ("hour", 23), ("day", 31), ("month", 12), ("weekday", 7)];
+    for (field, (name, most)) in fields.iter().zip(bounds) {
+        if !field.bytes().all(|b| b.is_ascii_alphanumeric() || b"*,-/?#".contains(&b)) {
+            return Err(format!("the {name} holds a character that means nothing there"));
+        }
+        let numbers = field.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty());
+        if numbers.map(|n| n.parse::<u32>().unwrap_or(u32::MAX)).any(|n| n > most) {
+            return Err(format!("the {name} is at most {most}"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cron_expression_is_checked_for_its_shape() {
+        for cron in ["0 9 * * *", "*/15 0-6 1,15 JAN-MAR MON-FRI", "0 0 L * 5#2", "@daily"] {
+            assert_eq!(check_cron(cron), Ok(()), "{cron}");
+        }
+        for cron in ["0 9 * *", "0 9 * * * *", "61 * * * *", "0 24 * * *", "0 9 * * $", "@often", "every day"] {
+            assert!(check_cron(cron).is_err(), "{cron}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What is wrong with a job file or the environment, for a person: where it stands and what to do.
+//!
+//! In scope: problems, all of them in one error, shown by miette. Out of scope: finding them.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use thiserror::Error;
+
+use crate::fault::Fault;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct Problem {
+    /// What, in lower case, without a full stop.
+    pub message: String,
+    /// Where in the job file, in bytes; none for what stands elsewhere or is missing altogether.
+    pub span: Option<Range<usize>>,
+    /// What to say at that place.
+    pub label: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem at a place of the job file.
+    pub(crate) fn at(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { message: message.into(), span: Some(span), label: label.into(), help: None }
+    }
+
+    /// A problem outside the job file, or of the file as a whole.
+    pub(crate) fn of(message: impl Into<String>) -> Self {
+        Self { message: message.into(), span: None, label: String::new(), help: None }
+    }
+
+    /// The problem with advice.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl Diagnostic for Problem {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let span = self.span.clone()?;
+        let label = (!self.label.is_empty()).then(|| self.label.clone());
+        Some(Box::new(std::iter::once(LabeledSpan::new(label, span.start, span.len()))))
+    }
+}
+
+/// Everything that is wrong, at once.
+#[derive(Debug, Error)]
+pub struct ConfigError {
+    problems: Vec<Problem>,
+    source_text: NamedSource<String>,
+    missing: bool,
+}
+
+impl ConfigError {
+    /// What is wrong with the job file at `file`, whose text is given.
+    pub(crate) fn new(file: &Path, text: &str, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| problem.span.as_ref().map_or((0, 0), |span| (1, span.start)));
+        let source_text = NamedSource::new(file.display().to_string(), text.to_owned()).with_language("TOML");
+        Self { problems, source_text, missing: false }
+    }
+
+    /// The job file could not be read.
+    pub(crate) fn unreadable(file: &Path, missing: bool, problem: Problem) -> Self {
+        Self { missing, ..Self::new(file, "", vec![problem]) }
+    }
+
+    /// Each problem, in the order of the file.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Whether the job file itself is not there.
+    pub fn is_missing(&self) -> bool {
+        self.missing
+    }
+
+    /// What to do about it: somebody has to mend the file or the environment.
+    pub fn fault(&self) -> Fault {
+        Fault::Corrupt
+    }
+
+    /// Each problem in one plain line: `file:line:column: message; help`.
+    pub fn lines(&self) -> Vec<String> {
+        let told = |problem: &Problem| {
+            let place = problem.span.as_ref().map_or(String::new(), |span| {
+                let before = self.source_text.inner().get(..span.start).unwrap_or_default();
+                let line = before.matches('\n').count() + 1;
+                let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+                format!(":{line}:{column}")
+            });
+            let label = if problem.label.is_empty() { String::new() } else { format!(" ({})", problem.label) };
+            let help = problem.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
+            format!("{}{place}: {}{label}{help}", self.source_text.name(), problem.message)
+        };
+        self.problems.iter().map(told).collect()
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.source_text.name();
+        match self.problems.as_slice() {
+            [_] => write!(f, "the job {name} can't be run as it is: one thing is wrong"),
+            all => write!(f, "the job {name} can't be run as it is: {} things are wrong", all.len()),
+        }
+    }
+}
+
+impl Diagnostic for ConfigError {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source_text)
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use miette::{GraphicalReportHandler, GraphicalTheme};
+
+    use super::*;
+
+    #[test]
+    fn every_problem_is_shown_with_its_line_and_its_help() {
+        let text = "name = \"quakes\"\nnmae = 1\n";
+        let problems = vec![
+            Problem::at(16..20, "unknown key `nmae`", "not a key of a job file").help("did you mean `name`?"),
+            Problem::of("SHEETKEEP_API_URL is no URL"),
+        ];
+        let error = ConfigError::new(Path::new("jobs/q.toml"), text, problems);
+        assert_eq!(
+            error.lines(),
+            [
+                "jobs/q.toml: SHEETKEEP_API_URL is no URL",
+                "jobs/q.toml:2:1: unknown key `nmae` (not a key of a job file); did you mean `name`?",
+            ]
+        );
+        let mut shown = String::new();
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::none());
+        handler.render_report(&mut shown, &error).expect("a report");
+        for part in
+            ["2 things are wrong", "jobs/q.toml:2:1", "nmae = 1", "not a key of a job file", "did you mean `name`?"]
+        {
+            assert!(shown.contains(part), "{part} in\n{shown}");
+        }
+    }
+}

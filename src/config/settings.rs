@@ -1,0 +1,299 @@
+//! The job as meant: every setting, from flags, environment, file and defaults.
+//!
+//! In scope: reading a job file into `Settings`, with every error at once. Out of scope: acting on it (`app`).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use toml::de::{DeTable, Deserializer};
+
+use crate::config::collect::Collector;
+use crate::config::environment::Environment;
+use crate::config::flags::Overrides;
+use crate::config::keys::{check, closest};
+use crate::config::pace::{self, CommitSettings, ScheduleSettings};
+use crate::config::problem::{ConfigError, Problem};
+use crate::config::raw::{At, JobFile, Sheet};
+use crate::config::schema::job_file_schema;
+use crate::config::source::{self, SourceSettings};
+use crate::config::target::{self, CredentialSettings, Target};
+use crate::ledger::columns::{ColumnType, Columns};
+use crate::port::step::Step;
+use crate::retry::RetryPolicy;
+use crate::step::identify::JqIdentify;
+use crate::step::jq::Program;
+use crate::step::map::{DEFAULT_NAME, Map};
+
+/// The longest job file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+/// The longest job name, in characters: the tabs' titles are made of it, and a title has at most 100.
+const MAX_NAME_CHARS: usize = 50;
+/// The longest title of a tab, in characters.
+const MAX_TITLE_CHARS: usize = 100;
+
+/// Everything that a job says, checked. Printing it shows no credentials.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The job's name.
+    pub job: String,
+    /// The job file.
+    pub path: PathBuf,
+    /// When it should run; kept, not acted on yet.
+    pub schedule: Option<ScheduleSettings>,
+    /// What it reads.
+    pub source: SourceSettings,
+    /// The jq expression of the key.
+    pub key: Program,
+    /// The jq expression of the version.
+    pub version: Option<Program>,
+    /// Its steps: name and expression, in order.
+    pub steps: Vec<(String, Program)>,
+    /// Where its rows and state live.
+    pub target: Target,
+    /// Where credentials are.
+    pub credentials: CredentialSettings,
+    /// The root of the Sheets API, with a slash at its end.
+    pub api_url: String,
+    /// A file with certificates to trust (`SSL_CERT_FILE`).
+    pub certificates: Option<PathBuf>,
+    /// The data tab.
+    pub tab: String,
+    /// How rows are written: `append`.
+    pub mode: &'static str,
+    /// The types of its columns; the zone is set if the job names one.
+    pub columns: Columns,
+    /// The IANA name of the zone in `columns`.
+    pub timezone: Option<String>,
+    /// The column that carries the key, if the job names one.
+    pub key_column: Option<String>,
+    /// How often results are written.
+    pub commit: CommitSettings,
+    /// How calls that fail are tried again.
+    pub retry: RetryPolicy,
+    /// Tries of one record, over all runs.
+    pub max_attempts: u64,
+    /// How long a run that went silent is waited for, in milliseconds.
+    pub lease_ttl_ms: u64,
+    /// The folder of the installation's id and lock; none where no home is known.
+    pub state_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Finds keys and versions.
+    pub fn identify(&self) -> JqIdentify {
+        JqIdentify::new(self.key.clone(), self.version.clone())
+    }
+
+    /// The steps, ready to run.
+    pub fn make_steps(&self) -> Vec<Arc<dyn Step>> {
+        let make =
+            |(name, program): &(String, Program)| Arc::new(Map::new(name.clone(), program.clone())) as Arc<dyn Step>;
+        self.steps.iter().map(make).collect()
+    }
+
+    /// The steps' expressions, in order; with the source's kind and the key they are what the definition's hash is made of.
+    pub fn step_expressions(&self) -> Vec<String> {
+        self.steps.iter().map(|(_, program)| program.source().to_owned()).collect()
+    }
+}
+
+/// Reads the job file at `path` with the process environment and the `.env` beside it. The error holds every problem at once.
+pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
+    let unreadable = |missing, why: &str| {
+        let problem = Problem::of(format!("the job file {} {why}", path.display()));
+        ConfigError::unreadable(path, missing, problem.help("name a job file, such as: sheetkeep run job.toml"))
+    };
+    let about = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => unreadable(true, "was not found"),
+        _ => unreadable(false, "can't be opened"),
+    })?;
+    if about.len() > MAX_FILE_BYTES {
+        return Err(unreadable(false, "is longer than 1 MiB; is it a job file?"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => unreadable(false, "is no valid UTF-8"),
+        std::io::ErrorKind::IsADirectory => unreadable(false, "is a folder"),
+        _ => unreadable(false, "can't be read"),
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let environment = Environment::read(folder).map_err(|problem| ConfigError::new(path, &text, vec![problem]))?;
+    read(path, &text, flags, &environment)
+}
+
+/// Reads the text of the job file at `path`. The error holds every problem at once.
+pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environment) -> Result<Settings, ConfigError> {
+    let (mut table, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let told = |error: toml::de::Error| {
+            let message = error.message().replace('\n', ", ");
+            let span = error.span().unwrap_or(0..0);
+            Problem::at(span, format!("this is no TOML: {message}"), message)
+        };
+        return Err(ConfigError::new(path, text, errors.into_iter().map(told).collect()));
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut collect = Collector::new(text, folder, environment);
+    collect.problems = check(&mut table, &job_file_schema());
+    let raw = match JobFile::deserialize(Deserializer::from(table)) {
+        Ok(raw) => raw,
+        Err(error) => {
+            collect.say(Problem::at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
+            return Err(ConfigError::new(path, text, collect.problems));
+        }
+    };
+    match settings(&mut collect, path, flags, &raw) {
+        Some(settings) if collect.problems.is_empty() => Ok(settings),
+        _ => Err(ConfigError::new(path, text, collect.problems)),
+    }
+}
+
+/// Reads every part before giving up on any, so that all problems are found. None only where a problem was kept.
+fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
+    let job = raw.name.as_ref().and_then(|at| job_name(collect, at));
+    let schedule = pace::schedule(collect, raw.schedule.as_ref());
+    let source = raw.source.as_ref().and_then(|at| source::settings(collect, at, flags.input.as_ref()));
+    let item = raw.item.as_ref();
+    let key = item.and_then(|item| item.key.as_ref()).and_then(|at| collect.program(at, "`item.key`"));
+    let version = item.and_then(|item| item.version.as_ref()).and_then(|at| collect.program(at, "`item.version`"));
+    let steps = steps(collect, raw);
+    let target = target::target(collect, flags, raw, job.as_deref());
+    let sheet = raw.sheet.as_ref();
+    let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| tab(collect, at));
+    let mode = sheet.and_then(|sheet| mode(collect, sheet));
+    let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| collect.zone(at, "`sheet.timezone`"));
+    let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| collect.word(at, "`sheet.key`"));
+    let (timezone, zone): (Option<String>, Option<TimeZone>) = zone.unzip();
+    let columns = Columns { types: sheet.map(|sheet| columns(collect, sheet)).unwrap_or_default(), timezone: zone };
+    let api_url = target::api_url(collect, flags, target.as_ref());
+    let credentials = target::credentials(collect, flags);
+    let state_dir = target::state_dir(collect, flags, raw);
+    let commit = pace::commit(collect, raw.commit.as_ref());
+    let retry = pace::retry(collect, raw.retry.as_ref());
+    let max_attempts = pace::max_attempts(collect, raw.failures.as_ref());
+    let lease_ttl_ms = pace::lease_ttl_ms(collect, raw.lease.as_ref());
+    Some(Settings {
+        job: job?,
+        path: path.to_owned(),
+        schedule,
+        source: source?,
+        key: key?,
+        version,
+        steps,
+        target: target?,
+        credentials,
+        api_url,
+        certificates: collect.environment.get("SSL_CERT_FILE").map(PathBuf::from),
+        tab: tab?,
+        mode: mode?,
+        columns,
+        timezone,
+        key_column,
+        commit,
+        retry,
+        max_attempts,
+        lease_ttl_ms,
+        state_dir,
+    })
+}
+
+fn job_name(collect: &mut Collector<'_>, at: &At<String>) -> Option<String> {
+    let name = collect.word(at, "`name`")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || " _.-".contains(c);
+    if name.chars().count() > MAX_NAME_CHARS {
+        collect.wrong(
+            at,
+            "`name` has more than 50 characters",
+            "too long",
+            "tabs are named after the job; keep it short",
+        );
+        return None;
+    }
+    if !name.chars().all(plain) || name.trim() != name {
+        let help = "letters, digits, blanks, `_`, `.` and `-` make a name, and no blank at its ends";
+        collect.wrong(at, "`name` holds a character that a job's name can't have", "not a job's name", help);
+        return None;
+    }
+    Some(name)
+}
+
+fn steps(collect: &mut Collector<'_>, raw: &JobFile) -> Vec<(String, Program)> {
+    let mut steps: Vec<(String, Program)> = Vec::new();
+    for (at, step) in raw.step.iter().enumerate() {
+        let name = match &step.name {
+            Some(at) => collect.word(at, "`step.name`"),
+            None if at == 0 => Some(DEFAULT_NAME.to_owned()),
+            None => Some(format!("{DEFAULT_NAME} {}", at + 1)),
+        };
+        let program = step.map.as_ref().and_then(|at| collect.program(at, "`step.map`"));
+        if let (Some(named), Some(name)) = (&step.name, &name)
+            && steps.iter().any(|(other, _)| other == name)
+        {
+            collect.wrong(
+                named,
+                "two steps have this name",
+                "taken",
+                "failures are told by the step's name; give each its own",
+            );
+        }
+        steps.extend(name.zip(program));
+    }
+    steps
+}
+
+fn tab(collect: &mut Collector<'_>, at: &At<String>) -> Option<String> {
+    let title = collect.word(at, "`sheet.tab`")?;
+    let lower = title.to_lowercase();
+    let machine = ["runs", "jobs"].contains(&lower.as_str())
+        || ["processed ", "failures ", "sheetkeep "].iter().any(|start| lower.starts_with(start));
+    if machine {
+        let help = "Runs, Jobs, and titles that start with Processed, Failures or sheetkeep belong to the tool";
+        collect.wrong(at, "`sheet.tab` is the title of one of the tool's own tabs", "taken", help);
+        return None;
+    }
+    if title.chars().count() > MAX_TITLE_CHARS || title.chars().any(char::is_control) {
+        collect.wrong(at, "`sheet.tab` has to be one line of at most 100 characters", "no title", "");
+        return None;
+    }
+    Some(title)
+}
+
+fn mode(collect: &mut Collector<'_>, sheet: &Sheet) -> Option<&'static str> {
+    let Some(at) = &sheet.mode else { return Some("append") };
+    let word = collect.text(at)?;
+    match word.as_str() {
+        "append" => return Some("append"),
+        "upsert" | "mirror" => {
+            let message = format!("mode `{word}` is not built yet");
+            collect.wrong(at, message, "known, but not built yet", "rows can be appended: mode = \"append\"");
+        }
+        other => {
+            let help = closest(other, ["append", "upsert", "mirror"].into_iter());
+            let help = help.map_or("the mode is append".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
+            collect.wrong(at, "`sheet.mode` is no mode", "unknown mode", &help);
+        }
+    }
+    None
+}
+
+/// The columns' types, in the order of the file.
+fn columns(collect: &mut Collector<'_>, sheet: &Sheet) -> Vec<(String, ColumnType)> {
+    let mut written: Vec<_> = sheet.columns.iter().collect();
+    written.sort_by_key(|(_, word)| word.0.span().start);
+    let mut types = Vec::new();
+    for (name, word) in written {
+        let Some(text) = collect.text(&word.0) else { continue };
+        if let Some(kind) = ColumnType::from_word(&text) {
+            types.push((name.clone(), kind));
+            continue;
+        }
+        let words = ColumnType::WORDS.map(|(word, _)| word);
+        let help = match closest(&text, words.into_iter()) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => format!("the types are {}", words.join(", ")),
+        };
+        collect.wrong(&word.0, format!("column `{name}` has an unknown type"), "no type", &help);
+    }
+    types
+}

@@ -1,0 +1,148 @@
+//! Which source a job reads.
+//!
+//! In scope: the settings of a source, opening it. Out of scope: reading it (`source`).
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::config::collect::Collector;
+use crate::config::problem::Problem;
+use crate::config::raw::{At, Source as RawSource};
+use crate::port::source::{Source, SourceError};
+use crate::source::input::Input;
+use crate::source::json::{Extract, Items};
+use crate::source::{csv, json, jsonl};
+use crate::step::jq::Program;
+
+/// What a job reads, and how.
+#[derive(Debug, Clone)]
+pub struct SourceSettings {
+    /// The bytes.
+    pub input: Input,
+    /// What they are.
+    pub format: Format,
+}
+
+/// What a source's bytes are.
+#[derive(Debug, Clone)]
+pub enum Format {
+    /// CSV with a header row.
+    Csv {
+        /// The byte that sets fields apart.
+        delimiter: u8,
+    },
+    /// One JSON text a line.
+    Jsonl,
+    /// One JSON document.
+    Json {
+        /// Which values are records; a plain path streams.
+        items: Program,
+    },
+}
+
+impl SourceSettings {
+    /// The word in the job file.
+    pub fn kind(&self) -> &'static str {
+        match &self.format {
+            Format::Csv { .. } => "csv",
+            Format::Jsonl => "jsonl",
+            Format::Json { .. } => "json",
+        }
+    }
+
+    /// Opens the source; says whether it is missing or may not be read. What is wrong inside comes with its records.
+    pub fn open(&self) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(match &self.format {
+            Format::Csv { delimiter } => csv::open(&self.input, *delimiter)?,
+            Format::Jsonl => jsonl::open(&self.input)?,
+            Format::Json { items } => json::open(&self.input, Items::of(items.source(), || extract(items.clone())))?,
+        }))
+    }
+}
+
+fn extract(program: Program) -> Extract {
+    Box::new(move |document: Value| program.run_whole(document).map_err(|error| error.to_string()))
+}
+
+/// The source of a job file, with the input that a flag names in its place.
+pub(crate) fn settings(
+    collect: &mut Collector<'_>,
+    raw: &At<RawSource>,
+    flag: Option<&PathBuf>,
+) -> Option<SourceSettings> {
+    let source = raw.get();
+    let named: Vec<(&str, &At<String>)> = [("csv", &source.csv), ("json", &source.json), ("jsonl", &source.jsonl)]
+        .into_iter()
+        .filter_map(|(word, at)| at.as_ref().map(|at| (word, at)))
+        .collect();
+    let (word, at) = match named.as_slice() {
+        [one] => *one,
+        [] => {
+            // A source that is not built yet was told as such already.
+            if collect.problems.iter().all(|problem| !problem.message.ends_with("is not built yet")) {
+                let problem = Problem::at(raw.span(), "`source` names no source", "csv, json or jsonl is missing here");
+                collect.say(problem.help("add one, such as: csv = \"items.csv\""));
+            }
+            return None;
+        }
+        [_, second, ..] => {
+            let all: Vec<String> = named.iter().map(|(word, _)| format!("`{word}`")).collect();
+            let message = format!("`source` names {}, and a job has one", all.join(" and "));
+            collect.wrong(second.1, message, "one too many", "make it two jobs, or take one out");
+            return None;
+        }
+    };
+    misplaced(collect, source, word);
+    let path = collect.word(at, "the source's path");
+    let format = match word {
+        "csv" => source
+            .delimiter
+            .as_ref()
+            .map_or(Some(b','), |at| delimiter(collect, at))
+            .map(|delimiter| Format::Csv { delimiter }),
+        "json" => items(collect, source).map(|items| Format::Json { items }),
+        _ => Some(Format::Jsonl),
+    };
+    let input = match (flag, path) {
+        (Some(flag), _) => Input::of(flag),
+        (None, Some(path)) if path == "-" => Input::Stdin,
+        (None, path) => Input::File(collect.folder.join(path?)),
+    };
+    Some(SourceSettings { input, format: format? })
+}
+
+fn misplaced(collect: &mut Collector<'_>, source: &RawSource, word: &str) {
+    for (key, at, owner) in [("items", &source.items, "json"), ("delimiter", &source.delimiter, "csv")] {
+        if let Some(at) = at
+            && owner != word
+        {
+            let help = format!("take it out, or name the source as {owner}");
+            collect.wrong(
+                at,
+                format!("`source.{key}` goes with {owner}, and this source is {word}"),
+                "not used",
+                &help,
+            );
+        }
+    }
+}
+
+fn delimiter(collect: &mut Collector<'_>, at: &At<String>) -> Option<u8> {
+    let text = collect.text(at)?;
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() && !b"\"\r\n\0".contains(byte) => Some(*byte),
+        _ => {
+            let help = "write one character, such as \",\", \";\" or \"\\t\"";
+            collect.wrong(at, "`source.delimiter` has to be one ASCII character", "not one character", help);
+            None
+        }
+    }
+}
+
+fn items(collect: &mut Collector<'_>, source: &RawSource) -> Option<Program> {
+    match &source.items {
+        Some(at) => collect.program(at, "`source.items`"),
+        None => Program::compile(".[]").ok(),
+    }
+}

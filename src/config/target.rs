@@ -1,0 +1,263 @@
+//! Which sheet a job writes to, and who it is there.
+//!
+//! In scope: the spreadsheet or the embedded sheet, the API's root, where credentials are. Out of scope: reading credentials (`google`).
+
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use crate::config::collect::Collector;
+use crate::config::environment::Environment;
+use crate::config::flags::Overrides;
+use crate::config::problem::Problem;
+use crate::config::raw::JobFile;
+
+/// The environment variable that names the spreadsheet.
+pub const SPREADSHEET: &str = "SHEETKEEP_SPREADSHEET_ID";
+/// The environment variable with the path of a credentials file.
+pub const CREDENTIALS_PATH: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+/// The environment variable with the credentials themselves, plain or in base64.
+pub const CREDENTIALS_JSON: &str = "SHEETKEEP_CREDENTIALS_JSON";
+/// The environment variable with the root of the Sheets API.
+pub const API_URL: &str = "SHEETKEEP_API_URL";
+
+/// Google's root of the Sheets API.
+pub const GOOGLE_API_URL: &str = "https://sheets.googleapis.com/";
+
+/// Where a job's rows and state live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A spreadsheet behind the API.
+    Google {
+        /// Its id.
+        id: String,
+    },
+    /// The embedded sheet.
+    Embedded {
+        /// Its file.
+        file: PathBuf,
+    },
+}
+
+/// Where credentials are; printing it shows no secret.
+#[derive(Debug, Clone, Default)]
+pub struct CredentialSettings {
+    /// A file with a key or a configuration.
+    pub path: Option<PathBuf>,
+    /// The JSON itself, plain or in base64, as it was set.
+    pub inline: Option<SecretString>,
+    /// Where gcloud keeps a person's own credentials, whether or not they are there.
+    pub well_known: Option<PathBuf>,
+    /// The host of the metadata server, where the environment names one (`GCE_METADATA_HOST`).
+    pub metadata_host: Option<String>,
+}
+
+/// The target: flag, then environment, then file; the embedded sheet beside the job file if nobody names a spreadsheet.
+pub(crate) fn target(
+    collect: &mut Collector<'_>,
+    flags: &Overrides,
+    raw: &JobFile,
+    job: Option<&str>,
+) -> Option<Target> {
+    if flags.spreadsheet.is_some() && flags.file.is_some() {
+        collect.say(
+            Problem::of("a spreadsheet and a file for the embedded sheet are both named by flags")
+                .help("name one of them"),
+        );
+        return None;
+    }
+    if let Some(file) = &flags.file {
+        return Some(Target::Embedded { file: file.clone() });
+    }
+    if let Some(named) = &flags.spreadsheet {
+        return spreadsheet_id(named).map(google).or_else(|| bad_id(collect, "the flag for the spreadsheet"));
+    }
+    if let Some(named) = collect.environment.get(SPREADSHEET) {
+        return spreadsheet_id(named).map(google).or_else(|| bad_id(collect, SPREADSHEET));
+    }
+    let in_sheet = raw.sheet.as_ref().and_then(|sheet| sheet.spreadsheet.as_ref());
+    let in_state = raw.state.as_ref().and_then(|state| state.file.as_ref());
+    match (in_sheet, in_state) {
+        (Some(_), Some(at)) => {
+            let message = "`sheet.spreadsheet` and `state.file` are set, but exclude each other";
+            collect.wrong(at, message, "the embedded sheet's file", "keep one of them");
+            None
+        }
+        (Some(at), None) => {
+            let named = collect.word(at, "`sheet.spreadsheet`")?;
+            let id = spreadsheet_id(&named);
+            if id.is_none() {
+                collect.wrong(at, "this is no spreadsheet's id or address", "no id", ID_HELP);
+            }
+            id.map(google)
+        }
+        (None, Some(at)) => collect.path(at, "`state.file`").map(|file| Target::Embedded { file }),
+        (None, None) => Some(Target::Embedded { file: collect.folder.join(format!("{}.sheet", job?)) }),
+    }
+}
+
+const ID_HELP: &str =
+    "it is the part of the spreadsheet's address between /d/ and the next slash, or the whole address";
+
+fn google(id: String) -> Target {
+    Target::Google { id }
+}
+
+fn bad_id(collect: &mut Collector<'_>, place: &str) -> Option<Target> {
+    collect.say(Problem::of(format!("{place} is no spreadsheet's id or address")).help(ID_HELP));
+    None
+}
+
+/// The id in an id or in an address such as `https://docs.google.com/spreadsheets/d/<id>/edit#gid=0`.
+fn spreadsheet_id(named: &str) -> Option<String> {
+    let named = named.trim();
+    let id = match named.split_once("/spreadsheets/d/") {
+        Some((before, rest)) if before.starts_with("http") => rest.split(['/', '?', '#']).next().unwrap_or_default(),
+        _ => named,
+    };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (!id.is_empty() && id.len() <= 128 && id.bytes().all(plain)).then(|| id.to_owned())
+}
+
+/// The API's root, with a slash at its end.
+pub(crate) fn api_url(collect: &mut Collector<'_>, flags: &Overrides, target: Option<&Target>) -> String {
+    let (named, place) = match (&flags.api_url, collect.environment.get(API_URL)) {
+        (Some(url), _) => (url.clone(), "the flag for the API's root"),
+        (None, Some(url)) => (url.to_owned(), API_URL),
+        (None, None) => return GOOGLE_API_URL.to_owned(),
+    };
+    if matches!(target, Some(Target::Embedded { .. })) && flags.file.is_none() {
+        let problem = Problem::of(format!("{place} is set, but no spreadsheet is named"));
+        collect.say(problem.help(format!("set {SPREADSHEET} too, or unset {place} to use the embedded sheet")));
+    }
+    match check_url(&named) {
+        Ok(url) => url,
+        Err(why) => {
+            collect.say(Problem::of(format!("{place} {why}")).help("an example is http://127.0.0.1:8080/"));
+            GOOGLE_API_URL.to_owned()
+        }
+    }
+}
+
+fn check_url(named: &str) -> Result<String, &'static str> {
+    let url = Url::parse(named.trim()).map_err(|_| "is no URL")?;
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err("has to be a plain root, without user, query or fragment");
+    }
+    let loopback = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        return Err("has to be https; plain http is taken only on this machine's own addresses");
+    }
+    let text = url.to_string();
+    Ok(if text.ends_with('/') { text } else { format!("{text}/") })
+}
+
+/// Where credentials are: a flag's path, else one of the two variables, else what gcloud or the machine has.
+pub(crate) fn credentials(collect: &mut Collector<'_>, flags: &Overrides) -> CredentialSettings {
+    let environment = collect.environment;
+    let mut found = CredentialSettings {
+        well_known: well_known(environment),
+        metadata_host: environment.get("GCE_METADATA_HOST").map(str::to_owned),
+        ..CredentialSettings::default()
+    };
+    if let Some(path) = &flags.credentials {
+        found.path = Some(path.clone());
+        return found;
+    }
+    let path = environment.find(CREDENTIALS_PATH);
+    let inline = environment.find(CREDENTIALS_JSON);
+    if let (Some(path), Some(inline)) = (path, inline) {
+        let place =
+            |in_file| if in_file { environment.file_path().display().to_string() } else { "the environment".into() };
+        let message = format!("{CREDENTIALS_PATH} and {CREDENTIALS_JSON} are set, but exclude each other");
+        let places =
+            format!("the first is in {}, the second in {}; unset one", place(path.in_file), place(inline.in_file));
+        collect.say(Problem::of(message).help(places));
+        return found;
+    }
+    if let Some(path) = path {
+        if path.value.trim_start().starts_with('{') {
+            let problem = Problem::of(format!("{CREDENTIALS_PATH} holds JSON, but it takes the path of a file"));
+            collect.say(problem.help(format!("put the JSON into {CREDENTIALS_JSON}")));
+            return found;
+        }
+        // A path in `.env` starts where the file is, a path in the environment where the command was given.
+        let file = Path::new(path.value);
+        found.path = Some(if path.in_file { collect.folder.join(file) } else { file.to_owned() });
+    }
+    found.inline = inline.map(|inline| SecretString::from(inline.value));
+    found
+}
+
+fn well_known(environment: &Environment) -> Option<PathBuf> {
+    const NAME: &str = "application_default_credentials.json";
+    match (environment.get("CLOUDSDK_CONFIG"), environment.get("HOME")) {
+        (Some(folder), _) => Some(Path::new(folder).join(NAME)),
+        (None, Some(home)) => Some(Path::new(home).join(".config/gcloud").join(NAME)),
+        (None, None) => None,
+    }
+}
+
+/// The folder of the installation's id and lock; none where no home is known.
+pub(crate) fn state_dir(collect: &mut Collector<'_>, flags: &Overrides, raw: &JobFile) -> Option<PathBuf> {
+    if let Some(dir) = &flags.state_dir {
+        return Some(dir.clone());
+    }
+    if let Some(at) = raw.state.as_ref().and_then(|state| state.dir.as_ref()) {
+        return collect.path(at, "`state.dir`");
+    }
+    // The XDG specification says to ignore a relative path.
+    let named = |name: &str| collect.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = named("XDG_STATE_HOME").or_else(|| named("HOME").map(|home| home.join(".local/state")));
+    base.map(|base| base.join("sheetkeep"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_as_it_is_or_out_of_an_address() {
+        for named in [
+            "1aB-_9",
+            " 1aB-_9 ",
+            "https://docs.google.com/spreadsheets/d/1aB-_9/edit#gid=0",
+            "https://docs.google.com/a/example.org/spreadsheets/d/1aB-_9?usp=sharing",
+            "https://docs.google.com/spreadsheets/d/1aB-_9",
+        ] {
+            assert_eq!(spreadsheet_id(named).as_deref(), Some("1aB-_9"), "{named}");
+        }
+        for named in ["", "a/b", "https://example.org/", "../x", "1 2", "https://docs.google.com/spreadsheets/d//edit"]
+        {
+            assert_eq!(spreadsheet_id(named), None, "{named}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_taken_on_loopback_only() {
+        for (url, root) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/"),
+            ("http://[::1]:1/x", "http://[::1]:1/x/"),
+            ("http://localhost:9/", "http://localhost:9/"),
+            ("https://example.org", "https://example.org/"),
+        ] {
+            assert_eq!(check_url(url).as_deref(), Ok(root));
+        }
+        for url in [
+            "http://example.org",
+            "http://127.0.0.1.example.org",
+            "ftp://127.0.0.1",
+            "nonsense",
+            "https://a:b@c/",
+            "https://c/?x",
+        ] {
+            assert!(check_url(url).is_err(), "{url}");
+        }
+    }
+}
