@@ -1,5 +1,6 @@
 //! A job runner that keeps its state in a Google Sheet.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "emulator")]

@@ -1,3 +1,7 @@
 //! The `sheetkeep` command: parse, run, exit.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sheetkeep::cli::main::main(std::env::args_os()).into()
+}

@@ -100,12 +100,31 @@ impl Sheets {
         id: &'a SpreadsheetId,
         ranges: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
+        self.rendered(id, ranges, "UNFORMATTED_VALUE")
+    }
+
+    /// As `values`, but every cell as the text that people see.
+    pub fn shown<'a>(
+        &'a self,
+        id: &'a SpreadsheetId,
+        ranges: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
+        self.rendered(id, ranges, "FORMATTED_VALUE")
+    }
+
+    fn rendered<'a>(
+        &'a self,
+        id: &'a SpreadsheetId,
+        ranges: &'a [String],
+        how: &'static str,
+    ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
         Box::pin(async move {
             if ranges.is_empty() {
                 return Ok(Vec::new());
             }
-            let attempt =
-                || -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, Failure>> { Box::pin(self.values_once(id, ranges)) };
+            let attempt = || -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, Failure>> {
+                Box::pin(self.values_once(id, ranges, how))
+            };
             let result = self.caller.call(Method::Values, Box::new(attempt)).await;
             result.map_err(|e| self.caller.error(Method::Values, e))
         })
@@ -185,13 +204,18 @@ impl Sheets {
         Ok(metadata(sheet))
     }
 
-    async fn values_once(&self, id: &SpreadsheetId, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, Failure> {
+    async fn values_once(
+        &self,
+        id: &SpreadsheetId,
+        ranges: &[String],
+        how: &str,
+    ) -> Result<Vec<Vec<Vec<Value>>>, Failure> {
         let mut seen = Observer::new(self.clock.now());
         let spreadsheets = self.hub.spreadsheets();
         let call = spreadsheets.values_batch_get(id.as_str());
         let call = ranges.iter().fold(call, |call, range| call.add_ranges(range));
         let call = call
-            .value_render_option("UNFORMATTED_VALUE")
+            .value_render_option(how)
             .date_time_render_option("SERIAL_NUMBER")
             .major_dimension("ROWS")
             .param("prettyPrint", "false")

@@ -131,6 +131,51 @@ pub fn run_row(run: &Run) -> Vec<Cell> {
     ]
 }
 
+/// Reads a row of Runs back, for people to see: `cell` gives the value in a column. `None` for a row without a run.
+pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
+    let text = |name: &str| match cell(name) {
+        Cell::Text(text) => text,
+        _ => String::new(),
+    };
+    let number = |name: &str| match cell(name) {
+        Cell::Number(n) => n.clamp(0.0, 9e15),
+        _ => 0.0,
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a u64 holds exactly")]
+    let count = |name: &str| number(name) as u64;
+    let moment = |name: &str| match cell(name) {
+        Cell::Number(days) => Some(Timestamp::from_serial(days)),
+        _ => None,
+    };
+    let id = text("run");
+    Some(Run {
+        job: text("job"),
+        trigger: Trigger {
+            kind: text("trigger"),
+            run_key: Some(text("run_key")).filter(|key| !key.is_empty()),
+            scheduled_for: moment("scheduled_for"),
+        },
+        started: moment("started")?,
+        finished: moment("finished"),
+        status: RunStatus::of_word(&text("status"))?,
+        counts: Counts {
+            read: count("read"),
+            new: count("new"),
+            skipped: count("skipped"),
+            failed: count("failed"),
+            recovered: count("recovered"),
+            retries: count("retries"),
+        },
+        calls: count("calls"),
+        first_commit: count("first_commit"),
+        last_commit: count("last_commit"),
+        host: text("host"),
+        version: text("version"),
+        message: text("message"),
+        id: Some(id).filter(|id| !id.is_empty())?,
+    })
+}
+
 /// The state as pairs of name and text, in the order in which people read them.
 pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     let lease = &state.lease;

@@ -38,6 +38,20 @@ impl RunStatus {
             Self::Crashed => "crashed",
         }
     }
+
+    /// The status of a word in the sheet.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let all = [
+            Self::Running,
+            Self::Succeeded,
+            Self::Partial,
+            Self::Failed,
+            Self::Interrupted,
+            Self::TimedOut,
+            Self::Crashed,
+        ];
+        all.into_iter().find(|status| status.word() == word)
+    }
 }
 
 impl fmt::Display for RunStatus {

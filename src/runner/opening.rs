@@ -154,15 +154,16 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         Some((tab, columns)) if !columns.is_empty() => Header::closed(tab.clone(), columns.clone()),
         _ => Header::open(plan.tab.clone()),
     };
-    let key_column = chain.state().key_column.clone().map(|name| match name.as_str() {
-        ADDED_KEY_COLUMN => KeyColumn::Added,
-        _ => KeyColumn::Named(name),
-    });
+    let key_column =
+        chain.state().key_column.clone().or_else(|| plan.key_column.clone()).map(|name| match name.as_str() {
+            ADDED_KEY_COLUMN => KeyColumn::Added,
+            _ => KeyColumn::Named(name),
+        });
     if let (Some(column), false) = (&key_column, header.is_open()) {
         if !header.columns().iter().any(|name| name == column.name()) {
             let (tab, name) = (&plan.tab, column.name());
             let why = format!(
-                "tab {tab} has lost its column \"{name}\", which carries the keys: write that word into its header row"
+                "tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row"
             );
             return Err(StoreError::Corrupt { why }.into());
         }

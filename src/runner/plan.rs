@@ -50,6 +50,8 @@ pub struct Plan {
     pub tab: String,
     /// Types of its columns.
     pub columns: Columns,
+    /// The column that carries the key, if the job names one; else it is found out by the first row.
+    pub key_column: Option<String>,
     /// What the job is; its spreadsheet is filled in from the store.
     pub definition: Definition,
     /// Who runs.

@@ -135,6 +135,7 @@ impl Job {
             job: "j".into(),
             tab: "Data".into(),
             columns: Columns::default(),
+            key_column: None,
             definition: Definition {
                 tab: "Data".into(),
                 key: ".id".into(),

@@ -1,0 +1,90 @@
+//! What can go wrong before and around a run.
+
+use thiserror::Error;
+
+use crate::fault::Fault;
+use crate::google::address::AddressError;
+use crate::google::auth::CredentialsError;
+use crate::google::error::CallError;
+use crate::google::options::ConnectError;
+use crate::port::source::SourceError;
+use crate::port::store::StoreError;
+use crate::runner::plan::PassError;
+
+/// An error of the wiring; it completes "failed to …".
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The pass itself.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+    /// The store, outside a pass.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A call, outside a pass.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Another run of this job is alive on this very machine.
+    #[error("run the job: {holder} is running it on this machine")]
+    Busy {
+        /// Run, host, process and start, as the lock file tells them.
+        holder: String,
+    },
+    /// The source can't be opened.
+    #[error("open the source: {0}")]
+    Source(SourceError),
+    /// Credentials.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The spreadsheet's id or the API's root.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The client.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The embedded sheet's file.
+    #[error("open the embedded sheet {file}: {why}")]
+    Embedded {
+        /// The file.
+        file: String,
+        /// What happened.
+        why: String,
+    },
+    /// This binary holds no embedded sheet.
+    #[error("use the embedded sheet: this binary was built without it; set SHEETKEEP_SPREADSHEET_ID to a spreadsheet")]
+    NoEmbedded,
+    /// A tab that was asked for is not there.
+    #[error("show tab \"{wanted}\": the spreadsheet has {}", listed(there))]
+    NoTab {
+        /// The title asked for.
+        wanted: String,
+        /// The titles that are there.
+        there: Vec<String>,
+    },
+    /// The job has never run on this spreadsheet.
+    #[error("find the job: it has never run on this spreadsheet; run it first")]
+    NeverRan,
+}
+
+impl AppError {
+    /// What to do about it.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Pass(error) => error.fault(),
+            Self::Store(error) => error.fault(),
+            Self::Call(error) => error.fault(),
+            Self::Busy { .. } => Fault::Fenced,
+            Self::Source(error) => error.fault(),
+            Self::Credentials(error) => error.fault(),
+            Self::Address(error) => error.fault(),
+            Self::Connect(error) => error.fault(),
+            Self::Embedded { .. } | Self::NoEmbedded | Self::NoTab { .. } | Self::NeverRan => Fault::Corrupt,
+        }
+    }
+}
+
+fn listed(titles: &[String]) -> String {
+    match titles {
+        [] => "no tabs".to_owned(),
+        titles => format!("the tabs \"{}\"", titles.join("\", \"")),
+    }
+}

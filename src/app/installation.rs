@@ -1,0 +1,167 @@
+//! This installation: who it is, and that it runs a job only once at a time.
+//!
+//! In scope: the id kept in the state directory, the lock per job and spreadsheet, what the lock file tells a second run.
+//! Out of scope: leases (`ledger::lease`); the lock only lets a run take over its own dead sibling at once.
+//!
+//! Where no directory can be written (a cloud function without a disk) the id is made up for this process, there is no lock, and
+//! a dead sibling's lease is waited for.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::port::chance::Chance;
+
+/// Bytes of a lock file that are read.
+const MAX_TOLD: u64 = 1_000;
+
+/// An installation, with its lock held for as long as it lives.
+#[derive(Debug)]
+pub struct Installation {
+    /// Its random id.
+    pub id: String,
+    lock: Option<File>,
+}
+
+/// Another run of this installation is alive; what its lock file tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alive(pub String);
+
+impl Installation {
+    /// The installation of this state directory, locked for `job` at `target`.
+    pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Chance) -> Result<Self, Alive> {
+        let fresh = format!("{:016x}", chance.bits());
+        let Some(dir) = dir else { return Ok(Self { id: fresh, lock: None }) };
+        let id = match id_in(dir, &fresh) {
+            Ok(id) => id,
+            Err(error) => return Ok(Self::without(fresh, dir, &error)),
+        };
+        match lock_in(dir, job, target) {
+            Ok(Locked::Mine(file)) => Ok(Self { id, lock: Some(file) }),
+            Ok(Locked::Theirs(told)) => Err(Alive(told)),
+            Err(error) => Ok(Self::without(id, dir, &error)),
+        }
+    }
+
+    /// Whether no sibling can be alive.
+    pub fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Tells in the lock file who holds it; best effort, for people only.
+    pub fn tell(&self, words: &str) {
+        if let Some(file) = &self.lock {
+            if let Err(error) = write_over(file, words) {
+                tracing::debug!(%error, "the lock file could not be written");
+            }
+        }
+    }
+
+    fn without(id: String, dir: &Path, error: &io::Error) -> Self {
+        tracing::warn!(dir = %dir.display(), %error, "no lock in the state directory; overlapping runs are kept apart by the sheet alone");
+        Self { id, lock: None }
+    }
+}
+
+enum Locked {
+    Mine(File),
+    Theirs(String),
+}
+
+/// The id in the directory; the first process to come writes its own, whole or not at all.
+fn id_in(dir: &Path, fresh: &str) -> io::Result<String> {
+    let path = dir.join("installation");
+    match std::fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    std::fs::create_dir_all(dir)?;
+    write_whole(&path, fresh)?;
+    std::fs::read_to_string(&path).map(|text| text.trim().to_owned())
+}
+
+/// Writes a file so that a reader sees all of it or nothing, whenever the machine stops.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let beside = beside(path, text);
+    let mut file = File::create(&beside)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn beside(path: &Path, salt: &str) -> PathBuf {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!(".{name}.{salt}"))
+}
+
+fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<Locked> {
+    let locks = dir.join("locks");
+    std::fs::create_dir_all(&locks)?;
+    let digest = Sha256::digest(format!("{target}\u{1f}{job}").as_bytes());
+    let name = format!("{}.lock", HEXLOWER.encode(digest.get(..12).unwrap_or(&digest)));
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(locks.join(name))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Locked::Mine(file)),
+        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::WouldBlock) => {
+            let mut told = String::new();
+            let read = Read::by_ref(&mut file).take(MAX_TOLD).read_to_string(&mut told);
+            let told = told.trim();
+            Ok(Locked::Theirs(if read.is_err() || told.is_empty() {
+                "another run".to_owned()
+            } else {
+                told.to_owned()
+            }))
+        }
+    }
+}
+
+fn write_over(mut file: &File, words: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(words.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::SeededChance;
+
+    #[test]
+    fn an_installation_keeps_its_id_and_a_second_run_is_told_who_is_there() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (one, two) = (SeededChance::new(1), SeededChance::new(2));
+        let first = Installation::enter(Some(dir.path()), "j", "s", &one).expect("nobody is there");
+        first.tell("run r1 on host a");
+        let told = Installation::enter(Some(dir.path()), "j", "s", &two).expect_err("the first one is there");
+        assert_eq!(told, Alive("run r1 on host a".into()));
+        let other_job = Installation::enter(Some(dir.path()), "k", "s", &two).expect("another job");
+        assert_eq!(other_job.id, first.id);
+        drop(first);
+        assert!(Installation::enter(Some(dir.path()), "j", "s", &two).expect("it is gone").is_locked());
+    }
+
+    #[test]
+    fn without_a_directory_there_is_an_id_and_no_lock() {
+        let none = Installation::enter(None, "j", "s", &SeededChance::new(1)).expect("nobody is there");
+        assert!(!none.is_locked() && !none.id.is_empty());
+    }
+
+    #[test]
+    fn a_directory_that_can_not_be_written_is_done_without() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        std::fs::write(&file, "x").expect("a file");
+        let entered = Installation::enter(Some(&file.join("below")), "j", "s", &SeededChance::new(1));
+        assert!(!entered.expect("nobody is there").is_locked());
+    }
+}

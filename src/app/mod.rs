@@ -1,0 +1,10 @@
+//! The wiring: settings become parts, and parts a run.
+//!
+//! In scope: which store, source, steps and client a job gets; this installation's id and lock; reading a job's tabs for people.
+//! Out of scope: what was typed (`cli`), what is decided (`ledger`).
+
+pub mod installation;
+pub mod error;
+pub mod sheet;
+pub mod job;
+pub mod view;

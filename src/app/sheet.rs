@@ -1,0 +1,103 @@
+//! The way to a job's spreadsheet: Google's service, or the embedded sheet through the very same client.
+//!
+//! In scope: building the client. Out of scope: what is read and written through it.
+
+use std::sync::Arc;
+
+use crate::app::error::AppError;
+use crate::config::settings::Settings;
+use crate::config::target::{GOOGLE_API_URL, Target};
+#[cfg(feature = "emulator")]
+use crate::emulator::options::EmulatorOptions;
+#[cfg(feature = "emulator")]
+use crate::emulator::service::Emulator;
+use crate::google::address::SpreadsheetId;
+use crate::google::auth::{CredentialSource, Credentials};
+use crate::google::connect::Transport;
+use crate::google::options::SheetsOptions;
+#[cfg(feature = "emulator")]
+use crate::google::quota::Pacing;
+use crate::google::sheets::Sheets;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+
+/// The id that the embedded spreadsheet has in its file.
+#[cfg(feature = "emulator")]
+const EMBEDDED_ID: &str = "embedded";
+/// The token that only the embedded sheet of this process takes; it opens nothing else.
+#[cfg(feature = "emulator")]
+const EMBEDDED_TOKEN: &str = "embedded-sheet-of-this-process";
+/// Bytes under way between the client and the embedded sheet.
+#[cfg(feature = "emulator")]
+const STREAM_BYTES: usize = 256 << 10;
+
+/// A client and the spreadsheet that it is for.
+pub struct Sheet {
+    /// The client.
+    pub sheets: Arc<Sheets>,
+    /// The spreadsheet.
+    pub id: SpreadsheetId,
+}
+
+/// Connects to where the settings say.
+pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
+    match &settings.target {
+        Target::Google { id } => to_google(settings, id, clock, chance),
+        Target::Embedded { file } => embedded(file, clock, chance),
+    }
+}
+
+fn to_google(
+    settings: &Settings,
+    id: &str,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Chance>,
+) -> Result<Sheet, AppError> {
+    let found = &settings.credentials;
+    let host = found.metadata_host.as_deref().unwrap_or("metadata.google.internal");
+    let source = CredentialSource {
+        path: found.path.clone(),
+        inline: found.inline.clone(),
+        well_known: found.well_known.clone(),
+        metadata_url: found
+            .metadata_host
+            .is_some()
+            .then(|| format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token")),
+    };
+    let credentials = Credentials::find(&source)?;
+    let transport = Transport::Network { ca_file: settings.certificates.clone() };
+    let mut options = SheetsOptions::new(credentials, transport);
+    options.api_url = Some(settings.api_url.clone()).filter(|url| url != GOOGLE_API_URL);
+    options.retry = settings.retry;
+    let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;
+    Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(id)? })
+}
+
+#[cfg(feature = "emulator")]
+fn embedded(file: &std::path::Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
+    let options = EmulatorOptions {
+        file: Some(file.to_owned()),
+        spreadsheet_id: Some(EMBEDDED_ID.to_owned()),
+        trusted_token: Some(EMBEDDED_TOKEN.to_owned()),
+        ..EmulatorOptions::default()
+    };
+    let opened = Emulator::open(options, Arc::clone(clock), Arc::clone(chance));
+    let emulator =
+        opened.map_err(|error| AppError::Embedded { file: file.display().to_string(), why: error.to_string() })?;
+    let streams = move || {
+        let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
+        let emulator = emulator.clone();
+        tokio::spawn(async move { emulator.serve_stream(theirs).await });
+        ours
+    };
+    let credentials = Credentials::fixed(EMBEDDED_TOKEN)?;
+    let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
+    options.pacing = Pacing::unlimited();
+    let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;
+    Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(EMBEDDED_ID)? })
+}
+
+#[cfg(not(feature = "emulator"))]
+fn embedded(_: &std::path::Path, _: &Arc<dyn Clock>, _: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
+    Err(AppError::NoEmbedded)
+}

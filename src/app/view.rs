@@ -1,0 +1,169 @@
+//! A job's tabs, read for people: how it stands, and the last rows of a tab. Nothing is written.
+//!
+//! In scope: reading. Out of scope: how it is shown (`cli::output`, `cli::table`).
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::app::error::AppError;
+use crate::app::sheet::{Sheet, connect};
+use crate::config::settings::Settings;
+use crate::google::shape::{Metadata, Tab};
+use crate::grid::{Cell, column_letters, quoted};
+use crate::ledger::lease::Holder;
+use crate::ledger::record::read_run_row;
+use crate::ledger::run::Run;
+use crate::ledger::snapshot::Snapshot;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::port::store::Store;
+use crate::store::layout::RUNS_TITLE;
+use crate::store::load::text;
+use crate::store::sheets::SheetsStore;
+use crate::time::Timestamp;
+
+/// Rows that one call reads from a tab's end.
+const PAGE: u32 = 1_000;
+/// Pages of blank rows that are read at most to find a tab's last rows.
+const MAX_PAGES: u32 = 100;
+/// Columns that are shown of a tab at most.
+const MAX_COLUMNS: u32 = 200;
+
+/// How a job stands.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Its last run in Runs.
+    pub last_run: Option<Run>,
+    /// Who is running it now, and until when.
+    pub held_by: Option<(Holder, Timestamp)>,
+    /// Keys in Processed.
+    pub keys: u64,
+    /// Failures that are open.
+    pub open_failures: u64,
+    /// Cells of the whole spreadsheet.
+    pub cells: u64,
+    /// What people's hands left odd.
+    pub blemishes: Vec<String>,
+}
+
+/// The last rows of a tab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRows {
+    /// Its title.
+    pub tab: String,
+    /// Its header row.
+    pub header: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<String>>,
+    /// The number of the first of them, from 1, the header row not counted.
+    pub first: u64,
+    /// Rows in all.
+    pub total: u64,
+}
+
+/// Reads how a job stands.
+pub async fn standing(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Standing, AppError> {
+    let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
+    let store = SheetsStore::new(Arc::clone(&sheets), id.clone(), &settings.job, &settings.tab, clock);
+    let loaded = store.load().await?;
+    let metadata = sheets.metadata(&id).await?;
+    let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };
+    let runs = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
+    let last_run = match runs {
+        Some(tab) => last_run(&Sheet { sheets, id }, tab, &settings.job).await?,
+        None => None,
+    };
+    Ok(stands(&snapshot, last_run, cells(&metadata), loaded.service_time))
+}
+
+fn stands(snapshot: &Snapshot, last_run: Option<Run>, cells: u64, now: Timestamp) -> Standing {
+    let lease = &snapshot.state.lease;
+    Standing {
+        last_run,
+        held_by: lease.holder.clone().filter(|_| now < lease.until).map(|holder| (holder, lease.until)),
+        keys: snapshot.state.processed.count,
+        open_failures: snapshot.book.open_failures() as u64,
+        cells,
+        blemishes: snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect(),
+    }
+}
+
+/// Cells of a spreadsheet as Google counts them against its limit: the grids, empty cells included.
+pub fn cells(metadata: &Metadata) -> u64 {
+    metadata.tabs.iter().map(|tab| u64::from(tab.rows) * u64::from(tab.columns)).sum()
+}
+
+/// Reads the last `count` rows of a tab; the data tab unless another one is named.
+pub async fn last_rows(
+    settings: &Settings,
+    tab: Option<&str>,
+    count: u64,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<LastRows, AppError> {
+    let sheet = connect(settings, &clock, &chance)?;
+    let metadata = sheet.sheets.metadata(&sheet.id).await?;
+    let wanted = tab.unwrap_or(&settings.tab);
+    let Some(tab) = metadata.tabs.iter().find(|tab| tab.title == wanted) else {
+        let there = metadata.tabs.iter().filter(|tab| !tab.hidden).map(|tab| tab.title.clone()).collect();
+        return Err(AppError::NoTab { wanted: wanted.to_owned(), there });
+    };
+    let header = page(&sheet, tab, 1, 1, true).await?.into_iter().next().unwrap_or_default();
+    let (rows, last) = ends(&sheet, tab, count, true).await?;
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(text).collect()).collect();
+    let total = u64::from(last.saturating_sub(1));
+    let first = total + 1 - (rows.len() as u64).min(total);
+    Ok(LastRows { tab: tab.title.clone(), header: header.iter().map(text).collect(), rows, first, total })
+}
+
+async fn last_run(sheet: &Sheet, tab: &Tab, job: &str) -> Result<Option<Run>, AppError> {
+    let header = page(sheet, tab, 1, 1, false).await?.into_iter().next().unwrap_or_default();
+    let names: Vec<String> = header.iter().map(text).collect();
+    let (rows, _) = ends(sheet, tab, u64::from(PAGE), false).await?;
+    let runs = rows.iter().rev().filter_map(|row| {
+        read_run_row(|name| match names.iter().position(|known| known == name).and_then(|at| row.get(at)) {
+            Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
+            Some(Value::String(text)) => Cell::text(&**text),
+            _ => Cell::Empty,
+        })
+    });
+    Ok(runs.into_iter().find(|run| run.job == job))
+}
+
+/// The last rows with content below the header, and the number of the very last one (1-based).
+async fn ends(sheet: &Sheet, tab: &Tab, count: u64, shown: bool) -> Result<(Vec<Vec<Value>>, u32), AppError> {
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let mut last = 1;
+    let mut to = tab.rows;
+    for _ in 0..MAX_PAGES {
+        if to < 2 || (rows.len() as u64) >= count {
+            break;
+        }
+        let from = to.saturating_sub(PAGE - 1).max(2);
+        let mut read = page(sheet, tab, from, to, shown).await?;
+        while read.last().is_some_and(|row| row.iter().all(|cell| text(cell).is_empty())) && rows.is_empty() {
+            read.pop();
+        }
+        if rows.is_empty() && !read.is_empty() {
+            last = from + u32::try_from(read.len()).unwrap_or(PAGE) - 1;
+        }
+        read.append(&mut rows);
+        rows = read;
+        to = from - 1;
+    }
+    let spare = rows.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+    Ok((rows.split_off(spare), last))
+}
+
+async fn page(sheet: &Sheet, tab: &Tab, from: u32, to: u32, shown: bool) -> Result<Vec<Vec<Value>>, AppError> {
+    let width = usize::try_from(tab.columns.clamp(1, MAX_COLUMNS)).unwrap_or(1);
+    let range = format!("{}!A{from}:{}{to}", quoted(&tab.title), column_letters(width - 1));
+    let ranges = [range];
+    let read = if shown { sheet.sheets.shown(&sheet.id, &ranges) } else { sheet.sheets.values(&sheet.id, &ranges) };
+    Ok(read.await?.into_iter().next().unwrap_or_default())
+}

@@ -1,0 +1,79 @@
+//! `sheetkeep emulate`.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::args::{self, EmulateArgs};
+use crate::cli::errors::Trouble;
+use crate::cli::exit::{Context, Exit};
+use crate::cli::session::Session;
+use crate::cli::signals::Watch;
+use crate::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
+use crate::emulator::launch::{LaunchError, LaunchOptions, launch};
+use crate::emulator::options::{EmulatorOptions, Latency};
+use crate::emulator::quota::Limits;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+
+/// Serves until a signal asks it to stop.
+pub async fn command(
+    session: &Session,
+    args: &EmulateArgs,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let options = LaunchOptions {
+        host: args.host,
+        port: args.port,
+        credentials: args.credentials.clone(),
+        emulator: options(args)?,
+    };
+    let stopped = CancellationToken::new();
+    let asked = stopped.clone();
+    let watch = Watch::begin(move |_, _| asked.cancel())
+        .map_err(|error| Trouble::new(format!("signals can't be heard: {error}"), Exit::IoErr))?;
+    let out = session.terminal.out();
+    let ready = |url: &str| {
+        out.line(url);
+    };
+    let served = launch(options, clock, chance, ready, async move { stopped.cancelled().await }).await;
+    drop(watch);
+    served.map(|()| Exit::Ok).map_err(|error| trouble(&error))
+}
+
+fn options(args: &EmulateArgs) -> Result<EmulatorOptions, Trouble> {
+    let faults = args.fault.iter().map(|spec| spec.parse()).collect::<Result<Vec<_>, String>>();
+    let faults = faults.map_err(|error| Trouble::new(format!("--fault: {error}"), Exit::Usage))?;
+    Ok(EmulatorOptions {
+        file: args.file.clone(),
+        spreadsheet_id: args.spreadsheet_id.clone(),
+        quota: args.quota.map(|args::QuotaChoice::Google| Limits::google()),
+        latency: Latency(args.latency.unwrap_or_default()),
+        doubts: Doubts {
+            missing_id: match args.missing_id {
+                args::MissingId::Refuse => MissingId::Refuse,
+                args::MissingId::Ignore => MissingId::Ignore,
+            },
+            validate: match args.validate {
+                args::Validate::Sequential => Validate::Sequential,
+                args::Validate::Snapshot => Validate::Snapshot,
+            },
+            caller_ids: match args.caller_ids {
+                args::CallerIds::Honour => CallerIds::Honour,
+                args::CallerIds::Ignore => CallerIds::Ignore,
+            },
+        },
+        faults,
+        ..EmulatorOptions::default()
+    })
+}
+
+fn trouble(error: &LaunchError) -> Trouble {
+    let exit = match error {
+        LaunchError::Storage(_) => Exit::IoErr,
+        LaunchError::Listen { .. } => Exit::Unavailable,
+        LaunchError::Credentials { .. } => Exit::from((error.fault(), Context::Output)),
+    };
+    Trouble::new(error.to_string(), exit)
+}

@@ -1,0 +1,11 @@
+//! The commands: each turns what was typed into a call of `app`, and its result into output and an exit.
+//!
+//! In scope: one file a command. Out of scope: the work itself (`app`).
+
+pub mod trouble;
+pub mod setting;
+pub mod run;
+pub mod status;
+pub mod show;
+#[cfg(feature = "emulator")]
+pub mod emulate;

@@ -1,0 +1,83 @@
+//! `sheetkeep run`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::app::error::AppError;
+use crate::app::job::{Wish, run};
+use crate::cli::args::RunArgs;
+use crate::cli::commands::setting::{place, settings};
+use crate::cli::commands::trouble::of_app;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::Exit;
+use crate::cli::output::reporter::{Audience, Reporter};
+use crate::cli::session::Session;
+use crate::cli::signals::{Signal, Watch};
+use crate::ledger::run::Trigger;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::runner::plan::{Events, PassError};
+use crate::runner::stop::{Stop, StopReason};
+
+/// Runs the job and says how it ended.
+pub async fn command(
+    session: &Session,
+    args: &RunArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let settings = settings(&args.job, args.input.clone())?;
+    let audience = Audience { json: args.job.json, quiet: args.quiet, verbose: session.args.verbose > 0 };
+    let reporter = Reporter::new(Arc::clone(&session.terminal), Arc::clone(&clock), audience, place(&args.job, &settings));
+    let reporter = Arc::new(Mutex::new(reporter));
+    let stop = Stop::default();
+    let watch = listen(&stop);
+    let wish = Wish {
+        adopt: args.adopt,
+        steal: args.steal,
+        trigger: Trigger { kind: "cli".to_owned(), ..Trigger::default() },
+        host,
+    };
+    let ended = run(&settings, wish, clock, chance, events(&reporter), stop).await;
+    let signal = watch.as_ref().and_then(Watch::first);
+    let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
+    match ended {
+        Ok(report) => {
+            let exit = Exit::of_run(&report, args.fail_on, signal);
+            reporter.finish(&report, exit);
+            Ok(exit)
+        }
+        Err(error) => {
+            let trouble = of_app(&error);
+            if let AppError::Pass(PassError::Source { report, .. }) = &error {
+                reporter.finish(report, trouble.exit());
+            } else {
+                reporter.abandon();
+            }
+            Err(trouble)
+        }
+    }
+}
+
+fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
+    let reporter = Arc::clone(reporter);
+    Arc::new(move |event| reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event))
+}
+
+/// The first signal asks the run to finish what is in hand.
+fn listen(stop: &Stop) -> Option<Watch> {
+    let stop = stop.clone();
+    let heard = Watch::begin(move |signal, _| {
+        stop.ask(match signal {
+            Signal::Interrupt => StopReason::Interrupt,
+            Signal::Terminate => StopReason::Terminate,
+        });
+    });
+    match heard {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            tracing::warn!(%error, "signals can't be heard; the run can only be killed");
+            None
+        }
+    }
+}

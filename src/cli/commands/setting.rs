@@ -1,0 +1,31 @@
+//! What every command about a job does first: read its settings, and say where the job is.
+
+use crate::cli::args::JobArgs;
+use crate::cli::commands::trouble::of_config;
+use crate::cli::errors::Trouble;
+use crate::cli::output::place::{Place, Spreadsheet};
+use crate::config::flags::Overrides;
+use crate::config::settings::{Settings, load};
+use crate::config::target::{GOOGLE_API_URL, Target};
+
+/// Reads the job's settings, flags before everything else.
+pub fn settings(job: &JobArgs, input: Option<std::path::PathBuf>) -> Result<Settings, Trouble> {
+    let flags = Overrides {
+        spreadsheet: job.spreadsheet.clone(),
+        file: job.embedded.clone(),
+        state_dir: job.state_dir.clone(),
+        input,
+        ..Overrides::default()
+    };
+    load(&job.job, &flags).map_err(of_config)
+}
+
+/// Where the job is, for people.
+pub fn place(job: &JobArgs, settings: &Settings) -> Place {
+    let spreadsheet = match &settings.target {
+        Target::Embedded { file } => Spreadsheet::Embedded { file: file.display().to_string() },
+        Target::Google { id } if settings.api_url == GOOGLE_API_URL => Spreadsheet::of_google(id),
+        Target::Google { id } => Spreadsheet::Remote { id: id.clone(), url: None },
+    };
+    Place { job: settings.job.clone(), job_file: job.job.display().to_string(), tab: settings.tab.clone(), spreadsheet }
+}

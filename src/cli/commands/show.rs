@@ -1,0 +1,28 @@
+//! `sheetkeep show`.
+
+use std::sync::Arc;
+
+use crate::app::view::last_rows;
+use crate::cli::args::ShowArgs;
+use crate::cli::commands::setting::settings;
+use crate::cli::commands::trouble::of_app;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::cli::table::{TabRows, show};
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+
+/// Shows the last rows of a tab.
+pub async fn command(
+    session: &Session,
+    args: &ShowArgs,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let settings = settings(&args.job, None)?;
+    let read = last_rows(&settings, args.tab.as_deref(), args.last, clock, chance).await.map_err(|error| of_app(&error))?;
+    let rows = TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total: read.total };
+    show(&rows, session.terminal.out(), args.job.json);
+    Ok(Exit::Ok)
+}

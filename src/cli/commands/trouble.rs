@@ -1,0 +1,90 @@
+//! Errors of the commands, each with its exit and with what to do next.
+
+use crate::app::error::AppError;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::{Context, Exit};
+use crate::config::problem::ConfigError;
+use crate::fault::Fault;
+use crate::port::source::SourceError;
+use crate::port::store::StoreError;
+use crate::runner::plan::PassError;
+
+/// A job file that can't be run.
+pub fn of_config(error: ConfigError) -> Trouble {
+    let exit = if error.is_missing() { Exit::NoInput } else { Exit::Config };
+    Trouble::of_diagnostic(error, exit)
+}
+
+/// Anything else that went wrong.
+pub fn of_app(error: &AppError) -> Trouble {
+    let trouble = Trouble::of(error, exit(error));
+    match help(error) {
+        Some(help) => trouble.with_help(help),
+        None => trouble,
+    }
+}
+
+fn exit(error: &AppError) -> Exit {
+    match error {
+        AppError::Pass(error) => of_pass(error),
+        AppError::Store(error) => of_store(error),
+        AppError::Source(error) => of_source(error),
+        AppError::Call(error) => Exit::from((error.fault(), Context::Service)),
+        AppError::Busy { .. } => Exit::TempFail,
+        AppError::Credentials(_) => Exit::NoPerm,
+        AppError::Address(_) | AppError::Connect(_) | AppError::NoEmbedded => Exit::Config,
+        AppError::Embedded { .. } => Exit::IoErr,
+        AppError::NoTab { .. } | AppError::NeverRan => Exit::NoInput,
+    }
+}
+
+fn of_pass(error: &PassError) -> Exit {
+    match error {
+        PassError::Held { .. } | PassError::Fenced { .. } => Exit::TempFail,
+        PassError::Redefined { .. } => Exit::Config,
+        PassError::Store(error) => of_store(error),
+        PassError::Refused { .. } => Exit::DataErr,
+        PassError::Source { error, .. } => of_source(error),
+        PassError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
+        PassError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
+    }
+}
+
+fn of_store(error: &StoreError) -> Exit {
+    match error {
+        StoreError::Missing { .. } => Exit::NoInput,
+        StoreError::Corrupt { .. } => Exit::DataErr,
+        StoreError::Unsafe { .. } => Exit::Protocol,
+        StoreError::Denied { .. } => Exit::NoPerm,
+        StoreError::Unavailable { fault, .. } => Exit::from((*fault, Context::Service)),
+    }
+}
+
+fn of_source(error: &SourceError) -> Exit {
+    match error {
+        SourceError::Missing { .. } => Exit::NoInput,
+        SourceError::Broken { .. } => Exit::DataErr,
+        SourceError::Denied { .. } => Exit::NoPerm,
+        SourceError::Unavailable { .. } => Exit::IoErr,
+    }
+}
+
+fn help(error: &AppError) -> Option<&'static str> {
+    Some(match error {
+        AppError::Pass(PassError::Held { .. }) => {
+            "wait until it is over; if you know that it is dead, --steal takes the lease from it"
+        }
+        AppError::Busy { .. } => "wait until it is over; nothing was read or written",
+        AppError::Pass(PassError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
+        AppError::Pass(PassError::Redefined { .. }) => {
+            "put the job file back as it was, or accept the change with --adopt: keys that are done stay done"
+        }
+        AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, .. }) => {
+            "what came before is on the sheet; mend the source and run again, it goes on from there"
+        }
+        AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
+        AppError::Pass(PassError::Refused { .. }) => "see what the service says; nothing of that batch was written",
+        AppError::NeverRan => "sheetkeep run JOB.toml",
+        _ => return None,
+    })
+}

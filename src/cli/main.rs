@@ -1,0 +1,60 @@
+//! From the words of the command line to an exit: one runtime, one command.
+//!
+//! In scope: picking the command, clock and chance. Out of scope: everything else.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::args::Command;
+use crate::cli::commands;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::config::environment::{host_name, process_variable};
+use crate::google::options::QUIET;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::system::{SystemChance, SystemClock};
+
+/// The deep types of google-sheets4 want more stack than a thread's usual 2 MiB when they are built without optimisation.
+const STACK_BYTES: usize = 8 << 20;
+
+/// Runs one invocation.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
+    let runtime = match Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK_BYTES).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(_) => return Exit::Software,
+    };
+    let clock: Arc<dyn Clock> = {
+        let _inside = runtime.enter();
+        Arc::new(SystemClock::new())
+    };
+    let session = match Session::begin(words, &process_variable, &clock, QUIET) {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    let outcome = perform(&runtime, &session, clock);
+    let exit = session.end(outcome);
+    // A source that still waits on standard input must not keep the process.
+    runtime.shutdown_background();
+    exit
+}
+
+fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, Trouble> {
+    let chance: Arc<dyn Chance> = Arc::new(SystemChance);
+    match &session.args.command {
+        Command::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
+        Command::Status(args) => runtime.block_on(commands::status::command(session, args, clock, chance)),
+        Command::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
+        #[cfg(feature = "emulator")]
+        Command::Emulate(args) => {
+            let chance: Arc<dyn Chance> = match args.seed {
+                Some(seed) => Arc::new(crate::system::SeededChance::new(seed)),
+                None => chance,
+            };
+            runtime.block_on(commands::emulate::command(session, args, clock, chance))
+        }
+    }
+}
