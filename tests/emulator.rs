@@ -247,6 +247,6 @@ async fn faults_and_counts_are_steered_over_http() {
     assert_eq!(stats, json!({"reads": 1, "writes": 1, "tokens": 0, "throttled": 0, "by_method": by_method}));
     assert_eq!(client.call("POST", "/_emulator/stats:reset", None).await.0, 200);
     assert_eq!(client.call("GET", "/_emulator/stats", None).await.1["reads"], 0);
-    let (status, told) = client.call("POST", "/_emulator/faults", Some(&json!([{"speed": 1}]))).await;
-    assert_eq!(status, 400, "{told}");
+    let (code, told) = client.call("POST", "/_emulator/faults", Some(&json!([{"speed": 1}]))).await;
+    assert_eq!(code, 400, "{told}");
 }

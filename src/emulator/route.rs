@@ -179,8 +179,8 @@ fn decode(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn found(method: Method, path: &str) -> Option<(Api, String, String)> {
-        Route::find(&method, path).map(|route| (route.api, route.id, route.range))
+    fn found(method: &Method, path: &str) -> Option<(Api, String, String)> {
+        Route::find(method, path).map(|route| (route.api, route.id, route.range))
     }
 
     #[test]
@@ -204,10 +204,10 @@ mod tests {
             (&post, "/v4/spreadsheets/x/values:batchClear", Api::ValuesBatchClear, ""),
             (&post, "/v4/spreadsheets/x/sheets/0:copyTo", Api::SheetsCopyTo, ""),
         ] {
-            assert_eq!(found(method.clone(), path), Some((api, "x".to_owned(), range.to_owned())), "{path}");
+            assert_eq!(found(method, path), Some((api, "x".to_owned(), range.to_owned())), "{path}");
         }
-        assert_eq!(found(post, "/v4/spreadsheets").map(|found| found.0), Some(Api::Create));
-        assert_eq!(found(Method::DELETE, "/drive/v3/files/x").map(|found| found.0), Some(Api::DriveDelete));
+        assert_eq!(found(&post, "/v4/spreadsheets").map(|found| found.0), Some(Api::Create));
+        assert_eq!(found(&Method::DELETE, "/drive/v3/files/x").map(|found| found.0), Some(Api::DriveDelete));
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
             (Method::POST, "/v4/spreadsheets/x/values/A1"),
             (Method::GET, "/v4/spreadsheets/x/values/%FF"),
         ] {
-            assert_eq!(found(method, path), None, "{path}");
+            assert_eq!(found(&method, path), None, "{path}");
         }
     }
 }
