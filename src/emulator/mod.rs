@@ -19,6 +19,7 @@ pub mod fields;
 pub mod formula;
 pub mod get;
 pub mod grid;
+pub mod metadata;
 pub mod names;
 pub mod pattern;
 pub mod present;

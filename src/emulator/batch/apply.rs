@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::emulator::batch::context::{Batch, Doubts};
 use crate::emulator::batch::envelope::{Envelope, Sealed, open};
 use crate::emulator::batch::proto::{read, read_checked, snake};
-use crate::emulator::batch::{cells, dimensions, named, paste, ranges, sheets, view};
+use crate::emulator::batch::{cells, dimensions, marks, named, paste, ranges, sheets, view};
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, spreadsheet};
@@ -68,6 +68,8 @@ fn apply(batch: &Batch<'_, '_>, n: usize, request: Sealed<'_>) -> Result<Value, 
         "appendDimension" => dimensions::append(batch, &reader.lean()?),
         "clearBasicFilter" => view::clear_filter(batch, &reader.lean()?),
         "copyPaste" => paste::copy(batch, &reader.lean()?),
+        "createDeveloperMetadata" => marks::create(batch, reader.checked()?),
+        "deleteDeveloperMetadata" => marks::delete(batch, reader.checked()?),
         "deleteDimension" => dimensions::delete(batch, &reader.lean()?),
         "deleteDuplicates" => ranges::delete_duplicates(batch, &reader.lean()?),
         "deleteNamedRange" => named::delete(batch, &reader.lean()?),
@@ -86,6 +88,7 @@ fn apply(batch: &Batch<'_, '_>, n: usize, request: Sealed<'_>) -> Result<Value, 
         "sortRange" => ranges::sort(batch, &reader.lean()?),
         "unmergeCells" => view::unmerge(batch, &reader.lean()?),
         "updateCells" => cells::update(batch, reader.lean()?),
+        "updateDeveloperMetadata" => marks::update(batch, reader.checked()?),
         "updateDimensionProperties" => dimensions::properties(batch, &reader.checked()?),
         "updateNamedRange" => named::update(batch, reader.lean()?),
         "updateProtectedRange" => named::update_protected(batch, reader.checked()?),
