@@ -123,7 +123,7 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateMark) -> Result<Value, ApiEr
         batch.tx.keep(None, KIND, id, &body)?;
         changed.push(body);
     }
-    Ok(reply("updateDeveloperMetadata", "developerMetadata", changed))
+    Ok(reply("updateDeveloperMetadata", "developerMetadata", &changed))
 }
 
 /// Removes every mark that matches; none is no error.
@@ -134,10 +134,10 @@ pub fn delete(batch: &Batch<'_, '_>, request: DeleteMark) -> Result<Value, ApiEr
         batch.tx.forget(None, KIND, id)?;
         gone.push(body);
     }
-    Ok(reply("deleteDeveloperMetadata", "deletedDeveloperMetadata", gone))
+    Ok(reply("deleteDeveloperMetadata", "deletedDeveloperMetadata", &gone))
 }
 
-fn reply(kind: &str, name: &str, list: Vec<Value>) -> Value {
+fn reply(kind: &str, name: &str, list: &[Value]) -> Value {
     let inner = if list.is_empty() { json!({}) } else { json!({ name: list }) };
     json!({ kind: inner })
 }
