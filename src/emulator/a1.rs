@@ -33,6 +33,13 @@ pub enum Reference {
         /// The cells.
         span: Span,
     },
+    /// A named range behind the title of its tab, as gspread sends it.
+    NameOf {
+        /// The title, unquoted.
+        title: String,
+        /// The name.
+        name: String,
+    },
     /// A quoted title: the whole tab.
     Title(String),
     /// A bare word: a named range, or else the title of a tab.
@@ -42,7 +49,7 @@ pub enum Reference {
 /// The tabs and names of a spreadsheet, as far as a range needs them.
 pub trait Tabs {
     /// What stands for a tab.
-    type Tab;
+    type Tab: PartialEq;
     /// The tab of this title; upper and lower case are one.
     fn titled(&self, title: &str) -> Option<Self::Tab>;
     /// The first tab that is not hidden.
@@ -56,6 +63,10 @@ pub fn locate<T: Tabs>(text: &str, tabs: &T) -> Option<(T::Tab, Span)> {
     match Reference::parse(text)? {
         Reference::Cells { title: Some(title), span } => Some((tabs.titled(&title)?, span)),
         Reference::Cells { title: None, span } => Some((tabs.first_visible()?, span)),
+        Reference::NameOf { title, name } => {
+            let tab = tabs.titled(&title)?;
+            tabs.named(&name).filter(|(home, _)| *home == tab)
+        }
         Reference::Title(title) => Some((tabs.titled(&title)?, Span::default())),
         Reference::Name(name) => tabs.named(&name).or_else(|| Some((tabs.titled(&name)?, Span::default()))),
     }
@@ -66,18 +77,26 @@ impl Reference {
     pub fn parse(text: &str) -> Option<Self> {
         if let Some((title, rest)) = quoted_title(text) {
             return match rest.strip_prefix('!') {
-                Some(cells) => Some(Self::Cells { title: Some(title), span: Span::parse(cells)? }),
+                Some(cells) => Self::behind(title, cells),
                 None => rest.is_empty().then_some(Self::Title(title)),
             };
         }
         if let Some((title, cells)) = text.rsplit_once('!') {
-            let span = Span::parse(cells)?;
-            return (!title.is_empty()).then(|| Self::Cells { title: Some(title.to_owned()), span });
+            return if title.is_empty() { None } else { Self::behind(title.to_owned(), cells) };
         }
         if let Some(span) = Span::parse(text) {
             return Some(Self::Cells { title: None, span });
         }
         (!text.is_empty()).then(|| Self::Name(text.to_owned()))
+    }
+
+    /// What stands behind `title!`.
+    fn behind(title: String, text: &str) -> Option<Self> {
+        match Span::parse(text) {
+            Some(span) => Some(Self::Cells { title: Some(title), span }),
+            None if text.is_empty() => None,
+            None => Some(Self::NameOf { title, name: text.to_owned() }),
+        }
     }
 }
 
@@ -306,6 +325,7 @@ mod tests {
             ("'it''s'!A1", "'it''s'!A1"),
             ("🌵 one!A:A", "'🌵 one'!A1:A1000"),
             ("head", "'D3'!B5"),
+            ("'D3'!head", "'D3'!B5"),
             ("Sheet1!R1C1:R2C2", "Sheet1!A1:B2"),
             ("A999:B2000", "Sheet1!A999:B1000"),
         ] {
@@ -315,9 +335,20 @@ mod tests {
 
     #[test]
     fn what_names_no_cells_is_refused() {
-        for text in
-            ["", "!", "!A1", "NOPE!A5:F15", "nope", "A0", "'Sheet1'!", "Sheet1!", "'open", "Sheet1!A1:B2:C3", "A1:"]
-        {
+        for text in [
+            "",
+            "!",
+            "!A1",
+            "NOPE!A5:F15",
+            "nope",
+            "A0",
+            "'Sheet1'!",
+            "Sheet1!",
+            "'open",
+            "Sheet1!A1:B2:C3",
+            "A1:",
+            "Sheet1!head",
+        ] {
             assert_eq!(answer(text), None, "{text}");
         }
     }

@@ -119,10 +119,11 @@ impl Route {
     /// What follows the id: `values/{range}`, `values:batchGet`, `sheets/0:copyTo`.
     fn below(method: &Method, id: String, rest: &str) -> Option<Self> {
         let without = |api| Some(Self { api, id: id.clone(), range: String::new() });
-        if let Some(verb) = rest.strip_prefix("values").map(|rest| rest.trim_start_matches('/'))
-            && let Some(verb) = verb.strip_prefix(':')
+        let whole = decode(rest.trim_end_matches('/'))?;
+        if let Some(verb) = whole.strip_prefix("values:").or_else(|| whole.strip_prefix("values/:"))
+            && let Some(api) = values_verb(method, verb)
         {
-            return without(values_verb(method, verb.trim_end_matches('/'))?);
+            return without(api);
         }
         if let Some(range) = rest.strip_prefix("values/") {
             let range = decode(range)?;
@@ -199,6 +200,7 @@ mod tests {
             (&post, "/v4/spreadsheets/x/values/'jobs'!2:10:clear", Api::ValuesClear, "'jobs'!2:10"),
             (&post, "/v4/spreadsheets/x/values/%F0%9F%8C%B5:append", Api::ValuesAppend, "🌵"),
             (&get, "/v4/spreadsheets/x/values:batchGet", Api::ValuesBatchGet, ""),
+            (&get, "/v4/spreadsheets/x/values%3AbatchGet", Api::ValuesBatchGet, ""),
             (&post, "/v4/spreadsheets/x/values:batchClear", Api::ValuesBatchClear, ""),
             (&post, "/v4/spreadsheets/x/sheets/0:copyTo", Api::SheetsCopyTo, ""),
         ] {

@@ -1,0 +1,113 @@
+//! The few calls of Drive v3 by which clients make, find and remove spreadsheets.
+//!
+//! In scope: files.create, get, list by name, delete, of spreadsheets only.
+//! Out of scope: every other kind of file, permissions, copies, exports.
+
+use serde_json::{Map, Value, json};
+
+use crate::emulator::call::Query;
+use crate::emulator::choices::Words;
+use crate::emulator::error::ApiError;
+use crate::emulator::fields::Mask;
+use crate::emulator::storage::Store;
+use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
+use crate::time::Timestamp;
+
+const SPREADSHEET: &str = "application/vnd.google-apps.spreadsheet";
+
+/// Under which kind and number the moment of creation is kept.
+const KEPT: (&str, i64) = ("drive", 0);
+
+/// `files.create`: an empty spreadsheet of that name.
+pub fn create(store: &Store, id: &str, body: &[u8], now: Timestamp) -> Result<Value, ApiError> {
+    let body: Map<String, Value> = if body.trim_ascii().is_empty() {
+        Map::new()
+    } else {
+        serde_json::from_slice(body).map_err(|_| ApiError::invalid_argument("Parse Error"))?
+    };
+    if body.word("mimeType").is_some_and(|kind| kind != SPREADSHEET) {
+        return Err(ApiError::unimplemented("This emulator keeps spreadsheets only."));
+    }
+    let name = body.word("name").unwrap_or("Untitled");
+    let properties = SpreadsheetRow { title: name.to_owned(), ..SpreadsheetRow::default() };
+    store.create(id, &properties, &[SheetRow::new(0, "Sheet1", 0)])?;
+    let transaction = store.write(id)?;
+    transaction.keep(None, KEPT.0, KEPT.1, &json!(now.to_string()))?;
+    transaction.commit()?;
+    Ok(json!({"kind": "drive#file", "id": id, "name": name, "mimeType": SPREADSHEET}))
+}
+
+/// `files.get`; the four usual members unless `fields` asks for others.
+pub fn get(store: &Store, id: &str, query: &Query, now: Timestamp) -> Result<Value, ApiError> {
+    let title = store.read(id)?.properties()?.title;
+    cut(file(store, id, &title, now)?, query, "kind,id,name,mimeType")
+}
+
+/// `files.list`, by the `name = '…'` of the query `q`.
+pub fn list(store: &Store, query: &Query, now: Timestamp) -> Result<Value, ApiError> {
+    let wanted = query.word("q").and_then(name_in);
+    let mut files = Vec::new();
+    for (id, title) in store.list()? {
+        if wanted.as_ref().is_none_or(|wanted| *wanted == title) {
+            files.push(file(store, &id, &title, now)?);
+        }
+    }
+    let all = json!({"kind": "drive#fileList", "incompleteSearch": false, "files": files});
+    cut(all, query, "kind,incompleteSearch,files(kind,mimeType,id,name)")
+}
+
+/// `files.delete`.
+pub fn delete(store: &Store, id: &str) -> Result<(), ApiError> {
+    Ok(store.delete(id)?)
+}
+
+fn file(store: &Store, id: &str, title: &str, now: Timestamp) -> Result<Value, ApiError> {
+    let kept = store.read(id)?.kept(None, KEPT.0)?;
+    let created = kept.first().map_or_else(|| json!(now.to_string()), |(_, created)| created.clone());
+    Ok(json!({"kind": "drive#file", "id": id, "name": title, "mimeType": SPREADSHEET,
+              "createdTime": created, "modifiedTime": now.to_string(), "trashed": false, "parents": []}))
+}
+
+fn cut(value: Value, query: &Query, usual: &str) -> Result<Value, ApiError> {
+    let fields = query.word("fields").filter(|fields| !fields.is_empty()).unwrap_or(usual);
+    let mask = Mask::read(fields)
+        .map_err(|bad| ApiError::invalid_argument(format!("Invalid field selection {}", bad.path)))?;
+    Ok(mask.apply(value))
+}
+
+/// The name that a search asks for: `name = 'it\'s'`.
+fn name_in(search: &str) -> Option<String> {
+    let (_, rest) = search.split_once("name")?;
+    let rest = rest.trim_start().strip_prefix('=')?.trim_start();
+    let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let mut name = String::new();
+    let mut letters = rest[1..].chars();
+    while let Some(c) = letters.next() {
+        match c {
+            '\\' => name.extend(letters.next()),
+            c if c == quote => return Some(name),
+            c => name.push(c),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_made_found_by_name_and_removed() {
+        let store = Store::in_memory().unwrap();
+        let body = br#"{"name": "it's", "mimeType": "application/vnd.google-apps.spreadsheet"}"#;
+        let made = create(&store, "x", body, Timestamp(0)).unwrap();
+        assert_eq!(made, json!({"kind": "drive#file", "id": "x", "name": "it's", "mimeType": SPREADSHEET}));
+        let found = |q: &str| list(&store, &Query::parse(&format!("q={q}&fields=files(id)")), Timestamp(9)).unwrap();
+        assert_eq!(found("mimeType%3D'x'+and+name+%3D+'it%5C's'"), json!({"files": [{"id": "x"}]}));
+        assert_eq!(found("name='other'"), json!({"files": []}));
+        let told = get(&store, "x", &Query::parse("fields=createdTime"), Timestamp(9)).unwrap();
+        assert_eq!(told, json!({"createdTime": "1970-01-01T00:00:00.000Z"}));
+        delete(&store, "x").unwrap();
+        assert_eq!(get(&store, "x", &Query::default(), Timestamp(9)).unwrap_err().code, 404);
+    }
+}

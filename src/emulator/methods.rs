@@ -1,0 +1,154 @@
+//! The methods of the API, called with what came over HTTP.
+//!
+//! In scope: reading parameters and bodies, handing them to the method, cutting answers down to `fields`.
+//! Out of scope: who may call and how often (`service`), what the methods do.
+
+use serde_json::{Map, Value};
+
+use crate::emulator::batch::apply::batch_update;
+use crate::emulator::batch::context::Doubts;
+use crate::emulator::book::Book;
+use crate::emulator::call::{Answer, Content, Query};
+use crate::emulator::choices::{Words, read_body};
+use crate::emulator::data_filter::find_filter;
+use crate::emulator::drive;
+use crate::emulator::error::ApiError;
+use crate::emulator::fields::Mask;
+use crate::emulator::get::{View, create, get, spreadsheet};
+use crate::emulator::route::{Api, Route};
+use crate::emulator::storage::Store;
+use crate::emulator::values_append::append;
+use crate::emulator::values_clear::{batch_clear, batch_clear_by_filter, clear};
+use crate::emulator::values_read;
+use crate::emulator::values_write;
+use crate::port::chance::Chance;
+use crate::time::Timestamp;
+
+/// What methods work with.
+pub struct Methods<'a> {
+    /// The spreadsheets.
+    pub store: &'a Store,
+    /// The switches.
+    pub doubts: Doubts,
+    /// Where ids come from.
+    pub chance: &'a dyn Chance,
+    /// The moment of the call.
+    pub now: Timestamp,
+}
+
+impl Methods<'_> {
+    /// Calls the method of a route.
+    pub fn call(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Answer, ApiError> {
+        let (_, _, root) = route.api.about();
+        if root.is_empty() {
+            return self.drive(route, query, body);
+        }
+        let fields = query.word("fields").unwrap_or_default();
+        let mask = Mask::parse(fields, root).map_err(|bad| ApiError::bad_mask(&bad.path))?;
+        let pretty = query.pretty();
+        let content = match route.api {
+            Api::ValuesGet | Api::ValuesBatchGet | Api::ValuesBatchGetByDataFilter => {
+                Content::Text(self.read_values(route, query, body, pretty)?)
+            }
+            Api::Create => Content::Json(create(self.store, &self.new_id(), body, &mask, self.chance)?),
+            Api::Get => {
+                let ranges = query.all("ranges").into_iter().map(str::to_owned).collect();
+                Content::Json(get(self.store, &route.id, ranges, query.flag("includeGridData"), &mask)?)
+            }
+            Api::GetByDataFilter => {
+                let body = read_body(body, "GetSpreadsheetByDataFilterRequest", "")?;
+                Content::Json(self.get_by_filter(&route.id, &body, &mask)?)
+            }
+            Api::BatchUpdate => {
+                Content::Json(batch_update(self.store, &route.id, body, &mask, self.doubts, self.chance)?)
+            }
+            _ => Content::Json(self.write_values(route, query, body)?),
+        };
+        Ok(Answer { status: 200, content: cut(content, &mask, pretty)?, headers: Vec::new() })
+    }
+
+    fn read_values(&self, route: &Route, query: &Query, body: &[u8], pretty: bool) -> Result<Vec<u8>, ApiError> {
+        let (store, id) = (self.store, route.id.as_str());
+        match route.api {
+            Api::ValuesGet => values_read::get(store, id, &route.range, query, pretty),
+            Api::ValuesBatchGet => values_read::batch_get(store, id, &query.all("ranges"), query, pretty),
+            _ => {
+                let body = read_body(body, "BatchGetValuesByDataFilterRequest", "")?;
+                values_read::batch_get_by_filter(store, id, &body, pretty)
+            }
+        }
+    }
+
+    fn write_values(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Value, ApiError> {
+        let (store, id, range) = (self.store, route.id.as_str(), route.range.as_str());
+        match route.api {
+            Api::ValuesUpdate => values_write::update(store, id, range, query, &read_body(body, "ValueRange", "data")?),
+            Api::ValuesAppend => append(store, id, range, query, &read_body(body, "ValueRange", "data")?),
+            Api::ValuesClear => clear(store, id, range),
+            Api::ValuesBatchUpdate => {
+                values_write::batch_update(store, id, &read_body(body, "BatchUpdateValuesRequest", "")?)
+            }
+            Api::ValuesBatchUpdateByDataFilter => {
+                values_write::batch_update(store, id, &read_body(body, "BatchUpdateValuesByDataFilterRequest", "")?)
+            }
+            Api::ValuesBatchClear => batch_clear(store, id, &read_body(body, "BatchClearValuesRequest", "")?),
+            Api::ValuesBatchClearByDataFilter => {
+                batch_clear_by_filter(store, id, &read_body(body, "BatchClearValuesByDataFilterRequest", "")?)
+            }
+            other => {
+                let told = format!("This emulator does not have the method {}.", other.about().0);
+                Err(ApiError::unimplemented(told))
+            }
+        }
+    }
+
+    fn get_by_filter(&self, id: &str, body: &Map<String, Value>, mask: &Mask) -> Result<Value, ApiError> {
+        let transaction = self.store.read(id)?;
+        let book = Book::open(&transaction)?;
+        let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let texts = filters.iter().map(|filter| {
+            let place = find_filter(&book, filter)?;
+            Ok(place.span.print_with(&place.sheet.title))
+        });
+        let grid_data = match mask {
+            Mask::All => body.flag("includeGridData"),
+            Mask::Members(_) => mask.covers("sheets.data"),
+        };
+        let view = View { ranges: texts.collect::<Result<_, ApiError>>()?, grid_data };
+        spreadsheet(&transaction, id, &view)
+    }
+
+    fn drive(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Answer, ApiError> {
+        match route.api {
+            Api::DriveCreate => drive::create(self.store, &self.new_id(), body, self.now).map(Answer::json),
+            Api::DriveList => drive::list(self.store, query, self.now).map(Answer::json),
+            Api::DriveGet => drive::get(self.store, &route.id, query, self.now).map(Answer::json),
+            _ => drive::delete(self.store, &route.id).map(|()| Answer::empty()),
+        }
+    }
+
+    /// An id as Google's look: 44 characters.
+    fn new_id(&self) -> String {
+        let mut bytes = Vec::with_capacity(32);
+        for _ in 0..4 {
+            bytes.extend_from_slice(&self.chance.bits().to_be_bytes());
+        }
+        format!("1{}", data_encoding::BASE64URL_NOPAD.encode(&bytes))
+    }
+}
+
+/// Cuts an answer down to its mask; JSON that is written already is read again for it, which only a mask costs.
+fn cut(content: Content, mask: &Mask, pretty: bool) -> Result<Content, ApiError> {
+    if *mask == Mask::All {
+        return Ok(content);
+    }
+    let value = match content {
+        Content::Json(value) => value,
+        Content::Text(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+            tracing::error!(%error, pretty, "the emulator wrote JSON that it can't read");
+            ApiError::internal()
+        })?,
+        other => return Ok(other),
+    };
+    Ok(Content::Json(mask.apply(value)))
+}

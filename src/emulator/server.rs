@@ -1,0 +1,222 @@
+//! HTTP around the emulator: HTTP/1.1, and HTTP/2 where the client begins with it.
+//!
+//! In scope: one connection over any stream, a listener on loopback, limits on bodies, heads and time, an orderly end.
+//! Out of scope: TLS, which loopback does not need; what is answered (`service`).
+
+use std::io::{self, Cursor};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::emulator::call::{Answer, Call, Query};
+use crate::emulator::error::ApiError;
+use crate::emulator::service::{Dropped, Emulator};
+
+/// The largest body that is read, in bytes; Sheets was seen to take 9 MB.
+const BODY_LIMIT: usize = 64 << 20;
+
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a client may take to send a head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The largest head, in bytes: a batchGet of many ranges has a long query.
+const HEAD_LIMIT: usize = 256 << 10;
+
+/// How long calls in hand may take once the server is to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// How many connections are served at once; others wait.
+const CONNECTION_LIMIT: usize = 512;
+
+/// What every HTTP/2 connection begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+impl Emulator {
+    /// Serves one connection until either side ends it: for the emulator inside a process over `tokio::io::duplex`.
+    pub async fn serve_stream<S>(&self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.serve_until(stream, CancellationToken::new()).await;
+    }
+
+    /// Serves the connections of a listener until `stop`; calls in hand are answered, for at most 10 s.
+    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
+        let mut connections = JoinSet::new();
+        loop {
+            while connections.try_join_next().is_some() {}
+            if connections.len() >= CONNECTION_LIMIT {
+                connections.join_next().await;
+                continue;
+            }
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stop.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let (emulator, stop) = (self.clone(), stop.clone());
+                    connections.spawn(async move { emulator.serve_tcp(stream, stop).await });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    self.clock().sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+        drop(listener);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        tokio::select! {
+            () = drained => {}
+            () = self.clock().sleep(DRAIN) => tracing::warn!("calls were cut off after 10 s"),
+        }
+    }
+
+    async fn serve_tcp(&self, stream: TcpStream, stop: CancellationToken) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "small answers of this connection may be held back");
+        }
+        self.serve_until(stream, stop).await;
+    }
+
+    async fn serve_until<S>(&self, mut stream: S, stop: CancellationToken)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let begun = tokio::select! {
+            begun = read_beginning(&mut stream) => begun,
+            () = stop.cancelled() => return,
+            () = self.clock().sleep(HEAD_TIMEOUT) => return,
+        };
+        let Ok(begun) = begun else { return };
+        let is_http2 = begun == PREFACE;
+        let (reader, writer) = tokio::io::split(stream);
+        let io = TokioIo::new(tokio::io::join(Cursor::new(begun).chain(reader), writer));
+        let service = service_fn(|request| self.respond(request));
+        let ended = if is_http2 {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder.timer(TokioTimer::new()).max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX));
+            let emulator = self.clone();
+            let service = service_fn(move |request| {
+                let emulator = emulator.clone();
+                async move { emulator.respond(request).await }
+            });
+            let mut connection = std::pin::pin!(builder.serve_connection(io, service));
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
+        } else {
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LIMIT);
+            let mut connection = std::pin::pin!(builder.serve_connection(io, service));
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+        let (head, body) = request.into_parts();
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let pretty = query.pretty();
+        let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let host = text(HOST).or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default();
+        let authorization = text(AUTHORIZATION);
+        let answer = match self.read_body(body).await {
+            Ok(body) => {
+                let path = head.uri.path().to_owned();
+                self.answer(Call { method: head.method, path, query, host, authorization, body }).await?
+            }
+            Err(refusal) => refusal,
+        };
+        Ok(self.dress(answer, pretty))
+    }
+
+    async fn read_body<B>(&self, body: B) -> Result<Bytes, Answer>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let refusal = |code, status, message: String| ApiError { code, status, message, details: None }.into();
+        tokio::select! {
+            collected = Limited::new(body, BODY_LIMIT).collect() => match collected {
+                Ok(collected) => Ok(collected.to_bytes()),
+                Err(error) if error.is::<LengthLimitError>() => {
+                    let told = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
+                    Err(refusal(413, "INVALID_ARGUMENT", told))
+                }
+                Err(error) => Err(refusal(400, "INVALID_ARGUMENT", format!("The body could not be read: {error}"))),
+            },
+            () = self.clock().sleep(BODY_TIMEOUT) => Err(refusal(408, "DEADLINE_EXCEEDED", "Request Timeout".to_owned())),
+        }
+    }
+
+    fn dress(&self, answer: Answer, pretty: bool) -> Response<Full<Bytes>> {
+        let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let extra: Vec<_> = answer.headers.clone();
+        let (bytes, kind) = answer.body(pretty);
+        let mut response = Response::new(Full::new(Bytes::from(bytes)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        let ms = u64::try_from(self.clock().now().0).unwrap_or(0);
+        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms.min(253_402_300_799_000)));
+        let mut set = |name: HeaderName, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        set(DATE, &date);
+        set(CACHE_CONTROL, "private");
+        if !kind.is_empty() {
+            set(CONTENT_TYPE, kind);
+        }
+        for (name, value) in extra {
+            set(HeaderName::from_static(name), &value);
+        }
+        response
+    }
+}
+
+/// A listener on this machine only; port 0 is any free one.
+pub async fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Reads as much as tells HTTP/2 from HTTP/1.1; what was read belongs to the connection.
+async fn read_beginning(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut begun = Vec::with_capacity(PREFACE.len());
+    while begun.len() < PREFACE.len() && PREFACE.starts_with(&begun) {
+        let mut rest = stream.take((PREFACE.len() - begun.len()) as u64);
+        if rest.read_buf(&mut begun).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(begun)
+}

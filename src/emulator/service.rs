@@ -1,0 +1,258 @@
+//! The emulator: from a call to its answer, in the order in which Google's front end looks at one.
+//!
+//! In scope: latency, faults, tokens, scopes, quotas, counting, the control paths, then the method.
+//! Out of scope: connections and bytes (`server`), what methods do (`methods`).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::emulator::call::{Answer, Call};
+use crate::emulator::choices::Words;
+use crate::emulator::error::ApiError;
+use crate::emulator::fault::{Fault, Faults, Happening, TOKEN_METHOD};
+use crate::emulator::methods::Methods;
+use crate::emulator::options::EmulatorOptions;
+use crate::emulator::quota::{Metric, Quota};
+use crate::emulator::route::Route;
+use crate::emulator::stats::Stats;
+use crate::emulator::storage::{StorageError, Store};
+use crate::emulator::token::{Access, Bearer, Tokens};
+use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+
+/// A Sheets service. Clones are the same service.
+#[derive(Clone)]
+pub struct Emulator {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    options: EmulatorOptions,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    tokens: Tokens,
+    quota: Mutex<Quota>,
+    faults: Mutex<Faults>,
+    stats: Mutex<Stats>,
+}
+
+/// The connection is to end without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection ends without an answer, as a fault asked for")]
+pub struct Dropped;
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Emulator {
+    /// Opens the file, or makes it, and with it the spreadsheet that is to exist from the start.
+    pub fn open(
+        options: EmulatorOptions,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+    ) -> Result<Self, StorageError> {
+        let store = match &options.file {
+            Some(path) => Store::open(path)?,
+            None => Store::in_memory()?,
+        };
+        if let Some(id) = &options.spreadsheet_id {
+            match store.create(id, &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]) {
+                Ok(()) | Err(StorageError::Taken { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let inner = Inner {
+            store,
+            clock,
+            chance,
+            tokens: Tokens::new(options.trusted_token.clone()),
+            quota: Mutex::new(Quota::new(options.quota)),
+            faults: Mutex::new(Faults::new(options.faults.clone())),
+            stats: Mutex::default(),
+            options,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What was asked so far.
+    pub fn stats(&self) -> Stats {
+        held(&self.inner.stats).clone()
+    }
+
+    /// Forgets what was asked so far.
+    pub fn reset_stats(&self) {
+        *held(&self.inner.stats) = Stats::default();
+    }
+
+    /// Sets the faults to come, in place of those still pending.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        *held(&self.inner.faults) = Faults::new(faults);
+    }
+
+    /// The clock that the emulator waits on and dates its answers by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// Answers a call. Changes are durable before their answer is there.
+    pub async fn answer(&self, call: Call) -> Result<Answer, Dropped> {
+        if let Some(path) = call.path.strip_prefix("/_emulator/") {
+            return Ok(self.control(&call, path));
+        }
+        let is_token = matches!(call.path.as_str(), "/token" | "/o/oauth2/token" | "/oauth2/v4/token");
+        let route = if is_token { None } else { Route::find(&call.method, &call.path) };
+        if route.is_none() && !(is_token && call.method == Method::POST) {
+            return Ok(Answer::no_such_path(&call.path));
+        }
+        let latency = self.inner.options.latency.0;
+        if !latency.is_zero() {
+            self.inner.clock.sleep(latency).await;
+        }
+        let (name, metric) = route.as_ref().map_or((TOKEN_METHOD, None), |route| {
+            let (name, metric, _) = route.api.about();
+            (name, metric)
+        });
+        let fault = held(&self.inner.faults).meet(name, metric, self.inner.chance.as_ref());
+        match fault {
+            Some(fault) if !fault.happening.applies() => suffer(&fault).await,
+            Some(fault) => {
+                self.carry_out(call, route).await;
+                suffer(&fault).await
+            }
+            None => Ok(self.carry_out(call, route).await),
+        }
+    }
+
+    async fn carry_out(&self, call: Call, route: Option<Route>) -> Answer {
+        let Some(route) = route else { return self.token(&call) };
+        match self.admit(&call, &route) {
+            Ok(()) => {}
+            Err(refusal) => return refusal,
+        }
+        let emulator = self.clone();
+        let work = move || {
+            let Inner { store, options, chance, clock, .. } = &*emulator.inner;
+            let methods = Methods { store, doubts: options.doubts, chance: chance.as_ref(), now: clock.now() };
+            methods.call(&route, &call.query, &call.body)
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => error.into(),
+            Err(error) => {
+                tracing::error!(%error, "a method of the emulator ended in an unforeseen way");
+                ApiError::internal().into()
+            }
+        }
+    }
+
+    fn token(&self, call: &Call) -> Answer {
+        held(&self.inner.stats).tokens += 1;
+        let Inner { tokens, clock, chance, .. } = &*self.inner;
+        let granted = tokens.grant(&call.body, &call.host, clock.now(), clock.monotonic_ms(), chance.as_ref());
+        granted.map_or_else(Answer::from, Answer::json)
+    }
+
+    /// Lets a call in, or refuses it: 401, then 403, then 429.
+    fn admit(&self, call: &Call, route: &Route) -> Result<(), Answer> {
+        let Inner { tokens, clock, .. } = &*self.inner;
+        let (name, metric, _) = route.api.about();
+        let in_query = call.query.word("accessToken").map(|token| format!("Bearer {token}"));
+        let authorization = call.authorization.as_deref().or(in_query.as_deref());
+        let bearer = tokens.check(authorization, clock.monotonic_ms())?;
+        check_scope(&bearer, &call.method)?;
+        if let Some(metric) = metric {
+            self.take_quota(&bearer, metric)?;
+        }
+        held(&self.inner.stats).count(name, metric);
+        Ok(())
+    }
+
+    fn take_quota(&self, bearer: &Bearer, metric: Metric) -> Result<(), Answer> {
+        let now = self.inner.clock.monotonic_ms();
+        held(&self.inner.quota).take(&bearer.account, metric, now).map_err(|error| {
+            held(&self.inner.stats).throttled += 1;
+            let mut answer = Answer::from(error);
+            if self.inner.options.retry_after {
+                answer.headers.push(("retry-after", Quota::seconds_left(now).to_string()));
+            }
+            answer
+        })
+    }
+
+    fn control(&self, call: &Call, path: &str) -> Answer {
+        match (&call.method, path) {
+            (&Method::GET, "stats") => Answer::json(self.stats().to_json()),
+            (&Method::POST, "stats:reset") => {
+                self.reset_stats();
+                Answer::json(json!({}))
+            }
+            (&Method::GET, "faults") => Answer::json(json!(held(&self.inner.faults).pending())),
+            (&Method::POST, "faults") => match read_faults(&call.body) {
+                Ok(faults) => {
+                    self.set_faults(faults);
+                    Answer::json(json!(held(&self.inner.faults).pending()))
+                }
+                Err(error) => ApiError::invalid_argument(error).into(),
+            },
+            (_, "stats" | "stats:reset" | "faults") => {
+                Answer { status: 405, ..Answer::json(json!({"error": "wrong HTTP method"})) }
+            }
+            _ => Answer::no_such_path(&call.path),
+        }
+    }
+}
+
+/// A list of faults, or one by itself; an empty list takes all pending ones away.
+fn read_faults(body: &[u8]) -> Result<Vec<Fault>, String> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
+    let value = if value.is_array() { value } else { Value::Array(vec![value]) };
+    serde_json::from_value(value).map_err(|error| format!("the faults can't be read: {error}"))
+}
+
+/// Does to a call what its fault says.
+async fn suffer(fault: &Fault) -> Result<Answer, Dropped> {
+    match fault.happening {
+        Happening::Fail | Happening::AppliedFail => {
+            let mut answer = Answer::from(error_of(fault.status));
+            answer.headers.extend(fault.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+            Ok(answer)
+        }
+        Happening::Reset | Happening::AppliedReset => Err(Dropped),
+        Happening::Hang | Happening::AppliedHang => std::future::pending().await,
+    }
+}
+
+fn error_of(status: u16) -> ApiError {
+    match status {
+        401 => ApiError::unauthenticated("Request had invalid authentication credentials."),
+        403 => ApiError::permission_denied(),
+        404 => ApiError::not_found(),
+        429 => ApiError::resource_exhausted("Resource has been exhausted (e.g. check quota).", None),
+        500 => ApiError::internal(),
+        503 => ApiError::unavailable(),
+        code => {
+            ApiError { code, status: "UNKNOWN", message: "A fault asked for this answer.".to_owned(), details: None }
+        }
+    }
+}
+
+/// Sheets takes a token without its scopes for nothing.
+fn check_scope(bearer: &Bearer, method: &Method) -> Result<(), ApiError> {
+    let needed = if *method == Method::GET { Access::Read } else { Access::Write };
+    if bearer.access >= needed {
+        return Ok(());
+    }
+    let details = json!([{
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+        "domain": "googleapis.com",
+        "metadata": {"service": "sheets.googleapis.com"}
+    }]);
+    let message = "Request had insufficient authentication scopes.".to_owned();
+    Err(ApiError { message, details: Some(details), ..ApiError::permission_denied() })
+}
