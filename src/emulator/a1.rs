@@ -248,7 +248,7 @@ fn row_index(digits: &str) -> Option<u32> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    digits.parse::<u32>().ok().filter(|n| *n <= i32::MAX as u32)?.checked_sub(1)
+    digits.parse::<u32>().ok().filter(|n| i32::try_from(*n).is_ok())?.checked_sub(1)
 }
 
 /// The column that `letters` name, counted from 0; none for what is no column up to `ZZZ`.

@@ -6,6 +6,7 @@
 use std::cell::Cell as Counter;
 
 use crate::emulator::a1::{Span, Tabs, locate};
+use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
 use crate::emulator::formula::Outcome;
 use crate::emulator::grid::{Area, GridRange};
@@ -111,7 +112,7 @@ impl<'t, 's> Book<'t, 's> {
         let outcome = match self.transaction.row(sheet, row) {
             Ok(mut cells) => {
                 let at = usize::try_from(column).unwrap_or(usize::MAX);
-                let cell = if at < cells.len() { cells.swap_remove(at) } else { Default::default() };
+                let cell = if at < cells.len() { cells.swap_remove(at) } else { Cell::default() };
                 effective(&cell, &|title, row, column| self.look(sheet, title, row, column))
             }
             Err(error) => {

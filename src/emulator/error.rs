@@ -117,6 +117,7 @@ impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::NoSpreadsheet { .. } => Self::not_found(),
+            StorageError::Taken { .. } => Self::new(409, "ALREADY_EXISTS", "Requested entity already exists"),
             StorageError::Busy => Self::unavailable(),
             told => {
                 tracing::error!(error = %told, "the emulator's file failed");

@@ -82,13 +82,10 @@ impl Mask {
             path.push(name.clone());
             let kind = if name == "*" { Some(Kind::Any) } else { member(message, name).map(|found| found.kind) };
             match (kind, mask) {
-                (None, Self::Members(_)) => {
-                    return Err(BadMask { path: format!("{}.{}", path.join("."), mask.first_path()) });
-                }
                 (None, Self::All) => return Err(BadMask { path: path.join(".") }),
                 (Some(Kind::Message(inner)), _) => mask.check(inner, path)?,
-                (Some(Kind::Any) | Some(_), Self::All) | (Some(Kind::Any), _) => {}
-                (Some(_), Self::Members(_)) => {
+                (Some(_), Self::All) | (Some(Kind::Any), _) => {}
+                (_, Self::Members(_)) => {
                     return Err(BadMask { path: format!("{}.{}", path.join("."), mask.first_path()) });
                 }
             }

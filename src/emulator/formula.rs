@@ -239,7 +239,7 @@ impl<'a> Reader<'a> {
             let word = self.word();
             match reference(word) {
                 Ok((title, span)) if self.rest.starts_with([',', ')']) => {
-                    total += self.range_total(title.as_deref(), span)?
+                    total += self.range_total(title.as_deref(), span)?;
                 }
                 _ => {
                     self.rest = before;

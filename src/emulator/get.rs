@@ -14,6 +14,7 @@ use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::formula::{Outcome, error_type};
 use crate::emulator::grid::Area;
+use crate::emulator::metadata::KIND;
 use crate::emulator::present::{
     default_format, named_range, sheet_properties, shown, spreadsheet_properties, spreadsheet_url,
 };
@@ -92,6 +93,10 @@ pub fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &View) -> Result<Value,
         answer.insert("namedRanges".to_owned(), Value::Array(named));
     }
     answer.insert("spreadsheetUrl".to_owned(), spreadsheet_url(id).into());
+    let marks = marks_at(&book, |location| location.get("spreadsheet") == Some(&Value::Bool(true)))?;
+    if !marks.is_empty() {
+        answer.insert("developerMetadata".to_owned(), Value::Array(marks));
+    }
     Ok(Value::Object(answer))
 }
 
@@ -114,7 +119,17 @@ fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area])
     if let Some((_, filter)) = book.transaction.kept(Some(sheet.id), "filter")?.first() {
         members.insert("basicFilter".to_owned(), shown("filter", filter));
     }
+    let marks = marks_at(book, |location| location.get("sheetId") == Some(&json!(sheet.id)))?;
+    if !marks.is_empty() {
+        members.insert("developerMetadata".to_owned(), Value::Array(marks));
+    }
     Ok(Value::Object(members))
+}
+
+/// The developer metadata whose place is one that is asked for.
+fn marks_at(book: &Book<'_, '_>, asked: impl Fn(&Map<String, Value>) -> bool) -> Result<Vec<Value>, StorageError> {
+    let marks = book.transaction.kept(None, KIND)?.into_iter().map(|(_, body)| body);
+    Ok(marks.filter(|body| body.get("location").and_then(Value::as_object).is_some_and(&asked)).collect())
 }
 
 /// `GridData`: rows up to the last one with anything in it, metadata for every row and column.

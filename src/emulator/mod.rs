@@ -21,6 +21,7 @@ pub mod formula;
 pub mod get;
 pub mod grid;
 pub mod launch;
+pub mod metadata;
 pub mod methods;
 pub mod names;
 pub mod options;

@@ -34,12 +34,15 @@ pub struct Rendering {
 pub fn effective(cell: &Cell, look: Look<'_>) -> Outcome {
     match &cell.value {
         None => Outcome::Blank,
-        Some(CellValue::Text(text)) => Outcome::Text(text.clone()),
-        Some(CellValue::Number(number)) => Outcome::Number(*number),
-        Some(CellValue::Bool(truth)) => Outcome::Bool(*truth),
-        Some(CellValue::Formula { result: Some(Computed::Text(text)), .. }) => Outcome::Text(text.clone()),
-        Some(CellValue::Formula { result: Some(Computed::Number(number)), .. }) => Outcome::Number(*number),
-        Some(CellValue::Formula { result: Some(Computed::Bool(truth)), .. }) => Outcome::Bool(*truth),
+        Some(CellValue::Text(text) | CellValue::Formula { result: Some(Computed::Text(text)), .. }) => {
+            Outcome::Text(text.clone())
+        }
+        Some(CellValue::Number(number) | CellValue::Formula { result: Some(Computed::Number(number)), .. }) => {
+            Outcome::Number(*number)
+        }
+        Some(CellValue::Bool(truth) | CellValue::Formula { result: Some(Computed::Bool(truth)), .. }) => {
+            Outcome::Bool(*truth)
+        }
         Some(CellValue::Formula { source, .. }) => evaluate(source, look),
     }
 }

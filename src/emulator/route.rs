@@ -119,10 +119,11 @@ impl Route {
     /// What follows the id: `values/{range}`, `values:batchGet`, `sheets/0:copyTo`.
     fn below(method: &Method, id: String, rest: &str) -> Option<Self> {
         let without = |api| Some(Self { api, id: id.clone(), range: String::new() });
-        if let Some(verb) = rest.strip_prefix("values").map(|rest| rest.trim_start_matches('/'))
-            && let Some(verb) = verb.strip_prefix(':')
+        let whole = decode(rest.trim_end_matches('/'))?;
+        if let Some(verb) = whole.strip_prefix("values:").or_else(|| whole.strip_prefix("values/:"))
+            && let Some(api) = values_verb(method, verb)
         {
-            return without(values_verb(method, verb.trim_end_matches('/'))?);
+            return without(api);
         }
         if let Some(range) = rest.strip_prefix("values/") {
             let range = decode(range)?;
@@ -178,8 +179,8 @@ fn decode(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn found(method: Method, path: &str) -> Option<(Api, String, String)> {
-        Route::find(&method, path).map(|route| (route.api, route.id, route.range))
+    fn found(method: &Method, path: &str) -> Option<(Api, String, String)> {
+        Route::find(method, path).map(|route| (route.api, route.id, route.range))
     }
 
     #[test]
@@ -199,13 +200,14 @@ mod tests {
             (&post, "/v4/spreadsheets/x/values/'jobs'!2:10:clear", Api::ValuesClear, "'jobs'!2:10"),
             (&post, "/v4/spreadsheets/x/values/%F0%9F%8C%B5:append", Api::ValuesAppend, "🌵"),
             (&get, "/v4/spreadsheets/x/values:batchGet", Api::ValuesBatchGet, ""),
+            (&get, "/v4/spreadsheets/x/values%3AbatchGet", Api::ValuesBatchGet, ""),
             (&post, "/v4/spreadsheets/x/values:batchClear", Api::ValuesBatchClear, ""),
             (&post, "/v4/spreadsheets/x/sheets/0:copyTo", Api::SheetsCopyTo, ""),
         ] {
-            assert_eq!(found(method.clone(), path), Some((api, "x".to_owned(), range.to_owned())), "{path}");
+            assert_eq!(found(method, path), Some((api, "x".to_owned(), range.to_owned())), "{path}");
         }
-        assert_eq!(found(post, "/v4/spreadsheets").map(|found| found.0), Some(Api::Create));
-        assert_eq!(found(Method::DELETE, "/drive/v3/files/x").map(|found| found.0), Some(Api::DriveDelete));
+        assert_eq!(found(&post, "/v4/spreadsheets").map(|found| found.0), Some(Api::Create));
+        assert_eq!(found(&Method::DELETE, "/drive/v3/files/x").map(|found| found.0), Some(Api::DriveDelete));
     }
 
     #[test]
@@ -220,7 +222,7 @@ mod tests {
             (Method::POST, "/v4/spreadsheets/x/values/A1"),
             (Method::GET, "/v4/spreadsheets/x/values/%FF"),
         ] {
-            assert_eq!(found(method, path), None, "{path}");
+            assert_eq!(found(&method, path), None, "{path}");
         }
     }
 }

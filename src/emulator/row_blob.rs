@@ -229,7 +229,7 @@ mod tests {
             Just(None),
             ".*".prop_map(|t| Some(CellValue::Text(t))),
             proptest::num::f64::NORMAL.prop_map(|n| Some(CellValue::Number(n))),
-            any::<i64>().prop_map(|n| Some(CellValue::Number(n as f64))),
+            any::<i32>().prop_map(|n| Some(CellValue::Number(f64::from(n)))),
             any::<bool>().prop_map(|b| Some(CellValue::Bool(b))),
             (".*", computed).prop_map(|(source, result)| Some(CellValue::Formula { source, result })),
         ]

@@ -28,7 +28,7 @@ use crate::emulator::service::{Dropped, Emulator};
 const BODY_LIMIT: usize = 64 << 20;
 
 /// How long a client may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long a client may take to send a head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);

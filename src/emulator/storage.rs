@@ -146,7 +146,9 @@ impl From<rusqlite::Error> for StorageError {
     }
 }
 
-/// The spreadsheets of one file. Cheap calls are `Transaction`s: `Store::read` and `Store::write`.
+/// The spreadsheets of one file, to be looked at and changed through `Store::read` and `Store::write`.
+///
+/// A thread holds one transaction at a time: there are few connections, and one that is held is waited for.
 #[derive(Debug)]
 pub struct Store {
     path: Option<PathBuf>,

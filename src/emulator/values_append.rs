@@ -102,7 +102,7 @@ mod tests {
         store
     }
 
-    fn add(store: &Store, range: &str, options: Value, values: Value) -> Value {
+    fn add(store: &Store, range: &str, options: &Value, values: &Value) -> Value {
         let mut words = json!({"valueInputOption": "RAW"});
         words.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
         let body = json!({ "values": values });
@@ -112,11 +112,11 @@ mod tests {
     #[test]
     fn columns_drift_after_a_hole_as_recorded() {
         let store = store();
-        let first = add(&store, "'Sheet1'", json!({}), json!([["x", "", "z"]]));
+        let first = add(&store, "'Sheet1'", &json!({}), &json!([["x", "", "z"]]));
         assert_eq!(first.get("tableRange"), None);
         assert_eq!(first["updates"]["updatedRange"], "Sheet1!A1:C1");
         assert_eq!(first["updates"]["updatedCells"], 3);
-        let second = add(&store, "'Sheet1'", json!({}), json!([["x", "", "z"]]));
+        let second = add(&store, "'Sheet1'", &json!({}), &json!([["x", "", "z"]]));
         assert_eq!(
             (&second["tableRange"], &second["updates"]["updatedRange"]),
             (&json!("Sheet1!C1"), &json!("Sheet1!C2:E2"))
@@ -126,16 +126,16 @@ mod tests {
     #[test]
     fn the_grid_grows_and_what_was_below_is_overwritten_or_moved() {
         let store = store();
-        add(&store, "A1", json!({}), json!([["a"], ["b"]]));
-        add(&store, "C3", json!({}), json!([["below"]]));
-        let told = add(&store, "A1", json!({"includeValuesInResponse": "True"}), json!([["c", 1], ["d", 2]]));
+        add(&store, "A1", &json!({}), &json!([["a"], ["b"]]));
+        add(&store, "C3", &json!({}), &json!([["below"]]));
+        let told = add(&store, "A1", &json!({"includeValuesInResponse": "True"}), &json!([["c", 1], ["d", 2]]));
         assert_eq!(told["tableRange"], "Sheet1!A1:A2");
         assert_eq!(
             told["updates"]["updatedData"],
             json!({"range": "Sheet1!A3:B4", "majorDimension": "ROWS", "values": [["c", "1"], ["d", "2"]]})
         );
         assert_eq!(store.read("s").unwrap().sheet(0).unwrap().unwrap().row_count, 4);
-        let told = add(&store, "E1:E9", json!({"insertDataOption": "INSERT_ROWS"}), json!([[1, 2]]));
+        let told = add(&store, "E1:E9", &json!({"insertDataOption": "INSERT_ROWS"}), &json!([[1, 2]]));
         assert_eq!(told["updates"]["updatedRange"], "Sheet1!E1:F1");
         let sheet = store.read("s").unwrap().sheet(0).unwrap().unwrap();
         assert_eq!((sheet.row_count, sheet.column_count), (5, 6));

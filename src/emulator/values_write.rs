@@ -74,7 +74,7 @@ pub fn batch_update(store: &Store, id: &str, body: &Map<String, Value>) -> Resul
         responses.push(Value::Object(told));
     }
     transaction.commit()?;
-    Ok(totals.told(id, responses))
+    Ok(totals.told(id, &responses))
 }
 
 /// Whether and how the answer shows what was written.
@@ -126,7 +126,7 @@ impl Echo {
         Ok(told)
     }
 
-    fn read_back(&self, book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value, ApiError> {
+    fn read_back(self, book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value, ApiError> {
         let mut out = JsonText::new(false);
         write_value_range(book, sheet, area, self.major, self.rendering, &mut out)?;
         serde_json::from_slice(&out.bytes).map_err(|error| {
@@ -156,7 +156,7 @@ impl Totals {
         }
     }
 
-    fn told(&self, id: &str, responses: Vec<Value>) -> Value {
+    fn told(&self, id: &str, responses: &[Value]) -> Value {
         let mut told = Map::new();
         told.insert("spreadsheetId".to_owned(), id.into());
         for (name, count) in [
@@ -185,7 +185,7 @@ mod tests {
         store
     }
 
-    fn put(store: &Store, range: &str, input: &str, values: Value) -> Result<Value, ApiError> {
+    fn put(store: &Store, range: &str, input: &str, values: &Value) -> Result<Value, ApiError> {
         let words = json!({"valueInputOption": input, "includeValuesInResponse": true});
         let body = json!({ "values": values });
         update(store, "s", range, words.as_object().unwrap(), body.as_object().unwrap())
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_single_cell_is_a_corner_and_null_is_not_counted() {
         let store = store();
-        let told = put(&store, "B2", "RAW", json!([["a", null, 3], [null, null, ""]])).unwrap();
+        let told = put(&store, "B2", "RAW", &json!([["a", null, 3], [null, null, ""]])).unwrap();
         assert_eq!(
             told,
             json!({"spreadsheetId": "s", "updatedRange": "Sheet1!B2:D3", "updatedRows": 2, "updatedColumns": 2,
@@ -222,9 +222,9 @@ mod tests {
                 "Your input contains more than the maximum of 50000 characters in a single cell.",
             ),
         ] {
-            assert_eq!(put(&store, range, "RAW", values).unwrap_err().message, told);
+            assert_eq!(put(&store, range, "RAW", &values).unwrap_err().message, told);
         }
-        assert_eq!(put(&store, "A1", "RAW", json!([["x".repeat(50_000)]])).unwrap()["updatedCells"], 1);
+        assert_eq!(put(&store, "A1", "RAW", &json!([["x".repeat(50_000)]])).unwrap()["updatedCells"], 1);
     }
 
     #[test]
@@ -241,7 +241,7 @@ mod tests {
         let told = batch_update(&store, "s", good.as_object().unwrap()).unwrap();
         let counts = ["totalUpdatedRows", "totalUpdatedColumns", "totalUpdatedCells", "totalUpdatedSheets"];
         assert_eq!(counts.map(|name| told[name].as_u64().unwrap()), [3, 4, 7, 1]);
-        let told = put(&store, "F1", "USER_ENTERED", json!([["=A1*D1", "=G1"]])).unwrap();
+        let told = put(&store, "F1", "USER_ENTERED", &json!([["=A1*D1", "=G1"]])).unwrap();
         assert_eq!(told["updatedData"]["values"], json!([["63", "#REF!"]]));
     }
 }

@@ -3,13 +3,14 @@
 //! In scope: one write transaction, requests in order, replies in order, which kinds are known and which are done.
 //! Out of scope: each kind (its own file), the `fields` of the answer beyond what they ask of grid data.
 
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::emulator::batch::context::{Batch, Doubts};
 use crate::emulator::batch::envelope::{Envelope, Sealed, open};
 use crate::emulator::batch::proto::{read, read_checked, snake};
-use crate::emulator::batch::{cells, dimensions, named, paste, ranges, sheets, view};
+use crate::emulator::batch::{cells, dimensions, marks, named, paste, ranges, sheets, view};
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, spreadsheet};
@@ -18,7 +19,8 @@ use crate::port::chance::Chance;
 
 /// Applies a batch to a spreadsheet: everything, durable when this returns, or nothing. `body` is the JSON of
 /// `BatchUpdateSpreadsheetRequest`; `mask` is the `fields` parameter over `BatchUpdateSpreadsheetResponse`, and is
-/// only asked whether the answer needs cells: the caller cuts the answer down. Fails as Google does.
+/// only asked whether the answer needs cells: the caller cuts the answer down. Fails as Google does. Waits for the disk
+/// and for other writers of the file, so async code calls it on a blocking thread.
 pub fn batch_update(
     store: &Store,
     id: &str,
@@ -28,14 +30,16 @@ pub fn batch_update(
     chance: &dyn Chance,
 ) -> Result<Value, ApiError> {
     let envelope = open(body)?;
+    let sealed = envelope.requests.iter().enumerate();
+    let jobs: Vec<Job> = sealed.map(|(n, request)| prepare(n, *request)).collect::<Result<_, _>>()?;
     let tx = store.write(id)?;
-    if envelope.requests.is_empty() {
+    if jobs.is_empty() {
         return Err(ApiError::invalid_argument("Must specify at least one request."));
     }
     let batch = Batch::new(&tx, doubts, chance)?;
-    let mut replies = Vec::with_capacity(envelope.requests.len());
-    for (n, request) in envelope.requests.iter().enumerate() {
-        replies.push(apply(&batch, n, *request)?);
+    let mut replies = Vec::with_capacity(jobs.len());
+    for (n, job) in jobs.into_iter().enumerate() {
+        replies.push(job.apply(&batch, n)?);
     }
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
@@ -57,49 +61,68 @@ fn after(batch: &Batch<'_, '_>, id: &str, envelope: Envelope<'_>, mask: &Mask) -
     spreadsheet(batch.tx, id, &View { ranges: envelope.ranges, grid_data })
 }
 
-/// Applies one request. A malformed one is refused by its path in the body, one that does not fit by its index.
-fn apply(batch: &Batch<'_, '_>, n: usize, request: Sealed<'_>) -> Result<Value, ApiError> {
-    let reader = Reader { path: format!("requests[{n}].{}", snake(request.kind)), request };
-    let done = match request.kind {
-        "addNamedRange" => named::add(batch, reader.lean()?),
-        "addProtectedRange" => named::protect(batch, reader.checked()?),
-        "addSheet" => sheets::add(batch, &reader.checked()?),
-        "appendCells" => cells::append(batch, reader.lean()?),
-        "appendDimension" => dimensions::append(batch, &reader.lean()?),
-        "clearBasicFilter" => view::clear_filter(batch, &reader.lean()?),
-        "copyPaste" => paste::copy(batch, &reader.lean()?),
-        "deleteDimension" => dimensions::delete(batch, &reader.lean()?),
-        "deleteDuplicates" => ranges::delete_duplicates(batch, &reader.lean()?),
-        "deleteNamedRange" => named::delete(batch, &reader.lean()?),
-        "deleteProtectedRange" => named::unprotect(batch, &reader.lean()?),
-        "deleteRange" => ranges::delete(batch, &reader.lean()?),
-        "deleteSheet" => sheets::delete(batch, &reader.lean()?),
-        "duplicateSheet" => sheets::duplicate(batch, reader.lean()?),
-        "findReplace" => view::find_replace(batch, &reader.lean()?),
-        "insertDimension" => dimensions::insert(batch, &reader.lean()?),
-        "insertRange" => ranges::insert(batch, &reader.lean()?),
-        "mergeCells" => view::merge(batch, &reader.lean()?),
-        "moveDimension" => dimensions::relocate(batch, &reader.lean()?),
-        "repeatCell" => cells::repeat(batch, reader.lean()?),
-        "setBasicFilter" => view::set_filter(batch, reader.checked()?),
-        "setDataValidation" => cells::validation(batch, reader.checked()?),
-        "sortRange" => ranges::sort(batch, &reader.lean()?),
-        "unmergeCells" => view::unmerge(batch, &reader.lean()?),
-        "updateCells" => cells::update(batch, reader.lean()?),
-        "updateDimensionProperties" => dimensions::properties(batch, &reader.checked()?),
-        "updateNamedRange" => named::update(batch, reader.lean()?),
-        "updateProtectedRange" => named::update_protected(batch, reader.checked()?),
-        "updateSheetProperties" => sheets::update(batch, reader.checked()?),
-        "updateSpreadsheetProperties" => sheets::update_spreadsheet(batch, &reader.checked()?),
-        other => {
-            return Err(ApiError::unimplemented(format!("requests[{n}].{other} is not implemented in this emulator.")));
-        }
-    };
-    done.map_err(|error| match error.code {
-        400 => error.within(&format!("Invalid requests[{n}].{}: ", request.kind)),
-        _ => error,
-    })
+/// What is left to do of a request.
+type Turn = Box<dyn FnOnce(&Batch<'_, '_>) -> Result<Value, ApiError>>;
+
+/// A request that was read and waits for its turn.
+struct Job {
+    kind: &'static str,
+    run: Turn,
 }
+
+impl Job {
+    /// Applies the request; the `n`th of its batch, as a refusal says.
+    fn apply(self, batch: &Batch<'_, '_>, n: usize) -> Result<Value, ApiError> {
+        (self.run)(batch).map_err(|error| match error.code {
+            400 => error.within(&format!("Invalid requests[{n}].{}: ", self.kind)),
+            _ => error,
+        })
+    }
+}
+
+/// Reads one request. A malformed one is refused by its path in the body, before anything of the batch is done.
+fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
+    let reader = Reader { path: format!("requests[{n}].{}", snake(request.kind)), request };
+    match request.kind {
+        "addNamedRange" => reader.lean(named::add),
+        "addProtectedRange" => reader.checked(named::protect),
+        "addSheet" => reader.checked(|batch, request| sheets::add(batch, &request)),
+        "appendCells" => reader.lean(cells::append),
+        "appendDimension" => reader.lean(|batch, request| dimensions::append(batch, &request)),
+        "clearBasicFilter" => reader.lean(|batch, request| view::clear_filter(batch, &request)),
+        "copyPaste" => reader.lean(|batch, request| paste::copy(batch, &request)),
+        "createDeveloperMetadata" => reader.checked(marks::create),
+        "deleteDeveloperMetadata" => reader.checked(marks::delete),
+        "deleteDimension" => reader.lean(|batch, request| dimensions::delete(batch, &request)),
+        "deleteDuplicates" => reader.lean(|batch, request| ranges::delete_duplicates(batch, &request)),
+        "deleteNamedRange" => reader.lean(|batch, request| named::delete(batch, &request)),
+        "deleteProtectedRange" => reader.lean(|batch, request| named::unprotect(batch, &request)),
+        "deleteRange" => reader.lean(|batch, request| ranges::delete(batch, &request)),
+        "deleteSheet" => reader.lean(|batch, request| sheets::delete(batch, &request)),
+        "duplicateSheet" => reader.lean(sheets::duplicate),
+        "findReplace" => reader.lean(|batch, request| view::find_replace(batch, &request)),
+        "insertDimension" => reader.lean(|batch, request| dimensions::insert(batch, &request)),
+        "insertRange" => reader.lean(|batch, request| ranges::insert(batch, &request)),
+        "mergeCells" => reader.lean(|batch, request| view::merge(batch, &request)),
+        "moveDimension" => reader.lean(|batch, request| dimensions::relocate(batch, &request)),
+        "repeatCell" => reader.lean(cells::repeat),
+        "setBasicFilter" => reader.checked(view::set_filter),
+        "setDataValidation" => reader.checked(cells::validation),
+        "sortRange" => reader.lean(|batch, request| ranges::sort(batch, &request)),
+        "unmergeCells" => reader.lean(|batch, request| view::unmerge(batch, &request)),
+        "updateCells" => reader.lean(cells::update),
+        "updateDeveloperMetadata" => reader.checked(marks::update),
+        "updateDimensionProperties" => reader.checked(|batch, request| dimensions::properties(batch, &request)),
+        "updateNamedRange" => reader.lean(named::update),
+        "updateProtectedRange" => reader.checked(named::update_protected),
+        "updateSheetProperties" => reader.checked(sheets::update),
+        "updateSpreadsheetProperties" => reader.checked(|batch, request| sheets::update_spreadsheet(batch, &request)),
+        other => Err(ApiError::unimplemented(format!("requests[{n}].{other} is not implemented in this emulator."))),
+    }
+}
+
+/// What a kind does with its message.
+type Run<T> = fn(&Batch<'_, '_>, T) -> Result<Value, ApiError>;
 
 /// Reads the message of one request.
 struct Reader<'a> {
@@ -113,12 +136,16 @@ impl Reader<'_> {
     }
 
     /// For messages whose every member has a field to go to.
-    fn lean<T: serde::de::DeserializeOwned>(&self) -> Result<T, ApiError> {
-        read(self.raw(), self.request.message, &self.path)
+    fn lean<T: DeserializeOwned + 'static>(&self, run: Run<T>) -> Result<Job, ApiError> {
+        Ok(self.job(read(self.raw(), self.request.message, &self.path)?, run))
     }
 
     /// For messages that are kept as JSON.
-    fn checked<T: serde::de::DeserializeOwned>(&self) -> Result<T, ApiError> {
-        read_checked(self.raw(), self.request.message, &self.path)
+    fn checked<T: DeserializeOwned + 'static>(&self, run: Run<T>) -> Result<Job, ApiError> {
+        Ok(self.job(read_checked(self.raw(), self.request.message, &self.path)?, run))
+    }
+
+    fn job<T: 'static>(&self, message: T, run: Run<T>) -> Job {
+        Job { kind: self.request.kind, run: Box::new(move |batch| run(batch, message)) }
     }
 }

@@ -59,6 +59,45 @@ pub struct Doubts {
     pub caller_ids: CallerIds,
 }
 
+impl MissingId {
+    /// `refuse` or `ignore`, as the command line says it.
+    pub fn parse(word: &str) -> Option<Self> {
+        [("refuse", Self::Refuse), ("ignore", Self::Ignore)]
+            .into_iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, d)| d)
+    }
+}
+
+impl Validate {
+    /// `sequential` or `snapshot`, as the command line says it.
+    pub fn parse(word: &str) -> Option<Self> {
+        let words = [("sequential", Self::Sequential), ("snapshot", Self::Snapshot)];
+        words.into_iter().find(|(known, _)| *known == word).map(|(_, doubt)| doubt)
+    }
+}
+
+impl CallerIds {
+    /// `honour` or `ignore`, as the command line says it.
+    pub fn parse(word: &str) -> Option<Self> {
+        [("honour", Self::Honour), ("ignore", Self::Ignore)]
+            .into_iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, d)| d)
+    }
+}
+
+impl Doubts {
+    /// All eight combinations, for tests that must hold under each.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..8_u8).map(|bits| Self {
+            missing_id: if bits & 1 == 0 { MissingId::Refuse } else { MissingId::Ignore },
+            validate: if bits & 2 == 0 { Validate::Sequential } else { Validate::Snapshot },
+            caller_ids: if bits & 4 == 0 { CallerIds::Honour } else { CallerIds::Ignore },
+        })
+    }
+}
+
 /// A batch at work.
 pub struct Batch<'a, 's> {
     /// The transaction that all its requests share.

@@ -8,6 +8,7 @@ pub mod cells;
 pub mod context;
 pub mod dimensions;
 pub mod envelope;
+pub mod marks;
 pub mod masked;
 pub mod named;
 pub mod paste;

@@ -70,8 +70,9 @@ fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<S
     let end = u32::try_from(sheets.len()).unwrap_or(u32::MAX);
     let mut sheet = SheetRow::new(id, title, end);
     let grid = properties.get("gridProperties").and_then(Value::as_object);
-    sheet.row_count = count(grid, "rowCount")?.unwrap_or(sheet.row_count);
-    sheet.column_count = count(grid, "columnCount")?.unwrap_or(sheet.column_count);
+    // On the wire a zero is the same as nothing said.
+    sheet.row_count = count(grid, "rowCount")?.filter(|count| *count > 0).unwrap_or(sheet.row_count);
+    sheet.column_count = count(grid, "columnCount")?.filter(|count| *count > 0).unwrap_or(sheet.column_count);
     take(&mut sheet, properties)?;
     sheet.index = count(Some(properties), "index")?.unwrap_or(end).min(end);
     Ok(sheet)

@@ -13,6 +13,7 @@ use crate::emulator::batch::sent::SentRange;
 use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::{Dimension, GridRange};
+use crate::emulator::metadata::{KIND, sheet_of};
 use crate::emulator::transaction::SheetRow;
 
 /// Kept things of a sheet whose body has a `range` that moves with the cells.
@@ -142,9 +143,11 @@ pub fn shift_kept(
     moved: impl Fn(i64) -> Option<i64>,
     from: u32,
 ) -> Result<(), ApiError> {
+    let first = i64::from(from);
+    move_marks(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
     let kind = kept_kind(dimension);
     let mut kept = batch.tx.kept(Some(sheet), kind)?;
-    kept.retain(|(index, _)| *index >= i64::from(from));
+    kept.retain(|(index, _)| *index >= first);
     for (index, _) in &kept {
         batch.tx.forget(Some(sheet), kind, *index)?;
     }
@@ -191,14 +194,47 @@ pub fn move_ranges(
     Ok(())
 }
 
+/// Moves the marks on rows or columns of a sheet; those on what is gone go too.
+fn move_marks(
+    batch: &Batch<'_, '_>,
+    sheet: i32,
+    dimension: Dimension,
+    moved: impl Fn(i64) -> Option<i64>,
+) -> Result<(), ApiError> {
+    let word = if dimension == Dimension::Rows { "ROWS" } else { "COLUMNS" };
+    for (id, mut body) in batch.tx.kept(None, KIND)? {
+        let Some(range) = body.pointer_mut("/location/dimensionRange").and_then(Value::as_object_mut) else { continue };
+        let on = range.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
+        if on != i64::from(sheet) || range.get("dimension").and_then(Value::as_str) != Some(word) {
+            continue;
+        }
+        match moved(range.get("startIndex").and_then(Value::as_i64).unwrap_or(0)) {
+            Some(start) => {
+                range.insert("startIndex".to_owned(), start.into());
+                range.insert("endIndex".to_owned(), (start + 1).into());
+                batch.tx.keep(None, KIND, id, &body)?;
+            }
+            None => {
+                batch.tx.forget(None, KIND, id)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The `range` of a kept thing.
 pub fn body_range(body: &Value) -> Option<GridRange> {
     let sent: SentRange = serde_json::from_value(body.get("range")?.clone()).ok()?;
     grid_range(&sent).ok()
 }
 
-/// Lets the names that point into a sheet point nowhere.
+/// Lets the names that point into a sheet point nowhere, and takes the marks off it.
 pub fn orphan(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
+    for (id, body) in batch.tx.kept(None, KIND)? {
+        if body.get("location").and_then(Value::as_object).and_then(sheet_of) == Some(i64::from(sheet)) {
+            batch.tx.forget(None, KIND, id)?;
+        }
+    }
     move_ranges(batch, sheet, |_| None)
 }
 

@@ -157,3 +157,29 @@ fn a_name_moves_and_is_renamed() {
     let lost = json!([{"updateNamedRange": {"namedRange": {"namedRangeId": "8"}, "fields": "range"}}]);
     assert_eq!(refusal(&store, lost), "Invalid requests[0].updateNamedRange: No named range with id: 8");
 }
+
+#[test]
+fn a_mark_is_taken_once_moves_with_its_row_and_is_found() {
+    let store = store();
+    let mark = |id: u32, key: &str, location: Value| {
+        json!({"createDeveloperMetadata": {"developerMetadata":
+        {"metadataId": id, "metadataKey": key, "visibility": "DOCUMENT", "location": location}}})
+    };
+    let row = json!({"dimensionRange": {"sheetId": 0, "dimension": "ROWS", "startIndex": 4, "endIndex": 5}});
+    let reply = send(&store, json!([mark(5, "k", row), mark(6, "k", json!({"spreadsheet": true}))])).unwrap();
+    assert_eq!(reply[0]["createDeveloperMetadata"]["developerMetadata"]["location"]["locationType"], "ROW");
+    assert_eq!(
+        refusal(&store, json!([mark(5, "x", json!({"spreadsheet": true}))])),
+        "Invalid requests[0].createDeveloperMetadata: Cannot add developer metadata with ID [5] because developer \
+         metadata with that ID already exists."
+    );
+    send(&store, json!([{"insertDimension": {"range": {"dimension": "ROWS", "startIndex": 0, "endIndex": 2}}}]))
+        .unwrap();
+    let by_key = json!({"developerMetadataLookup": {"metadataKey": "k"}});
+    let reply = send(&store, json!([{"deleteDeveloperMetadata": {"dataFilter": by_key}}])).unwrap();
+    let gone = &reply[0]["deleteDeveloperMetadata"]["deletedDeveloperMetadata"];
+    assert_eq!(gone[0]["location"]["dimensionRange"]["startIndex"], 6);
+    assert_eq!(gone.as_array().unwrap().len(), 2);
+    let reply = send(&store, json!([{"deleteDeveloperMetadata": {"dataFilter": by_key}}])).unwrap();
+    assert_eq!(reply, json!([{"deleteDeveloperMetadata": {}}]));
+}

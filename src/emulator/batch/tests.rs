@@ -379,3 +379,14 @@ fn the_answer_carries_the_spreadsheet_when_asked() {
         (2, 1)
     );
 }
+
+#[test]
+fn a_malformed_request_is_told_before_an_earlier_one_that_does_not_fit() {
+    let store = store();
+    let batch = json!([{"deleteSheet": {"sheetId": 5}}, {"deleteSheet": {"id": 5}}]);
+    assert_eq!(
+        refusal(&store, batch),
+        "Invalid JSON payload received. Unknown name \"id\" at 'requests[1].delete_sheet': Cannot find field."
+    );
+    assert_eq!(send(&store, json!([{"deleteSheet": {"sheetId": 5}}, {"addChart": {}}])).unwrap_err().code, 501);
+}

@@ -1,0 +1,252 @@
+//! Replays what Google was recorded to answer against the emulator, over a real socket, with a plain HTTP client.
+//!
+//! Each file of `fixtures/wire/` is one exchange. What has to be there before is sent first, by calls of the same API;
+//! status and body must then be Google's, but for ids that the service draws.
+
+#![cfg(feature = "emulator")]
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::{http1, http2};
+use hyper::{Method, Request, header};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use sheetkeep::emulator::options::EmulatorOptions;
+use sheetkeep::emulator::service::Emulator;
+use sheetkeep::system::{SeededChance, SteeredClock};
+use sheetkeep::time::Timestamp;
+
+const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
+const TOKEN: &str = "a-token-of-this-test";
+
+struct Client {
+    address: String,
+    stop: CancellationToken,
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// An emulator with an empty spreadsheet, and a client for it.
+async fn start(options: EmulatorOptions) -> Client {
+    let options =
+        EmulatorOptions { spreadsheet_id: Some(ID.to_owned()), trusted_token: Some(TOKEN.to_owned()), ..options };
+    let clock = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+    let emulator = Emulator::open(options, clock, Arc::new(SeededChance::new(7))).expect("memory is there");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let stop = CancellationToken::new();
+    let until = stop.clone();
+    tokio::spawn(async move { emulator.serve(listener, until).await });
+    Client { address, stop }
+}
+
+impl Client {
+    async fn send(&self, request: Request<Full<Bytes>>) -> (u16, hyper::HeaderMap, Bytes) {
+        let stream = TcpStream::connect(&self.address).await.expect("the emulator listens");
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("it speaks HTTP/1.1");
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await.expect("it answers");
+        let (head, body) = response.into_parts();
+        (head.status.as_u16(), head.headers, body.collect().await.expect("the whole body").to_bytes())
+    }
+
+    async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.address)
+            .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        let (status, _, bytes) = self.send(request.body(Full::new(bytes)).expect("a request")).await;
+        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+
+    /// A call that must succeed, under the spreadsheet of the samples.
+    async fn prepare(&self, method: &str, below: &str, body: Value) {
+        let (status, told) = self.call(method, &format!("/v4/spreadsheets/{ID}{below}"), Some(&body)).await;
+        assert_eq!(status, 200, "{below}: {told}");
+    }
+
+    async fn rows(&self, range: &str, values: Value) {
+        let range = utf8_percent_encode(range, NON_ALPHANUMERIC);
+        let path = format!("/values/{range}?valueInputOption=RAW");
+        self.prepare("PUT", &path, json!({ "values": values })).await;
+    }
+
+    async fn batch(&self, requests: Value) {
+        self.prepare("POST", ":batchUpdate", json!({ "requests": requests })).await;
+    }
+}
+
+/// What a sample finds when it arrives.
+async fn set_the_scene(client: &Client, sample: &str) {
+    let cactus = "🌵 test_values_batch_get 1";
+    let add_cactus = json!([{"addSheet": {"properties": {"title": cactus,
+        "gridProperties": {"rowCount": 10, "columnCount": 10}}}}]);
+    let ten = |name: &str, first: u32| -> Value { (first..first + 10).map(|n| format!("{name} {n}")).collect() };
+    match sample {
+        "values-get" => client.rows("A1", json!([ten("test_append_row", 1)])).await,
+        "values-append" => client.rows("A1", json!([ten("test_delete_row", 1)])).await,
+        "values-update" => client.batch(add_cactus).await,
+        "values-batch-get" => {
+            client.batch(add_cactus).await;
+            client.rows(&format!("'{cactus}'!A1"), json!([["🍇", "🍉", "🍋"], ["🍐", "🍎", "🍓"]])).await;
+        }
+        "spreadsheets-get" => {
+            let title = json!({"properties": {"title": "Test WorksheetTest test_append_row"}, "fields": "title"});
+            client.batch(json!([{"updateSpreadsheetProperties": title}])).await;
+        }
+        "spreadsheets-get-fields" => {
+            let note = |row: u32, column: u32, note: &str| {
+                json!({"updateCells": {"start": {"rowIndex": row, "columnIndex": column}, "fields": "note",
+                       "rows": [{"values": [{ "note": note }]}]}})
+            };
+            let notes =
+                [note(0, 0, "read my note"), note(1, 1, "Or don't"), note(2, 0, "another note"), note(2, 2, "test")];
+            client.batch(json!(notes)).await;
+        }
+        "error-403" => {
+            let body = json!([{"status": 403}]);
+            assert_eq!(client.call("POST", "/_emulator/faults", Some(&body)).await.0, 200);
+        }
+        "error-429" => {
+            for _ in 0..60 {
+                assert_eq!(client.call("GET", &format!("/v4/spreadsheets/{ID}"), None).await.0, 200);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Ids that the service draws are no part of what is compared.
+fn without_drawn_ids(sample: &str, mut body: Value) -> Value {
+    let drawn = match sample {
+        "batch-update-add-sheet" => "/replies/0/addSheet/properties/sheetId",
+        "drive-files-create" => "/id",
+        _ => return body,
+    };
+    *body.pointer_mut(drawn).expect("there is an id") = Value::Null;
+    body
+}
+
+#[tokio::test]
+async fn every_recorded_exchange_is_answered_as_google_answered_it() {
+    let mut replayed = 0;
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/wire")).expect("the samples");
+    for entry in folder {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|kind| kind != "json") {
+            continue;
+        }
+        let sample = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let recorded: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("readable")).expect("a sample is JSON");
+        let quota = (sample == "error-429").then(|| "google".parse().expect("a quota"));
+        let client = start(EmulatorOptions { quota, ..EmulatorOptions::default() }).await;
+        set_the_scene(&client, &sample).await;
+        let request = &recorded["request"];
+        let path = request["path"].as_str().expect("a path");
+        let path: Vec<String> =
+            path.split('/').map(|part| utf8_percent_encode(part, NON_ALPHANUMERIC).to_string()).collect();
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for pair in request["query"].as_array().expect("a query") {
+            query.append_pair(pair[0].as_str().expect("a name"), pair[1].as_str().expect("a value"));
+        }
+        let target = format!("{}?{}", path.join("/"), query.finish());
+        let method = request["method"].as_str().expect("a method");
+        let (status, body) = client.call(method, &target, request.get("body")).await;
+        let expected = &recorded["response"];
+        assert_eq!(json!(status), expected["status"], "{sample}: {body}");
+        let expected = without_drawn_ids(&sample, expected["body"].clone());
+        assert_eq!(without_drawn_ids(&sample, body), expected, "{sample}");
+        replayed += 1;
+    }
+    assert_eq!(replayed, 19);
+}
+
+#[tokio::test]
+async fn http2_chunked_bodies_and_bare_posts_are_served_too() {
+    let client = start(EmulatorOptions::default()).await;
+    let stream = TcpStream::connect(&client.address).await.expect("the emulator listens");
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("it speaks HTTP/2");
+    tokio::spawn(connection);
+    let request = Request::post(format!("http://{}/v4/spreadsheets/{ID}/values/Sheet1:clear", client.address))
+        .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
+        .body(Full::new(Bytes::new()))
+        .expect("a request");
+    let response = sender.send_request(request).await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json; charset=UTF-8");
+    assert_eq!(response.headers()[header::DATE], "Mon, 21 Sep 2026 14:13:20 GMT");
+    let body = response.into_body().collect().await.expect("a body").to_bytes();
+    let told: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(told["clearedRange"], "Sheet1!A1:Z1000");
+    assert!(body.starts_with(b"{\n  \""), "pretty unless told otherwise");
+}
+
+#[tokio::test]
+async fn only_tokens_that_it_issued_are_good() {
+    let client = start(EmulatorOptions::default()).await;
+    let get = |authorization: Option<&str>| {
+        let mut request = Request::get(format!("/v4/spreadsheets/{ID}")).header(header::HOST, &client.address);
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        client.send(request.body(Full::default()).expect("a request"))
+    };
+    for bad in [None, Some("Bearer nonsense"), Some("Basic eDp5"), Some("Bearer")] {
+        let (status, headers, body) = get(bad).await;
+        let told: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((status, &told["error"]["status"]), (401, &json!("UNAUTHENTICATED")), "{bad:?}");
+        assert!(headers.contains_key(header::WWW_AUTHENTICATE));
+    }
+    let form = "grant_type=refresh_token&client_id=x&client_secret=y&refresh_token=z";
+    let request = Request::post("/token")
+        .header(header::HOST, &client.address)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Full::new(Bytes::from(form)))
+        .expect("a request");
+    let (status, _, body) = client.send(request).await;
+    let told: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!((status, &told["error"]), (401, &json!("invalid_client")));
+}
+
+#[tokio::test]
+async fn faults_and_counts_are_steered_over_http() {
+    let client = start(EmulatorOptions::default()).await;
+    let faults =
+        json!([{"on": "writes", "do": "applied-fail", "status": 503}, {"on": "writes", "do": "fail", "status": 500}]);
+    assert_eq!(client.call("POST", "/_emulator/faults", Some(&faults)).await.0, 200);
+    let write = |value: u32| {
+        let client = &client;
+        async move {
+            let path = format!("/v4/spreadsheets/{ID}/values/A1?valueInputOption=RAW");
+            client.call("PUT", &path, Some(&json!({"values": [[value]]}))).await.0
+        }
+    };
+    assert_eq!((write(1).await, write(2).await), (503, 500));
+    let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1"), None).await;
+    assert_eq!(told["values"], json!([["1"]]), "the first was applied, the second was not");
+    let (_, stats) = client.call("GET", "/_emulator/stats", None).await;
+    let by_method = json!({"spreadsheets.values.get": 1, "spreadsheets.values.update": 1});
+    assert_eq!(stats, json!({"reads": 1, "writes": 1, "tokens": 0, "throttled": 0, "by_method": by_method}));
+    assert_eq!(client.call("POST", "/_emulator/stats:reset", None).await.0, 200);
+    assert_eq!(client.call("GET", "/_emulator/stats", None).await.1["reads"], 0);
+    let (code, told) = client.call("POST", "/_emulator/faults", Some(&json!([{"speed": 1}]))).await;
+    assert_eq!(code, 400, "{told}");
+}
