@@ -134,9 +134,9 @@ pub struct ShowArgs {
 /// `sheetkeep emulate`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct EmulateArgs {
-    /// The file that holds the spreadsheets; made if it is not there
+    /// The file that holds the spreadsheets; made if it is not there. Without one they are kept in memory
     #[arg(long, value_name = "FILE")]
-    pub file: PathBuf,
+    pub file: Option<PathBuf>,
     /// The port; 0 picks a free one, and the address is printed
     #[arg(long, value_name = "P", default_value_t = 0)]
     pub port: u16,

@@ -23,10 +23,11 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Runs one invocation.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
-    let runtime = match Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK_BYTES).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(_) => return Exit::Software,
-    };
+    let runtime =
+        match Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK_BYTES).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(_) => return Exit::Software,
+        };
     let clock: Arc<dyn Clock> = {
         let _inside = runtime.enter();
         Arc::new(SystemClock::new())

@@ -9,13 +9,15 @@
 //!                     └─▶ exit ─▶ the process's code
 //! ```
 
+pub mod main;
+pub mod session;
 pub mod args;
+pub mod commands;
 pub mod errors;
 pub mod exit;
 pub mod figures;
 pub mod logs;
 pub mod output;
-pub mod session;
 pub mod signals;
 pub mod table;
 pub mod terminal;

@@ -27,6 +27,16 @@ impl fmt::Debug for Environment {
     }
 }
 
+/// A variable of the process, for what is set up before any job file is known.
+pub fn process_variable(name: &str) -> Option<String> {
+    std::env::vars_os().find(|(known, _)| known == name).and_then(|(_, value)| value.into_string().ok())
+}
+
+/// The name of this machine, for people who read Runs.
+pub fn host_name() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
 /// A value and where it came from.
 #[derive(Clone, Copy)]
 pub(crate) struct Found<'a> {

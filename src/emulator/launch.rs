@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,7 +23,9 @@ use crate::port::clock::Clock;
 /// What the emulator is launched with.
 #[derive(Debug, Clone, Default)]
 pub struct LaunchOptions {
-    /// The port on 127.0.0.1; 0 for any free one.
+    /// The address to listen on; this machine only unless told.
+    pub host: Option<IpAddr>,
+    /// The port; 0 for any free one.
     pub port: u16,
     /// Where to write a throw-away service-account key whose `token_uri` is this server.
     pub credentials: Option<PathBuf>,
@@ -37,8 +40,10 @@ pub enum LaunchError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// The port.
-    #[error("failed to listen on 127.0.0.1:{port}: {cause}; choose another port, or 0 for any free one")]
+    #[error("failed to listen on {host}:{port}: {cause}; choose another port, or 0 for any free one")]
     Listen {
+        /// The address asked for.
+        host: IpAddr,
         /// The port asked for.
         port: u16,
         /// What the system said.
@@ -73,9 +78,10 @@ pub async fn launch(
     ready: impl FnOnce(&str),
     stop: impl Future<Output = ()>,
 ) -> Result<(), LaunchError> {
-    let LaunchOptions { port, credentials, emulator } = options;
+    let LaunchOptions { host, port, credentials, emulator } = options;
+    let host = host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let emulator = Emulator::open(emulator, clock, chance)?;
-    let (listener, address) = listen(port).await.map_err(|cause| LaunchError::Listen { port, cause })?;
+    let (listener, address) = listen(host, port).await.map_err(|cause| LaunchError::Listen { host, port, cause })?;
     let url = format!("http://{address}");
     if let Some(path) = credentials {
         let text = format!("{:#}\n", service_account(&url));

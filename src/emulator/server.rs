@@ -4,7 +4,7 @@
 //! Out of scope: TLS, which loopback does not need; what is answered (`service`).
 
 use std::io::{self, Cursor};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -202,9 +202,9 @@ impl Emulator {
     }
 }
 
-/// A listener on this machine only; port 0 is any free one.
-pub async fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+/// A listener; port 0 is any free one.
+pub async fn listen(host: IpAddr, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((host, port)).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }

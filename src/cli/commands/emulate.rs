@@ -24,7 +24,7 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let options = LaunchOptions {
-        host: args.host,
+        host: Some(args.host),
         port: args.port,
         credentials: args.credentials.clone(),
         emulator: options(args)?,
@@ -48,7 +48,7 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, Trouble> {
     Ok(EmulatorOptions {
         file: args.file.clone(),
         spreadsheet_id: args.spreadsheet_id.clone(),
-        quota: args.quota.map(|args::QuotaChoice::Google| Limits::google()),
+        quota: args.quota.map(|args::QuotaChoice::Google| Limits::GOOGLE),
         latency: Latency(args.latency.unwrap_or_default()),
         doubts: Doubts {
             missing_id: match args.missing_id {

@@ -28,7 +28,8 @@ pub async fn command(
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, args.input.clone())?;
     let audience = Audience { json: args.job.json, quiet: args.quiet, verbose: session.args.verbose > 0 };
-    let reporter = Reporter::new(Arc::clone(&session.terminal), Arc::clone(&clock), audience, place(&args.job, &settings));
+    let reporter =
+        Reporter::new(Arc::clone(&session.terminal), Arc::clone(&clock), audience, place(&args.job, &settings));
     let reporter = Arc::new(Mutex::new(reporter));
     let stop = Stop::default();
     let watch = listen(&stop);

@@ -88,6 +88,11 @@ impl Reporter {
         }
     }
 
+    /// The run ended without a report; an error follows.
+    pub fn abandon(&mut self) {
+        self.end_bar();
+    }
+
     fn keep_failure(&mut self, event: &Event) {
         let Event::ItemFailed { key, place, step, error } = event else { return };
         if self.failures.len() == FAILURES_KEPT {
