@@ -217,7 +217,13 @@ fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> SyntaxError {
         load::Error::Parse(errors) => errors.first().map(|(expected, found)| {
             let found_text = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
             SyntaxError {
-                message: format!("expected {}, found {found_text}", expected.as_str()),
+                message: format!(
+                    "expected {}, found {found_text}",
+                    match expected.as_str() {
+                        "nothing" => "the end of the expression",
+                        other => other,
+                    }
+                ),
                 at: if found.is_empty() { end.clone() } else { place(source, found) },
             }
         }),
