@@ -56,5 +56,6 @@ pub mod header;
 pub mod item;
 pub mod key;
 pub mod lease;
+pub mod path;
 pub mod run;
 pub mod shape;

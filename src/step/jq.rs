@@ -20,6 +20,7 @@ use jaq_json::{Val, bytes_valrs, read};
 use serde_json::Value;
 use thiserror::Error as ThisError;
 
+use crate::ledger::path::MemberPath;
 use crate::step::value::{from_jaq, to_jaq};
 
 /// The most values that an expression may yield for one input.
@@ -55,6 +56,7 @@ pub const MAX_DOCUMENT_OUTPUTS: usize = 10_000_000;
 pub struct Program {
     source: Arc<str>,
     filter: Arc<Filter<JustLut<Val>>>,
+    path: Option<MemberPath>,
 }
 
 impl fmt::Debug for Program {
@@ -111,7 +113,7 @@ impl Program {
             loader.load(&arena, File { code: source, path: () }).map_err(|errors| load_error(source, &errors))?;
         let filter =
             Compiler::default().with_funs(funs()).compile(modules).map_err(|errors| undefined(source, &errors))?;
-        Ok(Self { source: source.into(), filter: Arc::new(filter) })
+        Ok(Self { source: source.into(), filter: Arc::new(filter), path: MemberPath::parse(source) })
     }
 
     /// The expression as written.
@@ -128,6 +130,14 @@ impl Program {
     /// Every value that the expression yields for a whole document, at most 10,000,000: the records of a source.
     pub fn run_whole(&self, document: Value) -> Result<Vec<Value>, RunError> {
         self.guarded(document, MAX_DOCUMENT_OUTPUTS)
+    }
+
+    /// Like `run`, for a value that is needed elsewhere too. A plain path such as `.id` is followed in place, without a copy.
+    pub fn find(&self, input: &Value) -> Result<Vec<Value>, RunError> {
+        match self.path.as_ref().and_then(|path| path.follow(input)) {
+            Some(found) => Ok(vec![found.clone()]),
+            None => self.run(input.clone()),
+        }
     }
 
     fn guarded(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
@@ -339,6 +349,16 @@ mod tests {
         assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(RunError::Gave)));
         let long = run_on("error", json!("x".repeat(100_000))).expect_err("it says so").to_string();
         assert!(long.len() < 400, "{}", long.len());
+    }
+
+    #[test]
+    fn a_path_that_is_followed_in_place_finds_what_jq_finds() {
+        for input in [json!({"a": {"b": 7}}), json!({"a": null}), json!({"a": 1}), json!([1]), json!(null), json!({})] {
+            for expression in [".", ".a", ".a.b", ".\"a\"", ".[\"a\"].b"] {
+                let program = Program::compile(expression).expect("a valid expression");
+                assert_eq!(program.find(&input), program.run(input.clone()), "{expression} on {input}");
+            }
+        }
     }
 
     #[test]
