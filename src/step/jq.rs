@@ -100,7 +100,7 @@ pub enum RunError {
     TooMany(usize),
     /// The jq library gave up on a value; nothing else is harmed.
     #[error("the jq library could not process this value")]
-    Gave,
+    GaveUp,
 }
 
 impl Program {
@@ -142,7 +142,7 @@ impl Program {
 
     fn guarded(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
         // jaq panics on a few values (a text repeated 10^18 times); such a value must not end the run.
-        catch_unwind(AssertUnwindSafe(|| self.evaluate(input, most))).unwrap_or(Err(RunError::Gave))
+        catch_unwind(AssertUnwindSafe(|| self.evaluate(input, most))).unwrap_or(Err(RunError::GaveUp))
     }
 
     fn evaluate(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
@@ -346,7 +346,7 @@ mod tests {
     fn a_hostile_value_fails_alone() {
         assert!(matches!(run_on("fromjson", json!("[".repeat(1_000_000))), Err(RunError::Failed(_))));
         assert_eq!(run_on("fromjson", json!("[1, {\"a\": 2.5}]")), Ok(vec![json!([1, {"a": 2.5}])]));
-        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(RunError::Gave)));
+        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(RunError::GaveUp)));
         let long = run_on("error", json!("x".repeat(100_000))).expect_err("it says so").to_string();
         assert!(long.len() < 400, "{}", long.len());
     }
