@@ -189,4 +189,12 @@ mod tests {
         let problem = Environment::read(&inner).expect_err("an unreadable file");
         assert!(problem.message.contains("after the first 1") && !problem.message.contains("hunter"), "{problem}");
     }
+
+    #[test]
+    fn the_shipped_example_is_a_file_that_can_be_read_and_excludes_nothing() {
+        let values =
+            read_file(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/credentials.example"))).expect("a readable file");
+        let names: Vec<&str> = values.keys().map(String::as_str).collect();
+        assert_eq!(names, ["GOOGLE_APPLICATION_CREDENTIALS", "SHEETKEEP_SPREADSHEET_ID"]);
+    }
 }

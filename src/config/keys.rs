@@ -95,12 +95,10 @@ impl<'s> Checker<'s> {
         true
     }
 
-    /// Follows a reference, and looks through "this or nothing".
+    /// Follows a reference.
     fn resolve(&self, schema: &'s Value) -> &'s Value {
-        let reference = |schema: &'s Value| schema.get("$ref").and_then(Value::as_str);
-        let mut choices = schema.get("anyOf").and_then(Value::as_array).into_iter().flatten();
-        let target = reference(schema).or_else(|| choices.find_map(reference));
-        target.and_then(|target| self.schema.pointer(target.trim_start_matches('#'))).unwrap_or(schema)
+        let target = schema.get("$ref").and_then(Value::as_str).map(|target| target.trim_start_matches('#'));
+        target.and_then(|target| self.schema.pointer(target)).unwrap_or(schema)
     }
 
     fn missing(&mut self, path: &str, name: &str, span: Option<&Range<usize>>, schema: Option<&'s Value>) {
@@ -138,13 +136,7 @@ impl<'s> Checker<'s> {
 }
 
 fn type_of(schema: &Value) -> &str {
-    match schema.get("type") {
-        Some(Value::String(kind)) => kind,
-        Some(Value::Array(kinds)) => {
-            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("object")
-        }
-        _ => "object",
-    }
+    schema.get("type").and_then(Value::as_str).unwrap_or("object")
 }
 
 fn article(kind: &str) -> &'static str {

@@ -50,23 +50,19 @@ type Text = At<String>;
 /// A sheetkeep job.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields, title = "sheetkeep job file")]
+#[schemars(deny_unknown_fields, title = "sheetkeep job file", extend("required" = ["name", "source", "item", "sheet"]))]
 pub(crate) struct JobFile {
     /// The job's name: letters, digits, blank, `_`, `.` and `-`, at most 50. It names the tabs that hold the job's state.
-    #[schemars(required)]
     pub(crate) name: Option<Text>,
     /// When the job should run.
     pub(crate) schedule: Option<Schedule>,
     /// Where records come from: exactly one of csv, json and jsonl.
-    #[schemars(required)]
     pub(crate) source: Option<At<Source>>,
     /// What makes two records the same one.
-    #[schemars(required)]
     pub(crate) item: Option<Item>,
     /// What is done with a record, in order; without a step a record is its own row.
     pub(crate) step: Vec<Step>,
     /// Where rows go.
-    #[schemars(required)]
     pub(crate) sheet: Option<Sheet>,
     /// How often results are written.
     pub(crate) commit: Option<Commit>,
@@ -83,10 +79,9 @@ pub(crate) struct JobFile {
 /// When the job should run.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("required" = ["cron"]))]
 pub(crate) struct Schedule {
     /// A cron expression of five fields.
-    #[schemars(required)]
     pub(crate) cron: Option<Text>,
     /// The IANA zone in which it is meant, such as Europe/Berlin; UTC if none is named.
     pub(crate) timezone: Option<Text>,
@@ -112,10 +107,9 @@ pub(crate) struct Source {
 /// What makes two records the same one, and a record worth processing again.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("required" = ["key"]))]
 pub(crate) struct Item {
     /// jq that yields a record's key, a text or a number.
-    #[schemars(required)]
     pub(crate) key: Option<Text>,
     /// jq that yields a record's version.
     pub(crate) version: Option<Text>,
@@ -124,10 +118,9 @@ pub(crate) struct Item {
 /// One step.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("required" = ["map"]))]
 pub(crate) struct Step {
     /// jq that yields rows: objects of column and value; none, one or several.
-    #[schemars(required)]
     pub(crate) map: Option<Text>,
     /// The step's name, for failures.
     pub(crate) name: Option<Text>,
@@ -136,10 +129,9 @@ pub(crate) struct Step {
 /// Where rows go.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("required" = ["tab"]))]
 pub(crate) struct Sheet {
     /// The data tab's title.
-    #[schemars(required)]
     pub(crate) tab: Option<Text>,
     /// How rows are written: appended.
     #[schemars(extend("enum" = ["append"]))]

@@ -9,7 +9,36 @@ use crate::config::raw::JobFile;
 
 /// The schema (JSON Schema 2020-12) of a job file. It is shipped as `docs/job-file.schema.json`.
 pub fn job_file_schema() -> Value {
-    schema_for!(JobFile).to_value()
+    let mut schema = schema_for!(JobFile).to_value();
+    forget_null(&mut schema);
+    schema
+}
+
+/// TOML has no null: what may be absent is simply not required.
+fn forget_null(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(forget_null),
+        Value::Object(members) => {
+            members.retain(|name, value| !(name == "default" && value.is_null()));
+            members.values_mut().for_each(forget_null);
+            if let Some(Value::Array(kinds)) = members.get("type")
+                && let [kind, Value::String(null)] = kinds.as_slice()
+                && null == "null"
+            {
+                let kind = kind.clone();
+                members.insert("type".into(), kind);
+            }
+            if let Some(Value::Array(choices)) = members.get("anyOf")
+                && let [Value::Object(choice), null] = choices.as_slice()
+                && null.get("type").is_some_and(|kind| kind == "null")
+            {
+                let choice = choice.clone();
+                members.remove("anyOf");
+                members.extend(choice);
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

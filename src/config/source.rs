@@ -62,7 +62,16 @@ impl SourceSettings {
 }
 
 fn extract(program: Program) -> Extract {
-    Box::new(move |document: Value| program.run_whole(document).map_err(|error| error.to_string()))
+    Box::new(move |document: Value| {
+        let values = program.run_whole(document).map_err(|error| error.to_string())?;
+        match values.as_slice() {
+            [Value::Array(_)] => {
+                let expression = program.source().trim();
+                Err(format!("{expression} is one array; write {expression}[] to make a record of each element"))
+            }
+            _ => Ok(values),
+        }
+    })
 }
 
 /// The source of a job file, with the input that a flag names in its place.

@@ -9,6 +9,7 @@ use crate::grid::{Cell, Row};
 use crate::ledger::cast::float_text;
 use crate::ledger::columns::{MAX_COLUMNS, Rejection, quote};
 use crate::ledger::key::Key;
+use crate::ledger::path::MemberPath;
 
 /// The column that is put first where the output does not carry the key itself.
 pub const ADDED_KEY_COLUMN: &str = "_key";
@@ -35,8 +36,11 @@ impl KeyColumn {
 /// The column of `row`, the first output of a job, that carries `key`: the one that the key expression names with its last
 /// segment, if it holds the key as text; else `_key` is added. So `.id` or `.properties.code` find `id` and `code`.
 pub fn choose_key_column(expression: &str, row: &Row, key: &Key) -> KeyColumn {
-    match last_segment(expression) {
-        Some(name) if row.get(&name).and_then(cell_text).as_deref() == Some(key.as_str()) => KeyColumn::Named(name),
+    let path = MemberPath::parse(expression).unwrap_or_default();
+    match path.members().last() {
+        Some(name) if row.get(name).and_then(cell_text).as_deref() == Some(key.as_str()) => {
+            KeyColumn::Named(name.clone())
+        }
         _ => KeyColumn::Added,
     }
 }
@@ -70,34 +74,6 @@ fn cell_text(cell: &Cell) -> Option<String> {
         Cell::Number(number) => Some(float_text(*number)),
         _ => None,
     }
-}
-
-/// The last member that a plain jq path names: `.a.b`, `.a["b"]`, `."b"`; none for any other expression.
-fn last_segment(expression: &str) -> Option<String> {
-    let mut rest = expression.trim();
-    let mut last = None;
-    while !rest.is_empty() {
-        let quoted = rest.strip_prefix(".[\"").or_else(|| rest.strip_prefix("[\"")).map(|text| (text, "\"]"));
-        let (text, end) = match quoted.or_else(|| rest.strip_prefix(".\"").map(|text| (text, "\""))) {
-            Some(found) => found,
-            None => (rest.strip_prefix('.')?, ""),
-        };
-        let length = if end.is_empty() {
-            text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len())
-        } else {
-            text.find(end)?
-        };
-        let name = text.get(..length)?;
-        if name.is_empty()
-            || name.contains(['\\', '"'])
-            || (end.is_empty() && name.starts_with(|c: char| c.is_ascii_digit()))
-        {
-            return None;
-        }
-        last = Some(name.to_owned());
-        rest = text.get(length + end.len()..)?;
-    }
-    last
 }
 
 /// The header of a data tab as this run knows it.
@@ -171,18 +147,6 @@ mod tests {
 
     fn row(cells: &[(&str, Cell)]) -> Row {
         Row { cells: cells.iter().map(|(name, cell)| ((*name).to_owned(), cell.clone())).collect() }
-    }
-
-    #[test]
-    fn a_plain_path_names_its_last_member_and_nothing_else_does() {
-        for (path, name) in
-            [(".id", "id"), (".a.b_2", "b_2"), (".a[\"b c\"]", "b c"), (".[\"x\"].y", "y"), (".\"q\"", "q")]
-        {
-            assert_eq!(last_segment(path).as_deref(), Some(name), "{path}");
-        }
-        for other in ["", ".", ".id | tostring", ".a[0]", ".a[]", "\"k\"", ".a + .b", "..", ".a.", ".1a"] {
-            assert_eq!(last_segment(other), None, "{other}");
-        }
     }
 
     #[test]

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::ledger::chain::Chain;
+use crate::ledger::columns::Columns;
 use crate::ledger::cursor::LowWater;
 use crate::ledger::event::Event;
 use crate::ledger::header::{ADDED_KEY_COLUMN, Header, KeyColumn};
@@ -81,14 +84,17 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     let mut chain = Chain::from(snapshot, fresh, me);
     chain.amend(|state| {
         state.definition = definition;
-        if state.timezone.is_none() {
-            state.timezone = plan.columns.timezone.as_ref().and_then(|zone| zone.iana_name()).map(str::to_owned);
-        }
+        state.timezone = zone_name(plan, state.timezone.take(), loaded.timezone.as_deref());
     });
-    let keys = chain.state().processed.count;
     let (intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
     let spreadsheet = loaded.spreadsheet;
     Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, keys })
+}
+
+/// The zone of data moments: the job's own; else the one that the state kept; else the spreadsheet's when the job first ran.
+fn zone_name(plan: &Plan, kept: Option<String>, of_place: Option<&str>) -> Option<String> {
+    let own = plan.columns.timezone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
+    own.or(kept).or_else(|| of_place.filter(|name| TimeZone::get(name).is_ok()).map(str::to_owned))
 }
 
 fn new_run(parts: &Parts, plan: &Plan, started: Timestamp) -> Run {
@@ -174,7 +180,10 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         key_column,
         low: LowWater::from(chain.state().cursor.clone()),
         counts: Counts::default(),
-        columns: plan.columns.clone(),
+        columns: Columns {
+            timezone: chain.state().timezone.as_deref().and_then(|name| TimeZone::get(name).ok()),
+            ..plan.columns.clone()
+        },
         key_expression: plan.definition.key.clone(),
         tab: plan.tab.clone(),
         run: run.to_owned(),

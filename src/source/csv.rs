@@ -21,6 +21,9 @@ pub fn open(input: &Input, delimiter: u8) -> Result<Reading, SourceError> {
     Ok(Reading::new(input.open()?, make))
 }
 
+/// Bytes of rows gone by that are kept at most.
+const FORGET_BYTES: usize = 1 << 16;
+
 struct Rows<R> {
     name: String,
     reader: Reader<Kept<R>>,
@@ -40,7 +43,7 @@ struct Kept<R> {
 
 impl<R: Read> Read for Kept<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.bytes.len() > self.limit {
+        if self.bytes.len() > self.limit.saturating_add(FORGET_BYTES) {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the row is too long"));
         }
         let n = self.inner.read(buffer)?;
@@ -50,17 +53,22 @@ impl<R: Read> Read for Kept<R> {
 }
 
 impl<R> Kept<R> {
-    /// Forgets everything before `offset`.
+    /// Forgets everything before `offset`; in large pieces, so that not every row moves the rest.
     fn forget(&mut self, offset: u64) {
-        let n = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX).min(self.bytes.len());
-        self.bytes.drain(..n);
-        self.start += n as u64;
+        let n = self.index(offset);
+        if n >= FORGET_BYTES || n == self.bytes.len() {
+            self.bytes.drain(..n);
+            self.start += n as u64;
+        }
     }
 
-    /// The bytes from the last forgotten one to `offset`.
-    fn upto(&self, offset: u64) -> &[u8] {
-        let n = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX).min(self.bytes.len());
-        self.bytes.get(..n).unwrap_or_default()
+    /// The bytes from one offset to another.
+    fn between(&self, from: u64, to: u64) -> &[u8] {
+        self.bytes.get(self.index(from)..self.index(to)).unwrap_or_default()
+    }
+
+    fn index(&self, offset: u64) -> usize {
+        usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX).min(self.bytes.len())
     }
 }
 
@@ -91,8 +99,9 @@ impl<R: Read + Send> Rows<R> {
             Err(error) => return Err(self.unreadable(error)),
         }
         let end = self.reader.position().byte();
-        let raw = self.reader.get_ref().upto(end);
-        let last = raw.len() == self.reader.get_ref().bytes.len();
+        let kept = self.reader.get_ref();
+        let raw = kept.between(offset, end);
+        let last = kept.index(end) == kept.bytes.len();
         let blank = raw.iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
         let skipped = raw.iter().take(blank).filter(|b| **b == b'\n').count() as u64;
         let bytes = raw.get(blank..).unwrap_or_default();
@@ -289,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_row_beyond_the_bound_breaks_the_source() {
-        let text = [b"a,b\n1,2\n3,\"".as_slice(), &vec![b'x'; 200_000]].concat();
+        let text = [b"a,b\n1,2\n3,\"".as_slice(), &vec![b'x'; 300_000]].concat();
         let (records, error) = read_up_to(&text, 50_000);
         assert_eq!(records.len(), 1);
         assert!(error.expect("broken").to_string().contains("a quote that is never closed"));

@@ -224,7 +224,8 @@ impl Reading {
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             },
-            Feed::Idle(_) | Feed::Done => self.ended = Some(Ok(())),
+            // No thread could be had; an end without an error would look like an empty source.
+            Feed::Idle(_) | Feed::Done => self.ended = Some(Err(stopped())),
         }
     }
 }

@@ -8,9 +8,9 @@ use std::io::Read;
 use serde_json::Value;
 
 use crate::ledger::item::Position;
+use crate::ledger::path::MemberPath;
 use crate::port::source::{Record, SourceError};
 use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
-use crate::source::path::ItemsPath;
 use crate::source::splitter::{Place, Splitter, Stop};
 use crate::source::text::parse;
 
@@ -23,7 +23,7 @@ pub type Extract = Box<dyn Fn(Value) -> Result<Vec<Value>, String> + Send>;
 /// Which values of a document are its records.
 pub enum Items {
     /// The elements of the array at a plain path: streamed.
-    Path(ItemsPath),
+    Path(MemberPath),
     /// Whatever an expression makes of the whole document, which is held in memory.
     Whole(Extract),
 }
@@ -31,8 +31,15 @@ pub enum Items {
 impl Items {
     /// The elements at `expression` if it is a plain path such as `.features[]`; otherwise what `whole` makes of the document.
     pub fn of(expression: &str, whole: impl FnOnce() -> Extract) -> Self {
-        ItemsPath::parse(expression).map_or_else(|| Self::Whole(whole()), Self::Path)
+        array_path(expression).map_or_else(|| Self::Whole(whole()), Self::Path)
     }
+}
+
+/// The path of the array whose elements `expression` yields: `.a` for `.a[]`, `.` for `.[]`.
+fn array_path(expression: &str) -> Option<MemberPath> {
+    let path = expression.trim().strip_suffix("[]")?;
+    // `.a.` and `.a .` are no paths, and `..[]` is another thing than `.[]`.
+    MemberPath::parse(path)
 }
 
 /// Opens `input` as one JSON document. An element that is no JSON by itself is a bad record, and the next one is read. Reading fails
@@ -59,7 +66,7 @@ struct Elements<R> {
 }
 
 impl<R: Read + Send> Elements<R> {
-    fn new(name: String, reader: R, path: ItemsPath) -> Self {
+    fn new(name: String, reader: R, path: MemberPath) -> Self {
         Self { name, splitter: Splitter::new(reader, path, MAX_RECORD_BYTES), record: 0 }
     }
 

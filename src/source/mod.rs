@@ -7,6 +7,5 @@ pub mod csv;
 pub mod input;
 pub mod json;
 pub mod jsonl;
-mod path;
 mod splitter;
 mod text;

@@ -8,7 +8,7 @@
 
 use std::io::{self, Read};
 
-use crate::source::path::{ItemsPath, member_path};
+use crate::ledger::path::MemberPath;
 
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 16;
@@ -49,7 +49,7 @@ pub(crate) struct Splitter<R> {
     before: u64,
     line: u64,
     line_start: u64,
-    path: ItemsPath,
+    path: MemberPath,
     limit: usize,
     state: State,
     element: Vec<u8>,
@@ -65,7 +65,7 @@ enum State {
 
 impl<R: Read> Splitter<R> {
     /// A walk of `reader` along `path`; no element may have more than `limit` bytes.
-    pub(crate) fn new(reader: R, path: ItemsPath, limit: usize) -> Self {
+    pub(crate) fn new(reader: R, path: MemberPath, limit: usize) -> Self {
         let (chunk, element, open) = (vec![0; CHUNK], Vec::new(), Vec::new());
         let state = State::Start;
         Self { reader, chunk, at: 0, length: 0, before: 0, line: 1, line_start: 0, path, limit, state, element, open }
@@ -132,12 +132,11 @@ impl<R: Read> Splitter<R> {
         loop {
             match self.after_space()? {
                 b'}' => {
-                    let (upto, rest) = self.path.members().split_at(depth);
                     let why = format!(
-                        "items is {}, but the object at {} has no member {:?}",
+                        "items is {}[], but the object at {} has no member {:?}",
                         self.path,
-                        member_path(upto),
-                        rest.first().map_or("", String::as_str)
+                        self.path.upto(depth),
+                        self.path.members().get(depth).map_or("", String::as_str)
                     );
                     return Err(Stop::Broken(self.place(), why));
                 }
@@ -309,7 +308,6 @@ impl<R: Read> Splitter<R> {
     }
 
     fn elsewhere(&self, depth: usize, found: u8, wanted: &str) -> Stop {
-        let upto = self.path.members().get(..depth).unwrap_or_default();
         let found = match found {
             b'{' => "an object",
             b'[' => "an array",
@@ -319,7 +317,8 @@ impl<R: Read> Splitter<R> {
             b'-' | b'0'..=b'9' => "a number",
             _ => "no JSON",
         };
-        let why = format!("items is {}, which needs {wanted} at {}, but found {found}", self.path, member_path(upto));
+        let why =
+            format!("items is {}[], which needs {wanted} at {}, but found {found}", self.path, self.path.upto(depth));
         Stop::Broken(self.place(), why)
     }
 }
@@ -344,7 +343,8 @@ mod tests {
     }
 
     fn split(text: &[u8], path: &str) -> (Vec<String>, Option<Stop>) {
-        let path = ItemsPath::parse(path).expect("a plain path");
+        let path =
+            MemberPath::parse(path.trim_end_matches("[]")).or_else(|| MemberPath::parse(".")).expect("a plain path");
         let mut splitter = Splitter::new(Drip(text), path, 1_000);
         let mut elements = Vec::new();
         loop {

@@ -186,6 +186,13 @@ mod tests {
         }
 
         #[test]
+        fn a_number_with_a_fraction_is_read_to_the_nearest_double(whole in 0_u64..1_000_000, digits in "[0-9]{1,17}") {
+            let text = format!("{whole}.{digits}");
+            let value = parse(text.as_bytes()).map_err(|e| e.bad.0);
+            prop_assert_eq!(value, Ok(json!(text.parse::<f64>().expect("a number"))));
+        }
+
+        #[test]
         fn a_whole_number_of_any_length_keeps_its_digits(digits in "-?[1-9][0-9]{0,40}") {
             let value = parse(digits.as_bytes()).expect("a number");
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

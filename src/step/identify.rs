@@ -41,7 +41,7 @@ impl Identify for JqIdentify {
 /// The one text or number that `program` yields; none for null or nothing.
 fn single(what: &'static str, program: &Program, body: &Value) -> Result<Option<String>, IdentifyError> {
     let failed = |why: String| IdentifyError::Expression { what, expression: program.source().to_owned(), why };
-    let mut values = program.run(body.clone()).map_err(|error| failed(error.to_string()))?;
+    let mut values = program.find(body).map_err(|error| failed(error.to_string()))?;
     if values.len() > 1 {
         return Err(failed(format!("it yields {} values, where one is needed", values.len())));
     }

@@ -20,6 +20,7 @@ use jaq_json::{Val, bytes_valrs, read};
 use serde_json::Value;
 use thiserror::Error as ThisError;
 
+use crate::ledger::path::MemberPath;
 use crate::step::value::{from_jaq, to_jaq};
 
 /// The most values that an expression may yield for one input.
@@ -55,6 +56,7 @@ pub const MAX_DOCUMENT_OUTPUTS: usize = 10_000_000;
 pub struct Program {
     source: Arc<str>,
     filter: Arc<Filter<JustLut<Val>>>,
+    path: Option<MemberPath>,
 }
 
 impl fmt::Debug for Program {
@@ -98,7 +100,7 @@ pub enum RunError {
     TooMany(usize),
     /// The jq library gave up on a value; nothing else is harmed.
     #[error("the jq library could not process this value")]
-    Gave,
+    GaveUp,
 }
 
 impl Program {
@@ -111,7 +113,7 @@ impl Program {
             loader.load(&arena, File { code: source, path: () }).map_err(|errors| load_error(source, &errors))?;
         let filter =
             Compiler::default().with_funs(funs()).compile(modules).map_err(|errors| undefined(source, &errors))?;
-        Ok(Self { source: source.into(), filter: Arc::new(filter) })
+        Ok(Self { source: source.into(), filter: Arc::new(filter), path: MemberPath::parse(source) })
     }
 
     /// The expression as written.
@@ -130,9 +132,17 @@ impl Program {
         self.guarded(document, MAX_DOCUMENT_OUTPUTS)
     }
 
+    /// Like `run`, for a value that is needed elsewhere too. A plain path such as `.id` is followed in place, without a copy.
+    pub fn find(&self, input: &Value) -> Result<Vec<Value>, RunError> {
+        match self.path.as_ref().and_then(|path| path.follow(input)) {
+            Some(found) => Ok(vec![found.clone()]),
+            None => self.run(input.clone()),
+        }
+    }
+
     fn guarded(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
         // jaq panics on a few values (a text repeated 10^18 times); such a value must not end the run.
-        catch_unwind(AssertUnwindSafe(|| self.evaluate(input, most))).unwrap_or(Err(RunError::Gave))
+        catch_unwind(AssertUnwindSafe(|| self.evaluate(input, most))).unwrap_or(Err(RunError::GaveUp))
     }
 
     fn evaluate(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
@@ -217,7 +227,13 @@ fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> SyntaxError {
         load::Error::Parse(errors) => errors.first().map(|(expected, found)| {
             let found_text = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
             SyntaxError {
-                message: format!("expected {}, found {found_text}", expected.as_str()),
+                message: format!(
+                    "expected {}, found {found_text}",
+                    match expected.as_str() {
+                        "nothing" => "the end of the expression",
+                        other => other,
+                    }
+                ),
                 at: if found.is_empty() { end.clone() } else { place(source, found) },
             }
         }),
@@ -330,9 +346,19 @@ mod tests {
     fn a_hostile_value_fails_alone() {
         assert!(matches!(run_on("fromjson", json!("[".repeat(1_000_000))), Err(RunError::Failed(_))));
         assert_eq!(run_on("fromjson", json!("[1, {\"a\": 2.5}]")), Ok(vec![json!([1, {"a": 2.5}])]));
-        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(RunError::Gave)));
+        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(RunError::GaveUp)));
         let long = run_on("error", json!("x".repeat(100_000))).expect_err("it says so").to_string();
         assert!(long.len() < 400, "{}", long.len());
+    }
+
+    #[test]
+    fn a_path_that_is_followed_in_place_finds_what_jq_finds() {
+        for input in [json!({"a": {"b": 7}}), json!({"a": null}), json!({"a": 1}), json!([1]), json!(null), json!({})] {
+            for expression in [".", ".a", ".a.b", ".\"a\"", ".[\"a\"].b"] {
+                let program = Program::compile(expression).expect("a valid expression");
+                assert_eq!(program.find(&input), program.run(input.clone()), "{expression} on {input}");
+            }
+        }
     }
 
     #[test]

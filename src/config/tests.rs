@@ -1,0 +1,166 @@
+//! Job files as a whole: what they mean, which of flag, environment and file wins, and every error at once.
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use crate::config::environment::Environment;
+use crate::config::flags::Overrides;
+use crate::config::pace::CommitSettings;
+use crate::config::problem::ConfigError;
+use crate::config::settings::{Settings, load, read};
+use crate::config::source::Format;
+use crate::config::target::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET, Target};
+use crate::port::step::Identify;
+use crate::retry::RetryPolicy;
+use crate::source::input::Input;
+
+const QUAKES: &str = include_str!("../../fixtures/quakes.toml");
+
+fn read_with(text: &str, flags: &Overrides, environment: &Environment) -> Result<Settings, ConfigError> {
+    read(Path::new("jobs/quakes.toml"), text, flags, environment)
+}
+
+fn settings(environment: &Environment) -> Settings {
+    read_with(QUAKES, &Overrides::default(), environment).expect("a valid job")
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let environment = Environment::of(&[("TAB_NAME", "T")], &[]);
+    read_with(text, &Overrides::default(), &environment).map(|_| ()).expect_err("problems").lines()
+}
+
+#[test]
+fn the_fixture_says_what_it_means() {
+    let settings = settings(&Environment::of(&[("HOME", "/home/a")], &[]));
+    assert_eq!((settings.job.as_str(), settings.tab.as_str(), settings.mode), ("quakes", "Quakes", "append"));
+    assert_eq!(settings.source.input, Input::File("jobs/usgs-all-week.geojson".into()));
+    assert!(matches!(&settings.source.format, Format::Json { items } if items.source() == ".features[]"));
+    assert_eq!(settings.target, Target::Embedded { file: "jobs/quakes.sheet".into() });
+    assert_eq!(settings.state_dir, Some("/home/a/.local/state/sheetkeep".into()));
+    assert_eq!(settings.commit, CommitSettings { every_ms: 2_000, max_rows: 10_000 });
+    assert_eq!((settings.lease_ttl_ms, settings.retry), (300_000, RetryPolicy::default()));
+    assert_eq!(
+        settings.columns.types.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["time", "magnitude", "url"]
+    );
+    assert_eq!(settings.api_url, "https://sheets.googleapis.com/");
+    let (key, _) = settings.identify().identify(&serde_json::json!({"id": "a"})).expect("a key");
+    assert_eq!((key.as_str(), settings.make_steps().len(), settings.step_expressions().len()), ("a", 1, 1));
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
+    let text = QUAKES.replace("mode = \"append\"", "mode = \"append\"\nspreadsheet = \"in-file\"");
+    let target = |flags: &Overrides, environment: &Environment| {
+        read_with(&text, flags, environment).expect("a valid job").target
+    };
+    let google = |id: &str| Target::Google { id: id.into() };
+    let (none, set) = (Environment::default(), Environment::of(&[(SPREADSHEET, "in-env")], &[]));
+    let flags = Overrides { spreadsheet: Some("in-flag".into()), ..Overrides::default() };
+    assert_eq!(target(&Overrides::default(), &none), google("in-file"));
+    assert_eq!(target(&Overrides::default(), &set), google("in-env"));
+    assert_eq!(target(&flags, &set), google("in-flag"));
+    let flags = Overrides { file: Some("x.sheet".into()), ..Overrides::default() };
+    assert_eq!(target(&flags, &set), Target::Embedded { file: "x.sheet".into() });
+    let flags = Overrides { input: Some("-".into()), ..Overrides::default() };
+    assert_eq!(read_with(QUAKES, &flags, &none).expect("a valid job").source.input, Input::Stdin);
+}
+
+#[test]
+fn credentials_are_taken_from_one_place_and_never_printed() {
+    let one = settings(&Environment::of(&[], &[(CREDENTIALS_PATH, "key.json"), (SPREADSHEET, "x")]));
+    assert_eq!(one.credentials.path, Some("jobs/key.json".into()));
+    let two = settings(&Environment::of(&[(CREDENTIALS_JSON, "{\"hush\": 1}"), ("HOME", "/h")], &[]));
+    assert_eq!(two.credentials.inline.as_ref().map(|s| s.expose_secret().len()), Some(11));
+    assert_eq!(two.credentials.well_known, Some("/h/.config/gcloud/application_default_credentials.json".into()));
+    assert!(!format!("{two:?}").contains("hush"));
+    let both = Environment::of(&[(CREDENTIALS_JSON, "{}")], &[(CREDENTIALS_PATH, "key.json")]);
+    let error = read_with(QUAKES, &Overrides::default(), &both).expect_err("both are set").lines().join("\n");
+    assert!(error.contains("are set, but exclude each other") && error.contains("the first is in .env"), "{error}");
+    let json = Environment::of(&[(CREDENTIALS_PATH, "{\"hush\": 1}")], &[]);
+    let error = read_with(QUAKES, &Overrides::default(), &json).expect_err("no path").lines().join("\n");
+    assert!(error.contains("holds JSON") && !error.contains("hush"), "{error}");
+}
+
+#[test]
+fn an_api_root_without_a_spreadsheet_is_an_error_and_not_the_embedded_sheet() {
+    let alone = Environment::of(&[(API_URL, "http://127.0.0.1:1")], &[]);
+    assert!(read_with(QUAKES, &Overrides::default(), &alone).is_err());
+    let named = Environment::of(&[(API_URL, "http://127.0.0.1:1"), (SPREADSHEET, "x")], &[]);
+    assert_eq!(settings(&named).api_url, "http://127.0.0.1:1/");
+    let far = Environment::of(&[(API_URL, "http://example.org"), (SPREADSHEET, "x")], &[]);
+    assert!(read_with(QUAKES, &Overrides::default(), &far).is_err());
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_with_its_line() {
+    let text = "name = 'a/b'\nschedule = { cron = '0 9 * *', timezone = 'Europe/Berln' }\n[source]\njson = 'x'\n\
+                items = '.a ||'\ndelimiter = ','\n[item]\nkey = '.id | frobnicate'\n[[step]]\nmap = '''\n{id,\n  t: }'''\n\
+                [sheet]\ntab = 'Runs'\nmode = 'upsert'\ncolumns = { t = 'datetme' }\ntimezone = '${ZONE}'\n[commit]\nevery = '2 parsecs'\n\
+                [lease]\nttl = '10ms'\n[retry]\nattempts = 0\ncap = '1s'\n";
+    let found = problems(text);
+    for (line, part) in [
+        ("1:8", "`name` holds a character"),
+        ("2:21", "schedule.cron is no cron expression: it has 4 fields"),
+        ("2:43", "did you mean Europe/Berlin?"),
+        ("5:13", "`source.items` is no jq expression: expected the end of the expression, found `||`"),
+        ("6:13", "`source.delimiter` goes with csv, and this source is json"),
+        ("8:14", "there is no filter `frobnicate/0`"),
+        ("12:6", "`step.map` is no jq expression: expected term, found `}`"),
+        ("14:7", "title of one of the tool's own tabs"),
+        ("15:8", "mode `upsert` is not built yet"),
+        ("16:17", "did you mean \"datetime\"?"),
+        ("17:13", "ZONE is not set"),
+        ("19:9", "commit.every is no length of time"),
+        ("21:7", "lease.ttl has to be between 1s and 24h"),
+        ("23:12", "retry.attempts has to be between 1 and 100"),
+        ("24:7", "retry.cap has to be between 64s and 1h"),
+    ] {
+        let start = format!("jobs/quakes.toml:{line}: ");
+        assert!(found.iter().any(|p| p.starts_with(&start) && p.contains(part)), "{line} {part} in {found:#?}");
+    }
+    assert_eq!(found.len(), 15, "{found:#?}");
+}
+
+#[test]
+fn names_in_braces_are_taken_from_the_environment_in_values_only() {
+    let text =
+        "# ${NO_SUCH}\nname = 'a'\n[source]\ncsv = 'x.csv'\n[item]\nkey = '.id'\n[sheet]\ntab = '${TAB_NAME} $${x}'\n";
+    let environment = Environment::of(&[("TAB_NAME", "T")], &[]);
+    let settings = read_with(text, &Overrides::default(), &environment).expect("a valid job");
+    assert_eq!(settings.tab, "T ${x}");
+    let found = problems(&text.replace("TAB_NAME", "TAB_NMAE"));
+    assert!(found[0].contains("TAB_NMAE is not set") && found[0].contains("did you mean TAB_NAME?"), "{found:?}");
+}
+
+#[test]
+fn a_source_is_exactly_one_and_the_planned_ones_are_told_so() {
+    let with = |source: &str| format!("name = 'a'\n[source]\n{source}\n[item]\nkey = '.id'\n[sheet]\ntab = 'T'\n");
+    for (source, part) in [
+        ("", "`source` names no source"),
+        ("csv = 'a'\njsonl = 'b'", "`source` names `csv` and `jsonl`, and a job has one"),
+        ("http = 'https://example.org'", "`http` is not built yet"),
+        ("csv = 'a'\ndelimiter = ';;'", "has to be one ASCII character"),
+        ("csv = ' '", "the source's path is empty"),
+    ] {
+        let found = problems(&with(source));
+        assert!(found.len() == 1 && found[0].contains(part), "{part} in {found:?}");
+    }
+}
+
+#[test]
+fn what_is_no_toml_is_told_at_its_line() {
+    let found = problems("name = 'a'\n[source\ncsv = \n");
+    assert!(
+        found.iter().all(|p| p.contains("this is no TOML")) && found[0].starts_with("jobs/quakes.toml:2:"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_job_file_that_is_not_there_is_missing() {
+    let error = load(Path::new("no/such/job.toml"), &Overrides::default()).expect_err("it is not there");
+    assert!(error.is_missing() && error.lines()[0].contains("was not found"));
+    let folder = load(Path::new("src"), &Overrides::default()).expect_err("a folder");
+    assert!(!folder.is_missing());
+}
