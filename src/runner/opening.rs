@@ -56,8 +56,6 @@ pub struct Opened {
     pub began_ms: u64,
     /// The place's id.
     pub spreadsheet: String,
-    /// Keys in Processed.
-    pub keys: u64,
 }
 
 /// Loads and checks.
@@ -88,7 +86,7 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     });
     let (intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
     let spreadsheet = loaded.spreadsheet;
-    Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, keys })
+    Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet })
 }
 
 /// The zone of data moments: the job's own; else the one that the state kept; else the spreadsheet's when the job first ran.
