@@ -3,6 +3,8 @@
 #![cfg(feature = "emulator")]
 
 mod contract;
+#[expect(dead_code, reason = "the tests of the runner use the rest of it")]
+mod support;
 
 use std::sync::Arc;
 
