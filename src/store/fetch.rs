@@ -154,7 +154,7 @@ impl Fetcher {
                 return Err(StoreError::Corrupt { why: blemish.message }.into());
             }
         }
-        let tables = tables_of(&tabs);
+        let tables = tables_of(&self.data_tab, &tabs);
         let loaded = self.loaded_with(metadata, None, tables);
         Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs })
     }
@@ -178,25 +178,27 @@ impl Fetcher {
                 processed: notes.processed.and_then(by_id),
                 failures: notes.failures.and_then(by_id),
                 data: notes.data.and_then(by_id).or(if notes.data.is_none() { guess.data } else { None }),
-                runs: guess.runs,
+                runs: notes.runs.and_then(by_id).or(if notes.runs.is_none() { guess.runs } else { None }),
             };
             if right.ids() != guess.ids() {
                 guess = right;
                 continue;
             }
-            return self.put_together(&guess, &pairs, notes, read.collect()).await;
+            return self.put_together(place, &guess, &pairs, notes, read.collect()).await;
         }
         Err(torn().into())
     }
 
     async fn put_together(
         &self,
+        place: &Place,
         guess: &Reach<'_>,
         pairs: &HashMap<String, String>,
         notes: Notes,
         values: Vec<Vec<Vec<Value>>>,
     ) -> Result<Read, Unread> {
         let state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+        belongs(&state, &self.job, place)?;
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
         let [processed_header, failures_header, data_header, runs_header] = [(); 4].map(|()| next());
@@ -260,7 +262,7 @@ impl Fetcher {
         blemishes.extend(edited);
         // After people's hands, further counting goes on from what is there.
         state.processed = found;
-        let (head, tables) = (place.head, tables_of(&tabs));
+        let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot { state, head, book, tables: tables.clone(), blemishes };
         let loaded = self.loaded_with(metadata, Some(snapshot), tables);
         Fetched { loaded, place: Some(place), proof: notes.proof, tabs }
@@ -316,6 +318,23 @@ pub fn head_gone(job: &str) -> StoreError {
         guard::range_name(job)
     );
     StoreError::Corrupt { why }
+}
+
+/// A state tab carries its job and its term in its title, and every state in it is of that term: another one was typed.
+fn belongs(state: &State, job: &str, place: &Place) -> Result<(), StoreError> {
+    let (field, found, said) = match state {
+        State { job: of, .. } if of != job => ("job", of.clone(), job.to_owned()),
+        State { lease, .. } if lease.fence != place.fence => {
+            ("fence", lease.fence.to_string(), place.fence.to_string())
+        }
+        _ => return Ok(()),
+    };
+    let why = format!(
+        "the state's field \"{field}\" reads \"{found}\" where its tab's title says \"{said}\": somebody edited the hidden state tab \
+         {}; write that back",
+        place.title
+    );
+    Err(StoreError::Corrupt { why })
 }
 
 fn edited(job: &str, reading: Reading) -> Blemish {

@@ -21,7 +21,7 @@ use crate::port::store::{Store, StoreError, Usage};
 use crate::store::encode::encode;
 use crate::store::fetch::{Fetched, Fetcher};
 use crate::store::guard::{self, Form, Op, Place, Proof};
-use crate::store::layout::{Notes, Tabs};
+use crate::store::layout::Tabs;
 use crate::store::proof::prove;
 
 /// A job's place on one spreadsheet.
@@ -127,13 +127,7 @@ impl SheetsStore {
         let form = known.proof.form().unwrap_or(Form::Title);
         let ops = guard::ops(&self.fetcher.job, commit, known.place.as_ref(), form);
         let place = guard::place_after(&self.fetcher.job, commit, known.place.as_ref(), form);
-        let notes = Notes {
-            proof: known.proof,
-            processed: known.tabs.processed.as_ref().map(|tab| tab.id),
-            failures: known.tabs.failures.as_ref().map(|tab| tab.id),
-            data: known.tabs.data.as_ref().map(|tab| tab.id),
-        };
-        let encoded = encode(commit, &ops, &known.tabs, notes);
+        let encoded = encode(commit, &ops, &known.tabs, known.proof);
         let draft = Draft {
             id: commit.to,
             batch: Arc::new(Batch::new(encoded.requests)),

@@ -16,6 +16,7 @@ use sheetkeep::google::auth::Credentials;
 use sheetkeep::google::connect::Transport;
 use sheetkeep::google::options::SheetsOptions;
 use sheetkeep::google::sheets::Sheets;
+use sheetkeep::grid::quoted;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
 use sheetkeep::store::sheets::SheetsStore;
@@ -185,8 +186,7 @@ async fn texts(sheets: &Sheets, id: &SpreadsheetId, title: &str) -> Vec<Texts> {
     if !metadata.tabs.iter().any(|tab| tab.title == title) {
         return Vec::new();
     }
-    let range = format!("'{title}'");
-    let mut rows = sheets.values(id, &[range]).await.expect("the service answers").remove(0).into_iter();
+    let mut rows = sheets.values(id, &[quoted(title)]).await.expect("the service answers").remove(0).into_iter();
     let header: Vec<String> = rows.next().unwrap_or_default().iter().map(text).collect();
     let rows = rows.map(|row| {
         let named = header.iter().cloned().zip(row.iter().map(text));
