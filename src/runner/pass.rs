@@ -10,9 +10,11 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use crate::fault::Fault;
 use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
-use crate::ledger::commit::{Changes, NewTable, Settled};
+use crate::ledger::commit::{Changes, Commit, NewTable, Settled};
 use crate::ledger::event::{Event, Report};
+use crate::ledger::failure::failure_mark;
 use crate::ledger::head::HeadId;
 use crate::ledger::header::Header;
 use crate::ledger::judge::Verdict;
@@ -23,7 +25,7 @@ use crate::port::source::{Record, Source, SourceError};
 use crate::port::store::StoreError;
 use crate::runner::batch::{Outstanding, Queue, Waiting};
 use crate::runner::intake::{Intake, Taken};
-use crate::runner::opening::{Opened, ServiceClock, open};
+use crate::runner::opening::{Opened, ServiceClock, allowed, open, unblocked};
 use crate::runner::plan::{Parts, PassError, Plan};
 use crate::runner::settle::{Ending, Settler};
 use crate::runner::stop::{Stop, StopReason};
@@ -245,7 +247,7 @@ impl Pass {
             Verdict::NotYet => {}
             Verdict::Fenced => return Err(self.fenced().await),
             Verdict::Corrupt => return Err(head_gone()),
-            Verdict::Foreign | Verdict::Stale | Verdict::Applied(_) => self.reload(Vec::new()).await?,
+            Verdict::Foreign | Verdict::Stale | Verdict::Applied(_) => self.reload(Vec::new(), None).await?,
         }
         self.trust = Trust::from(now_ms, self.plan.ttl_ms);
         Ok(())
@@ -273,7 +275,7 @@ impl Pass {
         let terms = Terms { now: self.moment(), ttl_ms: self.plan.ttl_ms, release: last, run, cursor };
         let nonce = self.parts.chance.bits();
         let drafted = self.chain.draft(nonce, changes, &terms);
-        let commit = Arc::new(drafted.map_err(|error| unfinished(error.to_string(), crate::fault::Fault::Transient))?);
+        let commit = Arc::new(drafted.map_err(|error| unfinished(error.to_string(), Fault::Transient))?);
         self.outstanding.note(Arc::clone(&commit), items);
         self.closing = if last { Closing::UnderWay } else { Closing::No };
         let settling = self.parts.settler.clone().settle(commit, self.chain.drafted().clone());
@@ -332,17 +334,14 @@ impl Pass {
                 self.queue.put_back(rest, self.now_ms());
                 self.begin(items, false)
             }
-            After::Reload => self.reload(self.outstanding.newest_items()).await,
+            After::Reload => self.reload(self.outstanding.newest_items(), Some(&ending.commit)).await,
             After::Stop(halt) => Err(self.halted(halt, ending).await),
         }
     }
 
     fn applied(&mut self, id: HeadId, ending: &Ending) -> Result<(), PassError> {
         let Some((commit, items, left)) = self.outstanding.applied(id) else {
-            return Err(unfinished(
-                "a commit was applied that this run did not draft".into(),
-                crate::fault::Fault::Corrupt,
-            ));
+            return Err(unfinished("a commit was applied that this run did not draft".into(), Fault::Corrupt));
         };
         self.chain.ended(&commit, &End::Applied(id));
         let now_ms = self.now_ms();
@@ -375,30 +374,57 @@ impl Pass {
         Ok(())
     }
 
-    /// Loads anew and puts what is not there back in front of the queue.
-    async fn reload(&mut self, items: Vec<Waiting>) -> Result<(), PassError> {
+    /// Loads anew and puts what is not there back in front of the queue. `refused` is the commit that asked for it, if one did.
+    async fn reload(&mut self, items: Vec<Waiting>, refused: Option<&Commit>) -> Result<(), PassError> {
         let loaded = self.parts.settler.store.load().await?;
         self.service = ServiceClock::new(loaded.service_time, self.now_ms());
-        let Some(snapshot) = loaded.snapshot else { return Err(head_gone()) };
+        let Some(snapshot) = loaded.snapshot else { return self.begin_again(refused, &loaded.tables) };
+        unblocked(&snapshot)?;
         if let Err(halt) = self.chain.reloaded(&snapshot) {
             return Err(if halt == Halt::Fenced { self.fenced().await } else { head_gone() });
         }
+        // A claim of this run that is on the store has told of the run before; one that is not meets the lease as it stands now.
+        self.buried = match self.chain.claimed() {
+            true => Vec::new(),
+            false => allowed(&snapshot, &self.plan, loaded.service_time)?.into_iter().collect(),
+        };
         self.outstanding.clear();
-        if let Some((tab, columns)) = snapshot.tables.iter().find(|(tab, _)| *tab == self.plan.tab) {
-            self.table_exists = true;
-            self.intake.header = Header::closed(tab.clone(), columns.clone());
-        }
         let (there, missing): (Vec<_>, Vec<_>) = items.into_iter().partition(|waiting| match &waiting.settled {
             Settled::Done { key, version, .. } => snapshot.book.is_done(key, version),
-            Settled::Failed(_) => false,
+            Settled::Failed(failure) => {
+                let tried = snapshot.book.tried(&failure.key);
+                tried.is_some_and(|tried| tried.error == failure_mark(&failure.step, &failure.error))
+            }
         });
-        self.intake.applied(&there);
-        self.intake.book.rebase(snapshot.book);
         let now_ms = self.now_ms();
         self.queue.put_back(missing, now_ms);
+        self.stand_on(&snapshot.tables)?;
+        self.intake.applied(&there);
+        self.intake.book.rebase(snapshot.book);
         self.trust = Trust::from(now_ms, self.plan.ttl_ms);
         self.closing = Closing::No;
         Ok(())
+    }
+
+    /// The first commit was refused, and the job still does not exist: another job made a tab that both need.
+    fn begin_again(&mut self, refused: Option<&Commit>, tables: &[(String, Vec<String>)]) -> Result<(), PassError> {
+        let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(head_gone()) };
+        match self.chain.ended(init, &End::Redraft) {
+            After::Redraft => {}
+            _ => return Err(unfinished("its tabs could not be made".into(), Fault::Transient)),
+        }
+        self.outstanding.clear();
+        self.closing = Closing::No;
+        self.stand_on(tables)
+    }
+
+    /// Takes the data tab's header as it is now; what waits was made for the one before.
+    fn stand_on(&mut self, tables: &[(String, Vec<String>)]) -> Result<(), PassError> {
+        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == self.plan.tab) else { return Ok(()) };
+        self.table_exists = true;
+        self.intake.header = Header::closed(tab.clone(), columns.clone());
+        let lost = self.queue.columns().find(|name| !columns.iter().any(|column| column == name));
+        lost.map_or(Ok(()), |name| Err(column_gone(tab, name)))
     }
 
     async fn halted(&self, halt: Halt, ending: Ending) -> PassError {
@@ -407,8 +433,18 @@ impl Pass {
             Halt::Corrupt => head_gone(),
             Halt::Unsafe => PassError::Store(StoreError::Unsafe { why: ending.why }),
             Halt::Unclear | Halt::NotExecuted => unfinished(ending.why, ending.fault),
-            Halt::Refused(_) => PassError::Refused { why: ending.why },
+            Halt::Refused(_) => self.refused(ending.why).await,
             Halt::TooLarge => PassError::Refused { why: "one record alone is too large for a batch".into() },
+        }
+    }
+
+    /// A refused batch: where a tab that it needs is gone, one more load names it and the mend.
+    async fn refused(&self, why: String) -> PassError {
+        let loaded = self.parts.settler.store.load().await;
+        let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| unblocked(&snapshot));
+        match explained {
+            Some(Err(error)) => error,
+            _ => PassError::Refused { why },
         }
     }
 
@@ -482,12 +518,17 @@ fn taken_over_by(state: &crate::ledger::snapshot::State) -> String {
     }
 }
 
+fn column_gone(tab: &str, name: &str) -> PassError {
+    let why = format!("tab {tab} lost its column \"{name}\" during the run: write that word back into its header row");
+    PassError::Store(StoreError::Corrupt { why })
+}
+
 fn head_gone() -> PassError {
     let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
                file's history, or see docs/runbook.md";
     PassError::Store(StoreError::Corrupt { why: why.into() })
 }
 
-fn unfinished(why: String, fault: crate::fault::Fault) -> PassError {
+fn unfinished(why: String, fault: Fault) -> PassError {
     PassError::Unfinished { why, fault }
 }

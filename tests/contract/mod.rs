@@ -1,5 +1,6 @@
 //! What the contract of a store is tested with: places to stand on, a writer, the checks.
 
+mod between;
 mod costs;
 pub mod emulated;
 mod faults;
