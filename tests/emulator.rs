@@ -302,6 +302,7 @@ async fn launched_it_writes_credentials_that_open_it_and_ends_in_order() {
     let folder = tempfile::tempdir().expect("a folder");
     let credentials = folder.path().join("credentials.json");
     let options = LaunchOptions {
+        host: None,
         port: 0,
         credentials: Some(credentials.clone()),
         emulator: EmulatorOptions {

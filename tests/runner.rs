@@ -147,7 +147,7 @@ async fn a_held_lease_turns_another_machine_away_and_names_the_holder_until_it_e
     let other = Job::new(Arc::clone(&clock)).elsewhere();
     let refused = other.run(store.clone(), Values::of(items(0..6))).await.expect_err("somebody else holds the lease");
     assert!(refused.to_string().contains("host-a"), "{refused}");
-    clock.sleep(std::time::Duration::from_millis(300_000)).await;
+    clock.sleep(std::time::Duration::from_mins(5)).await;
     let report = other.run(store.clone(), Values::of(items(0..6))).await.expect("the lease is over");
     assert_eq!((report.run.counts.skipped, report.run.counts.new, rows(&store)), (2, 4, 6));
     let told: Vec<_> = store.held().runs.iter().map(|run| run.status).collect();
