@@ -106,6 +106,7 @@ impl Pass {
             queue,
             committer,
             claim_first,
+            asked: None,
         }
     }
 
