@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 pub const MAX_RELOADS: u32 = 5;
 
 /// A run's end of the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Chain {
     me: Holder,
     drafted: Drafted,
