@@ -51,7 +51,7 @@ pub enum End {
     Fenced,
     /// The head is gone.
     Corrupt,
-    /// It was never carried out.
+    /// It was never carried out, not even in part: no send of it was.
     NotExecuted,
     /// The service did not answer clearly within all bounds; the draft stays in doubt.
     Unclear,
@@ -114,6 +114,8 @@ impl Settlement {
             Verdict::NotYet => match &self.answer {
                 Answer::None => self.send_again(),
                 Answer::RefusedByGuard => self.refused_yet_unmoved(),
+                // An earlier send of this batch may still be under way: nobody can say that it was never carried out.
+                Answer::NotApplied(End::NotExecuted) => Move::End(End::Unclear),
                 Answer::NotApplied(end) => Move::End(end.clone()),
             },
         }
@@ -216,6 +218,18 @@ mod tests {
         settling.replied(MINE, &lost());
         settling.sighted(&drafted(), at(BASE));
         assert!(matches!(settling.replied(MINE, &refused(Part::Content)), Move::Look { .. }));
+    }
+
+    #[test]
+    fn a_send_that_was_not_executed_after_a_lost_one_leaves_the_draft_in_doubt() {
+        let not_executed = Reply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "429".into() };
+        let (mut settling, _) = Settlement::begin();
+        assert_eq!(settling.replied(MINE, &not_executed), Move::End(End::NotExecuted));
+        let (mut settling, _) = Settlement::begin();
+        settling.replied(MINE, &lost());
+        settling.sighted(&drafted(), at(BASE));
+        assert!(matches!(settling.replied(MINE, &not_executed), Move::Look { .. }));
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::End(End::Unclear));
     }
 
     proptest! {

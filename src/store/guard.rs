@@ -72,6 +72,57 @@ impl Proof {
     }
 }
 
+/// Which form each commit takes, as this run knows it: the proof's word, until the service refuses what the proof allowed.
+///
+/// A missing named range may refuse a batch, as proved, and yet a name may not be free again within the batch that deletes its
+/// range. Then a commit by name is refused although the head stands still, and the title guards from then on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Stance {
+    proof: Proof,
+    refused: Option<(HeadId, HeadId)>,
+}
+
+impl Stance {
+    /// What the state says.
+    pub fn from(proof: Proof) -> Self {
+        Self { proof, refused: None }
+    }
+
+    /// What the next commit writes into the state.
+    pub fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// A proof was made, or a load read one. Once the title guards, it does so for the rest of the run.
+    pub fn learn(&mut self, proof: Proof) {
+        if self.proof != Proof::Title {
+            self.proof = proof;
+        }
+    }
+
+    /// The form of this commit. A second draft from a head on which the name was refused shows that the head had not moved:
+    /// the name does not work here.
+    pub fn form(&mut self, commit: &Commit) -> Form {
+        let again = self.refused.is_some_and(|(from, to)| commit.from == Some(from) && commit.to != to);
+        if again || commit.kind == Kind::Rehouse {
+            self.proof = Proof::Title;
+        }
+        self.proof.form().unwrap_or(Form::Title)
+    }
+
+    /// The guard refused this commit, sent in this form while the state stood in `place`. True if the same commit is to be sent
+    /// at once by title: the way from title to name has never been walked here. Either batch only works on `place`, so at most one
+    /// of the two is ever applied.
+    pub fn refused(&mut self, commit: &Commit, place: Option<&Place>, form: Form) -> bool {
+        let Some(place) = place.filter(|_| form == Form::Name) else { return false };
+        self.refused = commit.from.map(|from| (from, commit.to));
+        if place.form == Form::Title {
+            self.proof = Proof::Title;
+        }
+        place.form == Form::Title
+    }
+}
+
 /// Where the state stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Place {

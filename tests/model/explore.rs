@@ -3,10 +3,11 @@
 //! In scope: worlds, what may happen next in each, the checks of each, the shortest trace to a broken one.
 //! Out of scope: what a runner does (`session`) and what a batch does (`service`).
 //!
-//! Three reductions, none of which loses a behaviour. A load and a look are one step each although they are several calls:
+//! Four reductions, none of which loses a behaviour. A load and a look are one step each although they are several calls:
 //! what a call read earlier is what a stale call reads now, and every range may be stale by itself. Sending and
 //! being answered are one step when the answer arrives: whatever happens between them may as well happen before or after.
-//! And a batch that never arrives is one that stays in flight for ever.
+//! A batch that never arrives is one that stays in flight for ever. And a copy whose tab or named range is gone for good is
+//! forgotten, because the service will refuse it whenever it comes.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -177,8 +178,10 @@ pub struct Explorer {
     steps: QuickMap<(u32, Asked), Option<(u32, Noted)>>,
     usable: QuickMap<[u32; 3], bool>,
     applied: QuickMap<(u32, u32), Result<u32, Part>>,
+    dead: QuickMap<(u32, u32), bool>,
     to_send: QuickMap<u32, u32>,
     recovered: QuickMap<u32, ()>,
+    left_alone: QuickMap<(u32, u32), ()>,
     nodes: Vec<(World, u32, Event)>,
     broken: Option<String>,
     culprit: Option<(Event, World)>,
@@ -216,8 +219,10 @@ impl Explorer {
             steps: QuickMap::default(),
             usable: QuickMap::default(),
             applied: QuickMap::default(),
+            dead: QuickMap::default(),
             to_send: QuickMap::default(),
             recovered: QuickMap::default(),
+            left_alone: QuickMap::default(),
             nodes: Vec::new(),
             broken: None,
             culprit: None,
@@ -227,7 +232,7 @@ impl Explorer {
     /// The sheet after one undisturbed run from `sheet` on; for a first day on which nothing happens.
     pub fn undisturbed(&mut self, sheet: Sheet) -> Result<Sheet, String> {
         let at = self.sheets.id(sheet);
-        let runner = self.runners.id(Runner::new(0, 9));
+        let runner = self.runners.id(Runner::new(0, 8));
         let (end, sheet) = self.alone(runner, at);
         match &self.runners.at(end).stage {
             Stage::Won => Ok((*self.sheets.at(sheet)).clone()),
@@ -411,7 +416,8 @@ impl Explorer {
         let (Stage::Send(session, _) | Stage::Sight(session)) = &runner.stage else { return };
         let (_, seen) = self.sheets.at(world.past[0]).sight();
         let plain = |place: &Place| Place { name_id: None, ..place.clone() };
-        let exact = self.how.honours && !self.how.cascades;
+        let untouched = (world.acts ^ self.bounds.acts) & (DROPS_NAME | DROPS_STATE) == 0;
+        let exact = untouched && self.how.honours && !self.how.cascades;
         let same = match (&session.place, &seen) {
             (Some(kept), Some(seen)) => plain(kept) == plain(seen) && (!exact || kept.name_id == seen.name_id),
             (kept, seen) => kept.is_none() && seen.is_none(),
@@ -478,6 +484,19 @@ impl Explorer {
         result
     }
 
+    /// Whether a copy in flight will be refused whenever it arrives. Only without a mutation: there no id comes back.
+    fn is_dead(&mut self, sheet: u32, batch: u32) -> bool {
+        if self.rules.mutation.is_some() || self.how.toothless {
+            return false;
+        }
+        if let Some(known) = self.dead.get(&(sheet, batch)) {
+            return *known;
+        }
+        let dead = self.sheets.at(sheet).never_takes(&self.batches.at(batch), self.how);
+        self.dead.insert((sheet, batch), dead);
+        dead
+    }
+
     fn person(&mut self, world: &World, act: u8, next: &mut Vec<(Event, World)>) {
         let before = self.sheets.at(world.past[0]);
         let sheet = match act {
@@ -535,6 +554,11 @@ impl Explorer {
         if world.stale == 0 {
             world.past = [world.past[0]; PAST];
         }
+        for slot in 0..FLIGHT {
+            if world.flight[slot] != NOTHING && self.is_dead(world.past[0], world.flight[slot]) {
+                world.flight[slot] = NOTHING;
+            }
+        }
         world.flight.sort_unstable();
         self.check(&world);
         if self.broken.is_some() && self.culprit.is_none() {
@@ -555,8 +579,35 @@ impl Explorer {
                 self.broken.get_or_insert("a run ended well without all its keys".into());
             }
         }
-        if self.rules.mutation.is_none() && self.recovered.insert(world.past[0], ()).is_none() {
+        if self.rules.mutation.is_some() {
+            return;
+        }
+        if self.recovered.insert(world.past[0], ()).is_none() {
             self.check_recovery(world.past[0]);
+        }
+        for runner in world.runners {
+            if self.left_alone.insert((runner, world.past[0]), ()).is_none() {
+                self.check_end(runner, world.past[0]);
+            }
+        }
+    }
+
+    /// From wherever it is, a run that is left alone ends well, or finds that it was overtaken or the head deleted.
+    fn check_end(&mut self, runner: u32, sheet: u32) {
+        if let Stage::Won | Stage::Stopped(_) = self.runners.at(runner).stage {
+            return;
+        }
+        let excused = matches!(&self.runners.at(runner).stage, Stage::Look(_, work) if work.turned_away);
+        let (end, sheet) = self.alone(runner, sheet);
+        let good = match self.runners.all[end as usize].stage {
+            Stage::Won | Stage::Stopped("fenced") => true,
+            Stage::Stopped("corrupt") => self.sheets.all[sheet as usize].deleted,
+            Stage::Stopped("unclear") => excused,
+            _ => false,
+        };
+        if !good {
+            let stage = format!("{:?}", self.runners.all[end as usize].stage);
+            self.broken.get_or_insert(format!("a run left alone from here on ends as {stage}"));
         }
     }
 

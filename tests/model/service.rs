@@ -158,6 +158,18 @@ impl Sheet {
         Ok(next)
     }
 
+    /// Whether a batch needs what is gone for good: its old state tab, its old named range, or a job that does not exist yet.
+    pub fn never_takes(&self, batch: &Batch, how: Behaviour) -> bool {
+        let moves = batch.ops.iter().any(|op| matches!(op, Op::AddPlace { .. }));
+        batch.ops.iter().any(|op| match op {
+            Op::Touch { tab } => !self.has_tab(*tab),
+            Op::WriteState { tab } => !moves && !self.has_tab(*tab),
+            Op::DropName { id } => how.refuses && !self.names.iter().any(|(seen, _)| seen.id == *id),
+            Op::MakeTabs => self.has_tab(PROCESSED),
+            _ => false,
+        })
+    }
+
     fn apply(&mut self, op: &Op, batch: &Batch, before: &Self, how: Behaviour) -> Result<(), ()> {
         let taken_name = |sheet: &Self, name: &str| sheet.names.iter().any(|(seen, _)| seen.name == name);
         let taken_tab = |sheet: &Self, id: i32, title: &str| sheet.tabs.iter().any(|t| t.id == id || t.title == title);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use sheetkeep::ledger::book::{Book, DoneSet};
 use sheetkeep::ledger::chain::{After, Chain, Stop, Terms};
-use sheetkeep::ledger::commit::{Changes, Commit, HeadId, Kind, Reply, Settled};
+use sheetkeep::ledger::commit::{Changes, Commit, HeadId, Kind, Part, Reply, Settled};
 use sheetkeep::ledger::item::Output;
 use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::ledger::key::Version;
@@ -15,7 +15,7 @@ use sheetkeep::ledger::lease::{Holder, Standing};
 use sheetkeep::ledger::run::{Counts, Run, RunStatus, Trigger};
 use sheetkeep::ledger::settlement::{End, Move, Settlement};
 use sheetkeep::ledger::snapshot::{Check, LoadCheck, Reading, Snapshot, State};
-use sheetkeep::store::guard::{self, Form, Op, Place, Proof, Proved};
+use sheetkeep::store::guard::{self, Op, Place, Proof, Proved, Stance};
 use sheetkeep::time::Timestamp;
 
 use crate::service::{Batch, Draft, JOB, Sheet, Writer, key, run_name};
@@ -32,7 +32,6 @@ pub enum Mutation {
     IdTwice,
     ForgetfulRedraft,
     InitOnMissing,
-    StickyProof,
 }
 
 /// What all runners of one exploration share.
@@ -57,8 +56,7 @@ pub struct Session {
     chain: Chain,
     pending: u8,
     pub place: Option<Place>,
-    proof: Proof,
-    fallen: bool,
+    stance: Stance,
 }
 
 /// The commit in hand.
@@ -66,6 +64,8 @@ pub struct Session {
 pub struct Work {
     pub draft: Draft,
     settling: Settlement,
+    /// A send was not executed, after which a run may end without knowing.
+    pub turned_away: bool,
 }
 
 /// What a runner waits for.
@@ -150,19 +150,17 @@ impl Runner {
     pub fn batch(&self, rules: Rules) -> Option<Batch> {
         let Stage::Send(session, work) = &self.stage else { return None };
         let draft = work.draft.clone();
-        let mut ops = guard::ops(JOB, &commit_of(&draft), session.place.as_ref(), session.form(draft.kind));
+        let commit = commit_of(&draft);
+        let mut stance = session.stance.clone();
+        let form = stance.form(&commit);
+        let mut ops = guard::ops(JOB, &commit, session.place.as_ref(), form);
         if rules.is(Mutation::NameNotAdded) {
             ops.retain(|op| !matches!(op, Op::AddName { .. }));
         }
         if rules.is(Mutation::InitOnMissing) && draft.state.alerts.is_some() {
             ops.retain(|op| !matches!(op, Op::MakeTabs));
         }
-        let proof = match draft.kind {
-            Kind::Init => Proof::Open,
-            _ if session.fallen => Proof::Title,
-            _ => session.proof,
-        };
-        Some(Batch { ops, draft, proof })
+        Some(Batch { ops, draft, proof: stance.proof() })
     }
 
     /// The probe that a proving runner sends.
@@ -193,21 +191,12 @@ impl Runner {
                     Proved::Nothing => Stage::Stopped("nothing guards"),
                     Proved::Guard(proof) => {
                         note = Some((place.tab, proof));
-                        session.proof = proof;
+                        session.stance.learn(proof);
                         next.draft(rules, *session, None)
                     }
                 }
             }
-            (Stage::Send(mut session, mut work), Input::Replied(reply)) => {
-                let form = session.form(work.draft.kind);
-                let id = work.draft.to;
-                let movement = work.settling.replied(id, reply);
-                if matches!(reply, Reply::Refused { .. }) && form == Form::Name && session.stands_by(Form::Title) {
-                    session.fallen = true;
-                }
-                let place = guard::place_after(JOB, &commit_of(&work.draft), session.place.as_ref(), form);
-                next.follow(rules, *session, *work, movement, Some(place))
-            }
+            (Stage::Send(session, work), Input::Replied(reply)) => next.answered(rules, *session, *work, reply),
             (Stage::Look(session, mut work), Input::Sighted(sheet)) => {
                 let (sighting, place) = sheet.sight();
                 let movement = work.settling.sighted(session.chain.drafted(), sighting);
@@ -219,7 +208,24 @@ impl Runner {
         if matches!(next.stage, Stage::Won | Stage::Stopped(_)) {
             next.drafts = 0;
         }
+        if let Stage::Stopped(_) = next.stage {
+            // No row ever vanishes, so what it was sure of has been checked.
+            next.sure = 0;
+        }
         (next != *self).then_some((next, note))
+    }
+
+    fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &Reply) -> Stage {
+        let commit = commit_of(&work.draft);
+        let form = session.stance.form(&commit);
+        let by_guard = matches!(reply, Reply::Refused { part: Part::Guard, .. });
+        if by_guard && session.stance.refused(&commit, session.place.as_ref(), form) {
+            return Stage::Send(Box::new(session), Box::new(work));
+        }
+        let movement = work.settling.replied(commit.to, reply);
+        work.turned_away |= matches!(reply, Reply::NotExecuted { .. });
+        let place = guard::place_after(JOB, &commit, session.place.as_ref(), form);
+        self.follow(rules, session, work, movement, Some(place))
     }
 
     fn begin(&mut self, rules: Rules, found: Load) -> Stage {
@@ -262,9 +268,7 @@ impl Runner {
         self.sure |= done & rules.keys;
         session.pending = rules.keys & !done;
         session.place = Some(place);
-        if !(rules.is(Mutation::StickyProof) && session.proof != Proof::Open) {
-            session.proof = proof;
-        }
+        session.stance.learn(proof);
         if session.pending == 0 && !session.chain.claimed() && rules.keys != 0 {
             return Stage::Won;
         }
@@ -273,10 +277,10 @@ impl Runner {
 
     fn prove_or_draft(&mut self, rules: Rules, mut session: Session) -> Stage {
         if rules.is(Mutation::NameUnproved) || rules.is(Mutation::NameNotAdded) {
-            session.proof = Proof::Name;
+            session.stance = Stance::from(Proof::Name);
         }
-        match session.proof {
-            Proof::Open if !session.fallen => Stage::ProbeName(Box::new(session)),
+        match session.stance.proof() {
+            Proof::Open => Stage::ProbeName(Box::new(session)),
             _ => self.draft(rules, session, None),
         }
     }
@@ -303,10 +307,9 @@ impl Runner {
         let terms = Terms { now: Timestamp(0), ttl_ms: TTL_MS, release, run, cursor: None };
         let Commit { from, to, kind, state, .. } =
             session.chain.draft(nonce, changes(keys), &terms).expect("nothing new is drafted while in doubt");
-        session.fallen |= kind == Kind::Rehouse;
         let draft = Draft { from, to, kind, state, keys, release, writer: self.writer() };
         let (settling, _send) = Settlement::begin();
-        Stage::Send(Box::new(session), Box::new(Work { draft, settling }))
+        Stage::Send(Box::new(session), Box::new(Work { draft, settling, turned_away: false }))
     }
 
     fn follow(&mut self, rules: Rules, mut session: Session, work: Work, movement: Move, place: Option<Place>) -> Stage {
@@ -351,18 +354,7 @@ impl Runner {
 
 impl Session {
     fn new(chain: Chain, pending: u8) -> Self {
-        Self { chain, pending, place: None, proof: Proof::Open, fallen: false }
-    }
-
-    fn stands_by(&self, form: Form) -> bool {
-        self.place.as_ref().is_some_and(|place| place.form == form)
-    }
-
-    fn form(&self, kind: Kind) -> Form {
-        if self.fallen || kind == Kind::Rehouse {
-            return Form::Title;
-        }
-        self.proof.form().unwrap_or(Form::Title)
+        Self { chain, pending, place: None, stance: Stance::from(Proof::Open) }
     }
 
     /// The next key in this runner's own order, and whether the lease is given back with it.
