@@ -183,6 +183,7 @@ pub struct Explorer {
     recovered: QuickMap<u32, ()>,
     left_alone: QuickMap<(u32, u32), ()>,
     nodes: Vec<(World, u32, Event)>,
+    wanted: &'static str,
     broken: Option<String>,
     culprit: Option<(Event, World)>,
 }
@@ -224,8 +225,21 @@ impl Explorer {
             recovered: QuickMap::default(),
             left_alone: QuickMap::default(),
             nodes: Vec::new(),
+            wanted: "",
             broken: None,
             culprit: None,
+        }
+    }
+
+    /// Passes over every broken invariant but those told with this word; for mutants, which break lesser ones on their way.
+    pub fn looking_for(self, wanted: &'static str) -> Self {
+        Self { wanted, ..self }
+    }
+
+    fn found(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        if what.contains(self.wanted) {
+            self.broken.get_or_insert(what);
         }
     }
 
@@ -423,7 +437,7 @@ impl Explorer {
             (kept, seen) => kept.is_none() && seen.is_none(),
         };
         if !same && !self.sheets.at(world.past[0]).deleted && self.rules.mutation.is_none() {
-            self.broken = Some(format!("the kept place is not the seen one: {:?} and {seen:?}", session.place));
+            self.found(format!("the kept place is not the seen one: {:?} and {seen:?}", session.place));
         }
     }
 
@@ -476,7 +490,7 @@ impl Explorer {
         let after = before.after(&self.batches.at(batch), self.how);
         let result = after.map(|after| {
             if let Some(fault) = after.fault_after(&before) {
-                self.broken.get_or_insert(fault.into());
+                self.found(fault);
             }
             self.sheets.id(after)
         });
@@ -506,7 +520,7 @@ impl Explorer {
         };
         let Some(sheet) = sheet else { return };
         if let Some(fault) = sheet.fault_after(&before) {
-            self.broken.get_or_insert(fault.into());
+            self.found(fault);
         }
         let mut after = *world;
         after.acts &= if act == COMMITS { !COMMITS } else { COMMITS };
@@ -570,13 +584,13 @@ impl Explorer {
     fn check(&mut self, world: &World) {
         let keys = self.sheets.all[world.past[0] as usize].keys();
         for id in world.runners {
-            let runner = &self.runners.all[id as usize];
+            let runner = self.runners.at(id);
             if runner.sure & !keys != 0 {
                 let name = run_name((runner.who, runner.life));
-                self.broken.get_or_insert(format!("lost: run {name} takes a key for done that is not on the sheet"));
+                self.found(format!("lost: run {name} takes a key for done that is not on the sheet"));
             }
             if runner.stage == Stage::Won && runner.sure != self.rules.keys {
-                self.broken.get_or_insert("a run ended well without all its keys".into());
+                self.found("a run ended well without all its keys");
             }
         }
         if self.rules.mutation.is_some() {
@@ -607,7 +621,7 @@ impl Explorer {
         };
         if !good {
             let stage = format!("{:?}", self.runners.all[end as usize].stage);
-            self.broken.get_or_insert(format!("a run left alone from here on ends as {stage}"));
+            self.found(format!("a run left alone from here on ends as {stage}"));
         }
     }
 
@@ -619,7 +633,7 @@ impl Explorer {
         let excused = self.sheets.all[sheet as usize].deleted && *stage == Stage::Stopped("corrupt");
         if *stage != Stage::Won && !excused {
             let stage = format!("{stage:?}");
-            self.broken.get_or_insert(format!("no later run can go on: an undisturbed one ends as {stage}"));
+            self.found(format!("no later run can go on: an undisturbed one ends as {stage}"));
         }
     }
 

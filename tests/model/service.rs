@@ -303,7 +303,8 @@ impl Sheet {
         if before.deleted && self.inits > before.inits {
             return Some("a new initialisation after a person's deletion");
         }
-        if let ((Sighting::At { head: old, fence: low }, _), (Sighting::At { head, fence }, _)) = (before.sight(), self.sight())
+        if let ((Sighting::At { head: old, fence: low }, _), (Sighting::At { head, fence }, _)) =
+            (before.sight(), self.sight())
             && (fence < low || head.commit < old.commit)
         {
             return Some("the fence or the commit's number went down");

@@ -100,7 +100,11 @@ pub struct Runner {
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
     /// Metadata, the state's range and the keys' range, each as of its own moment.
-    Loaded { meta: &'a Sheet, state: &'a Sheet, keys: &'a Sheet },
+    Loaded {
+        meta: &'a Sheet,
+        state: &'a Sheet,
+        keys: &'a Sheet,
+    },
     Replied(&'a Reply),
     Sighted(&'a Sheet),
     /// Whether the probe was refused.
@@ -312,7 +316,14 @@ impl Runner {
         Stage::Send(Box::new(session), Box::new(Work { draft, settling, turned_away: false }))
     }
 
-    fn follow(&mut self, rules: Rules, mut session: Session, work: Work, movement: Move, place: Option<Place>) -> Stage {
+    fn follow(
+        &mut self,
+        rules: Rules,
+        mut session: Session,
+        work: Work,
+        movement: Move,
+        place: Option<Place>,
+    ) -> Stage {
         let end = match movement {
             Move::Send { .. } => return Stage::Send(Box::new(session), Box::new(work)),
             Move::Look { .. } => return Stage::Look(Box::new(session), Box::new(work)),
@@ -334,9 +345,7 @@ impl Runner {
                 }
                 self.draft(rules, session, None)
             }
-            After::Redraft if rules.is(Mutation::ForgetfulRedraft) => {
-                Stage::Forget(Box::new(session), Box::new(work))
-            }
+            After::Redraft if rules.is(Mutation::ForgetfulRedraft) => Stage::Forget(Box::new(session), Box::new(work)),
             After::Redraft => self.draft(rules, session, Some((work.draft.keys, work.draft.release))),
             After::Reload => Stage::Reload(Box::new(session)),
             After::Stop(stop) => Stage::Stopped(word(stop)),
