@@ -73,6 +73,11 @@ impl Drafted {
         !self.doubtful.is_empty()
     }
 
+    /// Whether this id is a draft of this run whose fate is unknown.
+    pub fn doubts(&self, id: HeadId) -> bool {
+        self.doubtful.contains(&id)
+    }
+
     /// Notes a draft before it is sent.
     pub fn note(&mut self, id: HeadId, fence: Fence) {
         self.fence = self.fence.max(fence);
@@ -96,7 +101,7 @@ impl Drafted {
         match sighting {
             Sighting::Virgin if self.base.is_none() => Verdict::NotYet,
             Sighting::Virgin | Sighting::Missing => Verdict::Corrupt,
-            Sighting::At { head, .. } if self.doubtful.contains(&head) => Verdict::Applied(head),
+            Sighting::At { head, .. } if self.doubts(head) => Verdict::Applied(head),
             Sighting::At { head, .. } if self.base == Some(head) => Verdict::NotYet,
             // The chain never forks and its numbers only grow, so a lower one is from before what this run has seen.
             Sighting::At { head, .. } if self.base.is_some_and(|base| head.commit < base.commit) => Verdict::Stale,

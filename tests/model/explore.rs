@@ -19,7 +19,7 @@ use sheetkeep::ledger::commit::{Commit, HeadId, Kind, Part, Reply};
 use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::store::guard::{self, Form, Place, Proof};
 
-use crate::service::{Batch, Behaviour, Draft, JOB, Sheet, run_name};
+use crate::service::{Batch, Behaviour, Draft, JOB, Sheet, Writer, run_name};
 use crate::session::{Input, Rules, Runner, Stage, usable};
 
 /// Moments that a stale read may still see, the present one included.
@@ -186,6 +186,10 @@ pub struct Explorer {
     wanted: &'static str,
     broken: Option<String>,
     culprit: Option<(Event, World)>,
+}
+
+fn short(head: HeadId) -> String {
+    format!("{}·{}", head.commit, head.nonce)
 }
 
 fn reply_of(n: u8) -> Reply {
@@ -711,8 +715,18 @@ impl Explorer {
             Event::Person(_) => "a person's command commits".into(),
         };
         let sheet = &self.sheets.all[after.past[0] as usize];
-        if before.past[0] != after.past[0] {
-            let _ = write!(line, "  → {:?}, rows {:?}", sheet.sight().0, sheet.rows);
+        let moved = before.past[0] != after.past[0];
+        let answered = matches!(event, Event::Send(_, Outcome::Answered | Outcome::AnsweredAndDoubled));
+        if !moved && (answered || matches!(event, Event::Deliver(_))) {
+            line.push_str("  → refused");
+        }
+        if moved {
+            let head = match sheet.sight().0 {
+                Sighting::At { head, fence } => format!("head {}, term {fence}", short(head)),
+                gone => format!("{gone:?}"),
+            };
+            let key = |(key, by): &(u8, Writer)| format!(" {}({})", ["A", "B"][usize::from(*key)], run_name(*by));
+            let _ = write!(line, "  → {head}, rows{}", sheet.rows.iter().map(key).collect::<String>());
         }
         line
     }
@@ -720,12 +734,11 @@ impl Explorer {
     fn batch_words(&self, batch: u32) -> String {
         let batch = &self.batches.all[batch as usize];
         let Draft { from, to, kind, keys, release, .. } = &batch.draft;
-        let short = |head: &HeadId| format!("{}·{}", head.commit, head.nonce);
-        let from = from.as_ref().map_or("nothing".into(), short);
+        let from = from.map_or("nothing".into(), short);
         let keys = ["no key", "A", "B", "A and B"][usize::from(*keys)];
         let moves = batch.ops.iter().any(|op| matches!(op, guard::Op::AddPlace { .. }));
         let place = if moves { "moving" } else { "in place" };
         let end = if *release { ", release" } else { "" };
-        format!("{kind:?} {from}→{} with {keys} {place}{end}", short(to))
+        format!("{kind:?} {from}→{} with {keys} {place}{end}", short(*to))
     }
 }
