@@ -72,57 +72,6 @@ impl Proof {
     }
 }
 
-/// Which form each commit takes, as this run knows it: the proof's word, until the service refuses what the proof allowed.
-///
-/// A missing named range may refuse a batch, as proved, and yet a name may not be free again within the batch that deletes its
-/// range. Then a commit by name is refused although the head stands still, and the title guards from then on.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Stance {
-    proof: Proof,
-    refused: Option<(HeadId, HeadId)>,
-}
-
-impl Stance {
-    /// What the state says.
-    pub fn from(proof: Proof) -> Self {
-        Self { proof, refused: None }
-    }
-
-    /// What the next commit writes into the state.
-    pub fn proof(&self) -> Proof {
-        self.proof
-    }
-
-    /// A proof was made, or a load read one. Once the title guards, it does so for the rest of the run.
-    pub fn learn(&mut self, proof: Proof) {
-        if self.proof != Proof::Title {
-            self.proof = proof;
-        }
-    }
-
-    /// The form of this commit. A second draft from a head on which the name was refused shows that the head had not moved:
-    /// the name does not work here.
-    pub fn form(&mut self, commit: &Commit) -> Form {
-        let again = self.refused.is_some_and(|(from, to)| commit.from == Some(from) && commit.to != to);
-        if again || commit.kind == Kind::Rehouse {
-            self.proof = Proof::Title;
-        }
-        self.proof.form().unwrap_or(Form::Title)
-    }
-
-    /// The guard refused this commit, sent in this form while the state stood in `place`. True if the same commit is to be sent
-    /// at once by title: the way from title to name has never been walked here. Either batch only works on `place`, so at most one
-    /// of the two is ever applied.
-    pub fn refused(&mut self, commit: &Commit, place: Option<&Place>, form: Form) -> bool {
-        let Some(place) = place.filter(|_| form == Form::Name) else { return false };
-        self.refused = commit.from.map(|from| (from, commit.to));
-        if place.form == Form::Title {
-            self.proof = Proof::Title;
-        }
-        place.form == Form::Title
-    }
-}
-
 /// Where the state stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Place {
@@ -258,7 +207,7 @@ pub fn tab_id(head: HeadId) -> i32 {
 /// Reads the mark out of a spreadsheet's metadata.
 pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (Sighting, Option<Place>) {
     let name = range_name(job);
-    let named = names.iter().find(|seen| seen.name == name);
+    let range = names.iter().find(|seen| seen.name == name);
     let found = tabs
         .iter()
         .filter_map(|tab| {
@@ -267,15 +216,15 @@ pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (Sighting, Opti
         .max_by_key(|(_, fence, head)| (*fence, *head));
     let Some((tab, fence, in_title)) = found else {
         let processed = processed_title(job);
-        let something = named.is_some() || tabs.iter().any(|tab| tab.title == processed);
+        let something = range.is_some() || tabs.iter().any(|tab| tab.title == processed);
         return (if something { Sighting::Missing } else { Sighting::Virgin }, None);
     };
-    let in_name = || named.and_then(|seen| seen.id.parse().ok());
+    let in_name = || range.and_then(|seen| seen.id.parse().ok());
     let form = if in_title.is_some() { Form::Title } else { Form::Name };
     let Some(head) = in_title.or_else(in_name) else {
         return (Sighting::Missing, None);
     };
-    let name_id = named.map(|seen| seen.id.clone());
+    let name_id = range.map(|seen| seen.id.clone());
     let place = Place { tab: tab.id, title: tab.title.clone(), fence, head, form, name_id };
     (Sighting::At { head, fence }, Some(place))
 }
@@ -519,28 +468,5 @@ mod tests {
         }
         let [first, second] = probes(&ours, 99);
         assert!(first.contains(&Op::Touch { tab: 11 }) && second.contains(&Op::Touch { tab: 11 }));
-    }
-
-    #[test]
-    fn a_name_refused_on_the_way_from_the_title_is_given_up_at_once() {
-        let mut stance = Stance::from(Proof::Name);
-        let first = commit(Some(H0), H1, Kind::Advance, 1);
-        assert_eq!(stance.form(&first), Form::Name);
-        assert!(stance.refused(&first, Some(&place(Form::Title)), Form::Name));
-        assert_eq!((stance.form(&first), stance.proof()), (Form::Title, Proof::Title));
-        stance.learn(Proof::Name);
-        assert_eq!(stance.proof(), Proof::Title);
-    }
-
-    #[test]
-    fn a_name_refused_twice_on_one_head_is_given_up_and_on_different_heads_is_not() {
-        let mut stance = Stance::from(Proof::Name);
-        let first = commit(Some(H0), H1, Kind::Claim, 2);
-        assert!(!stance.refused(&first, Some(&place(Form::Name)), Form::Name));
-        assert_eq!(stance.form(&first), Form::Name);
-        let elsewhere = commit(Some(H1), H1.next(5), Kind::Claim, 2);
-        assert_eq!(stance.form(&elsewhere), Form::Name);
-        let again = commit(Some(H0), H0.next(33), Kind::Claim, 2);
-        assert_eq!((stance.form(&again), stance.proof()), (Form::Title, Proof::Title));
     }
 }

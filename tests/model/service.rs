@@ -18,6 +18,7 @@ pub const JOB: &str = "j";
 const PROCESSED: i32 = 2_000_000;
 
 /// What the service does where nobody has seen it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and all combinations are explored")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Behaviour {
     /// A missing named range refuses the batch; otherwise the request is ignored.

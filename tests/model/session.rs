@@ -15,7 +15,8 @@ use sheetkeep::ledger::lease::{Holder, Standing};
 use sheetkeep::ledger::run::{Counts, Run, RunStatus, Trigger};
 use sheetkeep::ledger::settlement::{End, Move, Settlement};
 use sheetkeep::ledger::snapshot::{Check, LoadCheck, Reading, Snapshot, State};
-use sheetkeep::store::guard::{self, Op, Place, Proof, Proved, Stance};
+use sheetkeep::store::guard::{self, Op, Place, Proof, Proved};
+use sheetkeep::store::stance::Stance;
 use sheetkeep::time::Timestamp;
 
 use crate::service::{Batch, Draft, JOB, Sheet, Writer, key, run_name};
@@ -206,7 +207,7 @@ impl Runner {
                 let movement = work.settling.sighted(session.chain.drafted(), sighting);
                 next.follow(rules, *session, *work, movement, place)
             }
-            (Stage::Forget(session, work), Input::Sighted(sheet)) => next.forget(rules, *session, *work, sheet)?,
+            (Stage::Forget(session, work), Input::Sighted(sheet)) => next.forget(rules, *session, &work, sheet)?,
             _ => return None,
         };
         if matches!(next.stage, Stage::Won | Stage::Stopped(_)) {
@@ -352,7 +353,7 @@ impl Runner {
         }
     }
 
-    fn forget(&mut self, rules: Rules, mut session: Session, work: Work, sheet: &Sheet) -> Option<Stage> {
+    fn forget(&mut self, rules: Rules, mut session: Session, work: &Work, sheet: &Sheet) -> Option<Stage> {
         let (Sighting::At { head, .. }, place) = sheet.sight() else { return None };
         let snapshot = snapshot(session.chain.state().clone(), head, &Sheet::default());
         session.chain = Chain::from(Some(&snapshot), State::default(), self.me());
