@@ -38,6 +38,21 @@ impl ServiceClock {
     }
 }
 
+/// Who asks for a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimant {
+    install: String,
+    locked: bool,
+    steal: bool,
+}
+
+impl Claimant {
+    /// The one of this plan.
+    pub fn of(plan: &Plan) -> Self {
+        Self { install: plan.holder.install.clone(), locked: plan.locked, steal: plan.steal }
+    }
+}
+
 /// What a pass goes on.
 pub struct Opened {
     /// The end of the chain.
@@ -72,7 +87,7 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     let mut buried = Vec::new();
     if let Some(snapshot) = snapshot {
         same_definition(snapshot, &definition, plan)?;
-        buried.extend(allowed(snapshot, plan, loaded.service_time)?);
+        buried.extend(allowed(snapshot, &Claimant::of(plan), loaded.service_time)?);
     }
     for run in &buried {
         (parts.events)(Event::Buried { run: run.id.clone() });
@@ -140,11 +155,11 @@ fn same_definition(snapshot: &Snapshot, definition: &Definition, plan: &Plan) ->
 }
 
 /// Whether the lease may be claimed; the run that left it behind is told as crashed.
-pub fn allowed(snapshot: &Snapshot, plan: &Plan, now: Timestamp) -> Result<Option<Run>, PassError> {
+pub fn allowed(snapshot: &Snapshot, claimant: &Claimant, now: Timestamp) -> Result<Option<Run>, PassError> {
     let lease = &snapshot.state.lease;
-    let holder = match lease.standing(&plan.holder.install, plan.locked, now) {
+    let holder = match lease.standing(&claimant.install, claimant.locked, now) {
         Standing::Free => return Ok(None),
-        Standing::Held { holder, until } if !plan.steal => {
+        Standing::Held { holder, until } if !claimant.steal => {
             return Err(PassError::Held { holder, since: lease.since, until });
         }
         Standing::Dead(holder) | Standing::Held { holder, .. } => holder,
@@ -169,14 +184,14 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
             ADDED_KEY_COLUMN => KeyColumn::Added,
             _ => KeyColumn::Named(name),
         });
-    if let (Some(column), false) = (&key_column, header.is_open()) {
-        if !header.columns().iter().any(|name| name == column.name()) {
-            let (tab, name) = (&plan.tab, column.name());
-            let why = format!(
-                "tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row"
-            );
-            return Err(StoreError::Corrupt { why }.into());
-        }
+    let lost = key_column
+        .as_ref()
+        .filter(|column| !header.is_open() && !header.columns().iter().any(|name| name == column.name()));
+    if let Some(column) = lost {
+        let (tab, name) = (&plan.tab, column.name());
+        let why =
+            format!("tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row");
+        return Err(StoreError::Corrupt { why }.into());
     }
     let intake = Intake {
         book: snapshot.map(|snapshot| snapshot.book.clone()).unwrap_or_default(),

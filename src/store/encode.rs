@@ -24,8 +24,6 @@ pub struct Encoded {
     pub requests: Vec<Request>,
     /// To which part of the commit each belongs.
     pub parts: Vec<Part>,
-    /// The guard's own requests, by their position.
-    pub ops: HashMap<usize, Op>,
     /// Tabs once it is applied.
     pub tabs: Tabs,
 }
@@ -33,20 +31,19 @@ pub struct Encoded {
 /// Writes a commit down. `tabs` are those that exist, `proof` is what is known of the guard.
 pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, proof: Proof) -> Encoded {
     let data_stands = tabs.data.is_some();
-    let mut writing = Writing { commit, out: Vec::new(), ops: HashMap::new(), tabs: tabs.clone(), data_stands };
+    let mut writing = Writing { commit, out: Vec::new(), tabs: tabs.clone(), data_stands };
     writing.plan_tables();
     let notes = Notes::of(proof, &writing.tabs);
     for op in ops {
         writing.op(op, &notes);
     }
     let (parts, requests) = writing.out.into_iter().unzip();
-    Encoded { requests, parts, ops: writing.ops, tabs: writing.tabs }
+    Encoded { requests, parts, tabs: writing.tabs }
 }
 
 struct Writing<'a> {
     commit: &'a Commit,
     out: Vec<(Part, Request)>,
-    ops: HashMap<usize, Op>,
     tabs: Tabs,
     data_stands: bool,
 }
@@ -82,7 +79,6 @@ impl Writing<'_> {
             guarding => guarding.request(),
         };
         let Some(request) = request else { return };
-        self.ops.insert(self.out.len(), op.clone());
         self.out.push((Part::Guard, request));
     }
 
