@@ -32,10 +32,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder of this crate");
     let paths = entries.map(|entry| entry.expect("a readable entry").path());
-    let below = |path: PathBuf| match path.is_dir() {
-        true => sources(&path),
-        false => vec![path],
-    };
+    let below = |path: PathBuf| if path.is_dir() { sources(&path) } else { vec![path] };
     paths.flat_map(below).filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
 }
 
