@@ -17,8 +17,10 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use sheetkeep::emulator::launch::{LaunchOptions, launch};
 use sheetkeep::emulator::options::EmulatorOptions;
 use sheetkeep::emulator::service::Emulator;
+use sheetkeep::port::clock::Clock;
 use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 
@@ -249,4 +251,104 @@ async fn faults_and_counts_are_steered_over_http() {
     assert_eq!(client.call("GET", "/_emulator/stats", None).await.1["reads"], 0);
     let (code, told) = client.call("POST", "/_emulator/faults", Some(&json!([{"speed": 1}]))).await;
     assert_eq!(code, 400, "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn inside_a_process_it_is_served_over_memory_on_the_callers_clock() {
+    let options = EmulatorOptions {
+        spreadsheet_id: Some(ID.to_owned()),
+        trusted_token: Some(TOKEN.to_owned()),
+        latency: "90s".parse().expect("a length of time"),
+        ..EmulatorOptions::default()
+    };
+    let clock = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+    let emulator = Emulator::open(options, clock.clone(), Arc::new(SeededChance::new(7))).expect("memory is there");
+    let (near, far) = tokio::io::duplex(64 << 10);
+    tokio::spawn(async move { emulator.serve_stream(far).await });
+    let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.expect("it speaks HTTP/1.1");
+    tokio::spawn(connection);
+    for round in 1..=3_u64 {
+        let request = Request::get(format!("/v4/spreadsheets/{ID}?fields=spreadsheetId&prettyPrint=false"))
+            .header(header::HOST, "emulator")
+            .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
+            .body(Full::<Bytes>::default())
+            .expect("a request");
+        let response = sender.send_request(request).await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        assert_eq!(body, format!("{{\"spreadsheetId\":\"{ID}\"}}"));
+        assert!((round * 90_000..round * 90_000 + 1000).contains(&clock.monotonic_ms()), "latency is on the clock");
+    }
+}
+
+/// A signed token request, as client libraries make it from a key file.
+fn assertion(file: &Value, now: i64) -> String {
+    let key = file["private_key"].as_str().expect("a key");
+    let lines = key.lines().filter(|line| !line.starts_with("-----")).collect::<String>();
+    let key = data_encoding::BASE64.decode(lines.as_bytes()).expect("base64");
+    let key = ring::signature::RsaKeyPair::from_pkcs8(&key).expect("an RSA key");
+    let part = |value: Value| data_encoding::BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    let claims = json!({"iss": file["client_email"], "scope": "https://www.googleapis.com/auth/spreadsheets",
+                        "aud": file["token_uri"], "iat": now, "exp": now + 3600});
+    let message = format!("{}.{}", part(json!({"alg": "RS256", "kid": file["private_key_id"]})), part(claims));
+    let mut signature = vec![0; key.public().modulus_len()];
+    let random = ring::rand::SystemRandom::new();
+    key.sign(&ring::signature::RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature).expect("a signature");
+    format!("{message}.{}", data_encoding::BASE64URL_NOPAD.encode(&signature))
+}
+
+#[tokio::test]
+async fn launched_it_writes_credentials_that_open_it_and_ends_in_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let credentials = folder.path().join("credentials.json");
+    let options = LaunchOptions {
+        host: None,
+        port: 0,
+        credentials: Some(credentials.clone()),
+        emulator: EmulatorOptions {
+            file: Some(folder.path().join("book.sheet")),
+            spreadsheet_id: Some(ID.to_owned()),
+            latency: "50ms".parse().expect("a length of time"),
+            ..EmulatorOptions::default()
+        },
+    };
+    let clock = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+    let (ready, url) = tokio::sync::oneshot::channel();
+    let stop = CancellationToken::new();
+    let until = stop.clone();
+    let running = tokio::spawn(launch(
+        options,
+        clock,
+        Arc::new(SeededChance::new(7)),
+        move |url| ready.send(url.to_owned()).expect("somebody waits"),
+        async move { until.cancelled().await },
+    ));
+    let url = url.await.expect("it gets ready");
+    let address = url.strip_prefix("http://").expect("a URL").to_owned();
+    let client = Client { address, stop: CancellationToken::new() };
+    let file: Value = serde_json::from_slice(&std::fs::read(&credentials).expect("written")).expect("JSON");
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
+        .append_pair("assertion", &assertion(&file, 1_790_000_000))
+        .finish();
+    let request = Request::post("/token")
+        .header(header::HOST, &client.address)
+        .body(Full::new(Bytes::from(form)))
+        .expect("a request");
+    let (status, _, body) = client.send(request).await;
+    let told: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!((status, &told["expires_in"], &told["token_type"]), (200, &json!(3599), &json!("Bearer")), "{told}");
+    let request = Request::get(format!("/v4/spreadsheets/{ID}/values/A1"))
+        .header(header::HOST, &client.address)
+        .header(header::AUTHORIZATION, format!("Bearer {}", told["access_token"].as_str().expect("a token")))
+        .body(Full::default())
+        .expect("a request");
+    let in_hand = client.send(request);
+    let stopped = async {
+        while client.call("GET", "/_emulator/stats", None).await.1["reads"] != 1 {}
+        stop.cancel();
+    };
+    let ((status, _, _), ()) = tokio::join!(in_hand, stopped);
+    assert_eq!(status, 200, "a call that was let in is answered");
+    running.await.expect("it ends").expect("in order");
 }

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use sheetkeep::emulator::batch::apply::batch_update;
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::emulator::cell::Cell;
+use sheetkeep::emulator::create::create;
 use sheetkeep::emulator::error::ApiError;
 use sheetkeep::emulator::fields::Mask;
-use sheetkeep::emulator::get::create;
 use sheetkeep::emulator::storage::Store;
 use sheetkeep::system::SeededChance;
 

@@ -53,10 +53,10 @@ impl Installation {
 
     /// Tells in the lock file who holds it; best effort, for people only.
     pub fn tell(&self, words: &str) {
-        if let Some(file) = &self.lock {
-            if let Err(error) = write_over(file, words) {
-                tracing::debug!(%error, "the lock file could not be written");
-            }
+        if let Some(file) = &self.lock
+            && let Err(error) = write_over(file, words)
+        {
+            tracing::debug!(%error, "the lock file could not be written");
         }
     }
 

@@ -23,11 +23,10 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Runs one invocation.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
-    let runtime =
-        match Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK_BYTES).enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(_) => return Exit::Software,
-        };
+    let mut builder = Builder::new_multi_thread();
+    let Ok(runtime) = builder.worker_threads(2).thread_stack_size(STACK_BYTES).enable_all().build() else {
+        return Exit::Software;
+    };
     let clock: Arc<dyn Clock> = {
         let _inside = runtime.enter();
         Arc::new(SystemClock::new())

@@ -121,7 +121,10 @@ impl Answer {
                 bytes.extend(pretty.then_some(b'\n'));
                 (bytes, json)
             }
-            Content::Text(bytes) => (bytes, json),
+            Content::Text(mut bytes) => {
+                bytes.extend(pretty.then_some(b'\n'));
+                (bytes, json)
+            }
             Content::Html(page) => (page.into_bytes(), "text/html; charset=UTF-8"),
             Content::Empty => (Vec::new(), ""),
         }

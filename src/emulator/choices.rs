@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::emulator::batch::proto::{snake as snake_path, unknown_name};
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::Dimension;
 use crate::emulator::render::{Rendering, ValueRender};
@@ -120,18 +121,6 @@ pub fn bad_value(path: &str, kind: &str, value: &Value) -> ApiError {
     ApiError::bad_field(path, format!("Invalid value at '{path}' ({kind}), {shown}"))
 }
 
-/// Google names parameters in its errors as its own sources do: `value_input_option`.
-pub fn snake_path(path: &str) -> String {
-    let mut text = String::new();
-    for c in path.chars() {
-        if c.is_ascii_uppercase() {
-            text.push('_');
-        }
-        text.push(c.to_ascii_lowercase());
-    }
-    text
-}
-
 /// Reads the body of a request of the message type `message`; an empty body is an empty message.
 pub fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<String, Value>, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -146,19 +135,27 @@ pub fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<String, 
         let problem = "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
         return Err(ApiError::bad_field("", problem));
     };
+    check_names(&body, message, path)?;
     body.into_iter()
         .map(|(name, value)| {
             let known = json_name(&name);
-            if member(message, &known).is_none() {
-                let place = if path.is_empty() { String::new() } else { format!(" at '{path}'") };
-                let problem =
-                    format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field.");
-                return Err(ApiError::bad_field(path, problem));
-            }
+            let value = lone(message, &known, value);
             check_kind(message, &known, &value, path)?;
             Ok((known, value))
         })
         .collect()
+}
+
+/// Refuses members that a message does not have.
+pub fn check_names(members: &Map<String, Value>, message: &str, path: &str) -> Result<(), ApiError> {
+    let unknown = members.keys().find(|name| member(message, &json_name(name)).is_none());
+    unknown.map_or(Ok(()), |name| Err(ApiError::bad_field(path, unknown_name(name, path))))
+}
+
+/// A lone element is a list of one, as Google's front end takes it; not so in lists of anything (recorded).
+fn lone(message: &str, name: &str, value: Value) -> Value {
+    let wanted = member(message, name).is_some_and(|known| known.list && known.kind != Kind::Any);
+    if wanted && !value.is_array() && !value.is_null() { Value::Array(vec![value]) } else { value }
 }
 
 /// Refuses a list where a single value belongs and the other way round, and words of the wrong kind.

@@ -35,7 +35,6 @@ pub fn evaluate(text: &str, look: Look<'_>) -> Outcome {
     let mut reader = Reader { rest: text.trim_start(), look, depth: 0 };
     match reader.comparison() {
         Ok(_) if !reader.rest.is_empty() => Outcome::Error("#ERROR!"),
-        Ok(Outcome::Blank) => Outcome::Number(0.0),
         Ok(outcome) => outcome,
         Err(error) => Outcome::Error(error),
     }
@@ -355,12 +354,13 @@ mod tests {
             ("=SUM(A1:A5, 1, A1*2)", 47.0),
             ("=50%", 0.5),
             ("=1e3", 1000.0),
-            ("=Z9", 0.0),
+            ("=Z9+0", 0.0),
         ] {
             assert_eq!(run(text), Outcome::Number(value), "{text}");
         }
         assert_eq!(run("=\"a\"\"b\"&1"), Outcome::Text("a\"b1".to_owned()));
         assert_eq!(run("=A1<>A2"), Outcome::Bool(true));
+        assert_eq!(run("=Z9"), Outcome::Blank);
     }
 
     #[test]

@@ -1,13 +1,10 @@
-//! `spreadsheets.get` and `spreadsheets.create`, and the spreadsheet inside a batchUpdate's answer.
+//! `spreadsheets.get`, and the spreadsheet inside other answers.
 //!
 //! In scope: which sheets and cells an answer holds, cells with all that is kept of them.
 //! Out of scope: cutting the answer down to `fields` (the caller), properties (`present`), texts of values (`render`).
 
 use serde_json::{Map, Value, json};
 
-use crate::emulator::batch::context::{Batch, Doubts};
-use crate::emulator::batch::proto::normalise;
-use crate::emulator::batch::sheets::{first_sheets, spreadsheet_from};
 use crate::emulator::book::{Book, Place};
 use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::error::ApiError;
@@ -21,7 +18,6 @@ use crate::emulator::present::{
 use crate::emulator::render::{effective, formatted};
 use crate::emulator::storage::{StorageError, Store};
 use crate::emulator::transaction::{SheetRow, Transaction};
-use crate::port::chance::Chance;
 
 /// Heights and widths of rows and columns that nobody changed, in pixels.
 const PIXELS: (u32, u32) = (21, 100);
@@ -50,27 +46,6 @@ pub fn get(
     };
     let tx = store.read(id)?;
     Ok(mask.apply(spreadsheet(&tx, id, &View { ranges, grid_data })?))
-}
-
-/// Answers `spreadsheets.create`: makes the spreadsheet `id` as the body describes it, and returns it.
-pub fn create(store: &Store, id: &str, body: &[u8], mask: &Mask, chance: &dyn Chance) -> Result<Value, ApiError> {
-    let text = if body.trim_ascii().is_empty() { b"{}" } else { body };
-    let not_json = |_| ApiError::invalid_argument(crate::emulator::batch::proto::NOT_JSON);
-    let described = normalise(serde_json::from_slice(text).map_err(not_json)?, "Spreadsheet", "")?;
-    let none = Map::new();
-    let properties = described.get("properties").and_then(Value::as_object).unwrap_or(&none);
-    let sheets: Vec<Map<String, Value>> = match described.get("sheets") {
-        Some(Value::Array(sheets)) => sheets
-            .iter()
-            .map(|sheet| sheet.get("properties").and_then(Value::as_object).cloned().unwrap_or_default())
-            .collect(),
-        _ => Vec::new(),
-    };
-    let tx = store.start(id, &spreadsheet_from(properties))?;
-    first_sheets(&Batch::new(&tx, Doubts::default(), chance)?, &sheets)?;
-    let answer = spreadsheet(&tx, id, &View::default())?;
-    tx.commit()?;
-    Ok(mask.apply(answer))
 }
 
 /// The spreadsheet as a transaction sees it.

@@ -18,6 +18,7 @@ pub mod error;
 pub mod fault;
 pub mod fields;
 pub mod formula;
+pub mod create;
 pub mod get;
 pub mod grid;
 pub mod launch;

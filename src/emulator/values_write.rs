@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::emulator::block::{Block, Written};
 use crate::emulator::book::{Book, Place, name_area};
-use crate::emulator::choices::{Words, dimension, rendering, value_input};
+use crate::emulator::choices::{Words, bad_value, check_names, dimension, rendering, value_input};
 use crate::emulator::data_filter::find_filter;
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::{Area, Dimension};
@@ -40,11 +40,15 @@ pub fn update(
 /// `values.batchUpdate`, and with filters for ranges `values.batchUpdateByDataFilter`: all ranges or none.
 pub fn batch_update(store: &Store, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let input = value_input(body)?;
-    let none = Map::new();
     let mut blocks = Vec::new();
     for (at, data) in body.get("data").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        let data = data.as_object().unwrap_or(&none);
-        let block = Block::read(data, &format!("data[{at}]"))?;
+        let path = format!("data[{at}]");
+        let Some(data) = data.as_object() else {
+            return Err(bad_value(&path, "google.apps.sheets.v4.ValueRange", data));
+        };
+        let message = if data.contains_key("dataFilter") { "DataFilterValueRange" } else { "ValueRange" };
+        check_names(data, message, &path)?;
+        let block = Block::read(data, &path)?;
         blocks.push((data, block, Echo::read(body, data)?));
     }
     let transaction = store.write(id)?;

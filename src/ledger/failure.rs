@@ -29,8 +29,7 @@ impl FailureState {
     /// The word in the sheet.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Open => "open",
-            Self::Unkept => "open",
+            Self::Open | Self::Unkept => "open",
             Self::Recovered => "recovered",
         }
     }

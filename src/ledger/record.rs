@@ -4,6 +4,7 @@
 //! it yields a value, or a sentence that says what is wrong. Out of scope: where a tab stands and which column is which (`store`).
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use crate::grid::Cell;
 use crate::ledger::failure::{Failure, PAYLOAD_CELLS};
@@ -256,8 +257,8 @@ pub enum StateError {
 }
 
 /// Reads a state back. Fields that are not known are left alone; a missing one reads as empty.
-pub fn read_state(pairs: &HashMap<String, String>) -> Result<State, StateError> {
-    let fields = Fields(pairs);
+pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<State, StateError> {
+    let fields = Fields(&|name| pairs.get(name).map_or("", String::as_str));
     let schema = fields.number("schema")?;
     if schema > u64::from(SCHEMA) {
         return Err(StateError::Newer { found: u32::try_from(schema).unwrap_or(u32::MAX) });
@@ -329,11 +330,12 @@ fn read_run(fields: &Fields<'_>) -> Result<Option<Run>, StateError> {
     }))
 }
 
-struct Fields<'a>(&'a HashMap<String, String>);
+/// The text of a field, empty where there is none.
+struct Fields<'a>(&'a dyn Fn(&str) -> &'a str);
 
 impl<'a> Fields<'a> {
     fn text(&self, name: &str) -> &'a str {
-        self.0.get(name).map_or("", String::as_str)
+        (self.0)(name)
     }
 
     fn optional(&self, name: &str) -> Option<String> {
@@ -391,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_state_reads_back_as_it_was_written() {
-        let pairs = state_pairs(&state()).into_iter().collect();
+        let pairs: HashMap<_, _> = state_pairs(&state()).into_iter().collect();
         assert_eq!(read_state(&pairs), Ok(state()));
     }
 
@@ -414,7 +416,7 @@ mod tests {
             let mut pairs = state_pairs(&state());
             let n = at % pairs.len();
             pairs[n].1 = text;
-            let _ = read_state(&pairs.into_iter().collect());
+            let _ = read_state(&pairs.into_iter().collect::<HashMap<_, _>>());
         }
     }
 }

@@ -194,9 +194,9 @@ impl Intake {
         self.counts.failed += 1;
         let error = shortened(&error);
         let told = failure_mark(step, &error);
-        let tried = self.book.tried(&key);
-        let attempts = tried.map_or(0, |tried| tried.attempts) + tries;
-        let first_seen = tried.map_or(now, |tried| tried.first_seen);
+        let before = self.book.tried(&key);
+        let attempts = before.map_or(0, |tried| tried.attempts) + tries;
+        let first_seen = before.map_or(now, |tried| tried.first_seen);
         self.book.failed(&key, Tried { attempts, first_seen, error: told });
         let event = Event::ItemFailed {
             key: key.clone(),
@@ -205,7 +205,7 @@ impl Intake {
             error: error.clone(),
         };
         (self.events)(event);
-        if tried.is_some_and(|tried| tried.error == told) {
+        if before.is_some_and(|tried| tried.error == told) {
             self.low.settle(place);
             return None;
         }

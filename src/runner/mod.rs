@@ -15,4 +15,5 @@ pub mod settle;
 pub mod batch;
 pub mod intake;
 pub mod opening;
+pub mod committer;
 pub mod pass;

@@ -163,14 +163,14 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
             ADDED_KEY_COLUMN => KeyColumn::Added,
             _ => KeyColumn::Named(name),
         });
-    if let (Some(column), false) = (&key_column, header.is_open()) {
-        if !header.columns().iter().any(|name| name == column.name()) {
-            let (tab, name) = (&plan.tab, column.name());
-            let why = format!(
-                "tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row"
-            );
-            return Err(StoreError::Corrupt { why }.into());
-        }
+    let lost = key_column
+        .as_ref()
+        .filter(|column| !header.is_open() && !header.columns().iter().any(|name| name == column.name()));
+    if let Some(column) = lost {
+        let (tab, name) = (&plan.tab, column.name());
+        let why =
+            format!("tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row");
+        return Err(StoreError::Corrupt { why }.into());
     }
     let intake = Intake {
         book: snapshot.map(|snapshot| snapshot.book.clone()).unwrap_or_default(),

@@ -1,29 +1,24 @@
 //! One pass over the source: the loop that takes in, gathers, commits, and ends.
 //!
 //! In scope: what happens next, and when a batch leaves. Out of scope: the beginning (`runner::opening`), what a record becomes
-//! (`runner::intake`), one commit's fate (`runner::settle`).
+//! (`runner::intake`), commits (`runner::committer`).
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio_util::sync::CancellationToken;
 
-use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
-use crate::ledger::commit::{Changes, NewTable, Settled};
 use crate::ledger::event::{Event, Report};
-use crate::ledger::head::HeadId;
-use crate::ledger::header::Header;
-use crate::ledger::judge::Verdict;
-use crate::ledger::lease::Trust;
-use crate::ledger::run::{Counts, Run, RunStatus};
-use crate::ledger::settlement::End;
+use crate::ledger::run::{Run, RunStatus};
+use crate::port::clock::Clock;
 use crate::port::source::{Record, Source, SourceError};
-use crate::port::store::StoreError;
-use crate::runner::batch::{Outstanding, Queue, Waiting};
+use crate::port::store::Store;
+use crate::runner::batch::Queue;
+use crate::runner::committer::{Beginning, Committer};
 use crate::runner::intake::{Intake, Taken};
-use crate::runner::opening::{Opened, ServiceClock, open};
+use crate::runner::opening::{Opened, open};
 use crate::runner::plan::{Parts, PassError, Plan};
 use crate::runner::settle::{Ending, Settler};
 use crate::runner::stop::{Stop, StopReason};
@@ -43,43 +38,18 @@ pub async fn pass(parts: Parts, plan: Plan, stop: Stop) -> Result<Report, PassEr
 
 struct Pass {
     plan: Plan,
-    parts: Reach,
     stop: Stop,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
     source: Option<Box<dyn Source>>,
     source_error: Option<SourceError>,
     worker: Worker,
     works: FuturesUnordered<BoxFuture<'static, Worked>>,
     intake: Intake,
-    table_exists: bool,
     queue: Queue,
-    chain: Chain,
-    outstanding: Outstanding,
-    in_flight: Option<BoxFuture<'static, Ending>>,
-    closing: Closing,
-    buried: Vec<Run>,
-    run: Run,
-    service: ServiceClock,
-    trust: Trust,
-    last_commit_ms: u64,
-    throttled: u64,
-    stretched: bool,
-    rows: u64,
-    commits: u64,
+    committer: Committer,
     claim_first: bool,
-}
-
-/// Clock, chance, store and events, once more by name.
-struct Reach {
-    settler: Settler,
-    chance: Arc<dyn crate::port::chance::Chance>,
-}
-
-/// Whether the commit under way is the run's last one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Closing {
-    No,
-    UnderWay,
-    Done,
+    asked: Option<StopReason>,
 }
 
 /// What happened next.
@@ -98,7 +68,6 @@ impl Pass {
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
         let first = opened.chain.drafted().base().is_none();
         let claim_first = first || outside || !source.rereadable();
-        let now_ms = clock.monotonic_ms();
         let worker = Worker {
             steps: steps.into(),
             retry: plan.retry,
@@ -107,38 +76,42 @@ impl Pass {
             spreadsheet: opened.spreadsheet,
             job: plan.job.clone(),
             fence: opened.chain.fence(),
-            cancel: tokio_util::sync::CancellationToken::new(),
+            cancel: CancellationToken::new(),
         };
-        Self {
-            queue: Queue::new(plan.max_bytes, plan.max_rows),
-            parts: Reach { settler: Settler { store, clock, events }, chance },
-            stop,
-            source: Some(source),
-            source_error: None,
-            worker,
-            works: FuturesUnordered::new(),
-            intake: opened.intake,
-            table_exists: opened.table_exists,
+        let settler = Settler { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
+        let committer = Committer::new(Beginning {
+            settler,
+            chance,
             chain: opened.chain,
-            outstanding: Outstanding::default(),
-            in_flight: None,
-            closing: Closing::No,
             buried: opened.buried,
             run: opened.run,
             service: opened.service,
-            trust: Trust::from(opened.began_ms, plan.ttl_ms),
-            last_commit_ms: now_ms,
-            throttled: 0,
-            stretched: false,
-            rows: 0,
-            commits: 0,
-            claim_first,
+            table_exists: opened.table_exists,
+            ttl_ms: plan.ttl_ms,
+            began_ms: opened.began_ms,
+        });
+        let queue = Queue::new(plan.max_bytes, plan.max_rows);
+        let (works, intake) = (FuturesUnordered::new(), opened.intake);
+        let source = Some(source);
+        Self {
             plan,
+            stop,
+            clock,
+            store,
+            source,
+            source_error: None,
+            worker,
+            works,
+            intake,
+            queue,
+            committer,
+            claim_first,
+            asked: None,
         }
     }
 
     async fn run(mut self) -> Result<Report, PassError> {
-        while self.closing != Closing::Done {
+        while !self.committer.is_closed() {
             self.commit_if_due().await?;
             match self.next().await {
                 Happening::Record(Ok(Some(record))) => self.take(record),
@@ -162,38 +135,37 @@ impl Pass {
     }
 
     async fn next(&mut self) -> Happening {
-        let due = self.due_ms().map(|at| at.saturating_sub(self.now_ms()));
+        let due = self.due_ms().map(|at| at.saturating_sub(self.clock.monotonic_ms()));
+        let wait = Duration::from_millis(due.unwrap_or(0));
         let room = self.works.len() < self.plan.concurrency.max(1) && !self.queue.is_full();
-        let waits_for_claim = self.claim_first && !self.chain.claimed();
-        let Self { source, works, in_flight, stop, parts, .. } = self;
+        let unclaimed = self.claim_first && !self.committer.chain.claimed();
+        let Self { source, works, committer, stop, clock, .. } = self;
         let reading = source.is_some();
         tokio::select! {
             biased;
-            ending = flown(in_flight), if in_flight.is_some() => Happening::Ended(ending),
+            ending = committer.flown() => Happening::Ended(ending),
             Some(worked) = works.next(), if !works.is_empty() => Happening::Worked(worked),
             () = stop.wait(), if reading => Happening::Asked,
-            record = drawn(source), if reading && room && !waits_for_claim => Happening::Record(record),
-            () = parts.settler.clock.sleep(Duration::from_millis(due.unwrap_or(0))), if due.is_some() => Happening::Tick,
+            record = drawn(source), if reading && room && !unclaimed => Happening::Record(record),
+            () = clock.sleep(wait), if due.is_some() => Happening::Tick,
         }
     }
 
     /// When something has to happen though nothing else does: results have waited long enough, or the lease wants renewal.
     fn due_ms(&self) -> Option<u64> {
-        if self.in_flight.is_some() {
+        if self.committer.is_busy() {
             return None;
         }
-        let every =
-            if self.stretched { self.plan.commit_every_ms.max(STRETCHED_MS) } else { self.plan.commit_every_ms };
+        let every = self.plan.commit_every_ms;
+        let every = if self.committer.is_stretched() { every.max(STRETCHED_MS) } else { every };
         let results = self.queue.opened_ms().map(|opened| opened.saturating_add(every));
-        let renewal = self.chain.claimed().then(|| self.last_commit_ms.saturating_add(self.plan.ttl_ms / 3));
-        results.into_iter().chain(renewal).min()
+        results.into_iter().chain(self.committer.renewal_ms()).min()
     }
 
     fn take(&mut self, record: Record) {
-        let now = self.moment();
-        match self.intake.take(record, now) {
+        match self.intake.take(record, self.committer.moment()) {
             Taken::Work(item, place) => self.works.push(Box::pin(self.worker.clone().work(item, place))),
-            Taken::Wait(waiting) => self.queue.push(waiting, self.now_ms()),
+            Taken::Wait(waiting) => self.queue.push(waiting, self.clock.monotonic_ms()),
             Taken::Nothing => {}
         }
         if self.intake.counts.read.is_multiple_of(PROGRESS_EVERY) {
@@ -202,15 +174,15 @@ impl Pass {
     }
 
     fn worked(&mut self, worked: Worked) {
-        let now = self.moment();
-        if let Some(waiting) = self.intake.worked(worked, now) {
-            self.queue.push(waiting, self.now_ms());
+        if let Some(waiting) = self.intake.worked(worked, self.committer.moment()) {
+            self.queue.push(waiting, self.clock.monotonic_ms());
         }
     }
 
     fn asked_to_stop(&mut self) {
         self.source = None;
-        let why = self.stop.asked().map_or("a request", StopReason::word).to_owned();
+        self.asked = self.stop.asked();
+        let why = self.asked.map_or("a request", StopReason::word).to_owned();
         self.emit(Event::Stopping { why });
     }
 
@@ -219,212 +191,49 @@ impl Pass {
     }
 
     async fn commit_if_due(&mut self) -> Result<(), PassError> {
-        if self.in_flight.is_some() {
+        if self.committer.is_busy() {
             return Ok(());
         }
-        let claim = self.claim_first && !self.chain.claimed();
-        let due = self.due_ms().is_some_and(|at| at <= self.now_ms());
+        let claim = self.claim_first && !self.committer.chain.claimed();
+        let due = self.due_ms().is_some_and(|at| at <= self.clock.monotonic_ms());
         if !(claim || due || self.queue.is_full() || self.drained()) {
             return Ok(());
         }
-        self.see_that_trust_holds().await?;
-        let now_ms = self.now_ms();
-        let items = if claim { Vec::new() } else { self.queue.cut(now_ms) };
+        self.committer.see_that_trust_holds(&mut self.intake, &mut self.queue).await?;
+        let items = if claim { Vec::new() } else { self.queue.cut(self.clock.monotonic_ms()) };
         let last = self.drained() && self.queue.is_empty() && !claim;
-        self.begin(items, last)
-    }
-
-    /// Invariant 5: after the trust window nothing is drafted before the head was looked at.
-    async fn see_that_trust_holds(&mut self) -> Result<(), PassError> {
-        let now_ms = self.now_ms();
-        if !self.chain.claimed() || self.trust.holds(now_ms) {
-            return Ok(());
-        }
-        let sighting = self.parts.settler.store.sight().await?;
-        match self.chain.drafted().judge(sighting) {
-            Verdict::NotYet => {}
-            Verdict::Fenced => return Err(self.fenced().await),
-            Verdict::Corrupt => return Err(head_gone()),
-            Verdict::Foreign | Verdict::Stale | Verdict::Applied(_) => self.reload(Vec::new()).await?,
-        }
-        self.trust = Trust::from(now_ms, self.plan.ttl_ms);
-        Ok(())
-    }
-
-    /// Drafts a commit of these items and sends it off.
-    fn begin(&mut self, items: Vec<Waiting>, last: bool) -> Result<(), PassError> {
-        for waiting in &items {
-            self.intake.low.settle(waiting.place);
-        }
-        let settled: Vec<Settled> = items.iter().map(|waiting| waiting.settled.clone()).collect();
-        let mut changes = Changes { tables: Vec::new(), settled, runs: self.buried.clone() };
-        if !self.table_exists && changes.rows() > 0 {
-            self.intake.header.close();
-            let columns = self.intake.header.columns().to_vec();
-            changes.tables.push(NewTable { tab: self.plan.tab.clone(), columns });
-        }
-        let run = self.run_with(&changes, last);
-        if last {
-            changes.runs.push(run.clone());
-        }
-        let key_column = self.intake.key_column.as_ref().map(|column| column.name().to_owned());
-        self.chain.amend(|state| state.key_column = key_column.or(state.key_column.take()));
-        let cursor = self.intake.low.mark().map(str::to_owned);
-        let terms = Terms { now: self.moment(), ttl_ms: self.plan.ttl_ms, release: last, run, cursor };
-        let nonce = self.parts.chance.bits();
-        let drafted = self.chain.draft(nonce, changes, &terms);
-        let commit = Arc::new(drafted.map_err(|error| unfinished(error.to_string(), crate::fault::Fault::Transient))?);
-        self.outstanding.note(Arc::clone(&commit), items);
-        self.closing = if last { Closing::UnderWay } else { Closing::No };
-        let settling = self.parts.settler.clone().settle(commit, self.chain.drafted().clone());
-        self.in_flight = Some(Box::pin(settling));
-        Ok(())
-    }
-
-    /// The run as it will be once a commit with these changes is applied.
-    fn run_with(&self, changes: &Changes, last: bool) -> Run {
-        let recovered =
-            changes.settled.iter().filter(|one| matches!(one, Settled::Done { closes: Some(_), .. })).count();
-        let counts = Counts {
-            new: self.intake.counts.new + changes.keys() as u64,
-            recovered: self.intake.counts.recovered + recovered as u64,
-            ..self.intake.counts
-        };
-        let number = self.chain.drafted().base().map_or(0, |head| head.commit + 1);
-        let usage = self.parts.settler.store.usage();
-        let first_commit = if self.commits == 0 { number } else { self.run.first_commit };
-        let calls = usage.reads + usage.writes + 1;
-        let run = Run { counts, calls, first_commit, last_commit: number, ..self.run.clone() };
-        if last { self.closed(run) } else { run }
-    }
-
-    fn closed(&self, run: Run) -> Run {
-        let failed = run.counts.failed;
-        let (status, message) = match (&self.source_error, self.stop.asked()) {
-            (Some(error), _) => (RunStatus::Failed, error.to_string()),
-            (None, Some(StopReason::Deadline)) => {
-                (RunStatus::TimedOut, "stopped at its deadline; the next run goes on".to_owned())
-            }
-            (None, Some(reason)) => {
-                (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.word()))
-            }
-            (None, None) if failed > 0 => {
-                (RunStatus::Partial, format!("{failed} failed; see Failures {}", self.plan.job))
-            }
-            (None, None) => (RunStatus::Succeeded, String::new()),
-        };
-        Run { status, message, finished: Some(self.parts.settler.clock.now()), ..run }
+        let close = self.closing();
+        self.committer.begin(items, &mut self.intake, Some(&close as &dyn Fn(Run) -> Run).filter(|_| last))
     }
 
     async fn ended(&mut self, ending: Ending) -> Result<(), PassError> {
-        self.in_flight = None;
-        self.note_throttling();
-        if let End::Applied(id) = ending.end {
-            return self.applied(id, &ending);
-        }
-        let last = self.closing == Closing::UnderWay;
-        match self.chain.ended(&ending.commit, &ending.end) {
-            After::GoOn => Ok(()),
-            After::Redraft => self.begin(self.outstanding.newest_items(), last),
-            After::Halve => {
-                let mut items = self.outstanding.newest_items();
-                let rest = items.split_off(items.len().div_ceil(2));
-                self.queue.put_back(rest, self.now_ms());
-                self.begin(items, false)
-            }
-            After::Reload => self.reload(self.outstanding.newest_items()).await,
-            After::Stop(halt) => Err(self.halted(halt, ending).await),
-        }
-    }
-
-    fn applied(&mut self, id: HeadId, ending: &Ending) -> Result<(), PassError> {
-        let Some((commit, items, left)) = self.outstanding.applied(id) else {
-            return Err(unfinished(
-                "a commit was applied that this run did not draft".into(),
-                crate::fault::Fault::Corrupt,
-            ));
-        };
-        self.chain.ended(&commit, &End::Applied(id));
-        let now_ms = self.now_ms();
-        if commit.to != ending.commit.to {
-            let keys: HashSet<_> = items.iter().map(|waiting| waiting.settled.key().clone()).collect();
-            self.queue.remove(&keys);
-        }
-        self.queue.put_back(left, now_ms);
-        let keys = self.intake.applied(&items);
-        let rows = commit.changes.rows() as u64;
-        if self.commits == 0 {
-            self.run.first_commit = id.commit;
-            self.emit(Event::Claimed { fence: commit.state.lease.fence });
-        }
-        self.run.last_commit = id.commit;
-        self.commits += 1;
-        self.rows += rows;
-        self.table_exists |= !commit.changes.tables.is_empty();
-        self.buried.clear();
-        self.trust = Trust::from(now_ms.saturating_sub(ending.took_ms), self.plan.ttl_ms);
-        self.last_commit_ms = now_ms;
-        self.worker.fence = self.chain.fence();
-        self.emit(Event::Committed { number: id.commit, rows, keys, took_ms: ending.took_ms });
+        let close = self.closing();
+        self.committer.ended(ending, &mut self.intake, &mut self.queue, &close).await?;
+        self.worker.fence = self.committer.chain.fence();
         self.progress();
-        let released = commit.state.lease.holder.is_none();
-        self.closing = if released { Closing::Done } else { Closing::No };
-        if released {
-            self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
-        }
         Ok(())
     }
 
-    /// Loads anew and puts what is not there back in front of the queue.
-    async fn reload(&mut self, items: Vec<Waiting>) -> Result<(), PassError> {
-        let loaded = self.parts.settler.store.load().await?;
-        self.service = ServiceClock::new(loaded.service_time, self.now_ms());
-        let Some(snapshot) = loaded.snapshot else { return Err(head_gone()) };
-        if let Err(halt) = self.chain.reloaded(&snapshot) {
-            return Err(if halt == Halt::Fenced { self.fenced().await } else { head_gone() });
+    /// How the run's row is closed: with what ended it, as far as is known now.
+    fn closing(&self) -> impl Fn(Run) -> Run + use<> {
+        let source_error = self.source_error.as_ref().map(ToString::to_string);
+        let (asked, job, finished) = (self.asked, self.plan.job.clone(), self.clock.now());
+        move |run| {
+            let (status, message) = match (&source_error, asked) {
+                (Some(error), _) => (RunStatus::Failed, error.clone()),
+                (None, Some(StopReason::Deadline)) => {
+                    (RunStatus::TimedOut, "stopped at its deadline; the next run goes on".to_owned())
+                }
+                (None, Some(reason)) => {
+                    (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.word()))
+                }
+                (None, None) if run.counts.failed > 0 => {
+                    (RunStatus::Partial, format!("{} failed; see Failures {job}", run.counts.failed))
+                }
+                (None, None) => (RunStatus::Succeeded, String::new()),
+            };
+            Run { status, message, finished: Some(finished), ..run }
         }
-        self.outstanding.clear();
-        if let Some((tab, columns)) = snapshot.tables.iter().find(|(tab, _)| *tab == self.plan.tab) {
-            self.table_exists = true;
-            self.intake.header = Header::closed(tab.clone(), columns.clone());
-        }
-        let (there, missing): (Vec<_>, Vec<_>) = items.into_iter().partition(|waiting| match &waiting.settled {
-            Settled::Done { key, version, .. } => snapshot.book.is_done(key, version),
-            Settled::Failed(_) => false,
-        });
-        self.intake.applied(&there);
-        self.intake.book.rebase(snapshot.book);
-        let now_ms = self.now_ms();
-        self.queue.put_back(missing, now_ms);
-        self.trust = Trust::from(now_ms, self.plan.ttl_ms);
-        self.closing = Closing::No;
-        Ok(())
-    }
-
-    async fn halted(&self, halt: Halt, ending: Ending) -> PassError {
-        match halt {
-            Halt::Fenced => self.fenced().await,
-            Halt::Corrupt => head_gone(),
-            Halt::Unsafe => PassError::Store(StoreError::Unsafe { why: ending.why }),
-            Halt::Unclear | Halt::NotExecuted => unfinished(ending.why, ending.fault),
-            Halt::Refused(_) => PassError::Refused { why: ending.why },
-            Halt::TooLarge => PassError::Refused { why: "one record alone is too large for a batch".into() },
-        }
-    }
-
-    /// Says who has taken over, as far as one more load can tell.
-    async fn fenced(&self) -> PassError {
-        let by = match self.parts.settler.store.load().await {
-            Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over_by(&snapshot.state)),
-            Err(_) => None,
-        };
-        PassError::Fenced { by: by.unwrap_or_else(|| "another run has taken over".to_owned()) }
-    }
-
-    fn note_throttling(&mut self) {
-        let throttled = self.parts.settler.store.usage().throttled;
-        self.stretched = throttled > self.throttled;
-        self.throttled = throttled;
     }
 
     fn progress(&self) {
@@ -433,36 +242,22 @@ impl Pass {
     }
 
     fn report(&self) -> Report {
-        let usage = self.parts.settler.store.usage();
+        let usage = self.store.usage();
+        let (rows, commits) = self.committer.made();
         Report {
-            run: self.run.clone(),
-            keys: self.chain.state().processed.count,
+            run: self.committer.run.clone(),
+            keys: self.committer.chain.state().processed.count,
             open_failures: self.intake.book.open_failures() as u64,
-            rows: self.rows,
-            commits: self.commits,
+            rows,
+            commits,
             reads: usage.reads,
             writes: usage.writes,
             throttled: usage.throttled,
         }
     }
 
-    fn moment(&self) -> crate::time::Timestamp {
-        self.service.at(self.now_ms())
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.parts.settler.clock.monotonic_ms()
-    }
-
     fn emit(&self, event: Event) {
-        (self.parts.settler.events)(event);
-    }
-}
-
-async fn flown(in_flight: &mut Option<BoxFuture<'static, Ending>>) -> Ending {
-    match in_flight {
-        Some(flight) => flight.await,
-        None => std::future::pending().await,
+        (self.committer.settler.events)(event);
     }
 }
 
@@ -471,23 +266,4 @@ async fn drawn(source: &mut Option<Box<dyn Source>>) -> Result<Option<Record>, S
         Some(source) => source.next().await,
         None => std::future::pending().await,
     }
-}
-
-fn taken_over_by(state: &crate::ledger::snapshot::State) -> String {
-    match (&state.lease.holder, &state.run) {
-        (Some(holder), _) => {
-            format!("run {} on {} holds the lease (term {})", holder.run, holder.host, state.lease.fence)
-        }
-        (None, _) => format!("another run took the lease (term {}) and has given it back", state.lease.fence),
-    }
-}
-
-fn head_gone() -> PassError {
-    let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
-               file's history, or see docs/runbook.md";
-    PassError::Store(StoreError::Corrupt { why: why.into() })
-}
-
-fn unfinished(why: String, fault: crate::fault::Fault) -> PassError {
-    PassError::Unfinished { why, fault }
 }

@@ -108,10 +108,9 @@ impl Settler {
 fn trouble(reply: &Reply) -> Option<(String, Fault)> {
     match reply {
         Reply::Applied => None,
-        Reply::Refused { why, .. } => Some((why.clone(), Fault::Corrupt)),
+        Reply::Refused { why, .. } | Reply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
         Reply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
         Reply::NotExecuted { why, fault } => Some((why.clone(), *fault)),
-        Reply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
         Reply::Lost { why } => Some((why.clone(), Fault::Transient)),
     }
 }

@@ -31,10 +31,10 @@ pub struct Encoded {
 }
 
 /// Writes a commit down. `tabs` are those that exist, `notes` what the store keeps beside the state.
-pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, proof: Notes) -> Encoded {
+pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, notes: &Notes) -> Encoded {
     let mut writing = Writing { commit, out: Vec::new(), ops: HashMap::new(), tabs: tabs.clone() };
     writing.plan_tables();
-    let notes = Notes { data: writing.tabs.data.as_ref().map(|tab| tab.id), ..proof };
+    let notes = Notes { data: writing.tabs.data.as_ref().map(|tab| tab.id), ..notes.clone() };
     let notes = match &writing.tabs {
         Tabs { processed: Some(processed), failures: Some(failures), .. } => {
             Notes { processed: Some(processed.id), failures: Some(failures.id), ..notes }

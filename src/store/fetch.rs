@@ -109,10 +109,10 @@ impl Fetcher {
         for (other, rows) in others.iter().zip(read) {
             let owned = Notes::read(&load::pairs(&rows)).data;
             if owned.is_some() && owned == data.map(|tab| tab.sheet_id) {
-                let (owner, ..) = guard::read_title(&other.title).unwrap_or_default();
+                let (job, ..) = guard::read_title(&other.title).unwrap_or_default();
                 return Err(StoreError::Corrupt {
                     why: format!(
-                        "tab {} belongs to job {owner}: give this job another tab in [sheet] tab",
+                        "tab {} belongs to job {job}: give this job another tab in [sheet] tab",
                         self.data_tab
                     ),
                 });

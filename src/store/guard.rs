@@ -267,7 +267,7 @@ pub fn sight_in(job: &str, metadata: &Metadata) -> (Sighting, Option<Place>) {
 /// Reads the mark out of a spreadsheet's tabs and names.
 pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (Sighting, Option<Place>) {
     let name = range_name(job);
-    let named = names.iter().find(|seen| seen.name == name);
+    let range = names.iter().find(|seen| seen.name == name);
     let found = tabs
         .iter()
         .filter_map(|tab| {
@@ -276,15 +276,15 @@ pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (Sighting, Opti
         .max_by_key(|(_, fence, head)| (*fence, *head));
     let Some((tab, fence, in_title)) = found else {
         let processed = processed_title(job);
-        let something = named.is_some() || tabs.iter().any(|tab| tab.title == processed);
+        let something = range.is_some() || tabs.iter().any(|tab| tab.title == processed);
         return (if something { Sighting::Missing } else { Sighting::Virgin }, None);
     };
-    let in_name = || named.and_then(|seen| seen.id.parse().ok());
+    let in_name = || range.and_then(|seen| seen.id.parse().ok());
     let form = if in_title.is_some() { Form::Title } else { Form::Name };
     let Some(head) = in_title.or_else(in_name) else {
         return (Sighting::Missing, None);
     };
-    let name_id = named.map(|seen| seen.id.clone());
+    let name_id = range.map(|seen| seen.id.clone());
     let place = Place { tab: tab.id, title: tab.title.clone(), fence, head, form, name_id };
     (Sighting::At { head, fence }, Some(place))
 }

@@ -3,7 +3,7 @@
 //! In scope: titles, ids and grids of the tabs that a job makes, headers and what they map to, notes that the store keeps beside
 //! the state. Out of scope: the guard (`store::guard`), what a row means (`ledger::record`), JSON (`store::encode`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ledger::head::HeadId;
 use crate::store::guard::Proof;
@@ -37,12 +37,8 @@ impl Tab {
 
     /// A name that two columns share.
     pub fn doubled(&self) -> Option<&str> {
-        let mut seen = HashMap::new();
-        self.header
-            .iter()
-            .filter(|text| !text.is_empty())
-            .find(|text| seen.insert(text.as_str(), ()).is_some())
-            .map(String::as_str)
+        let mut seen = HashSet::new();
+        self.header.iter().filter(|text| !text.is_empty()).find(|text| !seen.insert(text.as_str())).map(String::as_str)
     }
 
     /// The first of `wanted` that the header does not have.

@@ -125,9 +125,9 @@ impl Store for MemoryStore {
 
     fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
         lock(&self.usage).reads += 1;
-        let held = lock(&self.held);
-        let sighting = match held.head {
-            Some(head) => Sighting::At { head, fence: held.state.lease.fence },
+        let store = lock(&self.held);
+        let sighting = match store.head {
+            Some(head) => Sighting::At { head, fence: store.state.lease.fence },
             None => Sighting::Virgin,
         };
         Box::pin(async move { Ok(sighting) })

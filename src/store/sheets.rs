@@ -133,7 +133,7 @@ impl SheetsStore {
             failures: known.tabs.failures.as_ref().map(|tab| tab.id),
             data: known.tabs.data.as_ref().map(|tab| tab.id),
         };
-        let encoded = encode(commit, &ops, &known.tabs, notes);
+        let encoded = encode(commit, &ops, &known.tabs, &notes);
         let draft = Draft {
             id: commit.to,
             batch: Arc::new(Batch::new(encoded.requests)),

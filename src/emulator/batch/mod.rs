@@ -20,10 +20,4 @@ pub mod shift;
 pub mod view;
 
 #[cfg(test)]
-mod model;
-#[cfg(test)]
-mod recorded;
-#[cfg(test)]
-mod shown;
-#[cfg(test)]
 mod tests;

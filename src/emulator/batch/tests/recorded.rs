@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use crate::emulator::batch::apply::batch_update;
 use crate::emulator::batch::context::Doubts;
-use crate::emulator::batch::tests::{send, store};
+use crate::emulator::batch::tests::rules::{send, store};
+use crate::emulator::create::create;
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
-use crate::emulator::get::{create, get};
+use crate::emulator::get::get;
 use crate::emulator::storage::Store;
 use crate::system::SeededChance;
 
@@ -62,7 +63,7 @@ fn read(store: &Store, request: &Value) -> Result<Value, ApiError> {
 
 #[test]
 fn a_sheet_is_added_as_recorded() {
-    let (request, mut response) = sample(include_str!("../../../fixtures/wire/batch-update-add-sheet.json"));
+    let (request, mut response) = sample(include_str!("../../../../fixtures/wire/batch-update-add-sheet.json"));
     let answer = batch(&spreadsheet("t"), &request).unwrap();
     let id = &mut response["body"]["replies"][0]["addSheet"]["properties"]["sheetId"];
     *id = answer["replies"][0]["addSheet"]["properties"]["sheetId"].clone();
@@ -72,22 +73,22 @@ fn a_sheet_is_added_as_recorded() {
 
 #[test]
 fn the_last_sheet_is_not_hidden_as_recorded() {
-    let (request, response) = sample(include_str!("../../../fixtures/wire/batch-update-error-400.json"));
+    let (request, response) = sample(include_str!("../../../../fixtures/wire/batch-update-error-400.json"));
     check(batch(&spreadsheet("t"), &request), &response);
 }
 
 #[test]
 fn notes_are_written_and_read_as_recorded() {
     let store = spreadsheet("t");
-    let (request, response) = sample(include_str!("../../../fixtures/wire/batch-update-update-cells.json"));
+    let (request, response) = sample(include_str!("../../../../fixtures/wire/batch-update-update-cells.json"));
     check(batch(&store, &request), &response);
-    let (request, response) = sample(include_str!("../../../fixtures/wire/spreadsheets-get-fields.json"));
+    let (request, response) = sample(include_str!("../../../../fixtures/wire/spreadsheets-get-fields.json"));
     check(read(&store, &request), &response);
 }
 
 #[test]
 fn a_new_spreadsheet_is_shown_as_recorded() {
-    let (request, response) = sample(include_str!("../../../fixtures/wire/spreadsheets-get.json"));
+    let (request, response) = sample(include_str!("../../../../fixtures/wire/spreadsheets-get.json"));
     let store = spreadsheet(response["body"]["properties"]["title"].as_str().unwrap());
     check(read(&store, &request), &response);
 }
@@ -96,9 +97,9 @@ fn a_new_spreadsheet_is_shown_as_recorded() {
 fn refusals_of_a_read_are_as_recorded() {
     let store = spreadsheet("t");
     for text in [
-        include_str!("../../../fixtures/wire/error-400-fields-mask.json"),
-        include_str!("../../../fixtures/wire/error-400-unknown-sheet.json"),
-        include_str!("../../../fixtures/wire/error-404.json"),
+        include_str!("../../../../fixtures/wire/error-400-fields-mask.json"),
+        include_str!("../../../../fixtures/wire/error-400-unknown-sheet.json"),
+        include_str!("../../../../fixtures/wire/error-404.json"),
     ] {
         let (request, response) = sample(text);
         check(read(&store, &request), &response);

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use crate::emulator::batch::apply::batch_update;
 use crate::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
+use crate::emulator::create::create;
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
-use crate::emulator::get::{create, get};
+use crate::emulator::get::get;
 use crate::emulator::storage::Store;
 use crate::system::SeededChance;
 
@@ -245,7 +246,7 @@ fn a_cell_and_a_spreadsheet_have_their_limits() {
 #[test]
 fn every_kind_of_the_api_is_known() {
     let store = store();
-    let line = include_str!("../schema.txt").lines().find(|line| line.starts_with("Request ")).unwrap();
+    let line = include_str!("../../schema.txt").lines().find(|line| line.starts_with("Request ")).unwrap();
     let kinds: Vec<&str> = line.split(' ').skip(1).map(|word| word.split(':').next().unwrap()).collect();
     assert_eq!(kinds.len(), 74);
     for kind in kinds {

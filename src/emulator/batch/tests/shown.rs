@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::emulator::batch::tests::{refusal, rows, send, store, texts};
+use crate::emulator::batch::tests::rules::{refusal, rows, send, store, texts};
 use crate::emulator::fields::Mask;
 use crate::emulator::get::get;
 use crate::emulator::storage::Store;

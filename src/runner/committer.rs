@@ -1,0 +1,364 @@
+//! A run's commits, one under way at a time: drafted, sent off, and what follows when one has ended.
+//!
+//! In scope: the chain and its drafts, the lease's trust window, the run's row, counts of what is on the store.
+//! Out of scope: when to commit (`runner::pass`), one commit's fate (`runner::settle`), what the items are (`runner::intake`).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::fault::Fault;
+use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
+use crate::ledger::commit::{Changes, NewTable, Settled};
+use crate::ledger::event::Event;
+use crate::ledger::head::HeadId;
+use crate::ledger::header::Header;
+use crate::ledger::judge::Verdict;
+use crate::ledger::lease::Trust;
+use crate::ledger::run::{Counts, Run};
+use crate::ledger::settlement::End;
+use crate::ledger::snapshot::State;
+use crate::port::chance::Chance;
+use crate::port::store::StoreError;
+use crate::runner::batch::{Outstanding, Queue, Waiting};
+use crate::runner::intake::Intake;
+use crate::runner::opening::ServiceClock;
+use crate::runner::plan::PassError;
+use crate::runner::settle::{Ending, Settler};
+use crate::time::Timestamp;
+
+/// A run's end of the chain, in action.
+pub struct Committer {
+    /// Sends and looks.
+    pub settler: Settler,
+    /// Chance, for ids.
+    pub chance: Arc<dyn Chance>,
+    /// The end of the chain.
+    pub chain: Chain,
+    /// Runs found dead, to be told with the next commit.
+    pub buried: Vec<Run>,
+    /// This run, as of its last commit.
+    pub run: Run,
+    /// The service's clock.
+    pub service: ServiceClock,
+    /// Whether the data tab exists.
+    pub table_exists: bool,
+    /// The lease's length, in milliseconds.
+    pub ttl_ms: u64,
+    trust: Trust,
+    outstanding: Outstanding,
+    in_flight: Option<BoxFuture<'static, Ending>>,
+    closing: Closing,
+    last_commit_ms: u64,
+    throttled: u64,
+    stretched: bool,
+    rows: u64,
+    commits: u64,
+}
+
+/// What a committer begins with.
+pub struct Beginning {
+    /// Sends and looks.
+    pub settler: Settler,
+    /// Chance, for ids.
+    pub chance: Arc<dyn Chance>,
+    /// The end of the chain.
+    pub chain: Chain,
+    /// Runs found dead.
+    pub buried: Vec<Run>,
+    /// This run.
+    pub run: Run,
+    /// The service's clock.
+    pub service: ServiceClock,
+    /// Whether the data tab exists.
+    pub table_exists: bool,
+    /// The lease's length, in milliseconds.
+    pub ttl_ms: u64,
+    /// When the load began, monotonic milliseconds.
+    pub began_ms: u64,
+}
+
+/// Whether the commit under way is the run's last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    No,
+    UnderWay,
+    Done,
+}
+
+impl Committer {
+    /// A committer that has committed nothing yet.
+    pub fn new(beginning: Beginning) -> Self {
+        let Beginning { settler, chance, chain, buried, run, service, table_exists, ttl_ms, began_ms } = beginning;
+        Self {
+            trust: Trust::from(began_ms, ttl_ms),
+            last_commit_ms: settler.clock.monotonic_ms(),
+            settler,
+            chance,
+            chain,
+            buried,
+            run,
+            service,
+            table_exists,
+            ttl_ms,
+            outstanding: Outstanding::default(),
+            in_flight: None,
+            closing: Closing::No,
+            throttled: 0,
+            stretched: false,
+            rows: 0,
+            commits: 0,
+        }
+    }
+
+    /// Whether a commit is under way.
+    pub fn is_busy(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// Whether the run's last commit is on the store.
+    pub fn is_closed(&self) -> bool {
+        self.closing == Closing::Done
+    }
+
+    /// Whether the service has throttled since the commit before: commits should then come less often.
+    pub fn is_stretched(&self) -> bool {
+        self.stretched
+    }
+
+    /// When the lease wants to be renewed, monotonic milliseconds; none before it is claimed.
+    pub fn renewal_ms(&self) -> Option<u64> {
+        self.chain.claimed().then(|| self.last_commit_ms.saturating_add(self.ttl_ms / 3))
+    }
+
+    /// Rows and commits that are on the store.
+    pub fn made(&self) -> (u64, u64) {
+        (self.rows, self.commits)
+    }
+
+    /// The end of the commit under way; never resolves while there is none.
+    pub async fn flown(&mut self) -> Ending {
+        match &mut self.in_flight {
+            Some(flight) => flight.await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The service's time now.
+    pub fn moment(&self) -> Timestamp {
+        self.service.at(self.now_ms())
+    }
+
+    /// Invariant 5: after the trust window nothing is drafted before the head was looked at.
+    pub async fn see_that_trust_holds(&mut self, intake: &mut Intake, queue: &mut Queue) -> Result<(), PassError> {
+        let now_ms = self.now_ms();
+        if !self.chain.claimed() || self.trust.holds(now_ms) {
+            return Ok(());
+        }
+        let sighting = self.settler.store.sight().await?;
+        match self.chain.drafted().judge(sighting) {
+            Verdict::NotYet => self.trust = Trust::from(now_ms, self.ttl_ms),
+            Verdict::Fenced => return Err(self.fenced().await),
+            Verdict::Corrupt => return Err(head_gone()),
+            Verdict::Foreign | Verdict::Stale | Verdict::Applied(_) => self.reload(Vec::new(), intake, queue).await?,
+        }
+        Ok(())
+    }
+
+    /// Drafts a commit of these items and sends it off. `close` closes the run's row with the last one.
+    pub fn begin(
+        &mut self,
+        items: Vec<Waiting>,
+        intake: &mut Intake,
+        close: Option<&dyn Fn(Run) -> Run>,
+    ) -> Result<(), PassError> {
+        for waiting in &items {
+            intake.low.settle(waiting.place);
+        }
+        let settled: Vec<Settled> = items.iter().map(|waiting| waiting.settled.clone()).collect();
+        let mut changes = Changes { tables: Vec::new(), settled, runs: self.buried.clone() };
+        if !self.table_exists && changes.rows() > 0 {
+            intake.header.close();
+            let columns = intake.header.columns().to_vec();
+            changes.tables.push(NewTable { tab: intake.tab.clone(), columns });
+        }
+        let so_far = self.run_with(&changes, intake.counts);
+        let run = close.map_or_else(|| so_far.clone(), |close| close(so_far.clone()));
+        if close.is_some() {
+            changes.runs.push(run.clone());
+        }
+        let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
+        self.chain.amend(|state| state.key_column = key_column.or(state.key_column.take()));
+        let cursor = intake.low.mark().map(str::to_owned);
+        let terms = Terms { now: self.moment(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
+        let drafted = self.chain.draft(self.chance.bits(), changes, &terms);
+        let commit = Arc::new(drafted.map_err(|error| unfinished(error.to_string(), Fault::Transient))?);
+        self.outstanding.note(Arc::clone(&commit), items);
+        self.closing = if close.is_some() { Closing::UnderWay } else { Closing::No };
+        let settling = self.settler.clone().settle(commit, self.chain.drafted().clone());
+        self.in_flight = Some(Box::pin(settling));
+        Ok(())
+    }
+
+    /// A commit has ended: goes on, drafts again, loads again, or stops. `close` is what a last commit closes the run with.
+    pub async fn ended(
+        &mut self,
+        ending: Ending,
+        intake: &mut Intake,
+        queue: &mut Queue,
+        close: &dyn Fn(Run) -> Run,
+    ) -> Result<(), PassError> {
+        self.in_flight = None;
+        self.note_throttling();
+        if let End::Applied(id) = ending.end {
+            return self.applied(id, &ending, intake, queue);
+        }
+        let close = Some(close).filter(|_| self.closing == Closing::UnderWay);
+        match self.chain.ended(&ending.commit, &ending.end) {
+            After::GoOn => Ok(()),
+            After::Redraft => self.begin(self.outstanding.newest_items(), intake, close),
+            After::Halve => {
+                let mut items = self.outstanding.newest_items();
+                let rest = items.split_off(items.len().div_ceil(2));
+                queue.put_back(rest, self.now_ms());
+                self.begin(items, intake, None)
+            }
+            After::Reload => self.reload(self.outstanding.newest_items(), intake, queue).await,
+            After::Stop(halt) => Err(self.halted(halt, ending).await),
+        }
+    }
+
+    fn applied(
+        &mut self,
+        id: HeadId,
+        ending: &Ending,
+        intake: &mut Intake,
+        queue: &mut Queue,
+    ) -> Result<(), PassError> {
+        let Some((commit, items, left)) = self.outstanding.applied(id) else {
+            return Err(unfinished("a commit was applied that this run did not draft".into(), Fault::Corrupt));
+        };
+        self.chain.ended(&commit, &End::Applied(id));
+        let now_ms = self.now_ms();
+        if commit.to != ending.commit.to {
+            let keys: HashSet<_> = items.iter().map(|waiting| waiting.settled.key().clone()).collect();
+            queue.remove(&keys);
+        }
+        queue.put_back(left, now_ms);
+        let keys = intake.applied(&items);
+        let rows = commit.changes.rows() as u64;
+        if self.commits == 0 {
+            self.run.first_commit = id.commit;
+            self.emit(Event::Claimed { fence: commit.state.lease.fence });
+        }
+        self.run.last_commit = id.commit;
+        self.commits += 1;
+        self.rows += rows;
+        self.table_exists |= !commit.changes.tables.is_empty();
+        self.buried.clear();
+        self.trust = Trust::from(now_ms.saturating_sub(ending.took_ms), self.ttl_ms);
+        self.last_commit_ms = now_ms;
+        self.emit(Event::Committed { number: id.commit, rows, keys, took_ms: ending.took_ms });
+        let released = commit.state.lease.holder.is_none();
+        self.closing = if released { Closing::Done } else { Closing::No };
+        if released {
+            self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
+        }
+        Ok(())
+    }
+
+    /// Loads anew and puts what is not there back in front of the queue.
+    async fn reload(&mut self, items: Vec<Waiting>, intake: &mut Intake, queue: &mut Queue) -> Result<(), PassError> {
+        let began_ms = self.now_ms();
+        let loaded = self.settler.store.load().await?;
+        self.service = ServiceClock::new(loaded.service_time, self.now_ms());
+        let Some(snapshot) = loaded.snapshot else { return Err(head_gone()) };
+        if let Err(halt) = self.chain.reloaded(&snapshot) {
+            return Err(if halt == Halt::Fenced { taken_over(&snapshot.state) } else { head_gone() });
+        }
+        self.outstanding.clear();
+        if let Some((tab, columns)) = snapshot.tables.iter().find(|(tab, _)| *tab == intake.tab) {
+            self.table_exists = true;
+            intake.header = Header::closed(tab.clone(), columns.clone());
+        }
+        let (there, missing): (Vec<_>, Vec<_>) = items.into_iter().partition(|waiting| match &waiting.settled {
+            Settled::Done { key, version, .. } => snapshot.book.is_done(key, version),
+            Settled::Failed(_) => false,
+        });
+        intake.applied(&there);
+        intake.book.rebase(snapshot.book);
+        queue.put_back(missing, self.now_ms());
+        self.trust = Trust::from(began_ms, self.ttl_ms);
+        self.closing = Closing::No;
+        Ok(())
+    }
+
+    async fn halted(&self, halt: Halt, ending: Ending) -> PassError {
+        match halt {
+            Halt::Fenced => self.fenced().await,
+            Halt::Corrupt => head_gone(),
+            Halt::Unsafe => PassError::Store(StoreError::Unsafe { why: ending.why }),
+            Halt::Unclear | Halt::NotExecuted => unfinished(ending.why, ending.fault),
+            Halt::Refused(_) => PassError::Refused { why: ending.why },
+            Halt::TooLarge => PassError::Refused { why: "one record alone is too large for a batch".into() },
+        }
+    }
+
+    /// Says who has taken over, as far as one more load can tell.
+    async fn fenced(&self) -> PassError {
+        match self.settler.store.load().await {
+            Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over(&snapshot.state)),
+            Err(_) => None,
+        }
+        .unwrap_or_else(|| PassError::Fenced { by: "another run has taken over".to_owned() })
+    }
+
+    /// The run as it will be once a commit with these changes is applied.
+    fn run_with(&self, changes: &Changes, counts: Counts) -> Run {
+        let recovered =
+            changes.settled.iter().filter(|one| matches!(one, Settled::Done { closes: Some(_), .. })).count();
+        let counts = Counts {
+            new: counts.new + changes.keys() as u64,
+            recovered: counts.recovered + recovered as u64,
+            ..counts
+        };
+        let number = self.chain.drafted().base().map_or(0, |head| head.commit + 1);
+        let usage = self.settler.store.usage();
+        let first_commit = if self.commits == 0 { number } else { self.run.first_commit };
+        let calls = usage.reads + usage.writes + 1;
+        Run { counts, calls, first_commit, last_commit: number, ..self.run.clone() }
+    }
+
+    fn note_throttling(&mut self) {
+        let throttled = self.settler.store.usage().throttled;
+        self.stretched = throttled > self.throttled;
+        self.throttled = throttled;
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.settler.clock.monotonic_ms()
+    }
+
+    fn emit(&self, event: Event) {
+        (self.settler.events)(event);
+    }
+}
+
+fn taken_over(state: &State) -> PassError {
+    let by = match (&state.lease.holder, &state.lease.fence) {
+        (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
+        (None, fence) => format!("another run took the lease (term {fence}) and has given it back"),
+    };
+    PassError::Fenced { by }
+}
+
+fn head_gone() -> PassError {
+    let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
+               file's history, or see docs/runbook.md";
+    PassError::Store(StoreError::Corrupt { why: why.into() })
+}
+
+fn unfinished(why: String, fault: Fault) -> PassError {
+    PassError::Unfinished { why, fault }
+}
