@@ -78,3 +78,14 @@ fn an_emulator_ends_well_when_it_is_asked_to() {
     let ended = live.ends_by_itself();
     ended.exits(0).shows("http://127.0.0.1:");
 }
+
+#[test]
+fn a_run_whose_named_pipe_nobody_opens_can_be_stopped() {
+    let shop = patient();
+    let made = Command::new("mkfifo").arg(shop.path("pipe")).status().expect("mkfifo can be run");
+    assert!(made.success());
+    let mut live = shop.start(&["run", "quakes.toml", "--input", "pipe", "-v"]);
+    live.hears("claimed");
+    live.signal("-TERM");
+    live.ends_by_itself().exits(143).shows("new 0");
+}

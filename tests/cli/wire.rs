@@ -122,6 +122,13 @@ impl Outside {
         body
     }
 
+    /// The titles of all tabs, hidden ones too.
+    pub fn tabs(&self) -> Vec<String> {
+        let read = self.get("?fields=sheets.properties.title");
+        let sheets = read["sheets"].as_array().expect("sheets");
+        sheets.iter().map(|sheet| text_of(&sheet["properties"]["title"])).collect()
+    }
+
     /// The rows of a tab below its header row, as values.
     pub fn rows(&self, tab: &str) -> Vec<Vec<Value>> {
         self.all_rows(tab).split_off(1)
@@ -146,7 +153,7 @@ impl Outside {
     pub fn entered(&self, tab: &str) -> Vec<Vec<Value>> {
         let range = utf8_percent_encode(&format!("'{tab}'"), NON_ALPHANUMERIC).to_string();
         let read = self.get(&format!("?ranges={range}&fields=sheets.data.rowData.values.userEnteredValue"));
-        let rows = read["sheets"][0]["data"][0]["rowData"].as_array().expect("rows");
+        let rows = read["sheets"][0]["data"][0]["rowData"].as_array().map(Vec::as_slice).unwrap_or_default();
         let cells = |row: &Value| -> Vec<Value> {
             let cells = row["values"].as_array().map(Vec::as_slice).unwrap_or_default();
             cells.iter().map(|cell| cell["userEnteredValue"].clone()).collect()

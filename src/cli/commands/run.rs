@@ -49,7 +49,7 @@ pub async fn command(
             Ok(exit)
         }
         Err(error) => {
-            let trouble = of_app(&error);
+            let trouble = of_app(&error, &settings);
             if let AppError::Pass(PassError::Source { report, .. }) = &error {
                 reporter.finish(report, trouble.exit());
             } else {
