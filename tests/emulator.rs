@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use sheetkeep::emulator::fault::Fault;
 use sheetkeep::emulator::launch::{LaunchOptions, launch};
 use sheetkeep::emulator::options::EmulatorOptions;
 use sheetkeep::emulator::service::Emulator;
@@ -226,6 +227,28 @@ async fn only_tokens_that_it_issued_are_good() {
     let (status, _, body) = client.send(request).await;
     let told: Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!((status, &told["error"]), (401, &json!("invalid_client")));
+}
+
+#[tokio::test]
+async fn a_fault_may_end_the_connection_before_or_after_the_write() {
+    for (fault, left) in [("reset", Value::Null), ("applied-reset", json!([["1"]]))] {
+        let client = start(EmulatorOptions { faults: vec![fault_of(fault)], ..EmulatorOptions::default() }).await;
+        let stream = TcpStream::connect(&client.address).await.expect("the emulator listens");
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("it speaks HTTP/1.1");
+        tokio::spawn(connection);
+        let request = Request::put(format!("/v4/spreadsheets/{ID}/values/A1?valueInputOption=RAW"))
+            .header(header::HOST, &client.address)
+            .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
+            .body(Full::new(Bytes::from_static(br#"{"values": [[1]]}"#)))
+            .expect("a request");
+        assert!(sender.send_request(request).await.is_err(), "no answer comes");
+        let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1"), None).await;
+        assert_eq!(told["values"], left, "{fault}");
+    }
+}
+
+fn fault_of(happening: &str) -> Fault {
+    format!("on=writes,do={happening}").parse().expect("a fault")
 }
 
 #[tokio::test]

@@ -43,11 +43,11 @@ pub fn get(store: &Store, id: &str, query: &Query, now: Timestamp) -> Result<Val
     cut(file(store, id, &title, now)?, query, "kind,id,name,mimeType")
 }
 
-/// `files.list`, by the `name = '…'` of the query `q`.
+/// `files.list`, by the `name = '…'` of the query `q`; the newest comes first.
 pub fn list(store: &Store, query: &Query, now: Timestamp) -> Result<Value, ApiError> {
     let wanted = query.word("q").and_then(name_in);
     let mut files = Vec::new();
-    for (id, title) in store.list()? {
+    for (id, title) in store.list()?.into_iter().rev() {
         if wanted.as_ref().is_none_or(|wanted| *wanted == title) {
             files.push(file(store, &id, &title, now)?);
         }

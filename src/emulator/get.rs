@@ -13,7 +13,7 @@ use crate::emulator::formula::{Outcome, error_type};
 use crate::emulator::grid::Area;
 use crate::emulator::metadata::KIND;
 use crate::emulator::present::{
-    default_format, named_range, sheet_properties, shown, spreadsheet_properties, spreadsheet_url,
+    default_format, named_range, sheet_properties, shown, spreadsheet_properties, spreadsheet_url, with_both_colours,
 };
 use crate::emulator::render::{effective, formatted};
 use crate::emulator::storage::{StorageError, Store};
@@ -165,9 +165,9 @@ fn cell_data(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Value {
         members.insert("formattedValue".to_owned(), formatted(cell, outcome).into());
     }
     if let Some(format) = cell.format() {
-        members.insert("userEnteredFormat".to_owned(), format.clone());
+        members.insert("userEnteredFormat".to_owned(), with_both_colours(format));
     }
-    members.insert("effectiveFormat".to_owned(), effective_format(cell.format()));
+    members.insert("effectiveFormat".to_owned(), effective_format(cell.format().map(with_both_colours).as_ref()));
     for (name, value) in cell.members.iter().flat_map(|kept| kept.iter()) {
         if name != "userEnteredFormat" {
             members.insert(name.clone(), value.clone());

@@ -32,7 +32,25 @@ pub fn sheet_properties(sheet: &SheetRow) -> Value {
     }
     let more = sheet.extra.iter().filter(|(name, _)| *name != "gridProperties");
     members.extend(more.map(|(name, value)| (name.clone(), value.clone())));
-    Value::Object(members)
+    with_both_colours(&Value::Object(members))
+}
+
+/// Each colour in both of its forms, as answers write it: `backgroundColor` and `backgroundColorStyle` (recorded).
+pub fn with_both_colours(format: &Value) -> Value {
+    let Value::Object(members) = format else { return format.clone() };
+    let mut both: Map<String, Value> =
+        members.iter().map(|(name, value)| (name.clone(), with_both_colours(value))).collect();
+    for name in ["backgroundColor", "foregroundColor", "tabColor"] {
+        let styled = format!("{name}Style");
+        if let (Some(colour), false) = (members.get(name), members.contains_key(&styled)) {
+            both.insert(styled, json!({ "rgbColor": colour }));
+        } else if let (Some(colour), false) = (members.get(&styled), members.contains_key(name))
+            && let Some(colour) = colour.get("rgbColor")
+        {
+            both.insert(name.to_owned(), colour.clone());
+        }
+    }
+    Value::Object(both)
 }
 
 /// `NamedRange`; a range that was deleted with its cells is `{}`.
@@ -104,4 +122,20 @@ fn theme() -> Value {
             colour("LINK", json!({"red": 0.066_666_67, "green": 0.333_333_34, "blue": 0.8}))
         ]
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colour_is_told_in_both_of_its_forms() {
+        let one =
+            json!({"textFormat": {"foregroundColor": {"red": 1}}, "backgroundColorStyle": {"rgbColor": {"blue": 1}}});
+        let both = with_both_colours(&one);
+        assert_eq!(both["textFormat"]["foregroundColorStyle"], json!({"rgbColor": {"red": 1}}));
+        assert_eq!(both["backgroundColor"], json!({"blue": 1}));
+        let theme = json!({"backgroundColorStyle": {"themeColor": "ACCENT1"}});
+        assert_eq!(with_both_colours(&theme), theme);
+    }
 }

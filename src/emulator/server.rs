@@ -30,8 +30,8 @@ const BODY_LIMIT: usize = 64 << 20;
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long a client may take to send a head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection over a socket may be idle, or a client take to send a head; Google's front end waits as long.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// The largest head, in bytes: a batchGet of many ranges has a long query.
 const HEAD_LIMIT: usize = 256 << 10;
@@ -46,12 +46,13 @@ const CONNECTION_LIMIT: usize = 512;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 impl Emulator {
-    /// Serves one connection until either side ends it: for the emulator inside a process over `tokio::io::duplex`.
+    /// Serves one connection until the other side ends it, however long it is idle: for the emulator inside a process,
+    /// over `tokio::io::duplex`.
     pub async fn serve_stream<S>(&self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.serve_until(stream, CancellationToken::new()).await;
+        self.serve_until(stream, CancellationToken::new(), None).await;
     }
 
     /// Serves the connections of a listener until `stop`; calls in hand are answered, for at most 10 s.
@@ -90,17 +91,17 @@ impl Emulator {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "small answers of this connection may be held back");
         }
-        self.serve_until(stream, stop).await;
+        self.serve_until(stream, stop, Some(IDLE_TIMEOUT)).await;
     }
 
-    async fn serve_until<S>(&self, mut stream: S, stop: CancellationToken)
+    async fn serve_until<S>(&self, mut stream: S, stop: CancellationToken, idle: Option<Duration>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let begun = tokio::select! {
             begun = read_beginning(&mut stream) => begun,
             () = stop.cancelled() => return,
-            () = self.clock().sleep(HEAD_TIMEOUT) => return,
+            () = self.wait(idle) => return,
         };
         let Ok(begun) = begun else { return };
         let is_http2 = begun == PREFACE;
@@ -125,7 +126,7 @@ impl Emulator {
             }
         } else {
             let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_LIMIT);
+            builder.timer(TokioTimer::new()).header_read_timeout(idle).max_buf_size(HEAD_LIMIT);
             let mut connection = std::pin::pin!(builder.serve_connection(io, service));
             tokio::select! {
                 ended = connection.as_mut() => ended,
@@ -137,6 +138,14 @@ impl Emulator {
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
+        }
+    }
+
+    /// Ends after that time, or never.
+    async fn wait(&self, time: Option<Duration>) {
+        match time {
+            Some(time) => self.clock().sleep(time).await,
+            None => std::future::pending().await,
         }
     }
 

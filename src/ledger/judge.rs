@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::ledger::head::HeadId;
 use crate::ledger::lease::Fence;
 
-/// Ids that are remembered, of each sort.
+/// Doubtful ids that are remembered.
 pub const MAX_REMEMBERED: usize = 8;
 
 /// The mark as one look found it.
@@ -33,7 +33,6 @@ pub struct Drafted {
     base: Option<HeadId>,
     fence: Fence,
     doubtful: VecDeque<HeadId>,
-    passed: VecDeque<HeadId>,
 }
 
 /// What became of commits in doubt.
@@ -74,6 +73,11 @@ impl Drafted {
         !self.doubtful.is_empty()
     }
 
+    /// Whether this id is a draft of this run whose fate is unknown.
+    pub fn doubts(&self, id: HeadId) -> bool {
+        self.doubtful.contains(&id)
+    }
+
     /// Notes a draft before it is sent.
     pub fn note(&mut self, id: HeadId, fence: Fence) {
         self.fence = self.fence.max(fence);
@@ -82,13 +86,12 @@ impl Drafted {
 
     /// A draft was applied: it is the head that further drafts are made from.
     pub fn applied(&mut self, id: HeadId) {
-        if let Some(base) = self.base.replace(id) {
-            remember(&mut self.passed, base);
-        }
+        self.base = Some(id);
         self.doubtful.clear();
     }
 
-    /// A foreign head was loaded: no draft made from an older one can be applied any more.
+    /// A load found this head, and what is drafted next is made from it. Earlier drafts are forgotten, because the next ones may
+    /// carry something else: if one of them is applied late after all, its head is foreign, and the next load shows what it brought.
     pub fn rebased(&mut self, head: HeadId) {
         self.applied(head);
     }
@@ -98,9 +101,10 @@ impl Drafted {
         match sighting {
             Sighting::Virgin if self.base.is_none() => Verdict::NotYet,
             Sighting::Virgin | Sighting::Missing => Verdict::Corrupt,
-            Sighting::At { head, .. } if self.doubtful.contains(&head) => Verdict::Applied(head),
-            Sighting::At { head, .. } if self.passed.contains(&head) => Verdict::Stale,
+            Sighting::At { head, .. } if self.doubts(head) => Verdict::Applied(head),
             Sighting::At { head, .. } if self.base == Some(head) => Verdict::NotYet,
+            // The chain never forks and its numbers only grow, so a lower one is from before what this run has seen.
+            Sighting::At { head, .. } if self.base.is_some_and(|base| head.commit < base.commit) => Verdict::Stale,
             Sighting::At { fence, .. } if fence > self.fence => Verdict::Fenced,
             Sighting::At { .. } => Verdict::Foreign,
         }
@@ -137,6 +141,7 @@ mod tests {
             (at(head(6, 2), 2), Verdict::Applied(head(6, 2))),
             (at(head(6, 1), 2), Verdict::Applied(head(6, 1))),
             (at(head(4, 1), 2), Verdict::Stale),
+            (at(head(3, 9), 1), Verdict::Stale),
             (at(head(5, 1), 2), Verdict::NotYet),
             (at(head(6, 9), 2), Verdict::Foreign),
             (at(head(6, 9), 3), Verdict::Fenced),
@@ -146,6 +151,23 @@ mod tests {
         for (sighting, verdict) in table {
             assert_eq!(drafted.judge(sighting), verdict, "{sighting:?}");
         }
+    }
+
+    #[test]
+    fn a_reload_that_finds_the_head_unmoved_does_not_make_it_a_stale_one() {
+        let mut drafted = Drafted::from(Some(head(4, 1)), Fence(2));
+        drafted.note(head(5, 1), Fence(2));
+        drafted.rebased(head(4, 1));
+        drafted.note(head(5, 2), Fence(2));
+        assert_eq!(drafted.judge(at(head(4, 1), 2)), Verdict::NotYet);
+    }
+
+    #[test]
+    fn a_stale_reload_does_not_make_the_true_head_a_stale_one() {
+        let mut drafted = Drafted::from(Some(head(4, 1)), Fence(2));
+        drafted.rebased(head(3, 1));
+        drafted.note(head(4, 2), Fence(2));
+        assert_eq!(drafted.judge(at(head(4, 1), 2)), Verdict::Foreign);
     }
 
     #[test]

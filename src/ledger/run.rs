@@ -89,7 +89,7 @@ pub struct Trigger {
 }
 
 /// A run as it is told: in the state while it lives, in Runs when it is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Run {
     /// The run's id.
     pub id: String,

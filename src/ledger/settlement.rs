@@ -52,7 +52,7 @@ pub enum End {
     Fenced,
     /// The head is gone.
     Corrupt,
-    /// It was never carried out.
+    /// It was never carried out, not even in part: no send of it was.
     NotExecuted,
     /// The store was proved not to guard.
     Unsafe,
@@ -66,6 +66,7 @@ pub struct Settlement {
     sends: u32,
     looks: u32,
     unmoved: u32,
+    vanished: bool,
     answer: Answer,
 }
 
@@ -80,7 +81,7 @@ enum Answer {
 impl Settlement {
     /// A commit about to be sent for the first time.
     pub fn begin() -> (Self, Move) {
-        let fresh = Self { sends: 1, looks: 0, unmoved: 0, answer: Answer::None };
+        let fresh = Self { sends: 1, looks: 0, unmoved: 0, vanished: false, answer: Answer::None };
         (fresh, Move::Send { after_ms: 0 })
     }
 
@@ -114,10 +115,17 @@ impl Settlement {
             Verdict::Stale => self.look(LOOK_AGAIN_MS),
             Verdict::Foreign => Move::End(End::Reload),
             Verdict::Fenced => Move::End(End::Fenced),
+            // A look from before the job's first commit shows the same as a spreadsheet that was wiped.
+            Verdict::Corrupt if sighting == Sighting::Virgin && !self.vanished => {
+                self.vanished = true;
+                self.look(LOOK_AGAIN_MS)
+            }
             Verdict::Corrupt => Move::End(End::Corrupt),
             Verdict::NotYet => match &self.answer {
                 Answer::None => self.send_again(),
                 Answer::RefusedByGuard => self.refused_yet_unmoved(),
+                // An earlier send of this batch may still be under way: nobody can say that it was never carried out.
+                Answer::NotApplied(End::NotExecuted) => Move::End(End::Unclear),
                 Answer::NotApplied(end) => Move::End(end.clone()),
             },
         }
@@ -220,6 +228,28 @@ mod tests {
         settling.replied(MINE, &lost());
         settling.sighted(&drafted(), at(BASE));
         assert!(matches!(settling.replied(MINE, &refused(Part::Content)), Move::Look { .. }));
+    }
+
+    #[test]
+    fn a_head_that_is_gone_ends_it_at_once_but_a_job_that_is_gone_is_looked_for_twice() {
+        let (mut settling, _) = Settlement::begin();
+        settling.replied(MINE, &lost());
+        assert_eq!(settling.clone().sighted(&drafted(), Sighting::Missing), Move::End(End::Corrupt));
+        assert_eq!(settling.sighted(&drafted(), Sighting::Virgin), Move::Look { after_ms: 2_000 });
+        assert_eq!(settling.clone().sighted(&drafted(), at(MINE)), Move::End(End::Applied(MINE)));
+        assert_eq!(settling.sighted(&drafted(), Sighting::Virgin), Move::End(End::Corrupt));
+    }
+
+    #[test]
+    fn a_send_that_was_not_executed_after_a_lost_one_leaves_the_draft_in_doubt() {
+        let not_executed = Reply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "429".into() };
+        let (mut settling, _) = Settlement::begin();
+        assert_eq!(settling.replied(MINE, &not_executed), Move::End(End::NotExecuted));
+        let (mut settling, _) = Settlement::begin();
+        settling.replied(MINE, &lost());
+        settling.sighted(&drafted(), at(BASE));
+        assert!(matches!(settling.replied(MINE, &not_executed), Move::Look { .. }));
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::End(End::Unclear));
     }
 
     proptest! {

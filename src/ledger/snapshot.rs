@@ -76,7 +76,7 @@ impl Definition {
 }
 
 /// Everything that a job keeps between runs beside its rows, keys and failures.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct State {
     /// The job's name.
     pub job: String,

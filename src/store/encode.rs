@@ -24,15 +24,13 @@ pub struct Encoded {
     pub requests: Vec<Request>,
     /// To which part of the commit each belongs.
     pub parts: Vec<Part>,
-    /// The guard's own requests, by their position.
-    pub ops: HashMap<usize, Op>,
     /// Tabs once it is applied.
     pub tabs: Tabs,
 }
 
 /// Writes a commit down. `tabs` are those that exist, `notes` what the store keeps beside the state.
 pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, notes: &Notes) -> Encoded {
-    let mut writing = Writing { commit, out: Vec::new(), ops: HashMap::new(), tabs: tabs.clone() };
+    let mut writing = Writing { commit, out: Vec::new(), tabs: tabs.clone() };
     writing.plan_tables();
     let notes = Notes { data: writing.tabs.data.as_ref().map(|tab| tab.id), ..notes.clone() };
     let notes = match &writing.tabs {
@@ -45,13 +43,12 @@ pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, notes: &Notes) -> Encode
         writing.op(op, &notes);
     }
     let (parts, requests) = writing.out.into_iter().unzip();
-    Encoded { requests, parts, ops: writing.ops, tabs: writing.tabs }
+    Encoded { requests, parts, tabs: writing.tabs }
 }
 
 struct Writing<'a> {
     commit: &'a Commit,
     out: Vec<(Part, Request)>,
-    ops: HashMap<usize, Op>,
     tabs: Tabs,
 }
 
@@ -79,7 +76,6 @@ impl Writing<'_> {
             guarding => guarding.request(),
         };
         let Some(request) = request else { return };
-        self.ops.insert(self.out.len(), op.clone());
         self.out.push((Part::Guard, request));
     }
 

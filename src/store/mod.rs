@@ -4,6 +4,7 @@
 
 pub mod memory;
 pub mod guard;
+pub mod stance;
 pub mod layout;
 pub mod encode;
 pub mod load;

@@ -3,7 +3,6 @@
 //! In scope: the order of calls, what is known of the place between them, the proof of the guard.
 //! Out of scope: the guard itself (`store::guard`), cells (`store::encode`, `store::load`), HTTP (`google`).
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -12,7 +11,7 @@ use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
 use crate::google::error::Refusal;
 use crate::google::sheets::{Reply as Answer, Sheets};
-use crate::ledger::commit::{Commit, Kind, Part, Reply};
+use crate::ledger::commit::{Commit, Part, Reply};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
 use crate::ledger::snapshot::Loaded;
@@ -20,9 +19,10 @@ use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError, Usage};
 use crate::store::encode::encode;
 use crate::store::fetch::{Fetched, Fetcher};
-use crate::store::guard::{self, Form, Op, Place, Proof};
+use crate::store::guard::{self, Form, Place, Proof};
 use crate::store::layout::{Notes, Tabs};
 use crate::store::proof::prove;
+use crate::store::stance::Stance;
 
 /// A job's place on one spreadsheet.
 pub struct SheetsStore {
@@ -34,7 +34,7 @@ pub struct SheetsStore {
 #[derive(Debug, Clone)]
 struct Known {
     place: Option<Place>,
-    proof: Proof,
+    stance: Stance,
     tabs: Tabs,
     drafts: Vec<Draft>,
 }
@@ -46,9 +46,8 @@ struct Draft {
     id: HeadId,
     batch: Arc<Batch>,
     parts: Arc<[Part]>,
-    ops: Arc<HashMap<usize, Op>>,
+    form: Form,
     place: Place,
-    proof: Proof,
     tabs: Tabs,
 }
 
@@ -58,7 +57,7 @@ const MAX_DRAFTS: usize = 4;
 impl SheetsStore {
     /// The place of `job`, whose rows go to `data_tab`, on this spreadsheet.
     pub fn new(sheets: Arc<Sheets>, id: SpreadsheetId, job: &str, data_tab: &str, clock: Arc<dyn Clock>) -> Self {
-        let known = Known { place: None, proof: Proof::Open, tabs: Tabs::default(), drafts: Vec::new() };
+        let known = Known { place: None, stance: Stance::from(Proof::Open), tabs: Tabs::default(), drafts: Vec::new() };
         let fetcher = Fetcher { sheets, id, job: job.to_owned(), data_tab: data_tab.to_owned(), clock };
         Self { fetcher, known: Mutex::new(known) }
     }
@@ -87,22 +86,31 @@ impl SheetsStore {
 
     async fn send(&self, commit: &Commit) -> Reply {
         let sent = self.known().drafts.iter().find(|draft| draft.id == commit.to).cloned();
-        let draft = match sent {
-            Some(draft) => draft,
-            None => match self.draft(commit).await {
-                Ok(draft) => draft,
-                Err(reply) => return reply,
-            },
+        let drafted = match sent {
+            Some(draft) => Ok(draft),
+            None => self.draft(commit).await,
         };
-        match self.fetcher.sheets.batch_update(&self.fetcher.id, &draft.batch).await {
-            Answer::Applied(_) => {
-                self.known().become_applied(draft);
-                Reply::Applied
+        let mut draft = match drafted {
+            Ok(draft) => draft,
+            Err(reply) => return reply,
+        };
+        loop {
+            match self.fetcher.sheets.batch_update(&self.fetcher.id, &draft.batch).await {
+                Answer::Applied(_) => {
+                    self.known().become_applied(draft);
+                    return Reply::Applied;
+                }
+                Answer::Refused(refusal) => match self.refused(commit, &draft, &refusal) {
+                    Some(reply) => return reply,
+                    // The title takes the name's place, and from a title there is no other way to fall back to.
+                    None => draft = self.written(commit),
+                },
+                Answer::TooLarge(_) => return Reply::TooLarge,
+                Answer::NotExecuted(error) => {
+                    return Reply::NotExecuted { fault: error.fault(), why: error.to_string() };
+                }
+                Answer::Lost(cause) => return Reply::Lost { why: cause.to_string() },
             }
-            Answer::Refused(refusal) => self.refused(&draft, &refusal),
-            Answer::TooLarge(_) => Reply::TooLarge,
-            Answer::NotExecuted(error) => Reply::NotExecuted { fault: error.fault(), why: error.to_string() },
-            Answer::Lost(cause) => Reply::Lost { why: cause.to_string() },
         }
     }
 
@@ -110,44 +118,40 @@ impl SheetsStore {
     async fn draft(&self, commit: &Commit) -> Result<Draft, Reply> {
         if let Some(from) = commit.from {
             self.stand_at(from).await?;
-            if self.known().proof == Proof::Open {
+            if self.known().stance.proof() == Proof::Open {
                 // The metadata shows the id that the service gave the named range.
                 self.look().await.map_err(|error| not_executed(&error))?;
                 let place = self.known().place.clone();
                 if let Some(place) = place {
                     let proof = prove(&self.fetcher.sheets, &self.fetcher.id, &place, !commit.to.nonce).await?;
-                    self.known().proof = proof;
+                    self.known().stance.learn(proof);
                 }
             }
         }
+        Ok(self.written(commit))
+    }
+
+    /// A commit as a batch, from what is known; remembered, so that it is sent again to the letter.
+    fn written(&self, commit: &Commit) -> Draft {
         let mut known = self.known();
-        if commit.kind == Kind::Rehouse {
-            known.proof = Proof::Title;
-        }
-        let form = known.proof.form().unwrap_or(Form::Title);
+        let form = known.stance.form(commit);
         let ops = guard::ops(&self.fetcher.job, commit, known.place.as_ref(), form);
         let place = guard::place_after(&self.fetcher.job, commit, known.place.as_ref(), form);
         let notes = Notes {
-            proof: known.proof,
+            proof: known.stance.proof(),
             processed: known.tabs.processed.as_ref().map(|tab| tab.id),
             failures: known.tabs.failures.as_ref().map(|tab| tab.id),
             data: known.tabs.data.as_ref().map(|tab| tab.id),
         };
         let encoded = encode(commit, &ops, &known.tabs, &notes);
-        let draft = Draft {
-            id: commit.to,
-            batch: Arc::new(Batch::new(encoded.requests)),
-            parts: encoded.parts.into(),
-            ops: Arc::new(encoded.ops),
-            place,
-            proof: known.proof,
-            tabs: encoded.tabs,
-        };
+        let batch = Arc::new(Batch::new(encoded.requests));
+        let draft = Draft { id: commit.to, batch, parts: encoded.parts.into(), form, place, tabs: encoded.tabs };
+        known.drafts.retain(|sent| sent.id != commit.to);
         if known.drafts.len() == MAX_DRAFTS {
             known.drafts.remove(0);
         }
         known.drafts.push(draft.clone());
-        Ok(draft)
+        draft
     }
 
     /// Sees to it that what is known is known as of the head that a commit is made from.
@@ -163,28 +167,29 @@ impl SheetsStore {
         Err(Reply::Refused { part: Part::Guard, why: "the head has moved on".to_owned() })
     }
 
-    fn refused(&self, draft: &Draft, refusal: &Refusal) -> Reply {
+    /// What a refusal means; `None` if the same commit is to be sent at once by title.
+    fn refused(&self, commit: &Commit, draft: &Draft, refusal: &Refusal) -> Option<Reply> {
         let why = refusal.message.clone();
         if refusal.code != 400 {
             let advice = refusal.advice(self.fetcher.sheets.client_email()).unwrap_or_default();
-            return Reply::NotExecuted { fault: refusal.fault(), why: format!("{why} {advice}").trim().to_owned() };
-        }
-        let op = refusal.request.and_then(|at| draft.ops.get(&at));
-        let mut known = self.known();
-        let by_title = known.place.as_ref().is_some_and(|place| place.form == Form::Title);
-        if matches!(op, Some(Op::AddName { .. })) && by_title {
-            // The name was to become the guard and was refused: the service checks names against what was before the batch.
-            known.proof = Proof::Title;
+            return Some(Reply::NotExecuted {
+                fault: refusal.fault(),
+                why: format!("{why} {advice}").trim().to_owned(),
+            });
         }
         let part = refusal.request.and_then(|at| draft.parts.get(at).copied()).unwrap_or(Part::Other);
-        Reply::Refused { part, why }
+        let mut known = self.known();
+        let place = known.place.clone();
+        if part == Part::Guard && known.stance.refused(commit, place.as_ref(), draft.form) {
+            return None;
+        }
+        Some(Reply::Refused { part, why })
     }
 }
 
 impl Known {
     fn become_applied(&mut self, draft: Draft) {
         self.place = Some(draft.place);
-        self.proof = draft.proof;
         self.tabs = draft.tabs;
         self.drafts.clear();
     }
@@ -194,7 +199,10 @@ impl Store for SheetsStore {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(async {
             let Fetched { loaded, place, proof, tabs } = self.fetcher.fetch().await?;
-            *self.known() = Known { place, proof, tabs, drafts: Vec::new() };
+            let mut known = self.known();
+            known.stance.learn(proof);
+            (known.place, known.tabs) = (place, tabs);
+            known.drafts.clear();
             Ok(loaded)
         })
     }

@@ -1,0 +1,320 @@
+//! The spreadsheet service of the model: tabs, named ranges, state, keys and rows, and what a batch does to them.
+//!
+//! In scope: the eight behaviours that nobody has seen decided on the live service, one more that is merely unknown
+//! (whether a tab takes its named ranges with it), and what is recorded of it. Out of scope: who sends what.
+
+use sheetkeep::ledger::commit::{Kind, Part};
+use sheetkeep::ledger::head::HeadId;
+use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::key::{Key, Version};
+use sheetkeep::ledger::lease::Fence;
+use sheetkeep::ledger::record::processed_row;
+use sheetkeep::ledger::snapshot::{State, Tally};
+use sheetkeep::store::guard::{self, NameSeen, Op, Place, Proof, TabSeen};
+
+/// The one job of the model.
+pub const JOB: &str = "j";
+
+/// The tab of processed keys; its id is the service's own.
+const PROCESSED: i32 = 2_000_000;
+
+/// What the service does where nobody has seen it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and all combinations are explored")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Behaviour {
+    /// A missing named range refuses the batch; otherwise the request is ignored.
+    pub refuses: bool,
+    /// Names, ids and titles freed earlier in the same batch still count as taken.
+    pub snapshot: bool,
+    /// The named range gets the id that the caller chose; otherwise one of the service's own.
+    pub honours: bool,
+    /// A deleted tab takes its named ranges with it.
+    pub cascades: bool,
+    /// Not a behaviour but a mutation: requests that guard do nothing instead of refusing.
+    pub toothless: bool,
+}
+
+impl Behaviour {
+    /// All eight of the design's doubt, each with the named ranges of a deleted tab kept.
+    pub fn all() -> Vec<Self> {
+        let bit = |n: u8, at: u8| n >> at & 1 == 1;
+        (0..8)
+            .map(|n| Self {
+                refuses: !bit(n, 2),
+                snapshot: bit(n, 1),
+                honours: !bit(n, 0),
+                cascades: false,
+                toothless: false,
+            })
+            .collect()
+    }
+
+    /// In words.
+    pub fn words(self) -> String {
+        let pick = |yes, a: &'static str, b: &'static str| if yes { a } else { b };
+        format!(
+            "{}/{}/{}{}",
+            pick(self.refuses, "refused", "ignored"),
+            pick(self.snapshot, "snapshot", "sequential"),
+            pick(self.honours, "own ids", "other ids"),
+            pick(self.cascades, "/names go with tabs", ""),
+        )
+    }
+}
+
+/// Who wrote a row: runner and life.
+pub type Writer = (u8, u8);
+
+/// The runner's name in the sheet.
+pub fn run_name(writer: Writer) -> String {
+    format!("{}{}", ["a", "b", "p"][usize::from(writer.0)], writer.1)
+}
+
+/// The keys of the model.
+pub fn key(n: u8) -> Key {
+    Key::new(["A", "B"][usize::from(n)]).expect("a valid key")
+}
+
+/// What stands on a state tab.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Cell {
+    pub state: State,
+    pub proof: Proof,
+}
+
+/// The spreadsheet at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Sheet {
+    pub tabs: Vec<TabSeen>,
+    pub names: Vec<(NameSeen, i32)>,
+    pub cells: Vec<(i32, Cell)>,
+    pub processed: Vec<(u8, Writer)>,
+    pub rows: Vec<(u8, Writer)>,
+    /// First commits that were applied; only the checks read it.
+    pub inits: u8,
+    /// A person deleted what marks the head; only the checks read it.
+    pub deleted: bool,
+}
+
+/// A commit as the model keeps it: small enough to be hashed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Draft {
+    pub from: Option<HeadId>,
+    pub to: HeadId,
+    pub kind: Kind,
+    pub state: State,
+    /// The keys it settles, a bit each.
+    pub keys: u8,
+    pub release: bool,
+    pub writer: Writer,
+}
+
+/// A batch on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Batch {
+    pub ops: Vec<Op>,
+    pub draft: Draft,
+    pub proof: Proof,
+}
+
+impl Sheet {
+    /// The mark, as the real code reads it.
+    pub fn sight(&self) -> (Sighting, Option<Place>) {
+        let names: Vec<_> = self.names.iter().map(|(name, _)| name.clone()).collect();
+        guard::sight(JOB, &self.tabs, &names)
+    }
+
+    /// The content of a state tab.
+    pub fn cell(&self, tab: i32) -> Option<&Cell> {
+        self.cells.iter().find(|(id, _)| *id == tab).map(|(_, cell)| cell)
+    }
+
+    /// Count and sum over Processed.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for (one, writer) in &self.processed {
+            tally.add(&processed_row(&key(*one), &Version::default(), &run_name(*writer)));
+        }
+        tally
+    }
+
+    /// Keys with at least one row, a bit each.
+    pub fn keys(&self) -> u8 {
+        self.rows.iter().fold(0, |bits, (key, _)| bits | 1 << key)
+    }
+
+    pub fn has_tab(&self, tab: i32) -> bool {
+        self.tabs.iter().any(|seen| seen.id == tab)
+    }
+
+    /// The sheet after a batch, or the part that was refused.
+    pub fn after(&self, batch: &Batch, how: Behaviour) -> Result<Self, Part> {
+        let mut next = self.clone();
+        for op in &batch.ops {
+            next.apply(op, batch, self, how).map_err(|()| match op {
+                Op::MakeTabs => Part::Layout,
+                Op::Changes => Part::Content,
+                _ => Part::Guard,
+            })?;
+        }
+        Ok(next)
+    }
+
+    /// Whether a batch needs what is gone for good: its old state tab, its old named range, or a job that does not exist yet.
+    pub fn never_takes(&self, batch: &Batch, how: Behaviour) -> bool {
+        let moves = batch.ops.iter().any(|op| matches!(op, Op::AddPlace { .. }));
+        batch.ops.iter().any(|op| match op {
+            Op::Touch { tab } => !self.has_tab(*tab),
+            Op::WriteState { tab } => !moves && !self.has_tab(*tab),
+            Op::DropName { id } => how.refuses && !self.names.iter().any(|(seen, _)| seen.id == *id),
+            Op::MakeTabs => self.has_tab(PROCESSED),
+            _ => false,
+        })
+    }
+
+    fn apply(&mut self, op: &Op, batch: &Batch, before: &Self, how: Behaviour) -> Result<(), ()> {
+        let taken_name = |sheet: &Self, name: &str| sheet.names.iter().any(|(seen, _)| seen.name == name);
+        let taken_tab = |sheet: &Self, id: i32, title: &str| sheet.tabs.iter().any(|t| t.id == id || t.title == title);
+        match op {
+            Op::DropName { id } => {
+                let there = self.names.iter().any(|(seen, _)| seen.id == *id);
+                self.names.retain(|(seen, _)| seen.id != *id);
+                check(there || !how.refuses || how.toothless)
+            }
+            Op::AddName { id, name, tab } => {
+                if how.toothless {
+                    self.names.retain(|(seen, _)| seen.name != *name);
+                }
+                check(!taken_name(self, name))?;
+                check(!how.snapshot || !taken_name(before, name))?;
+                check(self.has_tab(*tab))?;
+                let id = if how.honours { id.clone() } else { format!("s{id}") };
+                self.names.push((NameSeen { id, name: name.clone() }, *tab));
+                Ok(())
+            }
+            Op::Touch { tab } => check(self.has_tab(*tab) || how.toothless),
+            Op::AddPlace { tab, title } => {
+                check(!taken_tab(self, *tab, title))?;
+                check(!how.snapshot || !taken_tab(before, *tab, title))?;
+                self.add_tab(*tab, title);
+                Ok(())
+            }
+            Op::WriteState { tab } => self.write(*tab, &batch.draft.state, batch.proof),
+            Op::MakeTabs => {
+                let title = guard::processed_title(JOB);
+                check(!taken_tab(self, PROCESSED, &title))?;
+                self.add_tab(PROCESSED, &title);
+                self.inits += 1;
+                Ok(())
+            }
+            Op::Changes => self.append(&batch.draft),
+            Op::DropPlace { tab } => {
+                check(self.has_tab(*tab) || how.toothless)?;
+                self.drop_tab(*tab, how);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_tab(&mut self, id: i32, title: &str) {
+        self.tabs.push(TabSeen { id, title: title.into() });
+        self.tabs.sort_by_key(|tab| tab.id);
+    }
+
+    fn drop_tab(&mut self, id: i32, how: Behaviour) {
+        self.tabs.retain(|tab| tab.id != id);
+        self.cells.retain(|(tab, _)| *tab != id);
+        if how.cascades {
+            self.names.retain(|(_, tab)| *tab != id);
+        }
+    }
+
+    fn write(&mut self, tab: i32, state: &State, proof: Proof) -> Result<(), ()> {
+        check(self.has_tab(tab))?;
+        self.cells.retain(|(id, _)| *id != tab);
+        self.cells.push((tab, Cell { state: state.clone(), proof }));
+        Ok(())
+    }
+
+    fn append(&mut self, draft: &Draft) -> Result<(), ()> {
+        check(self.has_tab(PROCESSED))?;
+        for one in (0..2).filter(|one| draft.keys >> one & 1 == 1) {
+            self.processed.push((one, draft.writer));
+            self.rows.push((one, draft.writer));
+        }
+        self.processed.sort_unstable();
+        self.rows.sort_unstable();
+        Ok(())
+    }
+
+    /// The proof's conclusion, written beside the state if its tab is still there.
+    pub fn noted(&self, tab: i32, proof: Proof) -> Option<Self> {
+        let mut next = self.clone();
+        next.cells.iter_mut().find(|(id, _)| *id == tab)?.1.proof = proof;
+        Some(next)
+    }
+
+    /// A person deletes the job's named range.
+    pub fn without_name(&self) -> Option<Self> {
+        let mut next = self.clone();
+        next.names.clear();
+        next.deleted |= self.sight().1.is_some_and(|place| place.form == guard::Form::Name);
+        (next.names != self.names).then_some(next)
+    }
+
+    /// A person deletes the state tab.
+    pub fn without_state(&self, how: Behaviour) -> Option<Self> {
+        let place = self.sight().1?;
+        let mut next = self.clone();
+        next.drop_tab(place.tab, how);
+        next.deleted = true;
+        Some(next)
+    }
+
+    /// What is wrong with this sheet by itself.
+    pub fn fault(&self) -> Option<&'static str> {
+        let twice = |key: u8| self.rows.iter().filter(|(of, _)| *of == key).count() > 1;
+        if twice(0) || twice(1) {
+            return Some("a key has two rows");
+        }
+        if self.rows != self.processed {
+            return Some("a key without its row, or a row without its key");
+        }
+        if self.inits > 1 {
+            return Some("initialised twice");
+        }
+        match self.sight() {
+            (Sighting::Virgin, _) if self.inits == 0 => None,
+            (Sighting::At { head, fence }, Some(place)) => self.lies(head, fence, &place),
+            _ if self.deleted => None,
+            _ => Some("the head is absent and no person deleted it"),
+        }
+    }
+
+    fn lies(&self, head: HeadId, fence: Fence, place: &Place) -> Option<&'static str> {
+        let Some(cell) = self.cell(place.tab) else { return Some("the head's tab has no state") };
+        let state = &cell.state;
+        (state.head != Some(head)).then_some("the state names another head").or_else(|| {
+            (state.lease.fence != fence || state.processed != self.tally())
+                .then_some("the state tells another fence, count or sum")
+        })
+    }
+
+    /// What is wrong with this sheet as the successor of another one.
+    pub fn fault_after(&self, before: &Self) -> Option<&'static str> {
+        if before.deleted && self.inits > before.inits {
+            return Some("a new initialisation after a person's deletion");
+        }
+        if let ((Sighting::At { head: old, fence: low }, _), (Sighting::At { head, fence }, _)) =
+            (before.sight(), self.sight())
+            && (fence < low || head.commit < old.commit)
+        {
+            return Some("the fence or the commit's number went down");
+        }
+        self.fault()
+    }
+}
+
+fn check(fine: bool) -> Result<(), ()> {
+    if fine { Ok(()) } else { Err(()) }
+}

@@ -1,0 +1,458 @@
+//! A runner of the model: the thin glue that the engine and the store are, around the real pure code.
+//!
+//! In scope: load, claim, draft, settle, prove, in the order in which the engine does it, one step for each call to the
+//! service; and each mutation of it. Out of scope: when a step happens, and what the network makes of it (`explore`).
+
+use std::collections::HashMap;
+
+use sheetkeep::ledger::book::{Book, DoneSet};
+use sheetkeep::ledger::chain::{After, Chain, Stop, Terms};
+use sheetkeep::ledger::commit::{Changes, Commit, Kind, Part, Reply, Settled};
+use sheetkeep::ledger::head::HeadId;
+use sheetkeep::ledger::item::Output;
+use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::key::Version;
+use sheetkeep::ledger::lease::{Holder, Standing};
+use sheetkeep::ledger::run::{Counts, Run, RunStatus, Trigger};
+use sheetkeep::ledger::settlement::{End, Move, Settlement};
+use sheetkeep::ledger::snapshot::{Check, LoadCheck, Reading, Snapshot, State};
+use sheetkeep::store::guard::{self, Op, Place, Proof, Proved};
+use sheetkeep::store::stance::Stance;
+use sheetkeep::time::Timestamp;
+
+use crate::service::{Batch, Draft, JOB, Sheet, Writer, key, run_name};
+
+/// A deliberate error, each of which must lead to a doubled or lost key, or to another broken invariant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mutation {
+    NoGuard,
+    NameNotAdded,
+    NameUnproved,
+    HeadAfterData,
+    HeadNotCompared,
+    TallyNotCompared,
+    IdTwice,
+    ForgetfulRedraft,
+    InitOnMissing,
+}
+
+/// What all runners of one exploration share.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    pub mutation: Option<Mutation>,
+    /// The keys that the source yields, a bit each.
+    pub keys: u8,
+    /// Whether the first commit of a job carries a key already.
+    pub init_carries: bool,
+}
+
+impl Rules {
+    fn is(self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+}
+
+/// What a runner knows while it works.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Session {
+    chain: Chain,
+    pending: u8,
+    pub place: Option<Place>,
+    stance: Stance,
+}
+
+/// The commit in hand.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Work {
+    pub draft: Draft,
+    settling: Settlement,
+    /// A send was not executed, after which a run may end without knowing.
+    pub turned_away: bool,
+}
+
+/// What a runner waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Stage {
+    Load,
+    /// A look at its own new place, for the proof.
+    Sight(Box<Session>),
+    ProbeName(Box<Session>),
+    ProbeTab(Box<Session>, bool),
+    Send(Box<Session>, Box<Work>),
+    Look(Box<Session>, Box<Work>),
+    Reload(Box<Session>),
+    /// Only a mutant looks here: for any head to draft its old content on.
+    Forget(Box<Session>, Box<Work>),
+    Won,
+    Stopped(&'static str),
+}
+
+/// A runner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Runner {
+    pub who: u8,
+    pub life: u8,
+    drafts: u8,
+    /// Keys that it takes for done, a bit each.
+    pub sure: u8,
+    pub stage: Stage,
+}
+
+/// What comes back to a runner.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a> {
+    /// Metadata, the state's range and the keys' range, each as of its own moment.
+    Loaded {
+        meta: &'a Sheet,
+        state: &'a Sheet,
+        keys: &'a Sheet,
+    },
+    Replied(&'a Reply),
+    Sighted(&'a Sheet),
+    /// Whether the probe was refused.
+    Probed(bool),
+}
+
+/// The runner after a step, and the proof's conclusion if it wrote one beside the state in this tab.
+pub type Stepped = (Runner, Option<(i32, Proof)>);
+
+const TTL_MS: u64 = 300_000;
+const AFTER_EVERY_LEASE: Timestamp = Timestamp(1_000_000_000);
+
+struct Whole {
+    snapshot: Snapshot,
+    place: Place,
+    proof: Proof,
+}
+
+enum Load {
+    Virgin,
+    Missing,
+    Whole(Box<Whole>),
+}
+
+impl Runner {
+    /// A runner that has not begun.
+    pub fn new(who: u8, life: u8) -> Self {
+        Self { who, life, drafts: 0, sure: 0, stage: Stage::Load }
+    }
+
+    fn writer(&self) -> Writer {
+        (self.who, self.life)
+    }
+
+    fn me(&self) -> Holder {
+        Holder { install: self.who.to_string(), run: run_name(self.writer()), host: String::new() }
+    }
+
+    fn nonce(&self, rules: Rules) -> u64 {
+        if rules.is(Mutation::IdTwice) {
+            return 7;
+        }
+        u64::from(self.who) * 1_000 + u64::from(self.life) * 100 + u64::from(self.drafts) + 1
+    }
+
+    /// The batch that a sending runner sends.
+    pub fn batch(&self, rules: Rules) -> Option<Batch> {
+        let Stage::Send(session, work) = &self.stage else { return None };
+        let draft = work.draft.clone();
+        let commit = commit_of(&draft);
+        let mut stance = session.stance.clone();
+        let form = stance.form(&commit);
+        let mut ops = guard::ops(JOB, &commit, session.place.as_ref(), form);
+        if rules.is(Mutation::NameNotAdded) {
+            ops.retain(|op| !matches!(op, Op::AddName { .. }));
+        }
+        if rules.is(Mutation::InitOnMissing) && draft.state.alerts.is_some() {
+            ops.retain(|op| !matches!(op, Op::MakeTabs));
+        }
+        Some(Batch { ops, draft, proof: stance.proof() })
+    }
+
+    /// The probe that a proving runner sends.
+    pub fn probe(&self) -> Option<Vec<Op>> {
+        let salt = 1_000_000 + u64::from(self.who) * 1_000 + u64::from(self.life);
+        let (session, at) = match &self.stage {
+            Stage::ProbeName(session) => (session, 0),
+            Stage::ProbeTab(session, _) => (session, 1),
+            _ => return None,
+        };
+        guard::probes(session.place.as_ref()?, salt).into_iter().nth(at)
+    }
+
+    /// What the step makes of the runner; `None` if it changes nothing.
+    pub fn step(&self, rules: Rules, input: Input<'_>) -> Option<Stepped> {
+        let mut next = self.clone();
+        let mut note = None;
+        next.stage = match (self.stage.clone(), input) {
+            (Stage::Load, Input::Loaded { meta, state, keys }) => next.begin(rules, load(rules, meta, state, keys)?),
+            (Stage::Reload(session), Input::Loaded { meta, state, keys }) => {
+                next.resume(rules, *session, load(rules, meta, state, keys)?)?
+            }
+            (Stage::Sight(session), Input::Sighted(sheet)) => next.place_to_prove(rules, *session, sheet)?,
+            (Stage::ProbeName(session), Input::Probed(refused)) => Stage::ProbeTab(session, refused),
+            (Stage::ProbeTab(mut session, name_refused), Input::Probed(tab_refused)) => {
+                let place = session.place.as_ref()?;
+                match guard::conclude(place, name_refused, tab_refused) {
+                    Proved::Nothing => Stage::Stopped("nothing guards"),
+                    Proved::Guard(proof) => {
+                        note = Some((place.tab, proof));
+                        session.stance.learn(proof);
+                        next.draft(rules, *session, None)
+                    }
+                }
+            }
+            (Stage::Send(session, work), Input::Replied(reply)) => next.answered(rules, *session, *work, reply),
+            (Stage::Look(session, mut work), Input::Sighted(sheet)) => {
+                let (sighting, place) = sheet.sight();
+                let movement = work.settling.sighted(session.chain.drafted(), sighting);
+                next.follow(rules, *session, *work, movement, place)
+            }
+            (Stage::Forget(session, work), Input::Sighted(sheet)) => next.forget(rules, *session, &work, sheet)?,
+            _ => return None,
+        };
+        if matches!(next.stage, Stage::Won | Stage::Stopped(_)) {
+            next.drafts = 0;
+        }
+        if let Stage::Stopped(_) = next.stage {
+            // No row ever vanishes, so what it was sure of has been checked.
+            next.sure = 0;
+        }
+        (next != *self).then_some((next, note))
+    }
+
+    fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &Reply) -> Stage {
+        let commit = commit_of(&work.draft);
+        let form = session.stance.form(&commit);
+        let by_guard = matches!(reply, Reply::Refused { part: Part::Guard, .. });
+        if by_guard && session.stance.refused(&commit, session.place.as_ref(), form) {
+            return Stage::Send(Box::new(session), Box::new(work));
+        }
+        let movement = work.settling.replied(commit.to, reply);
+        work.turned_away |= matches!(reply, Reply::NotExecuted { .. });
+        let place = guard::place_after(JOB, &commit, session.place.as_ref(), form);
+        self.follow(rules, session, work, movement, Some(place))
+    }
+
+    fn begin(&mut self, rules: Rules, found: Load) -> Stage {
+        let fresh = State { job: JOB.into(), ..State::default() };
+        match found {
+            Load::Missing if rules.is(Mutation::InitOnMissing) => {
+                // The mark lets the batch leave out the tabs that are there already.
+                let fresh = State { alerts: Some("again".into()), ..fresh };
+                self.draft(rules, Session::new(Chain::from(None, fresh, self.me()), rules.keys), None)
+            }
+            Load::Missing => Stage::Stopped("corrupt"),
+            Load::Virgin => self.draft(rules, Session::new(Chain::from(None, fresh, self.me()), rules.keys), None),
+            Load::Whole(whole) => {
+                let lease = &whole.snapshot.state.lease;
+                if let Standing::Held { .. } = lease.standing(&self.me().install, true, AFTER_EVERY_LEASE) {
+                    return Stage::Stopped("held");
+                }
+                let chain = Chain::from(Some(&whole.snapshot), fresh, self.me());
+                self.go_on(rules, Session::new(chain, 0), *whole)
+            }
+        }
+    }
+
+    /// `None` if the load says nothing new: the runner loads again.
+    fn resume(&mut self, rules: Rules, mut session: Session, found: Load) -> Option<Stage> {
+        match found {
+            Load::Virgin => None,
+            Load::Missing => Some(Stage::Stopped("corrupt")),
+            Load::Whole(whole) => Some(match session.chain.reloaded(&whole.snapshot) {
+                Err(stop) => Stage::Stopped(word(stop)),
+                Ok(()) => self.go_on(rules, session, *whole),
+            }),
+        }
+    }
+
+    fn go_on(&mut self, rules: Rules, mut session: Session, whole: Whole) -> Stage {
+        let Whole { snapshot, place, proof } = whole;
+        let done = (0..2).filter(|one| snapshot.book.is_done(&key(*one), &Version::default()));
+        let done = done.fold(0, |bits, one| bits | 1 << one);
+        self.sure |= done & rules.keys;
+        session.pending = rules.keys & !done;
+        session.place = Some(place);
+        session.stance.learn(proof);
+        if session.pending == 0 && !session.chain.claimed() && rules.keys != 0 {
+            return Stage::Won;
+        }
+        self.prove_or_draft(rules, session)
+    }
+
+    fn prove_or_draft(&mut self, rules: Rules, mut session: Session) -> Stage {
+        if rules.is(Mutation::NameUnproved) || rules.is(Mutation::NameNotAdded) {
+            session.stance = Stance::from(Proof::Name);
+        }
+        match session.stance.proof() {
+            Proof::Open => Stage::ProbeName(Box::new(session)),
+            _ => self.draft(rules, session, None),
+        }
+    }
+
+    /// The own place as metadata shows it: only there stands the id that the service gave the named range.
+    fn place_to_prove(&mut self, rules: Rules, mut session: Session, sheet: &Sheet) -> Option<Stage> {
+        match sheet.sight() {
+            (Sighting::Virgin, _) => None,
+            (Sighting::Missing, _) => Some(Stage::Stopped("corrupt")),
+            (Sighting::At { head, .. }, place) if session.chain.drafted().base() == Some(head) => {
+                session.place = place;
+                Some(self.prove_or_draft(rules, session))
+            }
+            // Somebody moved on; the next commit will be refused and judged.
+            (Sighting::At { .. }, _) => Some(self.draft(rules, session, None)),
+        }
+    }
+
+    fn draft(&mut self, rules: Rules, mut session: Session, again: Option<(u8, bool)>) -> Stage {
+        let (keys, release) = again.unwrap_or_else(|| session.share(rules, self.who));
+        let nonce = self.nonce(rules);
+        self.drafts += 1;
+        let run = run(self.writer());
+        let terms = Terms { now: Timestamp(0), ttl_ms: TTL_MS, release, run, cursor: None };
+        let Commit { from, to, kind, state, .. } =
+            session.chain.draft(nonce, changes(keys), &terms).expect("nothing new is drafted while in doubt");
+        let draft = Draft { from, to, kind, state, keys, release, writer: self.writer() };
+        let (settling, _send) = Settlement::begin();
+        Stage::Send(Box::new(session), Box::new(Work { draft, settling, turned_away: false }))
+    }
+
+    fn follow(
+        &mut self,
+        rules: Rules,
+        mut session: Session,
+        work: Work,
+        movement: Move,
+        place: Option<Place>,
+    ) -> Stage {
+        let end = match movement {
+            Move::Send { .. } => return Stage::Send(Box::new(session), Box::new(work)),
+            Move::Look { .. } => return Stage::Look(Box::new(session), Box::new(work)),
+            Move::End(end) => end,
+        };
+        if end == End::Corrupt && rules.is(Mutation::InitOnMissing) {
+            return Stage::Load;
+        }
+        match session.chain.ended(&commit_of(&work.draft), &end) {
+            After::GoOn => {
+                self.sure |= work.draft.keys;
+                session.pending &= !work.draft.keys;
+                session.place = place;
+                if work.draft.release {
+                    return Stage::Won;
+                }
+                if work.draft.kind == Kind::Init {
+                    return Stage::Sight(Box::new(session));
+                }
+                self.draft(rules, session, None)
+            }
+            After::Redraft if rules.is(Mutation::ForgetfulRedraft) => Stage::Forget(Box::new(session), Box::new(work)),
+            After::Redraft => self.draft(rules, session, Some((work.draft.keys, work.draft.release))),
+            After::Reload => Stage::Reload(Box::new(session)),
+            // No batch of the model is too large for the service.
+            After::Halve => Stage::Stopped("halved"),
+            After::Stop(stop) => Stage::Stopped(word(stop)),
+        }
+    }
+
+    fn forget(&mut self, rules: Rules, mut session: Session, work: &Work, sheet: &Sheet) -> Option<Stage> {
+        let (Sighting::At { head, .. }, place) = sheet.sight() else { return None };
+        let snapshot = snapshot(session.chain.state().clone(), head, &Sheet::default());
+        session.chain = Chain::from(Some(&snapshot), State::default(), self.me());
+        session.place = place;
+        Some(self.draft(rules, session, Some((work.draft.keys, work.draft.release))))
+    }
+}
+
+impl Session {
+    fn new(chain: Chain, pending: u8) -> Self {
+        Self { chain, pending, place: None, stance: Stance::from(Proof::Open) }
+    }
+
+    /// The next key in this runner's own order, and whether the lease is given back with it.
+    fn share(&self, rules: Rules, who: u8) -> (u8, bool) {
+        if self.chain.kind() == Kind::Init && !rules.init_carries {
+            return (0, false);
+        }
+        let order = if who == 0 { [1, 2] } else { [2, 1] };
+        let keys = order.into_iter().find(|bit| self.pending & bit != 0).unwrap_or(0);
+        (keys, self.pending & !keys == 0)
+    }
+}
+
+fn load(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> Option<Load> {
+    let (head, place) = match meta.sight() {
+        (Sighting::Virgin, _) => return Some(Load::Virgin),
+        (Sighting::Missing, _) => return Some(Load::Missing),
+        (Sighting::At { head, .. }, place) => (head, place?),
+    };
+    let late = rules.is(Mutation::HeadAfterData);
+    let tab = if late { state.sight().1?.tab } else { place.tab };
+    let cell = state.cell(tab)?;
+    let mut reading = Reading { head: cell.state.head, said: cell.state.processed, found: keys.tally() };
+    if rules.is(Mutation::HeadNotCompared) {
+        reading.head = Some(head);
+    }
+    if rules.is(Mutation::TallyNotCompared) {
+        reading.found = reading.said;
+    }
+    let held_against = if late { reading.head? } else { head };
+    // At one and the same moment a difference never counts as people's hands: that needs ten seconds.
+    if LoadCheck::default().check(held_against, reading, 0) != Check::Whole {
+        return None;
+    }
+    Some(Load::Whole(Box::new(Whole { snapshot: snapshot(cell.state.clone(), head, keys), place, proof: cell.proof })))
+}
+
+/// Whether a load of these three moments can be used at all, by any runner.
+pub fn usable(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> bool {
+    load(rules, meta, state, keys).is_some()
+}
+
+fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
+    let rows = keys.processed.iter().map(|(one, _)| (key(*one).fingerprint(), Version::default().mark())).collect();
+    let book = Book::new(DoneSet::from_rows(rows), HashMap::new());
+    Snapshot { state, head, book, tables: Vec::new(), blemishes: Vec::new() }
+}
+
+fn changes(keys: u8) -> Changes {
+    let one = |key| Settled::Done { key, version: Version::default(), output: Output::default(), closes: None };
+    let settled = (0..2).filter(|n| keys >> n & 1 == 1).map(|n| one(key(n))).collect();
+    Changes { settled, ..Changes::default() }
+}
+
+fn commit_of(draft: &Draft) -> Commit {
+    let Draft { from, to, kind, .. } = *draft;
+    Commit { from, to, kind, run: String::new(), state: draft.state.clone(), changes: changes(draft.keys) }
+}
+
+fn run(writer: Writer) -> Run {
+    Run {
+        id: run_name(writer),
+        job: String::new(),
+        trigger: Trigger::default(),
+        started: Timestamp(0),
+        finished: None,
+        status: RunStatus::Running,
+        counts: Counts::default(),
+        calls: 0,
+        first_commit: 0,
+        last_commit: 0,
+        host: String::new(),
+        version: String::new(),
+        message: String::new(),
+    }
+}
+
+fn word(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Fenced => "fenced",
+        Stop::Corrupt => "corrupt",
+        Stop::Unclear => "unclear",
+        Stop::NotExecuted => "not executed",
+        Stop::Refused(_) => "refused",
+        Stop::TooLarge => "too large",
+        Stop::Unsafe => "unsafe",
+    }
+}

@@ -1,0 +1,84 @@
+//! The way to a broken world, a line for each event.
+//!
+//! In scope: words for people. Out of scope: finding the way (`explore`).
+
+use std::fmt::Write as _;
+
+use sheetkeep::ledger::head::HeadId;
+use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::store::guard::Op;
+
+use crate::explore::{DROPS_NAME, DROPS_STATE, Event, Explorer, Outcome, World};
+use crate::service::{Draft, Writer, run_name};
+
+impl Explorer {
+    pub fn trace(&self, last: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut at = last;
+        if let Some((event, world)) = &self.culprit {
+            lines.push(self.line(&self.nodes[last].0, *event, world));
+        }
+        while at != 0 {
+            let (world, parent, event) = self.nodes[at];
+            lines.push(self.line(&self.nodes[parent as usize].0, event, &world));
+            at = parent as usize;
+        }
+        lines.reverse();
+        lines
+    }
+
+    pub fn line(&self, before: &World, event: Event, after: &World) -> String {
+        let name = |who: usize| {
+            let runner = &self.runners.all[before.runners[who] as usize];
+            run_name((runner.who, runner.life))
+        };
+        let age = |n: usize| ["now", "as it was", "as it was before that"][n];
+        let mut line = match event {
+            Event::Begin => String::new(),
+            Event::Load(who, [meta, state, keys]) => {
+                format!("{} loads: head {}, state {}, keys {}", name(who), age(meta), age(state), age(keys))
+            }
+            Event::Look(who, n) => format!("{} looks: head {}", name(who), age(n)),
+            Event::Probe(who) => format!("{} probes", name(who)),
+            Event::Send(who, outcome) => {
+                let batch = self.to_send[&before.runners[who]];
+                format!("{} sends {}: {outcome:?}", name(who), self.batch_words(batch))
+            }
+            Event::Crash(who) => format!("{} crashes; a new run begins", name(who)),
+            Event::Deliver(batch) => format!("a copy of {} arrives", self.batch_words(batch)),
+            Event::Person(DROPS_NAME) => "a person deletes the named range".into(),
+            Event::Person(DROPS_STATE) => "a person deletes the state tab".into(),
+            Event::Person(_) => "a person's command commits".into(),
+        };
+        let sheet = &self.sheets.all[after.past[0] as usize];
+        let moved = before.past[0] != after.past[0];
+        let answered = matches!(event, Event::Send(_, Outcome::Answered | Outcome::AnsweredAndDoubled));
+        if !moved && (answered || matches!(event, Event::Deliver(_))) {
+            line.push_str("  → refused");
+        }
+        if moved {
+            let head = match sheet.sight().0 {
+                Sighting::At { head, fence } => format!("head {}, term {fence}", short(head)),
+                gone => format!("{gone:?}"),
+            };
+            let key = |(key, by): &(u8, Writer)| format!(" {}({})", ["A", "B"][usize::from(*key)], run_name(*by));
+            let _ = write!(line, "  → {head}, rows{}", sheet.rows.iter().map(key).collect::<String>());
+        }
+        line
+    }
+
+    pub fn batch_words(&self, batch: u32) -> String {
+        let batch = &self.batches.all[batch as usize];
+        let Draft { from, to, kind, keys, release, .. } = &batch.draft;
+        let from = from.map_or("nothing".into(), short);
+        let keys = ["no key", "A", "B", "A and B"][usize::from(*keys)];
+        let moves = batch.ops.iter().any(|op| matches!(op, Op::AddPlace { .. }));
+        let place = if moves { "moving" } else { "in place" };
+        let end = if *release { ", release" } else { "" };
+        format!("{kind:?} {from}→{} with {keys} {place}{end}", short(*to))
+    }
+}
+
+fn short(head: HeadId) -> String {
+    format!("{}·{}", head.commit, head.nonce)
+}
