@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::workshop::Ended;
 
 /// How long a line or the end is waited for.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// A process; killed when it is dropped.
 pub struct Live {
@@ -20,7 +20,7 @@ pub struct Live {
     lines: Receiver<String>,
     said: String,
     out: Option<JoinHandle<String>>,
-    told: Receiver<()>,
+    closed: Receiver<()>,
 }
 
 impl Live {
@@ -33,14 +33,14 @@ impl Live {
             (child.stdout.take().expect("it is a pipe"), child.stderr.take().expect("it is a pipe"));
         let (say, lines) = channel();
         spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
-        let (tell, told) = channel();
+        let (close, closed) = channel();
         let out = spawn(move || {
             let mut text = String::new();
             let read = stdout.read_to_string(&mut text);
-            let _ = tell.send(());
+            let _ = close.send(());
             read.map(|_| text).expect("it speaks UTF-8")
         });
-        Self { child, input, lines, said: String::new(), out: Some(out), told }
+        Self { child, input, lines, said: String::new(), out: Some(out), closed }
     }
 
     /// Feeds its standard input.
@@ -100,7 +100,7 @@ impl Live {
         while let Ok(line) = self.lines.recv_timeout(LONG) {
             self.said.extend([line.as_str(), "\n"]);
         }
-        let over = self.told.recv_timeout(LONG);
+        let over = self.closed.recv_timeout(LONG);
         assert!(over.is_ok(), "it does not end; it said:\n{}", self.said);
         let code = self.child.wait().expect("it is our child").code();
         let out = self.out.take().map(|out| out.join().expect("it speaks UTF-8")).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! What can't be done, each with its exit code, and with what to do instead. The codes are published and never renumbered.
 
 use crate::wire::Emulator;
-use crate::workshop::Workshop;
+use crate::workshop::{Workshop, ended};
 
 #[test]
 fn the_exit_codes_are_frozen() {
@@ -94,7 +94,7 @@ fn every_mistake_in_a_job_file_is_told_at_once_with_its_line_and_what_was_meant(
     assert_eq!((problems.len(), &error["exit_code"], &error["code"]), (6, &78.into(), &"config".into()));
     let last = problems.last().expect("a problem");
     assert_eq!((&last["file"], &last["line"], &last["column"]), (&"bad.toml".into(), &11.into(), &7.into()));
-    assert!(shop.listed().iter().all(|name| !name.ends_with(".sheet")));
+    assert!(!shop.listed().contains(&"bad.sheet".to_owned()));
 }
 
 #[test]
@@ -121,13 +121,9 @@ fn a_service_that_nobody_reaches_exits_with_69() {
     let shop = Workshop::few_quakes(2);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
     shop.change("quakes.toml", "[sheet]", "[retry]\nattempts = 1\n\n[sheet]");
-    let credentials = emulator.credentials.to_string_lossy().into_owned();
-    let environment = [
-        ("SHEETKEEP_API_URL", "http://127.0.0.1:9"),
-        ("SHEETKEEP_SPREADSHEET_ID", "1AbC"),
-        ("GOOGLE_APPLICATION_CREDENTIALS", credentials.as_str()),
-    ];
-    shop.run_with(&environment, &["run", "quakes.toml"]).exits(69).says("127.0.0.1:9");
+    let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    command.env("SHEETKEEP_API_URL", "http://127.0.0.1:9");
+    ended(command).exits(69).says("http://127.0.0.1:9");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::wire::{Emulator, Outside};
-use crate::workshop::{Ended, Workshop};
+use crate::workshop::{Ended, Workshop, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 const MARKER: &str = "MARKER-that-nobody-may-see";
@@ -20,13 +20,6 @@ fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
     let marked = file.replacen('{', &format!("{{\n  \"note\": \"{MARKER}\","), 1);
     fs::write(&emulator.credentials, marked).expect("the file can be written");
     let key = file.split("PRIVATE KEY-----\\n").nth(1).expect("a key");
-    let environment = [
-        ("SHEETKEEP_API_URL", emulator.url.clone()),
-        ("SHEETKEEP_SPREADSHEET_ID", ID.to_owned()),
-        ("GOOGLE_APPLICATION_CREDENTIALS", emulator.credentials.to_string_lossy().into_owned()),
-        ("SHEETKEEP_LOG", "trace".to_owned()),
-    ];
-    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
     let commands: [&[&str]; 6] = [
         &["run", "quakes.toml", "-vv"],
         &["run", "quakes.toml", "-vv", "--log-format", "json"],
@@ -36,7 +29,9 @@ fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
         &["show", "quakes.toml", "--tab", "nothing", "-vv"],
     ];
     for args in commands {
-        let ended = shop.run_with(&environment, args);
+        let mut command = emulator.command(&shop, ID, args);
+        command.env("SHEETKEEP_LOG", "trace");
+        let ended = ended(command);
         assert!(ended.err.contains("called") || ended.code != Some(0), "the log is on: {}", ended.err);
         for secret in [&key[..40], "PRIVATE KEY", MARKER, "ya29.", "Bearer", "eyJ"] {
             assert!(!tells(&ended, secret), "{args:?} tells {secret}:\n{}{}", ended.out, ended.err);

@@ -4,7 +4,9 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::Command;
 
-use crate::workshop::{Workshop, feed};
+use crate::live::Live;
+use crate::wire::Emulator;
+use crate::workshop::{Ended, Workshop, feed};
 
 const RECORDS: usize = 15;
 
@@ -21,7 +23,7 @@ fn patient() -> Workshop {
     Workshop::few_quakes(RECORDS).in_small_commits(1_000)
 }
 
-fn is_stopped_cleanly(shop: &Workshop, ended: &crate::workshop::Ended, code: i32, signal: &str) {
+fn is_stopped_cleanly(shop: &Workshop, ended: &Ended, code: i32, signal: &str) {
     ended.exits(code).says("finishing what is in hand").shows("interrupted").shows("new 15").shows(signal);
     shop.holds_each_quake_once(RECORDS);
     assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["interrupted"]);
@@ -88,4 +90,28 @@ fn a_run_whose_named_pipe_nobody_opens_can_be_stopped() {
     live.hears("claimed");
     live.signal("-TERM");
     live.ends_by_itself().exits(143).shows("new 0");
+}
+
+#[test]
+fn a_run_that_still_reads_its_state_stops_at_the_first_signal() {
+    let shop = patient();
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    emulator.falls_silent();
+    let mut live = Live::start(emulator.command(&shop, "1AbC", &["run", "quakes.toml"]));
+    live.hears("started");
+    live.signal("-INT");
+    live.ends().exits(130).says("stopped by SIGINT").says("nothing was written");
+}
+
+#[test]
+fn a_second_signal_means_at_once() {
+    let shop = patient();
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    let mut live = Live::start(emulator.command(&shop, "1AbC", &["run", "quakes.toml", "--input", "-", "-v"]));
+    live.hears("claimed");
+    emulator.falls_silent();
+    live.signal("-TERM");
+    live.hears("finishing what is in hand");
+    live.signal("-INT");
+    live.ends_by_itself().exits(143).says("second signal");
 }

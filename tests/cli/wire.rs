@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use data_encoding::{BASE64, BASE64URL_NOPAD};
@@ -14,7 +14,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
-use crate::workshop::{Ended, Workshop};
+use crate::workshop::{Ended, Workshop, ended};
 
 /// The id of the spreadsheet in an embedded file.
 pub const EMBEDDED: &str = "embedded";
@@ -52,9 +52,9 @@ impl Emulator {
 
     /// What it counted so far.
     pub fn stats(&self) -> Value {
-        let (status, stats) = exchange(&self.url, "GET /_emulator/stats", &[], "");
+        let (status, counts) = exchange(&self.url, "GET /_emulator/stats", &[], "");
         assert_eq!(status, 200);
-        stats
+        counts
     }
 
     /// Counts anew.
@@ -62,22 +62,32 @@ impl Emulator {
         assert_eq!(exchange(&self.url, "POST /_emulator/stats:reset", &[], "").0, 200);
     }
 
-    /// Runs the binary with this emulator for its service.
+    /// The binary with this emulator for its service.
+    pub fn command(&self, shop: &Workshop, id: &str, args: &[&str]) -> Command {
+        let mut command = shop.command(args);
+        command
+            .env("SHEETKEEP_API_URL", &self.url)
+            .env("SHEETKEEP_SPREADSHEET_ID", id)
+            .env("GOOGLE_APPLICATION_CREDENTIALS", &self.credentials);
+        command
+    }
+
+    /// From now on it takes calls and answers none.
+    pub fn falls_silent(&self) {
+        let stopped = Command::new("kill").args(["-STOP", &self.process.id().to_string()]).status();
+        assert!(stopped.expect("kill can be run").success());
+    }
+
+    /// Runs it to its end.
     pub fn run(&self, shop: &Workshop, id: &str, args: &[&str]) -> Ended {
-        let credentials = self.credentials.to_string_lossy();
-        let environment = [
-            ("SHEETKEEP_API_URL", self.url.as_str()),
-            ("SHEETKEEP_SPREADSHEET_ID", id),
-            ("GOOGLE_APPLICATION_CREDENTIALS", &credentials),
-        ];
-        shop.run_with(&environment, args)
+        ended(self.command(shop, id, args))
     }
 
     /// A token for whoever holds the credentials file, asked for as Google's documentation says.
     fn token(&self) -> String {
         let file = std::fs::read_to_string(&self.credentials).expect("it wrote a credentials file");
         let file: Value = serde_json::from_str(&file).expect("the credentials are JSON");
-        let now = 4_000_000_000_u64.min(now_by(&self.url));
+        let now = now_by(&self.url);
         let header = json!({"alg": "RS256", "typ": "JWT", "kid": file["private_key_id"]});
         let claims = json!({"iss": file["client_email"], "aud": file["token_uri"], "iat": now, "exp": now + 3_600,
             "scope": "https://www.googleapis.com/auth/spreadsheets"});
@@ -192,9 +202,9 @@ fn exchange(url: &str, request: &str, headers: &[&str], body: &str) -> (u16, Val
 fn speak(url: &str, request: &str, headers: &[&str], body: &str) -> (String, String) {
     let address = url.strip_prefix("http://").expect("plain HTTP");
     let mut stream = TcpStream::connect(address).expect("the emulator listens");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket has a timeout");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a socket has a timeout");
     let mut text = format!("{request} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n", body.len());
-    headers.iter().for_each(|header| text.extend([header, "\r\n"]));
+    text.extend(headers.iter().flat_map(|header| [*header, "\r\n"]));
     text.extend(["\r\n", body]);
     stream.write_all(text.as_bytes()).expect("the emulator reads");
     let mut answer = String::new();

@@ -198,7 +198,8 @@ impl Ended {
     }
 }
 
-fn ended(mut command: Command) -> Ended {
+/// Runs a command to its end.
+pub fn ended(mut command: Command) -> Ended {
     let Output { status, stdout, stderr } = command.output().expect("the binary can be run");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
     Ended { code: status.code(), out: text(stdout), err: text(stderr) }

@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::plan::PassError;
+use crate::runner::stop::StopReason;
 use crate::store::fetch::unreadable;
 
 /// A job file that can't be run.
@@ -59,6 +60,9 @@ fn of_pass(error: &PassError) -> Exit {
     match error {
         PassError::Held { .. } | PassError::Fenced { .. } => Exit::TempFail,
         PassError::Redefined { .. } => Exit::Config,
+        PassError::Stopped { reason: StopReason::Interrupt } => Exit::Interrupted,
+        PassError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
+        PassError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
         PassError::Store(error) => of_store(error),
         PassError::Refused { .. } => Exit::DataErr,
         PassError::Source { error, .. } => of_source(error),
@@ -99,6 +103,7 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, .. }) => {
             "what came before is on the sheet; mend the source and run again, it goes on from there"
         }
+        AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
         AppError::Pass(PassError::Refused { .. }) => "see what the service says; nothing of that batch was written",
         AppError::NeverRan => "sheetkeep run JOB.toml",
