@@ -26,6 +26,9 @@ use crate::store::load;
 use crate::store::reach::{NEAR, Reach, blocking, first_page, seen_tab, tables_of};
 use crate::time::Timestamp;
 
+/// Loads that are begun again because another run changed the tabs in the middle of them.
+const MAX_OVERTAKEN: u32 = 8;
+
 /// Loads one job.
 pub struct Fetcher {
     /// The client.
@@ -66,30 +69,58 @@ impl Fetcher {
     /// Loads until head, state and Processed belong together.
     pub async fn fetch(&self) -> Result<Fetched, StoreError> {
         let mut check = LoadCheck::default();
+        let mut overtaken = 0;
         loop {
             let metadata = self.metadata().await?;
-            let (sighting, place) = guard::sight_in(&self.job, &metadata);
-            let place = match (sighting, place) {
-                (Sighting::Virgin, _) => return self.load_nothing(&metadata).await,
-                (Sighting::At { .. }, Some(place)) => place,
-                _ => return Err(head_gone(&self.job)),
-            };
-            let read = self.read(&metadata, &place).await?;
-            let reading = Reading { head: read.state.head, said: read.state.processed, found: read.found };
-            match check.check(place.head, reading, self.clock.monotonic_ms()) {
-                Check::Whole => return Ok(self.loaded(&metadata, place, read, None)),
-                Check::Edited => {
-                    let (said, found) = (reading.said.count, reading.found.count);
-                    let message = format!(
-                        "tab Processed {}: {found} rows are there and {said} were written: somebody edited it; keys whose rows \
-                         are gone will be processed again",
-                        self.job
-                    );
-                    return Ok(self.loaded(&metadata, place, read, Some(Blemish { message, blocking: false })));
+            match self.fetch_at(&metadata, &mut check).await {
+                Ok(Some(fetched)) => return Ok(fetched),
+                Ok(None) => {}
+                Err(error) if overtaken < MAX_OVERTAKEN && self.is_overtaken(&error, &metadata).await? => {
+                    overtaken += 1
                 }
-                Check::Again { after_ms } => self.clock.sleep(Duration::from_millis(after_ms)).await,
-                Check::Torn => return Err(torn()),
+                Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Whether a load failed because the tabs changed in the middle of it: another run claimed its lease, and what was asked for
+    /// by the title of a moment ago is not there any more.
+    async fn is_overtaken(&self, error: &StoreError, seen: &Metadata) -> Result<bool, StoreError> {
+        if !matches!(error, StoreError::Corrupt { .. }) {
+            return Ok(false);
+        }
+        let titles = |metadata: &Metadata| -> Vec<(i32, String)> {
+            metadata.tabs.iter().map(|tab| (tab.sheet_id, tab.title.clone())).collect()
+        };
+        Ok(titles(&self.metadata().await?) != titles(seen))
+    }
+
+    /// One load with these tabs; `None` where it has to be made again.
+    async fn fetch_at(&self, metadata: &Metadata, check: &mut LoadCheck) -> Result<Option<Fetched>, StoreError> {
+        let (sighting, place) = guard::sight_in(&self.job, metadata);
+        let place = match (sighting, place) {
+            (Sighting::Virgin, _) => return self.load_nothing(metadata).await.map(Some),
+            (Sighting::At { .. }, Some(place)) => place,
+            _ => return Err(head_gone(&self.job)),
+        };
+        let read = self.read(metadata, &place).await?;
+        let reading = Reading { head: read.state.head, said: read.state.processed, found: read.found };
+        match check.check(place.head, reading, self.clock.monotonic_ms()) {
+            Check::Whole => Ok(Some(self.loaded(metadata, place, read, None))),
+            Check::Edited => {
+                let (said, found) = (reading.said.count, reading.found.count);
+                let message = format!(
+                    "tab Processed {}: {found} rows are there and {said} were written: somebody edited it; keys whose rows \
+                     are gone will be processed again",
+                    self.job
+                );
+                Ok(Some(self.loaded(metadata, place, read, Some(Blemish { message, blocking: false }))))
+            }
+            Check::Again { after_ms } => {
+                self.clock.sleep(Duration::from_millis(after_ms)).await;
+                Ok(None)
+            }
+            Check::Torn => Err(torn()),
         }
     }
 

@@ -3,7 +3,8 @@
 //! On one machine (one state directory) the lock file keeps them apart; on two, the lease on the sheet does.
 
 use crate::live::Live;
-use crate::workshop::{Ended, Workshop, feed};
+use crate::wire::Emulator;
+use crate::workshop::{Ended, Workshop, ended, feed};
 
 const ROUNDS: usize = 20;
 const RECORDS: usize = 12;
@@ -49,11 +50,11 @@ fn of_two_runs_that_start_at_once_one_does_all_the_work_and_nothing_is_doubled()
         let args = ["run", "quakes.toml", "--json"];
         let one = shop.start(&args);
         let two = if round % 2 == 1 { shop.start_elsewhere(&args) } else { shop.start(&args) };
-        let ended = [one, two].map(Live::ends);
-        let new: Vec<u64> = ended.iter().filter_map(done_by).collect();
-        assert!(!new.is_empty(), "round {round}: nobody worked: {ended:?}");
-        assert_eq!(new.iter().sum::<u64>(), RECORDS as u64, "round {round}: {ended:?}");
-        assert!(new.contains(&(RECORDS as u64)), "round {round}: the work was shared: {ended:?}");
+        let both = [one, two].map(Live::ends);
+        let new: Vec<u64> = both.iter().filter_map(done_by).collect();
+        assert!(!new.is_empty(), "round {round}: nobody worked: {both:?}");
+        assert_eq!(new.iter().sum::<u64>(), RECORDS as u64, "round {round}: {both:?}");
+        assert!(new.contains(&(RECORDS as u64)), "round {round}: the work was shared: {both:?}");
         shop.holds_each_quake_once(records);
     }
     let statuses = shop.column("quakes.toml", "Runs", "status");
@@ -97,4 +98,20 @@ fn a_run_whose_lease_was_stolen_changes_nothing_more() {
     first.feed(&whole);
     first.ends().exits(75).says("this run changed nothing after that");
     shop.holds_each_quake_once(RECORDS);
+}
+
+/// The state's tab changes with every claim, so a load can find that what it asks for was there a moment ago.
+#[test]
+fn a_load_that_another_run_overtakes_is_made_again() {
+    let shop = Workshop::few_quakes(RECORDS);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    emulator.run(&shop, "1AbC", &["run", "quakes.toml"]).exits(0);
+    let fault = r#"[{"method": "spreadsheets.values.batchGet", "status": 503, "retry_after": 3}]"#;
+    emulator.fails(fault);
+    let mut first = Live::start(emulator.command(&shop, "1AbC", &["run", "quakes.toml"]));
+    first.hears("made again");
+    let mut second = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    second.env("XDG_STATE_HOME", shop.path("state of another machine"));
+    ended(second).exits(0).shows("skipped 12");
+    first.ends().exits(0).shows("new 0 · skipped 12");
 }

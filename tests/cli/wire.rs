@@ -72,6 +72,11 @@ impl Emulator {
         command
     }
 
+    /// Has these faults to come.
+    pub fn fails(&self, faults: &str) {
+        assert_eq!(exchange(&self.url, "POST /_emulator/faults", &[], faults).0, 200);
+    }
+
     /// From now on it takes calls and answers none.
     pub fn falls_silent(&self) {
         let stopped = Command::new("kill").args(["-STOP", &self.process.id().to_string()]).status();
