@@ -1,4 +1,6 @@
-//! A job runner that keeps its state in a Google Sheet.
+//! A job runner that keeps its state in a Google Sheet; what follows is its README.
+//!
+#![doc = include_str!("../README.md")]
 
 pub mod app;
 pub mod cli;

@@ -54,15 +54,14 @@ fn to_google(
     chance: &Arc<dyn Chance>,
 ) -> Result<Sheet, AppError> {
     let found = &settings.credentials;
-    let host = found.metadata_host.as_deref().unwrap_or("metadata.google.internal");
     let source = CredentialSource {
         path: found.path.clone(),
         inline: found.inline.clone(),
         well_known: found.well_known.clone(),
         metadata_url: found
             .metadata_host
-            .is_some()
-            .then(|| format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token")),
+            .as_ref()
+            .map(|host| format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token")),
     };
     let credentials = Credentials::find(&source)?;
     let transport = Transport::Network { ca_file: settings.certificates.clone() };

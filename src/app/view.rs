@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::settings::Settings;
+use crate::config::target::Target;
 use crate::google::shape::{Metadata, Tab};
 use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::lease::Holder;
@@ -68,7 +69,7 @@ pub async fn standing(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Standing, AppError> {
-    let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
+    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
     let store = SheetsStore::new(Arc::clone(&sheets), id.clone(), &settings.job, &settings.tab, clock);
     let loaded = store.load().await?;
     let metadata = sheets.metadata(&id).await?;
@@ -79,6 +80,14 @@ pub async fn standing(
         None => None,
     };
     Ok(stands(&snapshot, last_run, cells(&metadata), loaded.service_time))
+}
+
+/// The way to a sheet that is there: whoever only reads makes no file.
+fn existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
+    match &settings.target {
+        Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
+        _ => connect(settings, clock, chance),
+    }
 }
 
 fn stands(snapshot: &Snapshot, last_run: Option<Run>, cells: u64, now: Timestamp) -> Standing {
@@ -106,7 +115,7 @@ pub async fn last_rows(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<LastRows, AppError> {
-    let sheet = connect(settings, &clock, &chance)?;
+    let sheet = existing(settings, &clock, &chance)?;
     let metadata = sheet.sheets.metadata(&sheet.id).await?;
     let wanted = tab.unwrap_or(&settings.tab);
     let Some(tab) = metadata.tabs.iter().find(|tab| tab.title == wanted) else {

@@ -94,6 +94,7 @@ impl Trouble {
                 problems: problems
                     .map(|problem| Problem {
                         message: problem.to_string(),
+                        place: self.diagnostic.as_deref().and_then(|whole| place(whole, problem)),
                         hint: problem.help().map(|help| help.to_string()),
                     })
                     .collect(),
@@ -123,7 +124,28 @@ struct ErrorBody<'a> {
 #[derive(Serialize)]
 struct Problem {
     message: String,
+    #[serde(flatten)]
+    place: Option<ProblemPlace>,
     hint: Option<String>,
+}
+
+/// Where a problem stands; lines and columns are counted from 1.
+#[derive(Serialize)]
+struct ProblemPlace {
+    file: String,
+    line: usize,
+    column: usize,
+}
+
+/// Where `problem` stands in the text that `whole` is about; none for what stands elsewhere.
+fn place(whole: &dyn Diagnostic, problem: &dyn Diagnostic) -> Option<ProblemPlace> {
+    let label = problem.labels()?.next()?;
+    let found = whole.source_code()?.read_span(label.inner(), 0, 0).ok()?;
+    Some(ProblemPlace {
+        file: found.name().unwrap_or_default().to_owned(),
+        line: found.line() + 1,
+        column: found.column() + 1,
+    })
 }
 
 /// What to do when the error itself does not say.
@@ -256,7 +278,7 @@ mod tests {
            ╰────
           help: did you mean `tab`?
         "#);
-        insta::assert_snapshot!(told(&trouble, true, false), @r#"{"error":{"code":"config","message":"the job file has a mistake","hint":null,"retryable":false,"exit_code":78,"problems":[{"message":"unknown key `tabb`","hint":"did you mean `tab`?"}]}}"#);
+        insta::assert_snapshot!(told(&trouble, true, false), @r#"{"error":{"code":"config","message":"the job file has a mistake","hint":null,"retryable":false,"exit_code":78,"problems":[{"message":"unknown key `tabb`","file":"quakes.toml","line":3,"column":1,"hint":"did you mean `tab`?"}]}}"#);
     }
 
     #[test]

@@ -99,11 +99,15 @@ impl<'a> Collector<'a> {
         match Program::compile(&source) {
             Ok(program) => Some(program),
             Err(error) => {
-                let span = if source == *at.get() { self.within(at, error.at.clone()) } else { at.span() };
-                self.say(
+                let problem = if source == *at.get() {
+                    let span = self.within(at, error.at.clone());
                     Problem::at(span, format!("{what} is no jq expression: {error}"), error.message.clone())
-                        .help("expressions are jq, as in https://jqlang.org/manual"),
-                );
+                } else {
+                    // The error may quote what was filled in, which may be a secret.
+                    let message = format!("{what} is no jq expression with its ${{…}} filled in");
+                    Problem::at(at.span(), message, "what was filled in is not shown")
+                };
+                self.say(problem.help("expressions are jq, as in https://jqlang.org/manual"));
                 None
             }
         }

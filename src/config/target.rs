@@ -163,7 +163,7 @@ pub(crate) fn credentials(collect: &mut Collector<'_>, flags: &Overrides) -> Cre
     let environment = collect.environment;
     let mut found = CredentialSettings {
         well_known: well_known(environment),
-        metadata_host: environment.get("GCE_METADATA_HOST").map(str::to_owned),
+        metadata_host: metadata_host(environment),
         ..CredentialSettings::default()
     };
     if let Some(path) = &flags.credentials {
@@ -194,6 +194,17 @@ pub(crate) fn credentials(collect: &mut Collector<'_>, flags: &Overrides) -> Cre
     found.inline = inline.map(|inline| SecretString::from(inline.value));
     found
 }
+
+/// The metadata server's host, where the environment names one, or where Cloud Run (and its functions and jobs) says that it is
+/// Cloud Run: <https://cloud.google.com/run/docs/container-contract#env-vars>. Elsewhere it is not looked for.
+fn metadata_host(environment: &Environment) -> Option<String> {
+    let on_cloud_run = || CLOUD_RUN.iter().any(|name| environment.get(name).is_some());
+    let named = environment.get("GCE_METADATA_HOST").map(str::to_owned);
+    named.or_else(|| on_cloud_run().then(|| "metadata.google.internal".to_owned()))
+}
+
+/// What Cloud Run sets for services, functions among them, and for jobs.
+const CLOUD_RUN: [&str; 2] = ["K_SERVICE", "CLOUD_RUN_JOB"];
 
 fn well_known(environment: &Environment) -> Option<PathBuf> {
     const NAME: &str = "application_default_credentials.json";

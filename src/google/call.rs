@@ -236,6 +236,7 @@ impl Caller {
             Some(Failure::Token(_) | Failure::Unreachable(_)) => Outcome::Unsent,
             Some(Failure::Lost { .. }) => Outcome::Lost,
         };
+        tracing::debug!(method = method.name(), ?outcome, "called");
         let mut counts = locked(&self.counts);
         *counts.by_method.entry((method, outcome)).or_default() += 1;
         match outcome {

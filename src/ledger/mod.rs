@@ -29,7 +29,7 @@
 //!              │ lost, or refused by the guard
 //!              ▼
 //!            look at the head ──▶ a draft of mine ──▶ applied after all
-//!              ▲   │  ├─▶ an earlier head of mine ──▶ a stale read: look again
+//!              ▲   │  ├─▶ a lower number ────────────▶ a stale read: look again
 //!              └───┘  ├─▶ the head it was made from ─▶ not applied yet: send the identical batch again
 //!                     ├─▶ foreign, same fence ───────▶ reload, draft what is not there
 //!                     ├─▶ a higher fence ────────────▶ fenced: stop, change nothing

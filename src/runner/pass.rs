@@ -32,7 +32,11 @@ const PROGRESS_EVERY: u64 = 32;
 /// Runs a job once over its source. Returns when everything that was taken in is committed or told;
 /// an error tells why that could not be, and what was committed before stays.
 pub async fn pass(parts: Parts, plan: Plan, stop: Stop) -> Result<Report, PassError> {
-    let opened = open(&parts, &plan).await?;
+    // Reading the state may take minutes where the service is out of order; nothing is written yet, so it may end anywhere.
+    let opened = tokio::select! {
+        opened = open(&parts, &plan) => opened?,
+        reason = stop.reason() => return Err(PassError::Stopped { reason }),
+    };
     Pass::new(parts, plan, stop, opened).run().await
 }
 

@@ -18,6 +18,7 @@ use crate::port::source::{Source, SourceError};
 use crate::port::step::{Identify, Step};
 use crate::port::store::{Store, StoreError};
 use crate::retry::RetryPolicy;
+use crate::runner::stop::StopReason;
 use crate::time::Timestamp;
 
 /// Where events go.
@@ -104,6 +105,12 @@ pub enum PassError {
         /// Keys that are done.
         keys: u64,
     },
+    /// Somebody asked for a stop before anything was written.
+    #[error("run the job: stopped by {} while the state was being read; nothing was written", reason.word())]
+    Stopped {
+        /// Who.
+        reason: StopReason,
+    },
     /// Another run took over in the middle.
     #[error("go on: {by}; this run changed nothing after that")]
     Fenced {
@@ -141,6 +148,7 @@ impl PassError {
             Self::Store(error) => error.fault(),
             Self::Held { .. } | Self::Fenced { .. } => Fault::Fenced,
             Self::Redefined { .. } | Self::Refused { .. } => Fault::Corrupt,
+            Self::Stopped { .. } => Fault::Transient,
             Self::Unfinished { fault, .. } => *fault,
             Self::Source { error, .. } => error.fault(),
         }

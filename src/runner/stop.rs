@@ -47,6 +47,12 @@ impl Stop {
         self.token.is_cancelled().then(|| self.reason.get().copied()).flatten()
     }
 
+    /// Resolves with the reason once somebody asks.
+    pub async fn reason(&self) -> StopReason {
+        self.token.cancelled().await;
+        self.reason.get().copied().unwrap_or(StopReason::Terminate)
+    }
+
     /// Resolves once somebody asks.
     pub async fn wait(&self) {
         self.token.cancelled().await;

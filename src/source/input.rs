@@ -56,6 +56,7 @@ impl Input {
         let read = Arc::new(AtomicU64::new(0));
         let (raw, size): (Box<dyn Read + Send>, Option<u64>) = match self {
             Self::Stdin => (Box::new(io::stdin()), None),
+            Self::File(path) if waits_to_be_opened(path) => (Box::new(Pipe::Named(path.clone())), None),
             Self::File(path) => {
                 let file = File::open(path).map_err(|e| self.failed(&e))?;
                 let kind = file.metadata().map_err(|e| self.failed(&e))?;
@@ -82,10 +83,33 @@ pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
     let (what, why) = (name.to_owned(), error.to_string());
     match error.kind() {
         io::ErrorKind::NotFound => {
-            SourceError::Missing { what, hint: "; a relative path starts at the job file's folder".into() }
+            SourceError::Missing { what, hint: "; a relative path in a job file starts at its folder".into() }
         }
         io::ErrorKind::PermissionDenied => SourceError::Denied { what, why },
         _ => SourceError::Unavailable { what, why },
+    }
+}
+
+/// Whether opening would wait for somebody at the other end, as with a named pipe: the reading thread may, a caller may not.
+fn waits_to_be_opened(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|kind| !kind.is_file() && !kind.is_dir())
+}
+
+/// A named pipe, opened by whoever reads first.
+enum Pipe {
+    Named(PathBuf),
+    Open(File),
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Self::Named(path) = self {
+            *self = Self::Open(File::open(path)?);
+        }
+        match self {
+            Self::Open(file) => file.read(buffer),
+            Self::Named(_) => Ok(0),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::app::error::AppError;
 use crate::app::job::{Wish, run};
 use crate::cli::args::RunArgs;
@@ -32,16 +34,25 @@ pub async fn command(
         Reporter::new(Arc::clone(&session.terminal), Arc::clone(&clock), audience, place(&args.job, &settings));
     let reporter = Arc::new(Mutex::new(reporter));
     let stop = Stop::default();
-    let watch = listen(&stop);
+    let at_once = CancellationToken::new();
+    let watch = listen(&stop, &at_once);
     let wish = Wish {
         adopt: args.adopt,
         steal: args.steal,
         trigger: Trigger { kind: "cli".to_owned(), ..Trigger::default() },
         host,
     };
-    let ended = run(&settings, wish, clock, chance, events(&reporter), stop).await;
+    let running = run(&settings, wish, clock, chance, events(&reporter), stop);
+    let ended = tokio::select! {
+        ended = running => Some(ended),
+        () = at_once.cancelled() => None,
+    };
     let signal = watch.as_ref().and_then(Watch::first);
     let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(ended) = ended else {
+        reporter.abandon();
+        return Err(dropped(signal));
+    };
     match ended {
         Ok(report) => {
             let exit = Exit::of_run(&report, args.fail_on, signal);
@@ -49,7 +60,7 @@ pub async fn command(
             Ok(exit)
         }
         Err(error) => {
-            let trouble = of_app(&error);
+            let trouble = of_app(&error, &settings);
             if let AppError::Pass(PassError::Source { report, .. }) = &error {
                 reporter.finish(report, trouble.exit());
             } else {
@@ -65,10 +76,20 @@ fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
     Arc::new(move |event| reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event))
 }
 
-/// The first signal asks the run to finish what is in hand.
-fn listen(stop: &Stop) -> Option<Watch> {
-    let stop = stop.clone();
-    let heard = Watch::begin(move |signal, _| {
+/// A second signal came while the run was still finishing what was in hand.
+fn dropped(signal: Option<Signal>) -> Trouble {
+    let exit = signal.map_or(Exit::Interrupted, Exit::from);
+    Trouble::new("stopped at once by a second signal; a commit was perhaps under way", exit)
+        .with_help("run it again: the next run finds out what is there, and nothing is doubled")
+}
+
+/// The first signal asks the run to finish what is in hand, a second one means now.
+fn listen(stop: &Stop, at_once: &CancellationToken) -> Option<Watch> {
+    let (stop, at_once) = (stop.clone(), at_once.clone());
+    let heard = Watch::begin(move |signal, nth| {
+        if nth > 1 {
+            at_once.cancel();
+        }
         stop.ask(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,

@@ -27,5 +27,14 @@ pub fn place(job: &JobArgs, settings: &Settings) -> Place {
         Target::Google { id } if settings.api_url == GOOGLE_API_URL => Spreadsheet::of_google(id),
         Target::Google { id } => Spreadsheet::Remote { id: id.clone(), url: None },
     };
-    Place { job: settings.job.clone(), job_file: job.job.display().to_string(), tab: settings.tab.clone(), spreadsheet }
+    let by_id = job.spreadsheet.clone().map(|id| ("--spreadsheet", id));
+    let by_file = job.embedded.as_ref().map(|file| ("--embedded", file.display().to_string()));
+    let chosen_by = by_id.or(by_file);
+    Place {
+        chosen_by,
+        job: settings.job.clone(),
+        job_file: job.job.display().to_string(),
+        tab: settings.tab.clone(),
+        spreadsheet,
+    }
 }

@@ -21,8 +21,9 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, None)?;
-    let read =
-        last_rows(&settings, args.tab.as_deref(), args.last, clock, chance).await.map_err(|error| of_app(&error))?;
+    let read = last_rows(&settings, args.tab.as_deref(), args.last, clock, chance)
+        .await
+        .map_err(|error| of_app(&error, &settings))?;
     let rows = TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total: read.total };
     show(&rows, session.terminal.out(), args.job.json);
     Ok(Exit::Ok)

@@ -23,7 +23,7 @@ pub async fn command(
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, None)?;
     let now = clock.now();
-    let found = standing(&settings, clock, chance).await.map_err(|error| of_app(&error))?;
+    let found = standing(&settings, clock, chance).await.map_err(|error| of_app(&error, &settings))?;
     let status = JobStatus {
         place: place(&args.job, &settings),
         last_run: found.last_run,

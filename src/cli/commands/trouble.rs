@@ -4,10 +4,14 @@ use crate::app::error::AppError;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::{Context, Exit};
 use crate::config::problem::ConfigError;
+use crate::config::settings::Settings;
+use crate::config::target::Target;
 use crate::fault::Fault;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::plan::PassError;
+use crate::runner::stop::StopReason;
+use crate::store::fetch::unreadable;
 
 /// A job file that can't be run.
 pub fn of_config(error: ConfigError) -> Trouble {
@@ -15,12 +19,23 @@ pub fn of_config(error: ConfigError) -> Trouble {
     Trouble::of_diagnostic(error, exit)
 }
 
-/// Anything else that went wrong.
-pub fn of_app(error: &AppError) -> Trouble {
-    let trouble = Trouble::of(error, exit(error));
-    match help(error) {
+/// Anything else that went wrong with the job of these settings.
+pub fn of_app(error: &AppError, settings: &Settings) -> Trouble {
+    let exit = exit(error);
+    let trouble = Trouble::of(error, exit);
+    match help(error).map(str::to_owned).or_else(|| whereabouts(exit, settings)) {
         Some(help) => trouble.with_help(help),
         None => trouble,
+    }
+}
+
+/// Which spreadsheet was asked for, and where, when it or the service was not found.
+fn whereabouts(exit: Exit, settings: &Settings) -> Option<String> {
+    match (exit, &settings.target) {
+        (Exit::NoInput | Exit::Unavailable, Target::Google { id }) => {
+            Some(format!("this is about spreadsheet {id} at {}", settings.api_url))
+        }
+        _ => None,
     }
 }
 
@@ -29,7 +44,10 @@ fn exit(error: &AppError) -> Exit {
         AppError::Pass(error) => of_pass(error),
         AppError::Store(error) => of_store(error),
         AppError::Source(error) => of_source(error),
-        AppError::Call(error) => Exit::from((error.fault(), Context::Service)),
+        AppError::Call(error) => match unreadable(error) {
+            StoreError::Missing { .. } => Exit::NoInput,
+            _ => Exit::from((error.fault(), Context::Service)),
+        },
         AppError::Busy { .. } => Exit::TempFail,
         AppError::Credentials(_) => Exit::NoPerm,
         AppError::Address(_) | AppError::Connect(_) | AppError::NoEmbedded => Exit::Config,
@@ -42,6 +60,9 @@ fn of_pass(error: &PassError) -> Exit {
     match error {
         PassError::Held { .. } | PassError::Fenced { .. } => Exit::TempFail,
         PassError::Redefined { .. } => Exit::Config,
+        PassError::Stopped { reason: StopReason::Interrupt } => Exit::Interrupted,
+        PassError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
+        PassError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
         PassError::Store(error) => of_store(error),
         PassError::Refused { .. } => Exit::DataErr,
         PassError::Source { error, .. } => of_source(error),
@@ -82,9 +103,15 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, .. }) => {
             "what came before is on the sheet; mend the source and run again, it goes on from there"
         }
+        AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
         AppError::Pass(PassError::Refused { .. }) => "see what the service says; nothing of that batch was written",
         AppError::NeverRan => "sheetkeep run JOB.toml",
+        AppError::Credentials(_) => "README.md says in five steps how to get credentials and where to name them",
+        AppError::Source(SourceError::Denied { .. })
+        | AppError::Pass(PassError::Source { error: SourceError::Denied { .. }, .. }) => {
+            "name a file that this user may read"
+        }
         _ => return None,
     })
 }

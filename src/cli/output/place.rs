@@ -13,6 +13,8 @@ pub struct Place {
     pub tab: String,
     /// The spreadsheet.
     pub spreadsheet: Spreadsheet,
+    /// The flag that chose the spreadsheet and its value, if one was typed.
+    pub chosen_by: Option<(&'static str, String)>,
 }
 
 /// A spreadsheet; in JSON `{"kind":"embedded","file":…}` or `{"kind":"remote","id":…,"url":…}`.
@@ -45,14 +47,20 @@ impl Place {
     pub fn how_to_see(&self) -> String {
         match &self.spreadsheet {
             Spreadsheet::Remote { url: Some(url), .. } => url.clone(),
-            _ => format!("sheetkeep show {}", shell_word(&self.job_file)),
+            _ => self.show(),
         }
     }
 
     /// What to type to see the failures.
     pub fn how_to_see_failures(&self) -> String {
         let tab = shell_word(&format!("Failures {}", self.job));
-        format!("sheetkeep show {} --tab {tab}", shell_word(&self.job_file))
+        format!("{} --tab {tab}", self.show())
+    }
+
+    fn show(&self) -> String {
+        let chosen = self.chosen_by.as_ref();
+        let chosen = chosen.map_or_else(String::new, |(flag, value)| format!(" {flag} {}", shell_word(value)));
+        format!("sheetkeep show {}{chosen}", shell_word(&self.job_file))
     }
 }
 
@@ -67,7 +75,17 @@ pub fn shell_word(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::cli::output::sample;
+
     use super::*;
+
+    #[test]
+    fn a_sheet_that_a_flag_chose_is_seen_with_that_flag() {
+        let chosen_by = Some(("--embedded", "my week.sheet".to_owned()));
+        let place = Place { chosen_by, ..sample::place() };
+        assert_eq!(place.how_to_see(), "sheetkeep show fixtures/quakes.toml --embedded 'my week.sheet'");
+        assert!(place.how_to_see_failures().ends_with("--embedded 'my week.sheet' --tab 'Failures quakes'"));
+    }
 
     #[test]
     fn a_path_with_a_blank_or_a_quote_is_one_word_of_the_shell() {

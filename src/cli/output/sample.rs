@@ -48,6 +48,7 @@ pub fn place() -> Place {
         job_file: "fixtures/quakes.toml".into(),
         tab: "Quakes".into(),
         spreadsheet: Spreadsheet::Embedded { file: "fixtures/quakes.sheet".into() },
+        chosen_by: None,
     }
 }
 

@@ -1,0 +1,127 @@
+//! kill -9 at fifty moments, then a clean run: nothing is lost, nothing doubled, and Runs tells who died.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::time::SystemTime;
+
+use crate::live::Live;
+use crate::workshop::{QUAKES, Workshop};
+
+const KILLS: u64 = 50;
+/// Rows in a commit: small, so that a whole run takes far more commits than there are kills.
+const MAX_ROWS: usize = 4;
+/// Runs that are started at most to get the kills; a run may be over before its moment comes.
+const MAX_RUNS: u64 = 120;
+/// Runs between two looks at the sheet.
+const LOOK_EVERY: u64 = 5;
+
+/// Numbers that look random and are the same in every test run (splitmix64).
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}
+
+/// How the sheet's files look from outside; each write changes it.
+fn looks(shop: &Workshop) -> [Option<(u64, SystemTime)>; 2] {
+    ["quakes.sheet", "quakes.sheet-wal"].map(|name| {
+        let file = fs::metadata(shop.path(name)).ok()?;
+        Some((file.len(), file.modified().ok()?))
+    })
+}
+
+/// Lets the run come to one of three kinds of moments: after some lines of its story, when its files have changed so many times
+/// (in the middle of a transaction), or many turns of the scheduler after that.
+fn let_it_run(live: &mut Live, shop: &Workshop, kind: u64, seeded: &mut Seeded) {
+    live.hears_lines(1);
+    if kind == 0 {
+        live.hears_lines(usize::try_from(seeded.below(6)).expect("few"));
+    } else {
+        let mut changes = 1 + seeded.below(4);
+        let mut last = looks(shop);
+        while changes > 0 && !live.is_over() {
+            std::thread::yield_now();
+            let now = looks(shop);
+            changes -= u64::from(now != last);
+            last = now;
+        }
+    }
+    for _ in 0..seeded.below(if kind == 2 { 5_000 } else { 200 }) {
+        std::thread::yield_now();
+    }
+}
+
+fn total(shop: &Workshop, tab: &str) -> u64 {
+    let ended = shop.run(&["show", "quakes.toml", "--tab", tab, "--last", "1", "--json"]);
+    if ended.code == Some(66) { 0 } else { ended.document()["total"].as_u64().expect("a count") }
+}
+
+#[test]
+fn after_fifty_kills_at_any_moment_a_clean_run_completes_and_nothing_is_lost_or_doubled() {
+    let shop = Workshop::quakes().in_small_commits(MAX_ROWS);
+    let mut seeded = Seeded(20_180_207);
+    let mut killed: HashMap<String, bool> = HashMap::new();
+    let (mut finished, mut cut_short) = (0, 0);
+    for run in 0..MAX_RUNS {
+        if killed.len() as u64 == KILLS {
+            break;
+        }
+        let mut live = shop.start(&["run", "quakes.toml", "-v"]);
+        let_it_run(&mut live, &shop, run % 3, &mut seeded);
+        live.kill();
+        let ended = live.ends();
+        if run % LOOK_EVERY == 0 {
+            let rows = total(&shop, "Quakes");
+            assert_eq!(rows, total(&shop, "Processed quakes"), "rows and keys after run {run}:\n{}", ended.err);
+            cut_short = if rows < QUAKES as u64 { killed.len() } else { cut_short };
+        }
+        if ended.code.is_some() {
+            ended.exits(0);
+            finished += 1;
+            continue;
+        }
+        let name = ended.err.lines().find_map(|line| line.strip_suffix(" started")).expect("it tells its name");
+        killed.insert(name.replace("quakes: run ", ""), ended.err.contains("claimed"));
+    }
+    assert_eq!(killed.len() as u64, KILLS, "most runs were over before their moment came");
+    let claimed: Vec<&String> = killed.iter().filter(|(_, claimed)| **claimed).map(|(run, _)| run).collect();
+    println!(
+        "{KILLS} kills, {} after a claim was told, {cut_short} or more before the last row was there",
+        claimed.len()
+    );
+    assert!(cut_short >= 10, "the rows were there too early: {cut_short}");
+
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("1,707 keys in all");
+    shop.holds_each_quake_once(QUAKES);
+    let (runs, statuses) = (shop.column("quakes.toml", "Runs", "run"), shop.column("quakes.toml", "Runs", "status"));
+    let told: HashSet<&String> = runs.iter().collect();
+    assert_eq!(told.len(), runs.len(), "a run is told twice");
+    let crashed: Vec<&String> =
+        runs.iter().zip(&statuses).filter(|(_, status)| *status == "crashed").map(|(run, _)| run).collect();
+    assert!(crashed.iter().all(|run| killed.contains_key(*run)), "somebody else crashed: {crashed:?}");
+    for run in claimed {
+        let at = runs.iter().position(|told| told == run);
+        assert!(at.is_some(), "{run} had claimed the lease and is not told");
+    }
+    assert!(crashed.len() >= 10, "few kills came after a claim: {}", crashed.len());
+    let succeeded = statuses.iter().filter(|status| *status == "succeeded").count();
+    assert!(succeeded > finished && succeeded + crashed.len() == statuses.len(), "{statuses:?}");
+    assert_eq!(statuses.last().map(String::as_str), Some("succeeded"));
+}
+
+#[test]
+fn a_run_killed_while_it_waits_for_its_source_is_buried_by_the_next_one_of_the_same_machine_at_once() {
+    let shop = Workshop::few_quakes(10);
+    let mut live = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    live.hears("claimed");
+    live.kill();
+    drop(live);
+    shop.run(&["run", "quakes.toml"]).exits(0).says("died").shows("new 10");
+    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["crashed", "succeeded"]);
+}

@@ -1,0 +1,116 @@
+//! The real binary while it runs: fed, listened to, killed.
+//!
+//! Nothing here sleeps. A test waits for a line or for the end; what never comes fails the test after a minute.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{JoinHandle, spawn};
+use std::time::Duration;
+
+use crate::workshop::Ended;
+
+/// How long a line or the end is waited for.
+const LONG: Duration = Duration::from_mins(1);
+
+/// A process; killed when it is dropped.
+pub struct Live {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+    said: String,
+    out: Option<JoinHandle<String>>,
+    closed: Receiver<()>,
+}
+
+impl Live {
+    /// Starts `command`, all its streams being pipes.
+    pub fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary can be run");
+        let input = child.stdin.take();
+        let (mut stdout, stderr) =
+            (child.stdout.take().expect("it is a pipe"), child.stderr.take().expect("it is a pipe"));
+        let (say, lines) = channel();
+        spawn(move || BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
+        let (close, closed) = channel();
+        let out = spawn(move || {
+            let mut text = String::new();
+            let read = stdout.read_to_string(&mut text);
+            let _ = close.send(());
+            read.map(|_| text).expect("it speaks UTF-8")
+        });
+        Self { child, input, lines, said: String::new(), out: Some(out), closed }
+    }
+
+    /// Feeds its standard input.
+    pub fn feed(&mut self, text: &str) {
+        let input = self.input.as_mut().expect("its input is open");
+        input.write_all(text.as_bytes()).and_then(|()| input.flush()).expect("it reads its input");
+    }
+
+    /// Waits for a line on standard error with these words in it.
+    #[track_caller]
+    pub fn hears(&mut self, words: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(LONG);
+            assert!(line.is_ok(), "waited for {words:?}; it said:\n{}", self.said);
+            let line = line.unwrap_or_default();
+            self.said.extend([line.as_str(), "\n"]);
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits for so many lines on standard error, or for its end.
+    pub fn hears_lines(&mut self, count: usize) {
+        for _ in 0..count {
+            let Ok(line) = self.lines.recv_timeout(LONG) else { return };
+            self.said.extend([line.as_str(), "\n"]);
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_some()
+    }
+
+    /// Sends it a signal, such as `-TERM`.
+    pub fn signal(&self, flag: &str) {
+        let sent = Command::new("kill").args([flag, &self.child.id().to_string()]).status().expect("kill can be run");
+        assert!(sent.success(), "nobody was there for {flag}");
+    }
+
+    /// Kills it as with `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it is our child");
+    }
+
+    /// Ends its input and waits for its end.
+    #[track_caller]
+    pub fn ends(mut self) -> Ended {
+        drop(self.input.take());
+        self.ends_by_itself()
+    }
+
+    /// Waits for its end while its input stays open.
+    #[track_caller]
+    pub fn ends_by_itself(&mut self) -> Ended {
+        while let Ok(line) = self.lines.recv_timeout(LONG) {
+            self.said.extend([line.as_str(), "\n"]);
+        }
+        let over = self.closed.recv_timeout(LONG);
+        assert!(over.is_ok(), "it does not end; it said:\n{}", self.said);
+        let code = self.child.wait().expect("it is our child").code();
+        let out = self.out.take().map(|out| out.join().expect("it speaks UTF-8")).unwrap_or_default();
+        Ended { code, out, err: std::mem::take(&mut self.said) }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,117 @@
+//! Two runs of one job at the same moment on one embedded file: one works, the other says who does.
+//!
+//! On one machine (one state directory) the lock file keeps them apart; on two, the lease on the sheet does.
+
+use crate::live::Live;
+use crate::wire::Emulator;
+use crate::workshop::{Ended, Workshop, ended, feed};
+
+const ROUNDS: usize = 20;
+const RECORDS: usize = 12;
+
+/// The id in `quakes: run <id> started`.
+fn run_id(line: &str) -> String {
+    line.split(' ').nth(2).expect("a run's id").to_owned()
+}
+
+/// While one run has the lease, because its input is held open, a second one ends with 75 and names the first.
+#[test]
+fn while_one_run_holds_the_lease_a_second_one_ends_with_75_and_names_it() {
+    for round in 0..ROUNDS {
+        let shop = Workshop::few_quakes(RECORDS);
+        let whole = shop.read("usgs-all-week.geojson");
+        let (head, tail) = whole.split_at(whole.len() / 2);
+        let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+        let name = run_id(&first.hears("started"));
+        first.hears("claimed");
+        first.feed(head);
+
+        let args = ["run", "quakes.toml"];
+        let two_machines = round % 2 == 1;
+        let second = if two_machines { shop.start_elsewhere(&args) } else { shop.start(&args) };
+        let second = second.ends();
+        second.exits(75).says(&name).says("is running it");
+        assert_eq!(second.out, "", "a run that did nothing has no summary");
+
+        first.feed(tail);
+        first.ends().exits(0).shows("new 12");
+        shop.holds_each_quake_once(RECORDS);
+        assert_eq!(shop.column("quakes.toml", "Runs", "run"), [name], "the second one left no trace");
+    }
+}
+
+/// Neither run is held back by the test: whichever is later finds the other at work (75) or done (0, nothing new).
+#[test]
+fn of_two_runs_that_start_at_once_one_does_all_the_work_and_nothing_is_doubled() {
+    let shop = Workshop::few_quakes(0);
+    for round in 1..=ROUNDS {
+        let records = round * RECORDS;
+        shop.write("usgs-all-week.geojson", &feed(0..records));
+        let args = ["run", "quakes.toml", "--json"];
+        let one = shop.start(&args);
+        let two = if round % 2 == 1 { shop.start_elsewhere(&args) } else { shop.start(&args) };
+        let both = [one, two].map(Live::ends);
+        let new: Vec<u64> = both.iter().filter_map(done_by).collect();
+        assert!(!new.is_empty(), "round {round}: nobody worked: {both:?}");
+        assert_eq!(new.iter().sum::<u64>(), RECORDS as u64, "round {round}: {both:?}");
+        assert!(new.contains(&(RECORDS as u64)), "round {round}: the work was shared: {both:?}");
+        shop.holds_each_quake_once(records);
+    }
+    let statuses = shop.column("quakes.toml", "Runs", "status");
+    assert!(statuses.iter().all(|status| status == "succeeded"), "{statuses:?}");
+}
+
+/// What a run that worked has done; none for one that was held off.
+fn done_by(ended: &Ended) -> Option<u64> {
+    if ended.code == Some(0) {
+        return ended.document()["counts"]["new"].as_u64();
+    }
+    ended.exits(75);
+    let error = ended.error();
+    assert_eq!((&error["code"], &error["retryable"]), (&"tempfail".into(), &true.into()));
+    None
+}
+
+#[test]
+fn a_lease_that_is_known_to_be_dead_can_be_stolen_and_its_run_is_told_as_crashed() {
+    let shop = Workshop::few_quakes(RECORDS);
+    let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    let name = run_id(&first.hears("started"));
+    first.hears("claimed");
+    first.kill();
+    drop(first);
+    let held = shop.start_elsewhere(&["run", "quakes.toml"]).ends();
+    held.exits(75).says(&name).says("--steal");
+    shop.start_elsewhere(&["run", "quakes.toml", "--steal"]).ends().exits(0).shows("new 12");
+    let shown = shop.shown("quakes.toml", "Runs");
+    assert_eq!((&shown["rows"][0][0], &shown["rows"][0][7]), (&name.into(), &"crashed".into()));
+    shop.holds_each_quake_once(RECORDS);
+}
+
+#[test]
+fn a_run_whose_lease_was_stolen_changes_nothing_more() {
+    let shop = Workshop::few_quakes(RECORDS);
+    let whole = shop.read("usgs-all-week.geojson");
+    let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    first.hears("claimed");
+    shop.start_elsewhere(&["run", "quakes.toml", "--steal"]).ends().exits(0).shows("new 12");
+    first.feed(&whole);
+    first.ends().exits(75).says("this run changed nothing after that");
+    shop.holds_each_quake_once(RECORDS);
+}
+
+/// The state's tab changes with every claim, so a load can find that what it asks for was there a moment ago.
+#[test]
+fn a_load_that_another_run_overtakes_is_made_again() {
+    let shop = Workshop::few_quakes(RECORDS);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    emulator.run(&shop, "1AbC", &["run", "quakes.toml"]).exits(0);
+    let fault = r#"[{"method": "spreadsheets.values.batchGet", "status": 503, "retry_after": 3}]"#;
+    emulator.fails(fault);
+    let mut first = Live::start(emulator.command(&shop, "1AbC", &["run", "quakes.toml"]));
+    first.hears("made again");
+    let mut second = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    second.env("XDG_STATE_HOME", shop.path("state of another machine"));
+    ended(second).exits(0).shows("skipped 12");
+    first.ends().exits(0).shows("new 0 · skipped 12");
+}

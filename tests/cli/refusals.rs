@@ -1,0 +1,167 @@
+//! What can't be done, each with its exit code, and with what to do instead. The codes are published and never renumbered.
+
+use crate::wire::Emulator;
+use crate::workshop::{Workshop, ended};
+
+#[test]
+fn the_exit_codes_are_frozen() {
+    let shop = Workshop::empty();
+    let help = shop.run(&["--help"]);
+    let (_, table) = help.exits(0).out.split_once("Exit codes:\n").expect("help ends with the exit codes");
+    let codes: Vec<(&str, &str)> = table.lines().filter_map(|line| line.trim().split_once("  ")).collect();
+    let frozen = [
+        ("0", "success, also when there was nothing to do"),
+        ("1", "the job ran and failed"),
+        ("2", "the command line is wrong"),
+        ("3", "finished, but some items failed (see --fail-on)"),
+        ("65", "the input or the sheet holds what it should not"),
+        ("66", "the input, the spreadsheet or a tab was not found"),
+        ("69", "a service stayed out of reach after all retries"),
+        ("70", "a bug in sheetkeep"),
+        ("73", "an output file can't be created"),
+        ("74", "reading or writing on this machine failed"),
+        ("75", "try again later: another run is at it, or a quota is used up"),
+        ("76", "a service answered what it should not"),
+        ("77", "access is missing"),
+        ("78", "the job file or the environment is wrong"),
+        ("124", "the run's own deadline ended it"),
+        ("130", "SIGINT; what was in hand is committed"),
+        ("143", "SIGTERM; what was in hand is committed"),
+    ];
+    assert_eq!(codes, frozen);
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2() {
+    let shop = Workshop::quakes();
+    for args in [
+        &[] as &[&str],
+        &["run"],
+        &["run", "quakes.toml", "--nonsense"],
+        &["walk", "quakes.toml"],
+        &["run", "quakes.toml", "--fail-on", "sometimes"],
+        &["run", "quakes.toml", "--spreadsheet", "a", "--embedded", "b"],
+        &["show", "quakes.toml", "--last", "many"],
+        &["emulate", "--port", "99999"],
+        &["emulate", "--fault", "nonsense"],
+        &["emulate", "--latency", "soon"],
+    ] {
+        let ended = shop.run(args);
+        assert!(ended.exits(2).out.is_empty() && !ended.err.is_empty(), "{args:?}");
+    }
+    assert_eq!(shop.listed(), ["quakes.toml", "usgs-all-week.geojson"], "nothing is left behind");
+}
+
+#[test]
+fn what_is_not_there_exits_with_66() {
+    let shop = Workshop::quakes();
+    shop.run(&["run", "nothing.toml"]).exits(66).says("nothing.toml was not found");
+    shop.run(&["status", "nothing.toml"]).exits(66);
+    shop.run(&["run", "quakes.toml", "--input", "nothing.json"]).exits(66).says("nothing.json was not found");
+    shop.run(&["status", "quakes.toml"]).exits(66).says("it has never run");
+    shop.run(&["show", "quakes.toml"]).exits(66).says("it has never run");
+    assert!(!shop.listed().contains(&"quakes.sheet".to_owned()), "whoever only reads makes no file");
+    shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..2));
+    shop.run(&["run", "quakes.toml"]).exits(0);
+    let told = shop.run(&["show", "quakes.toml", "--tab", "Quaks"]);
+    for tab in ["Quaks", "Quakes", "Processed quakes", "Failures quakes", "Runs"] {
+        told.exits(66).says(&format!("\"{tab}\""));
+    }
+    assert!(!told.err.contains("sheetkeep quakes #"), "the hidden tab is nobody's business: {}", told.err);
+}
+
+#[test]
+fn every_mistake_in_a_job_file_is_told_at_once_with_its_line_and_what_was_meant() {
+    let shop = Workshop::quakes();
+    shop.write(
+        "bad.toml",
+        "nmae = \"bad\"\n[source]\njson = \"usgs-all-week.geojson\"\nitms = \".features[]\"\n[item]\nkey = \".id |\"\n\
+         [sheet]\ntab = \"Quakes\"\ncolumns = { time = \"datetme\" }\n[lease]\nttl = \"0s\"\n",
+    );
+    let told = shop.run(&["run", "bad.toml"]);
+    told.exits(78).says("6 things are wrong");
+    for (place, hint) in [
+        ("bad.toml:1:1", "did you mean `name`?"),
+        ("bad.toml:4:1", "did you mean `items`?"),
+        ("bad.toml:6:13", "expressions are jq"),
+        ("bad.toml:9:20", "did you mean \"datetime\"?"),
+        ("bad.toml:11:7", "out of bounds"),
+    ] {
+        told.says(place).says(hint);
+    }
+    let error = shop.run(&["run", "bad.toml", "--json"]).exits(78).error();
+    let problems = error["problems"].as_array().expect("problems");
+    assert_eq!((problems.len(), &error["exit_code"], &error["code"]), (6, &78.into(), &"config".into()));
+    let last = problems.last().expect("a problem");
+    assert_eq!((&last["file"], &last["line"], &last["column"]), (&"bad.toml".into(), &11.into(), &7.into()));
+    assert!(!shop.listed().contains(&"bad.sheet".to_owned()));
+}
+
+#[test]
+fn a_spreadsheet_without_credentials_exits_with_77_and_says_where_they_are_looked_for() {
+    let shop = Workshop::quakes();
+    let told = shop.run(&["run", "quakes.toml", "--spreadsheet", "1AbC"]);
+    told.exits(77).says("GOOGLE_APPLICATION_CREDENTIALS").says("SHEETKEEP_CREDENTIALS_JSON").says("gcloud");
+    let gone = [("GOOGLE_APPLICATION_CREDENTIALS", "gone.json")];
+    shop.run_with(&gone, &["run", "quakes.toml", "--spreadsheet", "1AbC"]).exits(77).says("gone.json");
+}
+
+#[test]
+fn a_spreadsheet_that_the_service_does_not_know_exits_with_66() {
+    let shop = Workshop::few_quakes(2);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    for args in [["run", "quakes.toml"], ["status", "quakes.toml"], ["show", "quakes.toml"]] {
+        emulator.run(&shop, "1AbD", &args).exits(66).says("1AbD");
+    }
+    emulator.run(&shop, "1AbC", &["run", "quakes.toml"]).exits(0);
+}
+
+#[test]
+fn a_service_that_nobody_reaches_exits_with_69() {
+    let shop = Workshop::few_quakes(2);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    shop.change("quakes.toml", "[sheet]", "[retry]\nattempts = 1\n\n[sheet]");
+    let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    command.env("SHEETKEEP_API_URL", "http://127.0.0.1:9");
+    ended(command).exits(69).says("http://127.0.0.1:9");
+}
+
+#[test]
+fn a_file_that_is_no_sheet_exits_with_74_and_is_left_alone() {
+    let shop = Workshop::few_quakes(2);
+    shop.write(
+        "quakes.sheet",
+        "some other file of yours, longer than the head of a database, which has one hundred bytes and no more\n",
+    );
+    let before = shop.read("quakes.sheet");
+    shop.run(&["run", "quakes.toml"]).exits(74).says("is not a spreadsheet file");
+    assert_eq!(shop.read("quakes.sheet"), before);
+}
+
+#[test]
+fn a_changed_key_stops_the_run_until_it_is_adopted() {
+    let shop = Workshop::few_quakes(20);
+    shop.run(&["run", "quakes.toml"]).exits(0);
+    shop.change("quakes.toml", "key = \".id\"", "key = \".properties.net + .properties.code\"");
+    let told = shop.run(&["run", "quakes.toml"]);
+    told.exits(78).says("its key changed").says("20 keys again").says("--adopt");
+    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["succeeded"], "a refused run leaves no trace");
+    shop.run(&["run", "quakes.toml", "--adopt"]).exits(0).shows("new 0 · skipped 20");
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 20");
+    shop.holds_each_quake_once(20);
+}
+
+#[test]
+fn a_changed_tab_stops_the_run_too() {
+    let shop = Workshop::few_quakes(5);
+    shop.run(&["run", "quakes.toml"]).exits(0);
+    shop.change("quakes.toml", "tab = \"Quakes\"", "tab = \"Earthquakes\"");
+    shop.run(&["run", "quakes.toml"]).exits(78).says("tab changed").says("--adopt");
+}
+
+#[test]
+fn modes_and_sources_that_are_not_built_yet_say_so() {
+    let shop = Workshop::few_quakes(2);
+    shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
+    shop.run(&["run", "quakes.toml"]).exits(78).says("not built yet");
+}

@@ -1,0 +1,219 @@
+//! `sheetkeep emulate` in a process of its own, and a plain HTTP client that reads through it.
+//!
+//! The client knows sockets, JSON and RS256, and nothing of the product: what it finds on a sheet is there.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use serde_json::{Value, json};
+
+use crate::workshop::{Ended, Workshop, ended};
+
+/// The id of the spreadsheet in an embedded file.
+pub const EMBEDDED: &str = "embedded";
+
+/// An emulator; gone when it is dropped.
+pub struct Emulator {
+    process: Child,
+    /// Its root, as it said it.
+    pub url: String,
+    /// The credentials file that it wrote.
+    pub credentials: PathBuf,
+}
+
+/// A spreadsheet, read from outside.
+pub struct Outside {
+    /// The emulator that serves it.
+    pub emulator: Emulator,
+    token: String,
+    id: &'static str,
+}
+
+impl Emulator {
+    /// Starts one in a folder and waits until it says that it listens.
+    pub fn start(shop: &Workshop, args: &[&str]) -> Self {
+        let credentials = shop.path("emulator-key.json");
+        let mut command = shop.command(&["emulate", "--credentials", &credentials.to_string_lossy()]);
+        let mut process =
+            command.args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary can be run");
+        let mut url = String::new();
+        let out = process.stdout.as_mut().expect("it is a pipe");
+        BufReader::new(out).read_line(&mut url).expect("it says where it listens");
+        assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+        Self { process, url: url.trim().to_owned(), credentials }
+    }
+
+    /// What it counted so far.
+    pub fn stats(&self) -> Value {
+        let (status, counts) = exchange(&self.url, "GET /_emulator/stats", &[], "");
+        assert_eq!(status, 200);
+        counts
+    }
+
+    /// Counts anew.
+    pub fn reset_stats(&self) {
+        assert_eq!(exchange(&self.url, "POST /_emulator/stats:reset", &[], "").0, 200);
+    }
+
+    /// The binary with this emulator for its service.
+    pub fn command(&self, shop: &Workshop, id: &str, args: &[&str]) -> Command {
+        let mut command = shop.command(args);
+        command
+            .env("SHEETKEEP_API_URL", &self.url)
+            .env("SHEETKEEP_SPREADSHEET_ID", id)
+            .env("GOOGLE_APPLICATION_CREDENTIALS", &self.credentials);
+        command
+    }
+
+    /// Has these faults to come.
+    pub fn fails(&self, faults: &str) {
+        assert_eq!(exchange(&self.url, "POST /_emulator/faults", &[], faults).0, 200);
+    }
+
+    /// From now on it takes calls and answers none.
+    pub fn falls_silent(&self) {
+        let stopped = Command::new("kill").args(["-STOP", &self.process.id().to_string()]).status();
+        assert!(stopped.expect("kill can be run").success());
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, shop: &Workshop, id: &str, args: &[&str]) -> Ended {
+        ended(self.command(shop, id, args))
+    }
+
+    /// A token for whoever holds the credentials file, asked for as Google's documentation says.
+    fn token(&self) -> String {
+        let file = std::fs::read_to_string(&self.credentials).expect("it wrote a credentials file");
+        let file: Value = serde_json::from_str(&file).expect("the credentials are JSON");
+        let now = now_by(&self.url);
+        let header = json!({"alg": "RS256", "typ": "JWT", "kid": file["private_key_id"]});
+        let claims = json!({"iss": file["client_email"], "aud": file["token_uri"], "iat": now, "exp": now + 3_600,
+            "scope": "https://www.googleapis.com/auth/spreadsheets"});
+        let encoded = |part: &Value| BASE64URL_NOPAD.encode(part.to_string().as_bytes());
+        let message = format!("{}.{}", encoded(&header), encoded(&claims));
+        let signature = signed(file["private_key"].as_str().expect("a key"), message.as_bytes());
+        let form = format!(
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion={message}.{}",
+            BASE64URL_NOPAD.encode(&signature)
+        );
+        let kind = "Content-Type: application/x-www-form-urlencoded";
+        let (status, granted) = exchange(&self.url, "POST /token", &[kind], &form);
+        assert_eq!(status, 200, "{granted}");
+        granted["access_token"].as_str().expect("a token").to_owned()
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Outside {
+    /// The spreadsheet in an embedded file of this folder.
+    pub fn of_file(shop: &Workshop, file: &str) -> Self {
+        Self::of(Emulator::start(shop, &["--file", file]), EMBEDDED)
+    }
+
+    /// A spreadsheet of an emulator that runs.
+    pub fn of(emulator: Emulator, id: &'static str) -> Self {
+        let token = emulator.token();
+        Self { emulator, token, id }
+    }
+
+    fn get(&self, below: &str) -> Value {
+        let bearer = format!("Authorization: Bearer {}", self.token);
+        let (status, body) =
+            exchange(&self.emulator.url, &format!("GET /v4/spreadsheets/{}{below}", self.id), &[&bearer], "");
+        assert_eq!(status, 200, "{below}: {body}");
+        body
+    }
+
+    /// The titles of all tabs, hidden ones too.
+    pub fn tabs(&self) -> Vec<String> {
+        let read = self.get("?fields=sheets.properties.title");
+        let sheets = read["sheets"].as_array().expect("sheets");
+        sheets.iter().map(|sheet| text_of(&sheet["properties"]["title"])).collect()
+    }
+
+    /// The rows of a tab below its header row, as values.
+    pub fn rows(&self, tab: &str) -> Vec<Vec<Value>> {
+        self.all_rows(tab).split_off(1)
+    }
+
+    fn all_rows(&self, tab: &str) -> Vec<Vec<Value>> {
+        let range = utf8_percent_encode(&format!("'{tab}'"), NON_ALPHANUMERIC).to_string();
+        let read = self.get(&format!("/values/{range}?valueRenderOption=UNFORMATTED_VALUE"));
+        let rows = read["values"].as_array().expect("rows");
+        rows.iter().map(|row| row.as_array().expect("cells").clone()).collect()
+    }
+
+    /// One column of a tab, as texts.
+    pub fn column(&self, tab: &str, name: &str) -> Vec<String> {
+        let mut rows = self.all_rows(tab);
+        let body = rows.split_off(1);
+        let at = rows[0].iter().position(|title| title == name).expect("the column is there");
+        body.iter().map(|row| row.get(at).map(text_of).unwrap_or_default()).collect()
+    }
+
+    /// What was entered into the cells of a tab, below its header row: `{"stringValue": …}`, `{"numberValue": …}`.
+    pub fn entered(&self, tab: &str) -> Vec<Vec<Value>> {
+        let range = utf8_percent_encode(&format!("'{tab}'"), NON_ALPHANUMERIC).to_string();
+        let read = self.get(&format!("?ranges={range}&fields=sheets.data.rowData.values.userEnteredValue"));
+        let rows = read["sheets"][0]["data"][0]["rowData"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let cells = |row: &Value| -> Vec<Value> {
+            let cells = row["values"].as_array().map(Vec::as_slice).unwrap_or_default();
+            cells.iter().map(|cell| cell["userEnteredValue"].clone()).collect()
+        };
+        rows.iter().skip(1).map(cells).filter(|row| row.iter().any(|cell| !cell.is_null())).collect()
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn signed(pem: &str, message: &[u8]) -> Vec<u8> {
+    let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let key = RsaKeyPair::from_pkcs8(&BASE64.decode(text.as_bytes()).expect("base64")).expect("an RSA key");
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).expect("it signs");
+    signature
+}
+
+/// The emulator's own time, in seconds, from the `Date` of an answer; a test has no clock.
+fn now_by(url: &str) -> u64 {
+    let (head, _) = speak(url, "GET /_emulator/stats", &[], "");
+    let date = head.lines().find_map(|line| line.strip_prefix("date: ")).expect("answers are dated");
+    let moment = httpdate::parse_http_date(date.trim()).expect("a date");
+    moment.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+fn exchange(url: &str, request: &str, headers: &[&str], body: &str) -> (u16, Value) {
+    let (head, body) = speak(url, request, headers, body);
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+    (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+}
+
+/// One exchange in HTTP/1.0, so that a body ends where the connection does.
+fn speak(url: &str, request: &str, headers: &[&str], body: &str) -> (String, String) {
+    let address = url.strip_prefix("http://").expect("plain HTTP");
+    let mut stream = TcpStream::connect(address).expect("the emulator listens");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a socket has a timeout");
+    let mut text = format!("{request} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n", body.len());
+    text.extend(headers.iter().flat_map(|header| [*header, "\r\n"]));
+    text.extend(["\r\n", body]);
+    stream.write_all(text.as_bytes()).expect("the emulator reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the emulator answers in UTF-8");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    (head.to_owned(), body.to_owned())
+}

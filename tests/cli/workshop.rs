@@ -1,0 +1,214 @@
+//! A folder with a job in it, and the real binary run there to its end.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::live::Live;
+
+/// Records in the week's feed.
+pub const QUAKES: usize = 1_707;
+
+/// A folder of its own, gone when the test is over.
+pub struct Workshop {
+    folder: TempDir,
+}
+
+/// How a process ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Workshop {
+    /// An empty one.
+    pub fn empty() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// One with copies of these fixtures, side by side.
+    pub fn with(fixtures: &[&str]) -> Self {
+        let shop = Self::empty();
+        for fixture in fixtures {
+            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(fixture);
+            let name = from.file_name().expect("a fixture has a name");
+            fs::copy(&from, shop.path(&name.to_string_lossy())).expect("the fixture is there");
+        }
+        shop
+    }
+
+    /// The main job with its feed.
+    pub fn quakes() -> Self {
+        Self::with(&["quakes.toml", "usgs-all-week.geojson"])
+    }
+
+    /// The main job with the first `count` earthquakes of its feed.
+    pub fn few_quakes(count: usize) -> Self {
+        let shop = Self::quakes();
+        shop.write("usgs-all-week.geojson", &feed(0..count));
+        shop
+    }
+
+    /// The main job with at most `max_rows` rows in a commit, and none made for the time's sake.
+    pub fn in_small_commits(self, max_rows: usize) -> Self {
+        let commit = format!("[commit]\nmax_rows = {max_rows}\nevery = \"1h\"\n\n[sheet]");
+        self.change("quakes.toml", "[sheet]", &commit);
+        self
+    }
+
+    /// A file in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("the folder takes files");
+    }
+
+    /// Reads a file.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("the file is there")
+    }
+
+    /// Replaces `from`, which has to be there, in a file.
+    pub fn change(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(text.contains(from), "{name} has no {from:?}");
+        self.write(name, &text.replace(from, to));
+    }
+
+    /// The names of what is in it.
+    pub fn listed(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).expect("the folder is there");
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// The binary in this folder, with nothing in its environment but where this folder's state is.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sheetkeep"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("XDG_STATE_HOME", self.path("state"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn run(&self, args: &[&str]) -> Ended {
+        ended(self.command(args))
+    }
+
+    /// Runs it to its end, with these in its environment.
+    pub fn run_with(&self, environment: &[(&str, &str)], args: &[&str]) -> Ended {
+        let mut command = self.command(args);
+        command.envs(environment.iter().copied());
+        ended(command)
+    }
+
+    /// Starts it, with its standard input held open.
+    pub fn start(&self, args: &[&str]) -> Live {
+        Live::start(self.command(args))
+    }
+
+    /// Starts it as a second machine would: with a state directory of its own.
+    pub fn start_elsewhere(&self, args: &[&str]) -> Live {
+        let mut command = self.command(args);
+        command.env("XDG_STATE_HOME", self.path("state of another machine"));
+        Live::start(command)
+    }
+
+    /// A tab of `job`, as `sheetkeep show --json` tells it.
+    pub fn shown(&self, job: &str, tab: &str) -> Value {
+        let ended = self.run(&["show", job, "--tab", tab, "--last", "100000", "--json"]);
+        assert_eq!(ended.code, Some(0), "{tab}: {}", ended.err);
+        ended.document()
+    }
+
+    /// One column of a tab, as `sheetkeep show --json` tells it.
+    pub fn column(&self, job: &str, tab: &str, column: &str) -> Vec<String> {
+        let shown = self.shown(job, tab);
+        let columns = shown["columns"].as_array().expect("columns");
+        let at = columns.iter().position(|name| name == column).expect("the column is there");
+        let rows = shown["rows"].as_array().expect("rows");
+        rows.iter().map(|row| row[at].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Each of `count` earthquakes is in Quakes once, and in Processed once.
+    pub fn holds_each_quake_once(&self, count: usize) {
+        let (rows, keys) =
+            (self.column("quakes.toml", "Quakes", "id"), self.column("quakes.toml", "Processed quakes", "key"));
+        assert_eq!((rows.len(), keys.len()), (count, count), "rows and keys");
+        let mut distinct = keys.clone();
+        distinct.sort();
+        distinct.dedup();
+        assert_eq!(distinct.len(), count, "a key is there twice");
+        assert_eq!(rows, keys, "rows and keys were written together, in the order of the feed");
+    }
+}
+
+impl Ended {
+    /// Standard output as the one JSON document that it has to be.
+    pub fn document(&self) -> Value {
+        let read = serde_json::from_str(&self.out);
+        assert!(read.is_ok(), "no document: {self:?}");
+        read.unwrap_or_default()
+    }
+
+    /// Standard error as the one JSON document that it has to be.
+    pub fn error(&self) -> Value {
+        let read: Result<Value, _> = serde_json::from_str(&self.err);
+        assert!(read.is_ok(), "no document: {self:?}");
+        read.map(|document| document["error"].clone()).unwrap_or_default()
+    }
+
+    /// Checks the exit code, and shows everything where it is another one.
+    #[track_caller]
+    pub fn exits(&self, code: i32) -> &Self {
+        assert_eq!(self.code, Some(code), "standard output:\n{}\nstandard error:\n{}", self.out, self.err);
+        self
+    }
+
+    /// Checks that standard error says so.
+    #[track_caller]
+    pub fn says(&self, words: &str) -> &Self {
+        assert!(self.err.contains(words), "{words:?} is not said:\n{}", self.err);
+        self
+    }
+
+    /// Checks that standard output shows so.
+    #[track_caller]
+    pub fn shows(&self, words: &str) -> &Self {
+        assert!(self.out.contains(words), "{words:?} is not shown:\n{}", self.out);
+        self
+    }
+}
+
+/// Runs a command to its end.
+pub fn ended(mut command: Command) -> Ended {
+    let Output { status, stdout, stderr } = command.output().expect("the binary can be run");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
+    Ended { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+/// A feed of some of the week's earthquakes.
+pub fn feed(which: std::ops::Range<usize>) -> String {
+    let all = include_str!("../../fixtures/usgs-all-week.geojson");
+    let all: Value = serde_json::from_str(all).expect("the feed is JSON");
+    let some: Vec<String> = all["features"].as_array().expect("records")[which].iter().map(Value::to_string).collect();
+    format!("{{\"type\":\"FeatureCollection\",\"features\":[\n{}\n]}}\n", some.join(",\n"))
+}
