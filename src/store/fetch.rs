@@ -76,7 +76,7 @@ impl Fetcher {
                 Ok(Some(fetched)) => return Ok(fetched),
                 Ok(None) => {}
                 Err(error) if overtaken < MAX_OVERTAKEN && self.is_overtaken(&error, &metadata).await? => {
-                    overtaken += 1
+                    overtaken += 1;
                 }
                 Err(error) => return Err(error),
             }
