@@ -155,7 +155,7 @@ pub struct EmulateArgs {
     /// Answer no sooner than this, such as 300ms or 2s
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub latency: Option<Duration>,
-    /// A fault to play, such as `503:0.1`; may be given several times
+    /// A fault to play, such as `on=writes,do=fail,status=503,times=2`; may be given several times
     #[arg(long, value_name = "SPEC")]
     pub fault: Vec<String>,
     /// The seed of everything that is drawn by chance

@@ -3,6 +3,7 @@
 //! In scope: picking the command, clock and chance. Out of scope: everything else.
 
 use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
@@ -35,11 +36,20 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    let outcome = perform(&runtime, &session, clock);
-    let exit = session.end(outcome);
+    let outcome = catch_unwind(AssertUnwindSafe(|| perform(&runtime, &session, clock)));
+    let exit = session.end(outcome.unwrap_or_else(|_| Err(broken())));
     // A source that still waits on standard input must not keep the process.
     runtime.shutdown_background();
     exit
+}
+
+/// The message of the panic itself stands on standard error already.
+fn broken() -> Trouble {
+    Trouble::new(
+        "this is an error in sheetkeep itself; what was committed stays, and the next run goes on",
+        Exit::Software,
+    )
+    .with_help("please report it with the lines above")
 }
 
 fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, Trouble> {

@@ -30,6 +30,8 @@ pub struct Tried {
     pub attempts: u64,
     /// When it first failed.
     pub first_seen: Timestamp,
+    /// The version that failed, as its mark.
+    pub version: u64,
     /// A hash of the step and error it failed with, so that an unchanged failure is not told twice.
     pub error: Fingerprint,
 }
@@ -75,9 +77,10 @@ pub struct Book {
 }
 
 impl Book {
-    /// A book as loaded.
+    /// A book as loaded. A failure whose very version is done by now is closed.
     pub fn new(done: DoneSet, failures: HashMap<Fingerprint, Tried>) -> Self {
-        let failures = failures.into_iter().filter(|(key, _)| done.version_of(*key).is_none()).collect();
+        let open = |(key, tried): &(Fingerprint, Tried)| done.version_of(*key) != Some(tried.version);
+        let failures = failures.into_iter().filter(open).collect();
         Self { done, moved: HashMap::new(), failures }
     }
 
@@ -192,13 +195,28 @@ mod tests {
         book.done(&key("a"));
         assert_eq!(book.admit(&key("a"), &version("")), Admission::Twice);
         assert_eq!(book.admit(&key("b"), &version("")), Admission::Fresh);
-        book.failed(&key("b"), Tried { attempts: 1, first_seen: Timestamp(0), error: Fingerprint::of("e") });
+        book.failed(
+            &key("b"),
+            Tried { attempts: 1, first_seen: Timestamp(0), version: version("").mark(), error: Fingerprint::of("e") },
+        );
         assert_eq!(book.admit(&key("b"), &version("")), Admission::Twice);
     }
 
     #[test]
+    fn a_done_key_whose_newer_version_failed_is_an_open_failure_still() {
+        let tried =
+            Tried { attempts: 1, first_seen: Timestamp(1), version: version("2").mark(), error: Fingerprint::of("e") };
+        let done = DoneSet::from_rows(vec![(key("a").fingerprint(), version("1").mark())]);
+        let mut book = Book::new(done.clone(), HashMap::from([(key("a").fingerprint(), tried)]));
+        assert_eq!((book.open_failures(), book.admit(&key("a"), &version("2"))), (1, Admission::Again(tried)));
+        let closed = Tried { version: version("1").mark(), ..tried };
+        assert_eq!(Book::new(done, HashMap::from([(key("a").fingerprint(), closed)])).open_failures(), 0);
+    }
+
+    #[test]
     fn a_failure_that_works_at_last_is_recovered_once() {
-        let tried = Tried { attempts: 2, first_seen: Timestamp(1), error: Fingerprint::of("e") };
+        let tried =
+            Tried { attempts: 2, first_seen: Timestamp(1), version: version("").mark(), error: Fingerprint::of("e") };
         let failures = HashMap::from([(key("a").fingerprint(), tried)]);
         let mut book = Book::new(DoneSet::default(), failures);
         assert_eq!(book.admit(&key("a"), &version("")), Admission::Again(tried));

@@ -64,7 +64,7 @@ pub enum StoreError {
         why: String,
     },
     /// What was found is not what this tool wrote, or not what the job says.
-    #[error("{why}")]
+    #[error("go on with this sheet: {why}")]
     Corrupt {
         /// Tab, row or field, and what to do.
         why: String,

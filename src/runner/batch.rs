@@ -56,6 +56,16 @@ impl Queue {
         self.weight >= self.max_bytes || self.waiting.len() >= self.max_rows
     }
 
+    /// The columns of all rows that wait, as often as they come.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        let outputs = self.waiting.iter().filter_map(|waiting| match &waiting.settled {
+            Settled::Done { output, .. } => Some(output),
+            Settled::Failed(_) => None,
+        });
+        let rows = outputs.flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
+        rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use crate::fault::Fault;
+use crate::ledger::book::Book;
 use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
-use crate::ledger::commit::{Changes, NewTable, Settled};
+use crate::ledger::commit::{Changes, Commit, NewTable, Settled};
 use crate::ledger::event::Event;
+use crate::ledger::failure::failure_mark;
 use crate::ledger::head::HeadId;
 use crate::ledger::header::Header;
 use crate::ledger::judge::Verdict;
@@ -23,10 +25,13 @@ use crate::port::chance::Chance;
 use crate::port::store::StoreError;
 use crate::runner::batch::{Outstanding, Queue, Waiting};
 use crate::runner::intake::Intake;
-use crate::runner::opening::ServiceClock;
+use crate::runner::opening::{Claimant, ServiceClock, allowed, unblocked};
 use crate::runner::plan::PassError;
 use crate::runner::settle::{Ending, Settler};
 use crate::time::Timestamp;
+
+/// A tab of rows and its columns.
+type Table = (String, Vec<String>);
 
 /// A run's end of the chain, in action.
 pub struct Committer {
@@ -46,6 +51,8 @@ pub struct Committer {
     pub table_exists: bool,
     /// The lease's length, in milliseconds.
     pub ttl_ms: u64,
+    /// Who asks for the lease.
+    pub claimant: Claimant,
     trust: Trust,
     outstanding: Outstanding,
     in_flight: Option<BoxFuture<'static, Ending>>,
@@ -75,6 +82,8 @@ pub struct Beginning {
     pub table_exists: bool,
     /// The lease's length, in milliseconds.
     pub ttl_ms: u64,
+    /// Who asks for the lease.
+    pub claimant: Claimant,
     /// When the load began, monotonic milliseconds.
     pub began_ms: u64,
 }
@@ -90,7 +99,8 @@ enum Closing {
 impl Committer {
     /// A committer that has committed nothing yet.
     pub fn new(beginning: Beginning) -> Self {
-        let Beginning { settler, chance, chain, buried, run, service, table_exists, ttl_ms, began_ms } = beginning;
+        let Beginning { settler, chance, chain, buried, run, service, table_exists, ttl_ms, claimant, began_ms } =
+            beginning;
         Self {
             trust: Trust::from(began_ms, ttl_ms),
             last_commit_ms: settler.clock.monotonic_ms(),
@@ -102,6 +112,7 @@ impl Committer {
             service,
             table_exists,
             ttl_ms,
+            claimant,
             outstanding: Outstanding::default(),
             in_flight: None,
             closing: Closing::No,
@@ -161,7 +172,9 @@ impl Committer {
             Verdict::NotYet => self.trust = Trust::from(now_ms, self.ttl_ms),
             Verdict::Fenced => return Err(self.fenced().await),
             Verdict::Corrupt => return Err(head_gone()),
-            Verdict::Foreign | Verdict::Stale | Verdict::Applied(_) => self.reload(Vec::new(), intake, queue).await?,
+            Verdict::Foreign | Verdict::Stale | Verdict::Applied(_) => {
+                self.reload(Vec::new(), None, intake, queue).await?
+            }
         }
         Ok(())
     }
@@ -224,7 +237,7 @@ impl Committer {
                 queue.put_back(rest, self.now_ms());
                 self.begin(items, intake, None)
             }
-            After::Reload => self.reload(self.outstanding.newest_items(), intake, queue).await,
+            After::Reload => self.reload(self.outstanding.newest_items(), Some(&ending.commit), intake, queue).await,
             After::Stop(halt) => Err(self.halted(halt, ending).await),
         }
     }
@@ -268,30 +281,60 @@ impl Committer {
         Ok(())
     }
 
-    /// Loads anew and puts what is not there back in front of the queue.
-    async fn reload(&mut self, items: Vec<Waiting>, intake: &mut Intake, queue: &mut Queue) -> Result<(), PassError> {
+    /// Loads anew and puts what is not there back in front of the queue. `refused` is the commit that asked for it, if one did.
+    async fn reload(
+        &mut self,
+        items: Vec<Waiting>,
+        refused: Option<&Commit>,
+        intake: &mut Intake,
+        queue: &mut Queue,
+    ) -> Result<(), PassError> {
         let began_ms = self.now_ms();
         let loaded = self.settler.store.load().await?;
         self.service = ServiceClock::new(loaded.service_time, self.now_ms());
-        let Some(snapshot) = loaded.snapshot else { return Err(head_gone()) };
+        let Some(snapshot) = loaded.snapshot else {
+            self.begin_again(refused)?;
+            return self.stand_on(&loaded.tables, intake, queue);
+        };
+        unblocked(&snapshot)?;
         if let Err(halt) = self.chain.reloaded(&snapshot) {
             return Err(if halt == Halt::Fenced { taken_over(&snapshot.state) } else { head_gone() });
         }
+        // A claim of this run that is on the store has told of the run before; one that is not meets the lease as it stands now.
+        self.buried = match self.chain.claimed() {
+            true => Vec::new(),
+            false => allowed(&snapshot, &self.claimant, loaded.service_time)?.into_iter().collect(),
+        };
         self.outstanding.clear();
-        if let Some((tab, columns)) = snapshot.tables.iter().find(|(tab, _)| *tab == intake.tab) {
-            self.table_exists = true;
-            intake.header = Header::closed(tab.clone(), columns.clone());
-        }
-        let (there, missing): (Vec<_>, Vec<_>) = items.into_iter().partition(|waiting| match &waiting.settled {
-            Settled::Done { key, version, .. } => snapshot.book.is_done(key, version),
-            Settled::Failed(_) => false,
-        });
+        let (there, missing): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|waiting| is_there(&snapshot.book, &waiting.settled));
+        queue.put_back(missing, self.now_ms());
+        self.stand_on(&snapshot.tables, intake, queue)?;
         intake.applied(&there);
         intake.book.rebase(snapshot.book);
-        queue.put_back(missing, self.now_ms());
         self.trust = Trust::from(began_ms, self.ttl_ms);
         self.closing = Closing::No;
         Ok(())
+    }
+
+    /// The first commit was refused, and the job still does not exist: another job made a tab that both need.
+    fn begin_again(&mut self, refused: Option<&Commit>) -> Result<(), PassError> {
+        let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(head_gone()) };
+        if self.chain.ended(init, &End::Redraft) != After::Redraft {
+            return Err(unfinished("its tabs could not be made".into(), Fault::Transient));
+        }
+        self.outstanding.clear();
+        self.closing = Closing::No;
+        Ok(())
+    }
+
+    /// Takes the data tab's header as it is now; what waits was made for the one before.
+    fn stand_on(&mut self, tables: &[Table], intake: &mut Intake, queue: &Queue) -> Result<(), PassError> {
+        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
+        self.table_exists = true;
+        intake.header = Header::closed(tab.clone(), columns.clone());
+        let lost = queue.columns().find(|name| !columns.iter().any(|column| column == name));
+        lost.map_or(Ok(()), |name| Err(column_gone(tab, name)))
     }
 
     async fn halted(&self, halt: Halt, ending: Ending) -> PassError {
@@ -300,8 +343,18 @@ impl Committer {
             Halt::Corrupt => head_gone(),
             Halt::Unsafe => PassError::Store(StoreError::Unsafe { why: ending.why }),
             Halt::Unclear | Halt::NotExecuted => unfinished(ending.why, ending.fault),
-            Halt::Refused(_) => PassError::Refused { why: ending.why },
+            Halt::Refused(_) => self.refused(ending.why).await,
             Halt::TooLarge => PassError::Refused { why: "one record alone is too large for a batch".into() },
+        }
+    }
+
+    /// A refused batch: where a tab that it needs is gone, one more load names it and the mend.
+    async fn refused(&self, why: String) -> PassError {
+        let loaded = self.settler.store.load().await;
+        let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| unblocked(&snapshot));
+        match explained {
+            Some(Err(error)) => error,
+            _ => PassError::Refused { why },
         }
     }
 
@@ -345,12 +398,28 @@ impl Committer {
     }
 }
 
+/// Whether a load shows what an item came to: a draft of this run that carried it was applied after all.
+fn is_there(book: &Book, settled: &Settled) -> bool {
+    match settled {
+        Settled::Done { key, version, .. } => book.is_done(key, version),
+        Settled::Failed(failure) => {
+            let told = failure_mark(&failure.step, &failure.error);
+            book.tried(&failure.key).is_some_and(|tried| tried.error == told)
+        }
+    }
+}
+
 fn taken_over(state: &State) -> PassError {
     let by = match (&state.lease.holder, &state.lease.fence) {
         (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
         (None, fence) => format!("another run took the lease (term {fence}) and has given it back"),
     };
     PassError::Fenced { by }
+}
+
+fn column_gone(tab: &str, name: &str) -> PassError {
+    let why = format!("tab {tab} lost its column \"{name}\" during the run: write that word back into its header row");
+    PassError::Store(StoreError::Corrupt { why })
 }
 
 fn head_gone() -> PassError {

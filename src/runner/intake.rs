@@ -197,7 +197,7 @@ impl Intake {
         let before = self.book.tried(&key);
         let attempts = before.map_or(0, |tried| tried.attempts) + tries;
         let first_seen = before.map_or(now, |tried| tried.first_seen);
-        self.book.failed(&key, Tried { attempts, first_seen, error: told });
+        self.book.failed(&key, Tried { attempts, first_seen, version: version.mark(), error: told });
         let event = Event::ItemFailed {
             key: key.clone(),
             place: position.to_string(),

@@ -38,6 +38,21 @@ impl ServiceClock {
     }
 }
 
+/// Who asks for a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimant {
+    install: String,
+    locked: bool,
+    steal: bool,
+}
+
+impl Claimant {
+    /// The one of this plan.
+    pub fn of(plan: &Plan) -> Self {
+        Self { install: plan.holder.install.clone(), locked: plan.locked, steal: plan.steal }
+    }
+}
+
 /// What a pass goes on.
 pub struct Opened {
     /// The end of the chain.
@@ -72,7 +87,7 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     let mut buried = Vec::new();
     if let Some(snapshot) = snapshot {
         same_definition(snapshot, &definition, plan)?;
-        buried.extend(allowed(snapshot, plan, loaded.service_time)?);
+        buried.extend(allowed(snapshot, &Claimant::of(plan), loaded.service_time)?);
     }
     for run in &buried {
         (parts.events)(Event::Buried { run: run.id.clone() });
@@ -116,13 +131,19 @@ fn new_run(parts: &Parts, plan: &Plan, started: Timestamp) -> Run {
 fn told(parts: &Parts, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), PassError> {
     let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.state.processed.count, s.book.open_failures() as u64));
     (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
+    snapshot.map_or(Ok(()), unblocked)?;
     for blemish in snapshot.map(|s| s.blemishes.as_slice()).unwrap_or_default() {
-        if blemish.blocking {
-            return Err(StoreError::Corrupt { why: blemish.message.clone() }.into());
-        }
         (parts.events)(Event::Blemish { message: blemish.message.clone() });
     }
     Ok(())
+}
+
+/// Stops at the first blemish that forbids every write: of such a snapshot the book is not to be trusted either.
+pub fn unblocked(snapshot: &Snapshot) -> Result<(), PassError> {
+    match snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
+        Some(blemish) => Err(StoreError::Corrupt { why: blemish.message.clone() }.into()),
+        None => Ok(()),
+    }
 }
 
 fn same_definition(snapshot: &Snapshot, definition: &Definition, plan: &Plan) -> Result<(), PassError> {
@@ -134,11 +155,11 @@ fn same_definition(snapshot: &Snapshot, definition: &Definition, plan: &Plan) ->
 }
 
 /// Whether the lease may be claimed; the run that left it behind is told as crashed.
-fn allowed(snapshot: &Snapshot, plan: &Plan, now: Timestamp) -> Result<Option<Run>, PassError> {
+pub fn allowed(snapshot: &Snapshot, claimant: &Claimant, now: Timestamp) -> Result<Option<Run>, PassError> {
     let lease = &snapshot.state.lease;
-    let holder = match lease.standing(&plan.holder.install, plan.locked, now) {
+    let holder = match lease.standing(&claimant.install, claimant.locked, now) {
         Standing::Free => return Ok(None),
-        Standing::Held { holder, until } if !plan.steal => {
+        Standing::Held { holder, until } if !claimant.steal => {
             return Err(PassError::Held { holder, since: lease.since, until });
         }
         Standing::Dead(holder) | Standing::Held { holder, .. } => holder,

@@ -18,7 +18,7 @@ use crate::port::store::Store;
 use crate::runner::batch::Queue;
 use crate::runner::committer::{Beginning, Committer};
 use crate::runner::intake::{Intake, Taken};
-use crate::runner::opening::{Opened, open};
+use crate::runner::opening::{Claimant, Opened, open};
 use crate::runner::plan::{Parts, PassError, Plan};
 use crate::runner::settle::{Ending, Settler};
 use crate::runner::stop::{Stop, StopReason};
@@ -92,6 +92,7 @@ impl Pass {
             service: opened.service,
             table_exists: opened.table_exists,
             ttl_ms: plan.ttl_ms,
+            claimant: Claimant::of(&plan),
             began_ms: opened.began_ms,
         });
         let queue = Queue::new(plan.max_bytes, plan.max_rows);

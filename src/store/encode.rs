@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use crate::google::body::{GridCoordinate, GridProperties, GridRange, Request, SheetProperties};
 use crate::google::cell::{self, CellFormat, NumberKind};
 use crate::grid::Cell;
-use crate::ledger::commit::{Commit, NewTable, Part, Settled};
+use crate::ledger::commit::{Commit, Part, Settled};
 use crate::ledger::failure::Failure;
 use crate::ledger::record::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row, state_pairs};
-use crate::store::guard::{Op, STATE_ROWS, failures_title, processed_title};
+use crate::store::guard::{Op, Proof, STATE_ROWS, failures_title, processed_title};
 use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Role, Tab, Tabs, made_id};
 
 const VALUE: &str = "userEnteredValue";
@@ -28,17 +28,12 @@ pub struct Encoded {
     pub tabs: Tabs,
 }
 
-/// Writes a commit down. `tabs` are those that exist, `notes` what the store keeps beside the state.
-pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, notes: &Notes) -> Encoded {
-    let mut writing = Writing { commit, out: Vec::new(), tabs: tabs.clone() };
+/// Writes a commit down. `tabs` are those that exist, `proof` is what is known of the guard.
+pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, proof: Proof) -> Encoded {
+    let data_stands = tabs.data.is_some();
+    let mut writing = Writing { commit, out: Vec::new(), tabs: tabs.clone(), data_stands };
     writing.plan_tables();
-    let notes = Notes { data: writing.tabs.data.as_ref().map(|tab| tab.id), ..notes.clone() };
-    let notes = match &writing.tabs {
-        Tabs { processed: Some(processed), failures: Some(failures), .. } => {
-            Notes { processed: Some(processed.id), failures: Some(failures.id), ..notes }
-        }
-        _ => notes,
-    };
+    let notes = Notes::of(proof, &writing.tabs);
     for op in ops {
         writing.op(op, &notes);
     }
@@ -50,10 +45,12 @@ struct Writing<'a> {
     commit: &'a Commit,
     out: Vec<(Part, Request)>,
     tabs: Tabs,
+    data_stands: bool,
 }
 
 impl Writing<'_> {
-    /// The tabs as they will be, before anything is written: ids of tabs to be made are known beforehand.
+    /// The tabs as they will be, before anything is written: ids of tabs to be made are known beforehand, so that the state
+    /// that the same batch writes can name them.
     fn plan_tables(&mut self) {
         let (to, job) = (self.commit.to, &self.commit.state.job);
         let made = |role, title: String, header: &[&str]| Tab {
@@ -65,6 +62,12 @@ impl Writing<'_> {
             self.tabs.processed = Some(made(Role::Processed, processed_title(job), &PROCESSED));
             self.tabs.failures = Some(made(Role::Failures, failures_title(job), &FAILURES));
             self.tabs.runs.get_or_insert_with(|| made(Role::Runs, RUNS_TITLE.to_owned(), &RUNS));
+        }
+        if let Some(new) = self.commit.changes.tables.first() {
+            // A tab that people made without a header keeps its place and its title.
+            let stands = self.tabs.data.take();
+            let tab = stands.unwrap_or_else(|| made(Role::Data, new.tab.clone(), &[]));
+            self.tabs.data = Some(Tab { header: new.columns.clone(), ..tab });
         }
     }
 
@@ -106,21 +109,13 @@ impl Writing<'_> {
     }
 
     fn changes(&mut self) {
-        for table in &self.commit.changes.tables {
-            self.table(table);
+        if let (false, Some(tab)) = (self.commit.changes.tables.is_empty(), self.tabs.data.clone()) {
+            self.make(&tab, self.data_stands);
         }
         self.data();
         self.processed();
         self.failures();
         self.runs();
-    }
-
-    fn table(&mut self, new: &NewTable) {
-        let exists = self.tabs.data.is_some();
-        let id = self.tabs.data.as_ref().map_or_else(|| made_id(self.commit.to, Role::Data), |tab| tab.id);
-        let tab = Tab { id, title: new.tab.clone(), header: new.columns.clone() };
-        self.make(&tab, exists);
-        self.tabs.data = Some(tab);
     }
 
     fn data(&mut self) {

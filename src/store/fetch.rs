@@ -26,9 +26,6 @@ use crate::store::load;
 use crate::store::reach::{NEAR, Reach, blocking, first_page, seen_tab, tables_of};
 use crate::time::Timestamp;
 
-/// Loads that are begun again because another run changed the tabs in the middle of them.
-const MAX_OVERTAKEN: u32 = 8;
-
 /// Loads one job.
 pub struct Fetcher {
     /// The client.
@@ -65,67 +62,68 @@ struct Read {
     blemishes: Vec<Blemish>,
 }
 
+/// Why a snapshot's parts could not be read.
+enum Unread {
+    /// The service knows no such range: a commit or a person moved a tab after its title was read.
+    Moved(StoreError),
+    /// Anything else.
+    Broken(StoreError),
+}
+
+impl From<StoreError> for Unread {
+    fn from(error: StoreError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// Loads that may find a tab moved before that counts as an error.
+const MAX_MOVES: u32 = 5;
+/// Before a load that found a tab moved is made again, in milliseconds.
+const MOVED_MS: u64 = 500;
+
 impl Fetcher {
     /// Loads until head, state and Processed belong together.
     pub async fn fetch(&self) -> Result<Fetched, StoreError> {
         let mut check = LoadCheck::default();
-        let mut overtaken = 0;
+        let mut moves = 0;
         loop {
-            let metadata = self.metadata().await?;
-            match self.fetch_at(&metadata, &mut check).await {
+            match self.fetch_once(&mut check).await {
                 Ok(Some(fetched)) => return Ok(fetched),
                 Ok(None) => {}
-                Err(error) if overtaken < MAX_OVERTAKEN && self.is_overtaken(&error, &metadata).await? => {
-                    overtaken += 1;
+                Err(Unread::Moved(_)) if moves < MAX_MOVES => {
+                    moves += 1;
+                    self.clock.sleep(Duration::from_millis(MOVED_MS)).await;
                 }
-                Err(error) => return Err(error),
+                Err(Unread::Moved(error) | Unread::Broken(error)) => return Err(error),
             }
         }
     }
 
-    /// Whether a load failed because the tabs changed in the middle of it: another run claimed its lease, and what was asked for
-    /// by the title of a moment ago is not there any more.
-    async fn is_overtaken(&self, error: &StoreError, seen: &Metadata) -> Result<bool, StoreError> {
-        if !matches!(error, StoreError::Corrupt { .. }) {
-            return Ok(false);
-        }
-        let titles = |metadata: &Metadata| -> Vec<(i32, String)> {
-            metadata.tabs.iter().map(|tab| (tab.sheet_id, tab.title.clone())).collect()
-        };
-        Ok(titles(&self.metadata().await?) != titles(seen))
-    }
-
-    /// One load with these tabs; `None` where it has to be made again.
-    async fn fetch_at(&self, metadata: &Metadata, check: &mut LoadCheck) -> Result<Option<Fetched>, StoreError> {
-        let (sighting, place) = guard::sight_in(&self.job, metadata);
+    /// One load; `None` when what it read did not belong together, and the wait before the next one is over.
+    async fn fetch_once(&self, check: &mut LoadCheck) -> Result<Option<Fetched>, Unread> {
+        let metadata = self.metadata().await?;
+        let (sighting, place) = guard::sight_in(&self.job, &metadata);
         let place = match (sighting, place) {
-            (Sighting::Virgin, _) => return self.load_nothing(metadata).await.map(Some),
+            (Sighting::Virgin, _) => return self.load_nothing(&metadata).await.map(Some),
             (Sighting::At { .. }, Some(place)) => place,
-            _ => return Err(head_gone(&self.job)),
+            _ => return Err(head_gone(&self.job).into()),
         };
-        let read = self.read(metadata, &place).await?;
+        let read = self.read(&metadata, &place).await?;
         let reading = Reading { head: read.state.head, said: read.state.processed, found: read.found };
-        match check.check(place.head, reading, self.clock.monotonic_ms()) {
-            Check::Whole => Ok(Some(self.loaded(metadata, place, read, None))),
-            Check::Edited => {
-                let (said, found) = (reading.said.count, reading.found.count);
-                let message = format!(
-                    "tab Processed {}: {found} rows are there and {said} were written: somebody edited it; keys whose rows \
-                     are gone will be processed again",
-                    self.job
-                );
-                Ok(Some(self.loaded(metadata, place, read, Some(Blemish { message, blocking: false }))))
-            }
+        let edited = match check.check(place.head, reading, self.clock.monotonic_ms()) {
+            Check::Whole => None,
+            Check::Edited => Some(edited(&self.job, reading)),
             Check::Again { after_ms } => {
                 self.clock.sleep(Duration::from_millis(after_ms)).await;
-                Ok(None)
+                return Ok(None);
             }
-            Check::Torn => Err(torn()),
-        }
+            Check::Torn => return Err(torn().into()),
+        };
+        Ok(Some(self.loaded(&metadata, place, read, edited)))
     }
 
     /// A spreadsheet on which the job has never run.
-    async fn load_nothing(&self, metadata: &Metadata) -> Result<Fetched, StoreError> {
+    async fn load_nothing(&self, metadata: &Metadata) -> Result<Fetched, Unread> {
         let data = metadata.tabs.iter().find(|tab| tab.title == self.data_tab);
         let runs = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
         let others: Vec<_> = match data {
@@ -146,21 +144,22 @@ impl Fetcher {
                         "tab {} belongs to job {job}: give this job another tab in [sheet] tab",
                         self.data_tab
                     ),
-                });
+                }
+                .into());
             }
         }
         let blocked = [(&tabs.runs, RUNS.as_slice()), (&tabs.data, &[])];
         for (tab, wanted) in blocked {
             if let Some(blemish) = tab.as_ref().and_then(|tab| load::unusable(tab, wanted)) {
-                return Err(StoreError::Corrupt { why: blemish.message });
+                return Err(StoreError::Corrupt { why: blemish.message }.into());
             }
         }
-        let tables = tables_of(&tabs);
+        let tables = tables_of(&self.data_tab, &tabs);
         let loaded = self.loaded_with(metadata, None, tables);
         Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs })
     }
 
-    async fn read(&self, metadata: &Metadata, place: &Place) -> Result<Read, StoreError> {
+    async fn read(&self, metadata: &Metadata, place: &Place) -> Result<Read, Unread> {
         let by_title = |title: &str| metadata.tabs.iter().find(|tab| tab.title == title);
         let by_id = |id: i32| metadata.tabs.iter().find(|tab| tab.sheet_id == id);
         let mut guess = Reach {
@@ -179,25 +178,27 @@ impl Fetcher {
                 processed: notes.processed.and_then(by_id),
                 failures: notes.failures.and_then(by_id),
                 data: notes.data.and_then(by_id).or(if notes.data.is_none() { guess.data } else { None }),
-                runs: guess.runs,
+                runs: notes.runs.and_then(by_id).or(if notes.runs.is_none() { guess.runs } else { None }),
             };
             if right.ids() != guess.ids() {
                 guess = right;
                 continue;
             }
-            return self.put_together(&guess, &pairs, notes, read.collect()).await;
+            return self.put_together(place, &guess, &pairs, notes, read.collect()).await;
         }
-        Err(torn())
+        Err(torn().into())
     }
 
     async fn put_together(
         &self,
+        place: &Place,
         guess: &Reach<'_>,
         pairs: &HashMap<String, String>,
         notes: Notes,
         values: Vec<Vec<Vec<Value>>>,
-    ) -> Result<Read, StoreError> {
+    ) -> Result<Read, Unread> {
         let state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+        belongs(&state, &self.job, place)?;
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
         let [processed_header, failures_header, data_header, runs_header] = [(); 4].map(|()| next());
@@ -235,19 +236,14 @@ impl Fetcher {
         wanted: &[&str],
         rows: Vec<Vec<Value>>,
         seen: Option<&Seen>,
-    ) -> Result<Vec<Vec<Value>>, StoreError> {
+    ) -> Result<Vec<Vec<Value>>, Unread> {
         let width = load::width(tab, wanted);
         let (Some(seen), true) = (seen, width > NEAR) else { return Ok(rows) };
         let range = load::rows_range(&seen.title, 1, first_page(seen), width);
         Ok(self.values(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 
-    async fn read_pages(
-        &self,
-        tab: &Tab,
-        seen: Option<&Seen>,
-        rows: &mut load::ProcessedRows,
-    ) -> Result<(), StoreError> {
+    async fn read_pages(&self, tab: &Tab, seen: Option<&Seen>, rows: &mut load::ProcessedRows) -> Result<(), Unread> {
         let last = seen.map_or(0, |seen| seen.rows);
         let width = load::width(tab, &PROCESSED);
         let mut from = load::PAGE_ROWS + 1;
@@ -266,7 +262,7 @@ impl Fetcher {
         blemishes.extend(edited);
         // After people's hands, further counting goes on from what is there.
         state.processed = found;
-        let (head, tables) = (place.head, tables_of(&tabs));
+        let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot { state, head, book, tables: tables.clone(), blemishes };
         let loaded = self.loaded_with(metadata, Some(snapshot), tables);
         Fetched { loaded, place: Some(place), proof: notes.proof, tabs }
@@ -288,8 +284,11 @@ impl Fetcher {
         self.sheets.metadata(&self.id).await.map_err(|error| unreadable(&error))
     }
 
-    async fn values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, StoreError> {
-        self.sheets.values(&self.id, ranges).await.map_err(|error| unreadable(&error))
+    async fn values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, Unread> {
+        self.sheets.values(&self.id, ranges).await.map_err(|error| match &error.cause {
+            Cause::Refused { refusal, .. } if refusal.code == 400 => Unread::Moved(unreadable(&error)),
+            _ => Unread::Broken(unreadable(&error)),
+        })
     }
 
     fn service_time(&self) -> Timestamp {
@@ -319,6 +318,32 @@ pub fn head_gone(job: &str) -> StoreError {
         guard::range_name(job)
     );
     StoreError::Corrupt { why }
+}
+
+/// A state tab carries its job and its term in its title, and every state in it is of that term: another one was typed.
+fn belongs(state: &State, job: &str, place: &Place) -> Result<(), StoreError> {
+    let (field, found, said) = match state {
+        State { job: of, .. } if of != job => ("job", of.clone(), job.to_owned()),
+        State { lease, .. } if lease.fence != place.fence => {
+            ("fence", lease.fence.to_string(), place.fence.to_string())
+        }
+        _ => return Ok(()),
+    };
+    let why = format!(
+        "the state's field \"{field}\" reads \"{found}\" where its tab's title says \"{said}\": somebody edited the hidden state tab \
+         {}; write that back",
+        place.title
+    );
+    Err(StoreError::Corrupt { why })
+}
+
+fn edited(job: &str, reading: Reading) -> Blemish {
+    let (said, found) = (reading.said.count, reading.found.count);
+    let message = format!(
+        "tab Processed {job}: {found} rows are there and {said} were written: somebody edited it; keys whose rows are gone will \
+         be processed again"
+    );
+    Blemish { message, blocking: false }
 }
 
 fn torn() -> StoreError {

@@ -275,8 +275,8 @@ pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (Sighting, Opti
         })
         .max_by_key(|(_, fence, head)| (*fence, *head));
     let Some((tab, fence, in_title)) = found else {
-        let processed = processed_title(job);
-        let something = range.is_some() || tabs.iter().any(|tab| tab.title == processed);
+        let titles = [processed_title(job), failures_title(job)];
+        let something = range.is_some() || tabs.iter().any(|tab| titles.contains(&tab.title));
         return (if something { Sighting::Missing } else { Sighting::Virgin }, None);
     };
     let in_name = || range.and_then(|seen| seen.id.parse().ok());

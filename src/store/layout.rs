@@ -97,14 +97,24 @@ pub struct Notes {
     pub failures: Option<i32>,
     /// See `processed`.
     pub data: Option<i32>,
+    /// See `processed`; the tab is all jobs', but each finds it again by itself.
+    pub runs: Option<i32>,
 }
 
 const PROOF: &str = "guard";
 const PROCESSED: &str = "tab id processed";
 const FAILURES: &str = "tab id failures";
 const DATA: &str = "tab id data";
+const RUNS: &str = "tab id runs";
 
 impl Notes {
+    /// What there is to note of these tabs.
+    pub fn of(proof: Proof, tabs: &Tabs) -> Self {
+        let id = |tab: &Option<Tab>| tab.as_ref().map(|tab| tab.id);
+        let [processed, failures, data, runs] = [&tabs.processed, &tabs.failures, &tabs.data, &tabs.runs].map(id);
+        Self { proof, processed, failures, data, runs }
+    }
+
     /// As pairs of name and text.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let id = |id: Option<i32>| id.map(|id| id.to_string()).unwrap_or_default();
@@ -113,6 +123,7 @@ impl Notes {
             (PROCESSED.to_owned(), id(self.processed)),
             (FAILURES.to_owned(), id(self.failures)),
             (DATA.to_owned(), id(self.data)),
+            (RUNS.to_owned(), id(self.runs)),
         ]
     }
 
@@ -120,7 +131,8 @@ impl Notes {
     pub fn read(pairs: &HashMap<String, String>) -> Self {
         let text = |name: &str| pairs.get(name).map_or("", String::as_str);
         let id = |name: &str| text(name).parse().ok();
-        Self { proof: Proof::read(text(PROOF)), processed: id(PROCESSED), failures: id(FAILURES), data: id(DATA) }
+        let [processed, failures, data, runs] = [PROCESSED, FAILURES, DATA, RUNS].map(id);
+        Self { proof: Proof::read(text(PROOF)), processed, failures, data, runs }
     }
 }
 
@@ -160,7 +172,7 @@ mod tests {
 
     #[test]
     fn notes_read_back() {
-        let notes = Notes { proof: Proof::Name, processed: Some(5), failures: Some(6), data: None };
+        let notes = Notes { proof: Proof::Name, processed: Some(5), failures: Some(6), data: None, runs: Some(7) };
         assert_eq!(Notes::read(&notes.pairs().into_iter().collect()), notes);
     }
 }

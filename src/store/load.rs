@@ -113,7 +113,7 @@ impl ProcessedRows {
 }
 
 /// Columns of Failures that a load needs.
-pub const FAILURES_READ: [&str; 6] = ["key", "step", "error", "attempts", "first_seen (UTC)", "state"];
+pub const FAILURES_READ: [&str; 7] = ["key", "step", "error", "attempts", "first_seen (UTC)", "state", "version"];
 
 /// Open failures by key; the last row of a key counts. Also what was odd.
 pub fn failures(tab: &Tab, rows: &[Vec<Value>]) -> (HashMap<Fingerprint, Tried>, Vec<Blemish>) {
@@ -122,7 +122,7 @@ pub fn failures(tab: &Tab, rows: &[Vec<Value>]) -> (HashMap<Fingerprint, Tried>,
     let mut odd = Vec::new();
     for (n, row) in rows.iter().enumerate() {
         let cell = |n: usize| at.get(n).and_then(|&at| row.get(at));
-        let [key, step, error, state] = [0, 1, 2, 5].map(|n| cell(n).map(text).unwrap_or_default());
+        let [key, step, error, state, version] = [0, 1, 2, 5, 6].map(|n| cell(n).map(text).unwrap_or_default());
         if key.is_empty() {
             if row.iter().any(|cell| !text(cell).is_empty()) {
                 odd.push(n + 2);
@@ -136,7 +136,8 @@ pub fn failures(tab: &Tab, rows: &[Vec<Value>]) -> (HashMap<Fingerprint, Tried>,
         }
         let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
         let first_seen = cell(4).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
-        open.insert(print, Tried { attempts, first_seen, error: failure_mark(&step, &error) });
+        let version = Version(version).mark();
+        open.insert(print, Tried { attempts, first_seen, version, error: failure_mark(&step, &error) });
     }
     let told = odd.iter().take(TOLD).map(|row| Blemish {
         message: format!("tab {}: row {row} has no key and was passed over", tab.title),

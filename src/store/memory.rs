@@ -166,7 +166,8 @@ fn book(held: &Held) -> Book {
             failures.remove(&failure.key.fingerprint());
         } else {
             let error = failure_mark(&failure.step, &failure.error);
-            let tried = Tried { attempts: failure.attempts, first_seen: failure.first_seen, error };
+            let version = failure.version.mark();
+            let tried = Tried { attempts: failure.attempts, first_seen: failure.first_seen, version, error };
             failures.insert(failure.key.fingerprint(), tried);
         }
     }

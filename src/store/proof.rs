@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
 use crate::google::sheets::{Reply as Answer, Sheets};
-use crate::ledger::commit::Reply;
+use crate::ledger::commit::{Part, Reply};
 use crate::store::guard::{self, Op, Place, Proof, Proved};
 
 /// Times that one probe is sent when its answer is lost; it writes nothing but a scratch cell.
@@ -15,9 +15,13 @@ const PROBE_SENDS: u32 = 3;
 /// Proves the guard at this place; the reply is what a commit answers when it could not be proved.
 pub async fn prove(sheets: &Sheets, id: &SpreadsheetId, place: &Place, salt: u64) -> Result<Proof, Reply> {
     let [names, tabs] = guard::probes(place, salt);
-    let names_refused = refused(sheets, id, &names).await?;
-    let tabs_refused = refused(sheets, id, &tabs).await?;
-    match guard::conclude(place, names_refused, tabs_refused) {
+    let by_name = refused(sheets, id, &names).await?;
+    if by_name == Some(Refused::At(1)) {
+        // The probe's own tab is gone: another commit moved the state, and nothing was proved.
+        return Err(Reply::Refused { part: Part::Guard, why: "the head has moved on".to_owned() });
+    }
+    let by_tab = refused(sheets, id, &tabs).await?;
+    match guard::conclude(place, by_name == Some(Refused::At(0)), by_tab.is_some()) {
         Proved::Guard(proof) => {
             tracing::debug!(guard = proof.word(), "the guard is proved on this spreadsheet");
             Ok(proof)
@@ -30,14 +34,23 @@ pub async fn prove(sheets: &Sheets, id: &SpreadsheetId, place: &Place, salt: u64
     }
 }
 
-/// Whether the service refuses a batch that it must refuse.
-async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[Op]) -> Result<bool, Reply> {
+/// Which request of a probe was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    At(usize),
+    Somewhere,
+}
+
+/// Where the service refuses a batch that it must refuse; `None` if it does not.
+async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[Op]) -> Result<Option<Refused>, Reply> {
     let batch = Batch::new(ops.iter().filter_map(Op::request).collect());
     let mut why = String::new();
     for _ in 0..PROBE_SENDS {
         match sheets.batch_update(id, &batch).await {
-            Answer::Applied(_) => return Ok(false),
-            Answer::Refused(refusal) if refusal.code == 400 => return Ok(true),
+            Answer::Applied(_) => return Ok(None),
+            Answer::Refused(refusal) if refusal.code == 400 => {
+                return Ok(Some(refusal.request.map_or(Refused::Somewhere, Refused::At)));
+            }
             Answer::Refused(refusal) => {
                 return Err(Reply::NotExecuted { fault: refusal.fault(), why: refusal.message });
             }

@@ -59,9 +59,9 @@ pub fn seen_tab(seen: &Seen, header: &[Vec<Value>]) -> Tab {
     Tab { id: seen.sheet_id, title: seen.title.clone(), header: load::header(header) }
 }
 
-/// Tabs of rows with their columns, once they have a header.
-pub fn tables_of(tabs: &Tabs) -> Vec<(String, Vec<String>)> {
-    tabs.data.iter().filter(|tab| !tab.columns().is_empty()).map(|tab| (tab.title.clone(), tab.columns())).collect()
+/// Tabs of rows with their columns, once they have a header. A tab that people renamed goes by the name that the job knows.
+pub fn tables_of(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
+    tabs.data.iter().filter(|tab| !tab.columns().is_empty()).map(|tab| (data_tab.to_owned(), tab.columns())).collect()
 }
 
 /// What stops a run before any write.

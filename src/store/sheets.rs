@@ -20,7 +20,7 @@ use crate::port::store::{Store, StoreError, Usage};
 use crate::store::encode::encode;
 use crate::store::fetch::{Fetched, Fetcher};
 use crate::store::guard::{self, Form, Place, Proof};
-use crate::store::layout::{Notes, Tabs};
+use crate::store::layout::Tabs;
 use crate::store::proof::prove;
 use crate::store::stance::Stance;
 
@@ -137,13 +137,7 @@ impl SheetsStore {
         let form = known.stance.form(commit);
         let ops = guard::ops(&self.fetcher.job, commit, known.place.as_ref(), form);
         let place = guard::place_after(&self.fetcher.job, commit, known.place.as_ref(), form);
-        let notes = Notes {
-            proof: known.stance.proof(),
-            processed: known.tabs.processed.as_ref().map(|tab| tab.id),
-            failures: known.tabs.failures.as_ref().map(|tab| tab.id),
-            data: known.tabs.data.as_ref().map(|tab| tab.id),
-        };
-        let encoded = encode(commit, &ops, &known.tabs, &notes);
+        let encoded = encode(commit, &ops, &known.tabs, known.stance.proof());
         let batch = Arc::new(Batch::new(encoded.requests));
         let draft = Draft { id: commit.to, batch, parts: encoded.parts.into(), form, place, tabs: encoded.tabs };
         known.drafts.retain(|sent| sent.id != commit.to);

@@ -1,0 +1,257 @@
+//! What happens on the spreadsheet between two commits of one run: people's hands, other jobs, other runners.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::fault::Fault as Kind;
+use sheetkeep::ledger::commit::{Changes, Commit, Reply};
+use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::snapshot::Loaded;
+use sheetkeep::port::store::{Store, StoreError, Usage};
+use sheetkeep::runner::plan::PassError;
+use sheetkeep::store::sheets::SheetsStore;
+
+use crate::contract::emulated::Emulated;
+use crate::contract::ground::{Contents, Ground};
+use crate::contract::writer::{Writer, all_done};
+use crate::support::{Job, Values};
+
+/// A store before whose n-th commit something happens.
+struct Meddled {
+    inner: SheetsStore,
+    commits: AtomicU32,
+    nth: u32,
+    meddling: Mutex<Option<BoxFuture<'static, ()>>>,
+}
+
+impl Store for Meddled {
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        self.inner.load()
+    }
+
+    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+        self.inner.sight()
+    }
+
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            if self.commits.fetch_add(1, Ordering::Relaxed) == self.nth {
+                let meddling = self.meddling.lock().expect("nobody panics in it").take();
+                if let Some(meddling) = meddling {
+                    meddling.await;
+                }
+            }
+            self.inner.commit(commit).await
+        })
+    }
+
+    fn usage(&self) -> Usage {
+        self.inner.usage()
+    }
+}
+
+fn items(count: u64) -> Values {
+    Values::of((0..count).map(|n| json!({"id": format!("k{n}"), "n": n})))
+}
+
+fn runner(world: &Emulated, seed: u64) -> Job {
+    let mut job = Job::new(world.clock());
+    job.seed = seed;
+    job.plan.max_rows = 4;
+    job
+}
+
+/// A run of twelve items, four a commit, before whose n-th commit (from 0) something happens.
+async fn meddled(
+    world: &Arc<Emulated>,
+    seed: u64,
+    nth: u32,
+    meddling: BoxFuture<'static, ()>,
+) -> Result<Report, PassError> {
+    let store = Meddled {
+        inner: world.store_of("j", "Data"),
+        commits: AtomicU32::new(0),
+        nth,
+        meddling: Mutex::new(Some(meddling)),
+    };
+    runner(world, seed).run(store, items(12)).await
+}
+
+fn both() -> [Doubts; 2] {
+    [0, 7].map(|nth| Doubts::all().nth(nth).expect("there are eight"))
+}
+
+async fn world_after_a_run(doubts: Doubts, count: u64) -> Arc<Emulated> {
+    let world = Arc::new(Emulated::new(doubts, 9));
+    runner(&world, 1).run(world.store_of("j", "Data"), items(count)).await.expect("a clean run");
+    world
+}
+
+async fn retitled(world: &Emulated, title: &str, row: u32, text: &str) {
+    let start = json!({"sheetId": world.tab_id(title).await, "rowIndex": row, "columnIndex": 0});
+    let cells = json!([{"values": [{"userEnteredValue": {"stringValue": text}}]}]);
+    world.hands(json!([{"updateCells": {"start": start, "rows": cells, "fields": "userEnteredValue"}}])).await;
+}
+
+/// A person's command within the lease of whoever runs.
+async fn command(world: &Emulated, keys: &[&str]) {
+    let mut command = Writer::open(world, "command").await;
+    let state = command.chain.state().clone();
+    let holder = state.lease.holder.clone().expect("somebody runs");
+    command.run = state.run.clone().expect("somebody runs");
+    let snapshot = command.store.load().await.expect("it can be read").snapshot;
+    command.chain = sheetkeep::ledger::chain::Chain::from(snapshot.as_ref(), state, holder);
+    let snapshot = snapshot.expect("the job exists");
+    command.chain.reloaded(&snapshot).expect("it is of the same term");
+    let changes = if keys.is_empty() { Changes::default() } else { all_done(&command, keys) };
+    command.put(changes).await;
+}
+
+async fn keys(world: &Emulated) -> Vec<String> {
+    Contents::sorted(&world.contents().await.data, "id")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tab_renamed_or_sorted_in_the_middle_of_a_run_does_not_matter() {
+    for doubts in both() {
+        for title in ["Data", "Processed j", "Failures j", "Runs"] {
+            let world = world_after_a_run(doubts, 2).await;
+            let hands = Arc::clone(&world);
+            let meddling = Box::pin(async move {
+                let tab = hands.tab_id(title).await;
+                let rename = json!({"properties": {"sheetId": tab, "title": "Renamed"}, "fields": "title"});
+                let by = json!([{"dimensionIndex": 0, "sortOrder": "DESCENDING"}]);
+                let sort = json!({"range": {"sheetId": tab, "startRowIndex": 1}, "sortSpecs": by});
+                hands.hands(json!([{"updateSheetProperties": rename}, {"sortRange": sort}])).await;
+            });
+            let report = meddled(&world, 2, 1, meddling).await.unwrap_or_else(|error| panic!("{title}: {error}"));
+            assert_eq!(report.run.counts.new, 10);
+            let data = world.rows(if title == "Data" { "Renamed" } else { "Data" }).await;
+            assert_eq!(data.len(), 12, "{doubts:?}, {title}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_of_a_person_in_the_middle_of_a_run_is_built_upon() {
+    for doubts in both() {
+        let world = world_after_a_run(doubts, 2).await;
+        let hands = Arc::clone(&world);
+        let meddling = Box::pin(async move { command(&hands, &["k7", "theirs"]).await });
+        let report = meddled(&world, 2, 1, meddling).await.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        let mut expected: Vec<String> = (0..12).map(|n| format!("k{n}")).chain(["theirs".to_owned()]).collect();
+        expected.sort();
+        assert_eq!(keys(&world).await, expected, "{doubts:?}: {report:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_that_finds_a_column_gone_stops_the_run_and_doubles_nothing() {
+    for doubts in both() {
+        for (title, word) in [("Processed j", "key"), ("Data", "id")] {
+            let world = world_after_a_run(doubts, 6).await;
+            let hands = Arc::clone(&world);
+            let meddling = Box::pin(async move {
+                command(&hands, &[]).await;
+                retitled(&hands, title, 0, "renamed").await;
+            });
+            let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
+            assert_eq!(error.fault(), Kind::Corrupt, "{error}");
+            assert!(error.to_string().contains(&format!("\"{word}\"")), "{error}");
+            retitled(&world, title, 0, word).await;
+            world.clock().sleep(Duration::from_secs(301)).await;
+            runner(&world, 3).run(world.store_of("j", "Data"), items(12)).await.expect("a clean run");
+            assert_eq!(keys(&world).await.len(), 12, "{doubts:?}, {title}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_deleted_in_the_middle_of_a_run_stops_it() {
+    let [by_name, _] = both();
+    let world = world_after_a_run(by_name, 2).await;
+    let hands = Arc::clone(&world);
+    let meddling = Box::pin(async move {
+        let metadata = hands.metadata().await;
+        let id = &metadata["namedRanges"][0]["namedRangeId"];
+        hands.hands(json!([{"deleteNamedRange": {"namedRangeId": id}}])).await;
+    });
+    let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
+    assert_eq!(error.fault(), Kind::Corrupt, "{error}");
+    assert!(error.to_string().contains("head is gone"), "{error}");
+    assert_eq!(world.contents().await.data.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tab_deleted_in_the_middle_of_a_run_stops_it_and_no_item_is_blamed() {
+    for doubts in both() {
+        for title in ["Data", "Processed j"] {
+            let world = world_after_a_run(doubts, 2).await;
+            let hands = Arc::clone(&world);
+            let meddling = Box::pin(async move {
+                let tab = hands.tab_id(title).await;
+                hands.hands(json!([{"deleteSheet": {"sheetId": tab}}])).await;
+            });
+            let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
+            assert_eq!(error.fault(), Kind::Corrupt, "{error}");
+            assert!(error.to_string().contains(&format!("tab {title} is gone")), "{error}");
+            assert_eq!(world.contents().await.failures.len(), 0);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_job_that_makes_runs_first_does_not_stop_an_init() {
+    for doubts in Doubts::all() {
+        let world = Arc::new(Emulated::new(doubts, 4));
+        let hands = Arc::clone(&world);
+        let meddling = Box::pin(async move {
+            let requests: Value = json!([{"addSheet": {"properties": {"title": "Runs", "sheetId": 77}}}]);
+            hands.hands(requests).await;
+            let header = sheetkeep::ledger::record::RUNS.map(|name| json!({"userEnteredValue": {"stringValue": name}}));
+            let start = json!({"sheetId": 77, "rowIndex": 0, "columnIndex": 0});
+            let rows = json!([{"values": header}]);
+            hands.hands(json!([{"updateCells": {"start": start, "rows": rows, "fields": "userEnteredValue"}}])).await;
+        });
+        let report = meddled(&world, 2, 0, meddling).await.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!((report.run.counts.new, keys(&world).await.len()), (12, 12));
+        assert_eq!(world.rows("Runs").await.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
+    for doubts in both() {
+        let world = Arc::new(Emulated::new(doubts, 4));
+        let mut sleeper = Writer::settled_in(&*world, "sleeper").await;
+        sleeper.put(all_done(&sleeper, &["s"])).await;
+        world.clock().sleep(Duration::from_secs(301)).await;
+        // The other loads a lease that is over; before its claim arrives, the holder commits and renews.
+        let wakes = Arc::new(tokio::sync::Mutex::new(sleeper));
+        let waking = Arc::clone(&wakes);
+        let meddling = Box::pin(async move {
+            let mut sleeper = waking.lock().await;
+            let changes = all_done(&sleeper, &["t"]);
+            sleeper.put(changes).await;
+        });
+        let mut job = runner(&world, 2).elsewhere();
+        job.seed = 7;
+        job.plan.adopt = true;
+        let store = Meddled {
+            inner: world.store_of("j", "Data"),
+            commits: AtomicU32::new(0),
+            nth: 0,
+            meddling: Mutex::new(Some(meddling)),
+        };
+        let texts = Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "text": "x"})));
+        let error = job.run(store, texts).await.expect_err("the lease is held");
+        assert!(matches!(error, PassError::Held { .. }), "{doubts:?}: {error}");
+        assert_eq!(keys(&world).await, ["s", "t"]);
+    }
+}

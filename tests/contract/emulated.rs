@@ -1,0 +1,205 @@
+//! An emulated spreadsheet as a place to stand on: the real client over streams within the process, on a paused clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::future::BoxFuture;
+use hyper::Method;
+use serde_json::{Value, json};
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::call::{Call, Content, Query};
+use sheetkeep::emulator::fault::{Fault, Happening, Victims};
+use sheetkeep::emulator::options::EmulatorOptions;
+use sheetkeep::emulator::service::Emulator;
+use sheetkeep::google::address::SpreadsheetId;
+use sheetkeep::google::auth::Credentials;
+use sheetkeep::google::connect::Transport;
+use sheetkeep::google::options::SheetsOptions;
+use sheetkeep::google::sheets::Sheets;
+use sheetkeep::grid::quoted;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::store::Store;
+use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::system::{SeededChance, SteeredClock};
+use sheetkeep::time::Timestamp;
+
+use crate::contract::ground::{Contents, Ground, Loss, Texts};
+
+const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
+const TOKEN: &str = "a-token-of-this-test";
+/// Bytes under way on one stream.
+const STREAM_BYTES: usize = 256 << 10;
+
+/// A spreadsheet of its own.
+pub struct Emulated {
+    pub emulator: Emulator,
+    clock: Arc<dyn Clock>,
+    seed: AtomicU64,
+}
+
+impl Emulated {
+    /// An empty spreadsheet on a service that behaves so.
+    pub fn new(doubts: Doubts, seed: u64) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let options = EmulatorOptions {
+            spreadsheet_id: Some(ID.to_owned()),
+            trusted_token: Some(TOKEN.to_owned()),
+            doubts,
+            ..EmulatorOptions::default()
+        };
+        let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
+        let emulator = Emulator::open(options, Arc::clone(&clock), chance).expect("memory is there");
+        Self { emulator, clock, seed: AtomicU64::new(seed << 16) }
+    }
+
+    /// Another machine's client.
+    pub fn sheets(&self) -> Sheets {
+        let emulator = self.emulator.clone();
+        let streams = move || {
+            let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
+            let emulator = emulator.clone();
+            tokio::spawn(async move { emulator.serve_stream(theirs).await });
+            ours
+        };
+        let credentials = Credentials::fixed(TOKEN).expect("a token of plain letters");
+        let options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
+        let chance = SeededChance::new(self.seed.fetch_add(1, Ordering::Relaxed));
+        Sheets::connect(options, Arc::clone(&self.clock), Arc::new(chance)).expect("usual options")
+    }
+
+    /// Another machine's store of a job.
+    pub fn store_of(&self, job: &str, tab: &str) -> SheetsStore {
+        SheetsStore::new(Arc::new(self.sheets()), id(), job, tab, Arc::clone(&self.clock))
+    }
+
+    /// What a person does: a batch of any requests.
+    pub async fn hands(&self, requests: Value) -> Value {
+        let body = json!({"requests": requests, "includeSpreadsheetInResponse": true});
+        let (status, answer) = self.ask(Method::POST, ":batchUpdate", body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+
+    /// The tabs and names as the service tells them.
+    pub async fn metadata(&self) -> Value {
+        self.ask(Method::GET, "", Value::Null).await.1
+    }
+
+    /// The id of a tab.
+    pub async fn tab_id(&self, title: &str) -> i64 {
+        let metadata = self.metadata().await;
+        let tabs = metadata["sheets"].as_array().expect("there is always a tab");
+        let found = tabs.iter().find(|tab| tab["properties"]["title"] == title);
+        let properties = &found.unwrap_or_else(|| panic!("there is no tab {title}"))["properties"];
+        properties["sheetId"].as_i64().unwrap_or(0)
+    }
+
+    /// The title of the job's state tab.
+    pub async fn state_title(&self) -> String {
+        let metadata = self.metadata().await;
+        let mut titles = metadata["sheets"].as_array().into_iter().flatten();
+        let found = titles.find_map(|tab| {
+            tab["properties"]["title"].as_str().filter(|title| title.starts_with("sheetkeep ")).map(str::to_owned)
+        });
+        found.expect("the job has run")
+    }
+
+    /// Whether the head is marked by a named range here.
+    pub async fn guards_by_name(&self) -> bool {
+        !self.state_title().await.contains('.')
+    }
+
+    /// The rows of a tab by its header; no tab is no rows.
+    pub async fn rows(&self, title: &str) -> Vec<Texts> {
+        texts(&self.sheets(), &id(), title).await
+    }
+
+    async fn ask(&self, method: Method, suffix: &str, body: Value) -> (u16, Value) {
+        let call = Call {
+            method,
+            path: format!("/v4/spreadsheets/{ID}{suffix}"),
+            query: Query::default(),
+            host: "sheets.googleapis.com".to_owned(),
+            authorization: Some(format!("Bearer {TOKEN}")),
+            body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
+        };
+        let answer = self.emulator.answer(call).await.expect("no fault is pending");
+        let value = match answer.content {
+            Content::Json(value) => value,
+            Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+            Content::Html(_) | Content::Empty => Value::Null,
+        };
+        (answer.status, value)
+    }
+}
+
+impl Ground for Emulated {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.store_of(self.job(), self.tab()))
+    }
+
+    fn job(&self) -> &'static str {
+        "j"
+    }
+
+    fn tab(&self) -> &'static str {
+        "Data"
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    fn contents(&self) -> BoxFuture<'_, Contents> {
+        Box::pin(async { contents(&self.sheets(), &id(), self.job(), self.tab()).await })
+    }
+
+    fn lose(&self, loss: Loss) -> bool {
+        let happening = match loss {
+            Loss::Answer => Happening::AppliedReset,
+            Loss::Request => Happening::Reset,
+        };
+        self.emulator.set_faults(vec![Fault { on: Victims::Writes, happening, ..Fault::default() }]);
+        true
+    }
+}
+
+/// The spreadsheet.
+pub fn id() -> SpreadsheetId {
+    SpreadsheetId::parse(ID).expect("a spreadsheet's id")
+}
+
+/// What a job's tabs say.
+pub async fn contents(sheets: &Sheets, id: &SpreadsheetId, job: &str, tab: &str) -> Contents {
+    let mut runs = texts(sheets, id, "Runs").await;
+    runs.retain(|run| run.get("job").is_some_and(|of| of == job));
+    Contents {
+        data: texts(sheets, id, tab).await,
+        processed: texts(sheets, id, &format!("Processed {job}")).await,
+        failures: texts(sheets, id, &format!("Failures {job}")).await,
+        runs,
+    }
+}
+
+async fn texts(sheets: &Sheets, id: &SpreadsheetId, title: &str) -> Vec<Texts> {
+    let metadata = sheets.metadata(id).await.expect("the service answers");
+    if !metadata.tabs.iter().any(|tab| tab.title == title) {
+        return Vec::new();
+    }
+    let mut rows = sheets.values(id, &[quoted(title)]).await.expect("the service answers").remove(0).into_iter();
+    let header: Vec<String> = rows.next().unwrap_or_default().iter().map(text).collect();
+    let rows = rows.map(|row| {
+        let named = header.iter().cloned().zip(row.iter().map(text));
+        named.filter(|(name, text)| !name.is_empty() && !text.is_empty()).collect()
+    });
+    rows.filter(|row: &Texts| !row.is_empty()).collect()
+}
+
+fn text(cell: &Value) -> String {
+    match cell {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_f64().map(|n| n.to_string()).unwrap_or_default(),
+        Value::Bool(b) => b.to_string().to_uppercase(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,64 @@
+//! A place that a store stands on, as a test sees it: it can be looked at without the store, and it can lose answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::store::Store;
+
+/// Texts of a row by column; empty cells are left out.
+pub type Texts = BTreeMap<String, String>;
+
+/// All that people would see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    pub data: Vec<Texts>,
+    pub processed: Vec<Texts>,
+    pub failures: Vec<Texts>,
+    pub runs: Vec<Texts>,
+}
+
+impl Contents {
+    /// One column of rows, in order.
+    pub fn column(rows: &[Texts], column: &str) -> Vec<String> {
+        rows.iter().map(|row| row.get(column).cloned().unwrap_or_default()).collect()
+    }
+
+    /// One column of rows, sorted.
+    pub fn sorted(rows: &[Texts], column: &str) -> Vec<String> {
+        let mut texts = Self::column(rows, column);
+        texts.sort();
+        texts
+    }
+}
+
+/// What becomes of the next commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// It is applied, and its answer is lost.
+    Answer,
+    /// It never arrives.
+    Request,
+}
+
+/// A fresh place for one job.
+pub trait Ground: Send + Sync {
+    /// Another machine's store on this place.
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// The job.
+    fn job(&self) -> &str;
+
+    /// Its data tab.
+    fn tab(&self) -> &str;
+
+    /// The clock that everything here follows.
+    fn clock(&self) -> Arc<dyn Clock>;
+
+    /// What is there.
+    fn contents(&self) -> BoxFuture<'_, Contents>;
+
+    /// The next commit is lost so; false where this place can't do that.
+    fn lose(&self, loss: Loss) -> bool;
+}

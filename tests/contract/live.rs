@@ -1,0 +1,87 @@
+//! A real spreadsheet as a place to stand on, if one is given: `SHEETKEEP_LIVE_SPREADSHEET_ID`, and credentials in
+//! `GOOGLE_APPLICATION_CREDENTIALS` (a path) or `SHEETKEEP_CREDENTIALS_JSON`. Each check makes tabs of its own there and leaves them.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sheetkeep::google::address::SpreadsheetId;
+use sheetkeep::google::auth::{CredentialSource, Credentials};
+use sheetkeep::google::connect::Transport;
+use sheetkeep::google::options::SheetsOptions;
+use sheetkeep::google::sheets::Sheets;
+use sheetkeep::port::chance::Chance;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::store::Store;
+use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::system::{SystemChance, SystemClock};
+
+use crate::contract::emulated::contents;
+use crate::contract::ground::{Contents, Ground, Loss};
+
+/// A job of its own on a real spreadsheet.
+pub struct Live {
+    sheets: Arc<Sheets>,
+    id: SpreadsheetId,
+    job: String,
+    tab: String,
+    clock: Arc<dyn Clock>,
+}
+
+impl Live {
+    /// The spreadsheet, if one is given.
+    pub fn given() -> Option<(Arc<Sheets>, SpreadsheetId, Arc<dyn Clock>)> {
+        let id = setting("SHEETKEEP_LIVE_SPREADSHEET_ID")?;
+        let source = CredentialSource {
+            path: setting("GOOGLE_APPLICATION_CREDENTIALS").map(Into::into),
+            inline: setting("SHEETKEEP_CREDENTIALS_JSON").map(Into::into),
+            ..CredentialSource::default()
+        };
+        if source.path.is_none() && source.inline.is_none() {
+            return None;
+        }
+        let credentials = Credentials::find(&source).expect("the credentials that are given can be read");
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let options = SheetsOptions::new(credentials, Transport::Network { ca_file: None });
+        let sheets = Sheets::connect(options, Arc::clone(&clock), Arc::new(SystemChance)).expect("usual options");
+        Some((Arc::new(sheets), SpreadsheetId::parse(&id).expect("a spreadsheet's id"), clock))
+    }
+
+    /// A job that never ran there.
+    pub fn fresh((sheets, id, clock): &(Arc<Sheets>, SpreadsheetId, Arc<dyn Clock>)) -> Self {
+        let word = format!("contract {:08x}", SystemChance.bits() >> 32);
+        let (sheets, id, clock) = (Arc::clone(sheets), id.clone(), Arc::clone(clock));
+        Self { sheets, id, tab: format!("Data {word}"), job: word, clock }
+    }
+}
+
+impl Ground for Live {
+    fn store(&self) -> Arc<dyn Store> {
+        let (sheets, clock) = (Arc::clone(&self.sheets), Arc::clone(&self.clock));
+        Arc::new(SheetsStore::new(sheets, self.id.clone(), &self.job, &self.tab, clock))
+    }
+
+    fn job(&self) -> &str {
+        &self.job
+    }
+
+    fn tab(&self) -> &str {
+        &self.tab
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    fn contents(&self) -> BoxFuture<'_, Contents> {
+        Box::pin(contents(&self.sheets, &self.id, &self.job, &self.tab))
+    }
+
+    fn lose(&self, _: Loss) -> bool {
+        false
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real spreadsheet can only be named from outside")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.trim().is_empty())
+}

@@ -1,0 +1,13 @@
+//! What the contract of a store is tested with: places to stand on, a writer, the checks.
+
+mod between;
+mod costs;
+pub mod emulated;
+mod faults;
+pub mod ground;
+mod hands;
+pub mod live;
+mod pages;
+pub mod remembered;
+pub mod suite;
+pub mod writer;

@@ -1,0 +1,42 @@
+//! A Processed tab that is longer than one page.
+
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::ledger::commit::{Changes, Settled};
+use sheetkeep::ledger::item::Output;
+use sheetkeep::ledger::key::Version;
+use sheetkeep::port::store::Store;
+
+use crate::contract::emulated::Emulated;
+use crate::contract::writer::{Writer, key};
+
+/// Rows in Processed; a page has 50,000.
+const KEYS: u32 = 120_000;
+/// Rows in one commit.
+const AT_ONCE: usize = 20_000;
+
+#[tokio::test(start_paused = true)]
+async fn a_long_processed_tab_is_read_in_pages_and_every_key_of_it_is_known() {
+    let world = Emulated::new(Doubts::default(), 1);
+    let mut writer = Writer::settled_in(&world, "a").await;
+    let numbers: Vec<u32> = (0..KEYS).collect();
+    for some in numbers.chunks(AT_ONCE) {
+        let settled = some.iter().map(|n| Settled::Done {
+            key: key(&format!("k{n}")),
+            version: Version::default(),
+            output: Output::default(),
+            closes: None,
+        });
+        writer.put(Changes { settled: settled.collect(), ..Changes::default() }).await;
+    }
+    world.emulator.reset_stats();
+    let store = world.store_of("j", "Data");
+    let loaded = store.load().await.expect("it can be read").snapshot.expect("the job exists");
+    assert_eq!((loaded.state.processed.count, loaded.blemishes.len()), (u64::from(KEYS), 0));
+    for n in [0, 1, 49_997, 49_998, 49_999, 50_000, 99_998, 99_999, 100_000, KEYS - 1] {
+        assert!(loaded.book.is_done(&key(&format!("k{n}")), &Version::default()), "k{n}");
+    }
+    assert!(!loaded.book.is_done(&key(&format!("k{KEYS}")), &Version::default()));
+    let stats = world.emulator.stats();
+    let calls = (stats.by_method.get("spreadsheets.get"), stats.by_method.get("spreadsheets.values.batchGet"));
+    assert_eq!(calls, (Some(&1), Some(&3)), "one look, then a call a page");
+}

@@ -1,0 +1,81 @@
+//! The reference store as a place to stand on.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sheetkeep::grid::Cell;
+use sheetkeep::ledger::record::{FAILURES, RUNS, failure_row, run_row};
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::store::Store;
+use sheetkeep::store::memory::{MemoryStore, Mishap};
+
+use crate::contract::ground::{Contents, Ground, Loss, Texts};
+
+/// A place in memory.
+pub struct Remembered {
+    store: MemoryStore,
+    clock: Arc<dyn Clock>,
+}
+
+impl Remembered {
+    /// An empty one.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { store: MemoryStore::new(Arc::clone(&clock)), clock }
+    }
+}
+
+impl Ground for Remembered {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.store.clone())
+    }
+
+    fn job(&self) -> &'static str {
+        "j"
+    }
+
+    fn tab(&self) -> &'static str {
+        "Data"
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    fn contents(&self) -> BoxFuture<'_, Contents> {
+        let held = self.store.held();
+        let rows = held.tables.get(self.tab()).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
+        let data = rows.iter().map(|row| row.cells.iter().filter_map(|(name, cell)| named(name, cell)).collect());
+        let processed = held.processed.iter().map(|(key, version, run)| {
+            let cells = [("key", key.as_str()), ("version", &version.0), ("state", "done"), ("run", run)];
+            cells.iter().filter_map(|(name, text)| named(name, &Cell::text(*text))).collect()
+        });
+        let told = |names: &[&str], row: Vec<Cell>| -> Texts {
+            names.iter().zip(&row).filter_map(|(name, cell)| named(name, cell)).collect()
+        };
+        let contents = Contents {
+            data: data.collect(),
+            processed: processed.collect(),
+            failures: held.failures.iter().map(|failure| told(&FAILURES, failure_row(failure))).collect(),
+            runs: held.runs.iter().map(|run| told(&RUNS, run_row(run))).collect(),
+        };
+        Box::pin(async move { contents })
+    }
+
+    fn lose(&self, loss: Loss) -> bool {
+        self.store.meet([Some(match loss {
+            Loss::Answer => Mishap::AppliedThenLost,
+            Loss::Request => Mishap::LostBefore,
+        })]);
+        true
+    }
+}
+
+fn named(name: &str, cell: &Cell) -> Option<(String, String)> {
+    let text = match cell {
+        Cell::Empty => return None,
+        Cell::Text(text) | Cell::Formula(text) => text.clone(),
+        Cell::Number(n) | Cell::Date(n) | Cell::DateTime(n) | Cell::Duration(n) => n.to_string(),
+        Cell::Bool(b) => b.to_string().to_uppercase(),
+    };
+    (!text.is_empty()).then(|| (name.to_owned(), text))
+}

@@ -1,0 +1,383 @@
+//! The checks: what every store promises. Each gets a place on which its job never ran.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sheetkeep::ledger::chain::Stop;
+use sheetkeep::ledger::commit::{Changes, Commit, Kind, NewTable, Part, Reply, Settled};
+use sheetkeep::ledger::failure::FailureState;
+use sheetkeep::ledger::head::HeadId;
+use sheetkeep::ledger::judge::{Sighting, Verdict};
+use sheetkeep::ledger::key::Version;
+use sheetkeep::ledger::lease::Fence;
+use sheetkeep::ledger::run::{Run, RunStatus};
+use sheetkeep::ledger::snapshot::Snapshot;
+use sheetkeep::port::store::Store;
+use sheetkeep::time::Timestamp;
+
+use crate::contract::ground::{Contents, Ground, Loss};
+use crate::contract::writer::{Writer, all_done, done, failed, key};
+
+/// A check's name and the check.
+pub type Check = (&'static str, for<'a> fn(&'a dyn Ground) -> BoxFuture<'a, ()>);
+
+macro_rules! checks {
+    ($($name:ident),* $(,)?) => { [$((stringify!($name), |ground| Box::pin($name(ground)))),*] };
+}
+
+/// All checks.
+pub const ALL: [Check; 16] = checks![
+    nothing_loads_as_nothing,
+    one_commit_carries_rows_keys_failures_and_the_run,
+    a_commit_from_an_older_head_is_refused_and_changes_nothing,
+    the_identical_commit_is_applied_once_however_often_it_is_sent,
+    a_claim_fences_the_writer_of_an_older_term,
+    of_two_inits_one_wins,
+    a_lost_answer_is_judged_by_a_look_at_the_head,
+    a_lost_request_is_judged_by_a_look_at_the_head,
+    an_init_whose_answer_was_lost_is_not_made_twice,
+    a_load_after_many_commits_is_what_was_written,
+    a_foreign_commit_between_is_noticed_and_built_upon,
+    versions_of_a_key_are_kept_apart,
+    a_failure_is_open_until_it_is_recovered,
+    a_release_keeps_the_fence,
+    hard_texts_survive,
+    a_crashed_writer_leaves_everything_to_its_successor,
+];
+
+async fn snapshot(store: &dyn Store) -> Snapshot {
+    store.load().await.expect("it can be read").snapshot.expect("the job exists")
+}
+
+async fn head(store: &dyn Store) -> HeadId {
+    match store.sight().await.expect("it can be looked at") {
+        Sighting::At { head, .. } => head,
+        other => panic!("the head should stand, but the look says {other:?}"),
+    }
+}
+
+fn refused_by_the_guard(reply: &Reply) -> bool {
+    matches!(reply, Reply::Refused { part: Part::Guard, .. })
+}
+
+async fn nothing_loads_as_nothing(ground: &dyn Ground) {
+    let store = ground.store();
+    let loaded = store.load().await.expect("it can be read");
+    assert!(loaded.snapshot.is_none() && loaded.tables.is_empty() && !loaded.spreadsheet.is_empty());
+    assert_eq!(store.sight().await.expect("it can be looked at"), Sighting::Virgin);
+    assert_eq!(ground.contents().await, Contents::default());
+}
+
+async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let over = Run { status: RunStatus::Partial, finished: Some(Timestamp(1_790_000_009_500)), ..writer.run.clone() };
+    let changes = Changes {
+        tables: Vec::new(),
+        settled: vec![
+            done(&writer, "one", ""),
+            Settled::Failed(Box::new(failed("bad", FailureState::Open))),
+            done(&writer, "two", "7"),
+        ],
+        runs: vec![over.clone()],
+    };
+    let commit = writer.draft(changes);
+    assert_eq!(ground.contents().await, Contents::default(), "a draft alone writes nothing");
+    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    let there = ground.contents().await;
+    assert_eq!(Contents::column(&there.data, "id"), ["one", "two"]);
+    assert_eq!(Contents::column(&there.data, "text"), ["row of one ", "row of two 7"]);
+    assert_eq!(Contents::column(&there.processed, "key"), ["one", "two"]);
+    assert_eq!(Contents::column(&there.processed, "version"), ["", "7"]);
+    assert_eq!(Contents::column(&there.processed, "run"), ["run a", "run a"]);
+    assert_eq!(Contents::column(&there.failures, "key"), ["bad"]);
+    assert_eq!(Contents::column(&there.failures, "payload 2"), ["second cell"]);
+    assert_eq!(Contents::column(&there.runs, "status"), ["partial"]);
+    assert_eq!(Contents::column(&there.runs, "seconds"), ["9"]);
+    let loaded = snapshot(&*ground.store()).await;
+    assert_eq!((loaded.head, &loaded.state), (commit.to, &commit.state), "every field of the state reads back");
+    assert!(
+        loaded.book.is_done(&key("one"), &Version::default()) && loaded.book.is_done(&key("two"), &Version("7".into()))
+    );
+    assert!(!loaded.book.is_done(&key("bad"), &Version::default()));
+    assert!(loaded.blemishes.is_empty(), "{:?}", loaded.blemishes);
+    assert_eq!(loaded.tables, [(ground.tab().to_owned(), vec!["id".to_owned(), "text".to_owned()])]);
+}
+
+async fn a_commit_from_an_older_head_is_refused_and_changes_nothing(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    // One store that knows of the newer commit, and one that loaded before it.
+    let behind = ground.store();
+    behind.load().await.expect("it can be read");
+    let older = writer.chain.clone();
+    let newer = writer.put(all_done(&writer, &["kept"])).await;
+    let before = ground.contents().await;
+    for store in [&behind, &writer.store] {
+        let mut late = Writer::standing_at(ground, "a", older.clone()).await;
+        let stale = late.draft(all_done(&late, &["stale"]));
+        assert!(stale.from.is_some() && stale.from < newer.from.max(Some(newer.to)));
+        let reply = store.commit(&stale).await;
+        assert!(refused_by_the_guard(&reply), "{reply:?}");
+        assert_eq!(ground.contents().await, before);
+        assert_eq!(head(&**store).await, newer.to);
+    }
+    assert_eq!(snapshot(&*ground.store()).await.state, newer.state);
+}
+
+async fn the_identical_commit_is_applied_once_however_often_it_is_sent(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let behind = ground.store();
+    behind.load().await.expect("it can be read");
+    let commit = writer.draft(all_done(&writer, &["once"]));
+    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    let there = ground.contents().await;
+    for store in [&writer.store, &behind, &ground.store()] {
+        for _ in 0..2 {
+            let reply = store.commit(&commit).await;
+            assert!(refused_by_the_guard(&reply), "{reply:?}");
+        }
+        assert_eq!(head(&**store).await, commit.to);
+    }
+    assert_eq!(ground.contents().await, there);
+    assert_eq!(Contents::column(&there.data, "id"), ["once"]);
+}
+
+async fn a_claim_fences_the_writer_of_an_older_term(ground: &dyn Ground) {
+    let mut old = Writer::settled_in(ground, "a").await;
+    let mut new = Writer::open(ground, "b").await;
+    assert_eq!(new.chain.kind(), Kind::Claim);
+    let late = old.draft(all_done(&old, &["late"]));
+    let claim = new.put(all_done(&new, &["claimed"])).await;
+    assert_eq!(claim.state.lease.fence, Fence(old.chain.state().lease.fence.0 + 1));
+    let reply = old.send(&late).await;
+    assert!(refused_by_the_guard(&reply), "{reply:?}");
+    let sighting = old.store.sight().await.expect("it can be looked at");
+    assert_eq!(sighting, Sighting::At { head: claim.to, fence: claim.state.lease.fence });
+    assert_eq!(old.chain.drafted().judge(sighting), Verdict::Fenced);
+    assert_eq!(old.chain.reloaded(&snapshot(&*old.store).await), Err(Stop::Fenced));
+    assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["claimed"]);
+    new.put(all_done(&new, &["next"])).await;
+    assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["claimed", "next"]);
+}
+
+async fn of_two_inits_one_wins(ground: &dyn Ground) {
+    let (mut a, mut b) = (Writer::open(ground, "a").await, Writer::open(ground, "b").await);
+    let (first, second) = (a.draft(Changes::default()), b.draft(Changes::default()));
+    assert_eq!((first.kind, second.kind), (Kind::Init, Kind::Init));
+    let replies = tokio::join!(a.store.commit(&first), b.store.commit(&second));
+    let won = |reply: &Reply| *reply == Reply::Applied;
+    assert!(won(&replies.0) != won(&replies.1), "{replies:?}");
+    let (winner, loser, commit, refusal) =
+        if won(&replies.0) { (a, b, &first, &replies.1) } else { (b, a, &second, &replies.0) };
+    assert!(matches!(refusal, Reply::Refused { .. }), "{refusal:?}");
+    let loaded = snapshot(&*loser.store).await;
+    assert_eq!((loaded.head, &loaded.state.lease.holder), (commit.to, &commit.state.lease.holder));
+    let mut winner = winner;
+    winner.applied(commit);
+    let table = NewTable { tab: winner.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
+    let changes = Changes { tables: vec![table], ..all_done(&winner, &["won"]) };
+    winner.put(changes).await;
+    assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["won"]);
+}
+
+async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let commit = writer.draft(all_done(&writer, &["once"]));
+    if !ground.lose(Loss::Answer) {
+        return;
+    }
+    assert!(matches!(writer.send(&commit).await, Reply::Lost { .. }));
+    let sighting = writer.store.sight().await.expect("it can be looked at");
+    assert_eq!(writer.chain.drafted().judge(sighting), Verdict::Applied(commit.to));
+    let again = writer.send(&commit).await;
+    assert!(refused_by_the_guard(&again), "{again:?}");
+    writer.applied(&commit);
+    writer.put(all_done(&writer, &["next"])).await;
+    // The same without a look between: the copy is what finds out.
+    let commit = writer.draft(all_done(&writer, &["third"]));
+    ground.lose(Loss::Answer);
+    assert!(matches!(writer.send(&commit).await, Reply::Lost { .. }));
+    let again = writer.send(&commit).await;
+    assert!(refused_by_the_guard(&again), "{again:?}");
+    assert_eq!(head(&*writer.store).await, commit.to);
+    assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["once", "next", "third"]);
+}
+
+async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let commit = writer.draft(all_done(&writer, &["once"]));
+    if !ground.lose(Loss::Request) {
+        return;
+    }
+    assert!(matches!(writer.send(&commit).await, Reply::Lost { .. }));
+    let sighting = writer.store.sight().await.expect("it can be looked at");
+    assert_eq!(writer.chain.drafted().judge(sighting), Verdict::NotYet);
+    assert_eq!(ground.contents().await, Contents::default());
+    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    writer.put(all_done(&writer, &["next"])).await;
+    assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["once", "next"]);
+}
+
+async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn Ground) {
+    let mut writer = Writer::open(ground, "a").await;
+    let init = writer.draft(Changes::default());
+    if !ground.lose(Loss::Answer) {
+        return;
+    }
+    assert!(matches!(writer.send(&init).await, Reply::Lost { .. }));
+    assert!(matches!(writer.send(&init).await, Reply::Refused { .. }));
+    let sighting = writer.store.sight().await.expect("it can be looked at");
+    assert_eq!(writer.chain.drafted().judge(sighting), Verdict::Applied(init.to));
+    writer.applied(&init);
+    let table = NewTable { tab: writer.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
+    writer.put(Changes { tables: vec![table], ..all_done(&writer, &["first"]) }).await;
+    assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["first"]);
+}
+
+async fn a_load_after_many_commits_is_what_was_written(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let mut last = None;
+    for n in 0..9 {
+        let keys: Vec<String> = (0..n % 4).map(|m| format!("k{n}.{m}")).collect();
+        let mut changes = all_done(&writer, &keys.iter().map(String::as_str).collect::<Vec<_>>());
+        if n % 3 == 1 {
+            changes.settled.push(Settled::Failed(Box::new(failed(&format!("f{n}"), FailureState::Unkept))));
+        }
+        if n % 5 == 2 {
+            changes.runs.push(Run { id: format!("crashed {n}"), status: RunStatus::Crashed, ..writer.run.clone() });
+        }
+        last = Some(writer.put(changes).await);
+    }
+    let last: Commit = last.expect("there were commits");
+    let loaded = snapshot(&*ground.store()).await;
+    assert_eq!((loaded.head, &loaded.state), (last.to, &last.state));
+    assert_eq!((loaded.state.processed.count, loaded.book.open_failures()), (12, 3));
+    for n in 0..9 {
+        for m in 0..4 {
+            let there = loaded.book.is_done(&key(&format!("k{n}.{m}")), &Version::default());
+            assert_eq!(there, m < n % 4, "k{n}.{m}");
+        }
+    }
+    let contents = ground.contents().await;
+    assert_eq!((contents.data.len(), contents.processed.len(), contents.runs.len()), (12, 12, 2));
+    assert!(contents.runs.iter().all(|run| run.get("status").is_some_and(|word| word == "crashed")));
+}
+
+async fn a_foreign_commit_between_is_noticed_and_built_upon(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    // A person's command is of the same term and holds nothing.
+    let mut command = Writer::standing_at(ground, "a", writer.chain.clone()).await;
+    let theirs = command.put(all_done(&command, &["theirs"])).await;
+    let mine = writer.draft(all_done(&writer, &["mine"]));
+    let reply = writer.send(&mine).await;
+    assert!(refused_by_the_guard(&reply), "{reply:?}");
+    let sighting = writer.store.sight().await.expect("it can be looked at");
+    assert_eq!(writer.chain.drafted().judge(sighting), Verdict::Foreign);
+    let loaded = snapshot(&*writer.store).await;
+    assert_eq!(loaded.head, theirs.to);
+    assert!(!loaded.book.is_done(&key("mine"), &Version::default()));
+    writer.chain.reloaded(&loaded).expect("the lease is still this run's");
+    let again = writer.put(all_done(&writer, &["mine"])).await;
+    assert_eq!(again.state.processed.count, 2);
+    let late = writer.store.commit(&mine).await;
+    assert!(refused_by_the_guard(&late), "{late:?}");
+    assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["theirs", "mine"]);
+}
+
+async fn versions_of_a_key_are_kept_apart(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    for version in ["1", "2"] {
+        let settled = vec![done(&writer, "a", version)];
+        writer.put(Changes { settled, ..Changes::default() }).await;
+    }
+    let book = snapshot(&*ground.store()).await.book;
+    assert!(book.is_done(&key("a"), &Version("2".into())) && !book.is_done(&key("a"), &Version("3".into())));
+    assert_eq!(Contents::column(&ground.contents().await.processed, "version"), ["1", "2"]);
+}
+
+async fn a_failure_is_open_until_it_is_recovered(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let open = failed("a", FailureState::Open);
+    let settled = vec![Settled::Failed(Box::new(open.clone()))];
+    writer.put(Changes { settled, ..Changes::default() }).await;
+    let book = snapshot(&*ground.store()).await.book;
+    let tried = book.tried(&key("a")).expect("it is open");
+    assert_eq!((book.open_failures(), tried.attempts), (1, 3));
+    assert_eq!(tried.first_seen, open.first_seen);
+    let closing =
+        Box::new(sheetkeep::ledger::failure::Failure { state: FailureState::Recovered, payload: Vec::new(), ..open });
+    let Settled::Done { key: of, version, output, .. } = done(&writer, "a", "") else { panic!("it is done") };
+    let settled = vec![Settled::Done { key: of, version, output, closes: Some(closing) }];
+    writer.put(Changes { settled, ..Changes::default() }).await;
+    let book = snapshot(&*ground.store()).await.book;
+    assert!(book.open_failures() == 0 && book.is_done(&key("a"), &Version::default()));
+    assert_eq!(Contents::column(&ground.contents().await.failures, "state"), ["open", "recovered"]);
+}
+
+async fn a_release_keeps_the_fence(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let term = writer.chain.state().lease.fence;
+    let last = writer.put_that(Changes::default(), true).await;
+    assert!(last.state.lease.holder.is_none() && last.state.run.is_none());
+    let loaded = snapshot(&*ground.store()).await;
+    assert_eq!((loaded.state.lease.fence, &loaded.state), (term, &last.state));
+    let mut next = Writer::open(ground, "b").await;
+    let claim = next.put(all_done(&next, &["b"])).await;
+    assert_eq!((claim.kind, claim.state.lease.fence), (Kind::Claim, term.next()));
+    assert_eq!(snapshot(&*ground.store()).await.state.lease, claim.state.lease);
+}
+
+async fn hard_texts_survive(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let long = "ü".repeat(1_000);
+    let hard = [
+        "it's \"quoted\", with `ticks`",
+        "two\nlines\r\nand\ta tab",
+        "emoji 🦀 👩‍👩‍👧 \u{1F1E9}\u{1F1EA}",
+        "=1+1",
+        "'apostrophe",
+        "+49 30",
+        "-1",
+        "@me",
+        "0042",
+        "12345678901234567890",
+        "1e5",
+        "TRUE",
+        "2024-01-31",
+        "10%",
+        " spaces ",
+        "#REF!",
+        "\u{202e}rtl \u{feff}",
+        "null",
+        &long,
+    ];
+    let commit = writer.put(all_done(&writer, &hard)).await;
+    let there = ground.contents().await;
+    assert_eq!(Contents::column(&there.data, "id"), hard);
+    assert_eq!(Contents::column(&there.processed, "key"), hard);
+    let loaded = snapshot(&*ground.store()).await;
+    assert!(loaded.blemishes.is_empty(), "{:?}", loaded.blemishes);
+    assert_eq!(loaded.state.processed, commit.state.processed);
+    for text in hard {
+        assert!(loaded.book.is_done(&key(text), &Version::default()), "{text}");
+    }
+}
+
+async fn a_crashed_writer_leaves_everything_to_its_successor(ground: &dyn Ground) {
+    let mut crashed = Writer::settled_in(ground, "a").await;
+    crashed.put(all_done(&crashed, &["a"])).await;
+    let told = crashed.run.clone();
+    // It is gone with a draft that was never sent.
+    let never = crashed.draft(all_done(&crashed, &["never"]));
+    drop(crashed);
+    let loaded = snapshot(&*ground.store()).await;
+    assert_eq!(loaded.state.run.as_ref(), Some(&told));
+    let mut next = Writer::open(ground, "b").await;
+    let buried = Run { status: RunStatus::Crashed, message: "vanished".to_owned(), ..told };
+    next.put(Changes { runs: vec![buried], ..all_done(&next, &["b"]) }).await;
+    let late = Arc::new(never);
+    let reply = ground.store().commit(&late).await;
+    assert!(refused_by_the_guard(&reply), "{reply:?}");
+    let there = ground.contents().await;
+    assert_eq!(Contents::column(&there.data, "id"), ["a", "b"]);
+    assert_eq!(Contents::column(&there.runs, "run"), ["run a"]);
+}

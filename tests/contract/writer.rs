@@ -1,0 +1,181 @@
+//! A writer of commits, as a run is one, but one commit at a time and in the hands of a test.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sheetkeep::grid::{Cell, Row};
+use sheetkeep::ledger::chain::{After, Chain, Terms};
+use sheetkeep::ledger::commit::{Changes, Commit, NewTable, Reply, Settled};
+use sheetkeep::ledger::failure::{Failure, FailureState};
+use sheetkeep::ledger::item::Output;
+use sheetkeep::ledger::key::{Key, Version};
+use sheetkeep::ledger::lease::Holder;
+use sheetkeep::ledger::run::{Counts, Run, RunStatus, Trigger};
+use sheetkeep::ledger::settlement::End;
+use sheetkeep::ledger::snapshot::{Definition, State};
+use sheetkeep::port::chance::Chance;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::store::Store;
+use sheetkeep::runner::settle::Settler;
+use sheetkeep::system::SeededChance;
+use sheetkeep::time::Timestamp;
+
+use crate::contract::ground::Ground;
+
+/// No two writers of a test process draw the same ids.
+static SEEDS: AtomicU64 = AtomicU64::new(1_000);
+
+/// A run that a test leads by hand.
+pub struct Writer {
+    pub store: Arc<dyn Store>,
+    pub chain: Chain,
+    pub run: Run,
+    pub tab: String,
+    chance: SeededChance,
+    clock: Arc<dyn Clock>,
+}
+
+impl Writer {
+    /// Loads, and stands at the end of the chain.
+    pub async fn open(ground: &dyn Ground, who: &str) -> Self {
+        let store = ground.store();
+        let loaded = store.load().await.expect("the place can be read");
+        let run = run(ground.job(), who);
+        let me = Holder { install: format!("install {who}"), run: run.id.clone(), host: format!("host {who}") };
+        let fresh = State {
+            job: ground.job().to_owned(),
+            definition: Definition {
+                spreadsheet: loaded.spreadsheet.clone(),
+                tab: ground.tab().to_owned(),
+                mode: "append".to_owned(),
+                key: ".id".to_owned(),
+                hash: Definition::hash_of("json", ".id", &["{id}".to_owned()]),
+            },
+            key_column: Some("id".to_owned()),
+            timezone: Some("Europe/Berlin".to_owned()),
+            alerts: Some("{\"late\":\"=1+1\"}".to_owned()),
+            ..State::default()
+        };
+        let chain = Chain::from(loaded.snapshot.as_ref(), fresh, me);
+        let chance = SeededChance::new(SEEDS.fetch_add(1, Ordering::Relaxed) << 20);
+        Self { store, chain, run, tab: ground.tab().to_owned(), chance, clock: ground.clock() }
+    }
+
+    /// A writer that stands elsewhere on the chain than its store knows.
+    pub async fn standing_at(ground: &dyn Ground, who: &str, chain: Chain) -> Self {
+        Self { chain, ..Self::open(ground, who).await }
+    }
+
+    /// A writer whose job exists, its guard proved and its data tab made.
+    pub async fn settled_in(ground: &dyn Ground, who: &str) -> Self {
+        let mut writer = Self::open(ground, who).await;
+        writer.put(Changes::default()).await;
+        let table = NewTable { tab: writer.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
+        writer.put(Changes { tables: vec![table], ..Changes::default() }).await;
+        writer
+    }
+
+    /// A draft, not sent.
+    pub fn draft(&mut self, changes: Changes) -> Commit {
+        self.draft_that(changes, false)
+    }
+
+    /// A draft that gives the lease back if `release`.
+    pub fn draft_that(&mut self, changes: Changes, release: bool) -> Commit {
+        let cursor = Some(format!("cursor {}", self.chain.drafted().base().map_or(0, |head| head.commit)));
+        let terms = Terms { now: self.clock.now(), ttl_ms: 300_000, release, run: self.run.clone(), cursor };
+        self.chain.draft(self.chance.bits(), changes, &terms).expect("nothing is in doubt")
+    }
+
+    /// Sends a commit once.
+    pub async fn send(&mut self, commit: &Commit) -> Reply {
+        let reply = self.store.commit(commit).await;
+        if reply == Reply::Applied {
+            self.applied(commit);
+        }
+        reply
+    }
+
+    /// A commit was found to be on the store.
+    pub fn applied(&mut self, commit: &Commit) {
+        self.chain.ended(commit, &End::Applied(commit.to));
+    }
+
+    /// Drafts, sends and settles, and drafts anew where the service takes the first form of the guard for a refusal.
+    pub async fn put(&mut self, changes: Changes) -> Commit {
+        self.put_that(changes, false).await
+    }
+
+    /// As `put`, giving the lease back if `release`.
+    pub async fn put_that(&mut self, changes: Changes, release: bool) -> Commit {
+        loop {
+            let commit = Arc::new(self.draft_that(changes.clone(), release));
+            let settler =
+                Settler { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock), events: Arc::new(|_| {}) };
+            let ending = settler.settle(Arc::clone(&commit), self.chain.drafted().clone()).await;
+            match self.chain.ended(&commit, &ending.end) {
+                After::GoOn => return (*commit).clone(),
+                After::Redraft => {}
+                other => panic!("a plain commit ended as {:?}, {other:?}: {}", ending.end, ending.why),
+            }
+        }
+    }
+}
+
+/// A run of a job.
+pub fn run(job: &str, who: &str) -> Run {
+    Run {
+        id: format!("run {who}"),
+        job: job.to_owned(),
+        trigger: Trigger { kind: "test".to_owned(), run_key: None, scheduled_for: None },
+        started: Timestamp(1_790_000_000_500),
+        finished: None,
+        status: RunStatus::Running,
+        counts: Counts { read: 7, new: 1, skipped: 2, failed: 3, recovered: 4, retries: 5 },
+        calls: 6,
+        first_commit: 0,
+        last_commit: 1,
+        host: format!("host {who}"),
+        version: "0".to_owned(),
+        message: String::new(),
+    }
+}
+
+/// A key.
+pub fn key(text: &str) -> Key {
+    Key::new(text).expect("a usable key")
+}
+
+/// An item that is done in a version, with one row.
+pub fn done(writer: &Writer, text: &str, version: &str) -> Settled {
+    let row = Row {
+        cells: vec![
+            ("id".to_owned(), Cell::text(text)),
+            ("text".to_owned(), Cell::text(format!("row of {text} {version}"))),
+        ],
+    };
+    let output = Output::of(writer.tab.clone(), vec![row]);
+    Settled::Done { key: key(text), version: Version(version.to_owned()), output, closes: None }
+}
+
+/// Items that are done.
+pub fn all_done(writer: &Writer, keys: &[&str]) -> Changes {
+    Changes { settled: keys.iter().map(|text| done(writer, text, "")).collect(), ..Changes::default() }
+}
+
+/// An item that failed.
+pub fn failed(text: &str, state: FailureState) -> Failure {
+    Failure {
+        key: key(text),
+        version: Version::default(),
+        step: "step".to_owned(),
+        error: "it is bad".to_owned(),
+        attempts: 3,
+        first_seen: Timestamp(1_790_000_001_000),
+        last_seen: Timestamp(1_790_000_002_000),
+        run: "run a".to_owned(),
+        state,
+        place: "feed:1 (record 1)".to_owned(),
+        payload: vec!["{\"id\":\"=1+1\"}".to_owned(), "second cell".to_owned()],
+    }
+}

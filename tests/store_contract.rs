@@ -1,0 +1,51 @@
+//! What every store promises, held against the reference store, against a spreadsheet through the real client under all eight
+//! behaviours that the service may have, and against a real spreadsheet where one is given.
+#![cfg(feature = "emulator")]
+
+mod contract;
+#[expect(dead_code, reason = "the tests of the runner use the rest of it")]
+mod support;
+
+use std::sync::Arc;
+
+use contract::emulated::Emulated;
+use contract::live::Live;
+use contract::remembered::Remembered;
+use contract::suite;
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::system::SteeredClock;
+use sheetkeep::time::Timestamp;
+
+#[tokio::test(start_paused = true)]
+async fn the_reference_store_keeps_the_contract() {
+    for (name, check) in suite::ALL {
+        println!("in memory: {name}");
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        check(&Remembered::new(clock)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spreadsheet_keeps_the_contract_whatever_the_service_does() {
+    for doubts in Doubts::all() {
+        for (seed, (name, check)) in (1..).zip(suite::ALL) {
+            println!("{doubts:?}: {name}");
+            check(&Emulated::new(doubts, seed)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_live_spreadsheet_keeps_the_contract_if_one_is_given() {
+    let Some(given) = Live::given() else {
+        println!(
+            "skipped: set SHEETKEEP_LIVE_SPREADSHEET_ID and credentials to hold a real spreadsheet to the contract"
+        );
+        return;
+    };
+    for (name, check) in suite::ALL {
+        println!("live: {name}");
+        check(&Live::fresh(&given)).await;
+    }
+}
