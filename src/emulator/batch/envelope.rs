@@ -111,10 +111,22 @@ fn flag(raw: &RawValue, path: &str) -> Result<bool, ApiError> {
 }
 
 fn requests(raw: &RawValue) -> Result<Vec<Sealed<'_>>, ApiError> {
-    let Ok(list) = serde_json::from_str::<Vec<Members<'_>>>(raw.get()) else {
-        return Err(wrong("requests", "type.googleapis.com/google.apps.sheets.v4.Request", raw));
-    };
+    let list = serde_json::from_str::<Vec<Members<'_>>>(raw.get()).or_else(|_| flat(raw));
+    let list = list.map_err(|_| wrong("requests", "type.googleapis.com/google.apps.sheets.v4.Request", raw))?;
     list.into_iter().enumerate().map(|(n, members)| seal(n, members)).collect()
+}
+
+/// Lists within the list, as one list: pygsheets 2.0.6 wraps what resizes and hides columns so, and the service takes it.
+fn flat(raw: &RawValue) -> serde_json::Result<Vec<Members<'_>>> {
+    let mut list = Vec::new();
+    for item in serde_json::from_str::<Vec<&RawValue>>(raw.get())? {
+        if item.get().starts_with('[') {
+            list.extend(serde_json::from_str::<Vec<Members<'_>>>(item.get())?);
+        } else {
+            list.push(serde_json::from_str(item.get())?);
+        }
+    }
+    Ok(list)
 }
 
 fn seal(n: usize, Members(members): Members<'_>) -> Result<Sealed<'_>, ApiError> {
