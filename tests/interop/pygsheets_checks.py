@@ -142,7 +142,8 @@ def rows_and_columns_come_and_go(book, sheet):
     sheet.adjust_column_width(1, 2, 150)
     sheet.hide_dimensions(1, 2, "ROWS")
     sheet.show_dimensions(1, 2, "ROWS")
-    sheet.set_basic_filter(start="A1", end="B3", condition_type="TEXT_CONTAINS", condition_values=["a"], filter_column_indexes=[0])
+    sheet.set_basic_filter(start="A1", end="B3", condition_type="TEXT_CONTAINS", condition_values=["a"],
+                           filter_column_index=1)
     meta = client.sheet.get(book.id)["sheets"][0]
     same("a filter is there", meta["basicFilter"]["range"]["endRowIndex"], 3)
     sheet.clear_basic_filter()
