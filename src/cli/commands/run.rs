@@ -11,6 +11,7 @@ use crate::cli::commands::setting::{place, settings};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
+use crate::cli::logs::LogFormat;
 use crate::cli::output::reporter::{Audience, Reporter};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, Watch};
@@ -29,7 +30,12 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, args.input.clone())?;
-    let audience = Audience { json: args.job.json, quiet: args.quiet, verbose: session.args.verbose > 0 };
+    let audience = Audience {
+        json: args.job.json,
+        quiet: args.quiet,
+        verbose: session.args.verbose > 0,
+        collected: session.args.log_format == LogFormat::Json,
+    };
     let reporter =
         Reporter::new(Arc::clone(&session.terminal), Arc::clone(&clock), audience, place(&args.job, &settings));
     let reporter = Arc::new(Mutex::new(reporter));
