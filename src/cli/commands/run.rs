@@ -11,7 +11,6 @@ use crate::cli::commands::setting::{place, settings};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
-use crate::cli::logs::LogFormat;
 use crate::cli::output::reporter::{Audience, Reporter};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, Watch};
@@ -34,7 +33,7 @@ pub async fn command(
         json: args.job.json,
         quiet: args.quiet,
         verbose: session.args.verbose > 0,
-        collected: session.args.log_format == LogFormat::Json,
+        logs: session.args.log_format,
     };
     let reporter =
         Reporter::new(Arc::clone(&session.terminal), Arc::clone(&clock), audience, place(&args.job, &settings));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::cli::exit::Exit;
+use crate::cli::logs::LogFormat;
 use crate::cli::output::json::{FailureDocument, RunDocument, line};
 use crate::cli::output::lines::Lines;
 use crate::cli::output::place::Place;
@@ -28,8 +29,8 @@ pub struct Audience {
     pub quiet: bool,
     /// Somebody who wants to hear of commits too.
     pub verbose: bool,
-    /// A collector of logs: what is said on standard error is a JSON document a line.
-    pub collected: bool,
+    /// The form of the lines on standard error; with JSON there is no bar, for a collector of logs reads them.
+    pub logs: LogFormat,
 }
 
 /// Shows one run: hand it every event, then the report.
@@ -48,7 +49,8 @@ pub struct Reporter {
 impl Reporter {
     /// A reporter for a run of the job at `place`.
     pub fn new(terminal: Arc<Terminal>, clock: Arc<dyn Clock>, audience: Audience, place: Place) -> Self {
-        let animated = terminal.err().is_animated() && !audience.quiet && !audience.json && !audience.collected;
+        let animated =
+            terminal.err().is_animated() && !audience.quiet && !audience.json && audience.logs == LogFormat::Text;
         let lines = Lines::new(&place.job, audience.verbose, !animated && !audience.quiet);
         let bar = animated.then(|| Bar::begin(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();
@@ -83,7 +85,7 @@ impl Reporter {
 
     /// Says a line on standard error, in the form of the logs around it.
     fn say(&self, text: &str, warning: bool) {
-        if !self.audience.collected {
+        if self.audience.logs == LogFormat::Text {
             self.terminal.err().line(text);
             return;
         }
