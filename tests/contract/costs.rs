@@ -15,6 +15,7 @@ async fn cost(world: &Emulated, seed: u64, count: u64) -> (u64, u64) {
     let report = job.run(world.store_of("j", "Data"), items).await.expect("a clean run");
     let stats = world.emulator.stats();
     assert_eq!((report.reads, report.writes), (stats.reads, stats.writes), "the report tells what was called");
+    assert_eq!(report.run.calls, stats.reads + stats.writes, "and so does Runs");
     world.emulator.reset_stats();
     (report.reads, report.writes)
 }
