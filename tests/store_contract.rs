@@ -1,6 +1,7 @@
 //! What every store promises, held against the reference store, against a spreadsheet through the real client under all eight
 //! behaviours that the service may have, and against a real spreadsheet where one is given.
 #![cfg(feature = "emulator")]
+#![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 
 mod contract;
 #[expect(dead_code, reason = "the tests of the runner use the rest of it")]

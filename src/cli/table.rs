@@ -12,8 +12,8 @@ use crate::cli::figures::{counted, grouped};
 use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::terminal::{Stream, visible};
 
-/// A column is never laid out narrower than this while others can be left out.
-const LEAST_COLUMN: usize = 12;
+/// A column is never laid out narrower than this while others can be left out: an id, a moment and a short text are whole.
+const LEAST_COLUMN: usize = 24;
 /// Blanks and rules between two columns.
 const BETWEEN: usize = 3;
 

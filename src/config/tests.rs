@@ -164,3 +164,20 @@ fn a_job_file_that_is_not_there_is_missing() {
     let folder = load(Path::new("src"), &Overrides::default()).expect_err("a folder");
     assert!(!folder.is_missing());
 }
+
+#[test]
+fn the_metadata_server_is_asked_where_it_is_named_and_on_cloud_run() {
+    let host = |real: &[(&str, &str)]| settings(&Environment::of(real, &[])).credentials.metadata_host;
+    assert_eq!(host(&[("HOME", "/home/a")]), None);
+    assert_eq!(host(&[("K_SERVICE", "sync")]).as_deref(), Some("metadata.google.internal"));
+    assert_eq!(host(&[("CLOUD_RUN_JOB", "sync")]).as_deref(), Some("metadata.google.internal"));
+    assert_eq!(host(&[("K_SERVICE", "sync"), ("GCE_METADATA_HOST", "10.0.0.1")]).as_deref(), Some("10.0.0.1"));
+}
+
+#[test]
+fn what_was_filled_in_is_not_quoted_by_an_error_about_jq() {
+    let text = QUAKES.replace("key = \".id\"", "key = \". ${SECRET}\"");
+    let environment = Environment::of(&[("SECRET", "hunter two")], &[]);
+    let told = read_with(&text, &Overrides::default(), &environment).expect_err("no jq").lines().concat();
+    assert!(told.contains("filled in") && !told.contains("hunter") && !told.contains("two"), "{told}");
+}

@@ -173,7 +173,7 @@ impl Committer {
             Verdict::Fenced => return Err(self.fenced().await),
             Verdict::Corrupt => return Err(head_gone()),
             Verdict::Foreign | Verdict::Stale | Verdict::Applied(_) => {
-                self.reload(Vec::new(), None, intake, queue).await?
+                self.reload(Vec::new(), None, intake, queue).await?;
             }
         }
         Ok(())
@@ -298,9 +298,10 @@ impl Committer {
             return Err(if halt == Halt::Fenced { taken_over(&snapshot.state) } else { head_gone() });
         }
         // A claim of this run that is on the store has told of the run before; one that is not meets the lease as it stands now.
-        self.buried = match self.chain.claimed() {
-            true => Vec::new(),
-            false => allowed(&snapshot, &self.claimant, loaded.service_time)?.into_iter().collect(),
+        self.buried = if self.chain.claimed() {
+            Vec::new()
+        } else {
+            allowed(&snapshot, &self.claimant, loaded.service_time)?.into_iter().collect()
         };
         let sent = self.outstanding.clear();
         queue.put_back(items, self.now_ms());

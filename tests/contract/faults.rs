@@ -43,7 +43,7 @@ fn runner(world: &Emulated, seed: u64, elsewhere: bool) -> Job {
 }
 
 async fn run(world: &Emulated, seed: u64, elsewhere: bool) -> Result<Report, PassError> {
-    runner(world, seed, elsewhere).run(world.store_of("j", "Data"), items()).await
+    Box::pin(runner(world, seed, elsewhere).run(world.store_of("j", "Data"), items())).await
 }
 
 /// An end that a run may come to while the service is out of order or another run is at work.
