@@ -1,5 +1,6 @@
 //! The runner over the reference store: what one pass promises, without a network and on a paused clock.
 
+mod meddled;
 mod support;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //!
 //! In scope: parts and plan. Out of scope: the pass (`runner`).
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::error::AppError;
@@ -67,10 +68,18 @@ pub async fn run(
 fn enter(settings: &Settings, chance: &dyn Chance) -> Result<Installation, AppError> {
     let target = match &settings.target {
         Target::Google { id } => id.clone(),
-        Target::Embedded { file } => std::path::absolute(file).unwrap_or_else(|_| file.clone()).display().to_string(),
+        Target::Embedded { file } => real(file).display().to_string(),
     };
     Installation::enter(settings.state_dir.as_deref(), &settings.job, &target, chance)
         .map_err(|Alive(holder)| AppError::Busy { holder })
+}
+
+/// The file by its one real path, so that a second way to it leads to the same lock; it may not be there yet.
+fn real(file: &Path) -> PathBuf {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let parent = absolute.parent().and_then(|parent| parent.canonicalize().ok());
+    let beside = parent.and_then(|parent| absolute.file_name().map(|name| parent.join(name)));
+    absolute.canonicalize().ok().or(beside).unwrap_or(absolute)
 }
 
 /// The run's id is told in the lock file as soon as it is known, so that a second run can name it.

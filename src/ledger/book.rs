@@ -13,13 +13,13 @@ use crate::time::Timestamp;
 pub enum Admission {
     /// Never done: go on.
     Fresh,
-    /// Done before in another version: go on.
+    /// Another version of it is done, this one is not: go on.
     Changed,
     /// It failed before: go on, and count on from there.
     Again(Tried),
     /// Done in this version: skip it.
     Done,
-    /// The same key is in hand, or failed earlier in this run: skip it.
+    /// The same version of the key is in hand, was done or failed earlier in this run: skip it.
     Twice,
 }
 
@@ -36,86 +36,84 @@ pub struct Tried {
     pub error: Fingerprint,
 }
 
-/// The processed set as a load found it: sorted by fingerprint, one entry a key, the last row of a key counts.
+/// The processed set as a load found it: every version of every key that is done, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DoneSet {
-    keys: Vec<(Fingerprint, u64)>,
+    rows: Vec<(Fingerprint, u64)>,
 }
 
 impl DoneSet {
-    /// A set of (key, version mark) in the order of the rows.
+    /// A set of (key, version mark), in any order.
     pub fn from_rows(mut rows: Vec<(Fingerprint, u64)>) -> Self {
-        rows.reverse();
-        rows.sort_by_key(|row| row.0);
-        rows.dedup_by_key(|row| row.0);
-        Self { keys: rows }
+        rows.sort_unstable();
+        rows.dedup();
+        Self { rows }
     }
 
-    /// The version mark of a key.
-    pub fn version_of(&self, key: Fingerprint) -> Option<u64> {
-        let at = self.keys.binary_search_by_key(&key, |row| row.0).ok()?;
-        self.keys.get(at).map(|row| row.1)
+    /// Whether this version of the key is done.
+    pub fn has(&self, key: Fingerprint, version: u64) -> bool {
+        self.rows.binary_search(&(key, version)).is_ok()
     }
 
-    /// Distinct keys.
-    pub fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+    /// Whether any version of the key is done.
+    pub fn knows(&self, key: Fingerprint) -> bool {
+        let at = self.rows.partition_point(|row| row.0 < key);
+        self.rows.get(at).is_some_and(|row| row.0 == key)
     }
 }
 
-/// The book of one run.
+/// The book of one run. Each version of a key stands for itself: a source may hold several of them, and each is done once.
 #[derive(Debug, Clone, Default)]
 pub struct Book {
     done: DoneSet,
-    moved: HashMap<Fingerprint, Entry>,
+    moved: HashMap<(Fingerprint, u64), Entry>,
     failures: HashMap<Fingerprint, Tried>,
 }
 
 impl Book {
     /// A book as loaded. A failure whose very version is done by now is closed.
     pub fn new(done: DoneSet, failures: HashMap<Fingerprint, Tried>) -> Self {
-        let open = |(key, tried): &(Fingerprint, Tried)| done.version_of(*key) != Some(tried.version);
+        let open = |(key, tried): &(Fingerprint, Tried)| !done.has(*key, tried.version);
         let failures = failures.into_iter().filter(open).collect();
         Self { done, moved: HashMap::new(), failures }
     }
 
     /// Takes an item in hand, or says why not.
     pub fn admit(&mut self, key: &Key, version: &Version) -> Admission {
-        let print = key.fingerprint();
-        let mark = version.mark();
-        let before = self.entry(print);
-        match before.next(Step::Admit { version: mark }) {
-            Err(_) if matches!(before, Entry::Done { .. }) && !self.moved.contains_key(&print) => Admission::Done,
-            Err(_) => Admission::Twice,
-            Ok(_) if matches!(before, Entry::Failed { .. }) => Admission::Twice,
-            Ok(next) => {
-                self.moved.insert(print, next);
-                match (before, self.failures.get(&print)) {
-                    (_, Some(tried)) => Admission::Again(*tried),
-                    (Entry::Done { .. }, None) => Admission::Changed,
-                    _ => Admission::Fresh,
+        let (print, mark) = (key.fingerprint(), version.mark());
+        if self.done.has(print, mark) {
+            return Admission::Done;
+        }
+        let before = self.entry((print, mark));
+        match before.next(Step::Admit) {
+            Ok(next) if before == Entry::Unknown => {
+                self.moved.insert((print, mark), next);
+                match self.failures.get(&print) {
+                    Some(tried) => Admission::Again(*tried),
+                    None if self.done.knows(print) => Admission::Changed,
+                    None => Admission::Fresh,
                 }
             }
+            // What failed in this run is for the next one to try again.
+            _ => Admission::Twice,
         }
     }
 
-    /// The item in hand of this key was processed; true when it had failed in an earlier run.
-    pub fn done(&mut self, key: &Key) -> bool {
-        let print = key.fingerprint();
-        self.advance(print, Step::Done);
-        self.failures.remove(&print).is_some()
+    /// The item in hand was processed.
+    pub fn done(&mut self, key: &Key, version: &Version) {
+        self.advance((key.fingerprint(), version.mark()), Step::Done);
     }
 
-    /// The item in hand of this key failed; what is known of it from now on.
+    /// The item in hand failed; what is known of its key from now on.
     pub fn failed(&mut self, key: &Key, tried: Tried) {
         let print = key.fingerprint();
-        self.advance(print, Step::Fail);
+        self.advance((print, tried.version), Step::Fail);
         self.failures.insert(print, tried);
+    }
+
+    /// The key's failure is closed on the store.
+    pub fn closed(&mut self, key: &Key) {
+        self.failures.remove(&key.fingerprint());
     }
 
     /// What was known of a key's earlier failure.
@@ -125,13 +123,20 @@ impl Book {
 
     /// Whether the key is done in this version, as loaded: used when a draft is made anew after a reload.
     pub fn is_done(&self, key: &Key, version: &Version) -> bool {
-        self.done.version_of(key.fingerprint()) == Some(version.mark())
+        self.done.has(key.fingerprint(), version.mark())
     }
 
-    /// Puts a newer load under what this run has in hand; entries that the load settles are forgotten.
+    /// Puts a newer load under what this run has in hand; entries that the load settles are forgotten, and failures that the
+    /// load does not show yet are kept.
     pub fn rebase(&mut self, fresh: Self) {
-        let Self { done, failures, .. } = fresh;
-        self.moved.retain(|_, entry| matches!(entry, Entry::InHand { .. } | Entry::Failed { .. }));
+        let Self { done, mut failures, .. } = fresh;
+        self.moved.retain(|(print, mark), entry| {
+            let unsettled = matches!(entry, Entry::InHand | Entry::Failed) && !done.has(*print, *mark);
+            if let (true, Entry::Failed, Some(tried)) = (unsettled, &entry, self.failures.get(print)) {
+                failures.entry(*print).or_insert(*tried);
+            }
+            unsettled
+        });
         self.done = done;
         self.failures = failures;
     }
@@ -141,17 +146,13 @@ impl Book {
         self.failures.len()
     }
 
-    fn entry(&self, print: Fingerprint) -> Entry {
-        match (self.moved.get(&print), self.done.version_of(print)) {
-            (Some(entry), _) => *entry,
-            (None, Some(version)) => Entry::Done { version },
-            (None, None) => Entry::Unknown,
-        }
+    fn entry(&self, id: (Fingerprint, u64)) -> Entry {
+        self.moved.get(&id).copied().unwrap_or(Entry::Unknown)
     }
 
-    fn advance(&mut self, print: Fingerprint, step: Step) {
-        if let Ok(next) = self.entry(print).next(step) {
-            self.moved.insert(print, next);
+    fn advance(&mut self, id: (Fingerprint, u64), step: Step) {
+        if let Ok(next) = self.entry(id).next(step) {
+            self.moved.insert(id, next);
         }
     }
 }
@@ -182,9 +183,15 @@ mod tests {
     }
 
     #[test]
-    fn the_last_row_of_a_key_counts() {
+    fn invariant_1_every_version_of_a_key_is_admitted_once_in_whatever_order_they_come() {
         let mut book = book(&[("a", "1"), ("a", "2")]);
-        assert_eq!(book.admit(&key("a"), &version("2")), Admission::Done);
+        for done in ["1", "2", "1"] {
+            assert_eq!(book.admit(&key("a"), &version(done)), Admission::Done);
+        }
+        for (word, admission) in [("3", Admission::Changed), ("4", Admission::Changed), ("3", Admission::Twice)] {
+            assert_eq!(book.admit(&key("a"), &version(word)), admission);
+            book.done(&key("a"), &version(word));
+        }
     }
 
     #[test]
@@ -192,7 +199,7 @@ mod tests {
         let mut book = book(&[]);
         assert_eq!(book.admit(&key("a"), &version("")), Admission::Fresh);
         assert_eq!(book.admit(&key("a"), &version("")), Admission::Twice);
-        book.done(&key("a"));
+        book.done(&key("a"), &version(""));
         assert_eq!(book.admit(&key("a"), &version("")), Admission::Twice);
         assert_eq!(book.admit(&key("b"), &version("")), Admission::Fresh);
         book.failed(
@@ -220,7 +227,8 @@ mod tests {
         let failures = HashMap::from([(key("a").fingerprint(), tried)]);
         let mut book = Book::new(DoneSet::default(), failures);
         assert_eq!(book.admit(&key("a"), &version("")), Admission::Again(tried));
-        assert!(book.done(&key("a")));
+        book.done(&key("a"), &version(""));
+        book.closed(&key("a"));
         assert_eq!(book.open_failures(), 0);
     }
 }

@@ -55,6 +55,14 @@ impl Settled {
         }
     }
 
+    /// Rows of data that it brings.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Done { output, .. } => output.len(),
+            Self::Failed(_) => 0,
+        }
+    }
+
     /// The key.
     pub fn key(&self) -> &Key {
         match self {
@@ -92,13 +100,7 @@ impl Changes {
 
     /// Rows of data.
     pub fn rows(&self) -> usize {
-        self.settled
-            .iter()
-            .map(|one| match one {
-                Settled::Done { output, .. } => output.len(),
-                Settled::Failed(_) => 0,
-            })
-            .sum()
+        self.settled.iter().map(Settled::rows).sum()
     }
 }
 

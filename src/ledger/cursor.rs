@@ -2,7 +2,7 @@
 //!
 //! In scope: the mark itself. Out of scope: what a cursor means to a source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// The low-water mark over items in the order in which they were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl LowWater {
         Place(place)
     }
 
-    /// The item at `place` is in this commit's batch (done, skipped or in Failures).
+    /// The item at `place` is settled for good: done or in Failures on the store, or skipped.
     pub fn settle(&mut self, place: Place) {
         if let Some(waiting) = self.open.get_mut(&place.0) {
             waiting.settled = true;
@@ -51,9 +51,11 @@ impl LowWater {
         }
     }
 
-    /// The mark that a commit may carry.
-    pub fn mark(&self) -> Option<&str> {
-        self.mark.as_deref()
+    /// The mark that a commit may carry which settles the items at these places. Nothing is settled by that: the commit may be
+    /// refused, and only a part of it drafted again.
+    pub fn mark_with(&self, places: &HashSet<Place>) -> Option<&str> {
+        let settled = self.open.iter().take_while(|(at, waiting)| waiting.settled || places.contains(&Place(**at)));
+        settled.filter_map(|(_, waiting)| waiting.cursor.as_deref()).last().or(self.mark.as_deref())
     }
 }
 
@@ -70,10 +72,14 @@ mod tests {
             let places: Vec<_> = (0..12).map(|n| low.read(Some(n.to_string()))).collect();
             let mut settled = [false; 12];
             for at in order {
-                low.settle(places[at]);
                 settled[at] = true;
                 let unbroken = settled.iter().take_while(|done| **done).count();
-                prop_assert_eq!(low.mark().map(str::to_owned), unbroken.checked_sub(1).map(|n| n.to_string()));
+                let expected = unbroken.checked_sub(1).map(|n| n.to_string());
+                let before = low.clone();
+                prop_assert_eq!(low.mark_with(&HashSet::from([places[at]])), expected.as_deref(), "in a draft");
+                prop_assert_eq!(&low, &before, "a draft settles nothing");
+                low.settle(places[at]);
+                prop_assert_eq!(low.mark_with(&HashSet::new()), expected.as_deref(), "on the store");
             }
         }
     }
@@ -83,6 +89,6 @@ mod tests {
         let mut low = LowWater::from(Some("page 3".into()));
         let place = low.read(None);
         low.settle(place);
-        assert_eq!(low.mark(), Some("page 3"));
+        assert_eq!(low.mark_with(&HashSet::new()), Some("page 3"));
     }
 }

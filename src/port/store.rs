@@ -42,10 +42,8 @@ pub struct Usage {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StoreError {
     /// The service, or the way to it, is out of order, or a quota is used up.
-    #[error("{what}: {why}")]
+    #[error("{why}")]
     Unavailable {
-        /// What was being done.
-        what: &'static str,
         /// What happened and what to do.
         why: String,
         /// `Transient` or `Throttled`.

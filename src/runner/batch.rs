@@ -8,15 +8,26 @@ use std::sync::Arc;
 use crate::ledger::commit::{Commit, Settled};
 use crate::ledger::cursor::Place;
 use crate::ledger::head::HeadId;
-use crate::ledger::key::Key;
 
 /// An item that is settled for this run and waits to be written down.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waiting {
     /// What is to be written.
     pub settled: Settled,
-    /// Its place in the order of the source.
+    /// Its place in the order of the source; no two items of a run share one.
     pub place: Place,
+}
+
+impl Waiting {
+    /// Rows that it takes up in a batch: those of data, or the one that tells of it.
+    fn rows(&self) -> usize {
+        self.settled.rows().max(1)
+    }
+}
+
+/// The places of items.
+pub fn places(items: &[Waiting]) -> HashSet<Place> {
+    items.iter().map(|waiting| waiting.place).collect()
 }
 
 /// The queue before the next commit, bounded by weight and rows.
@@ -24,6 +35,7 @@ pub struct Waiting {
 pub struct Queue {
     waiting: VecDeque<Waiting>,
     weight: usize,
+    rows: usize,
     max_bytes: usize,
     max_rows: usize,
     opened_ms: Option<u64>,
@@ -32,12 +44,12 @@ pub struct Queue {
 impl Queue {
     /// An empty queue whose batches hold at most so many bytes and rows.
     pub fn new(max_bytes: usize, max_rows: usize) -> Self {
-        Self { waiting: VecDeque::new(), weight: 0, max_bytes, max_rows: max_rows.max(1), opened_ms: None }
+        Self { waiting: VecDeque::new(), weight: 0, rows: 0, max_bytes, max_rows: max_rows.max(1), opened_ms: None }
     }
 
     /// Adds an item; `now_ms` is monotonic.
     pub fn push(&mut self, waiting: Waiting, now_ms: u64) {
-        self.weight += waiting.settled.weight();
+        self.measure(&waiting);
         self.opened_ms.get_or_insert(now_ms);
         self.waiting.push_back(waiting);
     }
@@ -45,15 +57,15 @@ impl Queue {
     /// Puts items back in front.
     pub fn put_back(&mut self, items: Vec<Waiting>, now_ms: u64) {
         for waiting in items.into_iter().rev() {
-            self.weight += waiting.settled.weight();
+            self.measure(&waiting);
             self.waiting.push_front(waiting);
+            self.opened_ms.get_or_insert(now_ms);
         }
-        self.opened_ms.get_or_insert(now_ms);
     }
 
     /// Whether a whole batch waits, so that nothing more should be read before a commit.
     pub fn is_full(&self) -> bool {
-        self.weight >= self.max_bytes || self.waiting.len() >= self.max_rows
+        self.weight >= self.max_bytes || self.rows >= self.max_rows
     }
 
     /// The columns of all rows that wait, as often as they come.
@@ -79,24 +91,36 @@ impl Queue {
     /// Cuts the next batch: as much as fits, at least one item.
     pub fn cut(&mut self, now_ms: u64) -> Vec<Waiting> {
         let mut batch = Vec::new();
-        let mut weight = 0;
+        let (mut weight, mut rows) = (0, 0);
         while let Some(next) = self.waiting.front() {
-            let more = next.settled.weight();
-            if !batch.is_empty() && (weight + more > self.max_bytes || batch.len() >= self.max_rows) {
+            (weight, rows) = (weight + next.settled.weight(), rows + next.rows());
+            if !batch.is_empty() && (weight > self.max_bytes || rows > self.max_rows) {
                 break;
             }
-            weight += more;
             batch.extend(self.waiting.pop_front());
         }
-        self.weight = self.weight.saturating_sub(weight);
+        self.measure_all();
         self.opened_ms = (!self.waiting.is_empty()).then_some(now_ms);
         batch
     }
 
-    /// Takes out items whose keys are in `gone`: an earlier draft that held them was applied after all.
-    pub fn remove(&mut self, gone: &HashSet<Key>) {
-        self.waiting.retain(|waiting| !gone.contains(waiting.settled.key()));
+    /// Takes out the items of which `gone` is true: they are on the store already.
+    pub fn take_out(&mut self, gone: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
+        let (out, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(gone);
+        self.waiting = kept.into();
+        self.opened_ms = self.opened_ms.filter(|_| !self.waiting.is_empty());
+        self.measure_all();
+        out
+    }
+
+    fn measure(&mut self, waiting: &Waiting) {
+        self.weight += waiting.settled.weight();
+        self.rows += waiting.rows();
+    }
+
+    fn measure_all(&mut self) {
         self.weight = self.waiting.iter().map(|waiting| waiting.settled.weight()).sum();
+        self.rows = self.waiting.iter().map(Waiting::rows).sum();
     }
 }
 
@@ -118,10 +142,10 @@ impl Outstanding {
         let newest = drafts.last().map(|(commit, items)| (commit.to, items.clone()));
         let at = drafts.iter().position(|(commit, _)| commit.to == id)?;
         let (commit, items) = drafts.swap_remove(at);
-        let held: HashSet<&Key> = items.iter().map(|waiting| waiting.settled.key()).collect();
+        let held = places(&items);
         let left = match newest {
             Some((to, newest)) if to != id => {
-                newest.into_iter().filter(|waiting| !held.contains(waiting.settled.key())).collect()
+                newest.into_iter().filter(|waiting| !held.contains(&waiting.place)).collect()
             }
             _ => Vec::new(),
         };
@@ -133,9 +157,10 @@ impl Outstanding {
         self.drafts.last().map(|(_, items)| items.clone()).unwrap_or_default()
     }
 
-    /// Forgets all drafts: a foreign head was loaded, so none of them can be applied any more.
-    pub fn clear(&mut self) {
-        self.drafts.clear();
+    /// Forgets all drafts: a foreign head was loaded, so none of them can be applied any more. The places of all their items.
+    pub fn clear(&mut self) -> HashSet<Place> {
+        let drafts = std::mem::take(&mut self.drafts);
+        drafts.iter().flat_map(|(_, items)| places(items)).collect()
     }
 }
 
@@ -144,7 +169,7 @@ mod tests {
     use super::*;
     use crate::ledger::cursor::LowWater;
     use crate::ledger::item::Output;
-    use crate::ledger::key::Version;
+    use crate::ledger::key::{Key, Version};
 
     fn waiting(low: &mut LowWater, key: &str) -> Waiting {
         let key = Key::new(key).expect("a valid key");

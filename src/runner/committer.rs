@@ -23,7 +23,7 @@ use crate::ledger::settlement::End;
 use crate::ledger::snapshot::State;
 use crate::port::chance::Chance;
 use crate::port::store::StoreError;
-use crate::runner::batch::{Outstanding, Queue, Waiting};
+use crate::runner::batch::{Outstanding, Queue, Waiting, places};
 use crate::runner::intake::Intake;
 use crate::runner::opening::{Claimant, ServiceClock, allowed, unblocked};
 use crate::runner::plan::PassError;
@@ -186,9 +186,6 @@ impl Committer {
         intake: &mut Intake,
         close: Option<&dyn Fn(Run) -> Run>,
     ) -> Result<(), PassError> {
-        for waiting in &items {
-            intake.low.settle(waiting.place);
-        }
         let settled: Vec<Settled> = items.iter().map(|waiting| waiting.settled.clone()).collect();
         let mut changes = Changes { tables: Vec::new(), settled, runs: self.buried.clone() };
         if !self.table_exists && changes.rows() > 0 {
@@ -203,7 +200,7 @@ impl Committer {
         }
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
         self.chain.amend(|state| state.key_column = key_column.or(state.key_column.take()));
-        let cursor = intake.low.mark().map(str::to_owned);
+        let cursor = intake.low.mark_with(&places(&items)).map(str::to_owned);
         let terms = Terms { now: self.moment(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
         let drafted = self.chain.draft(self.chance.bits(), changes, &terms);
         let commit = Arc::new(drafted.map_err(|error| unfinished(error.to_string(), Fault::Transient))?);
@@ -255,8 +252,8 @@ impl Committer {
         self.chain.ended(&commit, &End::Applied(id));
         let now_ms = self.now_ms();
         if commit.to != ending.commit.to {
-            let keys: HashSet<_> = items.iter().map(|waiting| waiting.settled.key().clone()).collect();
-            queue.remove(&keys);
+            let held = places(&items);
+            queue.take_out(|waiting| held.contains(&waiting.place));
         }
         queue.put_back(left, now_ms);
         let keys = intake.applied(&items);
@@ -306,12 +303,13 @@ impl Committer {
         } else {
             allowed(&snapshot, &self.claimant, loaded.service_time)?.into_iter().collect()
         };
-        self.outstanding.clear();
-        let (there, missing): (Vec<_>, Vec<_>) =
-            items.into_iter().partition(|waiting| is_there(&snapshot.book, &waiting.settled));
-        queue.put_back(missing, self.now_ms());
+        let sent = self.outstanding.clear();
+        queue.put_back(items, self.now_ms());
+        let there = queue.take_out(|waiting| is_there(&snapshot.book, &waiting.settled));
         self.stand_on(&snapshot.tables, intake, queue)?;
-        intake.applied(&there);
+        let (mine, theirs): (Vec<_>, Vec<_>) = there.into_iter().partition(|waiting| sent.contains(&waiting.place));
+        intake.applied(&mine);
+        intake.passed_over(&theirs);
         intake.book.rebase(snapshot.book);
         self.trust = Trust::from(began_ms, self.ttl_ms);
         self.closing = Closing::No;
@@ -334,7 +332,8 @@ impl Committer {
         let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
         self.table_exists = true;
         intake.header = Header::closed(tab.clone(), columns.clone());
-        let lost = queue.columns().find(|name| !columns.iter().any(|column| column == name));
+        let known: HashSet<&str> = columns.iter().map(String::as_str).collect();
+        let lost = queue.columns().find(|name| !known.contains(name));
         lost.map_or(Ok(()), |name| Err(column_gone(tab, name)))
     }
 
@@ -399,7 +398,7 @@ impl Committer {
     }
 }
 
-/// Whether a load shows what an item came to: a draft of this run that carried it was applied after all.
+/// Whether a load shows what an item came to: a draft of this run that carried it was applied after all, or somebody else did it.
 fn is_there(book: &Book, settled: &Settled) -> bool {
     match settled {
         Settled::Done { key, version, .. } => book.is_done(key, version),

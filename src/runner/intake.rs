@@ -93,6 +93,12 @@ impl Intake {
     pub fn worked(&mut self, worked: Worked, now: Timestamp) -> Option<Waiting> {
         let Worked { item, place, result, retries } = worked;
         self.counts.retries += retries;
+        if self.book.is_done(&item.key, &item.version) {
+            // Somebody else did it while it was in the steps.
+            self.counts.skipped += 1;
+            self.low.settle(place);
+            return None;
+        }
         let (step, error) = match result {
             Ok(values) => match self.shaped(values, &item.key) {
                 Ok(output) => return Some(self.done(item, place, output, now)),
@@ -107,17 +113,30 @@ impl Intake {
         self.fail(failed, retries + 1, place, now)
     }
 
-    /// A commit was applied: its keys are done. Returns the number of keys that became done.
+    /// A commit was applied: its items are settled for good, and its keys are done. Returns the number of keys that became done.
     pub fn applied(&mut self, items: &[Waiting]) -> u64 {
         let mut keys = 0;
         for waiting in items {
-            if let Settled::Done { key, .. } = &waiting.settled {
+            self.low.settle(waiting.place);
+            if let Settled::Done { key, version, closes, .. } = &waiting.settled {
                 keys += 1;
                 self.counts.new += 1;
-                self.counts.recovered += u64::from(self.book.done(key));
+                self.book.done(key, version);
+                if closes.is_some() {
+                    self.counts.recovered += 1;
+                    self.book.closed(key);
+                }
             }
         }
         keys
+    }
+
+    /// Somebody else has settled these items meanwhile.
+    pub fn passed_over(&mut self, items: &[Waiting]) {
+        for waiting in items {
+            self.low.settle(waiting.place);
+            self.counts.skipped += u64::from(matches!(waiting.settled, Settled::Done { .. }));
+        }
     }
 
     fn admit(&mut self, item: Item, place: Place) -> Taken {

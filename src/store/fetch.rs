@@ -305,7 +305,7 @@ pub fn unreadable(error: &CallError) -> StoreError {
     match (&error.cause, error.fault()) {
         (Cause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
         (_, Fault::Denied) => StoreError::Denied { why },
-        (_, fault) if fault.passes() => StoreError::Unavailable { what: "read the spreadsheet", why, fault },
+        (_, fault) if fault.passes() => StoreError::Unavailable { why, fault },
         _ => StoreError::Corrupt { why },
     }
 }
@@ -347,6 +347,8 @@ fn edited(job: &str, reading: Reading) -> Blemish {
 }
 
 fn torn() -> StoreError {
-    let why = "its state and its keys did not come together in many reads; the next run tries again".to_owned();
-    StoreError::Unavailable { what: "read the spreadsheet", why, fault: Fault::Transient }
+    let why =
+        "read the spreadsheet: its state and its keys did not come together in many reads; the next run tries again"
+            .to_owned();
+    StoreError::Unavailable { why, fault: Fault::Transient }
 }

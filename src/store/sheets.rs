@@ -98,6 +98,12 @@ impl SheetsStore {
             match self.fetcher.sheets.batch_update(&self.fetcher.id, &draft.batch).await {
                 Answer::Applied(_) => {
                     self.known().become_applied(draft);
+                    if commit.from.is_none() {
+                        // Proved at once, so that the next commit can tell what it cost; where that fails, the next commit proves
+                        // first, and is what answers.
+                        let proved = self.see_that_the_guard_is_proved(commit).await;
+                        tracing::debug!(?proved, "the guard after the first commit");
+                    }
                     return Reply::Applied;
                 }
                 Answer::Refused(refusal) => match self.refused(commit, &draft, &refusal) {
@@ -118,17 +124,23 @@ impl SheetsStore {
     async fn draft(&self, commit: &Commit) -> Result<Draft, Reply> {
         if let Some(from) = commit.from {
             self.stand_at(from).await?;
-            if self.known().stance.proof() == Proof::Open {
-                // The metadata shows the id that the service gave the named range.
-                self.look().await.map_err(|error| not_executed(&error))?;
-                let place = self.known().place.clone();
-                if let Some(place) = place {
-                    let proof = prove(&self.fetcher.sheets, &self.fetcher.id, &place, !commit.to.nonce).await?;
-                    self.known().stance.learn(proof);
-                }
-            }
+            self.see_that_the_guard_is_proved(commit).await?;
         }
         Ok(self.written(commit))
+    }
+
+    /// Proves the guard where it was not yet.
+    async fn see_that_the_guard_is_proved(&self, commit: &Commit) -> Result<(), Reply> {
+        if self.known().stance.proof() != Proof::Open {
+            return Ok(());
+        }
+        // The metadata shows the id that the service gave the named range.
+        self.look().await.map_err(|error| not_executed(&error))?;
+        let Some(place) = self.known().place.clone() else { return Ok(()) };
+        let salt = probe_salt(commit.to);
+        let proof = prove(&self.fetcher.sheets, &self.fetcher.id, &place, salt).await?;
+        self.known().stance.learn(proof);
+        Ok(())
     }
 
     /// A commit as a batch, from what is known; remembered, so that it is sent again to the letter.
@@ -163,13 +175,12 @@ impl SheetsStore {
 
     /// What a refusal means; `None` if the same commit is to be sent at once by title.
     fn refused(&self, commit: &Commit, draft: &Draft, refusal: &Refusal) -> Option<Reply> {
-        let why = refusal.message.clone();
+        let why = match refusal.advice(self.fetcher.sheets.client_email()) {
+            Some(advice) => format!("{}; {advice}", refusal.message),
+            None => refusal.message.clone(),
+        };
         if refusal.code != 400 {
-            let advice = refusal.advice(self.fetcher.sheets.client_email()).unwrap_or_default();
-            return Some(Reply::NotExecuted {
-                fault: refusal.fault(),
-                why: format!("{why} {advice}").trim().to_owned(),
-            });
+            return Some(Reply::NotExecuted { fault: refusal.fault(), why });
         }
         let part = refusal.request.and_then(|at| draft.parts.get(at).copied()).unwrap_or(Part::Other);
         let mut known = self.known();
@@ -213,6 +224,11 @@ impl Store for SheetsStore {
         let calls = self.fetcher.sheets.calls();
         Usage { reads: calls.reads, writes: calls.writes, retries: calls.retries, throttled: calls.throttled }
     }
+}
+
+/// Makes ids for a probe that no commit has used; the complement of a nonce would do not, because it makes the same tab id.
+fn probe_salt(head: HeadId) -> u64 {
+    head.nonce.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1)
 }
 
 fn not_executed(error: &StoreError) -> Reply {

@@ -198,10 +198,19 @@ impl Job {
         source: Values,
         stop: Stop,
     ) -> Result<Report, PassError> {
+        self.run_all(Arc::new(store), Box::new(source), stop).await
+    }
+
+    /// Runs it over any source.
+    pub async fn run_over(&self, store: impl Store + 'static, source: Box<dyn Source>) -> Result<Report, PassError> {
+        self.run_all(Arc::new(store), source, Stop::default()).await
+    }
+
+    async fn run_all(&self, store: Arc<dyn Store>, source: Box<dyn Source>, stop: Stop) -> Result<Report, PassError> {
         let events = Arc::clone(&self.events);
         let parts = Parts {
-            store: Arc::new(store),
-            source: Box::new(source),
+            store,
+            source,
             identify: Arc::new(ById),
             steps: self.steps.clone(),
             clock: Arc::clone(&self.clock),

@@ -1,0 +1,215 @@
+//! Whole runs over a store in memory, to one of whose commits something happens on its way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use sheetkeep::grid::{Cell, Row};
+use sheetkeep::ledger::commit::{Commit, Reply};
+use sheetkeep::ledger::head::HeadId;
+use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::key::{Key, Version};
+use sheetkeep::ledger::snapshot::Loaded;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::source::{Record, Source, SourceError};
+use sheetkeep::port::step::StepError;
+use sheetkeep::port::store::{Store, StoreError, Usage};
+use sheetkeep::store::memory::{Held, MemoryStore};
+use sheetkeep::system::SteeredClock;
+use sheetkeep::time::Timestamp;
+
+use crate::support::{Job, Values};
+
+/// What happens to the n-th commit (from 0) before it arrives; a reply is given in the store's place.
+type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync;
+
+/// A store whose commits take a moment, so that results gather meanwhile.
+struct Meddled {
+    inner: MemoryStore,
+    clock: Arc<dyn Clock>,
+    commits: AtomicU32,
+    meddling: Box<Meddling>,
+}
+
+impl Store for Meddled {
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        self.inner.load()
+    }
+
+    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+        self.inner.sight()
+    }
+
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            self.clock.sleep(Duration::from_millis(10)).await;
+            let nth = self.commits.fetch_add(1, Ordering::Relaxed);
+            match (self.meddling)(nth, commit, &self.inner) {
+                Some(reply) => reply,
+                None => self.inner.commit(commit).await,
+            }
+        })
+    }
+
+    fn usage(&self) -> Usage {
+        self.inner.usage()
+    }
+}
+
+fn world() -> (Arc<dyn Clock>, MemoryStore, Job) {
+    let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let mut job = Job::new(Arc::clone(&clock));
+    job.plan.max_rows = 2;
+    (clock, store, job)
+}
+
+fn meddled(
+    clock: &Arc<dyn Clock>,
+    store: &MemoryStore,
+    meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync + 'static,
+) -> Meddled {
+    let (inner, clock) = (store.clone(), Arc::clone(clock));
+    Meddled { inner, clock, commits: AtomicU32::new(0), meddling: Box::new(meddling) }
+}
+
+fn items(count: u64) -> Values {
+    Values::of((0..count).map(|n| json!({"id": format!("k{n}")})))
+}
+
+/// A commit of a person's command, within the lease of whoever runs: these keys are done by it.
+fn command(held: &mut Held, keys: &[&str]) {
+    let head = HeadId { nonce: 77, ..held.head.expect("the job exists") }.next(77);
+    held.head = Some(head);
+    held.state.head = Some(head);
+    for text in keys {
+        let key = Key::new(*text).expect("a usable key");
+        let row = Row { cells: vec![("id".to_owned(), Cell::text(*text))] };
+        held.tables.entry("Data".to_owned()).or_default().1.push(row);
+        held.processed.push((key, Version::default(), "a command".to_owned()));
+    }
+}
+
+/// Ids of the rows in the data tab, sorted.
+fn ids(store: &MemoryStore) -> Vec<String> {
+    let tables = store.held().tables;
+    let rows = tables.get("Data").map(|(_, rows)| rows.clone()).unwrap_or_default();
+    let mut ids: Vec<_> = rows.iter().map(|row| format!("{:?}", row.get("id"))).collect();
+    ids.sort();
+    ids
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_waits_for_the_next_commit_while_somebody_else_does_it_is_not_doubled() {
+    for theirs in ["k3", "k4", "k5", "k6"] {
+        let (clock, store, job) = world();
+        let between = meddled(&clock, &store, move |nth, _, store| {
+            if nth == 2 {
+                store.touch(|held| command(held, &[theirs]));
+            }
+            None
+        });
+        let report = job.run(between, items(8)).await.expect("a clean run");
+        assert_eq!(ids(&store).len(), 8, "{theirs}: {:?}", ids(&store));
+        assert_eq!((report.run.counts.new + report.run.counts.skipped, report.run.counts.read), (8, 8));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cursor_of_half_a_batch_does_not_pass_the_other_half() {
+    let (clock, store, mut job) = world();
+    job.plan.max_rows = 8;
+    let small = meddled(&clock, &store, |_, commit, _| {
+        let cursor: usize = commit.state.cursor.as_deref().map_or(0, |text| text.parse().expect("a number"));
+        if commit.changes.settled.len() > 3 {
+            return Some(Reply::TooLarge);
+        }
+        let done = usize::try_from(commit.state.processed.count).expect("few");
+        assert!(cursor <= done, "invariant 8: the cursor says {cursor}, and {done} items are done");
+        None
+    });
+    let report = job.run(small, items(20)).await.expect("a clean run");
+    assert_eq!((report.run.counts.new, ids(&store).len()), (20, 20));
+    assert_eq!(store.held().state.cursor.as_deref(), Some("20"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_versions_of_a_key_in_one_source_become_done_once_each_however_often_it_is_read() {
+    let (_, store, job) = world();
+    let source = || Values::of([1, 2, 1].map(|v| json!({"id": "a", "v": v})));
+    for _ in 0..4 {
+        job.run(store.clone(), source()).await.expect("a clean run");
+    }
+    let mut done: Vec<_> = store.held().processed.iter().map(|(_, version, _)| version.to_string()).collect();
+    done.sort();
+    assert_eq!((done, ids(&store).len()), (vec!["1".to_owned(), "2".to_owned()], 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_reload_the_report_still_knows_of_failures_that_were_not_on_the_store_yet() {
+    let (clock, store, job) = world();
+    let job = job.step(|value: &Value, _| match value["id"].as_str() {
+        Some("k3" | "k5") => Err(StepError::Rejected("bad".into())),
+        _ => Ok(vec![value.clone()]),
+    });
+    let between = meddled(&clock, &store, |nth, _, store| {
+        if nth == 2 {
+            store.touch(|held| command(held, &[]));
+        }
+        None
+    });
+    let report = job.run(between, items(8)).await.expect("a run that ends");
+    assert_eq!((report.run.counts.failed, store.held().failures.len(), report.open_failures), (2, 2, 2));
+}
+
+/// A source whose records come one every so often.
+struct Slow {
+    inner: Values,
+    clock: Arc<dyn Clock>,
+    every: Duration,
+    next: Option<BoxFuture<'static, ()>>,
+}
+
+impl Source for Slow {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+        Box::pin(async move {
+            // What it waits for stays, because a caller may stop waiting at any point.
+            self.next.get_or_insert_with(|| self.clock.sleep(self.every)).await;
+            self.next = None;
+            self.inner.next().await
+        })
+    }
+
+    fn rereadable(&self) -> bool {
+        false
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_for_its_source_writes_nothing_but_what_came_and_its_renewals() {
+    let (clock, store, job) = world();
+    let slow = Slow { inner: items(3), clock: Arc::clone(&clock), every: Duration::from_secs(290), next: None };
+    let report = job.run_over(store.clone(), Box::new(slow)).await.expect("a clean run");
+    // The claim, three items, the end, and two renewals of a lease of 300 s in each of the four waits of 290 s at most.
+    assert!(report.commits <= 5 + 8, "{} commits", report.commits);
+    assert_eq!(ids(&store).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_holds_as_many_rows_as_the_job_says_and_not_as_many_items() {
+    let (clock, store, job) = world();
+    let mut job = job.step(|value: &Value, _| Ok(vec![value.clone(), value.clone(), value.clone()]));
+    job.plan.max_rows = 7;
+    let small = meddled(&clock, &store, |_, commit, _| {
+        assert!(commit.changes.rows() <= 7, "{} rows in one commit", commit.changes.rows());
+        None
+    });
+    job.run(small, items(10)).await.expect("a clean run");
+    assert_eq!(ids(&store).len(), 30);
+}
