@@ -11,6 +11,7 @@ pub mod book;
 pub mod call;
 pub mod cell;
 pub mod choices;
+pub mod coverage;
 pub mod data_filter;
 pub mod drive;
 pub mod entered;
