@@ -12,7 +12,7 @@ use crate::ledger::book::{DoneSet, Tried};
 use crate::ledger::cast::number_text;
 use crate::ledger::failure::{FailureState, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
-use crate::ledger::record::PROCESSED;
+use crate::ledger::rows::PROCESSED;
 use crate::ledger::snapshot::{Blemish, Tally};
 use crate::store::guard::STATE_ROWS;
 use crate::store::layout::Tab;
@@ -174,7 +174,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ledger::record::FAILURES;
+    use crate::ledger::rows::FAILURES;
 
     fn tab(header: &[&str]) -> Tab {
         Tab { id: 1, title: "Processed j".into(), header: header.iter().map(|&text| text.to_owned()).collect() }

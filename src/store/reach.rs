@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::google::shape::Tab as Seen;
 use crate::grid::quoted;
-use crate::ledger::record::{FAILURES, PROCESSED, RUNS};
+use crate::ledger::rows::{FAILURES, PROCESSED, RUNS};
 use crate::ledger::snapshot::Blemish;
 use crate::store::guard::{self, Place};
 use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};

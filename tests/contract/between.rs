@@ -214,7 +214,7 @@ async fn another_job_that_makes_runs_first_does_not_stop_an_init() {
         let meddling = Box::pin(async move {
             let requests: Value = json!([{"addSheet": {"properties": {"title": "Runs", "sheetId": 77}}}]);
             hands.hands(requests).await;
-            let header = sheetkeep::ledger::record::RUNS.map(|name| json!({"userEnteredValue": {"stringValue": name}}));
+            let header = sheetkeep::ledger::rows::RUNS.map(|name| json!({"userEnteredValue": {"stringValue": name}}));
             let start = json!({"sheetId": 77, "rowIndex": 0, "columnIndex": 0});
             let rows = json!([{"values": header}]);
             hands.hands(json!([{"updateCells": {"start": start, "rows": rows, "fields": "userEnteredValue"}}])).await;
