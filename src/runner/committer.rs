@@ -376,7 +376,7 @@ impl Committer {
             recovered: counts.recovered + recovered as u64,
             ..counts
         };
-        let number = self.chain.drafted().base().map_or(0, |head| head.commit + 1);
+        let number = self.chain.drafted().base().map_or(0, |head| head.next(0).commit);
         let usage = self.settler.store.usage();
         let first_commit = if self.commits == 0 { number } else { self.run.first_commit };
         let calls = usage.reads + usage.writes + 1;
