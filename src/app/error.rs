@@ -42,11 +42,9 @@ pub enum AppError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The embedded sheet's file.
-    #[error("open the embedded sheet {file}: {why}")]
+    #[error("open the embedded sheet: {why}")]
     Embedded {
-        /// The file.
-        file: String,
-        /// What happened.
+        /// What happened, with the file's name.
         why: String,
     },
     /// This binary holds no embedded sheet.

@@ -81,8 +81,7 @@ fn embedded(file: &std::path::Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Cha
         ..EmulatorOptions::default()
     };
     let opened = Emulator::open(options, Arc::clone(clock), Arc::clone(chance));
-    let emulator =
-        opened.map_err(|error| AppError::Embedded { file: file.display().to_string(), why: error.to_string() })?;
+    let emulator = opened.map_err(|error| AppError::Embedded { why: error.to_string() })?;
     let streams = move || {
         let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
         let emulator = emulator.clone();

@@ -15,10 +15,11 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// Milliseconds as `0.4 s`, `1.2 s`, `48 s`, `2 min 05 s`, `3 h 07 min`.
+/// Milliseconds as `42 ms`, `0.4 s`, `1.2 s`, `48 s`, `2 min 05 s`, `3 h 07 min`.
 pub fn lasting(ms: u64) -> String {
     let seconds = ms / 1_000;
     match seconds {
+        0 if ms < 100 => format!("{ms} ms"),
         0..10 => format!("{seconds}.{} s", ms % 1_000 / 100),
         10..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
@@ -49,8 +50,12 @@ mod tests {
 
     #[test]
     fn lengths_of_time_keep_two_units_at_most() {
-        let all: Vec<String> = [0, 1_234, 9_999, 10_000, 59_999, 125_000, 3_600_000, 90_061_000].map(lasting).into();
-        assert_eq!(all, ["0.0 s", "1.2 s", "9.9 s", "10 s", "59 s", "2 min 05 s", "1 h 00 min", "25 h 01 min"]);
+        let all: Vec<String> =
+            [0, 99, 100, 1_234, 9_999, 10_000, 59_999, 125_000, 3_600_000, 90_061_000].map(lasting).into();
+        assert_eq!(
+            all,
+            ["0 ms", "99 ms", "0.1 s", "1.2 s", "9.9 s", "10 s", "59 s", "2 min 05 s", "1 h 00 min", "25 h 01 min"]
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Logs on standard error, for people or as JSON lines.
 //!
-//! In scope: levels, format, and caps on what may log. Out of scope: what is logged, and the events of a run (`cli::output`).
+//! In scope: levels, format, and caps on what may log. Out of scope: what is logged, and the events of a run (`cli::output`, which
+//! gives them the same form).
 //!
 //! A JSON line has `time` (RFC 3339, UTC), `severity`, `message`, `target`, and the fields of the event and of the spans
 //! around it (`job`, `run_id`), as Google Cloud's structured logging reads them.
@@ -30,7 +31,7 @@ pub enum LogFormat {
     /// Lines for people
     #[default]
     Text,
-    /// One JSON object a line
+    /// One JSON object a line, the run's own lines and errors included
     Json,
 }
 

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -22,6 +23,10 @@ use crate::system::{SystemChance, SystemClock};
 /// The deep types of google-sheets4 want more stack than a thread's usual 2 MiB when they are built without optimisation.
 const STACK_BYTES: usize = 8 << 20;
 
+/// How long what is still open may take to close. The embedded sheet does so at once, and folds its log into its one file; what never
+/// ends by itself, such as a read of a file on a dead mount, must not keep the process.
+const CLOSING: Duration = Duration::from_secs(2);
+
 /// Runs one invocation.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     let mut builder = Builder::new_multi_thread();
@@ -38,8 +43,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| perform(&runtime, &session, clock)));
     let exit = session.end(outcome.unwrap_or_else(|_| Err(broken())));
-    // A source that still waits on standard input must not keep the process.
-    runtime.shutdown_background();
+    runtime.shutdown_timeout(CLOSING);
     exit
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::cli::args::{Args, Command, parse};
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
-use crate::cli::logs::{LogSettings, begin as begin_logs};
+use crate::cli::logs::{LogFormat, LogSettings, begin as begin_logs};
 use crate::cli::terminal::{ColorChoice, Environment, Terminal};
 use crate::port::clock::Clock;
 
@@ -50,17 +50,22 @@ impl Session {
         }
     }
 
+    /// Whether standard error holds JSON: the command's result is a document, or a collector reads the logs.
+    fn tells_in_json(&self) -> bool {
+        self.args.json() || self.args.log_format == LogFormat::Json
+    }
+
     /// Tells the error if there is one, and how the process ends; a summary that could not be written is an error too.
     pub fn end(&self, outcome: Result<Exit, Trouble>) -> Exit {
         let exit = outcome.unwrap_or_else(|trouble| {
-            trouble.tell(&self.terminal, self.args.json(), self.args.verbose > 0);
+            trouble.tell(&self.terminal, self.tells_in_json(), self.args.verbose > 0);
             trouble.exit()
         });
         match self.terminal.finish() {
             Ok(()) => exit,
             Err(error) => {
                 let trouble = Trouble::new(format!("failed to write standard output: {error}"), Exit::IoErr);
-                trouble.tell(&self.terminal, self.args.json(), false);
+                trouble.tell(&self.terminal, self.tells_in_json(), false);
                 if exit == Exit::Ok { Exit::IoErr } else { exit }
             }
         }

@@ -101,27 +101,41 @@ pub fn table(tab: &TabRows, width: usize, colour: bool) -> String {
     if colour {
         table.enforce_styling();
     }
-    let numeric: Vec<bool> = (0..shown).map(|at| is_numeric(tab, at)).collect();
-    let aligned = |at: usize, text: &str| {
-        let side = if numeric.get(at) == Some(&true) { CellAlignment::Right } else { CellAlignment::Left };
-        Cell::new(visible(text)).set_alignment(side)
+    let sides: Vec<CellAlignment> = shown.iter().map(|&at| side(tab, at)).collect();
+    let laid_out = |cells: &[String]| -> Vec<Cell> {
+        let texts = shown.iter().map(|&at| cells.get(at).map_or("", String::as_str));
+        texts.zip(&sides).map(|(text, side)| Cell::new(visible(text)).set_alignment(*side)).collect()
     };
-    let header = tab.header.iter().take(shown).enumerate();
-    table.set_header(header.map(|(at, text)| aligned(at, text).add_attribute(Attribute::Bold)));
+    table.set_header(laid_out(&tab.header).into_iter().map(|cell| cell.add_attribute(Attribute::Bold)));
     for cells in &tab.rows {
-        let cells = (0..shown).map(|at| aligned(at, cells.get(at).map_or("", String::as_str)));
-        let mut row = Row::from(cells);
+        let mut row = Row::from(laid_out(cells));
         row.max_height(1);
         table.add_row(row);
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    format!("{}\n{}\n", lines.join("\n"), footer(tab, shown))
+    format!("{}\n{}\n", lines.join("\n"), footer(tab, &shown))
 }
 
-/// How many columns, from the left, can be read at this width.
-fn columns_that_fit(tab: &TabRows, width: usize) -> usize {
+/// The columns that can be read at this width: all; or those from the left that fit, once empty ones are left out.
+fn columns_that_fit(tab: &TabRows, width: usize) -> Vec<usize> {
+    let all: Vec<usize> = (0..tab.header.len()).collect();
+    if fitting(tab, &all, width) == all.len() {
+        return all;
+    }
+    let told = |at: usize| tab.rows.iter().filter_map(|row| row.get(at)).any(|cell| !cell.is_empty());
+    let mut some: Vec<usize> = all.iter().copied().filter(|&at| told(at)).collect();
+    if some.is_empty() {
+        some = all;
+    }
+    let count = fitting(tab, &some, width).max(1);
+    some.truncate(count);
+    some
+}
+
+/// How many of these columns, from the first, can be read at this width.
+fn fitting(tab: &TabRows, columns: &[usize], width: usize) -> usize {
     let mut used = 0;
-    let natural = (0..tab.header.len()).map(|at| {
+    let natural = columns.iter().map(|&at| {
         let cells = tab.rows.iter().filter_map(|row| row.get(at)).chain(tab.header.get(at));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0).clamp(1, LEAST_COLUMN)
     });
@@ -129,7 +143,11 @@ fn columns_that_fit(tab: &TabRows, width: usize) -> usize {
         used += least + BETWEEN;
         used <= width
     });
-    fitting.count().max(1).min(tab.header.len())
+    fitting.count()
+}
+
+fn side(tab: &TabRows, at: usize) -> CellAlignment {
+    if is_numeric(tab, at) { CellAlignment::Right } else { CellAlignment::Left }
 }
 
 fn is_numeric(tab: &TabRows, at: usize) -> bool {
@@ -137,7 +155,7 @@ fn is_numeric(tab: &TabRows, at: usize) -> bool {
     cells.peek().is_some() && cells.all(|cell| cell.replace(',', "").parse::<f64>().is_ok_and(f64::is_finite))
 }
 
-fn footer(tab: &TabRows, shown: usize) -> String {
+fn footer(tab: &TabRows, shown: &[usize]) -> String {
     let title = visible(&tab.tab);
     let length = u64::try_from(tab.rows.len()).unwrap_or(u64::MAX);
     let rows = match length {
@@ -145,7 +163,8 @@ fn footer(tab: &TabRows, shown: usize) -> String {
         n if n == tab.total => format!("{title}: {}", counted(n, "row")),
         n => format!("{title}: rows {}–{} of {}", grouped(tab.first), grouped(tab.first + n - 1), grouped(tab.total)),
     };
-    let left_out: Vec<_> = tab.header.iter().skip(shown).map(|name| visible(name)).collect();
+    let hidden = tab.header.iter().enumerate().filter(|(at, _)| !shown.contains(at));
+    let left_out: Vec<_> = hidden.map(|(_, name)| visible(name)).collect();
     if left_out.is_empty() {
         return rows;
     }
@@ -236,5 +255,20 @@ mod tests {
     #[test]
     fn colour_dresses_the_header() {
         assert!(table(&quakes(), 80, true).contains("\u{1b}[1m"));
+    }
+
+    #[test]
+    fn where_not_all_fits_empty_columns_are_left_out_first() {
+        let texts = |cells: &[&str]| cells.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>();
+        let runs = TabRows {
+            tab: "Runs".into(),
+            header: texts(&["run", "scheduled_for", "status"]),
+            rows: vec![texts(&["20180207-012613-00abc", "", "succeeded"])],
+            first: 1,
+            total: 1,
+        };
+        let narrow = table(&runs, 40, false);
+        assert!(narrow.contains("succeeded") && narrow.ends_with("1 more column: scheduled_for\n"), "{narrow}");
+        assert!(table(&runs, 80, false).contains("│ scheduled_for"));
     }
 }

@@ -89,6 +89,14 @@ pub enum StorageError {
         /// The file.
         path: PathBuf,
     },
+    /// A folder stands where the file should be, or the file's folder is not there.
+    #[error("{} can't hold spreadsheets: {why}", path.display())]
+    Place {
+        /// The file.
+        path: PathBuf,
+        /// What is there, or is not.
+        why: &'static str,
+    },
     /// Another process held the file for longer than the wait of 30 s.
     #[error("another process keeps the spreadsheet file locked; stop it or try again")]
     Busy,
@@ -130,7 +138,7 @@ impl StorageError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Busy | Self::Sqlite(_) => Fault::Transient,
-            Self::Open { .. } => Fault::Denied,
+            Self::Open { .. } | Self::Place { .. } => Fault::Denied,
             Self::NoSpreadsheet { .. } | Self::Taken { .. } => Fault::Rejected,
             Self::Foreign { .. } | Self::Row { .. } | Self::Damaged { .. } => Fault::Corrupt,
         }
@@ -166,6 +174,9 @@ struct Pool {
 impl Store {
     /// Opens a file, or makes it. Fails when it can't be opened or is something else.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
+        if let Some(why) = misplaced(path) {
+            return Err(StorageError::Place { path: path.to_owned(), why });
+        }
         let first = connect(path)?;
         prepare(&first, path)?;
         Ok(Self::over(first, Some(path.to_owned()), FILE_CONNECTIONS))
@@ -208,6 +219,18 @@ impl Store {
     pub(crate) fn give_back(&self, connection: Connection) {
         self.pool().idle.push(connection);
         self.returned.notify_one();
+    }
+}
+
+/// What `SQLite` would call "unable to open database file", without saying why.
+fn misplaced(path: &Path) -> Option<&'static str> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if path.is_dir() {
+        Some("it is a folder; name a file")
+    } else if folder.is_some_and(|folder| !folder.is_dir()) {
+        Some("its folder is not there; make it, or name another")
+    } else {
+        None
     }
 }
 
@@ -289,6 +312,15 @@ mod tests {
         std::fs::write(&path, &text).unwrap();
         assert!(matches!(Store::open(&path), Err(StorageError::Foreign { .. })));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn a_folder_in_place_of_the_file_and_a_missing_folder_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |path: &Path| Store::open(path).unwrap_err().to_string();
+        assert!(told(folder.path()).contains("it is a folder"), "{}", told(folder.path()));
+        let missing = folder.path().join("nowhere").join("my.sheet");
+        assert!(told(&missing).contains("its folder is not there"), "{}", told(&missing));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub enum Event {
         /// Milliseconds that it took.
         took_ms: u64,
     },
-    /// People's hands left something odd, or a read did not fit; the run goes on.
+    /// People's hands left something odd, a read did not fit, or the job names a column that is not there; the run goes on.
     Blemish {
         /// One sentence that names the tab.
         message: String,

@@ -131,6 +131,7 @@ impl Pass {
                 Happening::Tick => {}
             }
         }
+        self.tell_of_strange_columns();
         let report = self.report();
         self.emit(Event::Finished(Box::new(report.clone())));
         match self.source_error {
@@ -238,6 +239,18 @@ impl Pass {
                 (None, None) => (RunStatus::Succeeded, String::new()),
             };
             Run { status, message, finished: Some(finished), ..run }
+        }
+    }
+
+    /// A type that the job gives to a column that the tab does not have does nothing, and is most often a slip of the pen.
+    fn tell_of_strange_columns(&self) {
+        let header = self.intake.header.columns();
+        let named = self.plan.columns.types.iter().map(|(name, _)| name);
+        for name in named.filter(|&name| !header.is_empty() && !header.contains(name)) {
+            let tab = &self.plan.tab;
+            self.emit(Event::Blemish {
+                message: format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"),
+            });
         }
     }
 

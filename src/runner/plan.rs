@@ -98,7 +98,7 @@ pub enum PassError {
         until: Timestamp,
     },
     /// The job file says something that would process everything again.
-    #[error("run the job: its {} changed since the last run, which would process {keys} keys again", moved.join(" and "))]
+    #[error("run the job: its {} changed since the last run, which would process {} again", moved.join(" and "), keys_in_words(*keys))]
     Redefined {
         /// What changed.
         moved: Vec<&'static str>,
@@ -153,4 +153,8 @@ impl PassError {
             Self::Source { error, .. } => error.fault(),
         }
     }
+}
+
+fn keys_in_words(keys: u64) -> String {
+    if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") }
 }

@@ -47,7 +47,7 @@ impl Input {
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
-            Self::Stdin => "-".into(),
+            Self::Stdin => "standard input".into(),
         }
     }
 
@@ -82,9 +82,10 @@ impl Input {
 pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
     let (what, why) = (name.to_owned(), error.to_string());
     match error.kind() {
-        io::ErrorKind::NotFound => {
-            SourceError::Missing { what, hint: "; a relative path in a job file starts at its folder".into() }
-        }
+        io::ErrorKind::NotFound => SourceError::Missing {
+            what,
+            hint: "; a relative path starts at the job file's folder, one given with --input where you are".into(),
+        },
         io::ErrorKind::PermissionDenied => SourceError::Denied { what, why },
         _ => SourceError::Unavailable { what, why },
     }

@@ -117,6 +117,37 @@ fn twice_verbose_tells_every_call_and_logs_can_be_json() {
 }
 
 #[test]
+fn with_json_logs_every_line_of_standard_error_is_a_document() {
+    let shop = Workshop::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
+    let run = shop.run(&["run", "hard-csv.toml", "-v", "--log-format", "json"]);
+    let missing = shop.run(&["run", "hard-csv.toml", "--input", "nowhere.csv", "--log-format", "json"]);
+    run.exits(3).says(r#""severity":"WARNING""#).says("commit 1").shows("failed 5");
+    missing.exits(66).says("nowhere.csv was not found");
+    for line in run.err.lines().chain(missing.err.lines()) {
+        let read: Result<Value, _> = serde_json::from_str(line);
+        assert!(read.is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn a_type_for_a_column_that_no_row_has_is_told() {
+    let shop = Workshop::few_quakes(2);
+    shop.change("quakes.toml", "magnitude = \"number\"", "magnitud = \"number\"");
+    shop.run(&["run", "quakes.toml"]).exits(0).says("\"magnitud\"").says("misspelt");
+}
+
+#[test]
+fn what_a_run_leaves_is_one_file_that_can_be_copied() {
+    let shop = Workshop::few_quakes(3);
+    for job in [&["run", "quakes.toml"][..], &["run", "quakes.toml", "--input", "cut.geojson"]] {
+        shop.write("cut.geojson", "{\"features\": [{");
+        shop.run(job);
+        let sheets: Vec<_> = shop.listed().into_iter().filter(|name| name.contains(".sheet")).collect();
+        assert_eq!(sheets, ["quakes.sheet"]);
+    }
+}
+
+#[test]
 fn colours_are_for_terminals_unless_they_are_asked_for() {
     let shop = Workshop::few_quakes(2);
     let coloured = |ended: &Ended| ended.out.contains('\u{1b}') || ended.err.contains('\u{1b}');

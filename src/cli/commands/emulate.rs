@@ -75,5 +75,9 @@ fn trouble(error: &LaunchError) -> Trouble {
         LaunchError::Listen { .. } => Exit::Unavailable,
         LaunchError::Credentials { .. } => Exit::from((error.fault(), Context::Output)),
     };
-    Trouble::new(error.to_string(), exit)
+    let trouble = Trouble::new(error.to_string(), exit);
+    match error {
+        LaunchError::Listen { .. } => trouble.with_help("--port 0 takes any free port and prints the address"),
+        _ => trouble,
+    }
 }

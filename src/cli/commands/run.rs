@@ -29,7 +29,12 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, args.input.clone())?;
-    let audience = Audience { json: args.job.json, quiet: args.quiet, verbose: session.args.verbose > 0 };
+    let audience = Audience {
+        json: args.job.json,
+        quiet: args.quiet,
+        verbose: session.args.verbose > 0,
+        logs: session.args.log_format,
+    };
     let reporter =
         Reporter::new(Arc::clone(&session.terminal), Arc::clone(&clock), audience, place(&args.job, &settings));
     let reporter = Arc::new(Mutex::new(reporter));

@@ -106,7 +106,6 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
         AppError::Pass(PassError::Refused { .. }) => "see what the service says; nothing of that batch was written",
-        AppError::NeverRan => "sheetkeep run JOB.toml",
         AppError::Credentials(_) => "README.md says in five steps how to get credentials and where to name them",
         AppError::Source(SourceError::Denied { .. })
         | AppError::Pass(PassError::Source { error: SourceError::Denied { .. }, .. }) => {

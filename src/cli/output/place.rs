@@ -51,6 +51,11 @@ impl Place {
         }
     }
 
+    /// Whether a browser can go there, whatever the job has written; a data tab is made with its first row only.
+    pub fn has_address(&self) -> bool {
+        matches!(&self.spreadsheet, Spreadsheet::Remote { url: Some(_), .. })
+    }
+
     /// What to type to see the failures.
     pub fn how_to_see_failures(&self) -> String {
         let tab = shell_word(&format!("Failures {}", self.job));

@@ -78,7 +78,14 @@ fn scaled(read: u64, all: u64) -> u64 {
 
 /// Items that went well and ill, items a second, and the time that is left if the source goes on as it did.
 fn message(counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> String {
-    let mut parts = vec![format!("{} ok", grouped(counts.new + counts.skipped))];
+    let ok = counts.new + counts.skipped;
+    let handled = if ok == 0 && counts.read > counts.failed {
+        // Nothing is committed yet, and "0 ok" at 90 % would frighten.
+        format!("{} read", grouped(counts.read))
+    } else {
+        format!("{} ok", grouped(ok))
+    };
+    let mut parts = vec![handled];
     if counts.failed > 0 {
         parts.push(format!("{} failed", grouped(counts.failed)));
     }
@@ -104,6 +111,13 @@ mod tests {
     fn the_message_tells_rate_and_time_left() {
         let counts = Counts { read: 427, new: 420, skipped: 4, failed: 3, ..Counts::default() };
         assert_eq!(message(&counts, Some((250_000, 1_000_000)), 2_000), "424 ok · 3 failed · 213/s · 6.0 s left");
+    }
+
+    #[test]
+    fn until_the_first_commit_the_message_tells_what_was_read() {
+        let counts = Counts { read: 1_643, ..Counts::default() };
+        assert_eq!(message(&counts, None, 2_000), "1,643 read · 821/s");
+        assert_eq!(message(&Counts { read: 3, failed: 3, ..Counts::default() }, None, 0), "0 ok · 3 failed");
     }
 
     #[test]

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::cli::exit::Exit;
+use crate::cli::logs::LogFormat;
 use crate::cli::output::json::{FailureDocument, RunDocument, line};
 use crate::cli::output::lines::Lines;
 use crate::cli::output::place::Place;
@@ -26,6 +29,8 @@ pub struct Audience {
     pub quiet: bool,
     /// Somebody who wants to hear of commits too.
     pub verbose: bool,
+    /// The form of the lines on standard error; with JSON there is no bar, for a collector of logs reads them.
+    pub logs: LogFormat,
 }
 
 /// Shows one run: hand it every event, then the report.
@@ -44,7 +49,8 @@ pub struct Reporter {
 impl Reporter {
     /// A reporter for a run of the job at `place`.
     pub fn new(terminal: Arc<Terminal>, clock: Arc<dyn Clock>, audience: Audience, place: Place) -> Self {
-        let animated = terminal.err().is_animated() && !audience.quiet && !audience.json;
+        let animated =
+            terminal.err().is_animated() && !audience.quiet && !audience.json && audience.logs == LogFormat::Text;
         let lines = Lines::new(&place.job, audience.verbose, !animated && !audience.quiet);
         let bar = animated.then(|| Bar::begin(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();
@@ -68,12 +74,25 @@ impl Reporter {
             Event::ItemFailed { .. } => !self.audience.json,
             _ => !self.audience.json && !self.audience.quiet,
         };
+        let failed = matches!(event, Event::ItemFailed { .. });
         if let Some(text) = self.lines.on(event, elapsed_ms).filter(|_| told) {
-            self.terminal.err().line(&text);
+            self.say(&text, failed);
         }
         if let (Event::Finished(_), Some(text)) = (event, self.lines.untold().filter(|_| !self.audience.json)) {
-            self.terminal.err().line(&text);
+            self.say(&text, true);
         }
+    }
+
+    /// Says a line on standard error, in the form of the logs around it.
+    fn say(&self, text: &str, warning: bool) {
+        if self.audience.logs == LogFormat::Text {
+            self.terminal.err().line(text);
+            return;
+        }
+        let severity = if warning { "WARNING" } else { "INFO" };
+        let time = self.clock.now().to_string();
+        let document = json!({ "time": time, "severity": severity, "message": text, "target": "sheetkeep::run" });
+        self.terminal.err().put(&line(&document));
     }
 
     /// Shows how the run ended: the summary, or the JSON document, on standard output. A quiet run that ended well

@@ -43,7 +43,9 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         let open = palette.warn(&format!("{} open", counted(report.open_failures, "failure")));
         let _ = writeln!(out, "  {open}:  {}", palette.faint(&place.how_to_see_failures()));
     }
-    let _ = writeln!(out, "  see it:  {}", palette.faint(&place.how_to_see()));
+    if report.keys > 0 || place.has_address() {
+        let _ = writeln!(out, "  see it:  {}", palette.faint(&place.how_to_see()));
+    }
     out
 }
 
@@ -127,6 +129,12 @@ mod tests {
           tab Quakes: 899 rows added · 899 keys in all · 3 writes, 2 reads, no 429
           see it:  sheetkeep show fixtures/quakes.toml
         ");
+    }
+
+    #[test]
+    fn a_tab_that_is_not_there_yet_is_not_offered_to_be_seen() {
+        let text = plain(&Report { keys: 0, rows: 0, ..sample::report() });
+        assert!(!text.contains("see it"), "{text}");
     }
 
     #[test]
