@@ -255,3 +255,21 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         assert_eq!(keys(&world).await, ["s", "t"]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_column_put_into_processed_in_the_middle_of_a_run_stops_the_next_one_before_it_doubles_a_row() {
+    for doubts in both() {
+        let world = world_after_a_run(doubts, 2).await;
+        let hands = Arc::clone(&world);
+        let meddling = Box::pin(async move {
+            let tab = hands.tab_id("Processed j").await;
+            let range = json!({"sheetId": tab, "dimension": "COLUMNS", "startIndex": 0, "endIndex": 1});
+            hands.hands(json!([{"insertDimension": {"range": range}}])).await;
+        });
+        meddled(&world, 2, 1, meddling).await.expect("nothing tells the run");
+        let error = runner(&world, 3).run(world.store_of("j", "Data"), items(12)).await.expect_err("it must stop");
+        assert_eq!(error.fault(), Kind::Corrupt, "{error}");
+        assert!(error.to_string().contains("6 rows have their cells in other columns"), "{error}");
+        assert_eq!(keys(&world).await.len(), 12, "{doubts:?}");
+    }
+}
