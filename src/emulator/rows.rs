@@ -120,11 +120,16 @@ impl Transaction<'_> {
 
     /// Copies the rows of a sheet, and what is kept of it, to another that has none.
     pub fn copy_sheet(&self, from: i32, to: i32) -> Result<(), StorageError> {
-        let keys = [self.key(from), self.key(to)];
+        self.copy_rows(self.key(from), to)
+    }
+
+    /// `copy_sheet` from a sheet of any spreadsheet of the file, by its key.
+    pub(crate) fn copy_rows(&self, from: i64, to: i32) -> Result<(), StorageError> {
+        let keys = [from, self.key(to)];
         let rows = "INSERT INTO rows (sheet, bare, row, cells) SELECT ?2, bare, row, cells FROM rows WHERE sheet = ?1";
         self.db().prepare_cached(rows)?.execute(keys)?;
         let kept = "INSERT INTO kept (scope, kind, id, body)
-                    SELECT ?2, kind, id, body FROM kept WHERE scope = ?1 AND kind IN ('rows', 'columns')";
+                    SELECT ?2, kind, id, body FROM kept WHERE scope = ?1 AND kind IN ('rows', 'columns', 'rule')";
         self.db().prepare_cached(kept)?.execute(keys)?;
         Ok(())
     }
