@@ -137,16 +137,37 @@ fn borders_white_space_and_rules_are_kept_in_order() {
 #[test]
 fn a_spreadsheet_is_made_with_its_cells_and_names_or_not_at_all() {
     let store = Store::in_memory().unwrap();
-    let make = |body: Value| create(&store, "s", body.to_string().as_bytes(), &Mask::All, &SeededChance::new(1));
-    let refused = make(json!({"sheets": [{"merges": [{"sheetId": 0, "endRowIndex": 1}]}]})).unwrap_err();
+    let ask = |body: Value| create(&store, "s", body.to_string().as_bytes(), &Mask::All, &SeededChance::new(1));
+    let refused = ask(json!({"sheets": [{"merges": [{"sheetId": 0, "endRowIndex": 1}]}]})).unwrap_err();
     assert_eq!((refused.code, refused.status), (501, "UNIMPLEMENTED"));
     let cell = json!({"userEnteredValue": {"stringValue": "hi"}});
     let data = json!([{"startRow": 1, "startColumn": 1, "rowData": [{"values": [cell]}]}]);
     let name = json!({"name": "N", "namedRangeId": "n", "range": {"sheetId": 5, "endRowIndex": 1}});
     let sheet = json!({"properties": {"sheetId": 5, "title": "A"}, "data": data});
-    let made = make(json!({"sheets": [sheet], "namedRanges": [name]})).unwrap();
+    let made = ask(json!({"sheets": [sheet], "namedRanges": [name]})).unwrap();
     assert_eq!(made["namedRanges"], json!([name]));
     assert_eq!(texts(&store, 5), [vec![], vec!["", "hi"]]);
+}
+
+#[test]
+fn a_duplicate_has_the_merges_filter_groups_and_rules_of_its_source() {
+    let store = store();
+    let range = json!({"sheetId": 0, "startRowIndex": 0, "endRowIndex": 2, "startColumnIndex": 0, "endColumnIndex": 2});
+    let rows = json!({"sheetId": 0, "dimension": "ROWS", "startIndex": 0, "endIndex": 2});
+    let rule = json!({"ranges": [range], "booleanRule": {"condition": {"type": "BLANK"}}});
+    let requests = json!([
+        {"mergeCells": {"range": range, "mergeType": "MERGE_ALL"}},
+        {"setBasicFilter": {"filter": {"range": range}}},
+        {"addDimensionGroup": {"range": rows}},
+        {"addConditionalFormatRule": {"rule": rule, "index": 0}},
+        {"duplicateSheet": {"sourceSheetId": 0, "newSheetId": 7, "insertSheetIndex": 0}}
+    ]);
+    send(&store, requests).unwrap();
+    let mut copy = first_sheet(&store, "sheets(merges,basicFilter,rowGroups,conditionalFormats)");
+    for pointer in ["/merges/0", "/basicFilter/range", "/rowGroups/0/range", "/conditionalFormats/0/ranges/0"] {
+        let range = copy.pointer_mut(pointer).unwrap();
+        assert_eq!(range["sheetId"], 7, "{pointer}");
+    }
 }
 
 #[test]
