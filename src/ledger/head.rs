@@ -68,7 +68,8 @@ mod tests {
 
         #[test]
         fn the_next_head_is_never_a_lower_one_whatever_number_was_typed(commit in 0_u64.., nonce in 0_u64..) {
-            prop_assert!(HeadId { commit, nonce }.next(nonce).commit >= commit);
+            let next = HeadId { commit, nonce }.next(nonce);
+            prop_assert!(next.commit >= commit);
             prop_assert_eq!(HeadId { commit: u64::MAX, nonce }.next(0).commit, u64::MAX);
         }
 
