@@ -171,3 +171,26 @@ fn cut(content: Content, mask: &Mask, pretty: bool) -> Result<Content, ApiError>
     };
     Ok(Content::Json(mask.apply(value)))
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::Method;
+    use serde_json::json;
+
+    use super::*;
+    use crate::system::SeededChance;
+
+    #[test]
+    fn a_parameter_that_the_method_does_not_have_is_refused_and_not_ignored() {
+        let (store, chance) = (Store::in_memory().unwrap(), SeededChance::new(1));
+        let methods = Methods { store: &store, doubts: Doubts::default(), chance: &chance, now: Timestamp(0) };
+        let route = Route::find(&Method::GET, "/v4/spreadsheets/x/values/A1").unwrap();
+        let error = methods.call(&route, &Query::parse("valueRenderOptions=FORMULA"), b"").unwrap_err();
+        let told = "Invalid JSON payload received. Unknown name \"valueRenderOptions\": Cannot bind query parameter. \
+                    Field 'valueRenderOptions' could not be found in request message.";
+        assert_eq!((error.code, error.message.as_str()), (400, told));
+        let violations = &error.to_json()["error"]["details"][0]["fieldViolations"];
+        assert_eq!(*violations, json!([{ "description": told }]));
+        assert_eq!(methods.call(&route, &Query::parse("quotaUser=a&key=b"), b"").unwrap_err().code, 404);
+    }
+}
