@@ -131,8 +131,24 @@ impl Fetcher {
         Ok(Some(self.loaded(&metadata, place, read, edited)))
     }
 
+    /// Google takes two titles that differ only in case for one, so a tab that the job has to make may be there already as
+    /// somebody else's.
+    fn no_twin(&self, metadata: &Metadata) -> Result<(), StoreError> {
+        let (processed, failures) = (guard::processed_title(&self.job), guard::failures_title(&self.job));
+        let wanted = [processed.as_str(), failures.as_str(), RUNS_TITLE, self.data_tab.as_str()];
+        let same = |a: &str, b: &str| a != b && a.to_lowercase() == b.to_lowercase();
+        let twins =
+            wanted.iter().find_map(|title| Some((title, metadata.tabs.iter().find(|tab| same(&tab.title, title))?)));
+        twins.map_or(Ok(()), |(title, tab)| {
+            let there = &tab.title;
+            let why = format!("tab \"{there}\" is there, and \"{title}\" differs from it only in case: rename the tab, the job or [sheet] tab");
+            Err(StoreError::Corrupt { why })
+        })
+    }
+
     /// A spreadsheet on which the job has never run.
     async fn load_nothing(&self, metadata: &Metadata) -> Result<Fetched, Unread> {
+        self.no_twin(metadata)?;
         let data = metadata.tabs.iter().find(|tab| tab.title == self.data_tab);
         let runs = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
         let others: Vec<_> = match data {

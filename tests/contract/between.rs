@@ -273,3 +273,11 @@ async fn a_column_put_into_processed_in_the_middle_of_a_run_stops_the_next_one_b
         assert_eq!(keys(&world).await.len(), 12, "{doubts:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_name_differs_only_in_case_from_tabs_that_are_there_is_told_so_before_any_write() {
+    let world = world_after_a_run(Doubts::default(), 2).await;
+    let store = world.store_of("J", "Other");
+    let error = store.load().await.expect_err("its tabs could not be made");
+    assert!(error.to_string().contains("\"Processed J\" differs from it only in case"), "{error}");
+}

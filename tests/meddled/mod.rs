@@ -89,9 +89,9 @@ fn items(count: u64) -> Values {
 
 /// A commit of a person's command, within the lease of whoever runs: these keys are done by it.
 fn command(held: &mut Held, keys: &[&str]) {
-    let head = HeadId { nonce: 77, ..held.head.expect("the job exists") }.next(77);
-    held.head = Some(head);
-    held.state.head = Some(head);
+    let next = HeadId { nonce: 77, ..held.head.expect("the job exists") }.next(77);
+    held.head = Some(next);
+    held.state.head = Some(next);
     for text in keys {
         let key = Key::new(*text).expect("a usable key");
         let row = Row { cells: vec![("id".to_owned(), Cell::text(*text))] };
