@@ -13,7 +13,7 @@ use crate::config::target::Target;
 use crate::google::shape::{Metadata, Tab};
 use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::lease::Holder;
-use crate::ledger::record::read_run_row;
+use crate::ledger::rows::read_run_row;
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::Snapshot;
 use crate::port::chance::Chance;

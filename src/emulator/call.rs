@@ -31,6 +31,11 @@ impl Query {
         self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str()).collect()
     }
 
+    /// The names of all parameters, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Whether the answer has a line for each member, as Google's have unless `prettyPrint=false`.
     pub fn pretty(&self) -> bool {
         self.word("prettyPrint").and_then(truth).unwrap_or(true)

@@ -40,17 +40,23 @@ pub const METHODS: [(&str, &str); 21] = [
 ];
 
 /// The kinds of request that are answered, each with what to know about it; all others answer 501.
-pub const ANSWERED: [(&str, Reach, &str); 33] = [
+pub const ANSWERED: [(&str, Reach, &str); 41] = [
+    ("addConditionalFormatRule", Reach::Kept, "no cell looks different; a rule does not move with its cells"),
+    ("addDimensionGroup", Reach::Done, ""),
     ("addNamedRange", Reach::Done, ""),
     ("addProtectedRange", Reach::Kept, "nobody is kept out"),
     ("addSheet", Reach::Done, "grids only"),
     ("appendCells", Reach::Done, ""),
     ("appendDimension", Reach::Done, ""),
+    ("autoResizeDimensions", Reach::Done, "widths as recorded for one font"),
     ("clearBasicFilter", Reach::Done, ""),
     ("copyPaste", Reach::Done, ""),
     ("createDeveloperMetadata", Reach::Done, ""),
+    ("cutPaste", Reach::Done, ""),
+    ("deleteConditionalFormatRule", Reach::Done, ""),
     ("deleteDeveloperMetadata", Reach::Done, ""),
     ("deleteDimension", Reach::Done, ""),
+    ("deleteDimensionGroup", Reach::Done, ""),
     ("deleteDuplicates", Reach::Done, ""),
     ("deleteNamedRange", Reach::Done, "an id that is not there: `--missing-id`"),
     ("deleteProtectedRange", Reach::Done, ""),
@@ -66,7 +72,9 @@ pub const ANSWERED: [(&str, Reach, &str); 33] = [
     ("setBasicFilter", Reach::Kept, "no row is hidden or sorted by it"),
     ("setDataValidation", Reach::Kept, "no value is refused by it"),
     ("sortRange", Reach::Done, ""),
+    ("trimWhitespace", Reach::Done, ""),
     ("unmergeCells", Reach::Done, ""),
+    ("updateBorders", Reach::Done, "kept with the cells they touch"),
     ("updateCells", Reach::Done, "formats are kept; number formats show"),
     ("updateDeveloperMetadata", Reach::Done, ""),
     ("updateDimensionProperties", Reach::Kept, "widths, heights, hidden rows and columns"),

@@ -109,7 +109,12 @@ impl ApiError {
 
 /// A `details` array with one `google.rpc.BadRequest`; each pair is a field and what is wrong with it.
 fn violations(told: &[(&str, &str)]) -> Value {
-    let list: Vec<Value> = told.iter().map(|(field, what)| json!({"field": field, "description": what})).collect();
+    let one = |(field, what): &(&str, &str)| match *field {
+        // The root has no name, and an empty text is not written on the wire.
+        "" => json!({ "description": what }),
+        field => json!({"field": field, "description": what}),
+    };
+    let list: Vec<Value> = told.iter().map(one).collect();
     json!([{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": list}])
 }
 

@@ -10,10 +10,11 @@ use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::formula::{Outcome, error_type};
-use crate::emulator::grid::Area;
+use crate::emulator::grid::{Area, Dimension};
 use crate::emulator::metadata::KIND;
 use crate::emulator::present::{
-    default_format, named_range, sheet_properties, shown, spreadsheet_properties, spreadsheet_url, with_both_colours,
+    default_format, named_range, outline_kind, protected, sheet_properties, shown, spreadsheet_properties,
+    spreadsheet_url, with_both_colours,
 };
 use crate::emulator::render::{effective, formatted};
 use crate::emulator::storage::{StorageError, Store};
@@ -85,10 +86,16 @@ fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area])
             areas.iter().map(|area| grid_data(book, sheet, area)).collect::<Result<_, StorageError>>()?;
         members.insert("data".to_owned(), Value::Array(data));
     }
-    for (kind, name) in [("merge", "merges"), ("protected", "protectedRanges")] {
+    for (kind, name) in [
+        ("merge", "merges"),
+        ("protected", "protectedRanges"),
+        ("rule", "conditionalFormats"),
+        (outline_kind(Dimension::Rows), "rowGroups"),
+        (outline_kind(Dimension::Columns), "columnGroups"),
+    ] {
         let kept = book.transaction.kept(Some(sheet.id), kind)?;
         if !kept.is_empty() {
-            members.insert(name.to_owned(), kept.iter().map(|(_, body)| shown(kind, body)).collect());
+            members.insert(name.to_owned(), kept.iter().map(|(_, body)| as_kept(kind, body)).collect());
         }
     }
     if let Some((_, filter)) = book.transaction.kept(Some(sheet.id), "filter")?.first() {
@@ -99,6 +106,10 @@ fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area])
         members.insert("developerMetadata".to_owned(), Value::Array(marks));
     }
     Ok(Value::Object(members))
+}
+
+fn as_kept(kind: &str, body: &Value) -> Value {
+    if kind == "protected" { protected(body) } else { shown(kind, body) }
 }
 
 /// The developer metadata whose place is one that is asked for.

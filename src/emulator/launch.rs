@@ -3,10 +3,11 @@
 //! In scope: opening, listening on loopback, writing the credentials file, telling the URL, serving until told to stop.
 //! Out of scope: the command line, signals, printing.
 
+use std::fs;
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use crate::emulator::options::EmulatorOptions;
 use crate::emulator::server::listen;
 use crate::emulator::service::Emulator;
 use crate::emulator::storage::StorageError;
-use crate::emulator::test_key::service_account;
+use crate::emulator::test_key::{is_service_account, service_account};
 use crate::fault::Fault;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
@@ -69,6 +70,28 @@ impl LaunchError {
     }
 }
 
+/// Writes the key so that only its owner reads it. A file that is there is replaced when it is empty or an emulator's
+/// key of an earlier start; anybody's real credentials are left alone.
+fn write_key(path: &Path, text: &str) -> io::Result<()> {
+    match fs::read_to_string(path) {
+        Ok(known) if !known.trim().is_empty() && !is_service_account(&known) => {
+            let told = "there is a file that is not a key of the emulator, which is left as it is";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, told));
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
 /// Runs an emulator until `stop` resolves, and then until its calls in hand are answered. `ready` gets its URL, such as
 /// `http://127.0.0.1:8080`, once it listens and the credentials file is there.
 pub async fn launch(
@@ -85,7 +108,10 @@ pub async fn launch(
     let url = format!("http://{address}");
     if let Some(path) = credentials {
         let text = format!("{:#}\n", service_account(&url));
-        tokio::fs::write(&path, text).await.map_err(|cause| LaunchError::Credentials { path, cause })?;
+        let write = tokio::task::spawn_blocking(move || (write_key(&path, &text), path)).await;
+        if let Ok((Err(cause), path)) = write {
+            return Err(LaunchError::Credentials { path, cause });
+        }
     }
     ready(&url);
     let token = CancellationToken::new();
@@ -99,4 +125,28 @@ pub async fn launch(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_replaces_its_like_and_nothing_else_and_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.json");
+        let key = |url: &str| service_account(url).to_string();
+        write_key(&path, &key("http://127.0.0.1:1")).unwrap();
+        write_key(&path, &key("http://127.0.0.1:2")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), key("http://127.0.0.1:2"));
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
+        let real = "{\"client_email\": \"me@example.com\"}";
+        fs::write(&path, real).unwrap();
+        let refused = write_key(&path, &key("http://127.0.0.1:3")).unwrap_err();
+        assert_eq!(
+            (refused.kind(), fs::read_to_string(&path).unwrap()),
+            (io::ErrorKind::AlreadyExists, real.to_owned())
+        );
+    }
 }

@@ -1,11 +1,13 @@
 //! Developer metadata: marks on a spreadsheet, a sheet, a row or a column that people do not see.
 //!
-//! In scope: what is kept, where it is, which lookups match it. Out of scope: the requests that change it (`batch`).
+//! In scope: what is kept, where it is, which lookups match it. the two methods that read
+//! it. Out of scope: the requests that change it (`batch`).
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::emulator::storage::StorageError;
+use crate::emulator::error::ApiError;
+use crate::emulator::storage::{StorageError, Store};
 use crate::emulator::transaction::Transaction;
 
 /// The kind under which it is kept, by its id.
@@ -66,4 +68,43 @@ pub fn find(tx: &Transaction<'_>, lookups: &[Lookup]) -> Result<Vec<(i64, Value)
     let mut found = tx.kept(None, KIND)?;
     found.retain(|(id, body)| lookups.iter().any(|lookup| lookup.matches(*id, body)));
     Ok(found)
+}
+
+/// Answers `developerMetadata.get`: the mark of that id, or 404.
+pub fn get_mark(store: &Store, spreadsheet: &str, id: &str) -> Result<Value, ApiError> {
+    let told = || {
+        let told = format!("Invalid value at 'metadata_id' (TYPE_INT32), \"{id}\"");
+        ApiError::bad_field("metadata_id", told)
+    };
+    let id: i64 = id.parse::<i32>().map_err(|_| told())?.into();
+    let marks = store.read(spreadsheet)?.kept(None, KIND)?;
+    let found = marks.into_iter().find(|(known, _)| *known == id).map(|(_, body)| body);
+    found.ok_or_else(ApiError::not_found)
+}
+
+/// Answers `developerMetadata.search`: each mark with the filters that it matches; an empty answer when there is none.
+pub fn search_marks(store: &Store, spreadsheet: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+    let filters = body.get("dataFilters").and_then(Value::as_array).cloned().unwrap_or_default();
+    if filters.is_empty() {
+        return Err(ApiError::invalid_argument("Must specify at least one DataFilter."));
+    }
+    let lookups: Vec<Lookup> = filters
+        .iter()
+        .map(|filter| {
+            let Some(lookup) = filter.get("developerMetadataLookup") else {
+                return Err(ApiError::unimplemented("This emulator finds marks by developerMetadataLookup only."));
+            };
+            serde_json::from_value(lookup.clone())
+                .map_err(|told| ApiError::invalid_argument(format!("Invalid developerMetadataLookup: {told}")))
+        })
+        .collect::<Result<_, _>>()?;
+    let mut matched = Vec::new();
+    for (id, mark) in store.read(spreadsheet)?.kept(None, KIND)? {
+        let own = lookups.iter().zip(&filters).filter(|(lookup, _)| lookup.matches(id, &mark));
+        let own: Vec<&Value> = own.map(|(_, filter)| filter).collect();
+        if !own.is_empty() {
+            matched.push(json!({"developerMetadata": mark, "dataFilters": own}));
+        }
+    }
+    Ok(if matched.is_empty() { json!({}) } else { json!({ "matchedDeveloperMetadata": matched }) })
 }

@@ -10,12 +10,14 @@ use crate::emulator::batch::context::Doubts;
 use crate::emulator::book::Book;
 use crate::emulator::call::{Answer, Content, Query};
 use crate::emulator::choices::{Words, read_body};
+use crate::emulator::copies::copy_to;
 use crate::emulator::create::create;
 use crate::emulator::data_filter::find_filter;
 use crate::emulator::drive;
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, get, spreadsheet};
+use crate::emulator::metadata::{get_mark, search_marks};
 use crate::emulator::route::{Api, Route};
 use crate::emulator::storage::Store;
 use crate::emulator::values_append::append;
@@ -44,6 +46,9 @@ impl Methods<'_> {
         if root.is_empty() {
             return self.drive(route, query, body);
         }
+        if let Some(name) = query.names().find(|name| !route.api.takes(name)) {
+            return Err(ApiError::bad_field("", unbound(name)));
+        }
         let fields = query.word("fields").unwrap_or_default();
         let mask = Mask::parse(fields, root).map_err(|bad| ApiError::bad_mask(&bad.path))?;
         let pretty = query.pretty();
@@ -63,7 +68,7 @@ impl Methods<'_> {
             Api::BatchUpdate => {
                 Content::Json(batch_update(self.store, &route.id, body, &mask, self.doubts, self.chance)?)
             }
-            _ => Content::Json(self.write_values(route, query, body)?),
+            _ => Content::Json(self.carry_out(route, query, body)?),
         };
         Ok(Answer { status: 200, content: cut(content, &mask, pretty)?, headers: Vec::new() })
     }
@@ -80,7 +85,7 @@ impl Methods<'_> {
         }
     }
 
-    fn write_values(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Value, ApiError> {
+    fn carry_out(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Value, ApiError> {
         let (store, id, range) = (self.store, route.id.as_str(), route.range.as_str());
         match route.api {
             Api::ValuesUpdate => values_write::update(store, id, range, query, &read_body(body, "ValueRange", "data")?),
@@ -96,6 +101,11 @@ impl Methods<'_> {
             Api::ValuesBatchClearByDataFilter => {
                 batch_clear_by_filter(store, id, &read_body(body, "BatchClearValuesByDataFilterRequest", "")?)
             }
+            Api::SheetsCopyTo => {
+                copy_to(store, id, range, &read_body(body, "CopySheetToAnotherSpreadsheetRequest", "")?, self.chance)
+            }
+            Api::MetadataGet => get_mark(store, id, range),
+            Api::MetadataSearch => search_marks(store, id, &read_body(body, "SearchDeveloperMetadataRequest", "")?),
             other => {
                 let told = format!("This emulator does not have the method {}.", other.about().0);
                 Err(ApiError::unimplemented(told))
@@ -138,6 +148,14 @@ impl Methods<'_> {
     }
 }
 
+/// Google's sentence for a parameter that a method does not have.
+fn unbound(name: &str) -> String {
+    format!(
+        "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. Field '{name}' could not \
+         be found in request message."
+    )
+}
+
 /// Cuts an answer down to its mask; JSON that is written already is read again for it, which only a mask costs.
 fn cut(content: Content, mask: &Mask, pretty: bool) -> Result<Content, ApiError> {
     if *mask == Mask::All {
@@ -152,4 +170,27 @@ fn cut(content: Content, mask: &Mask, pretty: bool) -> Result<Content, ApiError>
         other => return Ok(other),
     };
     Ok(Content::Json(mask.apply(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Method;
+    use serde_json::json;
+
+    use super::*;
+    use crate::system::SeededChance;
+
+    #[test]
+    fn a_parameter_that_the_method_does_not_have_is_refused_and_not_ignored() {
+        let (store, chance) = (Store::in_memory().unwrap(), SeededChance::new(1));
+        let methods = Methods { store: &store, doubts: Doubts::default(), chance: &chance, now: Timestamp(0) };
+        let route = Route::find(&Method::GET, "/v4/spreadsheets/x/values/A1").unwrap();
+        let error = methods.call(&route, &Query::parse("valueRenderOptions=FORMULA"), b"").unwrap_err();
+        let told = "Invalid JSON payload received. Unknown name \"valueRenderOptions\": Cannot bind query parameter. \
+                    Field 'valueRenderOptions' could not be found in request message.";
+        assert_eq!((error.code, error.message.as_str()), (400, told));
+        let violations = &error.to_json()["error"]["details"][0]["fieldViolations"];
+        assert_eq!(*violations, json!([{ "description": told }]));
+        assert_eq!(methods.call(&route, &Query::parse("quotaUser=a&key=b"), b"").unwrap_err().code, 404);
+    }
 }

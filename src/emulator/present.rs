@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::emulator::grid::NamedRange;
+use crate::emulator::grid::{Dimension, NamedRange};
+use crate::emulator::test_key::TEST_ACCOUNT;
 use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
 
 /// `SheetProperties`: `sheetId` 0 and `index` 0 are written out, what is false or not set is left out (recorded).
@@ -84,6 +85,46 @@ pub fn shown(kind: &str, body: &Value) -> Value {
         range.shift_remove("sheetId");
     }
     if kind == "merge" { body.get("range").cloned().unwrap_or_default() } else { body }
+}
+
+/// A protected range as `spreadsheets.get` writes it: who made it is among its editors (recorded), which the reply to
+/// `addProtectedRange` does not say yet. A warning has no editors.
+pub fn protected(body: &Value) -> Value {
+    let mut body = shown("protected", body);
+    if body.get("warningOnly") == Some(&Value::Bool(true)) {
+        return body;
+    }
+    if let Some(members) = body.as_object_mut() {
+        let editors = members.entry("editors").or_insert_with(|| json!({}));
+        let known = editors.get("users").and_then(Value::as_array).cloned().unwrap_or_default();
+        if !known.iter().any(|user| user == TEST_ACCOUNT) {
+            editors["users"] = known.into_iter().chain([Value::from(TEST_ACCOUNT)]).collect();
+        }
+    }
+    body
+}
+
+/// The kind under which groups of rows or columns are kept.
+pub fn outline_kind(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Rows => "row group",
+        Dimension::Columns => "column group",
+    }
+}
+
+/// A message without what is false or empty in it, at any depth: neither is written on Google's wire.
+pub fn without_defaults(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let kept = members.into_iter().map(|(name, value)| (name, without_defaults(value)));
+            let said = |value: &Value| {
+                !matches!(value, Value::Null | Value::Bool(false)) && *value != json!([]) && *value != json!("")
+            };
+            Value::Object(kept.filter(|(_, value)| said(value)).collect())
+        }
+        Value::Array(items) => items.into_iter().map(without_defaults).collect(),
+        other => other,
+    }
 }
 
 /// Where people open the spreadsheet.

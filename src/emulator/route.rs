@@ -71,6 +71,42 @@ impl Api {
     }
 }
 
+/// Parameters that every method takes (Google's discovery document), as JSON writes them.
+const COMMON: [&str; 11] = [
+    ".xgafv",
+    "accessToken",
+    "alt",
+    "callback",
+    "fields",
+    "key",
+    "oauthToken",
+    "prettyPrint",
+    "quotaUser",
+    "uploadType",
+    "uploadProtocol",
+];
+
+impl Api {
+    /// Whether the method has a query parameter of that name. Drive's are not known here, so all pass.
+    pub fn takes(self, name: &str) -> bool {
+        let own: &[&str] = match self {
+            Self::DriveCreate | Self::DriveList | Self::DriveGet | Self::DriveDelete => return true,
+            Self::Get => &["commentsViewMode", "excludeTablesInBandedRanges", "includeGridData", "ranges"],
+            Self::ValuesGet => &["dateTimeRenderOption", "majorDimension", "valueRenderOption"],
+            Self::ValuesBatchGet => &["dateTimeRenderOption", "majorDimension", "ranges", "valueRenderOption"],
+            Self::ValuesUpdate | Self::ValuesAppend => &[
+                "includeValuesInResponse",
+                "responseDateTimeRenderOption",
+                "responseValueRenderOption",
+                "valueInputOption",
+            ],
+            _ => &[],
+        };
+        let appends = self == Self::ValuesAppend && name == "insertDataOption";
+        appends || own.contains(&name) || COMMON.contains(&name)
+    }
+}
+
 /// Where a call leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -78,7 +114,7 @@ pub struct Route {
     pub api: Api,
     /// The id of the spreadsheet, or of the file; empty where there is none.
     pub id: String,
-    /// The range, decoded; empty where there is none.
+    /// The range, decoded; for `sheets.copyTo` and `developerMetadata.get` the id of the sheet or mark; else empty.
     pub range: String,
 }
 
@@ -139,9 +175,15 @@ impl Route {
             return Some(Self { api, id, range: range.to_owned() });
         }
         match (method, rest.split_once('/').unwrap_or((rest, ""))) {
-            (&Method::POST, ("sheets", sheet)) if sheet.ends_with(":copyTo") => without(Api::SheetsCopyTo),
             (&Method::POST, ("developerMetadata:search", _)) => without(Api::MetadataSearch),
-            (&Method::GET, ("developerMetadata", _)) => without(Api::MetadataGet),
+            (&Method::POST, ("sheets", _)) => {
+                let sheet = whole.strip_prefix("sheets/")?.strip_suffix(":copyTo")?;
+                Some(Self { range: sheet.to_owned(), ..without(Api::SheetsCopyTo)? })
+            }
+            (&Method::GET, ("developerMetadata", _)) => {
+                let mark = whole.strip_prefix("developerMetadata/")?;
+                Some(Self { range: mark.to_owned(), ..without(Api::MetadataGet)? })
+            }
             _ => None,
         }
     }
@@ -202,12 +244,21 @@ mod tests {
             (&get, "/v4/spreadsheets/x/values:batchGet", Api::ValuesBatchGet, ""),
             (&get, "/v4/spreadsheets/x/values%3AbatchGet", Api::ValuesBatchGet, ""),
             (&post, "/v4/spreadsheets/x/values:batchClear", Api::ValuesBatchClear, ""),
-            (&post, "/v4/spreadsheets/x/sheets/0:copyTo", Api::SheetsCopyTo, ""),
+            (&post, "/v4/spreadsheets/x/sheets/0:copyTo", Api::SheetsCopyTo, "0"),
+            (&post, "/v4/spreadsheets/x/sheets/7%3AcopyTo", Api::SheetsCopyTo, "7"),
+            (&get, "/v4/spreadsheets/x/developerMetadata/42", Api::MetadataGet, "42"),
         ] {
             assert_eq!(found(method, path), Some((api, "x".to_owned(), range.to_owned())), "{path}");
         }
         assert_eq!(found(&post, "/v4/spreadsheets").map(|found| found.0), Some(Api::Create));
         assert_eq!(found(&Method::DELETE, "/drive/v3/files/x").map(|found| found.0), Some(Api::DriveDelete));
+    }
+
+    #[test]
+    fn a_method_takes_its_own_parameters_and_the_common_ones() {
+        assert!(Api::ValuesAppend.takes("insertDataOption") && !Api::ValuesUpdate.takes("insertDataOption"));
+        assert!(Api::BatchUpdate.takes("fields") && Api::Get.takes(".xgafv") && Api::DriveGet.takes("anything"));
+        assert!(!Api::ValuesGet.takes("valueRenderOptions"));
     }
 
     #[test]

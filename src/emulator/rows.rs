@@ -7,11 +7,12 @@
 use std::ops::Range;
 
 use rusqlite::{OptionalExtension, Row, params};
+use serde_json::Value;
 
 use crate::emulator::cell::{Cell, trim};
 use crate::emulator::row_blob;
 use crate::emulator::storage::StorageError;
-use crate::emulator::transaction::Transaction;
+use crate::emulator::transaction::{Transaction, parse};
 
 /// The stored rows of a range, in order: two walks along the primary key, merged.
 const ROWS: &str = "SELECT row, cells FROM rows WHERE sheet = ?1 AND bare = 0 AND row >= ?2 AND row < ?3
@@ -120,12 +121,40 @@ impl Transaction<'_> {
 
     /// Copies the rows of a sheet, and what is kept of it, to another that has none.
     pub fn copy_sheet(&self, from: i32, to: i32) -> Result<(), StorageError> {
-        let keys = [self.key(from), self.key(to)];
+        self.copy_rows(self.key(from), to)
+    }
+
+    /// `copy_sheet` from a sheet of any spreadsheet of the file, by its key.
+    pub(crate) fn copy_rows(&self, from: i64, to: i32) -> Result<(), StorageError> {
+        let keys = [from, self.key(to)];
         let rows = "INSERT INTO rows (sheet, bare, row, cells) SELECT ?2, bare, row, cells FROM rows WHERE sheet = ?1";
         self.db().prepare_cached(rows)?.execute(keys)?;
         let kept = "INSERT INTO kept (scope, kind, id, body)
                     SELECT ?2, kind, id, body FROM kept WHERE scope = ?1 AND kind IN ('rows', 'columns')";
         self.db().prepare_cached(kept)?.execute(keys)?;
+        self.copy_ranged(from, to)
+    }
+
+    /// Copies what is kept of a sheet with a range of its own: merges, the filter, groups, rules. Protections stay
+    /// behind, for their ids are taken.
+    fn copy_ranged(&self, from: i64, to: i32) -> Result<(), StorageError> {
+        let sql = "SELECT kind, id, body FROM kept WHERE scope = ?1 AND kind NOT IN ('rows', 'columns', 'protected')";
+        let mut statement = self.db().prepare_cached(sql)?;
+        let mut rows = statement.query([from])?;
+        let mut found: Vec<(String, i64, Value)> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let body: String = row.get(2)?;
+            found.push((row.get(0)?, row.get(1)?, parse(&body, "kept")?));
+        }
+        for (kind, id, mut body) in found {
+            if let Some(range) = body.get_mut("range") {
+                range["sheetId"] = to.into();
+            }
+            for range in body.get_mut("ranges").and_then(Value::as_array_mut).into_iter().flatten() {
+                range["sheetId"] = to.into();
+            }
+            self.keep(Some(to), &kind, id, &body)?;
+        }
         Ok(())
     }
 

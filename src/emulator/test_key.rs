@@ -44,6 +44,12 @@ pub fn service_account(base_url: &str) -> Value {
     })
 }
 
+/// Whether a text is a key file of an emulator, whichever its server was.
+pub fn is_service_account(text: &str) -> bool {
+    let file: Value = serde_json::from_str(text).unwrap_or_default();
+    file["client_email"] == TEST_ACCOUNT && file["private_key_id"] == TEST_KEY_ID
+}
+
 /// The lines between the markers, with the line ends around them.
 fn base64_lines() -> &'static str {
     FILE.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map_or("", |(lines, _)| lines)
@@ -86,6 +92,7 @@ mod tests {
     fn the_credentials_point_at_their_server_and_hold_a_whole_key() {
         let file = service_account("http://127.0.0.1:1234");
         assert_eq!(file["token_uri"], "http://127.0.0.1:1234/token");
+        assert!(is_service_account(&file.to_string()) && !is_service_account("{\"client_email\": \"a@b\"}"));
         let key = file["private_key"].as_str().unwrap();
         assert!(key.starts_with("-----BEGIN PRIVATE KEY-----\nMII") && key.ends_with("-----END PRIVATE KEY-----\n"));
     }

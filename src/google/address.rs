@@ -15,6 +15,9 @@ const GOOGLE: &str = "https://sheets.googleapis.com/";
 /// The longest id taken; Google's have 44 characters.
 const MAX_ID: usize = 128;
 
+/// Characters of a text that is no id that are told.
+const MAX_SHOWN: usize = 16;
+
 /// Why an address is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
@@ -50,7 +53,7 @@ impl SpreadsheetId {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if text.is_empty() || text.len() > MAX_ID || !text.bytes().all(plain) {
-            return Err(AddressError::Id(text.chars().take(MAX_ID).collect()));
+            return Err(AddressError::Id(shown(text)));
         }
         Ok(Self(text.to_owned()))
     }
@@ -115,12 +118,19 @@ pub fn protected(url: &Url) -> bool {
     }
 }
 
-/// The text up to where a password could begin.
-fn without_user(text: &str) -> String {
-    match text.rsplit_once('@') {
-        Some((_, host)) => format!("…@{host}"),
+/// Enough of a text to be recognised; a token or a key that was put in an id's place is not told whole.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_owned(),
     }
+}
+
+/// The text without a user before its host, and without a query or fragment, which may hold a key.
+fn without_user(text: &str) -> String {
+    let (user, rest) = text.rsplit_once('@').map_or(("", text), |(_, host)| ("…@", host));
+    let plain = rest.split_once(['?', '#']).map_or(rest, |(before, _)| before);
+    format!("{user}{plain}")
 }
 
 #[cfg(test)]
@@ -155,8 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_the_root_is_refused_and_not_repeated() {
-        let told = ApiRoot::parse("https://me:hunter2@example.com/").expect_err("a user is refused").to_string();
-        assert!(!told.contains("hunter2"), "{told}");
+    fn a_secret_in_an_address_is_refused_and_not_repeated() {
+        for secret in ["https://me:hunter2@example.com/", "https://example.com/?key=hunter2", "https://me:a?hunter2@x/"]
+        {
+            let told = ApiRoot::parse(secret).expect_err("it is refused").to_string();
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+        let token = format!("ya29.{}", "hunter2".repeat(30));
+        let told = SpreadsheetId::parse(&token).expect_err("no id").to_string();
+        assert!(told.contains("ya29.") && !told.contains("hunter2hunter2"), "{told}");
     }
 }

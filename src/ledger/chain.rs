@@ -9,7 +9,7 @@ use crate::ledger::commit::{Changes, Commit, Kind, Part, Settled};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Drafted;
 use crate::ledger::lease::{Fence, Holder, Lease};
-use crate::ledger::record::processed_row;
+use crate::ledger::rows::processed_row;
 use crate::ledger::run::Run;
 use crate::ledger::settlement::End;
 use crate::ledger::snapshot::{Snapshot, State};

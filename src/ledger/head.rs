@@ -21,7 +21,7 @@ impl HeadId {
     /// The head that the commit after this one sets.
     #[must_use]
     pub fn next(self, nonce: u64) -> Self {
-        Self { commit: self.commit + 1, nonce }
+        Self { commit: self.commit.saturating_add(1), nonce }
     }
 }
 
@@ -64,6 +64,13 @@ mod tests {
             let text = head.to_string();
             prop_assert!(text.bytes().all(|b| b.is_ascii_digit()));
             prop_assert_eq!(text.parse(), Ok(head));
+        }
+
+        #[test]
+        fn the_next_head_is_never_a_lower_one_whatever_number_was_typed(commit in 0_u64.., nonce in 0_u64..) {
+            let next = HeadId { commit, nonce }.next(nonce);
+            prop_assert!(next.commit >= commit);
+            prop_assert_eq!(HeadId { commit: u64::MAX, nonce }.next(0).commit, u64::MAX);
         }
 
         #[test]

@@ -11,6 +11,9 @@ use thiserror::Error;
 /// The longest key, in characters.
 pub const MAX_KEY_CHARS: usize = 1_000;
 
+/// The longest version, in characters.
+pub const MAX_VERSION_CHARS: usize = 1_000;
+
 /// What makes two items the same one; never empty, at most 1,000 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);

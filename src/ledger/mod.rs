@@ -67,5 +67,6 @@ pub mod commit;
 pub mod judge;
 pub mod settlement;
 pub mod record;
+pub mod rows;
 pub mod chain;
 pub mod event;

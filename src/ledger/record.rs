@@ -1,181 +1,16 @@
-//! The state and its rows as texts and cells, both ways, for any store that keeps them where people can see them.
+//! The state as names and texts, both ways, for any store that keeps it where people can see it.
 //!
-//! In scope: names of fields and columns, schema version, reading what people may have touched. Reading never fails hard:
-//! it yields a value, or a sentence that says what is wrong. Out of scope: where a tab stands and which column is which (`store`).
+//! In scope: names of fields, the schema's version, reading what people may have touched. Reading never fails hard: it yields
+//! a state, or a sentence that says what is wrong. Out of scope: rows (`ledger::rows`), and where a tab stands (`store`).
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
-use crate::grid::Cell;
-use crate::ledger::failure::{Failure, PAYLOAD_CELLS};
 use crate::ledger::head::HeadId;
-use crate::ledger::key::{Key, Version};
 use crate::ledger::lease::{Fence, Holder, Lease};
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
 use crate::ledger::snapshot::{Definition, SCHEMA, State, Tally};
 use crate::time::Timestamp;
-
-/// Columns of `Processed <job>`.
-pub const PROCESSED: [&str; 4] = ["key", "version", "state", "run"];
-
-/// Columns of `Failures <job>`; times are UTC.
-pub const FAILURES: [&str; 23] = [
-    "key",
-    "step",
-    "error",
-    "attempts",
-    "first_seen (UTC)",
-    "last_seen (UTC)",
-    "run",
-    "state",
-    "where",
-    "version",
-    "action",
-    "answered",
-    "retryable",
-    "payload",
-    "payload 2",
-    "payload 3",
-    "payload 4",
-    "payload 5",
-    "payload 6",
-    "payload 7",
-    "payload 8",
-    "payload 9",
-    "payload 10",
-];
-
-/// Columns of `Runs`; times are UTC.
-pub const RUNS: [&str; 21] = [
-    "run",
-    "job",
-    "run_key",
-    "trigger",
-    "scheduled_for",
-    "started",
-    "finished",
-    "status",
-    "read",
-    "new",
-    "skipped",
-    "failed",
-    "recovered",
-    "retries",
-    "calls",
-    "seconds",
-    "first_commit",
-    "last_commit",
-    "host",
-    "version",
-    "message",
-];
-
-/// The word in Processed for a key that is done.
-pub const DONE: &str = "done";
-
-/// A row of Processed, as texts.
-pub fn processed_row<'a>(key: &'a Key, version: &'a Version, run: &'a str) -> [&'a str; 4] {
-    [key.as_str(), &version.0, DONE, run]
-}
-
-/// A row of Failures, in the order of `FAILURES`.
-#[expect(clippy::cast_precision_loss, reason = "attempts are few")]
-pub fn failure_row(failure: &Failure) -> Vec<Cell> {
-    let retryable = if failure.payload.is_empty() { "no" } else { failure.state.retryable() };
-    let mut row = vec![
-        Cell::text(failure.key.as_str()),
-        Cell::text(&*failure.step),
-        Cell::text(&*failure.error),
-        Cell::Number(failure.attempts as f64),
-        Cell::DateTime(failure.first_seen.serial()),
-        Cell::DateTime(failure.last_seen.serial()),
-        Cell::text(&*failure.run),
-        Cell::text(failure.state.word()),
-        Cell::text(&*failure.place),
-        Cell::text(&*failure.version.0),
-        Cell::Empty,
-        Cell::Empty,
-        Cell::text(retryable),
-    ];
-    row.extend(failure.payload.iter().take(PAYLOAD_CELLS).map(|cell| Cell::text(&**cell)));
-    row
-}
-
-/// A row of Runs, in the order of `RUNS`.
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-pub fn run_row(run: &Run) -> Vec<Cell> {
-    let number = |n: u64| Cell::Number(n as f64);
-    let moment = |at: Option<Timestamp>| at.map_or(Cell::Empty, |t| Cell::DateTime(t.serial()));
-    let text = |t: &str| if t.is_empty() { Cell::Empty } else { Cell::text(t) };
-    vec![
-        text(&run.id),
-        text(&run.job),
-        text(run.trigger.run_key.as_deref().unwrap_or_default()),
-        text(&run.trigger.kind),
-        moment(run.trigger.scheduled_for),
-        moment(Some(run.started)),
-        moment(run.finished),
-        text(run.status.word()),
-        number(run.counts.read),
-        number(run.counts.new),
-        number(run.counts.skipped),
-        number(run.counts.failed),
-        number(run.counts.recovered),
-        number(run.counts.retries),
-        number(run.calls),
-        Cell::Number(run.seconds()),
-        number(run.first_commit),
-        number(run.last_commit),
-        text(&run.host),
-        text(&run.version),
-        text(&run.message),
-    ]
-}
-
-/// Reads a row of Runs back, for people to see: `cell` gives the value in a column. `None` for a row without a run.
-pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
-    let text = |name: &str| match cell(name) {
-        Cell::Text(text) => text,
-        _ => String::new(),
-    };
-    let number = |name: &str| match cell(name) {
-        Cell::Number(n) => n.clamp(0.0, 9e15),
-        _ => 0.0,
-    };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a u64 holds exactly")]
-    let count = |name: &str| number(name) as u64;
-    let moment = |name: &str| match cell(name) {
-        Cell::Number(days) => Some(Timestamp::from_serial(days)),
-        _ => None,
-    };
-    let id = text("run");
-    Some(Run {
-        job: text("job"),
-        trigger: Trigger {
-            kind: text("trigger"),
-            run_key: Some(text("run_key")).filter(|key| !key.is_empty()),
-            scheduled_for: moment("scheduled_for"),
-        },
-        started: moment("started")?,
-        finished: moment("finished"),
-        status: RunStatus::of_word(&text("status"))?,
-        counts: Counts {
-            read: count("read"),
-            new: count("new"),
-            skipped: count("skipped"),
-            failed: count("failed"),
-            recovered: count("recovered"),
-            retries: count("retries"),
-        },
-        calls: count("calls"),
-        first_commit: count("first_commit"),
-        last_commit: count("last_commit"),
-        host: text("host"),
-        version: text("version"),
-        message: text("message"),
-        id: Some(id).filter(|id| !id.is_empty())?,
-    })
-}
 
 /// The state as pairs of name and text, in the order in which people read them.
 pub fn state_pairs(state: &State) -> Vec<(String, String)> {
@@ -402,12 +237,6 @@ mod tests {
         let mut pairs: HashMap<_, _> = state_pairs(&state()).into_iter().collect();
         pairs.insert("schema".into(), "2".into());
         assert_eq!(read_state(&pairs), Err(StateError::Newer { found: 2 }));
-    }
-
-    #[test]
-    fn every_row_has_as_many_cells_as_its_tab_has_columns_at_most() {
-        let run = state().run.expect("a run");
-        assert_eq!(run_row(&run).len(), RUNS.len());
     }
 
     proptest! {

@@ -73,7 +73,7 @@ pub struct Counts {
     pub failed: u64,
     /// Of the new ones: those that had failed in an earlier run.
     pub recovered: u64,
-    /// Tries beyond the first, of items and of calls.
+    /// Tries of steps beyond the first.
     pub retries: u64,
 }
 

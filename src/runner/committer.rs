@@ -222,7 +222,7 @@ impl Committer {
         self.in_flight = None;
         self.note_throttling();
         if let End::Applied(id) = ending.end {
-            return self.applied(id, &ending, intake, queue);
+            return self.applied(id, ending.commit.to, ending.took_ms, intake, queue);
         }
         let close = Some(close).filter(|_| self.closing == Closing::UnderWay);
         match self.chain.ended(&ending.commit, &ending.end) {
@@ -239,10 +239,12 @@ impl Committer {
         }
     }
 
+    /// The draft `id` is on the store; `newest` is the last one that was sent.
     fn applied(
         &mut self,
         id: HeadId,
-        ending: &Ending,
+        newest: HeadId,
+        took_ms: u64,
         intake: &mut Intake,
         queue: &mut Queue,
     ) -> Result<(), PassError> {
@@ -251,7 +253,7 @@ impl Committer {
         };
         self.chain.ended(&commit, &End::Applied(id));
         let now_ms = self.now_ms();
-        if commit.to != ending.commit.to {
+        if commit.to != newest {
             let held = places(&items);
             queue.take_out(|waiting| held.contains(&waiting.place));
         }
@@ -267,9 +269,9 @@ impl Committer {
         self.rows += rows;
         self.table_exists |= !commit.changes.tables.is_empty();
         self.buried.clear();
-        self.trust = Trust::from(now_ms.saturating_sub(ending.took_ms), self.ttl_ms);
+        self.trust = Trust::from(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;
-        self.emit(Event::Committed { number: id.commit, rows, keys, took_ms: ending.took_ms });
+        self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
         let released = commit.state.lease.holder.is_none();
         self.closing = if released { Closing::Done } else { Closing::No };
         if released {
@@ -294,6 +296,14 @@ impl Committer {
             return self.stand_on(&loaded.tables, intake, queue);
         };
         unblocked(&snapshot)?;
+        if self.chain.drafted().doubts(snapshot.head) {
+            // A draft of this run arrived between the last look and the load.
+            let newest = refused.map_or(snapshot.head, |commit| commit.to);
+            let took_ms = self.now_ms().saturating_sub(began_ms);
+            self.applied(snapshot.head, newest, took_ms, intake, queue)?;
+            intake.book.rebase(snapshot.book);
+            return self.stand_on(&snapshot.tables, intake, queue);
+        }
         if let Err(halt) = self.chain.reloaded(&snapshot) {
             return Err(if halt == Halt::Fenced { taken_over(&snapshot.state) } else { head_gone() });
         }
@@ -376,7 +386,7 @@ impl Committer {
             recovered: counts.recovered + recovered as u64,
             ..counts
         };
-        let number = self.chain.drafted().base().map_or(0, |head| head.commit + 1);
+        let number = self.chain.drafted().base().map_or(0, |head| head.next(0).commit);
         let usage = self.settler.store.usage();
         let first_commit = if self.commits == 0 { number } else { self.run.first_commit };
         let calls = usage.reads + usage.writes + 1;

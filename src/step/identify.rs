@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::ledger::cast::number_text;
-use crate::ledger::key::{Key, KeyError, Version};
+use crate::ledger::key::{Key, KeyError, MAX_VERSION_CHARS, Version};
 use crate::port::step::{Identify, IdentifyError};
 use crate::step::jq::Program;
 
@@ -31,11 +31,21 @@ impl Identify for JqIdentify {
             None => return Err(KeyError::Missing.into()),
         };
         let version = match &self.version {
-            Some(program) => single("version", program, body)?.unwrap_or_default(),
+            Some(program) => short(program, single("version", program, body)?.unwrap_or_default())?,
             None => String::new(),
         };
         Ok((key, Version(version)))
     }
+}
+
+/// A version that a cell takes and people can still read.
+fn short(program: &Program, version: String) -> Result<String, IdentifyError> {
+    let chars = version.chars().count();
+    if chars <= MAX_VERSION_CHARS {
+        return Ok(version);
+    }
+    let why = format!("it yields a text of {chars} characters; at most 1,000 are taken");
+    Err(IdentifyError::Expression { what: "version", expression: program.source().to_owned(), why })
 }
 
 /// The one text or number that `program` yields; none for null or nothing.
@@ -65,6 +75,14 @@ mod tests {
         let program = |source| Program::compile(source).expect("a valid expression");
         let found = JqIdentify::new(program(key), Some(program(".v"))).identify(body)?;
         Ok((found.0.as_str().to_owned(), found.1.0))
+    }
+
+    #[test]
+    fn a_version_that_no_cell_would_take_is_refused_with_its_item() {
+        let long = |n| json!({"id": "a", "v": "x".repeat(n)});
+        assert_eq!(find(".id", &long(1_000)).map(|found| found.1.len()), Ok(1_000));
+        let refused = find(".id", &long(1_001)).expect_err("too long");
+        assert!(refused.to_string().contains("1001 characters"), "{refused}");
     }
 
     #[test]

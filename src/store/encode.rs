@@ -10,7 +10,8 @@ use crate::google::cell::{self, CellFormat, NumberKind};
 use crate::grid::Cell;
 use crate::ledger::commit::{Commit, Part, Settled};
 use crate::ledger::failure::Failure;
-use crate::ledger::record::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row, state_pairs};
+use crate::ledger::record::state_pairs;
+use crate::ledger::rows::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
 use crate::store::guard::{Op, Proof, STATE_ROWS, failures_title, processed_title};
 use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Role, Tab, Tabs, made_id};
 

@@ -16,7 +16,8 @@ use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
 use crate::ledger::judge::Sighting;
-use crate::ledger::record::{PROCESSED, RUNS, read_state};
+use crate::ledger::record::read_state;
+use crate::ledger::rows::{PROCESSED, RUNS};
 use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
 use crate::port::clock::Clock;
 use crate::port::store::StoreError;
@@ -60,6 +61,14 @@ struct Read {
     tabs: Tabs,
     book: Book,
     blemishes: Vec<Blemish>,
+}
+
+/// A machine tab that is read page by page.
+struct Paged<'a> {
+    tab: &'a Tab,
+    seen: Option<&'a Seen>,
+    wanted: &'a [&'a str],
+    page: u32,
 }
 
 /// Why a snapshot's parts could not be read.
@@ -122,8 +131,24 @@ impl Fetcher {
         Ok(Some(self.loaded(&metadata, place, read, edited)))
     }
 
+    /// Google takes two titles that differ only in case for one, so a tab that the job has to make may be there already as
+    /// somebody else's.
+    fn no_twin(&self, metadata: &Metadata) -> Result<(), StoreError> {
+        let (processed, failures) = (guard::processed_title(&self.job), guard::failures_title(&self.job));
+        let wanted = [processed.as_str(), failures.as_str(), RUNS_TITLE, self.data_tab.as_str()];
+        let same = |a: &str, b: &str| a != b && a.to_lowercase() == b.to_lowercase();
+        let twins =
+            wanted.iter().find_map(|title| Some((title, metadata.tabs.iter().find(|tab| same(&tab.title, title))?)));
+        twins.map_or(Ok(()), |(title, tab)| {
+            let there = &tab.title;
+            let why = format!("tab \"{there}\" is there, and \"{title}\" differs from it only in case: rename the tab, the job or [sheet] tab");
+            Err(StoreError::Corrupt { why })
+        })
+    }
+
     /// A spreadsheet on which the job has never run.
     async fn load_nothing(&self, metadata: &Metadata) -> Result<Fetched, Unread> {
+        self.no_twin(metadata)?;
         let data = metadata.tabs.iter().find(|tab| tab.title == self.data_tab);
         let runs = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
         let others: Vec<_> = match data {
@@ -216,45 +241,45 @@ impl Fetcher {
         }
         let (processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
-        let processed_rows = self.wide_enough(&processed, &PROCESSED, processed_rows, guess.processed).await?;
-        let failure_rows = self.wide_enough(&failures, &load::FAILURES_READ, failure_rows, guess.failures).await?;
-        let mut rows = load::ProcessedRows::of(&processed);
-        rows.read(processed_rows.get(1..).unwrap_or_default());
-        self.read_pages(&processed, guess.processed, &mut rows).await?;
-        let found = rows.found;
-        let (done, odd) = rows.finish(&processed);
+        let mut done = load::ProcessedRows::of(&processed);
+        let paged = Paged { tab: &processed, seen: guess.processed, wanted: &PROCESSED, page: load::PAGE_ROWS };
+        self.read_pages(&paged, processed_rows, |rows, _| done.read(rows)).await?;
+        let mut open = load::FailureRows::of(&failures);
+        let (wanted, page) = (&load::FAILURES_READ, load::FAILURE_PAGE_ROWS);
+        let paged = Paged { tab: &failures, seen: guess.failures, wanted, page };
+        self.read_pages(&paged, failure_rows, |rows, to| open.read(rows, to)).await?;
+        let found = done.found;
+        let (done, odd) = done.finish(&processed);
         blemishes.extend(odd);
-        let (open, odd) = load::failures(&failures, failure_rows.get(1..).unwrap_or_default());
+        let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
         Ok(Read { state, notes, found, tabs, book: Book::new(done, open), blemishes })
     }
 
-    /// Reads a tab's first page again, wider, if people moved its columns beyond what was read.
-    async fn wide_enough(
+    /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. The
+    /// first page was read already; it is read again, wider, if people moved the tab's columns beyond what was read.
+    async fn read_pages(
         &self,
-        tab: &Tab,
-        wanted: &[&str],
-        rows: Vec<Vec<Value>>,
-        seen: Option<&Seen>,
-    ) -> Result<Vec<Vec<Value>>, Unread> {
-        let width = load::width(tab, wanted);
-        let (Some(seen), true) = (seen, width > NEAR) else { return Ok(rows) };
-        let range = load::rows_range(&seen.title, 1, first_page(seen), width);
-        Ok(self.values(&[range]).await?.into_iter().next().unwrap_or_default())
-    }
-
-    async fn read_pages(&self, tab: &Tab, seen: Option<&Seen>, rows: &mut load::ProcessedRows) -> Result<(), Unread> {
-        let last = seen.map_or(0, |seen| seen.rows);
-        let width = load::width(tab, &PROCESSED);
-        let mut from = load::PAGE_ROWS + 1;
-        while from <= last {
-            let to = last.min(from + load::PAGE_ROWS - 1);
-            let range = load::rows_range(&tab.title, from, to, width);
-            let page = self.values(&[range]).await?.into_iter().next().unwrap_or_default();
-            rows.read(&page);
-            from = to + 1;
+        paged: &Paged<'_>,
+        first: Vec<Vec<Value>>,
+        mut take: impl FnMut(&[Vec<Value>], u32) + Send,
+    ) -> Result<(), Unread> {
+        let Some(seen) = paged.seen else { return Ok(()) };
+        let width = load::width(paged.tab, paged.wanted);
+        let mut to = first_page(seen, paged.page);
+        let first = if width > NEAR { self.page(seen, 1, to, width).await? } else { first };
+        take(first.get(1..).unwrap_or_default(), to);
+        while to < seen.rows {
+            let from = to + 1;
+            to = seen.rows.min(to + paged.page);
+            take(&self.page(seen, from, to, width).await?, to);
         }
         Ok(())
+    }
+
+    async fn page(&self, seen: &Seen, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, Unread> {
+        let range = load::rows_range(&seen.title, from, to, width);
+        Ok(self.values(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {

@@ -12,7 +12,7 @@ use crate::ledger::book::{DoneSet, Tried};
 use crate::ledger::cast::number_text;
 use crate::ledger::failure::{FailureState, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
-use crate::ledger::record::PROCESSED;
+use crate::ledger::rows::{DONE, PROCESSED};
 use crate::ledger::snapshot::{Blemish, Tally};
 use crate::store::guard::STATE_ROWS;
 use crate::store::layout::Tab;
@@ -20,6 +20,8 @@ use crate::time::Timestamp;
 
 /// Rows of Processed that one call reads; a million keys are then 20 calls.
 pub const PAGE_ROWS: u32 = 50_000;
+/// Rows of Failures that one call reads: each may hold a long error, and an answer has a bound.
+pub const FAILURE_PAGE_ROWS: u32 = 5_000;
 /// Columns that are read of a machine tab at first; more only if people moved columns beyond them.
 const NEAR_COLUMNS: usize = 12;
 /// Blemishes of one sort that are told one by one.
@@ -75,6 +77,8 @@ pub struct ProcessedRows {
     pub found: Tally,
     /// Rows with content but no key.
     keyless: usize,
+    /// Rows whose cells stand in other columns than the header says.
+    shifted: usize,
 }
 
 impl ProcessedRows {
@@ -93,6 +97,10 @@ impl ProcessedRows {
             }
             let [key, version, state, run] = &texts;
             self.found.add(&[key, version, state, run]);
+            if state != DONE && row.iter().any(|cell| cell.as_str() == Some(DONE)) {
+                self.shifted += 1;
+                continue;
+            }
             if key.is_empty() {
                 self.keyless += 1;
                 continue;
@@ -104,6 +112,14 @@ impl ProcessedRows {
     /// The processed set, and what was odd.
     pub fn finish(self, tab: &Tab) -> (DoneSet, Vec<Blemish>) {
         let mut blemishes = Vec::new();
+        if self.shifted > 0 {
+            let message = format!(
+                "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run \
+                 is writing: put the cells back, or delete those rows to have their keys done again",
+                tab.title, self.shifted
+            );
+            blemishes.push(Blemish { message, blocking: true });
+        }
         if self.keyless > 0 {
             let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
             blemishes.push(Blemish { message, blocking: false });
@@ -115,35 +131,59 @@ impl ProcessedRows {
 /// Columns of Failures that a load needs.
 pub const FAILURES_READ: [&str; 7] = ["key", "step", "error", "attempts", "first_seen (UTC)", "state", "version"];
 
-/// Open failures by key; the last row of a key counts. Also what was odd.
-pub fn failures(tab: &Tab, rows: &[Vec<Value>]) -> (HashMap<Fingerprint, Tried>, Vec<Blemish>) {
-    let at = FAILURES_READ.map(|column| tab.position(column).unwrap_or(usize::MAX));
-    let mut open = HashMap::new();
-    let mut odd = Vec::new();
-    for (n, row) in rows.iter().enumerate() {
-        let cell = |n: usize| at.get(n).and_then(|&at| row.get(at));
+/// Failures, read page by page: open ones by key, of which the last row counts.
+#[derive(Debug, Default)]
+pub struct FailureRows {
+    positions: [usize; 7],
+    open: HashMap<Fingerprint, Tried>,
+    odd: Vec<usize>,
+    read: usize,
+}
+
+impl FailureRows {
+    /// For a tab with this header, which has all columns.
+    pub fn of(tab: &Tab) -> Self {
+        let positions = FAILURES_READ.map(|column| tab.position(column).unwrap_or(usize::MAX));
+        Self { positions, ..Self::default() }
+    }
+
+    /// Reads rows from the top down, the header row not among them. A page may end early: `to` is the row that it was asked to.
+    pub fn read(&mut self, rows: &[Vec<Value>], to: u32) {
+        for (n, row) in (self.read + 2..).zip(rows) {
+            self.read_row(n, row);
+        }
+        self.read = usize::try_from(to).unwrap_or(usize::MAX).saturating_sub(1);
+    }
+
+    fn read_row(&mut self, number: usize, row: &[Value]) {
+        let cell = |n: usize| self.positions.get(n).and_then(|&at| row.get(at));
         let [key, step, error, state, version] = [0, 1, 2, 5, 6].map(|n| cell(n).map(text).unwrap_or_default());
         if key.is_empty() {
-            if row.iter().any(|cell| !text(cell).is_empty()) {
-                odd.push(n + 2);
+            if self.odd.len() < TOLD && row.iter().any(|cell| !text(cell).is_empty()) {
+                self.odd.push(number);
             }
-            continue;
+            return;
         }
         let print = Fingerprint::of(&key);
         if state == FailureState::Recovered.word() {
-            open.remove(&print);
-            continue;
+            self.open.remove(&print);
+            return;
         }
         let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
         let first_seen = cell(4).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
         let version = Version(version).mark();
-        open.insert(print, Tried { attempts, first_seen, version, error: failure_mark(&step, &error) });
+        self.open.insert(print, Tried { attempts, first_seen, version, error: failure_mark(&step, &error) });
     }
-    let told = odd.iter().take(TOLD).map(|row| Blemish {
-        message: format!("tab {}: row {row} has no key and was passed over", tab.title),
-        blocking: false,
-    });
-    (open, told.collect())
+
+    /// Open failures, and what was odd.
+    pub fn finish(self, tab: &Tab) -> (HashMap<Fingerprint, Tried>, Vec<Blemish>) {
+        let told = self.odd.iter().map(|row| Blemish {
+            message: format!("tab {}: row {row} has no key and was passed over", tab.title),
+            blocking: false,
+        });
+        let told = told.collect();
+        (self.open, told)
+    }
 }
 
 /// Why a tab can't be used as it is, if it can't: a header that lost a column, or has it twice.
@@ -174,7 +214,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ledger::record::FAILURES;
+    use crate::ledger::rows::FAILURES;
 
     fn tab(header: &[&str]) -> Tab {
         Tab { id: 1, title: "Processed j".into(), header: header.iter().map(|&text| text.to_owned()).collect() }
@@ -198,6 +238,23 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_stand_beside_their_columns_stop_the_run_and_a_note_does_not() {
+        let tab = tab(&["", "key", "version", "state", "run"]);
+        for (written, blocking) in [
+            (json!(["a", "1", "done", "r"]), true),
+            (json!(["", "", "a", "1", "done", "r"]), true),
+            (json!(["", "a", "1", "done", "r"]), false),
+            (json!(["a note", "", "", "", ""]), false),
+            (json!(["", "", "a note", "", ""]), false),
+        ] {
+            let mut rows = ProcessedRows::of(&tab);
+            rows.read(&[row(&written)]);
+            let (_, blemishes) = rows.finish(&tab);
+            assert_eq!(blemishes.iter().any(|blemish| blemish.blocking), blocking, "{written}");
+        }
+    }
+
+    #[test]
     fn a_key_that_a_person_retyped_as_a_number_is_still_that_key() {
         let mut rows = ProcessedRows::of(&tab(&PROCESSED));
         rows.read(&[row(&json!([42, "", "done", "r"]))]);
@@ -214,7 +271,10 @@ mod tests {
             row(&json!(["b", "s", "e", 1, 45_000.5, 45_000.5, "r", "open"])),
             row(&json!(["b", "", "", 2, 45_000.5, 45_002.5, "r", "recovered"])),
         ];
-        let (open, odd) = failures(&failures_tab, &rows);
+        let mut read = FailureRows::of(&failures_tab);
+        read.read(&rows[..3], 4);
+        read.read(&rows[3..], 8);
+        let (open, odd) = read.finish(&failures_tab);
         assert!(odd.is_empty() && open.len() == 1);
         let tried = open[&Fingerprint::of("a")];
         assert_eq!((tried.attempts, tried.error), (2, failure_mark("s", "e2")));
@@ -226,7 +286,9 @@ mod tests {
             let mut rows = ProcessedRows::of(&tab(&PROCESSED));
             rows.read(&cells);
             let _ = rows.finish(&tab(&PROCESSED));
-            let _ = failures(&tab(&FAILURES), &cells);
+            let mut failures = FailureRows::of(&tab(&FAILURES));
+            failures.read(&cells, 9);
+            let _ = failures.finish(&tab(&FAILURES));
             let _ = pairs(&cells);
         }
     }

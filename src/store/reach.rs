@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::google::shape::Tab as Seen;
 use crate::grid::quoted;
-use crate::ledger::record::{FAILURES, PROCESSED, RUNS};
+use crate::ledger::rows::{FAILURES, PROCESSED, RUNS};
 use crate::ledger::snapshot::Blemish;
 use crate::store::guard::{self, Place};
 use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
@@ -39,19 +39,20 @@ impl Reach<'_> {
         let nothing = || format!("{}!A1", quoted(&place.title));
         let headers = [self.processed, self.failures, self.data, self.runs]
             .map(|tab| tab.map_or_else(nothing, |tab| load::header_range(&tab.title)));
-        let rows = [self.processed, self.failures].map(|tab| {
+        let pages = [(self.processed, load::PAGE_ROWS), (self.failures, load::FAILURE_PAGE_ROWS)];
+        let rows = pages.map(|(tab, page)| {
             tab.map_or_else(nothing, |tab| {
                 let columns = NEAR.min(usize::try_from(tab.columns).unwrap_or(NEAR)).max(1);
-                load::rows_range(&tab.title, 1, first_page(tab), columns)
+                load::rows_range(&tab.title, 1, first_page(tab, page), columns)
             })
         });
         std::iter::once(load::state_range(&place.title)).chain(headers).chain(rows).collect()
     }
 }
 
-/// The last row of the first page that is read of a tab.
-pub fn first_page(tab: &Seen) -> u32 {
-    tab.rows.clamp(1, load::PAGE_ROWS)
+/// The last row of the first page that is read of a tab, of `page` rows at most.
+pub fn first_page(tab: &Seen, page: u32) -> u32 {
+    tab.rows.clamp(1, page)
 }
 
 /// A tab with its header as read.

@@ -214,7 +214,7 @@ async fn another_job_that_makes_runs_first_does_not_stop_an_init() {
         let meddling = Box::pin(async move {
             let requests: Value = json!([{"addSheet": {"properties": {"title": "Runs", "sheetId": 77}}}]);
             hands.hands(requests).await;
-            let header = sheetkeep::ledger::record::RUNS.map(|name| json!({"userEnteredValue": {"stringValue": name}}));
+            let header = sheetkeep::ledger::rows::RUNS.map(|name| json!({"userEnteredValue": {"stringValue": name}}));
             let start = json!({"sheetId": 77, "rowIndex": 0, "columnIndex": 0});
             let rows = json!([{"values": header}]);
             hands.hands(json!([{"updateCells": {"start": start, "rows": rows, "fields": "userEnteredValue"}}])).await;
@@ -254,4 +254,30 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         assert!(matches!(error, PassError::Held { .. }), "{doubts:?}: {error}");
         assert_eq!(keys(&world).await, ["s", "t"]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_column_put_into_processed_in_the_middle_of_a_run_stops_the_next_one_before_it_doubles_a_row() {
+    for doubts in both() {
+        let world = world_after_a_run(doubts, 2).await;
+        let hands = Arc::clone(&world);
+        let meddling = Box::pin(async move {
+            let tab = hands.tab_id("Processed j").await;
+            let range = json!({"sheetId": tab, "dimension": "COLUMNS", "startIndex": 0, "endIndex": 1});
+            hands.hands(json!([{"insertDimension": {"range": range}}])).await;
+        });
+        meddled(&world, 2, 1, meddling).await.expect("nothing tells the run");
+        let error = runner(&world, 3).run(world.store_of("j", "Data"), items(12)).await.expect_err("it must stop");
+        assert_eq!(error.fault(), Kind::Corrupt, "{error}");
+        assert!(error.to_string().contains("6 rows have their cells in other columns"), "{error}");
+        assert_eq!(keys(&world).await.len(), 12, "{doubts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_name_differs_only_in_case_from_tabs_that_are_there_is_told_so_before_any_write() {
+    let world = world_after_a_run(Doubts::default(), 2).await;
+    let store = world.store_of("J", "Other");
+    let error = store.load().await.expect_err("its tabs could not be made");
+    assert!(error.to_string().contains("\"Processed J\" differs from it only in case"), "{error}");
 }

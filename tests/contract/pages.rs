@@ -2,12 +2,13 @@
 
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::ledger::commit::{Changes, Settled};
+use sheetkeep::ledger::failure::FailureState;
 use sheetkeep::ledger::item::Output;
 use sheetkeep::ledger::key::Version;
 use sheetkeep::port::store::Store;
 
 use crate::contract::emulated::Emulated;
-use crate::contract::writer::{Writer, key};
+use crate::contract::writer::{Writer, failed, key};
 
 /// Rows in Processed; a page has 50,000.
 const KEYS: u32 = 120_000;
@@ -39,4 +40,21 @@ async fn a_long_processed_tab_is_read_in_pages_and_every_key_of_it_is_known() {
     let stats = world.emulator.stats();
     let calls = (stats.by_method.get("spreadsheets.get"), stats.by_method.get("spreadsheets.values.batchGet"));
     assert_eq!(calls, (Some(&1), Some(&3)), "one look, then a call a page");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_failures_tab_is_read_to_its_end_and_the_last_row_of_a_key_counts() {
+    let world = Emulated::new(Doubts::default(), 2);
+    let mut writer = Writer::settled_in(&world, "a").await;
+    let rows = |state, keys: std::ops::Range<u32>| Changes {
+        settled: keys.map(|n| Settled::Failed(Box::new(failed(&format!("f{n}"), state)))).collect(),
+        ..Changes::default()
+    };
+    for some in [0..3_000, 3_000..6_000] {
+        writer.put(rows(FailureState::Open, some)).await;
+    }
+    writer.put(rows(FailureState::Recovered, 0..10)).await;
+    let loaded = world.store_of("j", "Data").load().await.expect("it can be read").snapshot.expect("the job exists");
+    assert_eq!((loaded.book.open_failures(), loaded.blemishes.len()), (5_990, 0));
+    assert!(loaded.book.tried(&key("f0")).is_none() && loaded.book.tried(&key("f5999")).is_some());
 }

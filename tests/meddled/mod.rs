@@ -1,13 +1,13 @@
 //! Whole runs over a store in memory, to one of whose commits something happens on its way.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::{Commit, Reply};
+use sheetkeep::ledger::commit::{Commit, Part, Reply};
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::ledger::key::{Key, Version};
@@ -31,11 +31,19 @@ struct Meddled {
     clock: Arc<dyn Clock>,
     commits: AtomicU32,
     meddling: Box<Meddling>,
+    /// A copy that arrives right before the next load.
+    late: Arc<Mutex<Option<Commit>>>,
 }
 
 impl Store for Meddled {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
-        self.inner.load()
+        Box::pin(async {
+            let late = self.late.lock().expect("nobody panics in it").take();
+            if let Some(late) = late {
+                self.inner.commit(&late).await;
+            }
+            self.inner.load().await
+        })
     }
 
     fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
@@ -72,7 +80,7 @@ fn meddled(
     meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync + 'static,
 ) -> Meddled {
     let (inner, clock) = (store.clone(), Arc::clone(clock));
-    Meddled { inner, clock, commits: AtomicU32::new(0), meddling: Box::new(meddling) }
+    Meddled { inner, clock, commits: AtomicU32::new(0), meddling: Box::new(meddling), late: Arc::default() }
 }
 
 fn items(count: u64) -> Values {
@@ -81,9 +89,9 @@ fn items(count: u64) -> Values {
 
 /// A commit of a person's command, within the lease of whoever runs: these keys are done by it.
 fn command(held: &mut Held, keys: &[&str]) {
-    let head = HeadId { nonce: 77, ..held.head.expect("the job exists") }.next(77);
-    held.head = Some(head);
-    held.state.head = Some(head);
+    let next = HeadId { nonce: 77, ..held.head.expect("the job exists") }.next(77);
+    held.head = Some(next);
+    held.state.head = Some(next);
     for text in keys {
         let key = Key::new(*text).expect("a usable key");
         let row = Row { cells: vec![("id".to_owned(), Cell::text(*text))] };
@@ -114,6 +122,30 @@ async fn a_key_that_waits_for_the_next_commit_while_somebody_else_does_it_is_not
         let report = job.run(between, items(8)).await.expect("a clean run");
         assert_eq!(ids(&store).len(), 8, "{theirs}: {:?}", ids(&store));
         assert_eq!((report.run.counts.new + report.run.counts.skipped, report.run.counts.read), (8, 8));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_and_its_run_told_once() {
+    for nth in 1..=2 {
+        let (clock, store, mut job) = world();
+        job.plan.max_rows = 8;
+        let late = Arc::new(Mutex::new(None));
+        let kept = Arc::clone(&late);
+        let between = meddled(&clock, &store, move |n, commit, _| match n.checked_sub(nth) {
+            Some(0) => Some(Reply::Lost { why: "it is on its way".to_owned() }),
+            Some(1) => {
+                *kept.lock().expect("nobody panics in it") = Some(commit.clone());
+                Some(Reply::Refused { part: Part::Layout, why: "a tab moved".to_owned() })
+            }
+            _ => None,
+        });
+        let report = job.run(Meddled { late, ..between }, items(12)).await.expect("a clean run");
+        let held = store.held();
+        assert_eq!((report.run.counts.new, report.rows, ids(&store).len()), (12, 12, 12), "commit {nth}");
+        let last = held.head.expect("the job exists").commit;
+        assert_eq!((report.commits, report.run.last_commit, held.runs.len()), (last + 1, last, 1), "commit {nth}");
+        assert_eq!(held.runs, [report.run]);
     }
 }
 

@@ -8,7 +8,7 @@ use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::ledger::key::{Key, Version};
 use sheetkeep::ledger::lease::Fence;
-use sheetkeep::ledger::record::processed_row;
+use sheetkeep::ledger::rows::processed_row;
 use sheetkeep::ledger::snapshot::{State, Tally};
 use sheetkeep::store::guard::{self, NameSeen, Op, Place, Proof, TabSeen};
 

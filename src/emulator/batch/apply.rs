@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::emulator::batch::context::{Batch, Doubts};
 use crate::emulator::batch::envelope::{Envelope, Sealed, open};
 use crate::emulator::batch::proto::{read, read_checked, snake};
-use crate::emulator::batch::{cells, dimensions, marks, named, paste, ranges, sheets, view};
+use crate::emulator::batch::{cells, dimensions, marks, named, outline, paste, ranges, sheets, tidy, view};
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, spreadsheet};
@@ -84,16 +84,22 @@ impl Job {
 fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
     let reader = Reader { path: format!("requests[{n}].{}", snake(request.kind)), request };
     match request.kind {
+        "addConditionalFormatRule" => reader.checked(tidy::add_rule),
+        "addDimensionGroup" => reader.lean(|batch, request| outline::add(batch, &request)),
         "addNamedRange" => reader.lean(named::add),
         "addProtectedRange" => reader.checked(named::protect),
         "addSheet" => reader.checked(|batch, request| sheets::add(batch, &request)),
         "appendCells" => reader.lean(cells::append),
         "appendDimension" => reader.lean(|batch, request| dimensions::append(batch, &request)),
+        "autoResizeDimensions" => reader.lean(|batch, request| outline::auto_resize(batch, &request)),
         "clearBasicFilter" => reader.lean(|batch, request| view::clear_filter(batch, &request)),
         "copyPaste" => reader.lean(|batch, request| paste::copy(batch, &request)),
         "createDeveloperMetadata" => reader.checked(marks::create),
+        "cutPaste" => reader.lean(|batch, request| paste::cut(batch, &request)),
+        "deleteConditionalFormatRule" => reader.lean(|batch, request| tidy::delete_rule(batch, &request)),
         "deleteDeveloperMetadata" => reader.checked(marks::delete),
         "deleteDimension" => reader.lean(|batch, request| dimensions::delete(batch, &request)),
+        "deleteDimensionGroup" => reader.lean(|batch, request| outline::delete(batch, &request)),
         "deleteDuplicates" => reader.lean(|batch, request| ranges::delete_duplicates(batch, &request)),
         "deleteNamedRange" => reader.lean(|batch, request| named::delete(batch, &request)),
         "deleteProtectedRange" => reader.lean(|batch, request| named::unprotect(batch, &request)),
@@ -109,7 +115,9 @@ fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
         "setBasicFilter" => reader.checked(view::set_filter),
         "setDataValidation" => reader.checked(cells::validation),
         "sortRange" => reader.lean(|batch, request| ranges::sort(batch, &request)),
+        "trimWhitespace" => reader.lean(|batch, request| tidy::trim(batch, &request)),
         "unmergeCells" => reader.lean(|batch, request| view::unmerge(batch, &request)),
+        "updateBorders" => reader.checked(|batch, request| tidy::borders(batch, &request)),
         "updateCells" => reader.lean(cells::update),
         "updateDeveloperMetadata" => reader.checked(marks::update),
         "updateDimensionProperties" => reader.checked(|batch, request| dimensions::properties(batch, &request)),

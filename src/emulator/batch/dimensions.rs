@@ -188,6 +188,13 @@ fn move_rows(batch: &Batch<'_, '_>, sheet: &SheetRow, span: &Range<u32>, to: u32
     Ok(())
 }
 
+/// What is false is not written out, and nothing but that is nothing.
+fn without_falsehoods(mut body: Value) -> Option<Value> {
+    let members = body.as_object_mut()?;
+    members.retain(|_, value| *value != Value::Bool(false));
+    (!members.is_empty()).then_some(body)
+}
+
 /// Sets sizes and hiding of rows or columns.
 pub fn properties(batch: &Batch<'_, '_>, request: &UpdateDimensionProperties) -> Result<Value, ApiError> {
     let (sheet, dimension, span) = batch.span(&request.range)?;
@@ -197,7 +204,7 @@ pub fn properties(batch: &Batch<'_, '_>, request: &UpdateDimensionProperties) ->
     let mut kept: std::collections::HashMap<i64, Value> = batch.tx.kept(Some(sheet.id), kind)?.into_iter().collect();
     for index in (span.start..end).map(i64::from) {
         let old = kept.remove(&index);
-        match masked::merge(old.as_ref(), Some(&request.properties), &mask) {
+        match masked::merge(old.as_ref(), Some(&request.properties), &mask).and_then(without_falsehoods) {
             Some(body) => batch.tx.keep(Some(sheet.id), kind, index, &body)?,
             None => {
                 batch.tx.forget(Some(sheet.id), kind, index)?;

@@ -111,22 +111,23 @@ fn flag(raw: &RawValue, path: &str) -> Result<bool, ApiError> {
 }
 
 fn requests(raw: &RawValue) -> Result<Vec<Sealed<'_>>, ApiError> {
-    let list = serde_json::from_str::<Vec<Members<'_>>>(raw.get()).or_else(|_| flat(raw));
-    let list = list.map_err(|_| wrong("requests", "type.googleapis.com/google.apps.sheets.v4.Request", raw))?;
+    let mut list = Vec::new();
+    if flatten(raw, &mut list).is_err() {
+        return Err(wrong("requests", "type.googleapis.com/google.apps.sheets.v4.Request", raw));
+    }
     list.into_iter().enumerate().map(|(n, members)| seal(n, members)).collect()
 }
 
-/// Lists within the list, as one list: pygsheets 2.0.6 wraps what resizes and hides columns so, and the service takes it.
-fn flat(raw: &RawValue) -> serde_json::Result<Vec<Members<'_>>> {
-    let mut list = Vec::new();
+/// The requests of a list. A list inside it stands for its own elements: pygsheets sends `[[{…}]]`, and Google takes it.
+fn flatten<'a>(raw: &'a RawValue, list: &mut Vec<Members<'a>>) -> Result<(), serde_json::Error> {
     for item in serde_json::from_str::<Vec<&RawValue>>(raw.get())? {
         if item.get().starts_with('[') {
-            list.extend(serde_json::from_str::<Vec<Members<'_>>>(item.get())?);
+            flatten(item, list)?;
         } else {
             list.push(serde_json::from_str(item.get())?);
         }
     }
-    Ok(list)
+    Ok(())
 }
 
 fn seal(n: usize, Members(members): Members<'_>) -> Result<Sealed<'_>, ApiError> {
@@ -174,6 +175,13 @@ mod tests {
         assert_eq!(open(br#"{"requests": [{}]}"#).unwrap_err().message, "Invalid requests[0]: No request set.");
         let error = open(br#"{"requests": [{"addSheet": {}, "deleteSheet": {}}]}"#).unwrap_err();
         assert!(error.message.contains("oneof field 'kind' is already set"), "{error}");
+    }
+
+    #[test]
+    fn a_list_inside_the_list_of_requests_stands_for_its_elements() {
+        let body = br#"{"requests": [[{"addSheet": {}}], {"deleteSheet": {}}, []]}"#;
+        let kinds: Vec<&str> = open(body).unwrap().requests.iter().map(|request| request.kind).collect();
+        assert_eq!(kinds, ["addSheet", "deleteSheet"]);
     }
 
     #[test]

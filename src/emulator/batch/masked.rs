@@ -50,8 +50,20 @@ pub fn merge_members(
                 merged.shift_remove(name);
             }
         }
+        // Both forms of a colour are one thing: who writes the one has replaced the other.
+        if let Some(twin) = other_form(name).filter(|twin| !masks.contains_key(twin)) {
+            merged.shift_remove(&twin);
+        }
     }
     merged
+}
+
+/// `tabColorStyle` for `tabColor`, and the other way round.
+fn other_form(name: &str) -> Option<String> {
+    if name.ends_with("Color") {
+        return Some(format!("{name}Style"));
+    }
+    name.strip_suffix("Style").filter(|colour| colour.ends_with("Color")).map(str::to_owned)
 }
 
 /// A mask over `CellData`.

@@ -11,12 +11,14 @@ pub mod envelope;
 pub mod marks;
 pub mod masked;
 pub mod named;
+pub mod outline;
 pub mod paste;
 pub mod proto;
 pub mod ranges;
 pub mod sent;
 pub mod sheets;
 pub mod shift;
+pub mod tidy;
 pub mod view;
 
 #[cfg(test)]

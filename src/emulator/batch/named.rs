@@ -13,7 +13,7 @@ use crate::emulator::batch::sent::SentRange;
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::grid::{GridRange, NamedRange};
-use crate::emulator::present::{named_range, shown};
+use crate::emulator::present::{named_range, shown, without_defaults};
 
 /// The longest name, in characters (Sheets: "1 to 250 characters").
 const NAME_LIMIT: usize = 250;
@@ -173,7 +173,7 @@ pub fn protect(batch: &Batch<'_, '_>, request: ProtectRange) -> Result<Value, Ap
     };
     body.insert("protectedRangeId".to_owned(), id.into());
     body.insert("requestingUserCanEdit".to_owned(), true.into());
-    let body = Value::Object(body);
+    let body = without_defaults(Value::Object(body));
     batch.tx.keep(Some(sheet), "protected", id, &body)?;
     Ok(json!({"addProtectedRange": {"protectedRange": shown("protected", &body)}}))
 }
@@ -196,7 +196,7 @@ pub fn update_protected(batch: &Batch<'_, '_>, request: ProtectRange) -> Result<
     }
     let target = range_of(batch, &body)?.sheet_id;
     batch.tx.forget(Some(sheet), "protected", id)?;
-    batch.tx.keep(Some(target), "protected", id, &Value::Object(body))?;
+    batch.tx.keep(Some(target), "protected", id, &without_defaults(Value::Object(body)))?;
     Ok(json!({}))
 }
 

@@ -1,4 +1,4 @@
-//! `copyPaste`: cells copied within a sheet or to another.
+//! `copyPaste` and `cutPaste`: cells copied or moved within a sheet or to another.
 //!
 //! In scope: all that the paste types keep, repetition to fill the destination, transposing.
 //! Out of scope: relative references of pasted formulas, which stay as they were entered.
@@ -6,10 +6,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::emulator::batch::cells::write_block;
+use crate::emulator::batch::cells::{clear_area, write_block};
 use crate::emulator::batch::context::{Batch, beyond, grid_range};
 use crate::emulator::batch::masked::CellMask;
-use crate::emulator::batch::sent::SentRange;
+use crate::emulator::batch::sent::{SentPlace, SentRange};
 use crate::emulator::book::Book;
 use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::error::ApiError;
@@ -85,6 +85,30 @@ pub fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, ApiErro
         let top = asked.rows.start + length(n * height);
         write_block(batch, &target, top, asked.cols.start, cells.clone(), &mask)?;
     }
+    Ok(json!({}))
+}
+
+/// `CutPasteRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CutPaste {
+    source: SentRange,
+    destination: SentPlace,
+    paste_type: PasteType,
+}
+
+/// Moves a range to where its first cell is to be; the two may overlap.
+pub fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, ApiError> {
+    let (source, from) = batch.area(&request.source)?;
+    let (target, top, left) = batch.place(&request.destination)?;
+    let area = Area::new(top..top.saturating_add(from.height()), left..left.saturating_add(from.width()));
+    if area.rows.end > target.row_count || area.cols.end > target.column_count {
+        return Err(beyond(&target, &GridRange::closed(target.id, &area)));
+    }
+    let mut cells = block(batch, &source, &from)?;
+    let Some(mask) = prepare(batch, &source, request.paste_type, &mut cells)? else { return Ok(json!({})) };
+    clear_area(batch, &source, &from, &mask)?;
+    write_block(batch, &target, top, left, cells, &mask)?;
     Ok(json!({}))
 }
 

@@ -126,6 +126,11 @@ impl Walk {
     }
 
     fn one(&mut self, value: Value, kind: Kind, path: &str) -> Value {
+        if let (Kind::Choice, Value::String(word), Some((name, words))) = (kind, &value, choices(path))
+            && !words.contains(&word.as_str())
+        {
+            return self.wrong(path, &format!("type.googleapis.com/google.apps.sheets.v4.{name}"), &value);
+        }
         let taken = match (kind, &value) {
             (Kind::Message(message), _) => return self.message(value, message, path),
             (Kind::Any, _)
@@ -161,6 +166,29 @@ impl Walk {
     }
 }
 
+/// The enum type of the member that a path ends in, and its words: of those that requests are held to.
+fn choices(path: &str) -> Option<(&'static str, &'static [&'static str])> {
+    Some(match path.rsplit('.').next()? {
+        "dimension" | "shift_dimension" => ("Dimension", &["DIMENSION_UNSPECIFIED", "ROWS", "COLUMNS"]),
+        "merge_type" => ("MergeCellsRequest.MergeType", &["MERGE_ALL", "MERGE_COLUMNS", "MERGE_ROWS"]),
+        "paste_orientation" => ("PasteOrientation", &["NORMAL", "TRANSPOSE"]),
+        "paste_type" => (
+            "PasteType",
+            &[
+                "PASTE_NORMAL",
+                "PASTE_VALUES",
+                "PASTE_FORMAT",
+                "PASTE_NO_BORDERS",
+                "PASTE_FORMULA",
+                "PASTE_DATA_VALIDATION",
+                "PASTE_CONDITIONAL_FORMATTING",
+            ],
+        ),
+        "sort_order" => ("SortOrder", &["SORT_ORDER_UNSPECIFIED", "ASCENDING", "DESCENDING"]),
+        _ => return None,
+    })
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "whole and inside i32")]
 fn whole(number: f64) -> Option<Value> {
     let fits = number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
@@ -191,6 +219,16 @@ mod tests {
         assert_eq!(
             told.unwrap_err().message,
             "Invalid value at 'requests[0].delete_sheet.sheet_id' (TYPE_INT32), \"abc\""
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_none_of_an_enums_is_told_with_the_enum() {
+        let told = normalise(json!({"dimension": "FOO"}), "AppendDimensionRequest", "requests[0].append_dimension");
+        assert_eq!(
+            told.unwrap_err().message,
+            "Invalid value at 'requests[0].append_dimension.dimension' \
+             (type.googleapis.com/google.apps.sheets.v4.Dimension), \"FOO\""
         );
     }
 

@@ -189,6 +189,13 @@ pub fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Result<Value
     Ok(json!({"duplicateSheet": {"properties": sheet_properties(&copy)}}))
 }
 
+/// Puts a copy of a sheet behind the others, as `sheets.copyTo` does; its rows are the caller's care.
+pub fn settle_copy(batch: &Batch<'_, '_>, source: SheetRow) -> Result<SheetRow, ApiError> {
+    let title = copy_title(batch, &source.title)?;
+    let index = u32::try_from(batch.tx.sheets()?.len()).unwrap_or(u32::MAX);
+    insert(batch, SheetRow { id: draw_id(batch)?, title, index, ..source })
+}
+
 fn copy_title(batch: &Batch<'_, '_>, title: &str) -> Result<String, ApiError> {
     let mut name = format!("Copy of {title}");
     let mut number = 2;

@@ -14,6 +14,7 @@ use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::{Dimension, GridRange};
 use crate::emulator::metadata::{KIND, sheet_of};
+use crate::emulator::present::outline_kind;
 use crate::emulator::transaction::SheetRow;
 
 /// Kept things of a sheet whose body has a `range` that moves with the cells.
@@ -145,6 +146,7 @@ pub fn shift_kept(
 ) -> Result<(), ApiError> {
     let first = i64::from(from);
     move_marks(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
+    move_groups(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
     let kind = kept_kind(dimension);
     let mut kept = batch.tx.kept(Some(sheet), kind)?;
     kept.retain(|(index, _)| *index >= first);
@@ -189,6 +191,29 @@ pub fn move_ranges(
                 }
                 Some(_) => {}
             }
+        }
+    }
+    Ok(())
+}
+
+/// Moves the ends of groups; a group whose every row or column is gone goes too.
+fn move_groups(
+    batch: &Batch<'_, '_>,
+    sheet: i32,
+    dimension: Dimension,
+    moved: impl Fn(i64) -> Option<i64>,
+) -> Result<(), ApiError> {
+    let kind = outline_kind(dimension);
+    for (id, mut group) in batch.tx.kept(Some(sheet), kind)? {
+        let index = |name: &str| group["range"][name].as_i64().unwrap_or(0);
+        let inside = index("startIndex")..index("endIndex");
+        let (start, last) = (inside.clone().find_map(&moved), inside.rev().find_map(&moved));
+        if let (Some(start), Some(last)) = (start, last) {
+            group["range"]["startIndex"] = start.into();
+            group["range"]["endIndex"] = (last + 1).into();
+            batch.tx.keep(Some(sheet), kind, id, &group)?;
+        } else {
+            batch.tx.forget(Some(sheet), kind, id)?;
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What batches are held to: the rules one by one, recorded answers, what is shown after them, a model.
 
+mod clients;
 mod model;
 mod recorded;
 mod rules;
