@@ -56,7 +56,7 @@ fn filled(path: &str) -> String {
 async fn methods_table() -> String {
     let mut table = "| method | call | |\n|---|---|---|\n".to_owned();
     for (verb, path) in METHODS {
-        let route = Route::find(&method(verb), &filled(path)).unwrap_or_else(|| panic!("{verb} {path} is a method"));
+        let route = Route::find(&method(verb), &filled(path)).expect("METHODS holds methods");
         let status = status(verb, &filled(path), "{}".to_owned()).await;
         let reach = if status == 501 { "501" } else { "implemented" };
         writeln!(table, "| `{}` | `{verb} {path}` | {reach} |", route.api.about().0).expect("a text takes it");
@@ -84,11 +84,9 @@ async fn kinds_table() -> String {
 /// Compares a table of the document with the fresh one, and leaves the fresh one where it can be copied from.
 fn compare(name: &str, fresh: &str) {
     let told = DOCUMENT.split(&format!("<!-- {name} -->\n")).nth(1).and_then(|rest| rest.split("<!-- end -->").next());
-    if told != Some(fresh) {
-        let path = std::env::temp_dir().join(format!("emulator-{name}.md"));
-        std::fs::write(&path, fresh).expect("a folder for files that may go");
-        panic!("docs/emulator.md: the table of {name} is stale; the fresh one is {}", path.display());
-    }
+    let path = std::env::temp_dir().join(format!("emulator-{name}.md"));
+    std::fs::write(&path, fresh).expect("a folder for files that may go");
+    assert!(told == Some(fresh), "docs/emulator.md: the table of {name} is stale; the fresh one is {}", path.display());
 }
 
 #[tokio::test]

@@ -191,4 +191,12 @@ mod tests {
         }
         assert!(open(b"").unwrap().requests.is_empty());
     }
+
+    #[test]
+    fn lists_within_the_list_are_one_list_with_it_but_no_deeper() {
+        let kinds = |body: &[u8]| open(body).map(|e| e.requests.iter().map(|r| r.kind).collect::<Vec<_>>());
+        let body = br#"{"requests": [[{"deleteSheet": {}}, {"addSheet": {}}], {"sortRange": {}}]}"#;
+        assert_eq!(kinds(body).unwrap(), ["deleteSheet", "addSheet", "sortRange"]);
+        assert_eq!(kinds(br#"{"requests": [[[{"addSheet": {}}]]]}"#).unwrap_err().code, 400);
+    }
 }
