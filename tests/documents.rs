@@ -16,6 +16,7 @@ const README: &str = include_str!("../README.md");
 const RUNBOOK: &str = include_str!("../docs/runbook.md");
 const SHEET: &str = include_str!("../docs/sheet.md");
 const ARCHITECTURE: &str = include_str!("../docs/architecture.md");
+const EMULATOR: &str = include_str!("../docs/emulator.md");
 const CHANGELOG: &str = include_str!("../CHANGELOG.md");
 
 /// The numbers that stand in `text`.
@@ -117,7 +118,8 @@ fn every_test_that_the_architecture_names_exists() {
 #[test]
 fn every_link_to_a_file_leads_to_one() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let documents = [("", README), ("docs", RUNBOOK), ("docs", SHEET), ("docs", ARCHITECTURE), ("", CHANGELOG)];
+    let documents =
+        [("", README), ("docs", RUNBOOK), ("docs", SHEET), ("docs", ARCHITECTURE), ("docs", EMULATOR), ("", CHANGELOG)];
     for (folder, text) in documents {
         for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
             let there = target.starts_with("https://") || root.join(folder).join(target).exists();

@@ -12,6 +12,7 @@ pub mod call;
 pub mod cell;
 pub mod choices;
 pub mod copies;
+pub mod coverage;
 pub mod create;
 pub mod data_filter;
 pub mod drive;

@@ -73,6 +73,13 @@ pub fn name_of(message: &str, name: &str) -> Option<&'static str> {
     TYPES.get(message)?.get_key_value(name).map(|(name, _)| *name)
 }
 
+/// The names of all members of a message type, in their order by letters; none when there is no such type.
+pub fn names(message: &str) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = TYPES.get(message).into_iter().flat_map(HashMap::keys).copied().collect();
+    names.sort_unstable();
+    names
+}
+
 /// A member's name as JSON writes it: `sheet_id` is `sheetId`; both are taken, as Google takes both.
 pub fn json_name(name: &str) -> String {
     let mut words = name.split('_');

@@ -1,0 +1,90 @@
+//! What the emulator does with each method and each kind of request, as `docs/emulator.md` tells it.
+//!
+//! In scope: the methods and kinds there are, and how far those that are answered go.
+//! Out of scope: whether one answers 501, which `tests/emulator_table.rs` asks the emulator itself.
+
+use crate::emulator::schema::names;
+
+/// How far a kind of request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It does what it does in the service.
+    Done,
+    /// What it carries is kept and given back as it was sent, and has no effect of its own.
+    Kept,
+}
+
+/// Every method: its verb and its path. Those of Sheets v4 come first, in the order of Google's reference; then those of Drive v3.
+pub const METHODS: [(&str, &str); 21] = [
+    ("POST", "/v4/spreadsheets"),
+    ("GET", "/v4/spreadsheets/{id}"),
+    ("POST", "/v4/spreadsheets/{id}:getByDataFilter"),
+    ("POST", "/v4/spreadsheets/{id}:batchUpdate"),
+    ("GET", "/v4/spreadsheets/{id}/developerMetadata/{metadataId}"),
+    ("POST", "/v4/spreadsheets/{id}/developerMetadata:search"),
+    ("POST", "/v4/spreadsheets/{id}/sheets/{sheetId}:copyTo"),
+    ("GET", "/v4/spreadsheets/{id}/values/{range}"),
+    ("PUT", "/v4/spreadsheets/{id}/values/{range}"),
+    ("POST", "/v4/spreadsheets/{id}/values/{range}:append"),
+    ("POST", "/v4/spreadsheets/{id}/values/{range}:clear"),
+    ("GET", "/v4/spreadsheets/{id}/values:batchGet"),
+    ("POST", "/v4/spreadsheets/{id}/values:batchUpdate"),
+    ("POST", "/v4/spreadsheets/{id}/values:batchClear"),
+    ("POST", "/v4/spreadsheets/{id}/values:batchGetByDataFilter"),
+    ("POST", "/v4/spreadsheets/{id}/values:batchUpdateByDataFilter"),
+    ("POST", "/v4/spreadsheets/{id}/values:batchClearByDataFilter"),
+    ("POST", "/drive/v3/files"),
+    ("GET", "/drive/v3/files"),
+    ("GET", "/drive/v3/files/{id}"),
+    ("DELETE", "/drive/v3/files/{id}"),
+];
+
+/// The kinds of request that are answered, each with what to know about it; all others answer 501.
+pub const ANSWERED: [(&str, Reach, &str); 41] = [
+    ("addConditionalFormatRule", Reach::Kept, "no cell looks different; a rule does not move with its cells"),
+    ("addDimensionGroup", Reach::Done, ""),
+    ("addNamedRange", Reach::Done, ""),
+    ("addProtectedRange", Reach::Kept, "nobody is kept out"),
+    ("addSheet", Reach::Done, "grids only"),
+    ("appendCells", Reach::Done, ""),
+    ("appendDimension", Reach::Done, ""),
+    ("autoResizeDimensions", Reach::Done, "widths as recorded for one font"),
+    ("clearBasicFilter", Reach::Done, ""),
+    ("copyPaste", Reach::Done, ""),
+    ("createDeveloperMetadata", Reach::Done, ""),
+    ("cutPaste", Reach::Done, ""),
+    ("deleteConditionalFormatRule", Reach::Done, ""),
+    ("deleteDeveloperMetadata", Reach::Done, ""),
+    ("deleteDimension", Reach::Done, ""),
+    ("deleteDimensionGroup", Reach::Done, ""),
+    ("deleteDuplicates", Reach::Done, ""),
+    ("deleteNamedRange", Reach::Done, "an id that is not there: `--missing-id`"),
+    ("deleteProtectedRange", Reach::Done, ""),
+    ("deleteRange", Reach::Done, ""),
+    ("deleteSheet", Reach::Done, ""),
+    ("duplicateSheet", Reach::Done, ""),
+    ("findReplace", Reach::Done, "`searchByRegex` answers 501"),
+    ("insertDimension", Reach::Done, ""),
+    ("insertRange", Reach::Done, ""),
+    ("mergeCells", Reach::Done, ""),
+    ("moveDimension", Reach::Done, ""),
+    ("repeatCell", Reach::Done, "formats are kept; number formats show"),
+    ("setBasicFilter", Reach::Kept, "no row is hidden or sorted by it"),
+    ("setDataValidation", Reach::Kept, "no value is refused by it"),
+    ("sortRange", Reach::Done, ""),
+    ("trimWhitespace", Reach::Done, ""),
+    ("unmergeCells", Reach::Done, ""),
+    ("updateBorders", Reach::Done, "kept with the cells they touch"),
+    ("updateCells", Reach::Done, "formats are kept; number formats show"),
+    ("updateDeveloperMetadata", Reach::Done, ""),
+    ("updateDimensionProperties", Reach::Kept, "widths, heights, hidden rows and columns"),
+    ("updateNamedRange", Reach::Done, ""),
+    ("updateProtectedRange", Reach::Kept, "nobody is kept out"),
+    ("updateSheetProperties", Reach::Done, "colours and the like are kept"),
+    ("updateSpreadsheetProperties", Reach::Done, ""),
+];
+
+/// Every kind of request that Google knows, by its name.
+pub fn kinds() -> Vec<&'static str> {
+    names("Request")
+}

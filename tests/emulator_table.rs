@@ -1,0 +1,114 @@
+//! The tables of `docs/emulator.md` are what the emulator does: each method and each kind of request is asked of it.
+
+#![cfg(feature = "emulator")]
+
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use hyper::Method;
+use serde_json::json;
+use sheetkeep::emulator::call::{Call, Query};
+use sheetkeep::emulator::coverage::{ANSWERED, METHODS, Reach, kinds};
+use sheetkeep::emulator::options::EmulatorOptions;
+use sheetkeep::emulator::route::Route;
+use sheetkeep::emulator::service::Emulator;
+use sheetkeep::system::{SeededChance, SteeredClock};
+use sheetkeep::time::Timestamp;
+
+const DOCUMENT: &str = include_str!("../docs/emulator.md");
+const TOKEN: &str = "a-token-of-this-test";
+const ID: &str = "x";
+
+fn emulator() -> Emulator {
+    let options = EmulatorOptions {
+        spreadsheet_id: Some(ID.to_owned()),
+        trusted_token: Some(TOKEN.to_owned()),
+        ..EmulatorOptions::default()
+    };
+    let clock = Arc::new(SteeredClock::starting_at(Timestamp(0)));
+    Emulator::open(options, clock, Arc::new(SeededChance::new(1))).expect("memory is there")
+}
+
+/// The status of an answer of a new emulator.
+async fn status(verb: &str, path: &str, body: String) -> u16 {
+    let call = Call {
+        method: method(verb),
+        path: path.to_owned(),
+        query: Query::default(),
+        host: "localhost".to_owned(),
+        authorization: Some(format!("Bearer {TOKEN}")),
+        body: body.into_bytes().into(),
+    };
+    emulator().answer(call).await.expect("no fault was asked for").status
+}
+
+fn method(verb: &str) -> Method {
+    Method::from_bytes(verb.as_bytes()).expect("a verb")
+}
+
+/// A path with something in each of its gaps.
+fn filled(path: &str) -> String {
+    let path = path.replace("{id}", ID).replace("{range}", "A1");
+    path.replace("{sheetId}", "0").replace("{metadataId}", "1")
+}
+
+async fn methods_table() -> String {
+    let mut table = "| method | call | |\n|---|---|---|\n".to_owned();
+    for (verb, path) in METHODS {
+        let route = Route::find(&method(verb), &filled(path)).unwrap_or_else(|| panic!("{verb} {path} is a method"));
+        let status = status(verb, &filled(path), "{}".to_owned()).await;
+        let reach = if status == 501 { "501" } else { "implemented" };
+        writeln!(table, "| `{}` | `{verb} {path}` | {reach} |", route.api.about().0).expect("a text takes it");
+    }
+    table
+}
+
+async fn kinds_table() -> String {
+    let mut table = "| request | | to know |\n|---|---|---|\n".to_owned();
+    for kind in kinds() {
+        let body = json!({"requests": [{ kind: {} }]}).to_string();
+        let status = status("POST", &format!("/v4/spreadsheets/{ID}:batchUpdate"), body).await;
+        let declared = ANSWERED.iter().find(|(answered, ..)| *answered == kind);
+        assert_eq!(declared.is_none(), status == 501, "{kind} answers {status}: src/emulator/coverage.rs has it wrong");
+        let (reach, note) = match declared {
+            Some((_, Reach::Done, note)) => ("implemented", *note),
+            Some((_, Reach::Kept, note)) => ("kept as sent", *note),
+            None => ("501", ""),
+        };
+        writeln!(table, "| `{kind}` | {reach} | {note} |").expect("a text takes it");
+    }
+    table
+}
+
+/// Compares a table of the document with the fresh one, and leaves the fresh one where it can be copied from.
+fn compare(name: &str, fresh: &str) {
+    let told = DOCUMENT.split(&format!("<!-- {name} -->\n")).nth(1).and_then(|rest| rest.split("<!-- end -->").next());
+    if told != Some(fresh) {
+        let path = std::env::temp_dir().join(format!("emulator-{name}.md"));
+        std::fs::write(&path, fresh).expect("a folder for files that may go");
+        panic!("docs/emulator.md: the table of {name} is stale; the fresh one is {}", path.display());
+    }
+}
+
+#[tokio::test]
+async fn the_table_of_methods_is_what_the_emulator_answers() {
+    compare("methods", &methods_table().await);
+}
+
+#[tokio::test]
+async fn the_table_of_requests_is_what_the_emulator_answers() {
+    compare("requests", &kinds_table().await);
+}
+
+#[test]
+fn every_method_and_every_kind_is_in_the_tables() {
+    let named = METHODS.iter().filter_map(|(verb, path)| Route::find(&method(verb), &filled(path)));
+    let named: HashSet<&str> = named.map(|route| route.api.about().0).collect();
+    assert_eq!(named.len(), METHODS.len(), "no method stands there twice");
+    assert_eq!(named.iter().filter(|name| name.starts_with("spreadsheets.")).count(), 17);
+    assert_eq!(kinds().len(), 74, "the kinds of revision 20261019");
+    let declared: HashSet<&str> = ANSWERED.iter().map(|(kind, ..)| *kind).collect();
+    assert_eq!(declared.len(), ANSWERED.len(), "no kind is declared twice");
+    assert!(declared.iter().all(|kind| kinds().contains(kind)), "Google knows what is declared");
+}
