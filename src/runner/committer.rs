@@ -25,8 +25,8 @@ use crate::port::chance::Chance;
 use crate::port::store::StoreError;
 use crate::runner::batch::{Outstanding, Queue, Waiting, places};
 use crate::runner::intake::Intake;
-use crate::runner::opening::{Claimant, ServiceClock, allowed, unblocked};
-use crate::runner::plan::PassError;
+use crate::runner::opening::{Claimant, Opened, ServiceClock, allowed, unblocked};
+use crate::runner::plan::{PassError, Plan};
 use crate::runner::settle::{Ending, Settler};
 use crate::time::Timestamp;
 
@@ -64,30 +64,6 @@ pub struct Committer {
     commits: u64,
 }
 
-/// What a committer begins with.
-pub struct Beginning {
-    /// Sends and looks.
-    pub settler: Settler,
-    /// Chance, for ids.
-    pub chance: Arc<dyn Chance>,
-    /// The end of the chain.
-    pub chain: Chain,
-    /// Runs found dead.
-    pub buried: Vec<Run>,
-    /// This run.
-    pub run: Run,
-    /// The service's clock.
-    pub service: ServiceClock,
-    /// Whether the data tab exists.
-    pub table_exists: bool,
-    /// The lease's length, in milliseconds.
-    pub ttl_ms: u64,
-    /// Who asks for the lease.
-    pub claimant: Claimant,
-    /// When the load began, monotonic milliseconds.
-    pub began_ms: u64,
-}
-
 /// Whether the commit under way is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Closing {
@@ -97,11 +73,11 @@ enum Closing {
 }
 
 impl Committer {
-    /// A committer that has committed nothing yet.
-    pub fn new(beginning: Beginning) -> Self {
-        let Beginning { settler, chance, chain, buried, run, service, table_exists, ttl_ms, claimant, began_ms } =
-            beginning;
-        Self {
+    /// A committer that has committed nothing yet, on what was opened; and what the run takes in.
+    pub fn new(settler: Settler, chance: Arc<dyn Chance>, plan: &Plan, opened: Opened) -> (Self, Intake) {
+        let Opened { chain, intake, table_exists, buried, run, service, began_ms, .. } = opened;
+        let (ttl_ms, claimant) = (plan.ttl_ms, Claimant::of(plan));
+        let committer = Self {
             trust: Trust::from(began_ms, ttl_ms),
             last_commit_ms: settler.clock.monotonic_ms(),
             settler,
@@ -120,7 +96,8 @@ impl Committer {
             stretched: false,
             rows: 0,
             commits: 0,
-        }
+        };
+        (committer, intake)
     }
 
     /// Whether a commit is under way.

@@ -16,9 +16,9 @@ use crate::port::clock::Clock;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::store::Store;
 use crate::runner::batch::Queue;
-use crate::runner::committer::{Beginning, Committer};
+use crate::runner::committer::Committer;
 use crate::runner::intake::{Intake, Taken};
-use crate::runner::opening::{Claimant, Opened, open};
+use crate::runner::opening::{Opened, open};
 use crate::runner::plan::{Parts, PassError, Plan};
 use crate::runner::settle::{Ending, Settler};
 use crate::runner::stop::{Stop, StopReason};
@@ -77,26 +77,15 @@ impl Pass {
             retry: plan.retry,
             clock: Arc::clone(&clock),
             chance: Arc::clone(&chance),
-            spreadsheet: opened.spreadsheet,
+            spreadsheet: opened.spreadsheet.clone(),
             job: plan.job.clone(),
             fence: opened.chain.fence(),
             cancel: CancellationToken::new(),
         };
         let settler = Settler { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
-        let committer = Committer::new(Beginning {
-            settler,
-            chance,
-            chain: opened.chain,
-            buried: opened.buried,
-            run: opened.run,
-            service: opened.service,
-            table_exists: opened.table_exists,
-            ttl_ms: plan.ttl_ms,
-            claimant: Claimant::of(&plan),
-            began_ms: opened.began_ms,
-        });
+        let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         let queue = Queue::new(plan.max_bytes, plan.max_rows);
-        let (works, intake) = (FuturesUnordered::new(), opened.intake);
+        let works = FuturesUnordered::new();
         let source = Some(source);
         Self {
             plan,
