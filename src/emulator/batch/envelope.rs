@@ -119,10 +119,11 @@ fn requests(raw: &RawValue) -> Result<Vec<Sealed<'_>>, ApiError> {
 }
 
 /// The requests of a list. A list inside it stands for its own elements: pygsheets sends `[[{…}]]`, and Google takes it.
+/// No deeper: the depth would be the caller's to choose, and the stack is ours.
 fn flatten<'a>(raw: &'a RawValue, list: &mut Vec<Members<'a>>) -> Result<(), serde_json::Error> {
     for item in serde_json::from_str::<Vec<&RawValue>>(raw.get())? {
         if item.get().starts_with('[') {
-            flatten(item, list)?;
+            list.extend(serde_json::from_str::<Vec<Members<'_>>>(item.get())?);
         } else {
             list.push(serde_json::from_str(item.get())?);
         }
@@ -193,10 +194,10 @@ mod tests {
     }
 
     #[test]
-    fn lists_within_the_list_are_one_list_with_it_but_no_deeper() {
-        let kinds = |body: &[u8]| open(body).map(|e| e.requests.iter().map(|r| r.kind).collect::<Vec<_>>());
-        let body = br#"{"requests": [[{"deleteSheet": {}}, {"addSheet": {}}], {"sortRange": {}}]}"#;
-        assert_eq!(kinds(body).unwrap(), ["deleteSheet", "addSheet", "sortRange"]);
-        assert_eq!(kinds(br#"{"requests": [[[{"addSheet": {}}]]]}"#).unwrap_err().code, 400);
+    fn lists_that_lie_deeper_are_refused_and_cost_no_stack() {
+        for depth in [2, 200_000] {
+            let body = format!(r#"{{"requests": [{}{{"addSheet": {{}}}}{}]}}"#, "[".repeat(depth), "]".repeat(depth));
+            assert_eq!(open(body.as_bytes()).unwrap_err().code, 400);
+        }
     }
 }

@@ -211,13 +211,7 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateProperties) -> Result<Value,
     let id = request.properties.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
     let old = batch.sheet(i32::try_from(id).unwrap_or(-1))?;
     let mask = masked::read(&request.fields, "SheetProperties")?;
-    let mut members = sheet_properties(&old).as_object().cloned().unwrap_or_default();
-    // The colour has two names, and the one that is written stands for both.
-    for (written, other) in [("tabColor", "tabColorStyle"), ("tabColorStyle", "tabColor")] {
-        if mask.child(written).is_some() {
-            members.shift_remove(other);
-        }
-    }
+    let members = sheet_properties(&old).as_object().cloned().unwrap_or_default();
     let merged = match &mask {
         // A star says "as sent", and what can't be absent stays.
         Mask::All => {
