@@ -18,8 +18,8 @@ use crate::store::guard::STATE_ROWS;
 use crate::store::layout::Tab;
 use crate::time::Timestamp;
 
-/// Rows of Processed that one call reads; a million keys are then 20 calls.
-pub const PAGE_ROWS: u32 = 50_000;
+/// Rows of Processed that one call reads; a million keys are then 20 calls in all, metadata included.
+pub const PAGE_ROWS: u32 = 55_000;
 /// Rows of Failures that one call reads: each may hold a long error, and an answer has a bound.
 pub const FAILURE_PAGE_ROWS: u32 = 5_000;
 /// Columns that are read of a machine tab at first; more only if people moved columns beyond them.
