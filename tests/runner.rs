@@ -268,3 +268,16 @@ async fn every_failed_item_is_an_event_and_the_report_is_the_last_one() {
     assert_eq!(events.iter().filter(|event| matches!(event, Event::ItemFailed { .. })).count(), 3);
     assert!(matches!(events.last(), Some(Event::Finished(_))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_version_that_fails_in_the_same_way_is_told_with_its_own_payload() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let job = Job::new(clock).step(|_, _| Err(StepError::Rejected("bad".into())));
+    for version in [1, 2, 2] {
+        let source = Values::of([json!({"id": "a", "v": version})]);
+        job.run(store.clone(), source).await.expect("a run that ends");
+    }
+    let told: Vec<_> = store.held().failures.iter().map(|failure| failure.payload.concat()).collect();
+    assert_eq!(told, [1, 2].map(|version| json!({"id": "a", "v": version}).to_string()));
+}

@@ -36,6 +36,13 @@ pub struct Tried {
     pub error: Fingerprint,
 }
 
+impl Tried {
+    /// Whether this is the very failure that is told already: the same version, failed in the same way.
+    pub fn tells(&self, version: &Version, error: Fingerprint) -> bool {
+        self.version == version.mark() && self.error == error
+    }
+}
+
 /// The processed set as a load found it: every version of every key that is done, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DoneSet {

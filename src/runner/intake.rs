@@ -224,7 +224,7 @@ impl Intake {
             error: error.clone(),
         };
         (self.events)(event);
-        if before.is_some_and(|tried| tried.error == told) {
+        if before.is_some_and(|tried| tried.tells(&version, told)) {
             self.low.settle(place);
             return None;
         }
