@@ -111,8 +111,11 @@ pub(crate) struct Source {
 pub(crate) struct Item {
     /// jq that yields a record's key, a text or a number.
     pub(crate) key: Option<Text>,
-    /// jq that yields a record's version.
+    /// jq that yields a record's version; a hash of the record if none is named and rows are kept one a key.
     pub(crate) version: Option<Text>,
+    /// Which versions are worth processing again: any other one, or only a newer one (versions are then numbers or moments).
+    #[schemars(extend("enum" = ["any", "newer"]))]
+    pub(crate) order: Option<Text>,
 }
 
 /// One step.
@@ -133,8 +136,8 @@ pub(crate) struct Step {
 pub(crate) struct Sheet {
     /// The data tab's title.
     pub(crate) tab: Option<Text>,
-    /// How rows are written: appended.
-    #[schemars(extend("enum" = ["append"]))]
+    /// How rows are written: each appended, or one row a key, whose cells a newer version writes over.
+    #[schemars(extend("enum" = ["append", "upsert"]))]
     pub(crate) mode: Option<Text>,
     /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration, link or formula.
     pub(crate) columns: BTreeMap<String, ColumnWord>,

@@ -391,7 +391,7 @@ fn is_there(book: &Book, settled: &Settled) -> bool {
         Settled::Done { key, version, .. } => book.is_done(key, version),
         Settled::Failed(failure) => {
             let told = failure_mark(&failure.step, &failure.error);
-            book.tried(&failure.key).is_some_and(|tried| tried.tells(&failure.version, told))
+            book.tells(&failure.key, &failure.version, told)
         }
     }
 }

@@ -205,6 +205,7 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         },
         key_expression: plan.definition.key.clone(),
         tab: plan.tab.clone(),
+        mode: plan.mode,
         run: run.to_owned(),
         identify: Arc::clone(&parts.identify),
         events: Arc::clone(&parts.events),

@@ -16,6 +16,7 @@ use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
 use crate::ledger::judge::Sighting;
+use crate::ledger::mode::{Again, Mode};
 use crate::ledger::record::read_state;
 use crate::ledger::rows::{PROCESSED, RUNS};
 use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
@@ -37,6 +38,10 @@ pub struct Fetcher {
     pub job: String,
     /// Where its rows go.
     pub data_tab: String,
+    /// How they come there.
+    pub mode: Mode,
+    /// When a done key is done again.
+    pub again: Again,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -241,10 +246,10 @@ impl Fetcher {
         }
         let (processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
-        let mut done = load::ProcessedRows::of(&processed);
+        let mut done = load::ProcessedRows::of(&processed, self.again);
         let paged = Paged { tab: &processed, seen: guess.processed, wanted: &PROCESSED, page: load::PAGE_ROWS };
         self.read_pages(&paged, processed_rows, |rows, _| done.read(rows)).await?;
-        let mut open = load::FailureRows::of(&failures);
+        let mut open = load::FailureRows::of(&failures, self.again);
         let (wanted, page) = (&load::FAILURES_READ, load::FAILURE_PAGE_ROWS);
         let paged = Paged { tab: &failures, seen: guess.failures, wanted, page };
         self.read_pages(&paged, failure_rows, |rows, to| open.read(rows, to)).await?;

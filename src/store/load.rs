@@ -12,6 +12,7 @@ use crate::ledger::book::{DoneSet, Tried};
 use crate::ledger::cast::number_text;
 use crate::ledger::failure::{FailureState, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
+use crate::ledger::mode::Again;
 use crate::ledger::rows::{DONE, PROCESSED};
 use crate::ledger::snapshot::{Blemish, Tally};
 use crate::store::guard::STATE_ROWS;
@@ -71,6 +72,7 @@ pub fn text(cell: &Value) -> String {
 /// Processed, read page by page.
 #[derive(Debug, Default)]
 pub struct ProcessedRows {
+    again: Again,
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
     /// Count and sum of what was read.
@@ -83,9 +85,9 @@ pub struct ProcessedRows {
 
 impl ProcessedRows {
     /// For a tab with this header, which has all columns.
-    pub fn of(tab: &Tab) -> Self {
+    pub fn of(tab: &Tab, again: Again) -> Self {
         let positions = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
-        Self { positions, ..Self::default() }
+        Self { again, positions, ..Self::default() }
     }
 
     /// Reads rows, the header row not among them.
@@ -105,7 +107,7 @@ impl ProcessedRows {
                 self.keyless += 1;
                 continue;
             }
-            self.rows.push((Fingerprint::of(key), Version(version.clone()).mark()));
+            self.rows.push((Fingerprint::of(key), self.again.mark(&Version(version.clone()))));
         }
     }
 
@@ -124,7 +126,7 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
             blemishes.push(Blemish { message, blocking: false });
         }
-        (DoneSet::from_rows(self.rows), blemishes)
+        (DoneSet::from_rows(self.again, self.rows), blemishes)
     }
 }
 
@@ -134,6 +136,7 @@ pub const FAILURES_READ: [&str; 7] = ["key", "step", "error", "attempts", "first
 /// Failures, read page by page: open ones by key, of which the last row counts.
 #[derive(Debug, Default)]
 pub struct FailureRows {
+    again: Again,
     positions: [usize; 7],
     open: HashMap<Fingerprint, Tried>,
     odd: Vec<usize>,
@@ -142,9 +145,9 @@ pub struct FailureRows {
 
 impl FailureRows {
     /// For a tab with this header, which has all columns.
-    pub fn of(tab: &Tab) -> Self {
+    pub fn of(tab: &Tab, again: Again) -> Self {
         let positions = FAILURES_READ.map(|column| tab.position(column).unwrap_or(usize::MAX));
-        Self { positions, ..Self::default() }
+        Self { again, positions, ..Self::default() }
     }
 
     /// Reads rows from the top down, the header row not among them. A page may end early: `to` is the row that it was asked to.
@@ -171,7 +174,7 @@ impl FailureRows {
         }
         let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
         let first_seen = cell(4).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
-        let version = Version(version).mark();
+        let version = self.again.mark(&Version(version));
         self.open.insert(print, Tried { attempts, first_seen, version, error: failure_mark(&step, &error) });
     }
 
@@ -226,9 +229,9 @@ mod tests {
 
     #[test]
     fn reordered_columns_and_blank_rows_change_neither_count_nor_sum() {
-        let mut plain = ProcessedRows::of(&tab(&PROCESSED));
+        let mut plain = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
         plain.read(&[row(&json!(["a", "1", "done", "r"])), row(&json!(["b", "", "done", "r"]))]);
-        let mut moved = ProcessedRows::of(&tab(&["mine", "run", "state", "version", "key"]));
+        let mut moved = ProcessedRows::of(&tab(&["mine", "run", "state", "version", "key"]), Again::Every);
         moved.read(&[
             row(&json!(["x", "r", "done", "", "b"])),
             row(&json!([])),
@@ -247,7 +250,7 @@ mod tests {
             (json!(["a note", "", "", "", ""]), false),
             (json!(["", "", "a note", "", ""]), false),
         ] {
-            let mut rows = ProcessedRows::of(&tab);
+            let mut rows = ProcessedRows::of(&tab, Again::Every);
             rows.read(&[row(&written)]);
             let (_, blemishes) = rows.finish(&tab);
             assert_eq!(blemishes.iter().any(|blemish| blemish.blocking), blocking, "{written}");
@@ -256,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_key_that_a_person_retyped_as_a_number_is_still_that_key() {
-        let mut rows = ProcessedRows::of(&tab(&PROCESSED));
+        let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
         rows.read(&[row(&json!([42, "", "done", "r"]))]);
         let (done, _) = rows.finish(&tab(&PROCESSED));
         assert!(done.knows(Fingerprint::of("42")));
@@ -271,7 +274,7 @@ mod tests {
             row(&json!(["b", "s", "e", 1, 45_000.5, 45_000.5, "r", "open"])),
             row(&json!(["b", "", "", 2, 45_000.5, 45_002.5, "r", "recovered"])),
         ];
-        let mut read = FailureRows::of(&failures_tab);
+        let mut read = FailureRows::of(&failures_tab, Again::Every);
         read.read(&rows[..3], 4);
         read.read(&rows[3..], 8);
         let (open, odd) = read.finish(&failures_tab);
@@ -283,10 +286,10 @@ mod tests {
     proptest! {
         #[test]
         fn invariant_6_whatever_people_typed_reading_never_fails_hard(cells in prop::collection::vec(prop::collection::vec(any_cell(), 0..8), 0..8)) {
-            let mut rows = ProcessedRows::of(&tab(&PROCESSED));
+            let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
             rows.read(&cells);
             let _ = rows.finish(&tab(&PROCESSED));
-            let mut failures = FailureRows::of(&tab(&FAILURES));
+            let mut failures = FailureRows::of(&tab(&FAILURES), Again::Every);
             failures.read(&cells, 9);
             let _ = failures.finish(&tab(&FAILURES));
             let _ = pairs(&cells);

@@ -14,6 +14,7 @@ use crate::google::sheets::{Reply as Answer, Sheets};
 use crate::ledger::commit::{Commit, Part, Reply};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
+use crate::ledger::mode::{Again, Mode};
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError, Usage};
@@ -58,8 +59,15 @@ impl SheetsStore {
     /// The place of `job`, whose rows go to `data_tab`, on this spreadsheet.
     pub fn new(sheets: Arc<Sheets>, id: SpreadsheetId, job: &str, data_tab: &str, clock: Arc<dyn Clock>) -> Self {
         let known = Known { place: None, stance: Stance::from(Proof::Open), tabs: Tabs::default(), drafts: Vec::new() };
-        let fetcher = Fetcher { sheets, id, job: job.to_owned(), data_tab: data_tab.to_owned(), clock };
+        let fetcher = Fetcher { sheets, id, job: job.to_owned(), data_tab: data_tab.to_owned(), mode: Mode::Append, again: Again::Every, clock };
         Self { fetcher, known: Mutex::new(known) }
+    }
+
+    /// The same place, its rows kept in this way.
+    #[must_use]
+    pub fn keeping(mut self, mode: Mode, again: Again) -> Self {
+        (self.fetcher.mode, self.fetcher.again) = (mode, again);
+        self
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

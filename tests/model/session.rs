@@ -13,6 +13,7 @@ use sheetkeep::ledger::item::Output;
 use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::ledger::key::Version;
 use sheetkeep::ledger::lease::{Holder, Standing};
+use sheetkeep::ledger::mode::Again;
 use sheetkeep::ledger::run::{Counts, Run, RunStatus, Trigger};
 use sheetkeep::ledger::settlement::{End, Move, Settlement};
 use sheetkeep::ledger::snapshot::{Check, LoadCheck, Reading, Snapshot, State};
@@ -412,7 +413,7 @@ pub fn usable(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> bool {
 
 fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
     let rows = keys.processed.iter().map(|(one, _)| (key(*one).fingerprint(), Version::default().mark())).collect();
-    let book = Book::new(DoneSet::from_rows(rows), HashMap::new());
+    let book = Book::new(DoneSet::from_rows(Again::Every, rows), HashMap::new());
     Snapshot { state, head, book, tables: Vec::new(), blemishes: Vec::new() }
 }
 
