@@ -301,7 +301,8 @@ fn again(collect: &mut Collector<'_>, item: Option<&Item>, mode: Mode) -> Option
         Some(_) => Some(of_mode),
         None => {
             let meant = closest(&word, Again::WORDS.iter().map(|(word, _)| *word));
-            let help = meant.map_or("the orders are any and newer".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
+            let help =
+                meant.map_or("the orders are any and newer".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
             collect.wrong(at, "`item.order` is no order", "unknown order", &help);
             None
         }

@@ -46,6 +46,11 @@ impl Batch {
         self
     }
 
+    /// Whether it asks for ranges in the answer.
+    pub fn reads_back(&self) -> bool {
+        self.include_spreadsheet_in_response.is_some()
+    }
+
     /// The requests, in order.
     pub fn requests(&self) -> &[Request] {
         &self.requests
@@ -121,6 +126,13 @@ pub enum Request {
         paste_type: PasteType,
         /// Which way round.
         paste_orientation: PasteOrientation,
+    },
+    /// Puts new rows or columns between others.
+    InsertDimension {
+        /// Where they will be.
+        range: DimensionRange,
+        /// Whether they look like those before them rather than those after.
+        inherit_from_before: bool,
     },
     /// Adds rows or columns at a tab's end.
     AppendDimension {
@@ -263,6 +275,9 @@ pub enum PasteType {
     /// Everything.
     #[serde(rename = "PASTE_NORMAL")]
     Normal,
+    /// Values and formulas, no formats.
+    #[serde(rename = "PASTE_FORMULA")]
+    Formula,
 }
 
 /// Whether a copy swaps rows and columns.

@@ -92,6 +92,13 @@ impl Cell {
         self
     }
 
+    /// The same value, and nothing of how it is shown.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.format = None;
+        self
+    }
+
     /// Whether it has no value.
     pub fn is_blank(&self) -> bool {
         self.value == Content::Blank

@@ -33,6 +33,9 @@ use crate::time::Timestamp;
 const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone),\
     sheets.properties(sheetId,title,index,hidden,gridProperties(rowCount,columnCount)),namedRanges(namedRangeId,name,range)";
 
+/// What a batch that reads back is asked for: without it the answer would also hold every format.
+const READ_BACK_FIELDS: &str = "&fields=spreadsheetId,replies,updatedSpreadsheet.sheets.data(startRow,startColumn,rowData.values.userEnteredValue)";
+
 /// Our name to the service.
 const AGENT: &str = concat!("sheetkeep/", env!("CARGO_PKG_VERSION"));
 
@@ -142,10 +145,11 @@ impl Sheets {
     /// Sends a batch. It is sent again only when it was provably not executed.
     pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, Reply> {
         let (body, expected) = (batch.encode(), batch.requests().len());
+        let fields = if batch.reads_back() { READ_BACK_FIELDS } else { "" };
         Box::pin(async move {
             let (id, body) = (id, &body);
             let attempt = move || -> BoxFuture<'_, Result<BatchAnswer, Failure>> {
-                Box::pin(self.batch_once(id, body.clone(), expected))
+                Box::pin(self.batch_once(id, body.clone(), fields, expected))
             };
             match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
                 Ok(answer) => Reply::Applied(answer),
@@ -252,9 +256,10 @@ impl Sheets {
         &self,
         id: &SpreadsheetId,
         body: bytes::Bytes,
+        fields: &str,
         expected: usize,
     ) -> Result<BatchAnswer, Failure> {
-        let request = self.batch_request(id, body).await?;
+        let request = self.batch_request(id, body, fields).await?;
         let called = within(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
         let answer = called.map_err(|e| transport(&e))?;
         let (status, told) = (answer.status(), Told::read(answer.headers(), self.clock.now()));
@@ -267,9 +272,14 @@ impl Sheets {
         batch_answer(&body?, id, expected)
     }
 
-    async fn batch_request(&self, id: &SpreadsheetId, body: bytes::Bytes) -> Result<Request<common::Body>, Failure> {
+    async fn batch_request(
+        &self,
+        id: &SpreadsheetId,
+        body: bytes::Bytes,
+        fields: &str,
+    ) -> Result<Request<common::Body>, Failure> {
         let (token, _) = self.caller.token().await?;
-        let url = format!("{}v4/spreadsheets/{id}:batchUpdate?alt=json&prettyPrint=false", self.root.as_str());
+        let url = format!("{}v4/spreadsheets/{id}:batchUpdate?alt=json&prettyPrint=false{fields}", self.root.as_str());
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
             .expect("tokens are checked to be printable ASCII when they come");
         bearer.set_sensitive(true);

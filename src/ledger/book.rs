@@ -142,7 +142,7 @@ impl Book {
                 self.moved.insert((print, mark), next);
                 match self.failures.get(&print) {
                     Some(tried) => Admission::Again(*tried),
-                    None if self.knows(print) => Admission::Changed,
+                    None if self.knows_print(print) => Admission::Changed,
                     None => Admission::Fresh,
                 }
             }
@@ -154,7 +154,7 @@ impl Book {
     /// The item in hand was processed.
     pub fn done(&mut self, key: &Key, version: &Version) {
         let (print, mark) = (key.fingerprint(), self.again().mark(version));
-        self.new_keys += u64::from(!self.knows(print));
+        self.new_keys += u64::from(!self.knows_print(print));
         self.advance((print, mark), Step::Done);
         // Where every version counts and the job names none, a key can't come a second time.
         if self.again() != Again::Every || !version.0.is_empty() {
@@ -221,7 +221,11 @@ impl Book {
     }
 
     /// Whether any version of the key is done, as loaded or in this run.
-    fn knows(&self, print: Fingerprint) -> bool {
+    pub fn knows(&self, key: &Key) -> bool {
+        self.knows_print(key.fingerprint())
+    }
+
+    fn knows_print(&self, print: Fingerprint) -> bool {
         self.done.knows(print) || self.latest.contains_key(&print)
     }
 

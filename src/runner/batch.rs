@@ -173,7 +173,8 @@ mod tests {
 
     fn waiting(low: &mut LowWater, key: &str) -> Waiting {
         let key = Key::new(key).expect("a valid key");
-        let settled = Settled::Done { key, version: Version::default(), output: Output::default(), closes: None };
+        let settled =
+            Settled::Done { key, version: Version::default(), known: false, output: Output::default(), closes: None };
         Waiting { settled, place: low.read(None) }
     }
 

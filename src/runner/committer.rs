@@ -57,12 +57,20 @@ pub struct Committer {
     outstanding: Outstanding,
     in_flight: Option<BoxFuture<'static, Ending>>,
     closing: Closing,
+    /// Whether the run's row is on the store.
+    told: bool,
+    /// Rows that stand wrong, and commits in a row that were to put them right.
+    astray: u64,
+    mends: u32,
     last_commit_ms: u64,
     throttled: u64,
     stretched: bool,
     rows: u64,
     commits: u64,
 }
+
+/// Commits in a row that may find that people moved rows under them again.
+pub const MAX_MENDS: u32 = 5;
 
 /// Whether the commit under way is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +100,9 @@ impl Committer {
             outstanding: Outstanding::default(),
             in_flight: None,
             closing: Closing::No,
+            told: false,
+            astray: 0,
+            mends: 0,
             throttled: 0,
             stretched: false,
             rows: 0,
@@ -133,6 +144,38 @@ impl Committer {
         }
     }
 
+    /// Whether rows stand wrong that the next commit has to put right before anything else is written.
+    pub fn has_to_mend(&self) -> bool {
+        self.astray > 0
+    }
+
+    /// Whether the run's row is on the store, so that only rows are left to be put right.
+    pub fn has_told(&self) -> bool {
+        self.told
+    }
+
+    /// Asks the store for rows that stand wrong; after a load, and after each commit that was applied.
+    pub async fn see_what_went_astray(&mut self) -> Result<(), PassError> {
+        let before = std::mem::replace(&mut self.astray, self.settler.store.astray().await?);
+        self.mends = if self.astray > 0 { self.mends + 1 } else { 0 };
+        if self.mends > MAX_MENDS {
+            let why = format!(
+                "rows of the data tab are moved as fast as they are written: {} stand wrong, and the next run puts them right; leave \
+                 the tab alone for a moment, then run again",
+                self.astray
+            );
+            return Err(StoreError::Corrupt { why }.into());
+        }
+        if before > 0 && self.astray == 0 {
+            let message = format!("{before} rows that somebody moved while they were written are where they belong");
+            self.emit(Event::Blemish { message });
+        }
+        if self.astray > 0 && self.closing == Closing::Done {
+            self.closing = Closing::No;
+        }
+        Ok(())
+    }
+
     /// The service's time now.
     pub fn moment(&self) -> Timestamp {
         self.service.at(self.now_ms())
@@ -172,7 +215,7 @@ impl Committer {
         }
         let so_far = self.run_with(&changes, intake.counts);
         let run = close.map_or_else(|| so_far.clone(), |close| close(so_far.clone()));
-        if close.is_some() {
+        if close.is_some() && !self.told {
             changes.runs.push(run.clone());
         }
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
@@ -199,7 +242,11 @@ impl Committer {
         self.in_flight = None;
         self.note_throttling();
         if let End::Applied(id) = ending.end {
-            return self.applied(id, ending.commit.to, ending.took_ms, intake, queue);
+            self.applied(id, ending.commit.to, ending.took_ms, intake, queue)?;
+            return self.see_what_went_astray().await;
+        }
+        if self.told && ending.end == End::Fenced {
+            return Ok(self.left_to_others());
         }
         let close = Some(close).filter(|_| self.closing == Closing::UnderWay);
         match self.chain.ended(&ending.commit, &ending.end) {
@@ -214,6 +261,11 @@ impl Committer {
             After::Reload => self.reload(self.outstanding.newest_items(), Some(&ending.commit), intake, queue).await,
             After::Stop(halt) => Err(self.halted(halt, ending).await),
         }
+    }
+
+    /// Everything of this run is there; the run that has taken over saw what is left to be put right.
+    fn left_to_others(&mut self) {
+        (self.closing, self.astray) = (Closing::Done, 0);
     }
 
     /// The draft `id` is on the store; `newest` is the last one that was sent.
@@ -236,7 +288,7 @@ impl Committer {
         }
         queue.put_back(left, now_ms);
         let keys = intake.applied(&items);
-        let rows = commit.changes.rows() as u64;
+        let rows = commit.changes.kept_rows(intake.mode) as u64;
         if self.commits == 0 {
             self.run.first_commit = id.commit;
             self.emit(Event::Claimed { fence: commit.state.lease.fence });
@@ -251,8 +303,9 @@ impl Committer {
         self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
         let released = commit.state.lease.holder.is_none();
         self.closing = if released { Closing::Done } else { Closing::No };
-        if released {
+        if released && !self.told {
             self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
+            self.told = true;
         }
         Ok(())
     }
@@ -279,9 +332,13 @@ impl Committer {
             let took_ms = self.now_ms().saturating_sub(began_ms);
             self.applied(snapshot.head, newest, took_ms, intake, queue)?;
             intake.book.rebase(snapshot.book);
-            return self.stand_on(&snapshot.tables, intake, queue);
+            self.stand_on(&snapshot.tables, intake, queue)?;
+            return self.see_what_went_astray().await;
         }
         if let Err(halt) = self.chain.reloaded(&snapshot) {
+            if self.told && halt == Halt::Fenced {
+                return Ok(self.left_to_others());
+            }
             return Err(if halt == Halt::Fenced { taken_over(&snapshot.state) } else { head_gone() });
         }
         // A claim of this run that is on the store has told of the run before; one that is not meets the lease as it stands now.
@@ -300,7 +357,7 @@ impl Committer {
         intake.book.rebase(snapshot.book);
         self.trust = Trust::from(began_ms, self.ttl_ms);
         self.closing = Closing::No;
-        Ok(())
+        self.see_what_went_astray().await
     }
 
     /// The first commit was refused, and the job still does not exist: another job made a tab that both need.

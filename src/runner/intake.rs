@@ -200,7 +200,8 @@ impl Intake {
                 payload: Vec::new(),
             })
         });
-        Waiting { settled: Settled::Done { key: item.key, version: item.version, output, closes }, place }
+        let known = self.book.knows(&item.key);
+        Waiting { settled: Settled::Done { key: item.key, version: item.version, known, output, closes }, place }
     }
 
     fn nameless(

@@ -129,7 +129,7 @@ fn new_run(parts: &Parts, plan: &Plan, started: Timestamp) -> Run {
 }
 
 fn told(parts: &Parts, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), PassError> {
-    let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.state.processed.count, s.book.open_failures() as u64));
+    let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.book.keys(), s.book.open_failures() as u64));
     (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
     snapshot.map_or(Ok(()), unblocked)?;
     for blemish in snapshot.map(|s| s.blemishes.as_slice()).unwrap_or_default() {

@@ -105,6 +105,7 @@ impl Pass {
     }
 
     async fn run(mut self) -> Result<Report, PassError> {
+        self.committer.see_what_went_astray().await?;
         while !self.committer.is_closed() {
             self.commit_if_due().await?;
             match self.next().await {
@@ -189,6 +190,16 @@ impl Pass {
         if self.committer.is_busy() {
             return Ok(());
         }
+        if self.committer.has_to_mend() {
+            // Nothing else is written before the rows are right; after the run's row only they are left.
+            let close = self.closing();
+            let told = self.committer.has_told();
+            return self.committer.begin(
+                Vec::new(),
+                &mut self.intake,
+                Some(&close as &dyn Fn(Run) -> Run).filter(|_| told),
+            );
+        }
         let claim = self.claim_first && !self.committer.chain.claimed();
         let due = self.due_ms().is_some_and(|at| at <= self.clock.monotonic_ms());
         if !(claim || due || self.queue.is_full() || self.drained()) {
@@ -253,9 +264,10 @@ impl Pass {
         let (rows, commits) = self.committer.made();
         Report {
             run: self.committer.run.clone(),
-            keys: self.committer.chain.state().processed.count,
+            keys: self.intake.book.keys(),
             open_failures: self.intake.book.open_failures() as u64,
-            rows,
+            rows: rows.saturating_sub(usage.updated),
+            updated: usage.updated,
             commits,
             reads: usage.reads,
             writes: usage.writes,

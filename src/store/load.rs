@@ -3,7 +3,7 @@
 //! In scope: which ranges to ask for, reading them, blemishes. Out of scope: asking (`store::sheets`), whether what was read
 //! belongs together (`ledger::snapshot`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 
@@ -43,6 +43,17 @@ pub fn rows_range(title: &str, from: u32, to: u32, columns: usize) -> String {
     format!("{}!A{from}:{}{to}", quoted(title), column_letters(columns.saturating_sub(1)))
 }
 
+/// The range of one column's rows `from` to `to` (1-based, both within).
+pub fn column_range(title: &str, column: usize, from: u32, to: u32) -> String {
+    let letters = column_letters(column);
+    format!("{}!{letters}{from}:{letters}{to}", quoted(title))
+}
+
+/// The range of whole rows `from` to `to` (1-based, both within).
+pub fn whole_rows_range(title: &str, from: u32, to: u32) -> String {
+    format!("{}!{from}:{to}", quoted(title))
+}
+
 /// How many columns of a tab hold all of `wanted`.
 pub fn width(tab: &Tab, wanted: &[&str]) -> usize {
     wanted.iter().filter_map(|column| tab.position(column)).max().map_or(NEAR_COLUMNS, |last| last + 1)
@@ -77,6 +88,9 @@ pub struct ProcessedRows {
     rows: Vec<(Fingerprint, u64)>,
     /// Count and sum of what was read.
     pub found: Tally,
+    /// How many of the last keys are kept as texts, and these.
+    keep: usize,
+    recent: VecDeque<String>,
     /// Rows with content but no key.
     keyless: usize,
     /// Rows whose cells stand in other columns than the header says.
@@ -88,6 +102,13 @@ impl ProcessedRows {
     pub fn of(tab: &Tab, again: Again) -> Self {
         let positions = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
         Self { again, positions, ..Self::default() }
+    }
+
+    /// Keeps the texts of the last keys.
+    #[must_use]
+    pub fn keeping(mut self, last: usize) -> Self {
+        self.keep = last;
+        self
     }
 
     /// Reads rows, the header row not among them.
@@ -107,8 +128,19 @@ impl ProcessedRows {
                 self.keyless += 1;
                 continue;
             }
+            if self.keep > 0 {
+                if self.recent.len() == self.keep {
+                    self.recent.pop_front();
+                }
+                self.recent.push_back(key.clone());
+            }
             self.rows.push((Fingerprint::of(key), self.again.mark(&Version(version.clone()))));
         }
+    }
+
+    /// The texts of the last keys, as many as were asked for.
+    pub fn recent(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.recent).into()
     }
 
     /// The processed set, and what was odd.

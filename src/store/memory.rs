@@ -62,7 +62,14 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// An empty store whose service time is this clock's.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { held: Arc::default(), mishaps: Arc::default(), usage: Arc::default(), clock, mode: Mode::Append, again: Again::Every }
+        Self {
+            held: Arc::default(),
+            mishaps: Arc::default(),
+            usage: Arc::default(),
+            clock,
+            mode: Mode::Append,
+            again: Again::Every,
+        }
     }
 
     /// The same store, its rows kept in this way.
@@ -115,7 +122,7 @@ impl MemoryStore {
             held.tables.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
         }
         for one in &commit.changes.settled {
-            keep(&mut held, one, commit, self.mode);
+            lock(&self.usage).updated += keep(&mut held, one, commit, self.mode);
         }
         held.runs.extend(commit.changes.runs.iter().cloned());
         held.state = commit.state.clone();
@@ -184,13 +191,16 @@ fn book(held: &Held, again: Again) -> Book {
     Book::new(DoneSet::from_rows(again, done), failures)
 }
 
-fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) {
+/// Keeps one settled item; the rows that it was written over.
+fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) -> u64 {
+    let mut updated = 0;
     match settled {
-        Settled::Done { key, version, output, closes } => {
+        Settled::Done { key, version, output, closes, .. } => {
             for (tab, rows) in &output.tables {
                 let there = &mut held.tables.entry(tab.clone()).or_default().1;
                 for row in rows {
-                    put(there, row, commit.state.key_column.as_deref().filter(|_| mode == Mode::Upsert));
+                    let over = put(there, row, commit.state.key_column.as_deref().filter(|_| mode == Mode::Upsert));
+                    updated += u64::from(over);
                 }
             }
             held.processed.push((key.clone(), version.clone(), commit.run.clone()));
@@ -198,16 +208,19 @@ fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) {
         }
         Settled::Failed(failure) => held.failures.push((**failure).clone()),
     }
+    updated
 }
 
-/// Writes a row over the one with the same key, where there is one; `key_column` is none where rows are appended.
-fn put(there: &mut Vec<Row>, row: &Row, key_column: Option<&str>) {
+/// Writes a row over the one with the same key, and tells whether there was one; `key_column` is none where rows are appended.
+fn put(there: &mut Vec<Row>, row: &Row, key_column: Option<&str>) -> bool {
     let key = key_column.and_then(|column| Some((column, row.get(column)?)));
     let old = key.and_then(|(column, key)| there.iter_mut().find(|old| old.get(column) == Some(key)));
+    let over = old.is_some();
     match old {
         Some(old) => *old = row.clone(),
         None => there.push(row.clone()),
     }
+    over
 }
 
 /// A thread that panicked while it held the lock left whole values behind: every change here is made at once.

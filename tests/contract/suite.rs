@@ -305,8 +305,10 @@ async fn a_failure_is_open_until_it_is_recovered(ground: &dyn Ground) {
     assert_eq!(tried.first_seen, open.first_seen);
     let closing =
         Box::new(sheetkeep::ledger::failure::Failure { state: FailureState::Recovered, payload: Vec::new(), ..open });
-    let Settled::Done { key: of, version, output, .. } = done(&writer, "a", "") else { panic!("it is done") };
-    let settled = vec![Settled::Done { key: of, version, output, closes: Some(closing) }];
+    let Settled::Done { key: of, version, known: false, output, .. } = done(&writer, "a", "") else {
+        panic!("it is done")
+    };
+    let settled = vec![Settled::Done { key: of, version, known: false, output, closes: Some(closing) }];
     writer.put(Changes { settled, ..Changes::default() }).await;
     let book = snapshot(&*ground.store()).await.book;
     assert!(book.open_failures() == 0 && book.is_done(&key("a"), &Version::default()));

@@ -418,7 +418,8 @@ fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
 }
 
 fn changes(keys: u8) -> Changes {
-    let one = |key| Settled::Done { key, version: Version::default(), output: Output::default(), closes: None };
+    let one =
+        |key| Settled::Done { key, version: Version::default(), known: false, output: Output::default(), closes: None };
     let settled = (0..2).filter(|n| keys >> n & 1 == 1).map(|n| one(key(n))).collect();
     Changes { settled, ..Changes::default() }
 }

@@ -35,7 +35,8 @@ fn terms(release: bool) -> Terms {
 
 fn one(key: &str) -> Changes {
     let key = Key::new(key).expect("a valid key");
-    let done = Settled::Done { key, version: Version::default(), output: Output::default(), closes: None };
+    let done =
+        Settled::Done { key, version: Version::default(), known: false, output: Output::default(), closes: None };
     Changes { settled: vec![done], ..Changes::default() }
 }
 

@@ -1,0 +1,45 @@
+//! Cells of the rules as cells that are sent. Pure.
+//!
+//! In scope: what each kind of cell becomes, with its format; a row as it is appended. Out of scope: requests.
+
+use crate::google::cell::{self, CellFormat, NumberKind};
+use crate::grid::Cell;
+
+/// The `fields` of a request that writes values only.
+pub const VALUE: &str = "userEnteredValue";
+/// The `fields` of one that also says how numbers are shown.
+pub const VALUE_AND_NUMBER: &str = "userEnteredValue,userEnteredFormat.numberFormat";
+
+/// A row as appended: from the first column on, blank where nothing is written.
+pub fn placed_row(placed: impl Iterator<Item = (usize, cell::Cell)>) -> cell::Row {
+    let mut values: Vec<cell::Cell> = Vec::new();
+    for (at, cell) in placed {
+        if values.len() <= at {
+            values.resize_with(at + 1, cell::Cell::blank);
+        }
+        if let Some(slot) = values.get_mut(at) {
+            *slot = cell;
+        }
+    }
+    values.into()
+}
+
+/// A cell as it is sent. Numbers were found finite when the row was made; one that is not would go out as its name.
+pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::Cell {
+    let number = |n: f64| cell::Cell::number(n).unwrap_or_else(|_| cell::Cell::text(n.to_string()));
+    let shown = |n: f64, kind, pattern| number(n).shown_as(CellFormat::number(kind, Some(pattern)));
+    match cell {
+        Cell::Empty => cell::Cell::blank(),
+        Cell::Text(text) if text.is_empty() => cell::Cell::blank(),
+        Cell::Text(text) => match format {
+            Some(kind) => cell::Cell::text(&**text).shown_as(CellFormat::number(kind, None)),
+            None => cell::Cell::text(&**text),
+        },
+        Cell::Number(n) => number(*n),
+        Cell::Bool(b) => cell::Cell::bool(*b),
+        Cell::Date(n) => shown(*n, NumberKind::Date, "yyyy-mm-dd"),
+        Cell::DateTime(n) => shown(*n, NumberKind::DateTime, "yyyy-mm-dd hh:mm:ss"),
+        Cell::Duration(n) => shown(*n, NumberKind::Time, "[h]:mm:ss"),
+        Cell::Formula(text) => cell::Cell::formula(&**text),
+    }
+}

@@ -1,0 +1,338 @@
+//! Putting right what went astray: which cells of which rows, and where their contents come from. Pure.
+//!
+//! In scope: finding the rows again in the tab as it is now, restoring what was written over, doing again what was meant.
+//! Out of scope: what went astray (`store::witness`), the requests (`store::data_rows`).
+//!
+//! Nothing here needs the items: what was written and what it was written over both stand in the scratch rows. A row is found by
+//! its key, and where it has none by its cells. What people have changed since is theirs and is left alone.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::store::layout::Tab;
+use crate::store::load::text;
+use crate::store::witness::{Astray, Expect, Finding, cells_mark};
+
+/// Where a cell's content comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A scratch row of the batch that went astray, from 0; the column is one of the tab as that batch knew it.
+    Scratch(u32),
+    /// The very row, as it is found when it is mended.
+    Itself,
+}
+
+/// One cell of a mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copy {
+    /// From which row.
+    pub source: Source,
+    /// From which column.
+    pub from: usize,
+    /// To which column.
+    pub to: usize,
+}
+
+/// A row to be put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mend {
+    /// Which row, from 0; none for one that is to be made, because its key has none any more.
+    pub row: Option<u32>,
+    /// What it has to show.
+    pub expect: Expect,
+    /// What is copied into it.
+    pub copies: Vec<Copy>,
+    /// Columns that are emptied.
+    pub clears: Vec<usize>,
+}
+
+impl Mend {
+    /// The columns that it writes, in order.
+    pub fn columns(&self) -> Vec<usize> {
+        columns(&self.copies, &self.clears)
+    }
+}
+
+fn columns(copies: &[Copy], clears: &[usize]) -> Vec<usize> {
+    let mut columns: Vec<_> = copies.iter().map(|copy| copy.to).chain(clears.iter().copied()).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
+}
+
+/// The data tab as it is now.
+pub struct Present<'a> {
+    /// Its columns.
+    pub tab: &'a Tab,
+    /// The key's column.
+    pub key: usize,
+    /// All its rows, the header's among them.
+    pub rows: &'a [Vec<Value>],
+}
+
+/// What puts a finding right, in the tab as it is now.
+pub fn plan(finding: &Finding, present: &Present<'_>) -> Vec<Mend> {
+    let planning = Planning { finding, present };
+    let mut mends = Mends::default();
+    for astray in &finding.astray {
+        planning.redo(astray, &mut mends);
+    }
+    for astray in &finding.astray {
+        planning.restore(astray, &mut mends);
+    }
+    let mut beside: HashMap<&str, usize> = HashMap::new();
+    finding.beside.iter().for_each(|key| *beside.entry(key).or_default() += 1);
+    let mut beside: Vec<_> = beside.into_iter().collect();
+    beside.sort_unstable();
+    for (key, rows) in beside {
+        planning.rearrange(key, rows, &mut mends);
+    }
+    mends.list
+}
+
+/// Mends, one a row: a second one for a row adds the cells that the first leaves alone.
+#[derive(Default)]
+struct Mends {
+    list: Vec<Mend>,
+    by_row: HashMap<u32, usize>,
+}
+
+impl Mends {
+    fn add(&mut self, mend: Mend) {
+        let known = mend.row.and_then(|row| self.by_row.get(&row).copied());
+        match known.and_then(|at| self.list.get_mut(at)) {
+            Some(there) => {
+                let taken = |to: usize, there: &Mend| there.copies.iter().any(|copy| copy.to == to);
+                let more: Vec<_> = mend.copies.into_iter().filter(|copy| !taken(copy.to, there)).collect();
+                there.copies.extend(more);
+            }
+            None => {
+                self.by_row.extend(mend.row.map(|row| (row, self.list.len())));
+                self.list.push(mend);
+            }
+        }
+    }
+}
+
+struct Planning<'a> {
+    finding: &'a Finding,
+    present: &'a Present<'a>,
+}
+
+impl Planning<'_> {
+    /// What was meant, where it was meant to go.
+    fn redo(&self, astray: &Astray, mends: &mut Mends) {
+        let source = Source::Scratch(self.finding.witness.after_row(astray.index));
+        let copies =
+            astray.target.columns.iter().filter_map(|&from| Some(Copy { source, from, to: self.meant(from)? }));
+        let copies: Vec<_> = copies.collect();
+        let row = match &astray.target.expect {
+            Expect::Key(key) => self.row_of(key),
+            // A row of people's that has meanwhile been changed by them is theirs.
+            Expect::Cells(mark) => match self.row_with_cells(mark, &copies) {
+                Some(row) => Some(row),
+                None => return,
+            },
+        };
+        mends.add(Mend { row, expect: astray.target.expect.clone(), copies, clears: Vec::new() });
+    }
+
+    /// What was written over, unless the row is gone, has been changed since, or holds what is meant for it.
+    fn restore(&self, astray: &Astray, mends: &mut Mends) {
+        let source = Source::Scratch(self.finding.witness.before_row(astray.index));
+        let columns = &astray.target.columns;
+        let copies: Vec<_> =
+            columns.iter().filter_map(|&from| Some(Copy { source, from, to: self.now(from)? })).collect();
+        // Only a mend that went astray itself can have written a key over.
+        let of_row = if columns.contains(&self.key_found()) { &astray.after } else { &astray.before };
+        let key = shown(of_row, self.key_found());
+        let hit = |row: &&(usize, &Vec<Value>)| {
+            let same = |copy: &Copy| shown(row.1, copy.to) == shown(&astray.after, copy.from);
+            shown(row.1, self.present.key) == key && copies.iter().all(same)
+        };
+        let rows: Vec<_> = self.rows().filter(|row| hit(&row)).collect();
+        let at = |row: &&(usize, &Vec<Value>)| row.0 == astray.target.row as usize;
+        let Some((row, cells)) = rows.iter().find(at).or(rows.first()) else { return };
+        let expect = if key.is_empty() { by_cells(cells, &copies, &[]) } else { Expect::Key(key) };
+        mends.add(Mend { row: Some(number(*row)), expect, copies, clears: Vec::new() });
+    }
+
+    /// Rows of a key that were appended under other headers, its lowest ones: their cells go where they were meant to stand.
+    fn rearrange(&self, key: &str, count: usize, mends: &mut Mends) {
+        let used = &self.finding.witness.used;
+        let Some(at) = self.now(self.finding.witness.key) else { return };
+        let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.now(p)?, self.meant(p)?))).collect();
+        let copies: Vec<_> = moves.iter().map(|&(from, to)| Copy { source: Source::Itself, from, to }).collect();
+        let filled = |column: &usize| copies.iter().any(|copy| copy.to == *column);
+        let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !filled(column)).collect();
+        let rows: Vec<_> = self.rows().filter(|(_, cells)| shown(cells, at) == key).collect();
+        for (row, cells) in rows.iter().rev().take(count) {
+            let there = shown(cells, self.present.key);
+            let expect = if there.is_empty() { by_cells(cells, &copies, &clears) } else { Expect::Key(there) };
+            mends.add(Mend { row: Some(number(*row)), expect, copies: copies.clone(), clears: clears.clone() });
+        }
+    }
+
+    /// Rows below the header.
+    fn rows(&self) -> impl Iterator<Item = (usize, &Vec<Value>)> {
+        self.present.rows.iter().enumerate().skip(1)
+    }
+
+    fn row_of(&self, key: &str) -> Option<u32> {
+        self.rows().find(|(_, cells)| shown(cells, self.present.key) == key).map(|(row, _)| number(row))
+    }
+
+    fn row_with_cells(&self, mark: &str, copies: &[Copy]) -> Option<u32> {
+        // In the order in which the mark was made, wherever people moved the columns.
+        let columns: Vec<_> = copies.iter().map(|copy| copy.to).collect();
+        let same =
+            |cells: &Vec<Value>| shown(cells, self.present.key).is_empty() && cells_mark(cells, &columns) == mark;
+        self.rows().find(|(_, cells)| same(cells)).map(|(row, _)| number(row))
+    }
+
+    /// The column of keys as the batch found the header.
+    fn key_found(&self) -> usize {
+        let witness = &self.finding.witness;
+        let name = witness.header.get(witness.key);
+        self.finding.header.iter().position(|text| Some(text) == name).unwrap_or(witness.key)
+    }
+
+    /// Where a column that the batch wrote stands now: the one whose header it found there.
+    fn now(&self, column: usize) -> Option<usize> {
+        let name = self.finding.header.get(column).filter(|name| !name.is_empty());
+        let there = |at: usize| self.present.tab.header.get(at).map_or("", String::as_str);
+        match name {
+            Some(name) if there(column) == name => Some(column),
+            Some(name) => self.present.tab.header.iter().position(|text| text == name),
+            None => there(column).is_empty().then_some(column),
+        }
+    }
+
+    /// Where the column that the batch meant stands now.
+    fn meant(&self, column: usize) -> Option<usize> {
+        let name = self.finding.witness.header.get(column)?;
+        self.present.tab.header.iter().position(|text| text == name)
+    }
+}
+
+/// What tells a row without a key: its cells in the columns that are to be written.
+fn by_cells(cells: &[Value], copies: &[Copy], clears: &[usize]) -> Expect {
+    Expect::Cells(cells_mark(cells, &columns(copies, clears)))
+}
+
+fn shown(row: &[Value], column: usize) -> String {
+    row.get(column).map(text).unwrap_or_default()
+}
+
+fn number(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ledger::head::HeadId;
+    use crate::store::witness::{Seen, Target, Witness};
+
+    const BASE: u32 = 100;
+
+    fn tab(header: &[&str]) -> Tab {
+        Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect() }
+    }
+
+    fn rows(rows: &[Value]) -> Vec<Vec<Value>> {
+        rows.iter().map(|row| row.as_array().cloned().unwrap_or_default()).collect()
+    }
+
+    /// A batch that wrote column n of these rows (key and row), and what it found there.
+    fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> Finding {
+        let target =
+            |(key, row): &(&str, u32)| Target { expect: Expect::Key((*key).into()), row: *row, columns: vec![1] };
+        let witness = Witness {
+            head: HeadId { commit: 1, nonce: 1 },
+            header: tab(&["id", "n", "mine"]).header,
+            key: 0,
+            used: vec![0, 1],
+            appended: 1,
+            keys: 1,
+            base: BASE,
+            targets: wrote.iter().map(target).collect(),
+        };
+        let seen = Seen { header: tab(found).header, before: rows(before), after: rows(after) };
+        witness.finding(seen, || vec!["new".into()])
+    }
+
+    fn present<'a>(tab: &'a Tab, rows: &'a [Vec<Value>]) -> Present<'a> {
+        Present { tab, key: tab.position("id").expect("a key"), rows }
+    }
+
+    fn scratch(row: u32, from: usize, to: usize) -> Copy {
+        Copy { source: Source::Scratch(row), from, to }
+    }
+
+    #[test]
+    fn a_sorted_tab_gets_both_rows_right_and_each_is_written_once() {
+        let wrote = [("a", 1), ("b", 2)];
+        let (before, after) = ([json!(["b", 2]), json!(["a", 1])], [json!(["b", 10]), json!(["a", 20])]);
+        let finding = finding(&["id", "n", "mine"], &wrote, &before, &after);
+        let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["b", 10]), json!(["a", 20])]));
+        let mends = plan(&finding, &present(&tab, &now));
+        let told: Vec<_> = mends.iter().map(|mend| (mend.row, mend.copies.clone())).collect();
+        assert_eq!(told, [(Some(2), vec![scratch(BASE + 2, 1, 1)]), (Some(1), vec![scratch(BASE + 3, 1, 1)])]);
+    }
+
+    #[test]
+    fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_changed_it() {
+        let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
+        let tab = tab(&["id", "n", "mine"]);
+        let moved = rows(&[json!(["id", "n"]), json!([]), json!(["z", 10]), json!(["a", 1])]);
+        let mends = plan(&finding, &present(&tab, &moved));
+        assert_eq!(
+            mends[0],
+            Mend {
+                row: Some(3),
+                expect: Expect::Key("a".into()),
+                copies: vec![scratch(BASE + 1, 1, 1)],
+                clears: Vec::new()
+            }
+        );
+        assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
+        let changed = rows(&[json!(["id", "n"]), json!([]), json!(["z", 11]), json!(["a", 1])]);
+        assert_eq!(plan(&finding, &present(&tab, &changed)).len(), 1);
+    }
+
+    #[test]
+    fn a_row_without_a_key_is_found_by_what_was_written_into_it() {
+        let finding =
+            finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["", "", "total"])], &[json!(["", 10, "total"])]);
+        let tab = tab(&["id", "n", "mine"]);
+        let now = rows(&[json!(["id", "n"]), json!(["a", 1]), json!(["", 10, "total"])]);
+        let mends = plan(&finding, &present(&tab, &now));
+        assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
+        assert_eq!(mends[1].expect, Expect::Cells(cells_mark(&now[2], &[1])));
+    }
+
+    #[test]
+    fn a_key_whose_row_was_deleted_gets_a_new_one() {
+        let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
+        let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["z", 10])]));
+        let mends = plan(&finding, &present(&tab, &now));
+        assert_eq!((mends[0].row, &mends[0].expect), (None, &Expect::Key("a".into())));
+        assert_eq!(mends[1].row, Some(1));
+    }
+
+    #[test]
+    fn cells_under_other_headers_go_back_and_those_meant_go_to_their_own() {
+        let finding = finding(&["id", "mine", "n"], &[("a", 1)], &[json!(["a", "note", 1])], &[json!(["a", 10, 1])]);
+        let tab = tab(&["id", "mine", "n"]);
+        let now = rows(&[json!(["id", "mine", "n"]), json!(["a", 10, 1]), json!(["new", 5])]);
+        let mends = plan(&finding, &present(&tab, &now));
+        assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE + 1, 1, 2), scratch(BASE, 1, 1)]));
+        let itself = |from, to| Copy { source: Source::Itself, from, to };
+        assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![itself(0, 0), itself(1, 2)]));
+        assert_eq!(mends[1].clears, [1]);
+    }
+}

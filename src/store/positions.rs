@@ -1,0 +1,71 @@
+//! Reading the data tab again in the middle of a run: where keys stand, or all of it, or what a witness saw.
+//!
+//! In scope: these calls. Out of scope: the load (`store::fetch`), what follows from what was read (`store::upkeep`).
+
+use serde_json::Value;
+
+use crate::google::shape::Tab as Seen;
+use crate::store::fetch::{Fetcher, Unread};
+use crate::store::guard::STATE_ROWS;
+use crate::store::index::{Indexing, RowIndex};
+use crate::store::layout::Tab;
+use crate::store::load::{self, PAGE_ROWS};
+use crate::store::reach::seen_tab;
+use crate::store::witness::Witness;
+
+/// Cells that one call reads when a whole tab is read.
+const PAGE_CELLS: u32 = 200_000;
+
+impl Fetcher {
+    /// The data tab's header, and where keys stand.
+    pub async fn index(&self, tab_id: i32, key_column: &str) -> Result<(Tab, RowIndex), Unread> {
+        let seen = self.tab(tab_id).await?;
+        let header = self.rows_of(&[load::header_range(&seen.title)]).await?;
+        let tab = seen_tab(&seen, header.first().map_or(&[][..], Vec::as_slice));
+        let Some(column) = tab.position(key_column) else { return Err(Unread::moved(&seen.title)) };
+        let mut indexing = Indexing::default();
+        let mut from = 1;
+        while from <= seen.rows {
+            let to = seen.rows.min(from + PAGE_ROWS - 1);
+            let keys = self.rows_of(&[load::column_range(&seen.title, column, from, to)]).await?;
+            indexing.read_column(keys.first().map_or(&[][..], Vec::as_slice));
+            indexing.skip_to(to);
+            from = to + 1;
+        }
+        // The header is read with the first page or after it, never only before: columns that move meanwhile are seen.
+        let again = self.rows_of(&[load::header_range(&seen.title)]).await?;
+        if again != header {
+            return Err(Unread::moved(&seen.title));
+        }
+        Ok((tab, indexing.finish()))
+    }
+
+    /// The data tab with all its rows, the header's among them.
+    pub async fn present(&self, tab_id: i32) -> Result<(Tab, Vec<Vec<Value>>), Unread> {
+        let seen = self.tab(tab_id).await?;
+        let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        let mut from = 1;
+        while from <= seen.rows {
+            let to = seen.rows.min(from.saturating_add(page - 1));
+            let range = load::whole_rows_range(&seen.title, from, to);
+            rows.extend(self.rows_of(&[range]).await?.into_iter().flatten());
+            rows.resize(to as usize, Vec::new());
+            from = to + 1;
+        }
+        let tab = seen_tab(&seen, rows.get(..1).unwrap_or_default());
+        Ok((tab, rows))
+    }
+
+    /// The scratch rows that a witness left on this state tab.
+    pub async fn scratch(&self, title: &str, witness: &Witness) -> Result<Vec<Vec<Value>>, Unread> {
+        let range = load::rows_range(title, STATE_ROWS + 1, witness.rows(), witness.columns() as usize);
+        Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
+    }
+
+    async fn tab(&self, id: i32) -> Result<Seen, Unread> {
+        let metadata = self.metadata().await.map_err(Unread::Broken)?;
+        let found = metadata.tabs.into_iter().find(|tab| tab.sheet_id == id);
+        found.ok_or_else(|| Unread::moved(&self.data_tab))
+    }
+}
