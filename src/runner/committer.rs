@@ -15,7 +15,7 @@ use crate::ledger::commit::{Changes, Commit, NewTable, Settled};
 use crate::ledger::event::Event;
 use crate::ledger::failure::failure_mark;
 use crate::ledger::head::HeadId;
-use crate::ledger::header::Header;
+use crate::ledger::header::{Header, KeyColumn};
 use crate::ledger::judge::Verdict;
 use crate::ledger::lease::Trust;
 use crate::ledger::run::{Counts, Run};
@@ -246,7 +246,8 @@ impl Committer {
             return self.see_what_went_astray().await;
         }
         if self.told && ending.end == End::Fenced {
-            return Ok(self.left_to_others());
+            self.left_to_others();
+            return Ok(());
         }
         let close = Some(close).filter(|_| self.closing == Closing::UnderWay);
         match self.chain.ended(&ending.commit, &ending.end) {
@@ -337,7 +338,8 @@ impl Committer {
         }
         if let Err(halt) = self.chain.reloaded(&snapshot) {
             if self.told && halt == Halt::Fenced {
-                return Ok(self.left_to_others());
+                self.left_to_others();
+                return Ok(());
             }
             return Err(if halt == Halt::Fenced { taken_over(&snapshot.state) } else { head_gone() });
         }
@@ -377,7 +379,8 @@ impl Committer {
         self.table_exists = true;
         intake.header = Header::closed(tab.clone(), columns.clone());
         let known: HashSet<&str> = columns.iter().map(String::as_str).collect();
-        let lost = queue.columns().find(|name| !known.contains(name));
+        let key = intake.key_column.as_ref().map(KeyColumn::name);
+        let lost = key.into_iter().chain(queue.columns()).find(|name| !known.contains(name));
         lost.map_or(Ok(()), |name| Err(column_gone(tab, name)))
     }
 

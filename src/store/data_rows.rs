@@ -39,8 +39,19 @@ pub struct Footing<'a> {
     pub filled: bool,
     /// Rows to be put right.
     pub mends: &'a [Mend],
-    /// Where the scratch rows of the commit before stand: state tab and its rows.
-    pub scratch: Option<(i32, u32)>,
+    /// Where the scratch rows of the commit before stand.
+    pub scratch: Option<Scratch>,
+}
+
+/// A state tab with scratch rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scratch {
+    /// Its id.
+    pub tab: i32,
+    /// Rows, those of the state among them.
+    pub rows: u32,
+    /// Columns.
+    pub columns: u32,
 }
 
 /// What a batch does to the data tab.
@@ -56,8 +67,8 @@ pub struct DataRows {
     pub updated: u64,
     /// Rows that are inserted below the last one with a key.
     pub inserted: u32,
-    /// Rows of the state tab afterwards, where they are others than those of the state.
-    pub scratch_rows: u32,
+    /// The state tab afterwards, where it has scratch rows.
+    pub scratch: Option<Scratch>,
 }
 
 /// A row that is written over.
@@ -110,13 +121,12 @@ impl<'a> Writing<'a> {
         for (key, row) in self.rows() {
             let place =
                 self.footing.index.filter(|_| self.footing.mode == Mode::Upsert).and_then(|index| index.row(key));
-            match place {
+            if let Some(at) = place {
                 // What the item says now is newer than what is to be mended.
-                Some(at) => drop(writes.insert(at, self.overwrite(key, at, row))),
-                None => {
-                    self.out.appended.push(key.to_owned());
-                    fresh.push(row);
-                }
+                writes.insert(at, self.overwrite(key, at, row));
+            } else {
+                self.out.appended.push(key.to_owned());
+                fresh.push(row);
             }
         }
         let mut writes: Vec<_> = writes.into_values().collect();
@@ -141,12 +151,11 @@ impl<'a> Writing<'a> {
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut rows: Vec<(&str, &Row)> = Vec::new();
         for (key, row) in all {
-            match places.get(key).and_then(|at| rows.get_mut(*at)) {
-                Some(there) => there.1 = row,
-                None => {
-                    places.insert(key, rows.len());
-                    rows.push((key, row));
-                }
+            if let Some(there) = places.get(key).and_then(|at| rows.get_mut(*at)) {
+                there.1 = row;
+            } else {
+                places.insert(key, rows.len());
+                rows.push((key, row));
             }
         }
         rows
@@ -180,7 +189,8 @@ impl<'a> Writing<'a> {
         used.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.tab.position(name))));
         used.extend(self.footing.mends.iter().flat_map(Mend::columns));
         used.extend(self.key_column());
-        let held = self.footing.scratch.filter(|(tab, _)| *tab == self.state_tab).map_or(0, |(_, rows)| rows);
+        let held = self.footing.scratch.filter(|scratch| scratch.tab == self.state_tab);
+        let lowest = held.map_or(0, |scratch| scratch.rows);
         let last = writes.last().map_or(0, |write| write.target.row);
         let header = self.tab.header.clone();
         let witness = Witness {
@@ -189,11 +199,14 @@ impl<'a> Writing<'a> {
             used: used.into_iter().collect(),
             appended: fresh.len() + made,
             keys: self.commit.changes.keys(),
-            base: Witness::base_for(last, header.len(), held),
+            base: Witness::base_for(last, header.len(), lowest),
             header,
             targets: writes.iter().map(|write| write.target.clone()).collect(),
         };
-        self.make_room(witness.rows().max(held), witness.columns());
+        let columns = witness.columns().max(held.map_or(STATE_COLUMNS, |scratch| scratch.columns)).max(STATE_COLUMNS);
+        let scratch = Scratch { tab: self.state_tab, rows: witness.rows(), columns };
+        self.out.scratch = Some(scratch);
+        self.out.requests.push((Part::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
         self.tell(&witness);
         let width = 0..index(self.tab.header.len());
         let header = self.copy_out(0..1, width.clone(), HEADER_ROW, PasteType::Values);
@@ -211,11 +224,6 @@ impl<'a> Writing<'a> {
             self.out.requests.push((Part::Layout, copied));
         }
         self.out.witness = Some(witness);
-    }
-
-    fn make_room(&mut self, rows: u32, columns: u32) {
-        self.out.scratch_rows = rows;
-        self.out.requests.push((Part::Content, resized(self.state_tab, rows, columns.max(STATE_COLUMNS))));
     }
 
     fn tell(&mut self, witness: &Witness) {
@@ -278,7 +286,7 @@ impl<'a> Writing<'a> {
         for run in copies.chunk_by(next) {
             let Some(first) = run.first() else { continue };
             let from = match (first.source, self.footing.scratch, found) {
-                (Source::Scratch(scratch), Some((tab, _)), _) => (tab, scratch),
+                (Source::Scratch(row), Some(scratch), _) => (scratch.tab, row),
                 (Source::Itself, _, Some(found)) => (self.state_tab, found),
                 _ => continue,
             };

@@ -132,7 +132,7 @@ impl Writing<'_> {
         let new = !self.commit.changes.tables.is_empty();
         let mut rows = data_rows(self.commit, &tab, new, state_tab, self.footing);
         self.out.append(&mut rows.requests);
-        let left = self.footing.scratch.filter(|(tab, rows)| *tab == state_tab && *rows > STATE_ROWS);
+        let left = self.footing.scratch.filter(|scratch| scratch.tab == state_tab);
         if left.is_some() && rows.witness.is_none() {
             self.out.push((Part::Content, without_scratch(state_tab)));
         }

@@ -122,7 +122,9 @@ mod tests {
 
     fn index(keys: &[&str]) -> RowIndex {
         let mut indexing = Indexing::default();
-        keys.iter().for_each(|key| indexing.read(key));
+        for key in keys {
+            indexing.read(key);
+        }
         indexing.finish()
     }
 

@@ -101,16 +101,13 @@ struct Mends {
 impl Mends {
     fn add(&mut self, mend: Mend) {
         let known = mend.row.and_then(|row| self.by_row.get(&row).copied());
-        match known.and_then(|at| self.list.get_mut(at)) {
-            Some(there) => {
-                let taken = |to: usize, there: &Mend| there.copies.iter().any(|copy| copy.to == to);
-                let more: Vec<_> = mend.copies.into_iter().filter(|copy| !taken(copy.to, there)).collect();
-                there.copies.extend(more);
-            }
-            None => {
-                self.by_row.extend(mend.row.map(|row| (row, self.list.len())));
-                self.list.push(mend);
-            }
+        if let Some(there) = known.and_then(|at| self.list.get_mut(at)) {
+            let taken = |to: usize| there.copies.iter().any(|copy| copy.to == to);
+            let more: Vec<_> = mend.copies.into_iter().filter(|copy| !taken(copy.to)).collect();
+            there.copies.extend(more);
+        } else {
+            self.by_row.extend(mend.row.map(|row| (row, self.list.len())));
+            self.list.push(mend);
         }
     }
 }
@@ -209,10 +206,17 @@ impl Planning<'_> {
         }
     }
 
-    /// Where the column that the batch meant stands now.
+    /// Where the column that the batch meant stands now. A header that is nowhere any more, over a column that has a new one, was
+    /// written anew where it stood; over a column that the batch knew by another name, its column was deleted.
     fn meant(&self, column: usize) -> Option<usize> {
-        let name = self.finding.witness.header.get(column)?;
-        self.present.tab.header.iter().position(|text| text == name)
+        let expected = &self.finding.witness.header;
+        let name = expected.get(column)?;
+        let there = self.present.tab.header.iter().position(|text| text == name);
+        let renamed = || {
+            let found = self.finding.header.get(column).filter(|found| !expected.contains(found));
+            found.filter(|_| !self.finding.header.contains(name)).and_then(|_| self.now(column))
+        };
+        there.or_else(renamed)
     }
 }
 
@@ -322,6 +326,18 @@ mod tests {
         let mends = plan(&finding, &present(&tab, &now));
         assert_eq!((mends[0].row, &mends[0].expect), (None, &Expect::Key("a".into())));
         assert_eq!(mends[1].row, Some(1));
+    }
+
+    #[test]
+    fn a_header_written_anew_keeps_its_column_and_a_deleted_column_is_left_out() {
+        let renamed = finding(&["id", "number", "mine"], &[("a", 1)], &[json!(["a", 1])], &[json!(["a", 10])]);
+        let (tab_now, now) = (tab(&["id", "number", "mine"]), rows(&[json!(["id"]), json!(["a", 10])]));
+        let mends = plan(&renamed, &present(&tab_now, &now));
+        assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE + 1, 1, 1)]));
+        let deleted = finding(&["id", "mine"], &[("a", 1)], &[json!(["a", "note"])], &[json!(["a", 10])]);
+        let (tab_now, now) = (tab(&["id", "mine"]), rows(&[json!(["id"]), json!(["a", 10])]));
+        let mends = plan(&deleted, &present(&tab_now, &now));
+        assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE, 1, 1)]));
     }
 
     #[test]

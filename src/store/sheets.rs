@@ -184,6 +184,9 @@ impl SheetsStore {
                 }
                 Need::Rows => {
                     let (tab, rows) = self.fetcher.present(tab.id).await.map_err(unread)?;
+                    if tab.position(key_column).is_none() {
+                        return Err(unread(Unread::moved(&tab.title)));
+                    }
                     let mut known = self.known();
                     known.upkeep.mend(&tab, key_column, &rows);
                     known.tabs.data = Some(tab);
@@ -280,7 +283,7 @@ impl SheetsStore {
 
 impl Known {
     fn become_applied(&mut self, draft: Draft) {
-        self.upkeep.applied(&draft.rows, draft.place.tab, &draft.place.title);
+        self.upkeep.applied(&draft.rows, &draft.place.title);
         self.place = Some(draft.place);
         self.tabs = draft.tabs;
         self.drafts.clear();

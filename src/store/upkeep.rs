@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::grid::{column_letters, quoted};
 use crate::ledger::mode::Mode;
 use crate::ledger::snapshot::{Blemish, State};
-use crate::store::data_rows::{DataRows, Footing};
+use crate::store::data_rows::{DataRows, Footing, Scratch};
 use crate::store::index::{Indexing, RowIndex};
 use crate::store::layout::{Tab, Tabs};
 use crate::store::load;
@@ -27,7 +27,7 @@ pub struct Upkeep {
     reads: u32,
     /// Whether people's own cells reach the last row of the grid.
     filled: bool,
-    scratch: Option<(i32, u32)>,
+    scratch: Option<Scratch>,
     unseen: Option<Unseen>,
     finding: Option<Finding>,
     mends: Vec<Mend>,
@@ -42,7 +42,6 @@ pub struct Unseen {
     pub witness: Witness,
     /// The title of the state tab that holds its scratch rows.
     pub title: String,
-    tab: i32,
     appended: Vec<String>,
 }
 
@@ -90,7 +89,7 @@ impl Upkeep {
     /// The witness of the head's commit, as a load found it in the scratch rows of the state tab.
     pub fn see(&mut self, state_tab: i32, witness: Option<(Witness, Seen)>, beside: impl FnOnce() -> Vec<String>) {
         let Some((witness, seen)) = witness else { return };
-        self.scratch = Some((state_tab, witness.rows()));
+        self.scratch = Some(scratch_of(state_tab, &witness));
         let hit: Vec<_> = witness.keys_hit().map(str::to_owned).collect();
         let appended = || beside().into_iter().filter(|key| !hit.contains(key)).collect();
         self.finding = Some(witness.finding(seen, appended)).filter(|finding| !finding.is_clean());
@@ -162,8 +161,8 @@ impl Upkeep {
         Footing { mode, index: self.index.as_ref(), filled: self.filled, mends: &self.mends, scratch: self.scratch }
     }
 
-    /// A batch was applied that did this to the rows, its state now in this tab.
-    pub fn applied(&mut self, rows: &DataRows, state_tab: i32, title: &str) {
+    /// A batch was applied that did this to the rows, its state now in the tab of this title.
+    pub fn applied(&mut self, rows: &DataRows, title: &str) {
         if let Some(index) = &mut self.index {
             index.appended(rows.appended.iter().map(String::as_str));
             index.grown(rows.inserted);
@@ -173,11 +172,10 @@ impl Upkeep {
         }
         self.updated += rows.updated;
         (self.finding, self.mends) = (None, Vec::new());
-        self.scratch = rows.witness.as_ref().map(|_| (state_tab, rows.scratch_rows));
+        self.scratch = rows.scratch;
         self.unseen = rows.witness.clone().map(|witness| Unseen {
             witness,
             title: title.to_owned(),
-            tab: state_tab,
             appended: rows.appended.clone(),
         });
     }
@@ -201,7 +199,6 @@ impl Upkeep {
             self.unseen = Some(unseen);
             return false;
         };
-        self.scratch = Some((unseen.tab, self.scratch.map_or(witness.rows(), |(_, rows)| rows)));
         let finding = witness.finding(seen, || unseen.appended);
         self.finding = Some(finding).filter(|finding| !finding.is_clean());
         true
@@ -211,6 +208,11 @@ impl Upkeep {
     pub fn astray(&self) -> u64 {
         self.finding.as_ref().map_or(0, Finding::rows)
     }
+}
+
+/// At least so large is a state tab in which this witness was found.
+fn scratch_of(tab: i32, witness: &Witness) -> Scratch {
+    Scratch { tab, rows: witness.rows(), columns: witness.columns() }
 }
 
 impl Unseen {
