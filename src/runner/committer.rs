@@ -3,19 +3,15 @@
 //! In scope: the chain and its drafts, the lease's trust window, the run's row, counts of what is on the store.
 //! Out of scope: when to commit (`runner::pass`), one commit's fate (`runner::settle`), what the items are (`runner::intake`).
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
 use crate::fault::Fault;
-use crate::ledger::book::Book;
 use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
-use crate::ledger::commit::{Changes, Commit, NewTable, Settled};
+use crate::ledger::commit::{Changes, NewTable, Settled};
 use crate::ledger::event::Event;
-use crate::ledger::failure::failure_mark;
 use crate::ledger::head::HeadId;
-use crate::ledger::header::{Header, KeyColumn};
 use crate::ledger::judge::Verdict;
 use crate::ledger::lease::Trust;
 use crate::ledger::run::{Counts, Run};
@@ -25,13 +21,10 @@ use crate::port::chance::Chance;
 use crate::port::store::StoreError;
 use crate::runner::batch::{Outstanding, Queue, Waiting, places};
 use crate::runner::intake::Intake;
-use crate::runner::opening::{Claimant, Opened, ServiceClock, allowed, unblocked};
+use crate::runner::opening::{Claimant, Opened, ServiceClock, unblocked};
 use crate::runner::plan::{PassError, Plan};
 use crate::runner::settle::{Ending, Settler};
 use crate::time::Timestamp;
-
-/// A tab of rows and its columns.
-type Table = (String, Vec<String>);
 
 /// A run's end of the chain, in action.
 pub struct Committer {
@@ -53,12 +46,12 @@ pub struct Committer {
     pub ttl_ms: u64,
     /// Who asks for the lease.
     pub claimant: Claimant,
-    trust: Trust,
-    outstanding: Outstanding,
+    pub(super) trust: Trust,
+    pub(super) outstanding: Outstanding,
     in_flight: Option<BoxFuture<'static, Ending>>,
-    closing: Closing,
+    pub(super) closing: Closing,
     /// Whether the run's row is on the store.
-    told: bool,
+    pub(super) told: bool,
     /// Rows that stand wrong, and commits in a row that were to put them right.
     astray: u64,
     mends: u32,
@@ -74,7 +67,7 @@ pub const MAX_MENDS: u32 = 5;
 
 /// Whether the commit under way is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Closing {
+pub(super) enum Closing {
     No,
     UnderWay,
     Done,
@@ -265,12 +258,12 @@ impl Committer {
     }
 
     /// Everything of this run is there; the run that has taken over saw what is left to be put right.
-    fn left_to_others(&mut self) {
+    pub(super) fn left_to_others(&mut self) {
         (self.closing, self.astray) = (Closing::Done, 0);
     }
 
     /// The draft `id` is on the store; `newest` is the last one that was sent.
-    fn applied(
+    pub(super) fn applied(
         &mut self,
         id: HeadId,
         newest: HeadId,
@@ -309,79 +302,6 @@ impl Committer {
             self.told = true;
         }
         Ok(())
-    }
-
-    /// Loads anew and puts what is not there back in front of the queue. `refused` is the commit that asked for it, if one did.
-    async fn reload(
-        &mut self,
-        items: Vec<Waiting>,
-        refused: Option<&Commit>,
-        intake: &mut Intake,
-        queue: &mut Queue,
-    ) -> Result<(), PassError> {
-        let began_ms = self.now_ms();
-        let loaded = self.settler.store.load().await?;
-        self.service = ServiceClock::new(loaded.service_time, self.now_ms());
-        let Some(snapshot) = loaded.snapshot else {
-            self.begin_again(refused)?;
-            return self.stand_on(&loaded.tables, intake, queue);
-        };
-        unblocked(&snapshot)?;
-        if self.chain.drafted().doubts(snapshot.head) {
-            // A draft of this run arrived between the last look and the load.
-            let newest = refused.map_or(snapshot.head, |commit| commit.to);
-            let took_ms = self.now_ms().saturating_sub(began_ms);
-            self.applied(snapshot.head, newest, took_ms, intake, queue)?;
-            intake.book.rebase(snapshot.book);
-            self.stand_on(&snapshot.tables, intake, queue)?;
-            return self.see_what_went_astray().await;
-        }
-        if let Err(halt) = self.chain.reloaded(&snapshot) {
-            if self.told && halt == Halt::Fenced {
-                self.left_to_others();
-                return Ok(());
-            }
-            return Err(if halt == Halt::Fenced { taken_over(&snapshot.state) } else { head_gone() });
-        }
-        // A claim of this run that is on the store has told of the run before; one that is not meets the lease as it stands now.
-        self.buried = if self.chain.claimed() {
-            Vec::new()
-        } else {
-            allowed(&snapshot, &self.claimant, loaded.service_time)?.into_iter().collect()
-        };
-        let sent = self.outstanding.clear();
-        queue.put_back(items, self.now_ms());
-        let there = queue.take_out(|waiting| is_there(&snapshot.book, &waiting.settled));
-        self.stand_on(&snapshot.tables, intake, queue)?;
-        let (mine, theirs): (Vec<_>, Vec<_>) = there.into_iter().partition(|waiting| sent.contains(&waiting.place));
-        intake.applied(&mine);
-        intake.passed_over(&theirs);
-        intake.book.rebase(snapshot.book);
-        self.trust = Trust::from(began_ms, self.ttl_ms);
-        self.closing = Closing::No;
-        self.see_what_went_astray().await
-    }
-
-    /// The first commit was refused, and the job still does not exist: another job made a tab that both need.
-    fn begin_again(&mut self, refused: Option<&Commit>) -> Result<(), PassError> {
-        let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(head_gone()) };
-        if self.chain.ended(init, &End::Redraft) != After::Redraft {
-            return Err(unfinished("its tabs could not be made".into(), Fault::Transient));
-        }
-        self.outstanding.clear();
-        self.closing = Closing::No;
-        Ok(())
-    }
-
-    /// Takes the data tab's header as it is now; what waits was made for the one before.
-    fn stand_on(&mut self, tables: &[Table], intake: &mut Intake, queue: &Queue) -> Result<(), PassError> {
-        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
-        self.table_exists = true;
-        intake.header = Header::closed(tab.clone(), columns.clone());
-        let known: HashSet<&str> = columns.iter().map(String::as_str).collect();
-        let key = intake.key_column.as_ref().map(KeyColumn::name);
-        let lost = key.into_iter().chain(queue.columns()).find(|name| !known.contains(name));
-        lost.map_or(Ok(()), |name| Err(column_gone(tab, name)))
     }
 
     async fn halted(&self, halt: Halt, ending: Ending) -> PassError {
@@ -436,7 +356,7 @@ impl Committer {
         self.throttled = throttled;
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         self.settler.clock.monotonic_ms()
     }
 
@@ -445,18 +365,8 @@ impl Committer {
     }
 }
 
-/// Whether a load shows what an item came to: a draft of this run that carried it was applied after all, or somebody else did it.
-fn is_there(book: &Book, settled: &Settled) -> bool {
-    match settled {
-        Settled::Done { key, version, .. } => book.is_done(key, version),
-        Settled::Failed(failure) => {
-            let told = failure_mark(&failure.step, &failure.error);
-            book.tells(&failure.key, &failure.version, told)
-        }
-    }
-}
-
-fn taken_over(state: &State) -> PassError {
+/// The error of a run that another one has taken over from.
+pub(super) fn taken_over(state: &State) -> PassError {
     let by = match (&state.lease.holder, &state.lease.fence) {
         (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
         (None, fence) => format!("another run took the lease (term {fence}) and has given it back"),
@@ -464,17 +374,14 @@ fn taken_over(state: &State) -> PassError {
     PassError::Fenced { by }
 }
 
-fn column_gone(tab: &str, name: &str) -> PassError {
-    let why = format!("tab {tab} lost its column \"{name}\" during the run: write that word back into its header row");
-    PassError::Store(StoreError::Corrupt { why })
-}
-
-fn head_gone() -> PassError {
+/// The error of a head that somebody deleted.
+pub(super) fn head_gone() -> PassError {
     let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
                file's history, or see docs/runbook.md";
     PassError::Store(StoreError::Corrupt { why: why.into() })
 }
 
-fn unfinished(why: String, fault: Fault) -> PassError {
+/// The error of a batch whose fate is not known, or that could not be sent.
+pub(super) fn unfinished(why: String, fault: Fault) -> PassError {
     PassError::Unfinished { why, fault }
 }
