@@ -17,27 +17,34 @@ use crate::store::witness::Witness;
 const PAGE_CELLS: u32 = 200_000;
 
 impl Fetcher {
-    /// The data tab's header, and where keys stand.
-    pub async fn index(&self, tab_id: i32, key_column: &str) -> Result<(Tab, RowIndex), Unread> {
+    /// The data tab's header, and where keys stand. Each page comes with the header of its moment, so that columns that move
+    /// meanwhile are seen; `likely` is where the key's column stood when it was last seen.
+    pub async fn index(&self, tab_id: i32, key_column: &str, likely: usize) -> Result<(Tab, RowIndex), Unread> {
         let seen = self.tab(tab_id).await?;
-        let header = self.rows_of(&[load::header_range(&seen.title)]).await?;
-        let tab = seen_tab(&seen, header.first().map_or(&[][..], Vec::as_slice));
-        let Some(column) = tab.position(key_column) else { return Err(Unread::moved(&seen.title)) };
+        let mut column = likely;
         let mut indexing = Indexing::default();
+        let mut found: Option<Tab> = None;
         let mut from = 1;
-        while from <= seen.rows {
-            let to = seen.rows.min(from + PAGE_ROWS - 1);
-            let keys = self.rows_of(&[load::column_range(&seen.title, column, from, to)]).await?;
-            indexing.read_column(keys.first().map_or(&[][..], Vec::as_slice));
-            indexing.skip_to(to);
-            from = to + 1;
+        while from <= seen.rows || found.is_none() {
+            let to = seen.rows.min(from + PAGE_ROWS - 1).max(from);
+            let ranges = [load::header_range(&seen.title), load::column_range(&seen.title, column, from, to)];
+            let mut read = self.rows_of(&ranges).await?.into_iter();
+            let tab = seen_tab(&seen, &read.next().unwrap_or_default());
+            match (&found, tab.position(key_column)) {
+                (_, None) => return Err(Unread::moved(&seen.title)),
+                (None, Some(at)) if at != column => column = at,
+                (before, Some(at)) => {
+                    if at != column || before.as_ref().is_some_and(|before| *before != tab) {
+                        return Err(Unread::moved(&seen.title));
+                    }
+                    indexing.read_column(&read.next().unwrap_or_default());
+                    indexing.skip_to(to);
+                    from = to + 1;
+                    found = Some(tab);
+                }
+            }
         }
-        // The header is read with the first page or after it, never only before: columns that move meanwhile are seen.
-        let again = self.rows_of(&[load::header_range(&seen.title)]).await?;
-        if again != header {
-            return Err(Unread::moved(&seen.title));
-        }
-        Ok((tab, indexing.finish()))
+        found.map(|tab| (tab, indexing.finish())).ok_or_else(|| Unread::moved(&self.data_tab))
     }
 
     /// The data tab with all its rows, the header's among them.

@@ -177,7 +177,8 @@ impl SheetsStore {
                     if pause {
                         self.fetcher.clock.sleep(AGAIN).await;
                     }
-                    let (tab, index) = self.fetcher.index(tab.id, key_column).await.map_err(unread)?;
+                    let likely = tab.position(key_column).unwrap_or_default();
+                    let (tab, index) = self.fetcher.index(tab.id, key_column, likely).await.map_err(unread)?;
                     let mut known = self.known();
                     known.tabs.data = Some(tab);
                     known.upkeep.stand_on(index);
