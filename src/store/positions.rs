@@ -32,7 +32,8 @@ impl Fetcher {
             let tab = seen_tab(&seen, &read.next().unwrap_or_default());
             match (&found, tab.position(key_column)) {
                 (_, None) => return Err(Unread::moved(&seen.title)),
-                (None, Some(at)) if at != column => column = at,
+                // Asked for where it was; once more where it is.
+                (None, Some(at)) if at != column && column == likely => column = at,
                 (before, Some(at)) => {
                     if at != column || before.as_ref().is_some_and(|before| *before != tab) {
                         return Err(Unread::moved(&seen.title));
