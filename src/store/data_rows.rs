@@ -115,7 +115,7 @@ impl<'a> Writing<'a> {
         let mut writes: HashMap<u32, Write<'a>> = HashMap::new();
         for mend in self.footing.mends {
             let Some(row) = mend.row else { continue };
-            let target = Target { expect: mend.expect.clone(), row, columns: mend.columns() };
+            let target = Target { expect: mend.expect.clone(), row, columns: mend.columns(), moves: mend.moves() };
             writes.insert(row, Write { target, what: What::Mend(mend) });
         }
         for (key, row) in self.rows() {
@@ -167,7 +167,7 @@ impl<'a> Writing<'a> {
         let mut cells: Vec<_> = self.placed(row).filter(|(column, _)| Some(*column) != key_column).collect();
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
-        let target = Target { expect: Expect::Key(key.to_owned()), row: at, columns };
+        let target = Target { expect: Expect::Key(key.to_owned()), row: at, columns, moves: Vec::new() };
         Write { target, what: What::Cells(cells.into_iter().map(|(column, cell)| (column, cell.plain())).collect()) }
     }
 

@@ -6,13 +6,13 @@
 //! Nothing here needs the items: what was written and what it was written over both stand in the scratch rows. A row is found by
 //! its key, and where it has none by its cells. What people have changed since is theirs and is left alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use crate::store::layout::Tab;
 use crate::store::load::text;
-use crate::store::witness::{Astray, Expect, Finding, cells_mark};
+use crate::store::witness::{Astray, Expect, Finding, Target, cells_mark};
 
 /// Where a cell's content comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,15 +50,17 @@ pub struct Mend {
 impl Mend {
     /// The columns that it writes, in order.
     pub fn columns(&self) -> Vec<usize> {
-        columns(&self.copies, &self.clears)
+        let mut columns: Vec<_> = self.copies.iter().map(|copy| copy.to).chain(self.clears.iter().copied()).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
     }
-}
 
-fn columns(copies: &[Copy], clears: &[usize]) -> Vec<usize> {
-    let mut columns: Vec<_> = copies.iter().map(|copy| copy.to).chain(clears.iter().copied()).collect();
-    columns.sort_unstable();
-    columns.dedup();
-    columns
+    /// Cells that it moves within the row.
+    pub fn moves(&self) -> Vec<(usize, usize)> {
+        let itself = self.copies.iter().filter(|copy| copy.source == Source::Itself);
+        itself.map(|copy| (copy.from, copy.to)).collect()
+    }
 }
 
 /// The data tab as it is now.
@@ -74,21 +76,24 @@ pub struct Present<'a> {
 /// What puts a finding right, in the tab as it is now.
 pub fn plan(finding: &Finding, present: &Present<'_>) -> Vec<Mend> {
     let planning = Planning { finding, present };
+    let hits = planning.hits();
     let mut mends = Mends::default();
     for astray in &finding.astray {
-        planning.redo(astray, &mut mends);
+        planning.redo(astray, &hits, &mut mends);
     }
-    for astray in &finding.astray {
-        planning.restore(astray, &mut mends);
+    for (astray, row) in finding.astray.iter().zip(&hits) {
+        planning.restore(astray, *row, &mut mends);
     }
     let mut beside: HashMap<&str, usize> = HashMap::new();
-    finding.beside.iter().for_each(|key| *beside.entry(key).or_default() += 1);
+    for key in &finding.beside {
+        *beside.entry(key).or_default() += 1;
+    }
     let mut beside: Vec<_> = beside.into_iter().collect();
     beside.sort_unstable();
     for (key, rows) in beside {
         planning.rearrange(key, rows, &mut mends);
     }
-    mends.list
+    mends.list.into_iter().map(|mend| planning.expecting(mend)).collect()
 }
 
 /// Mends, one a row: a second one for a row adds the cells that the first leaves alone.
@@ -99,15 +104,16 @@ struct Mends {
 }
 
 impl Mends {
-    fn add(&mut self, mend: Mend) {
-        let known = mend.row.and_then(|row| self.by_row.get(&row).copied());
+    /// Adds copies into a row, or into a new one of this key.
+    fn add(&mut self, row: Option<u32>, key: &str, copies: Vec<Copy>, clears: Vec<usize>) {
+        let known = row.and_then(|row| self.by_row.get(&row).copied());
         if let Some(there) = known.and_then(|at| self.list.get_mut(at)) {
-            let taken = |to: usize| there.copies.iter().any(|copy| copy.to == to);
-            let more: Vec<_> = mend.copies.into_iter().filter(|copy| !taken(copy.to)).collect();
+            let taken = |to: usize| there.clears.contains(&to) || there.copies.iter().any(|copy| copy.to == to);
+            let more: Vec<_> = copies.into_iter().filter(|copy| !taken(copy.to)).collect();
             there.copies.extend(more);
         } else {
-            self.by_row.extend(mend.row.map(|row| (row, self.list.len())));
-            self.list.push(mend);
+            self.by_row.extend(row.map(|row| (row, self.list.len())));
+            self.list.push(Mend { row, expect: Expect::Key(key.to_owned()), copies, clears });
         }
     }
 }
@@ -118,41 +124,73 @@ struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    /// What was meant, where it was meant to go.
-    fn redo(&self, astray: &Astray, mends: &mut Mends) {
-        let source = Source::Scratch(self.finding.witness.after_row(astray.index));
-        let copies =
-            astray.target.columns.iter().filter_map(|&from| Some(Copy { source, from, to: self.meant(from)? }));
-        let copies: Vec<_> = copies.collect();
-        let row = match &astray.target.expect {
-            Expect::Key(key) => self.row_of(key),
-            // A row of people's that has meanwhile been changed by them is theirs.
-            Expect::Cells(mark) => match self.row_with_cells(mark, &copies) {
-                Some(row) => Some(row),
-                None => return,
-            },
-        };
-        mends.add(Mend { row, expect: astray.target.expect.clone(), copies, clears: Vec::new() });
+    /// Where each row that was hit stands now: none if it is gone or has been changed since. Of rows without a key several may look
+    /// alike; each is taken once.
+    fn hits(&self) -> Vec<Option<u32>> {
+        let mut taken = HashSet::new();
+        let mut hits = Vec::with_capacity(self.finding.astray.len());
+        for astray in &self.finding.astray {
+            // A key itself is written over where columns moved.
+            let over = astray.target.columns.contains(&self.key_found());
+            let key = shown(if over { &astray.after } else { &astray.before }, self.key_found());
+            let columns: Vec<_> = astray.target.columns.iter().filter_map(|&p| Some((p, self.now(p)?))).collect();
+            let same = |cells: &[Value]| {
+                let as_written = |(from, to): &(usize, usize)| shown(cells, *to) == shown(&astray.after, *from);
+                shown(cells, self.present.key) == key && columns.iter().all(as_written)
+            };
+            let at = self.present.rows.get(astray.target.row as usize).filter(|_| astray.target.row > 0);
+            let at = at.map(|cells| (astray.target.row, cells));
+            let rows = at.into_iter().chain(self.rows().map(|(row, cells)| (number(row), cells)));
+            let mut found = rows.filter(|(row, cells)| same(cells) && !(key.is_empty() && taken.contains(row)));
+            let row = found.next().map(|(row, _)| row);
+            taken.extend(row);
+            hits.push(row);
+        }
+        hits
     }
 
-    /// What was written over, unless the row is gone, has been changed since, or holds what is meant for it.
-    fn restore(&self, astray: &Astray, mends: &mut Mends) {
+    /// What was meant, where it was meant to go.
+    fn redo(&self, astray: &Astray, hits: &[Option<u32>], mends: &mut Mends) {
+        let target = &astray.target;
+        let source = Source::Scratch(self.finding.witness.after_row(astray.index));
+        let copied = |&from: &usize| Some(Copy { source, from, to: self.meant(from)? });
+        let copies: Vec<_> = target.columns.iter().filter_map(copied).collect();
+        let row = match &target.expect {
+            Expect::Key(key) => self.row_of(key).or_else(|| self.row_that_had(key, hits)),
+            Expect::Cells(mark) => self.row_with_cells(mark, &copies, hits, mends),
+        };
+        match (&target.expect, row) {
+            (Expect::Key(key), None) if target.moves.is_empty() => mends.add(None, key, copies, Vec::new()),
+            // A row that is gone has nothing left to be moved; and one of people's that they have changed is theirs.
+            (_, None) => {}
+            (_, Some(row)) if target.moves.is_empty() => mends.add(Some(row), "", copies, Vec::new()),
+            (_, Some(row)) => self.move_again(target, row, hits, mends),
+        }
+    }
+
+    /// Cells that were to be moved within a row. A row that was hit itself is moved within as it was before.
+    fn move_again(&self, target: &Target, row: u32, hits: &[Option<u32>], mends: &mut Mends) {
+        let hit = hits.iter().position(|hit| *hit == Some(row)).and_then(|at| self.finding.astray.get(at));
+        let before = hit.map(|hit| Source::Scratch(self.finding.witness.before_row(hit.index)));
+        let moved = |&(from, to): &(usize, usize)| {
+            let to = self.meant(to)?;
+            Some(match before {
+                Some(source) => Copy { source, from, to },
+                None => Copy { source: Source::Itself, from: self.meant(from)?, to },
+            })
+        };
+        let emptied = target.columns.iter().filter(|column| !target.moves.iter().any(|(_, to)| to == *column));
+        let clears = emptied.filter_map(|&column| self.meant(column)).collect();
+        mends.add(Some(row), "", target.moves.iter().filter_map(moved).collect(), clears);
+    }
+
+    /// What was written over.
+    fn restore(&self, astray: &Astray, row: Option<u32>, mends: &mut Mends) {
+        let Some(row) = row else { return };
         let source = Source::Scratch(self.finding.witness.before_row(astray.index));
         let columns = &astray.target.columns;
-        let copies: Vec<_> =
-            columns.iter().filter_map(|&from| Some(Copy { source, from, to: self.now(from)? })).collect();
-        // Only a mend that went astray itself can have written a key over.
-        let of_row = if columns.contains(&self.key_found()) { &astray.after } else { &astray.before };
-        let key = shown(of_row, self.key_found());
-        let hit = |row: &&(usize, &Vec<Value>)| {
-            let same = |copy: &Copy| shown(row.1, copy.to) == shown(&astray.after, copy.from);
-            shown(row.1, self.present.key) == key && copies.iter().all(same)
-        };
-        let rows: Vec<_> = self.rows().filter(|row| hit(&row)).collect();
-        let at = |row: &&(usize, &Vec<Value>)| row.0 == astray.target.row as usize;
-        let Some((row, cells)) = rows.iter().find(at).or(rows.first()) else { return };
-        let expect = if key.is_empty() { by_cells(cells, &copies, &[]) } else { Expect::Key(key) };
-        mends.add(Mend { row: Some(number(*row)), expect, copies, clears: Vec::new() });
+        let copies = columns.iter().filter_map(|&from| Some(Copy { source, from, to: self.now(from)? }));
+        mends.add(Some(row), "", copies.collect(), Vec::new());
     }
 
     /// Rows of a key that were appended under other headers, its lowest ones: their cells go where they were meant to stand.
@@ -160,15 +198,33 @@ impl Planning<'_> {
         let used = &self.finding.witness.used;
         let Some(at) = self.now(self.finding.witness.key) else { return };
         let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.now(p)?, self.meant(p)?))).collect();
-        let copies: Vec<_> = moves.iter().map(|&(from, to)| Copy { source: Source::Itself, from, to }).collect();
-        let filled = |column: &usize| copies.iter().any(|copy| copy.to == *column);
+        let filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
         let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !filled(column)).collect();
-        let rows: Vec<_> = self.rows().filter(|(_, cells)| shown(cells, at) == key).collect();
-        for (row, cells) in rows.iter().rev().take(count) {
-            let there = shown(cells, self.present.key);
-            let expect = if there.is_empty() { by_cells(cells, &copies, &clears) } else { Expect::Key(there) };
-            mends.add(Mend { row: Some(number(*row)), expect, copies: copies.clone(), clears: clears.clone() });
+        let apart = moves.iter().filter(|(from, to)| from != to);
+        let copies: Vec<_> = apart.map(|&(from, to)| Copy { source: Source::Itself, from, to }).collect();
+        if copies.is_empty() && clears.is_empty() {
+            return;
         }
+        let rows: Vec<_> = self.rows().filter(|(_, cells)| shown(cells, at) == key).collect();
+        for (row, _) in rows.iter().rev().take(count) {
+            mends.add(Some(number(*row)), key, copies.clone(), clears.clone());
+        }
+    }
+
+    /// A mend that expects its row as it is now.
+    fn expecting(&self, mend: Mend) -> Mend {
+        let Some(cells) = mend.row.and_then(|row| self.present.rows.get(row as usize)) else { return mend };
+        let key = shown(cells, self.present.key);
+        let expect = if key.is_empty() { Expect::Cells(cells_mark(cells, &mend.columns())) } else { Expect::Key(key) };
+        Mend { expect, ..mend }
+    }
+
+    /// The row whose key was written over, and was this one.
+    fn row_that_had(&self, key: &str, hits: &[Option<u32>]) -> Option<u32> {
+        let had = |astray: &Astray| {
+            astray.target.columns.contains(&self.key_found()) && shown(&astray.before, self.key_found()) == key
+        };
+        self.finding.astray.iter().zip(hits).find(|(astray, _)| had(astray)).and_then(|(_, row)| *row)
     }
 
     /// Rows below the header.
@@ -180,12 +236,13 @@ impl Planning<'_> {
         self.rows().find(|(_, cells)| shown(cells, self.present.key) == key).map(|(row, _)| number(row))
     }
 
-    fn row_with_cells(&self, mark: &str, copies: &[Copy]) -> Option<u32> {
+    fn row_with_cells(&self, mark: &str, copies: &[Copy], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
         // In the order in which the mark was made, wherever people moved the columns.
         let columns: Vec<_> = copies.iter().map(|copy| copy.to).collect();
         let same =
             |cells: &Vec<Value>| shown(cells, self.present.key).is_empty() && cells_mark(cells, &columns) == mark;
-        self.rows().find(|(_, cells)| same(cells)).map(|(row, _)| number(row))
+        let free = |row: &usize| !hits.contains(&Some(number(*row))) && !mends.by_row.contains_key(&number(*row));
+        self.rows().find(|(row, cells)| free(row) && same(cells)).map(|(row, _)| number(row))
     }
 
     /// The column of keys as the batch found the header.
@@ -220,11 +277,6 @@ impl Planning<'_> {
     }
 }
 
-/// What tells a row without a key: its cells in the columns that are to be written.
-fn by_cells(cells: &[Value], copies: &[Copy], clears: &[usize]) -> Expect {
-    Expect::Cells(cells_mark(cells, &columns(copies, clears)))
-}
-
 fn shown(row: &[Value], column: usize) -> String {
     row.get(column).map(text).unwrap_or_default()
 }
@@ -253,8 +305,12 @@ mod tests {
 
     /// A batch that wrote column n of these rows (key and row), and what it found there.
     fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> Finding {
-        let target =
-            |(key, row): &(&str, u32)| Target { expect: Expect::Key((*key).into()), row: *row, columns: vec![1] };
+        let target = |(key, row): &(&str, u32)| Target {
+            expect: Expect::Key((*key).into()),
+            row: *row,
+            columns: vec![1],
+            moves: Vec::new(),
+        };
         let witness = Witness {
             head: HeadId { commit: 1, nonce: 1 },
             header: tab(&["id", "n", "mine"]).header,
@@ -320,6 +376,18 @@ mod tests {
     }
 
     #[test]
+    fn of_two_rows_without_a_key_that_look_alike_each_is_put_right() {
+        let stray = || json!(["", 10]);
+        let finding =
+            finding(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &[json!([]), json!([])], &[stray(), stray()]);
+        let tab = tab(&["id", "n", "mine"]);
+        let now = rows(&[json!(["id", "n"]), json!(["a", 1]), stray(), json!([]), stray()]);
+        let mut cleared: Vec<_> = plan(&finding, &present(&tab, &now)).into_iter().map(|mend| mend.row).collect();
+        cleared.sort();
+        assert_eq!(cleared, [Some(1), Some(2), Some(4)]);
+    }
+
+    #[test]
     fn a_key_whose_row_was_deleted_gets_a_new_one() {
         let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
         let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["z", 10])]));
@@ -348,7 +416,7 @@ mod tests {
         let mends = plan(&finding, &present(&tab, &now));
         assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE + 1, 1, 2), scratch(BASE, 1, 1)]));
         let itself = |from, to| Copy { source: Source::Itself, from, to };
-        assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![itself(0, 0), itself(1, 2)]));
+        assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![itself(1, 2)]));
         assert_eq!(mends[1].clears, [1]);
     }
 }

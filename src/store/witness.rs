@@ -37,6 +37,8 @@ const FIRST_ROW: u32 = STATE_ROWS + 3;
 const ROOMY_CELLS: u32 = 1_000_000;
 /// More columns than any tab has.
 const MOST_COLUMNS: usize = 20_000;
+/// Texts in which a batch tells of itself.
+const ABOUT: u32 = 9;
 const WORD: &str = "witness";
 
 /// What a row has to show for a write to be in the right place.
@@ -57,6 +59,9 @@ pub struct Target {
     pub row: u32,
     /// The columns written, from 0, in order.
     pub columns: Vec<usize>,
+    /// Where cells of the row itself are moved to another of its columns: from which, to which. They tell what was meant where the
+    /// row as written can't, because it shows the cells of the row that was hit.
+    pub moves: Vec<(usize, usize)>,
 }
 
 /// What a batch says of its writes by position: to rows, and to columns.
@@ -131,7 +136,7 @@ impl Witness {
 
     /// Columns that the state tab needs.
     pub fn columns(&self) -> u32 {
-        count(self.header.len()) + MARGIN
+        (count(self.header.len()) + MARGIN).max(ABOUT)
     }
 
     /// What the batch writes about itself: scratch row and texts.
@@ -147,7 +152,8 @@ impl Witness {
                 Expect::Cells(mark) => ("cells", mark.clone()),
             };
             let row = (target.row + 1).to_string();
-            (self.before_row(index), vec![kind.to_owned(), expect, row, listed(&target.columns)])
+            let moves: String = target.moves.iter().map(|(from, to)| format!(";{from}>{to}")).collect();
+            (self.before_row(index), vec![kind.to_owned(), expect, row, listed(&target.columns) + &moves])
         });
         [(STATE_ROWS, about), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
     }
@@ -272,7 +278,15 @@ fn target(row: &[Value]) -> Option<Target> {
         "cells" => Expect::Cells(field(1)),
         _ => return None,
     };
-    Some(Target { expect, row: field(2).parse::<u32>().ok()?.checked_sub(1)?, columns: list(&field(3))? })
+    let written = field(3);
+    let mut parts = written.split(';');
+    let columns = list(parts.next()?)?;
+    let moved = |part: &str| {
+        let (from, to) = part.split_once('>')?;
+        Some((from.parse().ok()?, to.parse().ok()?))
+    };
+    let moves = parts.map(moved).collect::<Option<_>>()?;
+    Some(Target { expect, row: field(2).parse::<u32>().ok()?.checked_sub(1)?, columns, moves })
 }
 
 /// Numbers in order as `0-3,7`.
@@ -318,7 +332,7 @@ mod tests {
     }
 
     fn written(key: &str, row: u32) -> Target {
-        Target { expect: Expect::Key(key.into()), row, columns: vec![2] }
+        Target { expect: Expect::Key(key.into()), row, columns: vec![2], moves: Vec::new() }
     }
 
     /// The scratch rows that a batch with this witness leaves, where it finds this header and these rows.
@@ -342,7 +356,10 @@ mod tests {
 
     #[test]
     fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
-        let witness = witness(vec![written("a", 4), Target { expect: Expect::Cells("m".into()), ..written("", 5) }]);
+        let witness = witness(vec![
+            written("a", 4),
+            Target { expect: Expect::Cells("m".into()), moves: vec![(0, 2), (2, 1)], ..written("", 5) },
+        ]);
         let rows =
             scratch(&witness, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
         let (read, seen) = Witness::read(&rows, HEAD).expect("it was left");
@@ -382,7 +399,8 @@ mod tests {
     #[test]
     fn a_row_without_a_key_is_told_by_its_cells() {
         let row = [json!(""), json!("x"), json!(7)];
-        let target = Target { expect: Expect::Cells(cells_mark(&row, &[2])), row: 3, columns: vec![2] };
+        let target =
+            Target { expect: Expect::Cells(cells_mark(&row, &[2])), row: 3, columns: vec![2], moves: Vec::new() };
         assert!(target.is_hit(&row, 0));
         assert!(!target.is_hit(&[json!("k"), json!("x"), json!(7)], 0));
         assert!(!target.is_hit(&[json!(""), json!("x"), json!(8)], 0));
