@@ -94,7 +94,7 @@ pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing:
         return writing.out;
     }
     if !new {
-        writing.over(&writes, &fresh, made.len());
+        writing.over(&writes, &fresh, &made);
     }
     writing.below(&fresh, &made);
     writing.out
@@ -184,7 +184,7 @@ impl<'a> Writing<'a> {
     }
 
     /// The witness, and between its two halves the rows that are written over.
-    fn over(&mut self, writes: &[Write<'a>], fresh: &[&Row], made: usize) {
+    fn over(&mut self, writes: &[Write<'a>], fresh: &[&Row], made: &[&Mend]) {
         let mut used: BTreeSet<usize> = writes.iter().flat_map(|write| write.target.columns.iter().copied()).collect();
         used.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.tab.position(name))));
         used.extend(self.footing.mends.iter().flat_map(Mend::columns));
@@ -197,7 +197,8 @@ impl<'a> Writing<'a> {
             head: self.commit.to,
             key: self.key_column().unwrap_or_default(),
             used: used.into_iter().collect(),
-            appended: fresh.len() + made,
+            appended: fresh.len() + made.len(),
+            made: made.iter().filter_map(|mend| mend.key().map(str::to_owned)).collect(),
             keys: self.commit.changes.keys(),
             base: Witness::base_for(last, header.len(), lowest),
             header,

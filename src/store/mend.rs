@@ -56,6 +56,14 @@ impl Mend {
         columns
     }
 
+    /// The key that its row has to show.
+    pub fn key(&self) -> Option<&str> {
+        match &self.expect {
+            Expect::Key(key) => Some(key),
+            Expect::Cells(_) => None,
+        }
+    }
+
     /// Cells that it moves within the row.
     pub fn moves(&self) -> Vec<(usize, usize)> {
         let itself = self.copies.iter().filter(|copy| copy.source == Source::Itself);
@@ -153,8 +161,8 @@ impl Planning<'_> {
     fn redo(&self, astray: &Astray, hits: &[Option<u32>], mends: &mut Mends) {
         let target = &astray.target;
         let source = Source::Scratch(self.finding.witness.after_row(astray.index));
-        let copied = |&from: &usize| Some(Copy { source, from, to: self.meant(from)? });
-        let copies: Vec<_> = target.columns.iter().filter_map(copied).collect();
+        let as_meant = |&from: &usize| Some(Copy { source, from, to: self.meant(from)? });
+        let copies: Vec<_> = target.columns.iter().filter_map(as_meant).collect();
         let row = match &target.expect {
             Expect::Key(key) => self.row_of(key).or_else(|| self.row_that_had(key, hits)),
             Expect::Cells(mark) => self.row_with_cells(mark, &copies, hits, mends),
@@ -318,6 +326,7 @@ mod tests {
             used: vec![0, 1],
             appended: 1,
             keys: 1,
+            made: Vec::new(),
             base: BASE,
             targets: wrote.iter().map(target).collect(),
         };

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!  state tab, below the state
-//!   64     witness · head · columns · key · base · rows · used · appended · keys     what the batch says of itself
+//!   64     witness · head · columns · key · base · rows · used · appended · keys · made   what the batch says of itself
 //!   65     the header row as the batch expects it
 //!   66     the header row as the batch found it
 //!   base   what is expected · row · columns written │ the row as found          one a row written
@@ -79,6 +79,8 @@ pub struct Witness {
     pub appended: usize,
     /// Rows of Processed that the same batch appended.
     pub keys: usize,
+    /// Keys among these whose rows a mend makes anew; no row of Processed goes with them.
+    pub made: Vec<String>,
     /// The scratch row of the first target.
     pub base: u32,
     /// Rows written over, in order.
@@ -136,7 +138,7 @@ impl Witness {
 
     /// Columns that the state tab needs.
     pub fn columns(&self) -> u32 {
-        (count(self.header.len()) + MARGIN).max(ABOUT)
+        (count(self.header.len()) + MARGIN).max(ABOUT + count(self.made.len()))
     }
 
     /// What the batch writes about itself: scratch row and texts.
@@ -144,6 +146,7 @@ impl Witness {
         let mut about = vec![WORD.to_owned(), self.head.to_string(), self.header.len().to_string()];
         about.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
         about.extend([listed(&self.used), self.appended.to_string(), self.keys.to_string()]);
+        about.extend(self.made.iter().cloned());
         let mut expected = vec![String::new(); MARGIN as usize];
         expected.extend(self.header.iter().cloned());
         let targets = self.targets.iter().enumerate().map(|(index, target)| {
@@ -152,8 +155,9 @@ impl Witness {
                 Expect::Cells(mark) => ("cells", mark.clone()),
             };
             let row = (target.row + 1).to_string();
-            let moves: String = target.moves.iter().map(|(from, to)| format!(";{from}>{to}")).collect();
-            (self.before_row(index), vec![kind.to_owned(), expect, row, listed(&target.columns) + &moves])
+            let written =
+                target.moves.iter().fold(listed(&target.columns), |told, (from, to)| format!("{told};{from}>{to}"));
+            (self.before_row(index), vec![kind.to_owned(), expect, row, written])
         });
         [(STATE_ROWS, about), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
     }
@@ -196,6 +200,7 @@ impl Witness {
             used: list(field(6))?,
             appended: number(7)? as usize,
             keys: number(8)? as usize,
+            made: about.get(ABOUT as usize..).unwrap_or_default().to_vec(),
             base,
             targets: read,
         };
@@ -226,7 +231,8 @@ impl Witness {
             astray.then(|| Astray { index, target: target.clone(), before, after })
         });
         let astray = astray.collect();
-        let beside = if moved && self.appended > 0 { beside() } else { Vec::new() };
+        let mut beside = if moved && self.appended > self.made.len() { beside() } else { Vec::new() };
+        beside.extend(self.made.iter().filter(|_| moved).cloned());
         Finding { header: seen.header, astray, beside, witness: self }
     }
 }
@@ -281,11 +287,11 @@ fn target(row: &[Value]) -> Option<Target> {
     let written = field(3);
     let mut parts = written.split(';');
     let columns = list(parts.next()?)?;
-    let moved = |part: &str| {
+    let read = |part: &str| {
         let (from, to) = part.split_once('>')?;
         Some((from.parse().ok()?, to.parse().ok()?))
     };
-    let moves = parts.map(moved).collect::<Option<_>>()?;
+    let moves = parts.map(read).collect::<Option<_>>()?;
     Some(Target { expect, row: field(2).parse::<u32>().ok()?.checked_sub(1)?, columns, moves })
 }
 
@@ -328,7 +334,17 @@ mod tests {
 
     fn witness(targets: Vec<Target>) -> Witness {
         let header = ["id", "mine", "n"].map(str::to_owned).to_vec();
-        Witness { head: HEAD, header, key: 0, used: vec![0, 2], appended: 0, keys: 0, base: FIRST_ROW, targets }
+        Witness {
+            head: HEAD,
+            header,
+            key: 0,
+            used: vec![0, 2],
+            appended: 0,
+            keys: 0,
+            made: vec!["m".into()],
+            base: FIRST_ROW,
+            targets,
+        }
     }
 
     fn written(key: &str, row: u32) -> Target {
