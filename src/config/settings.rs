@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
 use crate::config::collect::Collector;
+use crate::config::columns::columns;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
@@ -19,7 +20,7 @@ use crate::config::raw::{At, Item, JobFile, Sheet};
 use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
 use crate::config::target::{self, CredentialSettings, Target};
-use crate::ledger::columns::{ColumnType, Columns};
+use crate::ledger::columns::Columns;
 use crate::ledger::mode::{Again, Mode};
 use crate::port::step::Step;
 use crate::retry::RetryPolicy;
@@ -174,7 +175,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| collect.zone(at, "`sheet.timezone`"));
     let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| collect.word(at, "`sheet.key`"));
     let (timezone, zone): (Option<String>, Option<TimeZone>) = zone.unzip();
-    let columns = Columns { types: sheet.map(|sheet| columns(collect, sheet)).unwrap_or_default(), timezone: zone };
+    let columns = sheet.map(|sheet| columns(collect, sheet, zone)).unwrap_or_default();
     let api_url = target::api_url(collect, flags, target.as_ref());
     let credentials = target::credentials(collect, flags);
     let state_dir = target::state_dir(collect, flags, raw);
@@ -307,25 +308,4 @@ fn again(collect: &mut Collector<'_>, item: Option<&Item>, mode: Mode) -> Option
             None
         }
     }
-}
-
-/// The columns' types, in the order of the file.
-fn columns(collect: &mut Collector<'_>, sheet: &Sheet) -> Vec<(String, ColumnType)> {
-    let mut written: Vec<_> = sheet.columns.iter().collect();
-    written.sort_by_key(|(_, word)| word.0.span().start);
-    let mut types = Vec::new();
-    for (name, word) in written {
-        let Some(text) = collect.text(&word.0) else { continue };
-        if let Some(kind) = ColumnType::from_word(&text) {
-            types.push((name.clone(), kind));
-            continue;
-        }
-        let words = ColumnType::WORDS.map(|(word, _)| word);
-        let help = match closest(&text, words.into_iter()) {
-            Some(meant) => format!("did you mean \"{meant}\"?"),
-            None => format!("the types are {}", words.join(", ")),
-        };
-        collect.wrong(&word.0, format!("column `{name}` has an unknown type"), "no type", &help);
-    }
-    types
 }

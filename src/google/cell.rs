@@ -133,8 +133,8 @@ pub struct CellFormat {
 
 impl CellFormat {
     /// A number's way of being written.
-    pub fn number(kind: NumberKind, pattern: Option<&'static str>) -> Self {
-        let pattern = pattern.map(Cow::Borrowed);
+    pub fn number(kind: NumberKind, pattern: Option<&str>) -> Self {
+        let pattern = pattern.map(|pattern| Cow::Owned(pattern.to_owned()));
         Self { number_format: Some(NumberFormat { kind, pattern }), text_format: None }
     }
 

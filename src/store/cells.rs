@@ -3,7 +3,7 @@
 //! In scope: what each kind of cell becomes, with its format; a row as it is appended. Out of scope: requests.
 
 use crate::google::cell::{self, CellFormat, NumberKind};
-use crate::grid::Cell;
+use crate::grid::{Cell, Figure};
 
 /// The `fields` of a request that writes values only.
 pub const VALUE: &str = "userEnteredValue";
@@ -27,7 +27,7 @@ pub fn placed_row(placed: impl Iterator<Item = (usize, cell::Cell)>) -> cell::Ro
 /// A cell as it is sent. Numbers were found finite when the row was made; one that is not would go out as its name.
 pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::Cell {
     let number = |n: f64| cell::Cell::number(n).unwrap_or_else(|_| cell::Cell::text(n.to_string()));
-    let shown = |n: f64, kind, pattern| number(n).shown_as(CellFormat::number(kind, Some(pattern)));
+    let shown = |n: f64, figure: Figure| number(n).shown_as(CellFormat::number(kind_of(figure), figure.usual()));
     match cell {
         Cell::Empty => cell::Cell::blank(),
         Cell::Text(text) if text.is_empty() => cell::Cell::blank(),
@@ -37,9 +37,22 @@ pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::Cell {
         },
         Cell::Number(n) => number(*n),
         Cell::Bool(b) => cell::Cell::bool(*b),
-        Cell::Date(n) => shown(*n, NumberKind::Date, "yyyy-mm-dd"),
-        Cell::DateTime(n) => shown(*n, NumberKind::DateTime, "yyyy-mm-dd hh:mm:ss"),
-        Cell::Duration(n) => shown(*n, NumberKind::Time, "[h]:mm:ss"),
+        Cell::Date(n) => shown(*n, Figure::Date),
+        Cell::DateTime(n) => shown(*n, Figure::DateTime),
+        Cell::Duration(n) => shown(*n, Figure::Duration),
         Cell::Formula(text) => cell::Cell::formula(&**text),
+        Cell::Figure { value, figure, pattern } => {
+            let cell = value.map_or_else(cell::Cell::blank, number);
+            cell.shown_as(CellFormat::number(kind_of(*figure), Some(pattern)))
+        }
+    }
+}
+
+fn kind_of(figure: Figure) -> NumberKind {
+    match figure {
+        Figure::Number => NumberKind::Number,
+        Figure::Date => NumberKind::Date,
+        Figure::DateTime => NumberKind::DateTime,
+        Figure::Duration => NumberKind::Time,
     }
 }

@@ -43,9 +43,11 @@ pub fn rows_range(title: &str, from: u32, to: u32, columns: usize) -> String {
     format!("{}!A{from}:{}{to}", quoted(title), column_letters(columns.saturating_sub(1)))
 }
 
-/// The range of one column's rows `from` to `to` (1-based, both within).
-pub fn column_range(title: &str, column: usize, from: u32, to: u32) -> String {
+/// The range of one column's rows `from` to `to` (1-based, both within); to the end of the grid, wherever it is by then, where
+/// there is no `to`.
+pub fn column_range(title: &str, column: usize, from: u32, to: Option<u32>) -> String {
     let letters = column_letters(column);
+    let to = to.map(|to| to.to_string()).unwrap_or_default();
     format!("{}!{letters}{from}:{letters}{to}", quoted(title))
 }
 

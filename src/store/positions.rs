@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use crate::google::shape::Tab as Seen;
+use crate::grid::quoted;
 use crate::store::fetch::{Fetcher, Unread};
 use crate::store::guard::STATE_ROWS;
 use crate::store::index::{Indexing, RowIndex};
@@ -27,7 +28,9 @@ impl Fetcher {
         let mut from = 1;
         while from <= seen.rows || found.is_none() {
             let to = seen.rows.min(from + PAGE_ROWS - 1).max(from);
-            let ranges = [load::header_range(&seen.title), load::column_range(&seen.title, column, from, to)];
+            // Rows that people put in meanwhile move the last ones down, so the last page has no end.
+            let end = Some(to).filter(|to| *to < seen.rows);
+            let ranges = [load::header_range(&seen.title), load::column_range(&seen.title, column, from, end)];
             let mut read = self.rows_of(&ranges).await?.into_iter();
             let tab = seen_tab(&seen, &read.next().unwrap_or_default());
             match (&found, tab.position(key_column)) {
@@ -52,6 +55,11 @@ impl Fetcher {
     pub async fn present(&self, tab_id: i32) -> Result<(Tab, Vec<Vec<Value>>), Unread> {
         let seen = self.tab(tab_id).await?;
         let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
+        if seen.rows <= page {
+            // All of it at one moment.
+            let rows = self.rows_of(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
+            return Ok((seen_tab(&seen, rows.get(..1).unwrap_or_default()), rows));
+        }
         let mut rows: Vec<Vec<Value>> = Vec::new();
         let mut from = 1;
         while from <= seen.rows {
@@ -60,6 +68,9 @@ impl Fetcher {
             rows.extend(self.rows_of(&[range]).await?.into_iter().flatten());
             rows.resize(to as usize, Vec::new());
             from = to + 1;
+        }
+        if self.tab(tab_id).await? != seen {
+            return Err(Unread::moved(&seen.title));
         }
         let tab = seen_tab(&seen, rows.get(..1).unwrap_or_default());
         Ok((tab, rows))

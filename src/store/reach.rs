@@ -49,7 +49,7 @@ impl Reach<'_> {
             })
         });
         let bottom = self.data.map_or_else(nothing, |tab| load::whole_rows_range(&tab.title, tab.rows, tab.rows));
-        let keys = self.keyed(mode).map_or_else(nothing, |tab| load::column_range(&tab.title, 0, 1, tab.rows));
+        let keys = self.keyed(mode).map_or_else(nothing, |tab| load::column_range(&tab.title, 0, 1, None));
         let scratch = state.filter(|tab| tab.rows > STATE_ROWS).map_or_else(nothing, |tab| {
             let columns = usize::try_from(tab.columns).unwrap_or(NEAR);
             load::rows_range(&tab.title, STATE_ROWS + 1, tab.rows, columns)
