@@ -5,6 +5,7 @@
 #![cfg(feature = "emulator")]
 
 #[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 #[path = "hands/front.rs"]
@@ -88,7 +89,7 @@ impl Game {
         job.seed = self.seed.wrapping_mul(1_000).wrapping_add(u64::from(self.played.runs));
         job.plan.max_rows = 1 + usize::try_from(self.below(6)).expect("few");
         job.plan.mode = Mode::Upsert;
-        job.plan.definition.mode = "upsert".to_owned();
+        job.plan.definition.mode = Mode::Upsert.word().into();
         job.plan.steal = true;
         let store =
             SheetsStore::new(Arc::new(self.front.sheets(job.seed)), Front::id(), "j", "Data", Arc::clone(&self.clock))
@@ -166,7 +167,7 @@ impl Game {
     /// Each key of the source has one row with its latest values; each thing of the person's is where it was put; nothing else is there.
     fn check(&self, view: &View) -> Result<(), String> {
         let person = self.front.person.lock().expect("nobody panics in it");
-        let column = |name: &str| view.column(name).ok_or(format!("column {name} is gone"));
+        let column = |name: &str| view.column(person.name(name)).ok_or(format!("column {name} is gone"));
         let (id, a, b) = (column("id")?, column("a")?, column("b")?);
         let mark = view.column(MARK);
         let (mut keys, mut own, mut marked) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -244,9 +245,14 @@ fn play(seed: u64, tampering: Option<Tampering>) -> Result<Played, String> {
     })
 }
 
+/// A switch of this test.
+#[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 #[test]
 fn a_person_who_edits_between_any_two_calls_loses_nothing_and_costs_nothing() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match (number("HANDS_SEED"), number("HANDS")) {
         (Some(seed), _) => seed..seed + 1,
         (None, Some(games)) => 0..games,

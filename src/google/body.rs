@@ -143,6 +143,11 @@ pub enum Request {
         /// How many.
         length: u32,
     },
+    /// Marks a place; the mark moves with it.
+    CreateDeveloperMetadata {
+        /// The mark.
+        developer_metadata: DeveloperMetadata,
+    },
     /// Sets the width of columns or the height of rows.
     UpdateDimensionProperties {
         /// Which.
@@ -232,6 +237,30 @@ pub struct NamedRange {
     pub name: String,
     /// What it names.
     pub range: GridRange,
+}
+
+/// A mark on a place, which people don't see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeveloperMetadata {
+    /// Our own id for it.
+    pub metadata_id: i32,
+    /// What the mark is called; several may be called the same.
+    pub metadata_key: String,
+    /// What it says.
+    pub metadata_value: String,
+    /// Where it is.
+    pub location: MarkedPlace,
+    /// `DOCUMENT`: whoever may read the spreadsheet may read it.
+    pub visibility: &'static str,
+}
+
+/// One row or one column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MarkedPlace {
+    /// Which.
+    pub dimension_range: DimensionRange,
 }
 
 /// Rows or columns.

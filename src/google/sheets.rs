@@ -23,7 +23,7 @@ use crate::google::call::{CallCounts, Caller, GaveUp, Manner};
 use crate::google::connect::Connector;
 use crate::google::error::{CallError, LostCause, Method, Refusal};
 use crate::google::options::{ConnectError, Deadlines, SheetsOptions};
-use crate::google::shape::{BatchAnswer, Created, Metadata, batch_answer, metadata};
+use crate::google::shape::{BatchAnswer, Created, Mark, Metadata, batch_answer, marks, metadata};
 use crate::google::tokens::{SCOPE, Tokens};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
@@ -133,6 +133,15 @@ impl Sheets {
         })
     }
 
+    /// The columns that carry marks called `key`.
+    pub fn marks<'a>(&'a self, id: &'a SpreadsheetId, key: &'a str) -> BoxFuture<'a, Result<Vec<Mark>, CallError>> {
+        Box::pin(async move {
+            let attempt = || -> BoxFuture<'a, Result<Vec<Mark>, Failure>> { Box::pin(self.marks_once(id, key)) };
+            let result = self.caller.call(Method::Marks, Box::new(attempt)).await;
+            result.map_err(|e| self.caller.error(Method::Marks, e))
+        })
+    }
+
     /// Makes a spreadsheet. When the answer is lost, it may have been made; it is not tried again.
     pub fn create<'a>(&'a self, title: &'a str) -> BoxFuture<'a, Result<Created, CallError>> {
         Box::pin(async move {
@@ -232,6 +241,25 @@ impl Sheets {
             return Err(LostCause::Garbled("it doesn't hold the ranges that were asked for").into());
         }
         Ok(read.into_iter().map(|range| range.values.unwrap_or_default()).collect())
+    }
+
+    async fn marks_once(&self, id: &SpreadsheetId, key: &str) -> Result<Vec<Mark>, Failure> {
+        let mut seen = Observer::new(self.clock.now());
+        let lookup = api::DeveloperMetadataLookup {
+            metadata_key: Some(key.to_owned()),
+            location_type: Some("COLUMN".to_owned()),
+            ..Default::default()
+        };
+        let filter = api::DataFilter { developer_metadata_lookup: Some(lookup), ..Default::default() };
+        let request = api::SearchDeveloperMetadataRequest { data_filters: Some(vec![filter]) };
+        let spreadsheets = self.hub.spreadsheets();
+        let call = spreadsheets
+            .developer_metadata_search(request, id.as_str())
+            .param("prettyPrint", "false")
+            .add_scope(SCOPE)
+            .delegate(&mut seen);
+        let ended = self.whole(call.doit()).await;
+        Ok(marks(self.through_the_hub(ended, &seen)?))
     }
 
     async fn create_once(&self, title: &str) -> Result<Created, Failure> {

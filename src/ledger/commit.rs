@@ -68,6 +68,16 @@ impl Settled {
         }
     }
 
+    /// The columns of its rows, as often as they come.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        let output = match self {
+            Self::Done { output, .. } => Some(output),
+            Self::Failed(_) => None,
+        };
+        let rows = output.into_iter().flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
+        rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
+    }
+
     /// The key.
     pub fn key(&self) -> &Key {
         match self {
@@ -91,6 +101,8 @@ pub struct NewTable {
 pub struct Changes {
     /// Tabs to make first.
     pub tables: Vec<NewTable>,
+    /// Columns that the data tab gets, to the right of the others.
+    pub columns: Vec<String>,
     /// Items that were settled: rows, keys and failures.
     pub settled: Vec<Settled>,
     /// Runs that are over: this one in its last commit, a crashed one in the commit that buries it.

@@ -70,12 +70,7 @@ impl Queue {
 
     /// The columns of all rows that wait, as often as they come.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
-        let outputs = self.waiting.iter().filter_map(|waiting| match &waiting.settled {
-            Settled::Done { output, .. } => Some(output),
-            Settled::Failed(_) => None,
-        });
-        let rows = outputs.flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
-        rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
+        self.waiting.iter().flat_map(|waiting| waiting.settled.columns())
     }
 
     /// Whether nothing waits.

@@ -3,6 +3,7 @@
 //! In scope: the chain and its drafts, the lease's trust window, the run's row, counts of what is on the store.
 //! Out of scope: when to commit (`runner::pass`), one commit's fate (`runner::settle`), what the items are (`runner::intake`).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -200,12 +201,15 @@ impl Committer {
         close: Option<&dyn Fn(Run) -> Run>,
     ) -> Result<(), PassError> {
         let settled: Vec<Settled> = items.iter().map(|waiting| waiting.settled.clone()).collect();
-        let mut changes = Changes { tables: Vec::new(), settled, runs: self.buried.clone() };
+        let mut changes = Changes { settled, runs: self.buried.clone(), ..Changes::default() };
         if !self.table_exists && changes.rows() > 0 {
             intake.header.close();
             let columns = intake.header.columns().to_vec();
             changes.tables.push(NewTable { tab: intake.tab.clone(), columns });
+        } else if changes.rows() > 0 {
+            changes.columns = intake.header.pending().to_vec();
         }
+        self.own(&changes);
         let so_far = self.run_with(&changes, intake.counts);
         let run = close.map_or_else(|| so_far.clone(), |close| close(so_far.clone()));
         if close.is_some() && !self.told {
@@ -222,6 +226,22 @@ impl Committer {
         let settling = self.settler.clone().settle(commit, self.chain.drafted().clone());
         self.in_flight = Some(Box::pin(settling));
         Ok(())
+    }
+
+    /// The columns that these changes write are the job's own from then on; of a tab that the job makes, all are.
+    fn own(&mut self, changes: &Changes) {
+        let made = changes.tables.iter().flat_map(|table| table.columns.iter());
+        let written = changes.settled.iter().flat_map(Settled::columns);
+        let names = made.chain(&changes.columns).map(String::as_str).chain(written);
+        self.chain.amend(|state| {
+            let mut known: HashSet<String> = state.columns.iter().cloned().collect();
+            for name in names {
+                if !known.contains(name) {
+                    known.insert(name.to_owned());
+                    state.columns.push(name.to_owned());
+                }
+            }
+        });
     }
 
     /// A commit has ended: goes on, drafts again, loads again, or stops. `close` is what a last commit closes the run with.
@@ -291,6 +311,7 @@ impl Committer {
         self.commits += 1;
         self.rows += rows;
         self.table_exists |= !commit.changes.tables.is_empty();
+        intake.header.written(&commit.changes.columns);
         self.buried.clear();
         self.trust = Trust::from(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;

@@ -176,8 +176,8 @@ impl Intake {
                  mode = \"append\""
             )));
         }
-        let rows = shape(values, key, &column, &self.columns)?;
-        for row in &rows {
+        let mut rows = shape(values, key, &column, &self.columns)?;
+        for row in &mut rows {
             self.header.admit(row)?;
         }
         self.key_column = Some(column);

@@ -177,8 +177,10 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
     let table = tables.iter().find(|(tab, _)| *tab == plan.tab);
     let header = match table {
         Some((tab, columns)) if !columns.is_empty() => Header::closed(tab.clone(), columns.clone()),
-        _ => Header::open(plan.tab.clone()),
+        _ => Header::open(plan.tab.clone(), &plan.columns.order),
     };
+    let gone = snapshot.map(|snapshot| snapshot.gone.as_slice()).unwrap_or_default();
+    let header = header.with(plan.columns.new_columns, gone);
     let key_column =
         chain.state().key_column.clone().or_else(|| plan.key_column.clone()).map(|name| match name.as_str() {
             ADDED_KEY_COLUMN => KeyColumn::Added,

@@ -242,14 +242,20 @@ impl Pass {
         }
     }
 
-    /// A type that the job gives to a column that the tab does not have does nothing, and is most often a slip of the pen.
+    /// A type that the job gives to a column that the tab does not have does nothing, and is most often a slip of the pen; and a field
+    /// that was left out should be known to somebody.
     fn tell_of_strange_columns(&self) {
         let header = self.intake.header.columns();
+        let tab = &self.plan.tab;
         let named = self.plan.columns.types.iter().map(|(name, _)| name);
         for name in named.filter(|&name| !header.is_empty() && !header.contains(name)) {
-            let tab = &self.plan.tab;
             self.emit(Event::Blemish {
                 message: format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"),
+            });
+        }
+        for name in self.intake.header.ignored() {
+            self.emit(Event::Blemish {
+                message: format!("field \"{name}\" was left out: tab {tab} has no column for it"),
             });
         }
     }

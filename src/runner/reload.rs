@@ -2,8 +2,6 @@
 //!
 //! In scope: what of the run's own work the load shows, what is drafted anew. Out of scope: when to load (`runner::committer`).
 
-use std::collections::HashSet;
-
 use crate::fault::Fault;
 use crate::ledger::book::Book;
 use crate::ledger::chain::{After, Stop as Halt};
@@ -36,7 +34,7 @@ impl Committer {
         self.service = ServiceClock::new(loaded.service_time, self.now_ms());
         let Some(snapshot) = loaded.snapshot else {
             self.begin_again(refused)?;
-            return self.stand_on(&loaded.tables, intake, queue);
+            return self.stand_on(&loaded.tables, &[], intake, queue);
         };
         unblocked(&snapshot)?;
         if self.chain.drafted().doubts(snapshot.head) {
@@ -45,7 +43,7 @@ impl Committer {
             let took_ms = self.now_ms().saturating_sub(began_ms);
             self.applied(snapshot.head, newest, took_ms, intake, queue)?;
             intake.book.rebase(snapshot.book);
-            self.stand_on(&snapshot.tables, intake, queue)?;
+            self.stand_on(&snapshot.tables, &snapshot.gone, intake, queue)?;
             return self.see_what_went_astray().await;
         }
         if let Err(halt) = self.chain.reloaded(&snapshot) {
@@ -64,7 +62,7 @@ impl Committer {
         let sent = self.outstanding.clear();
         queue.put_back(items, self.now_ms());
         let there = queue.take_out(|waiting| is_there(&snapshot.book, &waiting.settled));
-        self.stand_on(&snapshot.tables, intake, queue)?;
+        self.stand_on(&snapshot.tables, &snapshot.gone, intake, queue)?;
         let (mine, theirs): (Vec<_>, Vec<_>) = there.into_iter().partition(|waiting| sent.contains(&waiting.place));
         intake.applied(&mine);
         intake.passed_over(&theirs);
@@ -86,14 +84,26 @@ impl Committer {
     }
 
     /// Takes the data tab's header as it is now; what waits was made for the one before.
-    fn stand_on(&mut self, tables: &[Table], intake: &mut Intake, queue: &Queue) -> Result<(), PassError> {
+    fn stand_on(
+        &mut self,
+        tables: &[Table],
+        gone: &[String],
+        intake: &mut Intake,
+        queue: &Queue,
+    ) -> Result<(), PassError> {
         let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
         self.table_exists = true;
-        intake.header = Header::closed(tab.clone(), columns.clone());
-        let known: HashSet<&str> = columns.iter().map(String::as_str).collect();
+        intake.header = Header::closed(tab.clone(), columns.clone()).with(intake.columns.new_columns, gone);
         let key = intake.key_column.as_ref().map(KeyColumn::name);
-        let lost = key.into_iter().chain(queue.columns()).find(|name| !known.contains(name));
-        lost.map_or(Ok(()), |name| Err(column_gone(tab, name)))
+        if let Some(key) = key.filter(|key| !columns.iter().any(|column| column == key)) {
+            return Err(column_gone(tab, key));
+        }
+        for name in queue.columns() {
+            if !intake.header.find_again(name) {
+                return Err(column_gone(tab, name));
+            }
+        }
+        Ok(())
     }
 }
 

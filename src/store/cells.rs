@@ -7,7 +7,9 @@ use crate::grid::{Cell, Figure};
 
 /// The `fields` of a request that writes values only.
 pub const VALUE: &str = "userEnteredValue";
-/// The `fields` of one that also says how numbers are shown.
+/// The `fields` of one that also says how cells look.
+pub const VALUE_AND_FORMAT: &str = "userEnteredValue,userEnteredFormat";
+/// The `fields` of one that says how numbers are shown, and nothing else of a cell's looks.
 pub const VALUE_AND_NUMBER: &str = "userEnteredValue,userEnteredFormat.numberFormat";
 
 /// A row as appended: from the first column on, blank where nothing is written.

@@ -39,6 +39,8 @@ pub struct Footing<'a> {
     pub filled: bool,
     /// Rows to be put right.
     pub mends: &'a [Mend],
+    /// Columns that are the job's own already.
+    pub owned: &'a [String],
     /// Where the scratch rows of the commit before stand.
     pub scratch: Option<Scratch>,
 }

@@ -10,12 +10,11 @@ use crate::ledger::commit::{Commit, Part, Settled};
 use crate::ledger::failure::Failure;
 use crate::ledger::record::state_pairs;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
-use crate::store::cells::{VALUE, VALUE_AND_NUMBER, placed_row, sent};
+use crate::store::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, placed_row, sent};
+use crate::store::columns;
 use crate::store::data_rows::{DataRows, Footing, data_rows, without_scratch};
 use crate::store::guard::{Op, Proof, STATE_ROWS, failures_title, processed_title};
 use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Role, Tab, Tabs, made_id};
-
-const VALUE_AND_FORMAT: &str = "userEnteredValue,userEnteredFormat";
 
 /// The requests of a batch, and the tabs as they will be once it is applied.
 pub struct Encoded {
@@ -66,6 +65,7 @@ impl Writing<'_> {
             id: made_id(to, role),
             title,
             header: header.iter().map(|&text| text.to_owned()).collect(),
+            ..Tab::default()
         };
         if self.commit.from.is_none() {
             self.tabs.processed = Some(made(Role::Processed, processed_title(job), &PROCESSED));
@@ -76,7 +76,7 @@ impl Writing<'_> {
             // A tab that people made without a header keeps its place and its title.
             let stands = self.tabs.data.take();
             let tab = stands.unwrap_or_else(|| made(Role::Data, new.tab.clone(), &[]));
-            self.tabs.data = Some(Tab { header: new.columns.clone(), ..tab });
+            self.tabs.data = Some(Tab { width: tab.width.max(new.columns.len()), header: new.columns.clone(), ..tab });
         }
     }
 
@@ -121,10 +121,20 @@ impl Writing<'_> {
         if let (false, Some(tab)) = (self.commit.changes.tables.is_empty(), self.tabs.data.clone()) {
             self.make(&tab, self.data_stands);
         }
+        self.columns();
         self.data();
         self.processed();
         self.failures();
         self.runs();
+    }
+
+    /// New columns of the data tab, and marks on those that become the job's own.
+    fn columns(&mut self) {
+        let Some(tab) = &mut self.tabs.data else { return };
+        self.out.extend(columns::added(tab, &self.commit.changes.columns).into_iter().map(|new| (Part::Layout, new)));
+        let (job, to) = (&self.commit.state.job, self.commit.to);
+        let marks = columns::marks(job, to, tab, &self.commit.state.columns, self.footing.owned);
+        self.out.extend(marks.into_iter().map(|mark| (Part::Layout, mark)));
     }
 
     fn data(&mut self) {

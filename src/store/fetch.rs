@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
 use crate::google::error::{CallError, Cause};
-use crate::google::shape::{Metadata, Tab as Seen};
+use crate::google::shape::{Mark, Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
 use crate::ledger::judge::Sighting;
@@ -22,6 +22,7 @@ use crate::ledger::rows::{PROCESSED, RUNS};
 use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
 use crate::port::clock::Clock;
 use crate::port::store::StoreError;
+use crate::store::columns;
 use crate::store::guard::{self, Place, Proof};
 use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
 use crate::store::load;
@@ -70,6 +71,7 @@ struct Read {
     tabs: Tabs,
     upkeep: Upkeep,
     book: Book,
+    gone: Vec<String>,
     blemishes: Vec<Blemish>,
 }
 
@@ -255,16 +257,26 @@ impl Fetcher {
         let [processed_header, failures_header, data_header, runs_header] = [(); 4].map(|()| next());
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
-        let tabs = Tabs {
+        let mut tabs = Tabs {
             processed: guess.processed.map(|seen| seen_tab(seen, &processed_header)),
             failures: guess.failures.map(|seen| seen_tab(seen, &failures_header)),
             data: guess.data.map(|seen| seen_tab(seen, &data_header)),
             runs: guess.runs.map(|seen| seen_tab(seen, &runs_header)),
         };
         let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes);
-        if !blemishes.is_empty() {
+        let mut gone = Vec::new();
+        if let (true, Some(tab)) = (blemishes.is_empty(), &mut tabs.data) {
+            let lost = columns::lost(tab, &state.columns);
+            if !lost.is_empty() {
+                let marks = self.marks().await;
+                let found = columns::found_again(tab, &self.data_tab, &state.columns, &lost, marks.as_deref());
+                gone = found.gone;
+                blemishes.extend(found.blemishes);
+            }
+        }
+        if blemishes.iter().any(|blemish| blemish.blocking) {
             let (book, upkeep) = (Book::default(), Upkeep::default());
-            return Ok(Read { found: state.processed, state, notes, tabs, upkeep, book, blemishes });
+            return Ok(Read { found: state.processed, state, notes, tabs, upkeep, book, gone, blemishes });
         }
         let (processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
@@ -286,7 +298,7 @@ impl Fetcher {
         blemishes.extend(odd);
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
-        Ok(Read { state, notes, found, tabs, upkeep, book: Book::new(done, open), blemishes })
+        Ok(Read { state, notes, found, tabs, upkeep, book: Book::new(done, open), gone, blemishes })
     }
 
     /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. The
@@ -316,12 +328,12 @@ impl Fetcher {
     }
 
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
-        let Read { mut state, notes, found, tabs, upkeep, book, mut blemishes } = read;
+        let Read { mut state, notes, found, tabs, upkeep, book, gone, mut blemishes } = read;
         blemishes.extend(edited);
         // After people's hands, further counting goes on from what is there.
         state.processed = found;
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
-        let snapshot = Snapshot { state, head, book, tables: tables.clone(), blemishes };
+        let snapshot = Snapshot { state, head, book, tables: tables.clone(), gone, blemishes };
         let loaded = self.loaded_with(metadata, Some(snapshot), tables);
         Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep }
     }
@@ -335,6 +347,12 @@ impl Fetcher {
         let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
         let spreadsheet = self.id.as_str().to_owned();
         Loaded { snapshot, spreadsheet, tables, timezone, service_time: self.service_time() }
+    }
+
+    /// The marks on the job's columns; none where they can't be had, which is told by what follows from it.
+    async fn marks(&self) -> Option<Vec<Mark>> {
+        let marks = self.sheets.marks(&self.id, &columns::mark_key(&self.job)).await;
+        marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok()
     }
 
     /// The spreadsheet's tabs and names.

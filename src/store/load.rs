@@ -254,7 +254,12 @@ mod tests {
     use crate::ledger::rows::FAILURES;
 
     fn tab(header: &[&str]) -> Tab {
-        Tab { id: 1, title: "Processed j".into(), header: header.iter().map(|&text| text.to_owned()).collect() }
+        Tab {
+            id: 1,
+            title: "Processed j".into(),
+            header: header.iter().map(|&text| text.to_owned()).collect(),
+            ..Tab::default()
+        }
     }
 
     fn row(values: &Value) -> Vec<Value> {

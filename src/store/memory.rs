@@ -102,6 +102,7 @@ impl MemoryStore {
             head,
             book: book(&held, self.again),
             tables: tables.clone(),
+            gone: Vec::new(),
             blemishes: Vec::new(),
         });
         Loaded { snapshot, spreadsheet: "memory".into(), tables, timezone: None, service_time: self.clock.now() }
@@ -120,6 +121,9 @@ impl MemoryStore {
         }
         for new in &commit.changes.tables {
             held.tables.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
+        }
+        if let Some((columns, _)) = held.tables.get_mut(&commit.state.definition.tab) {
+            columns.extend(commit.changes.columns.iter().cloned());
         }
         for one in &commit.changes.settled {
             lock(&self.usage).updated += keep(&mut held, one, commit, self.mode);

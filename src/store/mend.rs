@@ -304,7 +304,7 @@ mod tests {
     const BASE: u32 = 100;
 
     fn tab(header: &[&str]) -> Tab {
-        Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect() }
+        Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect(), ..Tab::default() }
     }
 
     fn rows(rows: &[Value]) -> Vec<Vec<Value>> {

@@ -7,6 +7,7 @@ pub mod guard;
 pub mod stance;
 pub mod layout;
 pub mod cells;
+pub mod columns;
 pub mod encode;
 pub mod index;
 pub mod witness;

@@ -19,9 +19,10 @@ const PAGE_CELLS: u32 = 200_000;
 
 impl Fetcher {
     /// The data tab's header, and where keys stand. Each page comes with the header of its moment, so that columns that move
-    /// meanwhile are seen; `likely` is where the key's column stood when it was last seen.
-    pub async fn index(&self, tab_id: i32, key_column: &str, likely: usize) -> Result<(Tab, RowIndex), Unread> {
-        let seen = self.tab(tab_id).await?;
+    /// meanwhile are seen.
+    pub async fn index(&self, known: &Tab, key_column: &str) -> Result<(Tab, RowIndex), Unread> {
+        let seen = self.tab(known.id).await?;
+        let likely = known.position(key_column).unwrap_or_default();
         let mut column = likely;
         let mut indexing = Indexing::default();
         let mut found: Option<Tab> = None;
@@ -32,7 +33,7 @@ impl Fetcher {
             let end = Some(to).filter(|to| *to < seen.rows);
             let ranges = [load::header_range(&seen.title), load::column_range(&seen.title, column, from, end)];
             let mut read = self.rows_of(&ranges).await?.into_iter();
-            let tab = seen_tab(&seen, &read.next().unwrap_or_default());
+            let tab = renamed_as(known, seen_tab(&seen, &read.next().unwrap_or_default()));
             match (&found, tab.position(key_column)) {
                 (_, None) => return Err(Unread::moved(&seen.title)),
                 // Asked for where it was; once more where it is.
@@ -52,13 +53,13 @@ impl Fetcher {
     }
 
     /// The data tab with all its rows, the header's among them.
-    pub async fn present(&self, tab_id: i32) -> Result<(Tab, Vec<Vec<Value>>), Unread> {
-        let seen = self.tab(tab_id).await?;
+    pub async fn present(&self, known: &Tab) -> Result<(Tab, Vec<Vec<Value>>), Unread> {
+        let seen = self.tab(known.id).await?;
         let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
         if seen.rows <= page {
             // All of it at one moment.
             let rows = self.rows_of(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
-            return Ok((seen_tab(&seen, rows.get(..1).unwrap_or_default()), rows));
+            return Ok((renamed_as(known, seen_tab(&seen, rows.get(..1).unwrap_or_default())), rows));
         }
         let mut rows: Vec<Vec<Value>> = Vec::new();
         let mut from = 1;
@@ -69,10 +70,10 @@ impl Fetcher {
             rows.resize(to as usize, Vec::new());
             from = to + 1;
         }
-        if self.tab(tab_id).await? != seen {
+        if self.tab(known.id).await? != seen {
             return Err(Unread::moved(&seen.title));
         }
-        let tab = seen_tab(&seen, rows.get(..1).unwrap_or_default());
+        let tab = renamed_as(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()));
         Ok((tab, rows))
     }
 
@@ -87,4 +88,9 @@ impl Fetcher {
         let found = metadata.tabs.into_iter().find(|tab| tab.sheet_id == id);
         found.ok_or_else(|| Unread::moved(&self.data_tab))
     }
+}
+
+/// The tab with the job's names for columns whose headers people changed, as they were known before.
+fn renamed_as(known: &Tab, tab: Tab) -> Tab {
+    Tab { renamed: known.renamed.clone(), ..tab }
 }

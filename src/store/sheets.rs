@@ -21,7 +21,7 @@ use crate::ledger::mode::{Again, Mode};
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError, Usage};
-use crate::store::data_rows::DataRows;
+use crate::store::data_rows::{DataRows, Footing};
 use crate::store::encode::{Encoded, encode};
 use crate::store::fetch::{Fetched, Fetcher, Unread};
 use crate::store::guard::{self, Form, Place, Proof};
@@ -44,6 +44,8 @@ struct Known {
     stance: Stance,
     tabs: Tabs,
     upkeep: Upkeep,
+    /// The job's own columns, as the state says.
+    owned: Vec<String>,
     drafts: Vec<Draft>,
 }
 
@@ -58,6 +60,7 @@ struct Draft {
     place: Place,
     tabs: Tabs,
     rows: Arc<DataRows>,
+    owned: Arc<[String]>,
 }
 
 /// Between two reads of positions of which the second is to confirm the first.
@@ -73,6 +76,7 @@ impl SheetsStore {
             stance: Stance::from(Proof::Open),
             tabs: Tabs::default(),
             upkeep: Upkeep::default(),
+            owned: Vec::new(),
             drafts: Vec::new(),
         };
         let fetcher = Fetcher {
@@ -177,14 +181,13 @@ impl SheetsStore {
                     if pause {
                         self.fetcher.clock.sleep(AGAIN).await;
                     }
-                    let likely = tab.position(key_column).unwrap_or_default();
-                    let (tab, index) = self.fetcher.index(tab.id, key_column, likely).await.map_err(unread)?;
+                    let (tab, index) = self.fetcher.index(&tab, key_column).await.map_err(unread)?;
                     let mut known = self.known();
                     known.tabs.data = Some(tab);
                     known.upkeep.stand_on(index);
                 }
                 Need::Rows => {
-                    let (tab, rows) = self.fetcher.present(tab.id).await.map_err(unread)?;
+                    let (tab, rows) = self.fetcher.present(&tab).await.map_err(unread)?;
                     if tab.position(key_column).is_none() {
                         return Err(unread(Unread::moved(&tab.title)));
                     }
@@ -234,14 +237,14 @@ impl SheetsStore {
         let form = known.stance.form(commit);
         let ops = guard::ops(&self.fetcher.job, commit, known.place.as_ref(), form);
         let place = guard::place_after(&self.fetcher.job, commit, known.place.as_ref(), form);
-        let footing = known.upkeep.footing(self.fetcher.mode);
+        let footing = Footing { owned: &known.owned, ..known.upkeep.footing(self.fetcher.mode) };
         let Encoded { requests, parts, tabs, rows } = encode(commit, &ops, &known.tabs, known.stance.proof(), footing);
         let batch = match &rows.witness {
             Some(witness) => Batch::new(requests).reading_back(Unseen::ranges(&place.title, witness)),
             None => Batch::new(requests),
         };
-        let (batch, rows) = (Arc::new(batch), Arc::new(rows));
-        let draft = Draft { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows };
+        let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), commit.state.columns.clone().into());
+        let draft = Draft { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows, owned };
         known.drafts.retain(|sent| sent.id != commit.to);
         if known.drafts.len() == MAX_DRAFTS {
             known.drafts.remove(0);
@@ -287,6 +290,7 @@ impl Known {
         self.upkeep.applied(&draft.rows, &draft.place.title);
         self.place = Some(draft.place);
         self.tabs = draft.tabs;
+        self.owned = draft.owned.to_vec();
         self.drafts.clear();
     }
 }
@@ -299,6 +303,7 @@ impl Store for SheetsStore {
             known.stance.learn(proof);
             let upkeep = upkeep.after(&known.upkeep);
             (known.place, known.tabs, known.upkeep) = (place, tabs, upkeep);
+            known.owned = loaded.snapshot.as_ref().map(|found| found.state.columns.clone()).unwrap_or_default();
             known.drafts.clear();
             Ok(loaded)
         })

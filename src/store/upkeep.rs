@@ -158,7 +158,14 @@ impl Upkeep {
 
     /// What the next batch goes by.
     pub fn footing(&self, mode: Mode) -> Footing<'_> {
-        Footing { mode, index: self.index.as_ref(), filled: self.filled, mends: &self.mends, scratch: self.scratch }
+        Footing {
+            mode,
+            index: self.index.as_ref(),
+            filled: self.filled,
+            mends: &self.mends,
+            owned: &[],
+            scratch: self.scratch,
+        }
     }
 
     /// A batch was applied that did this to the rows, its state now in the tab of this title.

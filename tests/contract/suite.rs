@@ -72,6 +72,7 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn Ground) 
     let mut writer = Writer::settled_in(ground, "a").await;
     let over = Run { status: RunStatus::Partial, finished: Some(Timestamp(1_790_000_009_500)), ..writer.run.clone() };
     let changes = Changes {
+        columns: Vec::new(),
         tables: Vec::new(),
         settled: vec![
             done(&writer, "one", ""),

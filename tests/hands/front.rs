@@ -155,7 +155,7 @@ impl Front {
 
     /// The person does one thing.
     pub async fn act_now(&self) {
-        let view = self.view().await;
+        let Some(view) = self.view().await else { return };
         let requests = self.person.lock().expect("nobody panics in it").act(&view);
         if !requests.is_empty() {
             self.hands(json!(requests)).await;
@@ -188,12 +188,7 @@ impl Front {
         let rows = data["sheets"][0]["data"][0]["rowData"].as_array().cloned().unwrap_or_default();
         let rows = rows.iter().map(|row| row["values"].as_array().cloned().unwrap_or_default()).collect();
         let size = |name: &str| tab["gridProperties"][name].as_u64().unwrap_or_default();
-        Some(View {
-            id: tab["sheetId"].as_i64().unwrap_or(0),
-            title,
-            rows,
-            grid: (size("rowCount"), size("columnCount")),
-        })
+        Some(View { id: tab["sheetId"].as_i64().unwrap_or(0), rows, grid: (size("rowCount"), size("columnCount")) })
     }
 
     async fn ask(&self, method: Method, suffix: &str, query: &str, body: Value) -> (u16, Value) {
@@ -205,7 +200,7 @@ impl Front {
             authorization: Some(format!("Bearer {TOKEN}")),
             body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
         };
-        let Ok(answer) = self.emulator.answer(call).await else { panic!("a fault met the person") };
+        let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
         let value = match answer.content {
             Content::Json(value) => value,
             Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
@@ -218,7 +213,6 @@ impl Front {
 /// The data tab.
 pub struct View {
     pub id: i64,
-    pub title: String,
     pub rows: Vec<Vec<Value>>,
     pub grid: (u64, u64),
 }
@@ -237,6 +231,11 @@ impl View {
         }
     }
 
+    /// Rows or columns of it, as requests name them.
+    pub fn span(&self, dimension: &str, from: usize, to: usize) -> Value {
+        json!({"sheetId": self.id, "dimension": dimension, "startIndex": from, "endIndex": to})
+    }
+
     pub fn note(&self, row: usize, column: usize) -> String {
         let cell = self.rows.get(row).and_then(|row| row.get(column)).unwrap_or(&Value::Null);
         cell["note"].as_str().unwrap_or_default().to_owned()
@@ -248,10 +247,5 @@ impl View {
 
     pub fn width(&self) -> usize {
         self.rows.first().map_or(0, Vec::len)
-    }
-
-    /// Whether a row holds anything.
-    pub fn is_blank(&self, row: usize) -> bool {
-        self.rows.get(row).is_none_or(|cells| (0..cells.len()).all(|column| self.text(row, column).is_empty()))
     }
 }

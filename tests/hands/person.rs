@@ -8,8 +8,6 @@ use sheetkeep::system::SeededChance;
 
 use crate::front::View;
 
-/// Columns of the job.
-pub const OWNED: [&str; 3] = ["id", "a", "b"];
 /// The person's own column in every row that they have marked.
 pub const MARK: &str = "mine";
 
@@ -26,6 +24,8 @@ pub struct Person {
     pub marked: BTreeSet<String>,
     /// Keys whose rows they deleted at some time.
     pub deleted: BTreeSet<String>,
+    /// What they call the job's columns by now.
+    pub names: BTreeMap<&'static str, String>,
     /// What was done, in order.
     pub diary: Vec<(Act, String)>,
     made: u64,
@@ -43,6 +43,7 @@ pub enum Act {
     InsertColumn,
     MoveColumn,
     RenameTab,
+    RenameHeader,
     Filter,
     FillDown,
 }
@@ -58,6 +59,7 @@ pub const ALL: &[Act] = &[
     Act::InsertColumn,
     Act::MoveColumn,
     Act::RenameTab,
+    Act::RenameHeader,
     Act::Filter,
     Act::FillDown,
 ];
@@ -74,9 +76,15 @@ impl Person {
             own_rows: BTreeMap::new(),
             marked: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            names: ["id", "a", "b"].map(|name| (name, name.to_owned())).into(),
             diary: Vec::new(),
             made: 0,
         }
+    }
+
+    /// What a column of the job is called by now.
+    pub fn name(&self, own: &str) -> &str {
+        self.names.get(own).map_or("", String::as_str)
     }
 
     pub fn wants_to_act(&mut self) -> bool {
@@ -88,8 +96,7 @@ impl Person {
     }
 
     /// The requests of one act, on the tab as it is.
-    pub fn act(&mut self, view: &Option<View>) -> Vec<Value> {
-        let Some(view) = view else { return Vec::new() };
+    pub fn act(&mut self, view: &View) -> Vec<Value> {
         let act = self.acts[self.below(self.acts.len())];
         let requests = self.requests(act, view);
         if !requests.is_empty() {
@@ -100,42 +107,42 @@ impl Person {
     }
 
     fn requests(&mut self, act: Act, view: &View) -> Vec<Value> {
-        let tab = view.id;
+        match act {
+            Act::InsertColumn | Act::MoveColumn | Act::RenameHeader | Act::FillDown => self.on_columns(act, view),
+            Act::RenameTab => {
+                self.made += 1;
+                let properties = json!({"sheetId": view.id, "title": format!("It's tab {}", self.made)});
+                vec![json!({"updateSheetProperties": {"properties": properties, "fields": "title"}})]
+            }
+            Act::Filter => {
+                let range = json!({"sheetId": view.id, "startRowIndex": 0, "startColumnIndex": 0});
+                vec![json!({"setBasicFilter": {"filter": {"range": range}}})]
+            }
+            Act::DeleteOwnRow | Act::DeleteKeyedRow => self.delete_row(act, view),
+            _ => self.on_rows(act, view),
+        }
+    }
+
+    fn on_rows(&mut self, act: Act, view: &View) -> Vec<Value> {
         let rows = view.rows.len();
-        let (width, height) = (view.width(), usize::try_from(view.grid.0).unwrap_or(rows));
-        let dimension = |kind: &str, from: usize, to: usize| json!({"sheetId": tab, "dimension": kind, "startIndex": from, "endIndex": to});
+        let height = usize::try_from(view.grid.0).unwrap_or(rows);
         match act {
             Act::Sort if rows > 2 => {
                 let order = if self.below(2) == 0 { "ASCENDING" } else { "DESCENDING" };
-                let by = self.below(width);
-                let range = json!({"sheetId": tab, "startRowIndex": 1});
+                let by = self.below(view.width());
+                let range = json!({"sheetId": view.id, "startRowIndex": 1});
                 vec![json!({"sortRange": {"range": range, "sortSpecs": [{"dimensionIndex": by, "sortOrder": order}]}})]
             }
-            Act::InsertOwnRow => self.own_row(view, 1 + self.made as usize % rows.max(1)),
+            Act::InsertOwnRow => {
+                let at = 1 + self.below(rows);
+                self.own_row(view, at)
+            }
             Act::InsertBlankRows => {
-                let at = 1 + self.below(rows.max(1));
+                let at = (1 + self.below(rows.max(1))).min(height);
                 let count = 1 + self.below(2);
                 vec![
-                    json!({"insertDimension": {"range": dimension("ROWS", at.min(height), at.min(height) + count), "inheritFromBefore": true}}),
+                    json!({"insertDimension": {"range": view.span("ROWS", at, at + count), "inheritFromBefore": true}}),
                 ]
-            }
-            Act::DeleteOwnRow => {
-                let Some(mark) = view.column(MARK) else { return Vec::new() };
-                let found = (1..rows).filter_map(|row| {
-                    let number = view.text(row, mark).strip_prefix("own ")?.parse::<u64>().ok()?;
-                    Some((row, number))
-                });
-                let found: Vec<_> = found.collect();
-                let Some(&(row, number)) = found.get(self.below(found.len())) else { return Vec::new() };
-                self.own_rows.remove(&number);
-                vec![json!({"deleteDimension": {"range": dimension("ROWS", row, row + 1)}})]
-            }
-            Act::DeleteKeyedRow => {
-                let Some(id) = view.column("id") else { return Vec::new() };
-                let keyed: Vec<_> = (1..rows).filter(|&row| view.text(row, id).starts_with('k')).collect();
-                let Some(&row) = keyed.get(self.below(keyed.len() * 3)) else { return Vec::new() };
-                self.deleted.insert(view.text(row, id));
-                vec![json!({"deleteDimension": {"range": dimension("ROWS", row, row + 1)}})]
             }
             Act::MoveRows if rows > 3 => {
                 let from = 1 + self.below(rows - 2);
@@ -144,17 +151,43 @@ impl Person {
                 if target >= from && target <= to {
                     return Vec::new();
                 }
-                vec![json!({"moveDimension": {"source": dimension("ROWS", from, to), "destinationIndex": target}})]
+                vec![json!({"moveDimension": {"source": view.span("ROWS", from, to), "destinationIndex": target}})]
             }
+            _ => Vec::new(),
+        }
+    }
+
+    fn delete_row(&mut self, act: Act, view: &View) -> Vec<Value> {
+        let rows = 1..view.rows.len();
+        let row = if act == Act::DeleteOwnRow {
+            let Some(mark) = view.column(MARK) else { return Vec::new() };
+            let own = |row: usize| Some((row, view.text(row, mark).strip_prefix("own ")?.parse::<u64>().ok()?));
+            let found: Vec<_> = rows.filter_map(own).collect();
+            let Some(&(row, number)) = found.get(self.below(found.len())) else { return Vec::new() };
+            self.own_rows.remove(&number);
+            row
+        } else {
+            let Some(id) = view.column(self.name("id")) else { return Vec::new() };
+            let keyed: Vec<_> = rows.filter(|&row| is_key(&view.text(row, id))).collect();
+            let Some(&row) = keyed.get(self.below(keyed.len() * 3)) else { return Vec::new() };
+            self.deleted.insert(view.text(row, id));
+            row
+        };
+        vec![json!({"deleteDimension": {"range": view.span("ROWS", row, row + 1)}})]
+    }
+
+    fn on_columns(&mut self, act: Act, view: &View) -> Vec<Value> {
+        let width = view.width();
+        let height = usize::try_from(view.grid.0).unwrap_or(0);
+        match act {
             Act::InsertColumn if width < 12 => {
                 self.made += 1;
                 let at = self.below(width + 1);
-                let header =
-                    json!([{"values": [{"userEnteredValue": {"stringValue": format!("own column {}", self.made)}}]}]);
-                let start = json!({"sheetId": tab, "rowIndex": 0, "columnIndex": at});
+                let header = json!({"userEnteredValue": {"stringValue": format!("own column {}", self.made)}});
+                let range = view.span("COLUMNS", at, at + 1);
                 vec![
-                    json!({"insertDimension": {"range": dimension("COLUMNS", at, at + 1), "inheritFromBefore": at > 0}}),
-                    json!({"updateCells": {"start": start, "fields": "userEnteredValue", "rows": header}}),
+                    json!({"insertDimension": {"range": range, "inheritFromBefore": at > 0}}),
+                    cell(view.id, 0, at, &header),
                 ]
             }
             Act::MoveColumn if width > 2 => {
@@ -163,29 +196,26 @@ impl Person {
                 if target == from || target == from + 1 {
                     return Vec::new();
                 }
-                vec![
-                    json!({"moveDimension": {"source": dimension("COLUMNS", from, from + 1), "destinationIndex": target}}),
-                ]
+                let source = view.span("COLUMNS", from, from + 1);
+                vec![json!({"moveDimension": {"source": source, "destinationIndex": target}})]
             }
-            Act::RenameTab => {
+            Act::RenameHeader => {
+                let own = ["id", "a", "b"][self.below(3)];
+                let Some(at) = view.column(self.name(own)) else { return Vec::new() };
                 self.made += 1;
-                let properties = json!({"sheetId": tab, "title": format!("It's tab {}", self.made)});
-                vec![json!({"updateSheetProperties": {"properties": properties, "fields": "title"}})]
-            }
-            Act::Filter => {
-                let range = json!({"sheetId": tab, "startRowIndex": 0, "startColumnIndex": 0});
-                vec![json!({"setBasicFilter": {"filter": {"range": range}}})]
+                let text = format!("{own} by another name {}", self.made);
+                self.names.insert(own, text.clone());
+                vec![cell(view.id, 0, at, &json!({"userEnteredValue": {"stringValue": text}}))]
             }
             Act::FillDown if view.column("filled").is_none() && height < 200 => {
                 let cell = json!({"values": [{"userEnteredValue": {"formulaValue": "=1+1"}}]});
                 let mut cells = vec![json!({"values": [{"userEnteredValue": {"stringValue": "filled"}}]})];
                 cells.resize(height, cell);
-                let start = json!({"sheetId": tab, "rowIndex": 0, "columnIndex": width});
+                let start = json!({"sheetId": view.id, "rowIndex": 0, "columnIndex": width});
                 let grow = (u64::try_from(width).unwrap_or(0) >= view.grid.1)
-                    .then(|| json!({"appendDimension": {"sheetId": tab, "dimension": "COLUMNS", "length": 1}}));
-                grow.into_iter()
-                    .chain([json!({"updateCells": {"start": start, "fields": "userEnteredValue", "rows": cells}})])
-                    .collect()
+                    .then(|| json!({"appendDimension": {"sheetId": view.id, "dimension": "COLUMNS", "length": 1}}));
+                let fill = json!({"updateCells": {"start": start, "fields": "userEnteredValue", "rows": cells}});
+                grow.into_iter().chain([fill]).collect()
             }
             _ => Vec::new(),
         }
@@ -193,7 +223,9 @@ impl Person {
 
     /// A row without a key, with words and a formula in the job's columns: a total, a remark.
     fn own_row(&mut self, view: &View, at: usize) -> Vec<Value> {
-        let (Some(a), Some(b), Some(mark)) = (view.column("a"), view.column("b"), view.column(MARK)) else {
+        let (Some(a), Some(b), Some(mark)) =
+            (view.column(self.name("a")), view.column(self.name("b")), view.column(MARK))
+        else {
             return Vec::new();
         };
         self.made += 1;
@@ -223,10 +255,10 @@ impl Person {
             requests.push(cell(view.id, 0, width, &json!({"userEnteredValue": {"stringValue": MARK}})));
             width
         });
-        let Some(id) = view.column("id") else { return requests };
+        let Some(id) = view.column(self.name("id")) else { return requests };
         for row in 1..view.rows.len() {
             let key = view.text(row, id);
-            if key.starts_with('k') && view.text(row, column).is_empty() {
+            if is_key(&key) && view.text(row, column).is_empty() {
                 let written = json!({"userEnteredValue": {"stringValue": format!("mine {key}")}, "note": format!("note of {key}")});
                 requests.push(cell(view.id, row, column, &written));
                 self.marked.insert(key);
@@ -234,6 +266,11 @@ impl Person {
         }
         requests
     }
+}
+
+/// Whether a text is one of the source's keys, such as k07.
+fn is_key(text: &str) -> bool {
+    text.len() == 3 && text.starts_with('k')
 }
 
 fn cell(tab: i64, row: usize, column: usize, cell: &Value) -> Value {
