@@ -103,6 +103,7 @@ pub fn found_again(tab: &mut Tab, title: &str, own: &[String], lost: &[String], 
             // A mark on a column that goes by another name of the job's is of no use: its own header tells more.
             Some(Some(text)) if !text.is_empty() && !own.contains(&text) => {
                 let message = format!("column \"{name}\" of tab {title} is now called \"{text}\": its values go there");
+                tab.renamed.retain(|(own, _)| own != name);
                 tab.renamed.push((name.clone(), text));
                 (message, false)
             }

@@ -23,7 +23,7 @@ use crate::store::guard::STATE_ROWS;
 use crate::store::index::RowIndex;
 use crate::store::layout::Tab;
 use crate::store::mend::{Mend, Source};
-use crate::store::witness::{Expect, HEADER_ROW, MARGIN, Target, Witness};
+use crate::store::witness::{Expect, HEADER_ROW, MARGIN, ROOM, Target, Witness};
 
 /// Columns of a state tab that holds no scratch rows.
 const STATE_COLUMNS: u32 = 26;
@@ -195,14 +195,17 @@ impl<'a> Writing<'a> {
         let lowest = held.map_or(0, |scratch| scratch.rows);
         let last = writes.last().map_or(0, |write| write.target.row);
         let header = self.tab.header.clone();
+        let width = header.len().max(self.tab.width) + ROOM;
         let witness = Witness {
             head: self.commit.to,
             key: self.key_column().unwrap_or_default(),
+            names: used.iter().map(|at| self.tab.name(*at)).collect(),
             used: used.into_iter().collect(),
             appended: fresh.len() + made.len(),
             made: made.iter().filter_map(|mend| mend.key().map(str::to_owned)).collect(),
             keys: self.commit.changes.keys(),
-            base: Witness::base_for(last, header.len(), lowest),
+            width,
+            base: Witness::base_for(last, width, lowest),
             header,
             targets: writes.iter().map(|write| write.target.clone()).collect(),
         };
@@ -211,19 +214,16 @@ impl<'a> Writing<'a> {
         self.out.scratch = Some(scratch);
         self.out.requests.push((Part::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
         self.tell(&witness);
-        let width = 0..index(self.tab.header.len());
-        let header = self.copy_out(0..1, width.clone(), HEADER_ROW, PasteType::Values);
+        let header = self.copy_out(0..1, HEADER_ROW, PasteType::Values);
         self.out.requests.push((Part::Layout, header));
         let runs = runs(writes);
         for run in &runs {
-            let copied =
-                self.copy_out(rows_of(writes, run), width.clone(), witness.before_row(run.start), PasteType::Formula);
+            let copied = self.copy_out(rows_of(writes, run), witness.before_row(run.start), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
         }
         self.write(writes, &witness);
         for run in &runs {
-            let copied =
-                self.copy_out(rows_of(writes, run), width.clone(), witness.after_row(run.start), PasteType::Formula);
+            let copied = self.copy_out(rows_of(writes, run), witness.after_row(run.start), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
         }
         self.out.witness = Some(witness);
@@ -241,8 +241,16 @@ impl<'a> Writing<'a> {
         }
     }
 
-    fn copy_out(&self, rows: Range<u32>, columns: Range<u32>, to_row: u32, paste_type: PasteType) -> Request {
-        copied((self.tab.id, rows, columns), (self.state_tab, to_row, MARGIN), paste_type)
+    /// Copies whole rows to scratch rows; as much room as they need is taken from one cell on.
+    fn copy_out(&self, rows: Range<u32>, to_row: u32, paste_type: PasteType) -> Request {
+        let source = GridRange {
+            sheet_id: self.tab.id,
+            start_row_index: Some(rows.start),
+            end_row_index: Some(rows.end),
+            ..GridRange::default()
+        };
+        let destination = area(self.state_tab, to_row..to_row + 1, MARGIN..MARGIN + 1);
+        Request::CopyPaste { source, destination, paste_type, paste_orientation: PasteOrientation::Normal }
     }
 
     fn write(&mut self, writes: &[Write<'a>], witness: &Witness) {

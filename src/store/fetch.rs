@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
 use crate::google::error::{CallError, Cause};
-use crate::google::shape::{Mark, Metadata, Tab as Seen};
+use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
 use crate::ledger::judge::Sighting;
@@ -268,7 +268,7 @@ impl Fetcher {
         if let (true, Some(tab)) = (blemishes.is_empty(), &mut tabs.data) {
             let lost = columns::lost(tab, &state.columns);
             if !lost.is_empty() {
-                let marks = self.marks().await;
+                let marks = self.marks_of(tab).await?;
                 let found = columns::found_again(tab, &self.data_tab, &state.columns, &lost, marks.as_deref());
                 gone = found.gone;
                 blemishes.extend(found.blemishes);
@@ -347,12 +347,6 @@ impl Fetcher {
         let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
         let spreadsheet = self.id.as_str().to_owned();
         Loaded { snapshot, spreadsheet, tables, timezone, service_time: self.service_time() }
-    }
-
-    /// The marks on the job's columns; none where they can't be had, which is told by what follows from it.
-    async fn marks(&self) -> Option<Vec<Mark>> {
-        let marks = self.sheets.marks(&self.id, &columns::mark_key(&self.job)).await;
-        marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok()
     }
 
     /// The spreadsheet's tabs and names.

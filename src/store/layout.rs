@@ -32,17 +32,18 @@ impl Tab {
     /// The position of a column, from 0.
     pub fn position(&self, column: &str) -> Option<usize> {
         let at = |name: &str| self.header.iter().position(|text| text == name);
-        at(column).or_else(|| self.renamed.iter().find(|(own, _)| own == column).and_then(|(_, text)| at(text)))
+        at(column).or_else(|| self.renamed.iter().filter(|(own, _)| own == column).find_map(|(_, text)| at(text)))
+    }
+
+    /// The name of the column at this position: the job's own, where it has one for it.
+    pub fn name(&self, at: usize) -> String {
+        let text = self.header.get(at).cloned().unwrap_or_default();
+        self.renamed.iter().find(|(_, now)| *now == text).map_or(text, |(own, _)| own.clone())
     }
 
     /// The columns with a name, by the job's name where it has one of its own for them.
     pub fn columns(&self) -> Vec<String> {
-        let own = |text: &String| self.renamed.iter().find(|(_, now)| now == text).map(|(own, _)| own.clone());
-        self.header
-            .iter()
-            .filter(|text| !text.is_empty())
-            .map(|text| own(text).unwrap_or_else(|| text.clone()))
-            .collect()
+        (0..self.header.len()).map(|at| self.name(at)).filter(|name| !name.is_empty()).collect()
     }
 
     /// A name that two columns share.

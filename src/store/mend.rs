@@ -165,7 +165,10 @@ impl Planning<'_> {
         let copies: Vec<_> = target.columns.iter().filter_map(as_meant).collect();
         let row = match &target.expect {
             Expect::Key(key) => self.row_of(key).or_else(|| self.row_that_had(key, hits)),
-            Expect::Cells(mark) => self.row_with_cells(mark, &copies, hits, mends),
+            Expect::Cells(mark) => {
+                let there = self.row_with_cells(mark, &copies, hits, mends);
+                there.or_else(|| self.row_that_had_cells(mark, &target.columns, hits, mends))
+            }
         };
         match (&target.expect, row) {
             (Expect::Key(key), None) if target.moves.is_empty() => mends.add(None, key, copies, Vec::new()),
@@ -227,6 +230,22 @@ impl Planning<'_> {
         Mend { expect, ..mend }
     }
 
+    /// The row without a key that had these cells before it was hit itself.
+    fn row_that_had_cells(&self, mark: &str, columns: &[usize], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
+        let named = |&column: &usize| {
+            let name = self.finding.witness.header.get(column);
+            self.finding.header.iter().position(|text| Some(text) == name).unwrap_or(usize::MAX)
+        };
+        let columns: Vec<_> = columns.iter().map(named).collect();
+        let had = |astray: &Astray| {
+            shown(&astray.before, self.key_found()).is_empty() && cells_mark(&astray.before, &columns) == mark
+        };
+        let free = |row: &u32| !mends.by_row.contains_key(row);
+        let mut rows =
+            self.finding.astray.iter().zip(hits).filter(|(astray, _)| had(astray)).filter_map(|(_, row)| *row);
+        rows.find(free)
+    }
+
     /// The row whose key was written over, and was this one.
     fn row_that_had(&self, key: &str, hits: &[Option<u32>]) -> Option<u32> {
         let had = |astray: &Astray| {
@@ -260,15 +279,26 @@ impl Planning<'_> {
         self.finding.header.iter().position(|text| Some(text) == name).unwrap_or(witness.key)
     }
 
-    /// Where a column that the batch wrote stands now: the one whose header it found there.
+    /// Where a column that the batch wrote stands now: the one whose header it found there, whatever that reads by now.
     fn now(&self, column: usize) -> Option<usize> {
-        let name = self.finding.header.get(column).filter(|name| !name.is_empty());
-        let there = |at: usize| self.present.tab.header.get(at).map_or("", String::as_str);
-        match name {
-            Some(name) if there(column) == name => Some(column),
-            Some(name) => self.present.tab.header.iter().position(|text| text == name),
-            None => there(column).is_empty().then_some(column),
+        let (witness, found) = (&self.finding.witness, &self.finding.header);
+        let now = &self.present.tab.header;
+        let name = found.get(column).map_or("", String::as_str);
+        let there = |at: usize| now.get(at).map_or("", String::as_str);
+        if there(column) == name {
+            return Some(column);
         }
+        let same = now.iter().position(|text| !name.is_empty() && text == name);
+        // One of the job's, by the name that it had for the batch; or one whose header was written anew where it stood.
+        let own = || {
+            witness
+                .header
+                .iter()
+                .position(|text| text == name)
+                .or(Some(column).filter(|_| !witness.header.iter().any(|text| text == name)))
+        };
+        let renamed = || own().and_then(|at| witness.name(at)).and_then(|own| self.present.tab.position(own));
+        same.or_else(renamed).or_else(|| (now.len() == found.len()).then_some(column))
     }
 
     /// Where the column that the batch meant stands now. A header that is nowhere any more, over a column that has a new one, was
@@ -276,7 +306,8 @@ impl Planning<'_> {
     fn meant(&self, column: usize) -> Option<usize> {
         let expected = &self.finding.witness.header;
         let name = expected.get(column)?;
-        let there = self.present.tab.header.iter().position(|text| text == name);
+        let there = self.finding.witness.name(column).and_then(|own| self.present.tab.position(own));
+        let there = there.or_else(|| self.present.tab.header.iter().position(|text| text == name));
         let renamed = || {
             let found = self.finding.header.get(column).filter(|found| !expected.contains(found));
             found.filter(|_| !self.finding.header.contains(name)).and_then(|_| self.now(column))
@@ -324,8 +355,10 @@ mod tests {
             header: tab(&["id", "n", "mine"]).header,
             key: 0,
             used: vec![0, 1],
+            names: tab(&["id", "n"]).header,
             appended: 1,
             keys: 1,
+            width: 20,
             made: Vec::new(),
             base: BASE,
             targets: wrote.iter().map(target).collect(),
@@ -407,10 +440,12 @@ mod tests {
 
     #[test]
     fn a_header_written_anew_keeps_its_column_and_a_deleted_column_is_left_out() {
-        let renamed = finding(&["id", "number", "mine"], &[("a", 1)], &[json!(["a", 1])], &[json!(["a", 10])]);
-        let (tab_now, now) = (tab(&["id", "number", "mine"]), rows(&[json!(["id"]), json!(["a", 10])]));
-        let mends = plan(&renamed, &present(&tab_now, &now));
-        assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE + 1, 1, 1)]));
+        let renamed = &["id", "number", "mine"];
+        assert!(finding(renamed, &[("a", 1)], &[json!(["a", 1])], &[json!(["a", 10])]).astray.is_empty());
+        let astray = finding(renamed, &[("a", 1)], &[json!(["z", 1])], &[json!(["z", 10])]);
+        let (tab_now, now) = (tab(renamed), rows(&[json!(["id"]), json!(["z", 10]), json!(["a", 2])]));
+        let mends = plan(&astray, &present(&tab_now, &now));
+        assert_eq!((mends[0].row, &mends[0].copies), (Some(2), &vec![scratch(BASE + 1, 1, 1)]));
         let deleted = finding(&["id", "mine"], &[("a", 1)], &[json!(["a", "note"])], &[json!(["a", 10])]);
         let (tab_now, now) = (tab(&["id", "mine"]), rows(&[json!(["id"]), json!(["a", 10])]));
         let mends = plan(&deleted, &present(&tab_now, &now));

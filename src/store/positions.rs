@@ -4,8 +4,9 @@
 
 use serde_json::Value;
 
-use crate::google::shape::Tab as Seen;
+use crate::google::shape::{Mark, Tab as Seen};
 use crate::grid::quoted;
+use crate::store::columns;
 use crate::store::fetch::{Fetcher, Unread};
 use crate::store::guard::STATE_ROWS;
 use crate::store::index::{Indexing, RowIndex};
@@ -20,7 +21,7 @@ const PAGE_CELLS: u32 = 200_000;
 impl Fetcher {
     /// The data tab's header, and where keys stand. Each page comes with the header of its moment, so that columns that move
     /// meanwhile are seen.
-    pub async fn index(&self, known: &Tab, key_column: &str) -> Result<(Tab, RowIndex), Unread> {
+    pub async fn index(&self, known: &Tab, own: &[String], key_column: &str) -> Result<(Tab, RowIndex), Unread> {
         let seen = self.tab(known.id).await?;
         let likely = known.position(key_column).unwrap_or_default();
         let mut column = likely;
@@ -33,7 +34,7 @@ impl Fetcher {
             let end = Some(to).filter(|to| *to < seen.rows);
             let ranges = [load::header_range(&seen.title), load::column_range(&seen.title, column, from, end)];
             let mut read = self.rows_of(&ranges).await?.into_iter();
-            let tab = renamed_as(known, seen_tab(&seen, &read.next().unwrap_or_default()));
+            let tab = self.knowing(known, seen_tab(&seen, &read.next().unwrap_or_default()), own).await?;
             match (&found, tab.position(key_column)) {
                 (_, None) => return Err(Unread::moved(&seen.title)),
                 // Asked for where it was; once more where it is.
@@ -53,13 +54,14 @@ impl Fetcher {
     }
 
     /// The data tab with all its rows, the header's among them.
-    pub async fn present(&self, known: &Tab) -> Result<(Tab, Vec<Vec<Value>>), Unread> {
+    pub async fn present(&self, known: &Tab, own: &[String]) -> Result<(Tab, Vec<Vec<Value>>), Unread> {
         let seen = self.tab(known.id).await?;
         let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
         if seen.rows <= page {
             // All of it at one moment.
             let rows = self.rows_of(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
-            return Ok((renamed_as(known, seen_tab(&seen, rows.get(..1).unwrap_or_default())), rows));
+            let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
+            return Ok((tab, rows));
         }
         let mut rows: Vec<Vec<Value>> = Vec::new();
         let mut from = 1;
@@ -73,7 +75,7 @@ impl Fetcher {
         if self.tab(known.id).await? != seen {
             return Err(Unread::moved(&seen.title));
         }
-        let tab = renamed_as(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()));
+        let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
         Ok((tab, rows))
     }
 
@@ -83,14 +85,32 @@ impl Fetcher {
         Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 
+    /// The tab with the job's names for columns whose headers people changed: as known before, or asked for anew.
+    async fn knowing(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, Unread> {
+        let mut tab = Tab { renamed: known.renamed.clone(), ..tab };
+        let lost = columns::lost(&tab, own);
+        if !lost.is_empty() {
+            let marks = self.marks_of(&tab).await?;
+            columns::found_again(&mut tab, &self.data_tab, own, &lost, marks.as_deref());
+        }
+        Ok(tab)
+    }
+
+    /// The marks on the job's columns; none where they can't be had, which is told by what follows from it. A mark says where its
+    /// column is, so the header has to be the same before and after.
+    pub async fn marks_of(&self, tab: &Tab) -> Result<Option<Vec<Mark>>, Unread> {
+        let marks = self.sheets.marks(&self.id, &columns::mark_key(&self.job)).await;
+        let marks = marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok();
+        let after = self.rows_of(&[load::header_range(&tab.title)]).await?;
+        if load::header(after.first().map_or(&[][..], Vec::as_slice)) != tab.header {
+            return Err(Unread::moved(&tab.title));
+        }
+        Ok(marks)
+    }
+
     async fn tab(&self, id: i32) -> Result<Seen, Unread> {
         let metadata = self.metadata().await.map_err(Unread::Broken)?;
         let found = metadata.tabs.into_iter().find(|tab| tab.sheet_id == id);
         found.ok_or_else(|| Unread::moved(&self.data_tab))
     }
-}
-
-/// The tab with the job's names for columns whose headers people changed, as they were known before.
-fn renamed_as(known: &Tab, tab: Tab) -> Tab {
-    Tab { renamed: known.renamed.clone(), ..tab }
 }

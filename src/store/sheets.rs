@@ -173,6 +173,7 @@ impl SheetsStore {
         let stands = commit.changes.tables.is_empty();
         let data = self.known().tabs.data.clone().filter(|tab| stands && !tab.header.is_empty());
         let (Some(tab), Some(key_column)) = (data, commit.state.key_column.as_deref()) else { return Ok(()) };
+        let own = self.known().owned.clone();
         loop {
             let need = self.known().upkeep.need(self.fetcher.mode, written_keys(commit));
             match need {
@@ -181,13 +182,13 @@ impl SheetsStore {
                     if pause {
                         self.fetcher.clock.sleep(AGAIN).await;
                     }
-                    let (tab, index) = self.fetcher.index(&tab, key_column).await.map_err(unread)?;
+                    let (tab, index) = self.fetcher.index(&tab, &own, key_column).await.map_err(unread)?;
                     let mut known = self.known();
                     known.tabs.data = Some(tab);
                     known.upkeep.stand_on(index);
                 }
                 Need::Rows => {
-                    let (tab, rows) = self.fetcher.present(&tab).await.map_err(unread)?;
+                    let (tab, rows) = self.fetcher.present(&tab, &own).await.map_err(unread)?;
                     if tab.position(key_column).is_none() {
                         return Err(unread(Unread::moved(&tab.title)));
                     }

@@ -226,7 +226,7 @@ impl Unseen {
     /// What the batch's answer has to show: the header and the keys as found.
     pub fn ranges(title: &str, witness: &Witness) -> Vec<String> {
         let margin = MARGIN as usize;
-        let (first, last) = (column_letters(margin), column_letters(margin + witness.header.len().max(1) - 1));
+        let (first, last) = (column_letters(margin), column_letters(margin + witness.width - 1));
         let header = format!("{}!{first}{row}:{last}{row}", quoted(title), row = HEADER_ROW + 1);
         let (from, to) = (witness.base + 1, witness.base + u32::try_from(witness.targets.len()).unwrap_or(u32::MAX));
         let keys = (to >= from).then(|| load::column_range(title, margin + witness.key, from, Some(to)));

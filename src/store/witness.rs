@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!  state tab, below the state
-//!   64     witness · head · columns · key · base · rows · used · appended · keys · made   what the batch says of itself
+//!   64     witness · head · columns · key · base · rows · used · appended · keys · width · names · made the batch says of itself
 //!   65     the header row as the batch expects it
 //!   66     the header row as the batch found it
 //!   base   what is expected · row · columns written │ the row as found          one a row written
@@ -27,6 +27,8 @@ use crate::ledger::key::digest_of;
 use crate::store::guard::STATE_ROWS;
 use crate::store::load::{header, text};
 
+/// Columns that people may put into the tab between a look at it and a write, before the write is refused and the tab looked at again.
+pub const ROOM: usize = 16;
 /// Columns of a scratch row before the copied cells.
 pub const MARGIN: u32 = 4;
 /// The scratch row with the header as it was found, from 0.
@@ -38,7 +40,7 @@ const ROOMY_CELLS: u32 = 1_000_000;
 /// More columns than any tab has.
 const MOST_COLUMNS: usize = 20_000;
 /// Texts in which a batch tells of itself.
-const ABOUT: u32 = 9;
+const ABOUT: u32 = 11;
 const WORD: &str = "witness";
 
 /// What a row has to show for a write to be in the right place.
@@ -75,10 +77,14 @@ pub struct Witness {
     pub key: usize,
     /// All columns that are written, in order.
     pub used: Vec<usize>,
+    /// The job's own names of these, which stay when people change a header.
+    pub names: Vec<String>,
     /// Rows that were appended or inserted: they are new, so only their columns can be wrong.
     pub appended: usize,
     /// Rows of Processed that the same batch appended.
     pub keys: usize,
+    /// Columns that a copied row may have: those of the tab, and some more that people may put in.
+    pub width: usize,
     /// Keys among these whose rows a mend makes anew; no row of Processed goes with them.
     pub made: Vec<String>,
     /// The scratch row of the first target.
@@ -115,8 +121,8 @@ pub struct Finding {
 
 impl Witness {
     /// Where copied rows begin, for writes up to this row of a tab so many columns wide, and no higher than `lowest`.
-    pub fn base_for(last_row: u32, columns: usize, lowest: u32) -> u32 {
-        let width = u32::try_from(columns).unwrap_or(u32::MAX).saturating_add(MARGIN);
+    pub fn base_for(last_row: u32, width: usize, lowest: u32) -> u32 {
+        let width = u32::try_from(width).unwrap_or(u32::MAX).saturating_add(MARGIN);
         let roomy = last_row.saturating_add(1).min(ROOMY_CELLS / width.max(1));
         FIRST_ROW.max(roomy).max(lowest)
     }
@@ -138,7 +144,7 @@ impl Witness {
 
     /// Columns that the state tab needs.
     pub fn columns(&self) -> u32 {
-        (count(self.header.len()) + MARGIN).max(ABOUT + count(self.made.len()))
+        (count(self.width) + MARGIN).max(ABOUT + count(self.made.len()))
     }
 
     /// What the batch writes about itself: scratch row and texts.
@@ -146,7 +152,10 @@ impl Witness {
         let mut about = vec![WORD.to_owned(), self.head.to_string(), self.header.len().to_string()];
         about.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
         about.extend([listed(&self.used), self.appended.to_string(), self.keys.to_string()]);
+        about.extend([self.width.to_string(), Value::from(self.names.clone()).to_string()]);
         about.extend(self.made.iter().cloned());
+        // Nothing of an older one is left behind it.
+        about.resize(self.columns() as usize, String::new());
         let mut expected = vec![String::new(); MARGIN as usize];
         expected.extend(self.header.iter().cloned());
         let targets = self.targets.iter().enumerate().map(|(index, target)| {
@@ -160,6 +169,12 @@ impl Witness {
             (self.before_row(index), vec![kind.to_owned(), expect, row, written])
         });
         [(STATE_ROWS, about), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
+    }
+
+    /// The job's name of a column that is written.
+    pub fn name(&self, column: usize) -> Option<&str> {
+        let at = self.used.iter().position(|used| *used == column)?;
+        self.names.get(at).map(String::as_str)
     }
 
     /// Keys of the rows that are written over.
@@ -200,7 +215,9 @@ impl Witness {
             used: list(field(6))?,
             appended: number(7)? as usize,
             keys: number(8)? as usize,
-            made: about.get(ABOUT as usize..).unwrap_or_default().to_vec(),
+            width: number(9).filter(|width| (*width as usize) < MOST_COLUMNS)? as usize,
+            names: serde_json::from_str(field(10)).ok()?,
+            made: about.iter().skip(ABOUT as usize).filter(|key| !key.is_empty()).cloned().collect(),
             base,
             targets: read,
         };
@@ -217,9 +234,16 @@ impl Witness {
         !self.is_moved(found) && self.targets.iter().enumerate().all(hit)
     }
 
-    /// Whether columns that were written stand elsewhere in the header as it was found.
+    /// Whether columns that were written stand elsewhere in the header as it was found. A header that is nowhere any more, over a
+    /// column that has a new one, was written anew where it stood: that column did not move.
     pub fn is_moved(&self, found: &[String]) -> bool {
-        self.used.iter().any(|at| self.header.get(*at) != found.get(*at))
+        let elsewhere = |at: &usize| match (self.header.get(*at), found.get(*at)) {
+            (Some(expected), Some(there)) if expected != there => {
+                there.is_empty() || found.contains(expected) || self.header.contains(there)
+            }
+            (expected, there) => expected != there,
+        };
+        self.used.iter().any(elsewhere)
     }
 
     /// What went astray. `beside` are the keys of the rows that the batch appended, asked for only where columns moved.
@@ -339,8 +363,10 @@ mod tests {
             header,
             key: 0,
             used: vec![0, 2],
+            names: ["id", "n"].map(str::to_owned).to_vec(),
             appended: 0,
             keys: 0,
+            width: 20,
             made: vec!["m".into()],
             base: FIRST_ROW,
             targets,

@@ -150,7 +150,7 @@ async fn a_commit_of_a_person_in_the_middle_of_a_run_is_built_upon() {
 #[tokio::test(start_paused = true)]
 async fn a_reload_that_finds_a_column_gone_stops_the_run_and_doubles_nothing() {
     for doubts in both() {
-        let (title, word) = ("Processed j", "key");
+        let (title, column) = ("Processed j", "key");
         let world = world_after_a_run(doubts, 6).await;
         let hands = Arc::clone(&world);
         let meddling = Box::pin(async move {
@@ -159,8 +159,8 @@ async fn a_reload_that_finds_a_column_gone_stops_the_run_and_doubles_nothing() {
         });
         let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
         assert_eq!(error.fault(), Kind::Corrupt, "{error}");
-        assert!(error.to_string().contains(&format!("\"{word}\"")), "{error}");
-        retitled(&world, title, 0, word).await;
+        assert!(error.to_string().contains(&format!("\"{column}\"")), "{error}");
+        retitled(&world, title, 0, column).await;
         world.clock().sleep(Duration::from_secs(301)).await;
         runner(&world, 3).run(world.store_of("j", "Data"), items(12)).await.expect("a clean run");
         assert_eq!(keys(&world).await.len(), 12, "{doubts:?}");
