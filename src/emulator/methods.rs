@@ -70,7 +70,7 @@ impl Methods<'_> {
             }
             _ => Content::Json(self.carry_out(route, query, body)?),
         };
-        Ok(Answer { status: 200, content: cut(content, &mask, pretty)?, headers: Vec::new() })
+        Ok(Answer { status: 200, content: cut(content, &mask, pretty)?, headers: Vec::new(), breaks_off: false })
     }
 
     fn read_values(&self, route: &Route, query: &Query, body: &[u8], pretty: bool) -> Result<Vec<u8>, ApiError> {

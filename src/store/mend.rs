@@ -186,7 +186,7 @@ impl Planning<'_> {
         let moved = |&(from, to): &(usize, usize)| {
             let to = self.meant(to)?;
             Some(match before {
-                Some(source) => Copy { source, from, to },
+                Some(source) => Copy { source, from: self.found_at(from), to },
                 None => Copy { source: Source::Itself, from: self.meant(from)?, to },
             })
         };
@@ -232,11 +232,7 @@ impl Planning<'_> {
 
     /// The row without a key that had these cells before it was hit itself.
     fn row_that_had_cells(&self, mark: &str, columns: &[usize], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
-        let named = |&column: &usize| {
-            let name = self.finding.witness.header.get(column);
-            self.finding.header.iter().position(|text| Some(text) == name).unwrap_or(usize::MAX)
-        };
-        let columns: Vec<_> = columns.iter().map(named).collect();
+        let columns: Vec<_> = columns.iter().map(|column| self.found_at(*column)).collect();
         let had = |astray: &Astray| {
             shown(&astray.before, self.key_found()).is_empty() && cells_mark(&astray.before, &columns) == mark
         };
@@ -274,9 +270,13 @@ impl Planning<'_> {
 
     /// The column of keys as the batch found the header.
     fn key_found(&self) -> usize {
-        let witness = &self.finding.witness;
-        let name = witness.header.get(witness.key);
-        self.finding.header.iter().position(|text| Some(text) == name).unwrap_or(witness.key)
+        self.found_at(self.finding.witness.key)
+    }
+
+    /// Where a column that the batch meant stood when it came: by its header, or where it was expected if that was written anew.
+    fn found_at(&self, column: usize) -> usize {
+        let name = self.finding.witness.header.get(column);
+        self.finding.header.iter().position(|text| Some(text) == name).unwrap_or(column)
     }
 
     /// Where a column that the batch wrote stands now: the one whose header it found there, whatever that reads by now.
