@@ -339,6 +339,56 @@ async fn answers_are_packed_for_who_takes_it_and_packed_requests_are_taken() {
     }
 }
 
+/// A write to one cell by the account of the token.
+async fn put_cell(client: &Client, cell: &str, value: &str) -> (u16, Value) {
+    let path = format!("/v4/spreadsheets/{ID}/values/{cell}?valueInputOption=RAW");
+    client.call("PUT", &path, Some(&json!({"values": [[value]]}))).await
+}
+
+#[tokio::test]
+async fn what_the_owner_protects_is_closed_to_others_unless_they_are_named_or_only_warned() {
+    const TOLD: &str = "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove \
+                        protection if you need to edit.";
+    let client = start(EmulatorOptions::default()).await;
+    let hands = format!("/_emulator/hands?spreadsheet={ID}");
+    let protect = |more: Value| {
+        let mut range = json!({"range": {"sheetId": 0, "startRowIndex": 1, "endRowIndex": 3, "startColumnIndex": 1, "endColumnIndex": 2}});
+        range.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        json!({"requests": [{"addProtectedRange": {"protectedRange": range}}]})
+    };
+    let (status, told) = client.call("POST", &hands, Some(&protect(json!({"protectedRangeId": 7})))).await;
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(put_cell(&client, "A2", "free").await.0, 200);
+    let (status, told) = put_cell(&client, "B2", "closed").await;
+    assert_eq!((status, told["error"]["message"].as_str()), (400, Some(TOLD)));
+    let batch = json!({"requests": [
+        {"updateCells": {"start": {"sheetId": 0, "rowIndex": 8, "columnIndex": 0}, "fields": "userEnteredValue",
+            "rows": [{"values": [{"userEnteredValue": {"stringValue": "not to stay"}}]}]}},
+        {"repeatCell": {"range": {"sheetId": 0, "startRowIndex": 0, "endRowIndex": 2}, "fields": "note", "cell": {"note": "n"}}},
+    ]});
+    let (status, told) = client.call("POST", &format!("/v4/spreadsheets/{ID}:batchUpdate"), Some(&batch)).await;
+    let expected = format!("Invalid requests[1].repeatCell: {TOLD}");
+    assert_eq!((status, told["error"]["message"].as_str()), (400, Some(expected.as_str())));
+    let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A9"), None).await;
+    assert_eq!(told["values"], Value::Null, "the batch is refused whole");
+    let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}?fields=sheets.protectedRanges"), None).await;
+    let shown = &told["sheets"][0]["protectedRanges"][0];
+    assert_eq!(
+        (&shown["protectedRangeId"], shown.get("requestingUserCanEdit"), shown.get("_addedBy")),
+        (&json!(7), None, None)
+    );
+    // The same range, with the account among its editors, or as a warning only, or deleted, is open.
+    let me = sheetkeep::emulator::test_key::TEST_ACCOUNT;
+    for more in [json!({"editors": {"users": [me]}}), json!({"warningOnly": true})] {
+        let drop = json!({"requests": [{"deleteProtectedRange": {"protectedRangeId": 7}}]});
+        assert_eq!(client.call("POST", &hands, Some(&drop)).await.0, 200);
+        let mut more = more;
+        more["protectedRangeId"] = json!(7);
+        assert_eq!(client.call("POST", &hands, Some(&protect(more.clone()))).await.0, 200);
+        assert_eq!(put_cell(&client, "B2", &more.to_string()).await.0, 200, "{more}");
+    }
+}
+
 fn fault_of(happening: &str) -> Fault {
     format!("on=writes,do={happening}").parse().expect("a fault")
 }

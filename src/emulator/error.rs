@@ -124,6 +124,10 @@ impl From<StorageError> for ApiError {
             StorageError::NoSpreadsheet { .. } => Self::not_found(),
             StorageError::Taken { .. } => Self::new(409, "ALREADY_EXISTS", "Requested entity already exists"),
             StorageError::Busy => Self::unavailable(),
+            StorageError::Protected => Self::invalid_argument(
+                "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove protection if \
+                 you need to edit.",
+            ),
             told => {
                 tracing::error!(error = %told, "the emulator's file failed");
                 Self::internal()

@@ -18,6 +18,7 @@ use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, get, spreadsheet};
 use crate::emulator::metadata::{get_mark, search_marks};
+use crate::emulator::protection::SeenBy;
 use crate::emulator::route::{Api, Route};
 use crate::emulator::storage::Store;
 use crate::emulator::values_append::append;
@@ -37,6 +38,8 @@ pub struct Methods<'a> {
     pub chance: &'a dyn Chance,
     /// The moment of the call.
     pub now: Timestamp,
+    /// Who calls.
+    pub account: &'a str,
 }
 
 impl Methods<'_> {
@@ -66,7 +69,7 @@ impl Methods<'_> {
                 Content::Json(self.get_by_filter(&route.id, &body, &mask)?)
             }
             Api::BatchUpdate => {
-                Content::Json(batch_update(self.store, &route.id, body, &mask, self.doubts, self.chance)?)
+                Content::Json(batch_update(&self.seen(), &route.id, body, &mask, self.doubts, self.chance)?)
             }
             _ => Content::Json(self.carry_out(route, query, body)?),
         };
@@ -86,7 +89,7 @@ impl Methods<'_> {
     }
 
     fn carry_out(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Value, ApiError> {
-        let (store, id, range) = (self.store, route.id.as_str(), route.range.as_str());
+        let (store, id, range) = (&self.seen(), route.id.as_str(), route.range.as_str());
         match route.api {
             Api::ValuesUpdate => values_write::update(store, id, range, query, &read_body(body, "ValueRange", "data")?),
             Api::ValuesAppend => append(store, id, range, query, &read_body(body, "ValueRange", "data")?),
@@ -101,16 +104,27 @@ impl Methods<'_> {
             Api::ValuesBatchClearByDataFilter => {
                 batch_clear_by_filter(store, id, &read_body(body, "BatchClearValuesByDataFilterRequest", "")?)
             }
-            Api::SheetsCopyTo => {
-                copy_to(store, id, range, &read_body(body, "CopySheetToAnotherSpreadsheetRequest", "")?, self.chance)
+            Api::SheetsCopyTo => copy_to(
+                self.store,
+                id,
+                range,
+                &read_body(body, "CopySheetToAnotherSpreadsheetRequest", "")?,
+                self.chance,
+            ),
+            Api::MetadataGet => get_mark(self.store, id, range),
+            Api::MetadataSearch => {
+                search_marks(self.store, id, &read_body(body, "SearchDeveloperMetadataRequest", "")?)
             }
-            Api::MetadataGet => get_mark(store, id, range),
-            Api::MetadataSearch => search_marks(store, id, &read_body(body, "SearchDeveloperMetadataRequest", "")?),
             other => {
                 let told = format!("This emulator does not have the method {}.", other.about().0);
                 Err(ApiError::unimplemented(told))
             }
         }
+    }
+
+    /// The spreadsheets as the caller may write them.
+    fn seen(&self) -> SeenBy<'_> {
+        SeenBy { store: self.store, account: self.account }
     }
 
     fn get_by_filter(&self, id: &str, body: &Map<String, Value>, mask: &Mask) -> Result<Value, ApiError> {
@@ -183,7 +197,8 @@ mod tests {
     #[test]
     fn a_parameter_that_the_method_does_not_have_is_refused_and_not_ignored() {
         let (store, chance) = (Store::in_memory().unwrap(), SeededChance::new(1));
-        let methods = Methods { store: &store, doubts: Doubts::default(), chance: &chance, now: Timestamp(0) };
+        let methods =
+            Methods { store: &store, doubts: Doubts::default(), chance: &chance, now: Timestamp(0), account: "a" };
         let route = Route::find(&Method::GET, "/v4/spreadsheets/x/values/A1").unwrap();
         let error = methods.call(&route, &Query::parse("valueRenderOptions=FORMULA"), b"").unwrap_err();
         let told = "Invalid JSON payload received. Unknown name \"valueRenderOptions\": Cannot bind query parameter. \

@@ -33,6 +33,7 @@ pub mod outgoing;
 pub mod packing;
 pub mod pattern;
 pub mod present;
+pub mod protection;
 pub mod quota;
 pub mod render;
 pub mod route;

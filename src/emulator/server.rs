@@ -164,7 +164,7 @@ impl Emulator {
         let packed = text(ACCEPT_ENCODING).is_some_and(|takes| packing::takes_gzip(&takes));
         let unpack = text(CONTENT_ENCODING).is_some_and(|how| how.trim().eq_ignore_ascii_case("gzip"));
         let read = self.read_body(body).await;
-        let read = if unpack { read.and_then(unpacked) } else { read };
+        let read = if unpack { read.and_then(|body| unpacked(&body)) } else { read };
         let answer = match read {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
@@ -229,8 +229,8 @@ impl Emulator {
 }
 
 /// A body that came compressed; one that unpacks to more than a body may have is refused.
-fn unpacked(body: Bytes) -> Result<Bytes, Answer> {
-    packing::unpack(&body, BODY_LIMIT).map(Bytes::from).map_err(|why| {
+fn unpacked(body: &Bytes) -> Result<Bytes, Answer> {
+    packing::unpack(body, BODY_LIMIT).map(Bytes::from).map_err(|why| {
         let message = format!("The body could not be unpacked: {why}");
         ApiError { code: 400, status: "INVALID_ARGUMENT", message, details: None }.into()
     })

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::emulator::call::{Answer, Call, Content};
+use crate::emulator::call::{Answer, Call, Content, Query};
 use crate::emulator::choices::Words;
 use crate::emulator::error::ApiError;
 use crate::emulator::fault::{Fault, Faults, Happening, TOKEN_METHOD};
 use crate::emulator::late::LateWrites;
 use crate::emulator::methods::Methods;
 use crate::emulator::options::EmulatorOptions;
+use crate::emulator::protection::OWNER;
 use crate::emulator::quota::{Metric, Quota};
 use crate::emulator::route::Route;
 use crate::emulator::stats::Stats;
@@ -148,7 +149,7 @@ impl Emulator {
             if let Some(route) = route {
                 let admitted = self.admit(&call, &route);
                 answers.push(match admitted {
-                    Ok(()) => self.apply(call, route).await,
+                    Ok(account) => self.apply(call, route, account).await,
                     Err(refusal) => refusal,
                 });
             }
@@ -158,12 +159,12 @@ impl Emulator {
 
     async fn carry_out(&self, call: Call, route: Option<Route>) -> Answer {
         let Some(route) = route else { return self.token(&call) };
-        match self.admit(&call, &route) {
-            Ok(()) => {}
+        let account = match self.admit(&call, &route) {
+            Ok(account) => account,
             Err(refusal) => return refusal,
-        }
+        };
         let (_, metric, _) = route.api.about();
-        let answer = self.apply(call, route).await;
+        let answer = self.apply(call, route, account).await;
         if metric == Some(Metric::Write) && answer.status == 200 {
             let arrived = held(&self.inner.late).applied();
             self.deliver(arrived).await;
@@ -171,11 +172,12 @@ impl Emulator {
         answer
     }
 
-    async fn apply(&self, call: Call, route: Route) -> Answer {
+    async fn apply(&self, call: Call, route: Route, account: String) -> Answer {
         let emulator = self.clone();
         let work = move || {
             let Inner { store, options, chance, clock, .. } = &*emulator.inner;
-            let methods = Methods { store, doubts: options.doubts, chance: chance.as_ref(), now: clock.now() };
+            let methods =
+                Methods { store, doubts: options.doubts, chance: chance.as_ref(), now: clock.now(), account: &account };
             methods.call(&route, &call.query, &call.body)
         };
         match tokio::task::spawn_blocking(work).await {
@@ -188,6 +190,17 @@ impl Emulator {
         }
     }
 
+    /// A batch by the hands of the spreadsheet's owner: a person in their browser, whom no token, quota or fault stands in the way of.
+    async fn hands(&self, call: &Call) -> Answer {
+        let Some(id) = call.query.word("spreadsheet") else {
+            return ApiError::invalid_argument("name the spreadsheet: /_emulator/hands?spreadsheet=ID").into();
+        };
+        let path = format!("/v4/spreadsheets/{id}:batchUpdate");
+        let Some(route) = Route::find(&Method::POST, &path) else { return Answer::no_such_path(&path) };
+        let call = Call { path, query: Query::default(), ..call.clone() };
+        self.apply(call, route, OWNER.to_owned()).await
+    }
+
     fn token(&self, call: &Call) -> Answer {
         held(&self.inner.stats).tokens += 1;
         let Inner { tokens, clock, chance, .. } = &*self.inner;
@@ -195,8 +208,8 @@ impl Emulator {
         granted.map_or_else(Answer::from, Answer::json)
     }
 
-    /// Lets a call in, or refuses it: 401, then 403, then 429.
-    fn admit(&self, call: &Call, route: &Route) -> Result<(), Answer> {
+    /// Lets a call in, or refuses it: 401, then 403, then 429. Who calls.
+    fn admit(&self, call: &Call, route: &Route) -> Result<String, Answer> {
         let Inner { tokens, clock, .. } = &*self.inner;
         let (name, metric, _) = route.api.about();
         let in_query = call.query.word("accessToken").map(|token| format!("Bearer {token}"));
@@ -207,7 +220,7 @@ impl Emulator {
             self.take_quota(&bearer, metric)?;
         }
         held(&self.inner.stats).count(name, metric);
-        Ok(())
+        Ok(bearer.account)
     }
 
     fn take_quota(&self, bearer: &Bearer, metric: Metric) -> Result<(), Answer> {
@@ -237,12 +250,13 @@ impl Emulator {
                 }
                 Err(error) => ApiError::invalid_argument(error).into(),
             },
+            (&Method::POST, "hands") => self.hands(call).await,
             (&Method::GET, "late") => Answer::json(json!({"underWay": held(&self.inner.late).len()})),
             (&Method::POST, "late:deliver") => {
                 let statuses: Vec<u16> = self.deliver_late().await.iter().map(|answer| answer.status).collect();
                 Answer::json(json!({"statuses": statuses}))
             }
-            (_, "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
+            (_, "hands" | "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
                 Answer { status: 405, ..Answer::json(json!({"error": "wrong HTTP method"})) }
             }
             _ => Answer::no_such_path(&call.path),

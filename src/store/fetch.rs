@@ -123,7 +123,13 @@ impl Fetcher {
                     moves += 1;
                     self.clock.sleep(Duration::from_millis(MOVED_MS)).await;
                 }
-                Err(Unread::Moved(error) | Unread::Broken(error)) => return Err(error),
+                Err(Unread::Broken(error)) => return Err(error),
+                Err(Unread::Moved(error)) => {
+                    let why = format!(
+                        "read the spreadsheet: its tabs were changed as often as they were read; run again ({error})"
+                    );
+                    return Err(StoreError::Unavailable { why, fault: Fault::Transient });
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::emulator::batch::{cells, dimensions, marks, named, outline, paste, ra
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, spreadsheet};
-use crate::emulator::storage::Store;
+use crate::emulator::protection::Writable;
 use crate::port::chance::Chance;
 
 /// Applies a batch to a spreadsheet: everything, durable when this returns, or nothing. `body` is the JSON of
@@ -22,7 +22,7 @@ use crate::port::chance::Chance;
 /// only asked whether the answer needs cells: the caller cuts the answer down. Fails as Google does. Waits for the disk
 /// and for other writers of the file, so async code calls it on a blocking thread.
 pub fn batch_update(
-    store: &Store,
+    store: &impl Writable,
     id: &str,
     body: &[u8],
     mask: &Mask,
