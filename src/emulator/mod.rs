@@ -35,6 +35,7 @@ pub mod pattern;
 pub mod present;
 pub mod protection;
 pub mod quota;
+pub mod references;
 pub mod render;
 pub mod route;
 pub mod row_blob;

@@ -12,7 +12,7 @@ use crate::emulator::cell::Cell;
 use crate::emulator::grid::{Area, GridRange};
 use crate::emulator::storage::{StorageError, Store};
 use crate::emulator::test_key::TEST_ACCOUNT;
-use crate::emulator::transaction::Transaction;
+use crate::emulator::transaction::{Closed, Transaction};
 
 /// The member of a kept protection that says who added it; answers never show it.
 pub const ADDED_BY: &str = "_addedBy";
@@ -87,7 +87,7 @@ impl Transaction<'_> {
     }
 
     /// The cells of a sheet that are closed to an account, each area with those of its cells that are left open.
-    fn closed_to(&self, sheet: i32, account: &str) -> Result<Vec<(Area, Vec<Area>)>, StorageError> {
+    fn closed_to(&self, sheet: i32, account: &str) -> Result<Vec<Closed>, StorageError> {
         let kept = self.kept(Some(sheet), "protected")?;
         let bodies: Vec<_> = kept.into_iter().map(|(_, body)| body).filter(|body| !may_edit(body, account)).collect();
         let grid = if bodies.is_empty() { None } else { self.sheet(sheet)? };

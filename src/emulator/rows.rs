@@ -145,10 +145,10 @@ impl Transaction<'_> {
         self.copy_ranged(from, to)
     }
 
-    /// Copies what is kept of a sheet with a range of its own: merges, the filter, groups, rules. Protections stay
-    /// behind, for their ids are taken.
+    /// Copies what is kept of a sheet with a range of its own: merges, the filter, groups, rules. What has an id of its
+    /// own stays behind, for its id is taken.
     fn copy_ranged(&self, from: i64, to: i32) -> Result<(), StorageError> {
-        let sql = "SELECT kind, id, body FROM kept WHERE scope = ?1 AND kind NOT IN ('rows', 'columns', 'protected')";
+        let sql = "SELECT kind, id, body FROM kept WHERE scope = ?1 AND kind NOT IN ('rows', 'columns', 'protected', 'chart', 'slicer', 'banding', 'filter view')";
         let mut statement = self.db().prepare_cached(sql)?;
         let mut rows = statement.query([from])?;
         let mut found: Vec<(String, i64, Value)> = Vec::new();

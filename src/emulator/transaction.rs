@@ -81,6 +81,9 @@ impl SheetRow {
     }
 }
 
+/// An area that is closed to somebody, and what of it is open.
+pub(crate) type Closed = (Area, Vec<Area>);
+
 /// A transaction over one spreadsheet. Dropped without `commit`, it leaves no trace.
 #[derive(Debug)]
 pub struct Transaction<'s> {
@@ -90,7 +93,7 @@ pub struct Transaction<'s> {
     /// Who writes, where protections are to be looked at.
     pub(crate) account: Option<String>,
     /// What is closed to that account, by sheet, once it was looked up: an area, and what of it is open.
-    pub(crate) closed: RefCell<HashMap<i32, Vec<(Area, Vec<Area>)>>>,
+    pub(crate) closed: RefCell<HashMap<i32, Vec<Closed>>>,
 }
 
 impl Store {

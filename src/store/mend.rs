@@ -133,7 +133,7 @@ struct Planning<'a> {
 
 impl Planning<'_> {
     /// Where each row that was hit stands now: none if it is gone or has been changed since. Of rows without a key several may look
-    /// alike; each is taken once.
+    /// alike in the cells that were written: each is taken once, and one that is alike in people's cells too goes first.
     fn hits(&self) -> Vec<Option<u32>> {
         let mut taken = HashSet::new();
         let mut hits = Vec::with_capacity(self.finding.astray.len());
@@ -150,7 +150,14 @@ impl Planning<'_> {
             let at = at.map(|cells| (astray.target.row, cells));
             let rows = at.into_iter().chain(self.rows().map(|(row, cells)| (number(row), cells)));
             let mut found = rows.filter(|(row, cells)| same(cells) && !(key.is_empty() && taken.contains(row)));
-            let row = found.next().map(|(row, _)| row);
+            let first = found.next();
+            let alike = |cells: &[Value]| {
+                (0..cells.len().max(astray.after.len())).all(|at| shown(cells, at) == shown(&astray.after, at))
+            };
+            let closest = first
+                .filter(|(_, cells)| key.is_empty() && !alike(cells))
+                .and_then(|_| found.find(|(_, cells)| alike(cells)));
+            let row = closest.or(first).map(|(row, _)| row);
             taken.extend(row);
             hits.push(row);
         }

@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 use crate::emulator::batch::context::{Batch, Doubts};
 use crate::emulator::batch::envelope::{Envelope, Sealed, open};
 use crate::emulator::batch::proto::{read, read_checked, snake};
-use crate::emulator::batch::{cells, dimensions, marks, named, outline, paste, ranges, sheets, tidy, view};
+use crate::emulator::batch::{
+    cells, dimensions, drawn, filter, marks, named, outline, paste, ranges, sheets, tidy, view,
+};
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, spreadsheet};
@@ -84,27 +86,35 @@ impl Job {
 fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
     let reader = Reader { path: format!("requests[{n}].{}", snake(request.kind)), request };
     match request.kind {
+        "addBanding" => reader.checked(drawn::add_banding),
+        "addChart" => reader.checked(drawn::add_chart),
         "addConditionalFormatRule" => reader.checked(tidy::add_rule),
         "addDimensionGroup" => reader.lean(|batch, request| outline::add(batch, &request)),
+        "addFilterView" => reader.checked(drawn::add_filter_view),
         "addNamedRange" => reader.lean(named::add),
         "addProtectedRange" => reader.checked(named::protect),
         "addSheet" => reader.checked(|batch, request| sheets::add(batch, &request)),
+        "addSlicer" => reader.checked(drawn::add_slicer),
         "appendCells" => reader.lean(cells::append),
         "appendDimension" => reader.lean(|batch, request| dimensions::append(batch, &request)),
         "autoResizeDimensions" => reader.lean(|batch, request| outline::auto_resize(batch, &request)),
-        "clearBasicFilter" => reader.lean(|batch, request| view::clear_filter(batch, &request)),
+        "clearBasicFilter" => reader.lean(|batch, request| filter::clear(batch, &request)),
         "copyPaste" => reader.lean(|batch, request| paste::copy(batch, &request)),
         "createDeveloperMetadata" => reader.checked(marks::create),
         "cutPaste" => reader.lean(|batch, request| paste::cut(batch, &request)),
+        "deleteBanding" => reader.checked(drawn::delete_banding),
         "deleteConditionalFormatRule" => reader.lean(|batch, request| tidy::delete_rule(batch, &request)),
         "deleteDeveloperMetadata" => reader.checked(marks::delete),
         "deleteDimension" => reader.lean(|batch, request| dimensions::delete(batch, &request)),
         "deleteDimensionGroup" => reader.lean(|batch, request| outline::delete(batch, &request)),
         "deleteDuplicates" => reader.lean(|batch, request| ranges::delete_duplicates(batch, &request)),
+        "deleteEmbeddedObject" => reader.checked(drawn::delete_object),
+        "deleteFilterView" => reader.checked(drawn::delete_filter_view),
         "deleteNamedRange" => reader.lean(|batch, request| named::delete(batch, &request)),
         "deleteProtectedRange" => reader.lean(|batch, request| named::unprotect(batch, &request)),
         "deleteRange" => reader.lean(|batch, request| ranges::delete(batch, &request)),
         "deleteSheet" => reader.lean(|batch, request| sheets::delete(batch, &request)),
+        "duplicateFilterView" => reader.checked(drawn::duplicate_filter_view),
         "duplicateSheet" => reader.lean(sheets::duplicate),
         "findReplace" => reader.lean(|batch, request| view::find_replace(batch, &request)),
         "insertDimension" => reader.lean(|batch, request| dimensions::insert(batch, &request)),
@@ -112,18 +122,25 @@ fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
         "mergeCells" => reader.lean(|batch, request| view::merge(batch, &request)),
         "moveDimension" => reader.lean(|batch, request| dimensions::relocate(batch, &request)),
         "repeatCell" => reader.lean(cells::repeat),
-        "setBasicFilter" => reader.checked(view::set_filter),
+        "setBasicFilter" => reader.checked(filter::set),
         "setDataValidation" => reader.checked(cells::validation),
         "sortRange" => reader.lean(|batch, request| ranges::sort(batch, &request)),
         "trimWhitespace" => reader.lean(|batch, request| tidy::trim(batch, &request)),
         "unmergeCells" => reader.lean(|batch, request| view::unmerge(batch, &request)),
+        "updateBanding" => reader.checked(drawn::update_banding),
         "updateBorders" => reader.checked(|batch, request| tidy::borders(batch, &request)),
         "updateCells" => reader.lean(cells::update),
+        "updateChartSpec" => reader.checked(drawn::update_chart),
+        "updateConditionalFormatRule" => reader.checked(tidy::update_rule),
         "updateDeveloperMetadata" => reader.checked(marks::update),
         "updateDimensionProperties" => reader.checked(|batch, request| dimensions::properties(batch, &request)),
+        "updateEmbeddedObjectBorder" => reader.checked(drawn::update_border),
+        "updateEmbeddedObjectPosition" => reader.checked(drawn::update_position),
+        "updateFilterView" => reader.checked(drawn::update_filter_view),
         "updateNamedRange" => reader.lean(named::update),
         "updateProtectedRange" => reader.checked(named::update_protected),
         "updateSheetProperties" => reader.checked(sheets::update),
+        "updateSlicerSpec" => reader.checked(drawn::update_slicer),
         "updateSpreadsheetProperties" => reader.checked(|batch, request| sheets::update_spreadsheet(batch, &request)),
         other => Err(ApiError::unimplemented(format!("requests[{n}].{other} is not implemented in this emulator."))),
     }
