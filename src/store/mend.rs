@@ -178,8 +178,13 @@ impl Planning<'_> {
             }
         };
         match (&target.expect, row) {
-            (Expect::Key(key), None) if target.moves.is_empty() => mends.add(None, key, copies, Vec::new()),
-            // A row that is gone has nothing left to be moved; and one of people's that they have changed is theirs.
+            (Expect::Key(key), None)
+                if target.moves.is_empty() && !target.columns.contains(&self.finding.witness.key) =>
+            {
+                mends.add(None, key, copies, Vec::new());
+            }
+            // A row that is gone has nothing left to be moved, nor a key to be given back; and one of people's that they have changed is
+            // theirs.
             (_, None) => {}
             (_, Some(row)) if target.moves.is_empty() => mends.add(Some(row), "", copies, Vec::new()),
             (_, Some(row)) => self.move_again(target, row, hits, mends),
