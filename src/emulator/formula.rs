@@ -1,30 +1,17 @@
 //! A small evaluator of formulas.
 //!
-//! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, references to cells, SUM.
-//! Out of scope: every other function: it gives `#NAME?`, which is what Sheets shows for a name it does not know.
+//! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, references to cells, the arguments of functions.
+//! Out of scope: what functions make of them (`functions`). A function that is not known gives `#NAME?`, as in Sheets.
 
 use crate::emulator::a1::{Reference, Span};
+use crate::emulator::functions::{self, Argument};
+use crate::emulator::outcome::{Computed, Outcome, compare, finite, number, shown};
 
 /// How deep parentheses and signs may nest; deeper is `#ERROR!`, not a full stack.
 const DEPTH_LIMIT: u32 = 64;
 
-/// How many cells a SUM adds up at most.
-const SUM_LIMIT: u64 = 100_000;
-
-/// What a cell or a formula comes to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// Nothing.
-    Blank,
-    /// A number, finite.
-    Number(f64),
-    /// A text.
-    Text(String),
-    /// True or false.
-    Bool(bool),
-    /// An error as the cell shows it, such as `#DIV/0!`.
-    Error(&'static str),
-}
+/// How many cells a range in a formula has at most.
+const RANGE_LIMIT: u64 = 100_000;
 
 /// Looks a cell up: the title in front of `!` if there is one, row and column from 0.
 pub type Look<'a> = &'a dyn Fn(Option<&str>, u32, u32) -> Outcome;
@@ -40,21 +27,6 @@ pub fn evaluate(text: &str, look: Look<'_>) -> Outcome {
     }
 }
 
-/// The `ErrorValue.type` of the API for an error as a cell shows it.
-pub fn error_type(shown: &str) -> &'static str {
-    match shown {
-        "#DIV/0!" => "DIVIDE_BY_ZERO",
-        "#NAME?" => "NAME",
-        "#REF!" => "REF",
-        "#VALUE!" => "VALUE",
-        "#NUM!" => "NUM",
-        "#N/A" => "N_A",
-        _ => "ERROR",
-    }
-}
-
-type Result<T> = std::result::Result<T, &'static str>;
-
 struct Reader<'a> {
     rest: &'a str,
     look: Look<'a>,
@@ -69,7 +41,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn comparison(&mut self) -> Result<Outcome> {
+    fn comparison(&mut self) -> Computed<Outcome> {
         let left = self.joined()?;
         for (sign, holds) in [
             ("<>", [true, false, true]),
@@ -88,7 +60,7 @@ impl<'a> Reader<'a> {
         Ok(left)
     }
 
-    fn joined(&mut self) -> Result<Outcome> {
+    fn joined(&mut self) -> Computed<Outcome> {
         let mut left = self.sum()?;
         while self.take("&") {
             left = Outcome::Text(shown(&left) + &shown(&self.sum()?));
@@ -96,7 +68,7 @@ impl<'a> Reader<'a> {
         Ok(left)
     }
 
-    fn sum(&mut self) -> Result<Outcome> {
+    fn sum(&mut self) -> Computed<Outcome> {
         let mut left = self.product()?;
         loop {
             if self.take("+") {
@@ -109,7 +81,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn product(&mut self) -> Result<Outcome> {
+    fn product(&mut self) -> Computed<Outcome> {
         let mut left = self.power()?;
         loop {
             if self.take("*") {
@@ -126,7 +98,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn power(&mut self) -> Result<Outcome> {
+    fn power(&mut self) -> Computed<Outcome> {
         let mut left = self.signed()?;
         while self.take("^") {
             left = finite(number(&left)?.powf(number(&self.signed()?)?))?;
@@ -134,7 +106,7 @@ impl<'a> Reader<'a> {
         Ok(left)
     }
 
-    fn signed(&mut self) -> Result<Outcome> {
+    fn signed(&mut self) -> Computed<Outcome> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
             return Err("#ERROR!");
@@ -154,7 +126,7 @@ impl<'a> Reader<'a> {
         Ok(outcome)
     }
 
-    fn atom(&mut self) -> Result<Outcome> {
+    fn atom(&mut self) -> Computed<Outcome> {
         if self.take("(") {
             let inner = self.comparison()?;
             return if self.take(")") { Ok(inner) } else { Err("#ERROR!") };
@@ -170,7 +142,8 @@ impl<'a> Reader<'a> {
             return Err("#ERROR!");
         }
         if self.take("(") {
-            return if word.eq_ignore_ascii_case("SUM") { self.total() } else { Err("#NAME?") };
+            let name = word.to_ascii_uppercase();
+            return if functions::is_known(&name) { functions::call(&name, &self.arguments()?) } else { Err("#NAME?") };
         }
         match word.to_ascii_uppercase().as_str() {
             "TRUE" => Ok(Outcome::Bool(true)),
@@ -185,7 +158,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self, rest: &'a str) -> Result<Outcome> {
+    fn text(&mut self, rest: &'a str) -> Computed<Outcome> {
         let mut text = String::new();
         let mut rest = rest;
         loop {
@@ -201,7 +174,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn digits(&mut self) -> Result<Outcome> {
+    fn digits(&mut self) -> Computed<Outcome> {
         let bytes = self.rest.as_bytes();
         let mut end = bytes.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
         if bytes.get(end).is_some_and(|b| b.eq_ignore_ascii_case(&b'e')) {
@@ -231,22 +204,27 @@ impl<'a> Reader<'a> {
         word
     }
 
-    fn total(&mut self) -> Result<Outcome> {
-        let mut total = 0.0;
+    /// What stands between the parentheses of a function, the first of which is read.
+    fn arguments(&mut self) -> Computed<Vec<Argument>> {
+        let mut found = Vec::new();
+        if self.take(")") {
+            return Ok(found);
+        }
         loop {
             let before = self.rest;
             let word = self.word();
-            match reference(word) {
-                Ok((title, span)) if self.rest.starts_with([',', ')']) => {
-                    total += self.range_total(title.as_deref(), span)?;
-                }
+            found.push(match reference(word) {
+                Ok((title, span)) if self.rest.starts_with([',', ')']) => match self.cells(title.as_deref(), span) {
+                    Ok(cells) => Argument::Cells(cells),
+                    Err(error) => Argument::One(Outcome::Error(error)),
+                },
                 _ => {
                     self.rest = before;
-                    total += number(&self.comparison()?)?;
+                    Argument::One(self.argument()?)
                 }
-            }
+            });
             if self.take(")") {
-                return finite(total);
+                return Ok(found);
             }
             if !self.take(",") {
                 return Err("#ERROR!");
@@ -254,77 +232,59 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn range_total(&self, title: Option<&str>, span: Span) -> Result<f64> {
+    /// One argument; the error that comes of it is a value, for IFERROR and its like have to see it.
+    fn argument(&mut self) -> Computed<Outcome> {
+        let (before, depth) = (self.rest, self.depth);
+        match self.comparison() {
+            Err("#ERROR!") => Err("#ERROR!"),
+            Err(error) => {
+                self.depth = depth;
+                self.rest = after_argument(before);
+                Ok(Outcome::Error(error))
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn cells(&self, title: Option<&str>, span: Span) -> Computed<Vec<Outcome>> {
         let (Some(top), Some(bottom), Some(left), Some(right)) =
             (span.start_row, span.end_row, span.start_column, span.end_column)
         else {
             return Err("#REF!");
         };
-        if u64::from(bottom - top) * u64::from(right - left) > SUM_LIMIT {
+        if u64::from(bottom - top) * u64::from(right - left) > RANGE_LIMIT {
             return Err("#ERROR!");
         }
-        let mut total = 0.0;
-        for row in top..bottom {
-            for column in left..right {
-                match (self.look)(title, row, column) {
-                    Outcome::Number(n) => total += n,
-                    Outcome::Error(error) => return Err(error),
-                    _ => {}
-                }
-            }
-        }
-        Ok(total)
+        let columns = |row: u32| (left..right).map(move |column| (row, column));
+        Ok((top..bottom).flat_map(columns).map(|(row, column)| (self.look)(title, row, column)).collect())
     }
 }
 
-fn reference(word: &str) -> Result<(Option<String>, Span)> {
+/// What follows an argument: from the comma or parenthesis on that ends it.
+fn after_argument(text: &str) -> &str {
+    let (mut depth, mut quote) = (0_u32, None);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ',' | ')') if depth == 0 => return &text[at..],
+            (None, ')') => depth -= 1,
+            _ => {}
+        }
+    }
+    ""
+}
+
+fn reference(word: &str) -> Computed<(Option<String>, Span)> {
     match Reference::parse(word) {
         Some(Reference::Cells { title, span }) => Ok((title, span)),
         _ => Err("#NAME?"),
     }
 }
 
-fn passed(outcome: Outcome) -> Result<Outcome> {
+fn passed(outcome: Outcome) -> Computed<Outcome> {
     if let Outcome::Error(error) = outcome { Err(error) } else { Ok(outcome) }
-}
-
-fn finite(value: f64) -> Result<Outcome> {
-    if value.is_finite() { Ok(Outcome::Number(value)) } else { Err("#NUM!") }
-}
-
-fn number(outcome: &Outcome) -> Result<f64> {
-    match outcome {
-        Outcome::Blank => Ok(0.0),
-        Outcome::Number(n) => Ok(*n),
-        Outcome::Bool(b) => Ok(f64::from(u8::from(*b))),
-        Outcome::Text(text) => text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).ok_or("#VALUE!"),
-        Outcome::Error(error) => Err(error),
-    }
-}
-
-fn shown(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Blank => String::new(),
-        Outcome::Number(n) => n.to_string(),
-        Outcome::Text(text) => text.clone(),
-        Outcome::Bool(b) => b.to_string().to_ascii_uppercase(),
-        Outcome::Error(error) => (*error).to_owned(),
-    }
-}
-
-/// 0, 1 or 2 for less, equal, more; numbers come before texts, texts before booleans, as in Sheets.
-fn compare(left: &Outcome, right: &Outcome) -> Result<usize> {
-    let order = match (left, right) {
-        (Outcome::Text(a), Outcome::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
-        (Outcome::Text(_), _) => std::cmp::Ordering::Greater,
-        (_, Outcome::Text(_)) => std::cmp::Ordering::Less,
-        _ => number(left)?.total_cmp(&number(right)?),
-    };
-    Ok(match order {
-        std::cmp::Ordering::Less => 0,
-        std::cmp::Ordering::Equal => 1,
-        std::cmp::Ordering::Greater => 2,
-    })
 }
 
 #[cfg(test)]
@@ -360,6 +320,20 @@ mod tests {
         }
         assert_eq!(run("=\"a\"\"b\"&1"), Outcome::Text("a\"b1".to_owned()));
         assert_eq!(run("=A1<>A2"), Outcome::Bool(true));
+        for (text, value) in [
+            ("=AVERAGE(2,4)", 3.0),
+            ("=IF(A1>1, ROUND(2.345, 2), 1/0)", 2.35),
+            ("=IFERROR(1/0, MAX(1, 7, 3))", 7.0),
+            ("=IFERROR(NOPE(\")\", (1)), 5)", 5.0),
+            ("=COUNTA(A1:A5)", 3.0),
+            ("=MOD(-1, 3)+INT(2.7)", 4.0),
+            ("=LEN(\"four\")", 4.0),
+        ] {
+            assert_eq!(run(text), Outcome::Number(value), "{text}");
+        }
+        assert_eq!(run("=UPPER(LEFT(\"abc\", 2))&MID(\"xyz\", 2, 1)"), Outcome::Text("ABy".to_owned()));
+        assert_eq!(run("=HYPERLINK(\"http://x\", \"label\")"), Outcome::Text("label".to_owned()));
+        assert_eq!(run("=AND(TRUE, NOT(FALSE()), OR(0, 1))"), Outcome::Bool(true));
         assert_eq!(run("=Z9"), Outcome::Blank);
     }
 
@@ -369,6 +343,11 @@ mod tests {
             ("=1/0", "#DIV/0!"),
             ("=IMPORTXML(\"x\")", "#NAME?"),
             ("=nope", "#NAME?"),
+            ("=SUM(1, 1/0)", "#DIV/0!"),
+            ("=IFNA(1/0, 2)", "#DIV/0!"),
+            ("=NA()", "#N/A"),
+            ("=ROUND()", "#N/A"),
+            ("=AVERAGE(B1:B3)", "#DIV/0!"),
             ("=1+", "#ERROR!"),
             ("=(1", "#ERROR!"),
             ("=1 2", "#ERROR!"),

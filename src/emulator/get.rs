@@ -9,9 +9,9 @@ use crate::emulator::book::{Book, Place};
 use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
-use crate::emulator::formula::{Outcome, error_type};
 use crate::emulator::grid::{Area, Dimension};
 use crate::emulator::metadata::KIND;
+use crate::emulator::outcome::{Outcome, error_type};
 use crate::emulator::present::{
     default_format, named_range, outline_kind, protected, sheet_properties, shown, spreadsheet_properties,
     spreadsheet_url, with_both_colours,

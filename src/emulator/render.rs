@@ -6,7 +6,8 @@
 //! Source: `ValueRenderOption` and `DateTimeRenderOption` of the API; their effects are recorded.
 
 use crate::emulator::cell::{Cell, CellValue, Computed};
-use crate::emulator::formula::{Look, Outcome, evaluate};
+use crate::emulator::formula::{Look, evaluate};
+use crate::emulator::outcome::Outcome;
 use crate::emulator::pattern::{NumberFormat, automatic};
 
 /// `ValueRenderOption`.

@@ -14,8 +14,8 @@ use crate::emulator::batch::sent::SentRange;
 use crate::emulator::book::Book;
 use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
-use crate::emulator::formula::Outcome;
 use crate::emulator::grid::{Area, GridRange};
+use crate::emulator::outcome::Outcome;
 use crate::emulator::render::{effective, formatted};
 use crate::emulator::transaction::SheetRow;
 

@@ -19,8 +19,8 @@ use crate::emulator::batch::shift::move_ranges;
 use crate::emulator::book::Book;
 use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
-use crate::emulator::formula::Outcome;
 use crate::emulator::grid::{Area, Dimension};
+use crate::emulator::outcome::Outcome;
 use crate::emulator::render::effective;
 use crate::emulator::transaction::SheetRow;
 
