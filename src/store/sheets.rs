@@ -21,6 +21,7 @@ use crate::ledger::mode::{Again, Mode};
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError, Usage};
+use crate::store::columns::standing;
 use crate::store::data_rows::{DataRows, Footing};
 use crate::store::encode::{Encoded, encode};
 use crate::store::fetch::{Fetched, Fetcher, Unread};
@@ -44,7 +45,7 @@ struct Known {
     stance: Stance,
     tabs: Tabs,
     upkeep: Upkeep,
-    /// The job's own columns, as the state says.
+    /// The job's own columns, as the state says, but for those that were deleted.
     owned: Vec<String>,
     drafts: Vec<Draft>,
 }
@@ -244,7 +245,7 @@ impl SheetsStore {
             Some(witness) => Batch::new(requests).reading_back(Unseen::ranges(&place.title, witness)),
             None => Batch::new(requests),
         };
-        let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), commit.state.columns.clone().into());
+        let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), standing(&commit.state).into());
         let draft = Draft { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows, owned };
         known.drafts.retain(|sent| sent.id != commit.to);
         if known.drafts.len() == MAX_DRAFTS {
@@ -304,7 +305,7 @@ impl Store for SheetsStore {
             known.stance.learn(proof);
             let upkeep = upkeep.after(&known.upkeep);
             (known.place, known.tabs, known.upkeep) = (place, tabs, upkeep);
-            known.owned = loaded.snapshot.as_ref().map(|found| found.state.columns.clone()).unwrap_or_default();
+            known.owned = loaded.snapshot.as_ref().map(|found| standing(&found.state)).unwrap_or_default();
             known.drafts.clear();
             Ok(loaded)
         })
