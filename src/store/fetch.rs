@@ -271,8 +271,9 @@ impl Fetcher {
             let found = self.own_columns(tab, &state.columns).await?;
             gone = found.gone;
             blemishes.extend(found.blemishes);
-            // A state of before columns were remembered: any of them may be the job's.
-            blemishes.extend(load::unusable(tab, &[]).filter(|_| state.columns.is_empty()));
+            // Rows of before columns were remembered: any of them may be the job's.
+            let unknown = state.columns.is_empty() && state.processed.count > 0;
+            blemishes.extend(load::unusable(tab, &[]).filter(|_| unknown));
         }
         if blemishes.iter().any(|blemish| blemish.blocking) {
             let (book, upkeep) = (Book::default(), Upkeep::default());

@@ -14,6 +14,7 @@ use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
 use crate::google::error::Refusal;
 use crate::google::sheets::{Reply as Answer, Sheets};
+use crate::ledger::columns::MAX_COLUMNS;
 use crate::ledger::commit::{Commit, Part, Reply, Settled};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
@@ -166,6 +167,7 @@ impl SheetsStore {
             self.see_that_the_guard_is_proved(commit).await?;
         }
         self.see_that_rows_are_known(commit).await?;
+        self.see_that_columns_have_room(commit)?;
         Ok(self.written(commit))
     }
 
@@ -200,6 +202,21 @@ impl SheetsStore {
                 }
             }
         }
+    }
+
+    /// A tab that is as wide as a tab can be gets no column, and no later try gives it one.
+    fn see_that_columns_have_room(&self, commit: &Commit) -> Result<(), Reply> {
+        let added = commit.changes.columns.len();
+        let known = self.known();
+        let full = known.tabs.data.as_ref().filter(|tab| added > 0 && tab.width + added > MAX_COLUMNS);
+        full.map_or(Ok(()), |tab| {
+            let (title, width) = (&tab.title, tab.width);
+            let why = format!(
+                "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete columns that nobody needs, \
+                 or say new_columns = \"ignore\""
+            );
+            Err(Reply::Refused { part: Part::Other, why })
+        })
     }
 
     /// Looks at the witness of the last batch where its answer was lost or showed that something went astray.
