@@ -275,3 +275,16 @@ fn a_person_who_edits_between_any_two_calls_loses_nothing_and_costs_nothing() {
     );
     assert!(seeds.end - seeds.start < 100 || all.mends > 20, "the person was never in the way: {} mends", all.mends);
 }
+
+/// Takes out of a batch whatever copies cells: no row is noted before and after it is written.
+fn without_copies(body: &mut Value) {
+    if let Some(requests) = body.get_mut("requests").and_then(Value::as_array_mut) {
+        requests.retain(|request| request.get("copyPaste").is_none());
+    }
+}
+
+#[test]
+fn the_simulation_notices_when_nothing_is_noted_of_a_write() {
+    let failed = (0..40).filter(|seed| play(*seed, Some(without_copies)).is_err()).count();
+    assert!(failed > 0, "forty games went well without any witness: the simulation sees nothing");
+}

@@ -15,7 +15,7 @@ pub enum Reach {
 }
 
 /// Every method: its verb and its path. Those of Sheets v4 come first, in the order of Google's reference; then those of Drive v3.
-pub const METHODS: [(&str, &str); 21] = [
+pub const METHODS: [(&str, &str); 28] = [
     ("POST", "/v4/spreadsheets"),
     ("GET", "/v4/spreadsheets/{id}"),
     ("POST", "/v4/spreadsheets/{id}:getByDataFilter"),
@@ -37,6 +37,13 @@ pub const METHODS: [(&str, &str); 21] = [
     ("GET", "/drive/v3/files"),
     ("GET", "/drive/v3/files/{id}"),
     ("DELETE", "/drive/v3/files/{id}"),
+    ("POST", "/drive/v3/files/{id}/copy"),
+    ("GET", "/drive/v3/files/{id}/comments"),
+    ("POST", "/drive/v3/files/{id}/permissions"),
+    ("GET", "/drive/v3/files/{id}/permissions"),
+    ("GET", "/drive/v3/files/{id}/permissions/{permissionId}"),
+    ("PATCH", "/drive/v3/files/{id}/permissions/{permissionId}"),
+    ("DELETE", "/drive/v3/files/{id}/permissions/{permissionId}"),
 ];
 
 /// The kinds of request that are answered, each with what to know about it; all others answer 501.

@@ -51,6 +51,16 @@ impl ApiError {
         Self::new(404, "NOT_FOUND", "Requested entity was not found.")
     }
 
+    /// The same 404, with a sentence of its own.
+    pub fn gone(message: impl Into<String>) -> Self {
+        Self::new(404, "NOT_FOUND", message)
+    }
+
+    /// The same 403, with a sentence of its own.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(403, "PERMISSION_DENIED", message)
+    }
+
     /// 403: the spreadsheet is not shared with the caller.
     pub fn permission_denied() -> Self {
         Self::new(403, "PERMISSION_DENIED", "The caller does not have permission")

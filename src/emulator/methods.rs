@@ -3,7 +3,7 @@
 //! In scope: reading parameters and bodies, handing them to the method, cutting answers down to `fields`.
 //! Out of scope: who may call and how often (`service`), what the methods do.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::emulator::batch::apply::batch_update;
 use crate::emulator::batch::context::Doubts;
@@ -20,6 +20,7 @@ use crate::emulator::get::{View, get, spreadsheet};
 use crate::emulator::metadata::{get_mark, search_marks};
 use crate::emulator::protection::SeenBy;
 use crate::emulator::route::{Api, Route};
+use crate::emulator::sharing;
 use crate::emulator::storage::Store;
 use crate::emulator::values_append::append;
 use crate::emulator::values_clear::{batch_clear, batch_clear_by_filter, clear};
@@ -144,11 +145,30 @@ impl Methods<'_> {
     }
 
     fn drive(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Answer, ApiError> {
+        let (store, id, permission) = (self.store, route.id.as_str(), route.range.as_str());
+        let shown = |value: Value, usual: &str| drive::cut(value, query, usual).map(Answer::json);
         match route.api {
-            Api::DriveCreate => drive::create(self.store, &self.new_id(), body, self.now).map(Answer::json),
-            Api::DriveList => drive::list(self.store, query, self.now).map(Answer::json),
-            Api::DriveGet => drive::get(self.store, &route.id, query, self.now).map(Answer::json),
-            _ => drive::delete(self.store, &route.id).map(|()| Answer::empty()),
+            Api::DriveCreate => drive::create(store, &self.new_id(), body, self.now).map(Answer::json),
+            Api::DriveList => drive::list(store, query, self.now).map(Answer::json),
+            Api::DriveGet => drive::get(store, id, query, self.now).map(Answer::json),
+            Api::DriveCopy => {
+                let body = drive::message(body)?;
+                let (to, now) = (self.new_id(), self.now);
+                drive::copy(store, id, &to, &body, now).and_then(|file| shown(file, drive::USUAL))
+            }
+            Api::CommentsList => store
+                .read(id)?
+                .properties()
+                .map_err(ApiError::from)
+                .and_then(|_| shown(json!({"kind": "drive#commentList", "comments": []}), "*")),
+            Api::PermissionsCreate => sharing::share(store, id, &drive::message(body)?, self.chance.bits())
+                .and_then(|made| shown(made, sharing::USUAL)),
+            Api::PermissionsList => sharing::list(store, id).and_then(|all| shown(all, sharing::USUAL_LIST)),
+            Api::PermissionsGet => sharing::get(store, id, permission).and_then(|one| shown(one, sharing::USUAL)),
+            Api::PermissionsUpdate => sharing::update(store, id, permission, &drive::message(body)?)
+                .and_then(|one| shown(one, sharing::USUAL)),
+            Api::PermissionsDelete => sharing::unshare(store, id, permission).map(|()| Answer::empty()),
+            _ => drive::delete(store, id).map(|()| Answer::empty()),
         }
     }
 

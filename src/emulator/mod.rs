@@ -43,6 +43,7 @@ pub mod rows;
 pub mod schema;
 pub mod server;
 pub mod service;
+pub mod sharing;
 pub mod stats;
 pub mod storage;
 pub mod table;

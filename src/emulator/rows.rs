@@ -145,6 +145,18 @@ impl Transaction<'_> {
         self.copy_ranged(from, to)
     }
 
+    /// The rows of a sheet of any spreadsheet of the file, by its key, and all that is kept of it, for a sheet of the same id.
+    pub(crate) fn copy_whole(&self, from: i64, to: i32) -> Result<(), StorageError> {
+        let keys = [from, self.key(to)];
+        for sql in [
+            "INSERT INTO rows (sheet, bare, row, cells) SELECT ?2, bare, row, cells FROM rows WHERE sheet = ?1",
+            "INSERT INTO kept (scope, kind, id, body) SELECT ?2, kind, id, body FROM kept WHERE scope = ?1",
+        ] {
+            self.db().prepare_cached(sql)?.execute(keys)?;
+        }
+        Ok(())
+    }
+
     /// Copies what is kept of a sheet with a range of its own: merges, the filter, groups, rules. What has an id of its
     /// own stays behind, for its id is taken.
     fn copy_ranged(&self, from: i64, to: i32) -> Result<(), StorageError> {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::store::layout::Tab;
 use crate::store::load::text;
-use crate::store::witness::{Astray, Expect, Finding, Target, cells_mark};
+use crate::store::witness::{Astray, Expect, Finding, Target, cells_mark, shows_cells};
 
 /// Where a cell's content comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,8 +178,13 @@ impl Planning<'_> {
             }
         };
         match (&target.expect, row) {
-            (Expect::Key(key), None) if target.moves.is_empty() => mends.add(None, key, copies, Vec::new()),
-            // A row that is gone has nothing left to be moved; and one of people's that they have changed is theirs.
+            (Expect::Key(key), None)
+                if target.moves.is_empty() && !target.columns.contains(&self.finding.witness.key) =>
+            {
+                mends.add(None, key, copies, Vec::new());
+            }
+            // A row that is gone has nothing left to be moved, nor a key to be given back; and one of people's that they have changed is
+            // theirs.
             (_, None) => {}
             (_, Some(row)) if target.moves.is_empty() => mends.add(Some(row), "", copies, Vec::new()),
             (_, Some(row)) => self.move_again(target, row, hits, mends),
@@ -241,7 +246,7 @@ impl Planning<'_> {
     fn row_that_had_cells(&self, mark: &str, columns: &[usize], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
         let columns: Vec<_> = columns.iter().map(|column| self.found_at(*column)).collect();
         let had = |astray: &Astray| {
-            shown(&astray.before, self.key_found()).is_empty() && cells_mark(&astray.before, &columns) == mark
+            shown(&astray.before, self.key_found()).is_empty() && shows_cells(&astray.before, &columns, mark)
         };
         let free = |row: &u32| !mends.by_row.contains_key(row);
         let mut rows =
@@ -269,8 +274,7 @@ impl Planning<'_> {
     fn row_with_cells(&self, mark: &str, copies: &[Copy], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
         // In the order in which the mark was made, wherever people moved the columns.
         let columns: Vec<_> = copies.iter().map(|copy| copy.to).collect();
-        let same =
-            |cells: &Vec<Value>| shown(cells, self.present.key).is_empty() && cells_mark(cells, &columns) == mark;
+        let same = |cells: &Vec<Value>| shown(cells, self.present.key).is_empty() && shows_cells(cells, &columns, mark);
         let free = |row: &usize| !hits.contains(&Some(number(*row))) && !mends.by_row.contains_key(&number(*row));
         self.rows().find(|(row, cells)| free(row) && same(cells)).map(|(row, _)| number(row))
     }

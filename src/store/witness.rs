@@ -49,7 +49,7 @@ const WORD: &str = "witness";
 pub enum Expect {
     /// This key.
     Key(String),
-    /// No key, and cells with this mark in the columns that are written (`cells_mark`).
+    /// No key, and cells with this mark in the columns that are written (`cells_mark`, `shows_cells`).
     Cells(String),
 }
 
@@ -278,7 +278,7 @@ impl Target {
         let key = row.get(key_column).map(text).unwrap_or_default();
         match &self.expect {
             Expect::Key(expected) => *expected == key,
-            Expect::Cells(mark) => key.is_empty() && *mark == cells_mark(row, &self.columns),
+            Expect::Cells(mark) => key.is_empty() && shows_cells(row, &self.columns, mark),
         }
     }
 }
@@ -295,11 +295,23 @@ impl Finding {
     }
 }
 
-/// A mark of the cells in these columns, by what people see in them.
+/// A mark of the cells in these columns, by what people see in them; a `+` behind it says that the row holds more than these.
 pub fn cells_mark(row: &[Value], columns: &[usize]) -> String {
     let texts: Vec<String> = columns.iter().map(|at| row.get(*at).map(text).unwrap_or_default()).collect();
     let digest = digest_of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-    data_encoding::HEXLOWER.encode(digest.get(..12).unwrap_or(&digest))
+    let digits = data_encoding::HEXLOWER.encode(digest.get(..12).unwrap_or(&digest));
+    let more = row.iter().enumerate().any(|(at, cell)| !columns.contains(&at) && !text(cell).is_empty());
+    if more { digits + MORE } else { digits }
+}
+
+const MORE: &str = "+";
+
+/// Whether a row has the marked cells in these columns. Where they are blank, a row that holds more is not one that holds nothing:
+/// blank rows are everywhere, and none of them is the one that is sought.
+pub fn shows_cells(row: &[Value], columns: &[usize], mark: &str) -> bool {
+    let own = cells_mark(row, columns);
+    let blank = || columns.iter().all(|at| row.get(*at).is_none_or(|cell| text(cell).is_empty()));
+    own == mark || (own.trim_end_matches(MORE) == mark.trim_end_matches(MORE) && !blank())
 }
 
 fn target(row: &[Value]) -> Option<Target> {
