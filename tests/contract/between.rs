@@ -70,7 +70,11 @@ fn runner(world: &Emulated, seed: u64) -> Job {
 impl Meddled {
     /// The store of the job, before whose n-th commit (from 0) this happens.
     pub fn at(world: &Emulated, nth: u32, meddling: BoxFuture<'static, ()>) -> Self {
-        let inner = world.store_of("j", "Data");
+        Self::over(world.store_of("j", "Data"), nth, meddling)
+    }
+
+    /// This store, before whose n-th commit (from 0) this happens.
+    pub fn over(inner: SheetsStore, nth: u32, meddling: BoxFuture<'static, ()>) -> Self {
         Self { inner, commits: AtomicU32::new(0), nth, meddling: Mutex::new(Some(meddling)) }
     }
 }

@@ -1,12 +1,16 @@
 //! People's hands on the data tab's columns between runs, and fields that it has no column for.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::columns::NewColumns;
 use sheetkeep::ledger::event::{Event, Report};
+use sheetkeep::ledger::mode::{Again, Mode};
 use sheetkeep::runner::plan::PassError;
 
+use crate::contract::between::Meddled;
 use crate::contract::emulated::{Emulated, both, id};
 use crate::contract::ground::{Contents, Ground};
 use crate::support::{Job, Values};
@@ -207,6 +211,34 @@ async fn a_header_that_was_cleared_or_whose_mark_can_not_be_read_stops_the_run_b
         let (ended, odd) = run(&world, 3, items(0..4, "m")).await;
         ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
         assert_eq!(odd, ["column \"n\" of tab Data is now called \"Number\": its values go there"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_cleared_between_the_load_and_a_write_by_position_stops_the_run_and_leaves_no_value_out() {
+    for doubts in both() {
+        let world = Arc::new(Emulated::new(doubts, 5));
+        let keeping = || world.store_of("j", "Data").keeping(Mode::Upsert, Again::Other);
+        let upsert = |seed| {
+            let mut job = Job::new(world.clock());
+            (job.seed, job.plan.mode) = (seed, Mode::Upsert);
+            job.plan.definition.mode = Mode::Upsert.word().into();
+            job
+        };
+        let versions = |v: &str| Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "v": v, "n": v})));
+        upsert(1).run(keeping(), versions("1")).await.expect("a clean run");
+        // Keys that do not stand in the first column are looked up right before the write.
+        let source = dimension(&world, 0, 1).await;
+        world.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 3}}])).await;
+        let hands = Arc::clone(&world);
+        let meddling = Box::pin(async move { head_cell(&hands, 1, "").await });
+        let error =
+            upsert(2).run(Meddled::over(keeping(), 0, meddling), versions("2")).await.expect_err("it must stop");
+        assert!(error.to_string().contains("column \"n\" has no header any more"), "{doubts:?}: {error}");
+        assert_eq!(column(&world, "v").await, ["1", "1", "1"], "{doubts:?}");
+        head_cell(&world, 1, "n").await;
+        upsert(3).run(keeping(), versions("2")).await.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!((column(&world, "v").await, column(&world, "n").await), (vec!["2".into(); 3], vec!["2".into(); 3]));
     }
 }
 
