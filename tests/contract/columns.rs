@@ -243,6 +243,34 @@ async fn a_header_cleared_between_the_load_and_a_write_by_position_stops_the_run
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_remembered_no_columns_adopts_them_with_the_next_rows_that_it_writes() {
+    for doubts in both() {
+        let world = after_a_run(doubts).await;
+        let title = world.state_title().await;
+        let pairs = world.sheets().values(&id(), &[format!("'{title}'!A1:A64")]).await.expect("it can be read");
+        let at = pairs[0].iter().position(|row| row.first().is_some_and(|name| name == "columns"));
+        let start =
+            json!({"sheetId": world.tab_id(&title).await, "rowIndex": at.expect("it is there"), "columnIndex": 1});
+        let lookup = json!({"developerMetadataLookup": {"metadataKey": "sheetkeep j"}});
+        world
+            .hands(json!([
+                {"updateCells": {"start": start, "rows": [{"values": [{}]}], "fields": "userEnteredValue"}},
+                {"deleteDeveloperMetadata": {"dataFilter": lookup}},
+            ]))
+            .await;
+        let marks = || async { world.sheets().marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
+        run(&world, 2, items(0..3, "m")).await.0.expect("a clean run");
+        assert_eq!(marks().await, 0, "nothing was written that tells which columns are the job's");
+        let (ended, odd) = run(&world, 3, items(0..4, "m")).await;
+        assert_eq!((ended.expect("a clean run").run.counts.new, odd.len(), marks().await), (1, 0, 3), "{doubts:?}");
+        head_cell(&world, 2, "Em").await;
+        let (ended, odd) = run(&world, 4, items(0..5, "m")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!(odd, ["column \"m\" of tab Data is now called \"Em\": its values go there"], "{doubts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tab_wider_than_the_state_has_room_for_is_marked_once_and_never_again() {
     let world = Emulated::new(both()[0], 5);
     let wide = |key: u64| {
