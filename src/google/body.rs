@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::google::cell::Row;
+use crate::google::cell::{Cell, Row};
 
 /// One atomic batch: all requests are applied in order, or none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,6 +96,15 @@ pub enum Request {
         /// Or the whole area; parts that `rows` doesn't reach are cleared.
         #[serde(skip_serializing_if = "Option::is_none")]
         range: Option<GridRange>,
+    },
+    /// Writes the same cell all over an area.
+    RepeatCell {
+        /// Where.
+        range: GridRange,
+        /// The cell.
+        cell: Cell,
+        /// Which parts of it to set.
+        fields: Cow<'static, str>,
     },
     /// Writes rows after the last row with data.
     AppendCells {

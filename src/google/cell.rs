@@ -99,6 +99,13 @@ impl Cell {
         self
     }
 
+    /// The same look, and no value.
+    #[must_use]
+    pub fn without_value(mut self) -> Self {
+        self.value = Content::Blank;
+        self
+    }
+
     /// Whether it has no value.
     pub fn is_blank(&self) -> bool {
         self.value == Content::Blank

@@ -93,6 +93,8 @@ pub struct Header {
     gone: HashSet<String>,
     /// Fields that were left out because the tab has no column for them.
     ignored: BTreeSet<String>,
+    /// Headers that stand over two columns, neither of which is the job's so far.
+    doubled: HashSet<String>,
 }
 
 impl Header {
@@ -103,7 +105,9 @@ impl Header {
 
     /// The header of a tab that stands.
     pub fn closed(tab: impl Into<String>, columns: Vec<String>) -> Self {
-        Self { tab: tab.into(), known: columns.iter().cloned().collect(), columns, ..Self::default() }
+        let mut known = HashSet::new();
+        let doubled = columns.iter().filter(|name| !known.insert((*name).clone())).cloned().collect();
+        Self { tab: tab.into(), known, columns, doubled, ..Self::default() }
     }
 
     /// The same header: what becomes of fields without a column, and which columns people deleted.
@@ -155,15 +159,26 @@ impl Header {
         adds
     }
 
-    /// Checks that the tab has every column of `row`, or makes it so by the policy. A rejected row changes nothing.
-    pub fn admit(&mut self, row: &mut Row) -> Result<(), Rejection> {
+    /// Checks that the tab has every column of `row`, or makes it so by the policy; `key` is the column that carries the key, which
+    /// is never left out. A rejected row changes nothing.
+    pub fn admit(&mut self, row: &mut Row, key: &str) -> Result<(), Rejection> {
         row.cells.retain(|(name, _)| !self.gone.contains(name));
+        if let Some((name, _)) = row.cells.iter().find(|(name, _)| self.doubled.contains(name)) {
+            let (tab, name) = (&self.tab, quote(name));
+            return Err(Rejection(format!("tab {tab} has two columns named {name}: rename one of them")));
+        }
         let new: Vec<String> =
             row.cells.iter().map(|(name, _)| name).filter(|name| !self.known.contains(*name)).cloned().collect();
         let Some(first) = new.first() else { return Ok(()) };
         match self.policy {
             _ if self.open => {}
             NewColumns::Add => {}
+            NewColumns::Ignore if new.iter().any(|name| name == key) => {
+                let (tab, key) = (&self.tab, quote(key));
+                return Err(Rejection(format!(
+                    "tab {tab} has no column {key}, which carries the key: add it to the header row"
+                )));
+            }
             NewColumns::Ignore => {
                 row.cells.retain(|(name, _)| self.known.contains(name));
                 self.ignored.extend(new.into_iter().take(MAX_IGNORED.saturating_sub(self.ignored.len())));
@@ -233,8 +248,8 @@ mod tests {
     #[test]
     fn an_open_header_begins_with_the_columns_named_and_takes_others_in_order() {
         let mut header = Header::open("Quakes", &["z".to_owned()]);
-        header.admit(&mut row(&[("b", Cell::Empty), ("a", Cell::Empty)])).expect("an open header takes it");
-        header.admit(&mut row(&[("a", Cell::Empty), ("x", Cell::Empty)])).expect("an open header takes it");
+        header.admit(&mut row(&[("b", Cell::Empty), ("a", Cell::Empty)]), "a").expect("an open header takes it");
+        header.admit(&mut row(&[("a", Cell::Empty), ("x", Cell::Empty)]), "a").expect("an open header takes it");
         assert_eq!(header.columns(), ["z", "b", "a", "x"]);
         header.close();
         assert!(header.pending().is_empty());
@@ -245,22 +260,39 @@ mod tests {
         let stands = |policy| Header::closed("Quakes", vec!["a".into(), "x".into()]).with(policy, &[]);
         let fields = || row(&[("a", Cell::Empty), ("y", Cell::Bool(true))]);
         let (mut adding, mut taken) = (stands(NewColumns::Add), fields());
-        adding.admit(&mut taken).expect("a column is added");
+        adding.admit(&mut taken, "a").expect("a column is added");
         assert_eq!((taken.cells.len(), adding.pending(), adding.columns().len()), (2, &["y".to_owned()][..], 3));
         adding.written(&["y".to_owned()]);
         assert!(adding.pending().is_empty());
         let (mut ignoring, mut taken) = (stands(NewColumns::Ignore), fields());
-        ignoring.admit(&mut taken).expect("the field is left out");
+        ignoring.admit(&mut taken, "a").expect("the field is left out");
         assert_eq!((taken.cells.len(), ignoring.ignored().collect::<Vec<_>>()), (1, vec!["y"]));
-        let why = stands(NewColumns::Refuse).admit(&mut fields()).expect_err("the field is refused");
+        let why = stands(NewColumns::Refuse).admit(&mut fields(), "a").expect_err("the field is refused");
         assert!(why.to_string().starts_with("the output has a column \"y\" which tab Quakes does not have"), "{why}");
+    }
+
+    #[test]
+    fn the_keys_column_is_never_left_out() {
+        let mut header = Header::closed("Quakes", vec!["n".into()]).with(NewColumns::Ignore, &[]);
+        let mut taken = row(&[("id", Cell::text("k")), ("n", Cell::Bool(true))]);
+        let why = header.admit(&mut taken, "id").expect_err("it has to be there");
+        assert_eq!(why.to_string(), "tab Quakes has no column \"id\", which carries the key: add it to the header row");
+        assert_eq!(taken.cells.len(), 2);
+    }
+
+    #[test]
+    fn a_header_over_two_columns_of_people_rejects_who_names_it_and_nobody_else() {
+        let mut header = Header::closed("Q", ["id", "note", "note"].map(String::from).to_vec());
+        header.admit(&mut row(&[("id", Cell::text("k"))]), "id").expect("it names neither");
+        let why = header.admit(&mut row(&[("id", Cell::text("k")), ("note", Cell::Empty)]), "id").expect_err("which?");
+        assert_eq!(why.to_string(), "tab Q has two columns named \"note\": rename one of them");
     }
 
     #[test]
     fn what_is_meant_for_a_deleted_column_is_left_out_whatever_the_policy() {
         let mut header = Header::closed("Q", vec!["a".into()]).with(NewColumns::Refuse, &["b".into()]);
         let mut taken = row(&[("a", Cell::Empty), ("b", Cell::Bool(true))]);
-        header.admit(&mut taken).expect("nobody misses it");
+        header.admit(&mut taken, "a").expect("nobody misses it");
         assert_eq!((taken.cells.len(), header.find_again("b"), header.find_again("c")), (1, true, false));
     }
 }

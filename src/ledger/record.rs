@@ -40,6 +40,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("definition", state.definition.hash.clone()),
         ("key column", optional(&state.key_column)),
         ("columns", columns_text(&state.columns)),
+        ("columns deleted", columns_text(&state.deleted)),
         ("timezone", optional(&state.timezone)),
         ("alerts", optional(&state.alerts)),
     ];
@@ -49,10 +50,21 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     pairs.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
 }
 
-/// The job's own columns as a list that fits into a cell; of a tab too wide for that they are not remembered.
+/// Those of the job's own columns that the state has room for: as many of the first ones as a cell takes. Of a tab that is wider
+/// than that the others are known by their headers alone.
+pub fn remembered(columns: &[String]) -> &[String] {
+    let mut units = 2;
+    let fits = |name: &&String| {
+        units += Value::from(name.as_str()).to_string().encode_utf16().count() + 1;
+        units <= MAX_CELL_UNITS
+    };
+    let count = columns.iter().take_while(fits).count();
+    columns.get(..count).unwrap_or_default()
+}
+
 fn columns_text(columns: &[String]) -> String {
-    let text = Value::from(columns).to_string();
-    if columns.is_empty() || text.encode_utf16().count() > MAX_CELL_UNITS { String::new() } else { text }
+    let columns = remembered(columns);
+    if columns.is_empty() { String::new() } else { Value::from(columns).to_string() }
 }
 
 fn run_pairs(run: &Run) -> Vec<(&'static str, String)> {
@@ -136,6 +148,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         definition,
         key_column: fields.optional("key column"),
         columns: serde_json::from_str(fields.text("columns")).unwrap_or_default(),
+        deleted: serde_json::from_str(fields.text("columns deleted")).unwrap_or_default(),
         timezone: fields.optional("timezone"),
         run: read_run(&fields)?,
         alerts: fields.optional("alerts"),
@@ -217,6 +230,7 @@ mod tests {
             cursor: Some("page 7".into()),
             definition: Definition { tab: "Quakes".into(), key: ".id".into(), ..Definition::default() },
             columns: vec!["id".into(), "a \"b\"".into()],
+            deleted: vec!["a \"b\"".into()],
             key_column: Some("id".into()),
             timezone: Some("Europe/Berlin".into()),
             run: Some(Run {
@@ -242,6 +256,19 @@ mod tests {
     fn a_state_reads_back_as_it_was_written() {
         let pairs: HashMap<_, _> = state_pairs(&state()).into_iter().collect();
         assert_eq!(read_state(&pairs), Ok(state()));
+    }
+
+    #[test]
+    fn of_more_columns_than_a_cell_takes_the_first_are_remembered_and_fit() {
+        for name in ["plain", "\u{1}\"😀"] {
+            let columns: Vec<String> = (0..9_000).map(|n| format!("{name} {n}")).collect();
+            let kept = remembered(&columns);
+            assert!(kept.len() < columns.len() && kept == &columns[..kept.len()]);
+            let text = columns_text(&columns);
+            assert!((MAX_CELL_UNITS - 60..=MAX_CELL_UNITS).contains(&text.encode_utf16().count()));
+            assert_eq!(serde_json::from_str::<Vec<String>>(&text).expect("a list"), kept);
+        }
+        assert_eq!(remembered(&["a".to_owned()]).len(), 1);
     }
 
     #[test]

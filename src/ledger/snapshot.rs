@@ -92,8 +92,10 @@ pub struct State {
     pub definition: Definition,
     /// The column of the data tab that carries the key.
     pub key_column: Option<String>,
-    /// The job's own columns of the data tab.
+    /// The job's own columns of the data tab, in the order in which they became so.
     pub columns: Vec<String>,
+    /// Those of them that people had deleted when this state was written.
+    pub deleted: Vec<String>,
     /// The time zone of data moments, an IANA name.
     pub timezone: Option<String>,
     /// The run that holds the lease, as it was at this commit: what a later run tells of it if it vanishes.

@@ -178,7 +178,7 @@ impl Intake {
         }
         let mut rows = shape(values, key, &column, &self.columns)?;
         for row in &mut rows {
-            self.header.admit(row)?;
+            self.header.admit(row, column.name())?;
         }
         self.key_column = Some(column);
         Ok(Output::of(self.tab.clone(), rows))

@@ -95,8 +95,9 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     let me = Holder { run: run.id.clone(), ..plan.holder.clone() };
     let fresh = State { job: plan.job.clone(), ..State::default() };
     let mut chain = Chain::from(snapshot, fresh, me);
+    let gone = snapshot.map(|snapshot| snapshot.gone.clone()).unwrap_or_default();
     chain.amend(|state| {
-        state.definition = definition;
+        (state.definition, state.deleted) = (definition, gone);
         state.timezone = zone_name(plan, state.timezone.take(), loaded.timezone.as_deref());
     });
     let (intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;

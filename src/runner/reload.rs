@@ -93,6 +93,7 @@ impl Committer {
     ) -> Result<(), PassError> {
         let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
         self.table_exists = true;
+        self.chain.amend(|state| state.deleted = gone.to_vec());
         intake.header = Header::closed(tab.clone(), columns.clone()).with(intake.columns.new_columns, gone);
         let key = intake.key_column.as_ref().map(KeyColumn::name);
         if let Some(key) = key.filter(|key| !columns.iter().any(|column| column == key)) {

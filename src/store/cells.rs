@@ -7,6 +7,8 @@ use crate::grid::{Cell, Figure};
 
 /// The `fields` of a request that writes values only.
 pub const VALUE: &str = "userEnteredValue";
+/// The `fields` of one that says how numbers are shown, and writes no value.
+pub const NUMBER: &str = "userEnteredFormat.numberFormat";
 /// The `fields` of one that also says how cells look.
 pub const VALUE_AND_FORMAT: &str = "userEnteredValue,userEnteredFormat";
 /// The `fields` of one that says how numbers are shown, and nothing else of a cell's looks.

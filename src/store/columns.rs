@@ -5,14 +5,21 @@
 //!
 //! A column is found by the text of its header. Where people change that text, a mark still tells which column it is: developer
 //! metadata, which moves with its column and goes with it. A header that is gone and whose mark is too belonged to a column that
-//! was deleted.
+//! was deleted. Marks are asked for only where a header is missed: **where a text stands, the text counts**, whatever a mark says.
 
-use crate::google::body::{DeveloperMetadata, Dimension, DimensionRange, GridCoordinate, MarkedPlace, Request};
-use crate::google::cell::{Cell, CellFormat};
+use std::collections::HashMap;
+
+use crate::google::body::{
+    DeveloperMetadata, Dimension, DimensionRange, GridCoordinate, GridRange, MarkedPlace, Request,
+};
+use crate::google::cell::{Cell, CellFormat, NumberKind};
 use crate::google::shape::Mark;
+use crate::grid::column_letters;
+use crate::ledger::commit::{Commit, Settled};
 use crate::ledger::head::HeadId;
-use crate::ledger::snapshot::Blemish;
-use crate::store::cells::VALUE_AND_FORMAT;
+use crate::ledger::record::remembered;
+use crate::ledger::snapshot::{Blemish, State};
+use crate::store::cells::{NUMBER, VALUE_AND_FORMAT, sent};
 use crate::store::layout::{Tab, made_number};
 
 /// Characters of all marks of a tab, at most; the service takes 30,000 a tab, and people's tools may use some.
@@ -23,9 +30,10 @@ pub fn mark_key(job: &str) -> String {
     format!("sheetkeep {job}")
 }
 
-/// The requests that give the tab these columns, to the right of the last one with a header: an inserted column is new, so nothing
-/// of people's can be written over.
-pub fn added(tab: &mut Tab, columns: &[String]) -> Vec<Request> {
+/// The requests that give the tab the columns which this commit adds, to the right of the last one with a header: an inserted column
+/// is new, so nothing of people's can be written over.
+pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
+    let columns = &commit.changes.columns;
     let Some(count) = u32::try_from(columns.len()).ok().filter(|count| *count > 0) else { return Vec::new() };
     let at = u32::try_from(tab.header.len()).unwrap_or(u32::MAX);
     let sheet_id = tab.id;
@@ -45,21 +53,41 @@ pub fn added(tab: &mut Tab, columns: &[String]) -> Vec<Request> {
     let rows = vec![header.into()];
     tab.header.extend(columns.iter().cloned());
     tab.width += columns.len();
-    vec![room, Request::UpdateCells { rows, fields: VALUE_AND_FORMAT.into(), start: Some(start), range: None }]
+    let looks = (at..).zip(columns).map(|(at, name)| {
+        let range = GridRange {
+            sheet_id,
+            start_column_index: Some(at),
+            end_column_index: Some(at.saturating_add(1)),
+            ..GridRange::default()
+        };
+        Request::RepeatCell { range, cell: first_look(commit, name), fields: NUMBER.into() }
+    });
+    let mut requests = vec![room];
+    requests.extend(looks);
+    requests.push(Request::UpdateCells { rows, fields: VALUE_AND_FORMAT.into(), start: Some(start), range: None });
+    requests
 }
 
-/// The requests that mark the columns which become the job's own with the commit of this head.
-pub fn marks(job: &str, head: HeadId, tab: &Tab, own: &[String], owned: &[String]) -> Vec<Request> {
-    let key = mark_key(job);
-    let chars = |name: &String| key.chars().count() + name.chars().count();
-    let mut used = 0;
-    let mut marks = Vec::new();
-    for (n, name) in own.iter().enumerate() {
-        used += chars(name);
-        let Some(at) = tab.position(name).and_then(|at| u32::try_from(at).ok()) else { continue };
-        if used > MAX_MARK_CHARS || owned.contains(name) {
-            continue;
-        }
+/// How the numbers of a new column look: as in the first of its cells. An inserted column would look like its neighbour, and rows
+/// that are written over get values only.
+fn first_look(commit: &Commit, column: &str) -> Cell {
+    let outputs = commit.changes.settled.iter().filter_map(|one| match one {
+        Settled::Done { output, .. } => Some(output),
+        Settled::Failed(_) => None,
+    });
+    let rows = outputs.flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
+    let is_key = commit.state.key_column.as_deref() == Some(column);
+    let format = is_key.then_some(NumberKind::Text);
+    let mut cells = rows.filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty());
+    cells.next().map(|cell| sent(cell, format).without_value()).unwrap_or_default()
+}
+
+/// The requests that mark the columns which become the job's own with the commit of this head; `owned` are marked already.
+pub fn marks(head: HeadId, tab: &Tab, own: &Own<'_>, owned: &[String]) -> Vec<Request> {
+    let key = mark_key(own.job);
+    let unmarked = own.marked().iter().enumerate().filter(|(_, name)| !owned.contains(name));
+    let marks = unmarked.filter_map(|(n, name)| {
+        let at = u32::try_from(tab.position(name)?).ok()?;
         let range =
             DimensionRange { sheet_id: tab.id, dimension: Dimension::Columns, start_index: at, end_index: at + 1 };
         let developer_metadata = DeveloperMetadata {
@@ -69,17 +97,28 @@ pub fn marks(job: &str, head: HeadId, tab: &Tab, own: &[String], owned: &[String
             location: MarkedPlace { dimension_range: range },
             visibility: "DOCUMENT",
         };
-        marks.push(Request::CreateDeveloperMetadata { developer_metadata });
-    }
-    marks
+        Some(Request::CreateDeveloperMetadata { developer_metadata })
+    });
+    marks.collect()
 }
 
-/// The job's own columns that no header names.
-pub fn lost(tab: &Tab, own: &[String]) -> Vec<String> {
-    own.iter().filter(|name| tab.position(name).is_none()).cloned().collect()
+/// The job's own columns that stood when this state was written: one that was deleted and is there again has to be marked anew.
+pub fn standing(state: &State) -> Vec<String> {
+    state.columns.iter().filter(|name| !state.deleted.contains(name)).cloned().collect()
 }
 
-/// What became of columns that no header names.
+/// The job's own columns of its data tab.
+#[derive(Debug, Clone, Copy)]
+pub struct Own<'a> {
+    /// The job.
+    pub job: &'a str,
+    /// The tab, as the job calls it.
+    pub tab: &'a str,
+    /// The columns.
+    pub columns: &'a [String],
+}
+
+/// What became of the job's own columns.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Columns that people deleted.
@@ -88,106 +127,127 @@ pub struct Found {
     pub blemishes: Vec<Blemish>,
 }
 
-/// Looks for lost columns by their marks, and lets the tab know them by their new headers. `marks` is none where they can't be
-/// read: then nobody can tell a renamed column from a deleted one, and the run has to stop.
-pub fn found_again(tab: &mut Tab, title: &str, own: &[String], lost: &[String], marks: Option<&[Mark]>) -> Found {
-    let mut found = Found::default();
-    for name in lost {
-        let marked = |mark: &&Mark| mark.sheet_id == tab.id && mark.value == *name;
-        let column = marks.map(|marks| marks.iter().find(marked).map(|mark| mark.column as usize));
-        let now = column.map(|column| column.and_then(|at| tab.header.get(at)).cloned());
-        let (message, blocking) = match now {
-            None => {
-                (format!("tab {title} has lost its column \"{name}\": write that word back into its header row"), true)
-            }
-            // A mark on a column that goes by another name of the job's is of no use: its own header tells more.
-            Some(Some(text)) if !text.is_empty() && !own.contains(&text) => {
-                let message = format!("column \"{name}\" of tab {title} is now called \"{text}\": its values go there");
-                tab.renamed.retain(|(own, _)| own != name);
-                tab.renamed.push((name.clone(), text));
-                (message, false)
-            }
-            Some(Some(text)) if text.is_empty() => (
-                format!(
-                    "tab {title}: column \"{name}\" has no header any more: write that word back into its header row"
-                ),
-                true,
-            ),
-            Some(_) => {
-                found.gone.push(name.clone());
-                let message = format!(
-                    "column \"{name}\" of tab {title} was deleted: its values are left out; add a column of that name to have them again"
-                );
-                (message, false)
-            }
-        };
-        found.blemishes.push(Blemish { message, blocking });
+impl Found {
+    /// Whether nothing may be written.
+    pub fn blocks(&self) -> bool {
+        self.blemishes.iter().any(|blemish| blemish.blocking)
     }
-    found
+
+    fn tell(&mut self, blocking: bool, message: String) {
+        self.blemishes.push(Blemish { message, blocking });
+    }
+}
+
+impl Own<'_> {
+    /// Those that carry marks: as many of the first ones as the service has room for, all of them remembered by the state.
+    pub fn marked(&self) -> &[String] {
+        let key = mark_key(self.job).chars().count();
+        let mut used = 0;
+        let fits = |name: &&String| {
+            used += key + name.chars().count();
+            used <= MAX_MARK_CHARS
+        };
+        let count = remembered(self.columns).iter().take_while(fits).count();
+        self.columns.get(..count).unwrap_or_default()
+    }
+
+    /// Those that no header names, as far as is known without asking for marks.
+    pub fn lost(&self, tab: &Tab) -> Vec<String> {
+        self.columns.iter().filter(|name| tab.position(name).is_none()).cloned().collect()
+    }
+
+    /// Those whose header stands over another column too, so that nothing on the sheet tells a write which one it hit; with that
+    /// header. Of two columns of people's that have the same header nobody needs to know.
+    pub fn doubled<'n>(&'n self, tab: &'n Tab) -> Vec<(&'n str, &'n str)> {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for text in tab.header.iter().filter(|text| !text.is_empty()) {
+            *counts.entry(text).or_default() += 1;
+        }
+        if counts.values().all(|count| *count == 1) {
+            return Vec::new();
+        }
+        let headers = self.columns.iter().filter_map(|name| {
+            let text = tab.position(name).and_then(|at| tab.header.get(at))?;
+            Some((name.as_str(), text.as_str()))
+        });
+        headers.filter(|(_, text)| counts.get(text).is_some_and(|count| *count > 1)).collect()
+    }
+
+    /// Looks for lost columns by their marks, and lets the tab know them by their new headers. `marks` is none where they can't be
+    /// read: then nobody can tell a renamed column from a deleted one, and the run has to stop.
+    pub fn found_again(&self, tab: &mut Tab, marks: Option<&[Mark]>) -> Found {
+        let mut found = Found::default();
+        let title = self.tab;
+        for name in self.lost(tab) {
+            let Some(at) = self.marked_at(tab, &name, marks) else {
+                self.without_a_mark(&name, marks.is_some(), &mut found);
+                continue;
+            };
+            match tab.header.get(at).filter(|text| !text.is_empty()).cloned() {
+                None => found.tell(
+                    true,
+                    format!("tab {title}: column \"{name}\" has no header any more: write that word back into its header row"),
+                ),
+                Some(text) if self.columns.contains(&text) => {
+                    found.tell(
+                        false,
+                        format!(
+                            "column \"{name}\" of tab {title} has the header of another one, and the values of \"{text}\" go there now; \
+                             those of \"{name}\" are left out until a column has that header again"
+                        ),
+                    );
+                    found.gone.push(name);
+                }
+                Some(text) => {
+                    let message =
+                        format!("column \"{name}\" of tab {title} is now called \"{text}\": its values go there");
+                    found.tell(false, message);
+                    tab.renamed.retain(|(own, _)| *own != name);
+                    tab.renamed.push((name, text));
+                }
+            }
+        }
+        for (name, text) in self.doubled(tab) {
+            let ours = marks_of(tab, name, marks).find(|at| tab.header.get(*at).is_some_and(|there| there == text));
+            let which = match ours {
+                Some(at) => format!("the job's own is {}, so rename the other", column_letters(at)),
+                None => "rename the one that is not the job's".to_owned(),
+            };
+            found.tell(true, format!("tab {title} has two columns named \"{text}\": {which}"));
+        }
+        found
+    }
+
+    /// Where the mark of a lost column is. There may be an older one, left on a column that goes by another name of the job's now.
+    fn marked_at(&self, tab: &Tab, name: &str, marks: Option<&[Mark]>) -> Option<usize> {
+        let taken = |at: &usize| tab.header.get(*at).is_some_and(|text| self.columns.contains(text));
+        marks_of(tab, name, marks).min_by_key(taken)
+    }
+
+    fn without_a_mark(&self, name: &String, readable: bool, found: &mut Found) {
+        let title = self.tab;
+        let mend = "write that word back into its header row";
+        let lost = format!("tab {title} has lost its column \"{name}\"");
+        if !readable {
+            found.tell(true, format!("{lost}, and whether it was renamed or deleted can't be read: {mend}"));
+        } else if !self.marked().contains(name) {
+            found.tell(true, format!("{lost}, which is one too many to have a mark by which to find it again: {mend}"));
+        } else {
+            found.gone.push(name.clone());
+            let message = format!(
+                "column \"{name}\" of tab {title} was deleted: its values are left out; add a column of that name to have them again"
+            );
+            found.tell(false, message);
+        }
+    }
+}
+
+/// The columns of a tab that are marked with this name.
+fn marks_of<'m>(tab: &Tab, name: &'m str, marks: Option<&'m [Mark]>) -> impl Iterator<Item = usize> + use<'m> {
+    let id = tab.id;
+    let here = marks.into_iter().flatten().filter(move |mark| mark.sheet_id == id && mark.value == name);
+    here.map(|mark| mark.column as usize)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tab(header: &[&str], width: usize) -> Tab {
-        let header = header.iter().map(|&text| text.to_owned()).collect();
-        Tab { id: 7, title: "T".into(), header, width, ..Tab::default() }
-    }
-
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|&name| name.to_owned()).collect()
-    }
-
-    #[test]
-    fn a_new_column_is_put_right_of_the_last_header_and_at_the_grids_end_the_grid_grows() {
-        let mut roomy = tab(&["id", "mine"], 26);
-        let requests = added(&mut roomy, &names(&["n"]));
-        assert!(matches!(requests[0], Request::InsertDimension { range, .. } if range.start_index == 2));
-        assert_eq!((roomy.header, roomy.width), (names(&["id", "mine", "n"]), 27));
-        let mut full = tab(&["id"], 1);
-        assert!(matches!(added(&mut full, &names(&["n"]))[0], Request::AppendDimension { length: 1, .. }));
-        assert!(added(&mut full, &[]).is_empty());
-    }
-
-    #[test]
-    fn only_columns_that_become_the_jobs_own_are_marked_and_each_with_an_id_of_its_own() {
-        let (tab, head) = (tab(&["id", "mine", "n"], 3), HeadId { commit: 1, nonce: 5 });
-        let made = marks("j", head, &tab, &names(&["id", "n", "elsewhere"]), &names(&["id"]));
-        let [Request::CreateDeveloperMetadata { developer_metadata: mark }] = made.as_slice() else {
-            panic!("one mark: {made:?}");
-        };
-        assert_eq!((mark.metadata_value.as_str(), mark.location.dimension_range.start_index), ("n", 2));
-        let all = marks("j", head, &tab, &names(&["id", "n"]), &[]);
-        assert!(all.len() == 2 && all[0] != all[1]);
-        let wide: Vec<String> = (0..2_000).map(|n| format!("a long name of a column, number {n}")).collect();
-        let wide_tab = Tab { header: wide.clone(), ..tab };
-        assert!(marks("j", head, &wide_tab, &wide, &[]).len() < 600, "the service's budget is kept");
-    }
-
-    #[test]
-    fn a_renamed_column_is_found_by_its_mark_and_a_deleted_one_is_left_out() {
-        let mut tab = tab(&["id", "Mag (Mw)", "mine"], 3);
-        let own = names(&["id", "magnitude", "depth"]);
-        let lost = lost(&tab, &own);
-        assert_eq!(lost, names(&["magnitude", "depth"]));
-        let mark = |sheet_id, column, value: &str| Mark { sheet_id, column, value: value.into() };
-        let marks = [mark(7, 0, "id"), mark(7, 1, "magnitude"), mark(8, 2, "depth")];
-        let found = found_again(&mut tab, "Quakes", &own, &lost, Some(&marks));
-        assert_eq!(found.gone, names(&["depth"]));
-        assert_eq!((tab.position("magnitude"), tab.position("depth")), (Some(1), None));
-        assert_eq!(tab.columns(), names(&["id", "magnitude", "mine"]));
-        assert_eq!(
-            found.blemishes[0].message,
-            "column \"magnitude\" of tab Quakes is now called \"Mag (Mw)\": its values go there"
-        );
-        assert!(found.blemishes.iter().all(|blemish| !blemish.blocking));
-    }
-
-    #[test]
-    fn where_marks_can_not_be_read_a_lost_header_stops_the_run() {
-        let mut tab = tab(&["id"], 3);
-        let found = found_again(&mut tab, "Q", &names(&["id", "n"]), &names(&["n"]), None);
-        assert!(found.blemishes[0].blocking && found.gone.is_empty());
-    }
-}
+mod tests;

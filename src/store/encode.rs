@@ -11,7 +11,7 @@ use crate::ledger::failure::Failure;
 use crate::ledger::record::state_pairs;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
 use crate::store::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, placed_row, sent};
-use crate::store::columns;
+use crate::store::columns::{self, Own};
 use crate::store::data_rows::{DataRows, Footing, data_rows, without_scratch};
 use crate::store::guard::{Op, Proof, STATE_ROWS, failures_title, processed_title};
 use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Role, Tab, Tabs, made_id};
@@ -131,9 +131,10 @@ impl Writing<'_> {
     /// New columns of the data tab, and marks on those that become the job's own.
     fn columns(&mut self) {
         let Some(tab) = &mut self.tabs.data else { return };
-        self.out.extend(columns::added(tab, &self.commit.changes.columns).into_iter().map(|new| (Part::Layout, new)));
-        let (job, to) = (&self.commit.state.job, self.commit.to);
-        let marks = columns::marks(job, to, tab, &self.commit.state.columns, self.footing.owned);
+        self.out.extend(columns::added(tab, self.commit).into_iter().map(|new| (Part::Layout, new)));
+        let state = &self.commit.state;
+        let own = Own { job: &state.job, tab: &state.definition.tab, columns: &state.columns };
+        let marks = columns::marks(self.commit.to, tab, &own, self.footing.owned);
         self.out.extend(marks.into_iter().map(|mark| (Part::Layout, mark)));
     }
 

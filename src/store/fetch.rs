@@ -22,7 +22,6 @@ use crate::ledger::rows::{PROCESSED, RUNS};
 use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
 use crate::port::clock::Clock;
 use crate::port::store::StoreError;
-use crate::store::columns;
 use crate::store::guard::{self, Place, Proof};
 use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
 use crate::store::load;
@@ -202,11 +201,8 @@ impl Fetcher {
                 .into());
             }
         }
-        let blocked = [(&tabs.runs, RUNS.as_slice()), (&tabs.data, &[])];
-        for (tab, wanted) in blocked {
-            if let Some(blemish) = tab.as_ref().and_then(|tab| load::unusable(tab, wanted)) {
-                return Err(StoreError::Corrupt { why: blemish.message }.into());
-            }
+        if let Some(blemish) = tabs.runs.as_ref().and_then(|tab| load::unusable(tab, &RUNS)) {
+            return Err(StoreError::Corrupt { why: blemish.message }.into());
         }
         let tables = tables_of(&self.data_tab, &tabs);
         let loaded = self.loaded_with(metadata, None, tables);
@@ -272,13 +268,12 @@ impl Fetcher {
         let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes);
         let mut gone = Vec::new();
         if let (true, Some(tab)) = (blemishes.is_empty(), &mut tabs.data) {
-            let lost = columns::lost(tab, &state.columns);
-            if !lost.is_empty() {
-                let marks = self.marks_of(tab).await?;
-                let found = columns::found_again(tab, &self.data_tab, &state.columns, &lost, marks.as_deref());
-                gone = found.gone;
-                blemishes.extend(found.blemishes);
-            }
+            let found = self.own_columns(tab, &state.columns).await?;
+            gone = found.gone;
+            blemishes.extend(found.blemishes);
+            // Rows of before columns were remembered: any of them may be the job's.
+            let unknown = state.columns.is_empty() && state.processed.count > 0;
+            blemishes.extend(load::unusable(tab, &[]).filter(|_| unknown));
         }
         if blemishes.iter().any(|blemish| blemish.blocking) {
             let (book, upkeep) = (Book::default(), Upkeep::default());

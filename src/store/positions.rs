@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::google::shape::{Mark, Tab as Seen};
 use crate::grid::quoted;
-use crate::store::columns;
+use crate::store::columns::{Found, Own, mark_key};
 use crate::store::fetch::{Fetcher, Unread};
 use crate::store::guard::STATE_ROWS;
 use crate::store::index::{Indexing, RowIndex};
@@ -88,18 +88,25 @@ impl Fetcher {
     /// The tab with the job's names for columns whose headers people changed: as known before, or asked for anew.
     async fn knowing(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, Unread> {
         let mut tab = Tab { renamed: known.renamed.clone(), ..tab };
-        let lost = columns::lost(&tab, own);
-        if !lost.is_empty() {
-            let marks = self.marks_of(&tab).await?;
-            columns::found_again(&mut tab, &self.data_tab, own, &lost, marks.as_deref());
+        // A load tells what stops a run.
+        let found = self.own_columns(&mut tab, own).await?;
+        if found.blocks() { Err(Unread::moved(&tab.title)) } else { Ok(tab) }
+    }
+
+    /// What became of the job's own columns. Marks are asked for only where a header is missed, or stands over two columns.
+    pub async fn own_columns(&self, tab: &mut Tab, columns: &[String]) -> Result<Found, Unread> {
+        let own = Own { job: &self.job, tab: &self.data_tab, columns };
+        if own.lost(tab).is_empty() && own.doubled(tab).is_empty() {
+            return Ok(Found::default());
         }
-        Ok(tab)
+        let marks = self.marks_of(tab).await?;
+        Ok(own.found_again(tab, marks.as_deref()))
     }
 
     /// The marks on the job's columns; none where they can't be had, which is told by what follows from it. A mark says where its
     /// column is, so the header has to be the same before and after.
-    pub async fn marks_of(&self, tab: &Tab) -> Result<Option<Vec<Mark>>, Unread> {
-        let marks = self.sheets.marks(&self.id, &columns::mark_key(&self.job)).await;
+    async fn marks_of(&self, tab: &Tab) -> Result<Option<Vec<Mark>>, Unread> {
+        let marks = self.sheets.marks(&self.id, &mark_key(&self.job)).await;
         let marks = marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok();
         let after = self.rows_of(&[load::header_range(&tab.title)]).await?;
         if load::header(after.first().map_or(&[][..], Vec::as_slice)) != tab.header {

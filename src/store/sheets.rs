@@ -14,6 +14,7 @@ use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
 use crate::google::error::Refusal;
 use crate::google::sheets::{Reply as Answer, Sheets};
+use crate::ledger::columns::MAX_COLUMNS;
 use crate::ledger::commit::{Commit, Part, Reply, Settled};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
@@ -21,6 +22,7 @@ use crate::ledger::mode::{Again, Mode};
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError, Usage};
+use crate::store::columns::standing;
 use crate::store::data_rows::{DataRows, Footing};
 use crate::store::encode::{Encoded, encode};
 use crate::store::fetch::{Fetched, Fetcher, Unread};
@@ -44,7 +46,7 @@ struct Known {
     stance: Stance,
     tabs: Tabs,
     upkeep: Upkeep,
-    /// The job's own columns, as the state says.
+    /// The job's own columns, as the state says, but for those that were deleted.
     owned: Vec<String>,
     drafts: Vec<Draft>,
 }
@@ -165,6 +167,7 @@ impl SheetsStore {
             self.see_that_the_guard_is_proved(commit).await?;
         }
         self.see_that_rows_are_known(commit).await?;
+        self.see_that_columns_have_room(commit)?;
         Ok(self.written(commit))
     }
 
@@ -199,6 +202,21 @@ impl SheetsStore {
                 }
             }
         }
+    }
+
+    /// A tab that is as wide as a tab can be gets no column, and no later try gives it one.
+    fn see_that_columns_have_room(&self, commit: &Commit) -> Result<(), Reply> {
+        let added = commit.changes.columns.len();
+        let known = self.known();
+        let full = known.tabs.data.as_ref().filter(|tab| added > 0 && tab.width + added > MAX_COLUMNS);
+        full.map_or(Ok(()), |tab| {
+            let (title, width) = (&tab.title, tab.width);
+            let why = format!(
+                "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete columns that nobody needs, \
+                 or say new_columns = \"ignore\""
+            );
+            Err(Reply::Refused { part: Part::Other, why })
+        })
     }
 
     /// Looks at the witness of the last batch where its answer was lost or showed that something went astray.
@@ -244,7 +262,7 @@ impl SheetsStore {
             Some(witness) => Batch::new(requests).reading_back(Unseen::ranges(&place.title, witness)),
             None => Batch::new(requests),
         };
-        let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), commit.state.columns.clone().into());
+        let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), standing(&commit.state).into());
         let draft = Draft { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows, owned };
         known.drafts.retain(|sent| sent.id != commit.to);
         if known.drafts.len() == MAX_DRAFTS {
@@ -304,7 +322,7 @@ impl Store for SheetsStore {
             known.stance.learn(proof);
             let upkeep = upkeep.after(&known.upkeep);
             (known.place, known.tabs, known.upkeep) = (place, tabs, upkeep);
-            known.owned = loaded.snapshot.as_ref().map(|found| found.state.columns.clone()).unwrap_or_default();
+            known.owned = loaded.snapshot.as_ref().map(|found| standing(&found.state)).unwrap_or_default();
             known.drafts.clear();
             Ok(loaded)
         })

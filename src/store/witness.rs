@@ -24,6 +24,7 @@ use serde_json::Value;
 
 use crate::ledger::head::HeadId;
 use crate::ledger::key::digest_of;
+use crate::ledger::record::remembered;
 use crate::store::guard::STATE_ROWS;
 use crate::store::load::{header, text};
 
@@ -77,7 +78,7 @@ pub struct Witness {
     pub key: usize,
     /// All columns that are written, in order.
     pub used: Vec<usize>,
-    /// The job's own names of these, which stay when people change a header.
+    /// The job's own names of these, which stay when people change a header; the batch tells as many as a cell takes.
     pub names: Vec<String>,
     /// Rows that were appended or inserted: they are new, so only their columns can be wrong.
     pub appended: usize,
@@ -152,7 +153,7 @@ impl Witness {
         let mut about = vec![WORD.to_owned(), self.head.to_string(), self.header.len().to_string()];
         about.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
         about.extend([listed(&self.used), self.appended.to_string(), self.keys.to_string()]);
-        about.extend([self.width.to_string(), Value::from(self.names.clone()).to_string()]);
+        about.extend([self.width.to_string(), Value::from(remembered(&self.names)).to_string()]);
         about.extend(self.made.iter().cloned());
         // Nothing of an older one is left behind it.
         about.resize(self.columns() as usize, String::new());

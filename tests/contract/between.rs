@@ -23,7 +23,7 @@ use crate::contract::writer::{Writer, all_done};
 use crate::support::{Job, Values};
 
 /// A store before whose n-th commit something happens.
-struct Meddled {
+pub struct Meddled {
     inner: SheetsStore,
     commits: AtomicU32,
     nth: u32,
@@ -67,6 +67,18 @@ fn runner(world: &Emulated, seed: u64) -> Job {
     job
 }
 
+impl Meddled {
+    /// The store of the job, before whose n-th commit (from 0) this happens.
+    pub fn at(world: &Emulated, nth: u32, meddling: BoxFuture<'static, ()>) -> Self {
+        Self::over(world.store_of("j", "Data"), nth, meddling)
+    }
+
+    /// This store, before whose n-th commit (from 0) this happens.
+    pub fn over(inner: SheetsStore, nth: u32, meddling: BoxFuture<'static, ()>) -> Self {
+        Self { inner, commits: AtomicU32::new(0), nth, meddling: Mutex::new(Some(meddling)) }
+    }
+}
+
 /// A run of twelve items, four a commit, before whose n-th commit (from 0) something happens.
 async fn meddled(
     world: &Arc<Emulated>,
@@ -74,13 +86,7 @@ async fn meddled(
     nth: u32,
     meddling: BoxFuture<'static, ()>,
 ) -> Result<Report, PassError> {
-    let store = Meddled {
-        inner: world.store_of("j", "Data"),
-        commits: AtomicU32::new(0),
-        nth,
-        meddling: Mutex::new(Some(meddling)),
-    };
-    runner(world, seed).run(store, items(12)).await
+    runner(world, seed).run(Meddled::at(world, nth, meddling), items(12)).await
 }
 
 async fn world_after_a_run(doubts: Doubts, count: u64) -> Arc<Emulated> {
@@ -96,7 +102,7 @@ async fn retitled(world: &Emulated, title: &str, row: u32, text: &str) {
 }
 
 /// A person's command within the lease of whoever runs.
-async fn command(world: &Emulated, keys: &[&str]) {
+pub async fn command(world: &Emulated, keys: &[&str]) {
     let mut command = Writer::open(world, "command").await;
     let state = command.chain.state().clone();
     let holder = state.lease.holder.clone().expect("somebody runs");
@@ -256,12 +262,7 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         let mut job = runner(&world, 2).elsewhere();
         job.seed = 7;
         job.plan.adopt = true;
-        let store = Meddled {
-            inner: world.store_of("j", "Data"),
-            commits: AtomicU32::new(0),
-            nth: 0,
-            meddling: Mutex::new(Some(meddling)),
-        };
+        let store = Meddled::at(&world, 0, meddling);
         let texts = Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "text": "x"})));
         let error = job.run(store, texts).await.expect_err("the lease is held");
         assert!(matches!(error, PassError::Held { .. }), "{doubts:?}: {error}");

@@ -1,12 +1,17 @@
 //! People's hands on the data tab's columns between runs, and fields that it has no column for.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::columns::NewColumns;
 use sheetkeep::ledger::event::{Event, Report};
+use sheetkeep::ledger::mode::{Again, Mode};
 use sheetkeep::runner::plan::PassError;
 
-use crate::contract::emulated::{Emulated, both};
+use crate::contract::between::Meddled;
+use crate::contract::emulated::{Emulated, both, id};
 use crate::contract::ground::{Contents, Ground};
 use crate::support::{Job, Values};
 
@@ -41,7 +46,7 @@ async fn run(world: &Emulated, seed: u64, source: Values) -> (Result<Report, Pas
 }
 
 /// A spreadsheet on which the job has run over three items with the columns id, n and m.
-async fn after_a_run(doubts: sheetkeep::emulator::batch::context::Doubts) -> Emulated {
+async fn after_a_run(doubts: Doubts) -> Emulated {
     let world = Emulated::new(doubts, 5);
     let (ended, odd) = run(&world, 1, items(0..3, "m")).await;
     assert_eq!((ended.expect("a clean run").run.counts.new, odd), (3, Vec::new()));
@@ -52,6 +57,15 @@ async fn head_cell(world: &Emulated, column: u64, text: &str) {
     let start = json!({"sheetId": world.tab_id("Data").await, "rowIndex": 0, "columnIndex": column});
     let cells = json!([{"values": [{"userEnteredValue": {"stringValue": text}}]}]);
     world.hands(json!([{"updateCells": {"start": start, "rows": cells, "fields": "userEnteredValue"}}])).await;
+}
+
+/// The next run stops, names this, and has written nothing.
+async fn stops(world: &Emulated, named: &str) {
+    let before = (world.contents().await, world.metadata().await);
+    let error = run(world, 9, items(0..9, "m")).await.0.expect_err("it must stop");
+    assert_eq!(error.fault(), Fault::Corrupt, "{error}");
+    assert!(error.to_string().contains(named), "{error}");
+    assert_eq!((world.contents().await, world.metadata().await), before);
 }
 
 async fn dimension(world: &Emulated, from: u64, to: u64) -> Value {
@@ -119,6 +133,165 @@ async fn a_deleted_column_is_left_out_until_there_is_one_of_its_name_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_column_that_was_added_again_may_be_renamed_like_any_other() {
+    for doubts in both() {
+        let world = after_a_run(doubts).await;
+        let range = dimension(&world, 1, 2).await;
+        world.hands(json!([{"deleteDimension": {"range": range}}])).await;
+        run(&world, 2, items(0..4, "m")).await.0.expect("a clean run");
+        let tab = world.tab_id("Data").await;
+        world.hands(json!([{"appendDimension": {"sheetId": tab, "dimension": "COLUMNS", "length": 1}}])).await;
+        head_cell(&world, 2, "n").await;
+        run(&world, 3, items(0..5, "m")).await.0.expect("a clean run");
+        head_cell(&world, 2, "Number").await;
+        let (ended, odd) = run(&world, 4, items(0..6, "m")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!(odd, ["column \"n\" of tab Data is now called \"Number\": its values go there"], "{doubts:?}");
+        assert_eq!(column(&world, "Number").await, ["", "", "", "", "4", "5"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_header_texts_that_people_swapped_count_as_they_stand() {
+    for doubts in both() {
+        let world = after_a_run(doubts).await;
+        head_cell(&world, 1, "m").await;
+        head_cell(&world, 2, "n").await;
+        let (ended, odd) = run(&world, 2, items(3..4, "m")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        let last = |rows: Vec<String>| rows.last().cloned().unwrap_or_default();
+        assert!(odd.is_empty(), "{odd:?}");
+        assert_eq!((last(column(&world, "n").await), last(column(&world, "m").await)), ("3".into(), "30".into()));
+        // One took the other's header, whose own column has a new one: nobody knows what is meant, but the text counts.
+        let world = after_a_run(doubts).await;
+        head_cell(&world, 1, "m").await;
+        head_cell(&world, 2, "x").await;
+        let (ended, odd) = run(&world, 2, items(3..4, "m")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        let [told] = odd.as_slice() else { panic!("{doubts:?}: {odd:?}") };
+        assert!(told.starts_with("column \"n\" of tab Data has the header of another one"), "{told}");
+        assert_eq!((last(column(&world, "m").await), last(column(&world, "x").await)), ("30".into(), String::new()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_of_people_may_be_alike_and_one_that_is_like_the_jobs_stops_the_run_before_any_write() {
+    for doubts in both() {
+        let world = after_a_run(doubts).await;
+        let range = dimension(&world, 0, 3).await;
+        world.hands(json!([{"insertDimension": {"range": range}}])).await;
+        head_cell(&world, 0, "note").await;
+        head_cell(&world, 1, "note").await;
+        let (ended, odd) = run(&world, 2, items(0..4, "m")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!((odd.len(), column(&world, "m").await.len()), (0, 4), "{odd:?}");
+        head_cell(&world, 2, "n").await;
+        stops(&world, "two columns named \"n\": the job's own is E, so rename the other").await;
+        head_cell(&world, 2, "mine").await;
+        run(&world, 4, items(0..5, "m")).await.0.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!(column(&world, "n").await, ["0", "1", "2", "3", "4"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_that_was_cleared_or_whose_mark_can_not_be_read_stops_the_run_before_any_write() {
+    for doubts in both() {
+        for at in [1, 2] {
+            let world = after_a_run(doubts).await;
+            head_cell(&world, at, "").await;
+            stops(&world, "has no header any more: write that word back").await;
+        }
+        let world = after_a_run(doubts).await;
+        head_cell(&world, 1, "Number").await;
+        let (method, times) = (Some("spreadsheets.developerMetadata.search".to_owned()), u32::MAX);
+        let fault = sheetkeep::emulator::fault::Fault { method, status: 501, times, ..Default::default() };
+        world.emulator.set_faults(vec![fault]);
+        stops(&world, "whether it was renamed or deleted can't be read: write that word back").await;
+        world.emulator.set_faults(Vec::new());
+        let (ended, odd) = run(&world, 3, items(0..4, "m")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!(odd, ["column \"n\" of tab Data is now called \"Number\": its values go there"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_cleared_between_the_load_and_a_write_by_position_stops_the_run_and_leaves_no_value_out() {
+    for doubts in both() {
+        let world = Arc::new(Emulated::new(doubts, 5));
+        let keeping = || world.store_of("j", "Data").keeping(Mode::Upsert, Again::Other);
+        let upsert = |seed| {
+            let mut job = Job::new(world.clock());
+            (job.seed, job.plan.mode) = (seed, Mode::Upsert);
+            job.plan.definition.mode = Mode::Upsert.word().into();
+            job
+        };
+        let versions = |v: &str| Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "v": v, "n": v})));
+        upsert(1).run(keeping(), versions("1")).await.expect("a clean run");
+        // Keys that do not stand in the first column are looked up right before the write.
+        let source = dimension(&world, 0, 1).await;
+        world.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 3}}])).await;
+        let hands = Arc::clone(&world);
+        let meddling = Box::pin(async move { head_cell(&hands, 1, "").await });
+        let error =
+            upsert(2).run(Meddled::over(keeping(), 0, meddling), versions("2")).await.expect_err("it must stop");
+        assert!(error.to_string().contains("column \"n\" has no header any more"), "{doubts:?}: {error}");
+        assert_eq!(column(&world, "v").await, ["1", "1", "1"], "{doubts:?}");
+        head_cell(&world, 1, "n").await;
+        upsert(3).run(keeping(), versions("2")).await.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!((column(&world, "v").await, column(&world, "n").await), (vec!["2".into(); 3], vec!["2".into(); 3]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_remembered_no_columns_adopts_them_with_the_next_rows_that_it_writes() {
+    for doubts in both() {
+        let world = after_a_run(doubts).await;
+        let title = world.state_title().await;
+        let pairs = world.sheets().values(&id(), &[format!("'{title}'!A1:A64")]).await.expect("it can be read");
+        let at = pairs[0].iter().position(|row| row.first().is_some_and(|name| name == "columns"));
+        let start =
+            json!({"sheetId": world.tab_id(&title).await, "rowIndex": at.expect("it is there"), "columnIndex": 1});
+        let lookup = json!({"developerMetadataLookup": {"metadataKey": "sheetkeep j"}});
+        world
+            .hands(json!([
+                {"updateCells": {"start": start, "rows": [{"values": [{}]}], "fields": "userEnteredValue"}},
+                {"deleteDeveloperMetadata": {"dataFilter": lookup}},
+            ]))
+            .await;
+        let marks = || async { world.sheets().marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
+        run(&world, 2, items(0..3, "m")).await.0.expect("a clean run");
+        assert_eq!(marks().await, 0, "nothing was written that tells which columns are the job's");
+        let (ended, odd) = run(&world, 3, items(0..4, "m")).await;
+        assert_eq!((ended.expect("a clean run").run.counts.new, odd.len(), marks().await), (1, 0, 3), "{doubts:?}");
+        head_cell(&world, 2, "Em").await;
+        let (ended, odd) = run(&world, 4, items(0..5, "m")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!(odd, ["column \"m\" of tab Data is now called \"Em\": its values go there"], "{doubts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tab_wider_than_the_state_has_room_for_is_marked_once_and_never_again() {
+    let world = Emulated::new(both()[0], 5);
+    let wide = |key: u64| {
+        let mut item = json!({"id": format!("k{key}")});
+        for n in 0..2_500 {
+            item[format!("a rather long name {n:05}")] = json!(key);
+        }
+        Values::of([item])
+    };
+    run(&world, 1, wide(0)).await.0.expect("a clean run");
+    let marks = || async { world.sheets().marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
+    let first = marks().await;
+    assert!((300..1_000).contains(&first), "{first} columns of 2,501 are marked");
+    for seed in [2, 3] {
+        let (ended, odd) = run(&world, seed, wide(seed)).await;
+        assert_eq!((ended.expect("a clean run").run.counts.new, odd.len()), (1, 0), "{odd:?}");
+    }
+    assert_eq!((marks().await, column(&world, "a rather long name 02499").await.len()), (first, 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn people_may_put_columns_between_those_of_the_job_and_its_values_go_to_its_own() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
@@ -163,7 +336,7 @@ async fn a_new_field_gets_a_column_is_left_out_or_fails_its_item_as_the_job_says
 
 #[tokio::test(start_paused = true)]
 async fn ragged_records_all_get_their_columns_whatever_the_first_commit_made() {
-    for doubts in both() {
+    for doubts in Doubts::all() {
         let world = Emulated::new(doubts, 5);
         let mut job = Job::new(world.clock());
         job.plan.max_rows = 2;

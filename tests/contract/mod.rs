@@ -5,6 +5,7 @@ mod columns;
 mod costs;
 pub mod emulated;
 mod faults;
+mod fields;
 pub mod ground;
 mod hands;
 pub mod live;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use sheetkeep::grid::Cell;
 use sheetkeep::ledger::chain::Stop;
 use sheetkeep::ledger::commit::{Changes, Commit, Kind, NewTable, Part, Reply, Settled};
 use sheetkeep::ledger::failure::FailureState;
@@ -26,7 +27,7 @@ macro_rules! checks {
 }
 
 /// All checks.
-pub const ALL: [Check; 16] = checks![
+pub const ALL: [Check; 17] = checks![
     nothing_loads_as_nothing,
     one_commit_carries_rows_keys_failures_and_the_run,
     a_commit_from_an_older_head_is_refused_and_changes_nothing,
@@ -40,6 +41,7 @@ pub const ALL: [Check; 16] = checks![
     a_foreign_commit_between_is_noticed_and_built_upon,
     versions_of_a_key_are_kept_apart,
     a_failure_is_open_until_it_is_recovered,
+    a_column_comes_with_the_rows_that_need_it_and_only_once,
     a_release_keeps_the_fence,
     hard_texts_survive,
     a_crashed_writer_leaves_everything_to_its_successor,
@@ -314,6 +316,35 @@ async fn a_failure_is_open_until_it_is_recovered(ground: &dyn Ground) {
     let book = snapshot(&*ground.store()).await.book;
     assert!(book.open_failures() == 0 && book.is_done(&key("a"), &Version::default()));
     assert_eq!(Contents::column(&ground.contents().await.failures, "state"), ["open", "recovered"]);
+}
+
+async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    writer.put(all_done(&writer, &["before"])).await;
+    let with_more = |writer: &Writer, text: &str, columns: &[&str]| {
+        let mut one = done(writer, text, "");
+        if let Settled::Done { output, .. } = &mut one {
+            output.tables[0].1[0].cells.push(("more".to_owned(), Cell::text(format!("more of {text}"))));
+        }
+        let columns = columns.iter().map(|&name| name.to_owned()).collect();
+        Changes { columns, settled: vec![one], ..Changes::default() }
+    };
+    let older = writer.chain.clone();
+    let commit = writer.draft(with_more(&writer, "one", &["more"]));
+    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    // Neither the same commit once more nor one from before adds another.
+    assert!(refused_by_the_guard(&ground.store().commit(&commit).await));
+    let mut late = Writer::standing_at(ground, "a", older).await;
+    let stale = late.draft(with_more(&late, "stale", &["more"]));
+    assert!(refused_by_the_guard(&late.store.commit(&stale).await));
+    writer.put(with_more(&writer, "two", &[])).await;
+    let loaded = snapshot(&*ground.store()).await;
+    let columns = ["id", "text", "more"].map(str::to_owned).to_vec();
+    assert_eq!(loaded.tables, [(ground.tab().to_owned(), columns)]);
+    assert!(loaded.blemishes.is_empty(), "{:?}", loaded.blemishes);
+    let there = ground.contents().await;
+    assert_eq!(Contents::column(&there.data, "id"), ["before", "one", "two"]);
+    assert_eq!(Contents::column(&there.data, "more"), ["", "more of one", "more of two"]);
 }
 
 async fn a_release_keeps_the_fence(ground: &dyn Ground) {
