@@ -29,6 +29,8 @@ pub mod methods;
 pub mod names;
 pub mod options;
 pub mod pattern;
+pub mod pattern_moment;
+pub mod pattern_number;
 pub mod present;
 pub mod quota;
 pub mod render;
