@@ -17,6 +17,7 @@ pub mod create;
 pub mod data_filter;
 pub mod drive;
 pub mod entered;
+pub mod entered_moment;
 pub mod error;
 pub mod fault;
 pub mod fields;
