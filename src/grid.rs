@@ -4,6 +4,7 @@
 //! Out of scope: the JSON of any API, and where a row stands (the sheet's business, read afresh in every run).
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// What one cell holds, typed: nothing is ever parsed out of a text by the service.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,13 +25,47 @@ pub enum Cell {
     Duration(f64),
     /// A formula, only for columns that opt in; starts with `=`.
     Formula(String),
+    /// A number in a form that the job chose, or a cell that is empty so far and has that form already.
+    Figure {
+        /// The number; days since 1899-12-30 for days and moments, days for lengths of time.
+        value: Option<f64>,
+        /// What it is.
+        figure: Figure,
+        /// Its form, as spreadsheets write it, such as `#,##0.00` or `yyyy-mm-dd`.
+        pattern: Arc<str>,
+    },
+}
+
+/// What a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Figure {
+    /// A number.
+    Number,
+    /// A day.
+    Date,
+    /// A moment.
+    DateTime,
+    /// A length of time.
+    Duration,
+}
+
+impl Figure {
+    /// The form of days, moments and lengths of time, unless the job chose one; numbers have the spreadsheet's own.
+    pub fn usual(self) -> Option<&'static str> {
+        match self {
+            Self::Number => None,
+            Self::Date => Some("yyyy-mm-dd"),
+            Self::DateTime => Some("yyyy-mm-dd hh:mm:ss"),
+            Self::Duration => Some("[h]:mm:ss"),
+        }
+    }
 }
 
 impl Cell {
     /// Whether the cell holds nothing; an empty text shows as nothing and counts as such.
     pub fn is_empty(&self) -> bool {
         match self {
-            Self::Empty => true,
+            Self::Empty | Self::Figure { value: None, .. } => true,
             Self::Text(text) => text.is_empty(),
             _ => false,
         }
@@ -70,6 +105,7 @@ fn cell_weight(cell: &Cell) -> usize {
         Cell::Text(text) | Cell::Formula(text) => CELL_FRAME + text.len() + text.len() / 8,
         Cell::Number(_) | Cell::Bool(_) => CELL_FRAME + 16,
         Cell::Date(_) | Cell::DateTime(_) | Cell::Duration(_) => CELL_FRAME + 120,
+        Cell::Figure { pattern, .. } => CELL_FRAME + 100 + pattern.len(),
     }
 }
 

@@ -17,6 +17,9 @@ mod wire;
 #[path = "cli/main_job.rs"]
 mod main_job;
 
+#[path = "cli/upsert.rs"]
+mod upsert;
+
 #[path = "cli/hard_records.rs"]
 mod hard_records;
 

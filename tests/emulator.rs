@@ -247,6 +247,149 @@ async fn a_fault_may_end_the_connection_before_or_after_the_write() {
     }
 }
 
+/// A write of one cell over a connection of its own: the status and the whole body, as far as they come.
+async fn lonely_write(client: &Client, cell: &str) -> Result<(u16, Vec<u8>), hyper::Error> {
+    let stream = TcpStream::connect(&client.address).await.expect("the emulator listens");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("it speaks HTTP/1.1");
+    tokio::spawn(connection);
+    let request = Request::put(format!("/v4/spreadsheets/{ID}/values/{cell}?valueInputOption=RAW"))
+        .header(header::HOST, &client.address)
+        .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
+        .body(Full::new(Bytes::from(format!("{{\"values\": [[\"{cell}\"]]}}"))))
+        .expect("a request");
+    let answer = sender.send_request(request).await?;
+    let status = answer.status().as_u16();
+    Ok((status, answer.into_body().collect().await?.to_bytes().to_vec()))
+}
+
+#[tokio::test]
+async fn an_answer_may_be_a_page_break_off_or_be_empty_although_the_write_is_applied() {
+    for fault in ["applied-html,status=502", "applied-truncate", "applied-empty", "html,status=404"] {
+        let client = start(EmulatorOptions { faults: vec![fault_of(fault)], ..EmulatorOptions::default() }).await;
+        let answer = lonely_write(&client, "B2").await;
+        match (fault, answer) {
+            ("applied-html,status=502", Ok((502, page))) | ("html,status=404", Ok((404, page))) => {
+                assert!(page.starts_with(b"<!DOCTYPE html>"));
+            }
+            ("applied-truncate", Err(error)) => assert!(
+                error.is_incomplete_message() || error.is_body_write_aborted() || error.to_string().contains("body"),
+                "{error}"
+            ),
+            ("applied-empty", Ok((200, body))) => assert!(body.is_empty()),
+            (_, other) => panic!("{fault}: {other:?}"),
+        }
+        let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/B2"), None).await;
+        let applied = if fault.starts_with("applied") { json!([["B2"]]) } else { Value::Null };
+        assert_eq!(told["values"], applied, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_late_write_arrives_after_the_next_ones_or_when_it_is_told_to() {
+    let client = start(EmulatorOptions { faults: vec![fault_of("late,after=2")], ..EmulatorOptions::default() }).await;
+    let there = || async {
+        let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1:E1"), None).await;
+        told["values"].clone()
+    };
+    assert!(lonely_write(&client, "A1").await.is_err(), "no answer comes");
+    assert_eq!(client.call("GET", "/_emulator/late", None).await.1, json!({"underWay": 1}));
+    assert_eq!(lonely_write(&client, "B1").await.expect("an answer").0, 200);
+    assert_eq!(there().await, json!([["", "B1"]]));
+    assert_eq!(lonely_write(&client, "C1").await.expect("an answer").0, 200);
+    assert_eq!(there().await, json!([["A1", "B1", "C1"]]), "it came after two others");
+    let faults = json!([{"on": "writes", "do": "late", "after": 5}]);
+    assert_eq!(client.call("POST", "/_emulator/faults", Some(&faults)).await.0, 200);
+    assert!(lonely_write(&client, "D1").await.is_err(), "no answer comes");
+    assert_eq!(client.call("POST", "/_emulator/late:deliver", None).await.1, json!({"statuses": [200]}));
+    assert_eq!(there().await, json!([["A1", "B1", "C1", "D1"]]));
+}
+
+#[tokio::test]
+async fn answers_are_packed_for_who_takes_it_and_packed_requests_are_taken() {
+    let client = start(EmulatorOptions::default()).await;
+    let pack = |text: &str| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut packer, text.as_bytes()).and_then(|()| packer.finish()).expect("memory")
+    };
+    let rows: Vec<Vec<String>> = (0..200).map(|n| vec![format!("row {n}")]).collect();
+    let body = pack(&json!({"values": rows}).to_string());
+    let request = Request::put(format!("/v4/spreadsheets/{ID}/values/A1?valueInputOption=RAW"))
+        .header(header::HOST, &client.address)
+        .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
+        .header(header::CONTENT_ENCODING, "gzip")
+        .body(Full::new(Bytes::from(body)))
+        .expect("a request");
+    assert_eq!(client.send(request).await.0, 200);
+    for (takes, packed) in [("gzip, deflate", true), ("identity", false)] {
+        let request = Request::get(format!("/v4/spreadsheets/{ID}/values/A1:A200"))
+            .header(header::HOST, &client.address)
+            .header(header::AUTHORIZATION, format!("Bearer {TOKEN}"))
+            .header(header::ACCEPT_ENCODING, takes)
+            .body(Full::default())
+            .expect("a request");
+        let (status, headers, body) = client.send(request).await;
+        assert_eq!((status, headers.contains_key(header::CONTENT_ENCODING)), (200, packed), "{takes}");
+        let mut text = String::new();
+        if packed {
+            std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&body[..]), &mut text).expect("gzip");
+        } else {
+            text = String::from_utf8(body.to_vec()).expect("JSON");
+        }
+        let told: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(told["values"][199], json!(["row 199"]));
+    }
+}
+
+/// A write to one cell by the account of the token.
+async fn put_cell(client: &Client, cell: &str, value: &str) -> (u16, Value) {
+    let path = format!("/v4/spreadsheets/{ID}/values/{cell}?valueInputOption=RAW");
+    client.call("PUT", &path, Some(&json!({"values": [[value]]}))).await
+}
+
+#[tokio::test]
+async fn what_the_owner_protects_is_closed_to_others_unless_they_are_named_or_only_warned() {
+    const TOLD: &str = "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove \
+                        protection if you need to edit.";
+    let client = start(EmulatorOptions::default()).await;
+    let hands = format!("/_emulator/hands?spreadsheet={ID}");
+    let protect = |more: Value| {
+        let mut range = json!({"range": {"sheetId": 0, "startRowIndex": 1, "endRowIndex": 3, "startColumnIndex": 1, "endColumnIndex": 2}});
+        range.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        json!({"requests": [{"addProtectedRange": {"protectedRange": range}}]})
+    };
+    let (status, told) = client.call("POST", &hands, Some(&protect(json!({"protectedRangeId": 7})))).await;
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(put_cell(&client, "A2", "free").await.0, 200);
+    let (status, told) = put_cell(&client, "B2", "closed").await;
+    assert_eq!((status, told["error"]["message"].as_str()), (400, Some(TOLD)));
+    let batch = json!({"requests": [
+        {"updateCells": {"start": {"sheetId": 0, "rowIndex": 8, "columnIndex": 0}, "fields": "userEnteredValue",
+            "rows": [{"values": [{"userEnteredValue": {"stringValue": "not to stay"}}]}]}},
+        {"repeatCell": {"range": {"sheetId": 0, "startRowIndex": 0, "endRowIndex": 2}, "fields": "note", "cell": {"note": "n"}}},
+    ]});
+    let (status, told) = client.call("POST", &format!("/v4/spreadsheets/{ID}:batchUpdate"), Some(&batch)).await;
+    let expected = format!("Invalid requests[1].repeatCell: {TOLD}");
+    assert_eq!((status, told["error"]["message"].as_str()), (400, Some(expected.as_str())));
+    let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A9"), None).await;
+    assert_eq!(told["values"], Value::Null, "the batch is refused whole");
+    let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}?fields=sheets.protectedRanges"), None).await;
+    let shown = &told["sheets"][0]["protectedRanges"][0];
+    assert_eq!(
+        (&shown["protectedRangeId"], shown.get("requestingUserCanEdit"), shown.get("_addedBy")),
+        (&json!(7), None, None)
+    );
+    // The same range, with the account among its editors, or as a warning only, or deleted, is open.
+    let me = sheetkeep::emulator::test_key::TEST_ACCOUNT;
+    for more in [json!({"editors": {"users": [me]}}), json!({"warningOnly": true})] {
+        let drop = json!({"requests": [{"deleteProtectedRange": {"protectedRangeId": 7}}]});
+        assert_eq!(client.call("POST", &hands, Some(&drop)).await.0, 200);
+        let mut more = more;
+        more["protectedRangeId"] = json!(7);
+        assert_eq!(client.call("POST", &hands, Some(&protect(more.clone()))).await.0, 200);
+        assert_eq!(put_cell(&client, "B2", &more.to_string()).await.0, 200, "{more}");
+    }
+}
+
 fn fault_of(happening: &str) -> Fault {
     format!("on=writes,do={happening}").parse().expect("a fault")
 }

@@ -50,6 +50,7 @@ fn method(verb: &str) -> Method {
 /// A path with something in each of its gaps.
 fn filled(path: &str) -> String {
     let path = path.replace("{id}", ID).replace("{range}", "A1");
+    let path = path.replace("{permissionId}", "1");
     path.replace("{sheetId}", "0").replace("{metadataId}", "1")
 }
 

@@ -50,7 +50,8 @@ pub async fn run(
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
     let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
-    let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock));
+    let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
+        .keeping(settings.mode, settings.again);
     let plan = plan(settings, &wish, &installation);
     let parts = Parts {
         store: Arc::new(store),
@@ -100,7 +101,7 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
     let definition = Definition {
         spreadsheet: String::new(),
         tab: settings.tab.clone(),
-        mode: settings.mode.to_owned(),
+        mode: settings.mode.word().to_owned(),
         key: key.to_owned(),
         hash: Definition::hash_of(kind, key, &settings.step_expressions()),
     };
@@ -109,6 +110,7 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
         tab: settings.tab.clone(),
         columns: settings.columns.clone(),
         key_column: settings.key_column.clone(),
+        mode: settings.mode,
         definition,
         holder: Holder { install: installation.id.clone(), run: String::new(), host: wish.host.clone() },
         locked: installation.is_locked(),

@@ -70,7 +70,8 @@ pub async fn standing(
     chance: Arc<dyn Chance>,
 ) -> Result<Standing, AppError> {
     let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
-    let store = SheetsStore::new(Arc::clone(&sheets), id.clone(), &settings.job, &settings.tab, clock);
+    let store = SheetsStore::new(Arc::clone(&sheets), id.clone(), &settings.job, &settings.tab, clock)
+        .keeping(settings.mode, settings.again);
     let loaded = store.load().await?;
     let metadata = sheets.metadata(&id).await?;
     let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };

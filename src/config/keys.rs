@@ -64,7 +64,7 @@ impl<'s> Checker<'s> {
 
     /// Whether the value has the type that the schema wants.
     fn value(&mut self, path: &str, value: &mut Spanned<DeValue<'_>>, schema: &'s Value) -> bool {
-        let schema = self.resolve(schema);
+        let schema = fitting(self.resolve(schema), value.get_ref());
         let span = value.span();
         let wanted = type_of(schema);
         match (wanted, value.get_mut()) {
@@ -158,6 +158,14 @@ fn kind(value: &DeValue<'_>) -> &'static str {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     }
+}
+
+/// Of several ways to write a value, the one that was taken; the first where none was.
+fn fitting<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
+    let Some(ways) = schema.get("oneOf").and_then(Value::as_array) else { return schema };
+    let taken =
+        |way: &&Value| matches!((type_of(way), value), ("object", DeValue::Table(_)) | ("string", DeValue::String(_)));
+    ways.iter().find(taken).or(ways.first()).unwrap_or(schema)
 }
 
 /// The known word that was probably meant: the one fewest edits away, if those are few for its length.

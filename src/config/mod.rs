@@ -6,6 +6,7 @@
 //! Secrets never stand in a job file: `${NAME}` takes them from the environment, or from the one `.env` beside the file.
 
 mod collect;
+mod columns;
 pub mod environment;
 pub mod flags;
 mod keys;

@@ -5,10 +5,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 /// A value and its place in the file.
@@ -111,8 +114,11 @@ pub(crate) struct Source {
 pub(crate) struct Item {
     /// jq that yields a record's key, a text or a number.
     pub(crate) key: Option<Text>,
-    /// jq that yields a record's version.
+    /// jq that yields a record's version; a hash of the record if none is named and rows are kept one a key.
     pub(crate) version: Option<Text>,
+    /// Which versions are worth processing again: any other one, or only a newer one (versions are then numbers or moments).
+    #[schemars(extend("enum" = ["any", "newer"]))]
+    pub(crate) order: Option<Text>,
 }
 
 /// One step.
@@ -133,11 +139,17 @@ pub(crate) struct Step {
 pub(crate) struct Sheet {
     /// The data tab's title.
     pub(crate) tab: Option<Text>,
-    /// How rows are written: appended.
-    #[schemars(extend("enum" = ["append"]))]
+    /// How rows are written: each appended, or one row a key, whose cells a newer version writes over.
+    #[schemars(extend("enum" = ["append", "upsert"]))]
     pub(crate) mode: Option<Text>,
-    /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration, link or formula.
-    pub(crate) columns: BTreeMap<String, ColumnWord>,
+    /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration, link or formula; or a table with `type`,
+    /// `format` and `timezone`.
+    pub(crate) columns: BTreeMap<String, ColumnEntry>,
+    /// The first columns of a new tab, in order; the others follow as they come.
+    pub(crate) order: Vec<Text>,
+    /// What becomes of a field that the tab has no column for: it gets one, is left out, or its record fails.
+    #[schemars(extend("enum" = ["add", "ignore", "refuse"]))]
+    pub(crate) new_columns: Option<Text>,
     /// The IANA zone in which times are shown; the spreadsheet's own if none is named.
     pub(crate) timezone: Option<Text>,
     /// The column that carries the key; found by itself if none is named.
@@ -146,23 +158,100 @@ pub(crate) struct Sheet {
     pub(crate) spreadsheet: Option<Text>,
 }
 
-/// The type of a column.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct ColumnWord(pub(crate) Text);
+/// A column: the word of its type, or a table that says more.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ColumnSays {
+    /// The type.
+    pub(crate) kind: Option<Text>,
+    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
+    pub(crate) format: Option<Text>,
+    /// The IANA zone in which its moments are shown.
+    pub(crate) timezone: Option<Text>,
+}
 
-impl JsonSchema for ColumnWord {
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+struct ColumnTable {
+    /// The type of its values.
+    #[serde(rename = "type")]
+    #[schemars(schema_with = "column_words")]
+    kind: Option<Text>,
+    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
+    format: Option<Text>,
+    /// The IANA zone in which its moments are shown; the sheet's if none is named.
+    timezone: Option<Text>,
+}
+
+fn column_words(_generator: &mut SchemaGenerator) -> Schema {
+    let words: Vec<&str> = crate::ledger::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
+    schemars::json_schema!({ "type": "string", "enum": words })
+}
+
+/// A column with its place in the file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Spanned<ColumnShape>")]
+pub(crate) struct ColumnEntry {
+    /// Where it is written.
+    pub(crate) start: usize,
+    /// What it says.
+    pub(crate) says: ColumnSays,
+}
+
+impl From<Spanned<ColumnShape>> for ColumnEntry {
+    fn from(written: Spanned<ColumnShape>) -> Self {
+        let span = written.span();
+        let says = match written.into_inner() {
+            ColumnShape::Word(word) => {
+                ColumnSays { kind: Some(At(Spanned::new(span.clone(), word))), ..ColumnSays::default() }
+            }
+            ColumnShape::Table(ColumnTable { kind, format, timezone }) => ColumnSays { kind, format, timezone },
+        };
+        Self { start: span.start, says }
+    }
+}
+
+/// The two ways of writing a column; read by hand, because an untagged enum would lose the places.
+#[derive(Debug)]
+enum ColumnShape {
+    Word(String),
+    Table(ColumnTable),
+}
+
+impl<'de> Deserialize<'de> for ColumnShape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = ColumnShape;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the word of a type, or a table")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<ColumnShape, E> {
+                Ok(ColumnShape::Word(word.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ColumnShape, A::Error> {
+                ColumnTable::deserialize(MapAccessDeserializer::new(map)).map(ColumnShape::Table)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for ColumnEntry {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        "ColumnType".into()
+        "Column".into()
     }
 
-    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
-        let words: Vec<&str> = crate::ledger::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
-        schemars::json_schema!({ "type": "string", "enum": words })
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (word, table) = (column_words(generator), ColumnTable::json_schema(generator));
+        schemars::json_schema!({ "oneOf": [word, table] })
     }
 }
 

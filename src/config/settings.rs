@@ -10,19 +10,21 @@ use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
 use crate::config::collect::Collector;
+use crate::config::columns::columns;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
 use crate::config::pace::{self, CommitSettings, ScheduleSettings};
 use crate::config::problem::{ConfigError, Problem};
-use crate::config::raw::{At, JobFile, Sheet};
+use crate::config::raw::{At, Item, JobFile, Sheet};
 use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
 use crate::config::target::{self, CredentialSettings, Target};
-use crate::ledger::columns::{ColumnType, Columns};
+use crate::ledger::columns::Columns;
+use crate::ledger::mode::{Again, Mode};
 use crate::port::step::Step;
 use crate::retry::RetryPolicy;
-use crate::step::identify::JqIdentify;
+use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::Program;
 use crate::step::map::{DEFAULT_NAME, Map};
 
@@ -60,8 +62,10 @@ pub struct Settings {
     pub certificates: Option<PathBuf>,
     /// The data tab.
     pub tab: String,
-    /// How rows are written: `append`.
-    pub mode: &'static str,
+    /// How rows are written.
+    pub mode: Mode,
+    /// When a key that is done is done again.
+    pub again: Again,
     /// The types of its columns; the zone is set if the job names one.
     pub columns: Columns,
     /// The IANA name of the zone in `columns`.
@@ -83,7 +87,12 @@ pub struct Settings {
 impl Settings {
     /// Finds keys and versions.
     pub fn identify(&self) -> JqIdentify {
-        JqIdentify::new(self.key.clone(), self.version.clone())
+        let versions = match &self.version {
+            Some(program) => Versions::Named(program.clone()),
+            None if self.mode == Mode::Upsert => Versions::Content,
+            None => Versions::None,
+        };
+        JqIdentify::new(self.key.clone(), versions)
     }
 
     /// The steps, ready to run.
@@ -162,10 +171,11 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let sheet = raw.sheet.as_ref();
     let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| tab(collect, at));
     let mode = sheet.and_then(|sheet| mode(collect, sheet));
+    let again = mode.and_then(|mode| again(collect, item, mode));
     let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| collect.zone(at, "`sheet.timezone`"));
     let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| collect.word(at, "`sheet.key`"));
     let (timezone, zone): (Option<String>, Option<TimeZone>) = zone.unzip();
-    let columns = Columns { types: sheet.map(|sheet| columns(collect, sheet)).unwrap_or_default(), timezone: zone };
+    let columns = sheet.map(|sheet| columns(collect, sheet, zone)).unwrap_or_default();
     let api_url = target::api_url(collect, flags, target.as_ref());
     let credentials = target::credentials(collect, flags);
     let state_dir = target::state_dir(collect, flags, raw);
@@ -187,6 +197,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         certificates: collect.environment.get("SSL_CERT_FILE").map(PathBuf::from),
         tab: tab?,
         mode: mode?,
+        again: again?,
         columns,
         timezone,
         key_column,
@@ -259,41 +270,42 @@ fn tab(collect: &mut Collector<'_>, at: &At<String>) -> Option<String> {
     Some(title)
 }
 
-fn mode(collect: &mut Collector<'_>, sheet: &Sheet) -> Option<&'static str> {
-    let Some(at) = &sheet.mode else { return Some("append") };
+fn mode(collect: &mut Collector<'_>, sheet: &Sheet) -> Option<Mode> {
+    let Some(at) = &sheet.mode else { return Some(Mode::Append) };
     let word = collect.text(at)?;
-    match word.as_str() {
-        "append" => return Some("append"),
-        "upsert" | "mirror" => {
-            let message = format!("mode `{word}` is not built yet");
-            collect.wrong(at, message, "known, but not built yet", "rows can be appended: mode = \"append\"");
-        }
-        other => {
-            let help = closest(other, ["append", "upsert", "mirror"].into_iter());
-            let help = help.map_or("the mode is append".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
-            collect.wrong(at, "`sheet.mode` is no mode", "unknown mode", &help);
-        }
+    if let Some(mode) = Mode::from_word(&word) {
+        return Some(mode);
     }
+    if word == "mirror" {
+        let help = "rows can be appended, or kept one a key: mode = \"upsert\"";
+        collect.wrong(at, "mode `mirror` is not built yet", "known, but not built yet", help);
+        return None;
+    }
+    let meant = closest(&word, Mode::WORDS.iter().map(|(word, _)| *word));
+    let help = meant.map_or("the modes are append and upsert".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
+    collect.wrong(at, "`sheet.mode` is no mode", "unknown mode", &help);
     None
 }
 
-/// The columns' types, in the order of the file.
-fn columns(collect: &mut Collector<'_>, sheet: &Sheet) -> Vec<(String, ColumnType)> {
-    let mut written: Vec<_> = sheet.columns.iter().collect();
-    written.sort_by_key(|(_, word)| word.0.span().start);
-    let mut types = Vec::new();
-    for (name, word) in written {
-        let Some(text) = collect.text(&word.0) else { continue };
-        if let Some(kind) = ColumnType::from_word(&text) {
-            types.push((name.clone(), kind));
-            continue;
+/// When a done key is done again: by the mode, unless only newer versions are to count.
+fn again(collect: &mut Collector<'_>, item: Option<&Item>, mode: Mode) -> Option<Again> {
+    let of_mode = if mode == Mode::Upsert { Again::Other } else { Again::Every };
+    let Some(at) = item.and_then(|item| item.order.as_ref()) else { return Some(of_mode) };
+    let word = collect.text(at)?;
+    match Again::WORDS.iter().find(|(known, _)| *known == word) {
+        Some((_, Again::Newer)) if item.is_some_and(|item| item.version.is_none()) => {
+            let help = "name a version, such as version = \".updated\", or leave the order out";
+            collect.wrong(at, "`item.order` is set, but `item` names no version", "an order of what?", help);
+            None
         }
-        let words = ColumnType::WORDS.map(|(word, _)| word);
-        let help = match closest(&text, words.into_iter()) {
-            Some(meant) => format!("did you mean \"{meant}\"?"),
-            None => format!("the types are {}", words.join(", ")),
-        };
-        collect.wrong(&word.0, format!("column `{name}` has an unknown type"), "no type", &help);
+        Some((_, Again::Newer)) => Some(Again::Newer),
+        Some(_) => Some(of_mode),
+        None => {
+            let meant = closest(&word, Again::WORDS.iter().map(|(word, _)| *word));
+            let help =
+                meant.map_or("the orders are any and newer".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
+            collect.wrong(at, "`item.order` is no order", "unknown order", &help);
+            None
+        }
     }
-    types
 }

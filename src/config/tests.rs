@@ -10,6 +10,7 @@ use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;
 use crate::config::target::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET, Target};
+use crate::ledger::mode::Mode;
 use crate::port::step::Identify;
 use crate::retry::RetryPolicy;
 use crate::source::input::Input;
@@ -32,7 +33,7 @@ fn problems(text: &str) -> Vec<String> {
 #[test]
 fn the_fixture_says_what_it_means() {
     let settings = settings(&Environment::of(&[("HOME", "/home/a")], &[]));
-    assert_eq!((settings.job.as_str(), settings.tab.as_str(), settings.mode), ("quakes", "Quakes", "append"));
+    assert_eq!((settings.job.as_str(), settings.tab.as_str(), settings.mode), ("quakes", "Quakes", Mode::Append));
     assert_eq!(settings.source.input, Input::File("jobs/usgs-all-week.geojson".into()));
     assert!(matches!(&settings.source.format, Format::Json { items } if items.source() == ".features[]"));
     assert_eq!(settings.target, Target::Embedded { file: "jobs/quakes.sheet".into() });
@@ -96,7 +97,7 @@ fn an_api_root_without_a_spreadsheet_is_an_error_and_not_the_embedded_sheet() {
 fn everything_that_is_wrong_is_told_at_once_with_its_line() {
     let text = "name = 'a/b'\nschedule = { cron = '0 9 * *', timezone = 'Europe/Berln' }\n[source]\njson = 'x'\n\
                 items = '.a ||'\ndelimiter = ','\n[item]\nkey = '.id | frobnicate'\n[[step]]\nmap = '''\n{id,\n  t: }'''\n\
-                [sheet]\ntab = 'Runs'\nmode = 'upsert'\ncolumns = { t = 'datetme' }\ntimezone = '${ZONE}'\n[commit]\nevery = '2 parsecs'\n\
+                [sheet]\ntab = 'Runs'\nmode = 'mirror'\ncolumns = { t = 'datetme' }\ntimezone = '${ZONE}'\n[commit]\nevery = '2 parsecs'\n\
                 [lease]\nttl = '10ms'\n[retry]\nattempts = 0\ncap = '1s'\n";
     let found = problems(text);
     for (line, part) in [
@@ -108,7 +109,7 @@ fn everything_that_is_wrong_is_told_at_once_with_its_line() {
         ("8:14", "there is no filter `frobnicate/0`"),
         ("12:6", "`step.map` is no jq expression: expected term, found `}`"),
         ("14:7", "title of one of the tool's own tabs"),
-        ("15:8", "mode `upsert` is not built yet"),
+        ("15:8", "mode `mirror` is not built yet"),
         ("16:17", "did you mean \"datetime\"?"),
         ("17:13", "ZONE is not set"),
         ("19:9", "commit.every is no length of time"),

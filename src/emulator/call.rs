@@ -87,22 +87,43 @@ pub struct Answer {
     pub content: Content,
     /// Headers beside the usual ones.
     pub headers: Vec<(&'static str, String)>,
+    /// Whether the connection ends in the middle of it.
+    pub breaks_off: bool,
 }
 
 impl Answer {
     /// 200 with JSON.
     pub fn json(value: Value) -> Self {
-        Self { status: 200, content: Content::Json(value), headers: Vec::new() }
+        Self { status: 200, content: Content::Json(value), headers: Vec::new(), breaks_off: false }
     }
 
     /// 200 with JSON that is written already.
     pub fn text(bytes: Vec<u8>) -> Self {
-        Self { status: 200, content: Content::Text(bytes), headers: Vec::new() }
+        Self { status: 200, content: Content::Text(bytes), headers: Vec::new(), breaks_off: false }
     }
 
     /// 204.
     pub fn empty() -> Self {
-        Self { status: 204, content: Content::Empty, headers: Vec::new() }
+        Self { status: 204, content: Content::Empty, headers: Vec::new(), breaks_off: false }
+    }
+
+    /// A page of the front end, which knows nothing of the API.
+    pub fn page(status: u16) -> Self {
+        let told = match status {
+            404 => "(Not Found)",
+            408 => "(Request Timeout)",
+            413 => "(Request Entity Too Large)",
+            429 => "(Too Many Requests)",
+            500 => "(Internal Server Error)",
+            502 => "(Server Error)",
+            503 => "(Service Unavailable)",
+            _ => "(Error)",
+        };
+        let page = format!(
+            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {status} {told}!!1</title>\n  \
+             <p><b>{status}.</b> <ins>That’s an error.</ins>\n  <p>The server could not answer.  <ins>That’s all we know.</ins>\n"
+        );
+        Self { status, content: Content::Html(page), headers: Vec::new(), breaks_off: false }
     }
 
     /// 404 for a path that is none of the API's: a page, as Google's front end answers.
@@ -113,7 +134,7 @@ impl Answer {
              <p><b>404.</b> <ins>That’s an error.</ins>\n  <p>The requested URL <code>{path}</code> was not found on \
              this server.  <ins>That’s all we know.</ins>\n"
         );
-        Self { status: 404, content: Content::Html(page), headers: Vec::new() }
+        Self { status: 404, content: Content::Html(page), headers: Vec::new(), breaks_off: false }
     }
 
     /// The body as bytes and its content type.
@@ -143,13 +164,13 @@ impl From<ApiError> for Answer {
             let invalid = if error.message.contains("invalid") { ", error=\"invalid_token\"" } else { "" };
             headers.push(("www-authenticate", format!("Bearer realm=\"https://accounts.google.com/\"{invalid}")));
         }
-        Self { status: error.code, content: Content::Json(error.to_json()), headers }
+        Self { status: error.code, content: Content::Json(error.to_json()), headers, breaks_off: false }
     }
 }
 
 impl From<TokenError> for Answer {
     fn from(error: TokenError) -> Self {
-        Self { status: error.code, content: Content::Json(error.to_json()), headers: Vec::new() }
+        Self { status: error.code, content: Content::Json(error.to_json()), headers: Vec::new(), breaks_off: false }
     }
 }
 

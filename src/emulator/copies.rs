@@ -1,6 +1,6 @@
-//! `spreadsheets.sheets.copyTo`.
+//! `spreadsheets.sheets.copyTo`, and whole spreadsheets for `drive.files.copy`.
 //!
-//! In scope: a sheet copied into another spreadsheet of the same file, or into its own.
+//! In scope: a sheet copied into another spreadsheet of the same file, or into its own; a spreadsheet with all it holds.
 //! Out of scope: copies inside a batch (`batch`), what moves with a sheet's rows (`rows`).
 
 use rusqlite::OptionalExtension;
@@ -11,7 +11,7 @@ use crate::emulator::batch::sheets::settle_copy;
 use crate::emulator::error::ApiError;
 use crate::emulator::present::sheet_properties;
 use crate::emulator::storage::{StorageError, Store};
-use crate::emulator::transaction::Transaction;
+use crate::emulator::transaction::{SpreadsheetRow, Transaction};
 use crate::port::chance::Chance;
 
 /// Answers `sheets.copyTo`: the properties of the copy, which is the last sheet of its spreadsheet.
@@ -38,6 +38,30 @@ pub fn copy_to(
     Ok(sheet_properties(&copy))
 }
 
+/// Copies a spreadsheet with its sheets, named ranges and marks to a new id; the title of the copy.
+pub fn copy_spreadsheet(store: &Store, from: &str, id: &str, title: Option<&str>) -> Result<String, ApiError> {
+    // The view is given up before the writer is asked for: a store in memory has one connection.
+    let (properties, sheets, names, marks) = {
+        let source = store.read(from)?;
+        (source.properties()?, source.sheets()?, source.named_ranges()?, source.kept(None, "metadata")?)
+    };
+    let title = title.map_or_else(|| format!("Copy of {}", properties.title), str::to_owned);
+    let tx = store.start(id, &SpreadsheetRow { title: title.clone(), ..properties })?;
+    for sheet in &sheets {
+        tx.put_sheet(sheet)?;
+        let key = key_of(&tx, from, sheet.id)?.ok_or_else(ApiError::not_found)?;
+        tx.copy_whole(key, sheet.id)?;
+    }
+    for name in &names {
+        tx.add_named_range(name)?;
+    }
+    for (number, mark) in &marks {
+        tx.keep(None, "metadata", *number, mark)?;
+    }
+    tx.commit()?;
+    Ok(title)
+}
+
 /// The key of a sheet of any spreadsheet in the file, while it is there.
 fn key_of(tx: &Transaction<'_>, spreadsheet: &str, sheet: i32) -> Result<Option<i64>, StorageError> {
     let sql = "SELECT key FROM sheets JOIN spreadsheets ON key = (number << 32) + ?2 WHERE id = ?1";
@@ -52,7 +76,7 @@ mod tests {
     use super::*;
     use crate::emulator::cell::Cell;
     use crate::emulator::metadata::{get_mark, search_marks};
-    use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
+    use crate::emulator::transaction::SheetRow;
     use crate::system::SeededChance;
 
     fn two_spreadsheets() -> Store {
@@ -79,6 +103,21 @@ mod tests {
         assert_eq!(copy_to(&store, "c", "7", &body, &chance).unwrap_err().code, 404);
         let nowhere = json!({"destinationSpreadsheetId": "c"}).as_object().cloned().unwrap();
         assert_eq!(copy_to(&store, "a", "7", &nowhere, &chance).unwrap_err().code, 404);
+    }
+
+    #[test]
+    fn a_spreadsheet_is_copied_with_all_it_holds() {
+        let store = two_spreadsheets();
+        let tx = store.write("a").unwrap();
+        tx.put_row(7, 3, vec![Cell::text("x")]).unwrap();
+        tx.keep(Some(7), "chart", 5, &json!({"chartId": 5})).unwrap();
+        tx.commit().unwrap();
+        assert_eq!(copy_spreadsheet(&store, "a", "c", Some("third")).unwrap(), "third");
+        let copy = store.read("c").unwrap();
+        assert_eq!(copy.row(7, 3).unwrap(), [Cell::text("x")]);
+        assert_eq!(copy.kept(Some(7), "chart").unwrap(), [(5, json!({"chartId": 5}))]);
+        drop(copy);
+        assert_eq!(copy_spreadsheet(&store, "nowhere", "d", None).unwrap_err().code, 404);
     }
 
     #[test]

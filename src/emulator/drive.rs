@@ -1,12 +1,13 @@
 //! The few calls of Drive v3 by which clients make, find and remove spreadsheets.
 //!
-//! In scope: files.create, get, list by name, delete, of spreadsheets only.
-//! Out of scope: every other kind of file, permissions, copies, exports.
+//! In scope: files.create, copy, get, list by name, delete, of spreadsheets only.
+//! Out of scope: every other kind of file, exports and uploads, permissions (`sharing`).
 
 use serde_json::{Map, Value, json};
 
 use crate::emulator::call::Query;
 use crate::emulator::choices::Words;
+use crate::emulator::copies::copy_spreadsheet;
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::storage::Store;
@@ -15,16 +16,15 @@ use crate::time::Timestamp;
 
 const SPREADSHEET: &str = "application/vnd.google-apps.spreadsheet";
 
+/// What is shown of a file unless `fields` asks for more.
+pub const USUAL: &str = "kind,id,name,mimeType";
+
 /// Under which kind and number the moment of creation is kept.
 const KEPT: (&str, i64) = ("drive", 0);
 
 /// `files.create`: an empty spreadsheet of that name.
 pub fn create(store: &Store, id: &str, body: &[u8], now: Timestamp) -> Result<Value, ApiError> {
-    let body: Map<String, Value> = if body.trim_ascii().is_empty() {
-        Map::new()
-    } else {
-        serde_json::from_slice(body).map_err(|_| ApiError::invalid_argument("Parse Error"))?
-    };
+    let body = message(body)?;
     if body.word("mimeType").is_some_and(|kind| kind != SPREADSHEET) {
         return Err(ApiError::unimplemented("This emulator keeps spreadsheets only."));
     }
@@ -37,10 +37,27 @@ pub fn create(store: &Store, id: &str, body: &[u8], now: Timestamp) -> Result<Va
     Ok(json!({"kind": "drive#file", "id": id, "name": name, "mimeType": SPREADSHEET}))
 }
 
+/// The message that a body is; none is an empty one.
+pub fn message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(body).map_err(|_| ApiError::invalid_argument("Parse Error"))
+}
+
+/// `files.copy`: the spreadsheet once more, under the name that the body gives or as *Copy of* the other; not its permissions.
+pub fn copy(store: &Store, from: &str, id: &str, body: &Map<String, Value>, now: Timestamp) -> Result<Value, ApiError> {
+    let title = copy_spreadsheet(store, from, id, body.word("name"))?;
+    let transaction = store.write(id)?;
+    transaction.keep(None, KEPT.0, KEPT.1, &json!(now.to_string()))?;
+    transaction.commit()?;
+    file(store, id, &title, now)
+}
+
 /// `files.get`; the four usual members unless `fields` asks for others.
 pub fn get(store: &Store, id: &str, query: &Query, now: Timestamp) -> Result<Value, ApiError> {
     let title = store.read(id)?.properties()?.title;
-    cut(file(store, id, &title, now)?, query, "kind,id,name,mimeType")
+    cut(file(store, id, &title, now)?, query, USUAL)
 }
 
 /// `files.list`, by the `name = '…'` of the query `q`; the newest comes first.
@@ -68,7 +85,8 @@ fn file(store: &Store, id: &str, title: &str, now: Timestamp) -> Result<Value, A
               "createdTime": created, "modifiedTime": now.to_string(), "trashed": false, "parents": []}))
 }
 
-fn cut(value: Value, query: &Query, usual: &str) -> Result<Value, ApiError> {
+/// Cuts an answer down to what `fields` asks for, else to the usual members.
+pub fn cut(value: Value, query: &Query, usual: &str) -> Result<Value, ApiError> {
     let fields = query.word("fields").filter(|fields| !fields.is_empty()).unwrap_or(usual);
     let mask = Mask::read(fields)
         .map_err(|bad| ApiError::invalid_argument(format!("Invalid field selection {}", bad.path)))?;
@@ -107,6 +125,8 @@ mod tests {
         assert_eq!(found("name='other'"), json!({"files": []}));
         let told = get(&store, "x", &Query::parse("fields=createdTime"), Timestamp(9)).unwrap();
         assert_eq!(told, json!({"createdTime": "1970-01-01T00:00:00.000Z"}));
+        let copy = copy(&store, "x", "y", &Map::new(), Timestamp(3)).unwrap();
+        assert_eq!((&copy["name"], &copy["id"]), (&json!("Copy of it's"), &json!("y")));
         delete(&store, "x").unwrap();
         assert_eq!(get(&store, "x", &Query::default(), Timestamp(9)).unwrap_err().code, 404);
     }

@@ -51,6 +51,16 @@ impl ApiError {
         Self::new(404, "NOT_FOUND", "Requested entity was not found.")
     }
 
+    /// The same 404, with a sentence of its own.
+    pub fn gone(message: impl Into<String>) -> Self {
+        Self::new(404, "NOT_FOUND", message)
+    }
+
+    /// The same 403, with a sentence of its own.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(403, "PERMISSION_DENIED", message)
+    }
+
     /// 403: the spreadsheet is not shared with the caller.
     pub fn permission_denied() -> Self {
         Self::new(403, "PERMISSION_DENIED", "The caller does not have permission")
@@ -124,6 +134,10 @@ impl From<StorageError> for ApiError {
             StorageError::NoSpreadsheet { .. } => Self::not_found(),
             StorageError::Taken { .. } => Self::new(409, "ALREADY_EXISTS", "Requested entity already exists"),
             StorageError::Busy => Self::unavailable(),
+            StorageError::Protected => Self::invalid_argument(
+                "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove protection if \
+                 you need to edit.",
+            ),
             told => {
                 tracing::error!(error = %told, "the emulator's file failed");
                 Self::internal()

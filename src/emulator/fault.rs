@@ -42,12 +42,30 @@ pub enum Happening {
     Hang,
     /// It is applied, and no answer ever comes.
     AppliedHang,
+    /// A page of the front end is answered, as HTML, and nothing is applied.
+    Html,
+    /// It is applied, and a page of the front end is answered all the same.
+    AppliedHtml,
+    /// It is applied, and its answer breaks off in the middle.
+    AppliedTruncate,
+    /// It is applied, and its answer has no body.
+    AppliedEmpty,
+    /// A write is lost, the connection ends, and it arrives late: after `after` other writes, or when it is told to.
+    Late,
 }
 
 impl Happening {
     /// Whether the call is carried out.
     pub fn applies(self) -> bool {
-        matches!(self, Self::AppliedFail | Self::AppliedReset | Self::AppliedHang)
+        match self {
+            Self::Fail | Self::Reset | Self::Hang | Self::Html | Self::Late => false,
+            Self::AppliedFail
+            | Self::AppliedReset
+            | Self::AppliedHang
+            | Self::AppliedHtml
+            | Self::AppliedTruncate
+            | Self::AppliedEmpty => true,
+        }
     }
 }
 
@@ -66,6 +84,8 @@ pub struct Fault {
     pub status: u16,
     /// `Retry-After` of the error, in seconds.
     pub retry_after: Option<u64>,
+    /// Other writes that are applied before a late one arrives; 1 unless said otherwise.
+    pub after: u32,
     /// How many calls it lets pass first.
     pub skip: u32,
     /// How many calls it meets after that.
@@ -82,6 +102,7 @@ impl Default for Fault {
             happening: Happening::Fail,
             status: 503,
             retry_after: None,
+            after: 1,
             skip: 0,
             times: 1,
             probability: 1.0,

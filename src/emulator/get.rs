@@ -90,6 +90,10 @@ fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area])
         ("merge", "merges"),
         ("protected", "protectedRanges"),
         ("rule", "conditionalFormats"),
+        ("filter view", "filterViews"),
+        ("chart", "charts"),
+        ("banding", "bandedRanges"),
+        ("slicer", "slicers"),
         (outline_kind(Dimension::Rows), "rowGroups"),
         (outline_kind(Dimension::Columns), "columnGroups"),
     ] {

@@ -3,7 +3,7 @@
 //! In scope: reading parameters and bodies, handing them to the method, cutting answers down to `fields`.
 //! Out of scope: who may call and how often (`service`), what the methods do.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::emulator::batch::apply::batch_update;
 use crate::emulator::batch::context::Doubts;
@@ -18,7 +18,9 @@ use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, get, spreadsheet};
 use crate::emulator::metadata::{get_mark, search_marks};
+use crate::emulator::protection::SeenBy;
 use crate::emulator::route::{Api, Route};
+use crate::emulator::sharing;
 use crate::emulator::storage::Store;
 use crate::emulator::values_append::append;
 use crate::emulator::values_clear::{batch_clear, batch_clear_by_filter, clear};
@@ -37,6 +39,8 @@ pub struct Methods<'a> {
     pub chance: &'a dyn Chance,
     /// The moment of the call.
     pub now: Timestamp,
+    /// Who calls.
+    pub account: &'a str,
 }
 
 impl Methods<'_> {
@@ -66,11 +70,11 @@ impl Methods<'_> {
                 Content::Json(self.get_by_filter(&route.id, &body, &mask)?)
             }
             Api::BatchUpdate => {
-                Content::Json(batch_update(self.store, &route.id, body, &mask, self.doubts, self.chance)?)
+                Content::Json(batch_update(&self.seen(), &route.id, body, &mask, self.doubts, self.chance)?)
             }
             _ => Content::Json(self.carry_out(route, query, body)?),
         };
-        Ok(Answer { status: 200, content: cut(content, &mask, pretty)?, headers: Vec::new() })
+        Ok(Answer { status: 200, content: cut(content, &mask, pretty)?, headers: Vec::new(), breaks_off: false })
     }
 
     fn read_values(&self, route: &Route, query: &Query, body: &[u8], pretty: bool) -> Result<Vec<u8>, ApiError> {
@@ -86,7 +90,7 @@ impl Methods<'_> {
     }
 
     fn carry_out(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Value, ApiError> {
-        let (store, id, range) = (self.store, route.id.as_str(), route.range.as_str());
+        let (store, id, range) = (&self.seen(), route.id.as_str(), route.range.as_str());
         match route.api {
             Api::ValuesUpdate => values_write::update(store, id, range, query, &read_body(body, "ValueRange", "data")?),
             Api::ValuesAppend => append(store, id, range, query, &read_body(body, "ValueRange", "data")?),
@@ -101,16 +105,27 @@ impl Methods<'_> {
             Api::ValuesBatchClearByDataFilter => {
                 batch_clear_by_filter(store, id, &read_body(body, "BatchClearValuesByDataFilterRequest", "")?)
             }
-            Api::SheetsCopyTo => {
-                copy_to(store, id, range, &read_body(body, "CopySheetToAnotherSpreadsheetRequest", "")?, self.chance)
+            Api::SheetsCopyTo => copy_to(
+                self.store,
+                id,
+                range,
+                &read_body(body, "CopySheetToAnotherSpreadsheetRequest", "")?,
+                self.chance,
+            ),
+            Api::MetadataGet => get_mark(self.store, id, range),
+            Api::MetadataSearch => {
+                search_marks(self.store, id, &read_body(body, "SearchDeveloperMetadataRequest", "")?)
             }
-            Api::MetadataGet => get_mark(store, id, range),
-            Api::MetadataSearch => search_marks(store, id, &read_body(body, "SearchDeveloperMetadataRequest", "")?),
             other => {
                 let told = format!("This emulator does not have the method {}.", other.about().0);
                 Err(ApiError::unimplemented(told))
             }
         }
+    }
+
+    /// The spreadsheets as the caller may write them.
+    fn seen(&self) -> SeenBy<'_> {
+        SeenBy { store: self.store, account: self.account }
     }
 
     fn get_by_filter(&self, id: &str, body: &Map<String, Value>, mask: &Mask) -> Result<Value, ApiError> {
@@ -130,11 +145,30 @@ impl Methods<'_> {
     }
 
     fn drive(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Answer, ApiError> {
+        let (store, id, permission) = (self.store, route.id.as_str(), route.range.as_str());
+        let shown = |value: Value, usual: &str| drive::cut(value, query, usual).map(Answer::json);
         match route.api {
-            Api::DriveCreate => drive::create(self.store, &self.new_id(), body, self.now).map(Answer::json),
-            Api::DriveList => drive::list(self.store, query, self.now).map(Answer::json),
-            Api::DriveGet => drive::get(self.store, &route.id, query, self.now).map(Answer::json),
-            _ => drive::delete(self.store, &route.id).map(|()| Answer::empty()),
+            Api::DriveCreate => drive::create(store, &self.new_id(), body, self.now).map(Answer::json),
+            Api::DriveList => drive::list(store, query, self.now).map(Answer::json),
+            Api::DriveGet => drive::get(store, id, query, self.now).map(Answer::json),
+            Api::DriveCopy => {
+                let body = drive::message(body)?;
+                let (to, now) = (self.new_id(), self.now);
+                drive::copy(store, id, &to, &body, now).and_then(|file| shown(file, drive::USUAL))
+            }
+            Api::CommentsList => store
+                .read(id)?
+                .properties()
+                .map_err(ApiError::from)
+                .and_then(|_| shown(json!({"kind": "drive#commentList", "comments": []}), "*")),
+            Api::PermissionsCreate => sharing::share(store, id, &drive::message(body)?, self.chance.bits())
+                .and_then(|made| shown(made, sharing::USUAL)),
+            Api::PermissionsList => sharing::list(store, id).and_then(|all| shown(all, sharing::USUAL_LIST)),
+            Api::PermissionsGet => sharing::get(store, id, permission).and_then(|one| shown(one, sharing::USUAL)),
+            Api::PermissionsUpdate => sharing::update(store, id, permission, &drive::message(body)?)
+                .and_then(|one| shown(one, sharing::USUAL)),
+            Api::PermissionsDelete => sharing::unshare(store, id, permission).map(|()| Answer::empty()),
+            _ => drive::delete(store, id).map(|()| Answer::empty()),
         }
     }
 
@@ -183,7 +217,8 @@ mod tests {
     #[test]
     fn a_parameter_that_the_method_does_not_have_is_refused_and_not_ignored() {
         let (store, chance) = (Store::in_memory().unwrap(), SeededChance::new(1));
-        let methods = Methods { store: &store, doubts: Doubts::default(), chance: &chance, now: Timestamp(0) };
+        let methods =
+            Methods { store: &store, doubts: Doubts::default(), chance: &chance, now: Timestamp(0), account: "a" };
         let route = Route::find(&Method::GET, "/v4/spreadsheets/x/values/A1").unwrap();
         let error = methods.call(&route, &Query::parse("valueRenderOptions=FORMULA"), b"").unwrap_err();
         let told = "Invalid JSON payload received. Unknown name \"valueRenderOptions\": Cannot bind query parameter. \

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::emulator::grid::{Dimension, NamedRange};
+use crate::emulator::protection::{ADDED_BY, may_edit};
 use crate::emulator::test_key::TEST_ACCOUNT;
 use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
 
@@ -84,21 +85,29 @@ pub fn shown(kind: &str, body: &Value) -> Value {
     {
         range.shift_remove("sheetId");
     }
+    if let Some(members) = body.as_object_mut() {
+        members.shift_remove(ADDED_BY);
+    }
     if kind == "merge" { body.get("range").cloned().unwrap_or_default() } else { body }
 }
 
 /// A protected range as `spreadsheets.get` writes it: who made it is among its editors (recorded), which the reply to
 /// `addProtectedRange` does not say yet. A warning has no editors.
 pub fn protected(body: &Value) -> Value {
+    let added_by = body.get(ADDED_BY).and_then(Value::as_str).unwrap_or(TEST_ACCOUNT);
+    let can_edit = may_edit(body, TEST_ACCOUNT);
     let mut body = shown("protected", body);
+    if let (false, Some(members)) = (can_edit, body.as_object_mut()) {
+        members.shift_remove("requestingUserCanEdit");
+    }
     if body.get("warningOnly") == Some(&Value::Bool(true)) {
         return body;
     }
     if let Some(members) = body.as_object_mut() {
         let editors = members.entry("editors").or_insert_with(|| json!({}));
         let known = editors.get("users").and_then(Value::as_array).cloned().unwrap_or_default();
-        if !known.iter().any(|user| user == TEST_ACCOUNT) {
-            editors["users"] = known.into_iter().chain([Value::from(TEST_ACCOUNT)]).collect();
+        if !known.iter().any(|user| user == added_by) {
+            editors["users"] = known.into_iter().chain([Value::from(added_by)]).collect();
         }
     }
     body

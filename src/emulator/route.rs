@@ -33,6 +33,13 @@ pub enum Api {
     DriveList,
     DriveGet,
     DriveDelete,
+    DriveCopy,
+    CommentsList,
+    PermissionsCreate,
+    PermissionsList,
+    PermissionsGet,
+    PermissionsUpdate,
+    PermissionsDelete,
 }
 
 impl Api {
@@ -67,6 +74,13 @@ impl Api {
             Self::DriveList => ("drive.files.list", None, ""),
             Self::DriveGet => ("drive.files.get", None, ""),
             Self::DriveDelete => ("drive.files.delete", None, ""),
+            Self::DriveCopy => ("drive.files.copy", None, ""),
+            Self::CommentsList => ("drive.comments.list", None, ""),
+            Self::PermissionsCreate => ("drive.permissions.create", None, ""),
+            Self::PermissionsList => ("drive.permissions.list", None, ""),
+            Self::PermissionsGet => ("drive.permissions.get", None, ""),
+            Self::PermissionsUpdate => ("drive.permissions.update", None, ""),
+            Self::PermissionsDelete => ("drive.permissions.delete", None, ""),
         }
     }
 }
@@ -90,7 +104,7 @@ impl Api {
     /// Whether the method has a query parameter of that name. Drive's are not known here, so all pass.
     pub fn takes(self, name: &str) -> bool {
         let own: &[&str] = match self {
-            Self::DriveCreate | Self::DriveList | Self::DriveGet | Self::DriveDelete => return true,
+            drive if drive.about().2.is_empty() => return true,
             Self::Get => &["commentsViewMode", "excludeTablesInBandedRanges", "includeGridData", "ranges"],
             Self::ValuesGet => &["dateTimeRenderOption", "majorDimension", "valueRenderOption"],
             Self::ValuesBatchGet => &["dateTimeRenderOption", "majorDimension", "ranges", "valueRenderOption"],
@@ -114,7 +128,8 @@ pub struct Route {
     pub api: Api,
     /// The id of the spreadsheet, or of the file; empty where there is none.
     pub id: String,
-    /// The range, decoded; for `sheets.copyTo` and `developerMetadata.get` the id of the sheet or mark; else empty.
+    /// The range, decoded; for `sheets.copyTo`, `developerMetadata.get` and Drive's permissions the id of the sheet, mark or permission;
+    /// else empty.
     pub range: String,
 }
 
@@ -205,12 +220,29 @@ fn drive(method: &Method, id: &str) -> Option<Route> {
     let api = match (method, id) {
         (&Method::POST, "") => Api::DriveCreate,
         (&Method::GET, "") => Api::DriveList,
-        (_, id) if id.contains('/') => return None,
+        (_, id) if id.contains('/') => return below_file(method, id),
         (&Method::GET, _) => Api::DriveGet,
         (&Method::DELETE, _) => Api::DriveDelete,
         _ => return None,
     };
     Some(Route { api, id: decode(id)?, range: String::new() })
+}
+
+/// What follows the id of a file: `copy`, `comments`, `permissions/{permissionId}`.
+fn below_file(method: &Method, path: &str) -> Option<Route> {
+    let (id, rest) = path.split_once('/')?;
+    let (what, below) = rest.split_once('/').unwrap_or((rest, ""));
+    let api = match (method, what, below) {
+        (&Method::POST, "copy", "") => Api::DriveCopy,
+        (&Method::GET, "comments", "") => Api::CommentsList,
+        (&Method::POST, "permissions", "") => Api::PermissionsCreate,
+        (&Method::GET, "permissions", "") => Api::PermissionsList,
+        (&Method::GET, "permissions", _) => Api::PermissionsGet,
+        (&Method::PATCH, "permissions", _) => Api::PermissionsUpdate,
+        (&Method::DELETE, "permissions", _) => Api::PermissionsDelete,
+        _ => return None,
+    };
+    Some(Route { api, id: decode(id)?, range: decode(below)? })
 }
 
 fn decode(text: &str) -> Option<String> {
@@ -252,6 +284,10 @@ mod tests {
         }
         assert_eq!(found(&post, "/v4/spreadsheets").map(|found| found.0), Some(Api::Create));
         assert_eq!(found(&Method::DELETE, "/drive/v3/files/x").map(|found| found.0), Some(Api::DriveDelete));
+        let permission = found(&Method::DELETE, "/drive/v3/files/x/permissions/7");
+        assert_eq!(permission, Some((Api::PermissionsDelete, "x".to_owned(), "7".to_owned())));
+        assert_eq!(found(&post, "/drive/v3/files/x/copy").map(|found| found.0), Some(Api::DriveCopy));
+        assert_eq!(found(&get, "/drive/v3/files/x/export"), None);
     }
 
     #[test]

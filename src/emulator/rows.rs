@@ -68,9 +68,10 @@ impl Transaction<'_> {
     /// Replaces a row; blank cells at its end are cut, and a blank row is not stored.
     pub fn put_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
         trim(&mut cells);
+        self.see_that_it_may_be(sheet, row, &cells)?;
         let key = self.key(sheet);
         if cells.is_empty() {
-            return self.delete_rows(sheet, row..row.saturating_add(1));
+            return self.delete_stored(sheet, row..row.saturating_add(1));
         }
         let bare = !cells.iter().any(Cell::has_data);
         self.db()
@@ -85,6 +86,7 @@ impl Transaction<'_> {
     /// Stores a row where none was; saves the look for what it replaces.
     pub fn put_new_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
         trim(&mut cells);
+        self.see_that_it_may_be(sheet, row, &cells)?;
         if cells.is_empty() {
             return Ok(());
         }
@@ -102,6 +104,14 @@ impl Transaction<'_> {
 
     /// Empties the rows of `range`; the rows below stay where they are.
     pub fn delete_rows(&self, sheet: i32, range: Range<u32>) -> Result<(), StorageError> {
+        if self.account().is_some() {
+            let stored: Vec<u32> = self.rows(sheet, range.clone())?.into_iter().map(|(row, _)| row).collect();
+            stored.into_iter().try_for_each(|row| self.see_that_it_may_be(sheet, row, &[]))?;
+        }
+        self.delete_stored(sheet, range)
+    }
+
+    fn delete_stored(&self, sheet: i32, range: Range<u32>) -> Result<(), StorageError> {
         let sql = "DELETE FROM rows WHERE sheet = ?1 AND bare IN (0, 1) AND row >= ?2 AND row < ?3";
         self.db().prepare_cached(sql)?.execute(params![self.key(sheet), range.start, range.end])?;
         Ok(())
@@ -135,10 +145,22 @@ impl Transaction<'_> {
         self.copy_ranged(from, to)
     }
 
-    /// Copies what is kept of a sheet with a range of its own: merges, the filter, groups, rules. Protections stay
-    /// behind, for their ids are taken.
+    /// The rows of a sheet of any spreadsheet of the file, by its key, and all that is kept of it, for a sheet of the same id.
+    pub(crate) fn copy_whole(&self, from: i64, to: i32) -> Result<(), StorageError> {
+        let keys = [from, self.key(to)];
+        for sql in [
+            "INSERT INTO rows (sheet, bare, row, cells) SELECT ?2, bare, row, cells FROM rows WHERE sheet = ?1",
+            "INSERT INTO kept (scope, kind, id, body) SELECT ?2, kind, id, body FROM kept WHERE scope = ?1",
+        ] {
+            self.db().prepare_cached(sql)?.execute(keys)?;
+        }
+        Ok(())
+    }
+
+    /// Copies what is kept of a sheet with a range of its own: merges, the filter, groups, rules. What has an id of its
+    /// own stays behind, for its id is taken.
     fn copy_ranged(&self, from: i64, to: i32) -> Result<(), StorageError> {
-        let sql = "SELECT kind, id, body FROM kept WHERE scope = ?1 AND kind NOT IN ('rows', 'columns', 'protected')";
+        let sql = "SELECT kind, id, body FROM kept WHERE scope = ?1 AND kind NOT IN ('rows', 'columns', 'protected', 'chart', 'slicer', 'banding', 'filter view')";
         let mut statement = self.db().prepare_cached(sql)?;
         let mut rows = statement.query([from])?;
         let mut found: Vec<(String, i64, Value)> = Vec::new();

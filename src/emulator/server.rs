@@ -8,9 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue};
+use hyper::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue,
+    VARY,
+};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -22,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::emulator::call::{Answer, Call, Query};
 use crate::emulator::error::ApiError;
+use crate::emulator::outgoing::Outgoing;
+use crate::emulator::packing;
 use crate::emulator::service::{Dropped, Emulator};
 
 /// The largest body that is read, in bytes; Sheets was seen to take 9 MB.
@@ -149,21 +154,25 @@ impl Emulator {
         }
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Outgoing>, Dropped> {
         let (head, body) = request.into_parts();
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let pretty = query.pretty();
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let host = text(HOST).or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default();
         let authorization = text(AUTHORIZATION);
-        let answer = match self.read_body(body).await {
+        let packed = text(ACCEPT_ENCODING).is_some_and(|takes| packing::takes_gzip(&takes));
+        let unpack = text(CONTENT_ENCODING).is_some_and(|how| how.trim().eq_ignore_ascii_case("gzip"));
+        let read = self.read_body(body).await;
+        let read = if unpack { read.and_then(|body| unpacked(&body)) } else { read };
+        let answer = match read {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
                 self.answer(Call { method: head.method, path, query, host, authorization, body }).await?
             }
             Err(refusal) => refusal,
         };
-        Ok(self.dress(answer, pretty))
+        Ok(self.dress(answer, pretty, packed))
     }
 
     async fn read_body<B>(&self, body: B) -> Result<Bytes, Answer>
@@ -185,11 +194,15 @@ impl Emulator {
         }
     }
 
-    fn dress(&self, answer: Answer, pretty: bool) -> Response<Full<Bytes>> {
+    fn dress(&self, answer: Answer, pretty: bool, packed: bool) -> Response<Outgoing> {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let extra: Vec<_> = answer.headers.clone();
-        let (bytes, kind) = answer.body(pretty);
-        let mut response = Response::new(Full::new(Bytes::from(bytes)));
+        let (extra, breaks_off) = (answer.headers.clone(), answer.breaks_off);
+        let (mut bytes, kind) = answer.body(pretty);
+        let packed = packed && bytes.len() >= packing::WORTH;
+        if packed {
+            bytes = packing::pack(&bytes);
+        }
+        let mut response = Response::new(Outgoing::new(bytes.into(), breaks_off));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         let ms = u64::try_from(self.clock().now().0).unwrap_or(0);
@@ -201,6 +214,10 @@ impl Emulator {
         };
         set(DATE, &date);
         set(CACHE_CONTROL, "private");
+        set(VARY, "Accept-Encoding");
+        if packed {
+            set(CONTENT_ENCODING, "gzip");
+        }
         if !kind.is_empty() {
             set(CONTENT_TYPE, kind);
         }
@@ -209,6 +226,14 @@ impl Emulator {
         }
         response
     }
+}
+
+/// A body that came compressed; one that unpacks to more than a body may have is refused.
+fn unpacked(body: &Bytes) -> Result<Bytes, Answer> {
+    packing::unpack(body, BODY_LIMIT).map(Bytes::from).map_err(|why| {
+        let message = format!("The body could not be unpacked: {why}");
+        ApiError { code: 400, status: "INVALID_ARGUMENT", message, details: None }.into()
+    })
 }
 
 /// A listener; port 0 is any free one.

@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::emulator::call::{Answer, Call};
+use crate::emulator::call::{Answer, Call, Content, Query};
 use crate::emulator::choices::Words;
 use crate::emulator::error::ApiError;
 use crate::emulator::fault::{Fault, Faults, Happening, TOKEN_METHOD};
+use crate::emulator::late::LateWrites;
 use crate::emulator::methods::Methods;
 use crate::emulator::options::EmulatorOptions;
+use crate::emulator::protection::OWNER;
 use crate::emulator::quota::{Metric, Quota};
 use crate::emulator::route::Route;
 use crate::emulator::stats::Stats;
@@ -37,6 +39,7 @@ struct Inner {
     tokens: Tokens,
     quota: Mutex<Quota>,
     faults: Mutex<Faults>,
+    late: Mutex<LateWrites>,
     stats: Mutex<Stats>,
 }
 
@@ -73,6 +76,7 @@ impl Emulator {
             tokens: Tokens::new(options.trusted_token.clone()),
             quota: Mutex::new(Quota::new(options.quota)),
             faults: Mutex::new(Faults::new(options.faults.clone())),
+            late: Mutex::default(),
             stats: Mutex::default(),
             options,
         };
@@ -102,7 +106,7 @@ impl Emulator {
     /// Answers a call. Changes are durable before their answer is there.
     pub async fn answer(&self, call: Call) -> Result<Answer, Dropped> {
         if let Some(path) = call.path.strip_prefix("/_emulator/") {
-            return Ok(self.control(&call, path));
+            return Ok(self.control(&call, path).await);
         }
         let is_token = matches!(call.path.as_str(), "/token" | "/o/oauth2/token" | "/oauth2/v4/token");
         let route = if is_token { None } else { Route::find(&call.method, &call.path) };
@@ -119,25 +123,61 @@ impl Emulator {
         });
         let fault = held(&self.inner.faults).meet(name, metric, self.inner.chance.as_ref());
         match fault {
-            Some(fault) if !fault.happening.applies() => suffer(&fault).await,
+            Some(fault) if fault.happening == Happening::Late && metric == Some(Metric::Write) => {
+                held(&self.inner.late).lose(call, fault.after);
+                Err(Dropped)
+            }
+            Some(fault) if !fault.happening.applies() => suffer(&fault, Answer::empty()).await,
             Some(fault) => {
-                self.carry_out(call, route).await;
-                suffer(&fault).await
+                let answer = self.carry_out(call, route).await;
+                suffer(&fault, answer).await
             }
             None => Ok(self.carry_out(call, route).await),
         }
     }
 
+    /// Late writes that arrive now, each as it is answered; nobody hears the answers.
+    pub async fn deliver_late(&self) -> Vec<Answer> {
+        let arrived = held(&self.inner.late).all();
+        self.deliver(arrived).await
+    }
+
+    async fn deliver(&self, arrived: Vec<Call>) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(arrived.len());
+        for call in arrived {
+            let route = Route::find(&call.method, &call.path);
+            if let Some(route) = route {
+                let admitted = self.admit(&call, &route);
+                answers.push(match admitted {
+                    Ok(account) => self.apply(call, route, account).await,
+                    Err(refusal) => refusal,
+                });
+            }
+        }
+        answers
+    }
+
     async fn carry_out(&self, call: Call, route: Option<Route>) -> Answer {
         let Some(route) = route else { return self.token(&call) };
-        match self.admit(&call, &route) {
-            Ok(()) => {}
+        let account = match self.admit(&call, &route) {
+            Ok(account) => account,
             Err(refusal) => return refusal,
+        };
+        let (_, metric, _) = route.api.about();
+        let answer = self.apply(call, route, account).await;
+        if metric == Some(Metric::Write) && answer.status == 200 {
+            let arrived = held(&self.inner.late).applied();
+            self.deliver(arrived).await;
         }
+        answer
+    }
+
+    async fn apply(&self, call: Call, route: Route, account: String) -> Answer {
         let emulator = self.clone();
         let work = move || {
             let Inner { store, options, chance, clock, .. } = &*emulator.inner;
-            let methods = Methods { store, doubts: options.doubts, chance: chance.as_ref(), now: clock.now() };
+            let methods =
+                Methods { store, doubts: options.doubts, chance: chance.as_ref(), now: clock.now(), account: &account };
             methods.call(&route, &call.query, &call.body)
         };
         match tokio::task::spawn_blocking(work).await {
@@ -150,6 +190,17 @@ impl Emulator {
         }
     }
 
+    /// A batch by the hands of the spreadsheet's owner: a person in their browser, whom no token, quota or fault stands in the way of.
+    async fn hands(&self, call: &Call) -> Answer {
+        let Some(id) = call.query.word("spreadsheet") else {
+            return ApiError::invalid_argument("name the spreadsheet: /_emulator/hands?spreadsheet=ID").into();
+        };
+        let path = format!("/v4/spreadsheets/{id}:batchUpdate");
+        let Some(route) = Route::find(&Method::POST, &path) else { return Answer::no_such_path(&path) };
+        let call = Call { path, query: Query::default(), ..call.clone() };
+        self.apply(call, route, OWNER.to_owned()).await
+    }
+
     fn token(&self, call: &Call) -> Answer {
         held(&self.inner.stats).tokens += 1;
         let Inner { tokens, clock, chance, .. } = &*self.inner;
@@ -157,8 +208,8 @@ impl Emulator {
         granted.map_or_else(Answer::from, Answer::json)
     }
 
-    /// Lets a call in, or refuses it: 401, then 403, then 429.
-    fn admit(&self, call: &Call, route: &Route) -> Result<(), Answer> {
+    /// Lets a call in, or refuses it: 401, then 403, then 429. Who calls.
+    fn admit(&self, call: &Call, route: &Route) -> Result<String, Answer> {
         let Inner { tokens, clock, .. } = &*self.inner;
         let (name, metric, _) = route.api.about();
         let in_query = call.query.word("accessToken").map(|token| format!("Bearer {token}"));
@@ -169,7 +220,7 @@ impl Emulator {
             self.take_quota(&bearer, metric)?;
         }
         held(&self.inner.stats).count(name, metric);
-        Ok(())
+        Ok(bearer.account)
     }
 
     fn take_quota(&self, bearer: &Bearer, metric: Metric) -> Result<(), Answer> {
@@ -184,7 +235,7 @@ impl Emulator {
         })
     }
 
-    fn control(&self, call: &Call, path: &str) -> Answer {
+    async fn control(&self, call: &Call, path: &str) -> Answer {
         match (&call.method, path) {
             (&Method::GET, "stats") => Answer::json(self.stats().to_json()),
             (&Method::POST, "stats:reset") => {
@@ -199,7 +250,13 @@ impl Emulator {
                 }
                 Err(error) => ApiError::invalid_argument(error).into(),
             },
-            (_, "stats" | "stats:reset" | "faults") => {
+            (&Method::POST, "hands") => self.hands(call).await,
+            (&Method::GET, "late") => Answer::json(json!({"underWay": held(&self.inner.late).len()})),
+            (&Method::POST, "late:deliver") => {
+                let statuses: Vec<u16> = self.deliver_late().await.iter().map(|answer| answer.status).collect();
+                Answer::json(json!({"statuses": statuses}))
+            }
+            (_, "hands" | "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
                 Answer { status: 405, ..Answer::json(json!({"error": "wrong HTTP method"})) }
             }
             _ => Answer::no_such_path(&call.path),
@@ -214,15 +271,19 @@ fn read_faults(body: &[u8]) -> Result<Vec<Fault>, String> {
     serde_json::from_value(value).map_err(|error| format!("the faults can't be read: {error}"))
 }
 
-/// Does to a call what its fault says.
-async fn suffer(fault: &Fault) -> Result<Answer, Dropped> {
+/// Does to a call what its fault says; `answer` is what it would have been answered.
+async fn suffer(fault: &Fault, answer: Answer) -> Result<Answer, Dropped> {
     match fault.happening {
         Happening::Fail | Happening::AppliedFail => {
             let mut answer = Answer::from(error_of(fault.status));
             answer.headers.extend(fault.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
             Ok(answer)
         }
-        Happening::Reset | Happening::AppliedReset => Err(Dropped),
+        Happening::Html | Happening::AppliedHtml => Ok(Answer::page(fault.status)),
+        Happening::AppliedTruncate => Ok(Answer { breaks_off: true, ..answer }),
+        Happening::AppliedEmpty => Ok(Answer { content: Content::Empty, ..answer }),
+        // A read has nothing that could arrive late.
+        Happening::Reset | Happening::AppliedReset | Happening::Late => Err(Dropped),
         Happening::Hang | Happening::AppliedHang => std::future::pending().await,
     }
 }

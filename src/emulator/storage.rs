@@ -112,6 +112,9 @@ pub enum StorageError {
         /// The id asked for.
         id: String,
     },
+    /// A cell that the writer may not edit.
+    #[error("a cell is protected against this account")]
+    Protected,
     /// A stored row can't be read.
     #[error("row {row} of sheet {sheet}: {cause}")]
     Row {
@@ -139,7 +142,7 @@ impl StorageError {
         match self {
             Self::Busy | Self::Sqlite(_) => Fault::Transient,
             Self::Open { .. } | Self::Place { .. } => Fault::Denied,
-            Self::NoSpreadsheet { .. } | Self::Taken { .. } => Fault::Rejected,
+            Self::NoSpreadsheet { .. } | Self::Taken { .. } | Self::Protected => Fault::Rejected,
             Self::Foreign { .. } | Self::Row { .. } | Self::Damaged { .. } => Fault::Corrupt,
         }
     }

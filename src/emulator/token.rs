@@ -157,7 +157,7 @@ impl Tokens {
 
     fn bearer(&self, token: &str, monotonic_ms: u64) -> Option<Bearer> {
         if self.trusted.as_deref() == Some(token) {
-            return Some(Bearer { account: "trusted".to_owned(), access: Access::Write });
+            return Some(Bearer { account: TEST_ACCOUNT.to_owned(), access: Access::Write });
         }
         let issued = self.issued();
         issued.get(token).filter(|(_, ends)| *ends > monotonic_ms).map(|(bearer, _)| bearer.clone())

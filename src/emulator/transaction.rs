@@ -4,9 +4,13 @@
 //! rows are in `rows`, its named ranges and kept things in `names`. Out of scope: rules about what may be written
 //! (`batch`).
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 
+use crate::emulator::grid::Area;
 use crate::emulator::storage::{StorageError, Store};
 
 /// A spreadsheet's own properties.
@@ -77,12 +81,19 @@ impl SheetRow {
     }
 }
 
+/// An area that is closed to somebody, and what of it is open.
+pub(crate) type Closed = (Area, Vec<Area>);
+
 /// A transaction over one spreadsheet. Dropped without `commit`, it leaves no trace.
 #[derive(Debug)]
 pub struct Transaction<'s> {
     store: &'s Store,
     connection: Option<Connection>,
     pub(crate) number: i64,
+    /// Who writes, where protections are to be looked at.
+    pub(crate) account: Option<String>,
+    /// What is closed to that account, by sheet, once it was looked up: an area, and what of it is open.
+    pub(crate) closed: RefCell<HashMap<i32, Vec<Closed>>>,
 }
 
 impl Store {
@@ -97,7 +108,13 @@ impl Store {
     }
 
     fn begin(&self, spreadsheet: &str, how: &str) -> Result<Transaction<'_>, StorageError> {
-        let mut transaction = Transaction { store: self, connection: Some(self.take()?), number: 0 };
+        let mut transaction = Transaction {
+            store: self,
+            connection: Some(self.take()?),
+            number: 0,
+            account: None,
+            closed: RefCell::default(),
+        };
         transaction.db().execute_batch(how)?;
         let found = transaction
             .db()
@@ -119,7 +136,13 @@ impl Store {
 
     /// Makes a spreadsheet without sheets, in a transaction that the caller completes; fails when the id is taken.
     pub fn start(&self, id: &str, properties: &SpreadsheetRow) -> Result<Transaction<'_>, StorageError> {
-        let mut transaction = Transaction { store: self, connection: Some(self.take()?), number: 0 };
+        let mut transaction = Transaction {
+            store: self,
+            connection: Some(self.take()?),
+            number: 0,
+            account: None,
+            closed: RefCell::default(),
+        };
         transaction.db().execute_batch("BEGIN IMMEDIATE")?;
         let made = transaction
             .db()
@@ -147,7 +170,13 @@ impl Store {
 
     /// The ids and titles of all spreadsheets, oldest first.
     pub fn list(&self) -> Result<Vec<(String, String)>, StorageError> {
-        let view = Transaction { store: self, connection: Some(self.take()?), number: 0 };
+        let view = Transaction {
+            store: self,
+            connection: Some(self.take()?),
+            number: 0,
+            account: None,
+            closed: RefCell::default(),
+        };
         let mut statement = view.db().prepare_cached("SELECT id, title FROM spreadsheets ORDER BY number")?;
         let listed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(listed.collect::<Result<_, _>>()?)

@@ -10,7 +10,7 @@ use crate::emulator::book::{Book, name_area};
 use crate::emulator::choices::{InsertData, Words, insert_data, value_input};
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::{Area, Dimension};
-use crate::emulator::storage::Store;
+use crate::emulator::protection::Writable;
 use crate::emulator::table::find_table;
 use crate::emulator::transaction::{SheetRow, Transaction};
 use crate::emulator::values_write::Echo;
@@ -21,7 +21,7 @@ const WORKBOOK_LIMIT: u64 = 10_000_000;
 /// `values.append`: below the table that the range means, from that table's first column; at the range's start when
 /// there is none.
 pub fn append(
-    store: &Store,
+    store: &impl Writable,
     id: &str,
     range: &str,
     words: &impl Words,
@@ -92,6 +92,7 @@ fn cells_of(sheet: &SheetRow) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emulator::storage::Store;
     use crate::emulator::transaction::SpreadsheetRow;
     use serde_json::json;
 
@@ -102,7 +103,7 @@ mod tests {
         store
     }
 
-    fn add(store: &Store, range: &str, options: &Value, values: &Value) -> Value {
+    fn add(store: &impl Writable, range: &str, options: &Value, values: &Value) -> Value {
         let mut words = json!({"valueInputOption": "RAW"});
         words.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
         let body = json!({ "values": values });

@@ -8,20 +8,21 @@ use serde_json::{Map, Value, json};
 use crate::emulator::book::{Book, Place};
 use crate::emulator::data_filter::find_filter;
 use crate::emulator::error::ApiError;
-use crate::emulator::storage::{StorageError, Store};
+use crate::emulator::protection::Writable;
+use crate::emulator::storage::StorageError;
 use crate::emulator::transaction::Transaction;
 
 /// How many rows are looked at in one go.
 const STEP: u32 = 4096;
 
 /// `values.clear`.
-pub fn clear(store: &Store, id: &str, range: &str) -> Result<Value, ApiError> {
+pub fn clear(store: &impl Writable, id: &str, range: &str) -> Result<Value, ApiError> {
     let cleared = clear_all(store, id, |book| Ok(vec![book.find_inside(range)?]))?;
     Ok(json!({"spreadsheetId": id, "clearedRange": cleared.first()}))
 }
 
 /// `values.batchClear`: all ranges or none.
-pub fn batch_clear(store: &Store, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let ranges = body.get("ranges").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let find =
         |book: &Book<'_, '_>| ranges.iter().map(|range| book.find_inside(range.as_str().unwrap_or_default())).collect();
@@ -29,14 +30,14 @@ pub fn batch_clear(store: &Store, id: &str, body: &Map<String, Value>) -> Result
 }
 
 /// `values.batchClearByDataFilter`.
-pub fn batch_clear_by_filter(store: &Store, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub fn batch_clear_by_filter(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let find = |book: &Book<'_, '_>| filters.iter().map(|filter| find_filter(book, filter)).collect();
     Ok(json!({"spreadsheetId": id, "clearedRanges": clear_all(store, id, find)?}))
 }
 
 fn clear_all(
-    store: &Store,
+    store: &impl Writable,
     id: &str,
     find: impl FnOnce(&Book<'_, '_>) -> Result<Vec<Place>, ApiError>,
 ) -> Result<Vec<String>, ApiError> {
@@ -75,6 +76,7 @@ fn empty(transaction: &Transaction<'_>, place: &Place) -> Result<(), StorageErro
 mod tests {
     use super::*;
     use crate::emulator::cell::Cell;
+    use crate::emulator::storage::Store;
     use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
 
     #[test]

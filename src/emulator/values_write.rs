@@ -13,14 +13,14 @@ use crate::emulator::choices::{Words, bad_value, check_names, dimension, renderi
 use crate::emulator::data_filter::find_filter;
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::{Area, Dimension};
+use crate::emulator::protection::Writable;
 use crate::emulator::render::Rendering;
-use crate::emulator::storage::Store;
 use crate::emulator::transaction::SheetRow;
 use crate::emulator::value_range::{JsonText, write_value_range};
 
 /// `values.update`.
 pub fn update(
-    store: &Store,
+    store: &impl Writable,
     id: &str,
     range: &str,
     words: &impl Words,
@@ -38,7 +38,7 @@ pub fn update(
 }
 
 /// `values.batchUpdate`, and with filters for ranges `values.batchUpdateByDataFilter`: all ranges or none.
-pub fn batch_update(store: &Store, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let input = value_input(body)?;
     let mut blocks = Vec::new();
     for (at, data) in body.get("data").and_then(Value::as_array).into_iter().flatten().enumerate() {
@@ -181,6 +181,7 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emulator::storage::Store;
     use crate::emulator::transaction::SpreadsheetRow;
 
     fn store() -> Store {
@@ -189,7 +190,7 @@ mod tests {
         store
     }
 
-    fn put(store: &Store, range: &str, input: &str, values: &Value) -> Result<Value, ApiError> {
+    fn put(store: &impl Writable, range: &str, input: &str, values: &Value) -> Result<Value, ApiError> {
         let words = json!({"valueInputOption": input, "includeValuesInResponse": true});
         let body = json!({ "values": values });
         update(store, "s", range, words.as_object().unwrap(), body.as_object().unwrap())

@@ -46,6 +46,11 @@ impl Batch {
         self
     }
 
+    /// Whether it asks for ranges in the answer.
+    pub fn reads_back(&self) -> bool {
+        self.include_spreadsheet_in_response.is_some()
+    }
+
     /// The requests, in order.
     pub fn requests(&self) -> &[Request] {
         &self.requests
@@ -122,6 +127,13 @@ pub enum Request {
         /// Which way round.
         paste_orientation: PasteOrientation,
     },
+    /// Puts new rows or columns between others.
+    InsertDimension {
+        /// Where they will be.
+        range: DimensionRange,
+        /// Whether they look like those before them rather than those after.
+        inherit_from_before: bool,
+    },
     /// Adds rows or columns at a tab's end.
     AppendDimension {
         /// Which tab.
@@ -130,6 +142,11 @@ pub enum Request {
         dimension: Dimension,
         /// How many.
         length: u32,
+    },
+    /// Marks a place; the mark moves with it.
+    CreateDeveloperMetadata {
+        /// The mark.
+        developer_metadata: DeveloperMetadata,
     },
     /// Sets the width of columns or the height of rows.
     UpdateDimensionProperties {
@@ -222,6 +239,30 @@ pub struct NamedRange {
     pub range: GridRange,
 }
 
+/// A mark on a place, which people don't see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeveloperMetadata {
+    /// Our own id for it.
+    pub metadata_id: i32,
+    /// What the mark is called; several may be called the same.
+    pub metadata_key: String,
+    /// What it says.
+    pub metadata_value: String,
+    /// Where it is.
+    pub location: MarkedPlace,
+    /// `DOCUMENT`: whoever may read the spreadsheet may read it.
+    pub visibility: &'static str,
+}
+
+/// One row or one column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MarkedPlace {
+    /// Which.
+    pub dimension_range: DimensionRange,
+}
+
 /// Rows or columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -263,6 +304,9 @@ pub enum PasteType {
     /// Everything.
     #[serde(rename = "PASTE_NORMAL")]
     Normal,
+    /// Values and formulas, no formats.
+    #[serde(rename = "PASTE_FORMULA")]
+    Formula,
 }
 
 /// Whether a copy swaps rows and columns.

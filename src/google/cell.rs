@@ -92,6 +92,13 @@ impl Cell {
         self
     }
 
+    /// The same value, and nothing of how it is shown.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.format = None;
+        self
+    }
+
     /// Whether it has no value.
     pub fn is_blank(&self) -> bool {
         self.value == Content::Blank
@@ -126,8 +133,8 @@ pub struct CellFormat {
 
 impl CellFormat {
     /// A number's way of being written.
-    pub fn number(kind: NumberKind, pattern: Option<&'static str>) -> Self {
-        let pattern = pattern.map(Cow::Borrowed);
+    pub fn number(kind: NumberKind, pattern: Option<&str>) -> Self {
+        let pattern = pattern.map(|pattern| Cow::Owned(pattern.to_owned()));
         Self { number_format: Some(NumberFormat { kind, pattern }), text_format: None }
     }
 

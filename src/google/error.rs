@@ -18,6 +18,8 @@ pub enum Method {
     Metadata,
     /// `spreadsheets.values.batchGet`.
     Values,
+    /// `spreadsheets.developerMetadata.search`.
+    Marks,
     /// `spreadsheets.create`.
     Create,
     /// `spreadsheets.batchUpdate`.
@@ -35,6 +37,7 @@ impl Method {
         match self {
             Self::Metadata => "spreadsheets.get",
             Self::Values => "values.batchGet",
+            Self::Marks => "developerMetadata.search",
             Self::Create => "spreadsheets.create",
             Self::BatchUpdate => "spreadsheets.batchUpdate",
         }
@@ -44,6 +47,7 @@ impl Method {
         match self {
             Self::Metadata => "read the spreadsheet's tabs",
             Self::Values => "read values from the spreadsheet",
+            Self::Marks => "look for the marks of renamed columns",
             Self::Create => "create a spreadsheet",
             Self::BatchUpdate => "write to the spreadsheet",
         }

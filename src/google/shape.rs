@@ -57,6 +57,17 @@ pub struct NamedRange {
     pub start_column: u32,
 }
 
+/// A column that was marked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The tab it is in.
+    pub sheet_id: i32,
+    /// The column, from 0.
+    pub column: u32,
+    /// What the mark says.
+    pub value: String,
+}
+
 /// A spreadsheet that was just made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
@@ -94,6 +105,22 @@ pub(crate) fn batch_answer(body: &[u8], id: &SpreadsheetId, expected: usize) -> 
         return Err(LostCause::Garbled("it doesn't hold one reply for each request").into());
     }
     Ok(BatchAnswer { replies: answer.replies, updated: answer.updated_spreadsheet })
+}
+
+/// The columns among what a search found.
+pub(crate) fn marks(found: api::SearchDeveloperMetadataResponse) -> Vec<Mark> {
+    let found = found.matched_developer_metadata.unwrap_or_default().into_iter();
+    let marks = found.filter_map(|matched| matched.developer_metadata).filter_map(|mark| {
+        let range = mark.location?.dimension_range?;
+        let column = u32::try_from(range.start_index.unwrap_or(0)).ok()?;
+        let is_column = range.dimension.as_deref() == Some("COLUMNS");
+        is_column.then(|| Mark {
+            sheet_id: range.sheet_id.unwrap_or(0),
+            column,
+            value: mark.metadata_value.unwrap_or_default(),
+        })
+    });
+    marks.collect()
 }
 
 /// Our light types out of the hub's; fields that hold a zero are left out of answers.

@@ -23,7 +23,7 @@ use crate::google::call::{CallCounts, Caller, GaveUp, Manner};
 use crate::google::connect::Connector;
 use crate::google::error::{CallError, LostCause, Method, Refusal};
 use crate::google::options::{ConnectError, Deadlines, SheetsOptions};
-use crate::google::shape::{BatchAnswer, Created, Metadata, batch_answer, metadata};
+use crate::google::shape::{BatchAnswer, Created, Mark, Metadata, batch_answer, marks, metadata};
 use crate::google::tokens::{SCOPE, Tokens};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
@@ -32,6 +32,9 @@ use crate::time::Timestamp;
 /// What `spreadsheets.get` is asked for.
 const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone),\
     sheets.properties(sheetId,title,index,hidden,gridProperties(rowCount,columnCount)),namedRanges(namedRangeId,name,range)";
+
+/// What a batch that reads back is asked for: without it the answer would also hold every format.
+const READ_BACK_FIELDS: &str = "&fields=spreadsheetId,replies,updatedSpreadsheet.sheets.data(startRow,startColumn,rowData.values.userEnteredValue)";
 
 /// Our name to the service.
 const AGENT: &str = concat!("sheetkeep/", env!("CARGO_PKG_VERSION"));
@@ -130,6 +133,15 @@ impl Sheets {
         })
     }
 
+    /// The columns that carry marks called `key`.
+    pub fn marks<'a>(&'a self, id: &'a SpreadsheetId, key: &'a str) -> BoxFuture<'a, Result<Vec<Mark>, CallError>> {
+        Box::pin(async move {
+            let attempt = || -> BoxFuture<'a, Result<Vec<Mark>, Failure>> { Box::pin(self.marks_once(id, key)) };
+            let result = self.caller.call(Method::Marks, Box::new(attempt)).await;
+            result.map_err(|e| self.caller.error(Method::Marks, e))
+        })
+    }
+
     /// Makes a spreadsheet. When the answer is lost, it may have been made; it is not tried again.
     pub fn create<'a>(&'a self, title: &'a str) -> BoxFuture<'a, Result<Created, CallError>> {
         Box::pin(async move {
@@ -142,10 +154,11 @@ impl Sheets {
     /// Sends a batch. It is sent again only when it was provably not executed.
     pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, Reply> {
         let (body, expected) = (batch.encode(), batch.requests().len());
+        let fields = if batch.reads_back() { READ_BACK_FIELDS } else { "" };
         Box::pin(async move {
             let (id, body) = (id, &body);
             let attempt = move || -> BoxFuture<'_, Result<BatchAnswer, Failure>> {
-                Box::pin(self.batch_once(id, body.clone(), expected))
+                Box::pin(self.batch_once(id, body.clone(), fields, expected))
             };
             match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
                 Ok(answer) => Reply::Applied(answer),
@@ -230,6 +243,25 @@ impl Sheets {
         Ok(read.into_iter().map(|range| range.values.unwrap_or_default()).collect())
     }
 
+    async fn marks_once(&self, id: &SpreadsheetId, key: &str) -> Result<Vec<Mark>, Failure> {
+        let mut seen = Observer::new(self.clock.now());
+        let lookup = api::DeveloperMetadataLookup {
+            metadata_key: Some(key.to_owned()),
+            location_type: Some("COLUMN".to_owned()),
+            ..Default::default()
+        };
+        let filter = api::DataFilter { developer_metadata_lookup: Some(lookup), ..Default::default() };
+        let request = api::SearchDeveloperMetadataRequest { data_filters: Some(vec![filter]) };
+        let spreadsheets = self.hub.spreadsheets();
+        let call = spreadsheets
+            .developer_metadata_search(request, id.as_str())
+            .param("prettyPrint", "false")
+            .add_scope(SCOPE)
+            .delegate(&mut seen);
+        let ended = self.whole(call.doit()).await;
+        Ok(marks(self.through_the_hub(ended, &seen)?))
+    }
+
     async fn create_once(&self, title: &str) -> Result<Created, Failure> {
         let mut seen = Observer::new(self.clock.now());
         let properties = api::SpreadsheetProperties { title: Some(title.to_owned()), ..Default::default() };
@@ -252,9 +284,10 @@ impl Sheets {
         &self,
         id: &SpreadsheetId,
         body: bytes::Bytes,
+        fields: &str,
         expected: usize,
     ) -> Result<BatchAnswer, Failure> {
-        let request = self.batch_request(id, body).await?;
+        let request = self.batch_request(id, body, fields).await?;
         let called = within(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
         let answer = called.map_err(|e| transport(&e))?;
         let (status, told) = (answer.status(), Told::read(answer.headers(), self.clock.now()));
@@ -267,9 +300,14 @@ impl Sheets {
         batch_answer(&body?, id, expected)
     }
 
-    async fn batch_request(&self, id: &SpreadsheetId, body: bytes::Bytes) -> Result<Request<common::Body>, Failure> {
+    async fn batch_request(
+        &self,
+        id: &SpreadsheetId,
+        body: bytes::Bytes,
+        fields: &str,
+    ) -> Result<Request<common::Body>, Failure> {
         let (token, _) = self.caller.token().await?;
-        let url = format!("{}v4/spreadsheets/{id}:batchUpdate?alt=json&prettyPrint=false", self.root.as_str());
+        let url = format!("{}v4/spreadsheets/{id}:batchUpdate?alt=json&prettyPrint=false{fields}", self.root.as_str());
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
             .expect("tokens are checked to be printable ASCII when they come");
         bearer.set_sensitive(true);

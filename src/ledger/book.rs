@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use crate::ledger::entry::{Entry, Step};
 use crate::ledger::key::{Fingerprint, Key, Version};
+use crate::ledger::mode::Again;
 use crate::time::Timestamp;
 
 /// What the book says of an item.
@@ -37,29 +38,54 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// Whether this is the very failure that is told already: the same version, failed in the same way.
-    pub fn tells(&self, version: &Version, error: Fingerprint) -> bool {
-        self.version == version.mark() && self.error == error
+    /// Whether this is the very failure that is told already: the version of this mark, failed in the same way.
+    pub fn tells(&self, mark: u64, error: Fingerprint) -> bool {
+        self.version == mark && self.error == error
     }
 }
 
-/// The processed set as a load found it: every version of every key that is done, sorted.
+/// The processed set as a load found it, sorted: of every key that is done each version, or the one that counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DoneSet {
+    again: Again,
     rows: Vec<(Fingerprint, u64)>,
+    keys: usize,
 }
 
 impl DoneSet {
-    /// A set of (key, version mark), in any order.
-    pub fn from_rows(mut rows: Vec<(Fingerprint, u64)>) -> Self {
-        rows.sort_unstable();
-        rows.dedup();
-        Self { rows }
+    /// A set of (key, version mark), in the order in which they were done; the marks are those of `again`.
+    pub fn from_rows(again: Again, mut rows: Vec<(Fingerprint, u64)>) -> Self {
+        match again {
+            Again::Every | Again::Newer => rows.sort_unstable(),
+            Again::Other => rows.sort_by_key(|row| row.0),
+        }
+        if again == Again::Every {
+            rows.dedup();
+        } else {
+            // Of one key's rows the last one counts: the one done last, or the newest. `dedup` keeps the first, so back to front.
+            rows.reverse();
+            rows.dedup_by_key(|row| row.0);
+            rows.reverse();
+        }
+        rows.shrink_to_fit();
+        let keys = rows.chunk_by(|a, b| a.0 == b.0).count();
+        Self { again, rows, keys }
     }
 
-    /// Whether this version of the key is done.
+    /// Whether this version of the key is done, or is no reason to do it again.
     pub fn has(&self, key: Fingerprint, version: u64) -> bool {
-        self.rows.binary_search(&(key, version)).is_ok()
+        match self.again {
+            Again::Every | Again::Other => self.rows.binary_search(&(key, version)).is_ok(),
+            Again::Newer => {
+                let at = self.rows.partition_point(|row| row.0 < key);
+                version != 0 && self.rows.get(at).is_some_and(|row| row.0 == key && version <= row.1)
+            }
+        }
+    }
+
+    /// Keys that are done.
+    pub fn keys(&self) -> usize {
+        self.keys
     }
 
     /// Whether any version of the key is done.
@@ -69,12 +95,16 @@ impl DoneSet {
     }
 }
 
-/// The book of one run. Each version of a key stands for itself: a source may hold several of them, and each is done once.
+/// The book of one run. Each version of a key stands for itself: a source may hold several of them, and each is done once;
+/// where one version counts, a version that another one has followed may be done again.
 #[derive(Debug, Clone, Default)]
 pub struct Book {
     done: DoneSet,
     moved: HashMap<(Fingerprint, u64), Entry>,
+    /// The version done last in this run, of keys done in it that may come again.
+    latest: HashMap<Fingerprint, u64>,
     failures: HashMap<Fingerprint, Tried>,
+    new_keys: u64,
 }
 
 impl Book {
@@ -82,22 +112,37 @@ impl Book {
     pub fn new(done: DoneSet, failures: HashMap<Fingerprint, Tried>) -> Self {
         let open = |(key, tried): &(Fingerprint, Tried)| !done.has(*key, tried.version);
         let failures = failures.into_iter().filter(open).collect();
-        Self { done, moved: HashMap::new(), failures }
+        Self { done, failures, ..Self::default() }
+    }
+
+    /// When a key that is done is done again.
+    pub fn again(&self) -> Again {
+        self.done.again
+    }
+
+    /// Keys that are done, those of this run included.
+    pub fn keys(&self) -> u64 {
+        self.done.keys() as u64 + self.new_keys
     }
 
     /// Takes an item in hand, or says why not.
     pub fn admit(&mut self, key: &Key, version: &Version) -> Admission {
-        let (print, mark) = (key.fingerprint(), version.mark());
-        if self.done.has(print, mark) {
+        let (print, mark) = (key.fingerprint(), self.again().mark(version));
+        if self.has(print, mark) {
             return Admission::Done;
         }
-        let before = self.entry((print, mark));
+        let mut before = self.entry((print, mark));
+        if before == Entry::Done && self.again() != Again::Every {
+            // Done earlier in this run, and followed by another version since.
+            self.moved.remove(&(print, mark));
+            before = Entry::Unknown;
+        }
         match before.next(Step::Admit) {
             Ok(next) if before == Entry::Unknown => {
                 self.moved.insert((print, mark), next);
                 match self.failures.get(&print) {
                     Some(tried) => Admission::Again(*tried),
-                    None if self.done.knows(print) => Admission::Changed,
+                    None if self.knows_print(print) => Admission::Changed,
                     None => Admission::Fresh,
                 }
             }
@@ -108,7 +153,13 @@ impl Book {
 
     /// The item in hand was processed.
     pub fn done(&mut self, key: &Key, version: &Version) {
-        self.advance((key.fingerprint(), version.mark()), Step::Done);
+        let (print, mark) = (key.fingerprint(), self.again().mark(version));
+        self.new_keys += u64::from(!self.knows_print(print));
+        self.advance((print, mark), Step::Done);
+        // Where every version counts and the job names none, a key can't come a second time.
+        if self.again() != Again::Every || !version.0.is_empty() {
+            self.latest.insert(print, mark);
+        }
     }
 
     /// The item in hand failed; what is known of its key from now on.
@@ -130,7 +181,12 @@ impl Book {
 
     /// Whether the key is done in this version, as loaded: used when a draft is made anew after a reload.
     pub fn is_done(&self, key: &Key, version: &Version) -> bool {
-        self.done.has(key.fingerprint(), version.mark())
+        self.done.has(key.fingerprint(), self.again().mark(version))
+    }
+
+    /// Whether this version of a key failed before, in the same way.
+    pub fn tells(&self, key: &Key, version: &Version, error: Fingerprint) -> bool {
+        self.tried(key).is_some_and(|tried| tried.tells(self.again().mark(version), error))
     }
 
     /// Puts a newer load under what this run has in hand; entries that the load settles are forgotten, and failures that the
@@ -144,6 +200,8 @@ impl Book {
             }
             unsettled
         });
+        self.latest.clear();
+        self.new_keys = 0;
         self.done = done;
         self.failures = failures;
     }
@@ -151,6 +209,24 @@ impl Book {
     /// Failures that are open.
     pub fn open_failures(&self) -> usize {
         self.failures.len()
+    }
+
+    /// Whether this version is done, as loaded or in this run, and nothing has followed it that counts instead.
+    fn has(&self, print: Fingerprint, mark: u64) -> bool {
+        match (self.again(), self.latest.get(&print)) {
+            (Again::Every, _) | (_, None) => self.done.has(print, mark),
+            (Again::Other, Some(latest)) => *latest == mark,
+            (Again::Newer, Some(latest)) => mark <= *latest,
+        }
+    }
+
+    /// Whether any version of the key is done, as loaded or in this run.
+    pub fn knows(&self, key: &Key) -> bool {
+        self.knows_print(key.fingerprint())
+    }
+
+    fn knows_print(&self, print: Fingerprint) -> bool {
+        self.done.knows(print) || self.latest.contains_key(&print)
     }
 
     fn entry(&self, id: (Fingerprint, u64)) -> Entry {
@@ -178,7 +254,7 @@ mod tests {
 
     fn book(rows: &[(&str, &str)]) -> Book {
         let rows = rows.iter().map(|(k, v)| (key(k).fingerprint(), version(v).mark())).collect();
-        Book::new(DoneSet::from_rows(rows), HashMap::new())
+        Book::new(DoneSet::from_rows(Again::Every, rows), HashMap::new())
     }
 
     #[test]
@@ -202,6 +278,35 @@ mod tests {
     }
 
     #[test]
+    fn where_the_last_version_counts_an_earlier_one_may_come_back() {
+        let row = |v: &str| (key("a").fingerprint(), version(v).mark());
+        let mut book = Book::new(DoneSet::from_rows(Again::Other, vec![row("2"), row("1"), row("2")]), HashMap::new());
+        assert_eq!((book.keys(), book.admit(&key("a"), &version("2"))), (1, Admission::Done));
+        for back in ["1", "2", "1"] {
+            assert_eq!(book.admit(&key("a"), &version(back)), Admission::Changed, "{back}");
+            assert_eq!(book.admit(&key("a"), &version(back)), Admission::Twice, "{back}");
+            book.done(&key("a"), &version(back));
+            assert_eq!(book.admit(&key("a"), &version(back)), Admission::Done, "{back}");
+        }
+        assert_eq!(book.keys(), 1);
+    }
+
+    #[test]
+    fn where_the_newest_version_counts_an_older_one_is_passed_over() {
+        let row = |v: &str| (key("a").fingerprint(), Again::Newer.mark(&version(v)));
+        let mut book = Book::new(DoneSet::from_rows(Again::Newer, vec![row("10"), row("9")]), HashMap::new());
+        for old in ["9", "10", "9.5"] {
+            assert_eq!(book.admit(&key("a"), &version(old)), Admission::Done, "{old}");
+        }
+        assert_eq!(book.admit(&key("a"), &version("11")), Admission::Changed);
+        book.done(&key("a"), &version("11"));
+        assert_eq!(book.admit(&key("a"), &version("10.5")), Admission::Done);
+        assert_eq!(book.admit(&key("b"), &version("1")), Admission::Fresh);
+        book.done(&key("b"), &version("1"));
+        assert_eq!(book.keys(), 2);
+    }
+
+    #[test]
     fn a_key_that_comes_twice_in_one_run_is_taken_once_whether_it_worked_or_failed() {
         let mut book = book(&[]);
         assert_eq!(book.admit(&key("a"), &version("")), Admission::Fresh);
@@ -220,7 +325,7 @@ mod tests {
     fn a_done_key_whose_newer_version_failed_is_an_open_failure_still() {
         let tried =
             Tried { attempts: 1, first_seen: Timestamp(1), version: version("2").mark(), error: Fingerprint::of("e") };
-        let done = DoneSet::from_rows(vec![(key("a").fingerprint(), version("1").mark())]);
+        let done = DoneSet::from_rows(Again::Every, vec![(key("a").fingerprint(), version("1").mark())]);
         let mut book = Book::new(done.clone(), HashMap::from([(key("a").fingerprint(), tried)]));
         assert_eq!((book.open_failures(), book.admit(&key("a"), &version("2"))), (1, Admission::Again(tried)));
         let closed = Tried { version: version("1").mark(), ..tried };

@@ -4,11 +4,12 @@
 //! (`ledger::columns`).
 
 use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::{Number, Value};
 
 use crate::grid::Cell;
-use crate::ledger::columns::{ColumnType, Columns, kind_of, quote};
+use crate::ledger::columns::{ColumnType, kind_of, quote};
 
 /// Whole numbers up to here are exact in a spreadsheet, which holds every number as an f64.
 const EXACT: u64 = 1 << 53;
@@ -16,8 +17,8 @@ const EXACT: u64 = 1 << 53;
 /// Milliseconds in a day.
 const DAY_MS: f64 = 86_400_000.0;
 
-/// The cell that `value` becomes in a column of type `kind`; the error completes "column \"x\": …".
-pub(crate) fn cast(value: Value, kind: ColumnType, columns: &Columns) -> Result<Cell, String> {
+/// The cell that `value` becomes in a column of type `kind` whose moments are shown in `zone`; the error completes "column \"x\": …".
+pub(crate) fn cast(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<Cell, String> {
     if value.is_null() || value.as_str().is_some_and(str::is_empty) {
         return Ok(Cell::Empty);
     }
@@ -27,7 +28,7 @@ pub(crate) fn cast(value: Value, kind: ColumnType, columns: &Columns) -> Result<
         ColumnType::Number => number(value),
         ColumnType::Boolean => boolean(&value),
         ColumnType::Date => date(&value),
-        ColumnType::DateTime => moment(&value, columns),
+        ColumnType::DateTime => moment(&value, zone),
         ColumnType::Duration => duration(&value),
         ColumnType::Link => link(value),
         ColumnType::Formula => formula(value),
@@ -123,10 +124,10 @@ fn date(value: &Value) -> Result<Cell, String> {
     Ok(Cell::Date(f64::from(days(day)?)))
 }
 
-fn moment(value: &Value, columns: &Columns) -> Result<Cell, String> {
+fn moment(value: &Value, zone: &TimeZone) -> Result<Cell, String> {
     let text = time_text(value, "a moment", "2024-05-31T09:00:00Z or 2024-05-31 09:00")?;
     let local = match text.parse::<Timestamp>() {
-        Ok(moment) => moment.to_zoned(columns.zone()).datetime(),
+        Ok(moment) => moment.to_zoned(zone.clone()).datetime(),
         Err(_) => text.parse::<DateTime>().map_err(|_| {
             format!("{} is no moment; moments are written 2024-05-31T09:00:00Z or 2024-05-31 09:00", quote(text))
         })?,
@@ -205,18 +206,16 @@ fn formula(value: Value) -> Result<Cell, String> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
     use serde_json::json;
 
     use super::*;
 
     fn cell(value: Value, kind: ColumnType) -> Result<Cell, String> {
-        cast(value, kind, &Columns::default())
+        cast(value, kind, &TimeZone::UTC)
     }
 
     fn berlin(text: &str) -> Result<Cell, String> {
-        let timezone = Some(TimeZone::get("Europe/Berlin").expect("a known zone"));
-        cast(json!(text), ColumnType::DateTime, &Columns { types: vec![], timezone })
+        cast(json!(text), ColumnType::DateTime, &TimeZone::get("Europe/Berlin").expect("a known zone"))
     }
 
     #[test]

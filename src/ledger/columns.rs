@@ -3,11 +3,14 @@
 //! In scope: the types a column may have, the sheet's time zone, the limits of a tab, how a rejection is told.
 //! Out of scope: reading one value as a type (`ledger::cast`), making rows (`ledger::shape`), the tab's header (`ledger::header`).
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::fault::Fault;
+use crate::grid::{Cell, Figure};
 
 /// The most columns a tab can have: A to ZZZ (the Sheets API refuses more).
 pub const MAX_COLUMNS: usize = 18_278;
@@ -58,11 +61,44 @@ impl ColumnType {
     }
 }
 
+/// How a column's values look.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it.
+    pub format: Option<Arc<str>>,
+    /// The zone of its moments, where it is another than the sheet's.
+    pub timezone: Option<TimeZone>,
+}
+
+/// What becomes of a field that the data tab has no column for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum NewColumns {
+    /// It gets one, to the right of the others.
+    #[default]
+    Add,
+    /// It is left out.
+    Ignore,
+    /// Its item fails.
+    Refuse,
+}
+
+impl NewColumns {
+    /// The words in job files.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("add", Self::Add), ("ignore", Self::Ignore), ("refuse", Self::Refuse)];
+}
+
 /// The types that a job gives its columns, and the zone in which their times are shown.
 #[derive(Debug, Clone, Default)]
 pub struct Columns {
     /// Column name and type, in the order of the job file.
     pub types: Vec<(String, ColumnType)>,
+    /// How columns look, those of which the job says so.
+    pub looks: Vec<(String, Look)>,
+    /// The order of a new tab's first columns.
+    pub order: Vec<String>,
+    /// What becomes of fields without a column.
+    pub new_columns: NewColumns,
     /// The sheet's time zone; UTC where nobody said.
     pub timezone: Option<TimeZone>,
 }
@@ -73,9 +109,36 @@ impl Columns {
         self.types.iter().find(|(name, _)| name == column).map_or(ColumnType::Auto, |(_, kind)| *kind)
     }
 
-    /// The zone in which moments are shown.
-    pub fn zone(&self) -> TimeZone {
-        self.timezone.clone().unwrap_or(TimeZone::UTC)
+    /// The zone in which a column's moments are shown.
+    pub fn zone(&self, column: &str) -> TimeZone {
+        let own = self.look(column).and_then(|look| look.timezone.clone());
+        own.or_else(|| self.timezone.clone()).unwrap_or(TimeZone::UTC)
+    }
+
+    /// A value in its column's form. An empty cell of a column whose numbers have a form gets it too: what is written into it later
+    /// is a number only.
+    pub(crate) fn in_form(&self, column: &str, kind: ColumnType, cell: Cell) -> Cell {
+        let format = self.look(column).and_then(|look| look.format.clone());
+        let (value, figure) = match (&cell, kind) {
+            (Cell::Number(n), _) => (Some(*n), Figure::Number),
+            (Cell::Date(n), _) => (Some(*n), Figure::Date),
+            (Cell::DateTime(n), _) => (Some(*n), Figure::DateTime),
+            (Cell::Duration(n), _) => (Some(*n), Figure::Duration),
+            (Cell::Empty, ColumnType::Number) => (None, Figure::Number),
+            (Cell::Empty, ColumnType::Date) => (None, Figure::Date),
+            (Cell::Empty, ColumnType::DateTime) => (None, Figure::DateTime),
+            (Cell::Empty, ColumnType::Duration) => (None, Figure::Duration),
+            _ => return cell,
+        };
+        let usual = || figure.usual().filter(|_| value.is_none()).map(Arc::from);
+        match format.or_else(usual) {
+            Some(pattern) => Cell::Figure { value, figure, pattern },
+            None => cell,
+        }
+    }
+
+    fn look(&self, column: &str) -> Option<&Look> {
+        self.looks.iter().find(|(name, _)| name == column).map(|(_, look)| look)
     }
 }
 
@@ -127,8 +190,23 @@ mod tests {
 
     #[test]
     fn a_column_that_the_job_does_not_name_is_taken_as_it_comes() {
-        let columns = Columns { types: vec![("a".into(), ColumnType::Date)], timezone: None };
+        let columns = Columns { types: vec![("a".into(), ColumnType::Date)], ..Columns::default() };
         assert_eq!((columns.kind("a"), columns.kind("b")), (ColumnType::Date, ColumnType::Auto));
+    }
+
+    #[test]
+    fn a_column_with_a_form_has_it_in_empty_cells_too_and_one_without_a_type_is_left_alone() {
+        let look = Look { format: Some("#,##0.00".into()), timezone: None };
+        let columns = Columns { looks: vec![("price".into(), look)], ..Columns::default() };
+        let figure = |value, figure, pattern: &str| Cell::Figure { value, figure, pattern: pattern.into() };
+        let price = |cell| columns.in_form("price", ColumnType::Number, cell);
+        assert_eq!(price(Cell::Number(2.0)), figure(Some(2.0), Figure::Number, "#,##0.00"));
+        assert_eq!(price(Cell::Empty), figure(None, Figure::Number, "#,##0.00"));
+        assert_eq!(columns.in_form("day", ColumnType::Date, Cell::Empty), figure(None, Figure::Date, "yyyy-mm-dd"));
+        assert_eq!(columns.in_form("day", ColumnType::Date, Cell::Date(1.0)), Cell::Date(1.0));
+        for cell in [Cell::Empty, Cell::Number(1.0), Cell::text("x")] {
+            assert_eq!(columns.in_form("other", ColumnType::Auto, cell.clone()), cell);
+        }
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! In scope: what a commit carries, the size of it, and what a store may answer. Out of scope: what becomes of it (`ledger::settlement`),
 //! and how a store guards it (`store::guard`).
 
+use std::collections::HashSet;
+
 use crate::ledger::failure::Failure;
 use crate::ledger::head::HeadId;
 use crate::ledger::item::Output;
 use crate::ledger::key::{Key, Version};
+use crate::ledger::mode::Mode;
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::State;
 
@@ -32,6 +35,8 @@ pub enum Settled {
         key: Key,
         /// The version.
         version: Version,
+        /// Whether another version was done before, so that the key should have rows already.
+        known: bool,
         /// Its rows.
         output: Output,
         /// The failure that this closes, if it had failed before.
@@ -63,6 +68,16 @@ impl Settled {
         }
     }
 
+    /// The columns of its rows, as often as they come.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        let output = match self {
+            Self::Done { output, .. } => Some(output),
+            Self::Failed(_) => None,
+        };
+        let rows = output.into_iter().flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
+        rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
+    }
+
     /// The key.
     pub fn key(&self) -> &Key {
         match self {
@@ -86,6 +101,8 @@ pub struct NewTable {
 pub struct Changes {
     /// Tabs to make first.
     pub tables: Vec<NewTable>,
+    /// Columns that the data tab gets, to the right of the others.
+    pub columns: Vec<String>,
     /// Items that were settled: rows, keys and failures.
     pub settled: Vec<Settled>,
     /// Runs that are over: this one in its last commit, a crashed one in the commit that buries it.
@@ -101,6 +118,17 @@ impl Changes {
     /// Rows of data.
     pub fn rows(&self) -> usize {
         self.settled.iter().map(Settled::rows).sum()
+    }
+
+    /// Rows of data that stay: where a key has one row, only the last of several versions does.
+    pub fn kept_rows(&self, mode: Mode) -> usize {
+        match mode {
+            Mode::Append => self.rows(),
+            Mode::Upsert => {
+                let with_rows = self.settled.iter().filter(|one| one.rows() > 0);
+                with_rows.map(Settled::key).collect::<HashSet<_>>().len()
+            }
+        }
     }
 }
 

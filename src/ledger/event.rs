@@ -104,8 +104,10 @@ pub struct Report {
     pub keys: u64,
     /// Failures that are open at the end.
     pub open_failures: u64,
-    /// Rows of data that this run put on the sheet.
+    /// Rows added to the data tab.
     pub rows: u64,
+    /// Rows of it that were written over.
+    pub updated: u64,
     /// Commits that this run made.
     pub commits: u64,
     /// Calls that read.

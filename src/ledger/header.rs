@@ -3,13 +3,16 @@
 //! In scope: choosing the key's column, holding every row to it, admitting new columns. Out of scope: where columns stand in the
 //! tab (the store finds them by header text).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::grid::{Cell, Row};
 use crate::ledger::cast::float_text;
-use crate::ledger::columns::{MAX_COLUMNS, Rejection, quote};
+use crate::ledger::columns::{MAX_COLUMNS, NewColumns, Rejection, quote};
 use crate::ledger::key::Key;
 use crate::ledger::path::MemberPath;
+
+/// Fields left out that are remembered by name.
+const MAX_IGNORED: usize = 20;
 
 /// The column that is put first where the output does not carry the key itself.
 pub const ADDED_KEY_COLUMN: &str = "_key";
@@ -83,57 +86,111 @@ pub struct Header {
     columns: Vec<String>,
     known: HashSet<String>,
     open: bool,
+    policy: NewColumns,
+    /// Columns at the end that the tab does not have yet.
+    pending: usize,
+    /// Columns that people deleted: what is meant for them is left out.
+    gone: HashSet<String>,
+    /// Fields that were left out because the tab has no column for them.
+    ignored: BTreeSet<String>,
 }
 
 impl Header {
-    /// The header of a tab that is yet to be made: it takes columns in the order in which they come.
-    pub fn open(tab: impl Into<String>) -> Self {
-        Self { tab: tab.into(), open: true, ..Self::default() }
+    /// The header of a tab that is yet to be made: these columns first, then others in the order in which they come.
+    pub fn open(tab: impl Into<String>, first: &[String]) -> Self {
+        Self { open: true, ..Self::closed(tab, first.to_vec()) }
     }
 
-    /// The header of a tab that stands: it takes no column that it does not have.
+    /// The header of a tab that stands.
     pub fn closed(tab: impl Into<String>, columns: Vec<String>) -> Self {
-        Self { tab: tab.into(), known: columns.iter().cloned().collect(), columns, open: false }
+        Self { tab: tab.into(), known: columns.iter().cloned().collect(), columns, ..Self::default() }
     }
 
-    /// The columns, from the left.
+    /// The same header: what becomes of fields without a column, and which columns people deleted.
+    #[must_use]
+    pub fn with(mut self, policy: NewColumns, gone: &[String]) -> Self {
+        (self.policy, self.gone) = (policy, gone.iter().cloned().collect());
+        self
+    }
+
+    /// The columns, from the left; those that the tab does not have yet come last.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    /// Whether new columns are taken.
+    /// Columns that the tab does not have yet.
+    pub fn pending(&self) -> &[String] {
+        self.columns.get(self.columns.len().saturating_sub(self.pending)..).unwrap_or_default()
+    }
+
+    /// Fields that were left out.
+    pub fn ignored(&self) -> impl Iterator<Item = &str> {
+        self.ignored.iter().map(String::as_str)
+    }
+
+    /// Whether new columns are taken because the tab is not there yet.
     pub fn is_open(&self) -> bool {
         self.open
     }
 
-    /// Takes no more new columns: the header row has been written.
+    /// The header row has been written: the tab stands.
     pub fn close(&mut self) {
         self.open = false;
     }
 
-    /// Checks that the tab has every column of `row`, adding new ones while the header is open. A rejected row changes nothing.
-    pub fn admit(&mut self, row: &Row) -> Result<(), Rejection> {
-        let new: Vec<&String> =
-            row.cells.iter().map(|(name, _)| name).filter(|name| !self.known.contains(*name)).collect();
-        match new.first() {
-            None => return Ok(()),
-            Some(name) if !self.open => {
+    /// The tab has got these columns.
+    pub fn written(&mut self, columns: &[String]) {
+        self.pending = self.pending.saturating_sub(columns.len());
+    }
+
+    /// A column of rows that wait which the tab has lost: it is added again, or left out, or `false` where neither may be.
+    pub fn find_again(&mut self, name: &str) -> bool {
+        if self.known.contains(name) || self.gone.contains(name) {
+            return true;
+        }
+        let adds = self.open || self.policy == NewColumns::Add;
+        if adds {
+            self.add(name);
+        }
+        adds
+    }
+
+    /// Checks that the tab has every column of `row`, or makes it so by the policy. A rejected row changes nothing.
+    pub fn admit(&mut self, row: &mut Row) -> Result<(), Rejection> {
+        row.cells.retain(|(name, _)| !self.gone.contains(name));
+        let new: Vec<String> =
+            row.cells.iter().map(|(name, _)| name).filter(|name| !self.known.contains(*name)).cloned().collect();
+        let Some(first) = new.first() else { return Ok(()) };
+        match self.policy {
+            _ if self.open => {}
+            NewColumns::Add => {}
+            NewColumns::Ignore => {
+                row.cells.retain(|(name, _)| self.known.contains(name));
+                self.ignored.extend(new.into_iter().take(MAX_IGNORED.saturating_sub(self.ignored.len())));
+                return Ok(());
+            }
+            NewColumns::Refuse => {
                 return Err(Rejection(format!(
-                    "the output has a column {} which tab {} does not have: add it to the header row, or drop it in the step",
-                    quote(name),
+                    "the output has a column {} which tab {} does not have: add it to the header row, drop it in the step, or say \
+                     new_columns = \"add\" or \"ignore\"",
+                    quote(first),
                     self.tab
                 )));
             }
-            Some(_) => {}
         }
         if self.columns.len() + new.len() > MAX_COLUMNS {
             return Err(Rejection(format!("tab {} would have more than 18,278 columns", self.tab)));
         }
-        for name in new {
-            self.known.insert(name.clone());
-            self.columns.push(name.clone());
+        for name in &new {
+            self.add(name);
         }
         Ok(())
+    }
+
+    fn add(&mut self, name: &str) {
+        self.known.insert(name.to_owned());
+        self.columns.push(name.to_owned());
+        self.pending += usize::from(!self.open);
     }
 }
 
@@ -174,17 +231,36 @@ mod tests {
     }
 
     #[test]
-    fn an_open_header_takes_new_columns_in_order_and_a_closed_one_names_the_stranger() {
-        let mut header = Header::open("Quakes");
-        header.admit(&row(&[("b", Cell::Empty), ("a", Cell::Empty)])).expect("an open header takes it");
-        header.admit(&row(&[("a", Cell::Empty), ("x", Cell::Empty)])).expect("an open header takes it");
-        assert_eq!(header.columns(), ["b", "a", "x"]);
+    fn an_open_header_begins_with_the_columns_named_and_takes_others_in_order() {
+        let mut header = Header::open("Quakes", &["z".to_owned()]);
+        header.admit(&mut row(&[("b", Cell::Empty), ("a", Cell::Empty)])).expect("an open header takes it");
+        header.admit(&mut row(&[("a", Cell::Empty), ("x", Cell::Empty)])).expect("an open header takes it");
+        assert_eq!(header.columns(), ["z", "b", "a", "x"]);
         header.close();
-        let why = header.admit(&row(&[("a", Cell::Empty), ("y", Cell::Empty)])).expect_err("a closed header refuses");
-        assert_eq!(
-            why.to_string(),
-            "the output has a column \"y\" which tab Quakes does not have: add it to the header row, or drop it in the step"
-        );
-        assert_eq!(header.columns().len(), 3);
+        assert!(header.pending().is_empty());
+    }
+
+    #[test]
+    fn a_field_without_a_column_gets_one_is_left_out_or_is_refused_by_the_policy() {
+        let stands = |policy| Header::closed("Quakes", vec!["a".into(), "x".into()]).with(policy, &[]);
+        let fields = || row(&[("a", Cell::Empty), ("y", Cell::Bool(true))]);
+        let (mut adding, mut taken) = (stands(NewColumns::Add), fields());
+        adding.admit(&mut taken).expect("a column is added");
+        assert_eq!((taken.cells.len(), adding.pending(), adding.columns().len()), (2, &["y".to_owned()][..], 3));
+        adding.written(&["y".to_owned()]);
+        assert!(adding.pending().is_empty());
+        let (mut ignoring, mut taken) = (stands(NewColumns::Ignore), fields());
+        ignoring.admit(&mut taken).expect("the field is left out");
+        assert_eq!((taken.cells.len(), ignoring.ignored().collect::<Vec<_>>()), (1, vec!["y"]));
+        let why = stands(NewColumns::Refuse).admit(&mut fields()).expect_err("the field is refused");
+        assert!(why.to_string().starts_with("the output has a column \"y\" which tab Quakes does not have"), "{why}");
+    }
+
+    #[test]
+    fn what_is_meant_for_a_deleted_column_is_left_out_whatever_the_policy() {
+        let mut header = Header::closed("Q", vec!["a".into()]).with(NewColumns::Refuse, &["b".into()]);
+        let mut taken = row(&[("a", Cell::Empty), ("b", Cell::Bool(true))]);
+        header.admit(&mut taken).expect("nobody misses it");
+        assert_eq!((taken.cells.len(), header.find_again("b"), header.find_again("c")), (1, true, false));
     }
 }

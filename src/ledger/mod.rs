@@ -50,6 +50,7 @@
 
 pub mod key;
 pub mod item;
+pub mod mode;
 pub mod path;
 pub mod entry;
 pub mod book;

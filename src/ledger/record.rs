@@ -6,6 +6,9 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
+use serde_json::Value;
+
+use crate::ledger::columns::MAX_CELL_UNITS;
 use crate::ledger::head::HeadId;
 use crate::ledger::lease::{Fence, Holder, Lease};
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
@@ -36,6 +39,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("key", state.definition.key.clone()),
         ("definition", state.definition.hash.clone()),
         ("key column", optional(&state.key_column)),
+        ("columns", columns_text(&state.columns)),
         ("timezone", optional(&state.timezone)),
         ("alerts", optional(&state.alerts)),
     ];
@@ -43,6 +47,12 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         pairs.extend(run_pairs(run));
     }
     pairs.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+}
+
+/// The job's own columns as a list that fits into a cell; of a tab too wide for that they are not remembered.
+fn columns_text(columns: &[String]) -> String {
+    let text = Value::from(columns).to_string();
+    if columns.is_empty() || text.encode_utf16().count() > MAX_CELL_UNITS { String::new() } else { text }
 }
 
 fn run_pairs(run: &Run) -> Vec<(&'static str, String)> {
@@ -125,6 +135,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         cursor: fields.optional("cursor"),
         definition,
         key_column: fields.optional("key column"),
+        columns: serde_json::from_str(fields.text("columns")).unwrap_or_default(),
         timezone: fields.optional("timezone"),
         run: read_run(&fields)?,
         alerts: fields.optional("alerts"),
@@ -205,6 +216,7 @@ mod tests {
             processed: Tally { count: 5, sum: u64::MAX },
             cursor: Some("page 7".into()),
             definition: Definition { tab: "Quakes".into(), key: ".id".into(), ..Definition::default() },
+            columns: vec!["id".into(), "a \"b\"".into()],
             key_column: Some("id".into()),
             timezone: Some("Europe/Berlin".into()),
             run: Some(Run {

@@ -32,8 +32,10 @@ pub fn row_of(value: Value, columns: &Columns) -> Result<Row, Rejection> {
     check_members(&members)?;
     let mut row = Row { cells: Vec::with_capacity(members.len()) };
     for (name, value) in members {
-        let cell = cast(value, columns.kind(&name), columns)
+        let kind = columns.kind(&name);
+        let cell = cast(value, kind, &columns.zone(&name))
             .and_then(bounded)
+            .map(|cell| columns.in_form(&name, kind, cell))
             .map_err(|why| Rejection(format!("column {}: {why}", quote(&name))))?;
         row.cells.push((name, cell));
     }
@@ -87,7 +89,7 @@ mod tests {
     }
 
     fn typed(name: &str, kind: ColumnType) -> Columns {
-        Columns { types: vec![(name.into(), kind)], timezone: None }
+        Columns { types: vec![(name.into(), kind)], ..Columns::default() }
     }
 
     fn rejected(value: Value, columns: &Columns) -> String {
@@ -171,7 +173,7 @@ mod tests {
     proptest! {
         #[test]
         fn shaping_never_panics_whatever_a_step_yields(value in any_json(), a in any_kind(), b in any_kind()) {
-            let columns = Columns { types: vec![("a".into(), a), ("b".into(), b)], timezone: None };
+            let columns = Columns { types: vec![("a".into(), a), ("b".into(), b)], ..Columns::default() };
             for column in [KeyColumn::Added, KeyColumn::Named("a".into())] {
                 if let Ok(rows) = shape(vec![value.clone()], &key(), &column, &columns) {
                     prop_assert!(rows.iter().all(|row| row.cells.iter().any(|(_, cell)| !cell.is_empty())));

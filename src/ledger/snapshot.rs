@@ -92,6 +92,8 @@ pub struct State {
     pub definition: Definition,
     /// The column of the data tab that carries the key.
     pub key_column: Option<String>,
+    /// The job's own columns of the data tab.
+    pub columns: Vec<String>,
     /// The time zone of data moments, an IANA name.
     pub timezone: Option<String>,
     /// The run that holds the lease, as it was at this commit: what a later run tells of it if it vanishes.
@@ -118,6 +120,8 @@ pub struct Snapshot {
     pub book: Book,
     /// Tabs of rows that exist, with their columns.
     pub tables: Vec<(String, Vec<String>)>,
+    /// The job's own columns of the data tab that people deleted.
+    pub gone: Vec<String>,
     /// What people's hands left odd.
     pub blemishes: Vec<Blemish>,
 }

@@ -21,6 +21,12 @@ pub trait Store: Send + Sync {
     /// The same commit may be sent again: it is applied at most once.
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply>;
 
+    /// Rows that stand wrong because people moved rows or columns while the last commit wrote them; the next commit, whatever it
+    /// carries, puts them right. Asked after a load and after each commit that was applied.
+    fn astray(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
     /// What the calls so far have cost.
     fn usage(&self) -> Usage;
 }
@@ -36,6 +42,8 @@ pub struct Usage {
     pub retries: u64,
     /// Calls that were answered 429.
     pub throttled: u64,
+    /// Rows that were written over, not appended.
+    pub updated: u64,
 }
 
 /// Why a store can't be read.

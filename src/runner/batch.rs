@@ -70,12 +70,7 @@ impl Queue {
 
     /// The columns of all rows that wait, as often as they come.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
-        let outputs = self.waiting.iter().filter_map(|waiting| match &waiting.settled {
-            Settled::Done { output, .. } => Some(output),
-            Settled::Failed(_) => None,
-        });
-        let rows = outputs.flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
-        rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
+        self.waiting.iter().flat_map(|waiting| waiting.settled.columns())
     }
 
     /// Whether nothing waits.
@@ -173,7 +168,8 @@ mod tests {
 
     fn waiting(low: &mut LowWater, key: &str) -> Waiting {
         let key = Key::new(key).expect("a valid key");
-        let settled = Settled::Done { key, version: Version::default(), output: Output::default(), closes: None };
+        let settled =
+            Settled::Done { key, version: Version::default(), known: false, output: Output::default(), closes: None };
         Waiting { settled, place: low.read(None) }
     }
 

@@ -9,13 +9,10 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use crate::fault::Fault;
-use crate::ledger::book::Book;
 use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
-use crate::ledger::commit::{Changes, Commit, NewTable, Settled};
+use crate::ledger::commit::{Changes, NewTable, Settled};
 use crate::ledger::event::Event;
-use crate::ledger::failure::failure_mark;
 use crate::ledger::head::HeadId;
-use crate::ledger::header::Header;
 use crate::ledger::judge::Verdict;
 use crate::ledger::lease::Trust;
 use crate::ledger::run::{Counts, Run};
@@ -25,13 +22,10 @@ use crate::port::chance::Chance;
 use crate::port::store::StoreError;
 use crate::runner::batch::{Outstanding, Queue, Waiting, places};
 use crate::runner::intake::Intake;
-use crate::runner::opening::{Claimant, Opened, ServiceClock, allowed, unblocked};
+use crate::runner::opening::{Claimant, Opened, ServiceClock, unblocked};
 use crate::runner::plan::{PassError, Plan};
 use crate::runner::settle::{Ending, Settler};
 use crate::time::Timestamp;
-
-/// A tab of rows and its columns.
-type Table = (String, Vec<String>);
 
 /// A run's end of the chain, in action.
 pub struct Committer {
@@ -53,10 +47,15 @@ pub struct Committer {
     pub ttl_ms: u64,
     /// Who asks for the lease.
     pub claimant: Claimant,
-    trust: Trust,
-    outstanding: Outstanding,
+    pub(super) trust: Trust,
+    pub(super) outstanding: Outstanding,
     in_flight: Option<BoxFuture<'static, Ending>>,
-    closing: Closing,
+    pub(super) closing: Closing,
+    /// Whether the run's row is on the store.
+    pub(super) told: bool,
+    /// Rows that stand wrong, and commits in a row that were to put them right.
+    astray: u64,
+    mends: u32,
     last_commit_ms: u64,
     throttled: u64,
     stretched: bool,
@@ -64,9 +63,12 @@ pub struct Committer {
     commits: u64,
 }
 
+/// Commits in a row that may find that people moved rows under them again.
+pub const MAX_MENDS: u32 = 5;
+
 /// Whether the commit under way is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Closing {
+pub(super) enum Closing {
     No,
     UnderWay,
     Done,
@@ -92,6 +94,9 @@ impl Committer {
             outstanding: Outstanding::default(),
             in_flight: None,
             closing: Closing::No,
+            told: false,
+            astray: 0,
+            mends: 0,
             throttled: 0,
             stretched: false,
             rows: 0,
@@ -133,6 +138,38 @@ impl Committer {
         }
     }
 
+    /// Whether rows stand wrong that the next commit has to put right before anything else is written.
+    pub fn has_to_mend(&self) -> bool {
+        self.astray > 0
+    }
+
+    /// Whether the run's row is on the store, so that only rows are left to be put right.
+    pub fn has_told(&self) -> bool {
+        self.told
+    }
+
+    /// Asks the store for rows that stand wrong; after a load, and after each commit that was applied.
+    pub async fn see_what_went_astray(&mut self) -> Result<(), PassError> {
+        let before = std::mem::replace(&mut self.astray, self.settler.store.astray().await?);
+        self.mends = if self.astray > 0 { self.mends + 1 } else { 0 };
+        if self.mends > MAX_MENDS {
+            let why = format!(
+                "rows of the data tab are moved as fast as they are written: {} stand wrong, and the next run puts them right; leave \
+                 the tab alone for a moment, then run again",
+                self.astray
+            );
+            return Err(StoreError::Corrupt { why }.into());
+        }
+        if before > 0 && self.astray == 0 {
+            let message = format!("{before} rows that somebody moved while they were written are where they belong");
+            self.emit(Event::Blemish { message });
+        }
+        if self.astray > 0 && self.closing == Closing::Done {
+            self.closing = Closing::No;
+        }
+        Ok(())
+    }
+
     /// The service's time now.
     pub fn moment(&self) -> Timestamp {
         self.service.at(self.now_ms())
@@ -164,15 +201,18 @@ impl Committer {
         close: Option<&dyn Fn(Run) -> Run>,
     ) -> Result<(), PassError> {
         let settled: Vec<Settled> = items.iter().map(|waiting| waiting.settled.clone()).collect();
-        let mut changes = Changes { tables: Vec::new(), settled, runs: self.buried.clone() };
+        let mut changes = Changes { settled, runs: self.buried.clone(), ..Changes::default() };
         if !self.table_exists && changes.rows() > 0 {
             intake.header.close();
             let columns = intake.header.columns().to_vec();
             changes.tables.push(NewTable { tab: intake.tab.clone(), columns });
+        } else if changes.rows() > 0 {
+            changes.columns = intake.header.pending().to_vec();
         }
+        self.own(&changes);
         let so_far = self.run_with(&changes, intake.counts);
         let run = close.map_or_else(|| so_far.clone(), |close| close(so_far.clone()));
-        if close.is_some() {
+        if close.is_some() && !self.told {
             changes.runs.push(run.clone());
         }
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
@@ -188,6 +228,22 @@ impl Committer {
         Ok(())
     }
 
+    /// The columns that these changes write are the job's own from then on; of a tab that the job makes, all are.
+    fn own(&mut self, changes: &Changes) {
+        let made = changes.tables.iter().flat_map(|table| table.columns.iter());
+        let written = changes.settled.iter().flat_map(Settled::columns);
+        let names = made.chain(&changes.columns).map(String::as_str).chain(written);
+        self.chain.amend(|state| {
+            let mut known: HashSet<String> = state.columns.iter().cloned().collect();
+            for name in names {
+                if !known.contains(name) {
+                    known.insert(name.to_owned());
+                    state.columns.push(name.to_owned());
+                }
+            }
+        });
+    }
+
     /// A commit has ended: goes on, drafts again, loads again, or stops. `close` is what a last commit closes the run with.
     pub async fn ended(
         &mut self,
@@ -199,7 +255,12 @@ impl Committer {
         self.in_flight = None;
         self.note_throttling();
         if let End::Applied(id) = ending.end {
-            return self.applied(id, ending.commit.to, ending.took_ms, intake, queue);
+            self.applied(id, ending.commit.to, ending.took_ms, intake, queue)?;
+            return self.see_what_went_astray().await;
+        }
+        if self.told && ending.end == End::Fenced {
+            self.left_to_others();
+            return Ok(());
         }
         let close = Some(close).filter(|_| self.closing == Closing::UnderWay);
         match self.chain.ended(&ending.commit, &ending.end) {
@@ -216,8 +277,13 @@ impl Committer {
         }
     }
 
+    /// Everything of this run is there; the run that has taken over saw what is left to be put right.
+    pub(super) fn left_to_others(&mut self) {
+        (self.closing, self.astray) = (Closing::Done, 0);
+    }
+
     /// The draft `id` is on the store; `newest` is the last one that was sent.
-    fn applied(
+    pub(super) fn applied(
         &mut self,
         id: HeadId,
         newest: HeadId,
@@ -236,7 +302,7 @@ impl Committer {
         }
         queue.put_back(left, now_ms);
         let keys = intake.applied(&items);
-        let rows = commit.changes.rows() as u64;
+        let rows = commit.changes.kept_rows(intake.mode) as u64;
         if self.commits == 0 {
             self.run.first_commit = id.commit;
             self.emit(Event::Claimed { fence: commit.state.lease.fence });
@@ -245,83 +311,18 @@ impl Committer {
         self.commits += 1;
         self.rows += rows;
         self.table_exists |= !commit.changes.tables.is_empty();
+        intake.header.written(&commit.changes.columns);
         self.buried.clear();
         self.trust = Trust::from(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;
         self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
         let released = commit.state.lease.holder.is_none();
         self.closing = if released { Closing::Done } else { Closing::No };
-        if released {
+        if released && !self.told {
             self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
+            self.told = true;
         }
         Ok(())
-    }
-
-    /// Loads anew and puts what is not there back in front of the queue. `refused` is the commit that asked for it, if one did.
-    async fn reload(
-        &mut self,
-        items: Vec<Waiting>,
-        refused: Option<&Commit>,
-        intake: &mut Intake,
-        queue: &mut Queue,
-    ) -> Result<(), PassError> {
-        let began_ms = self.now_ms();
-        let loaded = self.settler.store.load().await?;
-        self.service = ServiceClock::new(loaded.service_time, self.now_ms());
-        let Some(snapshot) = loaded.snapshot else {
-            self.begin_again(refused)?;
-            return self.stand_on(&loaded.tables, intake, queue);
-        };
-        unblocked(&snapshot)?;
-        if self.chain.drafted().doubts(snapshot.head) {
-            // A draft of this run arrived between the last look and the load.
-            let newest = refused.map_or(snapshot.head, |commit| commit.to);
-            let took_ms = self.now_ms().saturating_sub(began_ms);
-            self.applied(snapshot.head, newest, took_ms, intake, queue)?;
-            intake.book.rebase(snapshot.book);
-            return self.stand_on(&snapshot.tables, intake, queue);
-        }
-        if let Err(halt) = self.chain.reloaded(&snapshot) {
-            return Err(if halt == Halt::Fenced { taken_over(&snapshot.state) } else { head_gone() });
-        }
-        // A claim of this run that is on the store has told of the run before; one that is not meets the lease as it stands now.
-        self.buried = if self.chain.claimed() {
-            Vec::new()
-        } else {
-            allowed(&snapshot, &self.claimant, loaded.service_time)?.into_iter().collect()
-        };
-        let sent = self.outstanding.clear();
-        queue.put_back(items, self.now_ms());
-        let there = queue.take_out(|waiting| is_there(&snapshot.book, &waiting.settled));
-        self.stand_on(&snapshot.tables, intake, queue)?;
-        let (mine, theirs): (Vec<_>, Vec<_>) = there.into_iter().partition(|waiting| sent.contains(&waiting.place));
-        intake.applied(&mine);
-        intake.passed_over(&theirs);
-        intake.book.rebase(snapshot.book);
-        self.trust = Trust::from(began_ms, self.ttl_ms);
-        self.closing = Closing::No;
-        Ok(())
-    }
-
-    /// The first commit was refused, and the job still does not exist: another job made a tab that both need.
-    fn begin_again(&mut self, refused: Option<&Commit>) -> Result<(), PassError> {
-        let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(head_gone()) };
-        if self.chain.ended(init, &End::Redraft) != After::Redraft {
-            return Err(unfinished("its tabs could not be made".into(), Fault::Transient));
-        }
-        self.outstanding.clear();
-        self.closing = Closing::No;
-        Ok(())
-    }
-
-    /// Takes the data tab's header as it is now; what waits was made for the one before.
-    fn stand_on(&mut self, tables: &[Table], intake: &mut Intake, queue: &Queue) -> Result<(), PassError> {
-        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
-        self.table_exists = true;
-        intake.header = Header::closed(tab.clone(), columns.clone());
-        let known: HashSet<&str> = columns.iter().map(String::as_str).collect();
-        let lost = queue.columns().find(|name| !known.contains(name));
-        lost.map_or(Ok(()), |name| Err(column_gone(tab, name)))
     }
 
     async fn halted(&self, halt: Halt, ending: Ending) -> PassError {
@@ -376,7 +377,7 @@ impl Committer {
         self.throttled = throttled;
     }
 
-    fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         self.settler.clock.monotonic_ms()
     }
 
@@ -385,18 +386,8 @@ impl Committer {
     }
 }
 
-/// Whether a load shows what an item came to: a draft of this run that carried it was applied after all, or somebody else did it.
-fn is_there(book: &Book, settled: &Settled) -> bool {
-    match settled {
-        Settled::Done { key, version, .. } => book.is_done(key, version),
-        Settled::Failed(failure) => {
-            let told = failure_mark(&failure.step, &failure.error);
-            book.tried(&failure.key).is_some_and(|tried| tried.tells(&failure.version, told))
-        }
-    }
-}
-
-fn taken_over(state: &State) -> PassError {
+/// The error of a run that another one has taken over from.
+pub(super) fn taken_over(state: &State) -> PassError {
     let by = match (&state.lease.holder, &state.lease.fence) {
         (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
         (None, fence) => format!("another run took the lease (term {fence}) and has given it back"),
@@ -404,17 +395,14 @@ fn taken_over(state: &State) -> PassError {
     PassError::Fenced { by }
 }
 
-fn column_gone(tab: &str, name: &str) -> PassError {
-    let why = format!("tab {tab} lost its column \"{name}\" during the run: write that word back into its header row");
-    PassError::Store(StoreError::Corrupt { why })
-}
-
-fn head_gone() -> PassError {
+/// The error of a head that somebody deleted.
+pub(super) fn head_gone() -> PassError {
     let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
                file's history, or see docs/runbook.md";
     PassError::Store(StoreError::Corrupt { why: why.into() })
 }
 
-fn unfinished(why: String, fault: Fault) -> PassError {
+/// The error of a batch whose fate is not known, or that could not be sent.
+pub(super) fn unfinished(why: String, fault: Fault) -> PassError {
     PassError::Unfinished { why, fault }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::ledger::book::{Admission, Book, Tried};
-use crate::ledger::columns::{Columns, Rejection};
+use crate::ledger::columns::{Columns, Rejection, quote};
 use crate::ledger::commit::Settled;
 use crate::ledger::cursor::{LowWater, Place};
 use crate::ledger::event::Event;
@@ -15,6 +15,7 @@ use crate::ledger::failure::{Failure, FailureState, failure_mark, payload_cells,
 use crate::ledger::header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::item::{Item, Output, Position};
 use crate::ledger::key::{Key, Version};
+use crate::ledger::mode::Mode;
 use crate::ledger::run::Counts;
 use crate::ledger::shape::{row_of, shape};
 use crate::port::source::Record;
@@ -42,6 +43,8 @@ pub struct Intake {
     pub key_expression: String,
     /// The data tab.
     pub tab: String,
+    /// How rows come there.
+    pub mode: Mode,
     /// The run's id.
     pub run: String,
     /// Finds keys.
@@ -81,6 +84,16 @@ impl Intake {
             Err(bad) => return self.nameless("source", bad.to_string(), &bytes, &position, place, now),
         };
         match self.identify.identify(&body) {
+            Ok((key, version)) if !self.book.again().takes(&version) => {
+                let error = format!(
+                    "the version {} is neither a number nor a moment such as 2026-11-26T09:00:00Z; with order = \"newer\" it has to be one",
+                    quote(&version.0)
+                );
+                let record = body.to_string();
+                let record = record.as_bytes();
+                let failed = Failed { key, version, step: "item", error, record, position: &position };
+                self.fail(failed, 1, place, now).map_or(Taken::Nothing, Taken::Wait)
+            }
             Ok((key, version)) => self.admit(Item { key, version, body, position }, place),
             Err(error) => {
                 let bytes = body.to_string();
@@ -156,8 +169,15 @@ impl Intake {
             (None, None) => return Ok(Output::default()),
             (None, Some(first)) => choose_key_column(&self.key_expression, &row_of(first.clone(), &self.columns)?, key),
         };
-        let rows = shape(values, key, &column, &self.columns)?;
-        for row in &rows {
+        if self.mode == Mode::Upsert && values.len() > 1 {
+            let rows = values.len();
+            return Err(Rejection(format!(
+                "the steps make {rows} rows of this record, and mode = \"upsert\" keeps one row a key: make one row of it, or use \
+                 mode = \"append\""
+            )));
+        }
+        let mut rows = shape(values, key, &column, &self.columns)?;
+        for row in &mut rows {
             self.header.admit(row)?;
         }
         self.key_column = Some(column);
@@ -180,7 +200,8 @@ impl Intake {
                 payload: Vec::new(),
             })
         });
-        Waiting { settled: Settled::Done { key: item.key, version: item.version, output, closes }, place }
+        let known = self.book.knows(&item.key);
+        Waiting { settled: Settled::Done { key: item.key, version: item.version, known, output, closes }, place }
     }
 
     fn nameless(
@@ -216,7 +237,9 @@ impl Intake {
         let before = self.book.tried(&key);
         let attempts = before.map_or(0, |tried| tried.attempts) + tries;
         let first_seen = before.map_or(now, |tried| tried.first_seen);
-        self.book.failed(&key, Tried { attempts, first_seen, version: version.mark(), error: told });
+        let unchanged = self.book.tells(&key, &version, told);
+        let mark = self.book.again().mark(&version);
+        self.book.failed(&key, Tried { attempts, first_seen, version: mark, error: told });
         let event = Event::ItemFailed {
             key: key.clone(),
             place: position.to_string(),
@@ -224,7 +247,7 @@ impl Intake {
             error: error.clone(),
         };
         (self.events)(event);
-        if before.is_some_and(|tried| tried.tells(&version, told)) {
+        if unchanged {
             self.low.settle(place);
             return None;
         }

@@ -16,4 +16,5 @@ pub mod batch;
 pub mod intake;
 pub mod opening;
 pub mod committer;
+mod reload;
 pub mod pass;

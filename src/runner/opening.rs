@@ -129,7 +129,7 @@ fn new_run(parts: &Parts, plan: &Plan, started: Timestamp) -> Run {
 }
 
 fn told(parts: &Parts, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), PassError> {
-    let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.state.processed.count, s.book.open_failures() as u64));
+    let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.book.keys(), s.book.open_failures() as u64));
     (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
     snapshot.map_or(Ok(()), unblocked)?;
     for blemish in snapshot.map(|s| s.blemishes.as_slice()).unwrap_or_default() {
@@ -177,8 +177,10 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
     let table = tables.iter().find(|(tab, _)| *tab == plan.tab);
     let header = match table {
         Some((tab, columns)) if !columns.is_empty() => Header::closed(tab.clone(), columns.clone()),
-        _ => Header::open(plan.tab.clone()),
+        _ => Header::open(plan.tab.clone(), &plan.columns.order),
     };
+    let gone = snapshot.map(|snapshot| snapshot.gone.as_slice()).unwrap_or_default();
+    let header = header.with(plan.columns.new_columns, gone);
     let key_column =
         chain.state().key_column.clone().or_else(|| plan.key_column.clone()).map(|name| match name.as_str() {
             ADDED_KEY_COLUMN => KeyColumn::Added,
@@ -205,6 +207,7 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         },
         key_expression: plan.definition.key.clone(),
         tab: plan.tab.clone(),
+        mode: plan.mode,
         run: run.to_owned(),
         identify: Arc::clone(&parts.identify),
         events: Arc::clone(&parts.events),

@@ -105,6 +105,7 @@ impl Pass {
     }
 
     async fn run(mut self) -> Result<Report, PassError> {
+        self.committer.see_what_went_astray().await?;
         while !self.committer.is_closed() {
             self.commit_if_due().await?;
             match self.next().await {
@@ -189,6 +190,16 @@ impl Pass {
         if self.committer.is_busy() {
             return Ok(());
         }
+        if self.committer.has_to_mend() {
+            // Nothing else is written before the rows are right; after the run's row only they are left.
+            let close = self.closing();
+            let told = self.committer.has_told();
+            return self.committer.begin(
+                Vec::new(),
+                &mut self.intake,
+                Some(&close as &dyn Fn(Run) -> Run).filter(|_| told),
+            );
+        }
         let claim = self.claim_first && !self.committer.chain.claimed();
         let due = self.due_ms().is_some_and(|at| at <= self.clock.monotonic_ms());
         if !(claim || due || self.queue.is_full() || self.drained()) {
@@ -231,14 +242,20 @@ impl Pass {
         }
     }
 
-    /// A type that the job gives to a column that the tab does not have does nothing, and is most often a slip of the pen.
+    /// A type that the job gives to a column that the tab does not have does nothing, and is most often a slip of the pen; and a field
+    /// that was left out should be known to somebody.
     fn tell_of_strange_columns(&self) {
         let header = self.intake.header.columns();
+        let tab = &self.plan.tab;
         let named = self.plan.columns.types.iter().map(|(name, _)| name);
         for name in named.filter(|&name| !header.is_empty() && !header.contains(name)) {
-            let tab = &self.plan.tab;
             self.emit(Event::Blemish {
                 message: format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"),
+            });
+        }
+        for name in self.intake.header.ignored() {
+            self.emit(Event::Blemish {
+                message: format!("field \"{name}\" was left out: tab {tab} has no column for it"),
             });
         }
     }
@@ -253,9 +270,10 @@ impl Pass {
         let (rows, commits) = self.committer.made();
         Report {
             run: self.committer.run.clone(),
-            keys: self.committer.chain.state().processed.count,
+            keys: self.intake.book.keys(),
             open_failures: self.intake.book.open_failures() as u64,
-            rows,
+            rows: rows.saturating_sub(usage.updated),
+            updated: usage.updated,
             commits,
             reads: usage.reads,
             writes: usage.writes,

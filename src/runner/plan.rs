@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::ledger::columns::Columns;
 use crate::ledger::event::{Event, Report};
 use crate::ledger::lease::Holder;
+use crate::ledger::mode::Mode;
 use crate::ledger::run::Trigger;
 use crate::ledger::snapshot::Definition;
 use crate::port::chance::Chance;
@@ -53,6 +54,8 @@ pub struct Plan {
     pub columns: Columns,
     /// The column that carries the key, if the job names one; else it is found out by the first row.
     pub key_column: Option<String>,
+    /// How rows come to the tab.
+    pub mode: Mode,
     /// What the job is; its spreadsheet is filled in from the store.
     pub definition: Definition,
     /// Who runs.

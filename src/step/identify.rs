@@ -5,21 +5,32 @@
 use serde_json::Value;
 
 use crate::ledger::cast::number_text;
-use crate::ledger::key::{Key, KeyError, MAX_VERSION_CHARS, Version};
+use crate::ledger::key::{Key, KeyError, MAX_VERSION_CHARS, Version, digest_of};
 use crate::port::step::{Identify, IdentifyError};
 use crate::step::jq::Program;
 
-/// The key and version of a record, by jq expressions.
+/// Where a record's version comes from.
+#[derive(Debug, Clone)]
+pub enum Versions {
+    /// A jq expression.
+    Named(Program),
+    /// The record's content: any other content is another version.
+    Content,
+    /// Records have none.
+    None,
+}
+
+/// The key and version of a record.
 #[derive(Debug)]
 pub struct JqIdentify {
     key: Program,
-    version: Option<Program>,
+    versions: Versions,
 }
 
 impl JqIdentify {
-    /// Finds the key by `key`, and the version by `version` where there is one.
-    pub fn new(key: Program, version: Option<Program>) -> Self {
-        Self { key, version }
+    /// Finds the key by `key`.
+    pub fn new(key: Program, versions: Versions) -> Self {
+        Self { key, versions }
     }
 }
 
@@ -30,12 +41,21 @@ impl Identify for JqIdentify {
             Some(text) => Key::new(text)?,
             None => return Err(KeyError::Missing.into()),
         };
-        let version = match &self.version {
-            Some(program) => short(program, single("version", program, body)?.unwrap_or_default())?,
-            None => String::new(),
+        let version = match &self.versions {
+            Versions::Named(program) => short(program, single("version", program, body)?.unwrap_or_default())?,
+            Versions::Content => content(body),
+            Versions::None => String::new(),
         };
         Ok((key, Version(version)))
     }
+}
+
+/// `#` and 16 hexadecimal digits of a hash over the record, whatever the order of its members.
+fn content(body: &Value) -> String {
+    let mut body = body.clone();
+    body.sort_all_objects();
+    let digest = digest_of(&[&body.to_string()]);
+    format!("#{}", data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest)))
 }
 
 /// A version that a cell takes and people can still read.
@@ -73,7 +93,7 @@ mod tests {
 
     fn find(key: &str, body: &Value) -> Result<(String, String), IdentifyError> {
         let program = |source| Program::compile(source).expect("a valid expression");
-        let found = JqIdentify::new(program(key), Some(program(".v"))).identify(body)?;
+        let found = JqIdentify::new(program(key), Versions::Named(program(".v"))).identify(body)?;
         Ok((found.0.as_str().to_owned(), found.1.0))
     }
 
@@ -83,6 +103,17 @@ mod tests {
         assert_eq!(find(".id", &long(1_000)).map(|found| found.1.len()), Ok(1_000));
         let refused = find(".id", &long(1_001)).expect_err("too long");
         assert!(refused.to_string().contains("1001 characters"), "{refused}");
+    }
+
+    #[test]
+    fn a_version_by_content_is_another_one_only_when_the_content_is() {
+        let program = Program::compile(".id").expect("a valid expression");
+        let identify = JqIdentify::new(program, Versions::Content);
+        let version = |body: Value| identify.identify(&body).expect("a key").1.0;
+        let one = version(json!({"id": "a", "n": {"x": 1, "y": [2]}}));
+        assert_eq!(one, version(json!({"n": {"y": [2], "x": 1}, "id": "a"})));
+        assert_ne!(one, version(json!({"id": "a", "n": {"x": 1, "y": [3]}})));
+        assert_eq!((one.len(), &one[..1]), (17, "#"));
     }
 
     #[test]

@@ -3,8 +3,6 @@
 //! In scope: requests in order, each with the part of the commit that it belongs to; cells with their formats.
 //! Out of scope: which guard (`store::guard` decides), sending (`store::sheets`).
 
-use std::collections::HashMap;
-
 use crate::google::body::{GridCoordinate, GridProperties, GridRange, Request, SheetProperties};
 use crate::google::cell::{self, CellFormat, NumberKind};
 use crate::grid::Cell;
@@ -12,12 +10,11 @@ use crate::ledger::commit::{Commit, Part, Settled};
 use crate::ledger::failure::Failure;
 use crate::ledger::record::state_pairs;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
+use crate::store::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, placed_row, sent};
+use crate::store::columns;
+use crate::store::data_rows::{DataRows, Footing, data_rows, without_scratch};
 use crate::store::guard::{Op, Proof, STATE_ROWS, failures_title, processed_title};
 use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Role, Tab, Tabs, made_id};
-
-const VALUE: &str = "userEnteredValue";
-const VALUE_AND_NUMBER: &str = "userEnteredValue,userEnteredFormat.numberFormat";
-const VALUE_AND_FORMAT: &str = "userEnteredValue,userEnteredFormat";
 
 /// The requests of a batch, and the tabs as they will be once it is applied.
 pub struct Encoded {
@@ -27,19 +24,26 @@ pub struct Encoded {
     pub parts: Vec<Part>,
     /// Tabs once it is applied.
     pub tabs: Tabs,
+    /// What it does to the data tab's rows; its requests are among the others.
+    pub rows: DataRows,
 }
 
-/// Writes a commit down. `tabs` are those that exist, `proof` is what is known of the guard.
-pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, proof: Proof) -> Encoded {
+/// Writes a commit down. `tabs` are those that exist, `proof` is what is known of the guard, `footing` of the data tab's rows.
+pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, proof: Proof, footing: Footing<'_>) -> Encoded {
     let data_stands = tabs.data.is_some();
-    let mut writing = Writing { commit, out: Vec::new(), tabs: tabs.clone(), data_stands };
+    let state_tab = ops.iter().find_map(|op| match op {
+        Op::WriteState { tab } => Some(*tab),
+        _ => None,
+    });
+    let rows = DataRows::default();
+    let mut writing = Writing { commit, out: Vec::new(), tabs: tabs.clone(), data_stands, state_tab, footing, rows };
     writing.plan_tables();
     let notes = Notes::of(proof, &writing.tabs);
     for op in ops {
         writing.op(op, &notes);
     }
     let (parts, requests) = writing.out.into_iter().unzip();
-    Encoded { requests, parts, tabs: writing.tabs }
+    Encoded { requests, parts, tabs: writing.tabs, rows: writing.rows }
 }
 
 struct Writing<'a> {
@@ -47,6 +51,9 @@ struct Writing<'a> {
     out: Vec<(Part, Request)>,
     tabs: Tabs,
     data_stands: bool,
+    state_tab: Option<i32>,
+    footing: Footing<'a>,
+    rows: DataRows,
 }
 
 impl Writing<'_> {
@@ -58,6 +65,7 @@ impl Writing<'_> {
             id: made_id(to, role),
             title,
             header: header.iter().map(|&text| text.to_owned()).collect(),
+            ..Tab::default()
         };
         if self.commit.from.is_none() {
             self.tabs.processed = Some(made(Role::Processed, processed_title(job), &PROCESSED));
@@ -68,7 +76,7 @@ impl Writing<'_> {
             // A tab that people made without a header keeps its place and its title.
             let stands = self.tabs.data.take();
             let tab = stands.unwrap_or_else(|| made(Role::Data, new.tab.clone(), &[]));
-            self.tabs.data = Some(Tab { header: new.columns.clone(), ..tab });
+            self.tabs.data = Some(Tab { width: tab.width.max(new.columns.len()), header: new.columns.clone(), ..tab });
         }
     }
 
@@ -113,36 +121,32 @@ impl Writing<'_> {
         if let (false, Some(tab)) = (self.commit.changes.tables.is_empty(), self.tabs.data.clone()) {
             self.make(&tab, self.data_stands);
         }
+        self.columns();
         self.data();
         self.processed();
         self.failures();
         self.runs();
     }
 
+    /// New columns of the data tab, and marks on those that become the job's own.
+    fn columns(&mut self) {
+        let Some(tab) = &mut self.tabs.data else { return };
+        self.out.extend(columns::added(tab, &self.commit.changes.columns).into_iter().map(|new| (Part::Layout, new)));
+        let (job, to) = (&self.commit.state.job, self.commit.to);
+        let marks = columns::marks(job, to, tab, &self.commit.state.columns, self.footing.owned);
+        self.out.extend(marks.into_iter().map(|mark| (Part::Layout, mark)));
+    }
+
     fn data(&mut self) {
-        let Some(tab) = self.tabs.data.clone() else { return };
-        let positions: HashMap<&str, usize> = tab
-            .header
-            .iter()
-            .enumerate()
-            .filter(|(_, text)| !text.is_empty())
-            .map(|(at, text)| (text.as_str(), at))
-            .collect();
-        let key_column = self.commit.state.key_column.as_deref();
-        let rows = self.commit.changes.settled.iter().filter_map(|one| match one {
-            Settled::Done { output, .. } => Some(output),
-            Settled::Failed(_) => None,
-        });
-        let rows = rows.flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
-        let rows = rows.map(|row| {
-            let placed = row.cells.iter().filter_map(|(name, cell)| {
-                let format = (Some(name.as_str()) == key_column).then_some(NumberKind::Text);
-                positions.get(name.as_str()).map(|&at| (at, sent(cell, format)))
-            });
-            placed_row(placed)
-        });
-        let rows = rows.collect();
-        self.append(tab.id, rows, VALUE_AND_NUMBER);
+        let (Some(tab), Some(state_tab)) = (self.tabs.data.clone(), self.state_tab) else { return };
+        let new = !self.commit.changes.tables.is_empty();
+        let mut rows = data_rows(self.commit, &tab, new, state_tab, self.footing);
+        self.out.append(&mut rows.requests);
+        let left = self.footing.scratch.filter(|scratch| scratch.tab == state_tab);
+        if left.is_some() && rows.witness.is_none() {
+            self.out.push((Part::Content, without_scratch(state_tab)));
+        }
+        self.rows = rows;
     }
 
     fn processed(&mut self) {
@@ -190,39 +194,6 @@ fn by_header(tab: &Tab, columns: &[&str], cells: &[Cell], as_text: &[&str]) -> c
         tab.position(column).map(|at| (at, sent(cell, format)))
     });
     placed_row(placed)
-}
-
-fn placed_row(placed: impl Iterator<Item = (usize, cell::Cell)>) -> cell::Row {
-    let mut values: Vec<cell::Cell> = Vec::new();
-    for (at, cell) in placed {
-        if values.len() <= at {
-            values.resize_with(at + 1, cell::Cell::blank);
-        }
-        if let Some(slot) = values.get_mut(at) {
-            *slot = cell;
-        }
-    }
-    values.into()
-}
-
-/// A cell as it is sent. Numbers were found finite when the row was made; one that is not would go out as its name.
-fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::Cell {
-    let number = |n: f64| cell::Cell::number(n).unwrap_or_else(|_| cell::Cell::text(n.to_string()));
-    let shown = |n: f64, kind, pattern| number(n).shown_as(CellFormat::number(kind, Some(pattern)));
-    match cell {
-        Cell::Empty => cell::Cell::blank(),
-        Cell::Text(text) if text.is_empty() => cell::Cell::blank(),
-        Cell::Text(text) => match format {
-            Some(kind) => cell::Cell::text(&**text).shown_as(CellFormat::number(kind, None)),
-            None => cell::Cell::text(&**text),
-        },
-        Cell::Number(n) => number(*n),
-        Cell::Bool(b) => cell::Cell::bool(*b),
-        Cell::Date(n) => shown(*n, NumberKind::Date, "yyyy-mm-dd"),
-        Cell::DateTime(n) => shown(*n, NumberKind::DateTime, "yyyy-mm-dd hh:mm:ss"),
-        Cell::Duration(n) => shown(*n, NumberKind::Time, "[h]:mm:ss"),
-        Cell::Formula(text) => cell::Cell::formula(&**text),
-    }
 }
 
 /// The whole state over its whole area, so that nothing of an older one is left.

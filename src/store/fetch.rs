@@ -16,15 +16,19 @@ use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
 use crate::ledger::judge::Sighting;
+use crate::ledger::mode::{Again, Mode};
 use crate::ledger::record::read_state;
 use crate::ledger::rows::{PROCESSED, RUNS};
 use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
 use crate::port::clock::Clock;
 use crate::port::store::StoreError;
+use crate::store::columns;
 use crate::store::guard::{self, Place, Proof};
 use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
 use crate::store::load;
 use crate::store::reach::{NEAR, Reach, blocking, first_page, seen_tab, tables_of};
+use crate::store::upkeep::Upkeep;
+use crate::store::witness::Witness;
 use crate::time::Timestamp;
 
 /// Loads one job.
@@ -37,6 +41,10 @@ pub struct Fetcher {
     pub job: String,
     /// Where its rows go.
     pub data_tab: String,
+    /// How they come there.
+    pub mode: Mode,
+    /// When a done key is done again.
+    pub again: Again,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -51,6 +59,8 @@ pub struct Fetched {
     pub proof: Proof,
     /// The tabs.
     pub tabs: Tabs,
+    /// What is known of the data tab's rows.
+    pub upkeep: Upkeep,
 }
 
 /// A snapshot's parts as read, before they are held against the head.
@@ -59,7 +69,9 @@ struct Read {
     notes: Notes,
     found: Tally,
     tabs: Tabs,
+    upkeep: Upkeep,
     book: Book,
+    gone: Vec<String>,
     blemishes: Vec<Blemish>,
 }
 
@@ -72,11 +84,19 @@ struct Paged<'a> {
 }
 
 /// Why a snapshot's parts could not be read.
-enum Unread {
+pub enum Unread {
     /// The service knows no such range: a commit or a person moved a tab after its title was read.
     Moved(StoreError),
     /// Anything else.
     Broken(StoreError),
+}
+
+impl Unread {
+    /// A tab that is not what it was a moment ago.
+    pub fn moved(title: &str) -> Self {
+        let why = format!("tab {title} was changed while it was read");
+        Self::Moved(StoreError::Unavailable { why, fault: Fault::Transient })
+    }
 }
 
 impl From<StoreError> for Unread {
@@ -103,7 +123,13 @@ impl Fetcher {
                     moves += 1;
                     self.clock.sleep(Duration::from_millis(MOVED_MS)).await;
                 }
-                Err(Unread::Moved(error) | Unread::Broken(error)) => return Err(error),
+                Err(Unread::Broken(error)) => return Err(error),
+                Err(Unread::Moved(error)) => {
+                    let why = format!(
+                        "read the spreadsheet: its tabs were changed as often as they were read; run again ({error})"
+                    );
+                    return Err(StoreError::Unavailable { why, fault: Fault::Transient });
+                }
             }
         }
     }
@@ -156,8 +182,11 @@ impl Fetcher {
             None => Vec::new(),
         };
         let headers = data.into_iter().chain(runs).map(|tab| load::header_range(&tab.title));
-        let ranges: Vec<_> = headers.chain(others.iter().map(|tab| load::state_range(&tab.title))).collect();
-        let mut read = self.values(&ranges).await?.into_iter();
+        let bottom = data.map(|tab| load::whole_rows_range(&tab.title, tab.rows, tab.rows));
+        let ranges: Vec<_> =
+            bottom.into_iter().chain(headers).chain(others.iter().map(|tab| load::state_range(&tab.title))).collect();
+        let mut read = self.rows_of(&ranges).await?.into_iter();
+        let bottom = data.and_then(|_| read.next());
         let mut tab = |seen: Option<&Seen>| seen.map(|seen| seen_tab(seen, &read.next().unwrap_or_default()));
         let tabs = Tabs { data: tab(data), runs: tab(runs), ..Tabs::default() };
         for (other, rows) in others.iter().zip(read) {
@@ -181,12 +210,17 @@ impl Fetcher {
         }
         let tables = tables_of(&self.data_tab, &tabs);
         let loaded = self.loaded_with(metadata, None, tables);
-        Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs })
+        let filled = tabs.data.as_ref().is_some_and(|tab| !tab.header.is_empty())
+            && data.is_some_and(|tab| tab.rows > 1)
+            && bottom.is_some_and(|rows| !rows.is_empty());
+        let upkeep = Upkeep::of_strange_rows(filled);
+        Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs, upkeep })
     }
 
     async fn read(&self, metadata: &Metadata, place: &Place) -> Result<Read, Unread> {
         let by_title = |title: &str| metadata.tabs.iter().find(|tab| tab.title == title);
         let by_id = |id: i32| metadata.tabs.iter().find(|tab| tab.sheet_id == id);
+        let state = by_id(place.tab);
         let mut guess = Reach {
             processed: by_title(&guard::processed_title(&self.job)),
             failures: by_title(&guard::failures_title(&self.job)),
@@ -196,7 +230,7 @@ impl Fetcher {
         // Tabs are looked for by title so that one call reads everything; the ids in the state then tell whether these were
         // the right ones, and a renamed tab costs one more call.
         for _ in 0..2 {
-            let mut read = self.values(&guess.ranges(place)).await?.into_iter();
+            let mut read = self.rows_of(&guess.ranges(place, state, self.mode)).await?.into_iter();
             let pairs = load::pairs(&read.next().unwrap_or_default());
             let notes = Notes::read(&pairs);
             let right = Reach {
@@ -228,32 +262,49 @@ impl Fetcher {
         let mut next = || values.next().unwrap_or_default();
         let [processed_header, failures_header, data_header, runs_header] = [(); 4].map(|()| next());
         let (processed_rows, failure_rows) = (next(), next());
-        let tabs = Tabs {
+        let (bottom, keys, scratch) = (next(), next(), next());
+        let mut tabs = Tabs {
             processed: guess.processed.map(|seen| seen_tab(seen, &processed_header)),
             failures: guess.failures.map(|seen| seen_tab(seen, &failures_header)),
             data: guess.data.map(|seen| seen_tab(seen, &data_header)),
             runs: guess.runs.map(|seen| seen_tab(seen, &runs_header)),
         };
         let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes);
-        if !blemishes.is_empty() {
-            let book = Book::default();
-            return Ok(Read { found: state.processed, state, notes, tabs, book, blemishes });
+        let mut gone = Vec::new();
+        if let (true, Some(tab)) = (blemishes.is_empty(), &mut tabs.data) {
+            let lost = columns::lost(tab, &state.columns);
+            if !lost.is_empty() {
+                let marks = self.marks_of(tab).await?;
+                let found = columns::found_again(tab, &self.data_tab, &state.columns, &lost, marks.as_deref());
+                gone = found.gone;
+                blemishes.extend(found.blemishes);
+            }
+        }
+        if blemishes.iter().any(|blemish| blemish.blocking) {
+            let (book, upkeep) = (Book::default(), Upkeep::default());
+            return Ok(Read { found: state.processed, state, notes, tabs, upkeep, book, gone, blemishes });
         }
         let (processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
-        let mut done = load::ProcessedRows::of(&processed);
+        let witness = Witness::read(&scratch, place.head);
+        let beside = witness.as_ref().filter(|(witness, seen)| witness.is_moved(&seen.header));
+        let keep = beside.map_or(0, |(witness, _)| witness.keys);
+        let mut done = load::ProcessedRows::of(&processed, self.again).keeping(keep);
         let paged = Paged { tab: &processed, seen: guess.processed, wanted: &PROCESSED, page: load::PAGE_ROWS };
         self.read_pages(&paged, processed_rows, |rows, _| done.read(rows)).await?;
-        let mut open = load::FailureRows::of(&failures);
+        let mut open = load::FailureRows::of(&failures, self.again);
         let (wanted, page) = (&load::FAILURES_READ, load::FAILURE_PAGE_ROWS);
         let paged = Paged { tab: &failures, seen: guess.failures, wanted, page };
         self.read_pages(&paged, failure_rows, |rows, to| open.read(rows, to)).await?;
         let found = done.found;
+        let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
+        upkeep.see(place.tab, witness, || done.recent());
+        blemishes.extend(upkeep.blemishes(&self.data_tab));
         let (done, odd) = done.finish(&processed);
         blemishes.extend(odd);
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
-        Ok(Read { state, notes, found, tabs, book: Book::new(done, open), blemishes })
+        Ok(Read { state, notes, found, tabs, upkeep, book: Book::new(done, open), gone, blemishes })
     }
 
     /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. The
@@ -279,18 +330,18 @@ impl Fetcher {
 
     async fn page(&self, seen: &Seen, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, Unread> {
         let range = load::rows_range(&seen.title, from, to, width);
-        Ok(self.values(&[range]).await?.into_iter().next().unwrap_or_default())
+        Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
-        let Read { mut state, notes, found, tabs, book, mut blemishes } = read;
+        let Read { mut state, notes, found, tabs, upkeep, book, gone, mut blemishes } = read;
         blemishes.extend(edited);
         // After people's hands, further counting goes on from what is there.
         state.processed = found;
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
-        let snapshot = Snapshot { state, head, book, tables: tables.clone(), blemishes };
+        let snapshot = Snapshot { state, head, book, tables: tables.clone(), gone, blemishes };
         let loaded = self.loaded_with(metadata, Some(snapshot), tables);
-        Fetched { loaded, place: Some(place), proof: notes.proof, tabs }
+        Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep }
     }
 
     fn loaded_with(
@@ -309,7 +360,8 @@ impl Fetcher {
         self.sheets.metadata(&self.id).await.map_err(|error| unreadable(&error))
     }
 
-    async fn values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, Unread> {
+    /// The values of ranges.
+    pub async fn rows_of(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, Unread> {
         self.sheets.values(&self.id, ranges).await.map_err(|error| match &error.cause {
             Cause::Refused { refusal, .. } if refusal.code == 400 => Unread::Moved(unreadable(&error)),
             _ => Unread::Broken(unreadable(&error)),

@@ -22,17 +22,28 @@ pub struct Tab {
     pub title: String,
     /// The texts of its header row, in order; an empty one belongs to nobody.
     pub header: Vec<String>,
+    /// Columns of its grid; 0 where that is not known.
+    pub width: usize,
+    /// Columns of the job whose header people changed: the job's name, and the text that is there now.
+    pub renamed: Vec<(String, String)>,
 }
 
 impl Tab {
     /// The position of a column, from 0.
     pub fn position(&self, column: &str) -> Option<usize> {
-        self.header.iter().position(|text| text == column)
+        let at = |name: &str| self.header.iter().position(|text| text == name);
+        at(column).or_else(|| self.renamed.iter().filter(|(own, _)| own == column).find_map(|(_, text)| at(text)))
     }
 
-    /// The columns with a name.
+    /// The name of the column at this position: the job's own, where it has one for it.
+    pub fn name(&self, at: usize) -> String {
+        let text = self.header.get(at).cloned().unwrap_or_default();
+        self.renamed.iter().find(|(_, now)| *now == text).map_or(text, |(own, _)| own.clone())
+    }
+
+    /// The columns with a name, by the job's name where it has one of its own for them.
     pub fn columns(&self) -> Vec<String> {
-        self.header.iter().filter(|text| !text.is_empty()).cloned().collect()
+        (0..self.header.len()).map(|at| self.name(at)).filter(|name| !name.is_empty()).collect()
     }
 
     /// A name that two columns share.
@@ -82,6 +93,11 @@ pub fn made_id(head: HeadId, role: Role) -> i32 {
         Role::Runs => 3,
         Role::Data => 4,
     };
+    made_number(head, salt)
+}
+
+/// A positive number drawn from a head and a salt, for ids that a commit chooses.
+pub fn made_number(head: HeadId, salt: u64) -> i32 {
     let mixed = (head.nonce ^ salt.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33;
     i32::try_from(mixed).unwrap_or(i32::MAX).max(1)
 }
@@ -141,7 +157,7 @@ mod tests {
     use super::*;
 
     fn tab(header: &[&str]) -> Tab {
-        Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect() }
+        Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect(), ..Tab::default() }
     }
 
     #[test]

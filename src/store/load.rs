@@ -3,7 +3,7 @@
 //! In scope: which ranges to ask for, reading them, blemishes. Out of scope: asking (`store::sheets`), whether what was read
 //! belongs together (`ledger::snapshot`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 
@@ -12,6 +12,7 @@ use crate::ledger::book::{DoneSet, Tried};
 use crate::ledger::cast::number_text;
 use crate::ledger::failure::{FailureState, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
+use crate::ledger::mode::Again;
 use crate::ledger::rows::{DONE, PROCESSED};
 use crate::ledger::snapshot::{Blemish, Tally};
 use crate::store::guard::STATE_ROWS;
@@ -40,6 +41,19 @@ pub fn header_range(title: &str) -> String {
 /// The range of rows `from` to `to` (1-based, both within) of a machine tab, `columns` wide.
 pub fn rows_range(title: &str, from: u32, to: u32, columns: usize) -> String {
     format!("{}!A{from}:{}{to}", quoted(title), column_letters(columns.saturating_sub(1)))
+}
+
+/// The range of one column's rows `from` to `to` (1-based, both within); to the end of the grid, wherever it is by then, where
+/// there is no `to`.
+pub fn column_range(title: &str, column: usize, from: u32, to: Option<u32>) -> String {
+    let letters = column_letters(column);
+    let to = to.map(|to| to.to_string()).unwrap_or_default();
+    format!("{}!{letters}{from}:{letters}{to}", quoted(title))
+}
+
+/// The range of whole rows `from` to `to` (1-based, both within).
+pub fn whole_rows_range(title: &str, from: u32, to: u32) -> String {
+    format!("{}!{from}:{to}", quoted(title))
 }
 
 /// How many columns of a tab hold all of `wanted`.
@@ -71,10 +85,14 @@ pub fn text(cell: &Value) -> String {
 /// Processed, read page by page.
 #[derive(Debug, Default)]
 pub struct ProcessedRows {
+    again: Again,
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
     /// Count and sum of what was read.
     pub found: Tally,
+    /// How many of the last keys are kept as texts, and these.
+    keep: usize,
+    recent: VecDeque<String>,
     /// Rows with content but no key.
     keyless: usize,
     /// Rows whose cells stand in other columns than the header says.
@@ -83,9 +101,16 @@ pub struct ProcessedRows {
 
 impl ProcessedRows {
     /// For a tab with this header, which has all columns.
-    pub fn of(tab: &Tab) -> Self {
+    pub fn of(tab: &Tab, again: Again) -> Self {
         let positions = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
-        Self { positions, ..Self::default() }
+        Self { again, positions, ..Self::default() }
+    }
+
+    /// Keeps the texts of the last keys.
+    #[must_use]
+    pub fn keeping(mut self, last: usize) -> Self {
+        self.keep = last;
+        self
     }
 
     /// Reads rows, the header row not among them.
@@ -105,8 +130,19 @@ impl ProcessedRows {
                 self.keyless += 1;
                 continue;
             }
-            self.rows.push((Fingerprint::of(key), Version(version.clone()).mark()));
+            if self.keep > 0 {
+                if self.recent.len() == self.keep {
+                    self.recent.pop_front();
+                }
+                self.recent.push_back(key.clone());
+            }
+            self.rows.push((Fingerprint::of(key), self.again.mark(&Version(version.clone()))));
         }
+    }
+
+    /// The texts of the last keys, as many as were asked for.
+    pub fn recent(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.recent).into()
     }
 
     /// The processed set, and what was odd.
@@ -124,7 +160,7 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
             blemishes.push(Blemish { message, blocking: false });
         }
-        (DoneSet::from_rows(self.rows), blemishes)
+        (DoneSet::from_rows(self.again, self.rows), blemishes)
     }
 }
 
@@ -134,6 +170,7 @@ pub const FAILURES_READ: [&str; 7] = ["key", "step", "error", "attempts", "first
 /// Failures, read page by page: open ones by key, of which the last row counts.
 #[derive(Debug, Default)]
 pub struct FailureRows {
+    again: Again,
     positions: [usize; 7],
     open: HashMap<Fingerprint, Tried>,
     odd: Vec<usize>,
@@ -142,9 +179,9 @@ pub struct FailureRows {
 
 impl FailureRows {
     /// For a tab with this header, which has all columns.
-    pub fn of(tab: &Tab) -> Self {
+    pub fn of(tab: &Tab, again: Again) -> Self {
         let positions = FAILURES_READ.map(|column| tab.position(column).unwrap_or(usize::MAX));
-        Self { positions, ..Self::default() }
+        Self { again, positions, ..Self::default() }
     }
 
     /// Reads rows from the top down, the header row not among them. A page may end early: `to` is the row that it was asked to.
@@ -171,7 +208,7 @@ impl FailureRows {
         }
         let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
         let first_seen = cell(4).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
-        let version = Version(version).mark();
+        let version = self.again.mark(&Version(version));
         self.open.insert(print, Tried { attempts, first_seen, version, error: failure_mark(&step, &error) });
     }
 
@@ -217,7 +254,12 @@ mod tests {
     use crate::ledger::rows::FAILURES;
 
     fn tab(header: &[&str]) -> Tab {
-        Tab { id: 1, title: "Processed j".into(), header: header.iter().map(|&text| text.to_owned()).collect() }
+        Tab {
+            id: 1,
+            title: "Processed j".into(),
+            header: header.iter().map(|&text| text.to_owned()).collect(),
+            ..Tab::default()
+        }
     }
 
     fn row(values: &Value) -> Vec<Value> {
@@ -226,9 +268,9 @@ mod tests {
 
     #[test]
     fn reordered_columns_and_blank_rows_change_neither_count_nor_sum() {
-        let mut plain = ProcessedRows::of(&tab(&PROCESSED));
+        let mut plain = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
         plain.read(&[row(&json!(["a", "1", "done", "r"])), row(&json!(["b", "", "done", "r"]))]);
-        let mut moved = ProcessedRows::of(&tab(&["mine", "run", "state", "version", "key"]));
+        let mut moved = ProcessedRows::of(&tab(&["mine", "run", "state", "version", "key"]), Again::Every);
         moved.read(&[
             row(&json!(["x", "r", "done", "", "b"])),
             row(&json!([])),
@@ -247,7 +289,7 @@ mod tests {
             (json!(["a note", "", "", "", ""]), false),
             (json!(["", "", "a note", "", ""]), false),
         ] {
-            let mut rows = ProcessedRows::of(&tab);
+            let mut rows = ProcessedRows::of(&tab, Again::Every);
             rows.read(&[row(&written)]);
             let (_, blemishes) = rows.finish(&tab);
             assert_eq!(blemishes.iter().any(|blemish| blemish.blocking), blocking, "{written}");
@@ -256,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_key_that_a_person_retyped_as_a_number_is_still_that_key() {
-        let mut rows = ProcessedRows::of(&tab(&PROCESSED));
+        let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
         rows.read(&[row(&json!([42, "", "done", "r"]))]);
         let (done, _) = rows.finish(&tab(&PROCESSED));
         assert!(done.knows(Fingerprint::of("42")));
@@ -271,7 +313,7 @@ mod tests {
             row(&json!(["b", "s", "e", 1, 45_000.5, 45_000.5, "r", "open"])),
             row(&json!(["b", "", "", 2, 45_000.5, 45_002.5, "r", "recovered"])),
         ];
-        let mut read = FailureRows::of(&failures_tab);
+        let mut read = FailureRows::of(&failures_tab, Again::Every);
         read.read(&rows[..3], 4);
         read.read(&rows[3..], 8);
         let (open, odd) = read.finish(&failures_tab);
@@ -283,10 +325,10 @@ mod tests {
     proptest! {
         #[test]
         fn invariant_6_whatever_people_typed_reading_never_fails_hard(cells in prop::collection::vec(prop::collection::vec(any_cell(), 0..8), 0..8)) {
-            let mut rows = ProcessedRows::of(&tab(&PROCESSED));
+            let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
             rows.read(&cells);
             let _ = rows.finish(&tab(&PROCESSED));
-            let mut failures = FailureRows::of(&tab(&FAILURES));
+            let mut failures = FailureRows::of(&tab(&FAILURES), Again::Every);
             failures.read(&cells, 9);
             let _ = failures.finish(&tab(&FAILURES));
             let _ = pairs(&cells);

@@ -14,6 +14,7 @@ use crate::ledger::failure::{Failure, FailureState, failure_mark};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::{Key, Version};
+use crate::ledger::mode::{Again, Mode};
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::{Loaded, Snapshot, State};
 use crate::port::clock::Clock;
@@ -54,12 +55,28 @@ pub struct MemoryStore {
     mishaps: Arc<Mutex<VecDeque<Option<Mishap>>>>,
     usage: Arc<Mutex<Usage>>,
     clock: Arc<dyn Clock>,
+    mode: Mode,
+    again: Again,
 }
 
 impl MemoryStore {
     /// An empty store whose service time is this clock's.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { held: Arc::default(), mishaps: Arc::default(), usage: Arc::default(), clock }
+        Self {
+            held: Arc::default(),
+            mishaps: Arc::default(),
+            usage: Arc::default(),
+            clock,
+            mode: Mode::Append,
+            again: Again::Every,
+        }
+    }
+
+    /// The same store, its rows kept in this way.
+    #[must_use]
+    pub fn keeping(mut self, mode: Mode, again: Again) -> Self {
+        (self.mode, self.again) = (mode, again);
+        self
     }
 
     /// The next commits meet these, in order; `None` is a plain answer.
@@ -83,8 +100,9 @@ impl MemoryStore {
         let snapshot = held.head.map(|head| Snapshot {
             state: held.state.clone(),
             head,
-            book: book(&held),
+            book: book(&held, self.again),
             tables: tables.clone(),
+            gone: Vec::new(),
             blemishes: Vec::new(),
         });
         Loaded { snapshot, spreadsheet: "memory".into(), tables, timezone: None, service_time: self.clock.now() }
@@ -104,8 +122,11 @@ impl MemoryStore {
         for new in &commit.changes.tables {
             held.tables.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
         }
+        if let Some((columns, _)) = held.tables.get_mut(&commit.state.definition.tab) {
+            columns.extend(commit.changes.columns.iter().cloned());
+        }
         for one in &commit.changes.settled {
-            keep(&mut held, one, &commit.run);
+            lock(&self.usage).updated += keep(&mut held, one, commit, self.mode);
         }
         held.runs.extend(commit.changes.runs.iter().cloned());
         held.state = commit.state.clone();
@@ -158,33 +179,52 @@ impl Store for MemoryStore {
     }
 }
 
-fn book(held: &Held) -> Book {
-    let done = held.processed.iter().map(|(key, version, _)| (key.fingerprint(), version.mark())).collect();
+fn book(held: &Held, again: Again) -> Book {
+    let done = held.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.mark(version))).collect();
     let mut failures = HashMap::new();
     for failure in &held.failures {
         if failure.state == FailureState::Recovered {
             failures.remove(&failure.key.fingerprint());
         } else {
             let error = failure_mark(&failure.step, &failure.error);
-            let version = failure.version.mark();
+            let version = again.mark(&failure.version);
             let tried = Tried { attempts: failure.attempts, first_seen: failure.first_seen, version, error };
             failures.insert(failure.key.fingerprint(), tried);
         }
     }
-    Book::new(DoneSet::from_rows(done), failures)
+    Book::new(DoneSet::from_rows(again, done), failures)
 }
 
-fn keep(held: &mut Held, settled: &Settled, run: &str) {
+/// Keeps one settled item; the rows that it was written over.
+fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) -> u64 {
+    let mut updated = 0;
     match settled {
-        Settled::Done { key, version, output, closes } => {
+        Settled::Done { key, version, output, closes, .. } => {
             for (tab, rows) in &output.tables {
-                held.tables.entry(tab.clone()).or_default().1.extend(rows.iter().cloned());
+                let there = &mut held.tables.entry(tab.clone()).or_default().1;
+                for row in rows {
+                    let over = put(there, row, commit.state.key_column.as_deref().filter(|_| mode == Mode::Upsert));
+                    updated += u64::from(over);
+                }
             }
-            held.processed.push((key.clone(), version.clone(), run.to_owned()));
+            held.processed.push((key.clone(), version.clone(), commit.run.clone()));
             held.failures.extend(closes.iter().map(|failure| (**failure).clone()));
         }
         Settled::Failed(failure) => held.failures.push((**failure).clone()),
     }
+    updated
+}
+
+/// Writes a row over the one with the same key, and tells whether there was one; `key_column` is none where rows are appended.
+fn put(there: &mut Vec<Row>, row: &Row, key_column: Option<&str>) -> bool {
+    let key = key_column.and_then(|column| Some((column, row.get(column)?)));
+    let old = key.and_then(|(column, key)| there.iter_mut().find(|old| old.get(column) == Some(key)));
+    let over = old.is_some();
+    match old {
+        Some(old) => *old = row.clone(),
+        None => there.push(row.clone()),
+    }
+    over
 }
 
 /// A thread that panicked while it held the lock left whole values behind: every change here is made at once.

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use crate::google::shape::Tab as Seen;
 use crate::grid::quoted;
+use crate::ledger::mode::Mode;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS};
 use crate::ledger::snapshot::Blemish;
-use crate::store::guard::{self, Place};
+use crate::store::guard::{self, Place, STATE_ROWS};
 use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
 use crate::store::load;
 
@@ -33,9 +34,10 @@ impl Reach<'_> {
         [self.processed, self.failures, self.data, self.runs].map(|tab| tab.map(|tab| tab.sheet_id))
     }
 
-    /// The state first; then four headers and two tabs' rows. What is not there is asked of the state tab's first cell, so that
-    /// answers stay in their places.
-    pub fn ranges(&self, place: &Place) -> Vec<String> {
+    /// The state first; then four headers, two tabs' rows, the data tab's last row, its keys where they are likely to stand, and the
+    /// scratch rows of the state tab, which is `state`. What is not there or not needed is asked of the state tab's first cell, so
+    /// that answers stay in their places.
+    pub fn ranges(&self, place: &Place, state: Option<&Seen>, mode: Mode) -> Vec<String> {
         let nothing = || format!("{}!A1", quoted(&place.title));
         let headers = [self.processed, self.failures, self.data, self.runs]
             .map(|tab| tab.map_or_else(nothing, |tab| load::header_range(&tab.title)));
@@ -46,7 +48,19 @@ impl Reach<'_> {
                 load::rows_range(&tab.title, 1, first_page(tab, page), columns)
             })
         });
-        std::iter::once(load::state_range(&place.title)).chain(headers).chain(rows).collect()
+        let bottom = self.data.map_or_else(nothing, |tab| load::whole_rows_range(&tab.title, tab.rows, tab.rows));
+        let keys = self.keyed(mode).map_or_else(nothing, |tab| load::column_range(&tab.title, 0, 1, None));
+        let scratch = state.filter(|tab| tab.rows > STATE_ROWS).map_or_else(nothing, |tab| {
+            let columns = usize::try_from(tab.columns).unwrap_or(NEAR);
+            load::rows_range(&tab.title, STATE_ROWS + 1, tab.rows, columns)
+        });
+        let state = std::iter::once(load::state_range(&place.title));
+        state.chain(headers).chain(rows).chain([bottom, keys, scratch]).collect()
+    }
+
+    /// The data tab, if its keys are read with everything else: one call takes no more of them than of Processed.
+    pub fn keyed(&self, mode: Mode) -> Option<&Seen> {
+        self.data.filter(|tab| mode == Mode::Upsert && (1..=load::PAGE_ROWS).contains(&tab.rows))
     }
 }
 
@@ -57,7 +71,8 @@ pub fn first_page(tab: &Seen, page: u32) -> u32 {
 
 /// A tab with its header as read.
 pub fn seen_tab(seen: &Seen, header: &[Vec<Value>]) -> Tab {
-    Tab { id: seen.sheet_id, title: seen.title.clone(), header: load::header(header) }
+    let width = usize::try_from(seen.columns).unwrap_or_default();
+    Tab { id: seen.sheet_id, title: seen.title.clone(), header: load::header(header), width, renamed: Vec::new() }
 }
 
 /// Tabs of rows with their columns, once they have a header. A tab that people renamed goes by the name that the job knows.

@@ -4,25 +4,32 @@
 //! Out of scope: the guard itself (`store::guard`), cells (`store::encode`, `store::load`), HTTP (`google`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
+use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
 use crate::google::error::Refusal;
 use crate::google::sheets::{Reply as Answer, Sheets};
-use crate::ledger::commit::{Commit, Part, Reply};
+use crate::ledger::commit::{Commit, Part, Reply, Settled};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
+use crate::ledger::mode::{Again, Mode};
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError, Usage};
-use crate::store::encode::encode;
-use crate::store::fetch::{Fetched, Fetcher};
+use crate::store::data_rows::{DataRows, Footing};
+use crate::store::encode::{Encoded, encode};
+use crate::store::fetch::{Fetched, Fetcher, Unread};
 use crate::store::guard::{self, Form, Place, Proof};
 use crate::store::layout::Tabs;
+use crate::store::load::text;
 use crate::store::proof::prove;
 use crate::store::stance::Stance;
+use crate::store::upkeep::{Need, Unseen, Upkeep};
 
 /// A job's place on one spreadsheet.
 pub struct SheetsStore {
@@ -36,6 +43,9 @@ struct Known {
     place: Option<Place>,
     stance: Stance,
     tabs: Tabs,
+    upkeep: Upkeep,
+    /// The job's own columns, as the state says.
+    owned: Vec<String>,
     drafts: Vec<Draft>,
 }
 
@@ -49,17 +59,43 @@ struct Draft {
     form: Form,
     place: Place,
     tabs: Tabs,
+    rows: Arc<DataRows>,
+    owned: Arc<[String]>,
 }
 
+/// Between two reads of positions of which the second is to confirm the first.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Drafts that are remembered.
 const MAX_DRAFTS: usize = 4;
 
 impl SheetsStore {
     /// The place of `job`, whose rows go to `data_tab`, on this spreadsheet.
     pub fn new(sheets: Arc<Sheets>, id: SpreadsheetId, job: &str, data_tab: &str, clock: Arc<dyn Clock>) -> Self {
-        let known = Known { place: None, stance: Stance::from(Proof::Open), tabs: Tabs::default(), drafts: Vec::new() };
-        let fetcher = Fetcher { sheets, id, job: job.to_owned(), data_tab: data_tab.to_owned(), clock };
+        let known = Known {
+            place: None,
+            stance: Stance::from(Proof::Open),
+            tabs: Tabs::default(),
+            upkeep: Upkeep::default(),
+            owned: Vec::new(),
+            drafts: Vec::new(),
+        };
+        let fetcher = Fetcher {
+            sheets,
+            id,
+            job: job.to_owned(),
+            data_tab: data_tab.to_owned(),
+            mode: Mode::Append,
+            again: Again::Every,
+            clock,
+        };
         Self { fetcher, known: Mutex::new(known) }
+    }
+
+    /// The same place, its rows kept in this way.
+    #[must_use]
+    pub fn keeping(mut self, mode: Mode, again: Again) -> Self {
+        (self.fetcher.mode, self.fetcher.again) = (mode, again);
+        self
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -96,8 +132,10 @@ impl SheetsStore {
         };
         loop {
             match self.fetcher.sheets.batch_update(&self.fetcher.id, &draft.batch).await {
-                Answer::Applied(_) => {
+                Answer::Applied(answer) => {
                     self.known().become_applied(draft);
+                    let (header, keys) = found_by(answer.updated.as_ref());
+                    self.known().upkeep.answered(&header, &keys);
                     if commit.from.is_none() {
                         // Proved at once, so that the next commit can tell what it cost; where that fails, the next commit proves
                         // first, and is what answers.
@@ -126,7 +164,58 @@ impl SheetsStore {
             self.stand_at(from).await?;
             self.see_that_the_guard_is_proved(commit).await?;
         }
+        self.see_that_rows_are_known(commit).await?;
         Ok(self.written(commit))
+    }
+
+    /// Reads where keys stand, or all rows, as far as this commit needs it and nobody has.
+    async fn see_that_rows_are_known(&self, commit: &Commit) -> Result<(), Reply> {
+        let stands = commit.changes.tables.is_empty();
+        let data = self.known().tabs.data.clone().filter(|tab| stands && !tab.header.is_empty());
+        let (Some(tab), Some(key_column)) = (data, commit.state.key_column.as_deref()) else { return Ok(()) };
+        let own = self.known().owned.clone();
+        loop {
+            let need = self.known().upkeep.need(self.fetcher.mode, written_keys(commit));
+            match need {
+                Need::Nothing => return Ok(()),
+                Need::Positions { pause } => {
+                    if pause {
+                        self.fetcher.clock.sleep(AGAIN).await;
+                    }
+                    let (tab, index) = self.fetcher.index(&tab, &own, key_column).await.map_err(unread)?;
+                    let mut known = self.known();
+                    known.tabs.data = Some(tab);
+                    known.upkeep.stand_on(index);
+                }
+                Need::Rows => {
+                    let (tab, rows) = self.fetcher.present(&tab, &own).await.map_err(unread)?;
+                    if tab.position(key_column).is_none() {
+                        return Err(unread(Unread::moved(&tab.title)));
+                    }
+                    let mut known = self.known();
+                    known.upkeep.mend(&tab, key_column, &rows);
+                    known.tabs.data = Some(tab);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Looks at the witness of the last batch where its answer was lost or showed that something went astray.
+    async fn look_at_the_witness(&self) -> Result<u64, StoreError> {
+        let unseen = self.known().upkeep.unseen().cloned();
+        let Some(unseen) = unseen else { return Ok(self.known().upkeep.astray()) };
+        let rows = match self.fetcher.scratch(&unseen.title, &unseen.witness).await {
+            Ok(rows) => rows,
+            Err(Unread::Moved(error) | Unread::Broken(error)) => return Err(error),
+        };
+        let mut known = self.known();
+        if !known.upkeep.looked(&rows) {
+            let why =
+                "the scratch rows of the state tab were changed or read too early; the next run looks at them again";
+            return Err(StoreError::Unavailable { why: why.to_owned(), fault: Fault::Transient });
+        }
+        Ok(known.upkeep.astray())
     }
 
     /// Proves the guard where it was not yet.
@@ -149,9 +238,14 @@ impl SheetsStore {
         let form = known.stance.form(commit);
         let ops = guard::ops(&self.fetcher.job, commit, known.place.as_ref(), form);
         let place = guard::place_after(&self.fetcher.job, commit, known.place.as_ref(), form);
-        let encoded = encode(commit, &ops, &known.tabs, known.stance.proof());
-        let batch = Arc::new(Batch::new(encoded.requests));
-        let draft = Draft { id: commit.to, batch, parts: encoded.parts.into(), form, place, tabs: encoded.tabs };
+        let footing = Footing { owned: &known.owned, ..known.upkeep.footing(self.fetcher.mode) };
+        let Encoded { requests, parts, tabs, rows } = encode(commit, &ops, &known.tabs, known.stance.proof(), footing);
+        let batch = match &rows.witness {
+            Some(witness) => Batch::new(requests).reading_back(Unseen::ranges(&place.title, witness)),
+            None => Batch::new(requests),
+        };
+        let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), commit.state.columns.clone().into());
+        let draft = Draft { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows, owned };
         known.drafts.retain(|sent| sent.id != commit.to);
         if known.drafts.len() == MAX_DRAFTS {
             known.drafts.remove(0);
@@ -194,8 +288,10 @@ impl SheetsStore {
 
 impl Known {
     fn become_applied(&mut self, draft: Draft) {
+        self.upkeep.applied(&draft.rows, &draft.place.title);
         self.place = Some(draft.place);
         self.tabs = draft.tabs;
+        self.owned = draft.owned.to_vec();
         self.drafts.clear();
     }
 }
@@ -203,10 +299,12 @@ impl Known {
 impl Store for SheetsStore {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(async {
-            let Fetched { loaded, place, proof, tabs } = self.fetcher.fetch().await?;
+            let Fetched { loaded, place, proof, tabs, upkeep } = self.fetcher.fetch().await?;
             let mut known = self.known();
             known.stance.learn(proof);
-            (known.place, known.tabs) = (place, tabs);
+            let upkeep = upkeep.after(&known.upkeep);
+            (known.place, known.tabs, known.upkeep) = (place, tabs, upkeep);
+            known.owned = loaded.snapshot.as_ref().map(|found| found.state.columns.clone()).unwrap_or_default();
             known.drafts.clear();
             Ok(loaded)
         })
@@ -220,9 +318,51 @@ impl Store for SheetsStore {
         Box::pin(self.send(commit))
     }
 
+    fn astray(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.look_at_the_witness())
+    }
+
     fn usage(&self) -> Usage {
         let calls = self.fetcher.sheets.calls();
-        Usage { reads: calls.reads, writes: calls.writes, retries: calls.retries, throttled: calls.throttled }
+        let updated = self.known().upkeep.updated();
+        Usage { reads: calls.reads, writes: calls.writes, retries: calls.retries, throttled: calls.throttled, updated }
+    }
+}
+
+/// Keys whose rows a commit writes, each with whether it was done before.
+fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> {
+    commit.changes.settled.iter().filter_map(|one| match one {
+        Settled::Done { key, known, output, .. } if !output.is_empty() => Some((key.as_str(), *known)),
+        _ => None,
+    })
+}
+
+/// The header and the keys that a batch's own answer shows; nothing where it shows neither.
+fn found_by(updated: Option<&Value>) -> (Vec<String>, Vec<String>) {
+    let grids = updated.into_iter().flat_map(|sheet| sheet["sheets"].as_array().into_iter().flatten());
+    let grids = grids.flat_map(|sheet| sheet["data"].as_array().into_iter().flatten());
+    let mut grids = grids.map(|grid| {
+        let rows = grid["rowData"].as_array().into_iter().flatten();
+        rows.map(|row| row["values"].as_array().into_iter().flatten().map(entered).collect())
+            .collect::<Vec<Vec<String>>>()
+    });
+    let header = grids.next().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
+    let keys = grids.next().unwrap_or_default().into_iter().map(|row| row.into_iter().next().unwrap_or_default());
+    (header.into_iter().map(|text: String| text.trim().to_owned()).collect(), keys.collect())
+}
+
+/// What was entered into a cell of an answer, as a text; a formula is none.
+fn entered(cell: &Value) -> String {
+    let value = &cell["userEnteredValue"];
+    let found = ["stringValue", "numberValue", "boolValue"].iter().find_map(|kind| value.get(kind));
+    found.map(text).unwrap_or_default()
+}
+
+/// The data tab could not be read for a commit: what changed under it asks for a new load.
+fn unread(error: Unread) -> Reply {
+    match error {
+        Unread::Moved(error) => Reply::Refused { part: Part::Layout, why: error.to_string() },
+        Unread::Broken(error) => not_executed(&error),
     }
 }
 

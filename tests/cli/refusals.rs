@@ -162,6 +162,6 @@ fn a_changed_tab_stops_the_run_too() {
 #[test]
 fn modes_and_sources_that_are_not_built_yet_say_so() {
     let shop = Workshop::few_quakes(2);
-    shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
+    shop.change("quakes.toml", "mode = \"append\"", "mode = \"mirror\"");
     shop.run(&["run", "quakes.toml"]).exits(78).says("not built yet");
 }

@@ -137,6 +137,35 @@ impl Outside {
         body
     }
 
+    /// What a person does: a batch of these requests.
+    pub fn hands(&self, requests: &Value) {
+        let bearer = format!("Authorization: Bearer {}", self.token);
+        let (request, body) = (format!("POST /v4/spreadsheets/{}:batchUpdate", self.id), json!({"requests": requests}));
+        let kind = "Content-Type: application/json";
+        let (status, body) = exchange(&self.emulator.url, &request, &[&bearer, kind], &body.to_string());
+        assert_eq!(status, 200, "{body}");
+    }
+
+    /// The id of a tab.
+    pub fn tab_id(&self, title: &str) -> i64 {
+        let read = self.get("?fields=sheets.properties(sheetId,title)");
+        let mut sheets = read["sheets"].as_array().expect("sheets").iter().map(|sheet| &sheet["properties"]);
+        let found = sheets.find(|sheet| sheet["title"] == title).expect("the tab is there");
+        found["sheetId"].as_i64().unwrap_or(0)
+    }
+
+    /// The notes of a tab: row and column, from 0, and the words.
+    pub fn noted(&self, tab: &str) -> Vec<(usize, usize, String)> {
+        let range = utf8_percent_encode(&format!("'{tab}'"), NON_ALPHANUMERIC).to_string();
+        let read = self.get(&format!("?ranges={range}&fields=sheets.data.rowData.values.note"));
+        let rows = read["sheets"][0]["data"][0]["rowData"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let cells = |row: &Value| row["values"].as_array().cloned().unwrap_or_default();
+        let all = rows.iter().enumerate().flat_map(|(at, row)| {
+            cells(row).into_iter().enumerate().map(move |(column, cell)| (at, column, cell["note"].clone()))
+        });
+        all.filter_map(|(row, column, note)| Some((row, column, note.as_str()?.to_owned()))).collect()
+    }
+
     /// The titles of all tabs, hidden ones too.
     pub fn tabs(&self) -> Vec<String> {
         let read = self.get("?fields=sheets.properties.title");

@@ -17,7 +17,7 @@ use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::runner::plan::PassError;
 use sheetkeep::store::sheets::SheetsStore;
 
-use crate::contract::emulated::Emulated;
+use crate::contract::emulated::{Emulated, both};
 use crate::contract::ground::{Contents, Ground};
 use crate::contract::writer::{Writer, all_done};
 use crate::support::{Job, Values};
@@ -81,10 +81,6 @@ async fn meddled(
         meddling: Mutex::new(Some(meddling)),
     };
     runner(world, seed).run(store, items(12)).await
-}
-
-fn both() -> [Doubts; 2] {
-    [0, 7].map(|nth| Doubts::all().nth(nth).expect("there are eight"))
 }
 
 async fn world_after_a_run(doubts: Doubts, count: u64) -> Arc<Emulated> {
@@ -154,21 +150,38 @@ async fn a_commit_of_a_person_in_the_middle_of_a_run_is_built_upon() {
 #[tokio::test(start_paused = true)]
 async fn a_reload_that_finds_a_column_gone_stops_the_run_and_doubles_nothing() {
     for doubts in both() {
-        for (title, word) in [("Processed j", "key"), ("Data", "id")] {
-            let world = world_after_a_run(doubts, 6).await;
-            let hands = Arc::clone(&world);
-            let meddling = Box::pin(async move {
-                command(&hands, &[]).await;
-                retitled(&hands, title, 0, "renamed").await;
-            });
-            let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
-            assert_eq!(error.fault(), Kind::Corrupt, "{error}");
-            assert!(error.to_string().contains(&format!("\"{word}\"")), "{error}");
-            retitled(&world, title, 0, word).await;
-            world.clock().sleep(Duration::from_secs(301)).await;
-            runner(&world, 3).run(world.store_of("j", "Data"), items(12)).await.expect("a clean run");
-            assert_eq!(keys(&world).await.len(), 12, "{doubts:?}, {title}");
-        }
+        let (title, column) = ("Processed j", "key");
+        let world = world_after_a_run(doubts, 6).await;
+        let hands = Arc::clone(&world);
+        let meddling = Box::pin(async move {
+            command(&hands, &[]).await;
+            retitled(&hands, title, 0, "renamed").await;
+        });
+        let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
+        assert_eq!(error.fault(), Kind::Corrupt, "{error}");
+        assert!(error.to_string().contains(&format!("\"{column}\"")), "{error}");
+        retitled(&world, title, 0, column).await;
+        world.clock().sleep(Duration::from_secs(301)).await;
+        runner(&world, 3).run(world.store_of("j", "Data"), items(12)).await.expect("a clean run");
+        assert_eq!(keys(&world).await.len(), 12, "{doubts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_that_finds_the_header_of_keys_renamed_goes_on_under_the_new_one() {
+    for doubts in both() {
+        let world = world_after_a_run(doubts, 6).await;
+        let hands = Arc::clone(&world);
+        let meddling = Box::pin(async move {
+            command(&hands, &[]).await;
+            retitled(&hands, "Data", 0, "renamed").await;
+        });
+        meddled(&world, 2, 1, meddling).await.expect("a clean run");
+        let mut there = Contents::column(&world.rows("Data").await, "renamed");
+        there.sort();
+        assert_eq!(there.len(), 12, "{doubts:?}");
+        there.dedup();
+        assert!(there.len() == 12 && there.iter().all(|key| key.starts_with('k')), "{doubts:?}: {there:?}");
     }
 }
 

@@ -164,6 +164,11 @@ impl Ground for Emulated {
     }
 }
 
+/// A service on which the name guards, and one on which the title does.
+pub fn both() -> [Doubts; 2] {
+    [0, 7].map(|nth| Doubts::all().nth(nth).expect("there are eight"))
+}
+
 /// The spreadsheet.
 pub fn id() -> SpreadsheetId {
     SpreadsheetId::parse(ID).expect("a spreadsheet's id")

@@ -1,6 +1,7 @@
 //! What the contract of a store is tested with: places to stand on, a writer, the checks.
 
 mod between;
+mod columns;
 mod costs;
 pub mod emulated;
 mod faults;

@@ -24,6 +24,7 @@ async fn a_long_processed_tab_is_read_in_pages_and_every_key_of_it_is_known() {
         let settled = some.iter().map(|n| Settled::Done {
             key: key(&format!("k{n}")),
             version: Version::default(),
+            known: false,
             output: Output::default(),
             closes: None,
         });

@@ -74,6 +74,7 @@ fn named(name: &str, cell: &Cell) -> Option<(String, String)> {
     let text = match cell {
         Cell::Empty => return None,
         Cell::Text(text) | Cell::Formula(text) => text.clone(),
+        Cell::Figure { value, .. } => value.map(|n| n.to_string()).unwrap_or_default(),
         Cell::Number(n) | Cell::Date(n) | Cell::DateTime(n) | Cell::Duration(n) => n.to_string(),
         Cell::Bool(b) => b.to_string().to_uppercase(),
     };

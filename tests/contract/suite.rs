@@ -72,6 +72,7 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn Ground) 
     let mut writer = Writer::settled_in(ground, "a").await;
     let over = Run { status: RunStatus::Partial, finished: Some(Timestamp(1_790_000_009_500)), ..writer.run.clone() };
     let changes = Changes {
+        columns: Vec::new(),
         tables: Vec::new(),
         settled: vec![
             done(&writer, "one", ""),
@@ -305,8 +306,10 @@ async fn a_failure_is_open_until_it_is_recovered(ground: &dyn Ground) {
     assert_eq!(tried.first_seen, open.first_seen);
     let closing =
         Box::new(sheetkeep::ledger::failure::Failure { state: FailureState::Recovered, payload: Vec::new(), ..open });
-    let Settled::Done { key: of, version, output, .. } = done(&writer, "a", "") else { panic!("it is done") };
-    let settled = vec![Settled::Done { key: of, version, output, closes: Some(closing) }];
+    let Settled::Done { key: of, version, known: false, output, .. } = done(&writer, "a", "") else {
+        panic!("it is done")
+    };
+    let settled = vec![Settled::Done { key: of, version, known: false, output, closes: Some(closing) }];
     writer.put(Changes { settled, ..Changes::default() }).await;
     let book = snapshot(&*ground.store()).await.book;
     assert!(book.open_failures() == 0 && book.is_done(&key("a"), &Version::default()));

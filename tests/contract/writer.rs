@@ -155,7 +155,7 @@ pub fn done(writer: &Writer, text: &str, version: &str) -> Settled {
         ],
     };
     let output = Output::of(writer.tab.clone(), vec![row]);
-    Settled::Done { key: key(text), version: Version(version.to_owned()), output, closes: None }
+    Settled::Done { key: key(text), version: Version(version.to_owned()), known: false, output, closes: None }
 }
 
 /// Items that are done.

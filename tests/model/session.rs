@@ -13,6 +13,7 @@ use sheetkeep::ledger::item::Output;
 use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::ledger::key::Version;
 use sheetkeep::ledger::lease::{Holder, Standing};
+use sheetkeep::ledger::mode::Again;
 use sheetkeep::ledger::run::{Counts, Run, RunStatus, Trigger};
 use sheetkeep::ledger::settlement::{End, Move, Settlement};
 use sheetkeep::ledger::snapshot::{Check, LoadCheck, Reading, Snapshot, State};
@@ -412,12 +413,13 @@ pub fn usable(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> bool {
 
 fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
     let rows = keys.processed.iter().map(|(one, _)| (key(*one).fingerprint(), Version::default().mark())).collect();
-    let book = Book::new(DoneSet::from_rows(rows), HashMap::new());
-    Snapshot { state, head, book, tables: Vec::new(), blemishes: Vec::new() }
+    let book = Book::new(DoneSet::from_rows(Again::Every, rows), HashMap::new());
+    Snapshot { state, head, book, tables: Vec::new(), gone: Vec::new(), blemishes: Vec::new() }
 }
 
 fn changes(keys: u8) -> Changes {
-    let one = |key| Settled::Done { key, version: Version::default(), output: Output::default(), closes: None };
+    let one =
+        |key| Settled::Done { key, version: Version::default(), known: false, output: Output::default(), closes: None };
     let settled = (0..2).filter(|n| keys >> n & 1 == 1).map(|n| one(key(n))).collect();
     Changes { settled, ..Changes::default() }
 }

@@ -10,6 +10,7 @@ use sheetkeep::ledger::event::{Event, Report};
 use sheetkeep::ledger::item::Position;
 use sheetkeep::ledger::key::{Key, KeyError, Version};
 use sheetkeep::ledger::lease::Holder;
+use sheetkeep::ledger::mode::Mode;
 use sheetkeep::ledger::run::Trigger;
 use sheetkeep::ledger::snapshot::Definition;
 use sheetkeep::port::clock::Clock;
@@ -136,6 +137,7 @@ impl Job {
             tab: "Data".into(),
             columns: Columns::default(),
             key_column: None,
+            mode: Mode::Append,
             definition: Definition {
                 tab: "Data".into(),
                 key: ".id".into(),

@@ -20,6 +20,7 @@ pub struct RunDocument<'a> {
     message: &'a str,
     counts: CountsDocument,
     rows: u64,
+    updated: u64,
     keys: u64,
     open_failures: u64,
     commits: u64,
@@ -89,6 +90,7 @@ impl<'a> RunDocument<'a> {
                 retries: counts.retries,
             },
             rows: report.rows,
+            updated: report.updated,
             keys: report.keys,
             open_failures: report.open_failures,
             commits: report.commits,
@@ -145,6 +147,7 @@ mod tests {
             "retries": 1
           },
           "rows": 1500,
+          "updated": 0,
           "keys": 1704,
           "open_failures": 5,
           "commits": 2,

@@ -27,7 +27,17 @@ pub fn report() -> Report {
         version: "0.1.0".into(),
         message: String::new(),
     };
-    Report { run, keys: 1_707, open_failures: 0, rows: 1_707, commits: 2, reads: 2, writes: 3, throttled: 0 }
+    Report {
+        run,
+        keys: 1_707,
+        open_failures: 0,
+        rows: 1_707,
+        updated: 0,
+        commits: 2,
+        reads: 2,
+        writes: 3,
+        throttled: 0,
+    }
 }
 
 /// The same run, with three items that failed and two answers of 429.

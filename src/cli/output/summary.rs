@@ -30,9 +30,13 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         0 => "no 429".to_owned(),
         n => palette.warn(&format!("{} × 429", grouped(n))),
     };
+    let updated = match report.updated {
+        0 => String::new(),
+        n => format!(" · {} updated", counted(n, "row")),
+    };
     let _ = writeln!(
         out,
-        "  tab {}: {} added · {} in all · {}, {}, {throttled}",
+        "  tab {}: {} added{updated} · {} in all · {}, {}, {throttled}",
         visible(&place.tab),
         counted(report.rows, "row"),
         counted(report.keys, "key"),

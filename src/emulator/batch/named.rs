@@ -14,6 +14,7 @@ use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::grid::{GridRange, NamedRange};
 use crate::emulator::present::{named_range, shown, without_defaults};
+use crate::emulator::protection::ADDED_BY;
 
 /// The longest name, in characters (Sheets: "1 to 250 characters").
 const NAME_LIMIT: usize = 250;
@@ -173,6 +174,9 @@ pub fn protect(batch: &Batch<'_, '_>, request: ProtectRange) -> Result<Value, Ap
     };
     body.insert("protectedRangeId".to_owned(), id.into());
     body.insert("requestingUserCanEdit".to_owned(), true.into());
+    if let Some(account) = batch.tx.account() {
+        body.insert(ADDED_BY.to_owned(), account.into());
+    }
     let body = without_defaults(Value::Object(body));
     batch.tx.keep(Some(sheet), "protected", id, &body)?;
     Ok(json!({"addProtectedRange": {"protectedRange": shown("protected", &body)}}))
@@ -194,6 +198,7 @@ pub fn update_protected(batch: &Batch<'_, '_>, request: ProtectRange) -> Result<
     for name in ["protectedRangeId", "requestingUserCanEdit"] {
         body.insert(name.to_owned(), old.get(name).cloned().unwrap_or(Value::Bool(true)));
     }
+    body.extend(old.get(ADDED_BY).map(|account| (ADDED_BY.to_owned(), account.clone())));
     let target = range_of(batch, &body)?.sheet_id;
     batch.tx.forget(Some(sheet), "protected", id)?;
     batch.tx.keep(Some(target), "protected", id, &without_defaults(Value::Object(body)))?;

@@ -1,7 +1,7 @@
 //! `copyPaste` and `cutPaste`: cells copied or moved within a sheet or to another.
 //!
 //! In scope: all that the paste types keep, repetition to fill the destination, transposing.
-//! Out of scope: relative references of pasted formulas, which stay as they were entered.
+//! Out of scope: reading formulas (`formula`): references that are relative move with a copy.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::error::ApiError;
 use crate::emulator::formula::Outcome;
 use crate::emulator::grid::{Area, GridRange};
+use crate::emulator::references::shifted;
 use crate::emulator::render::effective;
 use crate::emulator::transaction::SheetRow;
 
@@ -78,14 +79,42 @@ pub fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, ApiErro
         range = GridRange { sheet_id: range.sheet_id, ..GridRange::closed(target.id, &area) };
         return Err(beyond(&target, &range));
     }
-    for row in &mut cells {
-        *row = row.iter().cycle().take(width * across).cloned().collect();
-    }
+    let turned = request.paste_orientation == Orientation::Transpose;
     for n in 0..down {
         let top = asked.rows.start + length(n * height);
-        write_block(batch, &target, top, asked.cols.start, cells.clone(), &mask)?;
+        let mut lines = Vec::with_capacity(height);
+        for row in &cells {
+            let mut line = Vec::with_capacity(width * across);
+            for m in 0..across {
+                let mut part = row.clone();
+                if !turned {
+                    let left = asked.cols.start + length(m * width);
+                    carry(
+                        &mut part,
+                        i64::from(top) - i64::from(from.rows.start),
+                        i64::from(left) - i64::from(from.cols.start),
+                    );
+                }
+                line.extend(part);
+            }
+            lines.push(line);
+        }
+        write_block(batch, &target, top, asked.cols.start, lines, &mask)?;
     }
     Ok(json!({}))
+}
+
+/// Lets the formulas of cells that are copied so many rows down and columns to the right refer as far from themselves as before.
+pub fn carry(cells: &mut [Cell], down: i64, right: i64) {
+    if (down, right) == (0, 0) {
+        return;
+    }
+    for cell in cells {
+        if let Some(CellValue::Formula { source, .. }) = &cell.value {
+            let source = shifted(source, down, right);
+            cell.value = Some(CellValue::Formula { source, result: None });
+        }
+    }
 }
 
 /// `CutPasteRequest`.

@@ -1,7 +1,7 @@
 //! Requests that move cells inside a sheet: sort, insert and delete ranges, remove duplicates.
 //!
 //! In scope: what happens inside the range and behind it. Out of scope: whole rows and columns (`dimensions`), which
-//! change the grid; formulas, whose references stay as they were entered.
+//! change the grid.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::emulator::batch::cells::{change_rows, write_block};
 use crate::emulator::batch::context::{Batch, refuse};
 use crate::emulator::batch::masked::CellMask;
-use crate::emulator::batch::paste::block;
+use crate::emulator::batch::paste::{block, carry};
 use crate::emulator::batch::sent::{SentDimension, SentRange, SentSpan};
 use crate::emulator::batch::shift::move_ranges;
 use crate::emulator::book::Book;
@@ -32,9 +32,10 @@ pub struct SortRange {
     sort_specs: Vec<SortSpec>,
 }
 
+/// `SortSpec`, as far as values go.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct SortSpec {
+pub struct SortSpec {
     dimension_index: u32,
     sort_order: SortOrder,
 }
@@ -67,10 +68,15 @@ pub struct DeleteDuplicates {
 /// Sorts the rows of a range; what lies beside it stays. Blanks go last in either order, equal rows keep theirs.
 pub fn sort(batch: &Batch<'_, '_>, request: &SortRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
-    let used = stored_until(batch, &sheet)?.min(area.rows.end);
+    sort_rows(batch, &sheet, area, &request.sort_specs)?;
+    Ok(json!({}))
+}
+
+/// Sorts the rows of an area of a sheet. A formula that moves takes its references along, as far as they are relative.
+pub fn sort_rows(batch: &Batch<'_, '_>, sheet: &SheetRow, area: Area, sort_specs: &[SortSpec]) -> Result<(), ApiError> {
+    let used = stored_until(batch, sheet)?.min(area.rows.end);
     let area = Area::new(area.rows.start..used.max(area.rows.start), area.cols);
-    let columns: Vec<usize> = request
-        .sort_specs
+    let columns: Vec<usize> = sort_specs
         .iter()
         .map(|spec| {
             let inside = area.cols.contains(&spec.dimension_index);
@@ -80,17 +86,20 @@ pub fn sort(batch: &Batch<'_, '_>, request: &SortRange) -> Result<Value, ApiErro
         .collect::<Result<_, _>>()?;
     let book = Book::open(batch.tx)?;
     let key = |cell: &Cell| effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
-    let mut lines: Vec<(Vec<Outcome>, Vec<Cell>)> = block(batch, &sheet, &area)?
+    let mut lines: Vec<(Vec<Outcome>, u32, Vec<Cell>)> = block(batch, sheet, &area)?
         .into_iter()
-        .map(|row| (columns.iter().map(|column| key(&row[*column])).collect(), row))
+        .zip(area.rows.clone())
+        .map(|(row, at)| (columns.iter().map(|column| key(&row[*column])).collect(), at, row))
         .collect();
-    lines.sort_by(|(a, _), (b, _)| {
-        let orders = a.iter().zip(b).zip(&request.sort_specs);
+    lines.sort_by(|(a, ..), (b, ..)| {
+        let orders = a.iter().zip(b).zip(sort_specs);
         orders.map(|((a, b), spec)| compare(a, b, spec.sort_order)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
     });
-    let rows = lines.into_iter().map(|(_, row)| row).collect();
-    write_block(batch, &sheet, area.rows.start, area.cols.start, rows, &CellMask::ALL)?;
-    Ok(json!({}))
+    let rows = lines.into_iter().zip(area.rows.clone()).map(|((_, from, mut row), to)| {
+        carry(&mut row, i64::from(to) - i64::from(from), 0);
+        row
+    });
+    Ok(write_block(batch, sheet, area.rows.start, area.cols.start, rows.collect(), &CellMask::ALL)?)
 }
 
 /// Numbers before texts before truth values before errors, turned round when descending; blanks last.

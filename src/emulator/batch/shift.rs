@@ -18,7 +18,7 @@ use crate::emulator::present::outline_kind;
 use crate::emulator::transaction::SheetRow;
 
 /// Kept things of a sheet whose body has a `range` that moves with the cells.
-const RANGED: [&str; 3] = ["merge", "protected", "filter"];
+const RANGED: [&str; 5] = ["merge", "protected", "filter", "banding", "filter view"];
 
 /// The kind under which properties of rows or columns are kept, by their index.
 pub fn kept_kind(dimension: Dimension) -> &'static str {

@@ -146,6 +146,49 @@ pub fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteRule) -> Result<Value,
     Ok(json!({"deleteConditionalFormatRule": {"rule": gone}}))
 }
 
+/// `UpdateConditionalFormatRuleRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct UpdateRule {
+    index: i32,
+    sheet_id: i32,
+    rule: Option<Map<String, Value>>,
+    new_index: Option<i32>,
+}
+
+/// Replaces a rule, or moves it among those of its sheet; the reply carries both.
+pub fn update_rule(batch: &Batch<'_, '_>, request: UpdateRule) -> Result<Value, ApiError> {
+    let sheet = match request.rule.as_ref().and_then(|rule| rule.get("ranges")?.as_array()?.first().cloned()) {
+        Some(range) => {
+            let sent: SentRange =
+                serde_json::from_value(range).map_err(|_| ApiError::invalid_argument("rule.ranges[0] is no range"))?;
+            batch.area(&sent)?.0
+        }
+        None => batch.grid(request.sheet_id)?,
+    };
+    let mut rules = rules(batch, sheet.id)?;
+    let at = |index: i32| usize::try_from(index).ok().filter(|at| *at < rules.len());
+    let missing = |index: i32| format!("No conditional format on sheet: {} at index: {index}", sheet.id);
+    let Some(old_at) = at(request.index) else { return refuse(missing(request.index)) };
+    let mut told = Map::new();
+    if let Some(rule) = request.rule {
+        let old = std::mem::replace(&mut rules[old_at], settle(Value::Object(rule)));
+        told.insert("newRule".to_owned(), rules[old_at].clone());
+        told.insert("oldRule".to_owned(), old);
+        told.extend((request.index > 0).then(|| ("newIndex".to_owned(), request.index.into())));
+    } else {
+        let new = request.new_index.unwrap_or(0);
+        let Some(new_at) = at(new) else { return refuse(missing(new)) };
+        let moved = rules.remove(old_at);
+        told.insert("newRule".to_owned(), moved.clone());
+        rules.insert(new_at, moved);
+        told.extend((request.index > 0).then(|| ("oldIndex".to_owned(), request.index.into())));
+        told.extend((new > 0).then(|| ("newIndex".to_owned(), new.into())));
+    }
+    keep_rules(batch, sheet.id, &rules)?;
+    Ok(json!({"updateConditionalFormatRule": told}))
+}
+
 fn rules(batch: &Batch<'_, '_>, sheet: i32) -> Result<Vec<Value>, ApiError> {
     Ok(batch.tx.kept(Some(sheet), RULES)?.into_iter().map(|(_, rule)| rule).collect())
 }

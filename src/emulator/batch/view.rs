@@ -1,8 +1,8 @@
-//! Requests about what people see: merged cells, the basic filter, find and replace.
+//! Requests about what people see: merged cells, find and replace.
 //!
-//! In scope: keeping merges and filters and giving them back, replacing texts.
-//! Out of scope: hiding what a filter hides (values of hidden rows are read all the same), regular expressions.
+//! In scope: keeping merges and giving them back, replacing texts, by regular expressions too. Out of scope: filters (`filter`).
 
+use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -33,20 +33,6 @@ enum MergeType {
     Columns,
     #[serde(rename = "MERGE_ROWS")]
     Rows,
-}
-
-/// `SetBasicFilterRequest`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SetBasicFilter {
-    filter: Map<String, Value>,
-}
-
-/// `ClearBasicFilterRequest`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ClearBasicFilter {
-    sheet_id: i32,
 }
 
 /// `FindReplaceRequest`.
@@ -109,25 +95,6 @@ fn release(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<(), A
     Ok(())
 }
 
-/// Keeps the filter of a sheet.
-pub fn set_filter(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Value, ApiError> {
-    let range = request.filter.get("range").cloned().unwrap_or_else(|| json!({}));
-    let sent: SentRange =
-        serde_json::from_value(range).map_err(|_| ApiError::invalid_argument("filter.range is no range"))?;
-    let (sheet, area) = batch.area(&sent)?;
-    let mut body = request.filter;
-    body.insert("range".to_owned(), GridRange::closed(sheet.id, &area).to_json());
-    batch.tx.keep(Some(sheet.id), "filter", 0, &Value::Object(body))?;
-    Ok(json!({}))
-}
-
-/// Forgets the filter of a sheet.
-pub fn clear_filter(batch: &Batch<'_, '_>, request: &ClearBasicFilter) -> Result<Value, ApiError> {
-    let sheet = batch.grid(request.sheet_id)?;
-    batch.tx.forget(Some(sheet.id), "filter", 0)?;
-    Ok(json!({}))
-}
-
 /// How often and where a text was replaced.
 #[derive(Default)]
 struct Counts {
@@ -140,9 +107,7 @@ struct Counts {
 
 /// Replaces a text in a range, a sheet or everywhere; the reply counts.
 pub fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Result<Value, ApiError> {
-    if request.search_by_regex {
-        return Err(ApiError::unimplemented("findReplace.searchByRegex is not implemented in this emulator."));
-    }
+    let pattern = request.search_by_regex.then(|| pattern(request)).transpose()?;
     if request.find.is_empty() {
         return refuse("The text to find must not be empty.");
     }
@@ -162,7 +127,7 @@ pub fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Result<Valu
         change_rows(batch, &sheet, &area.rows, |row| {
             let seen = counts.occurrences;
             for (_, cell) in (0..).zip(row.iter_mut()).filter(|(col, _)| area.cols.contains(col)) {
-                replace(cell, request, &mut counts);
+                replace(cell, request, pattern.as_ref(), &mut counts);
             }
             counts.rows += u32::from(counts.occurrences > seen);
         })?;
@@ -180,14 +145,28 @@ pub fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Result<Valu
     Ok(json!({"findReplace": told}))
 }
 
-fn replace(cell: &mut Cell, request: &FindReplace, counts: &mut Counts) {
+/// What is searched for as a regular expression; the service's are RE2's, whose grammar this crate shares.
+fn pattern(request: &FindReplace) -> Result<Regex, ApiError> {
+    let text = if request.match_entire_cell { format!("^(?:{})$", request.find) } else { request.find.clone() };
+    let mut builder = RegexBuilder::new(&text);
+    let built = builder.case_insensitive(!request.match_case).size_limit(1 << 20).build();
+    built.map_err(|_| ApiError::invalid_argument(format!("Invalid regular expression: {}", request.find)))
+}
+
+fn replace(cell: &mut Cell, request: &FindReplace, pattern: Option<&Regex>, counts: &mut Counts) {
     let (text, formula) = match &cell.value {
         Some(CellValue::Text(text)) => (text.clone(), false),
         Some(CellValue::Number(number)) => (number.to_string(), false),
         Some(CellValue::Formula { source, .. }) if request.include_formulas => (source.clone(), true),
         _ => return,
     };
-    let (new, times) = replaced(&text, request);
+    let (new, times) = match pattern {
+        Some(pattern) => {
+            let times = u32::try_from(pattern.find_iter(&text).count()).unwrap_or(u32::MAX);
+            (pattern.replace_all(&text, request.replacement.as_str()).into_owned(), times)
+        }
+        None => replaced(&text, request),
+    };
     if times == 0 {
         return;
     }

@@ -35,13 +35,14 @@ fn terms(release: bool) -> Terms {
 
 fn one(key: &str) -> Changes {
     let key = Key::new(key).expect("a valid key");
-    let done = Settled::Done { key, version: Version::default(), output: Output::default(), closes: None };
+    let done =
+        Settled::Done { key, version: Version::default(), known: false, output: Output::default(), closes: None };
     Changes { settled: vec![done], ..Changes::default() }
 }
 
 fn loaded(state: &State, head: HeadId) -> Snapshot {
     let state = State { head: Some(head), ..state.clone() };
-    Snapshot { state, head, book: Book::default(), tables: Vec::new(), blemishes: Vec::new() }
+    Snapshot { state, head, book: Book::default(), tables: Vec::new(), gone: Vec::new(), blemishes: Vec::new() }
 }
 
 fn draft(chain: &mut Chain, nonce: u64, release: bool) -> Commit {

@@ -1,6 +1,7 @@
 //! What batches are held to: the rules one by one, recorded answers, what is shown after them, a model.
 
 mod clients;
+mod drawn;
 mod model;
 mod recorded;
 mod rules;

@@ -255,7 +255,7 @@ fn every_kind_of_the_api_is_known() {
             Err(error) => assert!([400, 501].contains(&error.code), "{kind}: {error}"),
         }
     }
-    let error = send(&store, json!([{"addChart": {}}])).unwrap_err();
+    let error = send(&store, json!([{"addTable": {}}])).unwrap_err();
     assert_eq!((error.code, error.status), (501, "UNIMPLEMENTED"));
 }
 
@@ -389,5 +389,5 @@ fn a_malformed_request_is_told_before_an_earlier_one_that_does_not_fit() {
         refusal(&store, batch),
         "Invalid JSON payload received. Unknown name \"id\" at 'requests[1].delete_sheet': Cannot find field."
     );
-    assert_eq!(send(&store, json!([{"deleteSheet": {"sheetId": 5}}, {"addChart": {}}])).unwrap_err().code, 501);
+    assert_eq!(send(&store, json!([{"deleteSheet": {"sheetId": 5}}, {"addTable": {}}])).unwrap_err().code, 501);
 }

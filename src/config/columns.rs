@@ -1,0 +1,97 @@
+//! What a job says about its columns: types, forms, zones, order, and what becomes of fields without a column.
+//!
+//! In scope: reading that part of the job file. Out of scope: reading values as a type (`ledger::cast`).
+
+use jiff::tz::TimeZone;
+
+use crate::config::collect::Collector;
+use crate::config::keys::closest;
+use crate::config::raw::{At, ColumnSays, Sheet};
+use crate::ledger::columns::{ColumnType, Columns, Look, NewColumns};
+
+/// The longest form of a number, in characters.
+const MAX_FORMAT_CHARS: usize = 250;
+
+/// The columns, in the order of the file.
+pub(crate) fn columns(collect: &mut Collector<'_>, sheet: &Sheet, timezone: Option<TimeZone>) -> Columns {
+    let mut written: Vec<_> = sheet.columns.iter().collect();
+    written.sort_by_key(|(_, entry)| entry.start);
+    let mut columns = Columns { timezone, ..Columns::default() };
+    for (name, entry) in written {
+        let kind = entry.says.kind.as_ref().and_then(|at| kind(collect, name, at));
+        let look = look(collect, name, kind, &entry.says);
+        columns.types.extend(kind.map(|kind| (name.clone(), kind)));
+        columns.looks.extend(look.map(|look| (name.clone(), look)));
+    }
+    for at in &sheet.order {
+        let Some(name) = collect.word(at, "a name in `sheet.order`") else { continue };
+        if columns.order.contains(&name) {
+            collect.wrong(at, format!("`sheet.order` names `{name}` twice"), "named before", "name each column once");
+            continue;
+        }
+        columns.order.push(name);
+    }
+    columns.new_columns = sheet.new_columns.as_ref().and_then(|at| new_columns(collect, at)).unwrap_or_default();
+    columns
+}
+
+fn kind(collect: &mut Collector<'_>, name: &str, at: &At<String>) -> Option<ColumnType> {
+    let text = collect.text(at)?;
+    let kind = ColumnType::from_word(&text);
+    if kind.is_none() {
+        let words = ColumnType::WORDS.map(|(word, _)| word);
+        let help = match closest(&text, words.into_iter()) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => format!("the types are {}", words.join(", ")),
+        };
+        collect.wrong(at, format!("column `{name}` has an unknown type"), "no type", &help);
+    }
+    kind
+}
+
+/// How a column's values look; none where the job says nothing of it.
+fn look(collect: &mut Collector<'_>, name: &str, kind: Option<ColumnType>, says: &ColumnSays) -> Option<Look> {
+    let format = says.format.as_ref().and_then(|at| format(collect, name, kind, at));
+    let timezone = says.timezone.as_ref().and_then(|at| {
+        if kind != Some(ColumnType::DateTime) {
+            let message = format!("column `{name}` has a time zone, but is no datetime");
+            collect.wrong(at, message, "not for this type", "only moments are shown in a zone: type = \"datetime\"");
+            return None;
+        }
+        collect.zone(at, &format!("the time zone of column `{name}`")).map(|(_, zone)| zone)
+    });
+    (format.is_some() || timezone.is_some()).then(|| Look { format: format.map(Into::into), timezone })
+}
+
+fn format(collect: &mut Collector<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<String> {
+    let takes = [ColumnType::Number, ColumnType::Date, ColumnType::DateTime, ColumnType::Duration];
+    if !kind.is_some_and(|kind| takes.contains(&kind)) {
+        let message = format!("column `{name}` has a format, but holds no numbers, days, moments or lengths of time");
+        collect.wrong(at, message, "not for this type", "name its type: number, date, datetime or duration");
+        return None;
+    }
+    let pattern = collect.word(at, &format!("the format of column `{name}`"))?;
+    if pattern.chars().count() > MAX_FORMAT_CHARS || pattern.chars().any(char::is_control) {
+        let message = format!("the format of column `{name}` has to be one line of at most 250 characters");
+        collect.wrong(
+            at,
+            message,
+            "no format",
+            "a format is written as in a spreadsheet, such as #,##0.00 or dd.mm.yyyy",
+        );
+        return None;
+    }
+    Some(pattern)
+}
+
+fn new_columns(collect: &mut Collector<'_>, at: &At<String>) -> Option<NewColumns> {
+    let word = collect.text(at)?;
+    let found = NewColumns::WORDS.iter().find(|(known, _)| *known == word).map(|(_, policy)| *policy);
+    if found.is_none() {
+        let meant = closest(&word, NewColumns::WORDS.iter().map(|(word, _)| *word));
+        let help = meant
+            .map_or("the words are add, ignore and refuse".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
+        collect.wrong(at, "`sheet.new_columns` is no policy", "unknown word", &help);
+    }
+    found
+}

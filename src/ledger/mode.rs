@@ -1,0 +1,123 @@
+//! How a job writes its rows, and when a key that is done is worth doing again.
+//!
+//! In scope: the two settings and their words, and the 64 bits that stand for a version under each. Out of scope: remembering
+//! versions (`ledger::book`), finding a key's row (the store).
+
+use jiff::Timestamp;
+
+use crate::ledger::key::Version;
+
+/// How rows come to the data tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Mode {
+    /// Below the last one, whatever was there before.
+    #[default]
+    Append,
+    /// One row a key: where the key has a row, its cells are written over; else the row is appended.
+    Upsert,
+}
+
+impl Mode {
+    /// Every mode with its word.
+    pub const WORDS: [(&'static str, Self); 2] = [("append", Self::Append), ("upsert", Self::Upsert)];
+
+    /// The word in job files and in the state.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::Upsert => "upsert",
+        }
+    }
+
+    /// The mode of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, mode)| *mode)
+    }
+}
+
+/// When an item is done again although its key is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Again {
+    /// When this very version never was: each version is done once.
+    #[default]
+    Every,
+    /// When its version is another than the one that was done last.
+    Other,
+    /// When its version is newer than every one that was done.
+    Newer,
+}
+
+impl Again {
+    /// What job files take as `order`.
+    pub const WORDS: [(&'static str, Self); 2] = [("any", Self::Other), ("newer", Self::Newer)];
+
+    /// 64 bits that stand for a version: of two marks under `Newer`, the newer version's is larger.
+    pub fn mark(self, version: &Version) -> u64 {
+        match self {
+            Self::Every | Self::Other => version.mark(),
+            Self::Newer => rank(&version.0).unwrap_or(0),
+        }
+    }
+
+    /// Whether versions under this rule can be told apart: only numbers and moments have an order.
+    pub fn takes(self, version: &Version) -> bool {
+        self != Self::Newer || rank(&version.0).is_some()
+    }
+}
+
+/// Where a version stands in order: a number by its value, a moment (RFC 3339) by its microseconds since 1970.
+fn rank(version: &str) -> Option<u64> {
+    let number = version.parse::<f64>().ok().filter(|number| number.is_finite());
+    #[expect(clippy::cast_precision_loss, reason = "microseconds are exact in an f64 until the year 2255")]
+    let moment = || version.parse::<Timestamp>().ok().map(|moment| moment.as_microsecond() as f64);
+    number.or_else(moment).map(in_order)
+}
+
+/// The bits of a float, turned so that they are ordered as the numbers are; never 0, which no version has.
+fn in_order(number: f64) -> u64 {
+    let bits = (number + 0.0).to_bits();
+    let turned = if bits >> 63 == 0 { bits | (1 << 63) } else { !bits };
+    turned.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn version(text: &str) -> Version {
+        Version(text.into())
+    }
+
+    #[test]
+    fn every_mode_reads_back_from_its_word() {
+        for (word, mode) in Mode::WORDS {
+            assert_eq!((mode.word(), Mode::from_word(word)), (word, Some(mode)));
+        }
+        assert_eq!(Mode::from_word("mirror"), None);
+    }
+
+    #[test]
+    fn moments_are_ordered_by_time_and_not_by_spelling() {
+        let mark = |text| Again::Newer.mark(&version(text));
+        assert!(mark("2026-11-26T10:00:00+02:00") < mark("2026-11-26T09:00:00Z"));
+        assert_eq!(mark("2026-11-26T10:00:00+01:00"), mark("2026-11-26T09:00:00Z"));
+        assert!(mark("-2") < mark("-1") && mark("-1") < mark("0") && mark("9") < mark("10"));
+    }
+
+    #[test]
+    fn a_version_without_an_order_is_taken_unless_order_matters() {
+        for text in ["", "v2", "NaN", "inf", "yesterday"] {
+            assert!(Again::Other.takes(&version(text)) && !Again::Newer.takes(&version(text)), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_ordered_as_numbers(a in -1e15_f64..1e15, b in -1e15_f64..1e15) {
+            let mark = |n: f64| Again::Newer.mark(&version(&n.to_string()));
+            prop_assert_eq!(a.partial_cmp(&b), Some(mark(a).cmp(&mark(b))));
+        }
+    }
+}

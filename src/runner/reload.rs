@@ -1,0 +1,124 @@
+//! A run's load in the middle: because another commit went between, a tab moved, or trust in the lease ran out.
+//!
+//! In scope: what of the run's own work the load shows, what is drafted anew. Out of scope: when to load (`runner::committer`).
+
+use crate::fault::Fault;
+use crate::ledger::book::Book;
+use crate::ledger::chain::{After, Stop as Halt};
+use crate::ledger::commit::{Commit, Settled};
+use crate::ledger::failure::failure_mark;
+use crate::ledger::header::{Header, KeyColumn};
+use crate::ledger::lease::Trust;
+use crate::ledger::settlement::End;
+use crate::port::store::StoreError;
+use crate::runner::batch::{Queue, Waiting};
+use crate::runner::committer::{Closing, Committer, head_gone, taken_over, unfinished};
+use crate::runner::intake::Intake;
+use crate::runner::opening::{ServiceClock, allowed, unblocked};
+use crate::runner::plan::PassError;
+
+/// A tab of rows and its columns.
+type Table = (String, Vec<String>);
+
+impl Committer {
+    /// Loads anew and puts what is not there back in front of the queue. `refused` is the commit that asked for it, if one did.
+    pub(super) async fn reload(
+        &mut self,
+        items: Vec<Waiting>,
+        refused: Option<&Commit>,
+        intake: &mut Intake,
+        queue: &mut Queue,
+    ) -> Result<(), PassError> {
+        let began_ms = self.now_ms();
+        let loaded = self.settler.store.load().await?;
+        self.service = ServiceClock::new(loaded.service_time, self.now_ms());
+        let Some(snapshot) = loaded.snapshot else {
+            self.begin_again(refused)?;
+            return self.stand_on(&loaded.tables, &[], intake, queue);
+        };
+        unblocked(&snapshot)?;
+        if self.chain.drafted().doubts(snapshot.head) {
+            // A draft of this run arrived between the last look and the load.
+            let newest = refused.map_or(snapshot.head, |commit| commit.to);
+            let took_ms = self.now_ms().saturating_sub(began_ms);
+            self.applied(snapshot.head, newest, took_ms, intake, queue)?;
+            intake.book.rebase(snapshot.book);
+            self.stand_on(&snapshot.tables, &snapshot.gone, intake, queue)?;
+            return self.see_what_went_astray().await;
+        }
+        if let Err(halt) = self.chain.reloaded(&snapshot) {
+            if self.told && halt == Halt::Fenced {
+                self.left_to_others();
+                return Ok(());
+            }
+            return Err(if halt == Halt::Fenced { taken_over(&snapshot.state) } else { head_gone() });
+        }
+        // A claim of this run that is on the store has told of the run before; one that is not meets the lease as it stands now.
+        self.buried = if self.chain.claimed() {
+            Vec::new()
+        } else {
+            allowed(&snapshot, &self.claimant, loaded.service_time)?.into_iter().collect()
+        };
+        let sent = self.outstanding.clear();
+        queue.put_back(items, self.now_ms());
+        let there = queue.take_out(|waiting| is_there(&snapshot.book, &waiting.settled));
+        self.stand_on(&snapshot.tables, &snapshot.gone, intake, queue)?;
+        let (mine, theirs): (Vec<_>, Vec<_>) = there.into_iter().partition(|waiting| sent.contains(&waiting.place));
+        intake.applied(&mine);
+        intake.passed_over(&theirs);
+        intake.book.rebase(snapshot.book);
+        self.trust = Trust::from(began_ms, self.ttl_ms);
+        self.closing = Closing::No;
+        self.see_what_went_astray().await
+    }
+
+    /// The first commit was refused, and the job still does not exist: another job made a tab that both need.
+    fn begin_again(&mut self, refused: Option<&Commit>) -> Result<(), PassError> {
+        let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(head_gone()) };
+        if self.chain.ended(init, &End::Redraft) != After::Redraft {
+            return Err(unfinished("its tabs could not be made".into(), Fault::Transient));
+        }
+        self.outstanding.clear();
+        self.closing = Closing::No;
+        Ok(())
+    }
+
+    /// Takes the data tab's header as it is now; what waits was made for the one before.
+    fn stand_on(
+        &mut self,
+        tables: &[Table],
+        gone: &[String],
+        intake: &mut Intake,
+        queue: &Queue,
+    ) -> Result<(), PassError> {
+        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
+        self.table_exists = true;
+        intake.header = Header::closed(tab.clone(), columns.clone()).with(intake.columns.new_columns, gone);
+        let key = intake.key_column.as_ref().map(KeyColumn::name);
+        if let Some(key) = key.filter(|key| !columns.iter().any(|column| column == key)) {
+            return Err(column_gone(tab, key));
+        }
+        for name in queue.columns() {
+            if !intake.header.find_again(name) {
+                return Err(column_gone(tab, name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a load shows what an item came to: a draft of this run that carried it was applied after all, or somebody else did it.
+fn is_there(book: &Book, settled: &Settled) -> bool {
+    match settled {
+        Settled::Done { key, version, .. } => book.is_done(key, version),
+        Settled::Failed(failure) => {
+            let told = failure_mark(&failure.step, &failure.error);
+            book.tells(&failure.key, &failure.version, told)
+        }
+    }
+}
+
+fn column_gone(tab: &str, name: &str) -> PassError {
+    let why = format!("tab {tab} lost its column \"{name}\" during the run: write that word back into its header row");
+    PassError::Store(StoreError::Corrupt { why })
+}

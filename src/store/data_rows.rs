@@ -1,0 +1,434 @@
+//! The rows of the data tab as requests: appended, inserted, or written over what stands there; with their witness. Pure.
+//!
+//! In scope: which of these a row is, the order of requests, contiguous rows and columns fused. Out of scope: what a batch carries
+//! beside (`store::encode`), what the witness says (`store::witness`), what has to be put right (`store::mend`).
+//!
+//! ```text
+//!  header row ─copy─▶ scratch     rows as found ─copy─▶ scratch     write cells     rows as written ─copy─▶ scratch     append
+//! ```
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use crate::google::body::{
+    Dimension, DimensionRange, GridCoordinate, GridProperties, GridRange, PasteOrientation, PasteType, Request,
+    SheetProperties,
+};
+use crate::google::cell::{self, NumberKind};
+use crate::grid::Row;
+use crate::ledger::commit::{Commit, Part, Settled};
+use crate::ledger::mode::Mode;
+use crate::store::cells::{VALUE, VALUE_AND_NUMBER, placed_row, sent};
+use crate::store::guard::STATE_ROWS;
+use crate::store::index::RowIndex;
+use crate::store::layout::Tab;
+use crate::store::mend::{Mend, Source};
+use crate::store::witness::{Expect, HEADER_ROW, MARGIN, ROOM, Target, Witness};
+
+/// Columns of a state tab that holds no scratch rows.
+const STATE_COLUMNS: u32 = 26;
+
+/// What is known of the data tab's rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Footing<'a> {
+    /// How rows are kept.
+    pub mode: Mode,
+    /// Where keys stand; needed where rows are kept one a key, and where new rows are inserted.
+    pub index: Option<&'a RowIndex>,
+    /// Whether people's own cells reach the last row of the grid, so that what is appended would land below them.
+    pub filled: bool,
+    /// Rows to be put right.
+    pub mends: &'a [Mend],
+    /// Columns that are the job's own already.
+    pub owned: &'a [String],
+    /// Where the scratch rows of the commit before stand.
+    pub scratch: Option<Scratch>,
+}
+
+/// A state tab with scratch rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scratch {
+    /// Its id.
+    pub tab: i32,
+    /// Rows, those of the state among them.
+    pub rows: u32,
+    /// Columns.
+    pub columns: u32,
+}
+
+/// What a batch does to the data tab.
+#[derive(Debug, Default)]
+pub struct DataRows {
+    /// Requests, in order, with the part that each belongs to.
+    pub requests: Vec<(Part, Request)>,
+    /// What the batch has to be asked about afterwards.
+    pub witness: Option<Witness>,
+    /// Keys of rows that are appended or inserted, one a row.
+    pub appended: Vec<String>,
+    /// Rows that items write over.
+    pub updated: u64,
+    /// Rows that are inserted below the last one with a key.
+    pub inserted: u32,
+    /// The state tab afterwards, where it has scratch rows.
+    pub scratch: Option<Scratch>,
+}
+
+/// A row that is written over.
+struct Write<'a> {
+    target: Target,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    /// With these cells, by column.
+    Cells(Vec<(usize, cell::Cell)>),
+    /// With what was misplaced.
+    Mend(&'a Mend),
+}
+
+/// The requests of a commit's rows. `new` where the batch itself makes the tab, so that nobody can have touched it; `state_tab` is
+/// where the state stands once the batch is applied.
+pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing: Footing<'_>) -> DataRows {
+    let mut writing = Writing { commit, tab, state_tab, footing, out: DataRows::default() };
+    let (writes, fresh) = writing.sorted_out();
+    let made: Vec<_> = footing.mends.iter().filter(|mend| mend.row.is_none()).collect();
+    if writes.is_empty() && fresh.is_empty() && made.is_empty() {
+        return writing.out;
+    }
+    if !new {
+        writing.over(&writes, &fresh, &made);
+    }
+    writing.below(&fresh, &made);
+    writing.out
+}
+
+struct Writing<'a> {
+    commit: &'a Commit,
+    tab: &'a Tab,
+    state_tab: i32,
+    footing: Footing<'a>,
+    out: DataRows,
+}
+
+impl<'a> Writing<'a> {
+    /// Rows that have a place already, by row; and those that have none.
+    fn sorted_out(&mut self) -> (Vec<Write<'a>>, Vec<&'a Row>) {
+        let mut fresh = Vec::new();
+        let mut writes: HashMap<u32, Write<'a>> = HashMap::new();
+        for mend in self.footing.mends {
+            let Some(row) = mend.row else { continue };
+            let target = Target { expect: mend.expect.clone(), row, columns: mend.columns(), moves: mend.moves() };
+            writes.insert(row, Write { target, what: What::Mend(mend) });
+        }
+        for (key, row) in self.rows() {
+            let place =
+                self.footing.index.filter(|_| self.footing.mode == Mode::Upsert).and_then(|index| index.row(key));
+            if let Some(at) = place {
+                // What the item says now is newer than what is to be mended.
+                writes.insert(at, self.overwrite(key, at, row));
+            } else {
+                self.out.appended.push(key.to_owned());
+                fresh.push(row);
+            }
+        }
+        let mut writes: Vec<_> = writes.into_values().collect();
+        self.out.updated = writes.iter().filter(|write| matches!(write.what, What::Cells(_))).count() as u64;
+        writes.sort_by_key(|write| write.target.row);
+        (writes, fresh)
+    }
+
+    /// The commit's rows with their keys; of a key that has one row, the last.
+    fn rows(&self) -> Vec<(&'a str, &'a Row)> {
+        let settled = self.commit.changes.settled.iter();
+        let done = settled.filter_map(|one| match one {
+            Settled::Done { key, output, .. } => Some((key.as_str(), output)),
+            Settled::Failed(_) => None,
+        });
+        let all = done.flat_map(|(key, output)| {
+            output.tables.iter().flat_map(move |(_, rows)| rows.iter().map(move |row| (key, row)))
+        });
+        if self.footing.mode == Mode::Append {
+            return all.collect();
+        }
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut rows: Vec<(&str, &Row)> = Vec::new();
+        for (key, row) in all {
+            if let Some(there) = places.get(key).and_then(|at| rows.get_mut(*at)) {
+                there.1 = row;
+            } else {
+                places.insert(key, rows.len());
+                rows.push((key, row));
+            }
+        }
+        rows
+    }
+
+    /// A row's cells over those of the row at `at`: values only, for formats are people's, and not the key, which is there.
+    fn overwrite(&self, key: &str, at: u32, row: &Row) -> Write<'a> {
+        let key_column = self.key_column();
+        let mut cells: Vec<_> = self.placed(row).filter(|(column, _)| Some(*column) != key_column).collect();
+        cells.sort_by_key(|(column, _)| *column);
+        let columns = cells.iter().map(|(column, _)| *column).collect();
+        let target = Target { expect: Expect::Key(key.to_owned()), row: at, columns, moves: Vec::new() };
+        Write { target, what: What::Cells(cells.into_iter().map(|(column, cell)| (column, cell.plain())).collect()) }
+    }
+
+    fn placed<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, cell::Cell)> + 'r {
+        let key_column = self.commit.state.key_column.as_deref();
+        row.cells.iter().filter_map(move |(name, cell)| {
+            let format = (Some(name.as_str()) == key_column).then_some(NumberKind::Text);
+            self.tab.position(name).map(|at| (at, sent(cell, format)))
+        })
+    }
+
+    fn key_column(&self) -> Option<usize> {
+        self.commit.state.key_column.as_deref().and_then(|name| self.tab.position(name))
+    }
+
+    /// The witness, and between its two halves the rows that are written over.
+    fn over(&mut self, writes: &[Write<'a>], fresh: &[&Row], made: &[&Mend]) {
+        let mut used: BTreeSet<usize> = writes.iter().flat_map(|write| write.target.columns.iter().copied()).collect();
+        used.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.tab.position(name))));
+        used.extend(self.footing.mends.iter().flat_map(Mend::columns));
+        used.extend(self.key_column());
+        let held = self.footing.scratch.filter(|scratch| scratch.tab == self.state_tab);
+        let lowest = held.map_or(0, |scratch| scratch.rows);
+        let last = writes.last().map_or(0, |write| write.target.row);
+        let header = self.tab.header.clone();
+        let width = header.len().max(self.tab.width) + ROOM;
+        let witness = Witness {
+            head: self.commit.to,
+            key: self.key_column().unwrap_or_default(),
+            names: used.iter().map(|at| self.tab.name(*at)).collect(),
+            used: used.into_iter().collect(),
+            appended: fresh.len() + made.len(),
+            made: made.iter().filter_map(|mend| mend.key().map(str::to_owned)).collect(),
+            keys: self.commit.changes.keys(),
+            width,
+            base: Witness::base_for(last, width, lowest),
+            header,
+            targets: writes.iter().map(|write| write.target.clone()).collect(),
+        };
+        let columns = witness.columns().max(held.map_or(STATE_COLUMNS, |scratch| scratch.columns)).max(STATE_COLUMNS);
+        let scratch = Scratch { tab: self.state_tab, rows: witness.rows(), columns };
+        self.out.scratch = Some(scratch);
+        self.out.requests.push((Part::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
+        self.tell(&witness);
+        let header = self.copy_out(0..1, HEADER_ROW, PasteType::Values);
+        self.out.requests.push((Part::Layout, header));
+        let runs = runs(writes);
+        for run in &runs {
+            let copied = self.copy_out(rows_of(writes, run), witness.before_row(run.start), PasteType::Formula);
+            self.out.requests.push((Part::Layout, copied));
+        }
+        self.write(writes, &witness);
+        for run in &runs {
+            let copied = self.copy_out(rows_of(writes, run), witness.after_row(run.start), PasteType::Formula);
+            self.out.requests.push((Part::Layout, copied));
+        }
+        self.out.witness = Some(witness);
+    }
+
+    fn tell(&mut self, witness: &Witness) {
+        let told = witness.told();
+        for run in told.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
+            let Some((first, _)) = run.first() else { continue };
+            let text = |text: &String| {
+                if text.is_empty() { cell::Cell::blank() } else { cell::Cell::text(text.as_str()) }
+            };
+            let rows = run.iter().map(|(_, texts)| texts.iter().map(text).collect::<Vec<_>>().into()).collect();
+            self.out.requests.push((Part::Content, put(self.state_tab, *first, 0, rows, VALUE)));
+        }
+    }
+
+    /// Copies whole rows to scratch rows; as much room as they need is taken from one cell on.
+    fn copy_out(&self, rows: Range<u32>, to_row: u32, paste_type: PasteType) -> Request {
+        let source = GridRange {
+            sheet_id: self.tab.id,
+            start_row_index: Some(rows.start),
+            end_row_index: Some(rows.end),
+            ..GridRange::default()
+        };
+        let destination = area(self.state_tab, to_row..to_row + 1, MARGIN..MARGIN + 1);
+        Request::CopyPaste { source, destination, paste_type, paste_orientation: PasteOrientation::Normal }
+    }
+
+    fn write(&mut self, writes: &[Write<'a>], witness: &Witness) {
+        let mut at = 0;
+        for same in writes.chunk_by(|a, b| b.follows(a)) {
+            if let Some(Write { what: What::Mend(mend), target }) = same.first() {
+                self.mend(mend, target.row, Some(witness.before_row(at)));
+            } else {
+                self.write_cells(same);
+            }
+            at += same.len();
+        }
+    }
+
+    /// Neighbouring rows of the same columns, a request for each block of columns.
+    fn write_cells(&mut self, same: &[Write<'a>]) {
+        let Some(first) = same.first() else { return };
+        for block in blocks(&first.target.columns) {
+            let cells = |write: &Write<'a>| match &write.what {
+                What::Cells(cells) => {
+                    let within = cells.iter().filter(|(column, _)| block.contains(column));
+                    within.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
+                }
+                What::Mend(_) => Vec::new(),
+            };
+            let rows = same.iter().map(|write| cells(write).into()).collect();
+            let request = put(self.tab.id, first.target.row, index(block.start), rows, VALUE);
+            self.out.requests.push((Part::Layout, request));
+        }
+    }
+
+    /// Puts a row right; `found` is the scratch row that shows it as this batch found it.
+    fn mend(&mut self, mend: &Mend, row: u32, found: Option<u32>) {
+        for block in blocks(&mend.clears) {
+            let area = area(self.tab.id, row..row + 1, index(block.start)..index(block.end));
+            let clear = Request::UpdateCells { rows: Vec::new(), fields: VALUE.into(), start: None, range: Some(area) };
+            self.out.requests.push((Part::Layout, clear));
+        }
+        let mut copies = mend.copies.clone();
+        copies.sort_by_key(|copy| copy.to);
+        let next = |a: &crate::store::mend::Copy, b: &crate::store::mend::Copy| {
+            a.source == b.source && a.to + 1 == b.to && a.from + 1 == b.from
+        };
+        for run in copies.chunk_by(next) {
+            let Some(first) = run.first() else { continue };
+            let from = match (first.source, self.footing.scratch, found) {
+                (Source::Scratch(row), Some(scratch), _) => (scratch.tab, row),
+                (Source::Itself, _, Some(found)) => (self.state_tab, found),
+                _ => continue,
+            };
+            let left = MARGIN + index(first.from);
+            let source = (from.0, from.1..from.1 + 1, left..left + index(run.len()));
+            let request = copied(source, (self.tab.id, row, index(first.to)), PasteType::Formula);
+            self.out.requests.push((Part::Layout, request));
+        }
+    }
+
+    /// Rows that have no place yet: below everything, or right below the last one with a key where people's own cells reach the
+    /// grid's end. An inserted row is new, so nothing can be written over by it.
+    fn below(&mut self, fresh: &[&Row], made: &[&Mend]) {
+        let last = self.footing.index.map_or(0, RowIndex::last);
+        let mut at = last + 1;
+        if self.footing.filled && !fresh.is_empty() {
+            self.insert(at, index(fresh.len()));
+            self.fill(at, fresh);
+            at += index(fresh.len());
+        } else if !fresh.is_empty() {
+            let rows = fresh.iter().map(|row| placed_row(self.placed(row))).collect();
+            let request = Request::AppendCells { sheet_id: self.tab.id, rows, fields: VALUE_AND_NUMBER.into() };
+            self.out.requests.push((Part::Content, request));
+        }
+        if made.is_empty() {
+            return;
+        }
+        self.insert(at, index(made.len()));
+        for (row, mend) in (at..).zip(made) {
+            if let (Some(column), Expect::Key(key)) = (self.key_column(), &mend.expect) {
+                let key = sent(&crate::grid::Cell::text(key.as_str()), Some(NumberKind::Text));
+                let request = put(self.tab.id, row, index(column), vec![vec![key].into()], VALUE_AND_NUMBER);
+                self.out.requests.push((Part::Layout, request));
+            }
+            self.mend(mend, row, None);
+        }
+    }
+
+    fn insert(&mut self, at: u32, rows: u32) {
+        let range =
+            DimensionRange { sheet_id: self.tab.id, dimension: Dimension::Rows, start_index: at, end_index: at + rows };
+        // The header row's looks are its own.
+        let request = Request::InsertDimension { range, inherit_from_before: at > 1 };
+        self.out.requests.push((Part::Layout, request));
+        self.out.inserted += rows;
+    }
+
+    /// Writes inserted rows, and of people's columns nothing.
+    fn fill(&mut self, at: u32, fresh: &[&Row]) {
+        let rows: Vec<HashMap<usize, cell::Cell>> = fresh.iter().map(|row| self.placed(row).collect()).collect();
+        let mut columns: Vec<usize> = rows.iter().flat_map(|row| row.keys().copied()).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        for block in blocks(&columns) {
+            let cell = |row: &HashMap<usize, cell::Cell>, column| row.get(&column).cloned().unwrap_or_default();
+            let rows = rows.iter().map(|row| block.clone().map(|column| cell(row, column)).collect::<Vec<_>>().into());
+            let request = put(self.tab.id, at, index(block.start), rows.collect(), VALUE_AND_NUMBER);
+            self.out.requests.push((Part::Layout, request));
+        }
+    }
+}
+
+impl Write<'_> {
+    /// Whether this row can ride in one request with the row above it.
+    fn follows(&self, above: &Self) -> bool {
+        let cells = matches!((&self.what, &above.what), (What::Cells(_), What::Cells(_)));
+        cells && self.target.row == above.target.row + 1 && self.target.columns == above.target.columns
+    }
+}
+
+/// Runs of neighbouring rows, as ranges of writes.
+fn runs(writes: &[Write<'_>]) -> Vec<Range<usize>> {
+    let mut at = 0;
+    let runs = writes.chunk_by(|a, b| a.target.row + 1 == b.target.row).map(|run| {
+        let start = at;
+        at += run.len();
+        start..at
+    });
+    runs.collect()
+}
+
+fn rows_of(writes: &[Write<'_>], run: &Range<usize>) -> Range<u32> {
+    let first = writes.get(run.start).map_or(0, |write| write.target.row);
+    first..first + index(run.len())
+}
+
+/// Runs of neighbouring columns.
+fn blocks(columns: &[usize]) -> Vec<Range<usize>> {
+    let runs = columns.chunk_by(|a, b| a + 1 == *b);
+    runs.filter_map(|run| Some(*run.first()?..run.last()? + 1)).collect()
+}
+
+/// The state tab without scratch rows, where the commit before left some.
+pub fn without_scratch(state_tab: i32) -> Request {
+    resized(state_tab, STATE_ROWS, STATE_COLUMNS)
+}
+
+fn resized(tab: i32, rows: u32, columns: u32) -> Request {
+    let grid = GridProperties { row_count: Some(rows), column_count: Some(columns), frozen_row_count: None };
+    let properties = SheetProperties { sheet_id: Some(tab), grid_properties: Some(grid), ..SheetProperties::default() };
+    Request::UpdateSheetProperties { properties, fields: "gridProperties(rowCount,columnCount)".into() }
+}
+
+fn put(sheet_id: i32, row_index: u32, column_index: u32, rows: Vec<cell::Row>, fields: &'static str) -> Request {
+    let start = GridCoordinate { sheet_id, row_index, column_index };
+    Request::UpdateCells { rows, fields: fields.into(), start: Some(start), range: None }
+}
+
+fn copied(from: (i32, Range<u32>, Range<u32>), to: (i32, u32, u32), paste_type: PasteType) -> Request {
+    let (tab, rows, columns) = from;
+    let (to_tab, to_row, to_column) = to;
+    let height = rows.end - rows.start;
+    let width = columns.end - columns.start;
+    Request::CopyPaste {
+        source: area(tab, rows, columns),
+        destination: area(to_tab, to_row..to_row + height, to_column..to_column + width),
+        paste_type,
+        paste_orientation: PasteOrientation::Normal,
+    }
+}
+
+fn area(sheet_id: i32, rows: Range<u32>, columns: Range<u32>) -> GridRange {
+    GridRange {
+        sheet_id,
+        start_row_index: Some(rows.start),
+        end_row_index: Some(rows.end),
+        start_column_index: Some(columns.start),
+        end_column_index: Some(columns.end),
+    }
+}
+
+fn index(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

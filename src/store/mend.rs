@@ -1,0 +1,477 @@
+//! Putting right what went astray: which cells of which rows, and where their contents come from. Pure.
+//!
+//! In scope: finding the rows again in the tab as it is now, restoring what was written over, doing again what was meant.
+//! Out of scope: what went astray (`store::witness`), the requests (`store::data_rows`).
+//!
+//! Nothing here needs the items: what was written and what it was written over both stand in the scratch rows. A row is found by
+//! its key, and where it has none by its cells. What people have changed since is theirs and is left alone.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::store::layout::Tab;
+use crate::store::load::text;
+use crate::store::witness::{Astray, Expect, Finding, Target, cells_mark, shows_cells};
+
+/// Where a cell's content comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A scratch row of the batch that went astray, from 0; the column is one of the tab as that batch knew it.
+    Scratch(u32),
+    /// The very row, as it is found when it is mended.
+    Itself,
+}
+
+/// One cell of a mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copy {
+    /// From which row.
+    pub source: Source,
+    /// From which column.
+    pub from: usize,
+    /// To which column.
+    pub to: usize,
+}
+
+/// A row to be put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mend {
+    /// Which row, from 0; none for one that is to be made, because its key has none any more.
+    pub row: Option<u32>,
+    /// What it has to show.
+    pub expect: Expect,
+    /// What is copied into it.
+    pub copies: Vec<Copy>,
+    /// Columns that are emptied.
+    pub clears: Vec<usize>,
+}
+
+impl Mend {
+    /// The columns that it writes, in order.
+    pub fn columns(&self) -> Vec<usize> {
+        let mut columns: Vec<_> = self.copies.iter().map(|copy| copy.to).chain(self.clears.iter().copied()).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    /// The key that its row has to show.
+    pub fn key(&self) -> Option<&str> {
+        match &self.expect {
+            Expect::Key(key) => Some(key),
+            Expect::Cells(_) => None,
+        }
+    }
+
+    /// Cells that it moves within the row.
+    pub fn moves(&self) -> Vec<(usize, usize)> {
+        let itself = self.copies.iter().filter(|copy| copy.source == Source::Itself);
+        itself.map(|copy| (copy.from, copy.to)).collect()
+    }
+}
+
+/// The data tab as it is now.
+pub struct Present<'a> {
+    /// Its columns.
+    pub tab: &'a Tab,
+    /// The key's column.
+    pub key: usize,
+    /// All its rows, the header's among them.
+    pub rows: &'a [Vec<Value>],
+}
+
+/// What puts a finding right, in the tab as it is now.
+pub fn plan(finding: &Finding, present: &Present<'_>) -> Vec<Mend> {
+    let planning = Planning { finding, present };
+    let hits = planning.hits();
+    let mut mends = Mends::default();
+    for astray in &finding.astray {
+        planning.redo(astray, &hits, &mut mends);
+    }
+    for (astray, row) in finding.astray.iter().zip(&hits) {
+        planning.restore(astray, *row, &mut mends);
+    }
+    let mut beside: HashMap<&str, usize> = HashMap::new();
+    for key in &finding.beside {
+        *beside.entry(key).or_default() += 1;
+    }
+    let mut beside: Vec<_> = beside.into_iter().collect();
+    beside.sort_unstable();
+    for (key, rows) in beside {
+        planning.rearrange(key, rows, &mut mends);
+    }
+    mends.list.into_iter().map(|mend| planning.expecting(mend)).collect()
+}
+
+/// Mends, one a row: a second one for a row adds the cells that the first leaves alone.
+#[derive(Default)]
+struct Mends {
+    list: Vec<Mend>,
+    by_row: HashMap<u32, usize>,
+}
+
+impl Mends {
+    /// Adds copies into a row, or into a new one of this key.
+    fn add(&mut self, row: Option<u32>, key: &str, copies: Vec<Copy>, clears: Vec<usize>) {
+        let known = row.and_then(|row| self.by_row.get(&row).copied());
+        if let Some(there) = known.and_then(|at| self.list.get_mut(at)) {
+            let taken = |to: usize| there.clears.contains(&to) || there.copies.iter().any(|copy| copy.to == to);
+            let more: Vec<_> = copies.into_iter().filter(|copy| !taken(copy.to)).collect();
+            there.copies.extend(more);
+        } else {
+            self.by_row.extend(row.map(|row| (row, self.list.len())));
+            self.list.push(Mend { row, expect: Expect::Key(key.to_owned()), copies, clears });
+        }
+    }
+}
+
+struct Planning<'a> {
+    finding: &'a Finding,
+    present: &'a Present<'a>,
+}
+
+impl Planning<'_> {
+    /// Where each row that was hit stands now: none if it is gone or has been changed since. Of rows without a key several may look
+    /// alike in the cells that were written: each is taken once, and one that is alike in people's cells too goes first.
+    fn hits(&self) -> Vec<Option<u32>> {
+        let mut taken = HashSet::new();
+        let mut hits = Vec::with_capacity(self.finding.astray.len());
+        for astray in &self.finding.astray {
+            // A key itself is written over where columns moved.
+            let over = astray.target.columns.contains(&self.key_found());
+            let key = shown(if over { &astray.after } else { &astray.before }, self.key_found());
+            let columns: Vec<_> = astray.target.columns.iter().filter_map(|&p| Some((p, self.now(p)?))).collect();
+            let same = |cells: &[Value]| {
+                let as_written = |(from, to): &(usize, usize)| shown(cells, *to) == shown(&astray.after, *from);
+                shown(cells, self.present.key) == key && columns.iter().all(as_written)
+            };
+            let at = self.present.rows.get(astray.target.row as usize).filter(|_| astray.target.row > 0);
+            let at = at.map(|cells| (astray.target.row, cells));
+            let rows = at.into_iter().chain(self.rows().map(|(row, cells)| (number(row), cells)));
+            let mut found = rows.filter(|(row, cells)| same(cells) && !(key.is_empty() && taken.contains(row)));
+            let first = found.next();
+            let alike = |cells: &[Value]| {
+                (0..cells.len().max(astray.after.len())).all(|at| shown(cells, at) == shown(&astray.after, at))
+            };
+            let closest = first
+                .filter(|(_, cells)| key.is_empty() && !alike(cells))
+                .and_then(|_| found.find(|(_, cells)| alike(cells)));
+            let row = closest.or(first).map(|(row, _)| row);
+            taken.extend(row);
+            hits.push(row);
+        }
+        hits
+    }
+
+    /// What was meant, where it was meant to go.
+    fn redo(&self, astray: &Astray, hits: &[Option<u32>], mends: &mut Mends) {
+        let target = &astray.target;
+        let source = Source::Scratch(self.finding.witness.after_row(astray.index));
+        let as_meant = |&from: &usize| Some(Copy { source, from, to: self.meant(from)? });
+        let copies: Vec<_> = target.columns.iter().filter_map(as_meant).collect();
+        let row = match &target.expect {
+            Expect::Key(key) => self.row_of(key).or_else(|| self.row_that_had(key, hits)),
+            Expect::Cells(mark) => {
+                let there = self.row_with_cells(mark, &copies, hits, mends);
+                there.or_else(|| self.row_that_had_cells(mark, &target.columns, hits, mends))
+            }
+        };
+        match (&target.expect, row) {
+            (Expect::Key(key), None)
+                if target.moves.is_empty() && !target.columns.contains(&self.finding.witness.key) =>
+            {
+                mends.add(None, key, copies, Vec::new());
+            }
+            // A row that is gone has nothing left to be moved, nor a key to be given back; and one of people's that they have changed is
+            // theirs.
+            (_, None) => {}
+            (_, Some(row)) if target.moves.is_empty() => mends.add(Some(row), "", copies, Vec::new()),
+            (_, Some(row)) => self.move_again(target, row, hits, mends),
+        }
+    }
+
+    /// Cells that were to be moved within a row. A row that was hit itself is moved within as it was before.
+    fn move_again(&self, target: &Target, row: u32, hits: &[Option<u32>], mends: &mut Mends) {
+        let hit = hits.iter().position(|hit| *hit == Some(row)).and_then(|at| self.finding.astray.get(at));
+        let before = hit.map(|hit| Source::Scratch(self.finding.witness.before_row(hit.index)));
+        let moved = |&(from, to): &(usize, usize)| {
+            let to = self.meant(to)?;
+            Some(match before {
+                Some(source) => Copy { source, from: self.found_at(from), to },
+                None => Copy { source: Source::Itself, from: self.meant(from)?, to },
+            })
+        };
+        let emptied = target.columns.iter().filter(|column| !target.moves.iter().any(|(_, to)| to == *column));
+        let clears = emptied.filter_map(|&column| self.meant(column)).collect();
+        mends.add(Some(row), "", target.moves.iter().filter_map(moved).collect(), clears);
+    }
+
+    /// What was written over.
+    fn restore(&self, astray: &Astray, row: Option<u32>, mends: &mut Mends) {
+        let Some(row) = row else { return };
+        let source = Source::Scratch(self.finding.witness.before_row(astray.index));
+        let columns = &astray.target.columns;
+        let copies = columns.iter().filter_map(|&from| Some(Copy { source, from, to: self.now(from)? }));
+        mends.add(Some(row), "", copies.collect(), Vec::new());
+    }
+
+    /// Rows of a key that were appended under other headers, its lowest ones: their cells go where they were meant to stand.
+    fn rearrange(&self, key: &str, count: usize, mends: &mut Mends) {
+        let used = &self.finding.witness.used;
+        let Some(at) = self.now(self.finding.witness.key) else { return };
+        let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.now(p)?, self.meant(p)?))).collect();
+        let filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
+        let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !filled(column)).collect();
+        let apart = moves.iter().filter(|(from, to)| from != to);
+        let copies: Vec<_> = apart.map(|&(from, to)| Copy { source: Source::Itself, from, to }).collect();
+        if copies.is_empty() && clears.is_empty() {
+            return;
+        }
+        let rows: Vec<_> = self.rows().filter(|(_, cells)| shown(cells, at) == key).collect();
+        for (row, _) in rows.iter().rev().take(count) {
+            mends.add(Some(number(*row)), key, copies.clone(), clears.clone());
+        }
+    }
+
+    /// A mend that expects its row as it is now.
+    fn expecting(&self, mend: Mend) -> Mend {
+        let Some(cells) = mend.row.and_then(|row| self.present.rows.get(row as usize)) else { return mend };
+        let key = shown(cells, self.present.key);
+        let expect = if key.is_empty() { Expect::Cells(cells_mark(cells, &mend.columns())) } else { Expect::Key(key) };
+        Mend { expect, ..mend }
+    }
+
+    /// The row without a key that had these cells before it was hit itself.
+    fn row_that_had_cells(&self, mark: &str, columns: &[usize], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
+        let columns: Vec<_> = columns.iter().map(|column| self.found_at(*column)).collect();
+        let had = |astray: &Astray| {
+            shown(&astray.before, self.key_found()).is_empty() && shows_cells(&astray.before, &columns, mark)
+        };
+        let free = |row: &u32| !mends.by_row.contains_key(row);
+        let mut rows =
+            self.finding.astray.iter().zip(hits).filter(|(astray, _)| had(astray)).filter_map(|(_, row)| *row);
+        rows.find(free)
+    }
+
+    /// The row whose key was written over, and was this one.
+    fn row_that_had(&self, key: &str, hits: &[Option<u32>]) -> Option<u32> {
+        let had = |astray: &Astray| {
+            astray.target.columns.contains(&self.key_found()) && shown(&astray.before, self.key_found()) == key
+        };
+        self.finding.astray.iter().zip(hits).find(|(astray, _)| had(astray)).and_then(|(_, row)| *row)
+    }
+
+    /// Rows below the header.
+    fn rows(&self) -> impl Iterator<Item = (usize, &Vec<Value>)> {
+        self.present.rows.iter().enumerate().skip(1)
+    }
+
+    fn row_of(&self, key: &str) -> Option<u32> {
+        self.rows().find(|(_, cells)| shown(cells, self.present.key) == key).map(|(row, _)| number(row))
+    }
+
+    fn row_with_cells(&self, mark: &str, copies: &[Copy], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
+        // In the order in which the mark was made, wherever people moved the columns.
+        let columns: Vec<_> = copies.iter().map(|copy| copy.to).collect();
+        let same = |cells: &Vec<Value>| shown(cells, self.present.key).is_empty() && shows_cells(cells, &columns, mark);
+        let free = |row: &usize| !hits.contains(&Some(number(*row))) && !mends.by_row.contains_key(&number(*row));
+        self.rows().find(|(row, cells)| free(row) && same(cells)).map(|(row, _)| number(row))
+    }
+
+    /// The column of keys as the batch found the header.
+    fn key_found(&self) -> usize {
+        self.found_at(self.finding.witness.key)
+    }
+
+    /// Where a column that the batch meant stood when it came: by its header, or where it was expected if that was written anew.
+    fn found_at(&self, column: usize) -> usize {
+        let name = self.finding.witness.header.get(column);
+        self.finding.header.iter().position(|text| Some(text) == name).unwrap_or(column)
+    }
+
+    /// Where a column that the batch wrote stands now: the one whose header it found there, whatever that reads by now.
+    fn now(&self, column: usize) -> Option<usize> {
+        let (witness, found) = (&self.finding.witness, &self.finding.header);
+        let now = &self.present.tab.header;
+        let name = found.get(column).map_or("", String::as_str);
+        let there = |at: usize| now.get(at).map_or("", String::as_str);
+        if there(column) == name {
+            return Some(column);
+        }
+        let same = now.iter().position(|text| !name.is_empty() && text == name);
+        // One of the job's, by the name that it had for the batch; or one whose header was written anew where it stood.
+        let own = || {
+            witness
+                .header
+                .iter()
+                .position(|text| text == name)
+                .or(Some(column).filter(|_| !witness.header.iter().any(|text| text == name)))
+        };
+        let renamed = || own().and_then(|at| witness.name(at)).and_then(|own| self.present.tab.position(own));
+        same.or_else(renamed).or_else(|| (now.len() == found.len()).then_some(column))
+    }
+
+    /// Where the column that the batch meant stands now. A header that is nowhere any more, over a column that has a new one, was
+    /// written anew where it stood; over a column that the batch knew by another name, its column was deleted.
+    fn meant(&self, column: usize) -> Option<usize> {
+        let expected = &self.finding.witness.header;
+        let name = expected.get(column)?;
+        let there = self.finding.witness.name(column).and_then(|own| self.present.tab.position(own));
+        let there = there.or_else(|| self.present.tab.header.iter().position(|text| text == name));
+        let renamed = || {
+            let found = self.finding.header.get(column).filter(|found| !expected.contains(found));
+            found.filter(|_| !self.finding.header.contains(name)).and_then(|_| self.now(column))
+        };
+        there.or_else(renamed)
+    }
+}
+
+fn shown(row: &[Value], column: usize) -> String {
+    row.get(column).map(text).unwrap_or_default()
+}
+
+fn number(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ledger::head::HeadId;
+    use crate::store::witness::{Seen, Target, Witness};
+
+    const BASE: u32 = 100;
+
+    fn tab(header: &[&str]) -> Tab {
+        Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect(), ..Tab::default() }
+    }
+
+    fn rows(rows: &[Value]) -> Vec<Vec<Value>> {
+        rows.iter().map(|row| row.as_array().cloned().unwrap_or_default()).collect()
+    }
+
+    /// A batch that wrote column n of these rows (key and row), and what it found there.
+    fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> Finding {
+        let target = |(key, row): &(&str, u32)| Target {
+            expect: Expect::Key((*key).into()),
+            row: *row,
+            columns: vec![1],
+            moves: Vec::new(),
+        };
+        let witness = Witness {
+            head: HeadId { commit: 1, nonce: 1 },
+            header: tab(&["id", "n", "mine"]).header,
+            key: 0,
+            used: vec![0, 1],
+            names: tab(&["id", "n"]).header,
+            appended: 1,
+            keys: 1,
+            width: 20,
+            made: Vec::new(),
+            base: BASE,
+            targets: wrote.iter().map(target).collect(),
+        };
+        let seen = Seen { header: tab(found).header, before: rows(before), after: rows(after) };
+        witness.finding(seen, || vec!["new".into()])
+    }
+
+    fn present<'a>(tab: &'a Tab, rows: &'a [Vec<Value>]) -> Present<'a> {
+        Present { tab, key: tab.position("id").expect("a key"), rows }
+    }
+
+    fn scratch(row: u32, from: usize, to: usize) -> Copy {
+        Copy { source: Source::Scratch(row), from, to }
+    }
+
+    #[test]
+    fn a_sorted_tab_gets_both_rows_right_and_each_is_written_once() {
+        let wrote = [("a", 1), ("b", 2)];
+        let (before, after) = ([json!(["b", 2]), json!(["a", 1])], [json!(["b", 10]), json!(["a", 20])]);
+        let finding = finding(&["id", "n", "mine"], &wrote, &before, &after);
+        let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["b", 10]), json!(["a", 20])]));
+        let mends = plan(&finding, &present(&tab, &now));
+        let told: Vec<_> = mends.iter().map(|mend| (mend.row, mend.copies.clone())).collect();
+        assert_eq!(told, [(Some(2), vec![scratch(BASE + 2, 1, 1)]), (Some(1), vec![scratch(BASE + 3, 1, 1)])]);
+    }
+
+    #[test]
+    fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_changed_it() {
+        let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
+        let tab = tab(&["id", "n", "mine"]);
+        let moved = rows(&[json!(["id", "n"]), json!([]), json!(["z", 10]), json!(["a", 1])]);
+        let mends = plan(&finding, &present(&tab, &moved));
+        assert_eq!(
+            mends[0],
+            Mend {
+                row: Some(3),
+                expect: Expect::Key("a".into()),
+                copies: vec![scratch(BASE + 1, 1, 1)],
+                clears: Vec::new()
+            }
+        );
+        assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
+        let changed = rows(&[json!(["id", "n"]), json!([]), json!(["z", 11]), json!(["a", 1])]);
+        assert_eq!(plan(&finding, &present(&tab, &changed)).len(), 1);
+    }
+
+    #[test]
+    fn a_row_without_a_key_is_found_by_what_was_written_into_it() {
+        let finding =
+            finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["", "", "total"])], &[json!(["", 10, "total"])]);
+        let tab = tab(&["id", "n", "mine"]);
+        let now = rows(&[json!(["id", "n"]), json!(["a", 1]), json!(["", 10, "total"])]);
+        let mends = plan(&finding, &present(&tab, &now));
+        assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
+        assert_eq!(mends[1].expect, Expect::Cells(cells_mark(&now[2], &[1])));
+    }
+
+    #[test]
+    fn of_two_rows_without_a_key_that_look_alike_each_is_put_right() {
+        let stray = || json!(["", 10]);
+        let finding =
+            finding(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &[json!([]), json!([])], &[stray(), stray()]);
+        let tab = tab(&["id", "n", "mine"]);
+        let now = rows(&[json!(["id", "n"]), json!(["a", 1]), stray(), json!([]), stray()]);
+        let mut cleared: Vec<_> = plan(&finding, &present(&tab, &now)).into_iter().map(|mend| mend.row).collect();
+        cleared.sort();
+        assert_eq!(cleared, [Some(1), Some(2), Some(4)]);
+    }
+
+    #[test]
+    fn a_key_whose_row_was_deleted_gets_a_new_one() {
+        let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
+        let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["z", 10])]));
+        let mends = plan(&finding, &present(&tab, &now));
+        assert_eq!((mends[0].row, &mends[0].expect), (None, &Expect::Key("a".into())));
+        assert_eq!(mends[1].row, Some(1));
+    }
+
+    #[test]
+    fn a_header_written_anew_keeps_its_column_and_a_deleted_column_is_left_out() {
+        let renamed = &["id", "number", "mine"];
+        assert!(finding(renamed, &[("a", 1)], &[json!(["a", 1])], &[json!(["a", 10])]).astray.is_empty());
+        let astray = finding(renamed, &[("a", 1)], &[json!(["z", 1])], &[json!(["z", 10])]);
+        let (tab_now, now) = (tab(renamed), rows(&[json!(["id"]), json!(["z", 10]), json!(["a", 2])]));
+        let mends = plan(&astray, &present(&tab_now, &now));
+        assert_eq!((mends[0].row, &mends[0].copies), (Some(2), &vec![scratch(BASE + 1, 1, 1)]));
+        let deleted = finding(&["id", "mine"], &[("a", 1)], &[json!(["a", "note"])], &[json!(["a", 10])]);
+        let (tab_now, now) = (tab(&["id", "mine"]), rows(&[json!(["id"]), json!(["a", 10])]));
+        let mends = plan(&deleted, &present(&tab_now, &now));
+        assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE, 1, 1)]));
+    }
+
+    #[test]
+    fn cells_under_other_headers_go_back_and_those_meant_go_to_their_own() {
+        let finding = finding(&["id", "mine", "n"], &[("a", 1)], &[json!(["a", "note", 1])], &[json!(["a", 10, 1])]);
+        let tab = tab(&["id", "mine", "n"]);
+        let now = rows(&[json!(["id", "mine", "n"]), json!(["a", 10, 1]), json!(["new", 5])]);
+        let mends = plan(&finding, &present(&tab, &now));
+        assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE + 1, 1, 2), scratch(BASE, 1, 1)]));
+        let itself = |from, to| Copy { source: Source::Itself, from, to };
+        assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![itself(1, 2)]));
+        assert_eq!(mends[1].clears, [1]);
+    }
+}

@@ -1,0 +1,116 @@
+//! Reading the data tab again in the middle of a run: where keys stand, or all of it, or what a witness saw.
+//!
+//! In scope: these calls. Out of scope: the load (`store::fetch`), what follows from what was read (`store::upkeep`).
+
+use serde_json::Value;
+
+use crate::google::shape::{Mark, Tab as Seen};
+use crate::grid::quoted;
+use crate::store::columns;
+use crate::store::fetch::{Fetcher, Unread};
+use crate::store::guard::STATE_ROWS;
+use crate::store::index::{Indexing, RowIndex};
+use crate::store::layout::Tab;
+use crate::store::load::{self, PAGE_ROWS};
+use crate::store::reach::seen_tab;
+use crate::store::witness::Witness;
+
+/// Cells that one call reads when a whole tab is read.
+const PAGE_CELLS: u32 = 200_000;
+
+impl Fetcher {
+    /// The data tab's header, and where keys stand. Each page comes with the header of its moment, so that columns that move
+    /// meanwhile are seen.
+    pub async fn index(&self, known: &Tab, own: &[String], key_column: &str) -> Result<(Tab, RowIndex), Unread> {
+        let seen = self.tab(known.id).await?;
+        let likely = known.position(key_column).unwrap_or_default();
+        let mut column = likely;
+        let mut indexing = Indexing::default();
+        let mut found: Option<Tab> = None;
+        let mut from = 1;
+        while from <= seen.rows || found.is_none() {
+            let to = seen.rows.min(from + PAGE_ROWS - 1).max(from);
+            // Rows that people put in meanwhile move the last ones down, so the last page has no end.
+            let end = Some(to).filter(|to| *to < seen.rows);
+            let ranges = [load::header_range(&seen.title), load::column_range(&seen.title, column, from, end)];
+            let mut read = self.rows_of(&ranges).await?.into_iter();
+            let tab = self.knowing(known, seen_tab(&seen, &read.next().unwrap_or_default()), own).await?;
+            match (&found, tab.position(key_column)) {
+                (_, None) => return Err(Unread::moved(&seen.title)),
+                // Asked for where it was; once more where it is.
+                (None, Some(at)) if at != column && column == likely => column = at,
+                (before, Some(at)) => {
+                    if at != column || before.as_ref().is_some_and(|before| *before != tab) {
+                        return Err(Unread::moved(&seen.title));
+                    }
+                    indexing.read_column(&read.next().unwrap_or_default());
+                    indexing.skip_to(to);
+                    from = to + 1;
+                    found = Some(tab);
+                }
+            }
+        }
+        found.map(|tab| (tab, indexing.finish())).ok_or_else(|| Unread::moved(&self.data_tab))
+    }
+
+    /// The data tab with all its rows, the header's among them.
+    pub async fn present(&self, known: &Tab, own: &[String]) -> Result<(Tab, Vec<Vec<Value>>), Unread> {
+        let seen = self.tab(known.id).await?;
+        let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
+        if seen.rows <= page {
+            // All of it at one moment.
+            let rows = self.rows_of(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
+            let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
+            return Ok((tab, rows));
+        }
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        let mut from = 1;
+        while from <= seen.rows {
+            let to = seen.rows.min(from.saturating_add(page - 1));
+            let range = load::whole_rows_range(&seen.title, from, to);
+            rows.extend(self.rows_of(&[range]).await?.into_iter().flatten());
+            rows.resize(to as usize, Vec::new());
+            from = to + 1;
+        }
+        if self.tab(known.id).await? != seen {
+            return Err(Unread::moved(&seen.title));
+        }
+        let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
+        Ok((tab, rows))
+    }
+
+    /// The scratch rows that a witness left on this state tab.
+    pub async fn scratch(&self, title: &str, witness: &Witness) -> Result<Vec<Vec<Value>>, Unread> {
+        let range = load::rows_range(title, STATE_ROWS + 1, witness.rows(), witness.columns() as usize);
+        Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
+    }
+
+    /// The tab with the job's names for columns whose headers people changed: as known before, or asked for anew.
+    async fn knowing(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, Unread> {
+        let mut tab = Tab { renamed: known.renamed.clone(), ..tab };
+        let lost = columns::lost(&tab, own);
+        if !lost.is_empty() {
+            let marks = self.marks_of(&tab).await?;
+            columns::found_again(&mut tab, &self.data_tab, own, &lost, marks.as_deref());
+        }
+        Ok(tab)
+    }
+
+    /// The marks on the job's columns; none where they can't be had, which is told by what follows from it. A mark says where its
+    /// column is, so the header has to be the same before and after.
+    pub async fn marks_of(&self, tab: &Tab) -> Result<Option<Vec<Mark>>, Unread> {
+        let marks = self.sheets.marks(&self.id, &columns::mark_key(&self.job)).await;
+        let marks = marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok();
+        let after = self.rows_of(&[load::header_range(&tab.title)]).await?;
+        if load::header(after.first().map_or(&[][..], Vec::as_slice)) != tab.header {
+            return Err(Unread::moved(&tab.title));
+        }
+        Ok(marks)
+    }
+
+    async fn tab(&self, id: i32) -> Result<Seen, Unread> {
+        let metadata = self.metadata().await.map_err(Unread::Broken)?;
+        let found = metadata.tabs.into_iter().find(|tab| tab.sheet_id == id);
+        found.ok_or_else(|| Unread::moved(&self.data_tab))
+    }
+}

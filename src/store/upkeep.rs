@@ -1,0 +1,235 @@
+//! What a store knows of the data tab's rows from one commit to the next.
+//!
+//! In scope: positions, the witness of the last commit, what it found, what has to be put right. Pure.
+//! Out of scope: reading any of it (`store::positions`, `store::fetch`), the requests (`store::data_rows`).
+
+use serde_json::Value;
+
+use crate::grid::{column_letters, quoted};
+use crate::ledger::mode::Mode;
+use crate::ledger::snapshot::{Blemish, State};
+use crate::store::data_rows::{DataRows, Footing, Scratch};
+use crate::store::index::{Indexing, RowIndex};
+use crate::store::layout::{Tab, Tabs};
+use crate::store::load;
+use crate::store::mend::{Mend, Present, plan};
+use crate::store::reach::Reach;
+use crate::store::witness::{Finding, HEADER_ROW, MARGIN, Seen, Witness};
+
+/// Reads of the positions, a pause between them, after which a key that was done and is not there counts as one without a row.
+const SAME_READS: u32 = 2;
+
+/// The rows of the data tab, as far as they are known.
+#[derive(Debug, Clone, Default)]
+pub struct Upkeep {
+    index: Option<RowIndex>,
+    /// Reads of the positions since rows were appended.
+    reads: u32,
+    /// Whether people's own cells reach the last row of the grid.
+    filled: bool,
+    scratch: Option<Scratch>,
+    unseen: Option<Unseen>,
+    finding: Option<Finding>,
+    mends: Vec<Mend>,
+    /// Rows written over so far.
+    updated: u64,
+}
+
+/// A witness that was not looked at yet.
+#[derive(Debug, Clone)]
+pub struct Unseen {
+    /// The witness.
+    pub witness: Witness,
+    /// The title of the state tab that holds its scratch rows.
+    pub title: String,
+    appended: Vec<String>,
+}
+
+/// What a commit needs to know of the rows before it can be written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Nothing,
+    /// Where keys stand; at once, or when what was read a moment ago must be confirmed, after a pause.
+    Positions {
+        /// Whether to wait first.
+        pause: bool,
+    },
+    /// All rows, because some have to be put right.
+    Rows,
+}
+
+impl Upkeep {
+    /// A tab that people made before the job ever ran; `filled` if it has cells in its last row.
+    pub fn of_strange_rows(filled: bool) -> Self {
+        Self { filled, ..Self::default() }
+    }
+
+    /// What a load shows: the last row of the grid, and the keys where they were likely to stand.
+    pub fn read(
+        reach: &Reach<'_>,
+        tabs: &Tabs,
+        state: &State,
+        mode: Mode,
+        bottom: &[Vec<Value>],
+        keys: &[Vec<Value>],
+    ) -> Self {
+        let key = tabs.data.as_ref().zip(state.key_column.as_deref()).and_then(|(tab, name)| tab.position(name));
+        let last = bottom.first().map_or(&[][..], Vec::as_slice);
+        let keyless = key.is_none_or(|at| last.get(at).map(load::text).unwrap_or_default().is_empty());
+        let filled = reach.data.is_some_and(|tab| tab.rows > 1) && !last.is_empty() && keyless;
+        let read = reach.keyed(mode).filter(|_| key == Some(0)).map(|_| {
+            let mut indexing = Indexing::default();
+            indexing.read_column(keys);
+            indexing.finish()
+        });
+        Self { reads: u32::from(read.is_some()), index: read, filled, ..Self::default() }
+    }
+
+    /// The witness of the head's commit, as a load found it in the scratch rows of the state tab.
+    pub fn see(&mut self, state_tab: i32, witness: Option<(Witness, Seen)>, beside: impl FnOnce() -> Vec<String>) {
+        let Some((witness, seen)) = witness else { return };
+        self.scratch = Some(scratch_of(state_tab, &witness));
+        let hit: Vec<_> = witness.keys_hit().map(str::to_owned).collect();
+        let appended = || beside().into_iter().filter(|key| !hit.contains(key)).collect();
+        self.finding = Some(witness.finding(seen, appended)).filter(|finding| !finding.is_clean());
+    }
+
+    /// The same, counting on from what was known before a load.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        self.updated = before.updated;
+        self
+    }
+
+    /// Rows written over so far.
+    pub fn updated(&self) -> u64 {
+        self.updated
+    }
+
+    /// What people should know.
+    pub fn blemishes(&self, tab: &str) -> Vec<Blemish> {
+        let mut told = self.index.as_ref().map(|index| index.blemishes(tab)).unwrap_or_default();
+        if let Some(finding) = &self.finding {
+            let rows = finding.rows();
+            let message = format!(
+                "tab {tab}: {rows} rows were moved by somebody while the run before wrote them, and are put right now"
+            );
+            told.push(Blemish { message, blocking: false });
+        }
+        told
+    }
+
+    /// What has to be read before these keys' rows are written; each key with whether it was done before.
+    pub fn need<'k>(&self, mode: Mode, mut keys: impl Iterator<Item = (&'k str, bool)>) -> Need {
+        if self.finding.is_some() {
+            return if self.mends.is_empty() { Need::Rows } else { Need::Nothing };
+        }
+        let Some(index) = &self.index else {
+            let any = keys.next().is_some() && (mode == Mode::Upsert || self.filled);
+            return if any { Need::Positions { pause: false } } else { Need::Nothing };
+        };
+        if mode == Mode::Append {
+            return Need::Nothing;
+        }
+        let missing = keys.any(|(key, known)| index.row(key).is_none() && (known || index.is_behind(key)));
+        if !missing || self.reads >= SAME_READS { Need::Nothing } else { Need::Positions { pause: self.reads > 0 } }
+    }
+
+    /// Positions were read.
+    pub fn stand_on(&mut self, index: RowIndex) {
+        self.reads += 1;
+        self.index = Some(index);
+    }
+
+    /// All rows were read: what is to be put right. Where nothing is left to be, that is that.
+    pub fn mend(&mut self, tab: &Tab, key_column: &str, rows: &[Vec<Value>]) {
+        let (Some(finding), Some(key)) = (&self.finding, tab.position(key_column)) else { return };
+        self.mends = plan(finding, &Present { tab, key, rows });
+        let mut indexing = Indexing::default();
+        for row in rows {
+            indexing.read(&row.get(key).map(load::text).unwrap_or_default());
+        }
+        self.index = Some(indexing.finish());
+        if self.mends.is_empty() {
+            self.finding = None;
+        }
+    }
+
+    /// What the next batch goes by.
+    pub fn footing(&self, mode: Mode) -> Footing<'_> {
+        Footing {
+            mode,
+            index: self.index.as_ref(),
+            filled: self.filled,
+            mends: &self.mends,
+            owned: &[],
+            scratch: self.scratch,
+        }
+    }
+
+    /// A batch was applied that did this to the rows, its state now in the tab of this title.
+    pub fn applied(&mut self, rows: &DataRows, title: &str) {
+        if let Some(index) = &mut self.index {
+            index.appended(rows.appended.iter().map(String::as_str));
+            index.grown(rows.inserted);
+            if !rows.appended.is_empty() {
+                self.reads = 0;
+            }
+        }
+        self.updated += rows.updated;
+        (self.finding, self.mends) = (None, Vec::new());
+        self.scratch = rows.scratch;
+        self.unseen = rows.witness.clone().map(|witness| Unseen {
+            witness,
+            title: title.to_owned(),
+            appended: rows.appended.clone(),
+        });
+    }
+
+    /// The witness that nobody has looked at yet.
+    pub fn unseen(&self) -> Option<&Unseen> {
+        self.unseen.as_ref()
+    }
+
+    /// The batch's own answer shows the header and the keys that it found.
+    pub fn answered(&mut self, header: &[String], keys: &[String]) {
+        if self.unseen.as_ref().is_some_and(|unseen| unseen.witness.is_clean(header, keys)) {
+            self.unseen = None;
+        }
+    }
+
+    /// The scratch rows were read: what the witness found. `false` where they are not this batch's.
+    pub fn looked(&mut self, rows: &[Vec<Value>]) -> bool {
+        let Some(unseen) = self.unseen.take() else { return true };
+        let Some((witness, seen)) = Witness::read(rows, unseen.witness.head) else {
+            self.unseen = Some(unseen);
+            return false;
+        };
+        let finding = witness.finding(seen, || unseen.appended);
+        self.finding = Some(finding).filter(|finding| !finding.is_clean());
+        true
+    }
+
+    /// Rows that have to be put right.
+    pub fn astray(&self) -> u64 {
+        self.finding.as_ref().map_or(0, Finding::rows)
+    }
+}
+
+/// At least so large is a state tab in which this witness was found.
+fn scratch_of(tab: i32, witness: &Witness) -> Scratch {
+    Scratch { tab, rows: witness.rows(), columns: witness.columns() }
+}
+
+impl Unseen {
+    /// What the batch's answer has to show: the header and the keys as found.
+    pub fn ranges(title: &str, witness: &Witness) -> Vec<String> {
+        let margin = MARGIN as usize;
+        let (first, last) = (column_letters(margin), column_letters(margin + witness.width - 1));
+        let header = format!("{}!{first}{row}:{last}{row}", quoted(title), row = HEADER_ROW + 1);
+        let (from, to) = (witness.base + 1, witness.base + u32::try_from(witness.targets.len()).unwrap_or(u32::MAX));
+        let keys = (to >= from).then(|| load::column_range(title, margin + witness.key, from, Some(to)));
+        std::iter::once(header).chain(keys).collect()
+    }
+}

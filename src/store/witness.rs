@@ -1,0 +1,485 @@
+//! The witness of a write by position: what stood there when it was written. Pure.
+//!
+//! In scope: the scratch rows that a batch leaves on the state tab, reading them back, and what they say.
+//! Out of scope: the requests (`store::data_rows`), and putting right what went astray (`store::mend`).
+//!
+//! A row is written where the tab was last seen to have its key. People sort, insert and delete meanwhile, and a spreadsheet has no
+//! "only if". So the same batch first copies the rows as it finds them to scratch rows, then writes, then copies them once more:
+//!
+//! ```text
+//!  state tab, below the state
+//!   64     witness · head · columns · key · base · rows · used · appended · keys · width · names · made the batch says of itself
+//!   65     the header row as the batch expects it
+//!   66     the header row as the batch found it
+//!   base   what is expected · row · columns written │ the row as found          one a row written
+//!   …      │ the row as written                                                  as many again
+//! ```
+//!
+//! The batch's own answer shows the header and the keys that were found. If they are the expected ones, all is well. If not, or if
+//! a run ended before it looked, everything that is needed to put it right stands in these rows, and the next commit does so.
+//! The rows as found stand at or below the rows that they were copied from, where the tab is not too large for that: a formula
+//! that is copied upwards would lose references that leave the sheet.
+
+use serde_json::Value;
+
+use crate::ledger::head::HeadId;
+use crate::ledger::key::digest_of;
+use crate::store::guard::STATE_ROWS;
+use crate::store::load::{header, text};
+
+/// Columns that people may put into the tab between a look at it and a write, before the write is refused and the tab looked at again.
+pub const ROOM: usize = 16;
+/// Columns of a scratch row before the copied cells.
+pub const MARGIN: u32 = 4;
+/// The scratch row with the header as it was found, from 0.
+pub const HEADER_ROW: u32 = STATE_ROWS + 2;
+/// The first row that can hold a copied row.
+const FIRST_ROW: u32 = STATE_ROWS + 3;
+/// Cells that the state tab may have so that copied rows stand no higher than where they came from.
+const ROOMY_CELLS: u32 = 1_000_000;
+/// More columns than any tab has.
+const MOST_COLUMNS: usize = 20_000;
+/// Texts in which a batch tells of itself.
+const ABOUT: u32 = 11;
+const WORD: &str = "witness";
+
+/// What a row has to show for a write to be in the right place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// This key.
+    Key(String),
+    /// No key, and cells with this mark in the columns that are written (`cells_mark`, `shows_cells`).
+    Cells(String),
+}
+
+/// One row that a batch writes by its position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// What it has to show.
+    pub expect: Expect,
+    /// The row, from 0.
+    pub row: u32,
+    /// The columns written, from 0, in order.
+    pub columns: Vec<usize>,
+    /// Where cells of the row itself are moved to another of its columns: from which, to which. They tell what was meant where the
+    /// row as written can't, because it shows the cells of the row that was hit.
+    pub moves: Vec<(usize, usize)>,
+}
+
+/// What a batch says of its writes by position: to rows, and to columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// The head that the batch sets.
+    pub head: HeadId,
+    /// The header row as expected.
+    pub header: Vec<String>,
+    /// The key's column.
+    pub key: usize,
+    /// All columns that are written, in order.
+    pub used: Vec<usize>,
+    /// The job's own names of these, which stay when people change a header.
+    pub names: Vec<String>,
+    /// Rows that were appended or inserted: they are new, so only their columns can be wrong.
+    pub appended: usize,
+    /// Rows of Processed that the same batch appended.
+    pub keys: usize,
+    /// Columns that a copied row may have: those of the tab, and some more that people may put in.
+    pub width: usize,
+    /// Keys among these whose rows a mend makes anew; no row of Processed goes with them.
+    pub made: Vec<String>,
+    /// The scratch row of the first target.
+    pub base: u32,
+    /// Rows written over, in order.
+    pub targets: Vec<Target>,
+}
+
+/// A write that hit another row, or other columns, than it was meant for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Astray {
+    /// Which target it was.
+    pub index: usize,
+    /// What was meant.
+    pub target: Target,
+    /// The row that was hit, as it was.
+    pub before: Vec<Value>,
+    /// The same row as written.
+    pub after: Vec<Value>,
+}
+
+/// What a witness found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The witness.
+    pub witness: Witness,
+    /// The header row as the batch found it.
+    pub header: Vec<String>,
+    /// Writes that went astray.
+    pub astray: Vec<Astray>,
+    /// Keys of rows that were appended with their cells under other headers; none where columns stood still.
+    pub beside: Vec<String>,
+}
+
+impl Witness {
+    /// Where copied rows begin, for writes up to this row of a tab so many columns wide, and no higher than `lowest`.
+    pub fn base_for(last_row: u32, width: usize, lowest: u32) -> u32 {
+        let width = u32::try_from(width).unwrap_or(u32::MAX).saturating_add(MARGIN);
+        let roomy = last_row.saturating_add(1).min(ROOMY_CELLS / width.max(1));
+        FIRST_ROW.max(roomy).max(lowest)
+    }
+
+    /// The scratch row with a target as it was found.
+    pub fn before_row(&self, index: usize) -> u32 {
+        self.base + count(index)
+    }
+
+    /// The scratch row with a target as it was written.
+    pub fn after_row(&self, index: usize) -> u32 {
+        self.base + count(self.targets.len() + index)
+    }
+
+    /// Rows that the state tab needs.
+    pub fn rows(&self) -> u32 {
+        self.after_row(self.targets.len())
+    }
+
+    /// Columns that the state tab needs.
+    pub fn columns(&self) -> u32 {
+        (count(self.width) + MARGIN).max(ABOUT + count(self.made.len()))
+    }
+
+    /// What the batch writes about itself: scratch row and texts.
+    pub fn told(&self) -> Vec<(u32, Vec<String>)> {
+        let mut about = vec![WORD.to_owned(), self.head.to_string(), self.header.len().to_string()];
+        about.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
+        about.extend([listed(&self.used), self.appended.to_string(), self.keys.to_string()]);
+        about.extend([self.width.to_string(), Value::from(self.names.clone()).to_string()]);
+        about.extend(self.made.iter().cloned());
+        // Nothing of an older one is left behind it.
+        about.resize(self.columns() as usize, String::new());
+        let mut expected = vec![String::new(); MARGIN as usize];
+        expected.extend(self.header.iter().cloned());
+        let targets = self.targets.iter().enumerate().map(|(index, target)| {
+            let (kind, expect) = match &target.expect {
+                Expect::Key(key) => ("key", key.clone()),
+                Expect::Cells(mark) => ("cells", mark.clone()),
+            };
+            let row = (target.row + 1).to_string();
+            let written =
+                target.moves.iter().fold(listed(&target.columns), |told, (from, to)| format!("{told};{from}>{to}"));
+            (self.before_row(index), vec![kind.to_owned(), expect, row, written])
+        });
+        [(STATE_ROWS, about), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
+    }
+
+    /// The job's name of a column that is written.
+    pub fn name(&self, column: usize) -> Option<&str> {
+        let at = self.used.iter().position(|used| *used == column)?;
+        self.names.get(at).map(String::as_str)
+    }
+
+    /// Keys of the rows that are written over.
+    pub fn keys_hit(&self) -> impl Iterator<Item = &str> {
+        self.targets.iter().filter_map(|target| match &target.expect {
+            Expect::Key(key) => Some(key.as_str()),
+            Expect::Cells(_) => None,
+        })
+    }
+
+    /// Reads a witness and what it saw; `rows` begin with the first scratch row. `None` where the commit of this head left none.
+    pub fn read(rows: &[Vec<Value>], head: HeadId) -> Option<(Self, Seen)> {
+        let about: Vec<String> = rows.first()?.iter().map(text).collect();
+        let field = |at: usize| about.get(at).map_or("", String::as_str);
+        if field(0) != WORD || field(1) != head.to_string() {
+            return None;
+        }
+        let number = |at: usize| field(at).parse::<u32>().ok();
+        let width = number(2).filter(|width| (*width as usize) < MOST_COLUMNS)?;
+        let (base, targets) = (number(4)?, number(5)?);
+        let row = |at: u32| rows.get(at.checked_sub(STATE_ROWS)? as usize);
+        let cells = |at: u32| row(at).map(|row| row.get(MARGIN as usize..).unwrap_or_default().to_vec());
+        let mut expected = header(&[cells(STATE_ROWS + 1)?]);
+        expected.resize(width as usize, String::new());
+        let (mut read, mut seen) = (Vec::new(), Seen::default());
+        seen.header = header(&[cells(HEADER_ROW).unwrap_or_default()]);
+        for index in 0..targets {
+            let before = base.checked_add(index)?;
+            read.push(target(row(before)?)?);
+            seen.before.push(cells(before)?);
+            // Rows that are empty to their end are not handed over.
+            seen.after.push(before.checked_add(targets).and_then(cells).unwrap_or_default());
+        }
+        let witness = Self {
+            head,
+            header: expected,
+            key: number(3)? as usize,
+            used: list(field(6))?,
+            appended: number(7)? as usize,
+            keys: number(8)? as usize,
+            width: number(9).filter(|width| (*width as usize) < MOST_COLUMNS)? as usize,
+            names: serde_json::from_str(field(10)).ok()?,
+            made: about.iter().skip(ABOUT as usize).filter(|key| !key.is_empty()).cloned().collect(),
+            base,
+            targets: read,
+        };
+        Some((witness, seen))
+    }
+
+    /// Whether every write hit what it was meant for, by the header and the key cells as found; `false` also where that takes more
+    /// than these to tell.
+    pub fn is_clean(&self, found: &[String], keys: &[String]) -> bool {
+        let hit = |(at, target): (usize, &Target)| match &target.expect {
+            Expect::Key(key) => keys.get(at) == Some(key),
+            Expect::Cells(_) => false,
+        };
+        !self.is_moved(found) && self.targets.iter().enumerate().all(hit)
+    }
+
+    /// Whether columns that were written stand elsewhere in the header as it was found. A header that is nowhere any more, over a
+    /// column that has a new one, was written anew where it stood: that column did not move.
+    pub fn is_moved(&self, found: &[String]) -> bool {
+        let elsewhere = |at: &usize| match (self.header.get(*at), found.get(*at)) {
+            (Some(expected), Some(there)) if expected != there => {
+                there.is_empty() || found.contains(expected) || self.header.contains(there)
+            }
+            (expected, there) => expected != there,
+        };
+        self.used.iter().any(elsewhere)
+    }
+
+    /// What went astray. `beside` are the keys of the rows that the batch appended, asked for only where columns moved.
+    pub fn finding(self, seen: Seen, beside: impl FnOnce() -> Vec<String>) -> Finding {
+        let moved = self.is_moved(&seen.header);
+        let rows = seen.before.into_iter().zip(seen.after);
+        let astray = self.targets.iter().zip(rows).enumerate().filter_map(|(index, (target, (before, after)))| {
+            let astray = moved || !target.is_hit(&before, self.key);
+            astray.then(|| Astray { index, target: target.clone(), before, after })
+        });
+        let astray = astray.collect();
+        let mut beside = if moved && self.appended > self.made.len() { beside() } else { Vec::new() };
+        beside.extend(self.made.iter().filter(|_| moved).cloned());
+        Finding { header: seen.header, astray, beside, witness: self }
+    }
+}
+
+/// What a witness saw.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Seen {
+    /// The header row.
+    pub header: Vec<String>,
+    /// Each row as found.
+    pub before: Vec<Vec<Value>>,
+    /// Each row as written.
+    pub after: Vec<Vec<Value>>,
+}
+
+impl Target {
+    fn is_hit(&self, row: &[Value], key_column: usize) -> bool {
+        let key = row.get(key_column).map(text).unwrap_or_default();
+        match &self.expect {
+            Expect::Key(expected) => *expected == key,
+            Expect::Cells(mark) => key.is_empty() && shows_cells(row, &self.columns, mark),
+        }
+    }
+}
+
+impl Finding {
+    /// Whether nothing has to be put right.
+    pub fn is_clean(&self) -> bool {
+        self.astray.is_empty() && self.beside.is_empty()
+    }
+
+    /// Rows that have to be put right.
+    pub fn rows(&self) -> u64 {
+        (self.astray.len() + self.beside.len()) as u64
+    }
+}
+
+/// A mark of the cells in these columns, by what people see in them; a `+` behind it says that the row holds more than these.
+pub fn cells_mark(row: &[Value], columns: &[usize]) -> String {
+    let texts: Vec<String> = columns.iter().map(|at| row.get(*at).map(text).unwrap_or_default()).collect();
+    let digest = digest_of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    let digits = data_encoding::HEXLOWER.encode(digest.get(..12).unwrap_or(&digest));
+    let more = row.iter().enumerate().any(|(at, cell)| !columns.contains(&at) && !text(cell).is_empty());
+    if more { digits + MORE } else { digits }
+}
+
+const MORE: &str = "+";
+
+/// Whether a row has the marked cells in these columns. Where they are blank, a row that holds more is not one that holds nothing:
+/// blank rows are everywhere, and none of them is the one that is sought.
+pub fn shows_cells(row: &[Value], columns: &[usize], mark: &str) -> bool {
+    let own = cells_mark(row, columns);
+    let blank = || columns.iter().all(|at| row.get(*at).is_none_or(|cell| text(cell).is_empty()));
+    own == mark || (own.trim_end_matches(MORE) == mark.trim_end_matches(MORE) && !blank())
+}
+
+fn target(row: &[Value]) -> Option<Target> {
+    let field = |at: usize| row.get(at).map(text).unwrap_or_default();
+    let expect = match field(0).as_str() {
+        "key" => Expect::Key(field(1)),
+        "cells" => Expect::Cells(field(1)),
+        _ => return None,
+    };
+    let written = field(3);
+    let mut parts = written.split(';');
+    let columns = list(parts.next()?)?;
+    let read = |part: &str| {
+        let (from, to) = part.split_once('>')?;
+        Some((from.parse().ok()?, to.parse().ok()?))
+    };
+    let moves = parts.map(read).collect::<Option<_>>()?;
+    Some(Target { expect, row: field(2).parse::<u32>().ok()?.checked_sub(1)?, columns, moves })
+}
+
+/// Numbers in order as `0-3,7`.
+fn listed(numbers: &[usize]) -> String {
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    let told = runs.filter_map(|run| match run {
+        [] => None,
+        [one] => Some(one.to_string()),
+        [first, .., last] => Some(format!("{first}-{last}")),
+    });
+    told.collect::<Vec<_>>().join(",")
+}
+
+fn list(text: &str) -> Option<Vec<usize>> {
+    let mut numbers = Vec::new();
+    for run in text.split(',').filter(|run| !run.is_empty()) {
+        let (first, last) = run.split_once('-').unwrap_or((run, run));
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        if last >= MOST_COLUMNS {
+            return None;
+        }
+        numbers.extend(first..=last);
+    }
+    Some(numbers)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const HEAD: HeadId = HeadId { commit: 7, nonce: 42 };
+
+    fn witness(targets: Vec<Target>) -> Witness {
+        let header = ["id", "mine", "n"].map(str::to_owned).to_vec();
+        Witness {
+            head: HEAD,
+            header,
+            key: 0,
+            used: vec![0, 2],
+            names: ["id", "n"].map(str::to_owned).to_vec(),
+            appended: 0,
+            keys: 0,
+            width: 20,
+            made: vec!["m".into()],
+            base: FIRST_ROW,
+            targets,
+        }
+    }
+
+    fn written(key: &str, row: u32) -> Target {
+        Target { expect: Expect::Key(key.into()), row, columns: vec![2], moves: Vec::new() }
+    }
+
+    /// The scratch rows that a batch with this witness leaves, where it finds this header and these rows.
+    fn scratch(witness: &Witness, header: &[&str], before: &[Value], after: &[Value]) -> Vec<Vec<Value>> {
+        let mut rows = vec![Vec::new(); (witness.rows() - STATE_ROWS) as usize];
+        for (at, texts) in witness.told() {
+            rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
+        }
+        let mut put = |at: u32, cells: Vec<Value>| {
+            let row: &mut Vec<Value> = &mut rows[(at - STATE_ROWS) as usize];
+            row.resize(MARGIN as usize, json!(""));
+            row.extend(cells);
+        };
+        put(HEADER_ROW, header.iter().map(|&text| json!(text)).collect());
+        for (index, (before, after)) in before.iter().zip(after).enumerate() {
+            put(witness.before_row(index), before.as_array().cloned().unwrap_or_default());
+            put(witness.after_row(index), after.as_array().cloned().unwrap_or_default());
+        }
+        rows
+    }
+
+    #[test]
+    fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
+        let witness = witness(vec![
+            written("a", 4),
+            Target { expect: Expect::Cells("m".into()), moves: vec![(0, 2), (2, 1)], ..written("", 5) },
+        ]);
+        let rows =
+            scratch(&witness, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
+        let (read, seen) = Witness::read(&rows, HEAD).expect("it was left");
+        assert_eq!((&read, seen.header.len(), &seen.after[0]), (&witness, 3, &vec![json!("a"), json!(""), json!(1)]));
+        assert!(Witness::read(&rows, HEAD.next(1)).is_none());
+    }
+
+    #[test]
+    fn a_write_that_hit_another_key_is_astray_and_the_others_are_not() {
+        let witness = witness(vec![written("a", 4), written("b", 5)]);
+        let rows = scratch(
+            &witness,
+            &["id", "mine", "n"],
+            &[json!(["a"]), json!(["z", "note", 5])],
+            &[json!([]), json!(["z", "note", 6])],
+        );
+        assert!(!witness.is_clean(&["id".into(), "mine".into(), "n".into()], &["a".into(), "z".into()]));
+        let (read, seen) = Witness::read(&rows, HEAD).expect("it was left");
+        let finding = read.finding(seen, Vec::new);
+        assert_eq!((finding.rows(), finding.astray[0].index, &finding.astray[0].before[2]), (1, 1, &json!(5)));
+    }
+
+    #[test]
+    fn columns_that_moved_make_every_write_astray_and_those_of_people_do_not() {
+        let one = || witness(vec![written("a", 4)]);
+        let keys = ["a".to_owned()];
+        let found = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        assert!(one().is_clean(&found(&["id", "renamed by its owner", "n", "new"]), &keys));
+        for moved in [&["id", "n", "mine"][..], &["id", "", "mine", "n"], &["id"]] {
+            assert!(!one().is_clean(&found(moved), &keys), "{moved:?}");
+            let seen = Seen { header: found(moved), before: vec![vec![json!("a")]], after: vec![Vec::new()] };
+            let appending = Witness { appended: 1, ..one() };
+            assert_eq!(appending.finding(seen, || vec!["k".into()]).rows(), 2, "{moved:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_a_key_is_told_by_its_cells() {
+        let row = [json!(""), json!("x"), json!(7)];
+        let target =
+            Target { expect: Expect::Cells(cells_mark(&row, &[2])), row: 3, columns: vec![2], moves: Vec::new() };
+        assert!(target.is_hit(&row, 0));
+        assert!(!target.is_hit(&[json!("k"), json!("x"), json!(7)], 0));
+        assert!(!target.is_hit(&[json!(""), json!("x"), json!(8)], 0));
+    }
+
+    #[test]
+    fn copied_rows_stand_no_higher_than_they_came_from_where_there_is_room() {
+        assert_eq!(Witness::base_for(5, 8, 0), FIRST_ROW);
+        assert_eq!(Witness::base_for(5_000, 8, 0), 5_001);
+        assert_eq!(Witness::base_for(900_000, 8, 0), 83_333);
+        assert_eq!(Witness::base_for(5, 8, 700), 700);
+    }
+
+    proptest! {
+        #[test]
+        fn invariant_6_whatever_stands_in_the_scratch_rows_reading_never_fails_hard(rows in prop::collection::vec(prop::collection::vec("(witness|700000000000000000042|[0-9]{1,9}|0-99999999|.{0,6})", 0..9), 0..6)) {
+            let rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect();
+            let _ = Witness::read(&rows, HEAD);
+        }
+
+        #[test]
+        fn a_list_of_columns_reads_back(mut columns in prop::collection::vec(0_usize..300, 0..40)) {
+            columns.sort_unstable();
+            columns.dedup();
+            prop_assert_eq!(list(&listed(&columns)), Some(columns));
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! People's hands on the data tab's columns between runs, and fields that it has no column for.
+
+use serde_json::{Value, json};
+use sheetkeep::fault::Fault;
+use sheetkeep::ledger::columns::NewColumns;
+use sheetkeep::ledger::event::{Event, Report};
+use sheetkeep::runner::plan::PassError;
+
+use crate::contract::emulated::{Emulated, both};
+use crate::contract::ground::{Contents, Ground};
+use crate::support::{Job, Values};
+
+fn items(keys: std::ops::Range<u64>, field: &str) -> Values {
+    Values::of(keys.map(|n| {
+        let mut item = json!({"id": format!("k{n}"), "n": n});
+        item[field] = json!(n * 10);
+        item
+    }))
+}
+
+async fn run_with(
+    world: &Emulated,
+    seed: u64,
+    policy: NewColumns,
+    source: Values,
+) -> (Result<Report, PassError>, Vec<String>) {
+    let mut job = Job::new(world.clock());
+    job.seed = seed;
+    job.plan.columns.new_columns = policy;
+    let ended = job.run(world.store_of("j", "Data"), source).await;
+    let events = job.events.lock().expect("no test panics while it holds this");
+    let odd = events.iter().filter_map(|event| match event {
+        Event::Blemish { message } => Some(message.clone()),
+        _ => None,
+    });
+    (ended, odd.collect())
+}
+
+async fn run(world: &Emulated, seed: u64, source: Values) -> (Result<Report, PassError>, Vec<String>) {
+    run_with(world, seed, NewColumns::Add, source).await
+}
+
+/// A spreadsheet on which the job has run over three items with the columns id, n and m.
+async fn after_a_run(doubts: sheetkeep::emulator::batch::context::Doubts) -> Emulated {
+    let world = Emulated::new(doubts, 5);
+    let (ended, odd) = run(&world, 1, items(0..3, "m")).await;
+    assert_eq!((ended.expect("a clean run").run.counts.new, odd), (3, Vec::new()));
+    world
+}
+
+async fn head_cell(world: &Emulated, column: u64, text: &str) {
+    let start = json!({"sheetId": world.tab_id("Data").await, "rowIndex": 0, "columnIndex": column});
+    let cells = json!([{"values": [{"userEnteredValue": {"stringValue": text}}]}]);
+    world.hands(json!([{"updateCells": {"start": start, "rows": cells, "fields": "userEnteredValue"}}])).await;
+}
+
+async fn dimension(world: &Emulated, from: u64, to: u64) -> Value {
+    json!({"sheetId": world.tab_id("Data").await, "dimension": "COLUMNS", "startIndex": from, "endIndex": to})
+}
+
+async fn column(world: &Emulated, name: &str) -> Vec<String> {
+    Contents::column(&world.rows("Data").await, name)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_column_whose_header_was_renamed_is_found_again_also_where_it_was_moved_to() {
+    for doubts in both() {
+        let world = after_a_run(doubts).await;
+        head_cell(&world, 2, "Em").await;
+        let source = dimension(&world, 2, 3).await;
+        world.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 0}}])).await;
+        for seed in [2, 3] {
+            let (ended, odd) = run(&world, seed, items(0..3 + seed, "m")).await;
+            assert_eq!(ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}")).run.counts.failed, 0);
+            assert_eq!(odd, ["column \"m\" of tab Data is now called \"Em\": its values go there"], "{doubts:?}");
+        }
+        assert_eq!(column(&world, "Em").await, ["0", "10", "20", "30", "40", "50"], "{doubts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_keys_column_may_be_renamed_too_and_deleting_it_stops_the_run_before_any_write() {
+    for doubts in both() {
+        let world = after_a_run(doubts).await;
+        head_cell(&world, 0, "Number").await;
+        let (ended, _) = run(&world, 2, items(0..4, "m")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!(column(&world, "Number").await, ["k0", "k1", "k2", "k3"]);
+        let range = dimension(&world, 0, 1).await;
+        world.hands(json!([{"deleteDimension": {"range": range}}])).await;
+        let before = (world.rows("Data").await, world.metadata().await);
+        let error = run(&world, 3, items(0..5, "m")).await.0.expect_err("it must stop");
+        assert_eq!(error.fault(), Fault::Corrupt);
+        assert!(error.to_string().contains("\"id\"") && error.to_string().contains("header row"), "{error}");
+        assert_eq!((world.rows("Data").await, world.metadata().await), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_column_is_left_out_until_there_is_one_of_its_name_again() {
+    for doubts in both() {
+        let world = after_a_run(doubts).await;
+        let range = dimension(&world, 1, 2).await;
+        world.hands(json!([{"deleteDimension": {"range": range}}])).await;
+        for seed in [2, 3] {
+            let (ended, odd) = run(&world, seed, items(0..2 + seed, "m")).await;
+            assert_eq!(ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}")).run.counts.failed, 0);
+            let [told] = odd.as_slice() else { panic!("{doubts:?}: {odd:?}") };
+            assert!(told.starts_with("column \"n\" of tab Data was deleted: its values are left out"), "{told}");
+        }
+        assert_eq!(column(&world, "m").await, ["0", "10", "20", "30", "40"]);
+        let range = dimension(&world, 0, 1).await;
+        world.hands(json!([{"insertDimension": {"range": range}}])).await;
+        head_cell(&world, 0, "n").await;
+        let (ended, odd) = run(&world, 4, items(0..6, "m")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!((odd, column(&world, "n").await.last()), (Vec::new(), Some(&"5".to_owned())), "{doubts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn people_may_put_columns_between_those_of_the_job_and_its_values_go_to_its_own() {
+    for doubts in both() {
+        let world = after_a_run(doubts).await;
+        let range = dimension(&world, 1, 3).await;
+        world.hands(json!([{"insertDimension": {"range": range}}])).await;
+        head_cell(&world, 1, "mine").await;
+        head_cell(&world, 2, "yours").await;
+        let (ended, odd) = run(&world, 2, items(0..4, "m")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!((odd, column(&world, "m").await), (Vec::new(), ["0", "10", "20", "30"].map(String::from).to_vec()));
+        assert!(column(&world, "mine").await.iter().all(String::is_empty));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_field_gets_a_column_is_left_out_or_fails_its_item_as_the_job_says() {
+    for doubts in both() {
+        let world = after_a_run(doubts).await;
+        let tab = world.tab_id("Data").await;
+        world.hands(json!([{"appendDimension": {"sheetId": tab, "dimension": "COLUMNS", "length": 1}}])).await;
+        head_cell(&world, 3, "a note of mine").await;
+        let (ended, odd) = run_with(&world, 2, NewColumns::Add, items(3..5, "new")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!(
+            (odd, column(&world, "new").await),
+            (Vec::new(), ["", "", "", "30", "40"].map(String::from).to_vec())
+        );
+        let (ended, odd) = run_with(&world, 3, NewColumns::Ignore, items(5..7, "other")).await;
+        assert_eq!(ended.expect("a clean run").run.counts.new, 2);
+        assert_eq!(odd, ["field \"other\" was left out: tab Data has no column for it"]);
+        let (ended, _) = run_with(&world, 4, NewColumns::Refuse, items(7..9, "third")).await;
+        assert_eq!(ended.expect("a run that ends").run.counts.failed, 2);
+        assert_eq!(column(&world, "id").await.len(), 7, "{doubts:?}");
+        // What was added is the job's own: its header may be renamed like any other.
+        head_cell(&world, 4, "renamed").await;
+        let (ended, odd) = run(&world, 5, items(9..10, "new")).await;
+        ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
+        assert_eq!(odd, ["column \"new\" of tab Data is now called \"renamed\": its values go there"]);
+        assert_eq!(column(&world, "renamed").await.last(), Some(&"90".to_owned()), "{doubts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ragged_records_all_get_their_columns_whatever_the_first_commit_made() {
+    for doubts in both() {
+        let world = Emulated::new(doubts, 5);
+        let mut job = Job::new(world.clock());
+        job.plan.max_rows = 2;
+        let ragged = (0..12_u64).map(|n| {
+            let mut item = json!({"id": format!("k{n}")});
+            item[format!("f{}", n / 3)] = json!(n);
+            item
+        });
+        let report = job.run(world.store_of("j", "Data"), Values::of(ragged)).await.expect("a clean run");
+        assert_eq!((report.run.counts.new, report.run.counts.failed), (12, 0), "{doubts:?}");
+        for n in 0..12 {
+            assert_eq!(column(&world, &format!("f{}", n / 3)).await[n], n.to_string(), "{doubts:?}");
+        }
+    }
+}

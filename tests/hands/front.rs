@@ -1,0 +1,251 @@
+//! The service with a person before it: whoever calls may find that the person was there first.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::call::{Call, Content, Query};
+use sheetkeep::emulator::options::EmulatorOptions;
+use sheetkeep::emulator::service::Emulator;
+use sheetkeep::google::address::SpreadsheetId;
+use sheetkeep::google::auth::Credentials;
+use sheetkeep::google::connect::Transport;
+use sheetkeep::google::options::SheetsOptions;
+use sheetkeep::google::quota::Pacing;
+use sheetkeep::google::sheets::Sheets;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::system::SeededChance;
+
+use crate::person::Person;
+
+pub const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
+const TOKEN: &str = "a-token-of-this-test";
+const STREAM_BYTES: usize = 256 << 10;
+
+/// What is done to a call on its way, for tests that have to see the simulation fail.
+pub type Tampering = fn(&mut Value);
+
+/// A spreadsheet, its person, and the way to it.
+#[derive(Clone)]
+pub struct Front {
+    pub emulator: Emulator,
+    pub person: Arc<Mutex<Person>>,
+    clock: Arc<dyn Clock>,
+    tampering: Option<Tampering>,
+    calls: Arc<tokio::sync::watch::Sender<u64>>,
+    /// Writes that pass before one is lost, and whether that one is applied.
+    loss: Arc<Mutex<Option<(u64, bool)>>>,
+}
+
+impl Front {
+    pub fn new(doubts: Doubts, seed: u64, clock: &Arc<dyn Clock>, tampering: Option<Tampering>) -> Self {
+        let options = EmulatorOptions {
+            spreadsheet_id: Some(ID.to_owned()),
+            trusted_token: Some(TOKEN.to_owned()),
+            doubts,
+            ..EmulatorOptions::default()
+        };
+        let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
+        let emulator = Emulator::open(options, Arc::clone(clock), chance).expect("memory is there");
+        Self {
+            emulator,
+            person: Arc::new(Mutex::new(Person::new(seed))),
+            clock: Arc::clone(clock),
+            tampering,
+            calls: Arc::default(),
+            loss: Arc::default(),
+        }
+    }
+
+    /// After so many writes one is lost: applied without an answer, or not even applied.
+    pub fn lose(&self, loss: Option<(u64, bool)>) {
+        *self.loss.lock().expect("nobody panics in it") = loss;
+    }
+
+    /// Whether this write is the one that is lost, and whether it is applied.
+    fn is_lost(&self, path: &str) -> Option<bool> {
+        let mut loss = self.loss.lock().expect("nobody panics in it");
+        match &mut *loss {
+            Some((skip @ 1.., _)) if path.ends_with(":batchUpdate") => *skip -= 1,
+            Some((0, _)) if path.ends_with(":batchUpdate") => return loss.take().map(|(_, applied)| applied),
+            _ => {}
+        }
+        None
+    }
+
+    /// Resolves when so many more calls have been answered.
+    pub async fn after_calls(&self, count: u64) {
+        let mut calls = self.calls.subscribe();
+        let until = *calls.borrow() + count;
+        let _ = calls.wait_for(|calls| *calls >= until).await;
+    }
+
+    /// A client whose every call the person may come before.
+    pub fn sheets(&self, seed: u64) -> Sheets {
+        let front = self.clone();
+        let streams = move || {
+            let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
+            let front = front.clone();
+            tokio::spawn(async move {
+                let service = service_fn(|request| front.respond(request));
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(theirs), service).await;
+            });
+            ours
+        };
+        let credentials = Credentials::fixed(TOKEN).expect("a token of plain letters");
+        let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
+        options.pacing = Pacing::unlimited();
+        Sheets::connect(options, Arc::clone(&self.clock), Arc::new(SeededChance::new(seed))).expect("usual options")
+    }
+
+    pub fn id() -> SpreadsheetId {
+        SpreadsheetId::parse(ID).expect("a spreadsheet's id")
+    }
+
+    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<Full<Bytes>>> {
+        self.act().await;
+        let (head, body) = request.into_parts();
+        let mut body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        if let (Some(tamper), Ok(mut value)) = (self.tampering, serde_json::from_slice::<Value>(&body)) {
+            tamper(&mut value);
+            body = value.to_string().into();
+        }
+        let call = Call {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: Query::parse(head.uri.query().unwrap_or_default()),
+            host: "sheets.googleapis.com".to_owned(),
+            authorization: Some(format!("Bearer {TOKEN}")),
+            body,
+        };
+        let lost = self.is_lost(&call.path);
+        let gone = || std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        if lost == Some(false) {
+            return Err(gone());
+        }
+        let answer = self.emulator.answer(call).await;
+        self.calls.send_modify(|calls| *calls += 1);
+        let Ok(answer) = answer else { return Err(gone()) };
+        if lost == Some(true) {
+            return Err(gone());
+        }
+        let status = answer.status;
+        let now = self.clock.now().0;
+        let moment = std::time::UNIX_EPOCH + std::time::Duration::from_millis(u64::try_from(now).unwrap_or(0));
+        let (bytes, kind) = answer.body(false);
+        let response = Response::builder().status(status).header("content-type", kind);
+        let response = response.header("date", httpdate::fmt_http_date(moment));
+        Ok(response.body(Full::new(Bytes::from(bytes))).expect("a status and a date"))
+    }
+
+    /// The person does what comes to mind, if anything does.
+    async fn act(&self) {
+        let wants = self.person.lock().expect("nobody panics in it").wants_to_act();
+        if wants {
+            self.act_now().await;
+        }
+    }
+
+    /// The person does one thing.
+    pub async fn act_now(&self) {
+        let Some(view) = self.view().await else { return };
+        let requests = self.person.lock().expect("nobody panics in it").act(&view);
+        if !requests.is_empty() {
+            self.hands(json!(requests)).await;
+        }
+    }
+
+    /// A batch of the person's.
+    pub async fn hands(&self, requests: Value) {
+        let body = json!({"requests": requests});
+        let (status, answer) = self.ask(Method::POST, ":batchUpdate", "", body).await;
+        assert_eq!(status, 200, "{requests} {answer}");
+    }
+
+    /// The data tab as it is at this moment; none before it was made.
+    pub async fn view(&self) -> Option<View> {
+        let fields = "fields=sheets(properties(sheetId,title,gridProperties))";
+        let (_, metadata) = self.ask(Method::GET, "", fields, Value::Null).await;
+        let machine = ["Runs", "Sheet1"];
+        let tab = metadata["sheets"].as_array()?.iter().map(|sheet| &sheet["properties"]).find(|tab| {
+            let title = tab["title"].as_str().unwrap_or_default();
+            !machine.contains(&title) && !["Processed ", "Failures ", "sheetkeep "].iter().any(|p| title.starts_with(p))
+        })?;
+        let title = tab["title"].as_str()?.to_owned();
+        let quoted = title.replace('\'', "''");
+        let range = percent_encoding::utf8_percent_encode(&format!("'{quoted}'"), percent_encoding::NON_ALPHANUMERIC)
+            .to_string();
+        let fields = format!("ranges={range}&fields=sheets.data.rowData.values(userEnteredValue,effectiveValue,note)");
+        let (status, data) = self.ask(Method::GET, "", &fields, Value::Null).await;
+        assert_eq!(status, 200, "{data}");
+        let rows = data["sheets"][0]["data"][0]["rowData"].as_array().cloned().unwrap_or_default();
+        let rows = rows.iter().map(|row| row["values"].as_array().cloned().unwrap_or_default()).collect();
+        let size = |name: &str| tab["gridProperties"][name].as_u64().unwrap_or_default();
+        Some(View { id: tab["sheetId"].as_i64().unwrap_or(0), rows, grid: (size("rowCount"), size("columnCount")) })
+    }
+
+    async fn ask(&self, method: Method, suffix: &str, query: &str, body: Value) -> (u16, Value) {
+        let call = Call {
+            method,
+            path: format!("/v4/spreadsheets/{ID}{suffix}"),
+            query: Query::parse(query),
+            host: "sheets.googleapis.com".to_owned(),
+            authorization: Some(format!("Bearer {TOKEN}")),
+            body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
+        };
+        let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
+        let value = match answer.content {
+            Content::Json(value) => value,
+            Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+            Content::Html(_) | Content::Empty => Value::Null,
+        };
+        (answer.status, value)
+    }
+}
+
+/// The data tab.
+pub struct View {
+    pub id: i64,
+    pub rows: Vec<Vec<Value>>,
+    pub grid: (u64, u64),
+}
+
+impl View {
+    /// What was entered into a cell, as a text.
+    pub fn text(&self, row: usize, column: usize) -> String {
+        let cell = self.rows.get(row).and_then(|row| row.get(column)).unwrap_or(&Value::Null);
+        match &cell["userEnteredValue"] {
+            Value::Object(value) => match value.values().next() {
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+                None => String::new(),
+            },
+            _ => String::new(),
+        }
+    }
+
+    /// Rows or columns of it, as requests name them.
+    pub fn span(&self, dimension: &str, from: usize, to: usize) -> Value {
+        json!({"sheetId": self.id, "dimension": dimension, "startIndex": from, "endIndex": to})
+    }
+
+    pub fn note(&self, row: usize, column: usize) -> String {
+        let cell = self.rows.get(row).and_then(|row| row.get(column)).unwrap_or(&Value::Null);
+        cell["note"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn column(&self, name: &str) -> Option<usize> {
+        (0..self.width()).find(|&column| self.text(0, column) == name)
+    }
+
+    pub fn width(&self) -> usize {
+        self.rows.first().map_or(0, Vec::len)
+    }
+}
