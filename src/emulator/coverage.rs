@@ -47,7 +47,7 @@ pub const METHODS: [(&str, &str); 28] = [
 ];
 
 /// The kinds of request that are answered, each with what to know about it; all others answer 501.
-pub const ANSWERED: [(&str, Reach, &str); 56] = [
+pub const ANSWERED: [(&str, Reach, &str); 59] = [
     ("addBanding", Reach::Kept, "no cell is coloured"),
     ("addChart", Reach::Kept, "not drawn; on a sheet of cells only"),
     ("addConditionalFormatRule", Reach::Kept, "no cell looks different; a rule does not move with its cells"),
@@ -83,10 +83,13 @@ pub const ANSWERED: [(&str, Reach, &str); 56] = [
     ("insertRange", Reach::Done, ""),
     ("mergeCells", Reach::Done, ""),
     ("moveDimension", Reach::Done, ""),
+    ("pasteData", Reach::Done, "`html` answers 501"),
+    ("randomizeRange", Reach::Done, ""),
     ("repeatCell", Reach::Done, "formats are kept; number formats show"),
     ("setBasicFilter", Reach::Done, "by values and by conditions on texts, numbers and blanks; when it is set"),
     ("setDataValidation", Reach::Kept, "no value is refused by it"),
     ("sortRange", Reach::Done, ""),
+    ("textToColumns", Reach::Done, ""),
     ("trimWhitespace", Reach::Done, ""),
     ("unmergeCells", Reach::Done, ""),
     ("updateBanding", Reach::Kept, ""),

@@ -14,7 +14,7 @@ use crate::emulator::grid::{Area, Dimension};
 use crate::emulator::metadata::KIND;
 use crate::emulator::present::{
     default_format, named_range, outline_kind, protected, sheet_properties, shown, spreadsheet_properties,
-    spreadsheet_url, with_both_colours,
+    spreadsheet_url, with_both_colours, without_first_sheet,
 };
 use crate::emulator::render::{effective, formatted};
 use crate::emulator::storage::{StorageError, Store};
@@ -188,7 +188,7 @@ fn cell_data(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Value {
     members.insert("effectiveFormat".to_owned(), effective_format(format.as_ref(), side));
     for (name, value) in cell.members.iter().flat_map(|kept| kept.iter()) {
         if name != "userEnteredFormat" {
-            members.insert(name.clone(), value.clone());
+            members.insert(name.clone(), if name == "pivotTable" { without_first_sheet(value) } else { value.clone() });
         }
     }
     Value::Object(members)
