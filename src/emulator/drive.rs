@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::emulator::call::Query;
+use crate::emulator::call::{Answer, Query};
 use crate::emulator::choices::Words;
 use crate::emulator::copies::copy_spreadsheet;
 use crate::emulator::error::ApiError;
@@ -78,6 +78,35 @@ pub fn list(store: &Store, query: &Query, now: Timestamp) -> Result<Value, ApiEr
     }
     let all = json!({"kind": "drive#fileList", "incompleteSearch": false, "files": files});
     cut(all, query, "kind,incompleteSearch,files(kind,mimeType,id,name)")
+}
+
+/// `files.update`: a new name. What else Drive could change is refused rather than forgotten.
+pub fn update(
+    store: &Store,
+    id: &str,
+    body: &Map<String, Value>,
+    query: &Query,
+    now: Timestamp,
+) -> Result<Value, ApiError> {
+    if let Some(other) = body.keys().find(|name| !["name", "mimeType"].contains(&name.as_str())) {
+        return Err(ApiError::unimplemented(format!("This emulator changes the name of a file, not its {other}.")));
+    }
+    let transaction = store.write(id)?;
+    let mut properties = transaction.properties()?;
+    if let Some(name) = body.word("name") {
+        name.clone_into(&mut properties.title);
+        transaction.set_properties(&properties)?;
+    }
+    transaction.commit()?;
+    cut(file(store, id, &properties.title, now)?, query, USUAL)
+}
+
+/// Drive's 404: its envelope has `errors` where that of Sheets has `status`.
+pub fn no_such_file(id: &str) -> Answer {
+    let told = format!("File not found: {id}.");
+    let error = json!({"domain": "global", "reason": "notFound", "message": told, "locationType": "parameter",
+                       "location": "fileId"});
+    Answer { status: 404, ..Answer::json(json!({"error": {"errors": [error], "code": 404, "message": told}})) }
 }
 
 /// `files.delete`.

@@ -19,6 +19,7 @@ pub mod drive;
 pub mod entered;
 pub mod entered_moment;
 pub mod error;
+pub mod exchange;
 pub mod fault;
 pub mod fields;
 pub mod formula;
