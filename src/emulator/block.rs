@@ -167,6 +167,11 @@ impl Datum {
     }
 }
 
+/// The cell after a person typed that text into it.
+pub fn type_into(cell: Cell, text: &str) -> Result<Cell, ApiError> {
+    Datum::Text(text.to_owned()).over(cell, ValueInput::Typed)
+}
+
 fn read_datum(value: &Value, row: usize, column: usize) -> Result<Datum, ApiError> {
     Ok(match value {
         Value::Null => Datum::Keep,

@@ -74,6 +74,8 @@ pub enum Content {
     Text(Vec<u8>),
     /// A page.
     Html(String),
+    /// A file of that media type.
+    File(Vec<u8>, &'static str),
     /// Nothing.
     Empty,
 }
@@ -100,6 +102,11 @@ impl Answer {
     /// 200 with JSON that is written already.
     pub fn text(bytes: Vec<u8>) -> Self {
         Self { status: 200, content: Content::Text(bytes), headers: Vec::new(), breaks_off: false }
+    }
+
+    /// 200 with a file of that media type.
+    pub fn file((bytes, media): (Vec<u8>, &'static str)) -> Self {
+        Self { status: 200, content: Content::File(bytes, media), headers: Vec::new(), breaks_off: false }
     }
 
     /// 204.
@@ -152,6 +159,7 @@ impl Answer {
                 (bytes, json)
             }
             Content::Html(page) => (page.into_bytes(), "text/html; charset=UTF-8"),
+            Content::File(bytes, media) => (bytes, media),
             Content::Empty => (Vec::new(), ""),
         }
     }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::emulator::batch::proto::{snake as snake_path, unknown_name};
+use crate::emulator::batch::proto::{WRONG_ROOT, snake as snake_path, unknown_name};
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::Dimension;
 use crate::emulator::render::{Rendering, ValueRender};
@@ -132,8 +132,7 @@ pub fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<String, 
     let text = std::str::from_utf8(bytes).map_err(|error| told(&error))?;
     let value: Value = serde_json::from_str(text).map_err(|error| told(&error))?;
     let Value::Object(body) = value else {
-        let problem = "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
-        return Err(ApiError::bad_field("", problem));
+        return Err(ApiError::bad_field("", WRONG_ROOT));
     };
     check_names(&body, message, path)?;
     body.into_iter()

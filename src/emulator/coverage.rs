@@ -15,7 +15,7 @@ pub enum Reach {
 }
 
 /// Every method: its verb and its path. Those of Sheets v4 come first, in the order of Google's reference; then those of Drive v3.
-pub const METHODS: [(&str, &str); 28] = [
+pub const METHODS: [(&str, &str); 31] = [
     ("POST", "/v4/spreadsheets"),
     ("GET", "/v4/spreadsheets/{id}"),
     ("POST", "/v4/spreadsheets/{id}:getByDataFilter"),
@@ -37,7 +37,10 @@ pub const METHODS: [(&str, &str); 28] = [
     ("GET", "/drive/v3/files"),
     ("GET", "/drive/v3/files/{id}"),
     ("DELETE", "/drive/v3/files/{id}"),
+    ("PATCH", "/drive/v3/files/{id}"),
     ("POST", "/drive/v3/files/{id}/copy"),
+    ("GET", "/drive/v3/files/{id}/export"),
+    ("PUT", "/upload/drive/v2/files/{id}"),
     ("GET", "/drive/v3/files/{id}/comments"),
     ("POST", "/drive/v3/files/{id}/permissions"),
     ("GET", "/drive/v3/files/{id}/permissions"),
@@ -47,7 +50,7 @@ pub const METHODS: [(&str, &str); 28] = [
 ];
 
 /// The kinds of request that are answered, each with what to know about it; all others answer 501.
-pub const ANSWERED: [(&str, Reach, &str); 56] = [
+pub const ANSWERED: [(&str, Reach, &str); 59] = [
     ("addBanding", Reach::Kept, "no cell is coloured"),
     ("addChart", Reach::Kept, "not drawn; on a sheet of cells only"),
     ("addConditionalFormatRule", Reach::Kept, "no cell looks different; a rule does not move with its cells"),
@@ -83,10 +86,13 @@ pub const ANSWERED: [(&str, Reach, &str); 56] = [
     ("insertRange", Reach::Done, ""),
     ("mergeCells", Reach::Done, ""),
     ("moveDimension", Reach::Done, ""),
+    ("pasteData", Reach::Done, "`html` answers 501"),
+    ("randomizeRange", Reach::Done, ""),
     ("repeatCell", Reach::Done, "formats are kept; number formats show"),
     ("setBasicFilter", Reach::Done, "by values and by conditions on texts, numbers and blanks; when it is set"),
     ("setDataValidation", Reach::Kept, "no value is refused by it"),
     ("sortRange", Reach::Done, ""),
+    ("textToColumns", Reach::Done, ""),
     ("trimWhitespace", Reach::Done, ""),
     ("unmergeCells", Reach::Done, ""),
     ("updateBanding", Reach::Kept, ""),

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::emulator::call::Query;
+use crate::emulator::call::{Answer, Query};
 use crate::emulator::choices::Words;
 use crate::emulator::copies::copy_spreadsheet;
 use crate::emulator::error::ApiError;
@@ -60,17 +60,53 @@ pub fn get(store: &Store, id: &str, query: &Query, now: Timestamp) -> Result<Val
     cut(file(store, id, &title, now)?, query, USUAL)
 }
 
-/// `files.list`, by the `name = '…'` of the query `q`; the newest comes first.
+/// `files.list`, by the `name = '…'` or `name contains '…'` of the query `q`; the newest comes first.
 pub fn list(store: &Store, query: &Query, now: Timestamp) -> Result<Value, ApiError> {
-    let wanted = query.word("q").and_then(name_in);
+    let search = query.word("q").unwrap_or_default();
+    let (wanted, begun) = (name_in(search, "="), name_in(search, "contains").map(|begun| begun.to_lowercase()));
+    let holds = |title: &str, begun: &str| {
+        let title = title.to_lowercase();
+        // Drive looks at the beginnings of words.
+        title.match_indices(begun).any(|(at, _)| !title[..at].ends_with(char::is_alphanumeric))
+    };
     let mut files = Vec::new();
     for (id, title) in store.list()?.into_iter().rev() {
-        if wanted.as_ref().is_none_or(|wanted| *wanted == title) {
+        let named = wanted.as_ref().is_none_or(|wanted| *wanted == title);
+        if named && begun.as_ref().is_none_or(|begun| holds(&title, begun)) {
             files.push(file(store, &id, &title, now)?);
         }
     }
     let all = json!({"kind": "drive#fileList", "incompleteSearch": false, "files": files});
     cut(all, query, "kind,incompleteSearch,files(kind,mimeType,id,name)")
+}
+
+/// `files.update`: a new name. What else Drive could change is refused rather than forgotten.
+pub fn update(
+    store: &Store,
+    id: &str,
+    body: &Map<String, Value>,
+    query: &Query,
+    now: Timestamp,
+) -> Result<Value, ApiError> {
+    if let Some(other) = body.keys().find(|name| !["name", "mimeType"].contains(&name.as_str())) {
+        return Err(ApiError::unimplemented(format!("This emulator changes the name of a file, not its {other}.")));
+    }
+    let transaction = store.write(id)?;
+    let mut properties = transaction.properties()?;
+    if let Some(name) = body.word("name") {
+        name.clone_into(&mut properties.title);
+        transaction.set_properties(&properties)?;
+    }
+    transaction.commit()?;
+    cut(file(store, id, &properties.title, now)?, query, USUAL)
+}
+
+/// Drive's 404: its envelope has `errors` where that of Sheets has `status`.
+pub fn no_such_file(id: &str) -> Answer {
+    let told = format!("File not found: {id}.");
+    let error = json!({"domain": "global", "reason": "notFound", "message": told, "locationType": "parameter",
+                       "location": "fileId"});
+    Answer { status: 404, ..Answer::json(json!({"error": {"errors": [error], "code": 404, "message": told}})) }
 }
 
 /// `files.delete`.
@@ -93,10 +129,10 @@ pub fn cut(value: Value, query: &Query, usual: &str) -> Result<Value, ApiError> 
     Ok(mask.apply(value))
 }
 
-/// The name that a search asks for: `name = 'it\'s'`.
-fn name_in(search: &str) -> Option<String> {
+/// The name that a search asks for by that operator: `name = 'it\'s'`.
+fn name_in(search: &str, operator: &str) -> Option<String> {
     let (_, rest) = search.split_once("name")?;
-    let rest = rest.trim_start().strip_prefix('=')?.trim_start();
+    let rest = rest.trim_start().strip_prefix(operator)?.trim_start();
     let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     let mut name = String::new();
     let mut letters = rest[1..].chars();
@@ -123,6 +159,8 @@ mod tests {
         let found = |q: &str| list(&store, &Query::parse(&format!("q={q}&fields=files(id)")), Timestamp(9)).unwrap();
         assert_eq!(found("mimeType%3D'x'+and+name+%3D+'it%5C's'"), json!({"files": [{"id": "x"}]}));
         assert_eq!(found("name='other'"), json!({"files": []}));
+        assert_eq!(found("(name+contains+'IT')"), json!({"files": [{"id": "x"}]}));
+        assert_eq!(found("name+contains+'t'"), json!({"files": []}));
         let told = get(&store, "x", &Query::parse("fields=createdTime"), Timestamp(9)).unwrap();
         assert_eq!(told, json!({"createdTime": "1970-01-01T00:00:00.000Z"}));
         let copy = copy(&store, "x", "y", &Map::new(), Timestamp(3)).unwrap();

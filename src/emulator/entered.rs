@@ -1,14 +1,13 @@
 //! What a value of a request becomes in a cell.
 //!
 //! In scope: `USER_ENTERED`, which reads texts as if a person had typed them, and `RAW`, which stores what was sent.
-//! Out of scope: which cells are written (`values`), how they are shown (`render`), locales other than `en_US`,
-//! and dates without a year, which a person's sheet completes from today's date.
+//! Out of scope: which cells are written (`values`), how they are shown (`render`), dates and times (`entered_moment`),
+//! locales other than `en_US`.
 //!
 //! Source: `ValueInputOption` of the API; what texts become is recorded, or else as reported (`reference/sheets-api.md` 10).
 
-use jiff::civil::{Date, date};
-
 use crate::emulator::cell::CellValue;
+use crate::emulator::entered_moment::moment;
 use crate::emulator::pattern::NumberFormat;
 
 /// A value and the format that typing it gives the cell.
@@ -25,7 +24,8 @@ impl Entry {
         Self { value: Some(value), format: None }
     }
 
-    fn shown(value: f64, kind: &str, pattern: &str) -> Self {
+    /// A number that is to be shown by this format.
+    pub fn shown(value: f64, kind: &str, pattern: &str) -> Self {
         Self { value: Some(CellValue::Number(value)), format: Some(NumberFormat::new(kind, pattern)) }
     }
 
@@ -60,13 +60,12 @@ impl Entry {
     }
 }
 
-/// `42`, `-1.5`, `2,000,000.01`, `10%`, `$5`, `1e5`.
+/// `42`, `-1.5`, `2,000,000.01`, `10%`, `$5`, `$-5`, `1e5`.
 fn number(text: &str) -> Option<Entry> {
-    let (negative, rest) = match text.strip_prefix(['-', '+']) {
-        Some(rest) => (text.starts_with('-'), rest),
-        None => (false, text),
-    };
-    let (money, rest) = rest.strip_prefix('$').map_or((false, rest), |rest| (true, rest.trim_start()));
+    let (minus, rest) = signed(text);
+    let (money, rest) = currency(rest);
+    let (again, rest) = if money.is_some() && !minus { signed(rest) } else { (false, rest) };
+    let negative = minus || again;
     let (percent, rest) = rest.strip_suffix('%').map_or((false, rest), |rest| (true, rest.trim_end()));
     let (mantissa, exponent) = rest.split_once(['e', 'E']).map_or((rest, None), |(m, e)| (m, Some(e)));
     if exponent.is_some_and(|e| !is_digits(e.strip_prefix(['+', '-']).unwrap_or(e))) {
@@ -86,20 +85,30 @@ fn number(text: &str) -> Option<Entry> {
     if !value.is_finite() {
         return None;
     }
-    let decimals = fraction.is_some_and(|f| !f.is_empty());
+    let decimals = if fraction.is_some_and(|f| !f.is_empty()) { ".00" } else { "" };
     Some(match (money, percent, exponent.is_some(), grouped) {
-        (true, ..) if decimals => Entry::shown(value, "CURRENCY", "\"$\"#,##0.00"),
-        (true, ..) => Entry::shown(value, "CURRENCY", "\"$\"#,##0"),
-        (_, true, ..) if decimals => Entry::shown(value, "PERCENT", "0.00%"),
-        (_, true, ..) => Entry::shown(value, "PERCENT", "0%"),
+        (Some(symbol), ..) => Entry::shown(value, "CURRENCY", &format!("{symbol}#,##0{decimals}")),
+        (_, true, ..) => Entry::shown(value, "PERCENT", &format!("0{decimals}%")),
         (_, _, true, _) => Entry::shown(value, "SCIENTIFIC", "0.00E+00"),
-        (_, _, _, true) if decimals => Entry::shown(value, "NUMBER", "#,##0.00"),
-        (_, _, _, true) => Entry::shown(value, "NUMBER", "#,##0"),
+        (_, _, _, true) => Entry::shown(value, "NUMBER", &format!("#,##0{decimals}")),
         _ => Entry::plain(CellValue::Number(value)),
     })
 }
 
-fn is_digits(text: &str) -> bool {
+/// Whether a minus is in front, and what follows the sign.
+fn signed(text: &str) -> (bool, &str) {
+    text.strip_prefix(['-', '+']).map_or((false, text), |rest| (text.starts_with('-'), rest.trim_start()))
+}
+
+/// The symbol of money in front, as a pattern has it, and what follows.
+fn currency(text: &str) -> (Option<&'static str>, &str) {
+    let known = [("$", "\"$\""), ("€", "[$€]"), ("£", "[$£]"), ("¥", "[$¥]")];
+    let found = known.iter().find_map(|(sign, symbol)| Some((*symbol, text.strip_prefix(sign)?)));
+    found.map_or((None, text), |(symbol, rest)| (Some(symbol), rest.trim_start()))
+}
+
+/// Whether a text is digits only, at least one.
+pub fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
@@ -107,76 +116,6 @@ fn is_grouped(text: &str) -> bool {
     let mut groups = text.split(',');
     groups.next().is_some_and(|first| is_digits(first) && first.len() <= 3)
         && groups.all(|g| is_digits(g) && g.len() == 3)
-}
-
-/// `2020-01-01`, `1/31/2020`, `12:30`, `12:30:15 pm`, or a day and a time with a blank between.
-fn moment(text: &str) -> Option<Entry> {
-    let (first, rest) = text.split_once(' ').map_or((text, ""), |(first, rest)| (first, rest.trim()));
-    if let Some((days, pattern)) = day(first) {
-        if rest.is_empty() {
-            return Some(Entry::shown(days, "DATE", pattern));
-        }
-        let (part, time_pattern) = time(rest)?;
-        return Some(Entry::shown(days + part, "DATE_TIME", &format!("{pattern} {time_pattern}")));
-    }
-    let (part, pattern) = time(text)?;
-    Some(Entry::shown(part, "TIME", pattern))
-}
-
-fn day(text: &str) -> Option<(f64, &'static str)> {
-    let slashed = text.contains('/');
-    let parts: Vec<&str> = text.split(if slashed { '/' } else { '-' }).collect();
-    let [a, b, c] = parts.as_slice() else { return None };
-    if ![a, b, c].iter().all(|part| is_digits(part) && part.len() <= 4) {
-        return None;
-    }
-    let (year, month, day, pattern) = match (a.len(), slashed) {
-        (4, true) => (*a, *b, *c, "yyyy/mm/dd"),
-        (4, false) => (*a, *b, *c, "yyyy-mm-dd"),
-        (1 | 2, true) => (*c, *a, *b, "m/d/yyyy"),
-        (1 | 2, false) => (*c, *a, *b, "m-d-yyyy"),
-        _ => return None,
-    };
-    let year = match (year.len(), year.parse::<i16>().ok()?) {
-        (4, year) => year,
-        (2, short) if short < 50 => 2000 + short,
-        (2, short) => 1900 + short,
-        _ => return None,
-    };
-    let day = Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()?;
-    let days = day.since(date(1899, 12, 30)).ok()?.get_days();
-    (days >= 0).then_some((f64::from(days), pattern))
-}
-
-/// The part of a day, and how it is shown.
-fn time(text: &str) -> Option<(f64, &'static str)> {
-    let lower = text.to_ascii_lowercase();
-    let (clock, half) = match (lower.strip_suffix("am"), lower.strip_suffix("pm")) {
-        (Some(clock), _) => (clock.trim_end(), Some(0)),
-        (_, Some(clock)) => (clock.trim_end(), Some(12)),
-        _ => (lower.as_str(), None),
-    };
-    let parts: Vec<&str> = clock.split(':').collect();
-    if !(2..=3).contains(&parts.len()) || !parts.iter().all(|part| is_digits(part) && part.len() <= 2) {
-        return None;
-    }
-    let numbers: Vec<u32> = parts.iter().filter_map(|part| part.parse().ok()).collect();
-    let (hour, minute, second) = (numbers[0], numbers[1], numbers.get(2).copied().unwrap_or(0));
-    let hour = match half {
-        Some(offset) if (1..=12).contains(&hour) => hour % 12 + offset,
-        None if hour < 24 => hour,
-        _ => return None,
-    };
-    if minute > 59 || second > 59 {
-        return None;
-    }
-    let pattern = match (parts.len(), half.is_some()) {
-        (2, false) => "h:mm",
-        (2, true) => "h:mm am/pm",
-        (_, false) => "h:mm:ss",
-        (_, true) => "h:mm:ss am/pm",
-    };
-    Some((f64::from(hour * 3600 + minute * 60 + second) / 86_400.0, pattern))
 }
 
 #[cfg(test)]
@@ -202,10 +141,11 @@ mod tests {
             ("10%", 0.1, "0%"),
             ("$5", 5.0, "\"$\"#,##0"),
             ("-$1,234.50", -1234.5, "\"$\"#,##0.00"),
+            ("$100.15", 100.15, "\"$\"#,##0.00"),
+            ("$-5", -5.0, "\"$\"#,##0"),
+            ("€5", 5.0, "[$€]#,##0"),
+            ("12.5%", 0.125, "0.00%"),
             ("1e5", 100_000.0, "0.00E+00"),
-            ("1/31/2020", 43_861.0, "m/d/yyyy"),
-            ("12:00", 0.5, "h:mm"),
-            ("2020-01-01 6:00 PM", 43_831.75, "yyyy-mm-dd h:mm am/pm"),
         ] {
             assert_eq!(typed(text), (Some(CellValue::Number(value)), pattern.to_owned()), "{text}");
         }
@@ -221,7 +161,6 @@ mod tests {
             "2020-13-01",
             "2020-01-01T00:00:00Z",
             "1.2.3",
-            "25:00",
             "e5",
             "1e",
             "=",

@@ -14,7 +14,7 @@ use crate::emulator::metadata::KIND;
 use crate::emulator::outcome::{Outcome, error_type};
 use crate::emulator::present::{
     default_format, named_range, outline_kind, protected, sheet_properties, shown, spreadsheet_properties,
-    spreadsheet_url, with_both_colours,
+    spreadsheet_url, with_both_colours, without_first_sheet,
 };
 use crate::emulator::render::{effective, formatted};
 use crate::emulator::storage::{StorageError, Store};
@@ -173,19 +173,22 @@ fn cell_data(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Value {
     if cell.is_blank() {
         return Value::Object(members);
     }
+    let mut side = None;
     if let Some(value) = &cell.value {
         let outcome = effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
         members.insert("userEnteredValue".to_owned(), entered(value));
         members.insert("effectiveValue".to_owned(), worked_out(&outcome));
+        side = side_of(&outcome);
         members.insert("formattedValue".to_owned(), formatted(cell, outcome).into());
     }
     if let Some(format) = cell.format() {
         members.insert("userEnteredFormat".to_owned(), with_both_colours(format));
     }
-    members.insert("effectiveFormat".to_owned(), effective_format(cell.format().map(with_both_colours).as_ref()));
+    let format = cell.format().map(with_both_colours);
+    members.insert("effectiveFormat".to_owned(), effective_format(format.as_ref(), side));
     for (name, value) in cell.members.iter().flat_map(|kept| kept.iter()) {
         if name != "userEnteredFormat" {
-            members.insert(name.clone(), value.clone());
+            members.insert(name.clone(), if name == "pivotTable" { without_first_sheet(value) } else { value.clone() });
         }
     }
     Value::Object(members)
@@ -218,9 +221,24 @@ fn as_json(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() < 1e17 { Value::from(number as i64) } else { Value::from(number) }
 }
 
-/// The default format with what was set laid over it.
-fn effective_format(set: Option<&Value>) -> Value {
+/// To which side a value goes that nobody aligned.
+fn side_of(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Blank => None,
+        Outcome::Text(_) => Some("LEFT"),
+        Outcome::Number(_) => Some("RIGHT"),
+        Outcome::Bool(_) | Outcome::Error(_) => Some("CENTER"),
+    }
+}
+
+/// The default format of a cell with what was set laid over it: a value without an alignment has one of its kind, and
+/// links are shown plainly, as recorded answers have it.
+fn effective_format(set: Option<&Value>, side: Option<&str>) -> Value {
     let mut format = default_format();
+    if let Some(members) = format.as_object_mut() {
+        members.extend(side.map(|side| ("horizontalAlignment".to_owned(), side.into())));
+        members.insert("hyperlinkDisplayType".to_owned(), "PLAIN_TEXT".into());
+    }
     if let Some(set) = set {
         overlay(&mut format, set);
     }

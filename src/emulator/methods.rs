@@ -15,6 +15,7 @@ use crate::emulator::create::create;
 use crate::emulator::data_filter::find_filter;
 use crate::emulator::drive;
 use crate::emulator::error::ApiError;
+use crate::emulator::exchange;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, get, spreadsheet};
 use crate::emulator::metadata::{get_mark, search_marks};
@@ -144,7 +145,15 @@ impl Methods<'_> {
         spreadsheet(&transaction, id, &view)
     }
 
+    /// Drive's methods. Drive has an envelope of its own for a file that is not there.
     fn drive(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Answer, ApiError> {
+        match self.drive_method(route, query, body) {
+            Err(error) if error == ApiError::not_found() => Ok(drive::no_such_file(&route.id)),
+            answer => answer,
+        }
+    }
+
+    fn drive_method(&self, route: &Route, query: &Query, body: &[u8]) -> Result<Answer, ApiError> {
         let (store, id, permission) = (self.store, route.id.as_str(), route.range.as_str());
         let shown = |value: Value, usual: &str| drive::cut(value, query, usual).map(Answer::json);
         match route.api {
@@ -156,6 +165,11 @@ impl Methods<'_> {
                 let (to, now) = (self.new_id(), self.now);
                 drive::copy(store, id, &to, &body, now).and_then(|file| shown(file, drive::USUAL))
             }
+            Api::DriveUpdate => drive::update(store, id, &drive::message(body)?, query, self.now).map(Answer::json),
+            Api::DriveExport => {
+                exchange::export(store, id, query.word("mimeType").unwrap_or_default()).map(Answer::file)
+            }
+            Api::DriveUpload => exchange::import(store, id, body, self.chance).map(Answer::json),
             Api::CommentsList => store
                 .read(id)?
                 .properties()

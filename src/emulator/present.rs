@@ -42,7 +42,9 @@ pub fn with_both_colours(format: &Value) -> Value {
     let Value::Object(members) = format else { return format.clone() };
     let mut both: Map<String, Value> =
         members.iter().map(|(name, value)| (name.clone(), with_both_colours(value))).collect();
-    for name in ["backgroundColor", "foregroundColor", "tabColor"] {
+    // Only borders call theirs just a colour.
+    let of_border = members.contains_key("style").then_some("color");
+    for name in ["backgroundColor", "foregroundColor", "tabColor"].into_iter().chain(of_border) {
         let styled = format!("{name}Style");
         if let (Some(colour), false) = (members.get(name), members.contains_key(&styled)) {
             both.insert(styled, json!({ "rgbColor": colour }));
@@ -77,18 +79,42 @@ pub fn spreadsheet_properties(properties: &SpreadsheetRow) -> Value {
     Value::Object(members)
 }
 
-/// A kept thing as answers write it: a merge is its range, and a sheet id of 0 is left out of ranges.
+/// A kept thing as answers write it: a merge is its range, a sheet id of 0 is left out of ranges, and the formats of a rule
+/// have their colours in both forms.
 pub fn shown(kind: &str, body: &Value) -> Value {
-    let mut body = body.clone();
-    if let Some(range) = body.get_mut("range").and_then(Value::as_object_mut)
-        && range.get("sheetId") == Some(&json!(0))
-    {
-        range.shift_remove("sheetId");
+    let mut body = without_first_sheet(body);
+    if kind == "rule" {
+        body = with_both_colours(&body);
     }
     if let Some(members) = body.as_object_mut() {
         members.shift_remove(ADDED_BY);
     }
     if kind == "merge" { body.get("range").cloned().unwrap_or_default() } else { body }
+}
+
+/// A message whose ranges and places do not name a sheet of id 0, which is not written on Google's wire (recorded).
+pub fn without_first_sheet(value: &Value) -> Value {
+    const PLACES: [&str; 9] = [
+        "startRowIndex",
+        "endRowIndex",
+        "startColumnIndex",
+        "endColumnIndex",
+        "rowIndex",
+        "columnIndex",
+        "dimension",
+        "startIndex",
+        "endIndex",
+    ];
+    match value {
+        Value::Object(members) => {
+            let is_place = members.keys().all(|name| name == "sheetId" || PLACES.contains(&name.as_str()));
+            let first = |name: &str, value: &Value| is_place && name == "sheetId" && *value == json!(0);
+            let said = members.iter().filter(|(name, value)| !first(name, value));
+            said.map(|(name, value)| (name.clone(), without_first_sheet(value))).collect()
+        }
+        Value::Array(items) => items.iter().map(without_first_sheet).collect(),
+        other => other.clone(),
+    }
 }
 
 /// A protected range as `spreadsheets.get` writes it: who made it is among its editors (recorded), which the reply to
@@ -187,5 +213,15 @@ mod tests {
         assert_eq!(both["backgroundColor"], json!({"blue": 1}));
         let theme = json!({"backgroundColorStyle": {"themeColor": "ACCENT1"}});
         assert_eq!(with_both_colours(&theme), theme);
+        let border = with_both_colours(&json!({"top": {"style": "SOLID", "color": {"blue": 1}}}));
+        assert_eq!(border["top"]["colorStyle"], json!({"rgbColor": {"blue": 1}}));
+    }
+
+    #[test]
+    fn the_first_sheet_is_not_named_in_ranges() {
+        let rule = json!({"ranges": [{"sheetId": 0, "endRowIndex": 1}, {"sheetId": 7}], "properties": {"sheetId": 0, "title": "x"}});
+        let shown = without_first_sheet(&rule);
+        assert_eq!(shown["ranges"], json!([{"endRowIndex": 1}, {"sheetId": 7}]));
+        assert_eq!(shown["properties"], json!({"sheetId": 0, "title": "x"}));
     }
 }

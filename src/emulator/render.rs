@@ -5,6 +5,8 @@
 //!
 //! Source: `ValueRenderOption` and `DateTimeRenderOption` of the API; their effects are recorded.
 
+use std::borrow::Cow;
+
 use crate::emulator::cell::{Cell, CellValue, Computed};
 use crate::emulator::formula::{Look, evaluate};
 use crate::emulator::outcome::Outcome;
@@ -60,7 +62,7 @@ pub fn number_format(cell: &Cell) -> Option<NumberFormat> {
 pub fn formatted(cell: &Cell, outcome: Outcome) -> String {
     match outcome {
         Outcome::Blank => String::new(),
-        Outcome::Text(text) => text,
+        Outcome::Text(text) => shown_text(cell, &text).into_owned(),
         Outcome::Bool(truth) => truth_word(truth).to_owned(),
         Outcome::Error(error) => error.to_owned(),
         Outcome::Number(number) => shown_number(cell, number),
@@ -72,6 +74,13 @@ fn shown_number(cell: &Cell, number: f64) -> String {
         return automatic(number);
     }
     number_format(cell).map_or_else(|| automatic(number), |format| format.show(number))
+}
+
+fn shown_text<'a>(cell: &Cell, text: &'a str) -> Cow<'a, str> {
+    let format = if cell.members.is_none() { None } else { number_format(cell) };
+    format
+        .filter(|format| !format.pattern.is_empty())
+        .map_or(Cow::Borrowed(text), |format| format.show_text(text).into())
 }
 
 fn truth_word(truth: bool) -> &'static str {
@@ -86,16 +95,23 @@ impl Rendering {
         }
         match &cell.value {
             None => out.extend_from_slice(b"\"\""),
-            Some(CellValue::Text(text)) => write_text(text, out),
+            Some(CellValue::Text(text)) => self.write_shown(cell, text, out),
             Some(CellValue::Number(number)) => self.write_number(cell, *number, out),
             Some(CellValue::Bool(truth)) => self.write_truth(*truth, out),
             Some(CellValue::Formula { .. }) => match effective(cell, look) {
                 Outcome::Blank => out.extend_from_slice(b"\"\""),
-                Outcome::Text(text) => write_text(&text, out),
+                Outcome::Text(text) => self.write_shown(cell, &text, out),
                 Outcome::Number(number) => self.write_number(cell, number, out),
                 Outcome::Bool(truth) => self.write_truth(truth, out),
                 Outcome::Error(error) => write_text(error, out),
             },
+        }
+    }
+
+    fn write_shown(self, cell: &Cell, text: &str, out: &mut Vec<u8>) {
+        match self.values {
+            ValueRender::Formatted => write_text(&shown_text(cell, text), out),
+            _ => write_text(text, out),
         }
     }
 

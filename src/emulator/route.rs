@@ -33,7 +33,10 @@ pub enum Api {
     DriveList,
     DriveGet,
     DriveDelete,
+    DriveUpdate,
     DriveCopy,
+    DriveExport,
+    DriveUpload,
     CommentsList,
     PermissionsCreate,
     PermissionsList,
@@ -74,7 +77,10 @@ impl Api {
             Self::DriveList => ("drive.files.list", None, ""),
             Self::DriveGet => ("drive.files.get", None, ""),
             Self::DriveDelete => ("drive.files.delete", None, ""),
+            Self::DriveUpdate => ("drive.files.update", None, ""),
             Self::DriveCopy => ("drive.files.copy", None, ""),
+            Self::DriveExport => ("drive.files.export", None, ""),
+            Self::DriveUpload => ("drive.files.update (v2, media)", None, ""),
             Self::CommentsList => ("drive.comments.list", None, ""),
             Self::PermissionsCreate => ("drive.permissions.create", None, ""),
             Self::PermissionsList => ("drive.permissions.list", None, ""),
@@ -139,6 +145,10 @@ impl Route {
         let path = path.strip_prefix('/')?;
         if let Some(rest) = path.strip_prefix("drive/v3/files") {
             return drive(method, rest.trim_matches('/'));
+        }
+        if let Some(id) = path.strip_prefix("upload/drive/v2/files/") {
+            let upload = || Some(Self { api: Api::DriveUpload, id: decode(id)?, range: String::new() });
+            return if method == Method::PUT && !id.contains('/') { upload() } else { None };
         }
         let rest = path.strip_prefix("v4/spreadsheets")?;
         let Some(rest) = rest.strip_prefix('/').filter(|rest| !rest.is_empty()) else {
@@ -223,6 +233,7 @@ fn drive(method: &Method, id: &str) -> Option<Route> {
         (_, id) if id.contains('/') => return below_file(method, id),
         (&Method::GET, _) => Api::DriveGet,
         (&Method::DELETE, _) => Api::DriveDelete,
+        (&Method::PATCH, _) => Api::DriveUpdate,
         _ => return None,
     };
     Some(Route { api, id: decode(id)?, range: String::new() })
@@ -234,6 +245,7 @@ fn below_file(method: &Method, path: &str) -> Option<Route> {
     let (what, below) = rest.split_once('/').unwrap_or((rest, ""));
     let api = match (method, what, below) {
         (&Method::POST, "copy", "") => Api::DriveCopy,
+        (&Method::GET, "export", "") => Api::DriveExport,
         (&Method::GET, "comments", "") => Api::CommentsList,
         (&Method::POST, "permissions", "") => Api::PermissionsCreate,
         (&Method::GET, "permissions", "") => Api::PermissionsList,
@@ -287,7 +299,9 @@ mod tests {
         let permission = found(&Method::DELETE, "/drive/v3/files/x/permissions/7");
         assert_eq!(permission, Some((Api::PermissionsDelete, "x".to_owned(), "7".to_owned())));
         assert_eq!(found(&post, "/drive/v3/files/x/copy").map(|found| found.0), Some(Api::DriveCopy));
-        assert_eq!(found(&get, "/drive/v3/files/x/export"), None);
+        assert_eq!(found(&get, "/drive/v3/files/x/export").map(|found| found.0), Some(Api::DriveExport));
+        assert_eq!(found(&put, "/upload/drive/v2/files/x").map(|found| found.0), Some(Api::DriveUpload));
+        assert_eq!(found(&get, "/drive/v3/files/x/revisions"), None);
     }
 
     #[test]

@@ -41,7 +41,10 @@ pub fn update(
 pub fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let input = value_input(body)?;
     let mut blocks = Vec::new();
-    for (at, data) in body.get("data").and_then(Value::as_array).into_iter().flatten().enumerate() {
+    let sent = body.get("data").and_then(Value::as_array).into_iter().flatten();
+    // A list inside the list stands for its own elements (recorded).
+    let data = sent.flat_map(|data| data.as_array().map_or(std::slice::from_ref(data), Vec::as_slice));
+    for (at, data) in data.enumerate() {
         let path = format!("data[{at}]");
         let Some(data) = data.as_object() else {
             return Err(bad_value(&path, "google.apps.sheets.v4.ValueRange", data));

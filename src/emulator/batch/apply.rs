@@ -11,7 +11,7 @@ use crate::emulator::batch::context::{Batch, Doubts};
 use crate::emulator::batch::envelope::{Envelope, Sealed, open};
 use crate::emulator::batch::proto::{read, read_checked, snake};
 use crate::emulator::batch::{
-    cells, dimensions, drawn, filter, marks, named, outline, paste, ranges, sheets, tidy, view,
+    cells, dimensions, drawn, filter, marks, named, outline, paste, pour, ranges, sheets, tidy, view,
 };
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
@@ -121,10 +121,13 @@ fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
         "insertRange" => reader.lean(|batch, request| ranges::insert(batch, &request)),
         "mergeCells" => reader.lean(|batch, request| view::merge(batch, &request)),
         "moveDimension" => reader.lean(|batch, request| dimensions::relocate(batch, &request)),
+        "pasteData" => reader.lean(|batch, request| pour::paste(batch, &request)),
+        "randomizeRange" => reader.lean(|batch, request| pour::shuffle(batch, &request)),
         "repeatCell" => reader.lean(cells::repeat),
         "setBasicFilter" => reader.checked(filter::set),
         "setDataValidation" => reader.checked(cells::validation),
         "sortRange" => reader.lean(|batch, request| ranges::sort(batch, &request)),
+        "textToColumns" => reader.lean(|batch, request| pour::split(batch, &request)),
         "trimWhitespace" => reader.lean(|batch, request| tidy::trim(batch, &request)),
         "unmergeCells" => reader.lean(|batch, request| view::unmerge(batch, &request)),
         "updateBanding" => reader.checked(|batch, request| drawn::update_banding(batch, &request)),

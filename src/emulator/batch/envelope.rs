@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::emulator::batch::proto::{NOT_JSON, unknown_name};
+use crate::emulator::batch::proto::{NOT_JSON, WRONG_ROOT, unknown_name};
 use crate::emulator::error::ApiError;
 use crate::emulator::schema::{Kind, json_name, member};
 
@@ -64,10 +64,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
 /// Opens the body. Fails with 400 for what is no such message.
 pub fn open(body: &[u8]) -> Result<Envelope<'_>, ApiError> {
-    let text = std::str::from_utf8(body).map_err(|_| ApiError::invalid_argument(NOT_JSON))?;
+    let text = std::str::from_utf8(body).map_err(|_| ApiError::bad_field("", NOT_JSON))?;
     let Members(members) = serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }).map_err(|error| {
         let broken = error.is_syntax() || error.is_eof();
-        ApiError::invalid_argument(if broken { format!("{NOT_JSON} {error}") } else { wrong_root(text) })
+        ApiError::bad_field("", if broken { format!("{NOT_JSON}\n{error}") } else { WRONG_ROOT.to_owned() })
     })?;
     let mut envelope =
         Envelope { requests: Vec::new(), include_spreadsheet: false, include_grid_data: false, ranges: Vec::new() };
@@ -91,11 +91,6 @@ pub fn open(body: &[u8]) -> Result<Envelope<'_>, ApiError> {
         }
     }
     Ok(envelope)
-}
-
-fn wrong_root(text: &str) -> String {
-    let shown: String = text.trim().chars().take(40).collect();
-    format!("Invalid JSON payload received. Root element must be a message. {shown}")
 }
 
 fn wrong(path: &str, kind: &str, raw: &RawValue) -> ApiError {

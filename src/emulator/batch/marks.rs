@@ -1,7 +1,7 @@
 //! Requests about developer metadata: create, update, delete.
 //!
 //! In scope: ids that are taken once (reported word for word), lookups, places on whole rows and columns.
-//! Out of scope: the budget of 30,000 characters; marks following their row through a sort.
+//! Out of scope: marks following their row through a sort.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,10 @@ use crate::emulator::batch::masked::{self, merge_members};
 use crate::emulator::batch::sent::SentSpan;
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
-use crate::emulator::metadata::{KIND, Lookup, find};
+use crate::emulator::metadata::{KIND, Lookup, find, sheet_of};
+
+/// How many characters of keys and values a spreadsheet may hold, and each of its sheets besides (the metadata guide).
+const BUDGET: usize = 30_000;
 
 /// `CreateDeveloperMetadataRequest`.
 #[derive(Debug, Default, Deserialize)]
@@ -72,8 +75,24 @@ pub fn create(batch: &Batch<'_, '_>, request: CreateMark) -> Result<Value, ApiEr
     body.insert("metadataId".to_owned(), id.into());
     body.insert("location".to_owned(), Value::Object(location));
     let body = Value::Object(body);
+    check_budget(batch, id, &body)?;
     batch.tx.keep(None, KIND, id, &body)?;
     Ok(json!({"createDeveloperMetadata": {"developerMetadata": body}}))
+}
+
+/// Refuses a mark that is more than its spreadsheet or its sheet may hold, in the words that were recorded.
+fn check_budget(batch: &Batch<'_, '_>, id: i64, mark: &Value) -> Result<(), ApiError> {
+    let place = |mark: &Value| mark.get("location").and_then(Value::as_object).and_then(sheet_of);
+    let size = |mark: &Value| -> usize {
+        let text = |name| mark.get(name).and_then(Value::as_str).map_or(0, |text| text.chars().count());
+        text("metadataKey") + text("metadataValue")
+    };
+    let others = batch.tx.kept(None, KIND)?;
+    let beside = others.iter().filter(|(other, body)| *other != id && place(body) == place(mark));
+    if beside.map(|(_, body)| size(body)).sum::<usize>() + size(mark) > BUDGET {
+        return refuse("Adding the requested developer metadata would exceed the allowed storage limit");
+    }
+    Ok(())
 }
 
 /// The place with its type, checked: a range is exactly one row or column.
@@ -120,6 +139,7 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateMark) -> Result<Value, ApiEr
         body.insert("metadataId".to_owned(), id.into());
         body.insert("location".to_owned(), Value::Object(location));
         let body = Value::Object(body);
+        check_budget(batch, id, &body)?;
         batch.tx.keep(None, KIND, id, &body)?;
         changed.push(body);
     }

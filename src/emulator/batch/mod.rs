@@ -15,6 +15,7 @@ pub mod masked;
 pub mod named;
 pub mod outline;
 pub mod paste;
+pub mod pour;
 pub mod proto;
 pub mod ranges;
 pub mod sent;

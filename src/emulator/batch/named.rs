@@ -179,6 +179,10 @@ pub fn protect(batch: &Batch<'_, '_>, request: ProtectRange) -> Result<Value, Ap
     }
     let body = without_defaults(Value::Object(body));
     batch.tx.keep(Some(sheet), "protected", id, &body)?;
+    let mut body = body;
+    if body.get("warningOnly").is_none() && body.get("editors").is_none() {
+        body["editors"] = json!({});
+    }
     Ok(json!({"addProtectedRange": {"protectedRange": shown("protected", &body)}}))
 }
 

@@ -47,6 +47,9 @@ pub fn fits(value: &Value, kind: Kind, list: bool) -> bool {
 /// Google's sentence for a body that is no JSON begins so.
 pub const NOT_JSON: &str = "Invalid JSON payload received. Unexpected token.";
 
+/// Google's sentence for a body that is JSON, but no object.
+pub const WRONG_ROOT: &str = "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
+
 /// The value with JSON names, without nulls, with numbers as numbers; or everything that is wrong with it.
 pub fn normalise(value: Value, message: &str, path: &str) -> Result<Value, ApiError> {
     let mut walk = Walk { told: Vec::new() };
@@ -97,7 +100,12 @@ impl Walk {
             };
             if !value.is_null() {
                 let inner = if path.is_empty() { snake(&json) } else { format!("{path}.{}", snake(&json)) };
-                let value = self.member(value, known, &inner, path, &name);
+                let value = match (value, criteria(message).filter(|_| json == "criteria")) {
+                    (Value::Object(columns), Some(kind)) => {
+                        columns.into_iter().map(|(column, value)| (column, self.message(value, kind, &inner))).collect()
+                    }
+                    (value, _) => self.member(value, known, &inner, path, &name),
+                };
                 clean.insert(json, value);
             }
         }
@@ -131,6 +139,11 @@ impl Walk {
         {
             return self.wrong(path, &format!("type.googleapis.com/google.apps.sheets.v4.{name}"), &value);
         }
+        if let (Kind::Text, Some(paths)) =
+            (kind, value.get("paths").filter(|_| path.ends_with(".fields")).and_then(mask_of))
+        {
+            return paths;
+        }
         let taken = match (kind, &value) {
             (Kind::Message(message), _) => return self.message(value, message, path),
             (Kind::Any, _)
@@ -163,6 +176,21 @@ impl Walk {
         };
         self.told.push((path.to_owned(), told));
         Value::Null
+    }
+}
+
+/// The text of a mask that is spelt as the message it is, `{"paths": ["criteria", "title"]}`, as Google's own samples have it.
+fn mask_of(paths: &Value) -> Option<Value> {
+    let paths: Option<Vec<&str>> = paths.as_array()?.iter().map(Value::as_str).collect();
+    Some(Value::from(paths?.join(",")))
+}
+
+/// The message type of the values of `criteria`, which are kept by column.
+fn criteria(message: &str) -> Option<&'static str> {
+    match message {
+        "BasicFilter" | "FilterView" => Some("FilterCriteria"),
+        "PivotTable" => Some("PivotFilterCriteria"),
+        _ => None,
     }
 }
 
@@ -230,6 +258,16 @@ mod tests {
             "Invalid value at 'requests[0].append_dimension.dimension' \
              (type.googleapis.com/google.apps.sheets.v4.Dimension), \"FOO\""
         );
+    }
+
+    #[test]
+    fn a_mask_may_be_spelt_as_a_message_and_a_lone_value_of_criteria_is_a_list() {
+        let condition = json!({"type": "NUMBER_GREATER", "values": {"userEnteredValue": "5"}});
+        let sent = json!({"filter": {"criteria": {"3": { "condition": condition }}}, "fields": {"paths": ["criteria", "title"]}});
+        let clean = normalise(sent, "UpdateFilterViewRequest", "requests[0].update_filter_view").unwrap();
+        assert_eq!(clean["fields"], "criteria,title");
+        let values = &clean["filter"]["criteria"]["3"]["condition"]["values"];
+        assert_eq!(*values, json!([{"userEnteredValue": "5"}]));
     }
 
     #[test]

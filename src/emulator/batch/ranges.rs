@@ -212,7 +212,9 @@ pub fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> R
                 format!("{outcome:?}").to_lowercase()
             })
             .collect();
-        if seen.insert(key) {
+        // Blank rows are no duplicates of one another (recorded).
+        let blank = compared.iter().all(|column| row[*column].value.is_none());
+        if blank || seen.insert(key) {
             kept.push(row);
         } else {
             removed += 1;

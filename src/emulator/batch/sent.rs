@@ -134,6 +134,9 @@ fn is_colour(members: &Map<String, Value>) -> bool {
 fn channel(value: &Value) -> Option<Value> {
     let step = (value.as_f64()?.clamp(0.0, 1.0) * 255.0).trunc();
     let kept = (step / 255.0) as f32;
+    if kept >= 1.0 {
+        return Some(1.into());
+    }
     // The shortest text of the 32-bit number is what the recordings show.
     (kept > 0.0).then(|| Value::from(kept.to_string().parse::<f64>().unwrap_or_default()))
 }
@@ -225,7 +228,7 @@ mod tests {
     #[test]
     fn colours_are_kept_in_steps_of_eight_bits() {
         let sent = json!({"backgroundColor": {"red": 0.5, "green": 0, "blue": 1}});
-        assert_eq!(settle(sent), json!({"backgroundColor": {"red": 0.498_039_22, "blue": 1.0}}));
+        assert_eq!(settle(sent), json!({"backgroundColor": {"red": 0.498_039_22, "blue": 1}}));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::emulator::batch::sent::{SentRange, settle};
 use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::Area;
+use crate::emulator::present::shown;
 
 /// The kind under which rules are kept, by their index.
 const RULES: &str = "rule";
@@ -143,7 +144,7 @@ pub fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteRule) -> Result<Value,
     let gone = rules.remove(at);
     batch.tx.forget(Some(sheet.id), RULES, i64::try_from(rules.len()).unwrap_or(i64::MAX))?;
     keep_rules(batch, sheet.id, &rules)?;
-    Ok(json!({"deleteConditionalFormatRule": {"rule": gone}}))
+    Ok(json!({"deleteConditionalFormatRule": {"rule": shown(RULES, &gone)}}))
 }
 
 /// `UpdateConditionalFormatRuleRequest`.

@@ -6,6 +6,7 @@ use crate::emulator::batch::tests::rules::{refusal, send, store, texts};
 use crate::emulator::create::create;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::get;
+use crate::emulator::present::shown;
 use crate::emulator::storage::Store;
 use crate::system::SeededChance;
 
@@ -88,9 +89,9 @@ fn a_colour_that_is_written_in_one_form_replaces_the_other() {
         first_sheet(&store, "sheets.properties(tabColor,tabColorStyle)")["properties"].clone()
     };
     let red = colour(json!({"sheetId": 0, "tabColor": {"red": 1}}), "tabColor");
-    assert_eq!(red, json!({"tabColor": {"red": 1.0}, "tabColorStyle": {"rgbColor": {"red": 1.0}}}));
+    assert_eq!(red, json!({"tabColor": {"red": 1}, "tabColorStyle": {"rgbColor": {"red": 1}}}));
     let blue = colour(json!({"sheetId": 0, "tabColorStyle": {"rgbColor": {"blue": 1}}}), "tabColorStyle");
-    assert_eq!(blue, json!({"tabColorStyle": {"rgbColor": {"blue": 1.0}}, "tabColor": {"blue": 1.0}}));
+    assert_eq!(blue, json!({"tabColorStyle": {"rgbColor": {"blue": 1}}, "tabColor": {"blue": 1}}));
     assert_eq!(colour(json!({"sheetId": 0, "tabColorStyle": {"rgbColor": null}}), "tabColorStyle"), json!({}));
 }
 
@@ -125,10 +126,10 @@ fn borders_white_space_and_rules_are_kept_in_order() {
     );
     let replies = replies.unwrap();
     assert_eq!(replies[0], json!({"trimWhitespace": {"cellsChangedCount": 1}}));
-    assert_eq!(replies[4]["deleteConditionalFormatRule"]["rule"], rule("BLANK"));
+    assert_eq!(replies[4]["deleteConditionalFormatRule"]["rule"], shown("rule", &rule("BLANK")));
     assert_eq!(texts(&store, 0), [["a b", "c"]]);
     let sheet = first_sheet(&store, "sheets(conditionalFormats,data.rowData.values.userEnteredFormat)");
-    assert_eq!(sheet["conditionalFormats"], json!([rule("NOT_BLANK")]));
+    assert_eq!(sheet["conditionalFormats"], json!([shown("rule", &rule("NOT_BLANK"))]));
     let top = json!([{"values": [{"userEnteredFormat": {"borders": {"top": {"style": "SOLID"}}}},
         {"userEnteredFormat": {"borders": {"top": {"style": "SOLID"}}}}]}]);
     assert_eq!(sheet["data"][0]["rowData"], top);

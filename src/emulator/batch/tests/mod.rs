@@ -3,6 +3,7 @@
 mod clients;
 mod drawn;
 mod model;
+mod poured;
 mod recorded;
 mod rules;
 mod shown;
