@@ -5,9 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::emulator::batch::proto::{WRONG_ROOT, snake as snake_path, unknown_name};
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::Dimension;
+use crate::emulator::proto::{WRONG_ROOT, snake as snake_path, unknown_name};
 use crate::emulator::render::{Rendering, ValueRender};
 use crate::emulator::schema::{Kind, json_name, member};
 

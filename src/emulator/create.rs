@@ -5,13 +5,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::emulator::batch::context::{Batch, Doubts};
-use crate::emulator::batch::proto::{NOT_JSON, normalise};
 use crate::emulator::batch::sent::is_nothing;
 use crate::emulator::batch::sheets::{first_sheets, spreadsheet_from};
 use crate::emulator::batch::{cells, named};
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, spreadsheet};
+use crate::emulator::proto::{NOT_JSON, normalise};
 use crate::emulator::storage::Store;
 use crate::emulator::transaction::SheetRow;
 use crate::port::chance::Chance;

@@ -7,7 +7,7 @@
 //! Source: `ValueInputOption` of the API; what texts become is recorded, or else as reported (`reference/sheets-api.md` 10).
 
 use crate::emulator::cell::CellValue;
-use crate::emulator::entered_moment::moment;
+use crate::emulator::entered_moment::{is_digits, moment};
 use crate::emulator::pattern::NumberFormat;
 
 /// A value and the format that typing it gives the cell.
@@ -25,7 +25,7 @@ impl Entry {
     }
 
     /// A number that is to be shown by this format.
-    pub fn shown(value: f64, kind: &str, pattern: &str) -> Self {
+    fn shown(value: f64, kind: &str, pattern: &str) -> Self {
         Self { value: Some(CellValue::Number(value)), format: Some(NumberFormat::new(kind, pattern)) }
     }
 
@@ -49,8 +49,11 @@ impl Entry {
         if trimmed.eq_ignore_ascii_case("true") || trimmed.eq_ignore_ascii_case("false") {
             return Self::plain(CellValue::Bool(trimmed.eq_ignore_ascii_case("true")));
         }
-        if let Some(entry) = number(trimmed).or_else(|| moment(trimmed)) {
+        if let Some(entry) = number(trimmed) {
             return entry;
+        }
+        if let Some((value, format)) = moment(trimmed) {
+            return Self { value: Some(CellValue::Number(value)), format: Some(format) };
         }
         // A sign in front of anything else starts a formula, which surprises people who type "+ 1 person".
         if trimmed.len() > 1 && trimmed.starts_with(['+', '-']) {
@@ -105,11 +108,6 @@ fn currency(text: &str) -> (Option<&'static str>, &str) {
     let known = [("$", "\"$\""), ("€", "[$€]"), ("£", "[$£]"), ("¥", "[$¥]")];
     let found = known.iter().find_map(|(sign, symbol)| Some((*symbol, text.strip_prefix(sign)?)));
     found.map_or((None, text), |(symbol, rest)| (Some(symbol), rest.trim_start()))
-}
-
-/// Whether a text is digits only, at least one.
-pub fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn is_grouped(text: &str) -> bool {

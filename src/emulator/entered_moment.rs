@@ -7,7 +7,7 @@
 
 use jiff::civil::{Date, date};
 
-use crate::emulator::entered::{Entry, is_digits};
+use crate::emulator::pattern::NumberFormat;
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -25,18 +25,19 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// `2020-01-01`, `1/31/2020`, `Jan 31, 2020`, `12:30`, `12:30:15 pm`, or a day and a time with a blank between.
-pub fn moment(text: &str) -> Option<Entry> {
+/// Comes with the format that keeps the spelling.
+pub fn moment(text: &str) -> Option<(f64, NumberFormat)> {
     if let Some((days, pattern)) = day(text) {
-        return Some(Entry::shown(days, "DATE", &pattern));
+        return Some((days, NumberFormat::new("DATE", &pattern)));
     }
     if let Some((part, pattern)) = time(text) {
-        return Some(Entry::shown(part, "TIME", pattern));
+        return Some((part, NumberFormat::new("TIME", pattern)));
     }
     // The time is the last word, or the last two: "6:00 PM".
     text.rmatch_indices(' ').take(2).find_map(|(at, _)| {
         let (days, pattern) = day(text[..at].trim_end())?;
         let (part, time_pattern) = time(text[at..].trim_start()).filter(|(part, _)| *part < 1.0)?;
-        Some(Entry::shown(days + part, "DATE_TIME", &format!("{pattern} {time_pattern}")))
+        Some((days + part, NumberFormat::new("DATE_TIME", &format!("{pattern} {time_pattern}"))))
     })
 }
 
@@ -90,8 +91,8 @@ fn with_name(text: &str) -> Option<(f64, String)> {
 /// The number of a month by its name or the first three letters of it, and how a pattern has it.
 fn month(name: &str) -> Option<(i8, &'static str)> {
     let lower = name.to_ascii_lowercase();
-    let fits = |month: &&str| lower == **month || lower.len() == 3 && month.starts_with(&lower);
-    let at = MONTHS.iter().position(|month| fits(&month))?;
+    let fits = |month: &str| lower == *month || lower.len() == 3 && month.starts_with(&lower);
+    let at = MONTHS.iter().position(|month| fits(month))?;
     Some((i8::try_from(at).ok()? + 1, if lower.len() > 3 { "mmmm" } else { "mmm" }))
 }
 
@@ -149,15 +150,17 @@ fn time(text: &str) -> Option<(f64, &'static str)> {
     Some(((f64::from(hour * 3600 + minute * 60 + second) + fraction) / 86_400.0, pattern))
 }
 
+/// Whether a text is digits only, at least one.
+pub fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::cell::CellValue;
 
     fn typed(text: &str) -> Option<(f64, String, String)> {
-        let entry = moment(text)?;
-        let (Some(CellValue::Number(value)), Some(format)) = (entry.value, entry.format) else { return None };
-        Some((value, format.pattern.clone(), format.show(value)))
+        moment(text).map(|(value, format)| (value, format.pattern.clone(), format.show(value)))
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Number and date patterns: what a value looks like in its cell.
 //!
-//! In scope: the automatic format, the sections of a pattern and which of them a value takes, what the kinds show without a
-//! pattern; all as the locale `en_US` shows it.
+//! In scope: the sections of a pattern and which of them a value takes, what the kinds show without a pattern; all as the locale `en_US` shows it.
 //! Out of scope: numbers by a section (`pattern_number`), moments by a section (`pattern_moment`), colours, other locales.
 //!
 //! Source: "Date and number formats" of the Sheets API guide.
 
+use crate::emulator::pattern_letters::{letters, plain};
 use crate::emulator::pattern_moment::{has_moments, moment};
-use crate::emulator::pattern_number::number;
+use crate::emulator::pattern_number::{automatic, number};
 
 /// How a number is to be shown: the API's `NumberFormat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,31 +73,6 @@ impl NumberFormat {
             _ => "",
         }
     }
-}
-
-/// A number without any format, as Sheets shows it: ten significant digits, whole numbers below 1E+15 in full.
-pub fn automatic(value: f64) -> String {
-    let size = value.abs();
-    if size == 0.0 {
-        return "0".to_owned();
-    }
-    if !(1e-10..1e15).contains(&size) {
-        return short_power(value);
-    }
-    if value.fract() == 0.0 {
-        return format!("{value:.0}");
-    }
-    let rounded = format!("{value:.9e}").parse::<f64>().unwrap_or(value);
-    rounded.to_string()
-}
-
-/// `1.23457E+19`: up to five decimals, and at least two digits of the power.
-fn short_power(value: f64) -> String {
-    let text = format!("{value:.5e}");
-    let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
-    let power = power.parse::<i32>().unwrap_or(0);
-    let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
-    format!("{mantissa}E{}{:02}", if power < 0 { '-' } else { '+' }, power.unsigned_abs())
 }
 
 /// One section of a pattern: the part between semicolons, without the condition and the colour in front.
@@ -181,66 +156,10 @@ fn holds(value: f64, operator: &str, limit: f64) -> bool {
     }
 }
 
-/// The letters of a section that are shown, each with whether it is meant literally: quoted, escaped, in `[$…]`, or the
-/// blank that `_` leaves. Other brackets and what `*` would repeat are left out.
-pub fn letters(section: &str) -> Vec<(char, bool)> {
-    let mut found = Vec::new();
-    let mut rest = section.chars();
-    let mut quoted = false;
-    while let Some(c) = rest.next() {
-        match c {
-            '"' => quoted = !quoted,
-            _ if quoted => found.push((c, true)),
-            '\\' => found.extend(rest.next().map(|c| (c, true))),
-            '_' => {
-                rest.next();
-                found.push((' ', true));
-            }
-            '*' => {
-                rest.next();
-            }
-            '[' => {
-                let inner: String = rest.by_ref().take_while(|c| *c != ']').collect();
-                if let Some(symbol) = inner.strip_prefix('$') {
-                    found.extend(symbol.chars().take_while(|c| *c != '-').map(|c| (c, true)));
-                }
-            }
-            _ => found.push((c, false)),
-        }
-    }
-    found
-}
-
-/// The letters of a section that are not literal.
-pub fn plain(section: &str) -> String {
-    letters(section).into_iter().filter(|(_, literal)| !literal).map(|(letter, _)| letter).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn numbers_without_a_format_look_as_sheets_shows_them() {
-        for (value, text) in [
-            (0.0, "0"),
-            (-0.0, "0"),
-            (42.0, "42"),
-            (0.1 + 0.2, "0.3"),
-            (1.0 / 3.0, "0.3333333333"),
-            (1.0 / 60.0, "0.01666666667"),
-            (1.0 / 1024.0, "0.0009765625"),
-            (std::f64::consts::PI, "3.141592654"),
-            (123_456_789_012_345.0, "123456789012345"),
-            (1e15, "1E+15"),
-            (12_345_678_901_234_567_890.0, "1.23457E+19"),
-            (-1.5, "-1.5"),
-            (1e-12, "1E-12"),
-        ] {
-            assert_eq!(automatic(value), text);
-        }
-    }
 
     #[test]
     fn a_number_takes_the_section_that_is_for_it() {

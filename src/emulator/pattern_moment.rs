@@ -8,7 +8,7 @@
 use jiff::civil::{Date, date};
 use jiff::{Span, ToSpan};
 
-use crate::emulator::pattern::plain;
+use crate::emulator::pattern_letters::plain;
 
 /// Serial numbers beyond this are no moments of the calendar.
 const LAST_DAY: f64 = 3_000_000.0;

@@ -5,7 +5,7 @@
 //!
 //! Source: "Number format tokens" of the Sheets API guide.
 
-use crate::emulator::pattern::{automatic, letters};
+use crate::emulator::pattern_letters::letters;
 
 /// The most decimals that are shown; a double has no more to say.
 const DECIMALS: usize = 30;
@@ -216,7 +216,8 @@ fn fraction(value: f64, before: &[Token], after: &[Token]) -> String {
     if has_whole && top == 0 {
         shown.push_str(&" ".repeat(numerator.len() + 1 + denominator.len()));
     } else {
-        shown.push_str(&format!("{}/", fixed(&top.to_string(), numerator, 0.0)));
+        shown.push_str(&fixed(&top.to_string(), numerator, 0.0));
+        shown.push('/');
         let bottom = bottom.to_string();
         shown.push_str(&bottom);
         shown.push_str(&" ".repeat(denominator.len().saturating_sub(bottom.len())));
@@ -250,9 +251,55 @@ fn nearest(part: f64, denominator: &[Token]) -> (u64, u64) {
     (best.0, best.1)
 }
 
+/// A number without any format, as Sheets shows it: ten significant digits, whole numbers below 1E+15 in full.
+pub fn automatic(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-10..1e15).contains(&size) {
+        return short_power(value);
+    }
+    if value.fract() == 0.0 {
+        return format!("{value:.0}");
+    }
+    let rounded = format!("{value:.9e}").parse::<f64>().unwrap_or(value);
+    rounded.to_string()
+}
+
+/// `1.23457E+19`: up to five decimals, and at least two digits of the power.
+fn short_power(value: f64) -> String {
+    let text = format!("{value:.5e}");
+    let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
+    let power = power.parse::<i32>().unwrap_or(0);
+    let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+    format!("{mantissa}E{}{:02}", if power < 0 { '-' } else { '+' }, power.unsigned_abs())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_without_a_format_look_as_sheets_shows_them() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (42.0, "42"),
+            (0.1 + 0.2, "0.3"),
+            (1.0 / 3.0, "0.3333333333"),
+            (1.0 / 60.0, "0.01666666667"),
+            (1.0 / 1024.0, "0.0009765625"),
+            (std::f64::consts::PI, "3.141592654"),
+            (123_456_789_012_345.0, "123456789012345"),
+            (1e15, "1E+15"),
+            (12_345_678_901_234_567_890.0, "1.23457E+19"),
+            (-1.5, "-1.5"),
+            (1e-12, "1E-12"),
+        ] {
+            assert_eq!(automatic(value), text);
+        }
+    }
 
     #[test]
     fn patterns_show_numbers() {

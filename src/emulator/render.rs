@@ -10,7 +10,8 @@ use std::borrow::Cow;
 use crate::emulator::cell::{Cell, CellValue, Computed};
 use crate::emulator::formula::{Look, evaluate};
 use crate::emulator::outcome::Outcome;
-use crate::emulator::pattern::{NumberFormat, automatic};
+use crate::emulator::pattern::NumberFormat;
+use crate::emulator::pattern_number::automatic;
 
 /// `ValueRenderOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -127,7 +127,7 @@ impl Emulated {
         let value = match answer.content {
             Content::Json(value) => value,
             Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
-            Content::Html(_) | Content::Empty => Value::Null,
+            Content::Html(_) | Content::File(..) | Content::Empty => Value::Null,
         };
         (answer.status, value)
     }

@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 
 use crate::emulator::batch::context::{Batch, Doubts};
 use crate::emulator::batch::envelope::{Envelope, Sealed, open};
-use crate::emulator::batch::proto::{read, read_checked, snake};
 use crate::emulator::batch::{
     cells, dimensions, drawn, filter, marks, named, outline, paste, pour, ranges, sheets, tidy, view,
 };
@@ -17,6 +16,7 @@ use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::get::{View, spreadsheet};
 use crate::emulator::protection::Writable;
+use crate::emulator::proto::{read, read_checked, snake};
 use crate::port::chance::Chance;
 
 /// Applies a batch to a spreadsheet: everything, durable when this returns, or nothing. `body` is the JSON of
@@ -86,15 +86,11 @@ impl Job {
 fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
     let reader = Reader { path: format!("requests[{n}].{}", snake(request.kind)), request };
     match request.kind {
-        "addBanding" => reader.checked(drawn::add_banding),
-        "addChart" => reader.checked(drawn::add_chart),
         "addConditionalFormatRule" => reader.checked(tidy::add_rule),
         "addDimensionGroup" => reader.lean(|batch, request| outline::add(batch, &request)),
-        "addFilterView" => reader.checked(drawn::add_filter_view),
         "addNamedRange" => reader.lean(named::add),
         "addProtectedRange" => reader.checked(named::protect),
         "addSheet" => reader.checked(|batch, request| sheets::add(batch, &request)),
-        "addSlicer" => reader.checked(drawn::add_slicer),
         "appendCells" => reader.lean(cells::append),
         "appendDimension" => reader.lean(|batch, request| dimensions::append(batch, &request)),
         "autoResizeDimensions" => reader.lean(|batch, request| outline::auto_resize(batch, &request)),
@@ -102,19 +98,15 @@ fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
         "copyPaste" => reader.lean(|batch, request| paste::copy(batch, &request)),
         "createDeveloperMetadata" => reader.checked(marks::create),
         "cutPaste" => reader.lean(|batch, request| paste::cut(batch, &request)),
-        "deleteBanding" => reader.checked(|batch, request| drawn::delete_banding(batch, &request)),
         "deleteConditionalFormatRule" => reader.lean(|batch, request| tidy::delete_rule(batch, &request)),
         "deleteDeveloperMetadata" => reader.checked(marks::delete),
         "deleteDimension" => reader.lean(|batch, request| dimensions::delete(batch, &request)),
         "deleteDimensionGroup" => reader.lean(|batch, request| outline::delete(batch, &request)),
         "deleteDuplicates" => reader.lean(|batch, request| ranges::delete_duplicates(batch, &request)),
-        "deleteEmbeddedObject" => reader.checked(|batch, request| drawn::delete_object(batch, &request)),
-        "deleteFilterView" => reader.checked(|batch, request| drawn::delete_filter_view(batch, &request)),
         "deleteNamedRange" => reader.lean(|batch, request| named::delete(batch, &request)),
         "deleteProtectedRange" => reader.lean(|batch, request| named::unprotect(batch, &request)),
         "deleteRange" => reader.lean(|batch, request| ranges::delete(batch, &request)),
         "deleteSheet" => reader.lean(|batch, request| sheets::delete(batch, &request)),
-        "duplicateFilterView" => reader.checked(|batch, request| drawn::duplicate_filter_view(batch, &request)),
         "duplicateSheet" => reader.lean(sheets::duplicate),
         "findReplace" => reader.lean(|batch, request| view::find_replace(batch, &request)),
         "insertDimension" => reader.lean(|batch, request| dimensions::insert(batch, &request)),
@@ -130,21 +122,36 @@ fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
         "textToColumns" => reader.lean(|batch, request| pour::split(batch, &request)),
         "trimWhitespace" => reader.lean(|batch, request| tidy::trim(batch, &request)),
         "unmergeCells" => reader.lean(|batch, request| view::unmerge(batch, &request)),
-        "updateBanding" => reader.checked(|batch, request| drawn::update_banding(batch, &request)),
         "updateBorders" => reader.checked(|batch, request| tidy::borders(batch, &request)),
         "updateCells" => reader.lean(cells::update),
-        "updateChartSpec" => reader.checked(|batch, request| drawn::update_chart(batch, &request)),
         "updateConditionalFormatRule" => reader.checked(tidy::update_rule),
         "updateDeveloperMetadata" => reader.checked(marks::update),
         "updateDimensionProperties" => reader.checked(|batch, request| dimensions::properties(batch, &request)),
-        "updateEmbeddedObjectBorder" => reader.checked(|batch, request| drawn::update_border(batch, &request)),
-        "updateEmbeddedObjectPosition" => reader.checked(|batch, request| drawn::update_position(batch, &request)),
-        "updateFilterView" => reader.checked(|batch, request| drawn::update_filter_view(batch, &request)),
         "updateNamedRange" => reader.lean(named::update),
         "updateProtectedRange" => reader.checked(named::update_protected),
         "updateSheetProperties" => reader.checked(sheets::update),
-        "updateSlicerSpec" => reader.checked(|batch, request| drawn::update_slicer(batch, &request)),
         "updateSpreadsheetProperties" => reader.checked(|batch, request| sheets::update_spreadsheet(batch, &request)),
+        _ => prepare_drawn(n, &reader),
+    }
+}
+
+/// The same for the kinds of what is drawn over cells, and for those that are not known.
+fn prepare_drawn(n: usize, reader: &Reader<'_>) -> Result<Job, ApiError> {
+    match reader.request.kind {
+        "addBanding" => reader.checked(drawn::add_banding),
+        "addChart" => reader.checked(drawn::add_chart),
+        "addFilterView" => reader.checked(drawn::add_filter_view),
+        "addSlicer" => reader.checked(drawn::add_slicer),
+        "deleteBanding" => reader.checked(|batch, request| drawn::delete_banding(batch, &request)),
+        "deleteEmbeddedObject" => reader.checked(|batch, request| drawn::delete_object(batch, &request)),
+        "deleteFilterView" => reader.checked(|batch, request| drawn::delete_filter_view(batch, &request)),
+        "duplicateFilterView" => reader.checked(|batch, request| drawn::duplicate_filter_view(batch, &request)),
+        "updateBanding" => reader.checked(|batch, request| drawn::update_banding(batch, &request)),
+        "updateChartSpec" => reader.checked(|batch, request| drawn::update_chart(batch, &request)),
+        "updateEmbeddedObjectBorder" => reader.checked(|batch, request| drawn::update_border(batch, &request)),
+        "updateEmbeddedObjectPosition" => reader.checked(|batch, request| drawn::update_position(batch, &request)),
+        "updateFilterView" => reader.checked(|batch, request| drawn::update_filter_view(batch, &request)),
+        "updateSlicerSpec" => reader.checked(|batch, request| drawn::update_slicer(batch, &request)),
         other => Err(ApiError::unimplemented(format!("requests[{n}].{other} is not implemented in this emulator."))),
     }
 }

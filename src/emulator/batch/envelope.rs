@@ -9,8 +9,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::emulator::batch::proto::{NOT_JSON, WRONG_ROOT, unknown_name};
 use crate::emulator::error::ApiError;
+use crate::emulator::proto::{NOT_JSON, WRONG_ROOT, unknown_name};
 use crate::emulator::schema::{Kind, json_name, member};
 
 /// A batch, opened.

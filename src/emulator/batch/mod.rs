@@ -16,7 +16,6 @@ pub mod named;
 pub mod outline;
 pub mod paste;
 pub mod pour;
-pub mod proto;
 pub mod ranges;
 pub mod sent;
 pub mod sheets;

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::emulator::batch::proto::fits;
 use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::grid::Dimension;
+use crate::emulator::proto::fits;
 use crate::emulator::schema::member;
 
 /// `RowData`.
