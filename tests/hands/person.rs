@@ -160,9 +160,7 @@ impl Person {
     fn delete_row(&mut self, act: Act, view: &View) -> Vec<Value> {
         let rows = 1..view.rows.len();
         let row = if act == Act::DeleteOwnRow {
-            let Some(mark) = view.column(MARK) else { return Vec::new() };
-            let own = |row: usize| Some((row, view.text(row, mark).strip_prefix("own ")?.parse::<u64>().ok()?));
-            let found: Vec<_> = rows.filter_map(own).collect();
+            let found: Vec<_> = rows.filter_map(|row| Some((row, self.whole_own_row(view, row)?))).collect();
             let Some(&(row, number)) = found.get(self.below(found.len())) else { return Vec::new() };
             self.own_rows.remove(&number);
             row
@@ -174,6 +172,14 @@ impl Person {
             row
         };
         vec![json!({"deleteDimension": {"range": view.span("ROWS", row, row + 1)}})]
+    }
+
+    /// The number of a row of the person's own. Where a write astray shows parts of it in another row, they know that it isn't theirs.
+    fn whole_own_row(&self, view: &View, row: usize) -> Option<u64> {
+        let text = |name: &str| view.column(self.name(name)).map(|column| view.text(row, column));
+        let number = view.text(row, view.column(MARK)?).strip_prefix("own ")?.parse().ok()?;
+        let (word, formula) = self.own_rows.get(&number)?;
+        (text("id")?.is_empty() && text("a")? == *word && text("b")? == *formula).then_some(number)
     }
 
     fn on_columns(&mut self, act: Act, view: &View) -> Vec<Value> {
