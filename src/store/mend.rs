@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use crate::store::layout::Tab;
 use crate::store::load::text;
-use crate::store::witness::{Astray, Expect, Finding, Target, cells_mark, shows_cells};
+use crate::store::witness::{
+    Astray, Expect, Finding, Target, cells_mark, cells_mark_apart, is_blank, own_part, shows_cells,
+};
 
 /// Where a cell's content comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +103,13 @@ pub fn plan(finding: &Finding, present: &Present<'_>) -> Vec<Mend> {
     for (key, rows) in beside {
         planning.rearrange(key, rows, &mut mends);
     }
-    mends.list.into_iter().map(|mend| planning.expecting(mend)).collect()
+    let mut alike = Alike::default();
+    mends.list.into_iter().map(|mend| planning.expecting(mend, &mut alike)).collect()
 }
+
+/// How many rows without a key show the same cells, for each choice of columns that was asked for.
+#[derive(Default)]
+struct Alike(HashMap<Vec<usize>, HashMap<String, u32>>);
 
 /// Mends, one a row: a second one for a row adds the cells that the first leaves alone.
 #[derive(Default)]
@@ -173,8 +180,13 @@ impl Planning<'_> {
         let row = match &target.expect {
             Expect::Key(key) => self.row_of(key).or_else(|| self.row_that_had(key, hits)),
             Expect::Cells(mark) => {
-                let there = self.row_with_cells(mark, &copies, hits, mends);
-                there.or_else(|| self.row_that_had_cells(mark, &target.columns, hits, mends))
+                let sought = |mark: &str| {
+                    let there = self.row_with_cells(mark, &copies, hits, mends);
+                    there.or_else(|| self.row_that_had_cells(mark, &target.columns, hits, mends))
+                };
+                // People may have written beside the very cells by which it was told from others.
+                let loosely = || Some(own_part(mark)).filter(|own| !is_blank(own, &target.columns)).and_then(sought);
+                sought(mark).or_else(loosely)
             }
         };
         match (&target.expect, row) {
@@ -235,11 +247,27 @@ impl Planning<'_> {
     }
 
     /// A mend that expects its row as it is now.
-    fn expecting(&self, mend: Mend) -> Mend {
+    fn expecting(&self, mend: Mend, alike: &mut Alike) -> Mend {
         let Some(cells) = mend.row.and_then(|row| self.present.rows.get(row as usize)) else { return mend };
         let key = shown(cells, self.present.key);
-        let expect = if key.is_empty() { Expect::Cells(cells_mark(cells, &mend.columns())) } else { Expect::Key(key) };
+        let expect =
+            if key.is_empty() { self.expecting_cells(cells, &mend.columns(), alike) } else { Expect::Key(key) };
         Mend { expect, ..mend }
+    }
+
+    /// A row without a key is known by the cells that are written; where others show the same ones, by what stands beside them too.
+    fn expecting_cells(&self, cells: &[Value], columns: &[usize], alike: &mut Alike) -> Expect {
+        let mark = cells_mark(cells, columns);
+        let keyless = || self.rows().filter(|(_, cells)| shown(cells, self.present.key).is_empty());
+        let counts = alike.0.entry(columns.to_vec()).or_insert_with(|| {
+            let mut counts = HashMap::new();
+            for (_, cells) in keyless() {
+                *counts.entry(own_part(&cells_mark(cells, columns)).to_owned()).or_default() += 1;
+            }
+            counts
+        });
+        let alone = counts.get(own_part(&mark)).is_none_or(|count| *count < 2) && !is_blank(&mark, columns);
+        Expect::Cells(if alone { mark } else { cells_mark_apart(cells, columns) })
     }
 
     /// The row without a key that had these cells before it was hit itself.
@@ -438,6 +466,21 @@ mod tests {
         let mut cleared: Vec<_> = plan(&finding, &present(&tab, &now)).into_iter().map(|mend| mend.row).collect();
         cleared.sort();
         assert_eq!(cleared, [Some(1), Some(2), Some(4)]);
+    }
+
+    #[test]
+    fn a_row_without_a_key_that_others_resemble_is_known_by_what_people_wrote_beside() {
+        let stray = [json!(["", 10]), json!(["", 10, "total"])];
+        let finding =
+            finding(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &[json!([]), json!(["", 3, "total"])], &stray);
+        let tab = tab(&["id", "n", "mine"]);
+        let now = rows(&[json!(["id", "n"]), json!(["a", 1]), stray[0].clone(), stray[1].clone()]);
+        let mends = plan(&finding, &present(&tab, &now));
+        let of_row = |row| mends.iter().find(|mend| mend.row == Some(row)).map(|mend| mend.expect.clone());
+        for (row, twin) in [(2, 3), (3, 2)] {
+            let Some(Expect::Cells(mark)) = of_row(row) else { unreachable!("it has no key") };
+            assert!(shows_cells(&now[row as usize], &[1], &mark) && !shows_cells(&now[twin], &[1], &mark));
+        }
     }
 
     #[test]

@@ -297,11 +297,22 @@ impl Finding {
 
 /// A mark of the cells in these columns, by what people see in them; a `+` behind it says that the row holds more than these.
 pub fn cells_mark(row: &[Value], columns: &[usize]) -> String {
-    let texts: Vec<String> = columns.iter().map(|at| row.get(*at).map(text).unwrap_or_default()).collect();
-    let digest = digest_of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-    let digits = data_encoding::HEXLOWER.encode(digest.get(..12).unwrap_or(&digest));
-    let more = row.iter().enumerate().any(|(at, cell)| !columns.contains(&at) && !text(cell).is_empty());
-    if more { digits + MORE } else { digits }
+    let mark = own_mark(row, columns);
+    if beside(row, columns).next().is_some() { mark + MORE } else { mark }
+}
+
+/// The same for a row that others resemble: behind the `+`, a mark of the texts beside these columns, wherever people move them. Numbers
+/// don't count, for formulas that tell the time or follow what is written would be others each time.
+pub fn cells_mark_apart(row: &[Value], columns: &[usize]) -> String {
+    let mut texts: Vec<_> = beside(row, columns).filter_map(Value::as_str).collect();
+    texts.sort_unstable();
+    texts.push(if beside(row, columns).next().is_some() { "more" } else { "" });
+    format!("{}{MORE}{}", own_mark(row, columns), digits_of(&texts))
+}
+
+/// The part of a mark that tells of the cells in its columns only.
+pub fn own_part(mark: &str) -> &str {
+    mark.split_once(MORE).map_or(mark, |(own, _)| own)
 }
 
 const MORE: &str = "+";
@@ -309,9 +320,32 @@ const MORE: &str = "+";
 /// Whether a row has the marked cells in these columns. Where they are blank, a row that holds more is not one that holds nothing:
 /// blank rows are everywhere, and none of them is the one that is sought.
 pub fn shows_cells(row: &[Value], columns: &[usize], mark: &str) -> bool {
+    if mark.split_once(MORE).is_some_and(|(_, apart)| !apart.is_empty()) {
+        return cells_mark_apart(row, columns) == mark;
+    }
     let own = cells_mark(row, columns);
-    let blank = || columns.iter().all(|at| row.get(*at).is_none_or(|cell| text(cell).is_empty()));
-    own == mark || (own.trim_end_matches(MORE) == mark.trim_end_matches(MORE) && !blank())
+    own == mark || (own_part(&own) == own_part(mark) && !is_blank(mark, columns))
+}
+
+/// Whether the cells of a mark are blank.
+pub fn is_blank(mark: &str, columns: &[usize]) -> bool {
+    own_part(mark) == own_mark(&[], columns)
+}
+
+fn own_mark(row: &[Value], columns: &[usize]) -> String {
+    let texts: Vec<_> = columns.iter().map(|&at| row.get(at).map(text).unwrap_or_default()).collect();
+    digits_of(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The cells of a row in other columns that hold anything.
+fn beside<'a>(row: &'a [Value], columns: &'a [usize]) -> impl Iterator<Item = &'a Value> {
+    let others = row.iter().enumerate().filter(|(at, _)| !columns.contains(at));
+    others.map(|(_, cell)| cell).filter(|cell| !text(cell).is_empty())
+}
+
+fn digits_of(texts: &[&str]) -> String {
+    let digest = digest_of(texts);
+    data_encoding::HEXLOWER.encode(digest.get(..12).unwrap_or(&digest))
 }
 
 fn target(row: &[Value]) -> Option<Target> {
