@@ -48,6 +48,9 @@ impl Words for Query {
     }
 }
 
+/// How an `Authorization` begins that stands for an API key, which comes in a header or a parameter of its own.
+pub const API_KEY: &str = "Key ";
+
 /// A call.
 #[derive(Debug, Clone)]
 pub struct Call {

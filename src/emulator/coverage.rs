@@ -15,7 +15,7 @@ pub enum Reach {
 }
 
 /// Every method: its verb and its path. Those of Sheets v4 come first, in the order of Google's reference; then those of Drive v3.
-pub const METHODS: [(&str, &str); 31] = [
+pub const METHODS: [(&str, &str); 32] = [
     ("POST", "/v4/spreadsheets"),
     ("GET", "/v4/spreadsheets/{id}"),
     ("POST", "/v4/spreadsheets/{id}:getByDataFilter"),
@@ -41,6 +41,7 @@ pub const METHODS: [(&str, &str); 31] = [
     ("POST", "/drive/v3/files/{id}/copy"),
     ("GET", "/drive/v3/files/{id}/export"),
     ("PUT", "/upload/drive/v2/files/{id}"),
+    ("GET", "/spreadsheets/d/{id}/export"),
     ("GET", "/drive/v3/files/{id}/comments"),
     ("POST", "/drive/v3/files/{id}/permissions"),
     ("GET", "/drive/v3/files/{id}/permissions"),

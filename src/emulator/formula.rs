@@ -27,6 +27,20 @@ pub fn evaluate(text: &str, look: Look<'_>) -> Outcome {
     }
 }
 
+/// Where the formula leads, when it is a `HYPERLINK` and nothing else.
+pub fn link(text: &str, look: Look<'_>) -> Option<String> {
+    let text = text.strip_prefix('=').unwrap_or(text);
+    let mut reader = Reader { rest: text.trim_start(), look, depth: 0 };
+    if !reader.word().eq_ignore_ascii_case("HYPERLINK") || !reader.take("(") {
+        return None;
+    }
+    let arguments = reader.arguments().ok().filter(|_| reader.rest.is_empty())?;
+    match arguments.into_iter().next() {
+        Some(Argument::One(Outcome::Text(address))) => Some(address),
+        _ => None,
+    }
+}
+
 struct Reader<'a> {
     rest: &'a str,
     look: Look<'a>,

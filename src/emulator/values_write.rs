@@ -60,19 +60,20 @@ pub fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) 
     let mut responses = Vec::new();
     let mut places = Vec::new();
     for (at, (data, block, _)) in blocks.iter().enumerate() {
-        let write = || {
-            let place = match data.get("dataFilter") {
-                Some(filter) => find_filter(&book, filter)?,
-                None => book.find(data.word("range").unwrap_or_default())?,
-            };
-            let written = block.write(&transaction, &place.sheet, block.fit(&place)?, input)?;
-            Ok((place, written))
+        let find = || match data.get("dataFilter") {
+            Some(filter) => find_filter(&book, filter),
+            None => Ok(vec![book.find(data.word("range").unwrap_or_default())?]),
         };
-        let (place, written) = write().map_err(|error: ApiError| error.within(&format!("Invalid data[{at}]: ")))?;
-        totals.add(&written);
-        places.push((place, written));
+        let within = |error: ApiError| error.within(&format!("Invalid data[{at}]: "));
+        for place in find().map_err(within)? {
+            let write = || block.write(&transaction, &place.sheet, block.fit(&place)?, input);
+            let written = write().map_err(within)?;
+            totals.add(&written);
+            places.push((at, place, written));
+        }
     }
-    for ((data, _, echo), (place, written)) in blocks.iter().zip(&places) {
+    for (at, place, written) in &places {
+        let (data, _, echo) = &blocks[*at];
         let mut told = echo.told(&book, id, Some(place), written)?;
         if let Some(filter) = data.get("dataFilter") {
             told.shift_remove("spreadsheetId");

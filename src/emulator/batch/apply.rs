@@ -14,7 +14,7 @@ use crate::emulator::batch::{
 };
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
-use crate::emulator::get::{View, spreadsheet};
+use crate::emulator::get::{Asked, View, spreadsheet};
 use crate::emulator::protection::Writable;
 use crate::emulator::proto::{read, read_checked, snake};
 use crate::port::chance::Chance;
@@ -60,7 +60,7 @@ fn after(batch: &Batch<'_, '_>, id: &str, envelope: Envelope<'_>, mask: &Mask) -
         Mask::All => envelope.include_grid_data,
         Mask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
     };
-    spreadsheet(batch.tx, id, &View { ranges: envelope.ranges, grid_data })
+    spreadsheet(batch.tx, id, &View { asked: envelope.ranges.into_iter().map(Asked::Range).collect(), grid_data })
 }
 
 /// What is left to do of a request.
