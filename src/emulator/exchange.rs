@@ -58,7 +58,7 @@ fn text_of(
     let mut lines: Vec<Vec<String>> = Vec::new();
     book.transaction.visit_rows(sheet.id, 0..sheet.row_count, |row, cells| {
         let shown = |cell: &Cell| {
-            let outcome = effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
+            let outcome = effective(cell, &book.seen_from(sheet.id));
             formatted(cell, outcome)
         };
         let used = cells.iter().rposition(Cell::has_data).map_or(0, |last| last + 1);

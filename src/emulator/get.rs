@@ -123,7 +123,8 @@ fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area])
     ] {
         let kept = book.transaction.kept(Some(sheet.id), kind)?;
         if !kept.is_empty() {
-            members.insert(name.to_owned(), kept.iter().map(|(_, body)| as_kept(kind, body)).collect());
+            let all: Vec<Value> = kept.iter().map(|(_, body)| as_kept(book, kind, body)).collect::<Result<_, _>>()?;
+            members.insert(name.to_owned(), Value::Array(all));
         }
     }
     if let Some((_, filter)) = book.transaction.kept(Some(sheet.id), "filter")?.first() {
@@ -136,8 +137,15 @@ fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area])
     Ok(Value::Object(members))
 }
 
-fn as_kept(kind: &str, body: &Value) -> Value {
-    if kind == "protected" { protected(body) } else { shown(kind, body) }
+fn as_kept(book: &Book<'_, '_>, kind: &str, body: &Value) -> Result<Value, StorageError> {
+    if kind != "protected" {
+        return Ok(shown(kind, body));
+    }
+    let named = match body.get("namedRangeId").and_then(Value::as_str) {
+        Some(id) => book.transaction.named_range(id)?,
+        None => None,
+    };
+    Ok(protected(body, named.as_ref()))
 }
 
 /// The developer metadata whose place is one that is asked for.
@@ -199,13 +207,13 @@ fn cell_data(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Value {
     }
     let mut side = None;
     if let Some(value) = &cell.value {
-        let outcome = effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
+        let outcome = effective(cell, &book.seen_from(sheet.id));
         members.insert("userEnteredValue".to_owned(), entered(value));
         members.insert("effectiveValue".to_owned(), worked_out(&outcome));
         side = side_of(&outcome);
         members.insert("formattedValue".to_owned(), formatted(cell, outcome).into());
         if let CellValue::Formula { source, .. } = value {
-            let address = link(source, &|title, row, column| book.look(sheet.id, title, row, column));
+            let address = link(source, &book.seen_from(sheet.id));
             members.extend(address.map(|address| ("hyperlink".to_owned(), address.into())));
         }
     }

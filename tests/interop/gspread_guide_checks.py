@@ -55,7 +55,7 @@ def the_user_guide_works(book, sheet):
     sheet.update([["x", "y"]], "my_named_range")
     sheet.batch_clear(["A1:B1", "A2:A2", "my_named_range"])
     same("ranges are cleared by label and by name", sheet.get("A1:D3"), [[], ["", "Big dough"], ["Rug store", "Small rug"]])
-    sheet.add_validation("A1", ValidationConditionType.number_greater, [10], strict=True, inputMessage="Value must be greater than 10")
+    sheet.add_validation("A1", ValidationConditionType.number_greater, ["10"], strict=True, inputMessage="more than 10")
     sheet.add_validation("C2:C7", ValidationConditionType.one_of_list, ["Yes", "No"], showCustomUi=True)
     data = book.fetch_sheet_metadata({"ranges": "Sheet1!C7", "fields": "sheets.data.rowData.values.dataValidation"})
     rule = data["sheets"][0]["data"][0]["rowData"][0]["values"][0]["dataValidation"]

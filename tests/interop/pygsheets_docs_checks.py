@@ -48,7 +48,7 @@ def the_readmes_examples_run(book, sheet):
     sheet.rows = 30
     sheet.insert_rows(row=20, number=1, values=[7, 8])
     same("rows are inserted and filled", (sheet.rows, sheet.get_row(21, include_tailing_empty=False)), (31, ["7", "8"]))
-    same("a value is had by indexes", sheet[0][0], "Hey yank this numpy array")
+    same("a value is had by indexes", sheet[1][0], "Hey yank this numpy array")
     sheet.append_table(values=[1, 2, 3, 4])
     sheet.append_table(values=[[5, 6], [7, 8]], start="A21", overwrite=True)
     same("rows are appended below a table", sheet.get_values("A21", "B23"), [["7", "8"], ["5", "6"], ["7", "8"]])

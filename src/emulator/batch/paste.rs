@@ -208,7 +208,7 @@ fn prepare(
 
 /// What a formula comes to, as a plain value; an error stays as its text.
 fn value_of(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Option<CellValue> {
-    match effective(cell, &|title, row, column| book.look(sheet.id, title, row, column)) {
+    match effective(cell, &book.seen_from(sheet.id)) {
         Outcome::Blank => None,
         Outcome::Number(number) => Some(CellValue::Number(number)),
         Outcome::Text(text) => Some(CellValue::Text(text)),
