@@ -51,7 +51,8 @@ def the_readmes_examples_run(book, sheet):
     same("a value is had by indexes", sheet[1][0], "Hey yank this numpy array")
     sheet.append_table(values=[1, 2, 3, 4])
     sheet.append_table(values=[[5, 6], [7, 8]], start="A21", overwrite=True)
-    same("rows are appended below a table", sheet.get_values("A21", "B23"), [["7", "8"], ["5", "6"], ["7", "8"]])
+    rows = sheet.get_values("A21", "D24", include_tailing_empty=False)
+    same("rows are appended below the last table", rows, [["7", "8"], ["1", "2", "3", "4"], ["5", "6"], ["7", "8"]])
     moved = sheet.cell("B1")
     moved.col = 5
     moved.value = "hoho"
@@ -248,7 +249,7 @@ def ranges_are_objects(book, sheet):
     whole.protected = True
     same("a whole sheet is protected", len(client.open_by_key(book.id).sheet1.get_protected_ranges()), 1)
     whole.protected = False
-    block.name = ""
+    sheet.delete_named_range("mine")
     same("a name is taken back", client.open_by_key(book.id).named_ranges, [])
     sheet.range("D1:E2", returnas="range").merge_cells("MERGE_ROWS")
     same("rows are merged", len(client.open_by_key(book.id).sheet1.merged_ranges), 2)
