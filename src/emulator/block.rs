@@ -125,8 +125,9 @@ impl Block {
         let mut written =
             Written { sheet: sheet.clone(), area, rows: BTreeSet::new(), columns: BTreeSet::new(), cells: 0 };
         let merges = merges_of(transaction, sheet)?;
-        let covered =
-            |row, column| merges.iter().any(|area| area.contains(row, column) && (area.rows.start, area.cols.start) != (row, column));
+        let covered = |row, column| {
+            merges.iter().any(|area| area.contains(row, column) && (area.rows.start, area.cols.start) != (row, column))
+        };
         for (row, data) in (written.area.rows.start..).zip(&self.rows) {
             if data.iter().all(|datum| *datum == Datum::Keep) {
                 continue;

@@ -51,7 +51,7 @@ pub const METHODS: [(&str, &str); 32] = [
 ];
 
 /// The kinds of request that are answered, each with what to know about it; all others answer 501.
-pub const ANSWERED: [(&str, Reach, &str); 59] = [
+pub const ANSWERED: [(&str, Reach, &str); 60] = [
     ("addBanding", Reach::Kept, "no cell is coloured"),
     ("addChart", Reach::Kept, "not drawn; on a sheet of cells only"),
     ("addConditionalFormatRule", Reach::Kept, "no cell looks different; a rule does not move with its cells"),
@@ -63,6 +63,7 @@ pub const ANSWERED: [(&str, Reach, &str); 59] = [
     ("addSlicer", Reach::Kept, "not drawn, and filters nothing"),
     ("appendCells", Reach::Done, ""),
     ("appendDimension", Reach::Done, ""),
+    ("autoFill", Reach::Done, "series of equal steps, dates, formulas; else repeated"),
     ("autoResizeDimensions", Reach::Done, "widths as recorded for one font"),
     ("clearBasicFilter", Reach::Done, ""),
     ("copyPaste", Reach::Done, ""),

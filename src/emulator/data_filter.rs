@@ -72,7 +72,11 @@ mod tests {
         let tx = store.write("s").unwrap();
         for (id, key, location) in [
             (1, "row", json!({"dimensionRange": {"dimension": "ROWS", "startIndex": 2, "endIndex": 3}})),
-            (2, "column", json!({"dimensionRange": {"sheetId": 7, "dimension": "COLUMNS", "startIndex": 1, "endIndex": 2}})),
+            (
+                2,
+                "column",
+                json!({"dimensionRange": {"sheetId": 7, "dimension": "COLUMNS", "startIndex": 1, "endIndex": 2}}),
+            ),
             (3, "sheet", json!({"sheetId": 7})),
         ] {
             tx.keep(None, KIND, id, &json!({"metadataKey": key, "location": location})).unwrap();

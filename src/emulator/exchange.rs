@@ -41,6 +41,7 @@ pub fn download(
     let kind = match format {
         "csv" => CSV,
         "tsv" => TSV,
+        "" => return Err(ApiError::invalid_argument("Required parameter: format")),
         _ => return Err(ApiError::unimplemented("This emulator exports csv and tsv only.")),
     };
     let transaction = store.read(id)?;

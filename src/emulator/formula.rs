@@ -339,7 +339,9 @@ mod tests {
 
     #[test]
     fn ranges_with_open_ends_reach_the_edge_of_the_grid() {
-        for (text, value) in [("=SUM(A:A)", 42.0), ("=SUM(A2:A)", 40.0), ("=COUNTA(1:3)", 3.0), ("=COUNTBLANK(A:B)", 7.0)] {
+        for (text, value) in
+            [("=SUM(A:A)", 42.0), ("=SUM(A2:A)", 40.0), ("=COUNTA(1:3)", 3.0), ("=COUNTBLANK(A:B)", 7.0)]
+        {
             assert_eq!(run(text), Outcome::Number(value), "{text}");
         }
         assert_eq!(run("=SUM(Nowhere!A:A)"), Outcome::Error("#REF!"));

@@ -162,8 +162,8 @@ impl Methods<'_> {
                 exchange::export(store, id, query.word("mimeType").unwrap_or_default()).map(Answer::file)
             }
             Api::DocsExport => {
-                let (format, sheet) = (query.word("format").unwrap_or("xlsx"), query.word("gid"));
-                exchange::download(store, id, format, sheet).map(Answer::file)
+                let format = query.word("format").unwrap_or_default();
+                exchange::download(store, id, format, query.word("gid")).map(Answer::file)
             }
             Api::DriveUpload => exchange::import(store, id, body, self.chance).map(Answer::json),
             Api::CommentsList => store

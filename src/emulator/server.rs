@@ -169,7 +169,9 @@ impl Emulator {
         let answer = match read {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
-                self.answer(Call { method: head.method, path, query, host, authorization, body }).await?
+                let overridden = text(HeaderName::from_static("x-http-method-override"));
+                let call = Call { method: head.method, path, query, host, authorization, body };
+                self.answer(call.as_meant(overridden.as_deref())).await?
             }
             Err(refusal) => refusal,
         };

@@ -201,6 +201,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_merge_covers_takes_no_value() {
+        let store = store();
+        let tx = store.write("s").unwrap();
+        tx.keep(Some(0), "merge", 0, &json!({"range": {"endRowIndex": 2, "endColumnIndex": 2}})).unwrap();
+        tx.commit().unwrap();
+        let told = put(&store, "A1", "RAW", &json!([["a", "b", "c"], ["d", "e", "f"]])).unwrap();
+        assert_eq!(told["updatedCells"], 3);
+        assert_eq!(told["updatedData"]["values"], json!([["a", "", "c"], ["", "", "f"]]));
+    }
+
+    #[test]
     fn a_single_cell_is_a_corner_and_null_is_not_counted() {
         let store = store();
         let told = put(&store, "B2", "RAW", &json!([["a", null, 3], [null, null, ""]])).unwrap();

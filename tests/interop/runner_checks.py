@@ -71,11 +71,10 @@ def the_runner_keeps_rows_up_to_date_that_stand_in_a_tab_of_gspreads():
     book = client.create("stock")
     tab = book.add_worksheet("Stock", rows=30, cols=8)
     tab.update([["remark", "price", "since", "sku", "active", "total"]], "A1")
-    tab.format("B2:B30", {"numberFormat": {"type": "CURRENCY", "pattern": "$#,##0.00"}})
     tab.freeze(rows=1)
     job = folder / "stock.toml"
     job.write_text('name = "stock"\n[source]\njsonl = "stock.jsonl"\n[item]\nkey = ".sku"\n[sheet]\ntab = "Stock"\nmode = "upsert"\n'
-                   'columns = { sku = "text", price = "number", since = "date", active = "boolean" }\n')
+                   'columns = { sku = "text", price = { type = "number", format = "$#,##0.00" }, since = "date", active = "boolean" }\n')
 
     def stock(*records):
         (folder / "stock.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
@@ -87,7 +86,7 @@ def the_runner_keeps_rows_up_to_date_that_stand_in_a_tab_of_gspreads():
     same("both are new", (counts["new"], counts["failed"]), (2, 0))
     values = tab.get_values("A2:E3", value_render_option="UNFORMATTED_VALUE")
     same("each value is of its type, in the header's order", values, [["", 12.5, 45351, "007", True], ["", 1200, 45658, "1e3", False]])
-    same("the format that gspread gave the column shows", tab.acell("B3").value, "$1,200.00")
+    same("the price shows as the job has it", tab.acell("B3").value, "$1,200.00")
     same("dates show as dates", tab.acell("C2").value, "2024-02-29")
     tab.update([["fragile"], ["heavy"]], "A2:A3")
     tab.update([["=B2*2"], ["=B3*2"]], "F2:F3", raw=False)

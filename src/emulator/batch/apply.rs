@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::emulator::batch::context::{Batch, Doubts};
 use crate::emulator::batch::envelope::{Envelope, Sealed, open};
 use crate::emulator::batch::{
-    cells, dimensions, drawn, filter, marks, named, outline, paste, pour, ranges, sheets, tidy, view,
+    cells, dimensions, drawn, filter, marks, named, outline, paste, pour, ranges, series, sheets, tidy, view,
 };
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
@@ -93,6 +93,7 @@ fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
         "addSheet" => reader.checked(|batch, request| sheets::add(batch, &request)),
         "appendCells" => reader.lean(cells::append),
         "appendDimension" => reader.lean(|batch, request| dimensions::append(batch, &request)),
+        "autoFill" => reader.lean(|batch, request| series::fill(batch, &request)),
         "autoResizeDimensions" => reader.lean(|batch, request| outline::auto_resize(batch, &request)),
         "clearBasicFilter" => reader.lean(|batch, request| filter::clear(batch, &request)),
         "copyPaste" => reader.lean(|batch, request| paste::copy(batch, &request)),
