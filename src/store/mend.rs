@@ -312,10 +312,17 @@ impl Planning<'_> {
         self.found_at(self.finding.witness.key)
     }
 
-    /// Where a column that the batch meant stood when it came: by its header, or where it was expected if that was written anew.
+    /// Where a column that the batch meant stood when it came: by its header, by the one that it has now if that was written anew, or
+    /// where it was expected.
     fn found_at(&self, column: usize) -> usize {
-        let name = self.finding.witness.header.get(column);
-        self.finding.header.iter().position(|text| Some(text) == name).unwrap_or(column)
+        let found_as = |name: &String| self.finding.header.iter().position(|text| text == name);
+        let by_header = self.finding.witness.header.get(column).and_then(found_as);
+        let anew = || {
+            let own = self.finding.witness.name(column)?;
+            let header = self.present.tab.header.get(self.present.tab.position(own)?)?;
+            found_as(header)
+        };
+        by_header.or_else(anew).unwrap_or(column)
     }
 
     /// Where a column that the batch wrote stands now: the one whose header it found there, whatever that reads by now.

@@ -236,15 +236,28 @@ impl Witness {
     }
 
     /// Whether columns that were written stand elsewhere in the header as it was found. A header that is nowhere any more, over a
-    /// column that has a new one, was written anew where it stood: that column did not move.
+    /// column that has a new one, was written anew where it stood: that column did not move, unless those to the right of it did.
     pub fn is_moved(&self, found: &[String]) -> bool {
         let elsewhere = |at: &usize| match (self.header.get(*at), found.get(*at)) {
             (Some(expected), Some(there)) if expected != there => {
-                there.is_empty() || found.contains(expected) || self.header.contains(there)
+                let nowhere = !there.is_empty() && !found.contains(expected) && !self.header.contains(there);
+                !nowhere || self.is_shifted(*at, found)
             }
             (expected, there) => expected != there,
         };
         self.used.iter().any(elsewhere)
+    }
+
+    /// Whether the columns to the right of one stand elsewhere; where none of them is known any more, whether the header has another
+    /// length.
+    fn is_shifted(&self, at: usize, found: &[String]) -> bool {
+        let right = self.header.iter().enumerate().skip(at + 1).filter(|(_, name)| !name.is_empty());
+        let known: Vec<_> = right.filter(|(_, name)| found.contains(name)).collect();
+        let length = |header: &[String]| header.iter().rposition(|name| !name.is_empty());
+        if known.is_empty() {
+            return length(found) != length(&self.header);
+        }
+        known.into_iter().any(|(at, name)| found.get(at) != Some(name))
     }
 
     /// What went astray. `beside` are the keys of the rows that the batch appended, asked for only where columns moved.
@@ -482,6 +495,22 @@ mod tests {
             let seen = Seen { header: found(moved), before: vec![vec![json!("a")]], after: vec![Vec::new()] };
             let appending = Witness { appended: 1, ..one() };
             assert_eq!(appending.finding(seen, || vec!["k".into()]).rows(), 2, "{moved:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_written_anew_stood_still_unless_the_columns_beside_it_moved() {
+        let witness = witness(vec![written("a", 4)]);
+        let header = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        assert_eq!(witness.header, header(&["id", "mine", "n"]));
+        for (found, moved) in [
+            (header(&["id", "mine", "number"]), false),
+            (header(&["ident", "mine", "n"]), false),
+            (header(&["theirs", "ident", "mine", "n"]), true),
+            (header(&["id", "mine", "theirs", "number"]), true),
+            (header(&["id", "theirs", "n"]), false),
+        ] {
+            assert_eq!(witness.is_moved(&found), moved, "{found:?}");
         }
     }
 
