@@ -66,14 +66,14 @@ pub fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, ApiError
 fn destination(sheet: &SheetRow, from: &Area, across: bool, length: i32) -> Result<Area, ApiError> {
     let mut area = from.clone();
     let side = if across { &mut area.cols } else { &mut area.rows };
-    let size = if across { sheet.column_count } else { sheet.row_count };
+    let bound = if across { sheet.column_count } else { sheet.row_count };
     let count = length.unsigned_abs();
     *side = if length > 0 {
         side.end..side.end.saturating_add(count)
     } else {
-        side.start.checked_sub(count).map_or(size..size.saturating_add(count), |start| start..side.start)
+        side.start.checked_sub(count).map_or(bound..bound.saturating_add(count), |start| start..side.start)
     };
-    if side.end > size {
+    if side.end > bound {
         return Err(beyond(sheet, &GridRange::closed(sheet.id, &area)));
     }
     Ok(area)
@@ -132,8 +132,8 @@ impl Series {
         let (front, last) = parts[parts.len() - 1];
         let step = match parts.as_slice() {
             [_] => {
-                let grows = front.is_some() || is_moment(&line[0]);
-                if grows != alternate { 1.0 } else { 0.0 }
+                let stays = front.is_none() && !is_moment(&line[0]);
+                if stays == alternate { 1.0 } else { 0.0 }
             }
             [.., (_, before), _] => last - before,
             [] => 0.0,
