@@ -347,9 +347,27 @@ async function mistakesAreAnsweredAsGoogleDoes(doc) {
   checks.same("a duplicate stands first, and the others behind it", [twin.index, sheet.index], [0, 1]);
 }
 
+async function busyServicesAreWaitedFor(doc) {
+  const fault = (...faults) => fetch(`${url}/_emulator/faults`, { method: "POST", body: JSON.stringify(faults) });
+  await fault({ on: "reads", do: "fail", status: 429 });
+  await doc.loadInfo();
+  checks.same("a 429 is waited for", doc.title, "busyServicesAreWaitedFor");
+  await fault({ on: "reads", do: "fail", status: 503, retry_after: 1 });
+  await doc.loadInfo();
+  checks.same("a 503 with Retry-After too", doc.sheetCount, 1);
+  await fault({ on: "writes", do: "applied-fail", status: 429 });
+  const sheet = doc.sheetsByIndex[0];
+  await sheet.setHeaderRow(["a"]);
+  checks.same("and what was done before the 429 is done once more", await sheet.getCellsInRange("A1:A2"), [["a"]]);
+  const impatient = new GoogleSpreadsheet(doc.spreadsheetId, auth, { retryConfig: { limit: 0 } });
+  await fault({ on: "reads", do: "fail", status: 429 });
+  await checks.refused("without patience a 429 is an error", () => impatient.loadInfo(), "429");
+  await fault();
+}
+
 for (const part of [theReadmesExamplesRun, documentsAreShared, cellsAreLoadedByEveryFilter, cellsHaveTypesAndLooks,
   headersAndRowsAreAsTheyShouldBe, cellsAreMerged, cellsAreMovedAndFilled, cachesFollowWhatIsDeleted, sheetsHaveRulesAndViews,
-  marksAreKeptAndFound, sheetsAreDownloaded, mistakesAreAnsweredAsGoogleDoes]) {
+  marksAreKeptAndFound, sheetsAreDownloaded, busyServicesAreWaitedFor, mistakesAreAnsweredAsGoogleDoes]) {
   await checks.part(part.name, async () => {
     const doc = await GoogleSpreadsheet.createNewSpreadsheetDocument(auth, { title: part.name });
     await part(doc);

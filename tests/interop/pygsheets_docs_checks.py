@@ -3,14 +3,17 @@
     python pygsheets_docs_checks.py URL KEY.json
 """
 
+import json
 import logging
 import pathlib
 import sys
 import tempfile
+import urllib.request
 import warnings
 
 import pandas as pd
 import pygsheets
+from googleapiclient.errors import HttpError
 from pygsheets.custom_types import ChartType, ExportType, HorizontalAlignment, VerticalAlignment
 from pygsheets.exceptions import CannotRemoveOwnerError
 
@@ -25,6 +28,11 @@ url, key = sys.argv[1:]
 checks = Checks("pygsheets")
 same, true, refused = checks.same, checks.true, checks.refused
 client = pygsheets_client(url, key)
+
+
+def faults(*these):
+    """Asks the emulator for faults to come."""
+    urllib.request.urlopen(urllib.request.Request(f"{url}/_emulator/faults", json.dumps(these).encode(), method="POST"))
 
 
 def titles(book):
@@ -302,10 +310,35 @@ def many_changes_are_one_call(book, sheet):
     same("what was kept back is written", sheet.get_row(5, include_tailing_empty=False), ["1", "2", "3"])
 
 
+def busy_services_are_waited_for(book, sheet):
+    for status in [503, 429]:
+        faults({"on": "writes", "do": "fail", "status": status})
+        sheet.update_value("A1", status)
+        same(f"a {status} is waited for", sheet.get_value("A1"), str(status))
+    faults({"on": "reads", "do": "fail", "status": 400})
+    refused("a 400 is not", HttpError, lambda: sheet.get_value("A1"), "400")
+    faults()
+
+
+def sheets_are_copied_from_anywhere(book, sheet):
+    sheet.update_row(1, ["kept", 1])
+    other = client.create("elsewhere")
+    copy = other.add_worksheet("mine", src_tuple=(book.id, sheet.id))
+    same("a sheet comes from another spreadsheet", (copy.title, copy.get_row(1, include_tailing_empty=False)), ("mine", ["kept", "1"]))
+    sheet.create_developer_metadata("team", "blue")
+    mark = sheet.get_developer_metadata("team")[0]
+    mark.value = "red"
+    mark.update()
+    same("metadata of a sheet is changed", [each.value for each in sheet.get_developer_metadata("team")], ["red"])
+    mark.delete()
+    same("and deleted", sheet.get_developer_metadata("team"), [])
+    other.delete()
+
+
 PARTS = [
     the_readmes_examples_run, spreadsheets_have_properties, sheets_are_resized_and_filled, empty_ends_are_cut_or_kept,
     texts_are_found_and_replaced, data_frames_come_and_go, cells_have_looks, ranges_are_objects, charts_are_kept,
-    sheets_are_exported, many_changes_are_one_call,
+    sheets_are_exported, many_changes_are_one_call, busy_services_are_waited_for, sheets_are_copied_from_anywhere,
 ]
 
 for part in PARTS:
