@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::store::layout::Tab;
 use crate::store::load::text;
 use crate::store::witness::{
-    Astray, Expect, Finding, Target, cells_mark, cells_mark_apart, is_blank, own_part, shows_cells,
+    Astray, Expect, Finding, Target, cells_mark, cells_mark_apart, is_apart, is_blank, own_part, shows_cells,
 };
 
 /// Where a cell's content comes from.
@@ -88,8 +88,8 @@ pub fn plan(finding: &Finding, present: &Present<'_>) -> Vec<Mend> {
     let planning = Planning { finding, present };
     let hits = planning.hits();
     let mut mends = Mends::default();
-    for astray in &finding.astray {
-        planning.redo(astray, &hits, &mut mends);
+    for (astray, row) in finding.astray.iter().zip(&hits) {
+        planning.redo(astray, row.filter(|_| planning.is_own(astray)), &hits, &mut mends);
     }
     for (astray, row) in finding.astray.iter().zip(&hits) {
         planning.restore(astray, *row, &mut mends);
@@ -107,9 +107,13 @@ pub fn plan(finding: &Finding, present: &Present<'_>) -> Vec<Mend> {
     mends.list.into_iter().map(|mend| planning.expecting(mend, &mut alike)).collect()
 }
 
-/// How many rows without a key show the same cells, for each choice of columns that was asked for.
+/// How many rows show the same: rows without a key the same cells, for each choice of columns that was asked for; and other rows the
+/// same key.
 #[derive(Default)]
-struct Alike(HashMap<Vec<usize>, HashMap<String, u32>>);
+struct Alike {
+    cells: HashMap<Vec<usize>, HashMap<String, u32>>,
+    keys: Option<HashMap<String, u32>>,
+}
 
 /// Mends, one a row: a second one for a row adds the cells that the first leaves alone.
 #[derive(Default)]
@@ -171,14 +175,27 @@ impl Planning<'_> {
         hits
     }
 
-    /// What was meant, where it was meant to go.
-    fn redo(&self, astray: &Astray, hits: &[Option<u32>], mends: &mut Mends) {
+    /// Whether the very row was hit that was meant, and only its columns stood elsewhere.
+    fn is_own(&self, astray: &Astray) -> bool {
+        let key = shown(&astray.before, self.key_found());
+        match &astray.target.expect {
+            Expect::Key(expected) => *expected == key,
+            Expect::Cells(mark) => {
+                let columns: Vec<_> = astray.target.columns.iter().map(|column| self.found_at(*column)).collect();
+                (key.is_empty() || is_apart(mark)) && shows_cells(&astray.before, &columns, mark)
+            }
+        }
+    }
+
+    /// What was meant, where it was meant to go; `own` is the row that was meant and hit, where it stands now.
+    fn redo(&self, astray: &Astray, own: Option<u32>, hits: &[Option<u32>], mends: &mut Mends) {
         let target = &astray.target;
         let source = Source::Scratch(self.finding.witness.after_row(astray.index));
         let as_meant = |&from: &usize| Some(Copy { source, from, to: self.meant(from)? });
         let copies: Vec<_> = target.columns.iter().filter_map(as_meant).collect();
         let row = match &target.expect {
-            Expect::Key(key) => self.row_of(key).or_else(|| self.row_that_had(key, hits)),
+            _ if own.is_some() => own,
+            Expect::Key(key) => self.row_of(key, hits).or_else(|| self.row_that_had(key, hits)),
             Expect::Cells(mark) => {
                 let sought = |mark: &str| {
                     let there = self.row_with_cells(mark, &copies, hits, mends);
@@ -250,16 +267,33 @@ impl Planning<'_> {
     fn expecting(&self, mend: Mend, alike: &mut Alike) -> Mend {
         let Some(cells) = mend.row.and_then(|row| self.present.rows.get(row as usize)) else { return mend };
         let key = shown(cells, self.present.key);
-        let expect =
-            if key.is_empty() { self.expecting_cells(cells, &mend.columns(), alike) } else { Expect::Key(key) };
+        let expect = if key.is_empty() {
+            self.expecting_cells(cells, &mend.columns(), alike)
+        } else if self.has_twins(&key, alike) {
+            Expect::Cells(cells_mark_apart(cells, &mend.columns()))
+        } else {
+            Expect::Key(key)
+        };
         Mend { expect, ..mend }
+    }
+
+    /// Whether several rows show this key: people copied one, or other cells stand in its column as yet.
+    fn has_twins(&self, key: &str, alike: &mut Alike) -> bool {
+        let keys = alike.keys.get_or_insert_with(|| {
+            let mut counts = HashMap::new();
+            for (_, cells) in self.rows() {
+                *counts.entry(shown(cells, self.present.key)).or_default() += 1;
+            }
+            counts
+        });
+        keys.get(key).is_some_and(|count| *count > 1)
     }
 
     /// A row without a key is known by the cells that are written; where others show the same ones, by what stands beside them too.
     fn expecting_cells(&self, cells: &[Value], columns: &[usize], alike: &mut Alike) -> Expect {
         let mark = cells_mark(cells, columns);
         let keyless = || self.rows().filter(|(_, cells)| shown(cells, self.present.key).is_empty());
-        let counts = alike.0.entry(columns.to_vec()).or_insert_with(|| {
+        let counts = alike.cells.entry(columns.to_vec()).or_insert_with(|| {
             let mut counts = HashMap::new();
             for (_, cells) in keyless() {
                 *counts.entry(own_part(&cells_mark(cells, columns)).to_owned()).or_default() += 1;
@@ -270,11 +304,12 @@ impl Planning<'_> {
         Expect::Cells(if alone { mark } else { cells_mark_apart(cells, columns) })
     }
 
-    /// The row without a key that had these cells before it was hit itself.
+    /// The row that had these cells before it was hit itself.
     fn row_that_had_cells(&self, mark: &str, columns: &[usize], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
         let columns: Vec<_> = columns.iter().map(|column| self.found_at(*column)).collect();
         let had = |astray: &Astray| {
-            shown(&astray.before, self.key_found()).is_empty() && shows_cells(&astray.before, &columns, mark)
+            let keyless = || shown(&astray.before, self.key_found()).is_empty();
+            (is_apart(mark) || keyless()) && shows_cells(&astray.before, &columns, mark)
         };
         let free = |row: &u32| !mends.by_row.contains_key(row);
         let mut rows =
@@ -295,14 +330,21 @@ impl Planning<'_> {
         self.present.rows.iter().enumerate().skip(1)
     }
 
-    fn row_of(&self, key: &str) -> Option<u32> {
-        self.rows().find(|(_, cells)| shown(cells, self.present.key) == key).map(|(row, _)| number(row))
+    /// The row with this key, which must be its own: one that was written there by mistake is none.
+    fn row_of(&self, key: &str, hits: &[Option<u32>]) -> Option<u32> {
+        let own = |row: usize| {
+            let hit = hits.iter().position(|hit| *hit == Some(number(row))).and_then(|at| self.finding.astray.get(at));
+            hit.is_none_or(|hit| shown(&hit.before, self.key_found()) == shown(&hit.after, self.key_found()))
+        };
+        let mut rows = self.rows().filter(|(_, cells)| shown(cells, self.present.key) == key);
+        rows.find(|(row, _)| own(*row)).map(|(row, _)| number(row))
     }
 
     fn row_with_cells(&self, mark: &str, copies: &[Copy], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
         // In the order in which the mark was made, wherever people moved the columns.
         let columns: Vec<_> = copies.iter().map(|copy| copy.to).collect();
-        let same = |cells: &Vec<Value>| shown(cells, self.present.key).is_empty() && shows_cells(cells, &columns, mark);
+        let keyless = |cells: &Vec<Value>| shown(cells, self.present.key).is_empty();
+        let same = |cells: &Vec<Value>| (is_apart(mark) || keyless(cells)) && shows_cells(cells, &columns, mark);
         let free = |row: &usize| !hits.contains(&Some(number(*row))) && !mends.by_row.contains_key(&number(*row));
         self.rows().find(|(row, cells)| free(row) && same(cells)).map(|(row, _)| number(row))
     }

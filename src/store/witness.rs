@@ -49,7 +49,8 @@ const WORD: &str = "witness";
 pub enum Expect {
     /// This key.
     Key(String),
-    /// No key, and cells with this mark in the columns that are written (`cells_mark`, `shows_cells`).
+    /// Cells with this mark in the columns that are written (`cells_mark`, `shows_cells`): for a row without a key, or with one that
+    /// others have too.
     Cells(String),
 }
 
@@ -291,7 +292,7 @@ impl Target {
         let key = row.get(key_column).map(text).unwrap_or_default();
         match &self.expect {
             Expect::Key(expected) => *expected == key,
-            Expect::Cells(mark) => key.is_empty() && shows_cells(row, &self.columns, mark),
+            Expect::Cells(mark) => (key.is_empty() || is_apart(mark)) && shows_cells(row, &self.columns, mark),
         }
     }
 }
@@ -333,11 +334,16 @@ const MORE: &str = "+";
 /// Whether a row has the marked cells in these columns. Where they are blank, a row that holds more is not one that holds nothing:
 /// blank rows are everywhere, and none of them is the one that is sought.
 pub fn shows_cells(row: &[Value], columns: &[usize], mark: &str) -> bool {
-    if mark.split_once(MORE).is_some_and(|(_, apart)| !apart.is_empty()) {
+    if is_apart(mark) {
         return cells_mark_apart(row, columns) == mark;
     }
     let own = cells_mark(row, columns);
     own == mark || (own_part(&own) == own_part(mark) && !is_blank(mark, columns))
+}
+
+/// Whether a mark tells of the whole row.
+pub fn is_apart(mark: &str) -> bool {
+    mark.split_once(MORE).is_some_and(|(_, apart)| !apart.is_empty())
 }
 
 /// Whether the cells of a mark are blank.
