@@ -214,6 +214,28 @@ async fn standard_input_and_outside_effects_claim_the_lease_before_the_first_ite
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_is_asked_twice_leaves_what_is_still_in_its_steps_to_the_next_and_commits_what_is_done() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let stop = Stop::default();
+    let asked = stop.clone();
+    let job = Job::new(Arc::clone(&clock)).step(move |value, _| Ok(vec![value.clone()]));
+    let source = Values::of([json!({"id": "a"}), json!({"id": "b", "hangs": true}), json!({"id": "c"})]);
+    let hands = async {
+        clock.sleep(std::time::Duration::from_secs(30)).await;
+        asked.ask(StopReason::Interrupt);
+        clock.sleep(std::time::Duration::from_secs(30)).await;
+        asked.hurry();
+    };
+    let (report, ()) = tokio::join!(job.run_until(store.clone(), source, stop), hands);
+    let report = report.expect("a run that ends");
+    assert_eq!((report.run.status, keys(&store)), (RunStatus::Interrupted, vec!["a".to_owned()]));
+    let next =
+        job.run(store.clone(), Values::of(["a", "b", "c"].map(|id| json!({"id": id})))).await.expect("a clean run");
+    assert_eq!((next.run.counts.new, keys(&store).len()), (2, 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_changed_key_expression_stops_before_any_write_and_adopt_accepts_it() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));

@@ -4,10 +4,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::error::AppError;
 use crate::app::installation::{Alive, Installation};
 use crate::app::sheet::{Sheet, connect};
+use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::ledger::event::{Event, Report};
@@ -18,7 +20,7 @@ use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::feed::Retrying;
 use crate::runner::pass::pass;
-use crate::runner::plan::{Events, Parts, Plan};
+use crate::runner::plan::{Events, Parts, PassError, Plan};
 use crate::runner::stop::Stop;
 use crate::store::sheets::SheetsStore;
 
@@ -30,8 +32,8 @@ const MAX_BATCH_BYTES: usize = 2_000_000;
 pub struct Wish {
     /// Accept a changed definition.
     pub adopt: bool,
-    /// Take the lease over though its holder may be alive.
-    pub steal: bool,
+    /// What to do if another run is at work.
+    pub overlap: Overlap,
     /// Which failures are tried again.
     pub retrying: Retrying,
     /// Who asks.
@@ -40,10 +42,49 @@ pub struct Wish {
     pub host: String,
 }
 
-/// Runs a job once.
+/// Between two looks of a run that waits for another one: at the sheet, which costs two reads, and at this machine's lock.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+const TRY_THE_LOCK: Duration = Duration::from_secs(1);
+
+/// Runs a job once; after another run that is at work, if it is to wait for that.
 pub async fn run(
     settings: &Settings,
     wish: Wish,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    events: Events,
+    stop: Stop,
+) -> Result<Report, AppError> {
+    let began_ms = clock.monotonic_ms();
+    let mut told = String::new();
+    loop {
+        let (clock, chance, events) = (Arc::clone(&clock), Arc::clone(&chance), Arc::clone(&events));
+        let tried = run_once(settings, &wish, Arc::clone(&clock), chance, Arc::clone(&events), stop.clone()).await;
+        let Overlap::Queue { wait_ms } = wish.overlap else { return tried };
+        let (by, again) = match &tried {
+            Err(AppError::Busy { holder }) => (holder.clone(), TRY_THE_LOCK),
+            Err(AppError::Pass(PassError::Held { holder, .. })) => {
+                (format!("run {} on {}", holder.run, holder.host), LOOK_AGAIN)
+            }
+            _ => return tried,
+        };
+        if clock.monotonic_ms().saturating_sub(began_ms) >= wait_ms {
+            return tried;
+        }
+        if told != by {
+            events(Event::Waiting { why: format!("{by} is at work") });
+            told = by;
+        }
+        tokio::select! {
+            () = clock.sleep(again.min(Duration::from_millis(wait_ms))) => {}
+            reason = stop.reason() => return Err(AppError::Pass(PassError::Stopped { reason })),
+        }
+    }
+}
+
+async fn run_once(
+    settings: &Settings,
+    wish: &Wish,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     events: Events,
@@ -55,7 +96,7 @@ pub async fn run(
     let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
         .keeping(settings.mode, settings.again);
-    let plan = plan(settings, &wish, &installation);
+    let plan = plan(settings, wish, &installation);
     let parts = Parts {
         store: Arc::new(store),
         source,
@@ -117,7 +158,7 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
         definition,
         holder: Holder { install: installation.id.clone(), run: String::new(), host: wish.host.clone() },
         locked: installation.is_locked(),
-        steal: wish.steal,
+        steal: wish.overlap == Overlap::Replace,
         adopt: wish.adopt,
         trigger: wish.trigger.clone(),
         ttl_ms: settings.lease_ttl_ms,

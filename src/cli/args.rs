@@ -104,6 +104,12 @@ pub struct RunArgs {
     /// Take the lease from a holder whose time is not over; only when you know that it is dead
     #[arg(long)]
     pub steal: bool,
+    /// If another run is at work, wait for its end, at most TIME [default: 1h], instead of ending with 75
+    #[arg(long, value_name = "TIME", value_parser = duration, num_args = 0..=1, default_missing_value = "60m", conflicts_with = "steal")]
+    pub wait: Option<Duration>,
+    /// Be done after TIME, such as 50m: a tenth before it (1s to 30s) the run finishes what is in hand and stops, and exits with 124
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub deadline: Option<Duration>,
     /// Try only the failures of the job again, from the records kept in its Failures tab; the source is not read
     #[arg(long, conflicts_with = "input")]
     pub retry_failures: bool,
@@ -328,7 +334,7 @@ fn after_help() -> String {
     )
 }
 
-/// `300ms`, `2s`, `1.5s`, `1m`.
+/// `300ms`, `2s`, `1.5s`, `1m`, `1h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let help = || format!("`{text}` is no time; write it as 300ms, 2s or 1m");
     let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(help)?;
@@ -337,6 +343,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         "ms" => 0.001,
         "s" => 1.0,
         "m" => 60.0,
+        "h" => 3_600.0,
         _ => return Err(help()),
     };
     let number: f64 = number.parse().map_err(|_| help())?;

@@ -76,6 +76,41 @@ pub(crate) fn lease_ttl_ms(collect: &mut Collector<'_>, raw: Option<&Lease>) -> 
     at.and_then(|at| collect.duration_ms(at, "lease.ttl", 1_000..=24 * HOUR)).unwrap_or(DEFAULT_LEASE_TTL_MS)
 }
 
+/// What a run does that finds another one at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overlap {
+    /// It ends, and says so.
+    #[default]
+    Skip,
+    /// It waits so many milliseconds at most, and then ends.
+    Queue {
+        /// Milliseconds.
+        wait_ms: u64,
+    },
+    /// It takes the lease over.
+    Replace,
+}
+
+/// How long a run that waits does so, in milliseconds, unless somebody says otherwise.
+pub const DEFAULT_WAIT_MS: u64 = HOUR;
+
+pub(crate) fn overlap(collect: &mut Collector<'_>, raw: Option<&Lease>) -> Overlap {
+    let Some(raw) = raw else { return Overlap::Skip };
+    let wait = raw.wait.as_ref().and_then(|at| collect.duration_ms(at, "lease.wait", 1_000..=24 * HOUR));
+    let Some(at) = &raw.overlap else { return Overlap::Skip };
+    let word = collect.text(at);
+    match word.as_deref() {
+        Some("queue") => Overlap::Queue { wait_ms: wait.unwrap_or(DEFAULT_WAIT_MS) },
+        Some("replace") => Overlap::Replace,
+        Some("skip") | None => Overlap::Skip,
+        Some(_) => {
+            let help = "the policies are skip, queue and replace";
+            collect.wrong(at, "`lease.overlap` is no policy", "unknown policy", help);
+            Overlap::Skip
+        }
+    }
+}
+
 pub(crate) fn schedule(collect: &mut Collector<'_>, raw: Option<&Schedule>) -> Option<ScheduleSettings> {
     let raw = raw?;
     let timezone = match &raw.timezone {

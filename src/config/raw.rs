@@ -297,6 +297,11 @@ pub(crate) struct Failures {
 pub(crate) struct Lease {
     /// How long a run that went silent is waited for, such as 5m; at least 1s.
     pub(crate) ttl: Option<Text>,
+    /// What a run does that finds another one at work: ends (skip), waits for it (queue), or takes its place (replace).
+    #[schemars(extend("enum" = ["skip", "queue", "replace"]))]
+    pub(crate) overlap: Option<Text>,
+    /// How long a run that waits does so, such as 30m.
+    pub(crate) wait: Option<Text>,
 }
 
 /// What is kept on this machine.

@@ -14,7 +14,7 @@ use crate::config::columns::columns;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
-use crate::config::pace::{self, CommitSettings, ScheduleSettings};
+use crate::config::pace::{self, CommitSettings, Overlap, ScheduleSettings};
 use crate::config::problem::{ConfigError, Problem};
 use crate::config::raw::{At, Item, JobFile, Sheet};
 use crate::config::schema::job_file_schema;
@@ -80,6 +80,8 @@ pub struct Settings {
     pub max_attempts: u64,
     /// How long a run that went silent is waited for, in milliseconds.
     pub lease_ttl_ms: u64,
+    /// What a run does that finds another one at work.
+    pub overlap: Overlap,
     /// The folder of the installation's id and lock; none where no home is known.
     pub state_dir: Option<PathBuf>,
 }
@@ -183,6 +185,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let retry = pace::retry(collect, raw.retry.as_ref());
     let max_attempts = pace::max_attempts(collect, raw.failures.as_ref());
     let lease_ttl_ms = pace::lease_ttl_ms(collect, raw.lease.as_ref());
+    let overlap = pace::overlap(collect, raw.lease.as_ref());
     Some(Settings {
         job: job?,
         path: path.to_owned(),
@@ -205,6 +208,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         retry,
         max_attempts,
         lease_ttl_ms,
+        overlap,
         state_dir,
     })
 }

@@ -17,6 +17,11 @@ pub enum Event {
         /// The job.
         job: String,
     },
+    /// Another run is at work, and this one waits for it; told once for each other run.
+    Waiting {
+        /// Who is at work.
+        why: String,
+    },
     /// The state was read.
     Loaded {
         /// Keys in Processed.

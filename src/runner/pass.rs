@@ -63,6 +63,7 @@ enum Happening {
     Worked(Worked),
     Ended(Ending),
     Asked,
+    Hurried,
     Tick,
 }
 
@@ -131,6 +132,7 @@ impl Pass {
                 Happening::Worked(worked) => self.worked(worked),
                 Happening::Ended(ending) => self.ended(ending).await?,
                 Happening::Asked => self.asked_to_stop(),
+                Happening::Hurried => self.leave_what_is_in_hand(),
                 Happening::Tick => {}
             }
         }
@@ -149,12 +151,13 @@ impl Pass {
         let room = self.works.len() < self.plan.concurrency.max(1) && !self.queue.is_full();
         let unclaimed = self.claim_first && !self.committer.chain.claimed();
         let Self { feed, works, committer, stop, clock, .. } = self;
-        let reading = feed.is_some();
+        let (reading, working) = (feed.is_some(), !works.is_empty());
         tokio::select! {
             biased;
             ending = committer.flown() => Happening::Ended(ending),
-            Some(worked) = works.next(), if !works.is_empty() => Happening::Worked(worked),
+            Some(worked) = works.next(), if working => Happening::Worked(worked),
             () = stop.wait(), if reading => Happening::Asked,
+            () = stop.hurried(), if working && !reading => Happening::Hurried,
             fed = drawn(feed), if reading && room && !unclaimed => Happening::Fed(fed),
             () = clock.sleep(wait), if due.is_some() => Happening::Tick,
         }
@@ -198,6 +201,14 @@ impl Pass {
         self.asked = self.stop.asked();
         let why = self.asked.map_or("a request", StopReason::word).to_owned();
         self.emit(Event::Stopping { why });
+    }
+
+    /// Items whose steps are still at work are left to the next run: they are neither done nor failed, and the cursor stays before them.
+    fn leave_what_is_in_hand(&mut self) {
+        self.worker.cancel.cancel();
+        let left = self.works.len();
+        self.works.clear();
+        self.emit(Event::Stopping { why: format!("asked again; {left} items in hand are left to the next run") });
     }
 
     fn drained(&self) -> bool {

@@ -1,6 +1,7 @@
-//! Asking a run to stop: it finishes the items in hand, commits them, gives the lease back and tells so.
+//! Asking a run to stop: it finishes the items in hand, commits them, gives the lease back and tells so. Asked again, it no longer
+//! waits for items whose steps are still at work.
 //!
-//! In scope: the request and its reason. Out of scope: signals themselves (`cli::signals`).
+//! In scope: the requests and the reason. Out of scope: signals themselves (`cli::signals`).
 
 use std::sync::{Arc, OnceLock};
 
@@ -32,6 +33,7 @@ impl StopReason {
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     token: CancellationToken,
+    hurry: CancellationToken,
     reason: Arc<OnceLock<StopReason>>,
 }
 
@@ -40,6 +42,16 @@ impl Stop {
     pub fn ask(&self, reason: StopReason) {
         let _ = self.reason.set(reason);
         self.token.cancel();
+    }
+
+    /// Asks not to wait for items either: what is done is committed, what is still in the steps is left to the next run.
+    pub fn hurry(&self) {
+        self.hurry.cancel();
+    }
+
+    /// Resolves once somebody is in a hurry.
+    pub async fn hurried(&self) {
+        self.hurry.cancelled().await;
     }
 
     /// The reason, once somebody has asked.

@@ -83,7 +83,7 @@ pub struct Present<'a> {
 
 /// What puts a finding right, in the tab as it is now.
 pub fn plan(finding: &Finding, present: &Present<'_>) -> Vec<Mend> {
-    let planning = Planning { finding, present };
+    let planning = Planning { finding, present, names: names_found(finding, present) };
     let hits = planning.hits();
     let mut mends = Mends::default();
     for (astray, row) in finding.astray.iter().zip(&hits) {
@@ -138,6 +138,32 @@ impl Mends {
 struct Planning<'a> {
     finding: &'a Finding,
     present: &'a Present<'a>,
+    /// The job's names of the columns as the batch found them.
+    names: Vec<Option<String>>,
+}
+
+/// The job's names of the columns of the header as it was found: by their headers; and where as many headers of the job's are missed as
+/// there are strange ones that are not people's own now either, those were written anew, in this order.
+fn names_found(finding: &Finding, present: &Present<'_>) -> Vec<Option<String>> {
+    let (witness, found) = (&finding.witness, &finding.header);
+    let by_header = |text: &String| witness.header.iter().position(|header| header == text && !text.is_empty());
+    let mut names: Vec<Option<String>> =
+        found.iter().map(|text| by_header(text).and_then(|at| witness.name(at)).map(str::to_owned)).collect();
+    let missed = witness.used.iter().filter(|at| witness.header.get(**at).is_some_and(|text| !found.contains(text)));
+    let missed: Vec<_> = missed.filter_map(|at| witness.name(*at)).collect();
+    let own: HashSet<usize> = witness.names.iter().filter_map(|name| present.tab.position(name)).collect();
+    let theirs = |text: &String| {
+        let now = present.tab.header.iter().position(|header| header == text);
+        now.is_some_and(|at| !own.contains(&at))
+    };
+    let strange = found.iter().enumerate().filter(|(_, text)| !text.is_empty() && !witness.header.contains(text));
+    let strange: Vec<_> = strange.filter(|(_, text)| !theirs(text)).map(|(at, _)| at).collect();
+    if missed.len() == strange.len() {
+        for (name, at) in missed.into_iter().zip(strange) {
+            names[at] = Some(name.to_owned());
+        }
+    }
+    names
 }
 
 impl Planning<'_> {
@@ -359,7 +385,11 @@ impl Planning<'_> {
             let header = self.present.tab.header.get(self.present.tab.position(own)?)?;
             found_as(header)
         };
-        by_header.or_else(anew).unwrap_or(column)
+        let by_name = || {
+            let own = self.finding.witness.name(column)?;
+            self.names.iter().position(|name| name.as_deref() == Some(own))
+        };
+        by_header.or_else(by_name).or_else(anew).unwrap_or(column)
     }
 
     /// Where a column that the batch wrote stands now: the one whose header it found there, whatever that reads by now.
@@ -383,7 +413,8 @@ impl Planning<'_> {
         let renamed = || own().and_then(|at| witness.name(at)).and_then(|own| self.present.tab.position(own));
         let anew = |at: &usize| !there(*at).is_empty() && !found.iter().any(|text| text == there(*at));
         let still = || Some(column).filter(|at| anew(at) && !is_shifted(found, *at, now));
-        same.or_else(still).or_else(renamed).or_else(|| (now.len() == found.len()).then_some(column))
+        let by_name = || self.present.tab.position(self.names.get(column)?.as_deref()?);
+        same.or_else(by_name).or_else(still).or_else(renamed).or_else(|| (now.len() == found.len()).then_some(column))
     }
 
     /// Where the column that the batch meant stands now. A header that is nowhere any more, over a column that has a new one, was

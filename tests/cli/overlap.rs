@@ -40,6 +40,23 @@ fn while_one_run_holds_the_lease_a_second_one_ends_with_75_and_names_it() {
     }
 }
 
+#[test]
+fn a_run_that_is_to_wait_begins_when_the_other_one_is_over_and_one_that_waits_in_vain_ends_with_75() {
+    let shop = Workshop::few_quakes(RECORDS);
+    let whole = shop.read("usgs-all-week.geojson");
+    let (head, tail) = whole.split_at(whole.len() / 2);
+    let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    first.hears("claimed");
+    first.feed(head);
+    shop.start(&["run", "quakes.toml", "--wait", "10ms"]).ends().exits(75).says("waiting: ").says("is running it");
+    let mut second = shop.start(&["run", "quakes.toml", "--wait"]);
+    second.hears("waiting: ");
+    first.feed(tail);
+    first.ends().exits(0).shows("new 12");
+    second.ends().exits(0).shows("skipped 12");
+    shop.holds_each_quake_once(RECORDS);
+}
+
 /// Neither run is held back by the test: whichever is later finds the other at work (75) or done (0, nothing new).
 #[test]
 fn of_two_runs_that_start_at_once_one_does_all_the_work_and_nothing_is_doubled() {

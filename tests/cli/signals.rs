@@ -70,6 +70,17 @@ fn a_run_that_waits_for_its_first_record_can_be_stopped_too() {
 }
 
 #[test]
+fn a_run_is_done_before_its_deadline_with_what_is_in_hand_and_exits_with_124() {
+    let shop = patient();
+    let mut live = shop.start(&["run", "quakes.toml", "--input", "-", "-v", "--deadline", "3s"]);
+    live.feed(&open_feed());
+    live.hears("the deadline");
+    live.ends_by_itself().exits(124).shows("timed out").shows("new 15");
+    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["timed out"]);
+    shop.holds_each_quake_once(RECORDS);
+}
+
+#[test]
 fn an_emulator_ends_well_when_it_is_asked_to() {
     let shop = Workshop::empty();
     let mut live = shop.start(&["emulate", "--file", "x.sheet"]);
@@ -104,7 +115,7 @@ fn a_run_that_still_reads_its_state_stops_at_the_first_signal() {
 }
 
 #[test]
-fn a_second_signal_means_at_once() {
+fn a_third_signal_means_at_once() {
     let shop = patient();
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
     let mut live = Live::start(emulator.command(&shop, "1AbC", &["run", "quakes.toml", "--input", "-", "-v"]));
@@ -113,5 +124,6 @@ fn a_second_signal_means_at_once() {
     live.signal("-TERM");
     live.hears("finishing what is in hand");
     live.signal("-INT");
-    live.ends_by_itself().exits(143).says("second signal");
+    live.signal("-TERM");
+    live.ends_by_itself().exits(143).says("third signal");
 }

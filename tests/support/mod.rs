@@ -109,7 +109,13 @@ pub struct Does {
 
 impl Step for Does {
     fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
-        Box::pin(async move { (self.doing)(&input, context) })
+        // An item that says so is never done.
+        Box::pin(async move {
+            if input["hangs"] == true {
+                std::future::pending::<()>().await;
+            }
+            (self.doing)(&input, context)
+        })
     }
 
     fn name(&self) -> &'static str {

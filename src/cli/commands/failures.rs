@@ -77,6 +77,8 @@ async fn answer(
         input: None,
         adopt: false,
         steal: false,
+        wait: None,
+        deadline: None,
         retry_failures: false,
         fail_on: FailOn::default(),
         quiet: false,

@@ -1,6 +1,7 @@
 //! `sheetkeep run`.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::reporter::{Audience, Reporter};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, Watch};
+use crate::config::pace::Overlap;
 use crate::ledger::run::Trigger;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
@@ -57,21 +59,23 @@ pub async fn of(
     let watch = listen(&stop, &at_once);
     let wish = Wish {
         adopt: args.adopt,
-        steal: args.steal,
+        overlap: overlap(args, settings.overlap),
         retrying,
         trigger: Trigger { kind: "cli".to_owned(), ..Trigger::default() },
         host,
     };
+    let deadline = watched(args.deadline, stop.clone(), Arc::clone(&clock));
     let running = run(&settings, wish, clock, chance, events(&reporter), stop);
     let ended = tokio::select! {
         ended = running => Some(ended),
+        () = deadline => None,
         () = at_once.cancelled() => None,
     };
     let signal = watch.as_ref().and_then(Watch::first);
     let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(ended) = ended else {
         reporter.abandon();
-        return Err(dropped(signal));
+        return Err(dropped(signal, args.deadline));
     };
     match ended {
         Ok(report) => {
@@ -96,24 +100,47 @@ fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
     Arc::new(move |event| reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event))
 }
 
-/// A second signal came while the run was still finishing what was in hand.
-fn dropped(signal: Option<Signal>) -> Trouble {
-    let exit = signal.map_or(Exit::Interrupted, Exit::from);
-    Trouble::new("stopped at once by a second signal; a commit was perhaps under way", exit)
+/// What is typed comes before what the job file says.
+fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
+    let wait = args.wait.map(|wait| Overlap::Queue { wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) });
+    if args.steal { Overlap::Replace } else { wait.unwrap_or(of_file) }
+}
+
+/// Asks the run to stop some time before its deadline, to hurry when half of that is over, and resolves when it strikes.
+async fn watched(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) {
+    let Some(deadline) = deadline else { return std::future::pending().await };
+    let margin = (deadline / 10).clamp(Duration::from_secs(1), Duration::from_secs(30)).min(deadline);
+    clock.sleep(deadline.saturating_sub(margin)).await;
+    stop.ask(StopReason::Deadline);
+    clock.sleep(margin / 2).await;
+    stop.hurry();
+    clock.sleep(margin / 2).await;
+}
+
+/// A third signal came, or the deadline struck, while the run was still finishing.
+fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> Trouble {
+    let (why, exit) = match (signal, deadline) {
+        (Some(signal), _) => ("stopped at once by a third signal", Exit::from(signal)),
+        (None, Some(_)) => ("stopped at once at its deadline", Exit::Timeout),
+        (None, None) => ("stopped at once", Exit::Interrupted),
+    };
+    Trouble::new(format!("{why}; a commit was perhaps under way"), exit)
         .with_help("run it again: the next run finds out what is there, and nothing is doubled")
 }
 
-/// The first signal asks the run to finish what is in hand, a second one means now.
+/// The first signal asks the run to finish what is in hand, a second one not to wait for that, a third one means now.
 fn listen(stop: &Stop, at_once: &CancellationToken) -> Option<Watch> {
     let (stop, at_once) = (stop.clone(), at_once.clone());
     let heard = Watch::begin(move |signal, nth| {
-        if nth > 1 {
-            at_once.cancel();
-        }
         stop.ask(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
         });
+        match nth {
+            0 | 1 => {}
+            2 => stop.hurry(),
+            _ => at_once.cancel(),
+        }
     });
     match heard {
         Ok(watch) => Some(watch),

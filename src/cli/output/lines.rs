@@ -41,6 +41,7 @@ impl Lines {
     fn said(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
         match event {
             Event::Started { run, .. } => Some(format!("run {run} started")),
+            Event::Waiting { why } => Some(format!("waiting: {}", visible(why))),
             Event::Loaded { first: true, .. } => Some("first run on this spreadsheet".to_owned()),
             Event::Loaded { keys, open_failures, took_ms, .. } => Some(format!(
                 "{} known, {} open ({})",
