@@ -13,14 +13,13 @@ use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::ledger::key::{Key, Version};
 use sheetkeep::ledger::snapshot::Loaded;
 use sheetkeep::port::clock::Clock;
-use sheetkeep::port::source::{Record, Source, SourceError};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::store::memory::{Held, MemoryStore};
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::support::{Job, Values};
+use crate::support::{Job, Slow, Values};
 
 /// What happens to the n-th commit (from 0) before it arrives; a reply is given in the store's place.
 type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync;
@@ -196,37 +195,10 @@ async fn after_a_reload_the_report_still_knows_of_failures_that_were_not_on_the_
     assert_eq!((report.run.counts.failed, store.held().failures.len(), report.open_failures), (2, 2, 2));
 }
 
-/// A source whose records come one every so often.
-struct Slow {
-    inner: Values,
-    clock: Arc<dyn Clock>,
-    every: Duration,
-    next: Option<BoxFuture<'static, ()>>,
-}
-
-impl Source for Slow {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
-        Box::pin(async move {
-            // What it waits for stays, because a caller may stop waiting at any point.
-            self.next.get_or_insert_with(|| self.clock.sleep(self.every)).await;
-            self.next = None;
-            self.inner.next().await
-        })
-    }
-
-    fn rereadable(&self) -> bool {
-        false
-    }
-
-    fn progress(&self) -> Option<(u64, u64)> {
-        None
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_run_that_waits_for_its_source_writes_nothing_but_what_came_and_its_renewals() {
     let (clock, store, job) = world();
-    let slow = Slow { inner: items(3), clock: Arc::clone(&clock), every: Duration::from_secs(290), next: None };
+    let slow = Slow::new(items(3).once_only(), Arc::clone(&clock), Duration::from_secs(290));
     let report = job.run_over(store.clone(), Box::new(slow)).await.expect("a clean run");
     // The claim, three items, the end, and two renewals of a lease of 300 s in each of the four waits of 290 s at most.
     assert!(report.commits <= 5 + 8, "{} commits", report.commits);
