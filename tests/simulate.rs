@@ -73,7 +73,9 @@ fn play(seed: u64, meddling: Option<Meddling>) -> Result<(Tally, String), String
         let mut game = Game::new(seed, meddling);
         let ended = game.play().await;
         let diary = game.record.diary();
-        ended.map(|()| (game.record.tally(), diary.clone())).map_err(|why| format!("{diary}\nSIMULATE_SEED={seed}: {why}"))
+        ended
+            .map(|()| (game.record.tally(), diary.clone()))
+            .map_err(|why| format!("{diary}\nSIMULATE_SEED={seed}: {why}"))
     })
 }
 
@@ -128,33 +130,36 @@ fn whatever_happens_to_calls_machines_and_rows_each_key_is_there_once_and_runs_t
     if games.is_some() {
         evidence::write(seeds.len(), &tally, seconds);
     }
-    assert!(seeds.len() < 100 || (tally.takeovers > 20 && tally.late_deliveries > 20 && tally.crashes > 20), "too quiet");
+    assert!(
+        seeds.len() < 100 || (tally.takeovers > 20 && tally.late_deliveries > 20 && tally.crashes > 20),
+        "too quiet"
+    );
 }
 
 #[test]
 fn a_seed_is_the_same_story_each_time() {
-    for seed in 0..6 {
+    for seed in 0..4 {
         let [once, again] = [(); 2].map(|()| play(seed, None).unwrap_or_else(|why| panic!("{why}")).1);
         assert_eq!(once, again, "SIMULATE_SEED={seed}");
     }
 }
 
-/// How many of so many meddled games the simulation finds something wrong with.
-fn noticed(meddling: Meddling, games: u64) -> usize {
-    (0..games).filter(|seed| play(*seed, Some(meddling)).is_err()).count()
+/// Whether the simulation finds something wrong with one of forty meddled games.
+fn notices(meddling: Meddling) -> bool {
+    (0..40).any(|seed| play(seed, Some(meddling)).is_err())
 }
 
 #[test]
 fn the_simulation_notices_a_store_that_applies_whatever_comes() {
-    assert!(noticed(Meddling::NoGuard, 40) > 0, "forty games went well without any guard: the simulation sees nothing");
+    assert!(notices(Meddling::NoGuard), "forty games went well without any guard: the simulation sees nothing");
 }
 
 #[test]
 fn the_simulation_notices_a_judgement_that_takes_every_lost_batch_for_applied() {
-    assert!(noticed(Meddling::Gullible, 40) > 0, "forty games went well though lost batches were believed in");
+    assert!(notices(Meddling::Gullible), "forty games went well though lost batches were believed in");
 }
 
 #[test]
 fn the_simulation_notices_a_late_batch_that_arrives_without_its_guard() {
-    assert!(noticed(Meddling::NoGuardOnLate, 40) > 0, "forty games went well though late batches had no guard");
+    assert!(notices(Meddling::NoGuardOnLate), "forty games went well though late batches had no guard");
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::commit::{Commit, Part, Reply};
 use sheetkeep::ledger::head::HeadId;
@@ -32,6 +33,8 @@ struct Meddled {
     meddling: Box<Meddling>,
     /// A copy that arrives right before the next load.
     late: Arc<Mutex<Option<Commit>>>,
+    /// Whether looks at the head fail.
+    blind: bool,
 }
 
 impl Store for Meddled {
@@ -46,6 +49,10 @@ impl Store for Meddled {
     }
 
     fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+        if self.blind {
+            let error = StoreError::Unavailable { why: "it is out of order".to_owned(), fault: Fault::Transient };
+            return Box::pin(async { Err(error) });
+        }
         self.inner.sight()
     }
 
@@ -79,7 +86,14 @@ fn meddled(
     meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync + 'static,
 ) -> Meddled {
     let (inner, clock) = (store.clone(), Arc::clone(clock));
-    Meddled { inner, clock, commits: AtomicU32::new(0), meddling: Box::new(meddling), late: Arc::default() }
+    Meddled {
+        inner,
+        clock,
+        commits: AtomicU32::new(0),
+        meddling: Box::new(meddling),
+        late: Arc::default(),
+        blind: false,
+    }
 }
 
 fn items(count: u64) -> Values {
@@ -125,6 +139,21 @@ async fn a_key_that_waits_for_the_next_commit_while_somebody_else_does_it_is_not
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_somebody_else_does_while_a_batch_is_under_way_is_not_counted_as_this_runs_own() {
+    for (nth, theirs) in [(2, "k2"), (2, "k3"), (2, "k5"), (3, "k4")] {
+        let (clock, store, job) = world();
+        let between = meddled(&clock, &store, move |n, _, store| {
+            if n == nth {
+                store.touch(|held| command(held, &[theirs]));
+            }
+            None
+        });
+        let report = job.run(between, items(8)).await.expect("a clean run");
+        assert_eq!((report.run.counts.new, report.run.counts.skipped, ids(&store).len()), (7, 1, 8), "{nth} {theirs}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_and_its_run_told_once() {
     for nth in 1..=2 {
         let (clock, store, mut job) = world();
@@ -146,6 +175,16 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
         assert_eq!((report.commits, report.run.last_commit, held.runs.len()), (last + 1, last, 1), "commit {nth}");
         assert_eq!(held.runs, [report.run]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_batch_that_can_t_be_judged_because_the_service_is_out_of_order_is_a_passing_trouble() {
+    let (clock, store, job) = world();
+    let between = meddled(&clock, &store, |nth, _, _| {
+        (nth == 2).then(|| Reply::Refused { part: Part::Guard, why: "the head has moved on".to_owned() })
+    });
+    let error = job.run(Meddled { blind: true, ..between }, items(8)).await.expect_err("it is unclear");
+    assert_eq!((error.fault(), error.to_string().contains("out of order")), (Fault::Transient, true), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

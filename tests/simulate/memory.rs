@@ -75,11 +75,7 @@ impl InMemory {
             runs: held
                 .runs
                 .iter()
-                .map(|run| RunRow {
-                    run: run.id.clone(),
-                    status: run.status.word().to_owned(),
-                    new: run.counts.new,
-                })
+                .map(|run| RunRow { run: run.id.clone(), status: run.status.word().to_owned(), new: run.counts.new })
                 .collect(),
         }
     }

@@ -29,7 +29,8 @@ impl Tab<'_> {
 
 /// What is there; `called` is what the job's columns are called by now.
 pub fn read(sheet: &Value, called: &dyn Fn(&str) -> String) -> Seen {
-    let tabs: Vec<Tab<'_>> = sheet["sheets"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(tab).collect();
+    let tabs: Vec<Tab<'_>> =
+        sheet["sheets"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(tab).collect();
     let of = |title: &str| tabs.iter().find(|tab| tab.title == title);
     let rows = |title: &str, names: [&str; 4]| of(title).map(|tab| tab.columns(names)).unwrap_or_default();
     let machine = ["Runs", "Sheet1"];
@@ -70,7 +71,8 @@ fn marked(sheet: &Value, tabs: &[Tab<'_>]) -> Option<Marked> {
     }
     let (fence, in_title) = mark.split_once('.').map_or((mark, None), |(fence, head)| (fence, Some(head)));
     let named = sheet["namedRanges"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let in_name = named.iter().find(|range| range["name"].as_str().is_some_and(|name| name.starts_with("sheetkeep_j_")));
+    let in_name =
+        named.iter().find(|range| range["name"].as_str().is_some_and(|name| name.starts_with("sheetkeep_j_")));
     let head: HeadId = in_title.or_else(|| in_name?["namedRangeId"].as_str())?.parse().ok()?;
     Some(Marked {
         head,
@@ -82,7 +84,8 @@ fn marked(sheet: &Value, tabs: &[Tab<'_>]) -> Option<Marked> {
 
 fn tab(sheet: &Value) -> Tab<'_> {
     let rows = sheet["data"][0]["rowData"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let cells = |row: &Value| row["values"].as_array().map(|cells| cells.iter().map(text).collect()).unwrap_or_default();
+    let cells =
+        |row: &Value| row["values"].as_array().map(|cells| cells.iter().map(text).collect()).unwrap_or_default();
     Tab { title: sheet["properties"]["title"].as_str().unwrap_or_default(), rows: rows.iter().map(cells).collect() }
 }
 
