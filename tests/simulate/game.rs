@@ -169,7 +169,9 @@ impl Game {
     /// Whether such an end is one that the next run makes good.
     fn is_usual(&self, error: &PassError) -> bool {
         let text = error.to_string();
-        let of_person = text.contains("moved as fast") || text.contains("refuses a batch");
+        let of_person = ["moved as fast", "refuses a batch", "can't be read: write that word"]
+            .iter()
+            .any(|words| text.contains(words));
         // A refusal whose body is lost is taken for something else than the service: the run ends, and says so.
         let bodiless = text.contains("without telling what it did");
         error.fault().passes()

@@ -27,10 +27,16 @@ impl Tab<'_> {
     }
 }
 
-/// What is there; `called` is what the job's columns are called by now.
-pub fn read(sheet: &Value, called: &dyn Fn(&str) -> String) -> Seen {
-    let tabs: Vec<Tab<'_>> =
-        sheet["sheets"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(tab).collect();
+/// The titles of all tabs, in order.
+pub fn titles(metadata: &Value) -> impl Iterator<Item = &str> {
+    let sheets = metadata["sheets"].as_array().map(Vec::as_slice).unwrap_or_default();
+    sheets.iter().map(|sheet| sheet["properties"]["title"].as_str().unwrap_or_default())
+}
+
+/// What is there: the values of all tabs, in the order of their titles; `called` is what the job's columns are called by now.
+pub fn read(metadata: &Value, values: &Value, called: &dyn Fn(&str) -> String) -> Seen {
+    let ranges = values["valueRanges"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let tabs: Vec<Tab<'_>> = titles(metadata).zip(ranges).map(|(title, range)| tab(title, range)).collect();
     let of = |title: &str| tabs.iter().find(|tab| tab.title == title);
     let rows = |title: &str, names: [&str; 4]| of(title).map(|tab| tab.columns(names)).unwrap_or_default();
     let machine = ["Runs", "Sheet1"];
@@ -43,7 +49,7 @@ pub fn read(sheet: &Value, called: &dyn Fn(&str) -> String) -> Seen {
     let failures = rows("Failures j", ["key", "version", "error", "state"]);
     let runs = rows("Runs", ["run", "status", "new", ""]);
     let filled = |text: &String| !text.is_empty();
-    let marked = marked(sheet, &tabs);
+    let marked = marked(metadata, &tabs);
     Seen {
         lost: marked.is_none() && of("Processed j").is_some(),
         marked,
@@ -63,14 +69,14 @@ pub fn read(sheet: &Value, called: &dyn Fn(&str) -> String) -> Seen {
 }
 
 /// The mark and the state, unless there are two of them: in the title of the one state tab, or in the id of the job's named range.
-fn marked(sheet: &Value, tabs: &[Tab<'_>]) -> Option<Marked> {
+fn marked(metadata: &Value, tabs: &[Tab<'_>]) -> Option<Marked> {
     let mut states = tabs.iter().filter_map(|tab| Some((tab, tab.title.strip_prefix("sheetkeep j #")?)));
     let (state, mark) = states.next()?;
     if states.next().is_some() {
         return None;
     }
     let (fence, in_title) = mark.split_once('.').map_or((mark, None), |(fence, head)| (fence, Some(head)));
-    let named = sheet["namedRanges"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let named = metadata["namedRanges"].as_array().map(Vec::as_slice).unwrap_or_default();
     let in_name =
         named.iter().find(|range| range["name"].as_str().is_some_and(|name| name.starts_with("sheetkeep_j_")));
     let head: HeadId = in_title.or_else(|| in_name?["namedRangeId"].as_str())?.parse().ok()?;
@@ -82,18 +88,17 @@ fn marked(sheet: &Value, tabs: &[Tab<'_>]) -> Option<Marked> {
     })
 }
 
-fn tab(sheet: &Value) -> Tab<'_> {
-    let rows = sheet["data"][0]["rowData"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let cells =
-        |row: &Value| row["values"].as_array().map(|cells| cells.iter().map(text).collect()).unwrap_or_default();
-    Tab { title: sheet["properties"]["title"].as_str().unwrap_or_default(), rows: rows.iter().map(cells).collect() }
+fn tab<'a>(title: &'a str, range: &Value) -> Tab<'a> {
+    let rows = range["values"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let cells = |row: &Value| row.as_array().map(|cells| cells.iter().map(text).collect()).unwrap_or_default();
+    Tab { title, rows: rows.iter().map(cells).collect() }
 }
 
 fn text(cell: &Value) -> String {
-    match cell["userEnteredValue"].as_object().and_then(|value| value.values().next()) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.as_f64().map(|number| number.to_string()).unwrap_or_default(),
-        Some(other) => other.to_string(),
-        None => String::new(),
+    match cell {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_f64().map(|number| number.to_string()).unwrap_or_default(),
+        Value::Null => String::new(),
+        other => other.to_string(),
     }
 }

@@ -18,12 +18,12 @@ use crate::front::{Front, call_of, client, dressed, gone};
 use crate::kind::Kind;
 use crate::lane::Lane;
 use crate::place::{Meddling, Place};
-use crate::read::read;
+use crate::read::{read, titles};
 use crate::record::Record;
 use crate::seen::Seen;
 
-/// What is read of the spreadsheet after each write.
-const FIELDS: &str = "fields=namedRanges,sheets(properties.title,data.rowData.values.userEnteredValue)";
+/// What is read of the spreadsheet before its values.
+const FIELDS: &str = "fields=namedRanges,sheets.properties.title";
 
 /// The place.
 #[derive(Clone)]
@@ -99,10 +99,13 @@ impl OnSheet {
     }
 
     async fn seen(&self) -> Seen {
-        let (status, sheet) = self.front.ask(Method::GET, "", FIELDS, Value::Null).await;
-        assert_eq!(status, 200, "{sheet}");
+        let (_, metadata) = self.front.ask(Method::GET, "", FIELDS, Value::Null).await;
+        let query: String = titles(&metadata).map(|title| format!("&ranges={}", in_query(title))).collect();
+        let query = format!("valueRenderOption=UNFORMATTED_VALUE{query}");
+        let (status, values) = self.front.ask(Method::GET, "/values:batchGet", &query, Value::Null).await;
+        assert_eq!(status, 200, "{values}");
         let person = self.front.person.lock().expect("nobody panics in it");
-        read(&sheet, &|own| person.name(own).to_owned())
+        read(&metadata, &values, &|own| person.name(own).to_owned())
     }
 
     /// Writes that are under way.
@@ -120,6 +123,12 @@ impl OnSheet {
             other => panic!("the emulator does not say what is under way: {other:?}"),
         }
     }
+}
+
+/// A title as a range, written for a query.
+fn in_query(title: &str) -> String {
+    let quoted = format!("'{}'", title.replace('\'', "''"));
+    percent_encoding::utf8_percent_encode(&quoted, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// Leaves of a batch what it appends.
