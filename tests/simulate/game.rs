@@ -136,7 +136,7 @@ impl Game {
 
     /// One to three machines at once, each with its own fortune.
     async fn noise(&self) {
-        let faults = [0.0, 0.03, 0.1, 0.25][usize::try_from(self.below(4)).expect("few")];
+        let faults = [0.0, 0.05, 0.15, 0.3][usize::try_from(self.below(4)).expect("few")];
         let machines = 1 + usize::try_from(self.below(3)).expect("few");
         let all = self.lanes[1..=machines].iter().map(|lane| self.machine(lane, faults));
         futures_util::future::join_all(all).await;
@@ -150,7 +150,7 @@ impl Game {
                 1 => Some(Halt::Pause(self.ttl_ms / 2 + lane.below(self.ttl_ms * 2))),
                 _ => None,
             };
-            let halt = halt.map(|halt| (1 + lane.below(25), halt));
+            let halt = halt.map(|halt| (1 + lane.below(10), halt));
             let ended = self.run(lane, Fortune { faults, latency_ms: 200, halt }).await;
             match ended {
                 Ended::Well(_) => {}
