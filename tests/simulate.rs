@@ -2,7 +2,8 @@
 //! person who edits; after every write that was applied the sheet is checked, and again when all is quiet.
 //!
 //! `SIMULATE=20000 cargo test --release --test simulate -- --nocapture` plays so many games and writes `docs/evidence/simulate.json`;
-//! `SIMULATE_EVERY=100` plays one in a hundred of those again; `SIMULATE_SEED=n` plays one and tells it.
+//! `SIMULATE_EVERY=100` plays one in a hundred of those again; `SIMULATE_SEED=n` plays one and tells it. With `SIMULATE_COLUMNS=1` the
+//! person moves, renames and adds columns too.
 
 #![cfg(feature = "emulator")]
 
@@ -70,7 +71,7 @@ const STACK_BYTES: usize = 8 << 20;
 fn play(seed: u64, meddling: Option<Meddling>) -> Result<(Tally, String), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
-        let mut game = Game::new(seed, meddling);
+        let mut game = Game::new(seed, meddling, number("SIMULATE_COLUMNS").is_some());
         let ended = game.play().await;
         let diary = game.record.diary();
         ended
