@@ -156,7 +156,7 @@ impl Game {
 
     async fn machine(&self, lane: &Arc<Lane>, faults: f64) {
         self.wait(lane.below(2_000)).await;
-        for _ in 0..1 + lane.below(TRIES) {
+        for _ in 0..=lane.below(TRIES) {
             let halt = match lane.below(4) {
                 0 => Some(Halt::Crash),
                 1 => Some(Halt::Pause(self.ttl_ms / 2 + lane.below(self.ttl_ms * 2))),
