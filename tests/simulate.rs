@@ -73,7 +73,7 @@ fn play(seed: u64, meddling: Option<Meddling>) -> Result<(Tally, String), String
     runtime.expect("a runtime").block_on(async {
         let mut game = Game::new(seed, meddling, number("SIMULATE_COLUMNS").is_some());
         let ended = game.play().await;
-        let diary = game.record.diary();
+        let diary = game.diary();
         ended
             .map(|()| (game.record.tally(), diary.clone()))
             .map_err(|why| format!("{diary}\nSIMULATE_SEED={seed}: {why}"))

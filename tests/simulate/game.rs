@@ -126,6 +126,16 @@ impl Game {
         Ok(())
     }
 
+    /// The story so far, and beside it what the person did.
+    pub fn diary(&self) -> String {
+        let mut lines = vec![self.record.diary()];
+        if let Some(front) = &self.front {
+            let person = front.person.lock().expect("nobody panics in it");
+            lines.extend(person.diary.iter().map(|(act, told)| format!("the person: {act:?} {told}")));
+        }
+        lines.join("\n")
+    }
+
     /// New keys, newer versions of some, and some that fail for now.
     fn evolve(&mut self) {
         for _ in 0..2 + self.below(8) {
