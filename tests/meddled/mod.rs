@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::commit::{Commit, Part, Reply};
+use sheetkeep::ledger::failure::Kept;
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::ledger::key::{Key, Version};
+use sheetkeep::ledger::key::{Fingerprint, Key, Version};
 use sheetkeep::ledger::snapshot::Loaded;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
@@ -65,6 +66,10 @@ impl Store for Meddled {
                 None => self.inner.commit(commit).await,
             }
         })
+    }
+
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+        self.inner.kept(rows)
     }
 
     fn usage(&self) -> Usage {
