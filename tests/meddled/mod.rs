@@ -193,6 +193,19 @@ async fn a_refused_batch_that_can_t_be_judged_because_the_service_is_out_of_orde
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_is_overtaken_at_each_of_its_commits_ends_with_a_passing_trouble() {
+    let (clock, store, job) = world();
+    let between = meddled(&clock, &store, |nth, _, store| {
+        if nth > 1 {
+            store.touch(|held| command(held, &[]));
+        }
+        None
+    });
+    let error = job.run(between, items(8)).await.expect_err("somebody is always faster");
+    assert!(error.fault().passes(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_cursor_of_half_a_batch_does_not_pass_the_other_half() {
     let (clock, store, mut job) = world();
     job.plan.max_rows = 8;
