@@ -140,7 +140,10 @@ impl Game {
     fn evolve(&mut self) {
         for _ in 0..2 + self.below(8) {
             let key = format!("k{:02}", self.below(20));
-            *self.source.entry(key).or_default() += 1;
+            // A version that failed stays until it is mended: its record is kept, and both would be done.
+            if !self.failing.contains_key(&key) {
+                *self.source.entry(key).or_default() += 1;
+            }
         }
         self.failing = self.source.iter().filter(|_| self.below(7) == 0).map(|(k, v)| (k.clone(), *v)).collect();
         // A version that is done can't fail any more.
