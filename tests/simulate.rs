@@ -73,7 +73,7 @@ fn play(seed: u64, meddling: Option<Meddling>) -> Result<(Tally, String), String
     runtime.expect("a runtime").block_on(async {
         let mut game = Game::new(seed, meddling, number("SIMULATE_COLUMNS").is_some());
         let ended = game.play().await;
-        let diary = game.record.diary();
+        let diary = game.diary();
         ended
             .map(|()| (game.record.tally(), diary.clone()))
             .map_err(|why| format!("{diary}\nSIMULATE_SEED={seed}: {why}"))
@@ -124,12 +124,13 @@ fn whatever_happens_to_calls_machines_and_rows_each_key_is_there_once_and_runs_t
         (None, Some(step)) => (0..WHOLE).step_by(usize::try_from(step.max(1)).expect("a step")).collect(),
         (None, None) => (0..ORDINARY).collect(),
     };
+    let commit = evidence::commit();
     let watch = Stopwatch::start();
     let tally = play_all(&seeds).unwrap_or_else(|why| panic!("{why}"));
     let seconds = watch.seconds();
     println!("simulate: {} seeds in {seconds:.1} s, {tally:#?}", seeds.len());
     if games.is_some() {
-        evidence::write(seeds.len(), &tally, seconds);
+        evidence::write(&commit, seeds.len(), &tally, seconds);
     }
     assert!(
         seeds.len() < 100 || (tally.takeovers > 20 && tally.late_deliveries > 20 && tally.crashes > 20),

@@ -8,6 +8,7 @@ use std::cell::Cell as Counter;
 use crate::emulator::a1::{Span, Tabs, locate};
 use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
+use crate::emulator::formula::Sight;
 use crate::emulator::grid::{Area, GridRange};
 use crate::emulator::outcome::Outcome;
 use crate::emulator::render::effective;
@@ -97,8 +98,12 @@ impl<'t, 's> Book<'t, 's> {
         Ok(place)
     }
 
-    /// What a cell comes to, as a formula on the sheet `home` sees it.
-    pub fn look(&self, home: i32, title: Option<&str>, row: u32, column: u32) -> Outcome {
+    /// What a formula on the sheet `home` sees.
+    pub fn seen_from(&self, home: i32) -> SeenFrom<'_, 't, 's> {
+        SeenFrom { book: self, home }
+    }
+
+    fn look(&self, home: i32, title: Option<&str>, row: u32, column: u32) -> Outcome {
         let sheet = title.map_or(Some(home), |title| self.titled(title).map(|sheet| sheet.id));
         let Some(sheet) = sheet else { return Outcome::Error("#REF!") };
         if self.chain.get() == 0 {
@@ -113,7 +118,7 @@ impl<'t, 's> Book<'t, 's> {
             Ok(mut cells) => {
                 let at = usize::try_from(column).unwrap_or(usize::MAX);
                 let cell = if at < cells.len() { cells.swap_remove(at) } else { Cell::default() };
-                effective(&cell, &|title, row, column| self.look(sheet, title, row, column))
+                effective(&cell, &self.seen_from(sheet))
             }
             Err(error) => {
                 tracing::error!(%error, "a cell that a formula refers to can't be read");
@@ -128,6 +133,25 @@ impl<'t, 's> Book<'t, 's> {
         let folded = title.to_lowercase();
         let exact = self.sheets.iter().find(|sheet| sheet.title == title);
         exact.or_else(|| self.sheets.iter().find(|sheet| sheet.title.to_lowercase() == folded))
+    }
+}
+
+/// A spreadsheet as a formula on one of its sheets sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct SeenFrom<'b, 't, 's> {
+    book: &'b Book<'t, 's>,
+    home: i32,
+}
+
+impl Sight for SeenFrom<'_, '_, '_> {
+    fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Outcome {
+        self.book.look(self.home, title, row, column)
+    }
+
+    fn size(&self, title: Option<&str>) -> Option<(u32, u32)> {
+        let home = || self.book.sheets.iter().find(|sheet| sheet.id == self.home);
+        let sheet = title.map_or_else(home, |title| self.book.titled(title))?;
+        Some((sheet.row_count, sheet.column_count))
     }
 }
 

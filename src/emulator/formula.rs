@@ -13,8 +13,17 @@ const DEPTH_LIMIT: u32 = 64;
 /// How many cells a range in a formula has at most.
 const RANGE_LIMIT: u64 = 100_000;
 
-/// Looks a cell up: the title in front of `!` if there is one, row and column from 0.
-pub type Look<'a> = &'a dyn Fn(Option<&str>, u32, u32) -> Outcome;
+/// What a formula sees of the spreadsheet; a title is what stands in front of `!`, if anything.
+pub trait Sight {
+    /// What a cell comes to; rows and columns count from 0.
+    fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Outcome;
+
+    /// How many rows and columns a sheet has; none when there is no such sheet.
+    fn size(&self, title: Option<&str>) -> Option<(u32, u32)>;
+}
+
+/// A sight that is lent.
+pub type Look<'a> = &'a dyn Sight;
 
 /// What the formula `text` (with or without its `=`) comes to.
 pub fn evaluate(text: &str, look: Look<'_>) -> Outcome {
@@ -24,6 +33,20 @@ pub fn evaluate(text: &str, look: Look<'_>) -> Outcome {
         Ok(_) if !reader.rest.is_empty() => Outcome::Error("#ERROR!"),
         Ok(outcome) => outcome,
         Err(error) => Outcome::Error(error),
+    }
+}
+
+/// Where the formula leads, when it is a `HYPERLINK` and nothing else.
+pub fn link(text: &str, look: Look<'_>) -> Option<String> {
+    let text = text.strip_prefix('=').unwrap_or(text);
+    let mut reader = Reader { rest: text.trim_start(), look, depth: 0 };
+    if !reader.word().eq_ignore_ascii_case("HYPERLINK") || !reader.take("(") {
+        return None;
+    }
+    let arguments = reader.arguments().ok().filter(|_| reader.rest.is_empty())?;
+    match arguments.into_iter().next() {
+        Some(Argument::One(Outcome::Text(address))) => Some(address),
+        _ => None,
     }
 }
 
@@ -153,7 +176,7 @@ impl<'a> Reader<'a> {
                 let (Some(row), Some(column), true) = (span.start_row, span.start_column, span.is_cell()) else {
                     return Err("#VALUE!");
                 };
-                passed((self.look)(title.as_deref(), row, column))
+                passed(self.look.cell(title.as_deref(), row, column))
             }
         }
     }
@@ -247,16 +270,16 @@ impl<'a> Reader<'a> {
     }
 
     fn cells(&self, title: Option<&str>, span: Span) -> Computed<Vec<Outcome>> {
-        let (Some(top), Some(bottom), Some(left), Some(right)) =
-            (span.start_row, span.end_row, span.start_column, span.end_column)
-        else {
-            return Err("#REF!");
-        };
+        let (rows, columns) = self.look.size(title).ok_or("#REF!")?;
+        let (top, left) = (span.start_row.unwrap_or(0), span.start_column.unwrap_or(0));
+        // Open ends close at the edge of the grid.
+        let bottom = span.end_row.unwrap_or(rows).max(top);
+        let right = span.end_column.unwrap_or(columns).max(left);
         if u64::from(bottom - top) * u64::from(right - left) > RANGE_LIMIT {
             return Err("#ERROR!");
         }
         let columns = |row: u32| (left..right).map(move |column| (row, column));
-        Ok((top..bottom).flat_map(columns).map(|(row, column)| (self.look)(title, row, column)).collect())
+        Ok((top..bottom).flat_map(columns).map(|(row, column)| self.look.cell(title, row, column)).collect())
     }
 }
 
@@ -292,13 +315,44 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Three cells in the first column of a sheet of five rows.
+    struct Three;
+
+    impl Sight for Three {
+        fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Outcome {
+            match (row, column) {
+                (0, 0) => Outcome::Number(2.0),
+                (1, 0) => Outcome::Number(40.0),
+                (2, 0) => Outcome::Text("x".to_owned()),
+                _ => Outcome::Blank,
+            }
+        }
+
+        fn size(&self, title: Option<&str>) -> Option<(u32, u32)> {
+            title.is_none().then_some((5, 2))
+        }
+    }
+
     fn run(text: &str) -> Outcome {
-        evaluate(text, &|_, row, column| match (row, column) {
-            (0, 0) => Outcome::Number(2.0),
-            (1, 0) => Outcome::Number(40.0),
-            (2, 0) => Outcome::Text("x".to_owned()),
-            _ => Outcome::Blank,
-        })
+        evaluate(text, &Three)
+    }
+
+    #[test]
+    fn ranges_with_open_ends_reach_the_edge_of_the_grid() {
+        for (text, value) in
+            [("=SUM(A:A)", 42.0), ("=SUM(A2:A)", 40.0), ("=COUNTA(1:3)", 3.0), ("=COUNTBLANK(A:B)", 7.0)]
+        {
+            assert_eq!(run(text), Outcome::Number(value), "{text}");
+        }
+        assert_eq!(run("=SUM(Nowhere!A:A)"), Outcome::Error("#REF!"));
+    }
+
+    #[test]
+    fn a_link_leads_where_its_first_argument_says_and_nothing_else_is_one() {
+        assert_eq!(link("=hyperlink(\"http://x/\" & A1, \"label\")", &Three).as_deref(), Some("http://x/2"));
+        for text in ["=HYPERLINK(\"a\") & \"b\"", "=UPPER(\"a\")", "=HYPERLINK()", "=1"] {
+            assert_eq!(link(text, &Three), None, "{text}");
+        }
     }
 
     #[test]

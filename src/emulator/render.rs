@@ -151,11 +151,25 @@ pub fn write_number(number: f64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emulator::formula::Sight;
     use serde_json::json;
+
+    /// A spreadsheet without cells.
+    struct Nothing;
+
+    impl Sight for Nothing {
+        fn cell(&self, _: Option<&str>, _: u32, _: u32) -> Outcome {
+            Outcome::Blank
+        }
+
+        fn size(&self, _: Option<&str>) -> Option<(u32, u32)> {
+            None
+        }
+    }
 
     fn seen(cell: &Cell, values: ValueRender, moments_as_text: bool) -> String {
         let mut out = Vec::new();
-        Rendering { values, moments_as_text }.write(cell, &|_, _, _| Outcome::Blank, &mut out);
+        Rendering { values, moments_as_text }.write(cell, &Nothing, &mut out);
         String::from_utf8(out).expect("JSON is UTF-8")
     }
 

@@ -125,7 +125,7 @@ fn write_rows(
         out.open(b'[');
         for cell in cells {
             out.next();
-            rendering.write(cell, &|title, row, column| book.look(sheet.id, title, row, column), &mut out.bytes);
+            rendering.write(cell, &book.seen_from(sheet.id), &mut out.bytes);
         }
         out.close(b']');
         Ok(())
@@ -158,7 +158,7 @@ fn write_columns(
             }
             *next_row = row + 1;
             text.next();
-            rendering.write(cell, &|title, row, column| book.look(sheet.id, title, row, column), &mut text.bytes);
+            rendering.write(cell, &book.seen_from(sheet.id), &mut text.bytes);
         }
         Ok::<(), ApiError>(())
     })?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::ledger::commit::{Commit, Reply};
+use crate::ledger::commit::{Commit, Part, Reply};
 use crate::ledger::event::Event;
 use crate::ledger::judge::{Drafted, Sighting};
 use crate::ledger::settlement::{End, Move, Settlement};
@@ -107,6 +107,8 @@ impl Settler {
 fn trouble(reply: &Reply) -> Option<(String, Fault)> {
     match reply {
         Reply::Applied => None,
+        // The guard refuses whoever was overtaken; the next run finds another head.
+        Reply::Refused { part: Part::Guard, why } => Some((why.clone(), Fault::Transient)),
         Reply::Refused { why, .. } | Reply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
         Reply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
         Reply::NotExecuted { why, fault } => Some((why.clone(), *fault)),

@@ -381,7 +381,8 @@ impl Planning<'_> {
                 .or(Some(column).filter(|_| !is_shifted(&witness.header, column, found)))
         };
         let renamed = || own().and_then(|at| witness.name(at)).and_then(|own| self.present.tab.position(own));
-        let still = || Some(column).filter(|_| !there(column).is_empty() && !is_shifted(found, column, now));
+        let anew = |at: &usize| !there(*at).is_empty() && !found.iter().any(|text| text == there(*at));
+        let still = || Some(column).filter(|at| anew(at) && !is_shifted(found, *at, now));
         same.or_else(still).or_else(renamed).or_else(|| (now.len() == found.len()).then_some(column))
     }
 

@@ -14,7 +14,8 @@ const RECORDS: usize = 8;
 /// A run of `prepared` is killed at the first, second, … passing of `point`, until it survives; after each kill one run ends well and
 /// what is there is checked. How many kills.
 fn killed_at_each(point: &str, job: &str, prepared: impl Fn() -> Workshop, check: impl Fn(&Workshop)) -> u32 {
-    for nth in 1..=MAX_POINTS {
+    for nth in 1.. {
+        assert!(nth <= MAX_POINTS, "a run passes {point} more than {MAX_POINTS} times");
         let shop = prepared();
         let armed = format!("{point}:{nth}");
         let ended = shop.run_with(&[("SHEETKEEP_FAILPOINT", &armed)], &["run", job]);
@@ -26,7 +27,7 @@ fn killed_at_each(point: &str, job: &str, prepared: impl Fn() -> Workshop, check
         shop.run(&["run", job]).exits(0);
         check(&shop);
     }
-    panic!("a run passes {point} more than {MAX_POINTS} times");
+    0
 }
 
 fn ids(shop: &Workshop) -> Vec<String> {
@@ -42,7 +43,6 @@ fn at_first_contact(point: &str, least: u32) {
         holds_each_once(&outside, "Quakes", "Processed quakes", &ids(shop));
         runs_tell_the_story(&outside, "Processed quakes");
     });
-    println!("{point}: {kills} kills at first contact");
     assert!(kills >= least, "only {kills} kills at {point}");
 }
 
@@ -91,7 +91,6 @@ fn in_a_run_that_writes_over(point: &str, least: u32) {
             runs_tell_the_story(&outside, "Processed quakes upsert");
         },
     );
-    println!("{point}: {kills} kills in a run that writes over");
     assert!(kills >= least, "only {kills} kills at {point}");
 }
 

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::commit::{Commit, Part, Reply};
+use sheetkeep::ledger::failure::Kept;
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::ledger::key::{Key, Version};
+use sheetkeep::ledger::key::{Fingerprint, Key, Version};
 use sheetkeep::ledger::snapshot::Loaded;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
@@ -65,6 +66,10 @@ impl Store for Meddled {
                 None => self.inner.commit(commit).await,
             }
         })
+    }
+
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+        self.inner.kept(rows)
     }
 
     fn usage(&self) -> Usage {
@@ -185,6 +190,19 @@ async fn a_refused_batch_that_can_t_be_judged_because_the_service_is_out_of_orde
     });
     let error = job.run(Meddled { blind: true, ..between }, items(8)).await.expect_err("it is unclear");
     assert_eq!((error.fault(), error.to_string().contains("out of order")), (Fault::Transient, true), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_overtaken_at_each_of_its_commits_ends_with_a_passing_trouble() {
+    let (clock, store, job) = world();
+    let between = meddled(&clock, &store, |nth, _, store| {
+        if nth > 1 {
+            store.touch(|held| command(held, &[]));
+        }
+        None
+    });
+    let error = job.run(between, items(8)).await.expect_err("somebody is always faster");
+    assert!(error.fault().passes(), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,7 +23,7 @@ impl Stopwatch {
 }
 
 /// The commit that is checked out here, and whether anything differs from it.
-fn commit() -> String {
+pub fn commit() -> String {
     let git = |args: &[&str]| {
         let told = Command::new("git").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
         String::from_utf8(told.stdout).ok().map(|text| text.trim().to_owned())
@@ -34,10 +34,10 @@ fn commit() -> String {
 }
 
 /// Writes the evidence.
-pub fn write(seeds: usize, tally: &Tally, seconds: f64) {
+pub fn write(commit: &str, seeds: usize, tally: &Tally, seconds: f64) {
     let told = json!({
         "command": format!("SIMULATE={seeds} cargo test --release --test simulate -- --nocapture"),
-        "commit": commit(),
+        "commit": commit,
         "seeds": seeds,
         "violations": 0,
         "runs": tally.runs,

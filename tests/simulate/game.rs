@@ -126,11 +126,24 @@ impl Game {
         Ok(())
     }
 
+    /// The story so far, and beside it what the person did.
+    pub fn diary(&self) -> String {
+        let mut lines = vec![self.record.diary()];
+        if let Some(front) = &self.front {
+            let person = front.person.lock().expect("nobody panics in it");
+            lines.extend(person.diary.iter().map(|(act, told)| format!("the person: {act:?} {told}")));
+        }
+        lines.join("\n")
+    }
+
     /// New keys, newer versions of some, and some that fail for now.
     fn evolve(&mut self) {
         for _ in 0..2 + self.below(8) {
             let key = format!("k{:02}", self.below(20));
-            *self.source.entry(key).or_default() += 1;
+            // A version that failed stays until it is mended: its record is kept, and both would be done.
+            if !self.failing.contains_key(&key) {
+                *self.source.entry(key).or_default() += 1;
+            }
         }
         self.failing = self.source.iter().filter(|_| self.below(7) == 0).map(|(k, v)| (k.clone(), *v)).collect();
         // A version that is done can't fail any more.
@@ -156,7 +169,7 @@ impl Game {
 
     async fn machine(&self, lane: &Arc<Lane>, faults: f64) {
         self.wait(lane.below(2_000)).await;
-        for _ in 0..1 + lane.below(TRIES) {
+        for _ in 0..=lane.below(TRIES) {
             let halt = match lane.below(4) {
                 0 => Some(Halt::Crash),
                 1 => Some(Halt::Pause(self.ttl_ms / 2 + lane.below(self.ttl_ms * 2))),

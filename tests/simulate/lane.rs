@@ -50,7 +50,8 @@ impl Lane {
     pub fn new(number: u64, seed: u64, clock: &Arc<dyn Clock>, record: &Arc<Record>) -> Arc<Self> {
         let chance = SeededChance::new(seed.wrapping_mul(LANES).wrapping_add(number) ^ 0x1A4E);
         let (clock, record) = (Arc::clone(clock), Arc::clone(record));
-        Arc::new(Self { number, clock, chance, fortune: Mutex::default(), halting: Default::default(), record })
+        let halting = tokio::sync::watch::Sender::default();
+        Arc::new(Self { number, clock, chance, fortune: Mutex::default(), halting, record })
     }
 
     pub fn below(&self, bound: u64) -> u64 {

@@ -8,9 +8,10 @@ use futures_util::future::BoxFuture;
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::commit::{Commit, Reply};
-use sheetkeep::ledger::failure::FailureState;
+use sheetkeep::ledger::failure::{FailureState, Kept};
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::key::Fingerprint;
 use sheetkeep::ledger::mode::{Again, Mode};
 use sheetkeep::ledger::snapshot::Loaded;
 use sheetkeep::port::clock::Clock;
@@ -203,6 +204,15 @@ impl Store for OfLane {
                 Some(kind) => Reply::Lost { why: kind.word() },
                 None => reply.expect("no fault was met"),
             }
+        })
+    }
+
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+        Box::pin(async move {
+            self.arrives().await?;
+            let kept = self.place.store.kept(rows).await;
+            self.lane.under_way().await;
+            kept
         })
     }
 

@@ -100,8 +100,8 @@ impl OnSheet {
 
     async fn seen(&self) -> Seen {
         let (_, metadata) = self.front.ask(Method::GET, "", FIELDS, Value::Null).await;
-        let query: String = titles(&metadata).map(|title| format!("&ranges={}", in_query(title))).collect();
-        let query = format!("valueRenderOption=UNFORMATTED_VALUE{query}");
+        let ranges = titles(&metadata).map(|title| format!("ranges={}", in_query(title)));
+        let query = ranges.chain(["valueRenderOption=UNFORMATTED_VALUE".to_owned()]).collect::<Vec<_>>().join("&");
         let (status, values) = self.front.ask(Method::GET, "/values:batchGet", &query, Value::Null).await;
         assert_eq!(status, 200, "{values}");
         let person = self.front.person.lock().expect("nobody panics in it");
@@ -118,10 +118,9 @@ impl OnSheet {
             authorization: None,
             body: bytes::Bytes::new(),
         };
-        match self.front.emulator.answer(call).await.map(|answer| answer.content) {
-            Ok(Content::Json(told)) => told["underWay"].as_u64().expect("a count"),
-            other => panic!("the emulator does not say what is under way: {other:?}"),
-        }
+        let answer = self.front.emulator.answer(call).await.expect("no fault meets a control path");
+        let Content::Json(told) = answer.content else { unreachable!("a control path answers JSON") };
+        told["underWay"].as_u64().expect("a count")
     }
 }
 

@@ -93,24 +93,8 @@ impl Watch {
         kept(&mut rows);
         kept(&mut expected);
         agree(&rows, &expected).map_err(|why| format!("at rest: {why}"))?;
-        self.failures_at_rest(seen, whole)?;
+        failures_at_rest(seen, whole)?;
         self.runs_at_rest(seen, whole)
-    }
-
-    fn failures_at_rest(&self, seen: &Seen, whole: &Whole<'_>) -> Result<(), String> {
-        let mut newest: BTreeMap<&str, &Told> = BTreeMap::new();
-        for told in &seen.failures {
-            newest.insert(&told.key, told);
-        }
-        let open: BTreeMap<String, u64> = newest
-            .values()
-            .filter(|told| told.open)
-            .map(|told| (told.key.clone(), told.version.parse().unwrap_or(0)))
-            .collect();
-        if open == *whole.failing {
-            return Ok(());
-        }
-        Err(format!("at rest: open are the failures {open:?}, and {:?} fail", whole.failing))
     }
 
     fn runs_at_rest(&self, seen: &Seen, whole: &Whole<'_>) -> Result<(), String> {
@@ -139,6 +123,19 @@ impl Watch {
             last => Err(format!("the last run was {}, and Runs ends with {last:?}", whole.last_run)),
         }
     }
+}
+
+fn failures_at_rest(seen: &Seen, whole: &Whole<'_>) -> Result<(), String> {
+    let newest: BTreeMap<&str, &Told> = seen.failures.iter().map(|told| (told.key.as_str(), told)).collect();
+    let open: BTreeMap<String, u64> = newest
+        .values()
+        .filter(|told| told.open)
+        .map(|told| (told.key.clone(), told.version.parse().unwrap_or(0)))
+        .collect();
+    if open == *whole.failing {
+        return Ok(());
+    }
+    Err(format!("at rest: open are the failures {open:?}, and {:?} fail", whole.failing))
 }
 
 /// The keys and versions that are done; none of them twice.

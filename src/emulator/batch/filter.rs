@@ -135,7 +135,7 @@ fn hide(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area, criteria: &[Criter
         let shown = criteria.iter().all(|criterion| {
             let blank = Cell::default();
             let cell = cells.get(criterion.column as usize).unwrap_or(&blank);
-            let outcome = effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
+            let outcome = effective(cell, &book.seen_from(sheet.id));
             criterion.shows(cell, &outcome)
         });
         if !shown {

@@ -155,7 +155,7 @@ pub fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResize) -> Result<Value,
             if !span.contains(&index) || cell.value.is_none() {
                 continue;
             }
-            let outcome = effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
+            let outcome = effective(cell, &book.seen_from(sheet.id));
             let needed = extent(&formatted(cell, outcome), dimension);
             let place = &mut pixels[(index - span.start) as usize];
             *place = needed.max(*place);

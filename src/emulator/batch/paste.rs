@@ -160,7 +160,8 @@ pub fn block(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Vec
     Ok(cells)
 }
 
-fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
+/// Columns for rows.
+pub fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     let width = cells.first().map_or(0, Vec::len);
     let mut turned: Vec<Vec<Cell>> = (0..width).map(|_| Vec::with_capacity(cells.len())).collect();
     for row in cells {
@@ -208,7 +209,7 @@ fn prepare(
 
 /// What a formula comes to, as a plain value; an error stays as its text.
 fn value_of(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Option<CellValue> {
-    match effective(cell, &|title, row, column| book.look(sheet.id, title, row, column)) {
+    match effective(cell, &book.seen_from(sheet.id)) {
         Outcome::Blank => None,
         Outcome::Number(number) => Some(CellValue::Number(number)),
         Outcome::Text(text) => Some(CellValue::Text(text)),

@@ -85,7 +85,7 @@ pub fn sort_rows(batch: &Batch<'_, '_>, sheet: &SheetRow, area: Area, sort_specs
         })
         .collect::<Result<_, _>>()?;
     let book = Book::open(batch.tx)?;
-    let key = |cell: &Cell| effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
+    let key = |cell: &Cell| effective(cell, &book.seen_from(sheet.id));
     let mut lines: Vec<(Vec<Outcome>, u32, Vec<Cell>)> = block(batch, sheet, &area)?
         .into_iter()
         .zip(area.rows.clone())
@@ -208,7 +208,7 @@ pub fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> R
             .iter()
             .map(|column| {
                 let cell = &row[*column];
-                let outcome = effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
+                let outcome = effective(cell, &book.seen_from(sheet.id));
                 format!("{outcome:?}").to_lowercase()
             })
             .collect();
