@@ -108,11 +108,10 @@ fn trouble(reply: &Reply) -> Option<(String, Fault)> {
     match reply {
         Reply::Applied => None,
         // The guard refuses whoever was overtaken; the next run finds another head.
-        Reply::Refused { part: Part::Guard, why } => Some((why.clone(), Fault::Transient)),
+        Reply::Refused { part: Part::Guard, why } | Reply::Lost { why } => Some((why.clone(), Fault::Transient)),
         Reply::Refused { why, .. } | Reply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
         Reply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
         Reply::NotExecuted { why, fault } => Some((why.clone(), *fault)),
-        Reply::Lost { why } => Some((why.clone(), Fault::Transient)),
     }
 }
 
