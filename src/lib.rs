@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "emulator")]
 pub mod emulator;
+pub mod failpoint;
 pub mod fault;
 pub mod google;
 pub mod grid;

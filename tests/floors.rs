@@ -24,6 +24,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("ledger", 2),
     ("watch", 2),
     ("port", 3),
+    ("failpoint", 3),
     ("runner", 4),
     ("net", 4),
     ("google", 5),

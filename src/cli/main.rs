@@ -29,6 +29,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs one invocation.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
+    #[cfg(feature = "failpoints")]
+    crate::failpoint::arm(&process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
     let mut builder = Builder::new_multi_thread();
     let Ok(runtime) = builder.worker_threads(2).thread_stack_size(STACK_BYTES).enable_all().build() else {
         return Exit::Software;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::emulator::grid::Area;
 use crate::emulator::storage::{StorageError, Store};
+use crate::failpoint;
 
 /// A spreadsheet's own properties.
 #[derive(Debug, Clone, PartialEq)]
@@ -218,7 +219,10 @@ impl Transaction<'_> {
 
     /// Makes everything durable; fails without a trace.
     pub fn commit(self) -> Result<(), StorageError> {
-        Ok(self.db().execute_batch("COMMIT")?)
+        failpoint::pass(failpoint::SYNC);
+        self.db().execute_batch("COMMIT")?;
+        failpoint::pass(failpoint::SYNCED);
+        Ok(())
     }
 
     /// The key of a sheet in every table.

@@ -15,6 +15,7 @@ use backoff::future::{Retry, Sleeper};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
+use crate::failpoint;
 use crate::fault::Fault;
 use crate::google::answer::{Failure, Told};
 use crate::google::error::{CallError, Cause, LostCause, Method};
@@ -160,7 +161,12 @@ impl Caller {
         loop {
             let token = self.token().await;
             let result = match &token {
-                Ok(_) => attempt().await,
+                Ok(_) => {
+                    failpoint::pass(failpoint::REQUEST);
+                    let result = attempt().await;
+                    failpoint::pass(failpoint::ANSWER);
+                    result
+                }
                 Err(failure) => Err(failure.clone()),
             };
             self.count(method, result.as_ref().err());

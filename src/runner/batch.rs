@@ -152,10 +152,12 @@ impl Outstanding {
         self.drafts.last().map(|(_, items)| items.clone()).unwrap_or_default()
     }
 
-    /// Forgets all drafts: a foreign head was loaded, so none of them can be applied any more. The places of all their items.
-    pub fn clear(&mut self) -> HashSet<Place> {
+    /// Forgets all drafts: a foreign head was loaded, so none of them can be applied any more. The places of the items of those that
+    /// were to be commit number `landed`.
+    pub fn clear(&mut self, landed: Option<u64>) -> HashSet<Place> {
         let drafts = std::mem::take(&mut self.drafts);
-        drafts.iter().flat_map(|(_, items)| places(items)).collect()
+        let landed = drafts.iter().filter(|(commit, _)| Some(commit.to.commit) == landed);
+        landed.flat_map(|(_, items)| places(items)).collect()
     }
 }
 

@@ -59,7 +59,9 @@ impl Committer {
         } else {
             allowed(&snapshot, &self.claimant, loaded.service_time)?.into_iter().collect()
         };
-        let sent = self.outstanding.clear();
+        // A draft of this run that was applied before the foreign commit left its number in the state; any other item was somebody else's.
+        let mine = snapshot.state.run.as_ref().filter(|run| run.id == self.run.id);
+        let sent = self.outstanding.clear(mine.map(|run| run.last_commit));
         queue.put_back(items, self.now_ms());
         let there = queue.take_out(|waiting| is_there(&snapshot.book, &waiting.settled));
         self.stand_on(&snapshot.tables, &snapshot.gone, intake, queue)?;
@@ -78,7 +80,7 @@ impl Committer {
         if self.chain.ended(init, &End::Redraft) != After::Redraft {
             return Err(unfinished("its tabs could not be made".into(), Fault::Transient));
         }
-        self.outstanding.clear();
+        self.outstanding.clear(None);
         self.closing = Closing::No;
         Ok(())
     }

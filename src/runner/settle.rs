@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::ledger::commit::{Commit, Reply};
+use crate::ledger::commit::{Commit, Part, Reply};
 use crate::ledger::event::Event;
 use crate::ledger::judge::{Drafted, Sighting};
 use crate::ledger::settlement::{End, Move, Settlement};
@@ -67,7 +67,7 @@ impl Settler {
                         (self.events)(Event::InDoubt { number, why: why.clone() });
                     }
                     self.wait(after_ms).await;
-                    match self.look(&mut why).await {
+                    match self.look(&mut why, &mut fault).await {
                         Some(sighting) => settlement.sighted(&drafted, sighting),
                         None => Move::End(End::Unclear),
                     }
@@ -83,15 +83,14 @@ impl Settler {
     }
 
     /// A look, tried again while the service is out of order; `None` when it stays so.
-    async fn look(&self, why: &mut String) -> Option<Sighting> {
+    async fn look(&self, why: &mut String, fault: &mut Fault) -> Option<Sighting> {
         for _ in 0..BLIND_LOOKS {
             match self.store.sight().await {
                 Ok(sighting) => return Some(sighting),
-                Err(error) if error.fault().passes() => *why = error.to_string(),
-                Err(error) => {
-                    *why = error.to_string();
-                    return None;
-                }
+                Err(error) => (*why, *fault) = (error.to_string(), error.fault()),
+            }
+            if !fault.passes() {
+                return None;
             }
             self.wait(BLIND_MS).await;
         }
@@ -108,10 +107,11 @@ impl Settler {
 fn trouble(reply: &Reply) -> Option<(String, Fault)> {
     match reply {
         Reply::Applied => None,
+        // The guard refuses whoever was overtaken; the next run finds another head.
+        Reply::Refused { part: Part::Guard, why } | Reply::Lost { why } => Some((why.clone(), Fault::Transient)),
         Reply::Refused { why, .. } | Reply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
         Reply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
         Reply::NotExecuted { why, fault } => Some((why.clone(), *fault)),
-        Reply::Lost { why } => Some((why.clone(), Fault::Transient)),
     }
 }
 

@@ -233,7 +233,13 @@ impl SheetsStore {
         let Some(unseen) = unseen else { return Ok(self.known().upkeep.astray()) };
         let rows = match self.fetcher.scratch(&unseen.title, &unseen.witness).await {
             Ok(rows) => rows,
-            Err(Unread::Moved(error) | Unread::Broken(error)) => return Err(error),
+            Err(Unread::Moved(error)) if self.has_tab(&unseen.title).await? => return Err(error),
+            Err(Unread::Moved(_)) => {
+                // Whoever made the next commit had to load this one first, and saw its scratch rows.
+                self.known().upkeep.leave_to_others();
+                return Ok(0);
+            }
+            Err(Unread::Broken(error)) => return Err(error),
         };
         let mut known = self.known();
         if !known.upkeep.looked(&rows) {
@@ -242,6 +248,10 @@ impl SheetsStore {
             return Err(StoreError::Unavailable { why: why.to_owned(), fault: Fault::Transient });
         }
         Ok(known.upkeep.astray())
+    }
+
+    async fn has_tab(&self, title: &str) -> Result<bool, StoreError> {
+        Ok(self.fetcher.metadata().await?.tabs.iter().any(|tab| tab.title == title))
     }
 
     /// Proves the guard where it was not yet.

@@ -136,6 +136,11 @@ impl Upkeep {
         if !missing || self.reads >= SAME_READS { Need::Nothing } else { Need::Positions { pause: self.reads > 0 } }
     }
 
+    /// Another commit has taken the scratch rows away: what they showed is its run's to put right.
+    pub fn leave_to_others(&mut self) {
+        self.unseen = None;
+    }
+
     /// Positions were read.
     pub fn stand_on(&mut self, index: RowIndex) {
         self.reads += 1;

@@ -20,7 +20,7 @@ use sheetkeep::runner::plan::PassError;
 use sheetkeep::store::sheets::SheetsStore;
 
 use crate::contract::emulated::{Emulated, both};
-use crate::contract::ground::{Contents, Ground};
+use crate::contract::ground::{Contents, Ground, Loss};
 use crate::contract::writer::{Writer, all_done};
 use crate::support::{Job, Values};
 
@@ -300,4 +300,21 @@ async fn a_job_whose_name_differs_only_in_case_from_tabs_that_are_there_is_told_
     let store = world.store_of("J", "Other");
     let error = store.load().await.expect_err("its tabs could not be made");
     assert!(error.to_string().contains("\"Processed J\" differs from it only in case"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_whose_answer_was_lost_and_whose_scratch_rows_another_run_took_away_is_left_to_that_run() {
+    for doubts in both() {
+        let world = Emulated::new(doubts, 9);
+        let mut first = Writer::settled_in(&world, "a").await;
+        let changes = all_done(&first, &["k"]);
+        let last = first.draft_that(changes, true);
+        world.lose(Loss::Answer);
+        let reply = first.send(&last).await;
+        assert!(matches!(reply, Reply::Lost { .. }), "{doubts:?}: {reply:?}");
+        let sighting = first.store.sight().await;
+        assert!(matches!(sighting, Ok(Sighting::At { head, .. }) if head == last.to), "{doubts:?}: {sighting:?}");
+        Writer::open(&world, "b").await.put(Changes::default()).await;
+        assert_eq!(first.store.astray().await, Ok(0), "{doubts:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -11,8 +11,9 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::call::{Call, Content, Query};
+use sheetkeep::emulator::call::{Answer, Call, Content, Query};
 use sheetkeep::emulator::options::EmulatorOptions;
+use sheetkeep::emulator::outgoing::Outgoing;
 use sheetkeep::emulator::service::Emulator;
 use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::google::auth::Credentials;
@@ -22,6 +23,7 @@ use sheetkeep::google::quota::Pacing;
 use sheetkeep::google::sheets::Sheets;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::system::SeededChance;
+use sheetkeep::time::Timestamp;
 
 use crate::person::Person;
 
@@ -90,43 +92,25 @@ impl Front {
     /// A client whose every call the person may come before.
     pub fn sheets(&self, seed: u64) -> Sheets {
         let front = self.clone();
-        let streams = move || {
-            let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
+        let answering = move |request| {
             let front = front.clone();
-            tokio::spawn(async move {
-                let service = service_fn(|request| front.respond(request));
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(theirs), service).await;
-            });
-            ours
+            async move { front.respond(request).await }
         };
-        let credentials = Credentials::fixed(TOKEN).expect("a token of plain letters");
-        let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
-        options.pacing = Pacing::unlimited();
-        Sheets::connect(options, Arc::clone(&self.clock), Arc::new(SeededChance::new(seed))).expect("usual options")
+        client(answering, &self.clock, seed)
     }
 
     pub fn id() -> SpreadsheetId {
         SpreadsheetId::parse(ID).expect("a spreadsheet's id")
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<Full<Bytes>>> {
+    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
         self.act().await;
-        let (head, body) = request.into_parts();
-        let mut body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-        if let (Some(tamper), Ok(mut value)) = (self.tampering, serde_json::from_slice::<Value>(&body)) {
+        let mut call = call_of(request).await;
+        if let (Some(tamper), Ok(mut value)) = (self.tampering, serde_json::from_slice::<Value>(&call.body)) {
             tamper(&mut value);
-            body = value.to_string().into();
+            call.body = value.to_string().into();
         }
-        let call = Call {
-            method: head.method,
-            path: head.uri.path().to_owned(),
-            query: Query::parse(head.uri.query().unwrap_or_default()),
-            host: "sheets.googleapis.com".to_owned(),
-            authorization: Some(format!("Bearer {TOKEN}")),
-            body,
-        };
         let lost = self.is_lost(&call.path);
-        let gone = || std::io::Error::from(std::io::ErrorKind::ConnectionReset);
         if lost == Some(false) {
             return Err(gone());
         }
@@ -136,17 +120,11 @@ impl Front {
         if lost == Some(true) {
             return Err(gone());
         }
-        let status = answer.status;
-        let now = self.clock.now().0;
-        let moment = std::time::UNIX_EPOCH + std::time::Duration::from_millis(u64::try_from(now).unwrap_or(0));
-        let (bytes, kind) = answer.body(false);
-        let response = Response::builder().status(status).header("content-type", kind);
-        let response = response.header("date", httpdate::fmt_http_date(moment));
-        Ok(response.body(Full::new(Bytes::from(bytes))).expect("a status and a date"))
+        Ok(dressed(answer, self.clock.now()))
     }
 
     /// The person does what comes to mind, if anything does.
-    async fn act(&self) {
+    pub async fn act(&self) {
         let wants = self.person.lock().expect("nobody panics in it").wants_to_act();
         if wants {
             self.act_now().await;
@@ -231,7 +209,8 @@ impl Front {
         self.hands(json!([{"moveDimension": {"source": source, "destinationIndex": to}}])).await;
     }
 
-    async fn ask(&self, method: Method, suffix: &str, query: &str, body: Value) -> (u16, Value) {
+    /// A call that nothing happens to.
+    pub async fn ask(&self, method: Method, suffix: &str, query: &str, body: Value) -> (u16, Value) {
         let call = Call {
             method,
             path: format!("/v4/spreadsheets/{ID}{suffix}"),
@@ -248,6 +227,57 @@ impl Front {
         };
         (answer.status, value)
     }
+}
+
+/// A client whose every call is answered so.
+pub fn client<F, R>(answering: F, clock: &Arc<dyn Clock>, seed: u64) -> Sheets
+where
+    F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = std::io::Result<Response<Outgoing>>> + Send + 'static,
+{
+    let streams = move || {
+        let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
+        let answering = answering.clone();
+        tokio::spawn(async move {
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(theirs), service_fn(answering)).await;
+        });
+        ours
+    };
+    let credentials = Credentials::fixed(TOKEN).expect("a token of plain letters");
+    let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
+    options.pacing = Pacing::unlimited();
+    Sheets::connect(options, Arc::clone(clock), Arc::new(SeededChance::new(seed))).expect("usual options")
+}
+
+/// What a request asks of the emulator.
+pub async fn call_of(request: Request<Incoming>) -> Call {
+    let (head, body) = request.into_parts();
+    Call {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: Query::parse(head.uri.query().unwrap_or_default()),
+        host: "sheets.googleapis.com".to_owned(),
+        authorization: Some(format!("Bearer {TOKEN}")),
+        body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
+    }
+}
+
+/// An answer on its way, dated.
+pub fn dressed(answer: Answer, now: Timestamp) -> Response<Outgoing> {
+    let moment = std::time::UNIX_EPOCH + std::time::Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
+    let mut response = Response::builder().status(answer.status).header("date", httpdate::fmt_http_date(moment));
+    for (name, value) in &answer.headers {
+        response = response.header(*name, value);
+    }
+    let breaks_off = answer.breaks_off;
+    let (bytes, kind) = answer.body(false);
+    let response = if kind.is_empty() { response } else { response.header("content-type", kind) };
+    response.body(Outgoing::new(bytes.into(), breaks_off)).expect("a status and a date")
+}
+
+/// The end of a connection.
+pub fn gone() -> std::io::Error {
+    std::io::ErrorKind::ConnectionReset.into()
 }
 
 /// The data tab.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::commit::{Commit, Part, Reply};
 use sheetkeep::ledger::failure::Kept;
@@ -14,14 +15,13 @@ use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::ledger::key::{Fingerprint, Key, Version};
 use sheetkeep::ledger::snapshot::Loaded;
 use sheetkeep::port::clock::Clock;
-use sheetkeep::port::source::{Record, Source, SourceError};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::store::memory::{Held, MemoryStore};
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::support::{Job, Values};
+use crate::support::{Job, Slow, Values};
 
 /// What happens to the n-th commit (from 0) before it arrives; a reply is given in the store's place.
 type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync;
@@ -34,6 +34,8 @@ struct Meddled {
     meddling: Box<Meddling>,
     /// A copy that arrives right before the next load.
     late: Arc<Mutex<Option<Commit>>>,
+    /// Whether looks at the head fail.
+    blind: bool,
 }
 
 impl Store for Meddled {
@@ -48,6 +50,10 @@ impl Store for Meddled {
     }
 
     fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+        if self.blind {
+            let error = StoreError::Unavailable { why: "it is out of order".to_owned(), fault: Fault::Transient };
+            return Box::pin(async { Err(error) });
+        }
         self.inner.sight()
     }
 
@@ -85,7 +91,14 @@ fn meddled(
     meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync + 'static,
 ) -> Meddled {
     let (inner, clock) = (store.clone(), Arc::clone(clock));
-    Meddled { inner, clock, commits: AtomicU32::new(0), meddling: Box::new(meddling), late: Arc::default() }
+    Meddled {
+        inner,
+        clock,
+        commits: AtomicU32::new(0),
+        meddling: Box::new(meddling),
+        late: Arc::default(),
+        blind: false,
+    }
 }
 
 fn items(count: u64) -> Values {
@@ -131,6 +144,21 @@ async fn a_key_that_waits_for_the_next_commit_while_somebody_else_does_it_is_not
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_somebody_else_does_while_a_batch_is_under_way_is_not_counted_as_this_runs_own() {
+    for (nth, theirs) in [(2, "k2"), (2, "k3"), (2, "k5"), (3, "k4")] {
+        let (clock, store, job) = world();
+        let between = meddled(&clock, &store, move |n, _, store| {
+            if n == nth {
+                store.touch(|held| command(held, &[theirs]));
+            }
+            None
+        });
+        let report = job.run(between, items(8)).await.expect("a clean run");
+        assert_eq!((report.run.counts.new, report.run.counts.skipped, ids(&store).len()), (7, 1, 8), "{nth} {theirs}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_and_its_run_told_once() {
     for nth in 1..=2 {
         let (clock, store, mut job) = world();
@@ -152,6 +180,29 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
         assert_eq!((report.commits, report.run.last_commit, held.runs.len()), (last + 1, last, 1), "commit {nth}");
         assert_eq!(held.runs, [report.run]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_batch_that_can_t_be_judged_because_the_service_is_out_of_order_is_a_passing_trouble() {
+    let (clock, store, job) = world();
+    let between = meddled(&clock, &store, |nth, _, _| {
+        (nth == 2).then(|| Reply::Refused { part: Part::Guard, why: "the head has moved on".to_owned() })
+    });
+    let error = job.run(Meddled { blind: true, ..between }, items(8)).await.expect_err("it is unclear");
+    assert_eq!((error.fault(), error.to_string().contains("out of order")), (Fault::Transient, true), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_overtaken_at_each_of_its_commits_ends_with_a_passing_trouble() {
+    let (clock, store, job) = world();
+    let between = meddled(&clock, &store, |nth, _, store| {
+        if nth > 1 {
+            store.touch(|held| command(held, &[]));
+        }
+        None
+    });
+    let error = job.run(between, items(8)).await.expect_err("somebody is always faster");
+    assert!(error.fault().passes(), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,37 +252,10 @@ async fn after_a_reload_the_report_still_knows_of_failures_that_were_not_on_the_
     assert_eq!((report.run.counts.failed, store.held().failures.len(), report.open_failures), (2, 2, 2));
 }
 
-/// A source whose records come one every so often.
-struct Slow {
-    inner: Values,
-    clock: Arc<dyn Clock>,
-    every: Duration,
-    next: Option<BoxFuture<'static, ()>>,
-}
-
-impl Source for Slow {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
-        Box::pin(async move {
-            // What it waits for stays, because a caller may stop waiting at any point.
-            self.next.get_or_insert_with(|| self.clock.sleep(self.every)).await;
-            self.next = None;
-            self.inner.next().await
-        })
-    }
-
-    fn rereadable(&self) -> bool {
-        false
-    }
-
-    fn progress(&self) -> Option<(u64, u64)> {
-        None
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_run_that_waits_for_its_source_writes_nothing_but_what_came_and_its_renewals() {
     let (clock, store, job) = world();
-    let slow = Slow { inner: items(3), clock: Arc::clone(&clock), every: Duration::from_secs(290), next: None };
+    let slow = Slow::new(items(3).once_only(), Arc::clone(&clock), Duration::from_secs(290));
     let report = job.run_over(store.clone(), Box::new(slow)).await.expect("a clean run");
     // The claim, three items, the end, and two renewals of a lease of 300 s in each of the four waits of 290 s at most.
     assert!(report.commits <= 5 + 8, "{} commits", report.commits);

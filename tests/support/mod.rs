@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -76,6 +77,40 @@ impl Source for Values {
 
     fn rereadable(&self) -> bool {
         self.rereadable
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
+    }
+}
+
+/// A source whose records come one every so often.
+pub struct Slow {
+    inner: Values,
+    clock: Arc<dyn Clock>,
+    every: Duration,
+    next: Option<BoxFuture<'static, ()>>,
+}
+
+impl Slow {
+    /// These values, one every so often.
+    pub fn new(inner: Values, clock: Arc<dyn Clock>, every: Duration) -> Self {
+        Self { inner, clock, every, next: None }
+    }
+}
+
+impl Source for Slow {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+        Box::pin(async move {
+            // What it waits for stays, because a caller may stop waiting at any point.
+            self.next.get_or_insert_with(|| self.clock.sleep(self.every)).await;
+            self.next = None;
+            self.inner.next().await
+        })
+    }
+
+    fn rereadable(&self) -> bool {
+        self.inner.rereadable()
     }
 
     fn progress(&self) -> Option<(u64, u64)> {
@@ -217,7 +252,13 @@ impl Job {
         self.run_all(Arc::new(store), source, Stop::default()).await
     }
 
-    async fn run_all(&self, store: Arc<dyn Store>, source: Box<dyn Source>, stop: Stop) -> Result<Report, PassError> {
+    /// Runs it over any store and any source.
+    pub async fn run_all(
+        &self,
+        store: Arc<dyn Store>,
+        source: Box<dyn Source>,
+        stop: Stop,
+    ) -> Result<Report, PassError> {
         let events = Arc::clone(&self.events);
         let parts = Parts {
             store,

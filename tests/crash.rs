@@ -1,0 +1,31 @@
+//! The real binary, killed: at each request, answer and commit of a run, at random moments with two machines at work, and stopped for
+//! longer than its lease. Then runs to the end: each key has its rows once, none is missing, and Runs tells the story.
+//!
+//! `CRASH=300 cargo test --test crash -- --nocapture` kills so many times at random; `--features failpoints` adds the named moments.
+
+#![cfg(all(unix, feature = "emulator"))]
+
+#[path = "cli/workshop.rs"]
+#[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
+mod workshop;
+
+#[path = "cli/live.rs"]
+#[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
+mod live;
+
+#[path = "cli/wire.rs"]
+#[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
+mod wire;
+
+#[path = "crash/story.rs"]
+mod story;
+
+#[cfg(feature = "failpoints")]
+#[path = "crash/points.rs"]
+mod points;
+
+#[path = "crash/pair.rs"]
+mod pair;
+
+#[path = "crash/stopped.rs"]
+mod stopped;

@@ -1,0 +1,97 @@
+//! Two machines at one job and one service, killed at random moments.
+
+use crate::live::Live;
+use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::wire::{Emulator, Outside};
+use crate::workshop::{Ended, Workshop, feed};
+
+const ID: &str = "1CrashedSpreadsheet000000000000000000000000";
+/// Kills of an ordinary run.
+const ORDINARY: u64 = 40;
+/// Records that each round adds to the feed, all of which fit in commits of two.
+const RECORDS: usize = 8;
+/// Rounds for each kill at most: a run may be over before its moment comes.
+const ROUNDS: u64 = 4;
+
+/// Numbers that look random and are the same in every test run (splitmix64).
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}
+
+/// A switch of this test.
+#[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
+fn kills() -> u64 {
+    std::env::var("CRASH").ok().and_then(|kills| kills.parse().ok()).unwrap_or(ORDINARY)
+}
+
+/// A machine's run: a state directory of its own.
+fn start(emulator: &Emulator, shop: &Workshop, machine: u64) -> Live {
+    let mut command = emulator.command(shop, ID, &["run", "quakes.toml", "-v"]);
+    command.env("XDG_STATE_HOME", shop.path(&format!("state of machine {machine}")));
+    Live::start(command)
+}
+
+/// Lets it come to a random moment: some lines of its story, and many turns of the scheduler.
+fn let_it_run(live: &mut Live, seeded: &mut Seeded) {
+    live.hears_lines(1 + usize::try_from(seeded.below(6)).expect("few"));
+    for _ in 0..seeded.below(4_000) {
+        std::thread::yield_now();
+    }
+}
+
+/// A run that was not killed ended well, found the other one at work, or was taken over from.
+#[track_caller]
+fn ended_as_it_may(ended: &Ended) {
+    assert!(matches!(ended.code, None | Some(0 | 75)), "{ended:?}");
+}
+
+#[test]
+fn killed_at_random_moments_two_machines_at_one_job_lose_nothing_and_double_nothing() {
+    let (kills, mut seeded) = (kills(), Seeded(20_261_127));
+    let shop = Workshop::few_quakes(0).in_small_commits(2);
+    shop.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let (mut killed, mut records) = (0, 0);
+    for round in 0..kills * ROUNDS {
+        if killed == kills {
+            break;
+        }
+        records = (records + RECORDS).min(1_700);
+        shop.write("usgs-all-week.geojson", &feed(0..records));
+        let mut victim = start(&emulator, &shop, round % 2);
+        let mut other = start(&emulator, &shop, 1 - round % 2);
+        let_it_run(&mut victim, &mut seeded);
+        victim.kill();
+        let both_die = seeded.below(2) == 0;
+        if both_die {
+            let_it_run(&mut other, &mut seeded);
+            other.kill();
+        }
+        for ended in [victim.ends(), other.ends()] {
+            ended_as_it_may(&ended);
+            killed += u64::from(ended.code.is_none());
+        }
+        killed = killed.min(kills);
+    }
+    assert_eq!(killed, kills, "most runs were over before their moment came");
+    shop.change("quakes.toml", "max_rows = 2", "max_rows = 1000");
+    // Whoever held the lease last may be gone with the other machine: its lease runs out after a second.
+    let last = (0..200).map(|_| start(&emulator, &shop, 0).ends()).find(|ended| ended.code != Some(75));
+    last.expect("a lease of one second runs out").exits(0);
+    let outside = Outside::of(emulator, ID);
+    let all: serde_json::Value = serde_json::from_str(&feed(0..records)).expect("the feed is JSON");
+    let ids: Vec<String> = all["features"].as_array().expect("records").iter().map(|r| r["id"].to_string()).collect();
+    let ids: Vec<String> = ids.iter().map(|id| id.trim_matches('"').to_owned()).collect();
+    holds_each_once(&outside, "Quakes", "Processed quakes", &ids);
+    let (crashed, succeeded) = runs_tell_the_story(&outside, "Processed quakes");
+    println!("{kills} kills of two machines, {records} records: {crashed} runs crashed, {succeeded} ended well");
+    assert!(crashed > 5, "few kills came after a claim: {crashed}");
+}

@@ -1,0 +1,127 @@
+//! Killed at every named moment of a run: the first contact of a job, and the run that writes over rows.
+
+use std::fs;
+
+use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::wire::Outside;
+use crate::workshop::{Workshop, feed};
+
+/// Passings of one name in one run at most.
+const MAX_POINTS: u32 = 60;
+/// Records of the feed.
+const RECORDS: usize = 8;
+
+/// A run of `prepared` is killed at the first, second, … passing of `point`, until it survives; after each kill one run ends well and
+/// what is there is checked. How many kills.
+fn killed_at_each(point: &str, job: &str, prepared: impl Fn() -> Workshop, check: impl Fn(&Workshop)) -> u32 {
+    for nth in 1.. {
+        assert!(nth <= MAX_POINTS, "a run passes {point} more than {MAX_POINTS} times");
+        let shop = prepared();
+        let armed = format!("{point}:{nth}");
+        let ended = shop.run_with(&[("SHEETKEEP_FAILPOINT", &armed)], &["run", job]);
+        if ended.code.is_some() {
+            ended.exits(0);
+            check(&shop);
+            return nth - 1;
+        }
+        shop.run(&["run", job]).exits(0);
+        check(&shop);
+    }
+    0
+}
+
+fn ids(shop: &Workshop) -> Vec<String> {
+    let feed: serde_json::Value = serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
+    let features = feed["features"].as_array().expect("records");
+    features.iter().map(|record| record["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+fn at_first_contact(point: &str, least: u32) {
+    let prepared = || Workshop::few_quakes(RECORDS).in_small_commits(3);
+    let kills = killed_at_each(point, "quakes.toml", prepared, |shop| {
+        let outside = Outside::of_file(shop, "quakes.sheet");
+        holds_each_once(&outside, "Quakes", "Processed quakes", &ids(shop));
+        runs_tell_the_story(&outside, "Processed quakes");
+    });
+    assert!(kills >= least, "only {kills} kills at {point}");
+}
+
+const UPSERT: &str = "quakes-upsert.toml";
+const SHEET: &str = "quakes upsert.sheet";
+
+/// A sheet that holds the first records in an older version, and the feed with newer ones of some and with new ones.
+fn to_be_written_over(base: &Workshop) -> Workshop {
+    let shop = Workshop::with(&[UPSERT]);
+    fs::copy(base.path(SHEET), shop.path(SHEET)).expect("the sheet is there");
+    shop.write("usgs-all-week.geojson", &revised());
+    shop
+}
+
+/// The feed with every second record in a newer version.
+fn revised() -> String {
+    let mut revised: serde_json::Value = serde_json::from_str(&feed(0..RECORDS)).expect("the feed is JSON");
+    for record in revised["features"].as_array_mut().expect("records").iter_mut().step_by(2) {
+        let updated = record["properties"]["updated"].as_u64().expect("a moment") + 60_000;
+        record["properties"]["updated"] = updated.into();
+        record["properties"]["place"] = "revised".into();
+    }
+    revised.to_string()
+}
+
+fn in_a_run_that_writes_over(point: &str, least: u32) {
+    let base = Workshop::with(&[UPSERT]);
+    base.write("usgs-all-week.geojson", &feed(0..RECORDS - 3));
+    base.change(UPSERT, "[sheet]", "[commit]\nmax_rows = 2\nevery = \"1h\"\n\n[sheet]");
+    base.run(&["run", UPSERT]).exits(0);
+    let kills = killed_at_each(
+        point,
+        UPSERT,
+        || to_be_written_over(&base),
+        |shop| {
+            let outside = Outside::of_file(shop, SHEET);
+            let mut there = outside.column("Earthquakes", "id");
+            there.sort();
+            let mut expected = ids(shop);
+            expected.sort();
+            assert_eq!(there, expected, "one row a key");
+            let places = outside.column("Earthquakes", "place");
+            assert_eq!(places.iter().filter(|place| *place == "revised").count(), RECORDS / 2, "{places:?}");
+            // Of the five that were done before, three have a newer version now.
+            assert_eq!(outside.column("Processed quakes upsert", "key").len(), RECORDS + 3);
+            runs_tell_the_story(&outside, "Processed quakes upsert");
+        },
+    );
+    assert!(kills >= least, "only {kills} kills at {point}");
+}
+
+#[test]
+fn killed_before_any_request_of_its_first_run_a_job_is_whole_after_the_next_one() {
+    at_first_contact("request", 6);
+}
+
+#[test]
+fn killed_after_any_answer_of_its_first_run_a_job_is_whole_after_the_next_one() {
+    at_first_contact("answer", 6);
+}
+
+#[test]
+fn killed_before_the_embedded_sheet_makes_anything_durable_a_job_is_whole_after_the_next_run() {
+    at_first_contact("sync", 4);
+}
+
+#[test]
+fn killed_after_the_embedded_sheet_made_anything_durable_a_job_is_whole_after_the_next_run() {
+    at_first_contact("synced", 4);
+}
+
+#[test]
+fn killed_at_any_call_while_it_writes_over_rows_a_job_is_whole_after_the_next_run() {
+    in_a_run_that_writes_over("request", 3);
+    in_a_run_that_writes_over("answer", 3);
+}
+
+#[test]
+fn killed_at_any_commit_of_the_sheet_while_it_writes_over_rows_a_job_is_whole_after_the_next_run() {
+    in_a_run_that_writes_over("sync", 1);
+    in_a_run_that_writes_over("synced", 1);
+}

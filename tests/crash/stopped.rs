@@ -1,0 +1,47 @@
+//! A machine that stands still for longer than its lease, and wakes up again.
+
+use crate::live::Live;
+use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::wire::{Emulator, Outside};
+use crate::workshop::{Ended, Workshop, feed};
+
+const ID: &str = "1StoppedSpreadsheet000000000000000000000000";
+const RECORDS: usize = 12;
+/// Tries of the machine that waits for the lease; each takes as long as a process and a load do.
+const TRIES: usize = 500;
+
+#[test]
+fn a_run_that_was_stopped_for_longer_than_its_lease_adds_no_row_when_it_wakes_and_says_why() {
+    let shop = Workshop::few_quakes(RECORDS).in_small_commits(4);
+    shop.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let whole = shop.read("usgs-all-week.geojson");
+    let mut sleeper = Live::start(emulator.command(&shop, ID, &["run", "quakes.toml", "--input", "-", "-v"]));
+    let name = sleeper.hears("started").replace("quakes: run ", "").replace(" started", "");
+    sleeper.hears("claimed");
+    sleeper.signal("-STOP");
+
+    let other = || -> Ended {
+        let mut command = emulator.command(&shop, ID, &["run", "quakes.toml"]);
+        command.env("XDG_STATE_HOME", shop.path("state of another machine"));
+        Live::start(command).ends()
+    };
+    let first = other();
+    if first.code == Some(75) {
+        first.says(&name).says("is running it");
+    }
+    let took_over = std::iter::once(first).chain((0..TRIES).map(|_| other())).find(|ended| ended.code != Some(75));
+    took_over.expect("a lease of one second runs out").exits(0).shows("new 12");
+
+    sleeper.signal("-CONT");
+    sleeper.feed(&whole);
+    sleeper.ends().exits(75).says("this run changed nothing after that");
+
+    let outside = Outside::of(emulator, ID);
+    let all: serde_json::Value = serde_json::from_str(&feed(0..RECORDS)).expect("the feed is JSON");
+    let records = all["features"].as_array().expect("records");
+    let ids: Vec<String> = records.iter().map(|record| record["id"].as_str().expect("an id").to_owned()).collect();
+    holds_each_once(&outside, "Quakes", "Processed quakes", &ids);
+    assert_eq!(runs_tell_the_story(&outside, "Processed quakes"), (1, 1));
+    assert_eq!(outside.column("Runs", "run").first(), Some(&name), "the sleeper is told as crashed");
+}

@@ -1,0 +1,41 @@
+//! What has to be on a sheet after crashes, read over the wire by a client that shares no code with the product.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::wire::Outside;
+
+/// Each of these keys has one row and is done once, and nothing else is there.
+#[track_caller]
+pub fn holds_each_once(outside: &Outside, tab: &str, processed: &str, keys: &[String]) {
+    for (title, column) in [(tab, "id"), (processed, "key")] {
+        let mut there = outside.column(title, column);
+        there.sort();
+        let mut expected = keys.to_vec();
+        expected.sort();
+        let twice: BTreeSet<_> = there.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+        assert!(twice.is_empty(), "{title} has twice: {twice:?}");
+        assert_eq!(there, expected, "{title}");
+    }
+}
+
+/// Runs: each run once; those that made rows are told with as many as they made; the last one ended well. The numbers of crashed runs
+/// and of those that ended well.
+#[track_caller]
+pub fn runs_tell_the_story(outside: &Outside, processed: &str) -> (usize, usize) {
+    let [runs, statuses, new] = ["run", "status", "new"].map(|column| outside.column("Runs", column));
+    let once: BTreeSet<&String> = runs.iter().collect();
+    assert_eq!(once.len(), runs.len(), "a run is told twice: {runs:?}");
+    let mut made: BTreeMap<String, usize> = BTreeMap::new();
+    for run in outside.column(processed, "run") {
+        *made.entry(run).or_default() += 1;
+    }
+    for (run, new) in runs.iter().zip(&new) {
+        assert_eq!(new, &made.remove(run).unwrap_or_default().to_string(), "what Runs tells of {run}");
+    }
+    assert!(made.is_empty(), "runs that made rows and are not told: {made:?}");
+    let count = |status: &str| statuses.iter().filter(|told| *told == status).count();
+    let (crashed, succeeded) = (count("crashed"), count("succeeded"));
+    assert_eq!(crashed + succeeded, statuses.len(), "{statuses:?}");
+    assert_eq!(statuses.last().map(String::as_str), Some("succeeded"));
+    (crashed, succeeded)
+}

@@ -1,0 +1,340 @@
+//! One game: a source that changes, several machines that run one job over it, a person, and everything that can happen to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sheetkeep::ledger::event::{Event, Report};
+use sheetkeep::ledger::lease::Holder;
+use sheetkeep::ledger::mode::Mode;
+use sheetkeep::port::chance::Chance;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::step::StepError;
+use sheetkeep::runner::plan::PassError;
+use sheetkeep::runner::stop::Stop;
+use sheetkeep::system::{SeededChance, SteeredClock};
+use sheetkeep::time::Timestamp;
+
+use crate::front::Front;
+use crate::lane::{Fortune, Halt, Lane};
+use crate::memory::InMemory;
+use crate::person::{ALL, Act, ROWS};
+use crate::place::{Meddling, Place};
+use crate::record::Record;
+use crate::seen::{Eyes, Whole, parts, word};
+use crate::sheet::OnSheet;
+use crate::support::{Job, Slow, Values};
+
+/// Runs of one machine in a round at most.
+const TRIES: u64 = 2;
+/// Runs until one finds the lease free when all is quiet.
+const QUIET_TRIES: u32 = 8;
+/// What a person does beside moving rows, and short of moving columns, which `tests/hands.rs` plays.
+const CALM: &[Act] = &[
+    Act::Sort,
+    Act::InsertOwnRow,
+    Act::InsertBlankRows,
+    Act::DeleteOwnRow,
+    Act::DeleteKeyedRow,
+    Act::MoveRows,
+    Act::RenameTab,
+    Act::Filter,
+];
+/// What a failing step says.
+const WRONG: &str = "it is one of the wrong ones";
+
+/// How a machine's run ended.
+enum Ended {
+    Well(Box<Report>),
+    Crashed,
+    Badly(PassError),
+}
+
+/// A game.
+pub struct Game {
+    pub record: Arc<Record>,
+    place: Arc<dyn Place>,
+    /// Where there is a person: the way to them.
+    front: Option<Front>,
+    clock: Arc<dyn Clock>,
+    chance: SeededChance,
+    lanes: Vec<Arc<Lane>>,
+    mode: Mode,
+    ttl_ms: u64,
+    source: BTreeMap<String, u64>,
+    failing: BTreeMap<String, u64>,
+    due: BTreeSet<(String, u64)>,
+}
+
+impl Game {
+    /// A game on the emulated sheet or in memory, as the seed has it; a meddled one where there is something to meddle with.
+    pub fn new(seed: u64, meddling: Option<Meddling>, columns_move: bool) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let chance = SeededChance::new(seed);
+        let below = |bound: u64| chance.bits() % bound;
+        let mode = [Mode::Append, Mode::Upsert][usize::try_from(below(2)).expect("few")];
+        let record = Arc::new(Record::new(mode));
+        let on_sheet = match meddling {
+            None => below(8) < 5,
+            Some(meddling) => meddling == Meddling::NoGuardOnLate,
+        };
+        let acts =
+            [None, Some(ROWS), Some(if columns_move { ALL } else { CALM })][usize::try_from(below(3)).expect("few")];
+        let ttl_ms = [5_000, 30_000, 300_000][usize::try_from(below(3)).expect("few")];
+        let (place, front): (Arc<dyn Place>, _) = if on_sheet {
+            let place = OnSheet::new(below(8), seed, &record, &clock, meddling);
+            let front = acts.map(|acts| with_person(&place.front, acts));
+            (Arc::new(place), front)
+        } else {
+            (Arc::new(InMemory::new(&record, &clock, meddling)), None)
+        };
+        record.look_with(match acts.filter(|_| front.is_some()) {
+            None => Eyes::Closely,
+            Some(acts) if acts == ROWS && mode == Mode::Append => Eyes::Closely,
+            Some(acts) if acts == ROWS => Eyes::Keys,
+            Some(_) => Eyes::Closed,
+        });
+        let lanes = (0..4).map(|number| Lane::new(number, seed, &clock, &record)).collect();
+        let (source, failing, due) = Default::default();
+        Self { record, place, front, clock, chance, lanes, mode, ttl_ms, source, failing, due }
+    }
+
+    fn below(&self, bound: u64) -> u64 {
+        self.chance.bits() % bound
+    }
+
+    /// Plays it to its end, or to the first thing that is wrong.
+    pub async fn play(&mut self) -> Result<(), String> {
+        for round in 0..2 + u32::from(self.below(3) == 0) {
+            self.evolve();
+            self.record.note(format!("round {round}: {:?}, failing {:?}", self.source, self.failing));
+            self.eagerness([0.05, 0.2, 0.4]);
+            self.noise().await;
+            self.eagerness([0.0; 3]);
+            self.record.wrong()?;
+            if self.below(2) == 0 {
+                self.place.deliver().await;
+            }
+            self.quiet().await?;
+            self.place.deliver().await;
+            self.record.wrong()?;
+            self.person_between().await;
+        }
+        let acts = self.front.as_ref().map_or(0, |front| front.person.lock().expect("nobody panics in it").diary.len());
+        self.record.count(|tally| tally.acts += acts as u64);
+        Ok(())
+    }
+
+    /// The story so far, and beside it what the person did.
+    pub fn diary(&self) -> String {
+        let mut lines = vec![self.record.diary()];
+        if let Some(front) = &self.front {
+            let person = front.person.lock().expect("nobody panics in it");
+            lines.extend(person.diary.iter().map(|(act, told)| format!("the person: {act:?} {told}")));
+        }
+        lines.join("\n")
+    }
+
+    /// New keys, newer versions of some, and some that fail for now.
+    fn evolve(&mut self) {
+        for _ in 0..2 + self.below(8) {
+            let key = format!("k{:02}", self.below(20));
+            // A version that failed stays until it is mended: its record is kept, and both would be done.
+            if !self.failing.contains_key(&key) {
+                *self.source.entry(key).or_default() += 1;
+            }
+        }
+        self.failing = self.source.iter().filter(|_| self.below(7) == 0).map(|(k, v)| (k.clone(), *v)).collect();
+        // A version that is done can't fail any more.
+        self.failing.retain(|key, version| !self.due.contains(&(key.clone(), *version)));
+        let works = self.source.iter().filter(|(key, _)| !self.failing.contains_key(*key));
+        self.due.extend(works.map(|(key, version)| (key.clone(), *version)));
+    }
+
+    fn eagerness(&self, choice: [f64; 3]) {
+        let eagerness = choice[usize::try_from(self.below(3)).expect("few")];
+        if let Some(front) = &self.front {
+            front.person.lock().expect("nobody panics in it").eagerness = eagerness;
+        }
+    }
+
+    /// One to three machines at once, each with its own fortune.
+    async fn noise(&self) {
+        let faults = [0.0, 0.05, 0.15, 0.3][usize::try_from(self.below(4)).expect("few")];
+        let machines = 1 + usize::try_from(self.below(3)).expect("few");
+        let all = self.lanes[1..=machines].iter().map(|lane| self.machine(lane, faults));
+        futures_util::future::join_all(all).await;
+    }
+
+    async fn machine(&self, lane: &Arc<Lane>, faults: f64) {
+        self.wait(lane.below(2_000)).await;
+        for _ in 0..=lane.below(TRIES) {
+            let halt = match lane.below(4) {
+                0 => Some(Halt::Crash),
+                1 => Some(Halt::Pause(self.ttl_ms / 2 + lane.below(self.ttl_ms * 2))),
+                _ => None,
+            };
+            let halt = halt.map(|halt| (1 + lane.below(10), halt));
+            let ended = self.run(lane, Fortune { faults, latency_ms: 200, halt }).await;
+            match ended {
+                Ended::Well(_) => {}
+                Ended::Crashed if lane.below(3) == 0 => return,
+                Ended::Crashed => self.wait(lane.below(5_000)).await,
+                Ended::Badly(error) => {
+                    if !self.is_usual(&error) {
+                        self.record.is_wrong(format!("machine {}: {error}", lane.number));
+                    }
+                    self.wait(lane.below(self.ttl_ms)).await;
+                }
+            }
+        }
+    }
+
+    /// Whether such an end is one that the next run makes good.
+    fn is_usual(&self, error: &PassError) -> bool {
+        let text = error.to_string();
+        let of_person = ["moved as fast", "refuses a batch", "can't be read: write that word"]
+            .iter()
+            .any(|words| text.contains(words));
+        // A refusal whose body is lost is taken for something else than the service: the run ends, and says so.
+        let bodiless = text.contains("without telling what it did");
+        error.fault().passes()
+            || bodiless
+            || matches!(error, PassError::Held { .. } | PassError::Fenced { .. })
+            || (self.front.is_some() && of_person)
+    }
+
+    async fn wait(&self, ms: u64) {
+        self.clock.sleep(Duration::from_millis(ms)).await;
+    }
+
+    /// One run of one machine, until it ends or the machine does.
+    async fn run(&self, lane: &Arc<Lane>, fortune: Fortune) -> Ended {
+        lane.begin(fortune);
+        self.record.count(|tally| tally.runs += 1);
+        let job = self.job(lane);
+        let store = self.place.store(lane, lane.below(u64::MAX));
+        let values = Values::of(self.source.iter().map(|(key, version)| json!({"id": key, "v": version})));
+        let values = if lane.below(4) == 0 { values.once_only() } else { values };
+        let every = Duration::from_millis(lane.below(self.ttl_ms / 3));
+        let running = if lane.below(4) == 0 {
+            job.run_all(store, Box::new(Slow::new(values, Arc::clone(&self.clock), every)), Stop::default())
+        } else {
+            job.run_all(store, Box::new(values), Stop::default())
+        };
+        let mut running = Box::pin(running);
+        let ended = loop {
+            tokio::select! {
+                biased;
+                halt = lane.halts() => match halt {
+                    Halt::Crash => break Ended::Crashed,
+                    // Nothing of the run moves meanwhile; its clock does.
+                    Halt::Pause(ms) => {
+                        self.record.count(|tally| tally.pauses += 1);
+                        self.record.note(format!("machine {} stands still for {ms} ms", lane.number));
+                        self.wait(ms).await;
+                    }
+                },
+                ended = &mut running => break match ended {
+                    Ok(report) => Ended::Well(Box::new(report)),
+                    Err(error) => Ended::Badly(error),
+                },
+            }
+        };
+        drop(running);
+        let told = match &ended {
+            Ended::Well(report) => {
+                self.record.finished(report);
+                format!("{} ended {:?}", report.run.id, report.run.status)
+            }
+            Ended::Crashed => {
+                self.record.count(|tally| tally.crashes += 1);
+                "crashed".to_owned()
+            }
+            Ended::Badly(error) => error.to_string(),
+        };
+        for event in job.events.lock().expect("nobody panics in it").iter().filter(|event| tells(event)) {
+            self.record.note(format!("    {event:?}"));
+        }
+        self.record.note(format!("{} machine {}: {told}", self.clock.now(), lane.number));
+        ended
+    }
+
+    fn job(&self, lane: &Lane) -> Job {
+        let (failing, mode) = (self.failing.clone(), self.mode);
+        let mut job = Job::new(Arc::clone(&self.clock)).step(move |value: &Value, _| {
+            let key = value["id"].as_str().expect("a key");
+            let version = value["v"].as_u64().expect("a version");
+            if failing.contains_key(key) {
+                return Err(StepError::Rejected(WRONG.into()));
+            }
+            Ok((0..parts(key, mode))
+                .map(|part| json!({"id": key, "a": word(key, version, part), "b": version * 7}))
+                .collect())
+        });
+        job.seed = lane.below(u64::MAX);
+        let plan = &mut job.plan;
+        let machine = format!("machine {}", lane.number);
+        plan.holder = Holder { install: machine.clone(), run: String::new(), host: machine };
+        plan.max_rows = 1 + usize::try_from(lane.below(8)).expect("few");
+        plan.commit_every_ms = lane.below(2_000);
+        plan.concurrency = 1 + usize::try_from(lane.below(3)).expect("few");
+        plan.ttl_ms = self.ttl_ms;
+        plan.steal = lane.below(10) == 0;
+        plan.mode = self.mode;
+        plan.definition.mode = self.mode.word().into();
+        job
+    }
+
+    /// Nothing happens any more: one run ends well, and what is there is all that should be.
+    async fn quiet(&self) -> Result<(), String> {
+        let lane = &self.lanes[0];
+        for _ in 0..QUIET_TRIES {
+            match self.run(lane, Fortune { latency_ms: 20, ..Fortune::default() }).await {
+                Ended::Well(report) => return self.at_rest(&report).await,
+                Ended::Badly(PassError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
+                Ended::Badly(error) => return Err(format!("the quiet run: {error}")),
+                Ended::Crashed => return Err("nobody asked for a crash".to_owned()),
+            }
+        }
+        Err("the lease is never free".to_owned())
+    }
+
+    async fn at_rest(&self, report: &Report) -> Result<(), String> {
+        let seen = self.place.look().await;
+        let deleted =
+            self.front.as_ref().map(|front| front.person.lock().expect("nobody panics in it").deleted.clone());
+        let whole = Whole {
+            due: &self.due,
+            failing: &self.failing,
+            deleted: &deleted.unwrap_or_default(),
+            last_run: &report.run.id,
+        };
+        self.record.check_at_rest(&seen, &whole);
+        self.record.wrong()
+    }
+
+    /// Between rounds the person marks rows and does this and that.
+    async fn person_between(&self) {
+        let Some(front) = &self.front else { return };
+        let Some(view) = front.view().await else { return };
+        let marks = front.person.lock().expect("nobody panics in it").mark_rows(&view);
+        if !marks.is_empty() {
+            front.hands(json!(marks)).await;
+        }
+        for _ in 0..self.below(3) {
+            front.act_now().await;
+        }
+    }
+}
+
+/// Whether an event belongs into the story of a run.
+fn tells(event: &Event) -> bool {
+    !matches!(event, Event::Progress { .. } | Event::Finished(_))
+}
+
+fn with_person(front: &Front, acts: &'static [Act]) -> Front {
+    front.person.lock().expect("nobody panics in it").acts = acts;
+    front.clone()
+}

@@ -1,0 +1,99 @@
+//! The kinds of faults that a call can meet, and what each is to the emulator.
+
+use sheetkeep::emulator::fault::{Fault, Happening};
+use sheetkeep::port::chance::Chance;
+
+/// A fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 429, 500 or 503: not applied.
+    Fails(u16),
+    /// 500 or 503, and applied.
+    AppliedFails(u16),
+    Reset,
+    AppliedReset,
+    Hang,
+    AppliedHang,
+    /// A page instead of an answer.
+    Page(u16),
+    AppliedPage(u16),
+    Truncated,
+    Empty,
+    /// Lost, and it arrives after so many other commits; 0: after the next takeover, or when all is quiet.
+    Late(u32),
+}
+
+/// Later than any run lasts.
+const MUCH_LATER: u32 = 1_000_000;
+
+impl Kind {
+    /// One of all kinds that can meet a call.
+    pub fn drawn(chance: &dyn Chance, is_write: bool) -> Self {
+        let page = [200, 502, 503][usize::try_from(chance.bits() % 3).expect("few")];
+        match chance.bits() % if is_write { 18 } else { 12 } {
+            0 => Self::Fails(429),
+            1 => Self::Fails(500),
+            2 => Self::Fails(503),
+            3 => Self::AppliedFails(503),
+            4 => Self::Reset,
+            5 => Self::AppliedReset,
+            6 => Self::Hang,
+            7 => Self::AppliedHang,
+            8 => Self::Page(page),
+            9 => Self::AppliedPage(page),
+            10 => Self::Truncated,
+            11 => Self::Empty,
+            late => Self::Late(u32::try_from(late - 12).expect("few")),
+        }
+    }
+
+    /// Whether the call is carried out at once.
+    pub fn applies(self) -> bool {
+        match self {
+            Self::Fails(_) | Self::Reset | Self::Hang | Self::Page(_) | Self::Late(_) => false,
+            Self::AppliedFails(_)
+            | Self::AppliedReset
+            | Self::AppliedHang
+            | Self::AppliedPage(_)
+            | Self::Truncated
+            | Self::Empty => true,
+        }
+    }
+
+    /// The emulator's word for it; it hangs by itself no longer than a call does.
+    pub fn fault(self) -> Option<Fault> {
+        let (happening, status, after) = match self {
+            Self::Fails(status) => (Happening::Fail, status, 1),
+            Self::AppliedFails(status) => (Happening::AppliedFail, status, 1),
+            Self::Reset => (Happening::Reset, 503, 1),
+            Self::AppliedReset => (Happening::AppliedReset, 503, 1),
+            Self::Page(status) => (Happening::Html, status, 1),
+            Self::AppliedPage(status) => (Happening::AppliedHtml, status, 1),
+            Self::Truncated => (Happening::AppliedTruncate, 503, 1),
+            Self::Empty => (Happening::AppliedEmpty, 503, 1),
+            Self::Late(0) => (Happening::Late, 503, MUCH_LATER),
+            Self::Late(after) => (Happening::Late, 503, after),
+            Self::Hang | Self::AppliedHang => return None,
+        };
+        Some(Fault { happening, status, after, ..Fault::default() })
+    }
+
+    /// What the evidence calls it.
+    pub fn word(self) -> String {
+        match self {
+            Self::Fails(status) => status.to_string(),
+            Self::AppliedFails(status) => format!("applied but {status}"),
+            Self::Reset => "reset before applying".to_owned(),
+            Self::AppliedReset => "reset after applying".to_owned(),
+            Self::Hang => "hang before applying".to_owned(),
+            Self::AppliedHang => "hang after applying".to_owned(),
+            Self::Page(_) => "HTML body".to_owned(),
+            Self::AppliedPage(_) => "applied but HTML body".to_owned(),
+            Self::Truncated => "truncated body".to_owned(),
+            Self::Empty => "empty body".to_owned(),
+            Self::Late(0) => "late, after a takeover".to_owned(),
+            Self::Late(1) => "late, after 1 commit".to_owned(),
+            Self::Late(commits) => format!("late, after {commits} commits"),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One machine's way to the sheet: when its calls arrive, what happens to them, and when the machine itself stops.
+//!
+//! No two machines' calls arrive in the same millisecond, and each draws from a chance of its own: so a seed is one story, however the
+//! threads beneath are scheduled.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sheetkeep::port::chance::Chance;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::system::SeededChance;
+
+use crate::kind::Kind;
+use crate::record::Record;
+
+/// Machines at most; each has its own milliseconds.
+const LANES: u64 = 8;
+
+/// What stops a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halt {
+    /// It is gone.
+    Crash,
+    /// It stands still for so many milliseconds.
+    Pause(u64),
+}
+
+/// What is to come over a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fortune {
+    /// How likely a call meets a fault.
+    pub faults: f64,
+    /// The longest way of a request or an answer, in milliseconds.
+    pub latency_ms: u64,
+    /// At which of its calls the machine stops, and how.
+    pub halt: Option<(u64, Halt)>,
+}
+
+/// A machine's way.
+pub struct Lane {
+    pub number: u64,
+    clock: Arc<dyn Clock>,
+    chance: SeededChance,
+    fortune: Mutex<Fortune>,
+    halting: tokio::sync::watch::Sender<Option<Halt>>,
+    record: Arc<Record>,
+}
+
+impl Lane {
+    pub fn new(number: u64, seed: u64, clock: &Arc<dyn Clock>, record: &Arc<Record>) -> Arc<Self> {
+        let chance = SeededChance::new(seed.wrapping_mul(LANES).wrapping_add(number) ^ 0x1A4E);
+        let (clock, record) = (Arc::clone(clock), Arc::clone(record));
+        let halting = tokio::sync::watch::Sender::default();
+        Arc::new(Self { number, clock, chance, fortune: Mutex::default(), halting, record })
+    }
+
+    pub fn below(&self, bound: u64) -> u64 {
+        self.chance.bits() % bound.max(1)
+    }
+
+    /// The next run's fortune.
+    pub fn begin(&self, fortune: Fortune) {
+        *self.fortune.lock().expect("nobody panics in it") = fortune;
+        self.halting.send_replace(None);
+    }
+
+    /// A request or an answer is under way, until one of this machine's own milliseconds.
+    pub async fn under_way(&self) {
+        let longest = self.fortune.lock().expect("nobody panics in it").latency_ms;
+        let now = self.clock.monotonic_ms();
+        let at = now + 1 + self.below(longest + 1);
+        let at = at + (LANES + self.number - at % LANES) % LANES;
+        self.clock.sleep(Duration::from_millis(at - now)).await;
+    }
+
+    /// A call arrives: what happens to it. The machine may stop at it.
+    pub fn meets(&self, is_write: bool) -> Option<Kind> {
+        let mut fortune = self.fortune.lock().expect("nobody panics in it");
+        match &mut fortune.halt {
+            Some((0, halt)) => {
+                let halt = *halt;
+                fortune.halt = None;
+                self.halting.send_replace(Some(halt));
+            }
+            Some((calls, _)) => *calls -= 1,
+            None => {}
+        }
+        let kind = (self.chance.draw() < fortune.faults).then(|| Kind::drawn(&self.chance, is_write))?;
+        self.record.count_fault(kind);
+        Some(kind)
+    }
+
+    /// Resolves when the machine stops.
+    pub async fn halts(&self) -> Halt {
+        let mut halting = self.halting.subscribe();
+        let halt = halting.wait_for(Option::is_some).await.map(|halt| *halt);
+        self.halting.send_replace(None);
+        halt.ok().flatten().expect("the lane outlives its run")
+    }
+}

@@ -1,0 +1,222 @@
+//! The store in memory as a place: faults come between the runner and the store.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sheetkeep::fault::Fault;
+use sheetkeep::grid::{Cell, Row};
+use sheetkeep::ledger::commit::{Commit, Reply};
+use sheetkeep::ledger::failure::{FailureState, Kept};
+use sheetkeep::ledger::head::HeadId;
+use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::key::Fingerprint;
+use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::snapshot::Loaded;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::store::{Store, StoreError, Usage};
+use sheetkeep::store::memory::MemoryStore;
+
+use crate::kind::Kind;
+use crate::lane::Lane;
+use crate::place::{Meddling, Place};
+use crate::record::Record;
+use crate::seen::{Marked, RunRow, Seen, Told};
+
+/// How long a call that hangs is waited for.
+const DEADLINE: Duration = Duration::from_secs(90);
+
+/// The place.
+#[derive(Clone)]
+pub struct InMemory {
+    store: MemoryStore,
+    record: Arc<Record>,
+    clock: Arc<dyn Clock>,
+    late: Arc<Mutex<Vec<(Commit, u32)>>>,
+    meddling: Option<Meddling>,
+}
+
+impl InMemory {
+    pub fn new(record: &Arc<Record>, clock: &Arc<dyn Clock>, meddling: Option<Meddling>) -> Self {
+        let mode = record.mode();
+        let again = if mode == Mode::Append { Again::Every } else { Again::Other };
+        let store = MemoryStore::new(Arc::clone(clock)).keeping(mode, again);
+        let (record, clock) = (Arc::clone(record), Arc::clone(clock));
+        Self { store, record, clock, late: Arc::default(), meddling }
+    }
+
+    fn seen(&self) -> Seen {
+        let held = self.store.held();
+        let text = |row: &Row, name: &str| match row.get(name) {
+            Some(Cell::Text(text)) => text.clone(),
+            _ => String::new(),
+        };
+        let rows = held.tables.get("Data").map(|(_, rows)| rows.as_slice()).unwrap_or_default();
+        Seen {
+            marked: held.head.map(|head| Marked {
+                head,
+                state_head: held.state.head.map(|head| head.to_string()).unwrap_or_default(),
+                fence: held.state.lease.fence.0,
+                holder: held.state.lease.holder.as_ref().map(|holder| holder.run.clone()),
+            }),
+            lost: false,
+            rows: rows.iter().map(|row| (text(row, "id"), text(row, "a"))).collect(),
+            processed: held.processed.iter().map(|(k, v, run)| (k.to_string(), v.to_string(), run.clone())).collect(),
+            failures: held
+                .failures
+                .iter()
+                .map(|failure| Told {
+                    key: failure.key.to_string(),
+                    version: failure.version.to_string(),
+                    error: failure.error.clone(),
+                    open: failure.state != FailureState::Recovered,
+                })
+                .collect(),
+            runs: held
+                .runs
+                .iter()
+                .map(|run| RunRow { run: run.id.clone(), status: run.status.word().to_owned(), new: run.counts.new })
+                .collect(),
+        }
+    }
+
+    async fn apply_one(&self, commit: &Commit) -> Reply {
+        if self.meddling == Some(Meddling::NoGuard) {
+            self.store.touch(|held| {
+                held.head = commit.from;
+                held.state.lease.fence = commit.state.lease.fence;
+            });
+        }
+        self.store.commit(commit).await
+    }
+
+    /// Applies a commit, and lets those arrive that come right after it.
+    async fn apply(&self, commit: &Commit) -> Reply {
+        let reply = self.apply_one(commit).await;
+        if reply != Reply::Applied {
+            return reply;
+        }
+        let taken = self.record.check(&self.seen());
+        let mut arrived: Vec<Commit> = Vec::new();
+        self.late.lock().expect("nobody panics in it").retain_mut(|(late, after)| {
+            *after = after.saturating_sub(1);
+            let now = *after == 0 || taken;
+            arrived.extend(now.then(|| late.clone()));
+            !now
+        });
+        self.arrive(arrived).await;
+        reply
+    }
+
+    async fn arrive(&self, arrived: Vec<Commit>) {
+        for late in arrived {
+            self.record.count(|tally| tally.late_deliveries += 1);
+            self.apply_one(&late).await;
+            self.record.check(&self.seen());
+        }
+    }
+}
+
+impl Place for InMemory {
+    fn store(&self, lane: &Arc<Lane>, _: u64) -> Arc<dyn Store> {
+        Arc::new(OfLane { place: self.clone(), lane: Arc::clone(lane), sent: Mutex::default() })
+    }
+
+    fn look(&self) -> BoxFuture<'_, Seen> {
+        Box::pin(async { self.seen() })
+    }
+
+    fn deliver(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let arrived = std::mem::take(&mut *self.late.lock().expect("nobody panics in it"));
+            self.arrive(arrived.into_iter().map(|(late, _)| late).collect()).await;
+        })
+    }
+}
+
+/// The store as one machine reaches it.
+struct OfLane {
+    place: InMemory,
+    lane: Arc<Lane>,
+    sent: Mutex<BTreeSet<HeadId>>,
+}
+
+impl OfLane {
+    /// The way there, for a call that reads.
+    async fn arrives(&self) -> Result<(), StoreError> {
+        self.lane.under_way().await;
+        let Some(kind) = self.lane.meets(false) else { return Ok(()) };
+        if matches!(kind, Kind::Hang | Kind::AppliedHang) {
+            self.place.clock.sleep(DEADLINE).await;
+        }
+        let fault = if kind == Kind::Fails(429) { Fault::Throttled } else { Fault::Transient };
+        Err(StoreError::Unavailable { why: kind.word(), fault })
+    }
+}
+
+impl Store for OfLane {
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        Box::pin(async {
+            self.arrives().await?;
+            let loaded = self.place.store.load().await;
+            self.lane.under_way().await;
+            loaded
+        })
+    }
+
+    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+        Box::pin(async {
+            self.arrives().await?;
+            let sighting = self.place.store.sight().await?;
+            self.lane.under_way().await;
+            let newest = self.sent.lock().expect("nobody panics in it").last().copied();
+            match (sighting, newest) {
+                (Sighting::At { fence, .. }, Some(head)) if self.place.meddling == Some(Meddling::Gullible) => {
+                    Ok(Sighting::At { head, fence })
+                }
+                _ => Ok(sighting),
+            }
+        })
+    }
+
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            self.sent.lock().expect("nobody panics in it").insert(commit.to);
+            self.lane.under_way().await;
+            let kind = self.lane.meets(true);
+            if let Some(Kind::Late(after)) = kind {
+                let after = if after == 0 { u32::MAX } else { after };
+                self.place.late.lock().expect("nobody panics in it").push((commit.clone(), after));
+            }
+            let reply = match kind {
+                Some(kind) if !kind.applies() => None,
+                _ => Some(self.place.apply(commit).await),
+            };
+            if matches!(kind, Some(Kind::Hang | Kind::AppliedHang)) {
+                self.place.clock.sleep(DEADLINE).await;
+            }
+            self.lane.under_way().await;
+            match kind {
+                Some(Kind::Fails(429)) => {
+                    Reply::NotExecuted { fault: Fault::Throttled, why: "a quota is used up".to_owned() }
+                }
+                Some(kind) => Reply::Lost { why: kind.word() },
+                None => reply.expect("no fault was met"),
+            }
+        })
+    }
+
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+        Box::pin(async move {
+            self.arrives().await?;
+            let kept = self.place.store.kept(rows).await;
+            self.lane.under_way().await;
+            kept
+        })
+    }
+
+    fn usage(&self) -> Usage {
+        self.place.store.usage()
+    }
+}

@@ -1,0 +1,100 @@
+//! What stands on the sheet at one moment, read without the product's client, and what the rows should be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sheetkeep::ledger::head::HeadId;
+use sheetkeep::ledger::mode::Mode;
+
+/// How closely the rows of the data tab are looked at while people edit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Eyes {
+    /// Rows and keys agree to the letter.
+    #[default]
+    Closely,
+    /// Of each key there are as many rows as there should be, whatever stands in them.
+    Keys,
+    /// Not at all: columns move, rows are deleted.
+    Closed,
+}
+
+/// The mark of the head, and the state that has to belong to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    pub head: HeadId,
+    pub state_head: String,
+    pub fence: u64,
+    /// The run that holds the lease.
+    pub holder: Option<String>,
+}
+
+/// A row of Failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub key: String,
+    pub version: String,
+    pub error: String,
+    pub open: bool,
+}
+
+/// A row of Runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    pub run: String,
+    pub status: String,
+    pub new: u64,
+}
+
+/// What is there.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// None before the first commit; a job whose head is gone is `lost`.
+    pub marked: Option<Marked>,
+    /// Tabs of the job are there, and no head.
+    pub lost: bool,
+    /// Key and content of the data tab's rows that have a key.
+    pub rows: Vec<(String, String)>,
+    /// Key, version and run.
+    pub processed: Vec<(String, String, String)>,
+    pub failures: Vec<Told>,
+    pub runs: Vec<RunRow>,
+}
+
+/// What has to be there when all is quiet.
+pub struct Whole<'a> {
+    /// Every version of every key that was to be done.
+    pub due: &'a BTreeSet<(String, u64)>,
+    /// Keys that fail, with the version that does.
+    pub failing: &'a BTreeMap<String, u64>,
+    /// Keys whose rows a person deleted at some time.
+    pub deleted: &'a BTreeSet<String>,
+    /// What the run that ended last is called.
+    pub last_run: &'a str,
+}
+
+/// The values of a row of a key.
+pub fn word(key: &str, version: u64, part: u64) -> String {
+    format!("{key} at {version}, part {part}")
+}
+
+/// Rows that a key yields; some of them several, where rows are appended.
+pub fn parts(key: &str, mode: Mode) -> u64 {
+    let many = mode == Mode::Append && key.ends_with(['3', '6', '9']);
+    if many { 2 } else { 1 }
+}
+
+/// The rows that belong to these keys and versions, in order.
+pub fn rows_of<'a>(done: impl Iterator<Item = (&'a str, u64)>, mode: Mode) -> Vec<(String, String)> {
+    let mut versions: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+    for (key, version) in done {
+        versions.entry(key).or_default().insert(version);
+    }
+    let mut rows = Vec::new();
+    for (key, versions) in versions {
+        let kept = if mode == Mode::Upsert { versions.len() - 1 } else { 0 };
+        for version in versions.into_iter().skip(kept) {
+            rows.extend((0..parts(key, mode)).map(|part| (key.to_owned(), word(key, version, part))));
+        }
+    }
+    rows.sort();
+    rows
+}

@@ -1,0 +1,188 @@
+//! What has to hold after every applied write, and what when all is quiet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sheetkeep::ledger::head::HeadId;
+use sheetkeep::ledger::mode::Mode;
+use sheetkeep::ledger::run::Run;
+
+use crate::seen::{Eyes, Marked, Seen, Told, Whole, rows_of};
+
+/// What was seen so far.
+#[derive(Default)]
+pub struct Watch {
+    last: Option<Marked>,
+    heads: BTreeSet<HeadId>,
+    /// Runs that held the lease at some time.
+    claimed: BTreeSet<String>,
+    /// Runs that ended well, and what they say of themselves.
+    finished: BTreeMap<String, (String, u64)>,
+}
+
+impl Watch {
+    /// Different heads so far.
+    pub fn heads(&self) -> u64 {
+        self.heads.len() as u64
+    }
+
+    /// A run ended well.
+    pub fn finished(&mut self, run: &Run) {
+        self.finished.insert(run.id.clone(), (run.status.word().to_owned(), run.counts.new));
+    }
+
+    /// Checks what holds at every moment, and tells whether somebody has just taken over from a holder who did not give back.
+    pub fn check(&mut self, seen: &Seen, mode: Mode, eyes: Eyes) -> Result<bool, String> {
+        let taken = self.head_and_fence(seen)?;
+        let done = keys_once(seen)?;
+        told_once(&seen.failures)?;
+        runs_once(seen)?;
+        let expected = rows_of(done.iter().map(|(key, version)| (*key, *version)), mode);
+        let mut rows = seen.rows.clone();
+        rows.sort();
+        match eyes {
+            Eyes::Closely => agree(&rows, &expected)?,
+            Eyes::Keys => {
+                let keys = |rows: &[(String, String)]| rows.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+                if keys(&rows) != keys(&expected) {
+                    return Err(format!("the rows are of {:?}, and done are {:?}", keys(&rows), keys(&expected)));
+                }
+            }
+            Eyes::Closed => {}
+        }
+        Ok(taken)
+    }
+
+    fn head_and_fence(&mut self, seen: &Seen) -> Result<bool, String> {
+        let Some(marked) = &seen.marked else {
+            return if seen.lost || self.last.is_some() { Err("the head is absent".to_owned()) } else { Ok(false) };
+        };
+        if marked.state_head != marked.head.to_string() {
+            return Err(format!("the head is {}, and the state says {}", marked.head, marked.state_head));
+        }
+        let mut taken = false;
+        if let Some(last) = &self.last {
+            if marked.fence < last.fence {
+                return Err(format!("the fence went from {} to {}", last.fence, marked.fence));
+            }
+            if marked.head != last.head && marked.head.commit <= last.head.commit {
+                return Err(format!("the head went from {} to {}", last.head, marked.head));
+            }
+            if marked.holder.is_some() && marked.holder != last.holder && marked.fence == last.fence {
+                return Err(format!("{:?} and {:?} share term {}", last.holder, marked.holder, marked.fence));
+            }
+            taken = marked.fence > last.fence && last.holder.is_some() && marked.holder != last.holder;
+        }
+        self.claimed.extend(marked.holder.clone());
+        self.heads.insert(marked.head);
+        self.last = Some(marked.clone());
+        Ok(taken)
+    }
+
+    /// Checks what holds when nobody is at work and a run has just ended well.
+    pub fn at_rest(&self, seen: &Seen, mode: Mode, whole: &Whole<'_>) -> Result<(), String> {
+        let done: BTreeSet<(String, u64)> = keys_once(seen)?.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        if done != *whole.due {
+            let missing: Vec<_> = whole.due.difference(&done).collect();
+            let strange: Vec<_> = done.difference(whole.due).collect();
+            return Err(format!("at rest: not done {missing:?}, done though it should not be {strange:?}"));
+        }
+        let kept = |rows: &mut Vec<(String, String)>| rows.retain(|(key, _)| !whole.deleted.contains(key));
+        let mut expected = rows_of(done.iter().map(|(key, version)| (key.as_str(), *version)), mode);
+        let mut rows = seen.rows.clone();
+        rows.sort();
+        kept(&mut rows);
+        kept(&mut expected);
+        agree(&rows, &expected).map_err(|why| format!("at rest: {why}"))?;
+        failures_at_rest(seen, whole)?;
+        self.runs_at_rest(seen, whole)
+    }
+
+    fn runs_at_rest(&self, seen: &Seen, whole: &Whole<'_>) -> Result<(), String> {
+        let told: BTreeMap<&str, (&str, u64)> =
+            seen.runs.iter().map(|row| (row.run.as_str(), (row.status.as_str(), row.new))).collect();
+        for (run, (status, new)) in &self.finished {
+            match told.get(run.as_str()) {
+                Some(there) if *there == (status.as_str(), *new) => {}
+                there => return Err(format!("run {run} ended {status} with {new} new, and Runs has {there:?}")),
+            }
+        }
+        if let Some(run) = self.claimed.iter().find(|run| !told.contains_key(run.as_str())) {
+            return Err(format!("run {run} held the lease, and Runs does not tell of it"));
+        }
+        for (run, (status, new)) in &told {
+            let rows = seen.processed.iter().filter(|(_, _, by)| by == run).count() as u64;
+            if rows != *new {
+                return Err(format!("Runs says of {run} ({status}) {new} new, and Processed has {rows} of it"));
+            }
+            if !["succeeded", "partial", "crashed"].contains(status) {
+                return Err(format!("run {run} ended as {status}"));
+            }
+        }
+        match seen.runs.last() {
+            Some(last) if last.run == whole.last_run && last.status != "crashed" => Ok(()),
+            last => Err(format!("the last run was {}, and Runs ends with {last:?}", whole.last_run)),
+        }
+    }
+}
+
+fn failures_at_rest(seen: &Seen, whole: &Whole<'_>) -> Result<(), String> {
+    let newest: BTreeMap<&str, &Told> = seen.failures.iter().map(|told| (told.key.as_str(), told)).collect();
+    let open: BTreeMap<String, u64> = newest
+        .values()
+        .filter(|told| told.open)
+        .map(|told| (told.key.clone(), told.version.parse().unwrap_or(0)))
+        .collect();
+    if open == *whole.failing {
+        return Ok(());
+    }
+    Err(format!("at rest: open are the failures {open:?}, and {:?} fail", whole.failing))
+}
+
+/// The keys and versions that are done; none of them twice.
+fn keys_once(seen: &Seen) -> Result<Vec<(&str, u64)>, String> {
+    let mut once = BTreeSet::new();
+    let mut done = Vec::new();
+    for (key, version, run) in &seen.processed {
+        let version: u64 = version.parse().map_err(|_| format!("{key} has the version {version:?}"))?;
+        if !once.insert((key, version)) {
+            return Err(format!("{key} is done twice in version {version}, the second time by {run}"));
+        }
+        done.push((key.as_str(), version));
+    }
+    Ok(done)
+}
+
+fn agree(rows: &[(String, String)], expected: &[(String, String)]) -> Result<(), String> {
+    if rows == expected {
+        return Ok(());
+    }
+    let strange: Vec<_> = rows.iter().filter(|row| !expected.contains(row)).collect();
+    let missing: Vec<_> = expected.iter().filter(|row| !rows.contains(row)).collect();
+    Err(format!(
+        "{} rows instead of {}: nobody knows {strange:?}, and {missing:?} are not there",
+        rows.len(),
+        expected.len()
+    ))
+}
+
+/// A failure that stays the same is told once, and only what failed recovers.
+fn told_once(failures: &[Told]) -> Result<(), String> {
+    let mut newest: BTreeMap<&str, &Told> = BTreeMap::new();
+    for told in failures {
+        let before = newest.insert(&told.key, told);
+        let again = before.is_some_and(|before| told.open && before == told);
+        let from_nothing = !told.open && !before.is_some_and(|before| before.open);
+        if again || from_nothing {
+            return Err(format!("Failures has {told:?} after {before:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn runs_once(seen: &Seen) -> Result<(), String> {
+    let mut once = BTreeSet::new();
+    match seen.runs.iter().find(|row| !once.insert(&row.run)) {
+        Some(row) => Err(format!("Runs has {} twice", row.run)),
+        None => Ok(()),
+    }
+}
