@@ -99,6 +99,15 @@ impl Cell {
     }
 }
 
+/// What in a formula's text may fill more cells than its own. `TRANSPOSE` and the like come to `#NAME?`, and fill none.
+const SPILLING: [&str; 5] = ["ARRAYFORMULA", "FILTER", "UNIQUE", "SORT", "{"];
+
+/// Whether a formula may fill more cells than its own, by its text; in doubt it may.
+pub fn may_spill(source: &str) -> bool {
+    let upper = source.to_ascii_uppercase();
+    SPILLING.iter().any(|word| upper.contains(word))
+}
+
 /// The row without the blank cells at its end, which mean nothing.
 pub fn trim(row: &mut Vec<Cell>) {
     let used = row.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);

@@ -5,6 +5,7 @@
 //! both sides answer to the recorded exchanges in `fixtures/wire/`.
 
 pub mod a1;
+pub mod adjust;
 pub mod batch;
 pub mod block;
 pub mod book;
@@ -22,6 +23,7 @@ pub mod error;
 pub mod exchange;
 pub mod fault;
 pub mod fields;
+pub mod follow;
 pub mod formula;
 pub mod functions;
 pub mod get;

@@ -20,11 +20,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 const FILE_CONNECTIONS: usize = 4;
 
 /// The version of the schema, kept in `SQLite`'s `user_version`.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// Tables. A sheet's key is the spreadsheet's number × 2^32 + the sheet's id, so no look-up stands between a row and
 /// its sheet. Rows with data (`bare` 0) and rows that hold formats or notes only (`bare` 1) lie apart, which makes
-/// "the last row with data" one step in the primary key whatever has been formatted below it.
+/// "the last row with data" one step in the primary key whatever has been formatted below it. `formulas` says whether a row
+/// holds any (1), or one that may fill more cells than its own (2); the index knows those rows alone.
 const SCHEMA: &str = "
 CREATE TABLE spreadsheets (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -51,8 +52,10 @@ CREATE TABLE rows (
     bare INTEGER NOT NULL,
     row INTEGER NOT NULL,
     cells BLOB NOT NULL,
+    formulas INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (sheet, bare, row)
 ) WITHOUT ROWID;
+CREATE INDEX formulas ON rows (sheet, formulas, row) WHERE formulas > 0;
 CREATE TABLE named_ranges (
     spreadsheet INTEGER NOT NULL,
     id TEXT NOT NULL,
@@ -70,6 +73,13 @@ CREATE TABLE kept (
     body TEXT NOT NULL,
     PRIMARY KEY (scope, kind, id)
 ) WITHOUT ROWID;
+";
+
+/// From version 1, which did not say which rows hold formulas: every row that may hold one is marked, as one that may fill other cells.
+const FROM_VERSION_1: &str = "
+ALTER TABLE rows ADD COLUMN formulas INTEGER NOT NULL DEFAULT 0;
+UPDATE rows SET formulas = 2 WHERE bare = 0 AND instr(cells, x'06') > 0 AND instr(cells, x'3D') > 0;
+CREATE INDEX formulas ON rows (sheet, formulas, row) WHERE formulas > 0;
 ";
 
 /// What can go wrong with the file.
@@ -270,6 +280,9 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StorageError> {
     let result = match version(connection)? {
         0 if is_empty(connection)? => connection
             .execute_batch(&format!("{SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"))
+            .map_err(StorageError::from),
+        1 => connection
+            .execute_batch(&format!("{FROM_VERSION_1}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"))
             .map_err(StorageError::from),
         SCHEMA_VERSION => connection.execute_batch("COMMIT").map_err(StorageError::from),
         _ => Err(foreign()),

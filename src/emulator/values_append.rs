@@ -5,10 +5,12 @@
 
 use serde_json::{Map, Value};
 
+use crate::emulator::adjust::Edit;
 use crate::emulator::block::Block;
 use crate::emulator::book::{Book, name_area};
 use crate::emulator::choices::{InsertData, Words, insert_data, value_input};
 use crate::emulator::error::ApiError;
+use crate::emulator::follow::follow;
 use crate::emulator::grid::{Area, Dimension};
 use crate::emulator::protection::Writable;
 use crate::emulator::table::find_table;
@@ -69,6 +71,7 @@ fn make_room(
             named.range = named.range.after_insert(Dimension::Rows, at, count);
             transaction.add_named_range(&named)?;
         }
+        follow(transaction, &sheet.title, &Edit::Insert { dimension: Dimension::Rows, at, count, within: None })?;
         sheet.row_count = sheet.row_count.saturating_add(count);
     }
     sheet.row_count = sheet.row_count.max(area.rows.end);

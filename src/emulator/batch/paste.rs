@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::emulator::adjust::{Edit, rehomed};
 use crate::emulator::batch::cells::{clear_area, write_block};
 use crate::emulator::batch::context::{Batch, beyond, grid_range};
 use crate::emulator::batch::masked::CellMask;
@@ -13,6 +14,7 @@ use crate::emulator::batch::sent::{SentPlace, SentRange};
 use crate::emulator::book::Book;
 use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::error::ApiError;
+use crate::emulator::follow::follow;
 use crate::emulator::grid::{Area, GridRange};
 use crate::emulator::outcome::Outcome;
 use crate::emulator::references::shifted;
@@ -110,10 +112,13 @@ pub fn carry(cells: &mut [Cell], down: i64, right: i64) {
         return;
     }
     for cell in cells {
-        if let Some(CellValue::Formula { source, .. }) = &cell.value {
-            let source = shifted(source, down, right);
-            cell.value = Some(CellValue::Formula { source, result: None });
-        }
+        respell(cell, |source| shifted(source, down, right));
+    }
+}
+
+fn respell(cell: &mut Cell, new: impl Fn(&str) -> String) {
+    if let Some(CellValue::Formula { source, .. }) = &cell.value {
+        cell.value = Some(CellValue::Formula { source: new(source), result: None });
     }
 }
 
@@ -136,8 +141,15 @@ pub fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, ApiError>
     }
     let mut cells = block(batch, &source, &from)?;
     let Some(mask) = prepare(batch, &source, request.paste_type, &mut cells)? else { return Ok(json!({})) };
+    let moves = matches!(request.paste_type, PasteType::Normal | PasteType::NoBorders | PasteType::Formula);
+    if moves && source.id != target.id {
+        cells.iter_mut().flatten().for_each(|cell| respell(cell, |formula| rehomed(formula, &source.title)));
+    }
     clear_area(batch, &source, &from, &mask)?;
     write_block(batch, &target, top, left, cells, &mask)?;
+    if moves {
+        follow(batch.tx, &source.title, &Edit::Cut { from, top, left, title: target.title })?;
+    }
     Ok(json!({}))
 }
 
