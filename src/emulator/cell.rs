@@ -18,9 +18,11 @@ pub enum CellValue {
     Formula {
         /// The text, starting with `=`.
         source: String,
-        /// What it computed to, if this emulator can compute it.
+        /// What it computed to, once it was worked out; `None` is nothing.
         result: Option<Computed>,
     },
+    /// What the formula of another cell filled in; nobody entered it, and it is not stored.
+    Spilled(Computed),
 }
 
 /// What a formula computed to.

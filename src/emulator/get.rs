@@ -131,8 +131,8 @@ fn grid_data(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value
         }
     }
     let mut rows = Vec::new();
-    book.transaction.visit_rows(sheet.id, area.rows.clone(), |row, cells| {
-        let values = row_values(book, sheet, area, &cells);
+    book.visit(sheet.id, area, |row, cells| {
+        let values = row_values(area, &cells);
         if !values.is_empty() {
             rows.resize((row - area.rows.start) as usize, json!({}));
             rows.push(json!({"values": values}));
@@ -160,23 +160,23 @@ fn grid_data(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value
     Ok(Value::Object(members))
 }
 
-fn row_values(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area, cells: &[Cell]) -> Vec<Value> {
+fn row_values(area: &Area, cells: &[Cell]) -> Vec<Value> {
     let end = cells.len().min(area.cols.end as usize);
     let inside = cells.get(area.cols.start as usize..end).unwrap_or_default();
     let used = inside.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);
-    inside[..used].iter().map(|cell| cell_data(book, sheet, cell)).collect()
+    inside[..used].iter().map(cell_data).collect()
 }
 
 /// `CellData`.
-fn cell_data(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Value {
+fn cell_data(cell: &Cell) -> Value {
     let mut members = Map::new();
     if cell.is_blank() {
         return Value::Object(members);
     }
     let mut side = None;
     if let Some(value) = &cell.value {
-        let outcome = effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
-        members.insert("userEnteredValue".to_owned(), entered(value));
+        let outcome = effective(cell);
+        members.extend(entered(value).map(|value| ("userEnteredValue".to_owned(), value)));
         members.insert("effectiveValue".to_owned(), worked_out(&outcome));
         side = side_of(&outcome);
         members.insert("formattedValue".to_owned(), formatted(cell, outcome).into());
@@ -194,14 +194,15 @@ fn cell_data(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Value {
     Value::Object(members)
 }
 
-/// `ExtendedValue` of what was entered.
-fn entered(value: &CellValue) -> Value {
-    match value {
+/// `ExtendedValue` of what was entered, if anything was.
+fn entered(value: &CellValue) -> Option<Value> {
+    Some(match value {
         CellValue::Text(text) => json!({"stringValue": text}),
         CellValue::Number(number) => json!({"numberValue": as_json(*number)}),
         CellValue::Bool(truth) => json!({"boolValue": truth}),
         CellValue::Formula { source, .. } => json!({"formulaValue": source}),
-    }
+        CellValue::Spilled(_) => return None,
+    })
 }
 
 /// `ExtendedValue` of what it comes to.

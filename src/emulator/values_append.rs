@@ -34,7 +34,7 @@ pub fn append(
     let transaction = store.write(id)?;
     let book = Book::open(&transaction)?;
     let place = book.find_inside(range)?;
-    let table = find_table(&transaction, &place)?;
+    let table = find_table(&book, &place)?;
     let (row, column) = match &table {
         Some(table) => (table.rows.end, table.cols.start),
         None => (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0)),
@@ -47,7 +47,8 @@ pub fn append(
     if let Some(table) = table {
         answer.insert("tableRange".to_owned(), name_area(&sheet, &table).into());
     }
-    let updates = echo.told(&book, id, None, &written)?;
+    // The rows have changed, and the grid may have grown.
+    let updates = echo.told(&Book::open(&transaction)?, id, None, &written)?;
     answer.insert("updates".to_owned(), Value::Object(updates));
     transaction.commit()?;
     Ok(Value::Object(answer))

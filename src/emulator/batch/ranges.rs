@@ -22,7 +22,6 @@ use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::{Area, Dimension};
 use crate::emulator::outcome::Outcome;
-use crate::emulator::render::effective;
 use crate::emulator::transaction::SheetRow;
 
 /// `SortRangeRequest`.
@@ -86,11 +85,12 @@ pub fn sort_rows(batch: &Batch<'_, '_>, sheet: &SheetRow, area: Area, sort_specs
         })
         .collect::<Result<_, _>>()?;
     let book = Book::open(batch.tx)?;
-    let key = |cell: &Cell| effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
+    let key =
+        |row: u32, column: usize, cell: &Cell| book.outcome(sheet.id, row, area.cols.start + length(column), cell);
     let mut lines: Vec<(Vec<Outcome>, u32, Vec<Cell>)> = block(batch, sheet, &area)?
         .into_iter()
         .zip(area.rows.clone())
-        .map(|(row, at)| (columns.iter().map(|column| key(&row[*column])).collect(), at, row))
+        .map(|(row, at)| (columns.iter().map(|column| key(at, *column, &row[*column])).collect(), at, row))
         .collect();
     lines.sort_by(|(a, ..), (b, ..)| {
         let orders = a.iter().zip(b).zip(sort_specs);
@@ -198,6 +198,10 @@ pub fn insert(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiE
     Ok(json!({}))
 }
 
+fn length(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 fn direction(sent: Option<SentDimension>) -> Dimension {
     sent.and_then(SentDimension::said).unwrap_or(Dimension::Rows)
 }
@@ -216,12 +220,12 @@ pub fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> R
     let mut seen = HashSet::new();
     let mut removed = 0_u32;
     let mut kept: Vec<Vec<Cell>> = Vec::new();
-    for row in block(batch, &sheet, &area)? {
+    for (at, row) in area.rows.clone().zip(block(batch, &sheet, &area)?) {
         let key: Vec<String> = compared
             .iter()
             .map(|column| {
                 let cell = &row[*column];
-                let outcome = effective(cell, &|title, row, column| book.look(sheet.id, title, row, column));
+                let outcome = book.outcome(sheet.id, at, area.cols.start + length(*column), cell);
                 format!("{outcome:?}").to_lowercase()
             })
             .collect();
