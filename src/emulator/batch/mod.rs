@@ -20,6 +20,7 @@ pub mod ranges;
 pub mod sent;
 pub mod sheets;
 pub mod shift;
+pub mod sources;
 pub mod tidy;
 pub mod view;
 

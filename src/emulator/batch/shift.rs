@@ -11,6 +11,7 @@ use crate::emulator::adjust::{Edit, after};
 use crate::emulator::batch::cells::change_rows;
 use crate::emulator::batch::context::{Batch, grid_range, size};
 use crate::emulator::batch::sent::SentRange;
+use crate::emulator::batch::sources::move_sources;
 use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
 use crate::emulator::follow::follow;
@@ -201,7 +202,7 @@ pub fn move_ranges(
             }
         }
     }
-    Ok(())
+    move_sources(batch, sheet, &moved)
 }
 
 /// Moves the ends of groups; a group whose every row or column is gone goes too.
