@@ -45,8 +45,11 @@ struct Reader<'a> {
     arrays: bool,
 }
 
+/// What a sign makes of the values beside it.
+type Sign = fn(&Outcome, &Outcome) -> Computed<Outcome>;
+
 /// A sign between two values.
-fn between(left: &Value, right: &Value, make: fn(&Outcome, &Outcome) -> Computed<Outcome>) -> Value {
+fn between(left: &Value, right: &Value, make: Sign) -> Value {
     each(&[left, right], |given| match given {
         [left, right] => make(left, right),
         _ => Err("#ERROR!"),
@@ -83,7 +86,7 @@ impl<'a> Reader<'a> {
     fn comparison(&mut self) -> Computed<Value> {
         let mut left = self.joined()?;
         loop {
-            let signs: [(&str, fn(&Outcome, &Outcome) -> Computed<Outcome>); 6] = [
+            let signs: [(&str, Sign); 6] = [
                 ("<>", |a, b| ordered(a, b, [true, false, true])),
                 ("<=", |a, b| ordered(a, b, [true, true, false])),
                 (">=", |a, b| ordered(a, b, [false, true, true])),

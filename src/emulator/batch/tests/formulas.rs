@@ -11,6 +11,7 @@ use crate::emulator::values_append::append;
 use crate::emulator::values_read;
 use crate::emulator::values_write::update;
 
+#[expect(clippy::needless_pass_by_value, reason = "a test hands over what `json!` made")]
 fn put(store: &Store, range: &str, values: Value) {
     let words = json!({"valueInputOption": "USER_ENTERED"});
     let body = json!({ "values": values });
