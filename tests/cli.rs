@@ -23,6 +23,9 @@ mod upsert;
 #[path = "cli/hard_records.rs"]
 mod hard_records;
 
+#[path = "cli/answers.rs"]
+mod answers;
+
 #[path = "cli/service.rs"]
 mod service;
 

@@ -230,6 +230,33 @@ async fn only_tokens_that_it_issued_are_good() {
 }
 
 #[tokio::test]
+async fn an_api_key_reads_what_is_shared_with_everybody_and_a_read_may_come_as_a_post() {
+    let client = start(EmulatorOptions::default()).await;
+    let ask = |path: &str, method: &str, body: &'static str| {
+        let request = Request::builder().method(method).uri(path).header(header::HOST, &client.address);
+        let request = request.header("x-goog-api-key", "any").header("x-http-method-override", "GET");
+        client.send(request.body(Full::new(Bytes::from(body))).expect("a request"))
+    };
+    let book = format!("/v4/spreadsheets/{ID}");
+    assert_eq!(ask(&book, "GET", "").await.0, 403, "it is nobody else's business yet");
+    assert_eq!(ask("/v4/spreadsheets/nowhere", "GET", "").await.0, 404);
+    let everybody = json!({"type": "anyone", "role": "reader"});
+    let shared = client.call("POST", &format!("/drive/v3/files/{ID}/permissions"), Some(&everybody)).await;
+    assert_eq!(shared.0, 200, "{}", shared.1);
+    let (status, _, body) = ask(&format!("{book}/values:batchGet"), "POST", "ranges=A1&ranges=B2%3AC3").await;
+    let told: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!((status, told["valueRanges"].as_array().map(Vec::len)), (200, Some(2)));
+    let by_parameter =
+        Request::get(format!("{book}?key=any&fields=spreadsheetId")).header(header::HOST, &client.address);
+    assert_eq!(client.send(by_parameter.body(Full::default()).expect("a request")).await.0, 200);
+    assert_eq!(
+        ask(&format!("{book}/values/A1?valueInputOption=RAW"), "PUT", "{}").await.0,
+        401,
+        "a key writes nothing"
+    );
+}
+
+#[tokio::test]
 async fn a_fault_may_end_the_connection_before_or_after_the_write() {
     for (fault, left) in [("reset", Value::Null), ("applied-reset", json!([["1"]]))] {
         let client = start(EmulatorOptions { faults: vec![fault_of(fault)], ..EmulatorOptions::default() }).await;

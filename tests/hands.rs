@@ -9,6 +9,7 @@
 mod support;
 
 #[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod front;
 
 #[path = "hands/person.rs"]

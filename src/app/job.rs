@@ -16,6 +16,7 @@ use crate::ledger::run::Trigger;
 use crate::ledger::snapshot::Definition;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::runner::feed::Retrying;
 use crate::runner::pass::pass;
 use crate::runner::plan::{Events, Parts, Plan};
 use crate::runner::stop::Stop;
@@ -31,6 +32,8 @@ pub struct Wish {
     pub adopt: bool,
     /// Take the lease over though its holder may be alive.
     pub steal: bool,
+    /// Which failures are tried again.
+    pub retrying: Retrying,
     /// Who asks.
     pub trigger: Trigger,
     /// The machine's name.
@@ -46,7 +49,7 @@ pub async fn run(
     events: Events,
     stop: Stop,
 ) -> Result<Report, AppError> {
-    let source = settings.source.open().map_err(AppError::Source)?;
+    let source = wish.retrying.reads_source().then(|| settings.source.open()).transpose().map_err(AppError::Source)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
     let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
@@ -123,6 +126,8 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
         max_bytes: MAX_BATCH_BYTES,
         concurrency: 1,
         retry: settings.retry,
+        retrying: wish.retrying.clone(),
+        max_attempts: settings.max_attempts,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod installation;
 pub mod error;
+pub mod failures;
 pub mod sheet;
 pub mod job;
 pub mod view;

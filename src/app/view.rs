@@ -42,6 +42,8 @@ pub struct Standing {
     pub keys: u64,
     /// Failures that are open.
     pub open_failures: u64,
+    /// Failures that are left alone until somebody asks.
+    pub dead_failures: u64,
     /// Cells of the whole spreadsheet.
     pub cells: u64,
     /// What people's hands left odd.
@@ -84,7 +86,7 @@ pub async fn standing(
 }
 
 /// The way to a sheet that is there: whoever only reads makes no file.
-fn existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
+pub fn existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
     match &settings.target {
         Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
         _ => connect(settings, clock, chance),
@@ -98,6 +100,7 @@ fn stands(snapshot: &Snapshot, last_run: Option<Run>, cells: u64, now: Timestamp
         held_by: lease.holder.clone().filter(|_| now < lease.until).map(|holder| (holder, lease.until)),
         keys: snapshot.state.processed.count,
         open_failures: snapshot.book.open_failures() as u64,
+        dead_failures: snapshot.book.dead_failures() as u64,
         cells,
         blemishes: snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect(),
     }

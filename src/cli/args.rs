@@ -61,6 +61,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Show a tab of a job as a table
     Show(ShowArgs),
+    /// List a job's failures, try some again, or leave some alone
+    Failures(FailuresArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
@@ -88,6 +90,7 @@ pub struct JobArgs {
 
 /// `sheetkeep run`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct RunArgs {
     /// The job.
     #[command(flatten)]
@@ -101,6 +104,9 @@ pub struct RunArgs {
     /// Take the lease from a holder whose time is not over; only when you know that it is dead
     #[arg(long)]
     pub steal: bool,
+    /// Try only the failures of the job again, from the records kept in its Failures tab; the source is not read
+    #[arg(long, conflicts_with = "input")]
+    pub retry_failures: bool,
     /// Which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
@@ -129,6 +135,47 @@ pub struct ShowArgs {
     /// How many rows, counted from the end
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub last: u64,
+}
+
+/// `sheetkeep failures`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct FailuresArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub action: FailuresAction,
+}
+
+/// What is done with failures.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum FailuresAction {
+    /// List those that are open, dead or skipped
+    List(FailuresListArgs),
+    /// Try these again now, from the records kept in the Failures tab
+    Retry(FailuresKeysArgs),
+    /// Leave these alone: their items are passed over until a newer version comes
+    Skip(FailuresKeysArgs),
+}
+
+/// `sheetkeep failures list`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct FailuresListArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// How many, the last ones
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub last: u64,
+}
+
+/// `sheetkeep failures retry` and `skip`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct FailuresKeysArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Keys of failures, as the Failures tab has them
+    #[arg(value_name = "KEY", required = true)]
+    pub keys: Vec<String>,
 }
 
 /// `sheetkeep emulate`.
@@ -250,8 +297,19 @@ impl Command {
             Self::Run(args) => Some(&args.job),
             Self::Status(args) => Some(&args.job),
             Self::Show(args) => Some(&args.job),
+            Self::Failures(args) => Some(args.action.job()),
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
+        }
+    }
+}
+
+impl FailuresAction {
+    /// Which job it is about.
+    pub fn job(&self) -> &JobArgs {
+        match self {
+            Self::List(args) => &args.job,
+            Self::Retry(args) | Self::Skip(args) => &args.job,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::emulator::cell::{Cell, CellValue, put};
 use crate::emulator::choices::{ValueInput, bad_value, dimension};
 use crate::emulator::entered::Entry;
 use crate::emulator::error::ApiError;
-use crate::emulator::grid::{Area, Dimension};
+use crate::emulator::grid::{Area, Dimension, GridRange};
 use crate::emulator::render::number_format;
 use crate::emulator::transaction::{SheetRow, Transaction};
 
@@ -113,7 +113,8 @@ impl Block {
         Ok(area)
     }
 
-    /// Writes the block with its first cell at the corner of `area`.
+    /// Writes the block with its first cell at the corner of `area`. What a merge covers takes no value, as google-spreadsheet's
+    /// tests found the service to have it.
     pub fn write(
         &self,
         transaction: &Transaction<'_>,
@@ -123,12 +124,17 @@ impl Block {
     ) -> Result<Written, ApiError> {
         let mut written =
             Written { sheet: sheet.clone(), area, rows: BTreeSet::new(), columns: BTreeSet::new(), cells: 0 };
+        let merges = merges_of(transaction, sheet)?;
+        let covered = |row, column| {
+            merges.iter().any(|area| area.contains(row, column) && (area.rows.start, area.cols.start) != (row, column))
+        };
         for (row, data) in (written.area.rows.start..).zip(&self.rows) {
             if data.iter().all(|datum| *datum == Datum::Keep) {
                 continue;
             }
             let mut cells = transaction.row(sheet.id, row)?;
-            for (column, datum) in (written.area.cols.start..).zip(data).filter(|(_, datum)| **datum != Datum::Keep) {
+            let sent = (written.area.cols.start..).zip(data);
+            for (column, datum) in sent.filter(|(column, datum)| **datum != Datum::Keep && !covered(row, *column)) {
                 let at = usize::try_from(column).unwrap_or(usize::MAX);
                 let before = cells.get_mut(at).map(std::mem::take).unwrap_or_default();
                 put(&mut cells, at, datum.over(before, input)?);
@@ -165,6 +171,13 @@ impl Datum {
         }
         Ok(cell)
     }
+}
+
+/// The merged areas of a sheet.
+fn merges_of(transaction: &Transaction<'_>, sheet: &SheetRow) -> Result<Vec<Area>, ApiError> {
+    let kept = transaction.kept(Some(sheet.id), "merge")?;
+    let bodies = kept.iter().filter_map(|(_, body)| body.get("range"));
+    Ok(bodies.map(|range| GridRange::from_json(range).resolve(sheet.row_count, sheet.column_count)).collect())
 }
 
 /// The cell after a person typed that text into it.

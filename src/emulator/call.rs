@@ -48,6 +48,9 @@ impl Words for Query {
     }
 }
 
+/// How an `Authorization` begins that stands for an API key, which comes in a header or a parameter of its own.
+pub const API_KEY: &str = "Key ";
+
 /// A call.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -63,6 +66,22 @@ pub struct Call {
     pub authorization: Option<String>,
     /// The body.
     pub body: Bytes,
+}
+
+impl Call {
+    /// The call that is meant where its method is said in a header: a read too long for an address comes as a POST whose body is the
+    /// query, from google-api-python-client among others.
+    #[must_use]
+    pub fn as_meant(mut self, method: Option<&str>) -> Self {
+        let meant = method.and_then(|method| hyper::Method::from_bytes(method.as_bytes()).ok());
+        let Some(meant) = meant.filter(|_| self.method == hyper::Method::POST) else { return self };
+        if meant == hyper::Method::GET {
+            let body = std::mem::take(&mut self.body);
+            self.query.0.extend(Query::parse(&String::from_utf8_lossy(&body)).0);
+        }
+        self.method = meant;
+        self
+    }
 }
 
 /// What an answer carries.
@@ -195,6 +214,26 @@ mod tests {
         assert_eq!(query.word("valueRenderOption"), Some("FORMULA"));
         assert_eq!((query.word("alt"), query.pretty()), (Some("json"), false));
         assert!(Query::parse("").pretty());
+    }
+
+    #[test]
+    fn a_read_may_come_as_a_post() {
+        let sent = Call {
+            method: hyper::Method::POST,
+            path: "/x".to_owned(),
+            query: Query::default(),
+            host: String::new(),
+            authorization: None,
+            body: Bytes::from_static(b"ranges=A1&ranges=B2"),
+        };
+        let meant = sent.clone().as_meant(Some("GET"));
+        assert_eq!(
+            (meant.method, meant.query.all("ranges"), meant.body.len()),
+            (hyper::Method::GET, vec!["A1", "B2"], 0)
+        );
+        for other in [None, Some(""), Some("no method")] {
+            assert_eq!(sent.clone().as_meant(other).method, hyper::Method::POST);
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub enum Reach {
 }
 
 /// Every method: its verb and its path. Those of Sheets v4 come first, in the order of Google's reference; then those of Drive v3.
-pub const METHODS: [(&str, &str); 31] = [
+pub const METHODS: [(&str, &str); 32] = [
     ("POST", "/v4/spreadsheets"),
     ("GET", "/v4/spreadsheets/{id}"),
     ("POST", "/v4/spreadsheets/{id}:getByDataFilter"),
@@ -41,6 +41,7 @@ pub const METHODS: [(&str, &str); 31] = [
     ("POST", "/drive/v3/files/{id}/copy"),
     ("GET", "/drive/v3/files/{id}/export"),
     ("PUT", "/upload/drive/v2/files/{id}"),
+    ("GET", "/spreadsheets/d/{id}/export"),
     ("GET", "/drive/v3/files/{id}/comments"),
     ("POST", "/drive/v3/files/{id}/permissions"),
     ("GET", "/drive/v3/files/{id}/permissions"),
@@ -50,7 +51,7 @@ pub const METHODS: [(&str, &str); 31] = [
 ];
 
 /// The kinds of request that are answered, each with what to know about it; all others answer 501.
-pub const ANSWERED: [(&str, Reach, &str); 59] = [
+pub const ANSWERED: [(&str, Reach, &str); 60] = [
     ("addBanding", Reach::Kept, "no cell is coloured"),
     ("addChart", Reach::Kept, "not drawn; on a sheet of cells only"),
     ("addConditionalFormatRule", Reach::Kept, "no cell looks different"),
@@ -62,6 +63,7 @@ pub const ANSWERED: [(&str, Reach, &str); 59] = [
     ("addSlicer", Reach::Kept, "not drawn, and filters nothing"),
     ("appendCells", Reach::Done, ""),
     ("appendDimension", Reach::Done, ""),
+    ("autoFill", Reach::Done, "series of equal steps, dates, formulas; else repeated"),
     ("autoResizeDimensions", Reach::Done, "widths as recorded for one font"),
     ("clearBasicFilter", Reach::Done, ""),
     ("copyPaste", Reach::Done, ""),

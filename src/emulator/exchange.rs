@@ -1,6 +1,6 @@
-//! Spreadsheets as files: Drive's `files.export`, and the upload that replaces a spreadsheet by a CSV file.
+//! Spreadsheets as files: Drive's `files.export`, the download of Google's editor, and the upload that replaces a spreadsheet by a CSV file.
 //!
-//! In scope: the first sheet as CSV or TSV, as its cells show; a CSV file read as if typed (recorded of gspread's `import_csv`).
+//! In scope: a sheet as CSV or TSV, as its cells show; a CSV file read as if typed (recorded of gspread's `import_csv`).
 //! Out of scope: PDF, XLSX, ODS and HTML, which answer 501; other uploads.
 
 use serde_json::{Value, json};
@@ -15,17 +15,48 @@ use crate::emulator::storage::{StorageError, Store};
 use crate::emulator::transaction::SheetRow;
 use crate::port::chance::Chance;
 
+const CSV: (u8, &str) = (b',', "text/csv");
+const TSV: (u8, &str) = (b'\t', "text/tab-separated-values");
+
 /// `files.export`: the first sheet as text, and its media type.
 pub fn export(store: &Store, id: &str, media: &str) -> Result<(Vec<u8>, &'static str), ApiError> {
-    let (delimiter, media) = match media {
-        "text/csv" => (b',', "text/csv"),
-        "text/tab-separated-values" => (b'\t', "text/tab-separated-values"),
+    let kind = match media {
+        "text/csv" => CSV,
+        "text/tab-separated-values" => TSV,
         "" => return Err(ApiError::invalid_argument("Required parameter: mimeType")),
         _ => return Err(ApiError::unimplemented("This emulator exports text/csv and text/tab-separated-values only.")),
     };
     let transaction = store.read(id)?;
     let book = Book::open(&transaction)?;
-    let Some(sheet) = book.sheets.first() else { return Ok((Vec::new(), media)) };
+    let sheet = book.sheets.first().ok_or_else(ApiError::not_found)?;
+    text_of(&book, sheet, kind)
+}
+
+/// The download of Google's editor, by which google-spreadsheet exports: the sheet of that id, or the first, as `csv` or `tsv`.
+pub fn download(
+    store: &Store,
+    id: &str,
+    format: &str,
+    sheet: Option<&str>,
+) -> Result<(Vec<u8>, &'static str), ApiError> {
+    let kind = match format {
+        "csv" => CSV,
+        "tsv" => TSV,
+        "" => return Err(ApiError::invalid_argument("Required parameter: format")),
+        _ => return Err(ApiError::unimplemented("This emulator exports csv and tsv only.")),
+    };
+    let transaction = store.read(id)?;
+    let book = Book::open(&transaction)?;
+    let asked = book.sheets.iter().find(|each| sheet.is_none_or(|sheet| each.id.to_string() == sheet));
+    text_of(&book, asked.ok_or_else(ApiError::not_found)?, kind)
+}
+
+/// A sheet as its cells show, a line for each row.
+fn text_of(
+    book: &Book<'_, '_>,
+    sheet: &SheetRow,
+    (delimiter, media): (u8, &'static str),
+) -> Result<(Vec<u8>, &'static str), ApiError> {
     let mut lines: Vec<Vec<String>> = Vec::new();
     let whole = Area::new(0..sheet.row_count, 0..sheet.column_count);
     book.visit(sheet.id, &whole, |row, cells| {
@@ -125,6 +156,15 @@ mod tests {
         );
         let (text, _) = export(&store, "s", "text/tab-separated-values").unwrap();
         assert!(text.starts_with(b"name\tn\t\r\na, b\t42"));
+        let second = SheetRow::new(77, "Two", 1);
+        let tx = store.write("s").unwrap();
+        tx.put_sheet(&second).unwrap();
+        tx.put_row(77, 0, vec![Cell::text("x"), Cell::text("y")]).unwrap();
+        tx.commit().unwrap();
+        assert_eq!(download(&store, "s", "tsv", Some("77")).unwrap(), (b"x\ty".to_vec(), "text/tab-separated-values"));
+        assert!(download(&store, "s", "csv", None).unwrap().0.starts_with(b"name,n"));
+        assert_eq!(download(&store, "s", "xlsx", None).unwrap_err().code, 501);
+        assert_eq!(download(&store, "s", "csv", Some("5")).unwrap_err().code, 404);
         assert_eq!(export(&store, "s", "application/pdf").unwrap_err().code, 501);
         assert_eq!(export(&store, "s", "").unwrap_err().code, 400);
     }

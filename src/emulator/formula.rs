@@ -36,6 +36,20 @@ pub fn evaluate(text: &str, sight: &dyn Sight) -> Value {
     }
 }
 
+/// Where the formula leads, when it is a `HYPERLINK` and nothing else.
+pub fn link(text: &str, sight: &dyn Sight) -> Option<String> {
+    let text = text.strip_prefix('=').unwrap_or(text);
+    let mut reader = Reader { rest: text.trim_start(), sight, depth: 0, arrays: false };
+    if !reader.word().eq_ignore_ascii_case("HYPERLINK") || !reader.take("(") {
+        return None;
+    }
+    let arguments = reader.arguments().ok().filter(|_| reader.rest.is_empty())?;
+    match arguments.into_iter().next() {
+        Some(Value::One(Outcome::Text(address))) => Some(address),
+        _ => None,
+    }
+}
+
 /// Reads and works out at once. `Err` is a formula that can't be read; any other error is an outcome.
 struct Reader<'a> {
     rest: &'a str,
@@ -453,6 +467,24 @@ mod tests {
             ("=ROW()&COLUMN()&ROW(A5)", "245"),
         ] {
             assert_eq!(table(text), cells, "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_with_open_ends_reach_the_edge_of_the_grid() {
+        for (text, value) in
+            [("=SUM(A:A)", 42.0), ("=SUM(A2:A)", 40.0), ("=COUNTA(1:3)", 3.0), ("=COUNTBLANK(A:B)", 9.0)]
+        {
+            assert_eq!(run(text), Outcome::Number(value), "{text}");
+        }
+        assert_eq!(run("=SUM(Nowhere!A:A)"), Outcome::Error("#REF!"));
+    }
+
+    #[test]
+    fn a_link_leads_where_its_first_argument_says_and_nothing_else_is_one() {
+        assert_eq!(link("=hyperlink(\"http://x/\" & A1, \"label\")", &Small).as_deref(), Some("http://x/2"));
+        for text in ["=HYPERLINK(\"a\") & \"b\"", "=UPPER(\"a\")", "=HYPERLINK()", "=1"] {
+            assert_eq!(link(text, &Small), None, "{text}");
         }
     }
 

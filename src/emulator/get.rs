@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::emulator::book::{Book, Place};
 use crate::emulator::cell::{Cell, CellValue};
+use crate::emulator::data_filter::find_filter;
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
 use crate::emulator::grid::{Area, Dimension};
@@ -26,10 +27,28 @@ const PIXELS: (u32, u32) = (21, 100);
 /// Which cells an answer holds.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    /// A1 texts; when there are any, only their sheets are in the answer, and only their cells.
-    pub ranges: Vec<String>,
+    /// When anything is asked for, only its sheets are in the answer, and only its cells.
+    pub asked: Vec<Asked>,
     /// Whether cells are in the answer.
     pub grid_data: bool,
+}
+
+/// How cells are asked for.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// By A1 text.
+    Range(String),
+    /// By a `DataFilter`.
+    Filter(Value),
+}
+
+impl Asked {
+    fn places(&self, book: &Book<'_, '_>) -> Result<Vec<Place>, ApiError> {
+        match self {
+            Self::Range(text) => Ok(vec![book.find(text)?]),
+            Self::Filter(filter) => find_filter(book, filter),
+        }
+    }
 }
 
 /// Answers `spreadsheets.get`: `include_grid_data` counts only without a mask, a mask that reaches into `sheets.data`
@@ -46,17 +65,21 @@ pub fn get(
         Mask::Members(_) => mask.covers("sheets.data"),
     };
     let tx = store.read(id)?;
-    Ok(mask.apply(spreadsheet(&tx, id, &View { ranges, grid_data })?))
+    let asked = ranges.into_iter().map(Asked::Range).collect();
+    Ok(mask.apply(spreadsheet(&tx, id, &View { asked, grid_data })?))
 }
 
 /// The spreadsheet as a transaction sees it.
 pub fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &View) -> Result<Value, ApiError> {
     let book = Book::open(tx)?;
-    let places: Vec<Place> = view.ranges.iter().map(|text| book.find(text)).collect::<Result<_, _>>()?;
+    let mut places = Vec::new();
+    for asked in &view.asked {
+        places.extend(asked.places(&book)?);
+    }
     let mut sheets = Vec::new();
     for sheet in &book.sheets {
         let asked: Vec<Area> = places.iter().filter(|place| place.sheet.id == sheet.id).map(Place::area).collect();
-        if view.ranges.is_empty() || !asked.is_empty() {
+        if view.asked.is_empty() || !asked.is_empty() {
             sheets.push(one_sheet(&book, sheet, view, &asked)?);
         }
     }
@@ -99,7 +122,8 @@ fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area])
     ] {
         let kept = book.transaction.kept(Some(sheet.id), kind)?;
         if !kept.is_empty() {
-            members.insert(name.to_owned(), kept.iter().map(|(_, body)| as_kept(kind, body)).collect());
+            let all: Vec<Value> = kept.iter().map(|(_, body)| as_kept(book, kind, body)).collect::<Result<_, _>>()?;
+            members.insert(name.to_owned(), Value::Array(all));
         }
     }
     if let Some((_, filter)) = book.transaction.kept(Some(sheet.id), "filter")?.first() {
@@ -112,8 +136,15 @@ fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area])
     Ok(Value::Object(members))
 }
 
-fn as_kept(kind: &str, body: &Value) -> Value {
-    if kind == "protected" { protected(body) } else { shown(kind, body) }
+fn as_kept(book: &Book<'_, '_>, kind: &str, body: &Value) -> Result<Value, StorageError> {
+    if kind != "protected" {
+        return Ok(shown(kind, body));
+    }
+    let named = match body.get("namedRangeId").and_then(Value::as_str) {
+        Some(id) => book.transaction.named_range(id)?,
+        None => None,
+    };
+    Ok(protected(body, named.as_ref()))
 }
 
 /// The developer metadata whose place is one that is asked for.
@@ -132,7 +163,7 @@ fn grid_data(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value
     }
     let mut rows = Vec::new();
     book.visit(sheet.id, area, |row, cells| {
-        let values = row_values(area, &cells);
+        let values = row_values(book, sheet, row, area, &cells);
         if !values.is_empty() {
             rows.resize((row - area.rows.start) as usize, json!({}));
             rows.push(json!({"values": values}));
@@ -160,15 +191,17 @@ fn grid_data(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value
     Ok(Value::Object(members))
 }
 
-fn row_values(area: &Area, cells: &[Cell]) -> Vec<Value> {
+fn row_values(book: &Book<'_, '_>, sheet: &SheetRow, row: u32, area: &Area, cells: &[Cell]) -> Vec<Value> {
     let end = cells.len().min(area.cols.end as usize);
     let inside = cells.get(area.cols.start as usize..end).unwrap_or_default();
     let used = inside.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);
-    inside[..used].iter().map(cell_data).collect()
+    let leads = |column: u32, source: &str| book.address(sheet.id, row, column, source);
+    let columns = area.cols.start..;
+    columns.zip(&inside[..used]).map(|(column, cell)| cell_data(cell, |source| leads(column, source))).collect()
 }
 
-/// `CellData`.
-fn cell_data(cell: &Cell) -> Value {
+/// `CellData`; `leads` is where a formula leads that is a link.
+fn cell_data(cell: &Cell, leads: impl Fn(&str) -> Option<String>) -> Value {
     let mut members = Map::new();
     if cell.is_blank() {
         return Value::Object(members);
@@ -180,6 +213,10 @@ fn cell_data(cell: &Cell) -> Value {
         members.insert("effectiveValue".to_owned(), worked_out(&outcome));
         side = side_of(&outcome);
         members.insert("formattedValue".to_owned(), formatted(cell, outcome).into());
+        if let CellValue::Formula { source, .. } = value {
+            let address = leads(source);
+            members.extend(address.map(|address| ("hyperlink".to_owned(), address.into())));
+        }
     }
     if let Some(format) = cell.format() {
         members.insert("userEnteredFormat".to_owned(), with_both_colours(format));

@@ -102,6 +102,19 @@ impl GridRange {
         Area::new(close(self.start_row, self.end_row, row_count), close(self.start_col, self.end_col, column_count))
     }
 
+    /// As the API sends it; what is no number is as if it were absent.
+    pub fn from_json(value: &Value) -> Self {
+        let bound = |name: &str| value.get(name).and_then(Value::as_u64).and_then(|bound| u32::try_from(bound).ok());
+        let id = value.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
+        Self {
+            sheet_id: i32::try_from(id).unwrap_or(-1),
+            start_row: bound("startRowIndex"),
+            end_row: bound("endRowIndex"),
+            start_col: bound("startColumnIndex"),
+            end_col: bound("endColumnIndex"),
+        }
+    }
+
     /// As the API writes it: `sheetId` 0 is left out, a start of 0 is written out (recorded).
     pub fn to_json(&self) -> Value {
         let mut members = Map::new();

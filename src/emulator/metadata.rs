@@ -63,6 +63,12 @@ pub fn sheet_of(location: &Map<String, Value>) -> Option<i64> {
     direct.or_else(|| range.map(|range| range.get("sheetId").and_then(Value::as_i64).unwrap_or(0)))
 }
 
+/// A lookup as a filter carries it.
+pub fn read_lookup(lookup: &Value) -> Result<Lookup, ApiError> {
+    serde_json::from_value(lookup.clone())
+        .map_err(|told| ApiError::invalid_argument(format!("Invalid developerMetadataLookup: {told}")))
+}
+
 /// All marks that one of the lookups asks for, by id, each once.
 pub fn find(tx: &Transaction<'_>, lookups: &[Lookup]) -> Result<Vec<(i64, Value)>, StorageError> {
     let mut found = tx.kept(None, KIND)?;
@@ -94,8 +100,7 @@ pub fn search_marks(store: &Store, spreadsheet: &str, body: &Map<String, Value>)
             let Some(lookup) = filter.get("developerMetadataLookup") else {
                 return Err(ApiError::unimplemented("This emulator finds marks by developerMetadataLookup only."));
             };
-            serde_json::from_value(lookup.clone())
-                .map_err(|told| ApiError::invalid_argument(format!("Invalid developerMetadataLookup: {told}")))
+            read_lookup(lookup)
         })
         .collect::<Result<_, _>>()?;
     let mut matched = Vec::new();

@@ -7,17 +7,15 @@ use serde_json::{Map, Value, json};
 
 use crate::emulator::batch::apply::batch_update;
 use crate::emulator::batch::context::Doubts;
-use crate::emulator::book::Book;
 use crate::emulator::call::{Answer, Content, Query};
 use crate::emulator::choices::{Words, read_body};
 use crate::emulator::copies::copy_to;
 use crate::emulator::create::create;
-use crate::emulator::data_filter::find_filter;
 use crate::emulator::drive;
 use crate::emulator::error::ApiError;
 use crate::emulator::exchange;
 use crate::emulator::fields::Mask;
-use crate::emulator::get::{View, get, spreadsheet};
+use crate::emulator::get::{Asked, View, get, spreadsheet};
 use crate::emulator::metadata::{get_mark, search_marks};
 use crate::emulator::protection::SeenBy;
 use crate::emulator::route::{Api, Route};
@@ -130,19 +128,13 @@ impl Methods<'_> {
     }
 
     fn get_by_filter(&self, id: &str, body: &Map<String, Value>, mask: &Mask) -> Result<Value, ApiError> {
-        let transaction = self.store.read(id)?;
-        let book = Book::open(&transaction)?;
         let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let texts = filters.iter().map(|filter| {
-            let place = find_filter(&book, filter)?;
-            Ok(place.span.print_with(&place.sheet.title))
-        });
         let grid_data = match mask {
             Mask::All => body.flag("includeGridData"),
             Mask::Members(_) => mask.covers("sheets.data"),
         };
-        let view = View { ranges: texts.collect::<Result<_, ApiError>>()?, grid_data };
-        spreadsheet(&transaction, id, &view)
+        let view = View { asked: filters.iter().cloned().map(Asked::Filter).collect(), grid_data };
+        spreadsheet(&self.store.read(id)?, id, &view)
     }
 
     /// Drive's methods. Drive has an envelope of its own for a file that is not there.
@@ -168,6 +160,10 @@ impl Methods<'_> {
             Api::DriveUpdate => drive::update(store, id, &drive::message(body)?, query, self.now).map(Answer::json),
             Api::DriveExport => {
                 exchange::export(store, id, query.word("mimeType").unwrap_or_default()).map(Answer::file)
+            }
+            Api::DocsExport => {
+                let format = query.word("format").unwrap_or_default();
+                exchange::download(store, id, format, query.word("gid")).map(Answer::file)
             }
             Api::DriveUpload => exchange::import(store, id, body, self.chance).map(Answer::json),
             Api::CommentsList => store

@@ -118,11 +118,15 @@ pub fn without_first_sheet(value: &Value) -> Value {
 }
 
 /// A protected range as `spreadsheets.get` writes it: who made it is among its editors (recorded), which the reply to
-/// `addProtectedRange` does not say yet. A warning has no editors.
-pub fn protected(body: &Value) -> Value {
+/// `addProtectedRange` does not say yet. A warning has no editors. What is protected by a name has its cells besides, for pygsheets
+/// reads them there.
+pub fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
     let added_by = body.get(ADDED_BY).and_then(Value::as_str).unwrap_or(TEST_ACCOUNT);
     let can_edit = may_edit(body, TEST_ACCOUNT);
     let mut body = shown("protected", body);
+    if let Some(named) = named {
+        body["range"] = named.range.to_json();
+    }
     if let (false, Some(members)) = (can_edit, body.as_object_mut()) {
         members.shift_remove("requestingUserCanEdit");
     }

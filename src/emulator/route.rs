@@ -37,6 +37,7 @@ pub enum Api {
     DriveCopy,
     DriveExport,
     DriveUpload,
+    DocsExport,
     CommentsList,
     PermissionsCreate,
     PermissionsList,
@@ -81,6 +82,7 @@ impl Api {
             Self::DriveCopy => ("drive.files.copy", None, ""),
             Self::DriveExport => ("drive.files.export", None, ""),
             Self::DriveUpload => ("drive.files.update (v2, media)", None, ""),
+            Self::DocsExport => ("export of Google's editor", None, ""),
             Self::CommentsList => ("drive.comments.list", None, ""),
             Self::PermissionsCreate => ("drive.permissions.create", None, ""),
             Self::PermissionsList => ("drive.permissions.list", None, ""),
@@ -149,6 +151,10 @@ impl Route {
         if let Some(id) = path.strip_prefix("upload/drive/v2/files/") {
             let upload = || Some(Self { api: Api::DriveUpload, id: decode(id)?, range: String::new() });
             return if method == Method::PUT && !id.contains('/') { upload() } else { None };
+        }
+        if let Some(id) = path.strip_prefix("spreadsheets/d/").and_then(|rest| rest.strip_suffix("/export")) {
+            let export = || Some(Self { api: Api::DocsExport, id: decode(id)?, range: String::new() });
+            return if method == Method::GET && !id.contains('/') { export() } else { None };
         }
         let rest = path.strip_prefix("v4/spreadsheets")?;
         let Some(rest) = rest.strip_prefix('/').filter(|rest| !rest.is_empty()) else {
@@ -300,6 +306,8 @@ mod tests {
         assert_eq!(permission, Some((Api::PermissionsDelete, "x".to_owned(), "7".to_owned())));
         assert_eq!(found(&post, "/drive/v3/files/x/copy").map(|found| found.0), Some(Api::DriveCopy));
         assert_eq!(found(&get, "/drive/v3/files/x/export").map(|found| found.0), Some(Api::DriveExport));
+        let export = found(&get, "/spreadsheets/d/x/export");
+        assert_eq!(export, Some((Api::DocsExport, "x".to_owned(), String::new())));
         assert_eq!(found(&put, "/upload/drive/v2/files/x").map(|found| found.0), Some(Api::DriveUpload));
         assert_eq!(found(&get, "/drive/v3/files/x/revisions"), None);
     }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::emulator::a1::Span;
 use crate::emulator::book::Book;
 use crate::emulator::cell::{Cell, CellValue, may_spill};
-use crate::emulator::formula::{Sight, evaluate};
+use crate::emulator::formula::{Sight, evaluate, link};
 use crate::emulator::grid::Area;
 use crate::emulator::matrix::{CELL_LIMIT, Matrix, Value};
 use crate::emulator::outcome::{Computed, Outcome};
@@ -127,6 +127,11 @@ impl Book<'_, '_> {
             None => self.filled_in(sheet, row, column),
             Some(_) => effective(cell),
         }
+    }
+
+    /// Where the formula of a cell leads, when it is a link and nothing else.
+    pub fn address(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
+        link(source, &Desk { book: self, sheet, row, column })
     }
 
     /// What a formula comes to; `#REF!` when too many refer to each other.

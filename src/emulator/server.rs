@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::emulator::call::{Answer, Call, Query};
+use crate::emulator::call::{API_KEY, Answer, Call, Query};
 use crate::emulator::error::ApiError;
 use crate::emulator::outgoing::Outgoing;
 use crate::emulator::packing;
@@ -160,7 +160,8 @@ impl Emulator {
         let pretty = query.pretty();
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let host = text(HOST).or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default();
-        let authorization = text(AUTHORIZATION);
+        let by_key = || text(HeaderName::from_static("x-goog-api-key")).map(|key| format!("{API_KEY}{key}"));
+        let authorization = text(AUTHORIZATION).or_else(by_key);
         let packed = text(ACCEPT_ENCODING).is_some_and(|takes| packing::takes_gzip(&takes));
         let unpack = text(CONTENT_ENCODING).is_some_and(|how| how.trim().eq_ignore_ascii_case("gzip"));
         let read = self.read_body(body).await;
@@ -168,7 +169,9 @@ impl Emulator {
         let answer = match read {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
-                self.answer(Call { method: head.method, path, query, host, authorization, body }).await?
+                let overridden = text(HeaderName::from_static("x-http-method-override"));
+                let call = Call { method: head.method, path, query, host, authorization, body };
+                self.answer(call.as_meant(overridden.as_deref())).await?
             }
             Err(refusal) => refusal,
         };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::emulator::call::{Answer, Call, Content, Query};
+use crate::emulator::call::{API_KEY, Answer, Call, Content, Query};
 use crate::emulator::choices::Words;
 use crate::emulator::error::ApiError;
 use crate::emulator::fault::{Fault, Faults, Happening, TOKEN_METHOD};
@@ -18,6 +18,7 @@ use crate::emulator::options::EmulatorOptions;
 use crate::emulator::protection::OWNER;
 use crate::emulator::quota::{Metric, Quota};
 use crate::emulator::route::Route;
+use crate::emulator::sharing;
 use crate::emulator::stats::Stats;
 use crate::emulator::storage::{StorageError, Store};
 use crate::emulator::token::{Access, Bearer, Tokens};
@@ -213,14 +214,27 @@ impl Emulator {
         let Inner { tokens, clock, .. } = &*self.inner;
         let (name, metric, _) = route.api.about();
         let in_query = call.query.word("accessToken").map(|token| format!("Bearer {token}"));
-        let authorization = call.authorization.as_deref().or(in_query.as_deref());
-        let bearer = tokens.check(authorization, clock.monotonic_ms())?;
+        let by_key = call.query.word("key").map(|key| format!("{API_KEY}{key}"));
+        let authorization = call.authorization.as_deref().or(in_query.as_deref()).or(by_key.as_deref());
+        let has_key = authorization.is_some_and(|authorization| authorization.starts_with(API_KEY));
+        let bearer = if has_key && metric == Some(Metric::Read) && call.method == Method::GET {
+            self.anybody(&route.id)?
+        } else {
+            tokens.check(authorization.filter(|_| !has_key), clock.monotonic_ms())?
+        };
         check_scope(&bearer, &call.method)?;
         if let Some(metric) = metric {
             self.take_quota(&bearer, metric)?;
         }
         held(&self.inner.stats).count(name, metric);
         Ok(bearer.account)
+    }
+
+    /// Whoever has nothing but an API key: they read what is shared with everybody.
+    fn anybody(&self, id: &str) -> Result<Bearer, ApiError> {
+        let public = sharing::is_public(&self.inner.store, id)?;
+        let bearer = Bearer { account: "an API key".to_owned(), access: Access::Read };
+        if public { Ok(bearer) } else { Err(ApiError::permission_denied()) }
     }
 
     fn take_quota(&self, bearer: &Bearer, metric: Metric) -> Result<(), Answer> {

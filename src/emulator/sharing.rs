@@ -1,7 +1,7 @@
 //! Drive's permissions of a spreadsheet: with whom it is shared.
 //!
 //! In scope: permissions.create, list, get, update and delete, kept and given back; the owner's is there from the start.
-//! Out of scope: keeping anybody out by them (every token of the emulator may use every spreadsheet), sending mail.
+//! Out of scope: keeping anybody out by them who has a token (every token of the emulator may use every spreadsheet), sending mail.
 
 use serde_json::{Map, Value, json};
 
@@ -84,6 +84,12 @@ pub fn unshare(store: &Store, file: &str, id: &str) -> Result<(), ApiError> {
     Ok(tx.commit()?)
 }
 
+/// Whether everybody may read a spreadsheet.
+pub fn is_public(store: &Store, file: &str) -> Result<bool, ApiError> {
+    store.read(file)?.properties()?;
+    Ok(all(store, file)?.iter().any(|(_, permission)| permission["type"] == "anyone"))
+}
+
 fn all(store: &Store, file: &str) -> Result<Vec<(i64, Value)>, ApiError> {
     let kept = store.read(file)?.kept(None, KIND)?;
     let owner = json!({"kind": "drive#permission", "id": OWNERS.to_string(), "type": "user", "role": "owner",
@@ -125,6 +131,9 @@ mod tests {
         unshare(&store, "s", again["id"].as_str().unwrap()).unwrap();
         assert_eq!(roles(&store), ["owner"]);
         assert_eq!(unshare(&store, "s", "77").unwrap_err().code, 404);
+        assert!(!is_public(&store, "s").unwrap());
+        share(&store, "s", json!({"type": "anyone", "role": "reader"}).as_object().unwrap(), 80).unwrap();
+        assert!(is_public(&store, "s").unwrap());
         assert_eq!(share(&store, "s", &Map::new(), 1).unwrap_err().code, 400);
         assert_eq!(share(&store, "nowhere", told("reader").as_object().unwrap(), 1).unwrap_err().code, 404);
     }

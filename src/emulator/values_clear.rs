@@ -32,7 +32,11 @@ pub fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Value>) -
 /// `values.batchClearByDataFilter`.
 pub fn batch_clear_by_filter(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let find = |book: &Book<'_, '_>| filters.iter().map(|filter| find_filter(book, filter)).collect();
+    let find = |book: &Book<'_, '_>| {
+        let places: Vec<Vec<Place>> =
+            filters.iter().map(|filter| find_filter(book, filter)).collect::<Result<_, _>>()?;
+        Ok(places.concat())
+    };
     Ok(json!({"spreadsheetId": id, "clearedRanges": clear_all(store, id, find)?}))
 }
 

@@ -44,7 +44,11 @@ pub fn batch_get_by_filter(
 ) -> Result<Vec<u8>, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let find = |book: &Book<'_, '_>| {
-        filters.iter().map(|filter| Ok((find_filter(book, filter)?, Some(filter.clone())))).collect()
+        let mut found = Vec::new();
+        for filter in filters {
+            found.extend(find_filter(book, filter)?.into_iter().map(|place| (place, Some(filter.clone()))));
+        }
+        Ok(found)
     };
     read_all(store, id, find, body, pretty)
 }

@@ -60,19 +60,20 @@ pub fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) 
     let mut responses = Vec::new();
     let mut places = Vec::new();
     for (at, (data, block, _)) in blocks.iter().enumerate() {
-        let write = || {
-            let place = match data.get("dataFilter") {
-                Some(filter) => find_filter(&book, filter)?,
-                None => book.find(data.word("range").unwrap_or_default())?,
-            };
-            let written = block.write(&transaction, &place.sheet, block.fit(&place)?, input)?;
-            Ok((place, written))
+        let find = || match data.get("dataFilter") {
+            Some(filter) => find_filter(&book, filter),
+            None => Ok(vec![book.find(data.word("range").unwrap_or_default())?]),
         };
-        let (place, written) = write().map_err(|error: ApiError| error.within(&format!("Invalid data[{at}]: ")))?;
-        totals.add(&written);
-        places.push((place, written));
+        let within = |error: ApiError| error.within(&format!("Invalid data[{at}]: "));
+        for place in find().map_err(within)? {
+            let write = || block.write(&transaction, &place.sheet, block.fit(&place)?, input);
+            let written = write().map_err(within)?;
+            totals.add(&written);
+            places.push((at, place, written));
+        }
     }
-    for ((data, _, echo), (place, written)) in blocks.iter().zip(&places) {
+    for (at, place, written) in &places {
+        let (data, _, echo) = &blocks[*at];
         let mut told = echo.told(&book, id, Some(place), written)?;
         if let Some(filter) = data.get("dataFilter") {
             told.shift_remove("spreadsheetId");
@@ -197,6 +198,17 @@ mod tests {
         let words = json!({"valueInputOption": input, "includeValuesInResponse": true});
         let body = json!({ "values": values });
         update(store, "s", range, words.as_object().unwrap(), body.as_object().unwrap())
+    }
+
+    #[test]
+    fn what_a_merge_covers_takes_no_value() {
+        let store = store();
+        let tx = store.write("s").unwrap();
+        tx.keep(Some(0), "merge", 0, &json!({"range": {"endRowIndex": 2, "endColumnIndex": 2}})).unwrap();
+        tx.commit().unwrap();
+        let told = put(&store, "A1", "RAW", &json!([["a", "b", "c"], ["d", "e", "f"]])).unwrap();
+        assert_eq!(told["updatedCells"], 3);
+        assert_eq!(told["updatedData"]["values"], json!([["a", "", "c"], ["", "", "f"]]));
     }
 
     #[test]

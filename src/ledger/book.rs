@@ -5,8 +5,10 @@
 use std::collections::HashMap;
 
 use crate::ledger::entry::{Entry, Step};
+use crate::ledger::failure::{Answer, Failure, FailureState};
 use crate::ledger::key::{Fingerprint, Key, Version};
 use crate::ledger::mode::Again;
+use crate::ledger::tries::{Tries, mark};
 use crate::time::Timestamp;
 
 /// What the book says of an item.
@@ -18,6 +20,8 @@ pub enum Admission {
     Changed,
     /// It failed before: go on, and count on from there.
     Again(Tried),
+    /// It failed in this version, and is left alone until somebody asks for it.
+    Rests,
     /// Done in this version: skip it.
     Done,
     /// The same version of the key is in hand, was done or failed earlier in this run: skip it.
@@ -27,17 +31,30 @@ pub enum Admission {
 /// What is known of an earlier failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tried {
-    /// Tries over all runs so far.
+    /// Runs in which it failed, as its row tells; `Book::attempts` counts those that were not told too.
     pub attempts: u64,
     /// When it first failed.
     pub first_seen: Timestamp,
+    /// When its newest row was written.
+    pub last_seen: Timestamp,
     /// The version that failed, as its mark.
     pub version: u64,
     /// A hash of the step and error it failed with, so that an unchanged failure is not told twice.
     pub error: Fingerprint,
+    /// Where it stands; never recovered.
+    pub state: FailureState,
+    /// What somebody asks for that no run has answered yet.
+    pub asked: Option<Answer>,
+    /// The row that tells it, from 1, or the one in which somebody asks; 0 for one of this run.
+    pub row: u32,
 }
 
 impl Tried {
+    /// Whether it is left alone.
+    pub fn rests(&self) -> bool {
+        self.state.rests() && self.asked != Some(Answer::Retry)
+    }
+
     /// Whether this is the very failure that is told already: the version of this mark, failed in the same way.
     pub fn tells(&self, mark: u64, error: Fingerprint) -> bool {
         self.version == mark && self.error == error
@@ -104,6 +121,7 @@ pub struct Book {
     /// The version done last in this run, of keys done in it that may come again.
     latest: HashMap<Fingerprint, u64>,
     failures: HashMap<Fingerprint, Tried>,
+    tries: Tries,
     new_keys: u64,
 }
 
@@ -113,6 +131,20 @@ impl Book {
         let open = |(key, tried): &(Fingerprint, Tried)| !done.has(*key, tried.version);
         let failures = failures.into_iter().filter(open).collect();
         Self { done, failures, ..Self::default() }
+    }
+
+    /// The same book, failures that stay the same counted so far.
+    #[must_use]
+    pub fn counting(mut self, mut tries: Tries) -> Self {
+        let open: std::collections::HashSet<u64> = self.failures.keys().map(|key| mark(*key)).collect();
+        tries.keep(|mark| open.contains(&mark));
+        self.tries = tries;
+        self
+    }
+
+    /// How often failures failed that stayed the same.
+    pub fn tries(&self) -> &Tries {
+        &self.tries
     }
 
     /// When a key that is done is done again.
@@ -130,6 +162,9 @@ impl Book {
         let (print, mark) = (key.fingerprint(), self.again().mark(version));
         if self.has(print, mark) {
             return Admission::Done;
+        }
+        if self.failures.get(&print).is_some_and(|tried| tried.version == mark && tried.rests()) {
+            return Admission::Rests;
         }
         let mut before = self.entry((print, mark));
         if before == Entry::Done && self.again() != Again::Every {
@@ -162,16 +197,57 @@ impl Book {
         }
     }
 
-    /// The item in hand failed; what is known of its key from now on.
-    pub fn failed(&mut self, key: &Key, tried: Tried) {
+    /// The item in hand failed; what is known of its key from now on. `told` is whether a row tells it.
+    pub fn failed(&mut self, key: &Key, tried: Tried, told: bool) {
         let print = key.fingerprint();
         self.advance((print, tried.version), Step::Fail);
         self.failures.insert(print, tried);
+        if told {
+            self.tries.forget(print);
+        }
+    }
+
+    /// Whether this version of a key has failed in this run.
+    pub fn has_failed(&self, key: &Key, version: &Version) -> bool {
+        self.entry((key.fingerprint(), self.again().mark(version))) == Entry::Failed
+    }
+
+    /// A failure that stays the same failed once more; false where it can't be counted, and has to be told.
+    pub fn count(&mut self, key: &Key) -> bool {
+        self.tries.count(key.fingerprint())
+    }
+
+    /// The moment of a further row of this key's: later than its others, by which the newest is known, whatever the clock says.
+    pub fn moment_after(&self, key: &Key, now: Timestamp) -> Timestamp {
+        self.tried(key).map_or(now, |tried| now.max(tried.last_seen.plus(1)))
+    }
+
+    /// Runs in which this version of a key has failed so far.
+    pub fn attempts(&self, key: &Key, version: &Version) -> u64 {
+        let print = key.fingerprint();
+        let tried = self.tried(key).filter(|tried| tried.version == self.again().mark(version));
+        tried.map_or(0, |tried| tried.attempts + self.tries.of(print))
     }
 
     /// The key's failure is closed on the store.
     pub fn closed(&mut self, key: &Key) {
-        self.failures.remove(&key.fingerprint());
+        let print = key.fingerprint();
+        self.failures.remove(&print);
+        self.tries.forget(print);
+    }
+
+    /// Somebody asks for these failures, or for all that can be tried again: from now on they are not left alone.
+    pub fn ask(&mut self, answer: Answer, which: impl Fn(Fingerprint) -> bool) {
+        for (_, tried) in self.failures.iter_mut().filter(|(key, _)| which(**key)) {
+            tried.asked = Some(answer);
+        }
+    }
+
+    /// The failures, in the order of their rows.
+    pub fn failures(&self) -> Vec<(Fingerprint, Tried)> {
+        let mut all: Vec<_> = self.failures.iter().map(|(key, tried)| (*key, *tried)).collect();
+        all.sort_unstable_by_key(|(_, tried)| tried.row);
+        all
     }
 
     /// What was known of a key's earlier failure.
@@ -184,6 +260,19 @@ impl Book {
         self.done.has(key.fingerprint(), self.again().mark(version))
     }
 
+    /// Whether a failure is told already, as it stands in a row of this run.
+    pub fn shows(&self, failure: &Failure, error: Fingerprint) -> bool {
+        match (failure.state, self.tried(&failure.key)) {
+            (FailureState::Recovered, tried) => tried.is_none(),
+            (_, None) => false,
+            (state, Some(tried)) => {
+                let same = tried.tells(self.again().mark(&failure.version), error) && tried.state == state;
+                same && tried.attempts >= failure.attempts
+                    && (failure.answered.is_none() || tried.asked != failure.answered)
+            }
+        }
+    }
+
     /// Whether this version of a key failed before, in the same way.
     pub fn tells(&self, key: &Key, version: &Version, error: Fingerprint) -> bool {
         self.tried(key).is_some_and(|tried| tried.tells(self.again().mark(version), error))
@@ -192,7 +281,8 @@ impl Book {
     /// Puts a newer load under what this run has in hand; entries that the load settles are forgotten, and failures that the
     /// load does not show yet are kept.
     pub fn rebase(&mut self, fresh: Self) {
-        let Self { done, mut failures, .. } = fresh;
+        let Self { done, mut failures, tries, .. } = fresh;
+        self.tries = if self.tries == Tries::default() { tries } else { std::mem::take(&mut self.tries) };
         self.moved.retain(|(print, mark), entry| {
             let unsettled = matches!(entry, Entry::InHand | Entry::Failed) && !done.has(*print, *mark);
             if let (true, Entry::Failed, Some(tried)) = (unsettled, &entry, self.failures.get(print)) {
@@ -200,6 +290,9 @@ impl Book {
             }
             unsettled
         });
+        for (key, tried) in &mut failures {
+            tried.asked = tried.asked.or(self.failures.get(key).and_then(|known| known.asked));
+        }
         self.latest.clear();
         self.new_keys = 0;
         self.done = done;
@@ -208,7 +301,12 @@ impl Book {
 
     /// Failures that are open.
     pub fn open_failures(&self) -> usize {
-        self.failures.len()
+        self.failures.values().filter(|tried| tried.state == FailureState::Open).count()
+    }
+
+    /// Failures that are left alone until somebody asks.
+    pub fn dead_failures(&self) -> usize {
+        self.failures.values().filter(|tried| tried.state == FailureState::Dead).count()
     }
 
     /// Whether this version is done, as loaded or in this run, and nothing has followed it that counts instead.
@@ -225,7 +323,8 @@ impl Book {
         self.knows_print(key.fingerprint())
     }
 
-    fn knows_print(&self, print: Fingerprint) -> bool {
+    /// The same by the key's fingerprint.
+    pub fn knows_print(&self, print: Fingerprint) -> bool {
         self.done.knows(print) || self.latest.contains_key(&print)
     }
 
@@ -250,6 +349,19 @@ mod tests {
 
     fn version(text: &str) -> Version {
         Version(text.into())
+    }
+
+    fn tried_once() -> Tried {
+        Tried {
+            attempts: 1,
+            first_seen: Timestamp(0),
+            last_seen: Timestamp(0),
+            version: 0,
+            error: Fingerprint::of("e"),
+            state: FailureState::Open,
+            asked: None,
+            row: 2,
+        }
     }
 
     fn book(rows: &[(&str, &str)]) -> Book {
@@ -316,15 +428,28 @@ mod tests {
         assert_eq!(book.admit(&key("b"), &version("")), Admission::Fresh);
         book.failed(
             &key("b"),
-            Tried { attempts: 1, first_seen: Timestamp(0), version: version("").mark(), error: Fingerprint::of("e") },
+            Tried {
+                attempts: 1,
+                first_seen: Timestamp(0),
+                last_seen: Timestamp(0),
+                version: version("").mark(),
+                error: Fingerprint::of("e"),
+                ..tried_once()
+            },
+            true,
         );
         assert_eq!(book.admit(&key("b"), &version("")), Admission::Twice);
     }
 
     #[test]
     fn a_done_key_whose_newer_version_failed_is_an_open_failure_still() {
-        let tried =
-            Tried { attempts: 1, first_seen: Timestamp(1), version: version("2").mark(), error: Fingerprint::of("e") };
+        let tried = Tried {
+            attempts: 1,
+            first_seen: Timestamp(1),
+            version: version("2").mark(),
+            error: Fingerprint::of("e"),
+            ..tried_once()
+        };
         let done = DoneSet::from_rows(Again::Every, vec![(key("a").fingerprint(), version("1").mark())]);
         let mut book = Book::new(done.clone(), HashMap::from([(key("a").fingerprint(), tried)]));
         assert_eq!((book.open_failures(), book.admit(&key("a"), &version("2"))), (1, Admission::Again(tried)));
@@ -334,8 +459,13 @@ mod tests {
 
     #[test]
     fn a_failure_that_works_at_last_is_recovered_once() {
-        let tried =
-            Tried { attempts: 2, first_seen: Timestamp(1), version: version("").mark(), error: Fingerprint::of("e") };
+        let tried = Tried {
+            attempts: 2,
+            first_seen: Timestamp(1),
+            version: version("").mark(),
+            error: Fingerprint::of("e"),
+            ..tried_once()
+        };
         let failures = HashMap::from([(key("a").fingerprint(), tried)]);
         let mut book = Book::new(DoneSet::default(), failures);
         assert_eq!(book.admit(&key("a"), &version("")), Admission::Again(tried));

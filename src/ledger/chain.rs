@@ -5,7 +5,7 @@
 
 use thiserror::Error;
 
-use crate::ledger::commit::{Changes, Commit, Kind, Part, Settled};
+use crate::ledger::commit::{Changes, Commit, Kind, Part};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Drafted;
 use crate::ledger::lease::{Fence, Holder, Lease};
@@ -197,7 +197,7 @@ impl Chain {
     fn state_after(&self, to: HeadId, changes: &Changes, terms: &Terms) -> State {
         let mut state = self.state.clone();
         for one in &changes.settled {
-            if let Settled::Done { key, version, .. } = one {
+            for (key, version) in one.done() {
                 state.processed.add(&processed_row(key, version, &terms.run.id));
             }
         }

@@ -42,7 +42,7 @@ pub enum Settled {
         /// The failure that this closes, if it had failed before.
         closes: Option<Box<Failure>>,
     },
-    /// It could not be processed.
+    /// It could not be processed; or it stays in Failures in another state, because somebody asked for that.
     Failed(Box<Failure>),
 }
 
@@ -76,6 +76,26 @@ impl Settled {
         };
         let rows = output.into_iter().flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
         rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
+    }
+
+    /// The row of Failures that it brings.
+    pub fn told(&self) -> Option<&Failure> {
+        match self {
+            Self::Done { closes, .. } => closes.as_deref(),
+            Self::Failed(failure) => Some(failure),
+        }
+    }
+
+    /// Versions that become done: the item's own, and that of the failure from whose mended record it came.
+    pub fn done(&self) -> impl Iterator<Item = (&Key, &Version)> {
+        let (own, mended) = match self {
+            Self::Done { key, version, closes, .. } => {
+                let other = closes.as_deref().filter(|closed| (&closed.key, &closed.version) != (key, version));
+                (Some((key, version)), other.map(|closed| (&closed.key, &closed.version)))
+            }
+            Self::Failed(_) => (None, None),
+        };
+        own.into_iter().chain(mended)
     }
 
     /// The key.

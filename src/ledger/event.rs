@@ -104,6 +104,8 @@ pub struct Report {
     pub keys: u64,
     /// Failures that are open at the end.
     pub open_failures: u64,
+    /// Failures that are left alone until somebody asks.
+    pub dead_failures: u64,
     /// Rows added to the data tab.
     pub rows: u64,
     /// Rows of it that were written over.

@@ -19,8 +19,10 @@ pub const ERROR_CHARS: usize = 2_000;
 pub enum FailureState {
     /// To be tried again.
     Open,
-    /// Not retryable from the sheet: its payload is too large to be kept there, or no text.
-    Unkept,
+    /// It failed in as many runs as the job allows; left alone until somebody asks.
+    Dead,
+    /// Somebody said that it is to be left alone.
+    Skipped,
     /// A later run processed it.
     Recovered,
 }
@@ -29,17 +31,49 @@ impl FailureState {
     /// The word in the sheet.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Open | Self::Unkept => "open",
+            Self::Open => "open",
+            Self::Dead => "dead",
+            Self::Skipped => "skipped",
             Self::Recovered => "recovered",
         }
     }
 
-    /// Whether it can be tried again from what the sheet keeps, in a word.
-    pub fn retryable(self) -> &'static str {
+    /// The state of a word in the sheet; whatever else stands there is to be tried again.
+    pub fn of_word(word: &str) -> Self {
+        [Self::Dead, Self::Skipped, Self::Recovered]
+            .into_iter()
+            .find(|state| state.word() == word)
+            .unwrap_or(Self::Open)
+    }
+
+    /// Whether an item of the very version is left alone.
+    pub fn rests(self) -> bool {
+        matches!(self, Self::Dead | Self::Skipped)
+    }
+}
+
+/// What a person asks for in `action`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// Try it again, from the record that is kept.
+    Retry,
+    /// Leave it alone in this version.
+    Skip,
+}
+
+impl Answer {
+    /// The word in the sheet.
+    pub fn word(self) -> &'static str {
         match self {
-            Self::Open => "yes",
-            Self::Unkept | Self::Recovered => "no",
+            Self::Retry => "retry",
+            Self::Skip => "skip",
         }
+    }
+
+    /// What a person typed; `None` for anything else than the two words, however they are written.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let word = word.trim().to_lowercase();
+        [Self::Retry, Self::Skip].into_iter().find(|answer| answer.word() == word)
     }
 }
 
@@ -64,10 +98,31 @@ pub struct Failure {
     pub run: String,
     /// Where it stands.
     pub state: FailureState,
+    /// What somebody had asked for when this was written.
+    pub answered: Option<Answer>,
     /// File, line and record.
     pub place: String,
     /// The record itself, split over cells.
     pub payload: Vec<String>,
+    /// Whether the payload is the record whole, so that it can be tried again from there.
+    pub kept: bool,
+}
+
+/// A failure as it stands on the store, with its record, to be tried again or left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The failure, its payload as people left it.
+    pub failure: Failure,
+    /// Whether somebody changed the payload.
+    pub mended: bool,
+    /// Where its row stands, for people.
+    pub row: u32,
+}
+
+/// A mark of a payload, by which a mended one is known.
+pub fn payload_mark(cells: &[String]) -> String {
+    let digest = Sha256::digest(cells.concat().as_bytes());
+    data_encoding::HEXLOWER.encode(digest.get(..6).unwrap_or(&digest))
 }
 
 /// A record as it can be kept in cells of at most 45,000 UTF-16 units; beyond ten of them only its size and hash are kept.

@@ -7,6 +7,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::grid::Row;
+use crate::ledger::failure::Failure;
 use crate::ledger::key::{Key, Version};
 
 /// Where in its source an item stood, so that an error can name it.
@@ -41,6 +42,8 @@ pub struct Item {
     pub body: Value,
     /// Where it stood.
     pub position: Position,
+    /// The failure from whose record it is tried again; none for one that the source yields.
+    pub again: Option<Box<Failure>>,
 }
 
 /// What the steps made of one item: rows for tabs. An item may make none.

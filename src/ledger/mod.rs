@@ -46,20 +46,21 @@
 //! 6. Decoding never fails: it yields a snapshot and blemishes; a blocking blemish stops the run.
 //! 7. Every loop, queue and batch has a named bound.
 //! 8. The cursor never passes an item that is not settled.
-//! 9. Nothing is written by position without a witness (append-only so far: nothing is written by position but the state itself).
+//! 9. Nothing is written by position without a witness.
 
 pub mod key;
-pub mod item;
 pub mod mode;
 pub mod path;
 pub mod entry;
+pub mod failure;
+pub mod item;
+pub mod tries;
 pub mod book;
 pub mod cursor;
 pub mod columns;
 pub mod cast;
 pub mod header;
 pub mod shape;
-pub mod failure;
 pub mod run;
 pub mod lease;
 pub mod head;

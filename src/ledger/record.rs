@@ -13,6 +13,7 @@ use crate::ledger::head::HeadId;
 use crate::ledger::lease::{Fence, Holder, Lease};
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
 use crate::ledger::snapshot::{Definition, SCHEMA, State, Tally};
+use crate::ledger::tries::Tries;
 use crate::time::Timestamp;
 
 /// The state as pairs of name and text, in the order in which people read them.
@@ -43,6 +44,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("columns deleted", columns_text(&state.deleted)),
         ("timezone", optional(&state.timezone)),
         ("alerts", optional(&state.alerts)),
+        ("failures again", state.tries.text()),
     ];
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
@@ -152,6 +154,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         timezone: fields.optional("timezone"),
         run: read_run(&fields)?,
         alerts: fields.optional("alerts"),
+        tries: Tries::read(fields.text("failures again")),
     })
 }
 
@@ -249,6 +252,7 @@ mod tests {
                 message: String::new(),
             }),
             alerts: None,
+            tries: Tries::read("00000000002a:3"),
         }
     }
 

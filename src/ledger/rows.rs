@@ -4,7 +4,8 @@
 //! which (`store`), the state (`ledger::record`).
 
 use crate::grid::Cell;
-use crate::ledger::failure::{Failure, PAYLOAD_CELLS};
+use crate::ledger::cast::float_text;
+use crate::ledger::failure::{Answer, Failure, FailureState, PAYLOAD_CELLS, payload_mark};
 use crate::ledger::key::{Key, Version};
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
@@ -13,7 +14,7 @@ use crate::time::Timestamp;
 pub const PROCESSED: [&str; 4] = ["key", "version", "state", "run"];
 
 /// Columns of `Failures <job>`; times are UTC.
-pub const FAILURES: [&str; 23] = [
+pub const FAILURES: [&str; 24] = [
     "key",
     "step",
     "error",
@@ -37,6 +38,7 @@ pub const FAILURES: [&str; 23] = [
     "payload 8",
     "payload 9",
     "payload 10",
+    "payload_hash",
 ];
 
 /// Columns of `Runs`; times are UTC.
@@ -75,7 +77,7 @@ pub fn processed_row<'a>(key: &'a Key, version: &'a Version, run: &'a str) -> [&
 /// A row of Failures, in the order of `FAILURES`.
 #[expect(clippy::cast_precision_loss, reason = "attempts are few")]
 pub fn failure_row(failure: &Failure) -> Vec<Cell> {
-    let retryable = if failure.payload.is_empty() { "no" } else { failure.state.retryable() };
+    let retryable = if failure.kept && failure.state != FailureState::Recovered { "yes" } else { "no" };
     let mut row = vec![
         Cell::text(failure.key.as_str()),
         Cell::text(&*failure.step),
@@ -88,11 +90,54 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
         Cell::text(&*failure.place),
         Cell::text(&*failure.version.0),
         Cell::Empty,
-        Cell::Empty,
+        failure.answered.map_or(Cell::Empty, |answer| Cell::text(answer.word())),
         Cell::text(retryable),
     ];
+    let before = row.len();
     row.extend(failure.payload.iter().take(PAYLOAD_CELLS).map(|cell| Cell::text(&**cell)));
+    if failure.kept {
+        row.resize(before + PAYLOAD_CELLS, Cell::Empty);
+        row.push(Cell::text(payload_mark(&failure.payload)));
+    }
     row
+}
+
+/// Reads a row of Failures back, for people or to try it again: `cell` gives the value in a column. `None` for a row without a key.
+pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
+    let text = |name: &str| match cell(name) {
+        Cell::Text(text) => text,
+        Cell::Number(number) => float_text(number),
+        _ => String::new(),
+    };
+    let moment = |name: &str| match cell(name) {
+        Cell::Number(days) => Timestamp::from_serial(days),
+        _ => Timestamp::default(),
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a u64 holds exactly")]
+    let attempts = match cell("attempts") {
+        Cell::Number(n) => n.clamp(1.0, 9e15) as u64,
+        _ => 1,
+    };
+    let first = FAILURES.iter().position(|column| *column == "payload").unwrap_or_default();
+    let mut payload: Vec<String> = FAILURES.iter().skip(first).take(PAYLOAD_CELLS).map(|&name| text(name)).collect();
+    while payload.last().is_some_and(String::is_empty) {
+        payload.pop();
+    }
+    Some(Failure {
+        key: Key::new(text("key")).ok()?,
+        version: Version(text("version")),
+        step: text("step"),
+        error: text("error"),
+        attempts,
+        first_seen: moment("first_seen (UTC)"),
+        last_seen: moment("last_seen (UTC)"),
+        run: text("run"),
+        state: FailureState::of_word(&text("state")),
+        answered: Answer::of_word(&text("answered")),
+        place: text("where"),
+        kept: text("retryable") == "yes" && !payload.is_empty(),
+        payload,
+    })
 }
 
 /// A row of Runs, in the order of `RUNS`.
@@ -176,6 +221,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_failure_reads_back_as_it_was_written_and_fills_every_column() {
+        let payload = vec!["{\"id\": 1}".to_owned(); PAYLOAD_CELLS];
+        let failure = Failure {
+            key: Key::new("k").expect("a key"),
+            version: Version("2".into()),
+            step: "map".into(),
+            error: "no".into(),
+            attempts: 3,
+            first_seen: Timestamp(1_517_966_773_840),
+            last_seen: Timestamp(1_517_966_775_000),
+            run: "r".into(),
+            state: FailureState::Dead,
+            answered: Some(Answer::Retry),
+            place: "f.csv:3 (record 2)".into(),
+            payload,
+            kept: true,
+        };
+        let row = failure_row(&failure);
+        assert_eq!(row.len(), FAILURES.len());
+        assert_eq!(read_failure_row(|name| at(&FAILURES, &row, name)), Some(failure));
+    }
+
+    fn at(columns: &[&str], row: &[Cell], name: &str) -> Cell {
+        match columns.iter().position(|column| *column == name).and_then(|at| row.get(at)) {
+            Some(Cell::DateTime(days)) => Cell::Number(*days),
+            Some(cell) => cell.clone(),
+            None => Cell::Empty,
+        }
+    }
+
+    #[test]
     fn a_run_reads_back_as_it_was_written_and_fills_every_column() {
         let run = Run {
             id: "20180207-012613-00abc".into(),
@@ -194,11 +270,6 @@ mod tests {
         };
         let row = run_row(&run);
         assert_eq!(row.len(), RUNS.len());
-        let cell = |name: &str| match RUNS.iter().position(|column| *column == name).and_then(|at| row.get(at)) {
-            Some(Cell::DateTime(days)) => Cell::Number(*days),
-            Some(cell) => cell.clone(),
-            None => Cell::Empty,
-        };
-        assert_eq!(read_run_row(cell), Some(run));
+        assert_eq!(read_run_row(|name| at(&RUNS, &row, name)), Some(run));
     }
 }

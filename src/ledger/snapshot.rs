@@ -8,6 +8,7 @@ use crate::ledger::head::HeadId;
 use crate::ledger::key::digest_of;
 use crate::ledger::lease::{Fence, Lease};
 use crate::ledger::run::Run;
+use crate::ledger::tries::Tries;
 use crate::time::Timestamp;
 
 /// The number of this form of the state; a larger one was written by a newer tool.
@@ -102,6 +103,8 @@ pub struct State {
     pub run: Option<Run>,
     /// What alerts remember between runs; opaque here.
     pub alerts: Option<String>,
+    /// How often failures that stay the same have failed since they were told.
+    pub tries: Tries,
 }
 
 impl State {

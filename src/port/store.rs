@@ -6,7 +6,9 @@ use thiserror::Error;
 
 use crate::fault::Fault;
 use crate::ledger::commit::{Commit, Reply};
+use crate::ledger::failure::Kept;
 use crate::ledger::judge::Sighting;
+use crate::ledger::key::Fingerprint;
 use crate::ledger::snapshot::Loaded;
 
 /// A durable store with one guarded write.
@@ -26,6 +28,10 @@ pub trait Store: Send + Sync {
     fn astray(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(std::future::ready(Ok(0)))
     }
+
+    /// Reads failures back whole, to be tried again: those of the last load that stand in these rows, by the fingerprints of their keys.
+    /// One whose row people have moved since is left out; the next load finds it.
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>>;
 
     /// What the calls so far have cost.
     fn usage(&self) -> Usage;

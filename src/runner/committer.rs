@@ -216,7 +216,10 @@ impl Committer {
             changes.runs.push(run.clone());
         }
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
-        self.chain.amend(|state| state.key_column = key_column.or(state.key_column.take()));
+        self.chain.amend(|state| {
+            state.key_column = key_column.or(state.key_column.take());
+            state.tries = intake.book.tries().clone();
+        });
         let cursor = intake.low.mark_with(&places(&items)).map(str::to_owned);
         let terms = Terms { now: self.moment(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
         let drafted = self.chain.draft(self.chance.bits(), changes, &terms);

@@ -11,7 +11,7 @@ use crate::ledger::columns::{Columns, Rejection, quote};
 use crate::ledger::commit::Settled;
 use crate::ledger::cursor::{LowWater, Place};
 use crate::ledger::event::Event;
-use crate::ledger::failure::{Failure, FailureState, failure_mark, payload_cells, shortened};
+use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark, payload_cells, shortened};
 use crate::ledger::header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::item::{Item, Output, Position};
 use crate::ledger::key::{Key, Version};
@@ -47,6 +47,8 @@ pub struct Intake {
     pub mode: Mode,
     /// The run's id.
     pub run: String,
+    /// Runs in which a version of a key may fail before it is left alone.
+    pub max_attempts: u64,
     /// Finds keys.
     pub identify: Arc<dyn Identify>,
     /// Where events go.
@@ -70,7 +72,7 @@ struct Failed<'a> {
     step: &'a str,
     error: String,
     record: &'a [u8],
-    position: &'a Position,
+    position: String,
 }
 
 impl Intake {
@@ -91,10 +93,10 @@ impl Intake {
                 );
                 let record = body.to_string();
                 let record = record.as_bytes();
-                let failed = Failed { key, version, step: "item", error, record, position: &position };
-                self.fail(failed, 1, place, now).map_or(Taken::Nothing, Taken::Wait)
+                let failed = Failed { key, version, step: "item", error, record, position: position.to_string() };
+                self.fail(failed, place, now).map_or(Taken::Nothing, Taken::Wait)
             }
-            Ok((key, version)) => self.admit(Item { key, version, body, position }, place),
+            Ok((key, version)) => self.admit(Item { key, version, body, position, again: None }, place),
             Err(error) => {
                 let bytes = body.to_string();
                 self.nameless("item", error.to_string(), bytes.as_bytes(), &position, place, now)
@@ -121,9 +123,84 @@ impl Intake {
             Err(failure) => (failure.step, failure.error.to_string()),
         };
         let record = item.body.to_string();
-        let Item { key, version, position, .. } = item;
-        let failed = Failed { key, version, step: &step, error, record: record.as_bytes(), position: &position };
-        self.fail(failed, retries + 1, place, now)
+        let (key, version, position) = match item.again {
+            Some(failure) => (failure.key, failure.version, failure.place),
+            None => (item.key, item.version, item.position.to_string()),
+        };
+        let failed = Failed { key, version, step: &step, error, record: record.as_bytes(), position };
+        self.fail(failed, place, now)
+    }
+
+    /// Takes in a failure that is to be tried again, or left alone.
+    pub fn take_kept(&mut self, kept: Kept, now: Timestamp) -> Taken {
+        let Kept { failure, mended, row } = kept;
+        if mended {
+            self.book.ask(Answer::Retry, |key| key == failure.key.fingerprint());
+        }
+        let Some(tried) = self.book.tried(&failure.key) else { return Taken::Nothing };
+        match tried.asked {
+            Some(Answer::Skip) => Taken::Wait(self.leave(failure, FailureState::Skipped, now)),
+            // Another version of it came meanwhile, and is what counts.
+            None if tried.rests() || !self.is_still(&failure, &tried) => Taken::Nothing,
+            asked => self.try_again(failure, row, asked.is_some(), now),
+        }
+    }
+
+    fn is_still(&self, failure: &Failure, tried: &Tried) -> bool {
+        tried.version == self.book.again().mark(&failure.version) && !self.book.knows(&failure.key)
+    }
+
+    fn try_again(&mut self, failure: Failure, row: u32, asked: bool, now: Timestamp) -> Taken {
+        if !failure.kept {
+            // Its record was too large to be kept: it is tried again when the source yields it.
+            return Taken::Nothing;
+        }
+        let text = failure.payload.concat();
+        let body = serde_json::from_str::<Value>(&text)
+            .map_err(|error| ("source", format!("the kept record is no JSON: {error}")));
+        let found = body.and_then(|body| match self.identify.identify(&body) {
+            Ok((key, version)) => Ok((key, version, body)),
+            Err(error) => Err(("item", error.to_string())),
+        });
+        let (key, version, body) = match found {
+            Ok(found) => found,
+            // What never was a record can't become one by itself.
+            Err(_) if !asked => return Taken::Nothing,
+            Err((step, error)) => {
+                self.counts.read += 1;
+                let place = self.low.read(None);
+                let Failure { key, version, place: position, .. } = failure;
+                let failed = Failed { key, version, step, error, record: text.as_bytes(), position };
+                return self.fail(failed, place, now).map_or(Taken::Nothing, Taken::Wait);
+            }
+        };
+        match self.book.admit(&key, &version) {
+            Admission::Done => Taken::Wait(self.leave(failure, FailureState::Recovered, now)),
+            Admission::Twice | Admission::Rests => Taken::Nothing,
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+                self.counts.read += 1;
+                let place = self.low.read(None);
+                // Where it was mended into another item, the one that failed is in hand too: the source may yield it yet.
+                self.book.admit(&failure.key, &failure.version);
+                let position = Position { origin: "the record in Failures".into(), record: u64::from(row), line: None };
+                Taken::Work(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
+            }
+        }
+    }
+
+    /// A failure that stays as it is, but in another state.
+    fn leave(&mut self, failure: Failure, state: FailureState, now: Timestamp) -> Waiting {
+        self.counts.read += 1;
+        self.counts.skipped += 1;
+        let place = self.low.read(None);
+        let answered = self.book.tried(&failure.key).and_then(|tried| tried.asked);
+        let attempts = self.book.attempts(&failure.key, &failure.version).max(failure.attempts);
+        let last_seen = self.book.moment_after(&failure.key, now);
+        let left = Failure { state, answered, attempts, last_seen, run: self.run.clone(), ..failure };
+        if let Some(tried) = self.book.tried(&left.key) {
+            self.book.failed(&left.key, Tried { state, asked: None, attempts, last_seen, ..tried }, true);
+        }
+        Waiting { settled: Settled::Failed(Box::new(left)), place }
     }
 
     /// A commit was applied: its items are settled for good, and its keys are done. Returns the number of keys that became done.
@@ -131,14 +208,15 @@ impl Intake {
         let mut keys = 0;
         for waiting in items {
             self.low.settle(waiting.place);
-            if let Settled::Done { key, version, closes, .. } = &waiting.settled {
-                keys += 1;
-                self.counts.new += 1;
+            for (key, version) in waiting.settled.done() {
                 self.book.done(key, version);
-                if closes.is_some() {
-                    self.counts.recovered += 1;
-                    self.book.closed(key);
-                }
+            }
+            let done = matches!(waiting.settled, Settled::Done { .. });
+            keys += u64::from(done);
+            self.counts.new += u64::from(done);
+            if let Some(closed) = waiting.settled.told().filter(|failure| failure.state == FailureState::Recovered) {
+                self.counts.recovered += u64::from(done);
+                self.book.closed(&closed.key);
             }
         }
         keys
@@ -155,7 +233,7 @@ impl Intake {
     fn admit(&mut self, item: Item, place: Place) -> Taken {
         match self.book.admit(&item.key, &item.version) {
             Admission::Fresh | Admission::Changed | Admission::Again(_) => Taken::Work(item, place),
-            Admission::Done | Admission::Twice => {
+            Admission::Done | Admission::Twice | Admission::Rests => {
                 self.counts.skipped += 1;
                 self.low.settle(place);
                 Taken::Nothing
@@ -185,23 +263,30 @@ impl Intake {
     }
 
     fn done(&mut self, item: Item, place: Place, output: Output, now: Timestamp) -> Waiting {
-        let closes = self.book.tried(&item.key).map(|tried| {
+        let Item { key, version, position, again, .. } = item;
+        let (failed, of, at) = match again {
+            Some(failure) => (failure.key, failure.version, failure.place),
+            None => (key.clone(), version.clone(), position.to_string()),
+        };
+        let closes = self.book.tried(&failed).map(|tried| {
             Box::new(Failure {
-                key: item.key.clone(),
-                version: item.version.clone(),
                 step: String::new(),
                 error: String::new(),
-                attempts: tried.attempts + 1,
+                attempts: self.book.attempts(&failed, &of).max(tried.attempts) + 1,
                 first_seen: tried.first_seen,
-                last_seen: now,
+                last_seen: self.book.moment_after(&failed, now),
                 run: self.run.clone(),
                 state: FailureState::Recovered,
-                place: item.position.to_string(),
+                answered: tried.asked,
+                place: at,
                 payload: Vec::new(),
+                kept: false,
+                key: failed,
+                version: of,
             })
         });
-        let known = self.book.knows(&item.key);
-        Waiting { settled: Settled::Done { key: item.key, version: item.version, known, output, closes }, place }
+        let known = self.book.knows(&key);
+        Waiting { settled: Settled::Done { key, version, known, output, closes }, place }
     }
 
     fn nameless(
@@ -216,43 +301,58 @@ impl Intake {
         let (key, version) = (Key::of_nameless(record), Version::default());
         match self.book.admit(&key, &version) {
             // The same unreadable bytes once more: as much a failure as the first, and told once.
-            Admission::Twice | Admission::Done => {
+            Admission::Twice if self.book.has_failed(&key, &version) => {
                 self.counts.failed += 1;
                 self.low.settle(place);
                 Taken::Nothing
             }
-            _ => match self.fail(Failed { key, version, step, error, record, position }, 1, place, now) {
-                Some(waiting) => Taken::Wait(waiting),
-                None => Taken::Nothing,
-            },
+            // Somebody mended it where it is kept, or it is to be left alone.
+            Admission::Twice | Admission::Done | Admission::Rests => {
+                self.counts.skipped += 1;
+                self.low.settle(place);
+                Taken::Nothing
+            }
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+                let failed = Failed { key, version, step, error, record, position: position.to_string() };
+                self.fail(failed, place, now).map_or(Taken::Nothing, Taken::Wait)
+            }
         }
     }
 
-    /// An unchanged failure is counted, but not told in Failures again: its row is there.
-    fn fail(&mut self, failed: Failed<'_>, tries: u64, place: Place, now: Timestamp) -> Option<Waiting> {
+    /// An unchanged failure is counted, but not told in Failures again: its row is there. One that failed in as many runs as are allowed
+    /// is dead, and one that somebody asked for is answered; both are told.
+    fn fail(&mut self, failed: Failed<'_>, place: Place, now: Timestamp) -> Option<Waiting> {
         let Failed { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
         let error = shortened(&error);
         let told = failure_mark(step, &error);
-        let before = self.book.tried(&key);
-        let attempts = before.map_or(0, |tried| tried.attempts) + tries;
-        let first_seen = before.map_or(now, |tried| tried.first_seen);
-        let unchanged = self.book.tells(&key, &version, told);
         let mark = self.book.again().mark(&version);
-        self.book.failed(&key, Tried { attempts, first_seen, version: mark, error: told });
+        let before = self.book.tried(&key).filter(|tried| tried.version == mark);
+        let answered = self.book.tried(&key).and_then(|tried| tried.asked);
+        let attempts = self.book.attempts(&key, &version) + 1;
+        let state = if attempts >= self.max_attempts { FailureState::Dead } else { FailureState::Open };
         let event = Event::ItemFailed {
             key: key.clone(),
-            place: position.to_string(),
+            place: position.clone(),
             step: step.to_owned(),
             error: error.clone(),
         };
         (self.events)(event);
+        let same = before.filter(|tried| tried.error == told && tried.state == state && answered.is_none());
+        let first_seen = before.map_or(now, |tried| tried.first_seen);
+        let last_seen = self.book.moment_after(&key, now);
+        let unchanged = same.is_some() && self.book.count(&key);
+        let row = before.map_or(0, |tried| tried.row);
+        // What is counted beside the row is not in the row.
+        let in_row = if unchanged { before.map_or(attempts, |tried| tried.attempts) } else { attempts };
+        let tried =
+            Tried { attempts: in_row, first_seen, last_seen, version: mark, error: told, state, asked: None, row };
+        self.book.failed(&key, tried, !unchanged);
         if unchanged {
             self.low.settle(place);
             return None;
         }
-        let at = position.to_string();
-        let (payload, kept) = payload_cells(record, &at);
+        let (payload, kept) = payload_cells(record, &position);
         let failure = Failure {
             key,
             version,
@@ -260,11 +360,13 @@ impl Intake {
             error,
             attempts,
             first_seen,
-            last_seen: now,
+            last_seen,
             run: self.run.clone(),
-            state: if kept { FailureState::Open } else { FailureState::Unkept },
-            place: at,
+            state,
+            answered,
+            place: position,
             payload,
+            kept,
         };
         Some(Waiting { settled: Settled::Failed(Box::new(failure)), place })
     }

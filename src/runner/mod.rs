@@ -8,6 +8,7 @@
 //!            └─── source       └── reload, redraft ┘
 //! ```
 
+pub mod feed;
 pub mod plan;
 pub mod stop;
 pub mod work;

@@ -10,6 +10,7 @@ use crate::ledger::chain::Chain;
 use crate::ledger::columns::Columns;
 use crate::ledger::cursor::LowWater;
 use crate::ledger::event::Event;
+use crate::ledger::failure::Kept;
 use crate::ledger::header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::lease::{Holder, Standing};
 use crate::ledger::run::{Counts, Run, RunStatus, run_id};
@@ -71,6 +72,8 @@ pub struct Opened {
     pub began_ms: u64,
     /// The place's id.
     pub spreadsheet: String,
+    /// Failures that this run tries again, or leaves alone.
+    pub kept: Vec<Kept>,
 }
 
 /// Loads and checks.
@@ -100,9 +103,14 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
         (state.definition, state.deleted) = (definition, gone);
         state.timezone = zone_name(plan, state.timezone.take(), loaded.timezone.as_deref());
     });
-    let (intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
+    let (mut intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
+    if let Some(key) = plan.retrying.unknown(&intake.book) {
+        return Err(PassError::NoFailure { job: plan.job.clone(), key: key.as_str().to_owned() });
+    }
+    let rows = plan.retrying.choose(&mut intake.book);
+    let kept = if rows.is_empty() { Vec::new() } else { parts.store.kept(&rows).await? };
     let spreadsheet = loaded.spreadsheet;
-    Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet })
+    Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, kept })
 }
 
 /// The zone of data moments: the job's own; else the one that the state kept; else the spreadsheet's when the job first ran.
@@ -210,6 +218,7 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         tab: plan.tab.clone(),
         mode: plan.mode,
         run: run.to_owned(),
+        max_attempts: plan.max_attempts,
         identify: Arc::clone(&parts.identify),
         events: Arc::clone(&parts.events),
     };

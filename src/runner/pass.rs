@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::ledger::event::{Event, Report};
 use crate::ledger::run::{Run, RunStatus};
 use crate::port::clock::Clock;
-use crate::port::source::{Record, Source, SourceError};
+use crate::port::source::SourceError;
 use crate::port::store::Store;
 use crate::runner::batch::Queue;
 use crate::runner::committer::Committer;
+use crate::runner::feed::{Fed, Feed};
 use crate::runner::intake::{Intake, Taken};
 use crate::runner::opening::{Opened, open};
 use crate::runner::plan::{Parts, PassError, Plan};
@@ -45,7 +46,7 @@ struct Pass {
     stop: Stop,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    source: Option<Box<dyn Source>>,
+    feed: Option<Feed>,
     source_error: Option<SourceError>,
     worker: Worker,
     works: FuturesUnordered<BoxFuture<'static, Worked>>,
@@ -58,7 +59,7 @@ struct Pass {
 
 /// What happened next.
 enum Happening {
-    Record(Result<Option<Record>, SourceError>),
+    Fed(Result<Option<Fed>, SourceError>),
     Worked(Worked),
     Ended(Ending),
     Asked,
@@ -69,9 +70,10 @@ impl Pass {
     fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Self {
         let Parts { store, source, steps, clock, chance, events, .. } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
+        let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
         let first = opened.chain.drafted().base().is_none();
-        let claim_first = first || outside || !source.rereadable();
+        let claim_first = first || outside || !rereadable;
         let worker = Worker {
             steps: steps.into(),
             retry: plan.retry,
@@ -83,16 +85,27 @@ impl Pass {
             cancel: CancellationToken::new(),
         };
         let settler = Settler { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
+        let mut opened = opened;
+        let (feed, beyond) = Feed::new(
+            std::mem::take(&mut opened.kept),
+            source.filter(|_| plan.retrying.reads_source()),
+            &opened.intake.book,
+        );
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
+        if beyond > 0 {
+            let message = format!(
+                "{beyond} failures are not tried again of their own accord, their records are too large; run --retry-failures"
+            );
+            (committer.settler.events)(Event::Blemish { message });
+        }
         let queue = Queue::new(plan.max_bytes, plan.max_rows);
         let works = FuturesUnordered::new();
-        let source = Some(source);
         Self {
             plan,
             stop,
             clock,
             store,
-            source,
+            feed: Some(feed),
             source_error: None,
             worker,
             works,
@@ -109,10 +122,10 @@ impl Pass {
         while !self.committer.is_closed() {
             self.commit_if_due().await?;
             match self.next().await {
-                Happening::Record(Ok(Some(record))) => self.take(record),
-                Happening::Record(Ok(None)) => self.source = None,
-                Happening::Record(Err(error)) => {
-                    self.source = None;
+                Happening::Fed(Ok(Some(fed))) => self.take(fed),
+                Happening::Fed(Ok(None)) => self.feed = None,
+                Happening::Fed(Err(error)) => {
+                    self.feed = None;
                     self.source_error = Some(error);
                 }
                 Happening::Worked(worked) => self.worked(worked),
@@ -135,14 +148,14 @@ impl Pass {
         let wait = Duration::from_millis(due.unwrap_or(0));
         let room = self.works.len() < self.plan.concurrency.max(1) && !self.queue.is_full();
         let unclaimed = self.claim_first && !self.committer.chain.claimed();
-        let Self { source, works, committer, stop, clock, .. } = self;
-        let reading = source.is_some();
+        let Self { feed, works, committer, stop, clock, .. } = self;
+        let reading = feed.is_some();
         tokio::select! {
             biased;
             ending = committer.flown() => Happening::Ended(ending),
             Some(worked) = works.next(), if !works.is_empty() => Happening::Worked(worked),
             () = stop.wait(), if reading => Happening::Asked,
-            record = drawn(source), if reading && room && !unclaimed => Happening::Record(record),
+            fed = drawn(feed), if reading && room && !unclaimed => Happening::Fed(fed),
             () = clock.sleep(wait), if due.is_some() => Happening::Tick,
         }
     }
@@ -158,8 +171,13 @@ impl Pass {
         results.into_iter().chain(self.committer.renewal_ms()).min()
     }
 
-    fn take(&mut self, record: Record) {
-        match self.intake.take(record, self.committer.moment()) {
+    fn take(&mut self, fed: Fed) {
+        let now = self.committer.moment();
+        let taken = match fed {
+            Fed::Record(record) => self.intake.take(record, now),
+            Fed::Kept(kept) => self.intake.take_kept(*kept, now),
+        };
+        match taken {
             Taken::Work(item, place) => self.works.push(Box::pin(self.worker.clone().work(item, place))),
             Taken::Wait(waiting) => self.queue.push(waiting, self.clock.monotonic_ms()),
             Taken::Nothing => {}
@@ -176,14 +194,14 @@ impl Pass {
     }
 
     fn asked_to_stop(&mut self) {
-        self.source = None;
+        self.feed = None;
         self.asked = self.stop.asked();
         let why = self.asked.map_or("a request", StopReason::word).to_owned();
         self.emit(Event::Stopping { why });
     }
 
     fn drained(&self) -> bool {
-        self.source.is_none() && self.works.is_empty()
+        self.feed.is_none() && self.works.is_empty()
     }
 
     async fn commit_if_due(&mut self) -> Result<(), PassError> {
@@ -261,7 +279,7 @@ impl Pass {
     }
 
     fn progress(&self) {
-        let source = self.source.as_ref().and_then(|source| source.progress());
+        let source = self.feed.as_ref().and_then(Feed::progress);
         self.emit(Event::Progress { counts: self.intake.counts, source });
     }
 
@@ -272,6 +290,7 @@ impl Pass {
             run: self.committer.run.clone(),
             keys: self.intake.book.keys(),
             open_failures: self.intake.book.open_failures() as u64,
+            dead_failures: self.intake.book.dead_failures() as u64,
             rows: rows.saturating_sub(usage.updated),
             updated: usage.updated,
             commits,
@@ -286,9 +305,9 @@ impl Pass {
     }
 }
 
-async fn drawn(source: &mut Option<Box<dyn Source>>) -> Result<Option<Record>, SourceError> {
-    match source {
-        Some(source) => source.next().await,
+async fn drawn(feed: &mut Option<Feed>) -> Result<Option<Fed>, SourceError> {
+    match feed {
+        Some(feed) => feed.next().await,
         None => std::future::pending().await,
     }
 }

@@ -19,6 +19,7 @@ use crate::port::source::{Source, SourceError};
 use crate::port::step::{Identify, Step};
 use crate::port::store::{Store, StoreError};
 use crate::retry::RetryPolicy;
+use crate::runner::feed::Retrying;
 use crate::runner::stop::StopReason;
 use crate::time::Timestamp;
 
@@ -29,8 +30,8 @@ pub type Events = Arc<dyn Fn(Event) + Send + Sync>;
 pub struct Parts {
     /// Where state is kept.
     pub store: Arc<dyn Store>,
-    /// Where items come from.
-    pub source: Box<dyn Source>,
+    /// Where items come from; none where only failures are tried again.
+    pub source: Option<Box<dyn Source>>,
     /// Finds keys.
     pub identify: Arc<dyn Identify>,
     /// What is done with an item, in order.
@@ -80,6 +81,10 @@ pub struct Plan {
     pub concurrency: usize,
     /// How often a step is tried again within a run.
     pub retry: RetryPolicy,
+    /// Which failures are tried again.
+    pub retrying: Retrying,
+    /// Runs in which a version of a key may fail before it is left alone.
+    pub max_attempts: u64,
     /// The version of this tool, for Runs.
     pub version: String,
 }
@@ -113,6 +118,14 @@ pub enum PassError {
     Stopped {
         /// Who.
         reason: StopReason,
+    },
+    /// Somebody asks for a failure that is none.
+    #[error("try failures again: job {job} has no failure of key \"{key}\"")]
+    NoFailure {
+        /// The job.
+        job: String,
+        /// The key that was asked for.
+        key: String,
     },
     /// Another run took over in the middle.
     #[error("go on: {by}; this run changed nothing after that")]
@@ -150,7 +163,7 @@ impl PassError {
         match self {
             Self::Store(error) => error.fault(),
             Self::Held { .. } | Self::Fenced { .. } => Fault::Fenced,
-            Self::Redefined { .. } | Self::Refused { .. } => Fault::Corrupt,
+            Self::Redefined { .. } | Self::Refused { .. } | Self::NoFailure { .. } => Fault::Corrupt,
             Self::Stopped { .. } => Fault::Transient,
             Self::Unfinished { fault, .. } => *fault,
             Self::Source { error, .. } => error.fault(),

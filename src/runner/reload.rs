@@ -112,10 +112,7 @@ impl Committer {
 fn is_there(book: &Book, settled: &Settled) -> bool {
     match settled {
         Settled::Done { key, version, .. } => book.is_done(key, version),
-        Settled::Failed(failure) => {
-            let told = failure_mark(&failure.step, &failure.error);
-            book.tells(&failure.key, &failure.version, told)
-        }
+        Settled::Failed(failure) => book.shows(failure, failure_mark(&failure.step, &failure.error)),
     }
 }
 

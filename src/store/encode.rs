@@ -153,12 +153,9 @@ impl Writing<'_> {
     fn processed(&mut self) {
         let Some(tab) = self.tabs.processed.clone() else { return };
         let run = self.commit.run.clone();
-        let rows = self.commit.changes.settled.iter().filter_map(|one| match one {
-            Settled::Done { key, version, .. } => {
-                let cells = processed_row(key, version, &run).map(Cell::text);
-                Some(by_header(&tab, &PROCESSED, &cells, &["key", "version"]))
-            }
-            Settled::Failed(_) => None,
+        let rows = self.commit.changes.settled.iter().flat_map(Settled::done).map(|(key, version)| {
+            let cells = processed_row(key, version, &run).map(Cell::text);
+            by_header(&tab, &PROCESSED, &cells, &["key", "version"])
         });
         let rows = rows.collect();
         self.append(tab.id, rows, VALUE_AND_NUMBER);
@@ -166,10 +163,7 @@ impl Writing<'_> {
 
     fn failures(&mut self) {
         let Some(tab) = self.tabs.failures.clone() else { return };
-        let failures = self.commit.changes.settled.iter().filter_map(|one| match one {
-            Settled::Failed(failure) => Some(&**failure),
-            Settled::Done { closes, .. } => closes.as_deref(),
-        });
+        let failures = self.commit.changes.settled.iter().filter_map(Settled::told);
         let row = |failure: &Failure| by_header(&tab, &FAILURES, &failure_row(failure), &["key", "version", "payload"]);
         let rows = failures.map(row).collect();
         self.append(tab.id, rows, VALUE_AND_NUMBER);

@@ -291,7 +291,7 @@ impl Fetcher {
         let (wanted, page) = (&load::FAILURES_READ, load::FAILURE_PAGE_ROWS);
         let paged = Paged { tab: &failures, seen: guess.failures, wanted, page };
         self.read_pages(&paged, failure_rows, |rows, to| open.read(rows, to)).await?;
-        let found = done.found;
+        let (found, tries) = (done.found, state.tries.clone());
         let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
         upkeep.see(place.tab, witness, || done.recent());
         blemishes.extend(upkeep.blemishes(&self.data_tab));
@@ -299,7 +299,7 @@ impl Fetcher {
         blemishes.extend(odd);
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
-        Ok(Read { state, notes, found, tabs, upkeep, book: Book::new(done, open), gone, blemishes })
+        Ok(Read { state, notes, found, tabs, upkeep, book: Book::new(done, open).counting(tries), gone, blemishes })
     }
 
     /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. The

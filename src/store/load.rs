@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::grid::{column_letters, quoted};
 use crate::ledger::book::{DoneSet, Tried};
 use crate::ledger::cast::number_text;
-use crate::ledger::failure::{FailureState, failure_mark};
+use crate::ledger::failure::{Answer, FailureState, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::mode::Again;
 use crate::ledger::rows::{DONE, PROCESSED};
@@ -165,16 +165,41 @@ impl ProcessedRows {
 }
 
 /// Columns of Failures that a load needs.
-pub const FAILURES_READ: [&str; 7] = ["key", "step", "error", "attempts", "first_seen (UTC)", "state", "version"];
+pub const FAILURES_READ: [&str; 10] = [
+    "key",
+    "step",
+    "error",
+    "attempts",
+    "first_seen (UTC)",
+    "last_seen (UTC)",
+    "state",
+    "version",
+    "action",
+    "answered",
+];
 
-/// Failures, read page by page: open ones by key, of which the last row counts.
+/// The order of a key's rows, whatever the order in which people have sorted the tab: when each was written, the tries that it
+/// tells, and only then where it stands.
+type Order = (Timestamp, u64, u32);
+
+/// Failures, read page by page: of each key the newest row, and what people ask for.
 #[derive(Debug, Default)]
 pub struct FailureRows {
     again: Again,
-    positions: [usize; 7],
-    open: HashMap<Fingerprint, Tried>,
-    odd: Vec<usize>,
-    read: usize,
+    positions: [usize; 10],
+    known: HashMap<Fingerprint, Told>,
+    keyless: Vec<u32>,
+    /// Rows whose action is neither of the two words, with what it is.
+    strange: Vec<(u32, String)>,
+    read: u32,
+}
+
+/// What the rows of one key tell.
+#[derive(Debug)]
+struct Told {
+    newest: (Order, Tried),
+    action: Option<(Order, Answer)>,
+    answer: Option<(Order, Answer)>,
 }
 
 impl FailureRows {
@@ -189,37 +214,81 @@ impl FailureRows {
         for (n, row) in (self.read + 2..).zip(rows) {
             self.read_row(n, row);
         }
-        self.read = usize::try_from(to).unwrap_or(usize::MAX).saturating_sub(1);
+        self.read = to.saturating_sub(1);
     }
 
-    fn read_row(&mut self, number: usize, row: &[Value]) {
+    fn read_row(&mut self, number: u32, row: &[Value]) {
         let cell = |n: usize| self.positions.get(n).and_then(|&at| row.get(at));
-        let [key, step, error, state, version] = [0, 1, 2, 5, 6].map(|n| cell(n).map(text).unwrap_or_default());
+        let [key, step, error, state, version, action, answered] =
+            [0, 1, 2, 6, 7, 8, 9].map(|n| cell(n).map(text).unwrap_or_default());
         if key.is_empty() {
-            if self.odd.len() < TOLD && row.iter().any(|cell| !text(cell).is_empty()) {
-                self.odd.push(number);
+            if self.keyless.len() < TOLD && row.iter().any(|cell| !text(cell).is_empty()) {
+                self.keyless.push(number);
             }
             return;
         }
-        let print = Fingerprint::of(&key);
-        if state == FailureState::Recovered.word() {
-            self.open.remove(&print);
-            return;
-        }
+        let moment = |n: usize| cell(n).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
         let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
-        let first_seen = cell(4).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
-        let version = self.again.mark(&Version(version));
-        self.open.insert(print, Tried { attempts, first_seen, version, error: failure_mark(&step, &error) });
+        let order = (moment(5), attempts, number);
+        let tried = Tried {
+            attempts,
+            first_seen: moment(4),
+            last_seen: moment(5),
+            version: self.again.mark(&Version(version)),
+            error: failure_mark(&step, &error),
+            state: FailureState::of_word(&state),
+            asked: None,
+            row: number,
+        };
+        let typed = Answer::of_word(&action);
+        if typed.is_none() && !action.trim().is_empty() && self.strange.len() < TOLD {
+            self.strange.push((number, action.chars().take(40).collect()));
+        }
+        let told = self.known.entry(Fingerprint::of(&key)).or_insert_with(|| Told {
+            newest: (order, tried),
+            action: None,
+            answer: None,
+        });
+        if order >= told.newest.0 {
+            told.newest = (order, tried);
+        }
+        let later = |kept: Option<(Order, Answer)>, new: Option<Answer>| match (kept, new) {
+            (Some(kept), Some(_)) if kept.0 > order => Some(kept),
+            (_, Some(new)) => Some((order, new)),
+            (kept, None) => kept,
+        };
+        told.action = later(told.action, typed);
+        told.answer = later(told.answer, Answer::of_word(&answered));
     }
 
-    /// Open failures, and what was odd.
+    /// Failures that are not closed, and what was odd.
     pub fn finish(self, tab: &Tab) -> (HashMap<Fingerprint, Tried>, Vec<Blemish>) {
-        let told = self.odd.iter().map(|row| Blemish {
-            message: format!("tab {}: row {row} has no key and was passed over", tab.title),
-            blocking: false,
+        let blemish = |message| Blemish { message, blocking: false };
+        let keyless =
+            self.keyless.iter().map(|row| format!("tab {}: row {row} has no key and was passed over", tab.title));
+        let strange = self.strange.iter().map(|(row, action)| {
+            format!("tab {}: row {row} has \"{action}\" for an action, and retry or skip is understood", tab.title)
         });
-        let told = told.collect();
-        (self.open, told)
+        let odd = keyless.chain(strange).map(blemish).collect();
+        let open = self.known.into_iter().filter_map(|(key, told)| Some((key, told.standing()?)));
+        (open.collect(), odd)
+    }
+}
+
+impl Told {
+    /// The failure as its rows together tell it; none where it is closed. Of several actions the one in the newest row counts, unless a
+    /// later row says that this very word was answered.
+    fn standing(self) -> Option<Tried> {
+        let (_, tried) = self.newest;
+        if tried.state == FailureState::Recovered {
+            return None;
+        }
+        let answered = |order: Order, asked: Answer| self.answer.is_some_and(|(at, word)| at > order && word == asked);
+        let pending = self.action.filter(|(order, asked)| !answered(*order, *asked));
+        Some(match pending {
+            Some(((_, _, row), asked)) => Tried { asked: Some(asked), row, ..tried },
+            None => tried,
+        })
     }
 }
 
@@ -304,22 +373,71 @@ mod tests {
         assert!(done.knows(Fingerprint::of("42")));
     }
 
+    fn failure(
+        key: &str,
+        error: &str,
+        attempts: u64,
+        last_seen: f64,
+        state: &str,
+        action: &str,
+        answered: &str,
+    ) -> Vec<Value> {
+        row(&json!([key, "s", error, attempts, 45_000.5, last_seen, "r", state, "", "", action, answered]))
+    }
+
+    fn standing(rows: &[Vec<Value>]) -> HashMap<Fingerprint, Tried> {
+        let tab = tab(&FAILURES);
+        let mut read = FailureRows::of(&tab, Again::Every);
+        let (first, second) = rows.split_at(rows.len() / 2);
+        read.read(first, u32::try_from(first.len()).expect("few") + 1);
+        read.read(second, 90);
+        let (open, odd) = read.finish(&tab);
+        assert!(odd.is_empty());
+        open
+    }
+
     #[test]
-    fn the_last_row_of_a_failure_counts_and_a_recovered_one_is_closed() {
-        let failures_tab = tab(&FAILURES);
-        let rows = [
-            row(&json!(["a", "s", "e1", 1, 45_000.5, 45_000.5, "r", "open"])),
-            row(&json!(["a", "s", "e2", 2, 45_000.5, 45_001.5, "r", "open"])),
-            row(&json!(["b", "s", "e", 1, 45_000.5, 45_000.5, "r", "open"])),
-            row(&json!(["b", "", "", 2, 45_000.5, 45_002.5, "r", "recovered"])),
+    fn the_newest_row_of_a_failure_counts_and_a_recovered_one_is_closed_however_the_tab_is_sorted() {
+        let mut rows = vec![
+            failure("a", "e1", 1, 45_000.5, "open", "", ""),
+            failure("a", "e2", 2, 45_001.5, "open", "", ""),
+            failure("b", "e", 1, 45_000.5, "open", "", ""),
+            failure("b", "", 2, 45_002.5, "recovered", "", ""),
         ];
-        let mut read = FailureRows::of(&failures_tab, Again::Every);
-        read.read(&rows[..3], 4);
-        read.read(&rows[3..], 8);
-        let (open, odd) = read.finish(&failures_tab);
-        assert!(odd.is_empty() && open.len() == 1);
-        let tried = open[&Fingerprint::of("a")];
-        assert_eq!((tried.attempts, tried.error), (2, failure_mark("s", "e2")));
+        for turn in 0..4 {
+            let open = standing(&rows);
+            let tried = open[&Fingerprint::of("a")];
+            assert_eq!((open.len(), tried.attempts, tried.error), (1, 2, failure_mark("s", "e2")), "{turn}");
+            rows.rotate_left(1);
+        }
+    }
+
+    #[test]
+    fn an_action_is_pending_until_a_later_row_says_that_it_was_answered_and_a_change_of_mind_is_not_lost() {
+        let asked = |rows: &[Vec<Value>]| standing(rows)[&Fingerprint::of("a")].asked;
+        let mut rows = vec![failure("a", "e", 1, 45_000.5, "open", " Retry", "")];
+        assert_eq!(asked(&rows), Some(Answer::Retry));
+        rows.push(failure("a", "e", 2, 45_001.5, "open", "", "retry"));
+        assert_eq!(asked(&rows), None);
+        // Typed into the old row while the run that answered was under way.
+        rows[0] = failure("a", "e", 1, 45_000.5, "open", "skip", "");
+        assert_eq!(asked(&rows), Some(Answer::Skip));
+        rows.push(failure("a", "e", 2, 45_002.5, "skipped", "", "skip"));
+        assert_eq!(asked(&rows), None);
+        rows[1] = failure("a", "e", 2, 45_001.5, "open", "retry", "retry");
+        assert_eq!(asked(&rows), Some(Answer::Retry));
+        rows.push(failure("a", "e", 3, 45_003.5, "open", "retry", "retry"));
+        assert_eq!((asked(&rows), standing(&rows)[&Fingerprint::of("a")].row), (Some(Answer::Retry), 5));
+    }
+
+    #[test]
+    fn an_action_that_is_neither_word_is_told_and_changes_nothing() {
+        let tab = tab(&FAILURES);
+        let mut read = FailureRows::of(&tab, Again::Every);
+        read.read(&[failure("a", "e", 1, 45_000.5, "open", "later", "")], 2);
+        let (open, odd) = read.finish(&tab);
+        assert_eq!(open[&Fingerprint::of("a")].asked, None);
+        assert!(odd.len() == 1 && odd[0].message.contains("row 2") && odd[0].message.contains("\"later\""));
     }
 
     proptest! {

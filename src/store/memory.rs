@@ -10,10 +10,10 @@ use futures_util::future::BoxFuture;
 use crate::grid::Row;
 use crate::ledger::book::{Book, DoneSet, Tried};
 use crate::ledger::commit::{Commit, Kind, Part, Reply, Settled};
-use crate::ledger::failure::{Failure, FailureState, failure_mark};
+use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
-use crate::ledger::key::{Key, Version};
+use crate::ledger::key::{Fingerprint, Key, Version};
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::{Loaded, Snapshot, State};
@@ -44,6 +44,8 @@ pub struct Held {
     pub processed: Vec<(Key, Version, String)>,
     /// Failures, in order.
     pub failures: Vec<Failure>,
+    /// What people ask for; a run that answers takes it out.
+    pub asked: HashMap<Key, Answer>,
     /// Runs, in order.
     pub runs: Vec<Run>,
 }
@@ -174,6 +176,18 @@ impl Store for MemoryStore {
         })
     }
 
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+        lock(&self.usage).reads += u64::from(!rows.is_empty());
+        let held = lock(&self.held);
+        let found = rows.iter().filter_map(|(key, row)| {
+            let failure = held.failures.get(usize::try_from(*row).ok()?.checked_sub(2)?)?;
+            let kept = Kept { failure: failure.clone(), mended: false, row: *row };
+            (failure.key.fingerprint() == *key).then_some(kept)
+        });
+        let found = found.collect();
+        Box::pin(async move { Ok(found) })
+    }
+
     fn usage(&self) -> Usage {
         *lock(&self.usage)
     }
@@ -182,24 +196,33 @@ impl Store for MemoryStore {
 fn book(held: &Held, again: Again) -> Book {
     let done = held.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.mark(version))).collect();
     let mut failures = HashMap::new();
-    for failure in &held.failures {
+    for (row, failure) in (2..).zip(&held.failures) {
+        let key = failure.key.fingerprint();
         if failure.state == FailureState::Recovered {
-            failures.remove(&failure.key.fingerprint());
+            failures.remove(&key);
         } else {
-            let error = failure_mark(&failure.step, &failure.error);
-            let version = again.mark(&failure.version);
-            let tried = Tried { attempts: failure.attempts, first_seen: failure.first_seen, version, error };
-            failures.insert(failure.key.fingerprint(), tried);
+            let tried = Tried {
+                attempts: failure.attempts,
+                first_seen: failure.first_seen,
+                last_seen: failure.last_seen,
+                version: again.mark(&failure.version),
+                error: failure_mark(&failure.step, &failure.error),
+                state: failure.state,
+                asked: held.asked.get(&failure.key).copied(),
+                row,
+            };
+            failures.insert(key, tried);
         }
     }
-    Book::new(DoneSet::from_rows(again, done), failures)
+    Book::new(DoneSet::from_rows(again, done), failures).counting(held.state.tries.clone())
 }
 
 /// Keeps one settled item; the rows that it was written over.
 fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) -> u64 {
     let mut updated = 0;
+    let told = settled.told();
     match settled {
-        Settled::Done { key, version, output, closes, .. } => {
+        Settled::Done { output, closes, .. } => {
             for (tab, rows) in &output.tables {
                 let there = &mut held.tables.entry(tab.clone()).or_default().1;
                 for row in rows {
@@ -207,10 +230,14 @@ fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) -> u64 
                     updated += u64::from(over);
                 }
             }
-            held.processed.push((key.clone(), version.clone(), commit.run.clone()));
+            let done = settled.done().map(|(key, version)| (key.clone(), version.clone(), commit.run.clone()));
+            held.processed.extend(done);
             held.failures.extend(closes.iter().map(|failure| (**failure).clone()));
         }
         Settled::Failed(failure) => held.failures.push((**failure).clone()),
+    }
+    if let Some(told) = told.filter(|failure| failure.answered.is_some()) {
+        held.asked.remove(&told.key);
     }
     updated
 }

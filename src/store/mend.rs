@@ -13,7 +13,8 @@ use serde_json::Value;
 use crate::store::layout::Tab;
 use crate::store::load::text;
 use crate::store::witness::{
-    Astray, Expect, Finding, Target, cells_mark, cells_mark_apart, is_apart, is_blank, own_part, shows_cells,
+    Astray, Expect, Finding, Target, cells_mark, cells_mark_apart, is_apart, is_blank, is_shifted, own_part, resembles,
+    shows_cells,
 };
 
 /// Where a cell's content comes from.
@@ -60,10 +61,7 @@ impl Mend {
 
     /// The key that its row has to show.
     pub fn key(&self) -> Option<&str> {
-        match &self.expect {
-            Expect::Key(key) => Some(key),
-            Expect::Cells(_) => None,
-        }
+        self.expect.key()
     }
 
     /// Cells that it moves within the row.
@@ -89,7 +87,7 @@ pub fn plan(finding: &Finding, present: &Present<'_>) -> Vec<Mend> {
     let hits = planning.hits();
     let mut mends = Mends::default();
     for (astray, row) in finding.astray.iter().zip(&hits) {
-        planning.redo(astray, row.filter(|_| planning.is_own(astray)), &hits, &mut mends);
+        planning.redo(astray, *row, &hits, &mut mends);
     }
     for (astray, row) in finding.astray.iter().zip(&hits) {
         planning.restore(astray, *row, &mut mends);
@@ -175,37 +173,29 @@ impl Planning<'_> {
         hits
     }
 
-    /// Whether the very row was hit that was meant, and only its columns stood elsewhere.
-    fn is_own(&self, astray: &Astray) -> bool {
-        let key = shown(&astray.before, self.key_found());
-        match &astray.target.expect {
-            Expect::Key(expected) => *expected == key,
-            Expect::Cells(mark) => {
-                let columns: Vec<_> = astray.target.columns.iter().map(|column| self.found_at(*column)).collect();
-                (key.is_empty() || is_apart(mark)) && shows_cells(&astray.before, &columns, mark)
-            }
-        }
-    }
-
-    /// What was meant, where it was meant to go; `own` is the row that was meant and hit, where it stands now.
-    fn redo(&self, astray: &Astray, own: Option<u32>, hits: &[Option<u32>], mends: &mut Mends) {
+    /// What was meant, where it was meant to go; `hit` is where the row that was hit stands now.
+    fn redo(&self, astray: &Astray, hit: Option<u32>, hits: &[Option<u32>], mends: &mut Mends) {
         let target = &astray.target;
         let source = Source::Scratch(self.finding.witness.after_row(astray.index));
         let as_meant = |&from: &usize| Some(Copy { source, from, to: self.meant(from)? });
         let copies: Vec<_> = target.columns.iter().filter_map(as_meant).collect();
         let row = match &target.expect {
-            _ if own.is_some() => own,
-            Expect::Key(key) => self.row_of(key, hits).or_else(|| self.row_that_had(key, hits)),
+            // The very row was hit that was meant, and only its columns stood elsewhere.
+            Expect::Key(key) if shown(&astray.before, self.key_found()) == *key => hit,
+            Expect::Key(_) => None,
             Expect::Cells(mark) => {
-                let sought = |mark: &str| {
-                    let there = self.row_with_cells(mark, &copies, hits, mends);
-                    there.or_else(|| self.row_that_had_cells(mark, &target.columns, hits, mends))
-                };
                 // People may have written beside the very cells by which it was told from others.
-                let loosely = || Some(own_part(mark)).filter(|own| !is_blank(own, &target.columns)).and_then(sought);
-                sought(mark).or_else(loosely)
+                let closely = [Sought { mark, closely: true }, Sought { mark, closely: false }];
+                closely.iter().find_map(|sought| {
+                    let own = hit.filter(|_| self.had(astray, sought, &target.columns));
+                    let there = || self.row_with_cells(sought, &copies, hits, mends);
+                    own.or_else(there).or_else(|| self.row_that_had_cells(sought, &target.columns, hits, mends))
+                })
             }
         };
+        let by_key =
+            || target.expect.key().and_then(|key| self.row_of(key, hits).or_else(|| self.row_that_had(key, hits)));
+        let row = row.or_else(by_key);
         match (&target.expect, row) {
             (Expect::Key(key), None)
                 if target.moves.is_empty() && !target.columns.contains(&self.finding.witness.key) =>
@@ -304,17 +294,23 @@ impl Planning<'_> {
         Expect::Cells(if alone { mark } else { cells_mark_apart(cells, columns) })
     }
 
-    /// The row that had these cells before it was hit itself.
-    fn row_that_had_cells(&self, mark: &str, columns: &[usize], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
+    /// Whether the row that was hit had these cells before.
+    fn had(&self, astray: &Astray, sought: &Sought<'_>, columns: &[usize]) -> bool {
         let columns: Vec<_> = columns.iter().map(|column| self.found_at(*column)).collect();
-        let had = |astray: &Astray| {
-            let keyless = || shown(&astray.before, self.key_found()).is_empty();
-            (is_apart(mark) || keyless()) && shows_cells(&astray.before, &columns, mark)
-        };
-        let free = |row: &u32| !mends.by_row.contains_key(row);
-        let mut rows =
-            self.finding.astray.iter().zip(hits).filter(|(astray, _)| had(astray)).filter_map(|(_, row)| *row);
-        rows.find(free)
+        sought.is(&astray.before, &columns, self.key_found())
+    }
+
+    /// The row that had these cells before it was hit itself.
+    fn row_that_had_cells(
+        &self,
+        sought: &Sought<'_>,
+        columns: &[usize],
+        hits: &[Option<u32>],
+        mends: &Mends,
+    ) -> Option<u32> {
+        let all = self.finding.astray.iter().zip(hits);
+        let mut rows = all.filter(|(astray, _)| self.had(astray, sought, columns)).filter_map(|(_, row)| *row);
+        rows.find(|row| !mends.by_row.contains_key(row))
     }
 
     /// The row whose key was written over, and was this one.
@@ -340,13 +336,12 @@ impl Planning<'_> {
         rows.find(|(row, _)| own(*row)).map(|(row, _)| number(row))
     }
 
-    fn row_with_cells(&self, mark: &str, copies: &[Copy], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
+    fn row_with_cells(&self, sought: &Sought<'_>, copies: &[Copy], hits: &[Option<u32>], mends: &Mends) -> Option<u32> {
         // In the order in which the mark was made, wherever people moved the columns.
         let columns: Vec<_> = copies.iter().map(|copy| copy.to).collect();
-        let keyless = |cells: &Vec<Value>| shown(cells, self.present.key).is_empty();
-        let same = |cells: &Vec<Value>| (is_apart(mark) || keyless(cells)) && shows_cells(cells, &columns, mark);
         let free = |row: &usize| !hits.contains(&Some(number(*row))) && !mends.by_row.contains_key(&number(*row));
-        self.rows().find(|(row, cells)| free(row) && same(cells)).map(|(row, _)| number(row))
+        let mut rows = self.rows().filter(|(row, cells)| free(row) && sought.is(cells, &columns, self.present.key));
+        rows.next().map(|(row, _)| number(row))
     }
 
     /// The column of keys as the batch found the header.
@@ -383,10 +378,12 @@ impl Planning<'_> {
                 .header
                 .iter()
                 .position(|text| text == name)
-                .or(Some(column).filter(|_| !witness.header.iter().any(|text| text == name)))
+                .or(Some(column).filter(|_| !is_shifted(&witness.header, column, found)))
         };
         let renamed = || own().and_then(|at| witness.name(at)).and_then(|own| self.present.tab.position(own));
-        same.or_else(renamed).or_else(|| (now.len() == found.len()).then_some(column))
+        let anew = |at: &usize| !there(*at).is_empty() && !found.iter().any(|text| text == there(*at));
+        let still = || Some(column).filter(|at| anew(at) && !is_shifted(found, *at, now));
+        same.or_else(still).or_else(renamed).or_else(|| (now.len() == found.len()).then_some(column))
     }
 
     /// Where the column that the batch meant stands now. A header that is nowhere any more, over a column that has a new one, was
@@ -401,6 +398,20 @@ impl Planning<'_> {
             found.filter(|_| !self.finding.header.contains(name)).and_then(|_| self.now(column))
         };
         there.or_else(renamed)
+    }
+}
+
+/// A row that is sought by its cells.
+struct Sought<'a> {
+    mark: &'a str,
+    closely: bool,
+}
+
+impl Sought<'_> {
+    /// Whether this is the row. One with a key is, if the mark tells of the whole row: then the key is among what it tells of.
+    fn is(&self, row: &[Value], columns: &[usize], key: usize) -> bool {
+        let may = is_apart(self.mark) || shown(row, key).is_empty();
+        may && if self.closely { shows_cells(row, columns, self.mark) } else { resembles(row, columns, self.mark) }
     }
 }
 

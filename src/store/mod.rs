@@ -10,6 +10,7 @@ pub mod cells;
 pub mod columns;
 pub mod encode;
 pub mod index;
+pub mod kept;
 pub mod witness;
 pub mod mend;
 pub mod data_rows;

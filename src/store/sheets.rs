@@ -16,8 +16,10 @@ use crate::google::error::Refusal;
 use crate::google::sheets::{Reply as Answer, Sheets};
 use crate::ledger::columns::MAX_COLUMNS;
 use crate::ledger::commit::{Commit, Part, Reply, Settled};
+use crate::ledger::failure::Kept;
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
+use crate::ledger::key::Fingerprint;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
@@ -98,6 +100,12 @@ impl SheetsStore {
     pub fn keeping(mut self, mode: Mode, again: Again) -> Self {
         (self.fetcher.mode, self.fetcher.again) = (mode, again);
         self
+    }
+
+    /// The title of the tab with the job's failures, as it was found.
+    pub fn failures_title(&self) -> String {
+        let seen = self.known().tabs.failures.as_ref().map(|tab| tab.title.clone());
+        seen.unwrap_or_else(|| guard::failures_title(&self.fetcher.job))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -338,6 +346,17 @@ impl Store for SheetsStore {
 
     fn astray(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(self.look_at_the_witness())
+    }
+
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+        Box::pin(async move {
+            let tab = self.known().tabs.failures.clone();
+            let Some(tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
+            match self.fetcher.kept(&tab, rows).await {
+                Ok(kept) => Ok(kept),
+                Err(Unread::Moved(error) | Unread::Broken(error)) => Err(error),
+            }
+        })
     }
 
     fn usage(&self) -> Usage {

@@ -54,6 +54,16 @@ pub enum Expect {
     Cells(String),
 }
 
+impl Expect {
+    /// The key, where a key is expected.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Cells(_) => None,
+        }
+    }
+}
+
 /// One row that a batch writes by its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -242,23 +252,11 @@ impl Witness {
         let elsewhere = |at: &usize| match (self.header.get(*at), found.get(*at)) {
             (Some(expected), Some(there)) if expected != there => {
                 let nowhere = !there.is_empty() && !found.contains(expected) && !self.header.contains(there);
-                !nowhere || self.is_shifted(*at, found)
+                !nowhere || is_shifted(&self.header, *at, found)
             }
             (expected, there) => expected != there,
         };
         self.used.iter().any(elsewhere)
-    }
-
-    /// Whether the columns to the right of one stand elsewhere; where none of them is known any more, whether the header has another
-    /// length.
-    fn is_shifted(&self, at: usize, found: &[String]) -> bool {
-        let right = self.header.iter().enumerate().skip(at + 1).filter(|(_, name)| !name.is_empty());
-        let known: Vec<_> = right.filter(|(_, name)| found.contains(name)).collect();
-        let length = |header: &[String]| header.iter().rposition(|name| !name.is_empty());
-        if known.is_empty() {
-            return length(found) != length(&self.header);
-        }
-        known.into_iter().any(|(at, name)| found.get(at) != Some(name))
     }
 
     /// What went astray. `beside` are the keys of the rows that the batch appended, asked for only where columns moved.
@@ -274,6 +272,18 @@ impl Witness {
         beside.extend(self.made.iter().filter(|_| moved).cloned());
         Finding { header: seen.header, astray, beside, witness: self }
     }
+}
+
+/// Whether the columns to the right of one stand elsewhere in the other header; where none of them is known there, whether it has
+/// another length.
+pub fn is_shifted(header: &[String], at: usize, found: &[String]) -> bool {
+    let right = header.iter().enumerate().skip(at + 1).filter(|(_, name)| !name.is_empty());
+    let known: Vec<_> = right.filter(|(_, name)| found.contains(name)).collect();
+    let length = |header: &[String]| header.iter().rposition(|name| !name.is_empty());
+    if known.is_empty() {
+        return length(found) != length(header);
+    }
+    known.into_iter().any(|(at, name)| found.get(at) != Some(name))
 }
 
 /// What a witness saw.
@@ -316,12 +326,15 @@ pub fn cells_mark(row: &[Value], columns: &[usize]) -> String {
 }
 
 /// The same for a row that others resemble: behind the `+`, a mark of the texts beside these columns, wherever people move them. Numbers
-/// don't count, for formulas that tell the time or follow what is written would be others each time.
+/// don't count, for formulas that tell the time or follow what is written would be others each time; but a row that shows nothing in
+/// these columns and something beside them is not a blank one.
 pub fn cells_mark_apart(row: &[Value], columns: &[usize]) -> String {
+    let own = own_mark(row, columns);
     let mut texts: Vec<_> = beside(row, columns).filter_map(Value::as_str).collect();
     texts.sort_unstable();
-    texts.push(if beside(row, columns).next().is_some() { "more" } else { "" });
-    format!("{}{MORE}{}", own_mark(row, columns), digits_of(&texts))
+    let more = is_blank(&own, columns) && beside(row, columns).next().is_some();
+    texts.push(if more { "more" } else { "" });
+    format!("{own}{MORE}{}", digits_of(&texts))
 }
 
 /// The part of a mark that tells of the cells in its columns only.
@@ -339,6 +352,11 @@ pub fn shows_cells(row: &[Value], columns: &[usize], mark: &str) -> bool {
     }
     let own = cells_mark(row, columns);
     own == mark || (own_part(&own) == own_part(mark) && !is_blank(mark, columns))
+}
+
+/// Whether a row has the marked cells in these columns, whatever people have written beside them meanwhile; blank ones tell nothing.
+pub fn resembles(row: &[Value], columns: &[usize], mark: &str) -> bool {
+    own_mark(row, columns) == own_part(mark) && !is_blank(mark, columns)
 }
 
 /// Whether a mark tells of the whole row.

@@ -11,7 +11,9 @@ use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::commit::{Changes, Commit, Reply};
 use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::failure::Kept;
 use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::key::Fingerprint;
 use sheetkeep::ledger::snapshot::Loaded;
 use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::runner::plan::PassError;
@@ -49,6 +51,10 @@ impl Store for Meddled {
             }
             self.inner.commit(commit).await
         })
+    }
+
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+        self.inner.kept(rows)
     }
 
     fn usage(&self) -> Usage {

@@ -330,7 +330,8 @@ async fn a_new_field_gets_a_column_is_left_out_or_fails_its_item_as_the_job_says
         let (ended, odd) = run(&world, 5, items(9..10, "new")).await;
         ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
         assert_eq!(odd, ["column \"new\" of tab Data is now called \"renamed\": its values go there"]);
-        assert_eq!(column(&world, "renamed").await.last(), Some(&"90".to_owned()), "{doubts:?}");
+        let renamed = column(&world, "renamed").await;
+        assert!(renamed.contains(&"90".to_owned()), "{doubts:?}: {renamed:?}");
     }
 }
 

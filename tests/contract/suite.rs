@@ -243,7 +243,7 @@ async fn a_load_after_many_commits_is_what_was_written(ground: &dyn Ground) {
         let keys: Vec<String> = (0..n % 4).map(|m| format!("k{n}.{m}")).collect();
         let mut changes = all_done(&writer, &keys.iter().map(String::as_str).collect::<Vec<_>>());
         if n % 3 == 1 {
-            changes.settled.push(Settled::Failed(Box::new(failed(&format!("f{n}"), FailureState::Unkept))));
+            changes.settled.push(Settled::Failed(Box::new(failed(&format!("f{n}"), FailureState::Open))));
         }
         if n % 5 == 2 {
             changes.runs.push(Run { id: format!("crashed {n}"), status: RunStatus::Crashed, ..writer.run.clone() });

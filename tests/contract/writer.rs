@@ -175,7 +175,9 @@ pub fn failed(text: &str, state: FailureState) -> Failure {
         last_seen: Timestamp(1_790_000_002_000),
         run: "run a".to_owned(),
         state,
+        answered: None,
         place: "feed:1 (record 1)".to_owned(),
         payload: vec!["{\"id\":\"=1+1\"}".to_owned(), "second cell".to_owned()],
+        kept: true,
     }
 }

@@ -191,6 +191,46 @@ impl Front {
         Some(View { id: tab["sheetId"].as_i64().unwrap_or(0), rows, grid: (size("rowCount"), size("columnCount")) })
     }
 
+    /// The cells of a tab as people see them, the header's among them.
+    pub async fn tab(&self, title: &str) -> Vec<Vec<String>> {
+        let quoted = format!("'{title}'");
+        let range = percent_encoding::utf8_percent_encode(&quoted, percent_encoding::NON_ALPHANUMERIC);
+        let (status, answer) = self.ask(Method::GET, &format!("/values/{range}"), "", Value::Null).await;
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_value(answer["values"].clone()).expect("texts")
+    }
+
+    async fn id_of(&self, title: &str) -> Value {
+        let (_, metadata) = self.ask(Method::GET, "", "fields=sheets.properties(sheetId,title)", Value::Null).await;
+        let sheets = metadata["sheets"].as_array().expect("sheets").iter();
+        let found = sheets.map(|sheet| &sheet["properties"]).find(|tab| tab["title"] == title);
+        found.expect("a tab of this title")["sheetId"].clone()
+    }
+
+    /// Somebody types a text into a cell of a tab.
+    pub async fn type_in(&self, title: &str, row: usize, column: usize, text: &str) {
+        let start = json!({"sheetId": self.id_of(title).await, "rowIndex": row, "columnIndex": column});
+        let cell = json!({"values": [{"userEnteredValue": {"stringValue": text}}]});
+        self.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}}])).await;
+    }
+
+    /// Somebody turns the rows of a tab upside down.
+    pub async fn sort_upside_down(&self, title: &str) {
+        let id = self.id_of(title).await;
+        let rows = self.tab(title).await.len();
+        let moves = (2..rows).map(|row| {
+            let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
+            json!({"moveDimension": {"source": source, "destinationIndex": 1}})
+        });
+        self.hands(json!(moves.collect::<Vec<_>>())).await;
+    }
+
+    /// Somebody moves a column of a tab.
+    pub async fn move_column(&self, title: &str, from: usize, to: usize) {
+        let source = json!({"sheetId": self.id_of(title).await, "dimension": "COLUMNS", "startIndex": from, "endIndex": from + 1});
+        self.hands(json!([{"moveDimension": {"source": source, "destinationIndex": to}}])).await;
+    }
+
     async fn ask(&self, method: Method, suffix: &str, query: &str, body: Value) -> (u16, Value) {
         let call = Call {
             method,

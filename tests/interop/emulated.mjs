@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { JWT } from "google-auth-library";
 
-const GOOGLE = ["https://sheets.googleapis.com", "https://www.googleapis.com", "https://oauth2.googleapis.com"];
+const GOOGLE = ["https://sheets.googleapis.com", "https://www.googleapis.com", "https://oauth2.googleapis.com", "https://docs.google.com"];
 
 // Sends whatever goes to Google to the emulator.
 export function lead(url) {

@@ -1,4 +1,4 @@
-"""sheetkeep and gspread on one spreadsheet: what either writes, the other reads.
+"""sheetkeep and gspread on one spreadsheet: what either writes, the other reads, pandas included.
 
     python runner_checks.py URL KEY.json SHEETKEEP FOLDER
 
@@ -11,6 +11,8 @@ import os
 import pathlib
 import subprocess
 import sys
+
+import pandas as pd
 
 from checks import Checks
 from emulated import gspread_client
@@ -65,6 +67,66 @@ def the_runner_goes_on_in_a_tab_that_gspread_filled():
     client.del_spreadsheet(book.id)
 
 
+def the_runner_keeps_rows_up_to_date_that_stand_in_a_tab_of_gspreads():
+    book = client.create("stock")
+    tab = book.add_worksheet("Stock", rows=30, cols=8)
+    tab.update([["remark", "price", "since", "sku", "active", "total"]], "A1")
+    tab.freeze(rows=1)
+    job = folder / "stock.toml"
+    job.write_text('name = "stock"\n[source]\njsonl = "stock.jsonl"\n[item]\nkey = ".sku"\n[sheet]\ntab = "Stock"\nmode = "upsert"\n'
+                   'columns = { sku = "text", price = { type = "number", format = "$#,##0.00" }, since = "date", active = "boolean" }\n')
+
+    def stock(*records):
+        (folder / "stock.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records))
+        return run(job, book.id)
+
+    lamp = {"sku": "007", "price": 12.5, "since": "2024-02-29", "active": True}
+    desk = {"sku": "1e3", "price": 1200, "since": "2025-01-01", "active": False}
+    counts = stock(lamp, desk)
+    same("both are new", (counts["new"], counts["failed"]), (2, 0))
+    values = tab.get_values("A2:E3", value_render_option="UNFORMATTED_VALUE")
+    same("each value is of its type, in the header's order", values, [["", 12.5, 45351, "007", True], ["", 1200, 45658, "1e3", False]])
+    same("the price shows as the job has it", tab.acell("B3").value, "$1,200.00")
+    same("dates show as dates", tab.acell("C2").value, "2024-02-29")
+    tab.update([["fragile"], ["heavy"]], "A2:A3")
+    tab.update([["=B2*2"], ["=B3*2"]], "F2:F3", raw=False)
+    tab.sort((2, "des"), range="A2:F3")
+    counts = stock(lamp | {"price": 13}, desk)
+    same("one has changed", (counts["new"], counts["skipped"]), (1, 1))
+    rows = {row["sku"]: row for row in tab.get_all_records(numericise_ignore=[4], value_render_option="UNFORMATTED_VALUE")}
+    same("it is written over in place, and people's columns stay", (len(rows), rows["007"]["price"], rows["007"]["remark"]), (2, 13, "fragile"))
+    same("what people wrote beside the other, too", rows["1e3"]["remark"], "heavy")
+    same("formulas of people's see the new value", rows["007"]["total"], 26)
+    same("the header is gspread's", tab.row_values(1), ["remark", "price", "since", "sku", "active", "total"])
+    client.del_spreadsheet(book.id)
+
+
+def pandas_reads_what_the_runner_filled():
+    book = client.create("for pandas")
+    run(fixtures / "quakes.toml", book.id)
+    frame = pd.DataFrame(book.worksheet("Quakes").get_all_records(value_render_option="UNFORMATTED_VALUE"))
+    source = pd.json_normalize(json.loads((fixtures / "usgs-all-week.geojson").read_text())["features"])
+    same("there is a line for each quake", frame.shape[0], source.shape[0])
+    same("its columns are the job's", list(frame.columns), ["id", "time", "magnitude", "place", "depth", "longitude", "latitude", "url"])
+    kinds = {name: str(frame[name].dtype) for name in ["time", "depth", "longitude", "latitude"]}
+    same("columns of numbers are numbers", set(kinds.values()), {"float64"})
+    true("columns of texts are texts", all(pd.api.types.is_string_dtype(frame[name]) for name in ["id", "place", "url"]))
+    magnitudes = pd.to_numeric(frame["magnitude"])
+    same("the sum of the magnitudes is the source's", round(magnitudes.sum(), 6), round(source["properties.mag"].sum(), 6))
+    same("as many are missing", int(magnitudes.isna().sum()), int(source["properties.mag"].isna().sum()))
+    depths = source["geometry.coordinates"].str[2].astype(float)
+    same("the mean depth is the source's", round(frame["depth"].mean(), 9), round(depths.mean(), 9))
+    times = pd.to_datetime(frame["time"], unit="D", origin="1899-12-30").dt.round("ms")
+    same("moments are the source's", times.min(), pd.to_datetime(source["properties.time"].min(), unit="ms"))
+    largest = frame.loc[magnitudes.idxmax(), "id"]
+    same("the largest is the source's", largest, source.loc[source["properties.mag"].idxmax(), "id"])
+    shown = pd.DataFrame(book.worksheet("Quakes").get_all_records())
+    same("as shown, moments are read by pandas", pd.to_datetime(shown["time"]).dt.strftime("%Y").unique().tolist(), ["2018"])
+    runs = pd.DataFrame(book.worksheet("Runs").get_all_records())
+    same("the run's counts add up", int(runs["new"].sum()), frame.shape[0])
+    client.del_spreadsheet(book.id)
+
+
 def gspread_reads_what_the_runner_filled():
     book = client.create("filled by sheetkeep")
     quakes = json.loads((fixtures / "usgs-all-week.geojson").read_text())["features"]
@@ -112,7 +174,8 @@ def codes_of_csv_keep_their_zeros():
     client.del_spreadsheet(book.id)
 
 
-for part in [the_runner_goes_on_in_a_tab_that_gspread_filled, gspread_reads_what_the_runner_filled, codes_of_csv_keep_their_zeros]:
+for part in [the_runner_goes_on_in_a_tab_that_gspread_filled, the_runner_keeps_rows_up_to_date_that_stand_in_a_tab_of_gspreads,
+             pandas_reads_what_the_runner_filled, gspread_reads_what_the_runner_filled, codes_of_csv_keep_their_zeros]:
     with checks.part(part.__name__.replace("_", " ")):
         part()
 checks.end()

@@ -8,9 +8,10 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::commit::{Commit, Part, Reply};
+use sheetkeep::ledger::failure::Kept;
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::ledger::key::{Key, Version};
+use sheetkeep::ledger::key::{Fingerprint, Key, Version};
 use sheetkeep::ledger::snapshot::Loaded;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::source::{Record, Source, SourceError};
@@ -59,6 +60,10 @@ impl Store for Meddled {
                 None => self.inner.commit(commit).await,
             }
         })
+    }
+
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+        self.inner.kept(rows)
     }
 
     fn usage(&self) -> Usage {

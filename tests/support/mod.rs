@@ -18,6 +18,7 @@ use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
 use sheetkeep::port::step::{Identify, IdentifyError, Step, StepContext, StepError};
 use sheetkeep::port::store::Store;
 use sheetkeep::retry::RetryPolicy;
+use sheetkeep::runner::feed::Retrying;
 use sheetkeep::runner::pass::pass;
 use sheetkeep::runner::plan::{Parts, PassError, Plan};
 use sheetkeep::runner::stop::Stop;
@@ -155,6 +156,8 @@ impl Job {
             max_bytes: 2_000_000,
             concurrency: 1,
             retry: RetryPolicy::default(),
+            retrying: Retrying::Usual,
+            max_attempts: 1_000,
             version: "0".into(),
         };
         Self { plan, events: Arc::default(), seed: 1, steps: Vec::new(), clock }
@@ -212,7 +215,7 @@ impl Job {
         let events = Arc::clone(&self.events);
         let parts = Parts {
             store,
-            source,
+            source: Some(source),
             identify: Arc::new(ById),
             steps: self.steps.clone(),
             clock: Arc::clone(&self.clock),

@@ -7,5 +7,6 @@ pub mod setting;
 pub mod run;
 pub mod status;
 pub mod show;
+pub mod failures;
 #[cfg(feature = "emulator")]
 pub mod emulate;

@@ -17,6 +17,7 @@ use crate::cli::signals::{Signal, Watch};
 use crate::ledger::run::Trigger;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::runner::feed::Retrying;
 use crate::runner::plan::{Events, PassError};
 use crate::runner::stop::{Stop, StopReason};
 
@@ -24,6 +25,19 @@ use crate::runner::stop::{Stop, StopReason};
 pub async fn command(
     session: &Session,
     args: &RunArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let retrying = if args.retry_failures { Retrying::Only } else { Retrying::Usual };
+    of(session, args, retrying, host, clock, chance).await
+}
+
+/// Runs the job over what `retrying` says, and says how it ended.
+pub async fn of(
+    session: &Session,
+    args: &RunArgs,
+    retrying: Retrying,
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
@@ -44,6 +58,7 @@ pub async fn command(
     let wish = Wish {
         adopt: args.adopt,
         steal: args.steal,
+        retrying,
         trigger: Trigger { kind: "cli".to_owned(), ..Trigger::default() },
         host,
     };

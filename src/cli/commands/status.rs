@@ -30,6 +30,7 @@ pub async fn command(
         held_by: found.held_by,
         keys: found.keys,
         open_failures: found.open_failures,
+        dead_failures: found.dead_failures,
         cells: found.cells,
         blemishes: found.blemishes,
     };

@@ -64,7 +64,7 @@ fn of_pass(error: &PassError) -> Exit {
         PassError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
         PassError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
         PassError::Store(error) => of_store(error),
-        PassError::Refused { .. } => Exit::DataErr,
+        PassError::Refused { .. } | PassError::NoFailure { .. } => Exit::DataErr,
         PassError::Source { error, .. } => of_source(error),
         PassError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
         PassError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
@@ -105,6 +105,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
+        AppError::Pass(PassError::NoFailure { .. }) => {
+            "sheetkeep failures list shows which there are; nothing was written"
+        }
         AppError::Pass(PassError::Refused { .. }) => "see what the service says; nothing of that batch was written",
         AppError::Credentials(_) => "README.md says in five steps how to get credentials and where to name them",
         AppError::Source(SourceError::Denied { .. })

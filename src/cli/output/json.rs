@@ -23,6 +23,7 @@ pub struct RunDocument<'a> {
     updated: u64,
     keys: u64,
     open_failures: u64,
+    dead_failures: u64,
     commits: u64,
     calls: CallsDocument,
     started: String,
@@ -93,6 +94,7 @@ impl<'a> RunDocument<'a> {
             updated: report.updated,
             keys: report.keys,
             open_failures: report.open_failures,
+            dead_failures: report.dead_failures,
             commits: report.commits,
             calls: CallsDocument { reads: report.reads, writes: report.writes, throttled: report.throttled },
             started: run.started.to_string(),
@@ -150,6 +152,7 @@ mod tests {
           "updated": 0,
           "keys": 1704,
           "open_failures": 5,
+          "dead_failures": 0,
           "commits": 2,
           "calls": {
             "reads": 2,

@@ -31,6 +31,7 @@ pub fn report() -> Report {
         run,
         keys: 1_707,
         open_failures: 0,
+        dead_failures: 0,
         rows: 1_707,
         updated: 0,
         commits: 2,

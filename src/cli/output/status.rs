@@ -33,6 +33,8 @@ pub struct JobStatus {
     pub keys: u64,
     /// Failures that are open.
     pub open_failures: u64,
+    /// Failures that are left alone until somebody asks.
+    pub dead_failures: u64,
     /// Cells of the whole spreadsheet, empty ones included, as Google counts them.
     pub cells: u64,
     /// What people's hands left odd.
@@ -49,6 +51,7 @@ struct StatusDocument<'a> {
     running: Option<HolderDocument<'a>>,
     keys: u64,
     open_failures: u64,
+    dead_failures: u64,
     cells: CellsDocument,
     blemishes: &'a [String],
 }
@@ -109,6 +112,7 @@ impl JobStatus {
             }),
             keys: self.keys,
             open_failures: self.open_failures,
+            dead_failures: self.dead_failures,
             cells: CellsDocument { used: self.cells, limit: CELL_LIMIT },
             blemishes: &self.blemishes,
         }
@@ -132,9 +136,11 @@ impl JobStatus {
         row("keys", grouped(self.keys));
         row(
             "failures",
-            match self.open_failures {
-                0 => "none open".to_owned(),
-                n => format!("{}  {}", palette.warn(&format!("{} open", grouped(n))), self.place.how_to_see_failures()),
+            match (self.open_failures, self.dead_failures) {
+                (0, 0) => "none open".to_owned(),
+                (open, dead) => {
+                    format!("{}  {}", palette.warn(&standing(open, dead)), self.place.how_to_see_failures())
+                }
             },
         );
         row("cells", self.cells_used(palette));
@@ -158,6 +164,14 @@ impl JobStatus {
         let share = format!("{}.{} %", tenths / 10, tenths % 10);
         let share = if tenths / 10 >= CELLS_TIGHT { palette.warn(&share) } else { share };
         format!("{} of {} ({share})", grouped(self.cells), grouped(CELL_LIMIT))
+    }
+}
+
+/// `3 open, 2 dead`.
+pub fn standing(open: u64, dead: u64) -> String {
+    match (open, dead) {
+        (open, 0) => format!("{} open", grouped(open)),
+        (open, dead) => format!("{} open, {} dead", grouped(open), grouped(dead)),
     }
 }
 
@@ -201,6 +215,7 @@ mod tests {
             )),
             keys: 1_704,
             open_failures: 5,
+            dead_failures: 0,
             cells: 8_123_456,
             blemishes: vec!["tab Quakes has two columns named id; the first is used".into()],
         }
@@ -227,6 +242,7 @@ mod tests {
             held_by: None,
             keys: 0,
             open_failures: 0,
+            dead_failures: 0,
             cells: 26_000,
             blemishes: Vec::new(),
             ..status()
@@ -243,6 +259,6 @@ mod tests {
 
     #[test]
     fn the_document_of_a_status_is_frozen() {
-        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":1,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"cells":{"used":8123456,"limit":10000000},"blemishes":["tab Quakes has two columns named id; the first is used"]}"#);
+        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":1,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000},"blemishes":["tab Quakes has two columns named id; the first is used"]}"#);
     }
 }

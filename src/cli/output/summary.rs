@@ -43,8 +43,12 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         counted(report.writes, "write"),
         counted(report.reads, "read"),
     );
-    if report.open_failures > 0 {
-        let open = palette.warn(&format!("{} open", counted(report.open_failures, "failure")));
+    if report.open_failures + report.dead_failures > 0 {
+        let open = match report.dead_failures {
+            0 => format!("{} open", counted(report.open_failures, "failure")),
+            dead => format!("{} open, {} dead", counted(report.open_failures, "failure"), grouped(dead)),
+        };
+        let open = palette.warn(&open);
         let _ = writeln!(out, "  {open}:  {}", palette.faint(&place.how_to_see_failures()));
     }
     if report.keys > 0 || place.has_address() {

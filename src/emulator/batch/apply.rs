@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 use crate::emulator::batch::context::{Batch, Doubts};
 use crate::emulator::batch::envelope::{Envelope, Sealed, open};
 use crate::emulator::batch::{
-    cells, dimensions, drawn, filter, marks, named, outline, paste, pour, ranges, sheets, tidy, view,
+    cells, dimensions, drawn, filter, marks, named, outline, paste, pour, ranges, series, sheets, tidy, view,
 };
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
-use crate::emulator::get::{View, spreadsheet};
+use crate::emulator::get::{Asked, View, spreadsheet};
 use crate::emulator::protection::Writable;
 use crate::emulator::proto::{read, read_checked, snake};
 use crate::port::chance::Chance;
@@ -60,7 +60,7 @@ fn after(batch: &Batch<'_, '_>, id: &str, envelope: Envelope<'_>, mask: &Mask) -
         Mask::All => envelope.include_grid_data,
         Mask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
     };
-    spreadsheet(batch.tx, id, &View { ranges: envelope.ranges, grid_data })
+    spreadsheet(batch.tx, id, &View { asked: envelope.ranges.into_iter().map(Asked::Range).collect(), grid_data })
 }
 
 /// What is left to do of a request.
@@ -93,6 +93,7 @@ fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
         "addSheet" => reader.checked(|batch, request| sheets::add(batch, &request)),
         "appendCells" => reader.lean(cells::append),
         "appendDimension" => reader.lean(|batch, request| dimensions::append(batch, &request)),
+        "autoFill" => reader.lean(|batch, request| series::fill(batch, &request)),
         "autoResizeDimensions" => reader.lean(|batch, request| outline::auto_resize(batch, &request)),
         "clearBasicFilter" => reader.lean(|batch, request| filter::clear(batch, &request)),
         "copyPaste" => reader.lean(|batch, request| paste::copy(batch, &request)),

@@ -18,6 +18,7 @@ pub mod paste;
 pub mod pour;
 pub mod ranges;
 pub mod sent;
+pub mod series;
 pub mod sheets;
 pub mod shift;
 pub mod sources;

@@ -177,7 +177,8 @@ pub fn block(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Vec
     Ok(cells)
 }
 
-fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
+/// Columns for rows.
+pub fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     let width = cells.first().map_or(0, Vec::len);
     let mut turned: Vec<Vec<Cell>> = (0..width).map(|_| Vec::with_capacity(cells.len())).collect();
     for row in cells {

@@ -39,7 +39,7 @@ pub struct DeleteSheet {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DuplicateSheet {
     source_sheet_id: i32,
-    insert_sheet_index: Option<i32>,
+    insert_sheet_index: i32,
     new_sheet_id: Option<i32>,
     new_sheet_name: Option<String>,
 }
@@ -186,7 +186,8 @@ pub fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Result<Value
         None => copy_title(batch, &source.title)?,
     };
     let end = u32::try_from(batch.tx.sheets()?.len()).unwrap_or(u32::MAX);
-    let index = request.insert_sheet_index.map_or(source.index + 1, |index| u32::try_from(index).unwrap_or(0)).min(end);
+    // What is not said is 0, as google-spreadsheet's tests found the service to have it.
+    let index = u32::try_from(request.insert_sheet_index).unwrap_or(0).min(end);
     let copy = insert(batch, SheetRow { id, title, index, ..source.clone() })?;
     batch.tx.copy_sheet(source.id, id)?;
     Ok(json!({"duplicateSheet": {"properties": sheet_properties(&copy)}}))

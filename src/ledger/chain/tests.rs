@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ledger::book::Book;
+use crate::ledger::commit::Settled;
 use crate::ledger::item::Output;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::run::{Counts, RunStatus, Trigger};

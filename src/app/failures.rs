@@ -1,0 +1,49 @@
+//! A job's failures, read for people. Nothing is written.
+//!
+//! In scope: those that are not closed, whole. Out of scope: trying them again (`app::job`), how they are shown (`cli`).
+
+use std::sync::Arc;
+
+use crate::app::error::AppError;
+use crate::app::sheet::Sheet;
+use crate::app::view::existing;
+use crate::config::settings::Settings;
+use crate::ledger::failure::{Answer, Failure};
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::port::store::Store;
+use crate::store::sheets::SheetsStore;
+
+/// Some failures of a job, oldest row first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failures {
+    /// The title of their tab.
+    pub tab: String,
+    /// Each with what somebody asks for and no run has answered.
+    pub some: Vec<(Failure, Option<Answer>)>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// Reads the last `count` failures that are not closed.
+pub async fn failures(
+    settings: &Settings,
+    count: u64,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Failures, AppError> {
+    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
+    let store =
+        SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
+    let Some(snapshot) = store.load().await?.snapshot else { return Err(AppError::NeverRan) };
+    let all = snapshot.book.failures();
+    let spare = all.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+    let rows: Vec<_> = all.iter().skip(spare).map(|(key, tried)| (*key, tried.row)).collect();
+    let kept = store.kept(&rows).await?;
+    let some = kept.into_iter().map(|kept| {
+        let tried = snapshot.book.tried(&kept.failure.key);
+        let attempts = snapshot.book.attempts(&kept.failure.key, &kept.failure.version).max(kept.failure.attempts);
+        (Failure { attempts, ..kept.failure }, tried.and_then(|tried| tried.asked))
+    });
+    Ok(Failures { tab: store.failures_title(), some: some.collect(), total: all.len() as u64 })
+}

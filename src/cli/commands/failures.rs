@@ -1,0 +1,85 @@
+//! `sheetkeep failures`.
+
+use std::sync::Arc;
+
+use crate::app::failures::failures;
+use crate::cli::args::{FailuresAction, FailuresKeysArgs, FailuresListArgs, RunArgs};
+use crate::cli::commands::run;
+use crate::cli::commands::setting::settings;
+use crate::cli::commands::trouble::of_app;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::{Exit, FailOn};
+use crate::cli::session::Session;
+use crate::cli::table::{TabRows, show};
+use crate::ledger::failure::Answer;
+use crate::ledger::key::Key;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::runner::feed::Retrying;
+
+const COLUMNS: [&str; 9] = ["key", "state", "asked", "attempts", "last_seen", "step", "error", "where", "version"];
+
+/// Lists failures, or runs the job over some of them.
+pub async fn command(
+    session: &Session,
+    action: &FailuresAction,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    match action {
+        FailuresAction::List(args) => list(session, args, clock, chance).await,
+        FailuresAction::Retry(args) => answer(session, args, Answer::Retry, host, clock, chance).await,
+        FailuresAction::Skip(args) => answer(session, args, Answer::Skip, host, clock, chance).await,
+    }
+}
+
+async fn list(
+    session: &Session,
+    args: &FailuresListArgs,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let settings = settings(&args.job, None)?;
+    let found = failures(&settings, args.last, clock, chance).await.map_err(|error| of_app(&error, &settings))?;
+    let rows = found.some.iter().map(|(failure, asked)| {
+        vec![
+            failure.key.as_str().to_owned(),
+            failure.state.word().to_owned(),
+            asked.map_or_else(String::new, |asked| asked.word().to_owned()),
+            failure.attempts.to_string(),
+            failure.last_seen.to_string(),
+            failure.step.clone(),
+            failure.error.clone(),
+            failure.place.clone(),
+            failure.version.0.clone(),
+        ]
+    });
+    let rows = rows.collect::<Vec<_>>();
+    let first = found.total + 1 - (rows.len() as u64).min(found.total);
+    let header = COLUMNS.map(str::to_owned).to_vec();
+    show(&TabRows { tab: found.tab, header, rows, first, total: found.total }, session.terminal.out(), args.job.json);
+    Ok(Exit::Ok)
+}
+
+async fn answer(
+    session: &Session,
+    args: &FailuresKeysArgs,
+    answer: Answer,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let keys = args.keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
+    let keys = keys.map_err(|error| Trouble::new(format!("read the keys: {error}"), Exit::Usage))?;
+    let run = RunArgs {
+        job: args.job.clone(),
+        input: None,
+        adopt: false,
+        steal: false,
+        retry_failures: false,
+        fail_on: FailOn::default(),
+        quiet: false,
+    };
+    run::of(session, &run, Retrying::These(keys, answer), host, clock, chance).await
+}

@@ -1,0 +1,122 @@
+//! What a run takes in, in order: failures that somebody asks for, the source, and failures that the source yields no more.
+//!
+//! In scope: which failures are read, their order among the records. Out of scope: what becomes of them (`runner::intake`), reading
+//! them (`port::store`).
+
+use std::collections::{HashSet, VecDeque};
+
+use crate::ledger::book::{Book, Tried};
+use crate::ledger::failure::{Answer, FailureState, Kept};
+use crate::ledger::key::{Fingerprint, Key};
+use crate::port::source::{Record, Source, SourceError};
+
+/// Failures that are read of their own accord in one run; a run that is asked for them reads them all.
+pub const MOST_KEPT: usize = 600;
+/// Characters of records that wait in memory.
+const MOST_CHARS: usize = 32 << 20;
+
+/// Which failures a run tries, and whether anything else.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Retrying {
+    /// The source, and the failures that are open or asked for.
+    #[default]
+    Usual,
+    /// All failures that are not to be left alone, and not the source.
+    Only,
+    /// These failures, and not the source.
+    These(Vec<Key>, Answer),
+}
+
+impl Retrying {
+    /// Whether the source is read.
+    pub fn reads_source(&self) -> bool {
+        *self == Self::Usual
+    }
+
+    /// The first of the failures that are asked for that is none.
+    pub fn unknown(&self, book: &Book) -> Option<&Key> {
+        match self {
+            Self::Usual | Self::Only => None,
+            Self::These(keys, _) => keys.iter().find(|key| book.tried(key).is_none()),
+        }
+    }
+
+    /// Asks in the book for what is to be tried or left alone, and tells which rows are to be read.
+    pub fn choose(&self, book: &mut Book) -> Vec<(Fingerprint, u32)> {
+        match self {
+            Self::Usual => {}
+            Self::Only => {
+                let skipped = book.failures().into_iter().filter(|(_, tried)| rests(tried)).map(|(key, _)| key);
+                let skipped: HashSet<_> = skipped.collect();
+                book.ask(Answer::Retry, |key| !skipped.contains(&key));
+            }
+            Self::These(keys, answer) => {
+                let wanted: HashSet<_> = keys.iter().map(Key::fingerprint).collect();
+                book.ask(*answer, |key| wanted.contains(&key));
+                let these = book.failures().into_iter().filter(|(key, _)| wanted.contains(key));
+                return these.map(|(key, tried)| (key, tried.row)).collect();
+            }
+        }
+        let all = book.failures();
+        let asked = all.iter().filter(|(_, tried)| tried.asked.is_some());
+        let open = all.iter().filter(|(key, tried)| {
+            let waits = tried.asked.is_none() && tried.state == FailureState::Open;
+            self.reads_source() && waits && !book.knows_print(*key)
+        });
+        asked.chain(open.take(MOST_KEPT)).map(|(key, tried)| (*key, tried.row)).collect()
+    }
+}
+
+fn rests(tried: &Tried) -> bool {
+    tried.state == FailureState::Skipped && tried.asked != Some(Answer::Retry)
+}
+
+/// One thing to be taken in.
+pub enum Fed {
+    /// A record of the source.
+    Record(Record),
+    /// A failure.
+    Kept(Box<Kept>),
+}
+
+/// What a run takes in.
+pub struct Feed {
+    asked: VecDeque<Kept>,
+    source: Option<Box<dyn Source>>,
+    left: VecDeque<Kept>,
+}
+
+impl Feed {
+    /// What somebody asks for or has mended comes first, and what only was open last: most of it the source yields again. Records
+    /// beyond what memory is for are left to the next run; the number of these comes with it.
+    pub fn new(kept: Vec<Kept>, source: Option<Box<dyn Source>>, book: &Book) -> (Self, usize) {
+        let is_asked = |kept: &Kept| book.tried(&kept.failure.key).is_some_and(|tried| tried.asked.is_some());
+        let (asked, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| kept.mended || is_asked(kept));
+        let mut chars = 0;
+        let (mut feed, mut beyond) = (Self { asked: asked.into(), source, left: VecDeque::new() }, 0);
+        for kept in left.into_iter().filter(|kept| kept.failure.kept) {
+            chars += kept.failure.payload.iter().map(String::len).sum::<usize>();
+            if chars > MOST_CHARS { beyond += 1 } else { feed.left.push_back(kept) }
+        }
+        (feed, beyond)
+    }
+
+    /// The next thing; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Fed>, SourceError> {
+        if let Some(kept) = self.asked.pop_front() {
+            return Ok(Some(Fed::Kept(Box::new(kept))));
+        }
+        if let Some(source) = &mut self.source {
+            if let Some(record) = source.next().await? {
+                return Ok(Some(Fed::Record(record)));
+            }
+            self.source = None;
+        }
+        Ok(self.left.pop_front().map(|kept| Fed::Kept(Box::new(kept))))
+    }
+
+    /// How far the source is, in units read and in all.
+    pub fn progress(&self) -> Option<(u64, u64)> {
+        self.source.as_ref().and_then(|source| source.progress())
+    }
+}

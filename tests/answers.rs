@@ -1,0 +1,228 @@
+//! What becomes of failures: tried again from the record that the sheet keeps, left alone, given up; and what people type there.
+
+#![cfg(feature = "emulator")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod front;
+
+#[path = "hands/person.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod person;
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::failure::Answer;
+use sheetkeep::ledger::key::Key;
+use sheetkeep::ledger::run::RunStatus;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::step::StepError;
+use sheetkeep::runner::feed::Retrying;
+use sheetkeep::runner::plan::PassError;
+use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::system::SteeredClock;
+use sheetkeep::time::Timestamp;
+
+use crate::front::Front;
+use crate::support::{Job, Values};
+
+const TAB: &str = "Failures j";
+
+/// A spreadsheet, and a job whose items fail while they say so.
+struct House {
+    front: Front,
+    clock: Arc<dyn Clock>,
+    max_attempts: u64,
+}
+
+impl House {
+    fn new() -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let doubts = Doubts::all().next().expect("there are eight");
+        Self { front: Front::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
+    }
+
+    async fn run(&self, retrying: Retrying, items: &[Value]) -> Result<Report, PassError> {
+        let mut job = Job::new(Arc::clone(&self.clock)).step(|value: &Value, _| match value["bad"].as_str() {
+            Some(why) => Err(StepError::Rejected(why.to_owned())),
+            None => Ok(vec![json!({"id": value["id"], "n": value["n"]})]),
+        });
+        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
+        (job.plan.retrying, job.plan.max_attempts) = (retrying, self.max_attempts);
+        let sheets = Arc::new(self.front.sheets(job.seed));
+        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let report = job.run(store, Values::of(items.to_vec())).await;
+        self.clock.sleep(std::time::Duration::from_mins(1)).await;
+        report
+    }
+
+    async fn usual(&self, items: &[Value]) -> Report {
+        self.run(Retrying::Usual, items).await.expect("a run that ends")
+    }
+
+    /// The rows of a tab, each as its cells under these headers.
+    async fn rows(&self, tab: &str, columns: &[&str]) -> Vec<Vec<String>> {
+        let rows = self.front.tab(tab).await;
+        let at: Vec<_> =
+            columns.iter().map(|name| rows[0].iter().position(|cell| cell == name).expect("a column")).collect();
+        rows.iter().skip(1).map(|row| at.iter().map(|&at| row.get(at).cloned().unwrap_or_default()).collect()).collect()
+    }
+
+    async fn told(&self) -> Vec<Vec<String>> {
+        self.rows(TAB, &["key", "state", "attempts", "answered"]).await
+    }
+
+    /// A person types into a row of Failures, counted from 0 below the header.
+    async fn type_in(&self, row: usize, column: &str, text: &str) {
+        let header = self.front.tab(TAB).await.swap_remove(0);
+        let at = header.iter().position(|cell| cell == column).expect("a column");
+        self.front.type_in(TAB, row + 1, at, text).await;
+    }
+}
+
+fn bad(id: &str) -> Value {
+    json!({"id": id, "n": 1, "bad": "it is bad"})
+}
+
+fn good(id: &str) -> Value {
+    json!({"id": id, "n": 2})
+}
+
+fn key(text: &str) -> Key {
+    Key::new(text).expect("a key")
+}
+
+fn told(rows: &[[&str; 4]]) -> Vec<Vec<String>> {
+    rows.iter().map(|row| row.map(str::to_owned).to_vec()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_tried_again_in_each_run_until_it_is_dead_and_told_when_it_begins_and_when_it_ends() {
+    let house = House::new();
+    let failed = [1, 1, 1, 0, 0];
+    for (n, failed) in failed.into_iter().enumerate() {
+        let report = house.usual(&[bad("a"), good("b")]).await;
+        assert_eq!(report.run.counts.failed, failed, "run {n}");
+        let status = if failed > 0 { RunStatus::Partial } else { RunStatus::Succeeded };
+        assert_eq!((report.run.status, report.dead_failures), (status, u64::from(n >= 2)), "run {n}");
+    }
+    assert_eq!(house.told().await, told(&[["a", "open", "1", ""], ["a", "dead", "3", ""]]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_the_source_yields_no_more_is_tried_again_from_its_record() {
+    let house = House::new();
+    house.usual(&[bad("a"), good("b")]).await;
+    let report = house.usual(&[good("b")]).await;
+    assert_eq!((report.run.counts.read, report.run.counts.failed, report.open_failures), (2, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_failures_processes_only_failures_closes_those_that_work_and_keeps_the_others() {
+    let house = House::new();
+    house.usual(&[bad("a"), bad("b"), good("c")]).await;
+    house.type_in(0, "payload", &good("a").to_string()).await;
+    let report = house.run(Retrying::Only, &[good("never read")]).await.expect("a run that ends");
+    let counts = report.run.counts;
+    assert_eq!((counts.read, counts.new, counts.recovered, counts.failed), (2, 1, 1, 1));
+    let rows = house.told().await;
+    assert_eq!(rows[2..], told(&[["a", "recovered", "2", "retry"], ["b", "open", "2", "retry"]]));
+    assert_eq!(house.rows("Data", &["id", "n"]).await, [["c", "2"], ["a", "2"]]);
+    let again = house.usual(&[bad("a"), good("c")]).await;
+    assert_eq!(
+        (again.run.counts.new, again.run.counts.skipped),
+        (0, 2),
+        "what was mended stays done, whatever the source says"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_writes_into_action_is_obeyed_once_and_recorded() {
+    let house = House::new();
+    house.usual(&[bad("a"), bad("b")]).await;
+    house.type_in(0, "action", "Skip").await;
+    house.type_in(1, "action", "retry").await;
+    let report = house.usual(&[bad("a"), bad("b")]).await;
+    assert_eq!((report.run.counts.skipped, report.run.counts.failed), (3, 1));
+    let rows = house.told().await;
+    assert_eq!(rows[2..], told(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));
+    let report = house.usual(&[bad("a")]).await;
+    assert_eq!((report.run.counts.skipped, report.run.counts.failed, house.told().await.len()), (1, 1, 5));
+    let report = house.usual(&[json!({"id": "a", "n": 3, "v": "2"})]).await;
+    assert_eq!(report.run.counts.new, 1, "another version is another matter");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_failure_is_tried_again_when_somebody_asks_and_a_mended_record_is_taken_without_asking() {
+    let house = House { max_attempts: 1, ..House::new() };
+    house.usual(&[bad("a"), bad("b")]).await;
+    assert_eq!(house.usual(&[bad("a"), bad("b")]).await.run.counts.failed, 0);
+    house.type_in(0, "action", "retry").await;
+    let report = house.usual(&[bad("a"), bad("b")]).await;
+    assert_eq!(
+        (report.run.counts.failed, house.told().await[2].clone()),
+        (1, told(&[["a", "dead", "2", "retry"]])[0].clone())
+    );
+    let open = House::new();
+    open.usual(&[json!({"n": 1})]).await;
+    open.type_in(0, "payload", &good("now it has one").to_string()).await;
+    let report = open.usual(&[json!({"n": 1})]).await;
+    assert_eq!((report.run.counts.recovered, report.run.counts.failed, report.open_failures), (1, 0, 0));
+    assert_eq!(
+        open.usual(&[json!({"n": 1})]).await.run.counts.failed,
+        0,
+        "the source may yield the bad record for ever"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_mind_while_a_run_answers_is_answered_by_the_next() {
+    let house = House::new();
+    house.usual(&[bad("a")]).await;
+    house.type_in(0, "action", "retry").await;
+    house.usual(&[bad("a")]).await;
+    house.type_in(0, "action", "skip").await;
+    house.usual(&[bad("a")]).await;
+    let rows = house.told().await;
+    assert_eq!(rows[1..], told(&[["a", "open", "2", "retry"], ["a", "skipped", "2", "skip"]]));
+    house.usual(&[bad("a")]).await;
+    assert_eq!(house.told().await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_may_be_sorted_and_their_columns_moved() {
+    let house = House::new();
+    house.usual(&[bad("a"), bad("b")]).await;
+    house.type_in(1, "action", "skip").await;
+    house.usual(&[bad("a"), bad("b")]).await;
+    house.front.sort_upside_down(TAB).await;
+    house.front.move_column(TAB, 0, 9).await;
+    house.usual(&[bad("a"), bad("b")]).await;
+    let report = house.usual(&[bad("a"), bad("b")]).await;
+    assert_eq!(
+        (report.dead_failures, report.run.counts.skipped),
+        (1, 2),
+        "a has failed in three runs, b is left alone"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_tried_or_skipped_by_name_and_a_key_that_is_none_is_told() {
+    let house = House::new();
+    house.usual(&[bad("a"), bad("b")]).await;
+    let report = house.run(Retrying::These(vec![key("a")], Answer::Skip), &[]).await.expect("a run that ends");
+    assert_eq!((report.run.counts.read, report.run.counts.skipped), (1, 1));
+    let report = house.run(Retrying::These(vec![key("b")], Answer::Retry), &[]).await.expect("a run that ends");
+    assert_eq!((report.run.counts.read, report.run.counts.failed), (1, 1));
+    let rows = house.told().await;
+    assert_eq!(rows[2..], told(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));
+    let error = house.run(Retrying::These(vec![key("zzz")], Answer::Retry), &[]).await.expect_err("no such failure");
+    assert!(matches!(error, PassError::NoFailure { .. }) && error.to_string().contains("\"zzz\""), "{error}");
+}

@@ -1,0 +1,19 @@
+//! Failures from the terminal.
+
+use crate::workshop::Workshop;
+
+#[test]
+fn failures_are_listed_tried_again_and_left_alone_by_their_keys() {
+    let shop = Workshop::with(&["hard/hard-jsonl.toml"]);
+    shop.write(
+        "hard.jsonl",
+        "{\"id\": \"a\", \"amount\": \"1,5\"}\n{\"id\": \"b\", \"amount\": \"2,5\"}\n{\"id\": \"c\", \"amount\": 3}\n",
+    );
+    shop.run(&["run", "hard-jsonl.toml"]).exits(3).shows("failed 2");
+    shop.run(&["failures", "list", "hard-jsonl.toml"]).exits(0).shows("a\topen").shows("b\topen").shows("1,5");
+    shop.run(&["failures", "skip", "hard-jsonl.toml", "a"]).exits(0).shows("skipped 1");
+    shop.run(&["failures", "retry", "hard-jsonl.toml", "b"]).exits(3).says("2,5");
+    shop.run(&["failures", "list", "hard-jsonl.toml"]).exits(0).shows("a\tskipped").shows("b\topen");
+    shop.run(&["failures", "retry", "hard-jsonl.toml", "nobody"]).exits(65).says("no failure of key \"nobody\"");
+    shop.run(&["run", "hard-jsonl.toml", "--retry-failures"]).exits(3).shows("read 1").shows("failed 1");
+}
