@@ -349,6 +349,26 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_the_first_version_is_taken_and_its_formulas_are_found() {
+        use crate::emulator::cell::{Cell, CellValue};
+        use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("first.sheet");
+        let store = Store::open(&path).unwrap();
+        store.create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+        let tx = store.write("s").unwrap();
+        tx.put_row(0, 0, vec![Cell::text("plain")]).unwrap();
+        let formula = CellValue::Formula { source: "=ARRAYFORMULA(A1:A)".to_owned(), result: None };
+        tx.put_row(0, 1, vec![Cell::of(formula)]).unwrap();
+        tx.commit().unwrap();
+        drop(store);
+        let before = "DROP INDEX formulas; ALTER TABLE rows DROP COLUMN formulas; PRAGMA user_version = 1";
+        Connection::open(&path).unwrap().execute_batch(before).unwrap();
+        let found = Store::open(&path).unwrap().read("s").unwrap().formula_rows(0, true, 0, 9).unwrap();
+        assert_eq!(found.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
     fn many_at_once_may_make_the_same_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new.sheet");
