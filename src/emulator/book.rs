@@ -1,25 +1,18 @@
 //! A spreadsheet as ranges and formulas see it.
 //!
-//! In scope: which sheet and cells a text of the A1 grammar means, refusals in Google's words, looking up cells for formulas.
-//! Out of scope: the grammar itself (`a1`), reading and writing values.
+//! In scope: which sheet and cells a text of the A1 grammar means, refusals in Google's words, what is remembered while it is read.
+//! Out of scope: the grammar itself (`a1`), what the cells come to (`seen`), reading and writing values.
 
-use std::cell::Cell as Counter;
+use std::cell::{Cell as Counter, RefCell};
+use std::collections::HashMap;
 
 use crate::emulator::a1::{Span, Tabs, locate};
-use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
-use crate::emulator::formula::Sight;
 use crate::emulator::grid::{Area, GridRange};
 use crate::emulator::outcome::Outcome;
-use crate::emulator::render::effective;
+use crate::emulator::spill::Anchor;
 use crate::emulator::storage::StorageError;
 use crate::emulator::transaction::{SheetRow, Transaction};
-
-/// How many formulas may refer to each other in a chain; a longer one, or a circle, is `#REF!`.
-const CHAIN_LIMIT: u32 = 32;
-
-/// How many cells one formula may look up in all, those of the formulas it refers to included.
-const LOOK_LIMIT: u32 = 200_000;
 
 /// The sheets of a spreadsheet inside one transaction.
 #[derive(Debug)]
@@ -28,8 +21,16 @@ pub struct Book<'t, 's> {
     pub transaction: &'t Transaction<'s>,
     /// Its sheets in the order of the tabs.
     pub sheets: Vec<SheetRow>,
-    chain: Counter<u32>,
-    looks: Counter<u32>,
+    /// How deep formulas refer to each other just now.
+    pub(crate) chain: Counter<u32>,
+    /// How much the outermost of them has looked up.
+    pub(crate) looks: Counter<u32>,
+    /// How many cells the results of formulas fill.
+    pub(crate) filled: Counter<u64>,
+    /// By sheet, the formulas that may fill more cells than their own, once they were asked for.
+    pub(crate) spilling: RefCell<HashMap<i32, Vec<Anchor>>>,
+    /// What other formulas came to, by sheet, row and column.
+    pub(crate) results: RefCell<HashMap<(i32, u32, u32), Outcome>>,
 }
 
 /// Cells of one sheet, as a request named them.
@@ -77,9 +78,17 @@ pub fn name_area(sheet: &SheetRow, area: &Area) -> String {
 }
 
 impl<'t, 's> Book<'t, 's> {
-    /// The spreadsheet of a transaction.
+    /// The spreadsheet of a transaction as it is now; after a write that may change what formulas come to, it is to be opened anew.
     pub fn open(transaction: &'t Transaction<'s>) -> Result<Self, StorageError> {
-        Ok(Self { transaction, sheets: transaction.sheets()?, chain: Counter::new(0), looks: Counter::new(0) })
+        Ok(Self {
+            transaction,
+            sheets: transaction.sheets()?,
+            chain: Counter::new(0),
+            looks: Counter::new(0),
+            filled: Counter::new(0),
+            spilling: RefCell::default(),
+            results: RefCell::default(),
+        })
     }
 
     /// The cells that `text` names; 400 when there are none.
@@ -98,60 +107,11 @@ impl<'t, 's> Book<'t, 's> {
         Ok(place)
     }
 
-    /// What a formula on the sheet `home` sees.
-    pub fn seen_from(&self, home: i32) -> SeenFrom<'_, 't, 's> {
-        SeenFrom { book: self, home }
-    }
-
-    fn look(&self, home: i32, title: Option<&str>, row: u32, column: u32) -> Outcome {
-        let sheet = title.map_or(Some(home), |title| self.titled(title).map(|sheet| sheet.id));
-        let Some(sheet) = sheet else { return Outcome::Error("#REF!") };
-        if self.chain.get() == 0 {
-            self.looks.set(0);
-        }
-        self.looks.set(self.looks.get() + 1);
-        if self.chain.get() >= CHAIN_LIMIT || self.looks.get() > LOOK_LIMIT {
-            return Outcome::Error("#REF!");
-        }
-        self.chain.set(self.chain.get() + 1);
-        let outcome = match self.transaction.row(sheet, row) {
-            Ok(mut cells) => {
-                let at = usize::try_from(column).unwrap_or(usize::MAX);
-                let cell = if at < cells.len() { cells.swap_remove(at) } else { Cell::default() };
-                effective(&cell, &self.seen_from(sheet))
-            }
-            Err(error) => {
-                tracing::error!(%error, "a cell that a formula refers to can't be read");
-                Outcome::Error("#ERROR!")
-            }
-        };
-        self.chain.set(self.chain.get() - 1);
-        outcome
-    }
-
-    fn titled(&self, title: &str) -> Option<&SheetRow> {
+    /// The sheet of a title, whatever its case.
+    pub(crate) fn titled(&self, title: &str) -> Option<&SheetRow> {
         let folded = title.to_lowercase();
         let exact = self.sheets.iter().find(|sheet| sheet.title == title);
         exact.or_else(|| self.sheets.iter().find(|sheet| sheet.title.to_lowercase() == folded))
-    }
-}
-
-/// A spreadsheet as a formula on one of its sheets sees it.
-#[derive(Debug, Clone, Copy)]
-pub struct SeenFrom<'b, 't, 's> {
-    book: &'b Book<'t, 's>,
-    home: i32,
-}
-
-impl Sight for SeenFrom<'_, '_, '_> {
-    fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Outcome {
-        self.book.look(self.home, title, row, column)
-    }
-
-    fn size(&self, title: Option<&str>) -> Option<(u32, u32)> {
-        let home = || self.book.sheets.iter().find(|sheet| sheet.id == self.home);
-        let sheet = title.map_or_else(home, |title| self.book.titled(title))?;
-        Some((sheet.row_count, sheet.column_count))
     }
 }
 

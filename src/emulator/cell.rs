@@ -18,9 +18,11 @@ pub enum CellValue {
     Formula {
         /// The text, starting with `=`.
         source: String,
-        /// What it computed to, if this emulator can compute it.
+        /// What it computed to, once it was worked out; `None` is nothing.
         result: Option<Computed>,
     },
+    /// What the formula of another cell filled in; nobody entered it, and it is not stored.
+    Spilled(Computed),
 }
 
 /// What a formula computed to.
@@ -97,6 +99,15 @@ impl Cell {
             }
         }
     }
+}
+
+/// What in a formula's text may fill more cells than its own. `TRANSPOSE` and the like come to `#NAME?`, and fill none.
+const SPILLING: [&str; 5] = ["ARRAYFORMULA", "FILTER", "UNIQUE", "SORT", "{"];
+
+/// Whether a formula may fill more cells than its own, by its text; in doubt it may.
+pub fn may_spill(source: &str) -> bool {
+    let upper = source.to_ascii_uppercase();
+    SPILLING.iter().any(|word| upper.contains(word))
 }
 
 /// The row without the blank cells at its end, which mean nothing.

@@ -54,7 +54,7 @@ pub const METHODS: [(&str, &str); 32] = [
 pub const ANSWERED: [(&str, Reach, &str); 60] = [
     ("addBanding", Reach::Kept, "no cell is coloured"),
     ("addChart", Reach::Kept, "not drawn; on a sheet of cells only"),
-    ("addConditionalFormatRule", Reach::Kept, "no cell looks different; a rule does not move with its cells"),
+    ("addConditionalFormatRule", Reach::Kept, "no cell looks different"),
     ("addDimensionGroup", Reach::Done, ""),
     ("addFilterView", Reach::Kept, "no row is hidden"),
     ("addNamedRange", Reach::Done, ""),

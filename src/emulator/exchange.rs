@@ -9,6 +9,7 @@ use crate::emulator::block::type_into;
 use crate::emulator::book::Book;
 use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
+use crate::emulator::grid::Area;
 use crate::emulator::render::{effective, formatted};
 use crate::emulator::storage::{StorageError, Store};
 use crate::emulator::transaction::SheetRow;
@@ -57,11 +58,9 @@ fn text_of(
     (delimiter, media): (u8, &'static str),
 ) -> Result<(Vec<u8>, &'static str), ApiError> {
     let mut lines: Vec<Vec<String>> = Vec::new();
-    book.transaction.visit_rows(sheet.id, 0..sheet.row_count, |row, cells| {
-        let shown = |cell: &Cell| {
-            let outcome = effective(cell, &book.seen_from(sheet.id));
-            formatted(cell, outcome)
-        };
+    let whole = Area::new(0..sheet.row_count, 0..sheet.column_count);
+    book.visit(sheet.id, &whole, |row, cells| {
+        let shown = |cell: &Cell| formatted(cell, effective(cell));
         let used = cells.iter().rposition(Cell::has_data).map_or(0, |last| last + 1);
         if used > 0 {
             lines.resize(usize::try_from(row).unwrap_or(0), Vec::new());

@@ -1,59 +1,92 @@
 //! A small evaluator of formulas.
 //!
-//! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, references to cells, the arguments of functions.
-//! Out of scope: what functions make of them (`functions`). A function that is not known gives `#NAME?`, as in Sheets.
+//! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, array literals, references to cells, the arguments of functions.
+//! Out of scope: what functions make of them (`functions`), what cells hold (a `Sight`), where several cells land (`spill`). A function
+//! that is not known gives `#NAME?`, as in Sheets.
 
 use crate::emulator::a1::{Reference, Span};
-use crate::emulator::functions::{self, Argument};
-use crate::emulator::outcome::{Computed, Outcome, compare, finite, number, shown};
+use crate::emulator::functions;
+use crate::emulator::grid::Area;
+use crate::emulator::matrix::{CELL_LIMIT, Matrix, Value, count, each};
+use crate::emulator::outcome::{Computed, ERRORS, Outcome, compare, finite, number, shown};
 
 /// How deep parentheses and signs may nest; deeper is `#ERROR!`, not a full stack.
 const DEPTH_LIMIT: u32 = 64;
 
-/// How many cells a range in a formula has at most.
-const RANGE_LIMIT: u64 = 100_000;
-
-/// What a formula sees of the spreadsheet; a title is what stands in front of `!`, if anything.
+/// The spreadsheet as a formula in one of its cells sees it. A title is the one in front of `!`, if there is one.
 pub trait Sight {
-    /// What a cell comes to; rows and columns count from 0.
+    /// What a cell comes to; row and column from 0.
     fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Outcome;
-
-    /// How many rows and columns a sheet has; none when there is no such sheet.
-    fn size(&self, title: Option<&str>) -> Option<(u32, u32)>;
+    /// The cells that a reference means, its open ends closed at the grid; `None` where there is no such sheet.
+    fn area(&self, title: Option<&str>, span: Span) -> Option<Area>;
+    /// What the cells of an area come to.
+    fn block(&self, title: Option<&str>, area: &Area) -> Computed<Matrix>;
+    /// The row and the column of the formula.
+    fn home(&self) -> (u32, u32);
 }
 
-/// A sight that is lent.
-pub type Look<'a> = &'a dyn Sight;
-
 /// What the formula `text` (with or without its `=`) comes to.
-pub fn evaluate(text: &str, look: Look<'_>) -> Outcome {
+pub fn evaluate(text: &str, sight: &dyn Sight) -> Value {
     let text = text.strip_prefix('=').unwrap_or(text);
-    let mut reader = Reader { rest: text.trim_start(), look, depth: 0 };
-    match reader.comparison() {
-        Ok(_) if !reader.rest.is_empty() => Outcome::Error("#ERROR!"),
-        Ok(outcome) => outcome,
-        Err(error) => Outcome::Error(error),
+    let mut reader = Reader { rest: text.trim_start(), sight, depth: 0, arrays: false };
+    match reader.argument() {
+        Ok(_) if !reader.rest.is_empty() => Value::One(Outcome::Error("#ERROR!")),
+        Ok(value) => value,
+        Err(error) => Value::One(Outcome::Error(error)),
     }
 }
 
 /// Where the formula leads, when it is a `HYPERLINK` and nothing else.
-pub fn link(text: &str, look: Look<'_>) -> Option<String> {
+pub fn link(text: &str, sight: &dyn Sight) -> Option<String> {
     let text = text.strip_prefix('=').unwrap_or(text);
-    let mut reader = Reader { rest: text.trim_start(), look, depth: 0 };
+    let mut reader = Reader { rest: text.trim_start(), sight, depth: 0, arrays: false };
     if !reader.word().eq_ignore_ascii_case("HYPERLINK") || !reader.take("(") {
         return None;
     }
     let arguments = reader.arguments().ok().filter(|_| reader.rest.is_empty())?;
     match arguments.into_iter().next() {
-        Some(Argument::One(Outcome::Text(address))) => Some(address),
+        Some(Value::One(Outcome::Text(address))) => Some(address),
         _ => None,
     }
 }
 
+/// Reads and works out at once. `Err` is a formula that can't be read; any other error is an outcome.
 struct Reader<'a> {
     rest: &'a str,
-    look: Look<'a>,
+    sight: &'a dyn Sight,
     depth: u32,
+    /// Whether a range stands for all its cells, as inside `ARRAYFORMULA`.
+    arrays: bool,
+}
+
+/// What a sign makes of the values beside it.
+type Sign = fn(&Outcome, &Outcome) -> Computed<Outcome>;
+
+/// A sign between two values.
+fn between(left: &Value, right: &Value, make: Sign) -> Value {
+    each(&[left, right], |given| match given {
+        [left, right] => make(left, right),
+        _ => Err("#ERROR!"),
+    })
+}
+
+fn ordered(left: &Outcome, right: &Outcome, holds: [bool; 3]) -> Computed<Outcome> {
+    let order = compare(left, right)?;
+    Ok(Outcome::Bool(holds.get(order).copied().unwrap_or(false)))
+}
+
+fn joined(left: &Outcome, right: &Outcome) -> Computed<Outcome> {
+    for side in [left, right] {
+        if let Outcome::Error(error) = side {
+            return Err(error);
+        }
+    }
+    Ok(Outcome::Text(shown(left) + &shown(right)))
+}
+
+fn divided(left: &Outcome, right: &Outcome) -> Computed<Outcome> {
+    let (left, right) = (number(left)?, number(right)?);
+    if right.abs() > 0.0 { finite(left / right) } else { Err("#DIV/0!") }
 }
 
 impl<'a> Reader<'a> {
@@ -64,100 +97,108 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn comparison(&mut self) -> Computed<Outcome> {
-        let left = self.joined()?;
-        for (sign, holds) in [
-            ("<>", [true, false, true]),
-            ("<=", [true, true, false]),
-            (">=", [false, true, true]),
-            ("=", [false, true, false]),
-            ("<", [true, false, false]),
-            (">", [false, false, true]),
-        ] {
-            if self.take(sign) {
-                let right = self.joined()?;
-                let order = compare(&left, &right)?;
-                return Ok(Outcome::Bool(holds[order]));
-            }
+    fn comparison(&mut self) -> Computed<Value> {
+        let mut left = self.joined()?;
+        loop {
+            let signs: [(&str, Sign); 6] = [
+                ("<>", |a, b| ordered(a, b, [true, false, true])),
+                ("<=", |a, b| ordered(a, b, [true, true, false])),
+                (">=", |a, b| ordered(a, b, [false, true, true])),
+                ("=", |a, b| ordered(a, b, [false, true, false])),
+                ("<", |a, b| ordered(a, b, [true, false, false])),
+                (">", |a, b| ordered(a, b, [false, false, true])),
+            ];
+            let Some((_, holds)) = signs.into_iter().find(|(sign, _)| self.take(sign)) else { return Ok(left) };
+            left = between(&left, &self.joined()?, holds);
         }
-        Ok(left)
     }
 
-    fn joined(&mut self) -> Computed<Outcome> {
+    fn joined(&mut self) -> Computed<Value> {
         let mut left = self.sum()?;
         while self.take("&") {
-            left = Outcome::Text(shown(&left) + &shown(&self.sum()?));
+            left = between(&left, &self.sum()?, joined);
         }
         Ok(left)
     }
 
-    fn sum(&mut self) -> Computed<Outcome> {
+    fn sum(&mut self) -> Computed<Value> {
         let mut left = self.product()?;
         loop {
             if self.take("+") {
-                left = finite(number(&left)? + number(&self.product()?)?)?;
+                left = between(&left, &self.product()?, |a, b| finite(number(a)? + number(b)?));
             } else if self.take("-") {
-                left = finite(number(&left)? - number(&self.product()?)?)?;
+                left = between(&left, &self.product()?, |a, b| finite(number(a)? - number(b)?));
             } else {
                 return Ok(left);
             }
         }
     }
 
-    fn product(&mut self) -> Computed<Outcome> {
+    fn product(&mut self) -> Computed<Value> {
         let mut left = self.power()?;
         loop {
             if self.take("*") {
-                left = finite(number(&left)? * number(&self.power()?)?)?;
+                left = between(&left, &self.power()?, |a, b| finite(number(a)? * number(b)?));
             } else if self.take("/") {
-                let divisor = number(&self.power()?)?;
-                if divisor == 0.0 {
-                    return Err("#DIV/0!");
-                }
-                left = finite(number(&left)? / divisor)?;
+                left = between(&left, &self.power()?, divided);
             } else {
                 return Ok(left);
             }
         }
     }
 
-    fn power(&mut self) -> Computed<Outcome> {
+    fn power(&mut self) -> Computed<Value> {
         let mut left = self.signed()?;
         while self.take("^") {
-            left = finite(number(&left)?.powf(number(&self.signed()?)?))?;
+            left = between(&left, &self.signed()?, |a, b| finite(number(a)?.powf(number(b)?)));
         }
         Ok(left)
     }
 
-    fn signed(&mut self) -> Computed<Outcome> {
+    fn signed(&mut self) -> Computed<Value> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
             return Err("#ERROR!");
         }
-        let outcome = if self.take("-") {
-            finite(-number(&self.signed()?)?)?
+        let zero = Value::One(Outcome::Number(0.0));
+        let value = if self.take("-") {
+            between(&zero, &self.signed()?, |_, b| finite(-number(b)?))
         } else if self.take("+") {
             self.signed()?
         } else {
-            let mut outcome = self.atom()?;
+            let mut value = self.atom()?;
             while self.take("%") {
-                outcome = finite(number(&outcome)? / 100.0)?;
+                value = between(&value, &zero, |a, _| finite(number(a)? / 100.0));
             }
-            outcome
+            value
         };
         self.depth -= 1;
-        Ok(outcome)
+        Ok(value)
     }
 
-    fn atom(&mut self) -> Computed<Outcome> {
+    fn atom(&mut self) -> Computed<Value> {
         if self.take("(") {
             let inner = self.comparison()?;
             return if self.take(")") { Ok(inner) } else { Err("#ERROR!") };
         }
+        if self.take("{") {
+            return self.literal();
+        }
+        if let Some(error) = ERRORS.into_iter().find(|error| self.take(error)) {
+            return Ok(Value::One(Outcome::Error(error)));
+        }
         if let Some(rest) = self.rest.strip_prefix('"') {
             return self.text(rest);
         }
-        if self.rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        let begins = |rest: &str, sign: fn(char) -> bool| rest.starts_with(sign);
+        let before = self.rest;
+        if begins(self.rest, |c| c.is_ascii_digit() || c == '.') {
+            // Whole rows begin as numbers do.
+            let word = self.word();
+            if word.contains(':') && reference(word).is_some() {
+                return Ok(self.referred(word));
+            }
+            self.rest = before;
             return self.digits();
         }
         let word = self.word();
@@ -165,23 +206,104 @@ impl<'a> Reader<'a> {
             return Err("#ERROR!");
         }
         if self.take("(") {
-            let name = word.to_ascii_uppercase();
-            return if functions::is_known(&name) { functions::call(&name, &self.arguments()?) } else { Err("#NAME?") };
+            return self.called(&word.to_ascii_uppercase());
         }
-        match word.to_ascii_uppercase().as_str() {
-            "TRUE" => Ok(Outcome::Bool(true)),
-            "FALSE" => Ok(Outcome::Bool(false)),
-            _ => {
-                let (title, span) = reference(word)?;
-                let (Some(row), Some(column), true) = (span.start_row, span.start_column, span.is_cell()) else {
-                    return Err("#VALUE!");
-                };
-                passed(self.look.cell(title.as_deref(), row, column))
-            }
-        }
+        Ok(match word.to_ascii_uppercase().as_str() {
+            "TRUE" => Value::One(Outcome::Bool(true)),
+            "FALSE" => Value::One(Outcome::Bool(false)),
+            _ => self.referred(word),
+        })
     }
 
-    fn text(&mut self, rest: &'a str) -> Computed<Outcome> {
+    /// What a function comes to, the first bracket of which is read.
+    fn called(&mut self, name: &str) -> Computed<Value> {
+        if name == "ROW" || name == "COLUMN" {
+            return self.line_numbers(name == "ROW");
+        }
+        let outside = self.arrays;
+        self.arrays |= functions::opens_ranges(name);
+        let arguments = self.arguments()?;
+        self.arrays = outside;
+        let inside = outside || functions::opens_ranges(name);
+        let known = functions::is_known(name);
+        Ok(if known { functions::call(name, arguments, inside) } else { Value::One(Outcome::Error("#NAME?")) })
+    }
+
+    /// `ROW` and `COLUMN`: of the formula itself, or of a reference, inside `ARRAYFORMULA` of each of its rows or columns.
+    fn line_numbers(&mut self, rows: bool) -> Computed<Value> {
+        let home = self.sight.home();
+        let word = self.word();
+        if !self.take(")") {
+            return Err("#ERROR!");
+        }
+        let number = |at: u32| Outcome::Number(f64::from(at) + 1.0);
+        if word.is_empty() {
+            return Ok(Value::One(number(if rows { home.0 } else { home.1 })));
+        }
+        let area = reference(word).and_then(|(title, span)| self.sight.area(title.as_deref(), span));
+        let Some(area) = area else { return Ok(Value::One(Outcome::Error("#REF!"))) };
+        let lines = if rows { area.rows } else { area.cols };
+        if !self.arrays || lines.len() < 2 {
+            return Ok(Value::One(number(lines.start)));
+        }
+        if lines.len() as u64 > CELL_LIMIT {
+            return Ok(Value::One(Outcome::Error("#ERROR!")));
+        }
+        let (length, cells) = (count(lines.len()), lines.map(number).collect());
+        Ok(Value::Many(if rows { Matrix::new(length, 1, cells) } else { Matrix::new(1, length, cells) }))
+    }
+
+    /// What a reference comes to that is part of an expression. Outside of `ARRAYFORMULA` a column or a row stands for its cell
+    /// beside the formula.
+    fn referred(&self, word: &str) -> Value {
+        let Some((title, span)) = reference(word) else { return Value::One(Outcome::Error("#NAME?")) };
+        let title = title.as_deref();
+        if let (Some(row), Some(column), true) = (span.start_row, span.start_column, span.is_cell()) {
+            return Value::One(self.sight.cell(title, row, column));
+        }
+        let Some(area) = self.sight.area(title, span) else { return Value::One(Outcome::Error("#REF!")) };
+        if self.arrays {
+            return self.sight.block(title, &area).map_or_else(|error| Value::One(Outcome::Error(error)), Value::Many);
+        }
+        let (row, column) = self.sight.home();
+        Value::One(if area.width() == 1 && area.rows.contains(&row) {
+            self.sight.cell(title, row, area.cols.start)
+        } else if area.height() == 1 && area.cols.contains(&column) {
+            self.sight.cell(title, area.rows.start, column)
+        } else {
+            Outcome::Error("#VALUE!")
+        })
+    }
+
+    /// `{1, 2; 3, 4}`, the bracket of which is read; its parts may be ranges.
+    fn literal(&mut self) -> Computed<Value> {
+        let mut rows: Vec<Vec<Outcome>> = Vec::new();
+        let mut fits = true;
+        loop {
+            let mut parts = vec![self.argument()?.into_matrix()];
+            while self.take(",") {
+                parts.push(self.argument()?.into_matrix());
+            }
+            let height = parts.iter().map(|part| part.height).max().unwrap_or(0);
+            let width: u32 = parts.iter().map(|part| part.width).fold(0, u32::saturating_add);
+            fits &= parts.iter().all(|part| part.height == height);
+            fits &= rows.first().is_none_or(|row| count(row.len()) == width);
+            if (u64::from(height) + rows.len() as u64) * u64::from(width) > CELL_LIMIT {
+                return Err("#ERROR!");
+            }
+            rows.extend((0..height).map(|row| parts.iter().flat_map(|part| part.row(row)).collect()));
+            if self.take("}") {
+                break;
+            }
+            if !self.take(";") {
+                return Err("#ERROR!");
+            }
+        }
+        // Rows or columns of different lengths make no table.
+        Ok(if fits { Value::Many(Matrix::of_rows(rows)) } else { Value::One(Outcome::Error("#VALUE!")) })
+    }
+
+    fn text(&mut self, rest: &'a str) -> Computed<Value> {
         let mut text = String::new();
         let mut rest = rest;
         loop {
@@ -192,12 +314,12 @@ impl<'a> Reader<'a> {
                 rest = more;
             } else {
                 self.rest = after.trim_start();
-                return Ok(Outcome::Text(text));
+                return Ok(Value::One(Outcome::Text(text)));
             }
         }
     }
 
-    fn digits(&mut self) -> Computed<Outcome> {
+    fn digits(&mut self) -> Computed<Value> {
         let bytes = self.rest.as_bytes();
         let mut end = bytes.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
         if bytes.get(end).is_some_and(|b| b.eq_ignore_ascii_case(&b'e')) {
@@ -207,7 +329,7 @@ impl<'a> Reader<'a> {
         }
         let value = self.rest[..end].parse::<f64>().map_err(|_| "#ERROR!")?;
         self.rest = self.rest[end..].trim_start();
-        finite(value)
+        finite(value).map(Value::One)
     }
 
     /// A name, a reference or a range: letters, digits and what may stand between them, a quoted title first.
@@ -228,24 +350,14 @@ impl<'a> Reader<'a> {
     }
 
     /// What stands between the parentheses of a function, the first of which is read.
-    fn arguments(&mut self) -> Computed<Vec<Argument>> {
+    fn arguments(&mut self) -> Computed<Vec<Value>> {
         let mut found = Vec::new();
         if self.take(")") {
             return Ok(found);
         }
         loop {
-            let before = self.rest;
-            let word = self.word();
-            found.push(match reference(word) {
-                Ok((title, span)) if self.rest.starts_with([',', ')']) => match self.cells(title.as_deref(), span) {
-                    Ok(cells) => Argument::Cells(cells),
-                    Err(error) => Argument::One(Outcome::Error(error)),
-                },
-                _ => {
-                    self.rest = before;
-                    Argument::One(self.argument()?)
-                }
-            });
+            let left_out = self.rest.starts_with([',', ')']);
+            found.push(if left_out { Value::One(Outcome::Blank) } else { self.argument()? });
             if self.take(")") {
                 return Ok(found);
             }
@@ -255,59 +367,28 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One argument; the error that comes of it is a value, for IFERROR and its like have to see it.
-    fn argument(&mut self) -> Computed<Outcome> {
-        let (before, depth) = (self.rest, self.depth);
-        match self.comparison() {
-            Err("#ERROR!") => Err("#ERROR!"),
-            Err(error) => {
-                self.depth = depth;
-                self.rest = after_argument(before);
-                Ok(Outcome::Error(error))
-            }
-            outcome => outcome,
+    /// One argument, which may be a range as a whole.
+    fn argument(&mut self) -> Computed<Value> {
+        let before = self.rest;
+        let word = self.word();
+        let bounded = !self.arrays && self.rest.starts_with([',', ')', ';', '}']);
+        if let Some((title, span)) = reference(word).filter(|_| bounded) {
+            let Some(area) = self.sight.area(title.as_deref(), span) else {
+                return Ok(Value::One(Outcome::Error("#REF!")));
+            };
+            let block = self.sight.block(title.as_deref(), &area);
+            return Ok(block.map_or_else(|error| Value::One(Outcome::Error(error)), Value::Many));
         }
-    }
-
-    fn cells(&self, title: Option<&str>, span: Span) -> Computed<Vec<Outcome>> {
-        let (rows, columns) = self.look.size(title).ok_or("#REF!")?;
-        let (top, left) = (span.start_row.unwrap_or(0), span.start_column.unwrap_or(0));
-        // Open ends close at the edge of the grid.
-        let bottom = span.end_row.unwrap_or(rows).max(top);
-        let right = span.end_column.unwrap_or(columns).max(left);
-        if u64::from(bottom - top) * u64::from(right - left) > RANGE_LIMIT {
-            return Err("#ERROR!");
-        }
-        let columns = |row: u32| (left..right).map(move |column| (row, column));
-        Ok((top..bottom).flat_map(columns).map(|(row, column)| self.look.cell(title, row, column)).collect())
+        self.rest = before;
+        self.comparison()
     }
 }
 
-/// What follows an argument: from the comma or parenthesis on that ends it.
-fn after_argument(text: &str) -> &str {
-    let (mut depth, mut quote) = (0_u32, None);
-    for (at, c) in text.char_indices() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (None, '"' | '\'') => quote = Some(c),
-            (None, '(') => depth += 1,
-            (None, ',' | ')') if depth == 0 => return &text[at..],
-            (None, ')') => depth -= 1,
-            _ => {}
-        }
-    }
-    ""
-}
-
-fn reference(word: &str) -> Computed<(Option<String>, Span)> {
+fn reference(word: &str) -> Option<(Option<String>, Span)> {
     match Reference::parse(word) {
-        Some(Reference::Cells { title, span }) => Ok((title, span)),
-        _ => Err("#NAME?"),
+        Some(Reference::Cells { title, span }) => Some((title, span)),
+        _ => None,
     }
-}
-
-fn passed(outcome: Outcome) -> Computed<Outcome> {
-    if let Outcome::Error(error) = outcome { Err(error) } else { Ok(outcome) }
 }
 
 #[cfg(test)]
@@ -315,10 +396,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Three cells in the first column of a sheet of five rows.
-    struct Three;
+    /// A sheet of 6 rows and 26 columns; the formula stands in its second row.
+    struct Small;
 
-    impl Sight for Three {
+    impl Sight for Small {
         fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Outcome {
             match (row, column) {
                 (0, 0) => Outcome::Number(2.0),
@@ -328,19 +409,71 @@ mod tests {
             }
         }
 
-        fn size(&self, title: Option<&str>) -> Option<(u32, u32)> {
-            title.is_none().then_some((5, 2))
+        fn area(&self, title: Option<&str>, span: Span) -> Option<Area> {
+            let closed = span.close(6, 26);
+            let range = crate::emulator::grid::GridRange {
+                sheet_id: 0,
+                start_row: closed.start_row,
+                end_row: closed.end_row,
+                start_col: closed.start_column,
+                end_col: closed.end_column,
+            };
+            title.is_none().then(|| range.resolve(6, 26))
+        }
+
+        fn block(&self, title: Option<&str>, area: &Area) -> Computed<Matrix> {
+            let row = |row: u32| area.cols.clone().map(|column| self.cell(title, row, column)).collect();
+            Ok(Matrix::of_rows(area.rows.clone().map(row).collect()))
+        }
+
+        fn home(&self) -> (u32, u32) {
+            (1, 3)
         }
     }
 
     fn run(text: &str) -> Outcome {
-        evaluate(text, &Three)
+        evaluate(text, &Small).first().clone()
+    }
+
+    /// The cells of a result, as texts: columns by commas, rows by semicolons.
+    fn table(text: &str) -> String {
+        let matrix = evaluate(text, &Small).into_matrix();
+        let row = |row: u32| matrix.row(row).iter().map(shown).collect::<Vec<_>>().join(",");
+        (0..matrix.height).map(row).collect::<Vec<_>>().join(";")
+    }
+
+    #[test]
+    fn ranges_stand_for_all_their_cells_inside_arrayformula() {
+        for (text, cells) in [
+            ("=ARRAYFORMULA(A1:A2*2)", "4;80"),
+            ("=arrayformula(IF(A1:A=\"\",\"\",A1:A&\"!\"))", "2!;40!;x!;;;"),
+            ("={\"Total\";ARRAYFORMULA(A1:A3*1)}", "Total;2;40;#VALUE!"),
+            ("={1,2;3,4}", "1,2;3,4"),
+            ("={A1:A2,A2:A3}", "2,40;40,x"),
+            ("={1,2;3}", "#VALUE!"),
+            ("=ARRAYFORMULA(SUM(A1:A*2))", "#VALUE!"),
+            ("=ARRAYFORMULA(SUM(A1:A2*2)+A1:A2)", "86;124"),
+            ("=ARRAYFORMULA(IFERROR(A1:A3/0,\"-\"))", "-;-;-"),
+            ("=ARRAYFORMULA(A1:A2*{1,10})", "2,20;40,400"),
+            ("=ARRAYFORMULA(ROW(A2:A4))", "2;3;4"),
+            ("=ARRAYFORMULA(-A1:A2%)", "-0.02;-0.4"),
+            ("=FILTER(A1:A3,A1:A3>1)", "2;40;x"),
+            ("=FILTER(A1:A2,A1:A2>5)", "40"),
+            ("=SORT({3;1;2})", "1;2;3"),
+            ("=SORT({3,1;1,2;2,3},1,FALSE)", "3,1;2,3;1,2"),
+            ("=UNIQUE({1;2;1;\"a\"})", "1;2;a"),
+            ("=A1:A2*2", "80"),
+            ("=SUM(A1:A)+SUM(A:A)+COUNT(1:1)", "85"),
+            ("=ROW()&COLUMN()&ROW(A5)", "245"),
+        ] {
+            assert_eq!(table(text), cells, "{text}");
+        }
     }
 
     #[test]
     fn ranges_with_open_ends_reach_the_edge_of_the_grid() {
         for (text, value) in
-            [("=SUM(A:A)", 42.0), ("=SUM(A2:A)", 40.0), ("=COUNTA(1:3)", 3.0), ("=COUNTBLANK(A:B)", 7.0)]
+            [("=SUM(A:A)", 42.0), ("=SUM(A2:A)", 40.0), ("=COUNTA(1:3)", 3.0), ("=COUNTBLANK(A:B)", 9.0)]
         {
             assert_eq!(run(text), Outcome::Number(value), "{text}");
         }
@@ -349,9 +482,38 @@ mod tests {
 
     #[test]
     fn a_link_leads_where_its_first_argument_says_and_nothing_else_is_one() {
-        assert_eq!(link("=hyperlink(\"http://x/\" & A1, \"label\")", &Three).as_deref(), Some("http://x/2"));
+        assert_eq!(link("=hyperlink(\"http://x/\" & A1, \"label\")", &Small).as_deref(), Some("http://x/2"));
         for text in ["=HYPERLINK(\"a\") & \"b\"", "=UPPER(\"a\")", "=HYPERLINK()", "=1"] {
-            assert_eq!(link(text, &Three), None, "{text}");
+            assert_eq!(link(text, &Small), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn functions_look_into_tables_texts_and_calendars() {
+        for (text, shown) in [
+            ("=SUMIF(A1:A,\">3\")", "40"),
+            ("=SUMIF({\"a\";\"b\";\"a\"},\"A\",{1;2;4})", "5"),
+            ("=COUNTIF(A1:A,\"x\")+COUNTIF(A1:A,\"\")*10+COUNTIF(A1:A,\"<>x\")*100", "531"),
+            ("=COUNTIFS(A1:A3,\">=2\",A1:A3,\"<40\")", "1"),
+            ("=SUMIFS({1;2;4},{\"ax\";\"b\";\"ay\"},\"a*\")", "5"),
+            ("=VLOOKUP(40,{2,\"two\";40,\"forty\"},2,FALSE)", "forty"),
+            ("=VLOOKUP(39,{2,\"two\";40,\"forty\"},2)", "two"),
+            ("=VLOOKUP(1,{2,3},2,0)", "#N/A"),
+            ("=INDEX(A1:A,MATCH(\"x\",A1:A,0))", "x"),
+            ("=DATE(2020,1,31)", "43861"),
+            ("=YEAR(43861)&MONTH(43861)&DAY(43861)", "2020131"),
+            ("=DATE(2019,14,1)-DATE(2020,2,1)", "0"),
+            ("=TEXT(DATE(2020,1,31),\"yyyy-mm-dd\")", "2020-01-31"),
+            ("=TEXT(1.5,\"0.00\")", "1.50"),
+            ("=SUBSTITUTE(\"a-b-c\",\"-\",\"+\")&SUBSTITUTE(\"a-b-c\",\"-\",\"+\",2)", "a+b+ca-b+c"),
+            ("=FIND(\"b\",\"abc\")&SEARCH(\"B\",\"abcb\",3)", "24"),
+            ("=FIND(\"z\",\"abc\")", "#VALUE!"),
+            ("=REGEXMATCH(\"job-17\",\"^job\")&REGEXEXTRACT(\"job-17\",\"(\\d+)\")", "TRUE17"),
+            ("=REGEXREPLACE(\"job-17\",\"(\\w+)-(\\d+)\",\"\\2.\\1\")", "17.job"),
+            ("=#REF!+1", "#REF!"),
+            ("=IF(A1=2,,1)", ""),
+        ] {
+            assert_eq!(table(text), shown, "{text}");
         }
     }
 
@@ -416,7 +578,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_formula_makes_it_fail(text in "=[-+*/^&%()0-9A-Ce.,:!'\" SUM]{0,30}") {
+        fn no_formula_makes_it_fail(text in "=[-+*/^&%(){};0-9A-Ce.,:!'\" SUM]{0,30}") {
             let _ = run(&text);
         }
     }

@@ -1,190 +1,114 @@
-//! The functions of formulas: those of plain arithmetic, logic and text that people put beside a job's rows.
+//! The functions of formulas: those of plain arithmetic, logic, text and look-up that people put beside a job's rows.
 //!
-//! In scope: what a function makes of its arguments. Out of scope: reading them (`formula`); functions that give several cells
-//! (`ARRAYFORMULA`, `FILTER`, `QUERY`), look things up, fetch, or tell the time: `#NAME?`, as for any name that is not known.
+//! In scope: which there are, which take ranges whole, those of logic and of numbers. Out of scope: reading arguments (`formula`), the
+//! other kinds (`functions_text`, `functions_lookup`, `functions_array`). What fetches or tells the time is `#NAME?`, as any name
+//! that is not known.
 
-use crate::emulator::outcome::{Computed, Outcome, finite, number, shown};
+use crate::emulator::functions_array::of_arrays;
+use crate::emulator::functions_lookup::of_tables;
+use crate::emulator::functions_text::{of_text, of_texts_and_moments};
+use crate::emulator::given::{Given, size, truth};
+use crate::emulator::matrix::{Value, each};
+use crate::emulator::outcome::{Computed, Outcome, finite};
 
-/// What a function is given.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Argument {
-    /// A value, or the error that came of it.
-    One(Outcome),
-    /// The cells of a range, row by row.
-    Cells(Vec<Outcome>),
+/// Of arguments that stand for one value each: given a range inside `ARRAYFORMULA`, they are worked out for each of its cells.
+const OF_VALUES: &str = " ABS CEILING CONCAT DATE DAY EXACT FALSE FIND FLOOR HYPERLINK IF IFERROR IFNA INT ISBLANK ISERROR \
+    ISNUMBER ISTEXT LEFT LEN LOWER MID MOD MONTH NA NOT PI POWER REGEXEXTRACT REGEXMATCH REGEXREPLACE RIGHT ROUND ROUNDDOWN \
+    ROUNDUP SEARCH SQRT SUBSTITUTE TEXT TRIM TRUE UPPER VALUE YEAR ";
+
+/// Of ranges that they take whole, all their arguments.
+const OF_RANGES: &str =
+    " AND ARRAYFORMULA AVERAGE CONCATENATE COUNT COUNTA COUNTBLANK FILTER MAX MIN OR PRODUCT SORT SUM UNIQUE ";
+
+/// Of ranges that they take whole, and of values.
+const OF_BOTH: &str = " COUNTIF COUNTIFS INDEX MATCH SUMIF SUMIFS VLOOKUP ";
+
+/// Those inside which every range stands for all its cells.
+const OPENING: &str = " ARRAYFORMULA FILTER INDEX SORT UNIQUE ";
+
+fn among(names: &str, name: &str) -> bool {
+    names.split_ascii_whitespace().any(|known| known == name)
 }
 
 /// Whether there is such a function.
 pub fn is_known(name: &str) -> bool {
-    NAMES.contains(&name)
+    [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().any(|names| among(names, name))
 }
 
-const NAMES: [&str; 44] = [
-    "ABS",
-    "AND",
-    "AVERAGE",
-    "CEILING",
-    "CONCAT",
-    "CONCATENATE",
-    "COUNT",
-    "COUNTA",
-    "COUNTBLANK",
-    "EXACT",
-    "FALSE",
-    "FLOOR",
-    "HYPERLINK",
-    "IF",
-    "IFERROR",
-    "IFNA",
-    "INT",
-    "ISBLANK",
-    "ISERROR",
-    "ISNUMBER",
-    "ISTEXT",
-    "LEFT",
-    "LEN",
-    "LOWER",
-    "MAX",
-    "MID",
-    "MIN",
-    "MOD",
-    "NA",
-    "NOT",
-    "OR",
-    "PI",
-    "POWER",
-    "PRODUCT",
-    "RIGHT",
-    "ROUND",
-    "ROUNDDOWN",
-    "ROUNDUP",
-    "SQRT",
-    "SUM",
-    "TRIM",
-    "TRUE",
-    "UPPER",
-    "VALUE",
-];
+/// Whether ranges inside its brackets stand for all their cells, as inside `ARRAYFORMULA`.
+pub fn opens_ranges(name: &str) -> bool {
+    among(OPENING, name)
+}
 
-/// What a known function makes of its arguments; `#N/A` for a wrong number of them, as the service has it.
-pub fn call(name: &str, arguments: &[Argument]) -> Computed<Outcome> {
-    let given = Given(arguments);
+/// Whether a function takes this argument whole when it is a range.
+fn takes_whole(name: &str, at: usize) -> bool {
     match name {
-        "TRUE" => Ok(Outcome::Bool(true)),
-        "FALSE" => Ok(Outcome::Bool(false)),
-        "PI" => Ok(Outcome::Number(std::f64::consts::PI)),
-        "NA" => Err("#N/A"),
-        "IF" | "IFERROR" | "IFNA" | "AND" | "OR" | "NOT" => logic(name, &given),
-        "ISBLANK" => Ok(Outcome::Bool(given.raw(0)? == Outcome::Blank)),
-        "ISERROR" => Ok(Outcome::Bool(matches!(given.raw(0)?, Outcome::Error(_)))),
-        "ISNUMBER" => Ok(Outcome::Bool(matches!(given.raw(0)?, Outcome::Number(_)))),
-        "ISTEXT" => Ok(Outcome::Bool(matches!(given.raw(0)?, Outcome::Text(_)))),
-        "SUM" | "PRODUCT" | "AVERAGE" | "MIN" | "MAX" | "COUNT" | "COUNTA" | "COUNTBLANK" => of_many(name, &given),
-        "LEN" | "UPPER" | "LOWER" | "TRIM" | "LEFT" | "RIGHT" | "MID" | "CONCAT" | "CONCATENATE" | "EXACT"
-        | "HYPERLINK" => of_text(name, &given),
-        _ => of_numbers(name, &given),
+        "COUNTIF" | "INDEX" => at == 0,
+        "SUMIF" => at != 1,
+        "COUNTIFS" => at.is_multiple_of(2),
+        "SUMIFS" => at == 0 || !at.is_multiple_of(2),
+        "MATCH" | "VLOOKUP" => at == 1,
+        _ => among(OF_RANGES, name),
     }
 }
 
-struct Given<'a>(&'a [Argument]);
-
-impl Given<'_> {
-    /// An argument as it is, errors too; a range of one cell is that cell.
-    fn raw(&self, at: usize) -> Computed<Outcome> {
-        match self.0.get(at).ok_or("#N/A")? {
-            Argument::One(outcome) => Ok(outcome.clone()),
-            Argument::Cells(cells) if cells.len() == 1 => Ok(cells.first().cloned().unwrap_or(Outcome::Blank)),
-            Argument::Cells(_) => Err("#VALUE!"),
-        }
+/// What a known function makes of its arguments; `#N/A` for a wrong number of them, as the service has it. With `arrays` it is
+/// worked out for each cell of ranges that it does not take whole.
+pub fn call(name: &str, mut arguments: Vec<Value>, arrays: bool) -> Value {
+    if name == "ARRAYFORMULA" {
+        return if arguments.len() == 1 { arguments.remove(0) } else { Value::One(Outcome::Error("#N/A")) };
     }
-
-    fn value(&self, at: usize) -> Computed<Outcome> {
-        match self.raw(at)? {
-            Outcome::Error(error) => Err(error),
-            outcome => Ok(outcome),
-        }
+    let lifted: Vec<usize> = (0..arguments.len())
+        .filter(|at| arrays && !takes_whole(name, *at) && matches!(arguments.get(*at), Some(Value::Many(_))))
+        .collect();
+    if lifted.is_empty() {
+        return work_out(name, &Given(&arguments)).unwrap_or_else(|error| Value::One(Outcome::Error(error)));
     }
-
-    fn number(&self, at: usize) -> Computed<f64> {
-        number(&self.value(at)?)
-    }
-
-    fn number_or(&self, at: usize, default: f64) -> Computed<f64> {
-        if at < self.0.len() { self.number(at) } else { Ok(default) }
-    }
-
-    fn text(&self, at: usize) -> Computed<String> {
-        Ok(shown(&self.value(at)?))
-    }
-
-    /// How many letters an argument asks for; one unless it is given.
-    fn letters(&self, at: usize) -> Computed<usize> {
-        let count = self.number_or(at, 1.0)?;
-        if count < 0.0 { Err("#VALUE!") } else { Ok(whole(count)) }
-    }
-
-    fn truth(&self, at: usize) -> Computed<bool> {
-        truth(&self.value(at)?)
-    }
-
-    /// Every value, each with whether it stood in a range.
-    fn all(&self) -> impl Iterator<Item = (&Outcome, bool)> {
-        self.0.iter().flat_map(|argument| match argument {
-            Argument::One(outcome) => std::slice::from_ref(outcome).iter().map(|one| (one, false)).collect::<Vec<_>>(),
-            Argument::Cells(cells) => cells.iter().map(|cell| (cell, true)).collect(),
-        })
-    }
-
-    /// The numbers among them: texts and truth values in ranges do not count, those that are written out have to be numbers.
-    fn numbers(&self) -> Computed<Vec<f64>> {
-        let mut found = Vec::new();
-        for (outcome, in_range) in self.all() {
-            match outcome {
-                Outcome::Error(error) => return Err(error),
-                Outcome::Number(value) => found.push(*value),
-                _ if in_range => {}
-                Outcome::Blank => {}
-                other => found.push(number(other)?),
+    let ranges: Vec<Value> = lifted.iter().filter_map(|at| arguments.get(*at).cloned()).collect();
+    each(&ranges.iter().collect::<Vec<_>>(), |outcomes| {
+        for (at, outcome) in lifted.iter().zip(outcomes) {
+            if let Some(place) = arguments.get_mut(*at) {
+                *place = Value::One((*outcome).clone());
             }
         }
-        Ok(found)
-    }
+        Ok(work_out(name, &Given(&arguments))?.first().clone())
+    })
 }
 
-/// A count, as formulas have it.
-fn size(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
-/// The whole part of a number that is not negative.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too large becomes the largest")]
-fn whole(value: f64) -> usize {
-    value as usize
-}
-
-fn truth(outcome: &Outcome) -> Computed<bool> {
-    match outcome {
-        Outcome::Bool(truth) => Ok(*truth),
-        Outcome::Number(value) => Ok(value.abs() > 0.0),
-        Outcome::Blank => Ok(false),
-        Outcome::Text(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-        Outcome::Text(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-        Outcome::Text(_) => Err("#VALUE!"),
-        Outcome::Error(error) => Err(error),
-    }
+fn work_out(name: &str, given: &Given<'_>) -> Computed<Value> {
+    let outcome = match name {
+        "FILTER" | "SORT" | "UNIQUE" | "INDEX" => return of_arrays(name, given),
+        "TRUE" => Outcome::Bool(true),
+        "FALSE" => Outcome::Bool(false),
+        "PI" => Outcome::Number(std::f64::consts::PI),
+        "NA" => Outcome::Error("#N/A"),
+        "IF" | "IFERROR" | "IFNA" | "AND" | "OR" | "NOT" => logic(name, given)?,
+        "ISBLANK" => Outcome::Bool(*given.raw(0)? == Outcome::Blank),
+        "ISERROR" => Outcome::Bool(matches!(given.raw(0)?, Outcome::Error(_))),
+        "ISNUMBER" => Outcome::Bool(matches!(given.raw(0)?, Outcome::Number(_))),
+        "ISTEXT" => Outcome::Bool(matches!(given.raw(0)?, Outcome::Text(_))),
+        "SUM" | "PRODUCT" | "AVERAGE" | "MIN" | "MAX" | "COUNT" | "COUNTA" | "COUNTBLANK" => of_many(name, given)?,
+        "LEN" | "UPPER" | "LOWER" | "TRIM" | "LEFT" | "RIGHT" | "MID" | "CONCAT" | "CONCATENATE" | "EXACT"
+        | "HYPERLINK" => of_text(name, given)?,
+        "DATE" | "YEAR" | "MONTH" | "DAY" | "TEXT" | "SUBSTITUTE" | "FIND" | "SEARCH" | "REGEXMATCH"
+        | "REGEXEXTRACT" | "REGEXREPLACE" => of_texts_and_moments(name, given)?,
+        _ if among(OF_BOTH, name) => of_tables(name, given)?,
+        _ => of_numbers(name, given)?,
+    };
+    Ok(Value::One(outcome))
 }
 
 fn logic(name: &str, given: &Given<'_>) -> Computed<Outcome> {
-    let or_blank = |at: usize| if at < given.0.len() { given.value(at) } else { Ok(Outcome::Blank) };
+    let or_blank = |at: usize| if at < given.len() { given.value(at) } else { Ok(Outcome::Blank) };
     match name {
-        "IF" => match (given.truth(0)?, given.0.len()) {
+        "IF" => match (given.truth(0)?, given.len()) {
             (true, _) => given.value(1),
             (false, ..=2) => Ok(Outcome::Bool(false)),
             (false, _) => given.value(2),
         },
         "IFERROR" => match given.raw(0)? {
             Outcome::Error(_) => or_blank(1),
-            outcome => Ok(outcome),
+            outcome => Ok(outcome.clone()),
         },
         "IFNA" => match given.raw(0)? {
             Outcome::Error("#N/A") => or_blank(1),
@@ -198,7 +122,7 @@ fn logic(name: &str, given: &Given<'_>) -> Computed<Outcome> {
             let truths: Vec<bool> =
                 given.all().filter(texts_and_blanks).map(|(one, _)| truth(one)).collect::<Computed<_>>()?;
             if truths.is_empty() {
-                return Err(if given.0.is_empty() { "#N/A" } else { "#VALUE!" });
+                return Err(if given.is_empty() { "#N/A" } else { "#VALUE!" });
             }
             Ok(Outcome::Bool(if name == "AND" { truths.iter().all(|one| *one) } else { truths.contains(&true) }))
         }
@@ -206,7 +130,7 @@ fn logic(name: &str, given: &Given<'_>) -> Computed<Outcome> {
 }
 
 fn of_many(name: &str, given: &Given<'_>) -> Computed<Outcome> {
-    if given.0.is_empty() {
+    if given.is_empty() {
         return Err("#N/A");
     }
     let count = |counts: &dyn Fn(&Outcome) -> bool| {
@@ -215,7 +139,13 @@ fn of_many(name: &str, given: &Given<'_>) -> Computed<Outcome> {
     match name {
         "COUNT" => count(&|one| matches!(one, Outcome::Number(_))),
         "COUNTA" => count(&|one| *one != Outcome::Blank),
-        "COUNTBLANK" => count(&|one| *one == Outcome::Blank),
+        "COUNTBLANK" => {
+            let cells: u64 =
+                given.0.iter().map(|value| u64::from(value.extent().0) * u64::from(value.extent().1)).sum();
+            let empty = |one: &Outcome| *one == Outcome::Blank || *one == Outcome::Text(String::new());
+            let filled = given.all().filter(|(one, _)| !empty(one)).count();
+            Ok(Outcome::Number(size(usize::try_from(cells).unwrap_or(usize::MAX).saturating_sub(filled))))
+        }
         _ => {
             let numbers = given.numbers()?;
             let none = numbers.is_empty();
@@ -230,43 +160,6 @@ fn of_many(name: &str, given: &Given<'_>) -> Computed<Outcome> {
             }
         }
     }
-}
-
-fn of_text(name: &str, given: &Given<'_>) -> Computed<Outcome> {
-    let letters = |text: String| text.chars().collect::<Vec<_>>();
-    let text = match name {
-        "LEN" => return Ok(Outcome::Number(size(given.text(0)?.encode_utf16().count()))),
-        "EXACT" => return Ok(Outcome::Bool(given.text(0)? == given.text(1)?)),
-        "UPPER" => given.text(0)?.to_uppercase(),
-        "LOWER" => given.text(0)?.to_lowercase(),
-        "TRIM" => given.text(0)?.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "),
-        "LEFT" => letters(given.text(0)?).into_iter().take(given.letters(1)?).collect(),
-        "RIGHT" => {
-            let all = letters(given.text(0)?);
-            let skip = all.len().saturating_sub(given.letters(1)?);
-            all.into_iter().skip(skip).collect()
-        }
-        "MID" => {
-            let (from, count) = (given.number(1)?, given.number(2)?);
-            if from < 1.0 || count < 0.0 {
-                return Err("#VALUE!");
-            }
-            letters(given.text(0)?).into_iter().skip(whole(from) - 1).take(whole(count)).collect()
-        }
-        "HYPERLINK" => given.text(usize::from(given.0.len() > 1))?,
-        "CONCAT" => given.text(0)? + &given.text(1)?,
-        _ => {
-            let mut joined = String::new();
-            for (outcome, _) in given.all() {
-                if let Outcome::Error(error) = outcome {
-                    return Err(error);
-                }
-                joined.push_str(&shown(outcome));
-            }
-            joined
-        }
-    };
-    Ok(Outcome::Text(text))
 }
 
 fn of_numbers(name: &str, given: &Given<'_>) -> Computed<Outcome> {

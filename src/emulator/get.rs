@@ -10,7 +10,6 @@ use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::data_filter::find_filter;
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
-use crate::emulator::formula::link;
 use crate::emulator::grid::{Area, Dimension};
 use crate::emulator::metadata::KIND;
 use crate::emulator::outcome::{Outcome, error_type};
@@ -163,8 +162,8 @@ fn grid_data(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value
         }
     }
     let mut rows = Vec::new();
-    book.transaction.visit_rows(sheet.id, area.rows.clone(), |row, cells| {
-        let values = row_values(book, sheet, area, &cells);
+    book.visit(sheet.id, area, |row, cells| {
+        let values = row_values(book, sheet, row, area, &cells);
         if !values.is_empty() {
             rows.resize((row - area.rows.start) as usize, json!({}));
             rows.push(json!({"values": values}));
@@ -192,28 +191,30 @@ fn grid_data(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value
     Ok(Value::Object(members))
 }
 
-fn row_values(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area, cells: &[Cell]) -> Vec<Value> {
+fn row_values(book: &Book<'_, '_>, sheet: &SheetRow, row: u32, area: &Area, cells: &[Cell]) -> Vec<Value> {
     let end = cells.len().min(area.cols.end as usize);
     let inside = cells.get(area.cols.start as usize..end).unwrap_or_default();
     let used = inside.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);
-    inside[..used].iter().map(|cell| cell_data(book, sheet, cell)).collect()
+    let leads = |column: u32, source: &str| book.address(sheet.id, row, column, source);
+    let columns = area.cols.start..;
+    columns.zip(&inside[..used]).map(|(column, cell)| cell_data(cell, |source| leads(column, source))).collect()
 }
 
-/// `CellData`.
-fn cell_data(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Value {
+/// `CellData`; `leads` is where a formula leads that is a link.
+fn cell_data(cell: &Cell, leads: impl Fn(&str) -> Option<String>) -> Value {
     let mut members = Map::new();
     if cell.is_blank() {
         return Value::Object(members);
     }
     let mut side = None;
     if let Some(value) = &cell.value {
-        let outcome = effective(cell, &book.seen_from(sheet.id));
-        members.insert("userEnteredValue".to_owned(), entered(value));
+        let outcome = effective(cell);
+        members.extend(entered(value).map(|value| ("userEnteredValue".to_owned(), value)));
         members.insert("effectiveValue".to_owned(), worked_out(&outcome));
         side = side_of(&outcome);
         members.insert("formattedValue".to_owned(), formatted(cell, outcome).into());
         if let CellValue::Formula { source, .. } = value {
-            let address = link(source, &book.seen_from(sheet.id));
+            let address = leads(source);
             members.extend(address.map(|address| ("hyperlink".to_owned(), address.into())));
         }
     }
@@ -230,14 +231,15 @@ fn cell_data(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Value {
     Value::Object(members)
 }
 
-/// `ExtendedValue` of what was entered.
-fn entered(value: &CellValue) -> Value {
-    match value {
+/// `ExtendedValue` of what was entered, if anything was.
+fn entered(value: &CellValue) -> Option<Value> {
+    Some(match value {
         CellValue::Text(text) => json!({"stringValue": text}),
         CellValue::Number(number) => json!({"numberValue": as_json(*number)}),
         CellValue::Bool(truth) => json!({"boolValue": truth}),
         CellValue::Formula { source, .. } => json!({"formulaValue": source}),
-    }
+        CellValue::Spilled(_) => return None,
+    })
 }
 
 /// `ExtendedValue` of what it comes to.

@@ -166,6 +166,27 @@ impl GridRange {
         left.then_some(self)
     }
 
+    /// The range after rows or columns were moved in front of the one at `to`. One that lies among them goes with them; any other
+    /// shrinks where they leave it and grows where they come into it.
+    #[must_use]
+    pub fn after_move(mut self, dimension: Dimension, span: &Range<u32>, to: u32) -> Self {
+        let count = span.end.saturating_sub(span.start);
+        let landing = if to > span.start { to.saturating_sub(count) } else { to };
+        let (start, end) = self.bounds_mut(dimension);
+        match (start, end) {
+            (Some(first), Some(last)) if *first >= span.start && *last <= span.end && *first < *last => {
+                let height = *last - *first;
+                *first = landing + (*first - span.start);
+                *last = *first + height;
+                self
+            }
+            _ => {
+                let left = self.clone().after_delete(dimension, span).unwrap_or(self);
+                left.after_insert(dimension, landing, count)
+            }
+        }
+    }
+
     fn bounds_mut(&mut self, dimension: Dimension) -> (&mut Option<u32>, &mut Option<u32>) {
         match dimension {
             Dimension::Rows => (&mut self.start_row, &mut self.end_row),
@@ -223,6 +244,10 @@ mod tests {
         assert_eq!(rows(&range.clone().after_insert(Dimension::Rows, 8, 2)), (4, 8));
         assert_eq!(rows(&range.clone().after_delete(Dimension::Rows, &(0..2)).unwrap()), (2, 6));
         assert_eq!(rows(&range.clone().after_delete(Dimension::Rows, &(6..20)).unwrap()), (4, 6));
-        assert_eq!(range.after_delete(Dimension::Rows, &(4..8)), None);
+        assert_eq!(range.clone().after_delete(Dimension::Rows, &(4..8)), None);
+        assert_eq!(rows(&range.clone().after_move(Dimension::Rows, &(4..8), 2)), (2, 6));
+        assert_eq!(rows(&range.clone().after_move(Dimension::Rows, &(3..9), 20)), (15, 19));
+        assert_eq!(rows(&range.clone().after_move(Dimension::Rows, &(5..6), 20)), (4, 7));
+        assert_eq!(rows(&range.after_move(Dimension::Rows, &(10..12), 5)), (4, 10));
     }
 }

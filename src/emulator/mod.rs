@@ -5,6 +5,7 @@
 //! both sides answer to the recorded exchanges in `fixtures/wire/`.
 
 pub mod a1;
+pub mod adjust;
 pub mod batch;
 pub mod block;
 pub mod book;
@@ -22,12 +23,18 @@ pub mod error;
 pub mod exchange;
 pub mod fault;
 pub mod fields;
+pub mod follow;
 pub mod formula;
 pub mod functions;
+pub mod functions_array;
+pub mod functions_lookup;
+pub mod functions_text;
 pub mod get;
+pub mod given;
 pub mod grid;
 pub mod late;
 pub mod launch;
+pub mod matrix;
 pub mod metadata;
 pub mod methods;
 pub mod names;
@@ -49,9 +56,11 @@ pub mod route;
 pub mod row_blob;
 pub mod rows;
 pub mod schema;
+pub mod seen;
 pub mod server;
 pub mod service;
 pub mod sharing;
+pub mod spill;
 pub mod stats;
 pub mod storage;
 pub mod table;

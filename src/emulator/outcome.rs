@@ -34,6 +34,14 @@ pub fn error_type(shown: &str) -> &'static str {
     }
 }
 
+/// The error that shows as this text.
+pub fn error_named(text: &str) -> &'static str {
+    ERRORS.into_iter().find(|known| *known == text).unwrap_or("#ERROR!")
+}
+
+/// Every error that a cell can show.
+pub const ERRORS: [&str; 8] = ["#DIV/0!", "#NAME?", "#REF!", "#VALUE!", "#NUM!", "#N/A", "#NULL!", "#ERROR!"];
+
 /// A number that a cell can hold.
 pub fn finite(value: f64) -> Computed<Outcome> {
     if value.is_finite() { Ok(Outcome::Number(value)) } else { Err("#NUM!") }
@@ -64,6 +72,10 @@ pub fn shown(outcome: &Outcome) -> String {
 /// 0, 1 or 2 for less, equal, more; numbers come before texts, texts before booleans, as in Sheets.
 pub fn compare(left: &Outcome, right: &Outcome) -> Computed<usize> {
     let order = match (left, right) {
+        (Outcome::Error(error), _) | (_, Outcome::Error(error)) => return Err(error),
+        // A blank is the empty text as well as 0.
+        (Outcome::Blank, Outcome::Text(text)) if text.is_empty() => std::cmp::Ordering::Equal,
+        (Outcome::Text(text), Outcome::Blank) if text.is_empty() => std::cmp::Ordering::Equal,
         (Outcome::Text(a), Outcome::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
         (Outcome::Text(_), _) => std::cmp::Ordering::Greater,
         (_, Outcome::Text(_)) => std::cmp::Ordering::Less,

@@ -1,30 +1,146 @@
 //! The references in a formula's text, and what becomes of them when the formula moves.
 //!
-//! In scope: finding cells, ranges, whole rows and columns outside of texts, with `$` and a sheet's title. Out of scope: what a formula
-//! comes to (`formula`), names, which do not move.
+//! In scope: finding cells, ranges, whole rows and columns outside of texts, with `$` and a sheet's title, and spelling them anew.
+//! Out of scope: what a formula comes to (`formula`), what an edit of the sheet makes of references (`adjust`), names, which do not
+//! move.
+
+use crate::emulator::grid::GridRange;
 
 /// The formula as it reads so many rows further down and columns further right: what has a `$` stays, and what would leave the
 /// sheet is `#REF!`.
 pub fn shifted(source: &str, down: i64, right: i64) -> String {
+    rewritten(source, |found| {
+        let cells = found.shifted(down, right);
+        Some(cells.map_or_else(|| LOST.to_owned(), |cells| format!("{}{cells}", found.prefix)))
+    })
+}
+
+/// What a reference reads as when its cells are gone.
+pub const LOST: &str = "#REF!";
+
+/// A reference in a formula.
+#[derive(Debug)]
+pub struct Found<'a> {
+    /// The title in front as it is written, with its `!`; empty where there is none.
+    pub prefix: &'a str,
+    /// The title that it means.
+    pub title: Option<String>,
+    first: End,
+    second: Option<End>,
+}
+
+/// The formula with each reference outside of texts replaced by what `change` makes of it; `None` leaves it as it is written.
+pub fn rewritten(source: &str, mut change: impl FnMut(&Found<'_>) -> Option<String>) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
+        let titled = title(rest).and_then(|(prefix, title)| {
+            let after = rest.get(prefix..)?;
+            Some((prefix + word(after), Found::read(after, rest.get(..prefix)?, Some(title))?))
+        });
+        let plain = || {
+            let can_begin = first.is_ascii_alphanumeric() || first == '$';
+            let inside = out.ends_with(['.', '!']);
+            Some((word(rest), Found::read(rest, "", None).filter(|_| can_begin && !inside)?))
+        };
+        if let Some((length, found)) = titled.or_else(plain) {
+            let (token, after) = rest.split_at(length);
+            match change(&found) {
+                Some(new) => out.push_str(&new),
+                None => out.push_str(token),
+            }
+            rest = after;
+            continue;
+        }
         let length = match first {
             '"' | '\'' => quoted(rest, first),
             c if c.is_alphanumeric() || c == '$' || c == '_' => word(rest),
             c => c.len_utf8(),
         };
         let (token, after) = rest.split_at(length);
-        let is_reference = first.is_ascii_alphanumeric() || first == '$';
-        // A word before a bracket is a function, and one before an exclamation mark a sheet.
-        let moves = is_reference && !after.starts_with(['(', '!']) && !out.ends_with('.');
-        match moved(token, down, right).filter(|_| moves) {
-            Some(reference) => out.push_str(&reference),
-            None => out.push_str(token),
-        }
+        out.push_str(token);
         rest = after;
     }
     out
+}
+
+/// The title at the start of a text: the length up to and with the `!`, and what it says.
+fn title(text: &str) -> Option<(usize, String)> {
+    let (length, title) = if text.starts_with('\'') {
+        let length = quoted(text, '\'');
+        let inner = text.get(1..length)?.strip_suffix('\'')?;
+        (length, inner.replace("''", "'"))
+    } else {
+        let length = word(text);
+        (length, text.get(..length)?.to_owned())
+    };
+    let named = !title.is_empty() && text.get(length..)?.starts_with('!');
+    named.then_some((length + 1, title))
+}
+
+impl<'a> Found<'a> {
+    /// The reference that the first word of a text is. A word before a bracket is a function, one before `!` a sheet.
+    fn read(text: &str, prefix: &'a str, title: Option<String>) -> Option<Self> {
+        let (token, after) = text.split_at(word(text));
+        if after.starts_with(['(', '!']) {
+            return None;
+        }
+        let (first, second) = token.split_once(':').map_or((token, None), |(first, second)| (first, Some(second)));
+        let first = End::read(first, second.is_some())?;
+        let second = match second {
+            Some(second) => Some(End::read(second, true)?),
+            None => None,
+        };
+        Some(Self { prefix, title, first, second })
+    }
+
+    fn shifted(&self, down: i64, right: i64) -> Option<String> {
+        let first = self.first.moved(down, right)?;
+        match &self.second {
+            Some(second) => Some(format!("{first}:{}", second.moved(down, right)?)),
+            None => Some(first),
+        }
+    }
+
+    /// The cells that it means; an end that it does not say is open.
+    pub fn range(&self) -> GridRange {
+        let second = self.second.as_ref().unwrap_or(&self.first);
+        let (start_row, end_row) = bounds(self.first.row, second.row);
+        let (start_col, end_col) = bounds(self.first.column, second.column);
+        GridRange { sheet_id: 0, start_row, end_row, start_col, end_col }
+    }
+
+    /// The same reference to other cells: what was open and what was fixed stays so. Without the title.
+    pub fn spelt(&self, range: &GridRange) -> String {
+        let rows = spread(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
+        let columns =
+            spread(self.first.column, self.second.as_ref().and_then(|end| end.column), range.start_col, range.end_col);
+        let first = End { column: columns.0, row: rows.0 }.spelt();
+        match self.second {
+            Some(_) => format!("{first}:{}", End { column: columns.1, row: rows.1 }.spelt()),
+            None => first,
+        }
+    }
+}
+
+/// A row or a column of a reference, from 1, and whether it has a `$`.
+type Line = Option<(bool, i64)>;
+
+/// From 0 and without the last; open where only one end is said.
+fn bounds(first: Line, second: Line) -> (Option<u32>, Option<u32>) {
+    let line = |at: i64| u32::try_from(at).unwrap_or(u32::MAX);
+    match (first, second) {
+        (Some((_, a)), Some((_, b))) => (Some(line(a.min(b) - 1)), Some(line(a.max(b)))),
+        (Some((_, a)), None) | (None, Some((_, a))) => (Some(line(a - 1)), None),
+        (None, None) => (None, None),
+    }
+}
+
+fn spread(first: Line, second: Line, start: Option<u32>, end: Option<u32>) -> (Line, Line) {
+    let start = start.map_or(1, |at| i64::from(at) + 1);
+    let put = |line: Line, at: i64| line.map(|(fixed, _)| (fixed, at));
+    let last = if first.is_some() { end.map_or(start, i64::from) } else { start };
+    (put(first, start), put(second, last))
 }
 
 /// The length of a text or a quoted title; a quote within is doubled.
@@ -46,26 +162,11 @@ fn word(text: &str) -> usize {
     text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '$' | '_' | '.' | ':'))).unwrap_or(text.len())
 }
 
-/// A word as it reads after the move; `None` where it is no reference.
-fn moved(word: &str, down: i64, right: i64) -> Option<String> {
-    let mut ends = word.split(':');
-    let (first, second) = (ends.next()?, ends.next());
-    if ends.next().is_some() {
-        return None;
-    }
-    let whole = second.is_some();
-    let first = End::read(first, whole)?;
-    let moved_first = first.moved(down, right);
-    let Some(second) = second else { return Some(moved_first.unwrap_or_else(|| "#REF!".to_owned())) };
-    let second = End::read(second, true)?;
-    let both = moved_first.zip(second.moved(down, right));
-    Some(both.map_or_else(|| "#REF!".to_owned(), |(first, second)| format!("{first}:{second}")))
-}
-
 /// One end of a reference: a column, a row, or both.
+#[derive(Debug, Clone, Copy)]
 struct End {
-    column: Option<(bool, i64)>,
-    row: Option<(bool, i64)>,
+    column: Line,
+    row: Line,
 }
 
 /// The most columns and rows that a reference can name.
@@ -107,8 +208,8 @@ impl End {
     }
 
     /// As it reads after the move; `None` where it would leave the sheet.
-    fn moved(&self, down: i64, right: i64) -> Option<String> {
-        let place = |at: Option<(bool, i64)>, by: i64, most: i64| match at {
+    fn moved(self, down: i64, right: i64) -> Option<String> {
+        let place = |at: Line, by: i64, most: i64| match at {
             None => Some(None),
             Some((fixed, at)) => {
                 let to = if fixed { at } else { at + by };
@@ -117,10 +218,14 @@ impl End {
         };
         let column = place(self.column, right, MOST_COLUMNS)?;
         let row = place(self.row, down, MOST_ROWS)?;
+        Some(Self { column, row }.spelt())
+    }
+
+    fn spelt(self) -> String {
         let dollar = |fixed: bool| if fixed { "$" } else { "" };
-        let column = column.map(|(fixed, at)| format!("{}{}", dollar(fixed), letters(at))).unwrap_or_default();
-        let row = row.map(|(fixed, at)| format!("{}{at}", dollar(fixed))).unwrap_or_default();
-        Some(column + &row)
+        let column = self.column.map(|(fixed, at)| format!("{}{}", dollar(fixed), letters(at))).unwrap_or_default();
+        let row = self.row.map(|(fixed, at)| format!("{}{at}", dollar(fixed))).unwrap_or_default();
+        column + &row
     }
 }
 

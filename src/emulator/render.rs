@@ -1,15 +1,14 @@
 //! What a reader sees of a cell.
 //!
 //! In scope: the three render options of values and the two of moments, effective values, JSON of one cell.
-//! Out of scope: which cells are read (`values_read`), number patterns (`pattern`), arithmetic (`formula`).
+//! Out of scope: which cells are read (`values_read`), number patterns (`pattern`), working formulas out (`book`).
 //!
 //! Source: `ValueRenderOption` and `DateTimeRenderOption` of the API; their effects are recorded.
 
 use std::borrow::Cow;
 
 use crate::emulator::cell::{Cell, CellValue, Computed};
-use crate::emulator::formula::{Look, evaluate};
-use crate::emulator::outcome::Outcome;
+use crate::emulator::outcome::{Outcome, error_named};
 use crate::emulator::pattern::NumberFormat;
 use crate::emulator::pattern_number::automatic;
 
@@ -34,20 +33,35 @@ pub struct Rendering {
     pub moments_as_text: bool,
 }
 
-/// The value that a cell comes to, formulas worked out.
-pub fn effective(cell: &Cell, look: Look<'_>) -> Outcome {
+/// The value that a cell comes to; a formula has to be worked out already (`Book::visit`).
+pub fn effective(cell: &Cell) -> Outcome {
     match &cell.value {
         None => Outcome::Blank,
-        Some(CellValue::Text(text) | CellValue::Formula { result: Some(Computed::Text(text)), .. }) => {
-            Outcome::Text(text.clone())
-        }
-        Some(CellValue::Number(number) | CellValue::Formula { result: Some(Computed::Number(number)), .. }) => {
-            Outcome::Number(*number)
-        }
-        Some(CellValue::Bool(truth) | CellValue::Formula { result: Some(Computed::Bool(truth)), .. }) => {
-            Outcome::Bool(*truth)
-        }
-        Some(CellValue::Formula { source, .. }) => evaluate(source, look),
+        Some(CellValue::Text(text)) => Outcome::Text(text.clone()),
+        Some(CellValue::Number(number)) => Outcome::Number(*number),
+        Some(CellValue::Bool(truth)) => Outcome::Bool(*truth),
+        Some(CellValue::Spilled(result)) => came_to(result),
+        Some(CellValue::Formula { result, .. }) => result.as_ref().map_or(Outcome::Blank, came_to),
+    }
+}
+
+fn came_to(result: &Computed) -> Outcome {
+    match result {
+        Computed::Text(text) => Outcome::Text(text.clone()),
+        Computed::Number(number) => Outcome::Number(*number),
+        Computed::Bool(truth) => Outcome::Bool(*truth),
+        Computed::Error(told) => Outcome::Error(error_named(told)),
+    }
+}
+
+/// An outcome as a cell keeps it.
+pub fn computed(outcome: Outcome) -> Option<Computed> {
+    match outcome {
+        Outcome::Blank => None,
+        Outcome::Text(text) => Some(Computed::Text(text)),
+        Outcome::Number(number) => Some(Computed::Number(number)),
+        Outcome::Bool(truth) => Some(Computed::Bool(truth)),
+        Outcome::Error(told) => Some(Computed::Error(told.to_owned())),
     }
 }
 
@@ -90,7 +104,7 @@ fn truth_word(truth: bool) -> &'static str {
 
 impl Rendering {
     /// Appends the cell to `out`, as JSON.
-    pub fn write(self, cell: &Cell, look: Look<'_>, out: &mut Vec<u8>) {
+    pub fn write(self, cell: &Cell, out: &mut Vec<u8>) {
         if let (ValueRender::Formula, Some(CellValue::Formula { source, .. })) = (self.values, &cell.value) {
             return write_text(source, out);
         }
@@ -99,7 +113,7 @@ impl Rendering {
             Some(CellValue::Text(text)) => self.write_shown(cell, text, out),
             Some(CellValue::Number(number)) => self.write_number(cell, *number, out),
             Some(CellValue::Bool(truth)) => self.write_truth(*truth, out),
-            Some(CellValue::Formula { .. }) => match effective(cell, look) {
+            Some(CellValue::Formula { .. } | CellValue::Spilled(_)) => match effective(cell) {
                 Outcome::Blank => out.extend_from_slice(b"\"\""),
                 Outcome::Text(text) => self.write_shown(cell, &text, out),
                 Outcome::Number(number) => self.write_number(cell, number, out),
@@ -151,25 +165,11 @@ pub fn write_number(number: f64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::formula::Sight;
     use serde_json::json;
-
-    /// A spreadsheet without cells.
-    struct Nothing;
-
-    impl Sight for Nothing {
-        fn cell(&self, _: Option<&str>, _: u32, _: u32) -> Outcome {
-            Outcome::Blank
-        }
-
-        fn size(&self, _: Option<&str>) -> Option<(u32, u32)> {
-            None
-        }
-    }
 
     fn seen(cell: &Cell, values: ValueRender, moments_as_text: bool) -> String {
         let mut out = Vec::new();
-        Rendering { values, moments_as_text }.write(cell, &Nothing, &mut out);
+        Rendering { values, moments_as_text }.write(cell, &mut out);
         String::from_utf8(out).expect("JSON is UTF-8")
     }
 
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_render_options_show_what_google_recorded() {
-        let half = Cell::of(CellValue::Formula { source: "=4/2".into(), result: None });
+        let half = Cell::of(CellValue::Formula { source: "=4/2".into(), result: Some(Computed::Number(2.0)) });
         let options = [ValueRender::Formatted, ValueRender::Unformatted, ValueRender::Formula];
         assert_eq!(options.map(|o| seen(&half, o, false)), ["\"2\"", "2", "\"=4/2\""]);
         assert_eq!(options.map(|o| seen(&dated(43_831.0), o, false)), ["\"2020-01-01\"", "43831", "43831"]);

@@ -28,7 +28,8 @@ pub fn encode(row: &[Cell]) -> Vec<u8> {
     let mut out = Vec::with_capacity(row.len() * 12);
     let mut blanks = 0_u64;
     for cell in row {
-        if cell.is_blank() {
+        let entered = cell.value.as_ref().filter(|value| !matches!(value, CellValue::Spilled(_)));
+        if entered.is_none() && cell.members.is_none() {
             blanks += 1;
             continue;
         }
@@ -38,8 +39,8 @@ pub fn encode(row: &[Cell]) -> Vec<u8> {
             out.push(MEMBERS);
             put_bytes(&mut out, &json);
         }
-        match &cell.value {
-            None => put_blanks(&mut out, &mut 1),
+        match entered {
+            None | Some(CellValue::Spilled(_)) => put_blanks(&mut out, &mut 1),
             Some(CellValue::Text(text)) => put_text(&mut out, TEXT, text),
             Some(CellValue::Number(number)) => put_number(&mut out, *number),
             Some(CellValue::Bool(truth)) => out.push(if *truth { TRUE } else { FALSE }),

@@ -9,7 +9,7 @@ use std::ops::Range;
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::Value;
 
-use crate::emulator::cell::{Cell, trim};
+use crate::emulator::cell::{Cell, CellValue, may_spill, trim};
 use crate::emulator::row_blob;
 use crate::emulator::storage::StorageError;
 use crate::emulator::transaction::{Transaction, parse};
@@ -19,6 +19,31 @@ const ROWS: &str = "SELECT row, cells FROM rows WHERE sheet = ?1 AND bare = 0 AN
     UNION ALL
     SELECT row, cells FROM rows WHERE sheet = ?1 AND bare = 1 AND row >= ?2 AND row < ?3
     ORDER BY row";
+
+/// The rows with formulas of one level, along the index of those alone.
+const FORMULA_ROWS: &str = "SELECT row, cells FROM rows
+    WHERE sheet = ?1 AND formulas > 0 AND formulas = ?2 AND row >= ?3 ORDER BY row LIMIT ?4";
+
+/// `formulas` of a row with formulas, none of which fills more than its own cell.
+const PLAIN: u8 = 1;
+
+/// `formulas` of a row with one that may fill more cells.
+const SPILLING: u8 = 2;
+
+/// The column `formulas` of a row: 0 where it holds none.
+fn formulas_in(cells: &[Cell]) -> u8 {
+    let level = |cell: &Cell| match &cell.value {
+        Some(CellValue::Formula { source, .. }) => {
+            if may_spill(source) {
+                SPILLING
+            } else {
+                PLAIN
+            }
+        }
+        _ => 0,
+    };
+    cells.iter().map(level).max().unwrap_or(0)
+}
 
 impl Transaction<'_> {
     /// Hands the stored rows of `range` to `visit`, in order; stops at its first error. Rows with nothing in them are
@@ -78,8 +103,10 @@ impl Transaction<'_> {
             .prepare_cached("DELETE FROM rows WHERE sheet = ?1 AND bare = ?2 AND row = ?3")?
             .execute(params![key, !bare, row])?;
         self.db()
-            .prepare_cached("INSERT OR REPLACE INTO rows (sheet, bare, row, cells) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![key, bare, row, row_blob::encode(&cells)])?;
+            .prepare_cached(
+                "INSERT OR REPLACE INTO rows (sheet, bare, row, cells, formulas) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![key, bare, row, row_blob::encode(&cells), formulas_in(&cells)])?;
         Ok(())
     }
 
@@ -92,8 +119,35 @@ impl Transaction<'_> {
         }
         let bare = !cells.iter().any(Cell::has_data);
         self.db()
-            .prepare_cached("INSERT INTO rows (sheet, bare, row, cells) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![self.key(sheet), bare, row, row_blob::encode(&cells)])?;
+            .prepare_cached("INSERT INTO rows (sheet, bare, row, cells, formulas) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![self.key(sheet), bare, row, row_blob::encode(&cells), formulas_in(&cells)])?;
+        Ok(())
+    }
+
+    /// The first rows from `from` on that hold formulas, at most `limit`: either those with one that may fill more cells than its own,
+    /// or the others. One step in an index where there are none.
+    pub fn formula_rows(
+        &self,
+        sheet: i32,
+        spilling: bool,
+        from: u32,
+        limit: u32,
+    ) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
+        let level = if spilling { SPILLING } else { PLAIN };
+        let mut statement = self.db().prepare_cached(FORMULA_ROWS)?;
+        let mut rows = statement.query(params![self.key(sheet), level, from, limit])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read_row(row, sheet)?);
+        }
+        Ok(found)
+    }
+
+    /// Replaces a row with data by one of the same cells whose formulas are spelt otherwise; that is no edit, and protects from nothing.
+    pub(crate) fn rewrite_row(&self, sheet: i32, row: u32, cells: &[Cell]) -> Result<(), StorageError> {
+        let sql = "UPDATE rows SET cells = ?3, formulas = ?4 WHERE sheet = ?1 AND bare = 0 AND row = ?2";
+        let new = params![self.key(sheet), row, row_blob::encode(cells), formulas_in(cells)];
+        self.db().prepare_cached(sql)?.execute(new)?;
         Ok(())
     }
 
@@ -137,7 +191,8 @@ impl Transaction<'_> {
     /// `copy_sheet` from a sheet of any spreadsheet of the file, by its key.
     pub(crate) fn copy_rows(&self, from: i64, to: i32) -> Result<(), StorageError> {
         let keys = [from, self.key(to)];
-        let rows = "INSERT INTO rows (sheet, bare, row, cells) SELECT ?2, bare, row, cells FROM rows WHERE sheet = ?1";
+        let rows = "INSERT INTO rows (sheet, bare, row, cells, formulas)
+                    SELECT ?2, bare, row, cells, formulas FROM rows WHERE sheet = ?1";
         self.db().prepare_cached(rows)?.execute(keys)?;
         let kept = "INSERT INTO kept (scope, kind, id, body)
                     SELECT ?2, kind, id, body FROM kept WHERE scope = ?1 AND kind IN ('rows', 'columns')";
@@ -149,7 +204,8 @@ impl Transaction<'_> {
     pub(crate) fn copy_whole(&self, from: i64, to: i32) -> Result<(), StorageError> {
         let keys = [from, self.key(to)];
         for sql in [
-            "INSERT INTO rows (sheet, bare, row, cells) SELECT ?2, bare, row, cells FROM rows WHERE sheet = ?1",
+            "INSERT INTO rows (sheet, bare, row, cells, formulas)
+             SELECT ?2, bare, row, cells, formulas FROM rows WHERE sheet = ?1",
             "INSERT INTO kept (scope, kind, id, body) SELECT ?2, kind, id, body FROM kept WHERE scope = ?1",
         ] {
             self.db().prepare_cached(sql)?.execute(keys)?;
@@ -243,7 +299,8 @@ mod tests {
     fn reading_a_range_walks_the_key_and_sorts_nothing() {
         let store = store();
         let tx = store.read("s").unwrap();
-        for sql in [ROWS, "SELECT row FROM rows WHERE sheet = ?1 AND bare = 0 ORDER BY row DESC LIMIT 1"] {
+        for sql in [ROWS, FORMULA_ROWS, "SELECT row FROM rows WHERE sheet = ?1 AND bare = 0 ORDER BY row DESC LIMIT 1"]
+        {
             let mut plan = tx.db().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             for n in 1..=plan.parameter_count() {
                 plan.raw_bind_parameter(n, 0).unwrap();

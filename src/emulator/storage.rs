@@ -20,11 +20,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 const FILE_CONNECTIONS: usize = 4;
 
 /// The version of the schema, kept in `SQLite`'s `user_version`.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// Tables. A sheet's key is the spreadsheet's number × 2^32 + the sheet's id, so no look-up stands between a row and
 /// its sheet. Rows with data (`bare` 0) and rows that hold formats or notes only (`bare` 1) lie apart, which makes
-/// "the last row with data" one step in the primary key whatever has been formatted below it.
+/// "the last row with data" one step in the primary key whatever has been formatted below it. `formulas` says whether a row
+/// holds any (1), or one that may fill more cells than its own (2); the index knows those rows alone.
 const SCHEMA: &str = "
 CREATE TABLE spreadsheets (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -51,8 +52,10 @@ CREATE TABLE rows (
     bare INTEGER NOT NULL,
     row INTEGER NOT NULL,
     cells BLOB NOT NULL,
+    formulas INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (sheet, bare, row)
 ) WITHOUT ROWID;
+CREATE INDEX formulas ON rows (sheet, formulas, row) WHERE formulas > 0;
 CREATE TABLE named_ranges (
     spreadsheet INTEGER NOT NULL,
     id TEXT NOT NULL,
@@ -70,6 +73,13 @@ CREATE TABLE kept (
     body TEXT NOT NULL,
     PRIMARY KEY (scope, kind, id)
 ) WITHOUT ROWID;
+";
+
+/// From version 1, which did not say which rows hold formulas: every row that may hold one is marked, as one that may fill other cells.
+const FROM_VERSION_1: &str = "
+ALTER TABLE rows ADD COLUMN formulas INTEGER NOT NULL DEFAULT 0;
+UPDATE rows SET formulas = 2 WHERE bare = 0 AND instr(cells, x'06') > 0 AND instr(cells, x'3D') > 0;
+CREATE INDEX formulas ON rows (sheet, formulas, row) WHERE formulas > 0;
 ";
 
 /// What can go wrong with the file.
@@ -271,6 +281,9 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), StorageError> {
         0 if is_empty(connection)? => connection
             .execute_batch(&format!("{SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"))
             .map_err(StorageError::from),
+        1 => connection
+            .execute_batch(&format!("{FROM_VERSION_1}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"))
+            .map_err(StorageError::from),
         SCHEMA_VERSION => connection.execute_batch("COMMIT").map_err(StorageError::from),
         _ => Err(foreign()),
     };
@@ -333,6 +346,26 @@ mod tests {
         drop(Store::open(&path).unwrap());
         Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
         assert!(matches!(Store::open(&path), Err(StorageError::Foreign { .. })));
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_is_taken_and_its_formulas_are_found() {
+        use crate::emulator::cell::{Cell, CellValue};
+        use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("first.sheet");
+        let store = Store::open(&path).unwrap();
+        store.create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+        let tx = store.write("s").unwrap();
+        tx.put_row(0, 0, vec![Cell::text("plain")]).unwrap();
+        let formula = CellValue::Formula { source: "=ARRAYFORMULA(A1:A)".to_owned(), result: None };
+        tx.put_row(0, 1, vec![Cell::of(formula)]).unwrap();
+        tx.commit().unwrap();
+        drop(store);
+        let before = "DROP INDEX formulas; ALTER TABLE rows DROP COLUMN formulas; PRAGMA user_version = 1";
+        Connection::open(&path).unwrap().execute_batch(before).unwrap();
+        let found = Store::open(&path).unwrap().read("s").unwrap().formula_rows(0, true, 0, 9).unwrap();
+        assert_eq!(found.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1]);
     }
 
     #[test]

@@ -7,48 +7,46 @@
 
 use std::ops::Range;
 
-use crate::emulator::book::Place;
+use crate::emulator::book::{Book, Place};
 use crate::emulator::cell::Cell;
 use crate::emulator::grid::Area;
 use crate::emulator::storage::StorageError;
-use crate::emulator::transaction::Transaction;
 
 /// How many rows are looked at in one go.
 const STEP: u32 = 1024;
 
 /// The last table in the range: the block of touching cells around its last cell with a value. A single cell means the
 /// table that it lies in.
-pub fn find_table(transaction: &Transaction<'_>, place: &Place) -> Result<Option<Area>, StorageError> {
+pub fn find_table(book: &Book<'_, '_>, place: &Place) -> Result<Option<Area>, StorageError> {
     let area = place.area();
     let sheet = place.sheet.id;
-    let Some((row, column)) = last_cell(transaction, sheet, &area)? else {
-        return if place.span.is_cell() { table_around(transaction, place, &area) } else { Ok(None) };
+    let Some((row, column)) = last_cell(book, sheet, &area)? else {
+        return if place.span.is_cell() { table_around(book, place, &area) } else { Ok(None) };
     };
     let seed = Area::new(row..row + 1, column..column + 1);
-    Ok(Some(Region { transaction, sheet, row_count: place.sheet.row_count, area: seed, torn: Vec::new() }.grow()?))
+    Ok(Some(Region { book, sheet, row_count: place.sheet.row_count, area: seed, torn: Vec::new() }.grow()?))
 }
 
 /// The table whose block holds a cell that is itself blank.
-fn table_around(transaction: &Transaction<'_>, place: &Place, cell: &Area) -> Result<Option<Area>, StorageError> {
+fn table_around(book: &Book<'_, '_>, place: &Place, cell: &Area) -> Result<Option<Area>, StorageError> {
     let near = Area::new(
         cell.rows.start.saturating_sub(1)..cell.rows.end.saturating_add(1).min(place.sheet.row_count),
         cell.cols.start.saturating_sub(1)..cell.cols.end.saturating_add(1),
     );
-    let Some((row, column)) = last_cell(transaction, place.sheet.id, &near)? else { return Ok(None) };
+    let Some((row, column)) = last_cell(book, place.sheet.id, &near)? else { return Ok(None) };
     let seed = Area::new(row..row + 1, column..column + 1);
-    let region =
-        Region { transaction, sheet: place.sheet.id, row_count: place.sheet.row_count, area: seed, torn: Vec::new() };
+    let region = Region { book, sheet: place.sheet.id, row_count: place.sheet.row_count, area: seed, torn: Vec::new() };
     let found = region.grow()?;
     Ok(found.contains(cell.rows.start, cell.cols.start).then_some(found))
 }
 
 /// The last cell with a value, by rows and then by columns.
-fn last_cell(transaction: &Transaction<'_>, sheet: i32, area: &Area) -> Result<Option<(u32, u32)>, StorageError> {
-    let used = transaction.last_row_with_data(sheet)?.map_or(0, |last| last + 1);
+fn last_cell(book: &Book<'_, '_>, sheet: i32, area: &Area) -> Result<Option<(u32, u32)>, StorageError> {
+    let used = book.last_row_with_data(sheet)?.map_or(0, |last| last + 1);
     let mut end = area.rows.end.min(used);
     while end > area.rows.start {
         let start = end.saturating_sub(STEP).max(area.rows.start);
-        for (row, cells) in transaction.rows(sheet, start..end)?.into_iter().rev() {
+        for (row, cells) in book.rows(sheet, &every_column(start..end))?.into_iter().rev() {
             let inside = |column: &u32| area.cols.contains(column);
             let last = runs(&cells).into_iter().rev().find_map(|run| run.rev().find(inside));
             if let Some(column) = last {
@@ -58,6 +56,10 @@ fn last_cell(transaction: &Transaction<'_>, sheet: i32, area: &Area) -> Result<O
         end = start;
     }
     Ok(None)
+}
+
+fn every_column(rows: Range<u32>) -> Area {
+    Area::new(rows, 0..u32::MAX)
 }
 
 /// The columns with values, as unbroken runs.
@@ -73,7 +75,7 @@ fn runs(cells: &[Cell]) -> Vec<Range<u32>> {
 }
 
 struct Region<'t, 's> {
-    transaction: &'t Transaction<'s>,
+    book: &'t Book<'t, 's>,
     sheet: i32,
     row_count: u32,
     area: Area,
@@ -84,7 +86,8 @@ struct Region<'t, 's> {
 impl Region<'_, '_> {
     fn grow(mut self) -> Result<Area, StorageError> {
         let row = self.area.rows.start;
-        let seed = self.transaction.row(self.sheet, row)?;
+        let seed =
+            self.book.rows(self.sheet, &every_column(row..row + 1))?.pop().map(|(_, cells)| cells).unwrap_or_default();
         self.join(row, &seed);
         loop {
             let before = self.area.clone();
@@ -107,7 +110,7 @@ impl Region<'_, '_> {
             let (start, end) = (self.area.rows.start, self.area.rows.end);
             let window =
                 if up { start.saturating_sub(STEP)..start } else { end..end.saturating_add(STEP).min(self.row_count) };
-            let mut rows = self.transaction.rows(self.sheet, window.clone())?;
+            let mut rows = self.book.rows(self.sheet, &every_column(window.clone()))?;
             if up {
                 rows.reverse();
             }
@@ -153,7 +156,6 @@ impl Region<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::book::Book;
     use crate::emulator::storage::Store;
     use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
 
@@ -167,7 +169,7 @@ mod tests {
         }
         let book = Book::open(&tx).unwrap();
         let place = book.find(text).unwrap();
-        let table = find_table(&tx, &place).unwrap()?;
+        let table = find_table(&book, &place).unwrap()?;
         Some(crate::emulator::book::name_area(&place.sheet, &table))
     }
 

@@ -106,7 +106,7 @@ fn write_rows(
 ) -> Result<(), ApiError> {
     let mut next_row = area.rows.start;
     let mut begun = false;
-    book.transaction.visit_rows(sheet.id, area.rows.clone(), |row, cells| {
+    book.visit(sheet.id, area, |row, cells| {
         let cells = visible(&cells, area);
         if cells.is_empty() {
             return Ok::<(), ApiError>(());
@@ -125,7 +125,7 @@ fn write_rows(
         out.open(b'[');
         for cell in cells {
             out.next();
-            rendering.write(cell, &book.seen_from(sheet.id), &mut out.bytes);
+            rendering.write(cell, &mut out.bytes);
         }
         out.close(b']');
         Ok(())
@@ -145,7 +145,7 @@ fn write_columns(
     out: &mut JsonText,
 ) -> Result<(), ApiError> {
     let mut columns: Vec<(u32, JsonText)> = Vec::new();
-    book.transaction.visit_rows(sheet.id, area.rows.clone(), |row, cells| {
+    book.visit(sheet.id, area, |row, cells| {
         let cells = visible(&cells, area);
         let fresh = || (area.rows.start, JsonText { bytes: vec![b'['], pretty: out.pretty, depth: out.depth + 2 });
         if columns.len() < cells.len() {
@@ -158,7 +158,7 @@ fn write_columns(
             }
             *next_row = row + 1;
             text.next();
-            rendering.write(cell, &book.seen_from(sheet.id), &mut text.bytes);
+            rendering.write(cell, &mut text.bytes);
         }
         Ok::<(), ApiError>(())
     })?;

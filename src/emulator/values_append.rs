@@ -5,10 +5,12 @@
 
 use serde_json::{Map, Value};
 
+use crate::emulator::adjust::Edit;
 use crate::emulator::block::Block;
 use crate::emulator::book::{Book, name_area};
 use crate::emulator::choices::{InsertData, Words, insert_data, value_input};
 use crate::emulator::error::ApiError;
+use crate::emulator::follow::follow;
 use crate::emulator::grid::{Area, Dimension};
 use crate::emulator::protection::Writable;
 use crate::emulator::table::find_table;
@@ -32,7 +34,7 @@ pub fn append(
     let transaction = store.write(id)?;
     let book = Book::open(&transaction)?;
     let place = book.find_inside(range)?;
-    let table = find_table(&transaction, &place)?;
+    let table = find_table(&book, &place)?;
     let (row, column) = match &table {
         Some(table) => (table.rows.end, table.cols.start),
         None => (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0)),
@@ -45,7 +47,8 @@ pub fn append(
     if let Some(table) = table {
         answer.insert("tableRange".to_owned(), name_area(&sheet, &table).into());
     }
-    let updates = echo.told(&book, id, None, &written)?;
+    // The rows have changed, and the grid may have grown.
+    let updates = echo.told(&Book::open(&transaction)?, id, None, &written)?;
     answer.insert("updates".to_owned(), Value::Object(updates));
     transaction.commit()?;
     Ok(Value::Object(answer))
@@ -69,6 +72,7 @@ fn make_room(
             named.range = named.range.after_insert(Dimension::Rows, at, count);
             transaction.add_named_range(&named)?;
         }
+        follow(transaction, &sheet.title, &Edit::Insert { dimension: Dimension::Rows, at, count, within: None })?;
         sheet.row_count = sheet.row_count.saturating_add(count);
     }
     sheet.row_count = sheet.row_count.max(area.rows.end);

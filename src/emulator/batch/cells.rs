@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::emulator::batch::context::{Batch, refuse};
 use crate::emulator::batch::masked::CellMask;
 use crate::emulator::batch::sent::{SentCell, SentPlace, SentRange, SentRow};
+use crate::emulator::book::Book;
 use crate::emulator::cell::{Cell, CellValue, put};
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::Area;
@@ -68,7 +69,7 @@ pub fn append(batch: &Batch<'_, '_>, request: AppendCells) -> Result<Value, ApiE
     }
     let mut sheet = batch.grid(request.sheet_id)?;
     let mask = CellMask::read(&request.fields)?;
-    let start = batch.tx.last_row_with_data(sheet.id)?.map_or(0, |row| row + 1);
+    let start = Book::open(batch.tx)?.last_row_with_data(sheet.id)?.map_or(0, |row| row + 1);
     let rows = checked(request.rows)?;
     let end = start.saturating_add(length(rows.len()));
     let width = length(rows.iter().map(Vec::len).max().unwrap_or(0));

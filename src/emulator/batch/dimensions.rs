@@ -7,6 +7,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::emulator::adjust::Edit;
 use crate::emulator::batch::cells::change_rows;
 use crate::emulator::batch::context::{Batch, refuse, size};
 use crate::emulator::batch::masked;
@@ -149,6 +150,7 @@ pub fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result<Value,
     }
     let moved = |index: i64| Some(new_index(&span, to, index));
     shift::shift_kept(batch, sheet.id, dimension, moved, 0)?;
+    shift::cells_moved(batch, &sheet, &Edit::Move { dimension, span, to })?;
     Ok(json!({}))
 }
 

@@ -16,7 +16,7 @@ use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::{Area, GridRange};
 use crate::emulator::outcome::Outcome;
-use crate::emulator::render::{effective, formatted};
+use crate::emulator::render::formatted;
 use crate::emulator::transaction::SheetRow;
 
 /// `SetBasicFilterRequest`.
@@ -127,15 +127,14 @@ fn hide(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area, criteria: &[Criter
     if criteria.is_empty() {
         return Ok(());
     }
-    let used = batch.tx.last_row(sheet.id)?.map_or(0, |row| row + 1).min(area.rows.end);
-    let stored = batch.tx.rows(sheet.id, area.rows.start..used.max(area.rows.start))?;
     let book = Book::open(batch.tx)?;
+    let stored = book.rows(sheet.id, area)?;
     let kept = batch.tx.kept(Some(sheet.id), "rows")?;
     for (row, cells) in stored {
         let shown = criteria.iter().all(|criterion| {
             let blank = Cell::default();
             let cell = cells.get(criterion.column as usize).unwrap_or(&blank);
-            let outcome = effective(cell, &book.seen_from(sheet.id));
+            let outcome = book.outcome(sheet.id, row, criterion.column, cell);
             criterion.shows(cell, &outcome)
         });
         if !shown {

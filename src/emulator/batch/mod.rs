@@ -21,6 +21,7 @@ pub mod sent;
 pub mod series;
 pub mod sheets;
 pub mod shift;
+pub mod sources;
 pub mod tidy;
 pub mod view;
 

@@ -12,7 +12,7 @@ use crate::emulator::batch::sent::{SentDimension, SentSpan};
 use crate::emulator::batch::shift::kept_kind;
 use crate::emulator::book::Book;
 use crate::emulator::error::ApiError;
-use crate::emulator::grid::Dimension;
+use crate::emulator::grid::{Area, Dimension};
 use crate::emulator::present::outline_kind;
 use crate::emulator::render::{effective, formatted};
 use crate::emulator::storage::StorageError;
@@ -149,14 +149,14 @@ pub fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResize) -> Result<Value,
     }
     let mut pixels = vec![0; span.len()];
     let book = Book::open(batch.tx)?;
-    batch.tx.visit_rows(sheet.id, 0..sheet.row_count, |row, cells| {
+    let whole = Area::new(0..sheet.row_count, 0..sheet.column_count);
+    book.visit(sheet.id, &whole, |row, cells| {
         for (column, cell) in (0_u32..).zip(&cells) {
             let index = if dimension == Dimension::Rows { row } else { column };
             if !span.contains(&index) || cell.value.is_none() {
                 continue;
             }
-            let outcome = effective(cell, &book.seen_from(sheet.id));
-            let needed = extent(&formatted(cell, outcome), dimension);
+            let needed = extent(&formatted(cell, effective(cell)), dimension);
             let place = &mut pixels[(index - span.start) as usize];
             *place = needed.max(*place);
         }

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::emulator::adjust::{Edit, rehomed};
 use crate::emulator::batch::cells::{clear_area, write_block};
 use crate::emulator::batch::context::{Batch, beyond, grid_range};
 use crate::emulator::batch::masked::CellMask;
@@ -13,10 +14,10 @@ use crate::emulator::batch::sent::{SentPlace, SentRange};
 use crate::emulator::book::Book;
 use crate::emulator::cell::{Cell, CellValue};
 use crate::emulator::error::ApiError;
+use crate::emulator::follow::follow;
 use crate::emulator::grid::{Area, GridRange};
 use crate::emulator::outcome::Outcome;
 use crate::emulator::references::shifted;
-use crate::emulator::render::effective;
 use crate::emulator::transaction::SheetRow;
 
 /// `CopyPasteRequest`.
@@ -61,10 +62,13 @@ pub fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, ApiErro
     let (source, from) = batch.area(&request.source)?;
     let (target, asked) = batch.area(&request.destination)?;
     let mut cells = block(batch, &source, &from)?;
+    if request.paste_type == PasteType::Values {
+        settle(batch, &source, &from, &mut cells)?;
+    }
     if request.paste_orientation == Orientation::Transpose {
         cells = transpose(cells);
     }
-    let mask = prepare(batch, &source, request.paste_type, &mut cells)?;
+    let mask = prepare(request.paste_type, &mut cells)?;
     let Some(mask) = mask.filter(|_| !from.is_empty()) else { return Ok(json!({})) };
     let height = cells.len();
     let width = cells.first().map_or(0, Vec::len);
@@ -110,10 +114,13 @@ pub fn carry(cells: &mut [Cell], down: i64, right: i64) {
         return;
     }
     for cell in cells {
-        if let Some(CellValue::Formula { source, .. }) = &cell.value {
-            let source = shifted(source, down, right);
-            cell.value = Some(CellValue::Formula { source, result: None });
-        }
+        respell(cell, |source| shifted(source, down, right));
+    }
+}
+
+fn respell(cell: &mut Cell, new: impl Fn(&str) -> String) {
+    if let Some(CellValue::Formula { source, .. }) = &cell.value {
+        cell.value = Some(CellValue::Formula { source: new(source), result: None });
     }
 }
 
@@ -135,9 +142,19 @@ pub fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, ApiError>
         return Err(beyond(&target, &GridRange::closed(target.id, &area)));
     }
     let mut cells = block(batch, &source, &from)?;
-    let Some(mask) = prepare(batch, &source, request.paste_type, &mut cells)? else { return Ok(json!({})) };
+    if request.paste_type == PasteType::Values {
+        settle(batch, &source, &from, &mut cells)?;
+    }
+    let Some(mask) = prepare(request.paste_type, &mut cells)? else { return Ok(json!({})) };
+    let moves = matches!(request.paste_type, PasteType::Normal | PasteType::NoBorders | PasteType::Formula);
+    if moves && source.id != target.id {
+        cells.iter_mut().flatten().for_each(|cell| respell(cell, |formula| rehomed(formula, &source.title)));
+    }
     clear_area(batch, &source, &from, &mask)?;
     write_block(batch, &target, top, left, cells, &mask)?;
+    if moves {
+        follow(batch.tx, &source.title, &Edit::Cut { from, top, left, title: target.title })?;
+    }
     Ok(json!({}))
 }
 
@@ -173,12 +190,7 @@ pub fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
 }
 
 /// Makes of the source cells what is pasted, and says which members that writes; `None` for nothing.
-fn prepare(
-    batch: &Batch<'_, '_>,
-    source: &SheetRow,
-    kind: PasteType,
-    cells: &mut [Vec<Cell>],
-) -> Result<Option<CellMask>, ApiError> {
+fn prepare(kind: PasteType, cells: &mut [Vec<Cell>]) -> Result<Option<CellMask>, ApiError> {
     Ok(Some(match kind {
         PasteType::Normal => CellMask::ALL,
         PasteType::NoBorders => {
@@ -191,31 +203,28 @@ fn prepare(
             }
             CellMask::ALL
         }
-        PasteType::Values => {
-            let book = Book::open(batch.tx)?;
-            for cell in cells.iter_mut().flatten() {
-                if let Some(CellValue::Formula { .. }) = cell.value {
-                    cell.value = value_of(&book, source, cell);
-                }
-            }
-            CellMask::read("userEnteredValue")?
-        }
-        PasteType::Formula => CellMask::read("userEnteredValue")?,
+        PasteType::Values | PasteType::Formula => CellMask::read("userEnteredValue")?,
         PasteType::Format => CellMask::read("userEnteredFormat,textFormatRuns")?,
         PasteType::DataValidation => CellMask::member("dataValidation"),
         PasteType::ConditionalFormatting => return Ok(None),
     }))
 }
 
-/// What a formula comes to, as a plain value; an error stays as its text.
-fn value_of(book: &Book<'_, '_>, sheet: &SheetRow, cell: &Cell) -> Option<CellValue> {
-    match effective(cell, &book.seen_from(sheet.id)) {
-        Outcome::Blank => None,
-        Outcome::Number(number) => Some(CellValue::Number(number)),
-        Outcome::Text(text) => Some(CellValue::Text(text)),
-        Outcome::Bool(truth) => Some(CellValue::Bool(truth)),
-        Outcome::Error(told) => Some(CellValue::Text(told.to_owned())),
+/// Makes of every cell of an area the plain value that it comes to; an error stays as its text.
+fn settle(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area, cells: &mut [Vec<Cell>]) -> Result<(), ApiError> {
+    let book = Book::open(batch.tx)?;
+    for (row, line) in area.rows.clone().zip(cells) {
+        for (column, cell) in area.cols.clone().zip(line) {
+            cell.value = match book.outcome(sheet.id, row, column, cell) {
+                Outcome::Blank => None,
+                Outcome::Number(number) => Some(CellValue::Number(number)),
+                Outcome::Text(text) => Some(CellValue::Text(text)),
+                Outcome::Bool(truth) => Some(CellValue::Bool(truth)),
+                Outcome::Error(told) => Some(CellValue::Text(told.to_owned())),
+            };
+        }
     }
+    Ok(())
 }
 
 fn length(count: usize) -> u32 {

@@ -10,18 +10,18 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::emulator::adjust::Edit;
 use crate::emulator::batch::cells::{change_rows, write_block};
 use crate::emulator::batch::context::{Batch, refuse};
 use crate::emulator::batch::masked::CellMask;
 use crate::emulator::batch::paste::{block, carry};
 use crate::emulator::batch::sent::{SentDimension, SentRange, SentSpan};
-use crate::emulator::batch::shift::move_ranges;
+use crate::emulator::batch::shift::cells_moved;
 use crate::emulator::book::Book;
 use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::{Area, Dimension};
 use crate::emulator::outcome::Outcome;
-use crate::emulator::render::effective;
 use crate::emulator::transaction::SheetRow;
 
 /// `SortRangeRequest`.
@@ -85,11 +85,12 @@ pub fn sort_rows(batch: &Batch<'_, '_>, sheet: &SheetRow, area: Area, sort_specs
         })
         .collect::<Result<_, _>>()?;
     let book = Book::open(batch.tx)?;
-    let key = |cell: &Cell| effective(cell, &book.seen_from(sheet.id));
+    let key =
+        |row: u32, column: usize, cell: &Cell| book.outcome(sheet.id, row, area.cols.start + length(column), cell);
     let mut lines: Vec<(Vec<Outcome>, u32, Vec<Cell>)> = block(batch, sheet, &area)?
         .into_iter()
         .zip(area.rows.clone())
-        .map(|(row, at)| (columns.iter().map(|column| key(&row[*column])).collect(), at, row))
+        .map(|(row, at)| (columns.iter().map(|column| key(at, *column, &row[*column])).collect(), at, row))
         .collect();
     lines.sort_by(|(a, ..), (b, ..)| {
         let orders = a.iter().zip(b).zip(sort_specs);
@@ -129,7 +130,8 @@ fn stored_until(batch: &Batch<'_, '_>, sheet: &SheetRow) -> Result<u32, ApiError
 /// Takes cells out; those behind move up or left. The grid keeps its size.
 pub fn delete(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
-    match direction(request.shift_dimension) {
+    let dimension = direction(request.shift_dimension);
+    match dimension {
         Dimension::Columns => change_rows(batch, &sheet, &area.rows, |row| {
             let end = row.len().min(area.cols.end as usize);
             row.drain((area.cols.start as usize).min(end)..end);
@@ -137,7 +139,6 @@ pub fn delete(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiE
         Dimension::Rows if area.cols == (0..sheet.column_count) => {
             batch.tx.delete_rows(sheet.id, area.rows.clone())?;
             batch.tx.shift_rows(sheet.id, area.rows.end..u32::MAX, -i64::from(area.height()))?;
-            move_ranges(batch, sheet.id, |range| range.after_delete(Dimension::Rows, &area.rows))?;
         }
         Dimension::Rows => {
             let end = stored_until(batch, &sheet)?.max(area.rows.end);
@@ -147,13 +148,26 @@ pub fn delete(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiE
             write_block(batch, &sheet, area.rows.start, area.cols.start, rows, &CellMask::ALL)?;
         }
     }
+    let (gone, within) = along(&sheet, &area, dimension);
+    cells_moved(batch, &sheet, &Edit::Delete { dimension, gone, within })?;
     Ok(json!({}))
+}
+
+/// What an edit of an area takes of a dimension, and its bounds across it; `None` where it goes from edge to edge.
+fn along(sheet: &SheetRow, area: &Area, dimension: Dimension) -> (Range<u32>, Option<Range<u32>>) {
+    let (span, across, size) = match dimension {
+        Dimension::Rows => (&area.rows, &area.cols, sheet.column_count),
+        Dimension::Columns => (&area.cols, &area.rows, sheet.row_count),
+    };
+    (span.clone(), (*across != (0..size)).then(|| across.clone()))
 }
 
 /// Makes room for cells; those behind move down or right, and the grid grows only where they would fall off it.
 pub fn insert(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiError> {
     let (mut sheet, area) = batch.area(&request.range)?;
-    match direction(request.shift_dimension) {
+    let dimension = direction(request.shift_dimension);
+    let (span, within) = along(&sheet, &area, dimension);
+    match dimension {
         Dimension::Columns => {
             let (at, count) = (area.cols.start as usize, area.width() as usize);
             let mut widest = 0;
@@ -169,9 +183,6 @@ pub fn insert(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiE
             let end = stored_until(batch, &sheet)?.max(area.rows.start);
             if area.cols == (0..sheet.column_count) {
                 batch.tx.shift_rows(sheet.id, area.rows.start..u32::MAX, i64::from(area.height()))?;
-                move_ranges(batch, sheet.id, |range| {
-                    Some(range.after_insert(Dimension::Rows, area.rows.start, area.height()))
-                })?;
             } else {
                 let below = block(batch, &sheet, &Area::new(area.rows.start..end, area.cols.clone()))?;
                 let rows = blanks(area.height(), area.width()).chain(below).collect();
@@ -182,7 +193,13 @@ pub fn insert(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiE
     }
     batch.tx.put_sheet(&sheet)?;
     batch.check_size()?;
+    let (at, count) = (span.start, span.end - span.start);
+    cells_moved(batch, &sheet, &Edit::Insert { dimension, at, count, within })?;
     Ok(json!({}))
+}
+
+fn length(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn direction(sent: Option<SentDimension>) -> Dimension {
@@ -203,12 +220,12 @@ pub fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> R
     let mut seen = HashSet::new();
     let mut removed = 0_u32;
     let mut kept: Vec<Vec<Cell>> = Vec::new();
-    for row in block(batch, &sheet, &area)? {
+    for (at, row) in area.rows.clone().zip(block(batch, &sheet, &area)?) {
         let key: Vec<String> = compared
             .iter()
             .map(|column| {
                 let cell = &row[*column];
-                let outcome = effective(cell, &book.seen_from(sheet.id));
+                let outcome = book.outcome(sheet.id, at, area.cols.start + length(*column), cell);
                 format!("{outcome:?}").to_lowercase()
             })
             .collect();

@@ -5,12 +5,14 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::emulator::adjust::Edit;
 use crate::emulator::batch::context::{Batch, refuse};
 use crate::emulator::batch::masked::{self, merge_members};
 use crate::emulator::batch::sent::is_nothing;
 use crate::emulator::batch::shift;
 use crate::emulator::error::ApiError;
 use crate::emulator::fields::Mask;
+use crate::emulator::follow::follow;
 use crate::emulator::grid::Dimension;
 use crate::emulator::present::{sheet_properties, spreadsheet_properties};
 use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
@@ -164,6 +166,7 @@ pub fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Value, Api
     }
     shift::orphan(batch, gone.id)?;
     batch.tx.remove_sheet(gone.id)?;
+    follow(batch.tx, &gone.title, &Edit::Gone)?;
     for mut other in others.into_iter().filter(|sheet| sheet.index > gone.index) {
         other.index -= 1;
         batch.tx.put_sheet(&other)?;
@@ -242,6 +245,10 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateProperties) -> Result<Value,
     shift::cut(batch, &old, Dimension::Rows, new.row_count)?;
     shift::cut(batch, &old, Dimension::Columns, new.column_count)?;
     batch.tx.put_sheet(&new)?;
+    if new.title != old.title {
+        // The formulas still say the old title, the sheets the new one.
+        follow(batch.tx, &old.title, &Edit::Rename { title: new.title.clone() })?;
+    }
     if mask.child("index").is_some() {
         move_to(batch, &new, count(Some(&merged), "index")?.unwrap_or(0))?;
     }

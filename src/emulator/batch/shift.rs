@@ -1,17 +1,20 @@
 //! What moves when rows or columns come, go or change place: cells, named ranges, protections, merges, sizes.
 //!
-//! In scope: the consequences, shared by every request that shifts something. Out of scope: formulas, whose references
-//! stay as they were entered.
+//! In scope: the consequences, shared by every request that shifts something; formulas follow through `follow`. Out of scope: which
+//! rows and columns may come and go (`dimensions`).
 
 use std::ops::Range;
 
 use serde_json::Value;
 
+use crate::emulator::adjust::{Edit, after};
 use crate::emulator::batch::cells::change_rows;
 use crate::emulator::batch::context::{Batch, grid_range, size};
 use crate::emulator::batch::sent::SentRange;
+use crate::emulator::batch::sources::move_sources;
 use crate::emulator::cell::Cell;
 use crate::emulator::error::ApiError;
+use crate::emulator::follow::follow;
 use crate::emulator::grid::{Dimension, GridRange};
 use crate::emulator::metadata::{KIND, sheet_of};
 use crate::emulator::present::outline_kind;
@@ -50,7 +53,13 @@ pub fn insert(
         Dimension::Columns => insert_columns(batch, sheet, at, count, inherit_from)?,
     }
     shift_kept(batch, sheet.id, dimension, |index| Some(index + i64::from(count)), at)?;
-    move_ranges(batch, sheet.id, |range| Some(range.after_insert(dimension, at, count)))
+    cells_moved(batch, sheet, &Edit::Insert { dimension, at, count, within: None })
+}
+
+/// Lets ranges and formulas follow an edit that moved cells of a sheet.
+pub fn cells_moved(batch: &Batch<'_, '_>, sheet: &SheetRow, edit: &Edit) -> Result<(), ApiError> {
+    move_ranges(batch, sheet.id, |range| after(&range, edit))?;
+    Ok(follow(batch.tx, &sheet.title, edit)?)
 }
 
 fn insert_rows(
@@ -133,7 +142,7 @@ fn remove(batch: &Batch<'_, '_>, sheet: &SheetRow, dimension: Dimension, gone: &
     let (start, end) = (i64::from(gone.start), i64::from(gone.end));
     let moved = |index: i64| if index < start { Some(index) } else { (index >= end).then(|| index - count) };
     shift_kept(batch, sheet.id, dimension, moved, gone.start)?;
-    move_ranges(batch, sheet.id, |range| range.after_delete(dimension, gone))
+    cells_moved(batch, sheet, &Edit::Delete { dimension, gone: gone.clone(), within: None })
 }
 
 /// Gives kept properties of rows or columns from `from` on their new index, or forgets them.
@@ -193,7 +202,7 @@ pub fn move_ranges(
             }
         }
     }
-    Ok(())
+    move_sources(batch, sheet, &moved)
 }
 
 /// Moves the ends of groups; a group whose every row or column is gone goes too.

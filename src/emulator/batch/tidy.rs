@@ -1,7 +1,7 @@
 //! Requests that dress or tidy cells where they are: borders, white space, rules of conditional formats.
 //!
 //! In scope: borders on each cell they touch, trimmed texts, rules kept in order and given back.
-//! Out of scope: what a rule would look like on a cell; rules do not move with their cells.
+//! Out of scope: what a rule would look like on a cell, and moving with cells (`sources`).
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

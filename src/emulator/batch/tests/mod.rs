@@ -2,6 +2,7 @@
 
 mod clients;
 mod drawn;
+mod formulas;
 mod model;
 mod poured;
 mod recorded;

@@ -52,7 +52,7 @@ pub fn texts(store: &Store, sheet: i32) -> Vec<Vec<String>> {
 fn shown(value: Option<&crate::emulator::cell::CellValue>) -> String {
     use crate::emulator::cell::CellValue::{Bool, Formula, Number, Text};
     match value {
-        None => String::new(),
+        None | Some(crate::emulator::cell::CellValue::Spilled(_)) => String::new(),
         Some(Text(text) | Formula { source: text, .. }) => text.clone(),
         Some(Number(number)) => number.to_string(),
         Some(Bool(truth)) => truth.to_string(),
