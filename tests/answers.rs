@@ -125,6 +125,15 @@ async fn a_failure_that_the_source_yields_no_more_is_tried_again_from_its_record
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_older_version_that_failed_is_not_tried_again_after_a_newer_one_came() {
+    let house = House::new();
+    house.usual(&[json!({"id": "a", "n": 1, "v": "1", "bad": "it is bad"})]).await;
+    let report = house.usual(&[json!({"id": "a", "n": 2, "v": "2"})]).await;
+    assert_eq!((report.run.counts.new, report.run.counts.failed, report.open_failures), (1, 0, 0));
+    assert_eq!(house.usual(&[]).await.run.counts.read, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn retry_failures_processes_only_failures_closes_those_that_work_and_keeps_the_others() {
     let house = House::new();
     house.usual(&[bad("a"), bad("b"), good("c")]).await;

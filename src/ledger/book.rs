@@ -2,7 +2,7 @@
 //!
 //! In scope: the processed set in 24 bytes a key, open failures, admission. Out of scope: where keys are read from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ledger::entry::{Entry, Step};
 use crate::ledger::failure::{Answer, Failure, FailureState};
@@ -121,6 +121,8 @@ pub struct Book {
     /// The version done last in this run, of keys done in it that may come again.
     latest: HashMap<Fingerprint, u64>,
     failures: HashMap<Fingerprint, Tried>,
+    /// Of the keys with failures, those of which this run has seen an item.
+    met: HashSet<Fingerprint>,
     tries: Tries,
     new_keys: u64,
 }
@@ -136,7 +138,7 @@ impl Book {
     /// The same book, failures that stay the same counted so far.
     #[must_use]
     pub fn counting(mut self, mut tries: Tries) -> Self {
-        let open: std::collections::HashSet<u64> = self.failures.keys().map(|key| mark(*key)).collect();
+        let open: HashSet<u64> = self.failures.keys().map(|key| mark(*key)).collect();
         tries.keep(|mark| open.contains(&mark));
         self.tries = tries;
         self
@@ -160,6 +162,9 @@ impl Book {
     /// Takes an item in hand, or says why not.
     pub fn admit(&mut self, key: &Key, version: &Version) -> Admission {
         let (print, mark) = (key.fingerprint(), self.again().mark(version));
+        if self.failures.contains_key(&print) {
+            self.met.insert(print);
+        }
         if self.has(print, mark) {
             return Admission::Done;
         }
@@ -205,6 +210,11 @@ impl Book {
         if told {
             self.tries.forget(print);
         }
+    }
+
+    /// Whether this run has seen an item of a key with a failure, in whatever version.
+    pub fn has_met(&self, key: &Key) -> bool {
+        self.met.contains(&key.fingerprint())
     }
 
     /// Whether this version of a key has failed in this run.

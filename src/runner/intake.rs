@@ -140,14 +140,10 @@ impl Intake {
         let Some(tried) = self.book.tried(&failure.key) else { return Taken::Nothing };
         match tried.asked {
             Some(Answer::Skip) => Taken::Wait(self.leave(failure, FailureState::Skipped, now)),
-            // Another version of it came meanwhile, and is what counts.
-            None if tried.rests() || !self.is_still(&failure, &tried) => Taken::Nothing,
+            // The source has yielded it, in this version or another one, and that is what counts.
+            None if tried.rests() || self.book.has_met(&failure.key) || self.book.knows(&failure.key) => Taken::Nothing,
             asked => self.try_again(failure, row, asked.is_some(), now),
         }
-    }
-
-    fn is_still(&self, failure: &Failure, tried: &Tried) -> bool {
-        tried.version == self.book.again().mark(&failure.version) && !self.book.knows(&failure.key)
     }
 
     fn try_again(&mut self, failure: Failure, row: u32, asked: bool, now: Timestamp) -> Taken {
