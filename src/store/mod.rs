@@ -6,6 +6,7 @@ pub mod memory;
 pub mod guard;
 pub mod stance;
 pub mod layout;
+pub mod likeness;
 pub mod cells;
 pub mod columns;
 pub mod encode;

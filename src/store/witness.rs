@@ -23,9 +23,9 @@
 use serde_json::Value;
 
 use crate::ledger::head::HeadId;
-use crate::ledger::key::digest_of;
 use crate::ledger::record::remembered;
 use crate::store::guard::STATE_ROWS;
+use crate::store::likeness::{is_apart, shows_cells};
 use crate::store::load::{header, text};
 
 /// Columns that people may put into the tab between a look at it and a write, before the write is refused and the tab looked at again.
@@ -49,7 +49,7 @@ const WORD: &str = "witness";
 pub enum Expect {
     /// This key.
     Key(String),
-    /// Cells with this mark in the columns that are written (`cells_mark`, `shows_cells`): for a row without a key, or with one that
+    /// Cells with this mark in the columns that are written (`store::likeness`): for a row without a key, or with one that
     /// others have too.
     Cells(String),
 }
@@ -319,72 +319,6 @@ impl Finding {
     }
 }
 
-/// A mark of the cells in these columns, by what people see in them; a `+` behind it says that the row holds more than these.
-pub fn cells_mark(row: &[Value], columns: &[usize]) -> String {
-    let mark = own_mark(row, columns);
-    if beside(row, columns).next().is_some() { mark + MORE } else { mark }
-}
-
-/// The same for a row that others resemble: behind the `+`, a mark of the texts beside these columns, wherever people move them. Numbers
-/// don't count, for formulas that tell the time or follow what is written would be others each time; but a row that shows nothing in
-/// these columns and something beside them is not a blank one.
-pub fn cells_mark_apart(row: &[Value], columns: &[usize]) -> String {
-    let own = own_mark(row, columns);
-    let mut texts: Vec<_> = beside(row, columns).filter_map(Value::as_str).collect();
-    texts.sort_unstable();
-    let more = is_blank(&own, columns) && beside(row, columns).next().is_some();
-    texts.push(if more { "more" } else { "" });
-    format!("{own}{MORE}{}", digits_of(&texts))
-}
-
-/// The part of a mark that tells of the cells in its columns only.
-pub fn own_part(mark: &str) -> &str {
-    mark.split_once(MORE).map_or(mark, |(own, _)| own)
-}
-
-const MORE: &str = "+";
-
-/// Whether a row has the marked cells in these columns. Where they are blank, a row that holds more is not one that holds nothing:
-/// blank rows are everywhere, and none of them is the one that is sought.
-pub fn shows_cells(row: &[Value], columns: &[usize], mark: &str) -> bool {
-    if is_apart(mark) {
-        return cells_mark_apart(row, columns) == mark;
-    }
-    let own = cells_mark(row, columns);
-    own == mark || (own_part(&own) == own_part(mark) && !is_blank(mark, columns))
-}
-
-/// Whether a row has the marked cells in these columns, whatever people have written beside them meanwhile; blank ones tell nothing.
-pub fn resembles(row: &[Value], columns: &[usize], mark: &str) -> bool {
-    own_mark(row, columns) == own_part(mark) && !is_blank(mark, columns)
-}
-
-/// Whether a mark tells of the whole row.
-pub fn is_apart(mark: &str) -> bool {
-    mark.split_once(MORE).is_some_and(|(_, apart)| !apart.is_empty())
-}
-
-/// Whether the cells of a mark are blank.
-pub fn is_blank(mark: &str, columns: &[usize]) -> bool {
-    own_part(mark) == own_mark(&[], columns)
-}
-
-fn own_mark(row: &[Value], columns: &[usize]) -> String {
-    let texts: Vec<_> = columns.iter().map(|&at| row.get(at).map(text).unwrap_or_default()).collect();
-    digits_of(&texts.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-/// The cells of a row in other columns that hold anything.
-fn beside<'a>(row: &'a [Value], columns: &'a [usize]) -> impl Iterator<Item = &'a Value> {
-    let others = row.iter().enumerate().filter(|(at, _)| !columns.contains(at));
-    others.map(|(_, cell)| cell).filter(|cell| !text(cell).is_empty())
-}
-
-fn digits_of(texts: &[&str]) -> String {
-    let digest = digest_of(texts);
-    data_encoding::HEXLOWER.encode(digest.get(..12).unwrap_or(&digest))
-}
-
 fn target(row: &[Value]) -> Option<Target> {
     let field = |at: usize| row.get(at).map(text).unwrap_or_default();
     let expect = match field(0).as_str() {
@@ -432,142 +366,4 @@ fn count(n: usize) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    const HEAD: HeadId = HeadId { commit: 7, nonce: 42 };
-
-    fn witness(targets: Vec<Target>) -> Witness {
-        let header = ["id", "mine", "n"].map(str::to_owned).to_vec();
-        Witness {
-            head: HEAD,
-            header,
-            key: 0,
-            used: vec![0, 2],
-            names: ["id", "n"].map(str::to_owned).to_vec(),
-            appended: 0,
-            keys: 0,
-            width: 20,
-            made: vec!["m".into()],
-            base: FIRST_ROW,
-            targets,
-        }
-    }
-
-    fn written(key: &str, row: u32) -> Target {
-        Target { expect: Expect::Key(key.into()), row, columns: vec![2], moves: Vec::new() }
-    }
-
-    /// The scratch rows that a batch with this witness leaves, where it finds this header and these rows.
-    fn scratch(witness: &Witness, header: &[&str], before: &[Value], after: &[Value]) -> Vec<Vec<Value>> {
-        let mut rows = vec![Vec::new(); (witness.rows() - STATE_ROWS) as usize];
-        for (at, texts) in witness.told() {
-            rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
-        }
-        let mut put = |at: u32, cells: Vec<Value>| {
-            let row: &mut Vec<Value> = &mut rows[(at - STATE_ROWS) as usize];
-            row.resize(MARGIN as usize, json!(""));
-            row.extend(cells);
-        };
-        put(HEADER_ROW, header.iter().map(|&text| json!(text)).collect());
-        for (index, (before, after)) in before.iter().zip(after).enumerate() {
-            put(witness.before_row(index), before.as_array().cloned().unwrap_or_default());
-            put(witness.after_row(index), after.as_array().cloned().unwrap_or_default());
-        }
-        rows
-    }
-
-    #[test]
-    fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
-        let witness = witness(vec![
-            written("a", 4),
-            Target { expect: Expect::Cells("m".into()), moves: vec![(0, 2), (2, 1)], ..written("", 5) },
-        ]);
-        let rows =
-            scratch(&witness, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
-        let (read, seen) = Witness::read(&rows, HEAD).expect("it was left");
-        assert_eq!((&read, seen.header.len(), &seen.after[0]), (&witness, 3, &vec![json!("a"), json!(""), json!(1)]));
-        assert!(Witness::read(&rows, HEAD.next(1)).is_none());
-    }
-
-    #[test]
-    fn a_write_that_hit_another_key_is_astray_and_the_others_are_not() {
-        let witness = witness(vec![written("a", 4), written("b", 5)]);
-        let rows = scratch(
-            &witness,
-            &["id", "mine", "n"],
-            &[json!(["a"]), json!(["z", "note", 5])],
-            &[json!([]), json!(["z", "note", 6])],
-        );
-        assert!(!witness.is_clean(&["id".into(), "mine".into(), "n".into()], &["a".into(), "z".into()]));
-        let (read, seen) = Witness::read(&rows, HEAD).expect("it was left");
-        let finding = read.finding(seen, Vec::new);
-        assert_eq!((finding.rows(), finding.astray[0].index, &finding.astray[0].before[2]), (1, 1, &json!(5)));
-    }
-
-    #[test]
-    fn columns_that_moved_make_every_write_astray_and_those_of_people_do_not() {
-        let one = || witness(vec![written("a", 4)]);
-        let keys = ["a".to_owned()];
-        let found = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        assert!(one().is_clean(&found(&["id", "renamed by its owner", "n", "new"]), &keys));
-        for moved in [&["id", "n", "mine"][..], &["id", "", "mine", "n"], &["id"]] {
-            assert!(!one().is_clean(&found(moved), &keys), "{moved:?}");
-            let seen = Seen { header: found(moved), before: vec![vec![json!("a")]], after: vec![Vec::new()] };
-            let appending = Witness { appended: 1, ..one() };
-            assert_eq!(appending.finding(seen, || vec!["k".into()]).rows(), 2, "{moved:?}");
-        }
-    }
-
-    #[test]
-    fn a_header_written_anew_stood_still_unless_the_columns_beside_it_moved() {
-        let witness = witness(vec![written("a", 4)]);
-        let header = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        assert_eq!(witness.header, header(&["id", "mine", "n"]));
-        for (found, moved) in [
-            (header(&["id", "mine", "number"]), false),
-            (header(&["ident", "mine", "n"]), false),
-            (header(&["theirs", "ident", "mine", "n"]), true),
-            (header(&["id", "mine", "theirs", "number"]), true),
-            (header(&["id", "theirs", "n"]), false),
-        ] {
-            assert_eq!(witness.is_moved(&found), moved, "{found:?}");
-        }
-    }
-
-    #[test]
-    fn a_row_without_a_key_is_told_by_its_cells() {
-        let row = [json!(""), json!("x"), json!(7)];
-        let target =
-            Target { expect: Expect::Cells(cells_mark(&row, &[2])), row: 3, columns: vec![2], moves: Vec::new() };
-        assert!(target.is_hit(&row, 0));
-        assert!(!target.is_hit(&[json!("k"), json!("x"), json!(7)], 0));
-        assert!(!target.is_hit(&[json!(""), json!("x"), json!(8)], 0));
-    }
-
-    #[test]
-    fn copied_rows_stand_no_higher_than_they_came_from_where_there_is_room() {
-        assert_eq!(Witness::base_for(5, 8, 0), FIRST_ROW);
-        assert_eq!(Witness::base_for(5_000, 8, 0), 5_001);
-        assert_eq!(Witness::base_for(900_000, 8, 0), 83_333);
-        assert_eq!(Witness::base_for(5, 8, 700), 700);
-    }
-
-    proptest! {
-        #[test]
-        fn invariant_6_whatever_stands_in_the_scratch_rows_reading_never_fails_hard(rows in prop::collection::vec(prop::collection::vec("(witness|700000000000000000042|[0-9]{1,9}|0-99999999|.{0,6})", 0..9), 0..6)) {
-            let rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect();
-            let _ = Witness::read(&rows, HEAD);
-        }
-
-        #[test]
-        fn a_list_of_columns_reads_back(mut columns in prop::collection::vec(0_usize..300, 0..40)) {
-            columns.sort_unstable();
-            columns.dedup();
-            prop_assert_eq!(list(&listed(&columns)), Some(columns));
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,141 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::ledger::rows::FAILURES;
+
+fn tab(header: &[&str]) -> Tab {
+    Tab {
+        id: 1,
+        title: "Processed j".into(),
+        header: header.iter().map(|&text| text.to_owned()).collect(),
+        ..Tab::default()
+    }
+}
+
+fn row(values: &Value) -> Vec<Value> {
+    values.as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn reordered_columns_and_blank_rows_change_neither_count_nor_sum() {
+    let mut plain = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
+    plain.read(&[row(&json!(["a", "1", "done", "r"])), row(&json!(["b", "", "done", "r"]))]);
+    let mut moved = ProcessedRows::of(&tab(&["mine", "run", "state", "version", "key"]), Again::Every);
+    moved.read(&[row(&json!(["x", "r", "done", "", "b"])), row(&json!([])), row(&json!(["", "r", "done", "1", "a"]))]);
+    assert_eq!(plain.found, moved.found);
+}
+
+#[test]
+fn rows_that_stand_beside_their_columns_stop_the_run_and_a_note_does_not() {
+    let tab = tab(&["", "key", "version", "state", "run"]);
+    for (written, blocking) in [
+        (json!(["a", "1", "done", "r"]), true),
+        (json!(["", "", "a", "1", "done", "r"]), true),
+        (json!(["", "a", "1", "done", "r"]), false),
+        (json!(["a note", "", "", "", ""]), false),
+        (json!(["", "", "a note", "", ""]), false),
+    ] {
+        let mut rows = ProcessedRows::of(&tab, Again::Every);
+        rows.read(&[row(&written)]);
+        let (_, blemishes) = rows.finish(&tab);
+        assert_eq!(blemishes.iter().any(|blemish| blemish.blocking), blocking, "{written}");
+    }
+}
+
+#[test]
+fn a_key_that_a_person_retyped_as_a_number_is_still_that_key() {
+    let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
+    rows.read(&[row(&json!([42, "", "done", "r"]))]);
+    let (done, _) = rows.finish(&tab(&PROCESSED));
+    assert!(done.knows(Fingerprint::of("42")));
+}
+
+fn failure(
+    key: &str,
+    error: &str,
+    attempts: u64,
+    last_seen: f64,
+    state: &str,
+    action: &str,
+    answered: &str,
+) -> Vec<Value> {
+    row(&json!([key, "s", error, attempts, 45_000.5, last_seen, "r", state, "", "", action, answered]))
+}
+
+fn standing(rows: &[Vec<Value>]) -> HashMap<Fingerprint, Tried> {
+    let tab = tab(&FAILURES);
+    let mut read = FailureRows::of(&tab, Again::Every);
+    let (first, second) = rows.split_at(rows.len() / 2);
+    read.read(first, u32::try_from(first.len()).expect("few") + 1);
+    read.read(second, 90);
+    let (open, odd) = read.finish(&tab);
+    assert!(odd.is_empty());
+    open
+}
+
+#[test]
+fn the_newest_row_of_a_failure_counts_and_a_recovered_one_is_closed_however_the_tab_is_sorted() {
+    let mut rows = vec![
+        failure("a", "e1", 1, 45_000.5, "open", "", ""),
+        failure("a", "e2", 2, 45_001.5, "open", "", ""),
+        failure("b", "e", 1, 45_000.5, "open", "", ""),
+        failure("b", "", 2, 45_002.5, "recovered", "", ""),
+    ];
+    for turn in 0..4 {
+        let open = standing(&rows);
+        let tried = open[&Fingerprint::of("a")];
+        assert_eq!((open.len(), tried.attempts, tried.error), (1, 2, failure_mark("s", "e2")), "{turn}");
+        rows.rotate_left(1);
+    }
+}
+
+#[test]
+fn an_action_is_pending_until_a_later_row_says_that_it_was_answered_and_a_change_of_mind_is_not_lost() {
+    let asked = |rows: &[Vec<Value>]| standing(rows)[&Fingerprint::of("a")].asked;
+    let mut rows = vec![failure("a", "e", 1, 45_000.5, "open", " Retry", "")];
+    assert_eq!(asked(&rows), Some(Answer::Retry));
+    rows.push(failure("a", "e", 2, 45_001.5, "open", "", "retry"));
+    assert_eq!(asked(&rows), None);
+    // Typed into the old row while the run that answered was under way.
+    rows[0] = failure("a", "e", 1, 45_000.5, "open", "skip", "");
+    assert_eq!(asked(&rows), Some(Answer::Skip));
+    rows.push(failure("a", "e", 2, 45_002.5, "skipped", "", "skip"));
+    assert_eq!(asked(&rows), None);
+    rows[1] = failure("a", "e", 2, 45_001.5, "open", "retry", "retry");
+    assert_eq!(asked(&rows), Some(Answer::Retry));
+    rows.push(failure("a", "e", 3, 45_003.5, "open", "retry", "retry"));
+    assert_eq!((asked(&rows), standing(&rows)[&Fingerprint::of("a")].row), (Some(Answer::Retry), 5));
+}
+
+#[test]
+fn an_action_that_is_neither_word_is_told_and_changes_nothing() {
+    let tab = tab(&FAILURES);
+    let mut read = FailureRows::of(&tab, Again::Every);
+    read.read(&[failure("a", "e", 1, 45_000.5, "open", "later", "")], 2);
+    let (open, odd) = read.finish(&tab);
+    assert_eq!(open[&Fingerprint::of("a")].asked, None);
+    assert!(odd.len() == 1 && odd[0].message.contains("row 2") && odd[0].message.contains("\"later\""));
+}
+
+proptest! {
+    #[test]
+    fn invariant_6_whatever_people_typed_reading_never_fails_hard(cells in prop::collection::vec(prop::collection::vec(any_cell(), 0..8), 0..8)) {
+        let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
+        rows.read(&cells);
+        let _ = rows.finish(&tab(&PROCESSED));
+        let mut failures = FailureRows::of(&tab(&FAILURES), Again::Every);
+        failures.read(&cells, 9);
+        let _ = failures.finish(&tab(&FAILURES));
+        let _ = pairs(&cells);
+    }
+}
+
+fn any_cell() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ]
+}

@@ -1,0 +1,149 @@
+use serde_json::json;
+
+use super::*;
+use crate::ledger::head::HeadId;
+use crate::store::witness::{Seen, Target, Witness};
+
+const BASE: u32 = 100;
+
+fn tab(header: &[&str]) -> Tab {
+    Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect(), ..Tab::default() }
+}
+
+fn rows(rows: &[Value]) -> Vec<Vec<Value>> {
+    rows.iter().map(|row| row.as_array().cloned().unwrap_or_default()).collect()
+}
+
+/// A batch that wrote column n of these rows (key and row), and what it found there.
+fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> Finding {
+    let target = |(key, row): &(&str, u32)| Target {
+        expect: Expect::Key((*key).into()),
+        row: *row,
+        columns: vec![1],
+        moves: Vec::new(),
+    };
+    let witness = Witness {
+        head: HeadId { commit: 1, nonce: 1 },
+        header: tab(&["id", "n", "mine"]).header,
+        key: 0,
+        used: vec![0, 1],
+        names: tab(&["id", "n"]).header,
+        appended: 1,
+        keys: 1,
+        width: 20,
+        made: Vec::new(),
+        base: BASE,
+        targets: wrote.iter().map(target).collect(),
+    };
+    let seen = Seen { header: tab(found).header, before: rows(before), after: rows(after) };
+    witness.finding(seen, || vec!["new".into()])
+}
+
+fn present<'a>(tab: &'a Tab, rows: &'a [Vec<Value>]) -> Present<'a> {
+    Present { tab, key: tab.position("id").expect("a key"), rows }
+}
+
+fn scratch(row: u32, from: usize, to: usize) -> Copy {
+    Copy { source: Source::Scratch(row), from, to }
+}
+
+#[test]
+fn a_sorted_tab_gets_both_rows_right_and_each_is_written_once() {
+    let wrote = [("a", 1), ("b", 2)];
+    let (before, after) = ([json!(["b", 2]), json!(["a", 1])], [json!(["b", 10]), json!(["a", 20])]);
+    let finding = finding(&["id", "n", "mine"], &wrote, &before, &after);
+    let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["b", 10]), json!(["a", 20])]));
+    let mends = plan(&finding, &present(&tab, &now));
+    let told: Vec<_> = mends.iter().map(|mend| (mend.row, mend.copies.clone())).collect();
+    assert_eq!(told, [(Some(2), vec![scratch(BASE + 2, 1, 1)]), (Some(1), vec![scratch(BASE + 3, 1, 1)])]);
+}
+
+#[test]
+fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_changed_it() {
+    let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
+    let tab = tab(&["id", "n", "mine"]);
+    let moved = rows(&[json!(["id", "n"]), json!([]), json!(["z", 10]), json!(["a", 1])]);
+    let mends = plan(&finding, &present(&tab, &moved));
+    assert_eq!(
+        mends[0],
+        Mend {
+            row: Some(3),
+            expect: Expect::Key("a".into()),
+            copies: vec![scratch(BASE + 1, 1, 1)],
+            clears: Vec::new()
+        }
+    );
+    assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
+    let changed = rows(&[json!(["id", "n"]), json!([]), json!(["z", 11]), json!(["a", 1])]);
+    assert_eq!(plan(&finding, &present(&tab, &changed)).len(), 1);
+}
+
+#[test]
+fn a_row_without_a_key_is_found_by_what_was_written_into_it() {
+    let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["", "", "total"])], &[json!(["", 10, "total"])]);
+    let tab = tab(&["id", "n", "mine"]);
+    let now = rows(&[json!(["id", "n"]), json!(["a", 1]), json!(["", 10, "total"])]);
+    let mends = plan(&finding, &present(&tab, &now));
+    assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
+    assert_eq!(mends[1].expect, Expect::Cells(cells_mark(&now[2], &[1])));
+}
+
+#[test]
+fn of_two_rows_without_a_key_that_look_alike_each_is_put_right() {
+    let stray = || json!(["", 10]);
+    let finding = finding(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &[json!([]), json!([])], &[stray(), stray()]);
+    let tab = tab(&["id", "n", "mine"]);
+    let now = rows(&[json!(["id", "n"]), json!(["a", 1]), stray(), json!([]), stray()]);
+    let mut cleared: Vec<_> = plan(&finding, &present(&tab, &now)).into_iter().map(|mend| mend.row).collect();
+    cleared.sort();
+    assert_eq!(cleared, [Some(1), Some(2), Some(4)]);
+}
+
+#[test]
+fn a_row_without_a_key_that_others_resemble_is_known_by_what_people_wrote_beside() {
+    let stray = [json!(["", 10]), json!(["", 10, "total"])];
+    let finding = finding(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &[json!([]), json!(["", 3, "total"])], &stray);
+    let tab = tab(&["id", "n", "mine"]);
+    let now = rows(&[json!(["id", "n"]), json!(["a", 1]), stray[0].clone(), stray[1].clone()]);
+    let mends = plan(&finding, &present(&tab, &now));
+    let of_row = |row| mends.iter().find(|mend| mend.row == Some(row)).map(|mend| mend.expect.clone());
+    for (row, twin) in [(2, 3), (3, 2)] {
+        let Some(Expect::Cells(mark)) = of_row(row) else { unreachable!("it has no key") };
+        assert!(shows_cells(&now[row as usize], &[1], &mark) && !shows_cells(&now[twin], &[1], &mark));
+    }
+}
+
+#[test]
+fn a_key_whose_row_was_deleted_gets_a_new_one() {
+    let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
+    let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["z", 10])]));
+    let mends = plan(&finding, &present(&tab, &now));
+    assert_eq!((mends[0].row, &mends[0].expect), (None, &Expect::Key("a".into())));
+    assert_eq!(mends[1].row, Some(1));
+}
+
+#[test]
+fn a_header_written_anew_keeps_its_column_and_a_deleted_column_is_left_out() {
+    let renamed = &["id", "number", "mine"];
+    assert!(finding(renamed, &[("a", 1)], &[json!(["a", 1])], &[json!(["a", 10])]).astray.is_empty());
+    let astray = finding(renamed, &[("a", 1)], &[json!(["z", 1])], &[json!(["z", 10])]);
+    let (tab_now, now) = (tab(renamed), rows(&[json!(["id"]), json!(["z", 10]), json!(["a", 2])]));
+    let mends = plan(&astray, &present(&tab_now, &now));
+    assert_eq!((mends[0].row, &mends[0].copies), (Some(2), &vec![scratch(BASE + 1, 1, 1)]));
+    let deleted = finding(&["id", "mine"], &[("a", 1)], &[json!(["a", "note"])], &[json!(["a", 10])]);
+    let (tab_now, now) = (tab(&["id", "mine"]), rows(&[json!(["id"]), json!(["a", 10])]));
+    let mends = plan(&deleted, &present(&tab_now, &now));
+    assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE, 1, 1)]));
+}
+
+#[test]
+fn cells_under_other_headers_go_back_and_those_meant_go_to_their_own() {
+    let finding = finding(&["id", "mine", "n"], &[("a", 1)], &[json!(["a", "note", 1])], &[json!(["a", 10, 1])]);
+    let tab = tab(&["id", "mine", "n"]);
+    let now = rows(&[json!(["id", "mine", "n"]), json!(["a", 10, 1]), json!(["new", 5])]);
+    let mends = plan(&finding, &present(&tab, &now));
+    assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE + 1, 1, 2), scratch(BASE, 1, 1)]));
+    let itself = |from, to| Copy { source: Source::Itself, from, to };
+    assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![itself(1, 2)]));
+    assert_eq!(mends[1].clears, [1]);
+}
