@@ -28,6 +28,8 @@ pub struct EmulatorOptions {
     pub doubts: Doubts,
     /// Faults to come.
     pub faults: Vec<Fault>,
+    /// Answers calls on the thread that asks, one after the other: for tests that have to be the same each time.
+    pub in_turn: bool,
     /// A token that is good without having been issued, for the emulator inside the process.
     pub trusted_token: Option<String>,
 }

@@ -181,7 +181,8 @@ impl Emulator {
                 Methods { store, doubts: options.doubts, chance: chance.as_ref(), now: clock.now(), account: &account };
             methods.call(&route, &call.query, &call.body)
         };
-        match tokio::task::spawn_blocking(work).await {
+        let done = if self.inner.options.in_turn { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
+        match done {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => error.into(),
             Err(error) => {

@@ -51,6 +51,7 @@ impl Front {
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
+            in_turn: true,
             doubts,
             ..EmulatorOptions::default()
         };
