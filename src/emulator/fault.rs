@@ -34,6 +34,8 @@ pub enum Happening {
     Fail,
     /// It is applied, and an error is answered all the same.
     AppliedFail,
+    /// The request that holds `containing` is refused with 400, by its number, as one with bad content is, and nothing is applied.
+    Refuse,
     /// The connection ends before it is applied.
     Reset,
     /// It is applied, and the connection ends before the answer.
@@ -58,7 +60,7 @@ impl Happening {
     /// Whether the call is carried out.
     pub fn applies(self) -> bool {
         match self {
-            Self::Fail | Self::Reset | Self::Hang | Self::Html | Self::Late => false,
+            Self::Fail | Self::Refuse | Self::Reset | Self::Hang | Self::Html | Self::Late => false,
             Self::AppliedFail
             | Self::AppliedReset
             | Self::AppliedHang
@@ -77,9 +79,13 @@ pub struct Fault {
     pub on: Victims,
     /// Only calls of this method, such as `spreadsheets.batchUpdate`.
     pub method: Option<String>,
+    /// Only calls whose body holds this text.
+    pub containing: Option<String>,
     /// What happens.
     #[serde(rename = "do")]
     pub happening: Happening,
+    /// What a refusal says; a sentence of the emulator's own unless said otherwise.
+    pub message: Option<String>,
     /// The status of the error; 503 unless said otherwise.
     pub status: u16,
     /// `Retry-After` of the error, in seconds.
@@ -99,7 +105,9 @@ impl Default for Fault {
         Self {
             on: Victims::All,
             method: None,
+            containing: None,
             happening: Happening::Fail,
+            message: None,
             status: 503,
             retry_after: None,
             after: 1,
@@ -145,7 +153,7 @@ impl Faults {
     }
 
     /// The fault that meets this call, if any; a call without a metric is a token request or one of Drive.
-    pub fn meet(&mut self, method: &str, metric: Option<Metric>, chance: &dyn Chance) -> Option<Fault> {
+    pub fn meet(&mut self, method: &str, metric: Option<Metric>, body: &[u8], chance: &dyn Chance) -> Option<Fault> {
         let at = self.pending.iter_mut().position(|fault| {
             let kind = match fault.on {
                 Victims::All => method != TOKEN_METHOD,
@@ -154,6 +162,9 @@ impl Faults {
                 Victims::Tokens => method == TOKEN_METHOD,
             };
             if !kind || fault.method.as_deref().is_some_and(|only| only != method) || fault.times == 0 {
+                return false;
+            }
+            if fault.containing.as_deref().is_some_and(|text| !holds(body, text)) {
                 return false;
             }
             if fault.skip > 0 {
@@ -170,6 +181,19 @@ impl Faults {
         }
         Some(met)
     }
+}
+
+fn holds(body: &[u8], text: &str) -> bool {
+    std::str::from_utf8(body).is_ok_and(|body| body.contains(text))
+}
+
+/// The number and the kind of the first request of a batch that holds a text.
+pub fn request_with(body: &[u8], text: &str) -> Option<(usize, String)> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let requests = body.get("requests")?.as_array()?;
+    let at = requests.iter().position(|request| request.to_string().contains(text))?;
+    let kind = requests.get(at)?.as_object()?.keys().next()?.clone();
+    Some((at, kind))
 }
 
 /// What a token request is called where methods are named.
@@ -192,10 +216,21 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_may_meet_only_calls_with_a_text_and_knows_the_request_that_holds_it() {
+        let body = br#"{"requests": [{"updateCells": {}}, {"appendCells": {"rows": ["poison"]}}]}"#;
+        let mut faults = Faults::new(vec!["do=refuse,containing=poison".parse().unwrap()]);
+        let chance = SeededChance::new(1);
+        assert!(faults.meet("m", Some(Metric::Write), b"{}", &chance).is_none());
+        assert!(faults.meet("m", Some(Metric::Write), body, &chance).is_some());
+        assert_eq!(request_with(body, "poison"), Some((1, "appendCells".to_owned())));
+        assert_eq!(request_with(b"nonsense", "poison"), None);
+    }
+
+    #[test]
     fn a_fault_meets_the_calls_it_names_and_then_is_used_up() {
         let mut faults = Faults::new(vec!["on=writes,times=2,skip=1".parse().unwrap()]);
         let chance = SeededChance::new(1);
-        let mut met = |metric| faults.meet("m", metric, &chance).is_some();
+        let mut met = |metric| faults.meet("m", metric, b"{}", &chance).is_some();
         let write = Some(Metric::Write);
         let calls = [met(write), met(Some(Metric::Read)), met(write), met(None), met(write), met(write)];
         assert_eq!(calls, [false, false, true, false, true, false]);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::emulator::call::{API_KEY, Answer, Call, Content, Query};
 use crate::emulator::choices::Words;
 use crate::emulator::error::ApiError;
-use crate::emulator::fault::{Fault, Faults, Happening, TOKEN_METHOD};
+use crate::emulator::fault::{Fault, Faults, Happening, TOKEN_METHOD, request_with};
 use crate::emulator::late::LateWrites;
 use crate::emulator::methods::Methods;
 use crate::emulator::options::EmulatorOptions;
@@ -122,12 +122,13 @@ impl Emulator {
             let (name, metric, _) = route.api.about();
             (name, metric)
         });
-        let fault = held(&self.inner.faults).meet(name, metric, self.inner.chance.as_ref());
+        let fault = held(&self.inner.faults).meet(name, metric, &call.body, self.inner.chance.as_ref());
         match fault {
             Some(fault) if fault.happening == Happening::Late && metric == Some(Metric::Write) => {
                 held(&self.inner.late).lose(call, fault.after);
                 Err(Dropped)
             }
+            Some(fault) if fault.happening == Happening::Refuse => Ok(refusal(&fault, &call).into()),
             Some(fault) if !fault.happening.applies() => suffer(&fault, Answer::empty()).await,
             Some(fault) => {
                 let answer = self.carry_out(call, route).await;
@@ -297,9 +298,19 @@ async fn suffer(fault: &Fault, answer: Answer) -> Result<Answer, Dropped> {
         Happening::Html | Happening::AppliedHtml => Ok(Answer::page(fault.status)),
         Happening::AppliedTruncate => Ok(Answer { breaks_off: true, ..answer }),
         Happening::AppliedEmpty => Ok(Answer { content: Content::Empty, ..answer }),
-        // A read has nothing that could arrive late.
-        Happening::Reset | Happening::AppliedReset | Happening::Late => Err(Dropped),
+        // A read has nothing that could arrive late, and a refusal was answered before.
+        Happening::Refuse | Happening::Reset | Happening::AppliedReset | Happening::Late => Err(Dropped),
         Happening::Hang | Happening::AppliedHang => std::future::pending().await,
+    }
+}
+
+/// The refusal of a batch for what one of its requests carries.
+fn refusal(fault: &Fault, call: &Call) -> ApiError {
+    let text = fault.containing.as_deref().unwrap_or_default();
+    let why = fault.message.as_deref().unwrap_or("A fault refuses this content");
+    match request_with(&call.body, text) {
+        Some((at, kind)) => ApiError::invalid_argument(format!("Invalid requests[{at}].{kind}: {why}")),
+        None => ApiError::invalid_argument(why),
     }
 }
 

@@ -99,14 +99,14 @@ impl Refusal {
                 Fault::Throttled
             }
             (401 | 403 | 404, _) => Fault::Denied,
-            (400, _) if self.about_the_sheet() => Fault::Corrupt,
+            (400, _) if self.is_about_the_sheet() => Fault::Corrupt,
             (408 | 425 | 500 | 502..=504, _) => Fault::Transient,
             _ => Fault::Rejected,
         }
     }
 
     /// Whether a 400 tells of the spreadsheet's state and not of what was sent.
-    fn about_the_sheet(&self) -> bool {
+    pub fn is_about_the_sheet(&self) -> bool {
         ["protected cell or object", "No grid with id", "above the limit of", "Unable to parse range"]
             .iter()
             .any(|sign| self.message.contains(sign))

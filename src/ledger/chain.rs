@@ -5,6 +5,7 @@
 
 use thiserror::Error;
 
+use crate::ledger::blame::Certainty;
 use crate::ledger::commit::{Changes, Commit, Kind, Part};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Drafted;
@@ -61,6 +62,8 @@ pub enum After {
     Reload,
     /// Draft half of it.
     Halve,
+    /// Its items may be why: draft parts of it, none first, until it is known which (`ledger::blame`).
+    Suspect(Certainty),
     /// Stop; the reason.
     Stop(Stop),
 }
@@ -163,11 +166,19 @@ impl Chain {
                 self.asked = true;
                 After::Halve
             }
+            End::TooLarge | End::Refused(Part::Content) if !commit.changes.settled.is_empty() => {
+                self.asked = true;
+                After::Suspect(Certainty::Refused)
+            }
+            End::Unanswered if !commit.changes.settled.is_empty() => {
+                self.asked = true;
+                After::Suspect(Certainty::Unanswered)
+            }
             End::Reload | End::Refused(Part::Layout) if self.reloads < MAX_RELOADS => {
                 self.reloads += 1;
                 After::Reload
             }
-            End::Redraft | End::Reload | End::Unclear => After::Stop(Stop::Unclear),
+            End::Redraft | End::Reload | End::Unanswered | End::Unclear => After::Stop(Stop::Unclear),
             End::Refused(part) => After::Stop(Stop::Refused(*part)),
             End::TooLarge => After::Stop(Stop::TooLarge),
             End::Fenced => After::Stop(Stop::Fenced),

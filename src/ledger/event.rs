@@ -84,6 +84,15 @@ pub enum Event {
         /// What happened.
         why: String,
     },
+    /// A commit is refused for what it carries, or stays unanswered though the head stands still: it is searched which item is why.
+    Suspected {
+        /// The commit's number.
+        number: u64,
+        /// Items that it carried.
+        items: u64,
+        /// What the service said, or what happened.
+        why: String,
+    },
     /// A doubt is settled.
     Judged {
         /// The commit's number.

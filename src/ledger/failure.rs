@@ -156,7 +156,8 @@ pub fn failure_mark(step: &str, error: &str) -> Fingerprint {
     Fingerprint::of(&format!("{step}\u{1f}{error}"))
 }
 
-fn unkept(record: &[u8], place: &str, why: &str) -> String {
+/// What is told of a record that can't be kept: why, its size, a hash, and where it came from.
+pub fn unkept(record: &[u8], place: &str, why: &str) -> String {
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(record));
     format!("{why}: {} bytes, sha256 {hash}, from {place}", record.len())
 }

@@ -68,6 +68,7 @@ pub mod snapshot;
 pub mod commit;
 pub mod judge;
 pub mod settlement;
+pub mod blame;
 pub mod record;
 pub mod rows;
 pub mod chain;

@@ -9,6 +9,8 @@ use crate::ledger::judge::{Drafted, Sighting, Verdict};
 
 /// Times that one identical batch is sent.
 pub const MAX_SENDS: u32 = 6;
+/// Times that one identical batch with items is sent before its content is suspected.
+pub const SUSPICIOUS_SENDS: u32 = 3;
 /// Looks at the head for one commit.
 pub const MAX_LOOKS: u32 = 24;
 /// Looks that must find the head unmoved after a refusal by the guard before the commit is drafted anew.
@@ -56,6 +58,9 @@ pub enum End {
     NotExecuted,
     /// The store was proved not to guard.
     Unsafe,
+    /// Every answer was lost, and the head never moved: the service may be out of order, or choke on what the batch carries. The draft
+    /// stays in doubt.
+    Unanswered,
     /// The service did not answer clearly within all bounds; the draft stays in doubt.
     Unclear,
 }
@@ -67,6 +72,7 @@ pub struct Settlement {
     looks: u32,
     unmoved: u32,
     vanished: bool,
+    carries: bool,
     answer: Answer,
 }
 
@@ -81,8 +87,14 @@ enum Answer {
 impl Settlement {
     /// A commit about to be sent for the first time.
     pub fn begin() -> (Self, Move) {
-        let fresh = Self { sends: 1, looks: 0, unmoved: 0, vanished: false, answer: Answer::None };
+        let fresh = Self { sends: 1, looks: 0, unmoved: 0, vanished: false, carries: false, answer: Answer::None };
         (fresh, Move::Send { after_ms: 0 })
+    }
+
+    /// The same, of one that carries items: where it stays unanswered, they are suspected after a few sends.
+    pub fn begin_with_items() -> (Self, Move) {
+        let (fresh, first) = Self::begin();
+        (Self { carries: true, ..fresh }, first)
     }
 
     /// An answer came, or did not.
@@ -140,6 +152,9 @@ impl Settlement {
     }
 
     fn send_again(&mut self) -> Move {
+        if self.carries && self.sends >= SUSPICIOUS_SENDS {
+            return Move::End(End::Unanswered);
+        }
         if self.sends >= MAX_SENDS {
             return Move::End(End::Unclear);
         }
@@ -201,6 +216,17 @@ mod tests {
         }
         settling.replied(MINE, &lost());
         assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::End(End::Unclear));
+    }
+
+    #[test]
+    fn items_whose_commit_stays_unanswered_are_suspected_after_three_sends() {
+        let (mut settling, _) = Settlement::begin_with_items();
+        for _ in 1..SUSPICIOUS_SENDS {
+            settling.replied(MINE, &lost());
+            assert!(matches!(settling.sighted(&drafted(), at(BASE)), Move::Send { .. }));
+        }
+        settling.replied(MINE, &lost());
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::End(End::Unanswered));
     }
 
     #[test]

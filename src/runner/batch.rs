@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::ledger::commit::{Commit, Settled};
 use crate::ledger::cursor::Place;
 use crate::ledger::head::HeadId;
+use crate::ledger::item::Position;
 
 /// An item that is settled for this run and waits to be written down.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,12 +17,28 @@ pub struct Waiting {
     pub settled: Settled,
     /// Its place in the order of the source; no two items of a run share one.
     pub place: Place,
+    /// The record that it came from, should the service refuse what was made of it; none of a failure, which has it.
+    pub record: Option<Arc<KeptRecord>>,
+}
+
+/// A record whose rows wait for a commit.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeptRecord {
+    /// As JSON.
+    pub json: Box<str>,
+    /// Where it stood in the source.
+    pub position: Position,
 }
 
 impl Waiting {
     /// Rows that it takes up in a batch: those of data, or the one that tells of it.
     fn rows(&self) -> usize {
         self.settled.rows().max(1)
+    }
+
+    /// Bytes of the record that it came from.
+    fn held(&self) -> usize {
+        self.record.as_ref().map_or(0, |record| record.json.len())
     }
 }
 
@@ -30,12 +47,16 @@ pub fn places(items: &[Waiting]) -> HashSet<Place> {
     items.iter().map(|waiting| waiting.place).collect()
 }
 
+/// Bytes of records that wait beside what was made of them; beyond that nothing more is read before a commit.
+const MAX_HELD: usize = 8 << 20;
+
 /// The queue before the next commit, bounded by weight and rows.
 #[derive(Debug)]
 pub struct Queue {
     waiting: VecDeque<Waiting>,
     weight: usize,
     rows: usize,
+    held: usize,
     max_bytes: usize,
     max_rows: usize,
     opened_ms: Option<u64>,
@@ -44,7 +65,15 @@ pub struct Queue {
 impl Queue {
     /// An empty queue whose batches hold at most so many bytes and rows.
     pub fn new(max_bytes: usize, max_rows: usize) -> Self {
-        Self { waiting: VecDeque::new(), weight: 0, rows: 0, max_bytes, max_rows: max_rows.max(1), opened_ms: None }
+        Self {
+            waiting: VecDeque::new(),
+            weight: 0,
+            rows: 0,
+            held: 0,
+            max_bytes,
+            max_rows: max_rows.max(1),
+            opened_ms: None,
+        }
     }
 
     /// Adds an item; `now_ms` is monotonic.
@@ -65,7 +94,7 @@ impl Queue {
 
     /// Whether a whole batch waits, so that nothing more should be read before a commit.
     pub fn is_full(&self) -> bool {
-        self.weight >= self.max_bytes || self.rows >= self.max_rows
+        self.weight >= self.max_bytes || self.rows >= self.max_rows || self.held >= MAX_HELD
     }
 
     /// The columns of all rows that wait, as often as they come.
@@ -85,9 +114,14 @@ impl Queue {
 
     /// Cuts the next batch: as much as fits, at least one item.
     pub fn cut(&mut self, now_ms: u64) -> Vec<Waiting> {
+        self.cut_at_most(usize::MAX, now_ms)
+    }
+
+    /// Cuts the next batch: as much as fits of the first `items`.
+    pub fn cut_at_most(&mut self, items: usize, now_ms: u64) -> Vec<Waiting> {
         let mut batch = Vec::new();
         let (mut weight, mut rows) = (0, 0);
-        while let Some(next) = self.waiting.front() {
+        while let Some(next) = self.waiting.front().filter(|_| batch.len() < items) {
             (weight, rows) = (weight + next.settled.weight(), rows + next.rows());
             if !batch.is_empty() && (weight > self.max_bytes || rows > self.max_rows) {
                 break;
@@ -97,6 +131,14 @@ impl Queue {
         self.measure_all();
         self.opened_ms = (!self.waiting.is_empty()).then_some(now_ms);
         batch
+    }
+
+    /// Takes out the first item.
+    pub fn take_first(&mut self) -> Option<Waiting> {
+        let first = self.waiting.pop_front();
+        self.opened_ms = self.opened_ms.filter(|_| !self.waiting.is_empty());
+        self.measure_all();
+        first
     }
 
     /// Takes out the items of which `gone` is true: they are on the store already.
@@ -111,11 +153,13 @@ impl Queue {
     fn measure(&mut self, waiting: &Waiting) {
         self.weight += waiting.settled.weight();
         self.rows += waiting.rows();
+        self.held += waiting.held();
     }
 
     fn measure_all(&mut self) {
         self.weight = self.waiting.iter().map(|waiting| waiting.settled.weight()).sum();
         self.rows = self.waiting.iter().map(Waiting::rows).sum();
+        self.held = self.waiting.iter().map(Waiting::held).sum();
     }
 }
 
@@ -172,7 +216,7 @@ mod tests {
         let key = Key::new(key).expect("a valid key");
         let settled =
             Settled::Done { key, version: Version::default(), known: false, output: Output::default(), closes: None };
-        Waiting { settled, place: low.read(None) }
+        Waiting { settled, place: low.read(None), record: None }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use crate::fault::Fault;
+use crate::ledger::blame::{Blame, Certainty, MAX_CULPRITS};
 use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
 use crate::ledger::commit::{Changes, NewTable, Settled};
 use crate::ledger::event::Event;
@@ -53,6 +54,9 @@ pub struct Committer {
     pub(super) closing: Closing,
     /// Whether the run's row is on the store.
     pub(super) told: bool,
+    /// The search for items that the service refuses, and what it last said of one.
+    pub(super) blame: Blame,
+    refusal: String,
     /// Rows that stand wrong, and commits in a row that were to put them right.
     astray: u64,
     mends: u32,
@@ -95,6 +99,8 @@ impl Committer {
             in_flight: None,
             closing: Closing::No,
             told: false,
+            blame: Blame::default(),
+            refusal: String::new(),
             astray: 0,
             mends: 0,
             throttled: 0,
@@ -136,6 +142,11 @@ impl Committer {
             Some(flight) => flight.await,
             None => std::future::pending().await,
         }
+    }
+
+    /// How many of the waiting items the next commit carries, while it is searched who of them is refused.
+    pub fn portion(&self) -> Option<usize> {
+        self.blame.portion()
     }
 
     /// Whether rows stand wrong that the next commit has to put right before anything else is written.
@@ -259,6 +270,7 @@ impl Committer {
         self.note_throttling();
         if let End::Applied(id) = ending.end {
             self.applied(id, ending.commit.to, ending.took_ms, intake, queue)?;
+            self.set_aside_the_culprit(intake, queue)?;
             return self.see_what_went_astray().await;
         }
         if self.told && ending.end == End::Fenced {
@@ -275,9 +287,50 @@ impl Committer {
                 queue.put_back(rest, self.now_ms());
                 self.begin(items, intake, None)
             }
+            After::Suspect(how) => self.suspect(how, ending, intake, queue),
             After::Reload => self.reload(self.outstanding.newest_items(), Some(&ending.commit), intake, queue).await,
             After::Stop(halt) => Err(self.halted(halt, ending).await),
         }
+    }
+
+    /// The service takes no batch with these items: part of them next, until it is known who is to blame.
+    fn suspect(
+        &mut self,
+        how: Certainty,
+        ending: Ending,
+        intake: &mut Intake,
+        queue: &mut Queue,
+    ) -> Result<(), PassError> {
+        let items = self.outstanding.newest_items();
+        let (number, suspects) = (ending.commit.to.commit, items.len());
+        self.blame.refused(suspects, how);
+        self.emit(Event::Suspected { number, items: suspects as u64, why: ending.why.clone() });
+        self.refusal = ending.why;
+        queue.put_back(items, self.now_ms());
+        self.closing = Closing::No;
+        self.set_aside_the_culprit(intake, queue)
+    }
+
+    /// An item that alone is refused becomes a failure; the others go on.
+    fn set_aside_the_culprit(&mut self, intake: &mut Intake, queue: &mut Queue) -> Result<(), PassError> {
+        if !self.blame.has_found() {
+            return Ok(());
+        }
+        let Some(culprit) = queue.take_first() else { return Ok(()) };
+        let key = culprit.settled.key().clone();
+        if !self.blame.set_aside() {
+            let why =
+                format!("more than {MAX_CULPRITS} records are refused, so it may not be the records: {}", self.refusal);
+            return Err(PassError::Refused { why });
+        }
+        match intake.refused(culprit, &self.refusal, self.moment()) {
+            Ok(failure) => queue.put_back(failure.into_iter().collect(), self.now_ms()),
+            Err(why) => {
+                let why = format!("not even the failure of key {key} can be told: {why}");
+                return Err(PassError::Refused { why });
+            }
+        }
+        Ok(())
     }
 
     /// Everything of this run is there; the run that has taken over saw what is left to be put right.
@@ -304,6 +357,7 @@ impl Committer {
             queue.take_out(|waiting| held.contains(&waiting.place));
         }
         queue.put_back(left, now_ms);
+        self.blame.applied(items.len());
         let keys = intake.applied(&items);
         let rows = commit.changes.kept_rows(intake.mode) as u64;
         if self.commits == 0 {

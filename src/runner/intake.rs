@@ -11,7 +11,7 @@ use crate::ledger::columns::{Columns, Rejection, quote};
 use crate::ledger::commit::Settled;
 use crate::ledger::cursor::{LowWater, Place};
 use crate::ledger::event::Event;
-use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark, payload_cells, shortened};
+use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark, payload_cells, shortened, unkept};
 use crate::ledger::header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::item::{Item, Output, Position};
 use crate::ledger::key::{Key, Version};
@@ -20,7 +20,7 @@ use crate::ledger::run::Counts;
 use crate::ledger::shape::{row_of, shape};
 use crate::port::source::Record;
 use crate::port::step::{Identify, StepError};
-use crate::runner::batch::Waiting;
+use crate::runner::batch::{KeptRecord, Waiting};
 use crate::runner::plan::Events;
 use crate::runner::work::Worked;
 use crate::time::Timestamp;
@@ -196,7 +196,32 @@ impl Intake {
         if let Some(tried) = self.book.tried(&left.key) {
             self.book.failed(&left.key, Tried { state, asked: None, attempts, last_seen, ..tried }, true);
         }
-        Waiting { settled: Settled::Failed(Box::new(left)), place }
+        Waiting { settled: Settled::Failed(Box::new(left)), place, record: None }
+    }
+
+    /// The service refuses what an item came to: it is a failure then; and a failure that is refused itself is told without its record.
+    /// `None` when there is nothing to write; the words of the service back when nothing is left to be taken away.
+    pub fn refused(&mut self, waiting: Waiting, why: &str, now: Timestamp) -> Result<Option<Waiting>, String> {
+        let Waiting { settled, place, record } = waiting;
+        match settled {
+            Settled::Done { key, version, closes, .. } => {
+                let Some(record) = record else { return Err(why.to_owned()) };
+                let (key, version, position) = match closes {
+                    Some(failure) => (failure.key, failure.version, failure.place),
+                    None => (key, version, record.position.to_string()),
+                };
+                let (step, error) = ("sheet", format!("the service refuses what became of it: {why}"));
+                let failed = Failed { key, version, step, error, record: record.json.as_bytes(), position };
+                Ok(self.fail(failed, place, now))
+            }
+            Settled::Failed(failure) if failure.kept => {
+                let payload =
+                    vec![unkept(failure.payload.concat().as_bytes(), &failure.place, "refused by the service")];
+                let bare = Failure { payload, kept: false, ..*failure };
+                Ok(Some(Waiting { settled: Settled::Failed(Box::new(bare)), place, record: None }))
+            }
+            Settled::Failed(_) => Err(why.to_owned()),
+        }
     }
 
     /// A commit was applied: its items are settled for good, and its keys are done. Returns the number of keys that became done.
@@ -259,7 +284,8 @@ impl Intake {
     }
 
     fn done(&mut self, item: Item, place: Place, output: Output, now: Timestamp) -> Waiting {
-        let Item { key, version, position, again, .. } = item;
+        let Item { key, version, body, position, again } = item;
+        let record = Some(Arc::new(KeptRecord { json: body.to_string().into(), position: position.clone() }));
         let (failed, of, at) = match again {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (key.clone(), version.clone(), position.to_string()),
@@ -282,7 +308,7 @@ impl Intake {
             })
         });
         let known = self.book.knows(&key);
-        Waiting { settled: Settled::Done { key, version, known, output, closes }, place }
+        Waiting { settled: Settled::Done { key, version, known, output, closes }, place, record }
     }
 
     fn nameless(
@@ -364,6 +390,6 @@ impl Intake {
             payload,
             kept,
         };
-        Some(Waiting { settled: Settled::Failed(Box::new(failure)), place })
+        Some(Waiting { settled: Settled::Failed(Box::new(failure)), place, record: None })
     }
 }

@@ -231,11 +231,14 @@ impl Pass {
         }
         let claim = self.claim_first && !self.committer.chain.claimed();
         let due = self.due_ms().is_some_and(|at| at <= self.clock.monotonic_ms());
-        if !(claim || due || self.queue.is_full() || self.drained()) {
+        let portion = if claim { Some(0) } else { self.committer.portion() };
+        if !(portion.is_some() || due || self.queue.is_full() || self.drained()) {
             return Ok(());
         }
         self.committer.see_that_trust_holds(&mut self.intake, &mut self.queue).await?;
-        let items = if claim { Vec::new() } else { self.queue.cut(self.clock.monotonic_ms()) };
+        // A load in the middle may have ended the search.
+        let portion = portion.and(if claim { Some(0) } else { self.committer.portion() });
+        let items = self.queue.cut_at_most(portion.unwrap_or(usize::MAX), self.clock.monotonic_ms());
         let last = self.drained() && self.queue.is_empty() && !claim;
         let close = self.closing();
         self.committer.begin(items, &mut self.intake, Some(&close as &dyn Fn(Run) -> Run).filter(|_| last))

@@ -59,6 +59,7 @@ impl Committer {
         } else {
             allowed(&snapshot, &self.claimant, loaded.service_time)?.into_iter().collect()
         };
+        self.blame.start_over();
         // A draft of this run that was applied before the foreign commit left its number in the state; any other item was somebody else's.
         let mine = snapshot.state.run.as_ref().filter(|run| run.id == self.run.id);
         let sent = self.outstanding.clear(mine.map(|run| run.last_commit));

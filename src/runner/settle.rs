@@ -50,7 +50,8 @@ impl Settler {
     pub async fn settle(self, commit: Arc<Commit>, drafted: Drafted) -> Ending {
         let began = self.clock.monotonic_ms();
         let number = commit.to.commit;
-        let (mut settlement, mut next) = Settlement::begin();
+        let carries = !commit.changes.settled.is_empty();
+        let (mut settlement, mut next) = if carries { Settlement::begin_with_items() } else { Settlement::begin() };
         let (mut why, mut fault) = (String::new(), Fault::Transient);
         let mut doubted = false;
         let end = loop {
@@ -125,6 +126,7 @@ fn verdict(end: &End) -> &'static str {
         End::Corrupt => "the head is gone",
         End::NotExecuted => "it was not carried out",
         End::Unsafe => "this place does not guard",
+        End::Unanswered => "it stays unanswered",
         End::Unclear => "still unclear",
     }
 }

@@ -70,7 +70,7 @@ struct Draft {
 /// Between two reads of positions of which the second is to confirm the first.
 const AGAIN: Duration = Duration::from_secs(2);
 /// Drafts that are remembered.
-const MAX_DRAFTS: usize = 4;
+const MAX_DRAFTS: usize = crate::ledger::judge::MAX_REMEMBERED;
 
 impl SheetsStore {
     /// The place of `job`, whose rows go to `data_tab`, on this spreadsheet.
@@ -312,7 +312,13 @@ impl SheetsStore {
         if refusal.code != 400 {
             return Some(Reply::NotExecuted { fault: refusal.fault(), why });
         }
-        let part = refusal.request.and_then(|at| draft.parts.get(at).copied()).unwrap_or(Part::Other);
+        let part = match refusal.request {
+            Some(at) => draft.parts.get(at).copied().unwrap_or(Part::Other),
+            // Which request it was is not said: whether the items are why shows when none is sent.
+            None => Part::Content,
+        };
+        // What the sheet is like is no item's fault.
+        let part = if part == Part::Content && refusal.is_about_the_sheet() { Part::Other } else { part };
         let mut known = self.known();
         let place = known.place.clone();
         if part == Part::Guard && known.stance.refused(commit, place.as_ref(), draft.form) {

@@ -58,6 +58,8 @@ impl Rules {
 pub struct Session {
     chain: Chain,
     pending: u8,
+    /// Drafts with items from the present head, whose answers were lost until their items were suspected.
+    suspected: Vec<Draft>,
     pub place: Option<Place>,
     stance: Stance,
 }
@@ -261,10 +263,13 @@ impl Runner {
         match found {
             Load::Virgin => None,
             Load::Missing => Some(Stage::Stopped("corrupt")),
-            Load::Whole(whole) => Some(match session.chain.reloaded(&whole.snapshot) {
-                Err(stop) => Stage::Stopped(word(stop)),
-                Ok(()) => self.go_on(rules, session, *whole),
-            }),
+            Load::Whole(whole) => {
+                session.suspected.clear();
+                Some(match session.chain.reloaded(&whole.snapshot) {
+                    Err(stop) => Stage::Stopped(word(stop)),
+                    Ok(()) => self.go_on(rules, session, *whole),
+                })
+            }
         }
     }
 
@@ -315,7 +320,7 @@ impl Runner {
         let Commit { from, to, kind, state, .. } =
             session.chain.draft(nonce, changes(keys), &terms).expect("nothing new is drafted while in doubt");
         let draft = Draft { from, to, kind, state, keys, release, writer: self.writer() };
-        let (settling, _send) = Settlement::begin();
+        let (settling, _send) = if keys == 0 { Settlement::begin() } else { Settlement::begin_with_items() };
         Stage::Send(Box::new(session), Box::new(Work { draft, settling, turned_away: false }))
     }
 
@@ -335,15 +340,18 @@ impl Runner {
         if end == End::Corrupt && rules.is(Mutation::InitOnMissing) {
             return Stage::Load;
         }
-        match session.chain.ended(&commit_of(&work.draft), &end) {
+        let shown = session.suspected.iter().find(|draft| end == End::Applied(draft.to));
+        let draft = shown.unwrap_or(&work.draft).clone();
+        match session.chain.ended(&commit_of(&draft), &end) {
             After::GoOn => {
-                self.sure |= work.draft.keys;
-                session.pending &= !work.draft.keys;
+                self.sure |= draft.keys;
+                session.pending &= !draft.keys;
                 session.place = place;
-                if work.draft.release {
+                session.suspected.clear();
+                if draft.release {
                     return Stage::Won;
                 }
-                if work.draft.kind == Kind::Init {
+                if draft.kind == Kind::Init {
                     return Stage::Sight(Box::new(session));
                 }
                 self.draft(rules, session, None)
@@ -351,6 +359,11 @@ impl Runner {
             After::Redraft if rules.is(Mutation::ForgetfulRedraft) => Stage::Forget(Box::new(session), Box::new(work)),
             After::Redraft => self.draft(rules, session, Some((work.draft.keys, work.draft.release))),
             After::Reload => Stage::Reload(Box::new(session)),
+            // None of its items first, to see whether they are why.
+            After::Suspect(_) => {
+                session.suspected.push(draft);
+                self.draft(rules, session, Some((0, false)))
+            }
             // No batch of the model is too large for the service.
             After::Halve => Stage::Stopped("halved"),
             After::Stop(stop) => Stage::Stopped(word(stop)),
@@ -368,7 +381,7 @@ impl Runner {
 
 impl Session {
     fn new(chain: Chain, pending: u8) -> Self {
-        Self { chain, pending, place: None, stance: Stance::from(Proof::Open) }
+        Self { chain, pending, suspected: Vec::new(), place: None, stance: Stance::from(Proof::Open) }
     }
 
     /// The next key in this runner's own order, and whether the lease is given back with it.

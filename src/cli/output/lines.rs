@@ -64,6 +64,13 @@ impl Lines {
             Event::InDoubt { number, why } if self.verbose => {
                 Some(format!("commit {number} in doubt: {}; looking at the head", visible(why)))
             }
+            Event::Suspected { number, items, why } if self.verbose => {
+                let items = counted(*items, "item");
+                Some(format!(
+                    "commit {number} is not taken with its {items}: {}; looking for the one that is why",
+                    visible(why)
+                ))
+            }
             Event::Judged { number, verdict } if self.verbose => Some(format!("commit {number}: {verdict}")),
             _ => None,
         }

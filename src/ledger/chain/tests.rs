@@ -199,10 +199,26 @@ fn each_end_that_nothing_can_mend_stops_the_run_for_its_own_reason() {
         (End::NotExecuted, Stop::NotExecuted),
         (End::TooLarge, Stop::TooLarge),
         (End::Refused(Part::Content), Stop::Refused(Part::Content)),
+        (End::Unanswered, Stop::Unclear),
     ];
     for (end, stop) in ends {
         let mut chain = begun();
-        let commit = draft(&mut chain, 2, false);
+        let commit = Commit { changes: Changes::default(), ..draft(&mut chain, 2, false) };
         assert_eq!(chain.ended(&commit, &end), After::Stop(stop));
+    }
+}
+
+#[test]
+fn items_are_suspected_where_their_batch_is_refused_for_what_it_carries_or_stays_unanswered() {
+    let ends = [
+        (End::TooLarge, Certainty::Refused),
+        (End::Refused(Part::Content), Certainty::Refused),
+        (End::Unanswered, Certainty::Unanswered),
+    ];
+    for (end, how) in ends {
+        let mut chain = begun();
+        let commit = draft(&mut chain, 2, false);
+        assert_eq!(chain.ended(&commit, &end), After::Suspect(how));
+        draft(&mut chain, 3, false);
     }
 }

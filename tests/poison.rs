@@ -1,0 +1,228 @@
+//! What the service refuses for its content: the culprit is found and told, and everything else is written.
+
+#![cfg(feature = "emulator")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod front;
+
+#[path = "hands/person.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod person;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::fault::{Fault, Happening};
+use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::run::RunStatus;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::runner::plan::PassError;
+use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::system::SteeredClock;
+use sheetkeep::time::Timestamp;
+
+use crate::front::Front;
+use crate::support::{Job, Values};
+
+/// More than any run meets.
+const ALWAYS: u32 = 1_000_000;
+
+struct House {
+    front: Front,
+    clock: Arc<dyn Clock>,
+    mode: Mode,
+    max_rows: usize,
+}
+
+impl House {
+    fn new(doubts: Doubts) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        Self { front: Front::new(doubts, 1, &clock, None), clock, mode: Mode::Append, max_rows: 5_000 }
+    }
+
+    fn usual() -> Self {
+        Self::new(Doubts::all().next().expect("there are eight"))
+    }
+
+    /// From now on the service refuses whatever holds the word, as this says.
+    fn refuse(&self, how: &str, word: &str) {
+        let fault = format!("on=writes,{how},containing={word},times={ALWAYS}").parse().expect("a fault");
+        self.front.emulator.set_faults(vec![fault]);
+    }
+
+    async fn run(&self, items: &[Value]) -> Result<Report, PassError> {
+        let mut job = Job::new(Arc::clone(&self.clock)).step(|value: &Value, _| Ok(vec![value.clone()]));
+        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
+        (job.plan.mode, job.plan.max_rows) = (self.mode, self.max_rows);
+        let sheets = Arc::new(self.front.sheets(job.seed));
+        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = store.keeping(self.mode, Again::Every);
+        let report = job.run(store, Values::of(items.to_vec())).await;
+        self.clock.sleep(std::time::Duration::from_mins(1)).await;
+        report
+    }
+
+    async fn column(&self, tab: &str, name: &str) -> Vec<String> {
+        let rows = self.front.tab(tab).await;
+        let at = rows[0].iter().position(|cell| cell == name).expect("a column");
+        rows.iter().skip(1).map(|row| row.get(at).cloned().unwrap_or_default()).collect()
+    }
+}
+
+/// So many items, of which these hold the word that the service refuses.
+fn items(count: usize, bad: &[usize]) -> Vec<Value> {
+    (0..count)
+        .map(|n| {
+            let note = if bad.contains(&n) { "poison" } else { "fine" };
+            json!({"id": format!("k{n}"), "v": "1", "note": note})
+        })
+        .collect()
+}
+
+fn keys_but(count: usize, bad: &[usize]) -> BTreeSet<String> {
+    (0..count).filter(|n| !bad.contains(n)).map(|n| format!("k{n}")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_the_service_refuses_is_a_failure_and_all_the_others_are_written() {
+    for doubts in Doubts::all() {
+        let house = House::new(doubts);
+        house.refuse("do=refuse", "poison");
+        let report = house.run(&items(40, &[17])).await.expect("a run that ends");
+        assert_eq!((report.run.counts.new, report.run.counts.failed), (39, 1), "{doubts:?}");
+        assert_eq!(report.run.status, RunStatus::Partial);
+        let keys = house.column("Data", "id").await;
+        assert_eq!((keys.len(), keys.into_iter().collect::<BTreeSet<_>>()), (39, keys_but(40, &[17])), "{doubts:?}");
+        assert_eq!(house.column("Processed j", "key").await.len(), 39);
+        assert_eq!(house.column("Failures j", "key").await, ["k17"]);
+        assert_eq!(house.column("Failures j", "step").await, ["sheet"]);
+        let error = house.column("Failures j", "error").await.remove(0);
+        assert!(error.contains("A fault refuses this content"), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seventeenth_stops_the_run() {
+    let house = House::usual();
+    house.run(&[]).await.expect("a first run");
+    let bad: Vec<usize> = (0..16).map(|n| n * 60 + 7).collect();
+    house.front.emulator.set_faults(vec![refusing_rows_of_data()]);
+    house.front.emulator.reset_stats();
+    let report = house.run(&items(1_000, &bad)).await.expect("a run that ends");
+    assert_eq!((report.run.counts.new, report.run.counts.failed), (984, 16));
+    let keys = house.column("Data", "id").await;
+    assert_eq!((keys.len(), keys.into_iter().collect::<BTreeSet<_>>()), (984, keys_but(1_000, &bad)));
+    let writes = report.writes;
+    let bound = 16 * (10 + 1) + 2;
+    assert!(writes <= bound, "{writes} writes, and {bound} are stated");
+
+    let house = House::usual();
+    house.front.emulator.set_faults(vec![refusing_rows_of_data()]);
+    let everything: Vec<usize> = (0..40).collect();
+    let error = house.run(&items(40, &everything)).await.expect_err("everything is refused");
+    assert!(error.to_string().contains("more than 16 records are refused"), "{error}");
+    assert_eq!(house.column("Failures j", "key").await.len(), 16);
+}
+
+/// Refuses the cell of a row of data, but not the record of it in Failures, which is text with quotes in it.
+fn refusing_rows_of_data() -> Fault {
+    Fault {
+        happening: Happening::Refuse,
+        containing: Some("{\"stringValue\":\"poison\"}".to_owned()),
+        times: ALWAYS,
+        ..Default::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_whose_failure_is_refused_as_well_is_told_without_it() {
+    let house = House::usual();
+    house.refuse("do=refuse", "poison");
+    let report = house.run(&items(5, &[2])).await.expect("a run that ends");
+    assert_eq!((report.run.counts.new, report.run.counts.failed), (4, 1));
+    assert_eq!(house.column("Failures j", "retryable").await, ["no"]);
+    let payload = house.column("Failures j", "payload").await.remove(0);
+    assert!(payload.starts_with("refused by the service: ") && payload.contains("sha256"), "{payload}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn content_that_the_service_answers_with_500_is_found_too() {
+    let house = House::usual();
+    house.refuse("do=fail,status=500", "poison");
+    let report = house.run(&items(20, &[3, 4])).await.expect("a run that ends");
+    assert_eq!((report.run.counts.new, report.run.counts.failed), (18, 2));
+    let keys = house.column("Data", "id").await;
+    assert_eq!((keys.len(), keys.into_iter().collect::<BTreeSet<_>>()), (18, keys_but(20, &[3, 4])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() {
+    for times in 1..=12 {
+        let house = House::usual();
+        house.run(&[]).await.expect("a first run");
+        let fault = format!("on=writes,do=fail,status=503,times={times}").parse().expect("a fault");
+        house.front.emulator.set_faults(vec![fault]);
+        let first = house.run(&items(10, &[])).await;
+        let second = house.run(&items(10, &[])).await.expect("the service is well again");
+        assert_eq!(second.run.counts.failed, 0, "{times}");
+        assert_eq!(house.column("Data", "id").await.len(), 10, "{times}: {first:?}");
+        assert!(house.front.tab("Failures j").await.len() <= 1, "{times}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothing() {
+    for after in 1..=5 {
+        for doubts in Doubts::all() {
+            let house = House::new(doubts);
+            house.run(&[]).await.expect("a first run");
+            let late = format!("on=writes,do=late,after={after},times=3").parse().expect("a fault");
+            house.front.emulator.set_faults(vec![late]);
+            let first = house.run(&items(16, &[])).await;
+            house.front.emulator.deliver_late().await;
+            let last = house.run(&items(16, &[])).await.expect("the service is well again");
+            assert_eq!((last.keys, last.run.counts.failed), (16, 0), "{after} {doubts:?}: {first:?}");
+            let keys = house.column("Data", "id").await;
+            assert_eq!((keys.len(), keys.into_iter().collect()), (16, keys_but(16, &[])), "{after} {doubts:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_record_is_tried_again_by_the_next_run_and_written_once_the_service_takes_it() {
+    for mode in [Mode::Append, Mode::Upsert] {
+        let house = House { mode, max_rows: 8, ..House::usual() };
+        house.refuse("do=refuse", "poison");
+        house.run(&items(30, &[11, 12, 29])).await.expect("a run that ends");
+        house.front.emulator.set_faults(Vec::new());
+        let report = house.run(&items(30, &[11, 12, 29])).await.expect("a run that ends");
+        assert_eq!((report.run.counts.new, report.run.counts.recovered), (3, 3), "{mode:?}");
+        let keys = house.column("Data", "id").await;
+        assert_eq!((keys.len(), keys.into_iter().collect()), (30, keys_but(30, &[])), "{mode:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_sheet_is_like_is_nobodys_fault() {
+    let sayings = [
+        "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove protection",
+        "This action would increase the number of cells in the workbook above the limit of 10000000 cells.",
+    ];
+    for saying in sayings {
+        let house = House::usual();
+        house.run(&[]).await.expect("a first run");
+        let fault = Fault { message: Some(saying.to_owned()), ..refusing_rows_of_data() };
+        house.front.emulator.set_faults(vec![fault]);
+        let error = house.run(&items(6, &[2])).await.expect_err("the sheet takes nothing");
+        assert!(error.to_string().contains(saying), "{error}");
+        assert!(house.front.tab("Failures j").await.len() <= 1, "{saying}");
+    }
+}
