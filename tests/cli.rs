@@ -26,6 +26,9 @@ mod hard_records;
 #[path = "cli/answers.rs"]
 mod answers;
 
+#[path = "cli/steps.rs"]
+mod steps;
+
 #[path = "cli/service.rs"]
 mod service;
 

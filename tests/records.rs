@@ -1,6 +1,7 @@
 //! Real and hard records from their files to rows: source, key, steps and columns together, without a sheet.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sheetkeep::config::environment::Environment;
 use sheetkeep::config::flags::Overrides;
@@ -10,8 +11,10 @@ use sheetkeep::ledger::header::{KeyColumn, choose_key_column};
 use sheetkeep::ledger::key::Key;
 use sheetkeep::ledger::lease::Fence;
 use sheetkeep::ledger::shape::{row_of, shape};
+use sheetkeep::port::clock::Clock;
 use sheetkeep::port::source::Record;
 use sheetkeep::port::step::{Identify, StepContext};
+use sheetkeep::system::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 /// What became of a job's records.
@@ -67,7 +70,8 @@ async fn process(
         cancel: CancellationToken::new(),
     };
     let mut values = vec![body];
-    for step in settings.make_steps() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    for step in settings.make_steps(&clock) {
         let mut made = Vec::new();
         for value in values {
             made.extend(step.run(value, &context).await.map_err(|e| e.to_string())?);

@@ -8,16 +8,20 @@ use std::time::Duration;
 
 use crate::app::error::AppError;
 use crate::app::installation::{Alive, Installation};
+use crate::app::journal::FileJournal;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::ledger::event::{Event, Report};
 use crate::ledger::lease::Holder;
+use crate::ledger::mode::Delivery;
 use crate::ledger::run::Trigger;
 use crate::ledger::snapshot::Definition;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::port::journal::Journal;
+use crate::retry::RetryPolicy;
 use crate::runner::feed::Retrying;
 use crate::runner::pass::pass;
 use crate::runner::plan::{Events, Parts, PassError, Plan};
@@ -101,7 +105,8 @@ async fn run_once(
         store: Arc::new(store),
         source,
         identify: Arc::new(settings.identify()),
-        steps: settings.make_steps(),
+        steps: settings.make_steps(&clock),
+        journal: journal(settings),
         events: telling(installation, &wish.host, clock.now(), events),
         clock,
         chance,
@@ -109,13 +114,23 @@ async fn run_once(
     Ok(pass(parts, plan, stop).await?)
 }
 
-/// The lock is held until the last part of the run that may tell something is gone.
-fn enter(settings: &Settings, chance: &dyn Chance) -> Result<Installation, AppError> {
-    let target = match &settings.target {
+/// Where results wait for the sheet: beside the installation's id, where there is a disk.
+fn journal(settings: &Settings) -> Option<Arc<dyn Journal>> {
+    let dir = settings.state_dir.as_deref()?;
+    Some(Arc::new(FileJournal::new(dir, &settings.job, &target_name(settings))))
+}
+
+/// What the job's place is called on this machine.
+fn target_name(settings: &Settings) -> String {
+    match &settings.target {
         Target::Google { id } => id.clone(),
         Target::Embedded { file } => real(file).display().to_string(),
-    };
-    Installation::enter(settings.state_dir.as_deref(), &settings.job, &target, chance)
+    }
+}
+
+/// The lock is held until the last part of the run that may tell something is gone.
+fn enter(settings: &Settings, chance: &dyn Chance) -> Result<Installation, AppError> {
+    Installation::enter(settings.state_dir.as_deref(), &settings.job, &target_name(settings), chance)
         .map_err(|Alive(holder)| AppError::Busy { holder })
 }
 
@@ -149,6 +164,9 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
         key: key.to_owned(),
         hash: Definition::hash_of(kind, key, &settings.step_expressions()),
     };
+    // What is done at most once is not tried again by itself, neither in this run nor in the next.
+    let once = settings.delivery == Delivery::AtMostOnce;
+    let retry = if once { RetryPolicy { max_attempts: 1, ..settings.retry } } else { settings.retry };
     Plan {
         job: settings.job.clone(),
         tab: settings.tab.clone(),
@@ -166,9 +184,10 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
         max_rows: settings.commit.max_rows,
         max_bytes: MAX_BATCH_BYTES,
         concurrency: 1,
-        retry: settings.retry,
+        retry,
         retrying: wish.retrying.clone(),
-        max_attempts: settings.max_attempts,
+        max_attempts: if once { 1 } else { settings.max_attempts },
+        delivery: settings.delivery,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 //! Out of scope: what was typed (`cli`), what is decided (`ledger`).
 
 pub mod installation;
+pub mod journal;
 pub mod error;
 pub mod failures;
 pub mod sheet;

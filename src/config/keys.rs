@@ -15,7 +15,7 @@ use crate::config::problem::Problem;
 const NOT_BUILT: [(&str, &[&str]); 5] = [
     ("", &["alerts", "heartbeat"]),
     ("source", &["http", "sheet", "command", "sql", "singer", "cursor"]),
-    ("step", &["http", "command", "delivery"]),
+    ("step", &["http"]),
     ("sheet", &["rename"]),
     ("failures", &["tab"]),
 ];

@@ -16,6 +16,7 @@ mod raw;
 pub mod schema;
 pub mod settings;
 pub mod source;
+pub mod steps;
 pub mod target;
 #[cfg(test)]
 mod tests;

@@ -124,11 +124,19 @@ pub(crate) struct Item {
 /// One step.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields, extend("required" = ["map"]))]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct Step {
     /// jq that yields rows: objects of column and value; none, one or several.
     pub(crate) map: Option<Text>,
-    /// The step's name, for failures.
+    /// A program and its arguments, run for each item: the item on its standard input, values on its standard output.
+    pub(crate) command: Option<At<Vec<String>>>,
+    /// How long a program may take for one item; 60s if nothing is said.
+    pub(crate) timeout: Option<Text>,
+    /// Whether a program may be run twice for one item after a crash, with the same idempotency key, or never: then the item is marked on
+    /// the sheet first, and is in doubt after a crash.
+    #[schemars(extend("enum" = ["at-least-once", "at-most-once"]))]
+    pub(crate) delivery: Option<Text>,
+    /// The step's name, for failures and idempotency keys.
     pub(crate) name: Option<Text>,
 }
 

@@ -19,14 +19,15 @@ use crate::config::problem::{ConfigError, Problem};
 use crate::config::raw::{At, Item, JobFile, Sheet};
 use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
+use crate::config::steps::{self, StepSettings};
 use crate::config::target::{self, CredentialSettings, Target};
 use crate::ledger::columns::Columns;
-use crate::ledger::mode::{Again, Mode};
+use crate::ledger::mode::{Again, Delivery, Mode};
+use crate::port::clock::Clock;
 use crate::port::step::Step;
 use crate::retry::RetryPolicy;
 use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::Program;
-use crate::step::map::{DEFAULT_NAME, Map};
 
 /// The longest job file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -50,8 +51,10 @@ pub struct Settings {
     pub key: Program,
     /// The jq expression of the version.
     pub version: Option<Program>,
-    /// Its steps: name and expression, in order.
-    pub steps: Vec<(String, Program)>,
+    /// Its steps, in order.
+    pub steps: Vec<StepSettings>,
+    /// How often what its steps do outside the sheet may be done.
+    pub delivery: Delivery,
     /// Where its rows and state live.
     pub target: Target,
     /// Where credentials are.
@@ -98,15 +101,13 @@ impl Settings {
     }
 
     /// The steps, ready to run.
-    pub fn make_steps(&self) -> Vec<Arc<dyn Step>> {
-        let make =
-            |(name, program): &(String, Program)| Arc::new(Map::new(name.clone(), program.clone())) as Arc<dyn Step>;
-        self.steps.iter().map(make).collect()
+    pub fn make_steps(&self, clock: &Arc<dyn Clock>) -> Vec<Arc<dyn Step>> {
+        self.steps.iter().map(|step| step.make(clock)).collect()
     }
 
     /// The steps' expressions, in order; with the source's kind and the key they are what the definition's hash is made of.
     pub fn step_expressions(&self) -> Vec<String> {
-        self.steps.iter().map(|(_, program)| program.source().to_owned()).collect()
+        self.steps.iter().map(StepSettings::expression).collect()
     }
 }
 
@@ -168,7 +169,8 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let item = raw.item.as_ref();
     let key = item.and_then(|item| item.key.as_ref()).and_then(|at| collect.program(at, "`item.key`"));
     let version = item.and_then(|item| item.version.as_ref()).and_then(|at| collect.program(at, "`item.version`"));
-    let steps = steps(collect, raw);
+    let steps = steps::settings(collect, raw, path, job.as_deref());
+    let delivery = steps::delivery(collect, raw);
     let target = target::target(collect, flags, raw, job.as_deref());
     let sheet = raw.sheet.as_ref();
     let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| tab(collect, at));
@@ -194,6 +196,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         key: key?,
         version,
         steps,
+        delivery,
         target: target?,
         credentials,
         api_url,
@@ -231,30 +234,6 @@ fn job_name(collect: &mut Collector<'_>, at: &At<String>) -> Option<String> {
         return None;
     }
     Some(name)
-}
-
-fn steps(collect: &mut Collector<'_>, raw: &JobFile) -> Vec<(String, Program)> {
-    let mut steps: Vec<(String, Program)> = Vec::new();
-    for (at, step) in raw.step.iter().enumerate() {
-        let name = match &step.name {
-            Some(at) => collect.word(at, "`step.name`"),
-            None if at == 0 => Some(DEFAULT_NAME.to_owned()),
-            None => Some(format!("{DEFAULT_NAME} {}", at + 1)),
-        };
-        let program = step.map.as_ref().and_then(|at| collect.program(at, "`step.map`"));
-        if let (Some(named), Some(name)) = (&step.name, &name)
-            && steps.iter().any(|(other, _)| other == name)
-        {
-            collect.wrong(
-                named,
-                "two steps have this name",
-                "taken",
-                "failures are told by the step's name; give each its own",
-            );
-        }
-        steps.extend(name.zip(program));
-    }
-    steps
 }
 
 fn tab(collect: &mut Collector<'_>, at: &At<String>) -> Option<String> {

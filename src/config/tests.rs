@@ -1,5 +1,6 @@
 //! Job files as a whole: what they mean, which of flag, environment and file wins, and every error at once.
 use std::path::Path;
+use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
@@ -11,9 +12,11 @@ use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;
 use crate::config::target::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET, Target};
 use crate::ledger::mode::Mode;
+use crate::port::clock::Clock;
 use crate::port::step::Identify;
 use crate::retry::RetryPolicy;
 use crate::source::input::Input;
+use crate::system::SystemClock;
 
 const QUAKES: &str = include_str!("../../fixtures/quakes.toml");
 
@@ -46,7 +49,8 @@ fn the_fixture_says_what_it_means() {
     );
     assert_eq!(settings.api_url, "https://sheets.googleapis.com/");
     let (key, _) = settings.identify().identify(&serde_json::json!({"id": "a"})).expect("a key");
-    assert_eq!((key.as_str(), settings.make_steps().len(), settings.step_expressions().len()), ("a", 1, 1));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    assert_eq!((key.as_str(), settings.make_steps(&clock).len(), settings.step_expressions().len()), ("a", 1, 1));
 }
 
 #[test]

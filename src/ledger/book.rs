@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::ledger::entry::{Entry, Step};
 use crate::ledger::failure::{Answer, Failure, FailureState};
-use crate::ledger::key::{Fingerprint, Key, Version};
+use crate::ledger::key::{Fingerprint, Key, Version, digest_of};
 use crate::ledger::mode::Again;
 use crate::ledger::tries::{Tries, mark};
 use crate::time::Timestamp;
@@ -103,6 +103,12 @@ impl DoneSet {
     /// Keys that are done.
     pub fn keys(&self) -> usize {
         self.keys
+    }
+
+    /// The marks of a key's versions that are done.
+    fn versions(&self, key: Fingerprint) -> impl Iterator<Item = u64> {
+        let from = self.rows.partition_point(|row| row.0 < key);
+        self.rows.get(from..).unwrap_or_default().iter().take_while(move |row| row.0 == key).map(|row| row.1)
     }
 
     /// Whether any version of the key is done.
@@ -307,6 +313,17 @@ impl Book {
         self.new_keys = 0;
         self.done = done;
         self.failures = failures;
+    }
+
+    /// A mark of what the book shows of a key: another one as soon as a further version of it is done, or its failure gets a row.
+    pub fn shown(&self, key: &Key) -> String {
+        let print = key.fingerprint();
+        let mut parts: Vec<String> = self.done.versions(print).map(|mark| mark.to_string()).collect();
+        if let Some(tried) = self.failures.get(&print) {
+            parts.push(format!("{} {} {}", tried.state.word(), tried.version, tried.last_seen));
+        }
+        let digest = digest_of(&parts.iter().map(String::as_str).collect::<Vec<_>>());
+        data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
     }
 
     /// Failures that are open.

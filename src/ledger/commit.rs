@@ -98,6 +98,14 @@ impl Settled {
         own.into_iter().chain(mended)
     }
 
+    /// Whether it settles this version of a key.
+    pub fn is_of(&self, of: &Key, at: &Version) -> bool {
+        match self {
+            Self::Done { key, version, .. } => (key, version) == (of, at),
+            Self::Failed(failure) => (&failure.key, &failure.version) == (of, at),
+        }
+    }
+
     /// The key.
     pub fn key(&self) -> &Key {
         match self {

@@ -73,3 +73,4 @@ pub mod record;
 pub mod rows;
 pub mod chain;
 pub mod event;
+pub mod journal;

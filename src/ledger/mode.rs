@@ -7,6 +7,16 @@ use jiff::Timestamp;
 
 use crate::ledger::key::Version;
 
+/// How often what steps do outside the sheet may be done for one version of a key, should a run vanish in the middle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// Once or more, under an idempotency key that stays the same.
+    #[default]
+    AtLeastOnce,
+    /// Once or not at all: an item is marked on the sheet before its steps begin.
+    AtMostOnce,
+}
+
 /// How rows come to the data tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mode {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::ledger::columns::MAX_CELL_UNITS;
 use crate::ledger::head::HeadId;
+use crate::ledger::key::{Key, Version};
 use crate::ledger::lease::{Fence, Holder, Lease};
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
 use crate::ledger::snapshot::{Definition, SCHEMA, State, Tally};
@@ -45,6 +46,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("timezone", optional(&state.timezone)),
         ("alerts", optional(&state.alerts)),
         ("failures again", state.tries.text()),
+        ("begun", begun_text(&state.begun)),
     ];
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
@@ -67,6 +69,16 @@ pub fn remembered(columns: &[String]) -> &[String] {
 fn columns_text(columns: &[String]) -> String {
     let columns = remembered(columns);
     if columns.is_empty() { String::new() } else { Value::from(columns).to_string() }
+}
+
+fn begun_text(begun: &[(Key, Version)]) -> String {
+    let pairs: Vec<_> = begun.iter().map(|(key, version)| [key.as_str(), version.0.as_str()]).collect();
+    if pairs.is_empty() { String::new() } else { serde_json::json!(pairs).to_string() }
+}
+
+fn read_begun(text: &str) -> Vec<(Key, Version)> {
+    let pairs: Vec<(String, String)> = serde_json::from_str(text).unwrap_or_default();
+    pairs.into_iter().filter_map(|(key, version)| Some((Key::new(&key).ok()?, Version(version)))).collect()
 }
 
 fn run_pairs(run: &Run) -> Vec<(&'static str, String)> {
@@ -155,6 +167,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         run: read_run(&fields)?,
         alerts: fields.optional("alerts"),
         tries: Tries::read(fields.text("failures again")),
+        begun: read_begun(fields.text("begun")),
     })
 }
 
@@ -253,6 +266,7 @@ mod tests {
             }),
             alerts: None,
             tries: Tries::read("00000000002a:3"),
+            begun: vec![(Key::new("a \"b\"").expect("a key"), Version("7".into()))],
         }
     }
 

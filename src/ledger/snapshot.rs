@@ -5,7 +5,7 @@
 
 use crate::ledger::book::Book;
 use crate::ledger::head::HeadId;
-use crate::ledger::key::digest_of;
+use crate::ledger::key::{Key, Version, digest_of};
 use crate::ledger::lease::{Fence, Lease};
 use crate::ledger::run::Run;
 use crate::ledger::tries::Tries;
@@ -105,6 +105,8 @@ pub struct State {
     pub alerts: Option<String>,
     /// How often failures that stay the same have failed since they were told.
     pub tries: Tries,
+    /// Items whose steps had begun, or were about to, when this state was written; of jobs that do things at most once.
+    pub begun: Vec<(Key, Version)>,
 }
 
 impl State {

@@ -4,6 +4,7 @@
 
 pub mod chance;
 pub mod clock;
+pub mod journal;
 pub mod source;
 pub mod step;
 pub mod store;

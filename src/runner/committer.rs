@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use crate::fault::Fault;
-use crate::ledger::blame::{Blame, Certainty, MAX_CULPRITS};
+use crate::ledger::blame::Blame;
 use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
 use crate::ledger::commit::{Changes, NewTable, Settled};
 use crate::ledger::event::Event;
@@ -23,6 +23,7 @@ use crate::port::chance::Chance;
 use crate::port::store::StoreError;
 use crate::runner::batch::{Outstanding, Queue, Waiting, places};
 use crate::runner::intake::Intake;
+use crate::runner::marks::Begun;
 use crate::runner::opening::{Claimant, Opened, ServiceClock, unblocked};
 use crate::runner::plan::{PassError, Plan};
 use crate::runner::settle::{Ending, Settler};
@@ -52,11 +53,13 @@ pub struct Committer {
     pub(super) outstanding: Outstanding,
     in_flight: Option<BoxFuture<'static, Ending>>,
     pub(super) closing: Closing,
+    /// Items that the last commit on the store shows as begun.
+    pub begun: Vec<Begun>,
     /// Whether the run's row is on the store.
     pub(super) told: bool,
     /// The search for items that the service refuses, and what it last said of one.
     pub(super) blame: Blame,
-    refusal: String,
+    pub(super) refusal: String,
     /// Rows that stand wrong, and commits in a row that were to put them right.
     astray: u64,
     mends: u32,
@@ -98,6 +101,7 @@ impl Committer {
             outstanding: Outstanding::default(),
             in_flight: None,
             closing: Closing::No,
+            begun: Vec::new(),
             told: false,
             blame: Blame::default(),
             refusal: String::new(),
@@ -227,9 +231,11 @@ impl Committer {
             changes.runs.push(run.clone());
         }
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
+        let begun = intake.begun_beside(&items);
         self.chain.amend(|state| {
             state.key_column = key_column.or(state.key_column.take());
             state.tries = intake.book.tries().clone();
+            state.begun = begun;
         });
         let cursor = intake.low.mark_with(&places(&items)).map(str::to_owned);
         let terms = Terms { now: self.moment(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
@@ -293,46 +299,6 @@ impl Committer {
         }
     }
 
-    /// The service takes no batch with these items: part of them next, until it is known who is to blame.
-    fn suspect(
-        &mut self,
-        how: Certainty,
-        ending: Ending,
-        intake: &mut Intake,
-        queue: &mut Queue,
-    ) -> Result<(), PassError> {
-        let items = self.outstanding.newest_items();
-        let (number, suspects) = (ending.commit.to.commit, items.len());
-        self.blame.refused(suspects, how);
-        self.emit(Event::Suspected { number, items: suspects as u64, why: ending.why.clone() });
-        self.refusal = ending.why;
-        queue.put_back(items, self.now_ms());
-        self.closing = Closing::No;
-        self.set_aside_the_culprit(intake, queue)
-    }
-
-    /// An item that alone is refused becomes a failure; the others go on.
-    fn set_aside_the_culprit(&mut self, intake: &mut Intake, queue: &mut Queue) -> Result<(), PassError> {
-        if !self.blame.has_found() {
-            return Ok(());
-        }
-        let Some(culprit) = queue.take_first() else { return Ok(()) };
-        let key = culprit.settled.key().clone();
-        if !self.blame.set_aside() {
-            let why =
-                format!("more than {MAX_CULPRITS} records are refused, so it may not be the records: {}", self.refusal);
-            return Err(PassError::Refused { why });
-        }
-        match intake.refused(culprit, &self.refusal, self.moment()) {
-            Ok(failure) => queue.put_back(failure.into_iter().collect(), self.now_ms()),
-            Err(why) => {
-                let why = format!("not even the failure of key {key} can be told: {why}");
-                return Err(PassError::Refused { why });
-            }
-        }
-        Ok(())
-    }
-
     /// Everything of this run is there; the run that has taken over saw what is left to be put right.
     pub(super) fn left_to_others(&mut self) {
         (self.closing, self.astray) = (Closing::Done, 0);
@@ -358,6 +324,7 @@ impl Committer {
         }
         queue.put_back(left, now_ms);
         self.blame.applied(items.len());
+        self.begun.clone_from(&commit.state.begun);
         let keys = intake.applied(&items);
         let rows = commit.changes.kept_rows(intake.mode) as u64;
         if self.commits == 0 {
@@ -438,7 +405,7 @@ impl Committer {
         self.settler.clock.monotonic_ms()
     }
 
-    fn emit(&self, event: Event) {
+    pub(super) fn emit(&self, event: Event) {
         (self.settler.events)(event);
     }
 }

@@ -1,4 +1,4 @@
-//! What a run takes in, in order: failures that somebody asks for, the source, and failures that the source yields no more.
+//! What a run takes in, in order: results of an earlier run, failures that somebody asks for, the source, and failures that the source yields no more.
 //!
 //! In scope: which failures are read, their order among the records. Out of scope: what becomes of them (`runner::intake`), reading
 //! them (`port::store`).
@@ -7,6 +7,7 @@ use std::collections::{HashSet, VecDeque};
 
 use crate::ledger::book::{Book, Tried};
 use crate::ledger::failure::{Answer, FailureState, Kept};
+use crate::ledger::journal::StepResult;
 use crate::ledger::key::{Fingerprint, Key};
 use crate::port::source::{Record, Source, SourceError};
 
@@ -77,10 +78,13 @@ pub enum Fed {
     Record(Record),
     /// A failure.
     Kept(Box<Kept>),
+    /// A result that an earlier run kept on this machine.
+    Result(Box<StepResult>),
 }
 
 /// What a run takes in.
 pub struct Feed {
+    results: VecDeque<StepResult>,
     asked: VecDeque<Kept>,
     source: Option<Box<dyn Source>>,
     left: VecDeque<Kept>,
@@ -93,7 +97,8 @@ impl Feed {
         let is_asked = |kept: &Kept| book.tried(&kept.failure.key).is_some_and(|tried| tried.asked.is_some());
         let (asked, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| kept.mended || is_asked(kept));
         let mut chars = 0;
-        let (mut feed, mut beyond) = (Self { asked: asked.into(), source, left: VecDeque::new() }, 0);
+        let (mut feed, mut beyond) =
+            (Self { results: VecDeque::new(), asked: asked.into(), source, left: VecDeque::new() }, 0);
         for kept in left.into_iter().filter(|kept| kept.failure.kept) {
             chars += kept.failure.payload.iter().map(String::len).sum::<usize>();
             if chars > MOST_CHARS { beyond += 1 } else { feed.left.push_back(kept) }
@@ -101,8 +106,18 @@ impl Feed {
         (feed, beyond)
     }
 
+    /// The same, after these results.
+    #[must_use]
+    pub fn after(mut self, results: Vec<StepResult>) -> Self {
+        self.results = results.into();
+        self
+    }
+
     /// The next thing; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Fed>, SourceError> {
+        if let Some(result) = self.results.pop_front() {
+            return Ok(Some(Fed::Result(Box::new(result))));
+        }
         if let Some(kept) = self.asked.pop_front() {
             return Ok(Some(Fed::Kept(Box::new(kept))));
         }

@@ -21,6 +21,7 @@ use crate::ledger::shape::{row_of, shape};
 use crate::port::source::Record;
 use crate::port::step::{Identify, StepError};
 use crate::runner::batch::{KeptRecord, Waiting};
+use crate::runner::marks::{Begun, settles};
 use crate::runner::plan::Events;
 use crate::runner::work::Worked;
 use crate::time::Timestamp;
@@ -49,6 +50,10 @@ pub struct Intake {
     pub run: String,
     /// Runs in which a version of a key may fail before it is left alone.
     pub max_attempts: u64,
+    /// Items that the sheet shows as begun, or will with the next commit.
+    pub begun: Vec<(Begun, Option<Place>)>,
+    /// Those of them that an earlier run began, and of which nobody knows how they ended.
+    pub in_doubt: Vec<Begun>,
     /// Finds keys.
     pub identify: Arc<dyn Identify>,
     /// Where events go.
@@ -66,13 +71,13 @@ pub enum Taken {
 }
 
 /// An item that failed: what is told of it.
-struct Failed<'a> {
-    key: Key,
-    version: Version,
-    step: &'a str,
-    error: String,
-    record: &'a [u8],
-    position: String,
+pub(super) struct Failed<'a> {
+    pub(super) key: Key,
+    pub(super) version: Version,
+    pub(super) step: &'a str,
+    pub(super) error: String,
+    pub(super) record: &'a [u8],
+    pub(super) position: String,
 }
 
 impl Intake {
@@ -96,7 +101,7 @@ impl Intake {
                 let failed = Failed { key, version, step: "item", error, record, position: position.to_string() };
                 self.fail(failed, place, now).map_or(Taken::Nothing, Taken::Wait)
             }
-            Ok((key, version)) => self.admit(Item { key, version, body, position, again: None }, place),
+            Ok((key, version)) => self.admit(Item { key, version, body, position, again: None }, place, now),
             Err(error) => {
                 let bytes = body.to_string();
                 self.nameless("item", error.to_string(), bytes.as_bytes(), &position, place, now)
@@ -106,7 +111,16 @@ impl Intake {
 
     /// Takes in what the steps made of an item: rows, or a failure. `None` when there is nothing to write.
     pub fn worked(&mut self, worked: Worked, now: Timestamp) -> Option<Waiting> {
-        let Worked { item, place, result, retries } = worked;
+        let (place, left) = (worked.place, is_left(&worked));
+        let waiting = self.ended(worked, now);
+        if waiting.is_none() && !left {
+            self.not_begun(&[place]);
+        }
+        waiting
+    }
+
+    fn ended(&mut self, worked: Worked, now: Timestamp) -> Option<Waiting> {
+        let Worked { item, place, result, retries, .. } = worked;
         self.counts.retries += retries;
         if self.book.is_done(&item.key, &item.version) {
             // Somebody else did it while it was in the steps.
@@ -229,6 +243,7 @@ impl Intake {
         let mut keys = 0;
         for waiting in items {
             self.low.settle(waiting.place);
+            self.begun.retain(|one| !settles(waiting, one));
             for (key, version) in waiting.settled.done() {
                 self.book.done(key, version);
             }
@@ -251,8 +266,28 @@ impl Intake {
         }
     }
 
-    fn admit(&mut self, item: Item, place: Place) -> Taken {
+    /// Takes in a result that an earlier run kept: its steps have been run.
+    pub fn take_result(&mut self, item: Item) -> Option<(Item, Place)> {
+        self.is_certain(item.key.as_str(), &item.version.0);
         match self.book.admit(&item.key, &item.version) {
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+                self.counts.read += 1;
+                Some((item, self.low.read(None)))
+            }
+            Admission::Done | Admission::Twice | Admission::Rests => None,
+        }
+    }
+
+    fn admit(&mut self, item: Item, place: Place, now: Timestamp) -> Taken {
+        let doubtful = self.in_doubt.iter().position(|(key, version)| *key == item.key && *version == item.version);
+        let admission = self.book.admit(&item.key, &item.version);
+        if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
+            let (key, version) = self.in_doubt.swap_remove(at);
+            let (record, position) = (item.body.to_string(), item.position.to_string());
+            let told = self.doubt(key, version, Some(record.as_bytes()), position, place, now);
+            return told.map_or(Taken::Nothing, Taken::Wait);
+        }
+        match admission {
             Admission::Fresh | Admission::Changed | Admission::Again(_) => Taken::Work(item, place),
             Admission::Done | Admission::Twice | Admission::Rests => {
                 self.counts.skipped += 1;
@@ -343,7 +378,7 @@ impl Intake {
 
     /// An unchanged failure is counted, but not told in Failures again: its row is there. One that failed in as many runs as are allowed
     /// is dead, and one that somebody asked for is answered; both are told.
-    fn fail(&mut self, failed: Failed<'_>, place: Place, now: Timestamp) -> Option<Waiting> {
+    pub(super) fn fail(&mut self, failed: Failed<'_>, place: Place, now: Timestamp) -> Option<Waiting> {
         let Failed { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
         let error = shortened(&error);
@@ -392,4 +427,9 @@ impl Intake {
         };
         Some(Waiting { settled: Settled::Failed(Box::new(failure)), place, record: None })
     }
+}
+
+/// Whether nobody waited for the item's end.
+fn is_left(worked: &Worked) -> bool {
+    worked.result.as_ref().is_err_and(|failure| failure.error == StepError::Cancelled)
 }

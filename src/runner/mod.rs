@@ -8,6 +8,8 @@
 //!            └─── source       └── reload, redraft ┘
 //! ```
 
+pub mod replay;
+pub mod marks;
 pub mod feed;
 pub mod plan;
 pub mod stop;
@@ -18,4 +20,6 @@ pub mod intake;
 pub mod opening;
 pub mod committer;
 mod reload;
+mod suspect;
+mod doubt;
 pub mod pass;

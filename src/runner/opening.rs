@@ -219,6 +219,8 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         mode: plan.mode,
         run: run.to_owned(),
         max_attempts: plan.max_attempts,
+        begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
+        in_doubt: chain.state().begun.clone(),
         identify: Arc::clone(&parts.identify),
         events: Arc::clone(&parts.events),
     };

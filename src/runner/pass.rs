@@ -10,7 +10,11 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
+use crate::ledger::cursor::Place;
 use crate::ledger::event::{Event, Report};
+use crate::ledger::item::Item;
+use crate::ledger::journal::{JournalHead, StepResult};
+use crate::ledger::mode::Delivery;
 use crate::ledger::run::{Run, RunStatus};
 use crate::port::clock::Clock;
 use crate::port::source::SourceError;
@@ -19,8 +23,10 @@ use crate::runner::batch::Queue;
 use crate::runner::committer::Committer;
 use crate::runner::feed::{Fed, Feed};
 use crate::runner::intake::{Intake, Taken};
+use crate::runner::marks::{MAX_MARKED, Marks};
 use crate::runner::opening::{Opened, open};
 use crate::runner::plan::{Parts, PassError, Plan};
+use crate::runner::replay::{Keeping, Replay, item_of};
 use crate::runner::settle::{Ending, Settler};
 use crate::runner::stop::{Stop, StopReason};
 use crate::runner::work::{Worked, Worker};
@@ -50,6 +56,9 @@ struct Pass {
     source_error: Option<SourceError>,
     worker: Worker,
     works: FuturesUnordered<BoxFuture<'static, Worked>>,
+    marks: Marks,
+    replay: Replay,
+    told_unkept: bool,
     intake: Intake,
     queue: Queue,
     committer: Committer,
@@ -69,12 +78,17 @@ enum Happening {
 
 impl Pass {
     fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Self {
-        let Parts { store, source, steps, clock, chance, events, .. } = parts;
+        let Parts { store, source, steps, clock, chance, journal: parts_journal, events, .. } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
         let first = opened.chain.drafted().base().is_none();
         let claim_first = first || outside || !rereadable;
+        let keeping = parts_journal.filter(|_| outside).map(|journal| {
+            let head = JournalHead::new(&plan.job, &opened.spreadsheet, &plan.definition.hash, &opened.run.id);
+            Keeping { journal, head }
+        });
+        let (replay, results) = Replay::open(keeping, &opened.intake.book, Arc::clone(&events));
         let worker = Worker {
             steps: steps.into(),
             retry: plan.retry,
@@ -83,10 +97,14 @@ impl Pass {
             spreadsheet: opened.spreadsheet.clone(),
             job: plan.job.clone(),
             fence: opened.chain.fence(),
+            keeping: replay.keeping().cloned(),
             cancel: CancellationToken::new(),
         };
         let settler = Settler { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
+        for result in &results {
+            opened.intake.is_certain(&result.key, &result.version);
+        }
         let (feed, beyond) = Feed::new(
             std::mem::take(&mut opened.kept),
             source.filter(|_| plan.retrying.reads_source()),
@@ -106,10 +124,13 @@ impl Pass {
             stop,
             clock,
             store,
-            feed: Some(feed),
+            feed: Some(feed.after(results)),
             source_error: None,
             worker,
             works,
+            marks: Marks::default(),
+            replay,
+            told_unkept: false,
             intake,
             queue,
             committer,
@@ -124,7 +145,7 @@ impl Pass {
             self.commit_if_due().await?;
             match self.next().await {
                 Happening::Fed(Ok(Some(fed))) => self.take(fed),
-                Happening::Fed(Ok(None)) => self.feed = None,
+                Happening::Fed(Ok(None)) => self.fed_to_the_end(),
                 Happening::Fed(Err(error)) => {
                     self.feed = None;
                     self.source_error = Some(error);
@@ -136,6 +157,7 @@ impl Pass {
                 Happening::Tick => {}
             }
         }
+        self.replay.finish();
         self.tell_of_strange_columns();
         let report = self.report();
         self.emit(Event::Finished(Box::new(report.clone())));
@@ -148,7 +170,8 @@ impl Pass {
     async fn next(&mut self) -> Happening {
         let due = self.due_ms().map(|at| at.saturating_sub(self.clock.monotonic_ms()));
         let wait = Duration::from_millis(due.unwrap_or(0));
-        let room = self.works.len() < self.plan.concurrency.max(1) && !self.queue.is_full();
+        self.begin_what_is_marked();
+        let room = self.in_hand() < self.most_in_hand() && !self.queue.is_full();
         let unclaimed = self.claim_first && !self.committer.chain.claimed();
         let Self { feed, works, committer, stop, clock, .. } = self;
         let (reading, working) = (feed.is_some(), !works.is_empty());
@@ -171,7 +194,42 @@ impl Pass {
         let every = self.plan.commit_every_ms;
         let every = if self.committer.is_stretched() { every.max(STRETCHED_MS) } else { every };
         let results = self.queue.opened_ms().map(|opened| opened.saturating_add(every));
-        results.into_iter().chain(self.committer.renewal_ms()).min()
+        let alone = self.feed.is_none() || self.in_hand() >= self.most_in_hand();
+        let marks = self.marks.due_ms(alone);
+        results.into_iter().chain(self.committer.renewal_ms()).chain(marks).min()
+    }
+
+    fn in_hand(&self) -> usize {
+        self.works.len() + self.marks.len()
+    }
+
+    fn marks_first(&self) -> bool {
+        self.plan.delivery == Delivery::AtMostOnce
+    }
+
+    fn most_in_hand(&self) -> usize {
+        if self.marks_first() { MAX_MARKED } else { self.plan.concurrency.max(1) }
+    }
+
+    /// Marked items go into their steps, as many as may be there at once.
+    fn begin_what_is_marked(&mut self) {
+        while self.works.len() < self.plan.concurrency.max(1) {
+            let Some((item, place)) = self.marks.pop() else { return };
+            self.work(item, place);
+        }
+    }
+
+    fn work(&mut self, item: Item, place: Place) {
+        let shown = self.intake.book.shown(&item.key);
+        self.works.push(Box::pin(self.worker.clone().work(item, place, shown)));
+    }
+
+    /// Nothing more comes; what an earlier run had begun and the source did not yield is told now.
+    fn fed_to_the_end(&mut self) {
+        self.feed = None;
+        for doubt in self.intake.remaining_doubts(self.committer.moment()) {
+            self.queue.push(doubt, self.clock.monotonic_ms());
+        }
     }
 
     fn take(&mut self, fed: Fed) {
@@ -179,9 +237,14 @@ impl Pass {
         let taken = match fed {
             Fed::Record(record) => self.intake.take(record, now),
             Fed::Kept(kept) => self.intake.take_kept(*kept, now),
+            Fed::Result(result) => return self.take_result(*result),
         };
         match taken {
-            Taken::Work(item, place) => self.works.push(Box::pin(self.worker.clone().work(item, place))),
+            Taken::Work(item, place) if self.marks_first() => {
+                self.intake.begins(&item, place);
+                self.marks.push(item, place, self.clock.monotonic_ms());
+            }
+            Taken::Work(item, place) => self.work(item, place),
             Taken::Wait(waiting) => self.queue.push(waiting, self.clock.monotonic_ms()),
             Taken::Nothing => {}
         }
@@ -190,7 +253,20 @@ impl Pass {
         }
     }
 
+    fn take_result(&mut self, result: StepResult) {
+        let Some((item, values)) = item_of(result) else { return };
+        if let Some((item, place)) = self.intake.take_result(item) {
+            self.worked(Worked { item, place, result: Ok(values), retries: 0, unkept: None });
+        }
+    }
+
     fn worked(&mut self, worked: Worked) {
+        if let Some(fault) = worked.unkept.as_ref().filter(|_| !self.told_unkept) {
+            let message =
+                format!("results are not kept on this machine, so a crash would run their steps again: {fault}");
+            self.told_unkept = true;
+            self.emit(Event::Blemish { message });
+        }
         if let Some(waiting) = self.intake.worked(worked, self.committer.moment()) {
             self.queue.push(waiting, self.clock.monotonic_ms());
         }
@@ -198,6 +274,8 @@ impl Pass {
 
     fn asked_to_stop(&mut self) {
         self.feed = None;
+        let given_up = self.marks.give_up();
+        self.intake.not_begun(&given_up);
         self.asked = self.stop.asked();
         let why = self.asked.map_or("a request", StopReason::word).to_owned();
         self.emit(Event::Stopping { why });
@@ -212,7 +290,7 @@ impl Pass {
     }
 
     fn drained(&self) -> bool {
-        self.feed.is_none() && self.works.is_empty()
+        self.feed.is_none() && self.works.is_empty() && self.marks.is_empty()
     }
 
     async fn commit_if_due(&mut self) -> Result<(), PassError> {
@@ -247,6 +325,7 @@ impl Pass {
     async fn ended(&mut self, ending: Ending) -> Result<(), PassError> {
         let close = self.closing();
         self.committer.ended(ending, &mut self.intake, &mut self.queue, &close).await?;
+        self.marks.shown(&self.committer.begun);
         self.worker.fence = self.committer.chain.fence();
         self.progress();
         Ok(())

@@ -10,11 +10,12 @@ use crate::fault::Fault;
 use crate::ledger::columns::Columns;
 use crate::ledger::event::{Event, Report};
 use crate::ledger::lease::Holder;
-use crate::ledger::mode::Mode;
+use crate::ledger::mode::{Delivery, Mode};
 use crate::ledger::run::Trigger;
 use crate::ledger::snapshot::Definition;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::port::journal::Journal;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::{Identify, Step};
 use crate::port::store::{Store, StoreError};
@@ -40,6 +41,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub chance: Arc<dyn Chance>,
+    /// Where results of steps with outside effects are kept until they are on the sheet; none where there is no disk.
+    pub journal: Option<Arc<dyn Journal>>,
     /// Where events go.
     pub events: Events,
 }
@@ -85,6 +88,8 @@ pub struct Plan {
     pub retrying: Retrying,
     /// Runs in which a version of a key may fail before it is left alone.
     pub max_attempts: u64,
+    /// How often outside effects may be made.
+    pub delivery: Delivery,
     /// The version of this tool, for Runs.
     pub version: String,
 }

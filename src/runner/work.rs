@@ -14,8 +14,10 @@ use crate::ledger::key::idempotency_key;
 use crate::ledger::lease::Fence;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{Decision, RetryPolicy};
+use crate::runner::replay::Keeping;
 
 /// Values that one item may become on its way.
 const MAX_VALUES: usize = 100_000;
@@ -31,6 +33,8 @@ pub struct Worked {
     pub result: Result<Vec<Value>, StepFailure>,
     /// Tries beyond the first.
     pub retries: u64,
+    /// Why the result could not be kept on this machine, if it could not.
+    pub unkept: Option<JournalFault>,
 }
 
 /// Where and why an item failed.
@@ -59,16 +63,22 @@ pub struct Worker {
     pub job: String,
     /// The lease term.
     pub fence: Fence,
+    /// Where results are kept until they are on the sheet, if anywhere.
+    pub keeping: Option<Keeping>,
     /// Fires when the run no longer waits for items.
     pub cancel: CancellationToken,
 }
 
 impl Worker {
-    /// Takes an item through all steps.
-    pub async fn work(self, item: Item, place: Place) -> Worked {
+    /// Takes an item through all steps. `shown` is what the book showed of its key when it was taken in hand.
+    pub async fn work(self, item: Item, place: Place, shown: String) -> Worked {
         let mut retries = 0;
         let result = self.steps_of(&item, &mut retries).await;
-        Worked { item, place, result, retries }
+        let unkept = match (&self.keeping, &result) {
+            (Some(keeping), Ok(values)) => keeping.keep(&item, shown, values).await.err(),
+            _ => None,
+        };
+        Worked { item, place, result, retries, unkept }
     }
 
     async fn steps_of(&self, item: &Item, retries: &mut u64) -> Result<Vec<Value>, StepFailure> {

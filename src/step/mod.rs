@@ -1,8 +1,9 @@
-//! What is done with an item: the jq expressions of a job.
+//! What is done with an item: the jq expressions and the programs of a job.
 //!
-//! In scope: compiling and running jq, the `map` step, finding an item's key and version.
+//! In scope: compiling and running jq, the steps `map` and `command`, finding an item's key and version.
 //! Out of scope: reading the job file (`config`), making rows of what a step yields (`ledger::shape`).
 
+pub mod command;
 pub mod identify;
 pub mod jq;
 pub mod map;

@@ -1,6 +1,8 @@
 //! The service with a person before it: whoever calls may find that the person was there first.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -42,6 +44,8 @@ pub struct Front {
     clock: Arc<dyn Clock>,
     tampering: Option<Tampering>,
     calls: Arc<tokio::sync::watch::Sender<u64>>,
+    /// Milliseconds before each answer.
+    latency: Arc<AtomicU64>,
     /// Writes that pass before one is lost, and whether that one is applied.
     loss: Arc<Mutex<Option<(u64, bool)>>>,
 }
@@ -63,8 +67,14 @@ impl Front {
             clock: Arc::clone(clock),
             tampering,
             calls: Arc::default(),
+            latency: Arc::default(),
             loss: Arc::default(),
         }
+    }
+
+    /// From now on each answer takes so long.
+    pub fn slow_down(&self, latency: Duration) {
+        self.latency.store(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// After so many writes one is lost: applied without an answer, or not even applied.
@@ -110,6 +120,10 @@ impl Front {
         if let (Some(tamper), Ok(mut value)) = (self.tampering, serde_json::from_slice::<Value>(&call.body)) {
             tamper(&mut value);
             call.body = value.to_string().into();
+        }
+        let latency = self.latency.load(Ordering::Relaxed);
+        if latency > 0 {
+            self.clock.sleep(Duration::from_millis(latency)).await;
         }
         let lost = self.is_lost(&call.path);
         if lost == Some(false) {
@@ -265,7 +279,7 @@ pub async fn call_of(request: Request<Incoming>) -> Call {
 
 /// An answer on its way, dated.
 pub fn dressed(answer: Answer, now: Timestamp) -> Response<Outgoing> {
-    let moment = std::time::UNIX_EPOCH + std::time::Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
+    let moment = std::time::UNIX_EPOCH + Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
     let mut response = Response::builder().status(answer.status).header("date", httpdate::fmt_http_date(moment));
     for (name, value) in &answer.headers {
         response = response.header(*name, value);

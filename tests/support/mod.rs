@@ -11,10 +11,11 @@ use sheetkeep::ledger::event::{Event, Report};
 use sheetkeep::ledger::item::Position;
 use sheetkeep::ledger::key::{Key, KeyError, Version};
 use sheetkeep::ledger::lease::Holder;
-use sheetkeep::ledger::mode::Mode;
+use sheetkeep::ledger::mode::{Delivery, Mode};
 use sheetkeep::ledger::run::Trigger;
 use sheetkeep::ledger::snapshot::Definition;
 use sheetkeep::port::clock::Clock;
+use sheetkeep::port::journal::Journal;
 use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
 use sheetkeep::port::step::{Identify, IdentifyError, Step, StepContext, StepError};
 use sheetkeep::port::store::Store;
@@ -168,6 +169,7 @@ pub struct Job {
     pub events: Arc<Mutex<Vec<Event>>>,
     pub seed: u64,
     steps: Vec<Arc<dyn Step>>,
+    pub journal: Option<Arc<dyn Journal>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -199,9 +201,10 @@ impl Job {
             retry: RetryPolicy::default(),
             retrying: Retrying::Usual,
             max_attempts: 1_000,
+            delivery: Delivery::AtLeastOnce,
             version: "0".into(),
         };
-        Self { plan, events: Arc::default(), seed: 1, steps: Vec::new(), clock }
+        Self { plan, events: Arc::default(), seed: 1, steps: Vec::new(), journal: None, clock }
     }
 
     /// Adds a step.
@@ -267,6 +270,7 @@ impl Job {
             steps: self.steps.clone(),
             clock: Arc::clone(&self.clock),
             chance: Arc::new(SeededChance::new(self.seed)),
+            journal: self.journal.clone(),
             events: Arc::new(move |event| events.lock().expect("no test panics while it holds this").push(event)),
         };
         pass(parts, self.plan.clone(), stop).await

@@ -1,0 +1,203 @@
+//! Results of steps with outside effects, in files of the state directory until they are on the sheet.
+//!
+//! In scope: one file a run, synced before it counts, locked while its run lives; what earlier runs left. Out of scope: what the lines
+//! say (`ledger::journal`), and whether a result still counts (`runner::replay`).
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use data_encoding::HEXLOWER;
+use futures_util::future::{BoxFuture, FutureExt};
+use sha2::{Digest, Sha256};
+
+use crate::ledger::journal::{JournalHead, StepResult, line};
+use crate::port::journal::{Journal, JournalFault, LeftBehind};
+
+/// How a journal's file name ends; one that is set aside ends otherwise.
+const ENDING: &str = ".journal";
+/// Bytes of one journal that are read: more than any run can leave before its queue is full.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// The journals of one job at one place, in one state directory.
+pub struct FileJournal {
+    folder: PathBuf,
+    own: Arc<Mutex<Own>>,
+    /// Journals of earlier runs, locked for as long as this run may use them.
+    held: Mutex<Vec<File>>,
+}
+
+/// This run's file, once it has a result.
+#[derive(Default)]
+struct Own {
+    file: Option<(PathBuf, File)>,
+}
+
+impl FileJournal {
+    /// The journals of `job` at `target`; nothing is made before the first result.
+    pub fn new(state_dir: &Path, job: &str, target: &str) -> Self {
+        let digest = Sha256::digest(format!("{target}\u{1f}{job}").as_bytes());
+        let name = HEXLOWER.encode(digest.get(..12).unwrap_or(&digest));
+        Self { folder: state_dir.join("journals").join(name), own: Arc::default(), held: Mutex::default() }
+    }
+
+    fn fault(&self, deed: &str, error: &io::Error) -> JournalFault {
+        JournalFault(format!("{deed} in {}: {error}", self.folder.display()))
+    }
+}
+
+impl Journal for FileJournal {
+    fn left_behind(&self) -> Result<Vec<LeftBehind>, JournalFault> {
+        let names = match names_in(&self.folder) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(self.fault("list journals", &error)),
+        };
+        let mut left = Vec::new();
+        for name in names {
+            match read_locked(&self.folder.join(&name)) {
+                Ok(Some((file, bytes))) => {
+                    self.held.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+                    left.push(LeftBehind { name, bytes });
+                }
+                // Its run is alive.
+                Ok(None) => {}
+                Err(error) => return Err(self.fault(&format!("read {name}"), &error)),
+            }
+        }
+        Ok(left)
+    }
+
+    fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>> {
+        let (own, folder) = (Arc::clone(&self.own), self.folder.clone());
+        let (head, result) = (head.clone(), line(result));
+        let work = move || own.lock().unwrap_or_else(PoisonError::into_inner).append(&folder, &head, &result);
+        async move {
+            let done = tokio::task::spawn_blocking(work).await;
+            let fault = |why: String| JournalFault(format!("write a journal: {why}"));
+            done.map_err(|error| fault(error.to_string()))?.map_err(|error| fault(error.to_string()))
+        }
+        .boxed()
+    }
+
+    fn remove(&self, name: &str) -> Result<(), JournalFault> {
+        std::fs::remove_file(self.folder.join(name)).map_err(|error| self.fault(&format!("remove {name}"), &error))
+    }
+
+    fn set_aside(&self, name: &str) -> Result<String, JournalFault> {
+        let aside = self.folder.join(format!("{name}.aside"));
+        std::fs::rename(self.folder.join(name), &aside)
+            .map_err(|error| self.fault(&format!("set {name} aside"), &error))?;
+        Ok(aside.display().to_string())
+    }
+
+    fn finish(&self) -> Result<(), JournalFault> {
+        let own = std::mem::take(&mut *self.own.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some((path, _file)) = own.file else { return Ok(()) };
+        std::fs::remove_file(&path).map_err(|error| self.fault("remove this run's journal", &error))
+    }
+}
+
+impl Own {
+    fn append(&mut self, folder: &Path, head: &JournalHead, result: &str) -> io::Result<()> {
+        if let Some((_, file)) = &mut self.file {
+            file.write_all(result.as_bytes())?;
+            return file.sync_data();
+        }
+        std::fs::create_dir_all(folder)?;
+        let path = folder.join(format!("{}{ENDING}", head.run));
+        let mut file = OpenOptions::new().create_new(true).append(true).open(&path)?;
+        file.try_lock().map_err(io::Error::from)?;
+        file.write_all(format!("{}{result}", line(head)).as_bytes())?;
+        file.sync_all()?;
+        // A file is found after a crash only if its folder is on the disk too.
+        File::open(folder)?.sync_all()?;
+        self.file = Some((path, file));
+        Ok(())
+    }
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(ENDING) {
+            names.push(name);
+        }
+    }
+    // Runs are named by when they began.
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// A journal's bytes, the file locked; none while its run is alive.
+fn read_locked(path: &Path) -> io::Result<Option<(File, Vec<u8>)>> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+        Err(std::fs::TryLockError::Error(error)) => return Err(error),
+    }
+    let mut bytes = Vec::new();
+    Read::by_ref(&mut file).take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some((file, bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ledger::journal::read;
+
+    fn result(key: &str) -> StepResult {
+        let [key, version, shown, place] = [key, "", "", ""].map(str::to_owned);
+        StepResult { key, version, shown, values: vec![json!(1)], record: json!({}), place }
+    }
+
+    #[tokio::test]
+    async fn what_a_run_that_died_kept_is_found_by_the_next_one_and_by_nobody_while_it_lives() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = FileJournal::new(dir.path(), "j", "s");
+        let head = JournalHead::new("j", "s", "d", "r1");
+        for key in ["a", "b"] {
+            first.keep(&head, &result(key)).await.expect("a disk");
+        }
+        let next = FileJournal::new(dir.path(), "j", "s");
+        assert_eq!(next.left_behind(), Ok(Vec::new()));
+        drop(first);
+        let left = next.left_behind().expect("a directory");
+        let journal = read(&left[0].bytes).expect("a journal");
+        assert_eq!((left[0].name.as_str(), journal.results), ("r1.journal", vec![result("a"), result("b")]));
+        assert_eq!(FileJournal::new(dir.path(), "j", "s").left_behind(), Ok(Vec::new()), "somebody else has it");
+        next.remove("r1.journal").expect("it is there");
+        drop(next);
+        assert_eq!(FileJournal::new(dir.path(), "j", "s").left_behind(), Ok(Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_is_set_aside_is_kept_and_one_of_a_finished_run_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let head = JournalHead::new("j", "s", "d", "r1");
+        let first = FileJournal::new(dir.path(), "j", "s");
+        first.keep(&head, &result("a")).await.expect("a disk");
+        first.finish().expect("it is there");
+        let second = FileJournal::new(dir.path(), "j", "s");
+        assert_eq!(second.left_behind(), Ok(Vec::new()));
+        second.keep(&head, &result("a")).await.expect("a disk");
+        drop(second);
+        let third = FileJournal::new(dir.path(), "j", "s");
+        assert_eq!(third.left_behind().expect("a directory").len(), 1);
+        let aside = third.set_aside("r1.journal").expect("it is there");
+        assert!(Path::new(&aside).exists() && aside.ends_with("r1.journal.aside"), "{aside}");
+    }
+
+    #[test]
+    fn where_nothing_was_ever_kept_nothing_is_made() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let journal = FileJournal::new(dir.path(), "j", "s");
+        assert_eq!((journal.left_behind(), journal.finish()), (Ok(Vec::new()), Ok(())));
+        assert!(!dir.path().join("journals").exists());
+    }
+}

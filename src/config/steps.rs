@@ -1,0 +1,151 @@
+//! What is done with an item, as meant: jq and programs.
+//!
+//! In scope: each step's settings and its name. Out of scope: running steps (`step`).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::collect::Collector;
+use crate::config::raw::{At, JobFile, Step as Raw};
+use crate::ledger::mode::Delivery;
+use crate::port::clock::Clock;
+use crate::port::step::Step;
+use crate::step::command::{self, Command, CommandSettings};
+use crate::step::jq::Program;
+use crate::step::map::{self, Map};
+
+/// How long a program may take for one item, in milliseconds, if the job does not say.
+const DEFAULT_TIMEOUT_MS: u64 = 60_000;
+/// The longest time that may be said.
+const MAX_TIMEOUT_MS: u64 = 3_600_000;
+/// What is said of programs that may not be run twice for one item.
+const AT_MOST_ONCE: &str = "at-most-once";
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct StepSettings {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub deed: Deed,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Deed {
+    /// It makes values of values.
+    Map(Program),
+    /// It runs a program.
+    Command(CommandSettings),
+}
+
+impl StepSettings {
+    /// The step, ready to run.
+    pub fn make(&self, clock: &Arc<dyn Clock>) -> Arc<dyn Step> {
+        match &self.deed {
+            Deed::Map(program) => Arc::new(Map::new(self.name.clone(), program.clone())),
+            Deed::Command(settings) => Arc::new(Command::new(self.name.clone(), settings.clone(), Arc::clone(clock))),
+        }
+    }
+
+    /// What makes it this step, in the definition of a job.
+    pub fn expression(&self) -> String {
+        match &self.deed {
+            Deed::Map(program) => program.source().to_owned(),
+            Deed::Command(settings) => format!("command {}", settings.words.join("\u{1f}")),
+        }
+    }
+}
+
+/// The steps of a job file at `path`.
+pub(super) fn settings(
+    collect: &mut Collector<'_>,
+    raw: &JobFile,
+    path: &Path,
+    job: Option<&str>,
+) -> Vec<StepSettings> {
+    let mut steps: Vec<StepSettings> = Vec::new();
+    for (at, step) in raw.step.iter().enumerate() {
+        let default = if step.command.is_some() { command::DEFAULT_NAME } else { map::DEFAULT_NAME };
+        let name = match &step.name {
+            Some(at) => collect.word(at, "`step.name`"),
+            None if at == 0 => Some(default.to_owned()),
+            None => Some(format!("{default} {}", at + 1)),
+        };
+        if let (Some(named), Some(name)) = (&step.name, &name)
+            && steps.iter().any(|other| other.name == *name)
+        {
+            let help = "failures are told by the step's name; give each its own";
+            collect.wrong(named, "two steps have this name", "taken", help);
+        }
+        let deed = deed(collect, raw, step, path, job);
+        steps.extend(name.zip(deed).map(|(name, deed)| StepSettings { name, deed }));
+    }
+    steps
+}
+
+fn deed(collect: &mut Collector<'_>, raw: &JobFile, step: &Raw, path: &Path, job: Option<&str>) -> Option<Deed> {
+    match (&step.map, &step.command) {
+        (Some(_), Some(command)) => {
+            let help = "make two steps of it, each with its own [[step]]";
+            collect.wrong(command, "a step has both `map` and `command`", "one too many", help);
+            None
+        }
+        (Some(map), None) => {
+            let only_for_commands = [("timeout", &step.timeout), ("delivery", &step.delivery)];
+            for (name, at) in only_for_commands.into_iter().filter_map(|(name, at)| Some((name, at.as_ref()?))) {
+                collect.wrong(at, format!("`step.{name}` is for steps with a `command`"), "of no use here", "");
+            }
+            collect.program(map, "`step.map`").map(Deed::Map)
+        }
+        (None, Some(command)) => {
+            let words = words(collect, command);
+            let timeout_ms = step
+                .timeout
+                .as_ref()
+                .map_or(Some(DEFAULT_TIMEOUT_MS), |at| collect.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let (words, timeout_ms, job) = (words?, timeout_ms?, job?.to_owned());
+            Some(Deed::Command(CommandSettings { words, timeout_ms, folder: folder.to_owned(), job }))
+        }
+        (None, None) => {
+            let at = raw.name.as_ref()?;
+            collect.wrong(
+                at,
+                "a [[step]] of this job says neither `map` nor `command`",
+                "this job",
+                "say what the step does",
+            );
+            None
+        }
+    }
+}
+
+fn words(collect: &mut Collector<'_>, at: &At<Vec<String>>) -> Option<Vec<String>> {
+    let words = at.get();
+    let wrong = if words.first().is_none_or(String::is_empty) {
+        "`step.command` names no program"
+    } else if words.iter().any(|word| word.contains('\0')) {
+        "`step.command` holds a NUL"
+    } else {
+        return Some(words.clone());
+    };
+    collect.wrong(at, wrong, "here", "write the program and its arguments: command = [\"./notify.sh\", \"--quiet\"]");
+    None
+}
+
+/// How often items may be delivered: at most once, if any step says so.
+pub(super) fn delivery(collect: &mut Collector<'_>, raw: &JobFile) -> Delivery {
+    let mut delivery = Delivery::AtLeastOnce;
+    for at in raw.step.iter().filter_map(|step| step.delivery.as_ref()) {
+        match collect.text(at).as_deref() {
+            Some(AT_MOST_ONCE) => delivery = Delivery::AtMostOnce,
+            Some("at-least-once") | None => {}
+            Some(_) => {
+                let help = "say at-least-once or at-most-once";
+                collect.wrong(at, "`step.delivery` is no way of delivery", "unknown", help);
+            }
+        }
+    }
+    delivery
+}

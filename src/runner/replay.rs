@@ -1,0 +1,148 @@
+//! Results that an earlier run kept on this machine and did not bring to the sheet.
+//!
+//! In scope: which of them still count, and what becomes of their journals. Out of scope: files (`app::journal`), and the way of a
+//! result into a commit (`runner::intake`).
+//!
+//! A result counts only if the sheet still shows what it showed when the item was taken in hand: otherwise somebody else has done
+//! something about that key, and a result from before would undo it.
+
+use std::sync::Arc;
+
+use crate::ledger::book::Book;
+use crate::ledger::event::Event;
+use crate::ledger::item::{Item, Position};
+use crate::ledger::journal::{Journal as Read, JournalHead, StepResult, read};
+use crate::ledger::key::{Key, Version};
+use crate::port::journal::{Journal, JournalFault, LeftBehind};
+use crate::runner::plan::Events;
+
+/// Where a run keeps results, and under which head.
+#[derive(Clone)]
+pub struct Keeping {
+    /// The place.
+    pub journal: Arc<dyn Journal>,
+    /// Whose they are.
+    pub head: JournalHead,
+}
+
+impl Keeping {
+    /// Keeps what the steps made of an item.
+    pub async fn keep(&self, item: &Item, shown: String, values: &[serde_json::Value]) -> Result<(), JournalFault> {
+        let result = StepResult {
+            key: item.key.as_str().to_owned(),
+            version: item.version.0.clone(),
+            shown,
+            values: values.to_vec(),
+            record: item.body.clone(),
+            place: item.position.to_string(),
+        };
+        self.journal.keep(&self.head, &result).await
+    }
+}
+
+/// The journals of earlier runs that this one uses.
+pub struct Replay {
+    keeping: Option<Keeping>,
+    used: Vec<String>,
+    /// Names, and why there are results in them that do not count.
+    overtaken: Vec<(String, usize)>,
+    events: Events,
+}
+
+impl Replay {
+    /// Reads what earlier runs left: the results that count, in order.
+    pub fn open(keeping: Option<Keeping>, book: &Book, events: Events) -> (Self, Vec<StepResult>) {
+        let mut replay = Self { keeping, used: Vec::new(), overtaken: Vec::new(), events };
+        let Some(keeping) = replay.keeping.clone() else { return (replay, Vec::new()) };
+        let left = match keeping.journal.left_behind() {
+            Ok(left) => left,
+            Err(error) => {
+                replay.note(format!("results of earlier runs can't be looked for: {error}"));
+                return (replay, Vec::new());
+            }
+        };
+        let mut results = Vec::new();
+        for one in left {
+            results.extend(replay.take(&keeping, &one, book));
+        }
+        if !results.is_empty() {
+            let count = results.len();
+            replay.note(format!("{count} results that an earlier run kept on this machine go to the sheet, without running their steps again"));
+        }
+        (replay, results)
+    }
+
+    fn take(&mut self, keeping: &Keeping, left: &LeftBehind, book: &Book) -> Vec<StepResult> {
+        let journal = match read(&left.bytes) {
+            Ok(journal) => journal,
+            // A run that died before its first result was whole.
+            Err(crate::ledger::journal::JournalError::Empty) => {
+                self.used.push(left.name.clone());
+                return Vec::new();
+            }
+            Err(error) => return self.leave_out(keeping, &left.name, &error.to_string()),
+        };
+        if let Some(why) = journal.head.foreign_to(&keeping.head) {
+            return self.leave_out(keeping, &left.name, why);
+        }
+        let Read { results, .. } = journal;
+        let mut counting = Vec::new();
+        let mut overtaken = 0;
+        for result in results {
+            let Ok(key) = Key::new(&result.key) else { continue };
+            if book.is_done(&key, &Version(result.version.clone())) {
+                continue;
+            }
+            if book.shown(&key) == result.shown { counting.push(result) } else { overtaken += 1 }
+        }
+        match overtaken {
+            0 => self.used.push(left.name.clone()),
+            count => self.overtaken.push((left.name.clone(), count)),
+        }
+        counting
+    }
+
+    fn leave_out(&self, keeping: &Keeping, name: &str, why: &str) -> Vec<StepResult> {
+        let told = match keeping.journal.set_aside(name) {
+            Ok(aside) => format!("the journal {name} of an earlier run is not used: {why}; it is kept as {aside}"),
+            Err(error) => format!("the journal {name} of an earlier run is not used: {why}; {error}"),
+        };
+        self.note(told);
+        Vec::new()
+    }
+
+    /// Where this run keeps its own results.
+    pub fn keeping(&self) -> Option<&Keeping> {
+        self.keeping.as_ref()
+    }
+
+    /// Everything that this run took in is on the sheet.
+    pub fn finish(&self) {
+        let Some(Keeping { journal, .. }) = &self.keeping else { return };
+        let gone = self.used.iter().map(|name| journal.remove(name)).chain([journal.finish()]);
+        for error in gone.filter_map(Result::err) {
+            self.note(error.to_string());
+        }
+        for (name, count) in &self.overtaken {
+            let told = match journal.set_aside(name) {
+                Ok(aside) => format!(
+                    "{count} results of the journal {name} are not used, because the sheet shows something newer for their keys; they are kept in {aside}"
+                ),
+                Err(error) => error.to_string(),
+            };
+            self.note(told);
+        }
+    }
+
+    fn note(&self, message: String) {
+        (self.events)(Event::Blemish { message });
+    }
+}
+
+/// The item of a kept result; none where its key is none.
+pub fn item_of(result: StepResult) -> Option<(Item, Vec<serde_json::Value>)> {
+    let StepResult { key, version, values, record, place, .. } = result;
+    let position = Position { origin: place, record: 0, line: None };
+    let key = Key::new(&key).ok()?;
+    Some((Item { key, version: Version(version), body: record, position, again: None }, values))
+}

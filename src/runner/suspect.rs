@@ -1,0 +1,54 @@
+//! A run whose batch the service does not take: the record that is why is found and told, and the rest goes on.
+//!
+//! In scope: putting items back, taking the culprit out. Out of scope: which part is sent next (`ledger::blame`), and what a culprit
+//! becomes (`runner::intake`).
+
+use crate::ledger::blame::{Certainty, MAX_CULPRITS};
+use crate::ledger::event::Event;
+use crate::runner::batch::Queue;
+use crate::runner::committer::{Closing, Committer};
+use crate::runner::intake::Intake;
+use crate::runner::plan::PassError;
+use crate::runner::settle::Ending;
+
+impl Committer {
+    /// The service takes no batch with these items: part of them next, until it is known who is to blame.
+    pub(super) fn suspect(
+        &mut self,
+        how: Certainty,
+        ending: Ending,
+        intake: &mut Intake,
+        queue: &mut Queue,
+    ) -> Result<(), PassError> {
+        let items = self.outstanding.newest_items();
+        let (number, suspects) = (ending.commit.to.commit, items.len());
+        self.blame.refused(suspects, how);
+        self.emit(Event::Suspected { number, items: suspects as u64, why: ending.why.clone() });
+        self.refusal = ending.why;
+        queue.put_back(items, self.now_ms());
+        self.closing = Closing::No;
+        self.set_aside_the_culprit(intake, queue)
+    }
+
+    /// An item that alone is refused becomes a failure; the others go on.
+    pub(super) fn set_aside_the_culprit(&mut self, intake: &mut Intake, queue: &mut Queue) -> Result<(), PassError> {
+        if !self.blame.has_found() {
+            return Ok(());
+        }
+        let Some(culprit) = queue.take_first() else { return Ok(()) };
+        let key = culprit.settled.key().clone();
+        if !self.blame.set_aside() {
+            let why =
+                format!("more than {MAX_CULPRITS} records are refused, so it may not be the records: {}", self.refusal);
+            return Err(PassError::Refused { why });
+        }
+        match intake.refused(culprit, &self.refusal, self.moment()) {
+            Ok(failure) => queue.put_back(failure.into_iter().collect(), self.now_ms()),
+            Err(why) => {
+                let why = format!("not even the failure of key {key} can be told: {why}");
+                return Err(PassError::Refused { why });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,251 @@
+//! The step `command`: a program of the user's that does something with an item, outside the sheet.
+//!
+//! In scope: how an item reaches the program, what its end means, bounds of time and output. Out of scope: when it is run again
+//! (`runner::work`), and what becomes of a result until it is on the sheet (`journal`).
+//!
+//! ```text
+//!  standard input    the item, as one line of JSON
+//!  environment       SHEETKEEP_JOB, _STEP, _KEY, _VERSION, _IDEMPOTENCY_KEY, _FENCE, _ATTEMPT
+//!  standard output   JSON values, which go to the next step or become rows; nothing: the item itself does
+//!  exit code         0 done · 75 may work later · any other: this item is bad
+//! ```
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command as Process};
+
+use crate::port::clock::Clock;
+use crate::port::step::{Step, StepContext, StepError};
+
+/// The name of a `command` step that the job gives none.
+pub const DEFAULT_NAME: &str = "command";
+/// Bytes of output that are taken.
+const MAX_OUT: u64 = 16 << 20;
+/// Bytes of complaints that are read; the last line of them is told.
+const MAX_COMPLAINTS: u64 = 64 << 10;
+/// Characters of a complaint that are told.
+const COMPLAINT_CHARS: usize = 500;
+/// The exit code of a program that asks to be run again later (`EX_TEMPFAIL` of sysexits.h).
+const TRY_AGAIN: i32 = 75;
+/// Secrets of this program that are not the step's business.
+const WITHHELD: [&str; 1] = ["SHEETKEEP_CREDENTIALS_JSON"];
+
+/// What a `command` step is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandSettings {
+    /// The program and its arguments; no shell reads them.
+    pub words: Vec<String>,
+    /// How long it may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// Where it runs: the job file's folder.
+    pub folder: PathBuf,
+    /// The job, for its environment.
+    pub job: String,
+}
+
+/// A `command` step; what it does outside the sheet is not known, so it counts as an outside effect.
+pub struct Command {
+    name: String,
+    settings: CommandSettings,
+    clock: Arc<dyn Clock>,
+}
+
+impl Command {
+    /// A step of this name.
+    pub fn new(name: impl Into<String>, settings: CommandSettings, clock: Arc<dyn Clock>) -> Self {
+        Self { name: name.into(), settings, clock }
+    }
+
+    async fn run_once(&self, input: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
+        let program = self.settings.words.first().map(String::as_str).unwrap_or_default();
+        let mut child = self
+            .process(context)
+            .spawn()
+            .map_err(|error| StepError::Rejected(format!("the program {program} can't be started: {error}")))?;
+        let talk = talk(&mut child, &input);
+        let timeout = Duration::from_millis(self.settings.timeout_ms);
+        let talked = tokio::select! {
+            talked = talk => talked,
+            () = self.clock.sleep(timeout) => {
+                let why = format!("{program} was stopped after {} s", timeout.as_secs());
+                Err(StepError::Transient { why, retry_after_ms: None })
+            }
+            () = context.cancel.cancelled() => Err(StepError::Cancelled),
+        };
+        let Talk { out, complaint, status } = talked?;
+        judged(program, status, &complaint)?;
+        values(program, input, &out)
+    }
+
+    fn process(&self, context: &StepContext) -> Process {
+        let (program, arguments) = self.settings.words.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
+        let mut process = Process::new(program);
+        process.args(arguments).current_dir(&self.settings.folder).kill_on_drop(true);
+        process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C at the terminal asks sheetkeep to finish what is in hand; it is not meant for the program.
+        #[cfg(unix)]
+        process.process_group(0);
+        for name in WITHHELD {
+            process.env_remove(name);
+        }
+        let told = [
+            ("SHEETKEEP_JOB", self.settings.job.clone()),
+            ("SHEETKEEP_STEP", self.name.clone()),
+            ("SHEETKEEP_KEY", context.key.as_str().to_owned()),
+            ("SHEETKEEP_VERSION", context.version.0.clone()),
+            ("SHEETKEEP_IDEMPOTENCY_KEY", context.idempotency_key.clone()),
+            ("SHEETKEEP_FENCE", context.fence.0.to_string()),
+            ("SHEETKEEP_ATTEMPT", context.attempt.to_string()),
+        ];
+        // The environment can't hold a NUL; the record on standard input has the key whole.
+        process.envs(told.into_iter().map(|(name, value)| (name, value.replace('\0', ""))));
+        process
+    }
+}
+
+impl Step for Command {
+    fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
+        self.run_once(input, context).boxed()
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn has_outside_effects(&self) -> bool {
+        true
+    }
+}
+
+/// What a program said, and how it ended.
+struct Talk {
+    out: Vec<u8>,
+    complaint: String,
+    status: ExitStatus,
+}
+
+async fn talk(child: &mut Child, input: &Value) -> Result<Talk, StepError> {
+    let line = format!("{input}\n");
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let tell = async move {
+        if let Some(mut stdin) = stdin {
+            // A program that does not care for its input closes it; its exit code is what counts.
+            let _unread = stdin.write_all(line.as_bytes()).await;
+        }
+    };
+    let ((), out, complaints) = tokio::join!(tell, bounded(stdout, MAX_OUT), bounded(stderr, MAX_COMPLAINTS));
+    let unheard = |error: std::io::Error| StepError::Transient {
+        why: format!("the program could not be listened to: {error}"),
+        retry_after_ms: None,
+    };
+    let (out, complaints) = (out.map_err(unheard)?, complaints.map_err(unheard)?);
+    let status = child.wait().await.map_err(unheard)?;
+    Ok(Talk { out, complaint: last_line(&complaints), status })
+}
+
+/// Reads to the end, and keeps the first so many bytes and one more: so that too much is known from just enough.
+async fn bounded(from: Option<impl AsyncRead + Unpin>, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    if let Some(mut from) = from {
+        (&mut from).take(most + 1).read_to_end(&mut kept).await?;
+        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+    }
+    Ok(kept)
+}
+
+fn judged(program: &str, status: ExitStatus, complaint: &str) -> Result<(), StepError> {
+    let said = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(TRY_AGAIN) => {
+            Err(StepError::Transient { why: format!("{program} asks to be tried again{said}"), retry_after_ms: None })
+        }
+        Some(code) => Err(StepError::Rejected(format!("{program} ended with {code}{said}"))),
+        None => Err(StepError::Transient { why: format!("{program} was killed{said}"), retry_after_ms: None }),
+    }
+}
+
+fn values(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, StepError> {
+    if out.len() as u64 > MAX_OUT {
+        return Err(StepError::Rejected(format!("{program} writes more than {} MB", MAX_OUT >> 20)));
+    }
+    if out.iter().all(u8::is_ascii_whitespace) {
+        return Ok(vec![input]);
+    }
+    let values: Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(out).into_iter().collect();
+    values.map_err(|error| StepError::Rejected(format!("{program} writes something that is no JSON: {error}")))
+}
+
+fn last_line(complaints: &[u8]) -> String {
+    let text = String::from_utf8_lossy(complaints);
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    line.chars().filter(|c| !c.is_control()).take(COMPLAINT_CHARS).collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::ledger::key::{Key, Version};
+    use crate::ledger::lease::Fence;
+    use crate::system::SystemClock;
+
+    fn context() -> StepContext {
+        StepContext {
+            key: Key::new("k").expect("a valid key"),
+            version: Version("v".into()),
+            idempotency_key: "sk1_x".into(),
+            fence: Fence(3),
+            attempt: 2,
+            deadline: None,
+            cancel: CancellationToken::new(),
+        }
+    }
+
+    async fn shell(script: &str, timeout_ms: u64, context: &StepContext) -> Result<Vec<Value>, StepError> {
+        let words = ["sh", "-c", script].map(str::to_owned).to_vec();
+        let settings = CommandSettings { words, timeout_ms, folder: ".".into(), job: "j".into() };
+        let step = Command::new("notify", settings, Arc::new(SystemClock::new()));
+        step.run(json!({"id": "k"}), context).await
+    }
+
+    #[tokio::test]
+    async fn a_program_gets_the_item_and_its_keys_and_its_values_go_on() {
+        let script = r#"read -r item; echo "{\"got\": $item, \"key\": \"$SHEETKEEP_IDEMPOTENCY_KEY\", \"try\": $SHEETKEEP_ATTEMPT}"; echo 7"#;
+        let made = shell(script, 60_000, &context()).await;
+        assert_eq!(made, Ok(vec![json!({"got": {"id": "k"}, "key": "sk1_x", "try": 2}), json!(7)]));
+        assert_eq!(shell("cat >/dev/null", 60_000, &context()).await, Ok(vec![json!({"id": "k"})]));
+    }
+
+    #[tokio::test]
+    async fn the_exit_code_tells_what_to_do_and_the_last_complaint_why() {
+        let bad = shell("echo first >&2; echo no such customer >&2; exit 3", 60_000, &context()).await;
+        assert_eq!(bad, Err(StepError::Rejected("sh ended with 3: no such customer".into())));
+        let later = shell("exit 75", 60_000, &context()).await.expect_err("it asks for another try");
+        assert!(later.fault().passes(), "{later}");
+        let garbled = shell("echo nonsense", 60_000, &context()).await.expect_err("no JSON");
+        assert!(garbled.to_string().contains("no JSON"), "{garbled}");
+        let context = context();
+        let missing =
+            CommandSettings { words: vec!["./no-such".into()], timeout_ms: 1, folder: ".".into(), job: "j".into() };
+        let missing = Command::new("x", missing, Arc::new(SystemClock::new())).run(json!(1), &context).await;
+        assert!(missing.expect_err("nothing to start").to_string().contains("./no-such can't be started"));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_takes_too_long_or_is_waited_for_no_more_is_stopped() {
+        let slow = shell("exec sleep 600", 1, &context()).await.expect_err("too slow");
+        assert!(slow.to_string().contains("was stopped after"), "{slow}");
+        let context = context();
+        context.cancel.cancel();
+        assert_eq!(shell("exec sleep 600", 600_000, &context).await, Err(StepError::Cancelled));
+    }
+}

@@ -1,0 +1,286 @@
+//! Steps with outside effects: what a crash or an outage leaves of them, at least once and at most once.
+
+#![cfg(feature = "emulator")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod front;
+
+#[path = "hands/person.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod person;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sheetkeep::app::journal::FileJournal;
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::ledger::event::{Event, Report};
+use sheetkeep::ledger::mode::Delivery;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::step::StepError;
+use sheetkeep::retry::RetryPolicy;
+use sheetkeep::runner::feed::Retrying;
+use sheetkeep::runner::plan::PassError;
+use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::system::SteeredClock;
+use sheetkeep::time::Timestamp;
+
+use crate::front::Front;
+use crate::support::{Job, Values};
+
+/// How often the step was run for each key.
+type Ran = Arc<Mutex<HashMap<String, u32>>>;
+
+/// A spreadsheet, a disk, and a job that does something outside with each item.
+struct House {
+    front: Front,
+    clock: Arc<dyn Clock>,
+    disk: tempfile::TempDir,
+    ran: Ran,
+    at_most_once: bool,
+    definition: &'static str,
+    runs: u64,
+}
+
+impl House {
+    fn new(at_most_once: bool) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let doubts = Doubts::all().next().expect("there are eight");
+        let disk = tempfile::tempdir().expect("a directory");
+        let front = Front::new(doubts, 1, &clock, None);
+        Self { front, clock, disk, ran: Ran::default(), at_most_once, definition: "d", runs: 0 }
+    }
+
+    fn faults(&self, spec: &str) {
+        let faults = if spec.is_empty() { Vec::new() } else { vec![spec.parse().expect("a fault")] };
+        self.front.emulator.set_faults(faults);
+    }
+
+    fn job(&mut self) -> Job {
+        self.runs += 1;
+        let ran = Arc::clone(&self.ran);
+        let mut job = Job::new(Arc::clone(&self.clock)).outside_step(move |value, context| {
+            *ran.lock().expect("nobody panics in it").entry(context.key.as_str().to_owned()).or_default() += 1;
+            match value["bad"].as_str() {
+                Some(why) => Err(StepError::Rejected(why.to_owned())),
+                None => Ok(vec![json!({"id": value["id"], "receipt": context.idempotency_key})]),
+            }
+        });
+        job.seed = self.runs;
+        job.plan.definition.hash = self.definition.into();
+        if self.at_most_once {
+            (job.plan.delivery, job.plan.max_attempts) = (Delivery::AtMostOnce, 1);
+            job.plan.retry = RetryPolicy { max_attempts: 1, ..job.plan.retry };
+        }
+        job.journal = Some(Arc::new(FileJournal::new(self.disk.path(), "j", "s")));
+        job
+    }
+
+    /// A run that is killed after so long, if it is not over; and the notes that it gave.
+    async fn run_for(
+        &mut self,
+        ms: u64,
+        retrying: Retrying,
+        items: &[Value],
+    ) -> (Option<Result<Report, PassError>>, Vec<String>) {
+        let mut job = self.job();
+        job.plan.retrying = retrying;
+        let sheets = Arc::new(self.front.sheets(job.seed));
+        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let ended = tokio::select! {
+            ended = job.run(store, Values::of(items.to_vec())) => Some(ended),
+            () = self.clock.sleep(Duration::from_millis(ms)) => None,
+        };
+        let notes = job.events.lock().expect("nobody panics in it").iter().filter_map(note).collect();
+        self.clock.sleep(Duration::from_mins(10)).await;
+        (ended, notes)
+    }
+
+    async fn run(&mut self, items: &[Value]) -> (Result<Report, PassError>, Vec<String>) {
+        let (ended, notes) = self.run_for(u64::MAX / 4, Retrying::Usual, items).await;
+        (ended.expect("nobody killed it"), notes)
+    }
+
+    async fn column(&self, tab: &str, name: &str) -> Vec<String> {
+        let rows = self.front.tab(tab).await;
+        let at = rows[0].iter().position(|cell| cell == name).expect("a column");
+        rows.iter().skip(1).map(|row| row.get(at).cloned().unwrap_or_default()).collect()
+    }
+
+    fn ran(&self, key: &str) -> u32 {
+        self.ran.lock().expect("nobody panics in it").get(key).copied().unwrap_or(0)
+    }
+
+    /// The journals on the disk.
+    fn journals(&self) -> Vec<PathBuf> {
+        let folders = std::fs::read_dir(self.disk.path().join("journals")).into_iter().flatten().flatten();
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten());
+        files.map(|file| file.path()).collect()
+    }
+}
+
+fn note(event: &Event) -> Option<String> {
+    match event {
+        Event::Blemish { message } => Some(message.clone()),
+        _ => None,
+    }
+}
+
+fn items(count: u64) -> Vec<Value> {
+    (0..count).map(|n| json!({"id": format!("k{n}")})).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_wait_in_the_journal_while_the_service_is_down_and_the_next_run_does_nothing_twice() {
+    let mut house = House::new(false);
+    house.run(&[]).await.0.expect("a first run");
+    house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
+    let (ended, _) = house.run(&items(5)).await;
+    assert!(ended.expect_err("the service is down").fault().passes());
+    assert_eq!((house.journals().len(), house.ran("k3")), (1, 1));
+    house.faults("");
+    // The source has lost one of them meanwhile.
+    let (ended, notes) = house.run(&items(4)).await;
+    let report = ended.expect("the service is well again");
+    assert_eq!((report.keys, report.run.counts.new), (5, 5), "{notes:?}");
+    assert_eq!(house.column("Data", "id").await, ["k0", "k1", "k2", "k3", "k4"]);
+    assert!(items(5).iter().all(|item| house.ran(item["id"].as_str().unwrap_or_default()) == 1));
+    assert!(house.journals().is_empty() && notes[0].starts_with("5 results"), "{notes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_whose_key_somebody_else_settled_meanwhile_is_not_used() {
+    let mut house = House::new(false);
+    house.run(&[]).await.0.expect("a first run");
+    house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
+    house.run(&items(2)).await.0.expect_err("the service is down");
+    house.faults("");
+    // Another machine fails on one of the keys, and does the other one.
+    let here = std::mem::replace(&mut house.disk, tempfile::tempdir().expect("a directory"));
+    house.run(&[json!({"id": "k0", "bad": "no such customer"}), json!({"id": "k1"})]).await.0.expect("a run");
+    house.disk = here;
+    let (ended, notes) = house.run(&[]).await;
+    ended.expect("a run");
+    assert_eq!(house.column("Data", "id").await, ["k1"]);
+    assert!(notes.iter().any(|note| note.starts_with("1 results of the journal")), "{notes:?}");
+    assert!(house.journals()[0].to_string_lossy().ends_with(".aside"));
+    // The failure's own record is tried again, as ever.
+    assert_eq!(house.ran("k0"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_of_other_steps_and_a_damaged_one_are_set_aside_with_a_note() {
+    for damaged in [false, true] {
+        let mut house = House::new(false);
+        house.run(&[]).await.0.expect("a first run");
+        house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
+        house.run(&items(3)).await.0.expect_err("the service is down");
+        house.faults("");
+        let file = house.journals().remove(0);
+        if damaged {
+            let text = std::fs::read_to_string(&file).expect("a journal").replace("\"k1\"", "\"k7\"");
+            std::fs::write(&file, text).expect("a disk");
+        } else {
+            house.definition = "other steps";
+        }
+        let bytes = std::fs::read(&file).expect("a journal");
+        let (ended, notes) = house.run(&items(3)).await;
+        assert_eq!(ended.expect("a run").keys, 3);
+        let why = if damaged { "line 3 is damaged" } else { "the job's steps have changed" };
+        assert!(notes.iter().any(|note| note.contains(why)), "{notes:?}");
+        let kept = std::fs::read(house.journals().remove(0)).expect("it is kept");
+        assert_eq!((kept, house.ran("k1")), (bytes, 2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn wherever_a_run_is_killed_each_key_has_its_row_once_and_what_was_kept_is_not_done_again() {
+    for at_ms in (0..6_000).step_by(250) {
+        let mut house = House::new(false);
+        house.front.slow_down(Duration::from_millis(300));
+        let (ended, _) = house.run_for(at_ms, Retrying::Usual, &items(8)).await;
+        let last = house.run(&items(8)).await.0.expect("a run that ends");
+        assert_eq!(last.keys, 8, "{at_ms}: {ended:?}");
+        let mut rows = house.column("Data", "id").await;
+        rows.sort();
+        assert_eq!(rows, ["k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"], "{at_ms}");
+        assert!(items(8).iter().all(|item| house.ran(item["id"].as_str().unwrap_or_default()) <= 2), "{at_ms}");
+        assert!(house.journals().is_empty(), "{at_ms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_are_told() {
+    let mut doubts = 0;
+    for at_ms in (0..8_000).step_by(250) {
+        let mut house = House::new(true);
+        house.front.slow_down(Duration::from_millis(300));
+        // No disk: what was begun is all that anybody knows.
+        for kill in [at_ms, at_ms / 2] {
+            house.run_for(kill, Retrying::Usual, &items(30)).await;
+            house.disk = tempfile::tempdir().expect("a directory");
+        }
+        let last = house.run(&items(30)).await.0.expect("a run that ends");
+        let rows = house.column("Data", "id").await;
+        let told = house.column("Failures j", "key").await;
+        doubts += told.len();
+        assert_eq!(rows.len() + told.len(), 30, "{at_ms}: {rows:?} {told:?}");
+        assert_eq!((last.keys, last.dead_failures), (rows.len() as u64, told.len() as u64), "{at_ms}");
+        assert!(items(30).iter().all(|item| house.ran(item["id"].as_str().unwrap_or_default()) <= 1), "{at_ms}");
+        assert!(told.iter().all(|key| !rows.contains(key)));
+        assert_eq!(house.column("Failures j", "state").await, vec!["dead"; told.len()]);
+        // Nothing is tried again of its own accord.
+        house.run(&items(30)).await.0.expect("a run that ends");
+        assert!(told.iter().all(|key| house.ran(key) <= 1), "{at_ms}");
+    }
+    assert!(doubts > 0, "no run was killed in the middle of a step");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_doubt_is_done_when_somebody_asks_for_it() {
+    let mut house = House::new(true);
+    house.front.slow_down(Duration::from_millis(300));
+    house.run_for(2_250, Retrying::Usual, &items(30)).await;
+    house.disk = tempfile::tempdir().expect("a directory");
+    house.run(&items(30)).await.0.expect("a run that ends");
+    let told = house.column("Failures j", "key").await;
+    assert!(!told.is_empty(), "nothing was in doubt");
+    let (ended, _) = house.run_for(u64::MAX / 4, Retrying::Only, &[]).await;
+    let report = ended.expect("nobody killed it").expect("a run that ends");
+    assert_eq!((report.keys, report.dead_failures, report.run.counts.recovered), (30, 0, told.len() as u64));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_once_a_result_that_was_kept_on_this_machine_is_in_no_doubt() {
+    let mut house = House::new(true);
+    house.run(&[]).await.0.expect("a first run");
+    house.faults("on=writes,do=fail,status=503,skip=2,times=1000");
+    house.run(&items(5)).await.0.expect_err("the service is down");
+    assert!((0..5).all(|n| house.ran(&format!("k{n}")) == 1));
+    house.faults("");
+    let report = house.run(&items(5)).await.0.expect("the service is well again");
+    assert_eq!((report.keys, report.run.counts.failed), (5, 0));
+    assert!((0..5).all(|n| house.ran(&format!("k{n}")) == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_same() {
+    let mut house = House::new(true);
+    house.front.slow_down(Duration::from_millis(300));
+    house.run_for(2_250, Retrying::Usual, &items(30)).await;
+    house.disk = tempfile::tempdir().expect("a directory");
+    let report = house.run(&[]).await.0.expect("a run that ends");
+    assert!(report.dead_failures > 0);
+    assert!(house.column("Failures j", "retryable").await.iter().all(|word| word == "no"));
+    // Told once: the sheet shows nothing as begun any more.
+    let again = house.run(&[]).await.0.expect("a run that ends");
+    assert_eq!(again.run.counts.failed, 0);
+}
