@@ -44,7 +44,8 @@ pub async fn pass(parts: Parts, plan: Plan, stop: Stop) -> Result<Report, PassEr
         opened = open(&parts, &plan) => opened?,
         reason = stop.reason() => return Err(PassError::Stopped { reason }),
     };
-    Pass::new(parts, plan, stop, opened).run().await
+    // A run is long and its future large; whoever holds it should not have to be.
+    Box::pin(Pass::new(parts, plan, stop, opened).run()).await
 }
 
 struct Pass {
