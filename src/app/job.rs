@@ -24,7 +24,7 @@ use crate::port::journal::Journal;
 use crate::retry::RetryPolicy;
 use crate::runner::feed::Retrying;
 use crate::runner::pass::pass;
-use crate::runner::plan::{Events, Parts, PassError, Plan};
+use crate::runner::plan::{Errands, Events, Parts, PassError, Plan};
 use crate::runner::stop::Stop;
 use crate::store::sheets::SheetsStore;
 
@@ -40,6 +40,8 @@ pub struct Wish {
     pub overlap: Overlap,
     /// Which failures are tried again.
     pub retrying: Retrying,
+    /// What is brought to the sheet besides.
+    pub errands: Option<Errands>,
     /// Who asks.
     pub trigger: Trigger,
     /// The machine's name.
@@ -107,6 +109,7 @@ async fn run_once(
         identify: Arc::new(settings.identify()),
         steps: settings.make_steps(&clock),
         journal: journal(settings),
+        errands: wish.errands.clone(),
         events: telling(installation, &wish.host, clock.now(), events),
         clock,
         chance,

@@ -67,6 +67,8 @@ pub struct DoneSet {
     again: Again,
     rows: Vec<(Fingerprint, u64)>,
     keys: usize,
+    /// Keys of which something was forgotten, sorted: they may have rows although they are not done.
+    forgotten: Vec<Fingerprint>,
 }
 
 impl DoneSet {
@@ -86,7 +88,20 @@ impl DoneSet {
         }
         rows.shrink_to_fit();
         let keys = rows.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows, keys }
+        Self { again, rows, keys, forgotten: Vec::new() }
+    }
+
+    /// The same, where each of `forgotten` has taken back one of the rows.
+    pub fn with_forgotten(again: Again, rows: Vec<(Fingerprint, u64)>, forgotten: Vec<(Fingerprint, u64)>) -> Self {
+        let mut keys: Vec<_> = forgotten.iter().map(|row| row.0).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Self { forgotten: keys, ..Self::from_rows(again, without(rows, forgotten)) }
+    }
+
+    /// Whether something of the key was forgotten.
+    pub fn had(&self, key: Fingerprint) -> bool {
+        self.forgotten.binary_search(&key).is_ok()
     }
 
     /// Whether this version of the key is done, or is no reason to do it again.
@@ -116,6 +131,28 @@ impl DoneSet {
         let at = self.rows.partition_point(|row| row.0 < key);
         self.rows.get(at).is_some_and(|row| row.0 == key)
     }
+}
+
+/// What is done of these rows, in their order, once each of `forgotten` has taken back one of the same key and version: the last one.
+fn without(mut done: Vec<(Fingerprint, u64)>, mut forgotten: Vec<(Fingerprint, u64)>) -> Vec<(Fingerprint, u64)> {
+    if forgotten.is_empty() {
+        return done;
+    }
+    forgotten.sort_unstable();
+    let mut owed: HashMap<(Fingerprint, u64), u32> = HashMap::new();
+    for row in forgotten {
+        *owed.entry(row).or_default() += 1;
+    }
+    done.reverse();
+    done.retain(|row| match owed.get_mut(row) {
+        Some(times @ 1..) => {
+            *times -= 1;
+            false
+        }
+        _ => true,
+    });
+    done.reverse();
+    done
 }
 
 /// The book of one run. Each version of a key stands for itself: a source may hold several of them, and each is done once;
@@ -350,7 +387,12 @@ impl Book {
         self.knows_print(key.fingerprint())
     }
 
-    /// The same by the key's fingerprint.
+    /// Whether a key may have rows: some version of it is done, or was and is forgotten.
+    pub fn may_have_rows(&self, key: &Key) -> bool {
+        self.knows(key) || self.done.had(key.fingerprint())
+    }
+
+    /// Whether any version of the key of this fingerprint is done.
     pub fn knows_print(&self, print: Fingerprint) -> bool {
         self.done.knows(print) || self.latest.contains_key(&print)
     }

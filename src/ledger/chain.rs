@@ -208,8 +208,8 @@ impl Chain {
     fn state_after(&self, to: HeadId, changes: &Changes, terms: &Terms) -> State {
         let mut state = self.state.clone();
         for one in &changes.settled {
-            for (key, version) in one.done() {
-                state.processed.add(&processed_row(key, version, &terms.run.id));
+            for (key, version, word) in one.processed() {
+                state.processed.add(&processed_row(key, version, word, &terms.run.id));
             }
         }
         state.head = Some(to);

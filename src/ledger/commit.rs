@@ -10,6 +10,7 @@ use crate::ledger::head::HeadId;
 use crate::ledger::item::Output;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::mode::Mode;
+use crate::ledger::rows::{DONE, FORGOTTEN};
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::State;
 
@@ -44,6 +45,13 @@ pub enum Settled {
     },
     /// It could not be processed; or it stays in Failures in another state, because somebody asked for that.
     Failed(Box<Failure>),
+    /// It was done, and is to be done again: somebody asked for that.
+    Forgotten {
+        /// The key.
+        key: Key,
+        /// The version.
+        version: Version,
+    },
 }
 
 impl Settled {
@@ -57,6 +65,7 @@ impl Settled {
             Self::Failed(failure) => {
                 2 * ROW_FRAME + failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len()
             }
+            Self::Forgotten { key, version } => ROW_FRAME + key.as_str().len() + version.0.len(),
         }
     }
 
@@ -64,7 +73,7 @@ impl Settled {
     pub fn rows(&self) -> usize {
         match self {
             Self::Done { output, .. } => output.len(),
-            Self::Failed(_) => 0,
+            Self::Failed(_) | Self::Forgotten { .. } => 0,
         }
     }
 
@@ -72,7 +81,7 @@ impl Settled {
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         let output = match self {
             Self::Done { output, .. } => Some(output),
-            Self::Failed(_) => None,
+            Self::Failed(_) | Self::Forgotten { .. } => None,
         };
         let rows = output.into_iter().flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
         rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
@@ -83,6 +92,7 @@ impl Settled {
         match self {
             Self::Done { closes, .. } => closes.as_deref(),
             Self::Failed(failure) => Some(failure),
+            Self::Forgotten { .. } => None,
         }
     }
 
@@ -93,15 +103,24 @@ impl Settled {
                 let other = closes.as_deref().filter(|closed| (&closed.key, &closed.version) != (key, version));
                 (Some((key, version)), other.map(|closed| (&closed.key, &closed.version)))
             }
-            Self::Failed(_) => (None, None),
+            Self::Failed(_) | Self::Forgotten { .. } => (None, None),
         };
         own.into_iter().chain(mended)
+    }
+
+    /// What it adds to Processed: key, version and the word for its state.
+    pub fn processed(&self) -> impl Iterator<Item = (&Key, &Version, &'static str)> {
+        let forgotten = match self {
+            Self::Forgotten { key, version } => Some((key, version, FORGOTTEN)),
+            Self::Done { .. } | Self::Failed(_) => None,
+        };
+        self.done().map(|(key, version)| (key, version, DONE)).chain(forgotten)
     }
 
     /// Whether it settles this version of a key.
     pub fn is_of(&self, of: &Key, at: &Version) -> bool {
         match self {
-            Self::Done { key, version, .. } => (key, version) == (of, at),
+            Self::Done { key, version, .. } | Self::Forgotten { key, version } => (key, version) == (of, at),
             Self::Failed(failure) => (&failure.key, &failure.version) == (of, at),
         }
     }
@@ -109,7 +128,7 @@ impl Settled {
     /// The key.
     pub fn key(&self) -> &Key {
         match self {
-            Self::Done { key, .. } => key,
+            Self::Done { key, .. } | Self::Forgotten { key, .. } => key,
             Self::Failed(failure) => &failure.key,
         }
     }

@@ -69,9 +69,13 @@ pub const RUNS: [&str; 21] = [
 /// The word in Processed for a key that is done.
 pub const DONE: &str = "done";
 
-/// A row of Processed, as texts.
-pub fn processed_row<'a>(key: &'a Key, version: &'a Version, run: &'a str) -> [&'a str; 4] {
-    [key.as_str(), &version.0, DONE, run]
+/// The word in Processed for one that is to be done again: it takes back one row that says done, of the same key and version, wherever
+/// the two stand.
+pub const FORGOTTEN: &str = "forgotten";
+
+/// A row of Processed, as texts; `state` is one of the two words.
+pub fn processed_row<'a>(key: &'a Key, version: &'a Version, state: &'a str, run: &'a str) -> [&'a str; 4] {
+    [key.as_str(), &version.0, state, run]
 }
 
 /// A row of Failures, in the order of `FAILURES`.

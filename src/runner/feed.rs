@@ -6,6 +6,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use crate::ledger::book::{Book, Tried};
+use crate::ledger::commit::Settled;
 use crate::ledger::failure::{Answer, FailureState, Kept};
 use crate::ledger::journal::StepResult;
 use crate::ledger::key::{Fingerprint, Key};
@@ -22,6 +23,8 @@ pub enum Retrying {
     /// The source, and the failures that are open or asked for.
     #[default]
     Usual,
+    /// Neither the source nor any failure.
+    Nothing,
     /// All failures that are not to be left alone, and not the source.
     Only,
     /// These failures, and not the source.
@@ -37,7 +40,7 @@ impl Retrying {
     /// The first of the failures that are asked for that is none.
     pub fn unknown(&self, book: &Book) -> Option<&Key> {
         match self {
-            Self::Usual | Self::Only => None,
+            Self::Usual | Self::Nothing | Self::Only => None,
             Self::These(keys, _) => keys.iter().find(|key| book.tried(key).is_none()),
         }
     }
@@ -46,6 +49,7 @@ impl Retrying {
     pub fn choose(&self, book: &mut Book) -> Vec<(Fingerprint, u32)> {
         match self {
             Self::Usual => {}
+            Self::Nothing => return Vec::new(),
             Self::Only => {
                 let skipped = book.failures().into_iter().filter(|(_, tried)| rests(tried)).map(|(key, _)| key);
                 let skipped: HashSet<_> = skipped.collect();
@@ -78,12 +82,15 @@ pub enum Fed {
     Record(Record),
     /// A failure.
     Kept(Box<Kept>),
+    /// Something that was worked out beforehand.
+    Errand(Box<Settled>),
     /// A result that an earlier run kept on this machine.
     Result(Box<StepResult>),
 }
 
 /// What a run takes in.
 pub struct Feed {
+    errands: VecDeque<Settled>,
     results: VecDeque<StepResult>,
     asked: VecDeque<Kept>,
     source: Option<Box<dyn Source>>,
@@ -97,8 +104,16 @@ impl Feed {
         let is_asked = |kept: &Kept| book.tried(&kept.failure.key).is_some_and(|tried| tried.asked.is_some());
         let (asked, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| kept.mended || is_asked(kept));
         let mut chars = 0;
-        let (mut feed, mut beyond) =
-            (Self { results: VecDeque::new(), asked: asked.into(), source, left: VecDeque::new() }, 0);
+        let (mut feed, mut beyond) = (
+            Self {
+                errands: VecDeque::new(),
+                results: VecDeque::new(),
+                asked: asked.into(),
+                source,
+                left: VecDeque::new(),
+            },
+            0,
+        );
         for kept in left.into_iter().filter(|kept| kept.failure.kept) {
             chars += kept.failure.payload.iter().map(String::len).sum::<usize>();
             if chars > MOST_CHARS { beyond += 1 } else { feed.left.push_back(kept) }
@@ -113,8 +128,18 @@ impl Feed {
         self
     }
 
+    /// The same, after these errands.
+    #[must_use]
+    pub fn after_errands(mut self, errands: Vec<Settled>) -> Self {
+        self.errands = errands.into();
+        self
+    }
+
     /// The next thing; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Fed>, SourceError> {
+        if let Some(errand) = self.errands.pop_front() {
+            return Ok(Some(Fed::Errand(Box::new(errand))));
+        }
         if let Some(result) = self.results.pop_front() {
             return Ok(Some(Fed::Result(Box::new(result))));
         }

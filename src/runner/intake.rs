@@ -234,7 +234,7 @@ impl Intake {
                 let bare = Failure { payload, kept: false, ..*failure };
                 Ok(Some(Waiting { settled: Settled::Failed(Box::new(bare)), place, record: None }))
             }
-            Settled::Failed(_) => Err(why.to_owned()),
+            Settled::Failed(_) | Settled::Forgotten { .. } => Err(why.to_owned()),
         }
     }
 
@@ -264,6 +264,11 @@ impl Intake {
             self.low.settle(waiting.place);
             self.counts.skipped += u64::from(matches!(waiting.settled, Settled::Done { .. }));
         }
+    }
+
+    /// Takes in what was worked out beforehand.
+    pub fn take_errand(&mut self, settled: Settled) -> Waiting {
+        Waiting { settled, place: self.low.read(None), record: None }
     }
 
     /// Takes in a result that an earlier run kept: its steps have been run.
@@ -342,7 +347,7 @@ impl Intake {
                 version: of,
             })
         });
-        let known = self.book.knows(&key);
+        let known = self.book.may_have_rows(&key);
         Waiting { settled: Settled::Done { key, version, known, output, closes }, place, record }
     }
 

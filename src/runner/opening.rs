@@ -86,6 +86,10 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
     told(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
+    let head = snapshot.map(|snapshot| snapshot.head);
+    if parts.errands.as_ref().is_some_and(|errands| head != Some(errands.from)) {
+        return Err(PassError::MovedOn);
+    }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..plan.definition.clone() };
     let mut buried = Vec::new();
     if let Some(snapshot) = snapshot {

@@ -79,7 +79,7 @@ enum Happening {
 
 impl Pass {
     fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Self {
-        let Parts { store, source, steps, clock, chance, journal: parts_journal, events, .. } = parts;
+        let Parts { store, source, steps, clock, chance, journal: parts_journal, errands, events, .. } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
@@ -125,7 +125,7 @@ impl Pass {
             stop,
             clock,
             store,
-            feed: Some(feed.after(results)),
+            feed: Some(feed.after(results).after_errands(errands.map(|errands| errands.settled).unwrap_or_default())),
             source_error: None,
             worker,
             works,
@@ -239,6 +239,7 @@ impl Pass {
             Fed::Record(record) => self.intake.take(record, now),
             Fed::Kept(kept) => self.intake.take_kept(*kept, now),
             Fed::Result(result) => return self.take_result(*result),
+            Fed::Errand(errand) => Taken::Wait(self.intake.take_errand(*errand)),
         };
         match taken {
             Taken::Work(item, place) if self.marks_first() => {

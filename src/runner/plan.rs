@@ -8,7 +8,9 @@ use thiserror::Error;
 
 use crate::fault::Fault;
 use crate::ledger::columns::Columns;
+use crate::ledger::commit::Settled;
 use crate::ledger::event::{Event, Report};
+use crate::ledger::head::HeadId;
 use crate::ledger::lease::Holder;
 use crate::ledger::mode::{Delivery, Mode};
 use crate::ledger::run::Trigger;
@@ -37,6 +39,8 @@ pub struct Parts {
     pub identify: Arc<dyn Identify>,
     /// What is done with an item, in order.
     pub steps: Vec<Arc<dyn Step>>,
+    /// What is brought to the sheet besides what the source yields, made from what it showed at this head; none for an ordinary run.
+    pub errands: Option<Errands>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -45,6 +49,15 @@ pub struct Parts {
     pub journal: Option<Arc<dyn Journal>>,
     /// Where events go.
     pub events: Events,
+}
+
+/// Things to be brought to the sheet that were worked out from what it showed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Errands {
+    /// The head that it showed; where it has moved on, nothing is done.
+    pub from: HeadId,
+    /// What is to be brought.
+    pub settled: Vec<Settled>,
 }
 
 /// What a pass is to do.
@@ -132,6 +145,9 @@ pub enum PassError {
         /// The key that was asked for.
         key: String,
     },
+    /// The sheet is not what it was when it was looked at.
+    #[error("go on: another run has written to the sheet since it was looked at; look again")]
+    MovedOn,
     /// Another run took over in the middle.
     #[error("go on: {by}; this run changed nothing after that")]
     Fenced {
@@ -167,7 +183,7 @@ impl PassError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Store(error) => error.fault(),
-            Self::Held { .. } | Self::Fenced { .. } => Fault::Fenced,
+            Self::Held { .. } | Self::Fenced { .. } | Self::MovedOn => Fault::Fenced,
             Self::Redefined { .. } | Self::Refused { .. } | Self::NoFailure { .. } => Fault::Corrupt,
             Self::Stopped { .. } => Fault::Transient,
             Self::Unfinished { fault, .. } => *fault,

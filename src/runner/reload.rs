@@ -115,6 +115,7 @@ impl Committer {
 fn is_there(book: &Book, settled: &Settled) -> bool {
     match settled {
         Settled::Done { key, version, .. } => book.is_done(key, version),
+        Settled::Forgotten { key, version } => !book.is_done(key, version),
         Settled::Failed(failure) => book.shows(failure, failure_mark(&failure.step, &failure.error)),
     }
 }

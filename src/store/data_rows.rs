@@ -142,7 +142,7 @@ impl<'a> Writing<'a> {
         let settled = self.commit.changes.settled.iter();
         let done = settled.filter_map(|one| match one {
             Settled::Done { key, output, .. } => Some((key.as_str(), output)),
-            Settled::Failed(_) => None,
+            Settled::Failed(_) | Settled::Forgotten { .. } => None,
         });
         let all = done.flat_map(|(key, output)| {
             output.tables.iter().flat_map(move |(_, rows)| rows.iter().map(move |row| (key, row)))

@@ -153,8 +153,8 @@ impl Writing<'_> {
     fn processed(&mut self) {
         let Some(tab) = self.tabs.processed.clone() else { return };
         let run = self.commit.run.clone();
-        let rows = self.commit.changes.settled.iter().flat_map(Settled::done).map(|(key, version)| {
-            let cells = processed_row(key, version, &run).map(Cell::text);
+        let rows = self.commit.changes.settled.iter().flat_map(Settled::processed).map(|(key, version, word)| {
+            let cells = processed_row(key, version, word, &run).map(Cell::text);
             by_header(&tab, &PROCESSED, &cells, &["key", "version"])
         });
         let rows = rows.collect();

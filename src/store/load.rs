@@ -13,7 +13,7 @@ use crate::ledger::cast::number_text;
 use crate::ledger::failure::{Answer, FailureState, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::mode::Again;
-use crate::ledger::rows::{DONE, PROCESSED};
+use crate::ledger::rows::{DONE, FORGOTTEN, PROCESSED};
 use crate::ledger::snapshot::{Blemish, Tally};
 use crate::store::guard::STATE_ROWS;
 use crate::store::layout::Tab;
@@ -88,6 +88,10 @@ pub struct ProcessedRows {
     again: Again,
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
+    forgotten: Vec<(Fingerprint, u64)>,
+    /// Of each row its run, by number, where the order counts in which versions were done.
+    runs: Vec<u32>,
+    run_numbers: HashMap<String, u32>,
     /// Count and sum of what was read.
     pub found: Tally,
     /// How many of the last keys are kept as texts, and these.
@@ -122,7 +126,8 @@ impl ProcessedRows {
             }
             let [key, version, state, run] = &texts;
             self.found.add(&[key, version, state, run]);
-            if state != DONE && row.iter().any(|cell| cell.as_str() == Some(DONE)) {
+            let is_state = |text: &str| text == DONE || text == FORGOTTEN;
+            if !is_state(state) && row.iter().any(|cell| cell.as_str().is_some_and(is_state)) {
                 self.shifted += 1;
                 continue;
             }
@@ -136,8 +141,39 @@ impl ProcessedRows {
                 }
                 self.recent.push_back(key.clone());
             }
-            self.rows.push((Fingerprint::of(key), self.again.mark(&Version(version.clone()))));
+            let entry = (Fingerprint::of(key), self.again.mark(&Version(version.clone())));
+            if state == FORGOTTEN {
+                self.forgotten.push(entry);
+                continue;
+            }
+            self.rows.push(entry);
+            if self.again == Again::Other {
+                let next = u32::try_from(self.run_numbers.len()).unwrap_or(u32::MAX);
+                self.runs.push(self.run_numbers.get(run).copied().unwrap_or(next));
+                self.run_numbers.entry(run.clone()).or_insert(next);
+            }
         }
+    }
+
+    /// The rows in the order in which they were done, whatever the order in which people have sorted the tab: runs are named by when they
+    /// began. Within one run it is the order in which they stand.
+    fn in_order(&mut self) -> Vec<(Fingerprint, u64)> {
+        let rows = std::mem::take(&mut self.rows);
+        let mut names: Vec<_> = self.run_numbers.iter().collect();
+        names.sort_unstable();
+        let mut ranks = vec![0_u32; names.len()];
+        for (rank, (_, number)) in (0..).zip(names) {
+            if let Some(place) = ranks.get_mut(*number as usize) {
+                *place = rank;
+            }
+        }
+        let rank = |at: usize| self.runs.get(at).and_then(|number| ranks.get(*number as usize)).copied();
+        if (1..rows.len()).all(|at| rank(at - 1) <= rank(at)) {
+            return rows;
+        }
+        let mut ranked: Vec<_> = rows.into_iter().enumerate().map(|(at, row)| (rank(at), row)).collect();
+        ranked.sort_by_key(|(rank, _)| *rank);
+        ranked.into_iter().map(|(_, row)| row).collect()
     }
 
     /// The texts of the last keys, as many as were asked for.
@@ -146,8 +182,9 @@ impl ProcessedRows {
     }
 
     /// The processed set, and what was odd.
-    pub fn finish(self, tab: &Tab) -> (DoneSet, Vec<Blemish>) {
+    pub fn finish(mut self, tab: &Tab) -> (DoneSet, Vec<Blemish>) {
         let mut blemishes = Vec::new();
+        let rows = self.in_order();
         if self.shifted > 0 {
             let message = format!(
                 "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run \
@@ -160,7 +197,7 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
             blemishes.push(Blemish { message, blocking: false });
         }
-        (DoneSet::from_rows(self.again, self.rows), blemishes)
+        (DoneSet::with_forgotten(self.again, rows, self.forgotten), blemishes)
     }
 }
 

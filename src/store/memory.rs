@@ -42,6 +42,8 @@ pub struct Held {
     pub tables: HashMap<String, (Vec<String>, Vec<Row>)>,
     /// Processed, in order.
     pub processed: Vec<(Key, Version, String)>,
+    /// Versions of keys that are to be done again.
+    pub forgotten: Vec<(Key, Version)>,
     /// Failures, in order.
     pub failures: Vec<Failure>,
     /// What people ask for; a run that answers takes it out.
@@ -195,6 +197,7 @@ impl Store for MemoryStore {
 
 fn book(held: &Held, again: Again) -> Book {
     let done = held.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.mark(version))).collect();
+    let forgotten = held.forgotten.iter().map(|(key, version)| (key.fingerprint(), again.mark(version))).collect();
     let mut failures = HashMap::new();
     for (row, failure) in (2..).zip(&held.failures) {
         let key = failure.key.fingerprint();
@@ -214,7 +217,7 @@ fn book(held: &Held, again: Again) -> Book {
             failures.insert(key, tried);
         }
     }
-    Book::new(DoneSet::from_rows(again, done), failures).counting(held.state.tries.clone())
+    Book::new(DoneSet::with_forgotten(again, done, forgotten), failures).counting(held.state.tries.clone())
 }
 
 /// Keeps one settled item; the rows that it was written over.
@@ -235,6 +238,9 @@ fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) -> u64 
             held.failures.extend(closes.iter().map(|failure| (**failure).clone()));
         }
         Settled::Failed(failure) => held.failures.push((**failure).clone()),
+        Settled::Forgotten { key, version } => {
+            held.forgotten.push((key.clone(), version.clone()));
+        }
     }
     if let Some(told) = told.filter(|failure| failure.answered.is_some()) {
         held.asked.remove(&told.key);

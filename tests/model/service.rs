@@ -8,7 +8,7 @@ use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::ledger::key::{Key, Version};
 use sheetkeep::ledger::lease::Fence;
-use sheetkeep::ledger::rows::processed_row;
+use sheetkeep::ledger::rows::{DONE, processed_row};
 use sheetkeep::ledger::snapshot::{State, Tally};
 use sheetkeep::store::guard::{self, NameSeen, Op, Place, Proof, TabSeen};
 
@@ -133,7 +133,7 @@ impl Sheet {
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
         for (one, writer) in &self.processed {
-            tally.add(&processed_row(&key(*one), &Version::default(), &run_name(*writer)));
+            tally.add(&processed_row(&key(*one), &Version::default(), DONE, &run_name(*writer)));
         }
         tally
     }

@@ -22,7 +22,7 @@ use sheetkeep::port::store::Store;
 use sheetkeep::retry::RetryPolicy;
 use sheetkeep::runner::feed::Retrying;
 use sheetkeep::runner::pass::pass;
-use sheetkeep::runner::plan::{Parts, PassError, Plan};
+use sheetkeep::runner::plan::{Errands, Parts, PassError, Plan};
 use sheetkeep::runner::stop::Stop;
 use sheetkeep::system::SeededChance;
 
@@ -170,6 +170,7 @@ pub struct Job {
     pub seed: u64,
     steps: Vec<Arc<dyn Step>>,
     pub journal: Option<Arc<dyn Journal>>,
+    pub errands: Option<Errands>,
     clock: Arc<dyn Clock>,
 }
 
@@ -204,7 +205,7 @@ impl Job {
             delivery: Delivery::AtLeastOnce,
             version: "0".into(),
         };
-        Self { plan, events: Arc::default(), seed: 1, steps: Vec::new(), journal: None, clock }
+        Self { plan, events: Arc::default(), seed: 1, steps: Vec::new(), journal: None, errands: None, clock }
     }
 
     /// Adds a step.
@@ -271,6 +272,7 @@ impl Job {
             clock: Arc::clone(&self.clock),
             chance: Arc::new(SeededChance::new(self.seed)),
             journal: self.journal.clone(),
+            errands: self.errands.clone(),
             events: Arc::new(move |event| events.lock().expect("no test panics while it holds this").push(event)),
         };
         pass(parts, self.plan.clone(), stop).await

@@ -61,6 +61,7 @@ pub async fn of(
         adopt: args.adopt,
         overlap: overlap(args, settings.overlap),
         retrying,
+        errands: None,
         trigger: Trigger { kind: "cli".to_owned(), ..Trigger::default() },
         host,
     };

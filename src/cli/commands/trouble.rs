@@ -58,7 +58,7 @@ fn exit(error: &AppError) -> Exit {
 
 fn of_pass(error: &PassError) -> Exit {
     match error {
-        PassError::Held { .. } | PassError::Fenced { .. } => Exit::TempFail,
+        PassError::Held { .. } | PassError::Fenced { .. } | PassError::MovedOn => Exit::TempFail,
         PassError::Redefined { .. } => Exit::Config,
         PassError::Stopped { reason: StopReason::Interrupt } => Exit::Interrupted,
         PassError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,

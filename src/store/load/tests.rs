@@ -44,6 +44,47 @@ fn rows_that_stand_beside_their_columns_stop_the_run_and_a_note_does_not() {
 }
 
 #[test]
+fn a_forgotten_row_takes_back_one_done_row_of_its_version_in_whatever_order_they_stand() {
+    let written = [
+        json!(["a", "1", "done", "r1"]),
+        json!(["a", "1", "forgotten", "r2"]),
+        json!(["b", "1", "done", "r1"]),
+        json!(["b", "1", "forgotten", "r2"]),
+        json!(["b", "1", "done", "r3"]),
+        json!(["c", "1", "forgotten", "r2"]),
+    ];
+    for again in [Again::Every, Again::Other, Again::Newer] {
+        for turned in 0..written.len() {
+            let mut rows = ProcessedRows::of(&tab(&PROCESSED), again);
+            let mut written = written.clone().map(|cells| row(&cells));
+            written.rotate_left(turned);
+            rows.read(&written);
+            let (done, _) = rows.finish(&tab(&PROCESSED));
+            let knows = ["a", "b", "c"].map(|key| done.knows(Fingerprint::of(key)));
+            assert_eq!(knows, [false, true, false], "{again:?} {turned}");
+        }
+    }
+}
+
+#[test]
+fn of_several_versions_of_a_key_the_one_of_the_latest_run_counts_however_the_tab_is_sorted() {
+    let written = [
+        json!(["a", "1", "done", "20260101-r1"]),
+        json!(["a", "2", "done", "20260102-r2"]),
+        json!(["a", "1", "done", "20260103-r3"]),
+    ];
+    for turned in 0..written.len() {
+        let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Other);
+        let mut written = written.clone().map(|cells| row(&cells));
+        written.rotate_left(turned);
+        rows.read(&written);
+        let (done, _) = rows.finish(&tab(&PROCESSED));
+        let has = |version: &str| done.has(Fingerprint::of("a"), Again::Other.mark(&Version(version.into())));
+        assert_eq!((has("1"), has("2")), (true, false), "{turned}");
+    }
+}
+
+#[test]
 fn a_key_that_a_person_retyped_as_a_number_is_still_that_key() {
     let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
     rows.read(&[row(&json!([42, "", "done", "r"]))]);

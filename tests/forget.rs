@@ -1,0 +1,140 @@
+//! Keys that are to be done again: forgotten without losing their rows' history, and done again once.
+
+#![cfg(feature = "emulator")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod front;
+
+#[path = "hands/person.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod person;
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::ledger::commit::Settled;
+use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::key::{Key, Version};
+use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::store::Store;
+use sheetkeep::runner::feed::Retrying;
+use sheetkeep::runner::plan::{Errands, PassError};
+use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::system::SteeredClock;
+use sheetkeep::time::Timestamp;
+
+use crate::front::Front;
+use crate::support::{Job, Values};
+
+struct House {
+    front: Front,
+    clock: Arc<dyn Clock>,
+    mode: Mode,
+}
+
+impl House {
+    fn new(mode: Mode) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        Self { front: Front::new(Doubts::all().next().expect("there are eight"), 1, &clock, None), clock, mode }
+    }
+
+    fn store(&self, seed: u64) -> SheetsStore {
+        let again = if self.mode == Mode::Upsert { Again::Other } else { Again::Every };
+        let sheets = Arc::new(self.front.sheets(seed));
+        SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, again)
+    }
+
+    async fn run(&self, items: &[Value], errands: Option<Errands>) -> Result<Report, PassError> {
+        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| Ok(vec![value.clone()]));
+        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
+        (job.plan.mode, job.plan.max_rows) = (self.mode, 3);
+        if errands.is_some() {
+            job.plan.retrying = Retrying::Nothing;
+        }
+        job.errands = errands;
+        let report = job.run(self.store(job.seed), Values::of(items.to_vec())).await;
+        self.clock.sleep(std::time::Duration::from_mins(1)).await;
+        report
+    }
+
+    /// Forgets these, as of now.
+    async fn forget(&self, keys: &[&str]) -> Errands {
+        let snapshot = self.store(7).load().await.expect("a load").snapshot.expect("it has run");
+        let forgotten =
+            |key: &&str| Settled::Forgotten { key: Key::new(*key).expect("a key"), version: Version("1".into()) };
+        Errands { from: snapshot.head, settled: keys.iter().map(forgotten).collect() }
+    }
+
+    async fn column(&self, tab: &str, name: &str) -> Vec<String> {
+        let rows = self.front.tab(tab).await;
+        let at = rows[0].iter().position(|cell| cell == name).expect("a column");
+        rows.iter().skip(1).map(|row| row.get(at).cloned().unwrap_or_default()).collect()
+    }
+}
+
+fn items(notes: &str) -> Vec<Value> {
+    ["a", "b", "c", "d", "e"].map(|id| json!({"id": id, "v": "1", "note": notes})).to_vec()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
+    for mode in [Mode::Append, Mode::Upsert] {
+        let house = House::new(mode);
+        house.run(&items("first"), None).await.expect("a run");
+        let errands = house.forget(&["b", "d"]).await;
+        house.run(&[], Some(errands)).await.expect("a run");
+        house.front.sort_upside_down("Processed j").await;
+        let report = house.run(&items("second"), None).await.expect("a run");
+        assert_eq!((report.run.counts.new, report.run.counts.skipped), (2, 3), "{mode:?}");
+        let ids = house.column("Data", "id").await;
+        match mode {
+            Mode::Append => assert_eq!(ids, ["a", "b", "c", "d", "e", "b", "d"]),
+            Mode::Upsert => {
+                assert_eq!(ids, ["a", "b", "c", "d", "e"]);
+                assert_eq!(house.column("Data", "note").await, ["first", "second", "first", "second", "first"]);
+            }
+        }
+        let report = house.run(&items("third"), None).await.expect("a run");
+        assert_eq!((report.run.counts.new, report.run.counts.skipped), (0, 5), "{mode:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_worked_out_from_an_older_sheet_is_not_done() {
+    let house = House::new(Mode::Append);
+    house.run(&items("first"), None).await.expect("a run");
+    let errands = house.forget(&["b"]).await;
+    house.run(&items("first"), None).await.expect("another run goes between");
+    let error = house.run(&[], Some(errands)).await.expect_err("the sheet has moved on");
+    assert!(matches!(error, PassError::MovedOn), "{error}");
+    assert_eq!(house.run(&items("first"), None).await.expect("a run").run.counts.new, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgetting_holds_through_lost_answers_and_late_copies() {
+    for fault in ["do=applied-reset,times=2", "do=reset,times=2", "do=late,after=1,times=2", "do=late,after=3,times=3"]
+    {
+        for skip in 0..4 {
+            let house = House::new(Mode::Append);
+            house.run(&items("first"), None).await.expect("a run");
+            let errands = house.forget(&["a", "b", "c", "d", "e"]).await;
+            let spec = format!("on=writes,skip={skip},{fault}");
+            house.front.emulator.set_faults(vec![spec.parse().expect("a fault")]);
+            let _doubtful = house.run(&[], Some(errands)).await;
+            house.front.emulator.deliver_late().await;
+            house.front.emulator.set_faults(Vec::new());
+            let done = house.column("Processed j", "state").await;
+            let forgotten = done.iter().filter(|state| *state == "forgotten").count();
+            let report = house.run(&items("second"), None).await.expect("a run");
+            assert_eq!(report.run.counts.new, forgotten as u64, "{spec}");
+            assert_eq!(house.column("Data", "id").await.len(), 5 + forgotten);
+        }
+    }
+}
