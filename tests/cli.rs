@@ -29,6 +29,9 @@ mod answers;
 #[path = "cli/steps.rs"]
 mod steps;
 
+#[path = "cli/upkeep.rs"]
+mod upkeep;
+
 #[path = "cli/service.rs"]
 mod service;
 

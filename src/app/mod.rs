@@ -7,6 +7,8 @@ pub mod installation;
 pub mod journal;
 pub mod error;
 pub mod failures;
+pub mod fsck;
+pub mod explain;
 pub mod sheet;
 pub mod job;
 pub mod view;

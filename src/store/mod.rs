@@ -22,3 +22,4 @@ pub mod fetch;
 pub mod positions;
 pub mod proof;
 pub mod sheets;
+pub mod survey;

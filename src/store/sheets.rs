@@ -108,6 +108,16 @@ impl SheetsStore {
         seen.unwrap_or_else(|| guard::failures_title(&self.fetcher.job))
     }
 
+    /// The tabs as they were found last.
+    pub(super) fn tabs(&self) -> Tabs {
+        self.known().tabs.clone()
+    }
+
+    /// What reads for this store.
+    pub(super) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,5 +8,7 @@ pub mod run;
 pub mod status;
 pub mod show;
 pub mod failures;
+pub mod explain;
+pub mod fsck;
 #[cfg(feature = "emulator")]
 pub mod emulate;

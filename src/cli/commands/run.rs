@@ -20,7 +20,7 @@ use crate::ledger::run::Trigger;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::feed::Retrying;
-use crate::runner::plan::{Events, PassError};
+use crate::runner::plan::{Errands, Events, PassError};
 use crate::runner::stop::{Stop, StopReason};
 
 /// Runs the job and says how it ended.
@@ -32,14 +32,25 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let retrying = if args.retry_failures { Retrying::Only } else { Retrying::Usual };
-    of(session, args, retrying, host, clock, chance).await
+    of(session, args, Order { retrying, ..Order::default() }, host, clock, chance).await
 }
 
-/// Runs the job over what `retrying` says, and says how it ended.
+/// What a run takes in.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    /// Which failures, and whether the source.
+    pub retrying: Retrying,
+    /// What was worked out beforehand.
+    pub errands: Option<Errands>,
+    /// The command that asks, for Runs; `cli` for an ordinary run.
+    pub command: Option<&'static str>,
+}
+
+/// Runs the job over what the order says, and says how it ended.
 pub async fn of(
     session: &Session,
     args: &RunArgs,
-    retrying: Retrying,
+    order: Order,
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
@@ -60,9 +71,9 @@ pub async fn of(
     let wish = Wish {
         adopt: args.adopt,
         overlap: overlap(args, settings.overlap),
-        retrying,
-        errands: None,
-        trigger: Trigger { kind: "cli".to_owned(), ..Trigger::default() },
+        retrying: order.retrying,
+        errands: order.errands,
+        trigger: Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() },
         host,
     };
     let deadline = watched(args.deadline, stop.clone(), Arc::clone(&clock));
