@@ -267,7 +267,8 @@ impl Fetcher {
         };
         let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes);
         let mut gone = Vec::new();
-        if let (true, Some(tab)) = (blemishes.is_empty(), &mut tabs.data) {
+        let blocked = blemishes.iter().any(|blemish| blemish.blocking);
+        if let (false, Some(tab)) = (blocked, &mut tabs.data) {
             let found = self.own_columns(tab, &state.columns).await?;
             gone = found.gone;
             blemishes.extend(found.blemishes);

@@ -120,3 +120,15 @@ fn explain_tells_of_failures_and_runs_and_what_comes_next() {
     assert_eq!((document["rows"].clone(), document["runs"].as_array().map(Vec::len)), (json!([3]), Some(2)));
     shop.run(&["explain", "hard-jsonl.toml", "nobody"]).exits(5).says("no tab of job");
 }
+
+#[test]
+fn a_version_that_is_restored_from_history_is_gone_on_from() {
+    let shop = Workshop::few_quakes(5);
+    shop.run(&["run", "quakes.toml"]).exits(0);
+    std::fs::copy(shop.path("quakes.sheet"), shop.path("history")).expect("a copy");
+    shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..12));
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 7");
+    std::fs::copy(shop.path("history"), shop.path("quakes.sheet")).expect("a copy");
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 7 · skipped 5");
+    shop.holds_each_quake_once(12);
+}
