@@ -1,0 +1,137 @@
+"""The clients that are compared: how each is told to put the rows of a CSV file onto the emulator's sheet."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).parent
+
+# Nothing of this machine's settings reaches a client; dlt is told not to call home.
+KEPT = {name: value for name, value in os.environ.items() if not name.startswith(("SHEETKEEP_", "GOOGLE_", "DLT_"))}
+ENVIRONMENT = KEPT | {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "CRITICAL", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@dataclasses.dataclass
+class Place:
+    """Where a client works: the emulator, the file of rows, and a folder that is its machine's disk."""
+
+    emulator: object
+    rows: pathlib.Path
+    folder: pathlib.Path
+
+
+class Client:
+    """One of those compared. `batch` is the number of rows in a write, `first` of writes that precede rows."""
+
+    tab, header, first = "", False, 0
+
+    def __init__(self, name, batch):
+        self.name, self.batch = name, batch
+
+    def command(self, place):
+        """Its command, and the environment that it runs in."""
+        raise NotImplementedError
+
+    def claim(self, process):
+        """What it said of its work: one word or two, and whether that was "done"."""
+        if process.result["killed"]:
+            return "killed", False
+        if process.result["exit"] == 0:
+            return "success", True
+        last = [line for line in process.output()[1].splitlines() if line.strip()]
+        return f"exit {process.result['exit']}: {exception(last)}", False
+
+
+def exception(lines):
+    """The name of the exception that a traceback ends with, and the status it tells."""
+    for line in reversed(lines):
+        name, _, rest = line.partition(":")
+        if name.replace(".", "").replace("_", "").isalnum() and name[:1].isalpha():
+            status = next((word for word in ("429", "503", "500") if f"[{word}]" in rest), "")
+            return f"{name.rsplit('.', 1)[-1]} {status}".strip()
+    return "no exception"
+
+
+class Sheetkeep(Client):
+    """This project. Where it is told no batch, it chooses its own."""
+
+    tab, header, first = "Rows", True, 3
+
+    def __init__(self, program, batch=None, columns=(), name="sheetkeep"):
+        super().__init__(name, batch)
+        self.program, self.columns = program, columns
+
+    def job(self, place):
+        """Its job file."""
+        columns = ", ".join(f'{name} = "number"' for name in self.columns)
+        commit = f"[commit]\nmax_rows = {self.batch}\n" if self.batch else ""
+        path = place.folder / "bench.toml"
+        path.write_text(
+            f'name = "bench"\n[source]\ncsv = {json.dumps(str(place.rows))}\n[item]\nkey = ".id"\n[sheet]\ntab = "Rows"\n'
+            f"columns = {{ {columns} }}\n{commit}"
+        )
+        return path
+
+    def command(self, place):
+        own = {"SHEETKEEP_API_URL": f"{place.emulator.url}/", "GOOGLE_APPLICATION_CREDENTIALS": str(place.emulator.key)}
+        state = ["--state-dir", str(place.folder / "state")]
+        return [self.program, "run", str(self.job(place)), "--spreadsheet", "bench", "--json", *state], ENVIRONMENT | own
+
+    def claim(self, process):
+        if process.result["killed"]:
+            return "killed", False
+        try:
+            told = json.loads(process.output()[0])
+        except ValueError:
+            return f"exit {process.result['exit']}", False
+        status = told.get("status") or told.get("error", {}).get("status") or ""
+        words = {0: "success", 75: "exit 75: another run is at it"}
+        return words.get(process.result["exit"], f"exit {process.result['exit']} {status}".strip()), process.result["exit"] == 0
+
+
+class Gspread(Client):
+    """gspread: its plain client or the one that backs off, and what it does about keys."""
+
+    def __init__(self, name, batch=100, client="plain", keys="none"):
+        super().__init__(name, batch)
+        self.client, self.keys = client, keys
+
+    def command(self, place):
+        script = [sys.executable, str(HERE / "gspread_append.py"), place.emulator.url, str(place.emulator.key), "bench", str(place.rows)]
+        return [*script, "--batch", str(self.batch), "--client", self.client, "--keys", self.keys], ENVIRONMENT
+
+
+class Dlt(Client):
+    """dlt with a custom destination."""
+
+    def __init__(self, name="dlt", batch=100):
+        super().__init__(name, batch)
+
+    def command(self, place):
+        script = [sys.executable, str(HERE / "dlt_append.py"), place.emulator.url, str(place.emulator.key), "bench", str(place.rows)]
+        return [*script, str(place.folder / "pipelines"), "--batch", str(self.batch)], ENVIRONMENT
+
+
+class Alone(Client):
+    """The crate google-sheets4 by itself: `values.append`, so many rows at a time."""
+
+    def __init__(self, program, batch):
+        super().__init__(f"google-sheets4, {batch:,} a write", batch)
+        self.program = program
+
+    def command(self, place):
+        return [self.program, place.emulator.url, str(place.emulator.key), "bench", str(place.rows), str(self.batch)], ENVIRONMENT
+
+
+def audit(client, place):
+    """What stands on the sheet: rows, doubled, lost."""
+    import process
+
+    command = [sys.executable, str(HERE / "audit.py"), place.emulator.url, str(place.emulator.key), "bench", str(place.rows), client.tab]
+    done = process.run(command + (["--header"] if client.header else []), place.folder, "audit", ENVIRONMENT)
+    out, err = done.output()
+    if done.result["exit"] != 0:
+        raise RuntimeError(f"the audit failed: {err[-2000:]}")
+    return json.loads(out)
