@@ -82,13 +82,9 @@ class Sheetkeep(Client):
     def claim(self, process):
         if process.result["killed"]:
             return "killed", False
-        try:
-            told = json.loads(process.output()[0])
-        except ValueError:
-            return f"exit {process.result['exit']}", False
-        status = told.get("status") or told.get("error", {}).get("status") or ""
-        words = {0: "success", 75: "exit 75: another run is at it"}
-        return words.get(process.result["exit"], f"exit {process.result['exit']} {status}".strip()), process.result["exit"] == 0
+        code = process.result["exit"]
+        words = {0: "success", 69: "exit 69: out of reach", 75: "exit 75: another run is at it"}
+        return words.get(code, f"exit {code}"), code == 0
 
 
 class Gspread(Client):

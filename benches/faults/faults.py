@@ -19,7 +19,7 @@ from emulator import Emulator
 
 RERUNS, LIMIT = 4, 240
 COLUMNS = ["client", "rows#", "doubled#", "lost#", "it said", "reads#", "writes#", "wall s#", "CPU s#", "peak MB#",
-           "runs until it says success#", "then rows#", "doubled#", "lost#"]
+           "runs until success#", "then rows#", "then doubled#", "then lost#"]
 
 
 def parsed():
