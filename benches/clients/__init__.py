@@ -48,7 +48,7 @@ def exception(lines):
     """The name of the exception that a traceback ends with, and the status it tells."""
     for line in reversed(lines):
         name, _, rest = line.partition(":")
-        if name.replace(".", "").replace("_", "").isalnum() and name[:1].isalpha():
+        if name.replace(".", "").replace("_", "").isalnum() and name[:1].isalpha() and not name.isupper():
             status = next((word for word in ("429", "503", "500") if f"[{word}]" in rest), "")
             return f"{name.rsplit('.', 1)[-1]} {status}".strip()
     return "no exception"

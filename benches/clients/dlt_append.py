@@ -8,6 +8,7 @@ takes only what is new; dlt keeps that, and how far a load has come, in FOLDER.
 
 import argparse
 import csv
+import datetime
 import functools
 
 import dlt
@@ -39,11 +40,16 @@ def sheet():
     return gspread.service_account(arguments.key, http_client=Emulated).open_by_key(arguments.spreadsheet).sheet1
 
 
+def plain(value):
+    """dlt makes a moment of every text that looks like one; JSON has none."""
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
 @dlt.destination(batch_size=arguments.batch, name="google_sheet")
 def google_sheet(items, table):
     """Appends a batch. `table` has the columns in their order."""
     columns = list(table["columns"])
-    sheet().append_rows([[item.get(column) for column in columns] for item in items])
+    sheet().append_rows([[plain(item.get(column)) for column in columns] for item in items])
 
 
 @dlt.resource(name="rows")
