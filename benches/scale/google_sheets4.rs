@@ -23,10 +23,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: google_sheets4 URL KEY.json SPREADSHEET ROWS.csv BATCH".into());
     };
     let batch: usize = batch.parse()?;
-    let connector =
-        || Ok::<_, io::Error>(hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build());
+    let connector = || {
+        Ok::<_, io::Error>(
+            hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build(),
+        )
+    };
     let key = yup_oauth2::read_service_account_key(key).await?;
-    let client = yup_oauth2::client::CustomHyperClientBuilder::from(Client::builder(TokioExecutor::new()).build(connector()?));
+    let client =
+        yup_oauth2::client::CustomHyperClientBuilder::from(Client::builder(TokioExecutor::new()).build(connector()?));
     let login = yup_oauth2::ServiceAccountAuthenticator::with_client(key, client).build().await?;
     let mut hub = Sheets::new(Client::builder(TokioExecutor::new()).build(connector()?), login);
     hub.base_url(format!("{url}/"));
