@@ -23,7 +23,7 @@ def circumstances():
     changed = git("status", "--porcelain", "--", "src", "benches", "Cargo.toml", "Cargo.lock")
     return {
         "commit": git("rev-parse", "HEAD") + (" and changes" if changed else ""),
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(int(memory.split()[1]) / 1024 / 1024, 1),
         "system": f"{platform.system()} {platform.machine()}",

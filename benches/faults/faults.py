@@ -1,6 +1,6 @@
 """What becomes of 1,000 rows when calls go wrong: sheetkeep, gspread and dlt against the same emulator.
 
-    benches/run faults [--rows 1000] [--batch 100]
+benches/run faults [--rows 1000] [--batch 100]
 """
 
 import argparse
@@ -15,11 +15,32 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import clients
 import process
 import report
+
 from emulator import Emulator
 
 RERUNS, LIMIT = 4, 240
-COLUMNS = ["client", "rows#", "doubled#", "lost#", "it said", "reads#", "writes#", "wall s#", "CPU s#", "peak MB#",
-           "runs until success#", "then rows#", "then doubled#", "then lost#"]
+COLUMNS = [
+    "client",
+    "rows#",
+    "doubled#",
+    "lost#",
+    "it said",
+    "reads#",
+    "writes#",
+    "wall s#",
+    "CPU s#",
+    "peak MB#",
+    "runs until success#",
+    "then rows#",
+    "then doubled#",
+    "then lost#",
+]
+
+
+HEAD = """{rows:,} rows of four cells, {batch} a write. The columns up to *peak MB* tell the first run. A client that did not say success is then run again as
+a schedule would, at most {reruns} times, with the faults going on; the last columns tell what stands on the sheet then. *Doubled* are rows beyond the
+first of a key, *lost* keys without a row. Calls that were refused are not counted. sheetkeep's writes include its first contact with the spreadsheet
+(tabs made, guard proved), the faults meet those too, and it takes a 429 for a used-up quota: it waits 20 s or longer for the next minute's."""
 
 
 def parsed():
@@ -88,9 +109,32 @@ class Bench:
 
     def row(self, client, first, runs, last, claim, stats, used):
         """A row of the table, and the same for the JSON."""
-        cells = [client.name, first["rows"], first["doubled"], first["lost"], claim, stats["reads"], stats["writes"],
-                 used["wall"], used["cpu"], used["peak_mb"], runs, last["rows"], last["doubled"], last["lost"]]
-        return {"client": client.name, "first_run": first, "claimed": claim, "calls": stats, **used, "runs": runs, "in_the_end": last, "cells": cells}
+        cells = [
+            client.name,
+            first["rows"],
+            first["doubled"],
+            first["lost"],
+            claim,
+            stats["reads"],
+            stats["writes"],
+            used["wall"],
+            used["cpu"],
+            used["peak_mb"],
+            runs,
+            last["rows"],
+            last["doubled"],
+            last["lost"],
+        ]
+        return {
+            "client": client.name,
+            "first_run": first,
+            "claimed": claim,
+            "calls": stats,
+            **used,
+            "runs": runs,
+            "in_the_end": last,
+            "cells": cells,
+        }
 
     def alone(self, client, faults=(), until_left=None):
         """One client at a time, with these faults; killed when only so many faults are left."""
@@ -147,7 +191,10 @@ def scenarios(bench):
         ("Nothing goes wrong", bench.alone),
         ("Every 4th write is applied, but answered 503", functools.partial(bench.alone, faults=every(4, do="applied-fail", status=503))),
         ("Every 4th write is answered 429", functools.partial(bench.alone, faults=every(4, do="fail", status=429))),
-        ("The 5th write of rows is applied, and the process killed before its answer; then rerun", functools.partial(bench.killed, happening="applied-hang")),
+        (
+            "The 5th write of rows is applied, and the process killed before its answer; then rerun",
+            functools.partial(bench.killed, happening="applied-hang"),
+        ),
         ("The process is killed before its 5th write of rows is applied; then rerun", functools.partial(bench.killed, happening="hang")),
         ("Two runs at the same moment, on two machines (50 ms a call)", bench.together),
     ]
@@ -168,16 +215,15 @@ def main():
             texts.append(f"## {title}\n\n{report.table(COLUMNS, [row['cells'] for row in rows])}")
             data.append({"scenario": title, "clients": [{key: value for key, value in row.items() if key != "cells"} for row in rows]})
     facts["load_at_end"] = report.load()
-    head = (
-        f"# Faults\n\nWritten by `benches/run faults`. {report.told(facts)}\n\n"
-        f"{arguments.rows:,} rows of four cells, {arguments.batch} a write. The columns up to *peak MB* tell the first run. A client that did not say success is then "
-        f"run again as a schedule would, at most {RERUNS} times, with the faults going on; the last columns tell what stands on the sheet then. *Doubled* are rows beyond "
-        "the first of a key, *lost* keys without a row. sheetkeep's writes include its first contact with the spreadsheet (tabs made, guard proved). "
-        "*Peak MB* is the client's process alone."
-    )
-    text = "\n\n".join([head, *texts])
+    head = HEAD.format(rows=arguments.rows, batch=arguments.batch, reruns=RERUNS)
+    text = "\n\n".join([f"# Faults\n\nWritten by `benches/run faults`. {report.told(facts)}", head, *texts])
     print(text)
-    report.write("faults", text, {"circumstances": facts, "rows": arguments.rows, "batch": arguments.batch, "scenarios": data}, arguments.rows >= 1000)
+    report.write(
+        "faults",
+        text,
+        {"circumstances": facts, "rows": arguments.rows, "batch": arguments.batch, "scenarios": data},
+        arguments.rows >= 1000,
+    )
 
 
 if __name__ == "__main__":
