@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import sys
 
 HERE = pathlib.Path(__file__).parent
@@ -45,13 +46,11 @@ class Client:
 
 
 def exception(lines):
-    """The name of the exception that a traceback ends with, and the status it tells."""
-    for line in reversed(lines):
-        name, _, rest = line.partition(":")
-        if name.replace(".", "").replace("_", "").isalnum() and name[:1].isalpha() and not name.isupper():
-            status = next((word for word in ("429", "503", "500") if f"[{word}]" in rest), "")
-            return f"{name.rsplit('.', 1)[-1]} {status}".strip()
-    return "no exception"
+    """What a program that failed named last as its error, and the status that it told."""
+    names = [line.split(":", 1)[0].rsplit(".", 1)[-1].strip() for line in lines]
+    name = next((name for name in reversed(names) if name.isidentifier() and name.endswith(("Error", "Exception", "Failed"))), "no error")
+    status = re.findall(r"\b(?:429|503)\b", "\n".join(lines[-40:]))
+    return " ".join([name, *status[-1:]])
 
 
 class Sheetkeep(Client):

@@ -27,7 +27,7 @@ def main():
     there = []
     if not arguments.tab or arguments.tab in titles:
         sheet = book.worksheet(arguments.tab) if arguments.tab else book.sheet1
-        there = [key for key in sheet.col_values(1)[1 if arguments.header else 0:] if key]
+        there = [key for key in sheet.col_values(1)[1 if arguments.header else 0 :] if key]
     with open(arguments.rows, newline="", encoding="utf-8") as file:
         reader = csv.reader(file)
         next(reader)

@@ -1,6 +1,6 @@
 """What calls cost the emulator as a sheet grows: median milliseconds at each size, as JSON.
 
-    python emulator_cost.py URL KEY.json 1000,10000
+python emulator_cost.py URL KEY.json 1000,10000
 """
 
 import http.client

@@ -71,11 +71,11 @@ def limited(scale):
 
 
 def slopes(lines):
-    """What one more row costs each client, from the smallest size to the largest."""
+    """What one more row costs each client, between the two largest sizes."""
     table, data = [], []
     for name in dict.fromkeys(each["client"] for each in lines):
         runs = sorted((each for each in lines if each["client"] == name), key=lambda each: each["size"])
-        small, large = runs[0], runs[-1]
+        small, large = runs[-2:] if len(runs) > 1 else runs * 2
         more = large["size"] - small["size"]
         if not more:
             continue

@@ -57,13 +57,13 @@ def budget_part(scale, data):
 
 def peer_parts(scale, data, limit):
     """The same rows by all clients."""
-    free = peers.free(scale)
+    free, sizes = peers.free(scale), sorted(scale.files)[-2:]
     slopes, data["slopes"] = peers.slopes(free)
     limited = peers.limited(scale)
     killed, data["killed"] = peers.after_kill(scale)
     parts = [
         ("Without quotas", "", peers.COLUMNS, [each.pop("cells") for each in free]),
-        ("The slope: what one more row costs", f"From {min(scale.files):,} to {max(scale.files):,} rows, without quotas.", peers.SLOPE, slopes),
+        ("The slope: what one more row costs", f"From {sizes[0]:,} to {sizes[-1]:,} rows, without quotas.", peers.SLOPE, slopes),
         ("Under Google's quotas, 300 ms a call", UNDER_QUOTAS.format(limit=limit), peers.COLUMNS, [each.pop("cells") for each in limited]),
         ("Killed half way, then run again", "SIGKILL when half of the writes were through, at 50 ms a call.", peers.KILLED, killed),
     ]
