@@ -1,8 +1,9 @@
 //! Every key as read, and as this run moves it on; admits items or refuses them.
 //!
-//! In scope: the processed set in 24 bytes a key, open failures, admission. Out of scope: where keys are read from.
+//! In scope: the processed set in 24 bytes a key, about 40 for keys of this run; open failures, admission. Out of scope: where keys
+//! are read from.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::ledger::entry::{Entry, Step};
 use crate::ledger::failure::{Answer, Failure, FailureState};
@@ -160,9 +161,13 @@ fn without(mut done: Vec<(Fingerprint, u64)>, mut forgotten: Vec<(Fingerprint, u
 #[derive(Debug, Clone, Default)]
 pub struct Book {
     done: DoneSet,
+    /// Versions that this run has in hand, or that failed in it.
     moved: HashMap<(Fingerprint, u64), Entry>,
+    /// Versions done in this run, where each one counts. A tree, because it grows by a node at a time: a hash table doubles, and holds
+    /// both tables meanwhile.
+    settled: BTreeSet<(Fingerprint, u64)>,
     /// The version done last in this run, of keys done in it that may come again.
-    latest: HashMap<Fingerprint, u64>,
+    latest: BTreeMap<Fingerprint, u64>,
     failures: HashMap<Fingerprint, Tried>,
     /// Of the keys with failures, those of which this run has seen an item.
     met: HashSet<Fingerprint>,
@@ -214,12 +219,7 @@ impl Book {
         if self.failures.get(&print).is_some_and(|tried| tried.version == mark && tried.rests()) {
             return Admission::Rests;
         }
-        let mut before = self.entry((print, mark));
-        if before == Entry::Done && self.again() != Again::Every {
-            // Done earlier in this run, and followed by another version since.
-            self.moved.remove(&(print, mark));
-            before = Entry::Unknown;
-        }
+        let before = self.entry((print, mark));
         match before.next(Step::Admit) {
             Ok(next) if before == Entry::Unknown => {
                 self.moved.insert((print, mark), next);
@@ -346,6 +346,7 @@ impl Book {
         for (key, tried) in &mut failures {
             tried.asked = tried.asked.or(self.failures.get(key).and_then(|known| known.asked));
         }
+        self.settled.clear();
         self.latest.clear();
         self.new_keys = 0;
         self.done = done;
@@ -398,12 +399,23 @@ impl Book {
     }
 
     fn entry(&self, id: (Fingerprint, u64)) -> Entry {
-        self.moved.get(&id).copied().unwrap_or(Entry::Unknown)
+        let settled = || if self.settled.contains(&id) { Entry::Done } else { Entry::Unknown };
+        self.moved.get(&id).copied().unwrap_or_else(settled)
     }
 
     fn advance(&mut self, id: (Fingerprint, u64), step: Step) {
-        if let Ok(next) = self.entry(id).next(step) {
-            self.moved.insert(id, next);
+        match self.entry(id).next(step) {
+            Ok(Entry::Done) => {
+                self.moved.remove(&id);
+                // Where the last version counts, `latest` has it; one that another has followed may be done again.
+                if self.again() == Again::Every {
+                    self.settled.insert(id);
+                }
+            }
+            Ok(next) => {
+                self.moved.insert(id, next);
+            }
+            Err(_) => {}
         }
     }
 }
