@@ -89,7 +89,7 @@ pub struct ProcessedRows {
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
     forgotten: Vec<(Fingerprint, u64)>,
-    /// Of each row its run, by number, where the order counts in which versions were done.
+    /// Of each row the second in which its run began, by number, where the order counts in which versions were done.
     runs: Vec<u32>,
     run_numbers: HashMap<String, u32>,
     /// Count and sum of what was read.
@@ -149,14 +149,15 @@ impl ProcessedRows {
             self.rows.push(entry);
             if self.again == Again::Other {
                 let next = u32::try_from(self.run_numbers.len()).unwrap_or(u32::MAX);
-                self.runs.push(self.run_numbers.get(run).copied().unwrap_or(next));
-                self.run_numbers.entry(run.clone()).or_insert(next);
+                let began = began(run);
+                self.runs.push(self.run_numbers.get(began).copied().unwrap_or(next));
+                self.run_numbers.entry(began.to_owned()).or_insert(next);
             }
         }
     }
 
     /// The rows in the order in which they were done, whatever the order in which people have sorted the tab: runs are named by when they
-    /// began. Within one run it is the order in which they stand.
+    /// began, to the second. Within one it is the order in which they stand.
     fn in_order(&mut self) -> Vec<(Fingerprint, u64)> {
         let rows = std::mem::take(&mut self.rows);
         let mut names: Vec<_> = self.run_numbers.iter().collect();
@@ -199,6 +200,11 @@ impl ProcessedRows {
         }
         (DoneSet::with_forgotten(self.again, rows, self.forgotten), blemishes)
     }
+}
+
+/// When a run began, as its id tells: all but the chance at its end.
+fn began(run: &str) -> &str {
+    run.rsplit_once('-').map_or(run, |(began, _)| began)
 }
 
 /// Columns of Failures that a load needs.

@@ -327,8 +327,12 @@ impl SheetsStore {
             // Which request it was is not said: whether the items are why shows when none is sent.
             None => Part::Content,
         };
-        // What the sheet is like is no item's fault.
-        let part = if part == Part::Content && refusal.is_about_the_sheet() { Part::Other } else { part };
+        let part = match part {
+            Part::Content if refusal.is_about_a_place() => Part::Layout,
+            // What the sheet is like is no item's fault.
+            Part::Content if refusal.is_about_the_sheet() => Part::Other,
+            part => part,
+        };
         let mut known = self.known();
         let place = known.place.clone();
         if part == Part::Guard && known.stance.refused(commit, place.as_ref(), draft.form) {
