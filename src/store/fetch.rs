@@ -302,9 +302,19 @@ impl Fetcher {
         blemishes.extend(upkeep.blemishes(&self.data_tab));
         let (done, odd) = done.finish(&processed);
         blemishes.extend(odd);
+        let newest = open.newest;
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
-        Ok(Read { state, notes, found, tabs, upkeep, book: Book::new(done, open).counting(tries), gone, blemishes })
+        Ok(Read {
+            state,
+            notes,
+            found,
+            tabs,
+            upkeep,
+            book: Book::new(done, open).counting(tries).told_until(newest),
+            gone,
+            blemishes,
+        })
     }
 
     /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. The

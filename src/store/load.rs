@@ -235,6 +235,8 @@ pub struct FailureRows {
     /// Rows whose action is neither of the two words, with what it is.
     strange: Vec<(u32, String)>,
     read: u32,
+    /// The moment of the newest row.
+    pub newest: Timestamp,
 }
 
 /// What the rows of one key tell.
@@ -273,6 +275,7 @@ impl FailureRows {
         let moment = |n: usize| cell(n).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
         let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
         let order = (moment(5), attempts, number);
+        self.newest = self.newest.max(moment(5));
         let tried = Tried {
             attempts,
             first_seen: moment(4),
