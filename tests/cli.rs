@@ -17,6 +17,9 @@ mod wire;
 #[path = "cli/main_job.rs"]
 mod main_job;
 
+#[path = "cli/upkeep.rs"]
+mod upkeep;
+
 #[path = "cli/upsert.rs"]
 mod upsert;
 

@@ -113,6 +113,12 @@ pub struct RunArgs {
     /// Try only the failures of the job again, from the records kept in its Failures tab; the source is not read
     #[arg(long, conflicts_with = "input")]
     pub retry_failures: bool,
+    /// Process again what the source yields and was processed before; without --yes, only tell what that would do
+    #[arg(long, conflicts_with = "retry_failures")]
+    pub force: bool,
+    /// Do what --force tells
+    #[arg(long, requires = "force")]
+    pub yes: bool,
     /// Which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,

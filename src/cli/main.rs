@@ -61,6 +61,9 @@ fn broken() -> Trouble {
 fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, Trouble> {
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     match &session.args.command {
+        Command::Run(args) if args.force => {
+            runtime.block_on(commands::force::command(session, args, host_name(), clock, chance))
+        }
         Command::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
         Command::Status(args) => runtime.block_on(commands::status::command(session, args, clock, chance)),
         Command::Failures(args) => {

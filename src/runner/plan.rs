@@ -7,6 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::fault::Fault;
+use crate::ledger::book::Book;
 use crate::ledger::columns::Columns;
 use crate::ledger::commit::Settled;
 use crate::ledger::event::{Event, Report};
@@ -58,6 +59,17 @@ pub struct Errands {
     pub from: HeadId,
     /// What is to be brought.
     pub settled: Vec<Settled>,
+}
+
+impl Errands {
+    /// What is still to be brought. What somebody took out of Processed since it was worked out is not to be taken back once more.
+    pub fn due(self, book: &Book) -> Vec<Settled> {
+        let is_due = |settled: &Settled| match settled {
+            Settled::Forgotten { key, version } => book.is_done(key, version),
+            Settled::Done { .. } | Settled::Failed(_) => true,
+        };
+        self.settled.into_iter().filter(is_due).collect()
+    }
 }
 
 /// What a pass is to do.

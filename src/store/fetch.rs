@@ -100,6 +100,13 @@ impl Unread {
         let why = format!("tab {title} was changed while it was read");
         Self::Moved(StoreError::Unavailable { why, fault: Fault::Transient })
     }
+
+    /// The error, where nothing is tried again.
+    pub fn into_error(self) -> StoreError {
+        match self {
+            Self::Moved(error) | Self::Broken(error) => error,
+        }
+    }
 }
 
 impl From<StoreError> for Unread {

@@ -12,6 +12,7 @@ pub mod columns;
 pub mod encode;
 pub mod index;
 pub mod kept;
+pub mod listing;
 pub mod witness;
 pub mod mend;
 pub mod data_rows;

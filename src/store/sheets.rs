@@ -110,6 +110,11 @@ impl SheetsStore {
         seen.unwrap_or_else(|| guard::failures_title(&self.fetcher.job))
     }
 
+    /// The way to the spreadsheet, and the job's tabs as they were last seen.
+    pub(super) fn seen(&self) -> (&Fetcher, Tabs) {
+        (&self.fetcher, self.known().tabs.clone())
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,6 +4,8 @@
 
 pub mod trouble;
 pub mod setting;
+pub mod errand;
+pub mod force;
 pub mod run;
 pub mod status;
 pub mod show;

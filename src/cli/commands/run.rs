@@ -96,13 +96,13 @@ pub async fn of(
     }
 }
 
-fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
+pub(super) fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
     let reporter = Arc::clone(reporter);
     Arc::new(move |event| reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event))
 }
 
 /// What is typed comes before what the job file says.
-fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
+pub(super) fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
     let wait = args.wait.map(|wait| Overlap::Queue { wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) });
     if args.steal { Overlap::Replace } else { wait.unwrap_or(of_file) }
 }
@@ -119,7 +119,7 @@ async fn watched(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) 
 }
 
 /// A third signal came, or the deadline struck, while the run was still finishing.
-fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> Trouble {
+pub(super) fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> Trouble {
     let (why, exit) = match (signal, deadline) {
         (Some(signal), _) => ("stopped at once by a third signal", Exit::from(signal)),
         (None, Some(_)) => ("stopped at once at its deadline", Exit::Timeout),
@@ -130,7 +130,7 @@ fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> Trouble {
 }
 
 /// The first signal asks the run to finish what is in hand, a second one not to wait for that, a third one means now.
-fn listen(stop: &Stop, at_once: &CancellationToken) -> Option<Watch> {
+pub(super) fn listen(stop: &Stop, at_once: &CancellationToken) -> Option<Watch> {
     let (stop, at_once) = (stop.clone(), at_once.clone());
     let heard = Watch::begin(move |signal, nth| {
         stop.ask(match signal {
