@@ -235,3 +235,15 @@ async fn failures_are_tried_or_skipped_by_name_and_a_key_that_is_none_is_told() 
     let error = house.run(Retrying::These(vec![key("zzz")], Answer::Retry), &[]).await.expect_err("no such failure");
     assert!(matches!(error, PassError::NoFailure { .. }) && error.to_string().contains("\"zzz\""), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tab_of_failures_from_before_records_had_a_mark_is_gone_on_with() {
+    let house = House::new();
+    house.usual(&[bad("a")]).await;
+    let header = house.front.tab(TAB).await.swap_remove(0);
+    let at = header.iter().position(|cell| cell == "payload_hash").expect("a column");
+    house.front.type_in(TAB, 0, at, "").await;
+    let report = house.usual(&[good("a"), bad("b")]).await;
+    assert_eq!((report.run.counts.recovered, report.run.counts.failed), (1, 1));
+    assert_eq!(house.told().await.len(), 3);
+}

@@ -17,8 +17,8 @@ mod wire;
 #[path = "cli/main_job.rs"]
 mod main_job;
 
-#[path = "cli/upkeep.rs"]
-mod upkeep;
+#[path = "cli/anew.rs"]
+mod anew;
 
 #[path = "cli/upsert.rs"]
 mod upsert;
@@ -31,6 +31,9 @@ mod answers;
 
 #[path = "cli/steps.rs"]
 mod steps;
+
+#[path = "cli/upkeep.rs"]
+mod upkeep;
 
 #[path = "cli/service.rs"]
 mod service;

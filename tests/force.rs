@@ -80,7 +80,7 @@ impl House {
     async fn force(&self, items: &[Value]) -> Report {
         let (listing, found) = self.would(items).await;
         if !found.settled.is_empty() {
-            let errands = Errands { from: listing.head, settled: found.settled };
+            let errands = Errands { from: listing.snapshot.head, settled: found.settled };
             self.run(items, Retrying::Forcing, Some(errands)).await.expect("the keys are forgotten");
         }
         self.usual(items).await

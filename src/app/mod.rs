@@ -8,6 +8,8 @@ pub mod journal;
 pub mod error;
 pub mod failures;
 pub mod listing;
+pub mod fsck;
+pub mod explain;
 pub mod sheet;
 pub mod job;
 pub mod view;

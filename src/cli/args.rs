@@ -63,6 +63,10 @@ pub enum Command {
     Show(ShowArgs),
     /// List a job's failures, try some again, or leave some alone
     Failures(FailuresArgs),
+    /// Tell one item's life: when it was tried, how it failed, which run did it, where it stands
+    Explain(ExplainArgs),
+    /// See whether the rows and the keys of a job agree, and mend what does not
+    Fsck(FsckArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
@@ -190,6 +194,41 @@ pub struct FailuresKeysArgs {
     pub keys: Vec<String>,
 }
 
+/// `sheetkeep explain`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct ExplainArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// The key, as the tab Processed has it
+    #[arg(value_name = "KEY")]
+    pub key: String,
+}
+
+/// `sheetkeep fsck`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct FsckArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Show what a repair would do: `forget`, so that keys without a row are done again, or `adopt`, so that keys of rows that nobody
+    /// has done count as done
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "forget")]
+    pub repair: Option<RepairChoice>,
+    /// Do it
+    #[arg(long, requires = "repair")]
+    pub yes: bool,
+}
+
+/// How `fsck` mends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RepairChoice {
+    /// Keys without a row are done again when the source yields them
+    Forget,
+    /// Keys of rows that nobody has done count as done
+    Adopt,
+}
+
 /// `sheetkeep emulate`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct EmulateArgs {
@@ -310,6 +349,8 @@ impl Command {
             Self::Status(args) => Some(&args.job),
             Self::Show(args) => Some(&args.job),
             Self::Failures(args) => Some(args.action.job()),
+            Self::Explain(args) => Some(&args.job),
+            Self::Fsck(args) => Some(&args.job),
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

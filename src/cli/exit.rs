@@ -27,6 +27,10 @@ pub enum Exit {
     Usage,
     /// The run reached its end, and some items failed.
     Partial,
+    /// A look found what should not be.
+    Findings,
+    /// Nobody knows the key that was asked for.
+    Unknown,
     /// The input or the sheet holds what it should not.
     DataErr,
     /// The input, the spreadsheet or a tab is not there.
@@ -56,11 +60,13 @@ pub enum Exit {
 }
 
 /// Number, name and meaning of each exit.
-const TABLE: [(Exit, u8, &str, &str); 17] = [
+const TABLE: [(Exit, u8, &str, &str); 19] = [
     (Exit::Ok, 0, "ok", "success, also when there was nothing to do"),
     (Exit::Failed, 1, "failed", "the job ran and failed"),
     (Exit::Usage, 2, "usage", "the command line is wrong"),
     (Exit::Partial, 3, "partial", "finished, but some items failed (see --fail-on)"),
+    (Exit::Findings, 4, "findings", "fsck found rows and keys that do not agree"),
+    (Exit::Unknown, 5, "unknown", "explain found nothing of that key"),
     (Exit::DataErr, 65, "dataerr", "the input or the sheet holds what it should not"),
     (Exit::NoInput, 66, "noinput", "the input, the spreadsheet or a tab was not found"),
     (Exit::Unavailable, 69, "unavailable", "a service stayed out of reach after all retries"),
@@ -208,6 +214,8 @@ mod tests {
         1 failed
         2 usage
         3 partial
+        4 findings
+        5 unknown
         65 dataerr
         66 noinput
         69 unavailable

@@ -16,8 +16,7 @@ const RUNS_SEEN: usize = 30;
 const FAR_MS: u64 = 100 * 365 * 86_400_000;
 
 /// What makes room, in words.
-pub const MEND: &str = "delete blank rows, columns and tabs that nobody needs; or let sheetkeep prune do it for the job's own tabs; or begin \
-                        a new spreadsheet";
+pub const MEND: &str = "delete blank rows, columns and tabs that nobody needs, or begin a new spreadsheet";
 
 /// Whether so many cells are to be told of.
 pub fn is_tight(cells: u64) -> bool {
@@ -135,6 +134,6 @@ mod tests {
     fn a_spreadsheet_is_told_of_from_eighty_percent_on() {
         assert!(crowded(7_999_999).is_none());
         let told = crowded(8_123_456).expect("it is tight");
-        assert!(told.contains("8123456 of 10,000,000 cells (81.2 %)") && told.contains("sheetkeep prune"), "{told}");
+        assert!(told.contains("8123456 of 10,000,000 cells (81.2 %)") && told.contains("delete blank rows"), "{told}");
     }
 }

@@ -55,6 +55,7 @@ pub mod entry;
 pub mod failure;
 pub mod item;
 pub mod tries;
+pub mod audit;
 pub mod book;
 pub mod cursor;
 pub mod columns;

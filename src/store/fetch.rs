@@ -100,13 +100,6 @@ impl Unread {
         let why = format!("tab {title} was changed while it was read");
         Self::Moved(StoreError::Unavailable { why, fault: Fault::Transient })
     }
-
-    /// The error, where nothing is tried again.
-    pub fn into_error(self) -> StoreError {
-        match self {
-            Self::Moved(error) | Self::Broken(error) => error,
-        }
-    }
 }
 
 impl From<StoreError> for Unread {
@@ -278,7 +271,8 @@ impl Fetcher {
         };
         let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes);
         let mut gone = Vec::new();
-        if let (true, Some(tab)) = (blemishes.is_empty(), &mut tabs.data) {
+        let blocked = blemishes.iter().any(|blemish| blemish.blocking);
+        if let (false, Some(tab)) = (blocked, &mut tabs.data) {
             let found = self.own_columns(tab, &state.columns).await?;
             gone = found.gone;
             blemishes.extend(found.blemishes);

@@ -1,18 +1,13 @@
-//! Processed read as texts: each row with its key, version, state and run.
+//! Processed as rows with their texts, for whoever works out what is to be done again.
 //!
-//! In scope: reading. Out of scope: the processed set in memory (`store::load`), which keeps fingerprints only.
+//! In scope: gathering them. Out of scope: reading (`store::survey`), the processed set in memory (`store::load`).
 
-use serde_json::Value;
-
-use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version};
-use crate::ledger::rows::{FORGOTTEN, PROCESSED};
+use crate::ledger::rows::FORGOTTEN;
 use crate::ledger::snapshot::Snapshot;
-use crate::port::store::{Store, StoreError};
-use crate::store::fetch::{Fetcher, Unread};
-use crate::store::layout::Tab;
-use crate::store::load::{PAGE_ROWS, rows_range, text, width};
+use crate::port::store::StoreError;
 use crate::store::sheets::SheetsStore;
+use crate::store::survey::{Sight, Wanted};
 
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +16,7 @@ pub struct Listed {
     pub key: Key,
     /// The version.
     pub version: Version,
-    /// Whether it takes a row back that says done.
+    /// Whether it takes a row back that says done. A state that somebody typed counts as done, as it does in a load.
     pub forgotten: bool,
     /// The run that wrote it.
     pub run: String,
@@ -30,48 +25,22 @@ pub struct Listed {
 /// Processed as it was at one head.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// The head.
-    pub head: HeadId,
-    /// What was loaded with it.
+    /// What was loaded before the rows were read; whatever is made of them counts at its head only.
     pub snapshot: Snapshot,
-    /// Its rows, in the order in which they stand; those without a key are not among them. A state that somebody typed counts as done, as it does
-    /// in a load.
+    /// Its rows with a key, in the order in which they stand.
     pub rows: Vec<Listed>,
 }
 
 impl SheetsStore {
-    /// Loads, and reads Processed once more as texts; none where the job never ran.
+    /// Loads, and lists Processed; none where the job never ran.
     pub async fn listing(&self) -> Result<Option<Listing>, StoreError> {
-        let Some(snapshot) = self.load().await?.snapshot else { return Ok(None) };
-        if let Some(blemish) = snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
-            return Err(StoreError::Corrupt { why: blemish.message.clone() });
-        }
-        let (fetcher, tabs) = self.seen();
-        let rows = match tabs.processed {
-            Some(tab) => listed(fetcher, &tab).await.map_err(Unread::into_error)?,
-            None => Vec::new(),
+        let mut rows = Vec::new();
+        let mut see = |sight: Sight<'_>| {
+            let Sight::Processed { key, version, state, run, .. } = sight else { return };
+            let (version, forgotten) = (Version(version.to_owned()), state == FORGOTTEN);
+            rows.extend(Key::new(key).ok().map(|key| Listed { key, version, forgotten, run: run.to_owned() }));
         };
-        Ok(Some(Listing { head: snapshot.head, snapshot, rows }))
+        let surveyed = self.survey(Wanted::default(), &mut see).await?;
+        Ok(surveyed.map(|surveyed| Listing { snapshot: surveyed.snapshot, rows }))
     }
-}
-
-async fn listed(fetcher: &Fetcher, tab: &Tab) -> Result<Vec<Listed>, Unread> {
-    let metadata = fetcher.metadata().await?;
-    let rows = metadata.tabs.iter().find(|seen| seen.sheet_id == tab.id).map_or(0, |seen| seen.rows);
-    let positions = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
-    let width = width(tab, &PROCESSED);
-    let mut found = Vec::new();
-    let mut from = 2;
-    while from <= rows {
-        let to = rows.min(from.saturating_add(PAGE_ROWS - 1));
-        let page = fetcher.rows_of(&[rows_range(&tab.title, from, to, width)]).await?;
-        found.extend(page.into_iter().flatten().filter_map(|row| one(&row, positions)));
-        from = to + 1;
-    }
-    Ok(found)
-}
-
-fn one(row: &[Value], positions: [usize; 4]) -> Option<Listed> {
-    let [key, version, state, run] = positions.map(|at| row.get(at).map(text).unwrap_or_default());
-    Some(Listed { key: Key::new(key).ok()?, version: Version(version), forgotten: state == FORGOTTEN, run })
 }

@@ -26,3 +26,4 @@ pub mod ends;
 pub mod positions;
 pub mod proof;
 pub mod sheets;
+pub mod survey;

@@ -80,6 +80,21 @@ pub fn tables_of(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
     tabs.data.iter().filter(|tab| !tab.columns().is_empty()).map(|tab| (data_tab.to_owned(), tab.columns())).collect()
 }
 
+/// What is wrong with the header of Failures. Its last column came later than the others, and a tab without it does.
+fn failures_blemish(tab: &Tab) -> Option<Blemish> {
+    let (mark, needed) = FAILURES.split_last()?;
+    load::unusable(tab, needed).or_else(|| {
+        tab.lacks(&[mark]).map(|mark| Blemish {
+            message: format!(
+                "tab {} has no column \"{mark}\", so a record that somebody mends there is only noticed with retry beside it: write that \
+                 word behind its header",
+                tab.title
+            ),
+            blocking: false,
+        })
+    })
+}
+
 /// What stops a run before any write.
 pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes) -> Vec<Blemish> {
     let gone = |title: String| Blemish {
@@ -93,7 +108,7 @@ pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes) -> Vec<Bl
     }
     match &tabs.failures {
         None => blemishes.push(gone(guard::failures_title(job))),
-        Some(tab) => blemishes.extend(load::unusable(tab, &FAILURES)),
+        Some(tab) => blemishes.extend(failures_blemish(tab)),
     }
     match &tabs.runs {
         None => blemishes.push(gone(RUNS_TITLE.to_owned())),

@@ -110,9 +110,14 @@ impl SheetsStore {
         seen.unwrap_or_else(|| guard::failures_title(&self.fetcher.job))
     }
 
-    /// The way to the spreadsheet, and the job's tabs as they were last seen.
-    pub(super) fn seen(&self) -> (&Fetcher, Tabs) {
-        (&self.fetcher, self.known().tabs.clone())
+    /// The tabs as they were found last.
+    pub(super) fn tabs(&self) -> Tabs {
+        self.known().tabs.clone()
+    }
+
+    /// What reads for this store.
+    pub(super) fn fetcher(&self) -> &Fetcher {
+        &self.fetcher
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

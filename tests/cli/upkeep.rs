@@ -1,44 +1,134 @@
-//! What a job remembers, changed on purpose: done again, forgotten, tidied up. Each says first what it would do.
+//! fsck and explain, by the real binary: what people's hands did is found, told and mended.
 
+use serde_json::json;
+
+use crate::wire::{Emulator, Outside};
 use crate::workshop::Workshop;
 
-#[test]
-fn a_forced_run_says_first_what_it_would_do_and_does_it_with_yes() {
-    let shop = Workshop::few_quakes(5).in_small_commits(2);
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 5");
-    shop.write("usgs-all-week.geojson", &crate::workshop::feed(1..7));
-    let told = shop.run(&["run", "quakes.toml", "--force"]);
-    told.exits(0)
-        .shows("would process 4 keys again and append about 4 rows to tab Quakes")
-        .shows("2 keys were never processed")
-        .shows("nothing was written");
-    let document = shop.run(&["run", "quakes.toml", "--force", "--json"]).exits(0).document();
-    assert_eq!((&document["again"], &document["new"], &document["written"]), (&4.into(), &2.into(), &false.into()));
-    shop.holds_each_quake_once(5);
+const ID: &str = "1UpkeepSpreadsheet0000000000000000000000000";
 
-    shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("new 6 · skipped 0");
-    let ids = shop.column("quakes.toml", "Quakes", "id");
-    let count = |id: &String| ids.iter().filter(|other| *other == id).count();
-    assert_eq!(ids.iter().map(count).collect::<Vec<_>>(), [1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1]);
-    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["succeeded"; 3]);
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 6");
+struct House {
+    shop: Workshop,
+    outside: Outside,
+}
+
+impl House {
+    fn with(count: usize) -> Self {
+        let shop = Workshop::few_quakes(count);
+        let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+        emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
+        Self { shop, outside: Outside::of(emulator, ID) }
+    }
+
+    fn run(&self, args: &[&str]) -> crate::workshop::Ended {
+        self.outside.emulator.run(&self.shop, ID, args)
+    }
+
+    fn delete_row(&self, tab: &str, row: u32) {
+        let range =
+            json!({"sheetId": self.outside.tab_id(tab), "dimension": "ROWS", "startIndex": row - 1, "endIndex": row});
+        self.outside.hands(&json!([{"deleteDimension": {"range": range}}]));
+    }
 }
 
 #[test]
-fn a_forced_run_in_upsert_mode_writes_rows_over() {
-    let shop = Workshop::few_quakes(3);
-    shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
-    shop.run(&["run", "quakes.toml", "--force"]).exits(0).shows("again and write about 3 rows of tab Quakes over");
-    shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("0 rows added").shows("3 rows updated");
+fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
+    let house = House::with(12);
+    house.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
+    let document = house.run(&["fsck", "quakes.toml", "--json"]);
+    assert_eq!(document.exits(0).document()["agrees"], true);
 }
 
 #[test]
-fn what_can_not_be_forced_says_why() {
-    let shop = Workshop::few_quakes(3);
-    shop.run(&["run", "quakes.toml", "--force"]).exits(66).says("it has never run");
-    shop.run(&["run", "quakes.toml", "--yes"]).exits(2).says("--force");
-    shop.run(&["run", "quakes.toml", "--force", "--retry-failures"]).exits(2);
-    shop.run(&["run", "quakes.toml", "--force", "--input", "-"]).exits(2).says("reads its source twice");
-    shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("new 3");
+fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
+    let house = House::with(12);
+    let key = house.outside.column("Quakes", "id")[3].clone();
+    house.delete_row("Quakes", 5);
+    let before = house.outside.emulator.stats()["writes"].clone();
+    let found = house.run(&["fsck", "quakes.toml"]);
+    found.exits(4).shows("missing: 1 key").shows(&format!("{key}  (Processed quakes row 5)"));
+    house.run(&["fsck", "quakes.toml", "--repair"]).exits(4).shows("would mark 1 key as forgotten");
+    assert_eq!(house.outside.emulator.stats()["writes"], before, "looking writes nothing");
+
+    house
+        .run(&["fsck", "quakes.toml", "--repair=forget", "--yes"])
+        .exits(0)
+        .shows("11 keys, 11 rows of data; they agree");
+    house.run(&["explain", "quakes.toml", &key]).exits(0).shows("forgotten by run").shows("done again as soon as");
+    house.run(&["run", "quakes.toml"]).exits(0).shows("new 1 · skipped 11");
+    house.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
+    assert!(house.outside.column("Runs", "trigger").contains(&"fsck".to_owned()));
+}
+
+#[test]
+fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
+    let house = House::with(6);
+    let width = house.outside.rows("Quakes")[0].len();
+    let tab = house.outside.tab_id("Quakes");
+    let source =
+        json!({"sheetId": tab, "startRowIndex": 1, "endRowIndex": 2, "startColumnIndex": 0, "endColumnIndex": width});
+    let below =
+        json!({"sheetId": tab, "startRowIndex": 7, "endRowIndex": 8, "startColumnIndex": 0, "endColumnIndex": width});
+    let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]}], "fields": "userEnteredValue",
+                       "start": {"sheetId": tab, "rowIndex": 9, "columnIndex": 0}});
+    house.outside.hands(&json!([{"copyPaste": {"source": source, "destination": below}}, {"updateCells": typed}]));
+    let found = house.run(&["fsck", "quakes.toml"]);
+    found
+        .exits(4)
+        .shows("doubled: 1 key")
+        .shows("(Quakes row 2, 8)")
+        .shows("strange: 1 key")
+        .shows("mine  (Quakes row 10)");
+    house.shop.change("quakes.toml", "key = \".id\"", "key = \".id\"\nversion = \".properties.updated\"");
+    house.run(&["fsck", "quakes.toml", "--repair=adopt"]).exits(2).says("a row for each version");
+}
+
+#[test]
+fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
+    let house = House::with(6);
+    let coming: serde_json::Value = serde_json::from_str(&crate::workshop::feed(0..7)).expect("a feed");
+    let key = coming["features"][6]["id"].clone();
+    let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": key}}]}], "fields": "userEnteredValue",
+                       "start": {"sheetId": house.outside.tab_id("Quakes"), "rowIndex": 7, "columnIndex": 0}});
+    house.outside.hands(&json!([{"updateCells": typed}]));
+    house.run(&["fsck", "quakes.toml", "--repair=adopt"]).exits(4).shows("would write 1 key into Processed as done");
+    house.run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"]).exits(0).shows("7 keys, 7 rows of data; they agree");
+    house.shop.write("usgs-all-week.geojson", &coming.to_string());
+    house.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 7");
+}
+
+#[test]
+fn explain_tells_of_failures_and_runs_and_what_comes_next() {
+    let shop = Workshop::with(&["hard/hard-jsonl.toml"]);
+    shop.write("hard.jsonl", "{\"id\": \"a\", \"amount\": \"1,5\"}\n{\"id\": \"b\", \"amount\": 3}\n");
+    shop.run(&["run", "hard-jsonl.toml"]).exits(3);
+    shop.run(&["explain", "hard-jsonl.toml", "a"])
+        .exits(0)
+        .shows("open after 1 tries")
+        .shows("each run tries it again");
+    shop.run(&["explain", "hard-jsonl.toml", "b"])
+        .exits(0)
+        .shows("done")
+        .shows("at row 2")
+        .shows("it is done, and skipped");
+    shop.write("hard.jsonl", "{\"id\": \"a\", \"amount\": 1.5}\n");
+    shop.run(&["run", "hard-jsonl.toml"]).exits(0);
+    let document = shop.run(&["explain", "hard-jsonl.toml", "a", "--json"]).exits(0).document();
+    let states: Vec<_> =
+        document["failures"].as_array().expect("rows").iter().map(|row| row["state"].clone()).collect();
+    assert_eq!(states, ["open", "recovered"]);
+    assert_eq!((document["rows"].clone(), document["runs"].as_array().map(Vec::len)), (json!([3]), Some(2)));
+    shop.run(&["explain", "hard-jsonl.toml", "nobody"]).exits(5).says("no tab of job");
+}
+
+#[test]
+fn a_version_that_is_restored_from_history_is_gone_on_from() {
+    let shop = Workshop::few_quakes(5);
+    shop.run(&["run", "quakes.toml"]).exits(0);
+    std::fs::copy(shop.path("quakes.sheet"), shop.path("history")).expect("a copy");
+    shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..12));
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 7");
+    std::fs::copy(shop.path("history"), shop.path("quakes.sheet")).expect("a copy");
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 7 · skipped 5");
+    shop.holds_each_quake_once(12);
 }

@@ -166,7 +166,7 @@ impl Front {
     pub async fn view(&self) -> Option<View> {
         let fields = "fields=sheets(properties(sheetId,title,gridProperties))";
         let (_, metadata) = self.ask(Method::GET, "", fields, Value::Null).await;
-        let machine = ["Runs", "Sheet1"];
+        let machine = ["Runs", "Runs of ours", "Notes", "Sheet1"];
         let tab = metadata["sheets"].as_array()?.iter().map(|sheet| &sheet["properties"]).find(|tab| {
             let title = tab["title"].as_str().unwrap_or_default();
             !machine.contains(&title) && !["Processed ", "Failures ", "sheetkeep "].iter().any(|p| title.starts_with(p))
@@ -193,7 +193,7 @@ impl Front {
         serde_json::from_value(answer["values"].clone()).expect("texts")
     }
 
-    async fn id_of(&self, title: &str) -> Value {
+    pub async fn id_of(&self, title: &str) -> Value {
         let (_, metadata) = self.ask(Method::GET, "", "fields=sheets.properties(sheetId,title)", Value::Null).await;
         let sheets = metadata["sheets"].as_array().expect("sheets").iter();
         let found = sheets.map(|sheet| &sheet["properties"]).find(|tab| tab["title"] == title);
@@ -215,7 +215,10 @@ impl Front {
             let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
             json!({"moveDimension": {"source": source, "destinationIndex": 1}})
         });
-        self.hands(json!(moves.collect::<Vec<_>>())).await;
+        let moves: Vec<_> = moves.collect();
+        if !moves.is_empty() {
+            self.hands(json!(moves)).await;
+        }
     }
 
     /// Somebody moves a column of a tab.

@@ -85,5 +85,6 @@ async fn answer(
         fail_on: FailOn::default(),
         quiet: false,
     };
-    run::of(session, &run, Retrying::These(keys, answer), host, clock, chance).await
+    let order = run::Order { retrying: Retrying::These(keys, answer), ..run::Order::default() };
+    run::of(session, &run, order, host, clock, chance).await
 }

@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::app::error::AppError;
 use crate::app::listing::listing;
 use crate::cli::args::RunArgs;
-use crate::cli::commands::errand::{Errand, carry_out};
-use crate::cli::commands::run;
+use crate::cli::commands::fsck::quietly;
+use crate::cli::commands::run::{self, Order};
 use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
@@ -45,7 +45,7 @@ pub async fn command(
         Ok(known) => known,
         // Nothing was ever done, so that there is nothing to force.
         Err(AppError::NeverRan) if args.yes => {
-            return run::of(session, args, Retrying::Usual, host, clock, chance).await;
+            return run::of(session, args, Order::default(), host, clock, chance).await;
         }
         Err(error) => return Err(of_app(&error, &settings)),
     };
@@ -57,15 +57,16 @@ pub async fn command(
         return Ok(Exit::Ok);
     }
     if !found.settled.is_empty() {
-        let errand = Errand {
-            errands: Errands { from: known.head, settled: found.settled },
-            retrying: Retrying::Forcing,
-            overlap: run::overlap(args, settings.overlap),
-            host: host.clone(),
-        };
-        carry_out(session, &args.job, &settings, errand, Arc::clone(&clock), Arc::clone(&chance)).await?;
+        let errands = Errands { from: known.snapshot.head, settled: found.settled };
+        let order = Order { retrying: Retrying::Forcing, errands: Some(errands), command: Some("force") };
+        let quiet = RunArgs { wait: args.wait, steal: args.steal, ..quietly(&args.job) };
+        let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
+        let exit = run::of(session, &quiet, order, host.clone(), clock, chance).await?;
+        if exit != Exit::Ok {
+            return Ok(exit);
+        }
     }
-    run::of(session, args, Retrying::Usual, host, clock, chance).await
+    run::of(session, args, Order::default(), host, clock, chance).await
 }
 
 fn text(settings: &Settings, found: &Forcing) -> String {

@@ -4,11 +4,12 @@
 
 pub mod trouble;
 pub mod setting;
-pub mod errand;
 pub mod force;
 pub mod run;
 pub mod status;
 pub mod show;
 pub mod failures;
+pub mod explain;
+pub mod fsck;
 #[cfg(feature = "emulator")]
 pub mod emulate;

@@ -20,7 +20,7 @@ use crate::ledger::run::Trigger;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::feed::Retrying;
-use crate::runner::plan::{Events, PassError};
+use crate::runner::plan::{Errands, Events, PassError};
 use crate::runner::stop::{Stop, StopReason};
 
 /// Runs the job and says how it ended.
@@ -32,14 +32,25 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let retrying = if args.retry_failures { Retrying::Only } else { Retrying::Usual };
-    of(session, args, retrying, host, clock, chance).await
+    of(session, args, Order { retrying, ..Order::default() }, host, clock, chance).await
 }
 
-/// Runs the job over what `retrying` says, and says how it ended.
+/// What a run takes in.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    /// Which failures, and whether the source.
+    pub retrying: Retrying,
+    /// What was worked out beforehand.
+    pub errands: Option<Errands>,
+    /// The command that asks, for Runs; `cli` for an ordinary run.
+    pub command: Option<&'static str>,
+}
+
+/// Runs the job over what the order says, and says how it ended.
 pub async fn of(
     session: &Session,
     args: &RunArgs,
-    retrying: Retrying,
+    order: Order,
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
@@ -60,9 +71,9 @@ pub async fn of(
     let wish = Wish {
         adopt: args.adopt,
         overlap: overlap(args, settings.overlap),
-        retrying,
-        errands: None,
-        trigger: Trigger { kind: "cli".to_owned(), ..Trigger::default() },
+        retrying: order.retrying,
+        errands: order.errands,
+        trigger: Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() },
         host,
     };
     let deadline = watched(args.deadline, stop.clone(), Arc::clone(&clock));
@@ -96,13 +107,13 @@ pub async fn of(
     }
 }
 
-pub(super) fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
+fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
     let reporter = Arc::clone(reporter);
     Arc::new(move |event| reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event))
 }
 
 /// What is typed comes before what the job file says.
-pub(super) fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
+fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
     let wait = args.wait.map(|wait| Overlap::Queue { wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) });
     if args.steal { Overlap::Replace } else { wait.unwrap_or(of_file) }
 }
@@ -119,7 +130,7 @@ async fn watched(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) 
 }
 
 /// A third signal came, or the deadline struck, while the run was still finishing.
-pub(super) fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> Trouble {
+fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> Trouble {
     let (why, exit) = match (signal, deadline) {
         (Some(signal), _) => ("stopped at once by a third signal", Exit::from(signal)),
         (None, Some(_)) => ("stopped at once at its deadline", Exit::Timeout),
@@ -130,7 +141,7 @@ pub(super) fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> Tro
 }
 
 /// The first signal asks the run to finish what is in hand, a second one not to wait for that, a third one means now.
-pub(super) fn listen(stop: &Stop, at_once: &CancellationToken) -> Option<Watch> {
+fn listen(stop: &Stop, at_once: &CancellationToken) -> Option<Watch> {
     let (stop, at_once) = (stop.clone(), at_once.clone());
     let heard = Watch::begin(move |signal, nth| {
         stop.ask(match signal {

@@ -1,0 +1,150 @@
+//! One item's life, as a job's tabs tell it. Nothing is written.
+//!
+//! In scope: every row that is about a key, and what the next run will do with it. Out of scope: how it is shown (`cli`).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::app::error::AppError;
+use crate::app::sheet::Sheet;
+use crate::app::view::existing;
+use crate::config::settings::Settings;
+use crate::ledger::book::Tried;
+use crate::ledger::failure::{Answer, Failure, FailureState};
+use crate::ledger::key::Key;
+use crate::ledger::mode::Mode;
+use crate::ledger::run::Run;
+use crate::ledger::snapshot::Snapshot;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::store::sheets::SheetsStore;
+use crate::store::survey::{Sight, Wanted};
+
+/// Rows of one tab that are told of a key.
+const MOST_ROWS: usize = 1_000;
+
+/// A row of Processed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoneRow {
+    /// Its number, the header being 1.
+    pub row: u32,
+    /// The version.
+    pub version: String,
+    /// `done` or `forgotten`.
+    pub state: String,
+    /// The run.
+    pub run: String,
+}
+
+/// A row of Failures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureRow {
+    /// Its number, the header being 1.
+    pub row: u32,
+    /// What it tells.
+    pub failure: Failure,
+    /// What somebody typed into `action`.
+    pub action: Option<Answer>,
+}
+
+/// What the tabs tell of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Life {
+    /// The key.
+    pub key: String,
+    /// The data tab's title, and the rows in which the key stands now.
+    pub data: (String, Vec<u32>),
+    /// Rows of Processed, in the order in which they stand.
+    pub done: Vec<DoneRow>,
+    /// Rows of Failures, the oldest first.
+    pub failures: Vec<FailureRow>,
+    /// The runs that these name and Runs still has, the oldest first.
+    pub runs: Vec<Run>,
+    /// What the next run will do with it.
+    pub next: String,
+}
+
+impl Life {
+    /// Whether any tab knows the key.
+    pub fn is_known(&self) -> bool {
+        !(self.data.1.is_empty() && self.done.is_empty() && self.failures.is_empty())
+    }
+}
+
+/// Reads everything that a job's tabs tell of a key.
+pub async fn explain(
+    settings: &Settings,
+    key: &Key,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Life, AppError> {
+    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
+    let store =
+        SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
+    let (mut data, mut done, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut see = |sight: Sight<'_>| match sight {
+        Sight::Processed { row, key: of, version, state, run } if of == key.as_str() && done.len() < MOST_ROWS => {
+            let [version, state, run] = [version, state, run].map(str::to_owned);
+            done.push(DoneRow { row, version, state, run });
+        }
+        Sight::Data { row, key: of, .. } if of == key.as_str() && data.len() < MOST_ROWS => data.push(row),
+        Sight::Failure { row, failure, action } if failure.key == *key && failures.len() < MOST_ROWS => {
+            failures.push(FailureRow { row, failure: *failure, action });
+        }
+        Sight::Run(run) if run.job == settings.job => runs.push(*run),
+        _ => {}
+    };
+    let surveyed = store.survey(Wanted { data: true, failures: true, runs: true }, &mut see).await?;
+    let surveyed = surveyed.ok_or(AppError::NeverRan)?;
+    failures.sort_by_key(|one| (one.failure.last_seen, one.failure.attempts, one.row));
+    let named: HashSet<&str> =
+        done.iter().map(|row| row.run.as_str()).chain(failures.iter().map(|row| row.failure.run.as_str())).collect();
+    runs.retain(|run| named.contains(run.id.as_str()));
+    runs.sort_by(|a, b| a.id.cmp(&b.id));
+    let next = next(settings, &surveyed.snapshot, key, &done);
+    let title = surveyed.tabs.data.map_or_else(|| settings.tab.clone(), |tab| tab.title);
+    Ok(Life { key: key.as_str().to_owned(), data: (title, data), done, failures, runs, next })
+}
+
+/// What the next run will do with a key.
+fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
+    let book = &snapshot.book;
+    if snapshot.state.begun.iter().any(|(begun, _)| begun == key) {
+        return "a run has marked it as begun; if that run is gone, the next one tells it as in doubt".to_owned();
+    }
+    if let Some(tried) = book.tried(key) {
+        return of_failure(&tried, settings.max_attempts);
+    }
+    if book.knows(key) {
+        let what = match (settings.mode, settings.version.is_some()) {
+            (Mode::Upsert, _) => "another version of it is written over its row",
+            (Mode::Append, true) => "another version of it gets a row of its own",
+            (Mode::Append, false) => "the job names no version, so it is never done again by itself",
+        };
+        return format!("it is done, and skipped; {what}");
+    }
+    if done.is_empty() {
+        "no run has done it; it is done as soon as the source yields it"
+    } else {
+        "it is forgotten, and done again as soon as the source yields it"
+    }
+    .to_owned()
+}
+
+fn of_failure(tried: &Tried, max_attempts: u64) -> String {
+    match (tried.asked, tried.state) {
+        (Some(Answer::Retry), _) => {
+            format!("somebody asked for another try in row {}: the next run makes it", tried.row)
+        }
+        (Some(Answer::Skip), _) => {
+            format!("somebody said skip in row {}: the next run leaves it alone from then on", tried.row)
+        }
+        (None, FailureState::Dead) => {
+            "it has failed too often, and is left alone until a newer version comes or somebody says retry".to_owned()
+        }
+        (None, FailureState::Skipped) => {
+            "it is left alone until a newer version comes, because somebody said so".to_owned()
+        }
+        (None, _) => format!("it is open: each run tries it again, until it has failed in {max_attempts}"),
+    }
+}

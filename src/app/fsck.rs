@@ -1,0 +1,243 @@
+//! Whether a job's data tab and its Processed agree, and what can be done where they do not. Looking changes nothing.
+//!
+//! In scope: looking until the sheet stands still, findings with their keys, and a repair as errands. Out of scope: the comparison
+//! (`ledger::audit`), reading (`store::survey`), bringing errands to the sheet (`app::job`).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::app::error::AppError;
+use crate::app::sheet::Sheet;
+use crate::app::view::existing;
+use crate::config::settings::Settings;
+use crate::ledger::audit::{Audit, Findings};
+use crate::ledger::commit::Settled;
+use crate::ledger::head::HeadId;
+use crate::ledger::item::Output;
+use crate::ledger::key::{Fingerprint, Key, Version};
+use crate::ledger::mode::{Again, Mode};
+use crate::ledger::rows::FORGOTTEN;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::runner::plan::{Errands, PassError};
+use crate::store::layout::Tab;
+use crate::store::sheets::SheetsStore;
+use crate::store::survey::{Sight, Surveyed, Wanted};
+
+/// Looks before another run counts as busy.
+const LOOKS: u32 = 3;
+/// Findings of one sort that are told one by one.
+pub const TOLD: usize = 20;
+
+/// What is odd about a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Oddity {
+    /// It is done and has no row of data.
+    Missing,
+    /// It has more rows of data than it can have.
+    Doubled,
+    /// It has a row of data and is not done.
+    Strange,
+    /// Processed has it done twice in the same version.
+    Twice,
+}
+
+impl Oddity {
+    /// Its word, for people and machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Doubled => "doubled",
+            Self::Strange => "strange",
+            Self::Twice => "done twice",
+        }
+    }
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What is odd.
+    pub what: Oddity,
+    /// The key.
+    pub key: String,
+    /// The tab whose rows show it.
+    pub tab: String,
+    /// These rows, the header being 1.
+    pub rows: Vec<u32>,
+}
+
+/// What a look at all rows found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Keys that are done.
+    pub keys: u64,
+    /// Rows of data with a key.
+    pub rows: u64,
+    /// Rows of data without a key: nobody's.
+    pub keyless: u64,
+    /// How many findings of each sort there are.
+    pub counts: Vec<(Oddity, u64)>,
+    /// The first of them.
+    pub findings: Vec<Finding>,
+    /// What people's hands left odd besides.
+    pub notes: Vec<String>,
+}
+
+impl Checked {
+    /// Whether nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.counts.iter().all(|(_, count)| *count == 0)
+    }
+
+    /// How many findings of a sort there are.
+    pub fn count(&self, what: Oddity) -> u64 {
+        self.counts.iter().find(|(one, _)| *one == what).map_or(0, |(_, count)| *count)
+    }
+}
+
+/// How findings are mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repair {
+    /// Keys without a row are forgotten, so that they are done again.
+    Forget,
+    /// Keys of rows that are not done count as done.
+    Adopt,
+}
+
+/// Looks at every row.
+pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Result<Checked, AppError> {
+    let store = store(settings, clock, &chance)?;
+    let (surveyed, found) = audit(&store, settings).await?;
+    let mut findings = Vec::new();
+    let processed = surveyed.tabs.processed.clone().unwrap_or_default();
+    let data = surveyed.tabs.data.clone().unwrap_or_default();
+    let key = surveyed.snapshot.state.key_column.clone().unwrap_or_default();
+    let one = |rows: &[(Fingerprint, u32)]| rows.iter().map(|(_, row)| vec![*row]).collect::<Vec<_>>();
+    let many = |rows: &[(Fingerprint, Vec<u32>)]| rows.iter().map(|(_, rows)| rows.clone()).collect::<Vec<_>>();
+    let sorts: [(Oddity, &Tab, &str, Vec<Vec<u32>>); 4] = [
+        (Oddity::Missing, &processed, "key", one(&found.missing)),
+        (Oddity::Doubled, &data, &key, many(&found.doubled)),
+        (Oddity::Strange, &data, &key, one(&found.strange)),
+        (Oddity::Twice, &processed, "key", many(&found.twice)),
+    ];
+    let mut counts = Vec::new();
+    for (what, tab, column, mut rows) in sorts {
+        counts.push((what, rows.len() as u64));
+        rows.sort_unstable();
+        rows.truncate(TOLD);
+        let firsts: Vec<u32> = rows.iter().filter_map(|rows| rows.first().copied()).collect();
+        let keys = store.texts(tab, column, &firsts).await?;
+        let told = rows.into_iter().zip(keys);
+        findings.extend(told.map(|(rows, key)| Finding { what, key, tab: tab.title.clone(), rows }));
+    }
+    let notes = surveyed.snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect();
+    Ok(Checked { keys: found.keys, rows: found.rows, keyless: found.keyless, counts, findings, notes })
+}
+
+/// What a repair would bring to the sheet; none where it can't be made, with the reason.
+pub async fn errands(
+    settings: &Settings,
+    repair: Repair,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Errands, AppError> {
+    let store = store(settings, clock, &chance)?;
+    for _ in 0..LOOKS {
+        let (surveyed, found) = audit(&store, settings).await?;
+        let from = surveyed.snapshot.head;
+        let settled = match repair {
+            Repair::Forget => forgotten(&store, settings, from, &keys_of(&found.missing)).await?,
+            Repair::Adopt => adopted(&store, from, &keys_of(&found.strange)).await?,
+        };
+        if let Some(settled) = settled {
+            return Ok(Errands { from, settled });
+        }
+    }
+    Err(AppError::Pass(PassError::MovedOn))
+}
+
+/// Whether rows that nobody's key has made may count as done: where each version is a row of its own, an adopted key would get a further
+/// one as soon as the source yields it with its version.
+pub fn may_adopt(settings: &Settings) -> bool {
+    settings.mode == Mode::Upsert || settings.version.is_none()
+}
+
+fn store(settings: &Settings, clock: Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<SheetsStore, AppError> {
+    let Sheet { sheets, id } = existing(settings, &clock, chance)?;
+    let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
+    Ok(store.keeping(settings.mode, settings.again))
+}
+
+fn keys_of(rows: &[(Fingerprint, u32)]) -> HashSet<Fingerprint> {
+    rows.iter().map(|(key, _)| *key).collect()
+}
+
+/// Looks until no run writes meanwhile.
+async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(Surveyed, Findings), AppError> {
+    for _ in 0..LOOKS {
+        let mut audit = Audit::default();
+        let mut see = |sight: Sight<'_>| match sight {
+            Sight::Processed { key, version, state, row, .. } => {
+                let (key, version) = (Fingerprint::of(key), Again::Every.mark(&Version(version.to_owned())));
+                if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.done(key, version, row) }
+            }
+            Sight::Data { key: "", .. } => audit.keyless(),
+            Sight::Data { row, key, cells } => audit.data(Fingerprint::of(key), cells, row),
+            Sight::Failure { .. } | Sight::Run(_) => {}
+        };
+        let surveyed = store.survey(Wanted { data: true, ..Wanted::default() }, &mut see).await?;
+        let surveyed = surveyed.ok_or(AppError::NeverRan)?;
+        if surveyed.steady {
+            return Ok((surveyed, audit.finish(settings.mode, settings.again == Again::Other)));
+        }
+    }
+    Err(AppError::Pass(PassError::MovedOn))
+}
+
+/// A row that takes each done row of these keys back; none if the sheet has moved on.
+async fn forgotten(
+    store: &SheetsStore,
+    settings: &Settings,
+    from: HeadId,
+    keys: &HashSet<Fingerprint>,
+) -> Result<Option<Vec<Settled>>, AppError> {
+    let (mut done, mut taken_back) = (Vec::new(), Vec::new());
+    let mut see = |sight: Sight<'_>| {
+        let Sight::Processed { key, version, state, .. } = sight else { return };
+        let (Ok(key), version) = (Key::new(key), Version(version.to_owned())) else { return };
+        if keys.contains(&key.fingerprint()) {
+            if state == FORGOTTEN { taken_back.push((key, version)) } else { done.push((key, version)) }
+        }
+    };
+    let surveyed = store.survey(Wanted::default(), &mut see).await?;
+    for one in taken_back {
+        if let Some(at) = done.iter().position(|done| *done == one) {
+            done.swap_remove(at);
+        }
+    }
+    tracing::debug!(job = settings.job, keys = keys.len(), rows = done.len(), "rows that are to be forgotten");
+    let stands = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
+    Ok(stands.then(|| done.into_iter().map(|(key, version)| Settled::Forgotten { key, version }).collect()))
+}
+
+/// A row that says done for each of these keys; none if the sheet has moved on.
+async fn adopted(
+    store: &SheetsStore,
+    from: HeadId,
+    keys: &HashSet<Fingerprint>,
+) -> Result<Option<Vec<Settled>>, AppError> {
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    let mut see = |sight: Sight<'_>| {
+        let Sight::Data { key, .. } = sight else { return };
+        let Ok(key) = Key::new(key) else { return };
+        if keys.contains(&key.fingerprint()) && seen.insert(key.fingerprint()) {
+            found.push(key);
+        }
+    };
+    let surveyed = store.survey(Wanted { data: true, ..Wanted::default() }, &mut see).await?;
+    let stands = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
+    let done =
+        |key| Settled::Done { key, version: Version::default(), known: true, output: Output::default(), closes: None };
+    Ok(stands.then(|| found.into_iter().map(done).collect()))
+}

@@ -1,0 +1,177 @@
+//! `sheetkeep explain`.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::app::explain::{Life, explain};
+use crate::cli::args::ExplainArgs;
+use crate::cli::commands::setting::settings;
+use crate::cli::commands::trouble::of_app;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::Exit;
+use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::session::Session;
+use crate::cli::terminal::visible;
+use crate::ledger::failure::Answer;
+use crate::ledger::key::Key;
+use crate::ledger::run::Run;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+
+/// Tells one item's life.
+pub async fn command(
+    session: &Session,
+    args: &ExplainArgs,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let settings = settings(&args.job, None)?;
+    let key =
+        Key::new(args.key.as_str()).map_err(|error| Trouble::new(format!("read the key: {error}"), Exit::Usage))?;
+    let life = explain(&settings, &key, clock, chance).await.map_err(|error| of_app(&error, &settings))?;
+    if !life.is_known() {
+        let why = format!("find key \"{}\": no tab of job {} knows it", life.key, settings.job);
+        return Err(Trouble::new(why, Exit::Unknown)
+            .with_help("keys are matched to the letter; the source may not have yielded it yet"));
+    }
+    let text = if args.job.json { line(&Document::of(&life, &settings.job)) } else { told(&life, &settings.job) };
+    session.terminal.out().put(&text);
+    Ok(Exit::Ok)
+}
+
+/// A life in lines, in the order in which it was lived.
+fn told(life: &Life, job: &str) -> String {
+    let mut out = format!("{} · key {}\n", visible(job), visible(&life.key));
+    for row in &life.failures {
+        let failure = &row.failure;
+        let state = failure.state.word();
+        let _ = write!(out, "  {}  {state} after {} tries", failure.last_seen, failure.attempts);
+        if !failure.step.is_empty() {
+            let _ = write!(out, ", at {}: {}", visible(&failure.step), visible(&failure.error));
+        }
+        let _ = writeln!(out, "  (Failures row {}, run {})", row.row, visible(&failure.run));
+        if let Some(action) = row.action {
+            let _ = writeln!(out, "      somebody wrote {} there", action.word());
+        }
+    }
+    for row in &life.done {
+        let version =
+            if row.version.is_empty() { String::new() } else { format!(" in version {}", visible(&row.version)) };
+        let _ = write!(out, "  {}{version} by run {}", visible(&row.state), visible(&row.run));
+        let _ = writeln!(out, "  (Processed row {})", row.row);
+    }
+    let (tab, rows) = &life.data;
+    let _ = match rows.as_slice() {
+        [] => writeln!(out, "  no row in {}", visible(tab)),
+        rows => writeln!(out, "  in {} at row {}", visible(tab), joined(rows)),
+    };
+    for run in &life.runs {
+        let _ = writeln!(out, "  run {}: {}{}", visible(&run.id), run.status.word(), ended(run));
+    }
+    let _ = writeln!(out, "  next: {}", life.next);
+    out
+}
+
+fn ended(run: &Run) -> String {
+    let message = if run.message.is_empty() { String::new() } else { format!(", {}", visible(&run.message)) };
+    match run.finished {
+        Some(finished) => format!(" at {finished} on {}{message}", visible(&run.host)),
+        None => message,
+    }
+}
+
+/// Row numbers, for people.
+pub fn joined(rows: &[u32]) -> String {
+    rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    job: &'a str,
+    key: &'a str,
+    tab: &'a str,
+    rows: &'a [u32],
+    processed: Vec<ProcessedDocument<'a>>,
+    failures: Vec<FailureDocument<'a>>,
+    runs: Vec<RunDocument<'a>>,
+    next: &'a str,
+}
+
+#[derive(Serialize)]
+struct ProcessedDocument<'a> {
+    row: u32,
+    version: &'a str,
+    state: &'a str,
+    run: &'a str,
+}
+
+#[derive(Serialize)]
+struct FailureDocument<'a> {
+    row: u32,
+    state: &'static str,
+    step: &'a str,
+    error: &'a str,
+    attempts: u64,
+    first_seen: String,
+    last_seen: String,
+    run: &'a str,
+    version: &'a str,
+    action: Option<&'static str>,
+    answered: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct RunDocument<'a> {
+    run: &'a str,
+    status: &'static str,
+    started: String,
+    finished: Option<String>,
+    host: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Document<'a> {
+    fn of(life: &'a Life, job: &'a str) -> Self {
+        let processed = life.done.iter().map(|row| ProcessedDocument {
+            row: row.row,
+            version: &row.version,
+            state: &row.state,
+            run: &row.run,
+        });
+        let failures = life.failures.iter().map(|row| FailureDocument {
+            row: row.row,
+            state: row.failure.state.word(),
+            step: &row.failure.step,
+            error: &row.failure.error,
+            attempts: row.failure.attempts,
+            first_seen: row.failure.first_seen.to_string(),
+            last_seen: row.failure.last_seen.to_string(),
+            run: &row.failure.run,
+            version: &row.failure.version.0,
+            action: row.action.map(Answer::word),
+            answered: row.failure.answered.map(Answer::word),
+        });
+        let runs = life.runs.iter().map(|run| RunDocument {
+            run: &run.id,
+            status: run.status.word(),
+            started: run.started.to_string(),
+            finished: run.finished.map(|at| at.to_string()),
+            host: &run.host,
+            message: &run.message,
+        });
+        Self {
+            schema_version: SCHEMA_VERSION,
+            job,
+            key: &life.key,
+            tab: &life.data.0,
+            rows: &life.data.1,
+            processed: processed.collect(),
+            failures: failures.collect(),
+            runs: runs.collect(),
+            next: &life.next,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! `sheetkeep fsck`.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::app::fsck::{Checked, Oddity, Repair, check, errands, may_adopt};
+use crate::cli::args::{FsckArgs, JobArgs, RepairChoice, RunArgs};
+use crate::cli::commands::explain::joined;
+use crate::cli::commands::run::{self, Order};
+use crate::cli::commands::setting::settings;
+use crate::cli::commands::trouble::of_app;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::{Exit, FailOn};
+use crate::cli::figures::counted;
+use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::session::Session;
+use crate::cli::terminal::visible;
+use crate::config::settings::Settings;
+use crate::ledger::mode::Mode;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::runner::feed::Retrying;
+
+/// Looks, and mends if asked.
+pub async fn command(
+    session: &Session,
+    args: &FsckArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let settings = settings(&args.job, None)?;
+    let trouble = |error| of_app(&error, &settings);
+    let look = || check(&settings, Arc::clone(&clock), Arc::clone(&chance));
+    let repair = args.repair.map(Repair::from);
+    if repair == Some(Repair::Adopt) && !may_adopt(&settings) {
+        let why = "adopt rows: this job appends a row for each version of a key, so an adopted key would get a further row with its next run";
+        return Err(
+            Trouble::new(why, Exit::Usage).with_help("delete the rows, or leave them: nobody's rows are never touched")
+        );
+    }
+    let mut checked = look().await.map_err(trouble)?;
+    let mut mended = 0;
+    if let Some(repair) = repair.filter(|repair| args.yes && affected(&checked, *repair) > 0) {
+        let errands = errands(&settings, repair, Arc::clone(&clock), Arc::clone(&chance)).await.map_err(trouble)?;
+        mended = errands.settled.len() as u64;
+        let order = Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some("fsck") };
+        let exit = run::of(session, &quietly(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance)).await?;
+        if exit != Exit::Ok {
+            return Ok(exit);
+        }
+        checked = look().await.map_err(trouble)?;
+    }
+    let plan = repair.filter(|_| !args.yes);
+    let text = if args.job.json {
+        line(&Document::of(&checked, &settings.job, mended))
+    } else {
+        told(&checked, &settings, plan, mended)
+    };
+    session.terminal.out().put(&text);
+    Ok(if checked.is_clean() { Exit::Ok } else { Exit::Findings })
+}
+
+/// A run that says nothing unless something is wrong.
+pub fn quietly(job: &JobArgs) -> RunArgs {
+    RunArgs {
+        job: JobArgs { json: false, ..job.clone() },
+        input: None,
+        adopt: false,
+        steal: false,
+        wait: None,
+        deadline: None,
+        force: false,
+        yes: false,
+        retry_failures: false,
+        fail_on: FailOn::None,
+        quiet: true,
+    }
+}
+
+impl From<RepairChoice> for Repair {
+    fn from(choice: RepairChoice) -> Self {
+        match choice {
+            RepairChoice::Forget => Self::Forget,
+            RepairChoice::Adopt => Self::Adopt,
+        }
+    }
+}
+
+fn affected(checked: &Checked, repair: Repair) -> u64 {
+    checked.count(match repair {
+        Repair::Forget => Oddity::Missing,
+        Repair::Adopt => Oddity::Strange,
+    })
+}
+
+fn told(checked: &Checked, settings: &Settings, plan: Option<Repair>, mended: u64) -> String {
+    let mut out = String::new();
+    if mended > 0 {
+        let _ = writeln!(out, "{}: {} written to Processed", visible(&settings.job), counted(mended, "row"));
+    }
+    for note in &checked.notes {
+        let _ = writeln!(out, "note: {}", visible(note));
+    }
+    let sums = format!("{}, {} of data", counted(checked.keys, "key"), counted(checked.rows, "row"));
+    if checked.is_clean() {
+        let _ = writeln!(out, "{}: {sums}; they agree", visible(&settings.job));
+    } else {
+        let _ = writeln!(out, "{}: {sums}; they do not agree", visible(&settings.job));
+    }
+    for (what, count) in checked.counts.iter().filter(|(_, count)| *count > 0) {
+        let _ = writeln!(out, "  {}: {} {}", what.word(), counted(*count, "key"), meaning(*what, settings));
+        let told = checked.findings.iter().filter(|finding| finding.what == *what);
+        let mut shown = 0;
+        for finding in told {
+            shown += 1;
+            let _ = writeln!(
+                out,
+                "    {}  ({} row {})",
+                visible(&finding.key),
+                visible(&finding.tab),
+                joined(&finding.rows)
+            );
+        }
+        if *count > shown {
+            let _ = writeln!(out, "    and {} more", count - shown);
+        }
+    }
+    if checked.keyless > 0 {
+        let _ = writeln!(out, "  {} of data without a key: nobody's, and left alone", counted(checked.keyless, "row"));
+    }
+    if let Some(repair) = plan {
+        let _ = writeln!(out, "{}", planned(checked, repair));
+    }
+    out
+}
+
+fn meaning(what: Oddity, settings: &Settings) -> &'static str {
+    match (what, settings.mode) {
+        (Oddity::Missing, _) => "done, without a row: somebody deleted it, or its steps made none",
+        (Oddity::Doubled, Mode::Upsert) => "with several rows, where there should be one",
+        (Oddity::Doubled, Mode::Append) => "with rows that are alike, more of them than versions that are done",
+        (Oddity::Strange, _) => "with a row, but not done: typed, copied or changed by somebody",
+        (Oddity::Twice, _) => "done twice in the same version: rows of Processed were copied",
+    }
+}
+
+fn planned(checked: &Checked, repair: Repair) -> String {
+    let count = affected(checked, repair);
+    match repair {
+        _ if count == 0 => "repair: nothing that this would mend".to_owned(),
+        Repair::Forget => format!(
+            "repair: would mark {} as forgotten in Processed, to be done again when the source yields them; say --repair=forget --yes",
+            counted(count, "key")
+        ),
+        Repair::Adopt => format!(
+            "repair: would write {} into Processed as done, as their rows stand; say --repair=adopt --yes",
+            counted(count, "key")
+        ),
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    job: &'a str,
+    agrees: bool,
+    keys: u64,
+    rows: u64,
+    rows_without_key: u64,
+    missing: u64,
+    doubled: u64,
+    strange: u64,
+    done_twice: u64,
+    findings: Vec<FindingDocument<'a>>,
+    notes: &'a [String],
+    mended: u64,
+}
+
+#[derive(Serialize)]
+struct FindingDocument<'a> {
+    what: &'static str,
+    key: &'a str,
+    tab: &'a str,
+    rows: &'a [u32],
+}
+
+impl<'a> Document<'a> {
+    fn of(checked: &'a Checked, job: &'a str, mended: u64) -> Self {
+        let findings = checked.findings.iter().map(|finding| FindingDocument {
+            what: finding.what.word(),
+            key: &finding.key,
+            tab: &finding.tab,
+            rows: &finding.rows,
+        });
+        Self {
+            schema_version: SCHEMA_VERSION,
+            job,
+            agrees: checked.is_clean(),
+            keys: checked.keys,
+            rows: checked.rows,
+            rows_without_key: checked.keyless,
+            missing: checked.count(Oddity::Missing),
+            doubled: checked.count(Oddity::Doubled),
+            strange: checked.count(Oddity::Strange),
+            done_twice: checked.count(Oddity::Twice),
+            findings: findings.collect(),
+            notes: &checked.notes,
+            mended,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! A job's tabs read row by row, for whoever has to look at all of them: `fsck`, `explain`, and what changes many keys at once.
+//!
+//! In scope: pages, what a row says, whether the sheet stood still meanwhile. Out of scope: what follows from it (`app`), the load of
+//! a run (`store::fetch`).
+
+use serde_json::Value;
+
+use crate::google::shape::Tab as Seen;
+use crate::grid::Cell;
+use crate::ledger::columns::MAX_COLUMNS;
+use crate::ledger::failure::{Answer, Failure};
+use crate::ledger::head::HeadId;
+use crate::ledger::judge::Sighting;
+use crate::ledger::key::digest_of;
+use crate::ledger::rows::{FAILURES, PROCESSED, RUNS, read_failure_row, read_run_row};
+use crate::ledger::run::Run;
+use crate::ledger::snapshot::Snapshot;
+use crate::port::store::{Store, StoreError};
+use crate::store::fetch::{Fetcher, Unread};
+use crate::store::layout::{Tab, Tabs};
+use crate::store::load::{self, text};
+use crate::store::sheets::SheetsStore;
+
+/// Cells that one call reads.
+const PAGE_CELLS: u32 = 600_000;
+/// Rows of Failures that one call reads: each may hold a record.
+const FAILURE_PAGE_ROWS: u32 = 200;
+
+/// Which tabs are read besides Processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// The data tab.
+    pub data: bool,
+    /// Failures.
+    pub failures: bool,
+    /// Runs, those of other jobs too.
+    pub runs: bool,
+}
+
+/// A row, with its number as spreadsheets count: the header is 1.
+#[derive(Debug)]
+pub enum Sight<'a> {
+    /// Of Processed.
+    Processed {
+        /// Its number.
+        row: u32,
+        /// The key.
+        key: &'a str,
+        /// The version.
+        version: &'a str,
+        /// `done` or `forgotten`; whatever else stands there.
+        state: &'a str,
+        /// The run.
+        run: &'a str,
+    },
+    /// Of the data tab.
+    Data {
+        /// Its number.
+        row: u32,
+        /// The key; empty where there is none.
+        key: &'a str,
+        /// A mark of the job's own cells.
+        cells: u64,
+    },
+    /// Of Failures.
+    Failure {
+        /// Its number.
+        row: u32,
+        /// What it tells.
+        failure: Box<Failure>,
+        /// What somebody typed into `action`.
+        action: Option<Answer>,
+    },
+    /// Of Runs.
+    Run(Box<Run>),
+}
+
+/// What was read, beside the rows.
+#[derive(Debug, Clone)]
+pub struct Surveyed {
+    /// The load that came before them.
+    pub snapshot: Snapshot,
+    /// The tabs.
+    pub tabs: Tabs,
+    /// Whether no commit went between the load and the last row.
+    pub steady: bool,
+}
+
+impl SheetsStore {
+    /// Loads, and hands over every row of Processed and of the tabs that are wanted; none where the job has never run. Rows of data come
+    /// only where the key's column is known.
+    pub async fn survey(
+        &self,
+        wanted: Wanted,
+        see: &mut (dyn FnMut(Sight<'_>) + Send),
+    ) -> Result<Option<Surveyed>, StoreError> {
+        let Some(snapshot) = self.load().await?.snapshot else { return Ok(None) };
+        let tabs = self.tabs();
+        if let Some(blemish) = snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
+            return Err(StoreError::Corrupt { why: blemish.message.clone() });
+        }
+        let fetcher = self.fetcher();
+        let read = fetcher.see(&snapshot, &tabs, wanted, see).await;
+        let steady = match read {
+            Ok(()) => fetcher.stands_at(snapshot.head).await?,
+            Err(Unread::Moved(_)) => false,
+            Err(Unread::Broken(error)) => return Err(error),
+        };
+        Ok(Some(Surveyed { snapshot, tabs, steady }))
+    }
+
+    /// The texts of these cells of a column, as they are now.
+    pub async fn texts(&self, tab: &Tab, column: &str, rows: &[u32]) -> Result<Vec<String>, StoreError> {
+        let Some(at) = tab.position(column).filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
+        let ranges: Vec<_> = rows.iter().map(|row| load::column_range(&tab.title, at, *row, Some(*row))).collect();
+        match self.fetcher().rows_of(&ranges).await {
+            Ok(found) => Ok(found
+                .iter()
+                .map(|rows| rows.first().and_then(|row| row.first()).map(text).unwrap_or_default())
+                .collect()),
+            Err(Unread::Moved(error) | Unread::Broken(error)) => Err(error),
+        }
+    }
+}
+
+impl Fetcher {
+    async fn see(
+        &self,
+        snapshot: &Snapshot,
+        tabs: &Tabs,
+        wanted: Wanted,
+        see: &mut (dyn FnMut(Sight<'_>) + Send),
+    ) -> Result<(), Unread> {
+        let metadata = self.metadata().await.map_err(Unread::Broken)?;
+        let seen = |tab: &Tab| metadata.tabs.iter().find(|seen| seen.sheet_id == tab.id);
+        if let Some((tab, seen)) = tabs.processed.as_ref().and_then(|tab| Some((tab, seen(tab)?))) {
+            let at = PROCESSED.map(|column| tab.position(column));
+            let width = load::width(tab, &PROCESSED);
+            self.pages(seen, width, PAGE_CELLS, |row, cells| see_processed(row, cells, at, see)).await?;
+        }
+        let key = snapshot.state.key_column.as_deref();
+        let data = tabs.data.as_ref().filter(|_| wanted.data);
+        if let Some((tab, seen, key)) = data.and_then(|tab| Some((tab, seen(tab)?, tab.position(key?)?))) {
+            let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
+            let width = own.iter().chain([&key]).max().map_or(1, |last| last + 1).min(MAX_COLUMNS);
+            self.pages(seen, width, PAGE_CELLS, |row, cells| see_data(row, cells, key, &own, see)).await?;
+        }
+        let failures = tabs.failures.as_ref().filter(|_| wanted.failures);
+        if let Some((tab, seen)) = failures.and_then(|tab| Some((tab, seen(tab)?))) {
+            let width = load::width(tab, &FAILURES);
+            let page = FAILURE_PAGE_ROWS * u32::try_from(width).unwrap_or(u32::MAX);
+            self.pages(seen, width, page, |row, cells| see_failure(row, cells, tab, see)).await?;
+        }
+        let runs = tabs.runs.as_ref().filter(|_| wanted.runs);
+        if let Some((tab, seen)) = runs.and_then(|tab| Some((tab, seen(tab)?))) {
+            let width = load::width(tab, &RUNS);
+            self.pages(seen, width, PAGE_CELLS, |_, cells| {
+                if let Some(run) = read_run_row(|name| cell_in(tab, cells, name)) {
+                    see(Sight::Run(Box::new(run)));
+                }
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Every row of a tab below its header, page by page.
+    async fn pages(
+        &self,
+        seen: &Seen,
+        width: usize,
+        cells: u32,
+        mut take: impl FnMut(u32, &[Value]) + Send,
+    ) -> Result<(), Unread> {
+        let page = (cells / u32::try_from(width).unwrap_or(u32::MAX).max(1)).clamp(1, load::PAGE_ROWS);
+        let mut from = 2;
+        while from <= seen.rows {
+            let to = seen.rows.min(from.saturating_add(page - 1));
+            let read = self.rows_of(&[load::rows_range(&seen.title, from, to, width)]).await?;
+            for (row, cells) in (from..).zip(read.into_iter().next().unwrap_or_default()) {
+                take(row, &cells);
+            }
+            from = to + 1;
+        }
+        Ok(())
+    }
+
+    async fn stands_at(&self, head: HeadId) -> Result<bool, StoreError> {
+        let (sighting, _) = crate::store::guard::sight_in(&self.job, &self.metadata().await?);
+        Ok(matches!(sighting, Sighting::At { head: now, .. } if now == head))
+    }
+}
+
+fn see_processed(row: u32, cells: &[Value], at: [Option<usize>; 4], see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+    let [key, version, state, run] = at.map(|at| at.and_then(|at| cells.get(at)).map(text).unwrap_or_default());
+    if !key.is_empty() {
+        see(Sight::Processed { row, key: &key, version: &version, state: &state, run: &run });
+    }
+}
+
+fn see_data(row: u32, cells: &[Value], key: usize, own: &[usize], see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+    let texts: Vec<String> = own.iter().map(|at| cells.get(*at).map(text).unwrap_or_default()).collect();
+    let key = cells.get(key).map(text).unwrap_or_default();
+    if key.is_empty() && texts.iter().all(String::is_empty) {
+        return;
+    }
+    let digest = digest_of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    let cells = digest.iter().take(8).fold(0_u64, |mark, &byte| (mark << 8) | u64::from(byte));
+    see(Sight::Data { row, key: &key, cells });
+}
+
+fn see_failure(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+    if let Some(failure) = read_failure_row(|name| cell_in(tab, cells, name)) {
+        let action = tab.position("action").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
+        see(Sight::Failure { row, failure: Box::new(failure), action: Answer::of_word(&action) });
+    }
+}
+
+fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
+    match tab.position(name).and_then(|at| cells.get(at)) {
+        Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
+        Some(cell) if !text(cell).is_empty() => Cell::text(text(cell)),
+        _ => Cell::Empty,
+    }
+}
