@@ -1,4 +1,4 @@
-//! A forced run does again what the source yields, each key once, however often it vanishes and is asked for again.
+//! Forced runs and resets: what was done is forgotten and done again, each key once, however often they vanish and are asked for again.
 
 #![cfg(feature = "emulator")]
 
@@ -22,7 +22,9 @@ use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::ledger::event::Report;
 use sheetkeep::ledger::mode::{Again, Mode};
 use sheetkeep::maintain::force::{Forcing, forcing};
+use sheetkeep::maintain::reset::resetting;
 use sheetkeep::port::clock::Clock;
+use sheetkeep::port::step::StepError;
 use sheetkeep::runner::feed::Retrying;
 use sheetkeep::runner::plan::{Errands, PassError};
 use sheetkeep::store::listing::Listing;
@@ -53,7 +55,10 @@ impl House {
     }
 
     async fn run(&self, items: &[Value], retrying: Retrying, errands: Option<Errands>) -> Result<Report, PassError> {
-        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| Ok(vec![value.clone()]));
+        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| match value["bad"].as_str() {
+            Some(why) => Err(StepError::Rejected(why.to_owned())),
+            None => Ok(vec![value.clone()]),
+        });
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (self.mode, 2, retrying);
         job.errands = errands;
@@ -67,7 +72,7 @@ impl House {
     }
 
     async fn listing(&self) -> Listing {
-        self.store(7).listing().await.expect("a listing").expect("it has run")
+        self.store(7).listing(true).await.expect("a listing").expect("it has run")
     }
 
     async fn would(&self, items: &[Value]) -> (Listing, Forcing) {
@@ -94,6 +99,17 @@ impl House {
         };
         self.clock.sleep(Duration::from_mins(10)).await;
         ended
+    }
+
+    /// What `reset --yes` does: how many keys and failures it found to forget and to close.
+    async fn reset(&self) -> (u64, u64) {
+        let listing = self.listing().await;
+        let found = resetting(&listing, self.again, self.clock.now());
+        if !found.settled.is_empty() {
+            let errands = Errands { from: listing.snapshot.head, settled: found.settled };
+            self.run(&[], Retrying::Nothing, Some(errands)).await.expect("it is forgotten");
+        }
+        (found.keys, found.failures)
     }
 
     async fn column(&self, tab: &str, name: &str) -> Vec<String> {
@@ -181,5 +197,57 @@ async fn a_plain_run_after_a_forced_one_that_vanished_does_what_was_forgotten_an
         let forgotten = house.column("Processed j", "state").await.iter().filter(|state| *state == "forgotten").count();
         assert_eq!(house.column("Data", "note").await.len(), 5 + forgotten, "after {answers} answers");
         assert!(house.listing().await.snapshot.state.forced.is_empty());
+    }
+}
+
+fn with_failures(note: &str) -> Vec<Value> {
+    [items(note), vec![json!({"id": "x", "v": "1", "bad": "no"}), json!({"id": "y", "v": "1", "bad": "no"})]].concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_reset_everything_is_done_again_once_and_failures_begin_anew() {
+    for (mode, again) in [(Mode::Append, Again::Every), (Mode::Upsert, Again::Other)] {
+        let house = House::new(mode, again, 0);
+        house.usual(&with_failures("first")).await;
+        let report = house.usual(&with_failures("first")).await;
+        assert_eq!((report.open_failures, report.run.counts.new), (2, 0));
+        assert_eq!(house.reset().await, (5, 2));
+        let listing = house.listing().await;
+        assert_eq!((listing.snapshot.book.keys(), listing.snapshot.book.open_failures()), (0, 0));
+        assert_eq!(house.column("Data", "note").await, each("first"), "rows of data stay");
+        assert_eq!(house.reset().await, (0, 0), "there is nothing left");
+        let report = house.usual(&with_failures("second")).await;
+        assert_eq!((report.run.counts.new, report.run.counts.failed), (5, 2), "{mode:?}");
+        assert_eq!(house.column("Failures j", "attempts").await.last().map(String::as_str), Some("1"));
+        assert_eq!(house.usual(&with_failures("third")).await.run.counts.new, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_vanished_anywhere_is_gone_on_with_and_takes_nothing_back_twice() {
+    for nth in [0, 7] {
+        let mut answers = 0;
+        loop {
+            answers += 1;
+            let house = House::new(Mode::Append, Again::Every, nth);
+            house.usual(&with_failures("first")).await;
+            let ended = tokio::select! {
+                _ = house.reset() => true,
+                () = house.front.after_calls(answers) => false,
+            };
+            house.clock.sleep(Duration::from_mins(10)).await;
+            house.reset().await;
+            let states = house.column("Processed j", "state").await;
+            let count = |word: &str| states.iter().filter(|state| *state == word).count();
+            assert_eq!((count("done"), count("forgotten")), (5, 5), "after {answers} answers");
+            let closed = house.column("Failures j", "state").await;
+            assert_eq!(closed.iter().filter(|state| *state == "recovered").count(), 2, "after {answers} answers");
+            assert_eq!(house.usual(&items("second")).await.run.counts.new, 5);
+            assert_eq!(house.usual(&items("third")).await.run.counts.new, 0);
+            if ended {
+                break;
+            }
+        }
+        assert!(answers > 6, "it vanished in many places: {answers}");
     }
 }

@@ -13,10 +13,15 @@ use crate::port::clock::Clock;
 use crate::store::listing::Listing;
 use crate::store::sheets::SheetsStore;
 
-/// Reads Processed row by row, with the state that belongs to it.
-pub async fn listing(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Result<Listing, AppError> {
+/// Reads Processed row by row, and Failures if asked, with the state that belongs to them.
+pub async fn listing(
+    settings: &Settings,
+    failures: bool,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Listing, AppError> {
     let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
-    store.listing().await?.ok_or(AppError::NeverRan)
+    store.listing(failures).await?.ok_or(AppError::NeverRan)
 }

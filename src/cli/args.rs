@@ -67,6 +67,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// See whether the rows and the keys of a job agree, and mend what does not
     Fsck(FsckArgs),
+    /// Forget everything that a job has done; its rows stay
+    Reset(ResetArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
@@ -203,6 +205,17 @@ pub struct ExplainArgs {
     /// The key, as the tab Processed has it
     #[arg(value_name = "KEY")]
     pub key: String,
+}
+
+/// `sheetkeep reset`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct ResetArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Do it; without this, only tell what it would do
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `sheetkeep fsck`.
@@ -351,6 +364,7 @@ impl Command {
             Self::Failures(args) => Some(args.action.job()),
             Self::Explain(args) => Some(&args.job),
             Self::Fsck(args) => Some(&args.job),
+            Self::Reset(args) => Some(&args.job),
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

@@ -5,3 +5,4 @@
 
 pub mod tally;
 pub mod force;
+pub mod reset;

@@ -70,6 +70,13 @@ impl Tallies {
         Self { again, told, versions }
     }
 
+    /// Everything that is done, by key and version.
+    pub fn done(&self) -> Vec<&Told> {
+        let mut done: Vec<&Told> = self.told.values().filter(|told| told.times() > 0).collect();
+        done.sort_unstable_by_key(|told| (&told.key, &told.version.0));
+        done
+    }
+
     /// What stands in the way of doing this version of a key: its own rows, or where one version counts, those of all, the last first.
     pub fn before(&self, key: Fingerprint, mark: u64) -> Vec<&Told> {
         let one = |mark: u64| self.told.get(&(key, mark));

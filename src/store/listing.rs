@@ -2,6 +2,7 @@
 //!
 //! In scope: gathering them. Out of scope: reading (`store::survey`), the processed set in memory (`store::load`).
 
+use crate::ledger::failure::Failure;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::rows::FORGOTTEN;
 use crate::ledger::snapshot::Snapshot;
@@ -29,18 +30,24 @@ pub struct Listing {
     pub snapshot: Snapshot,
     /// Its rows with a key, in the order in which they stand.
     pub rows: Vec<Listed>,
+    /// Rows of Failures, in that order, where they were asked for.
+    pub failures: Vec<Failure>,
 }
 
 impl SheetsStore {
-    /// Loads, and lists Processed; none where the job never ran.
-    pub async fn listing(&self) -> Result<Option<Listing>, StoreError> {
-        let mut rows = Vec::new();
+    /// Loads, and lists Processed, and Failures if asked; none where the job never ran.
+    pub async fn listing(&self, failures: bool) -> Result<Option<Listing>, StoreError> {
+        let (mut rows, mut told) = (Vec::new(), Vec::new());
         let mut see = |sight: Sight<'_>| {
-            let Sight::Processed { key, version, state, run, .. } = sight else { return };
+            let (key, version, state, run) = match sight {
+                Sight::Processed { key, version, state, run, .. } => (key, version, state, run),
+                Sight::Failure { failure, .. } => return told.push(*failure),
+                Sight::Data { .. } | Sight::Run(_) => return,
+            };
             let (version, forgotten) = (Version(version.to_owned()), state == FORGOTTEN);
             rows.extend(Key::new(key).ok().map(|key| Listed { key, version, forgotten, run: run.to_owned() }));
         };
-        let surveyed = self.survey(Wanted::default(), &mut see).await?;
-        Ok(surveyed.map(|surveyed| Listing { snapshot: surveyed.snapshot, rows }))
+        let surveyed = self.survey(Wanted { failures, ..Wanted::default() }, &mut see).await?;
+        Ok(surveyed.map(|surveyed| Listing { snapshot: surveyed.snapshot, rows, failures: told }))
     }
 }

@@ -42,3 +42,21 @@ fn what_can_not_be_forced_says_why() {
     shop.run(&["run", "quakes.toml", "--force", "--input", "-"]).exits(2).says("reads its source twice");
     shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("new 3");
 }
+
+#[test]
+fn a_reset_says_first_what_it_would_do_and_leaves_the_rows() {
+    let shop = Workshop::few_quakes(4);
+    shop.run(&["reset", "quakes.toml"]).exits(66).says("it has never run");
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 4");
+    shop.run(&["reset", "quakes.toml"])
+        .exits(0)
+        .shows("would forget 4 keys and close 0 failures; the rows of tab Quakes are left as they are")
+        .shows("nothing was written");
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 4");
+    let document = shop.run(&["reset", "quakes.toml", "--yes", "--json"]).exits(0).document();
+    assert_eq!((&document["keys"], &document["rows"], &document["written"]), (&4.into(), &4.into(), &true.into()));
+    assert_eq!(shop.column("quakes.toml", "Quakes", "id").len(), 4);
+    assert_eq!(shop.column("quakes.toml", "Runs", "trigger"), ["cli", "cli", "reset"]);
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 4 · skipped 0");
+    assert_eq!(shop.column("quakes.toml", "Quakes", "id").len(), 8);
+}

@@ -5,6 +5,7 @@
 pub mod trouble;
 pub mod setting;
 pub mod force;
+pub mod reset;
 pub mod run;
 pub mod status;
 pub mod show;
