@@ -12,6 +12,7 @@ pub mod fault;
 pub mod google;
 pub mod grid;
 pub mod ledger;
+pub mod maintain;
 pub mod port;
 pub mod retry;
 pub mod runner;

@@ -17,6 +17,9 @@ mod wire;
 #[path = "cli/main_job.rs"]
 mod main_job;
 
+#[path = "cli/anew.rs"]
+mod anew;
+
 #[path = "cli/upsert.rs"]
 mod upsert;
 

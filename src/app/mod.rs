@@ -7,6 +7,7 @@ pub mod installation;
 pub mod journal;
 pub mod error;
 pub mod failures;
+pub mod listing;
 pub mod fsck;
 pub mod explain;
 pub mod sheet;

@@ -12,8 +12,9 @@ use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::google::shape::{Metadata, Tab};
 use crate::grid::{Cell, column_letters, quoted};
+use crate::ledger::growth::{Forecast, Prices, forecast};
 use crate::ledger::lease::Holder;
-use crate::ledger::rows::read_run_row;
+use crate::ledger::rows::{PROCESSED, RUNS, read_run_row};
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::Snapshot;
 use crate::port::chance::Chance;
@@ -46,6 +47,8 @@ pub struct Standing {
     pub dead_failures: u64,
     /// Cells of the whole spreadsheet.
     pub cells: u64,
+    /// When it will be full, where the runs so far tell.
+    pub forecast: Option<Forecast>,
     /// What people's hands left odd.
     pub blemishes: Vec<String>,
 }
@@ -77,12 +80,26 @@ pub async fn standing(
     let loaded = store.load().await?;
     let metadata = sheets.metadata(&id).await?;
     let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };
-    let runs = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
-    let last_run = match runs {
-        Some(tab) => last_run(&Sheet { sheets, id }, tab, &settings.job).await?,
-        None => None,
+    let by_title = |title: &str| metadata.tabs.iter().find(|tab| tab.title == title);
+    let (sheet, cells) = (Sheet { sheets, id }, cells(&metadata));
+    let runs = match by_title(RUNS_TITLE) {
+        Some(tab) => runs_of(&sheet, tab, &settings.job).await?,
+        None => Vec::new(),
     };
-    Ok(stands(&snapshot, last_run, cells(&metadata), loaded.service_time))
+    let prices = match by_title(&settings.tab) {
+        Some(tab) if runs.len() > 1 => prices(&sheet, tab, &snapshot).await?,
+        _ => Prices::of(0, 0, 0, PROCESSED.len() as u64, RUNS.len() as u64),
+    };
+    let forecast = forecast(cells, &runs, prices);
+    Ok(stands(&snapshot, runs, cells, forecast, loaded.service_time))
+}
+
+/// What a key and a run have cost so far, in cells.
+async fn prices(sheet: &Sheet, data: &Tab, snapshot: &Snapshot) -> Result<Prices, AppError> {
+    let (_, last) = ends(sheet, data, 1, false).await?;
+    let rows = u64::from(last.saturating_sub(1));
+    let keys = snapshot.state.processed.count;
+    Ok(Prices::of(rows, u64::from(data.columns), keys, PROCESSED.len() as u64, RUNS.len() as u64))
 }
 
 /// The way to a sheet that is there: whoever only reads makes no file.
@@ -93,10 +110,11 @@ pub fn existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Ch
     }
 }
 
-fn stands(snapshot: &Snapshot, last_run: Option<Run>, cells: u64, now: Timestamp) -> Standing {
+fn stands(snapshot: &Snapshot, mut runs: Vec<Run>, cells: u64, forecast: Option<Forecast>, now: Timestamp) -> Standing {
     let lease = &snapshot.state.lease;
     Standing {
-        last_run,
+        last_run: runs.pop(),
+        forecast,
         held_by: lease.holder.clone().filter(|_| now < lease.until).map(|holder| (holder, lease.until)),
         keys: snapshot.state.processed.count,
         open_failures: snapshot.book.open_failures() as u64,
@@ -134,18 +152,19 @@ pub async fn last_rows(
     Ok(LastRows { tab: tab.title.clone(), header: header.iter().map(text).collect(), rows, first, total })
 }
 
-async fn last_run(sheet: &Sheet, tab: &Tab, job: &str) -> Result<Option<Run>, AppError> {
+/// A job's last runs, in the order in which they stand.
+async fn runs_of(sheet: &Sheet, tab: &Tab, job: &str) -> Result<Vec<Run>, AppError> {
     let header = page(sheet, tab, 1, 1, false).await?.into_iter().next().unwrap_or_default();
     let names: Vec<String> = header.iter().map(text).collect();
     let (rows, _) = ends(sheet, tab, u64::from(PAGE), false).await?;
-    let runs = rows.iter().rev().filter_map(|row| {
+    let runs = rows.iter().filter_map(|row| {
         read_run_row(|name| match names.iter().position(|known| known == name).and_then(|at| row.get(at)) {
             Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
             Some(Value::String(text)) => Cell::text(&**text),
             _ => Cell::Empty,
         })
     });
-    Ok(runs.into_iter().find(|run| run.job == job))
+    Ok(runs.filter(|run| run.job == job).collect())
 }
 
 /// The last rows with content below the header, and the number of the very last one (1-based).

@@ -67,6 +67,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// See whether the rows and the keys of a job agree, and mend what does not
     Fsck(FsckArgs),
+    /// Forget everything that a job has done; its rows stay
+    Reset(ResetArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
@@ -117,6 +119,12 @@ pub struct RunArgs {
     /// Try only the failures of the job again, from the records kept in its Failures tab; the source is not read
     #[arg(long, conflicts_with = "input")]
     pub retry_failures: bool,
+    /// Process again what the source yields and was processed before; without --yes, only tell what that would do
+    #[arg(long, conflicts_with = "retry_failures")]
+    pub force: bool,
+    /// Do what --force tells
+    #[arg(long, requires = "force")]
+    pub yes: bool,
     /// Which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
@@ -197,6 +205,17 @@ pub struct ExplainArgs {
     /// The key, as the tab Processed has it
     #[arg(value_name = "KEY")]
     pub key: String,
+}
+
+/// `sheetkeep reset`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct ResetArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Do it; without this, only tell what it would do
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// `sheetkeep fsck`.
@@ -345,6 +364,7 @@ impl Command {
             Self::Failures(args) => Some(args.action.job()),
             Self::Explain(args) => Some(&args.job),
             Self::Fsck(args) => Some(&args.job),
+            Self::Reset(args) => Some(&args.job),
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

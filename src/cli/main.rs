@@ -61,12 +61,16 @@ fn broken() -> Trouble {
 fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, Trouble> {
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     match &session.args.command {
+        Command::Run(args) if args.force => {
+            runtime.block_on(commands::force::command(session, args, host_name(), clock, chance))
+        }
         Command::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
         Command::Status(args) => runtime.block_on(commands::status::command(session, args, clock, chance)),
         Command::Failures(args) => {
             runtime.block_on(commands::failures::command(session, &args.action, host_name(), clock, chance))
         }
         Command::Explain(args) => runtime.block_on(commands::explain::command(session, args, clock, chance)),
+        Command::Reset(args) => runtime.block_on(commands::reset::command(session, args, host_name(), clock, chance)),
         Command::Fsck(args) => runtime.block_on(commands::fsck::command(session, args, host_name(), clock, chance)),
         Command::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
         #[cfg(feature = "emulator")]

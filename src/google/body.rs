@@ -56,6 +56,15 @@ impl Batch {
         &self.requests
     }
 
+    /// The tabs to which rows are appended.
+    pub fn grown_tabs(&self) -> Vec<i32> {
+        let appended = self.requests.iter().filter_map(|request| match request {
+            Request::AppendCells { sheet_id, .. } => Some(*sheet_id),
+            _ => None,
+        });
+        appended.collect()
+    }
+
     /// The JSON that goes over the wire.
     pub fn encode(&self) -> Bytes {
         let json = serde_json::to_vec(self).expect("texts, booleans, integers and finite numbers always become JSON");

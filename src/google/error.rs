@@ -117,6 +117,11 @@ impl Refusal {
         ["No grid with id", "grid limits"].iter().any(|sign| self.message.contains(sign))
     }
 
+    /// Whether a 400 tells that the spreadsheet would have more cells than it takes.
+    pub fn is_about_cells(&self) -> bool {
+        self.message.contains("above the limit of") && self.message.contains("cells")
+    }
+
     /// What a person can do about it, if there is something.
     pub fn advice(&self, client_email: Option<&str>) -> Option<String> {
         let who = client_email.unwrap_or("the account of these credentials");
@@ -138,7 +143,7 @@ impl Refusal {
                 Some(format!("add {who} to the editors of the protected range, or remove the protection"))
             }
             400 if self.message.contains("above the limit of") => {
-                Some("delete unused tabs or columns; a spreadsheet holds at most 10,000,000 cells".to_owned())
+                Some("delete blank rows, columns and tabs that nobody needs; a spreadsheet takes 10,000,000 cells, empty ones included".to_owned())
             }
             429 => Some("another program shares this account's quota of 60 calls a minute, or its project's of 300".to_owned()),
             _ => None,

@@ -47,6 +47,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("alerts", optional(&state.alerts)),
         ("failures again", state.tries.text()),
         ("begun", begun_text(&state.begun)),
+        ("forced", state.forced.join(" ")),
     ];
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
@@ -168,6 +169,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         alerts: fields.optional("alerts"),
         tries: Tries::read(fields.text("failures again")),
         begun: read_begun(fields.text("begun")),
+        forced: fields.text("forced").split_whitespace().map(str::to_owned).collect(),
     })
 }
 
@@ -266,6 +268,7 @@ mod tests {
             }),
             alerts: None,
             tries: Tries::read("00000000002a:3"),
+            forced: vec!["r0".into(), "r1".into()],
             begun: vec![(Key::new("a \"b\"").expect("a key"), Version("7".into()))],
         }
     }
@@ -298,7 +301,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn invariant_6_reading_a_state_that_people_edited_never_fails_hard(at in 0_usize..36, text in ".{0,30}") {
+        fn invariant_6_reading_a_state_that_people_edited_never_fails_hard(at in 0_usize..41, text in ".{0,30}") {
             let mut pairs = state_pairs(&state());
             let n = at % pairs.len();
             pairs[n].1 = text;

@@ -105,6 +105,8 @@ pub struct State {
     pub alerts: Option<String>,
     /// How often failures that stay the same have failed since they were told.
     pub tries: Tries,
+    /// Runs that forgot keys for a forced run which has not come to its end yet.
+    pub forced: Vec<String>,
     /// Items whose steps had begun, or were about to, when this state was written; of jobs that do things at most once.
     pub begun: Vec<(Key, Version)>,
 }

@@ -22,6 +22,7 @@ use crate::ledger::snapshot::State;
 use crate::port::chance::Chance;
 use crate::port::store::StoreError;
 use crate::runner::batch::{Outstanding, Queue, Waiting, places};
+use crate::runner::forced::Forced;
 use crate::runner::intake::Intake;
 use crate::runner::marks::Begun;
 use crate::runner::opening::{Claimant, Opened, ServiceClock, unblocked};
@@ -55,6 +56,8 @@ pub struct Committer {
     pub(super) closing: Closing,
     /// Items that the last commit on the store shows as begun.
     pub begun: Vec<Begun>,
+    /// What becomes of the state's note of a forced run.
+    pub(super) forced: Forced,
     /// Whether the run's row is on the store.
     pub(super) told: bool,
     /// The search for items that the service refuses, and what it last said of one.
@@ -86,6 +89,7 @@ impl Committer {
     pub fn new(settler: Settler, chance: Arc<dyn Chance>, plan: &Plan, opened: Opened) -> (Self, Intake) {
         let Opened { chain, intake, table_exists, buried, run, service, began_ms, .. } = opened;
         let (ttl_ms, claimant) = (plan.ttl_ms, Claimant::of(plan));
+        let forced = Forced::of(&plan.retrying, &run.id, chain.state());
         let committer = Self {
             trust: Trust::from(began_ms, ttl_ms),
             last_commit_ms: settler.clock.monotonic_ms(),
@@ -102,6 +106,7 @@ impl Committer {
             in_flight: None,
             closing: Closing::No,
             begun: Vec::new(),
+            forced,
             told: false,
             blame: Blame::default(),
             refusal: String::new(),
@@ -230,12 +235,14 @@ impl Committer {
         if close.is_some() && !self.told {
             changes.runs.push(run.clone());
         }
+        let forced = self.forced.after(close.is_some(), run.status);
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
         let begun = intake.begun_beside(&items);
         self.chain.amend(|state| {
             state.key_column = key_column.or(state.key_column.take());
             state.tries = intake.book.tries().clone();
             state.begun = begun;
+            state.forced = forced;
         });
         let cursor = intake.low.mark_with(&places(&items)).map(str::to_owned);
         let terms = Terms { now: self.moment(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };

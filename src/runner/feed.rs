@@ -25,6 +25,8 @@ pub enum Retrying {
     Usual,
     /// Neither the source nor any failure.
     Nothing,
+    /// Nothing either; what is forgotten beside belongs to a forced run, which is noted in the state until it has come to its end.
+    Forcing,
     /// All failures that are not to be left alone, and not the source.
     Only,
     /// These failures, and not the source.
@@ -40,7 +42,7 @@ impl Retrying {
     /// The first of the failures that are asked for that is none.
     pub fn unknown(&self, book: &Book) -> Option<&Key> {
         match self {
-            Self::Usual | Self::Nothing | Self::Only => None,
+            Self::Usual | Self::Nothing | Self::Forcing | Self::Only => None,
             Self::These(keys, _) => keys.iter().find(|key| book.tried(key).is_none()),
         }
     }
@@ -49,7 +51,7 @@ impl Retrying {
     pub fn choose(&self, book: &mut Book) -> Vec<(Fingerprint, u32)> {
         match self {
             Self::Usual => {}
-            Self::Nothing => return Vec::new(),
+            Self::Nothing | Self::Forcing => return Vec::new(),
             Self::Only => {
                 let skipped = book.failures().into_iter().filter(|(_, tried)| rests(tried)).map(|(key, _)| key);
                 let skipped: HashSet<_> = skipped.collect();

@@ -10,6 +10,7 @@
 
 pub mod replay;
 pub mod marks;
+pub mod forced;
 pub mod feed;
 pub mod plan;
 pub mod stop;

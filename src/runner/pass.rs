@@ -105,6 +105,7 @@ impl Pass {
         };
         let settler = Settler { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
+        let errands = errands.map(|errands| errands.due(&opened.intake.book)).unwrap_or_default();
         for result in &results {
             opened.intake.is_certain(&result.key, &result.version);
         }
@@ -127,7 +128,7 @@ impl Pass {
             stop,
             clock,
             store,
-            feed: Some(feed.after(results).after_errands(errands.map(|errands| errands.settled).unwrap_or_default())),
+            feed: Some(feed.after(results).after_errands(errands)),
             source_error: None,
             worker,
             works,
@@ -344,6 +345,11 @@ impl Pass {
     fn closing(&self) -> impl Fn(Run) -> Run + use<> {
         let source_error = self.source_error.as_ref().map(ToString::to_string);
         let (asked, job, finished) = (self.asked, self.plan.job.clone(), self.clock.now());
+        let said = if self.plan.retrying == Retrying::Forcing {
+            "forgot keys for a forced run".to_owned()
+        } else {
+            String::new()
+        };
         move |run| {
             let (status, message) = match (&source_error, asked) {
                 (Some(error), _) => (RunStatus::Failed, error.clone()),
@@ -356,7 +362,7 @@ impl Pass {
                 (None, None) if run.counts.failed > 0 => {
                     (RunStatus::Partial, format!("{} failed; see Failures {job}", run.counts.failed))
                 }
-                (None, None) => (RunStatus::Succeeded, String::new()),
+                (None, None) => (RunStatus::Succeeded, said.clone()),
             };
             Run { status, message, finished: Some(finished), ..run }
         }

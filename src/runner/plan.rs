@@ -7,12 +7,13 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::fault::Fault;
+use crate::ledger::book::Book;
 use crate::ledger::columns::Columns;
 use crate::ledger::commit::Settled;
 use crate::ledger::event::{Event, Report};
 use crate::ledger::head::HeadId;
 use crate::ledger::lease::Holder;
-use crate::ledger::mode::{Delivery, Mode};
+use crate::ledger::mode::{Again, Delivery, Mode};
 use crate::ledger::run::Trigger;
 use crate::ledger::snapshot::Definition;
 use crate::port::chance::Chance;
@@ -58,6 +59,19 @@ pub struct Errands {
     pub from: HeadId,
     /// What is to be brought.
     pub settled: Vec<Settled>,
+}
+
+impl Errands {
+    /// What is still to be brought. What somebody took out of Processed since it was worked out is not to be taken back once more.
+    pub fn due(self, book: &Book) -> Vec<Settled> {
+        // Where one version of a key counts, an older one is not done by itself, and is taken back with it.
+        let one_counts = book.again() != Again::Every;
+        let is_due = |settled: &Settled| match settled {
+            Settled::Forgotten { key, version } => book.is_done(key, version) || (one_counts && book.knows(key)),
+            Settled::Done { .. } | Settled::Failed(_) => true,
+        };
+        self.settled.into_iter().filter(is_due).collect()
+    }
 }
 
 /// What a pass is to do.

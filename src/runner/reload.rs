@@ -70,6 +70,7 @@ impl Committer {
         intake.applied(&mine);
         intake.passed_over(&theirs);
         intake.book.rebase(snapshot.book);
+        self.forced.stands(&snapshot.state);
         self.trust = Trust::from(began_ms, self.ttl_ms);
         self.closing = Closing::No;
         self.see_what_went_astray().await

@@ -17,6 +17,7 @@ use crate::google::error::{CallError, Cause};
 use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
+use crate::ledger::growth::crowded;
 use crate::ledger::judge::Sighting;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::record::read_state;
@@ -28,6 +29,7 @@ use crate::store::guard::{self, Place, Proof};
 use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
 use crate::store::load;
 use crate::store::reach::{NEAR, Reach, blocking, first_page, seen_tab, tables_of};
+use crate::store::room::Room;
 use crate::store::upkeep::Upkeep;
 use crate::store::witness::Witness;
 use crate::time::Timestamp;
@@ -62,6 +64,8 @@ pub struct Fetched {
     pub tabs: Tabs,
     /// What is known of the data tab's rows.
     pub upkeep: Upkeep,
+    /// The grids of all tabs.
+    pub room: Room,
 }
 
 /// A snapshot's parts as read, before they are held against the head.
@@ -214,7 +218,7 @@ impl Fetcher {
             && data.is_some_and(|tab| tab.rows > 1)
             && bottom.is_some_and(|rows| !rows.is_empty());
         let upkeep = Upkeep::of_strange_rows(filled);
-        Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs, upkeep })
+        Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs, upkeep, room: Room::of(metadata) })
     }
 
     async fn read(&self, metadata: &Metadata, place: &Place) -> Result<Read, Unread> {
@@ -351,12 +355,14 @@ impl Fetcher {
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
         let Read { mut state, notes, found, tabs, upkeep, book, gone, mut blemishes } = read;
         blemishes.extend(edited);
+        let room = Room::of(metadata);
+        blemishes.extend(crowded(room.cells()).map(|message| Blemish { message, blocking: false }));
         // After people's hands, further counting goes on from what is there.
         state.processed = found;
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot { state, head, book, tables: tables.clone(), gone, blemishes };
         let loaded = self.loaded_with(metadata, Some(snapshot), tables);
-        Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep }
+        Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, room }
     }
 
     fn loaded_with(

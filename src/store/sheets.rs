@@ -6,9 +6,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use serde_json::Value;
-
 use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
@@ -17,6 +14,7 @@ use crate::google::sheets::{Reply as Answer, Sheets};
 use crate::ledger::columns::MAX_COLUMNS;
 use crate::ledger::commit::{Commit, Part, Reply, Settled};
 use crate::ledger::failure::Kept;
+use crate::ledger::growth::{CELL_LIMIT, passed};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::Fingerprint;
@@ -24,16 +22,18 @@ use crate::ledger::mode::{Again, Mode};
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError, Usage};
+use crate::store::answer::found_by;
 use crate::store::columns::standing;
 use crate::store::data_rows::{DataRows, Footing};
 use crate::store::encode::{Encoded, encode};
 use crate::store::fetch::{Fetched, Fetcher, Unread};
 use crate::store::guard::{self, Form, Place, Proof};
 use crate::store::layout::Tabs;
-use crate::store::load::text;
 use crate::store::proof::prove;
+use crate::store::room::Room;
 use crate::store::stance::Stance;
 use crate::store::upkeep::{Need, Unseen, Upkeep};
+use futures_util::future::BoxFuture;
 
 /// A job's place on one spreadsheet.
 pub struct SheetsStore {
@@ -48,6 +48,7 @@ struct Known {
     stance: Stance,
     tabs: Tabs,
     upkeep: Upkeep,
+    room: Room,
     /// The job's own columns, as the state says, but for those that were deleted.
     owned: Vec<String>,
     drafts: Vec<Draft>,
@@ -80,6 +81,7 @@ impl SheetsStore {
             stance: Stance::from(Proof::Open),
             tabs: Tabs::default(),
             upkeep: Upkeep::default(),
+            room: Room::default(),
             owned: Vec::new(),
             drafts: Vec::new(),
         };
@@ -186,7 +188,31 @@ impl SheetsStore {
         }
         self.see_that_rows_are_known(commit).await?;
         self.see_that_columns_have_room(commit)?;
-        Ok(self.written(commit))
+        let draft = self.written(commit);
+        if let Err(reply) = self.see_that_cells_have_room(&draft).await {
+            self.known().drafts.retain(|sent| sent.id != commit.to);
+            return Err(reply);
+        }
+        Ok(draft)
+    }
+
+    /// A batch that would pass the limit of cells is not sent. Blank rows at the ends of tabs are looked for only where it is near.
+    async fn see_that_cells_have_room(&self, draft: &Draft) -> Result<(), Reply> {
+        let would_fit = |room: &Room| room.clone().take(draft.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT);
+        if would_fit(&self.known().room) {
+            return Ok(());
+        }
+        let metadata = self.fetcher.metadata().await.map_err(|error| not_executed(&error))?;
+        let grown = draft.batch.grown_tabs();
+        let tabs: Vec<_> = metadata.tabs.iter().filter(|tab| grown.contains(&tab.sheet_id)).collect();
+        let mut room = Room::of(&metadata);
+        for (tab, rows) in self.fetcher.blank_ends(&tabs).await.map_err(unread)? {
+            room.ends_blank(tab, rows);
+        }
+        let fits = would_fit(&room);
+        let cells = room.clone().take(draft.batch.requests()).unwrap_or_default();
+        self.known().room = room;
+        if fits { Ok(()) } else { Err(Reply::Refused { part: Part::Other, why: passed(cells) }) }
     }
 
     /// Reads where keys stand, or all rows, as far as this commit needs it and nobody has.
@@ -328,6 +354,8 @@ impl SheetsStore {
             None => Part::Content,
         };
         let part = match part {
+            // Where there are no cells left, not even for the next state tab, the head says nothing about it.
+            _ if refusal.is_about_cells() => Part::Other,
             Part::Content if refusal.is_about_a_place() => Part::Layout,
             // What the sheet is like is no item's fault.
             Part::Content if refusal.is_about_the_sheet() => Part::Other,
@@ -344,6 +372,7 @@ impl SheetsStore {
 
 impl Known {
     fn become_applied(&mut self, draft: Draft) {
+        self.room.take(draft.batch.requests());
         self.upkeep.applied(&draft.rows, &draft.place.title);
         self.place = Some(draft.place);
         self.tabs = draft.tabs;
@@ -355,11 +384,11 @@ impl Known {
 impl Store for SheetsStore {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(async {
-            let Fetched { loaded, place, proof, tabs, upkeep } = self.fetcher.fetch().await?;
+            let Fetched { loaded, place, proof, tabs, upkeep, room } = self.fetcher.fetch().await?;
             let mut known = self.known();
             known.stance.learn(proof);
             let upkeep = upkeep.after(&known.upkeep);
-            (known.place, known.tabs, known.upkeep) = (place, tabs, upkeep);
+            (known.place, known.tabs, known.upkeep, known.room) = (place, tabs, upkeep, room);
             known.owned = loaded.snapshot.as_ref().map(|found| standing(&found.state)).unwrap_or_default();
             known.drafts.clear();
             Ok(loaded)
@@ -402,27 +431,6 @@ fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> {
         Settled::Done { key, known, output, .. } if !output.is_empty() => Some((key.as_str(), *known)),
         _ => None,
     })
-}
-
-/// The header and the keys that a batch's own answer shows; nothing where it shows neither.
-fn found_by(updated: Option<&Value>) -> (Vec<String>, Vec<String>) {
-    let grids = updated.into_iter().flat_map(|sheet| sheet["sheets"].as_array().into_iter().flatten());
-    let grids = grids.flat_map(|sheet| sheet["data"].as_array().into_iter().flatten());
-    let mut grids = grids.map(|grid| {
-        let rows = grid["rowData"].as_array().into_iter().flatten();
-        rows.map(|row| row["values"].as_array().into_iter().flatten().map(entered).collect())
-            .collect::<Vec<Vec<String>>>()
-    });
-    let header = grids.next().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
-    let keys = grids.next().unwrap_or_default().into_iter().map(|row| row.into_iter().next().unwrap_or_default());
-    (header.into_iter().map(|text: String| text.trim().to_owned()).collect(), keys.collect())
-}
-
-/// What was entered into a cell of an answer, as a text; a formula is none.
-fn entered(cell: &Value) -> String {
-    let value = &cell["userEnteredValue"];
-    let found = ["stringValue", "numberValue", "boolValue"].iter().find_map(|kind| value.get(kind));
-    found.map(text).unwrap_or_default()
 }
 
 /// The data tab could not be read for a commit: what changed under it asks for a new load.

@@ -175,7 +175,8 @@ async fn a_field_left_out_is_told_once_a_run_and_the_keys_column_is_never_left_o
 
 #[tokio::test(start_paused = true)]
 async fn what_a_tab_or_a_spreadsheet_has_no_room_for_is_told_with_the_mend_and_nothing_is_written() {
-    let widths = [("COLUMNS", 18_276, "a tab takes 18,278"), ("ROWS", 4_900_000, "at most 10,000,000 cells")];
+    let widths =
+        [("COLUMNS", 18_276, "a tab takes 18,278"), ("ROWS", 4_900_000, "and takes 10,000,000: delete blank rows")];
     for doubts in both() {
         for (dimension, length, mend) in widths {
             let world = after_a_run(doubts).await;

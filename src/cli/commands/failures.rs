@@ -79,6 +79,8 @@ async fn answer(
         steal: false,
         wait: None,
         deadline: None,
+        force: false,
+        yes: false,
         retry_failures: false,
         fail_on: FailOn::default(),
         quiet: false,

@@ -72,6 +72,8 @@ pub fn quietly(job: &JobArgs) -> RunArgs {
         steal: false,
         wait: None,
         deadline: None,
+        force: false,
+        yes: false,
         retry_failures: false,
         fail_on: FailOn::None,
         quiet: true,

@@ -4,6 +4,8 @@
 
 pub mod trouble;
 pub mod setting;
+pub mod force;
+pub mod reset;
 pub mod run;
 pub mod status;
 pub mod show;

@@ -32,6 +32,7 @@ pub async fn command(
         open_failures: found.open_failures,
         dead_failures: found.dead_failures,
         cells: found.cells,
+        forecast: found.forecast,
         blemishes: found.blemishes,
     };
     let out = session.terminal.out();

@@ -6,19 +6,15 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::cli::figures::{grouped, lasting};
+use crate::cli::figures::{counted, grouped, lasting};
 use crate::cli::output::json::SCHEMA_VERSION;
 use crate::cli::output::place::{Place, Spreadsheet};
 use crate::cli::output::summary::sign;
 use crate::cli::terminal::{Palette, visible};
+use crate::ledger::growth::{CELL_LIMIT, Forecast, is_tight};
 use crate::ledger::lease::Holder;
 use crate::ledger::run::{Run, RunStatus};
 use crate::time::Timestamp;
-
-/// Cells that a spreadsheet holds at most (Google, "Files you can store in Google Drive").
-pub const CELL_LIMIT: u64 = 10_000_000;
-/// From this share of the limit on, in percent, the figure stands out.
-const CELLS_TIGHT: u64 = 80;
 
 /// How a job stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +33,8 @@ pub struct JobStatus {
     pub dead_failures: u64,
     /// Cells of the whole spreadsheet, empty ones included, as Google counts them.
     pub cells: u64,
+    /// When it will be full, where the runs so far tell.
+    pub forecast: Option<Forecast>,
     /// What people's hands left odd.
     pub blemishes: Vec<String>,
 }
@@ -82,6 +80,9 @@ struct HolderDocument<'a> {
 struct CellsDocument {
     used: u64,
     limit: u64,
+    a_run: Option<u64>,
+    runs_left: Option<u64>,
+    full_at: Option<String>,
 }
 
 impl JobStatus {
@@ -113,7 +114,13 @@ impl JobStatus {
             keys: self.keys,
             open_failures: self.open_failures,
             dead_failures: self.dead_failures,
-            cells: CellsDocument { used: self.cells, limit: CELL_LIMIT },
+            cells: CellsDocument {
+                used: self.cells,
+                limit: CELL_LIMIT,
+                a_run: self.forecast.map(|forecast| forecast.cells_a_run),
+                runs_left: self.forecast.map(|forecast| forecast.runs_left),
+                full_at: self.forecast.and_then(|forecast| forecast.full_at).map(|at| at.to_string()),
+            },
             blemishes: &self.blemishes,
         }
     }
@@ -144,6 +151,9 @@ impl JobStatus {
             },
         );
         row("cells", self.cells_used(palette));
+        if let Some(forecast) = self.forecast {
+            row("growth", growth(forecast));
+        }
         for blemish in &self.blemishes {
             row("note", visible(blemish).into_owned());
         }
@@ -162,9 +172,17 @@ impl JobStatus {
     fn cells_used(&self, palette: Palette) -> String {
         let tenths = self.cells.saturating_mul(1_000) / CELL_LIMIT;
         let share = format!("{}.{} %", tenths / 10, tenths % 10);
-        let share = if tenths / 10 >= CELLS_TIGHT { palette.warn(&share) } else { share };
+        let share = if is_tight(self.cells) { palette.warn(&share) } else { share };
         format!("{} of {} ({share})", grouped(self.cells), grouped(CELL_LIMIT))
     }
+}
+
+/// `about 4,800 cells a run, full in 208 runs, about 2018-09-04`.
+fn growth(forecast: Forecast) -> String {
+    let day = forecast.full_at.map(|at| at.to_string().chars().take(10).collect::<String>());
+    let when = day.map_or_else(String::new, |day| format!(", about {day}"));
+    let (cells, runs) = (counted(forecast.cells_a_run, "cell"), counted(forecast.runs_left, "run"));
+    format!("about {cells} a run, full in {runs}{when}")
 }
 
 /// `3 open, 2 dead`.
@@ -217,6 +235,11 @@ mod tests {
             open_failures: 5,
             dead_failures: 0,
             cells: 8_123_456,
+            forecast: Some(Forecast {
+                cells_a_run: 18_021,
+                runs_left: 104,
+                full_at: Some(Timestamp(1_526_952_373_840)),
+            }),
             blemishes: vec!["tab Quakes has two columns named id; the first is used".into()],
         }
     }
@@ -231,6 +254,7 @@ mod tests {
           keys        1,704
           failures    5 open  sheetkeep show fixtures/quakes.toml --tab 'Failures quakes'
           cells       8,123,456 of 10,000,000 (81.2 %)
+          growth      about 18,021 cells a run, full in 104 runs, about 2018-05-22
           note        tab Quakes has two columns named id; the first is used
         ");
     }
@@ -244,6 +268,7 @@ mod tests {
             open_failures: 0,
             dead_failures: 0,
             cells: 26_000,
+            forecast: None,
             blemishes: Vec::new(),
             ..status()
         };
@@ -259,6 +284,6 @@ mod tests {
 
     #[test]
     fn the_document_of_a_status_is_frozen() {
-        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":1,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000},"blemishes":["tab Quakes has two columns named id; the first is used"]}"#);
+        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":1,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000,"a_run":18021,"runs_left":104,"full_at":"2018-05-22T01:26:13.840Z"},"blemishes":["tab Quakes has two columns named id; the first is used"]}"#);
     }
 }

@@ -1,0 +1,87 @@
+//! `sheetkeep reset`: first what that would do, then, with `--yes`, the run that does it.
+//!
+//! In scope: the order of these, and what is told. Out of scope: what is forgotten (`maintain::reset`).
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::app::listing::listing;
+use crate::cli::args::ResetArgs;
+use crate::cli::commands::fsck::quietly;
+use crate::cli::commands::run::{self, Order};
+use crate::cli::commands::setting::settings;
+use crate::cli::commands::trouble::of_app;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::Exit;
+use crate::cli::figures::counted;
+use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::session::Session;
+use crate::cli::terminal::visible;
+use crate::config::settings::Settings;
+use crate::ledger::mode::Mode;
+use crate::maintain::reset::{Resetting, resetting};
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::runner::feed::Retrying;
+use crate::runner::plan::Errands;
+
+/// Tells what a reset would do, or does it.
+pub async fn command(
+    session: &Session,
+    args: &ResetArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let settings = settings(&args.job, None)?;
+    let known = listing(&settings, true, Arc::clone(&clock), Arc::clone(&chance)).await;
+    let known = known.map_err(|error| of_app(&error, &settings))?;
+    let mut found = resetting(&known, settings.again, clock.now());
+    if args.yes && !found.settled.is_empty() {
+        let errands = Errands { from: known.snapshot.head, settled: std::mem::take(&mut found.settled) };
+        let order = Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some("reset") };
+        let exit = run::of(session, &quietly(&args.job), order, host, clock, chance).await?;
+        if exit != Exit::Ok {
+            return Ok(exit);
+        }
+    }
+    let told =
+        if args.job.json { line(&document(&settings, &found, args.yes)) } else { text(&settings, &found, args.yes) };
+    session.terminal.out().put(&told);
+    Ok(Exit::Ok)
+}
+
+fn text(settings: &Settings, found: &Resetting, written: bool) -> String {
+    let (keys, failures) = (counted(found.keys, "key"), counted(found.failures, "failure"));
+    let job = visible(&settings.job);
+    let left = format!("the rows of tab {} are left as they are", visible(&settings.tab));
+    if written {
+        return format!("{job}: forgot {keys} and closed {failures}; {left}\n");
+    }
+    let next = match settings.mode {
+        Mode::Append => "the next run does again what its source yields, and appends it beside them",
+        Mode::Upsert => "the next run does again what its source yields, and writes them over",
+    };
+    let rows = counted(found.rows, "row");
+    format!(
+        "{job}: would forget {keys} and close {failures}; {left}\n  \
+         Processed {job} would get {rows} more, which take the others back; {next}\n\
+         nothing was written; say --yes to do it\n"
+    )
+}
+
+#[derive(Serialize)]
+struct ResetDocument<'a> {
+    schema_version: u32,
+    job: &'a str,
+    written: bool,
+    keys: u64,
+    failures: u64,
+    rows: u64,
+}
+
+fn document<'a>(settings: &'a Settings, found: &Resetting, written: bool) -> ResetDocument<'a> {
+    let Resetting { keys, failures, rows, .. } = *found;
+    ResetDocument { schema_version: SCHEMA_VERSION, job: &settings.job, written, keys, failures, rows }
+}

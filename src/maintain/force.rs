@@ -1,0 +1,61 @@
+//! A forced run: what the source yields and is done already is forgotten, so that the next run does it again.
+//!
+//! In scope: which keys that is, and how many. Out of scope: the note in the state by which a forced run that vanished goes on
+//! (`runner::forced`).
+
+use std::collections::HashSet;
+
+use crate::ledger::commit::Settled;
+use crate::ledger::mode::Again;
+use crate::maintain::tally::{Tallies, Told};
+use crate::port::source::{Source, SourceError};
+use crate::port::step::Identify;
+use crate::store::listing::Listing;
+
+/// What a forced run would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forcing {
+    /// Items of the source that are done and would be done again.
+    pub again: u64,
+    /// Items that were never done: any run would do them.
+    pub fresh: u64,
+    /// Items that a forced run which has not come to its end has done again already.
+    pub over: u64,
+    /// The run that began such a one.
+    pub begun_by: Option<String>,
+    /// What is to be forgotten.
+    pub settled: Vec<Settled>,
+}
+
+/// Reads the source and works it out. Items that name no key fail in every run and are not counted.
+pub async fn forcing(
+    listing: &Listing,
+    again: Again,
+    source: &mut dyn Source,
+    identify: &dyn Identify,
+) -> Result<Forcing, SourceError> {
+    let noted = &listing.snapshot.state.forced;
+    let tallies = Tallies::of(again, &listing.rows, noted);
+    let mut found = Forcing { again: 0, fresh: 0, over: 0, begun_by: noted.first().cloned(), settled: Vec::new() };
+    let (mut seen, mut taken) = (HashSet::new(), HashSet::new());
+    while let Some(record) = source.next().await? {
+        let Some((key, version)) = record.body.ok().and_then(|body| identify.identify(&body).ok()) else { continue };
+        let of = (key.fingerprint(), again.mark(&version));
+        if !again.takes(&version) || !seen.insert(of) {
+            continue;
+        }
+        let before = tallies.before(of.0, of.1);
+        let (done, forced) = (before.iter().any(|told| told.times() > 0), before.iter().any(|told| told.forced));
+        match (done, forced) {
+            (true, true) => found.over += 1,
+            (true, false) => {
+                found.again += 1;
+                let due = before.into_iter().filter(|told| taken.insert((told.key.clone(), told.version.clone())));
+                found.settled.extend(due.flat_map(Told::taken_back));
+            }
+            (false, true) => found.again += 1,
+            (false, false) => found.fresh += 1,
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,8 @@
+//! Upkeep of what a job remembers: doing things again, forgetting them, and tidying up.
+//!
+//! In scope: what is to be forgotten or kept, worked out from what the sheet shows. Out of scope: bringing it there, which is a run's
+//! business (`runner`), and asking people first (`cli`).
+
+pub mod tally;
+pub mod force;
+pub mod reset;

@@ -1,0 +1,71 @@
+//! A reset: everything that the job has done is forgotten, and its failures are closed. Rows of data stay.
+//!
+//! In scope: what is appended for that. Out of scope: bringing it to the sheet.
+//!
+//! Rows are only appended, as everywhere in these tabs: a key's rows are taken back by as many that say forgotten, and a failure gets a row
+//! that closes it. So a reset that vanishes in the middle is gone on with by asking for it again.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::ledger::commit::Settled;
+use crate::ledger::failure::{Failure, FailureState};
+use crate::ledger::key::Fingerprint;
+use crate::ledger::mode::Again;
+use crate::maintain::tally::{Tallies, Told};
+use crate::store::listing::Listing;
+use crate::time::Timestamp;
+
+/// What the row that closes a failure says.
+const WHY: &str = "closed by sheetkeep reset; it was not done";
+
+/// What a reset would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resetting {
+    /// Keys that are forgotten.
+    pub keys: u64,
+    /// Failures that are closed.
+    pub failures: u64,
+    /// Rows that go to Processed.
+    pub rows: u64,
+    /// What is brought to the sheet.
+    pub settled: Vec<Settled>,
+}
+
+/// Works it out from what is there; `now` is when the failures are closed.
+pub fn resetting(listing: &Listing, again: Again, now: Timestamp) -> Resetting {
+    let tallies = Tallies::of(again, &listing.rows, &[]);
+    let done = tallies.done();
+    let keys = done.iter().map(|told| &told.key).collect::<HashSet<_>>().len() as u64;
+    let mut settled: Vec<Settled> = done.into_iter().flat_map(Told::taken_back).collect();
+    let rows = settled.len() as u64;
+    let closing = closing(listing, again, now);
+    let failures = closing.len() as u64;
+    settled.extend(closing.into_iter().map(|failure| Settled::Failed(Box::new(failure))));
+    Resetting { keys, failures, rows, settled }
+}
+
+/// A row for each failure that is not closed, later than its others.
+fn closing(listing: &Listing, again: Again, now: Timestamp) -> Vec<Failure> {
+    let book = &listing.snapshot.book;
+    let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();
+    let counts = |failure: &&Failure| {
+        book.tried(&failure.key).is_some_and(|tried| tried.version == again.mark(&failure.version))
+    };
+    for failure in listing.failures.iter().filter(counts) {
+        newest.insert(failure.key.fingerprint(), failure);
+    }
+    let open = book.failures().into_iter().filter_map(|(key, tried)| Some((*newest.get(&key)?, tried)));
+    let closed = open.map(|(failure, tried)| Failure {
+        step: String::new(),
+        error: WHY.to_owned(),
+        attempts: tried.attempts,
+        first_seen: tried.first_seen,
+        last_seen: now.max(tried.last_seen.plus(1)),
+        state: FailureState::Recovered,
+        answered: tried.asked,
+        payload: Vec::new(),
+        kept: false,
+        ..failure.clone()
+    });
+    closed.collect()
+}

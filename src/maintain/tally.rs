@@ -1,0 +1,117 @@
+//! What Processed says of each version of a key: how often it is done, and how often that was taken back.
+//!
+//! In scope: counting rows. Out of scope: which of them go (`maintain::force`).
+
+use std::collections::{HashMap, HashSet};
+
+use crate::ledger::commit::Settled;
+use crate::ledger::key::{Fingerprint, Key, Version};
+use crate::ledger::mode::Again;
+use crate::store::listing::Listed;
+
+/// A version of a key, as it is told apart.
+pub type Of = (Fingerprint, u64);
+
+/// What its rows say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The key.
+    pub key: Key,
+    /// The version, as the last row has it.
+    pub version: Version,
+    /// Rows that say done.
+    pub done: u32,
+    /// Rows that say forgotten.
+    pub forgotten: u32,
+    /// Whether one of these was written for the forced run that is under way.
+    pub forced: bool,
+}
+
+impl Told {
+    /// How often it is done; more than once where people doubled rows.
+    pub fn times(&self) -> u32 {
+        self.done.saturating_sub(self.forgotten)
+    }
+
+    /// What takes all of it back.
+    pub fn taken_back(&self) -> impl Iterator<Item = Settled> + use<> {
+        let forgotten = Settled::Forgotten { key: self.key.clone(), version: self.version.clone() };
+        std::iter::repeat_n(forgotten, self.times() as usize)
+    }
+}
+
+/// All of Processed, by version of key.
+#[derive(Debug, Clone)]
+pub struct Tallies {
+    again: Again,
+    told: HashMap<Of, Told>,
+    versions: HashMap<Fingerprint, Vec<u64>>,
+}
+
+impl Tallies {
+    /// Counts rows; `forced` are the runs that forgot keys for a forced run.
+    pub fn of(again: Again, rows: &[Listed], forced: &[String]) -> Self {
+        let forced: HashSet<&str> = forced.iter().map(String::as_str).collect();
+        let (mut told, mut versions): (HashMap<Of, Told>, HashMap<_, Vec<u64>>) = (HashMap::new(), HashMap::new());
+        for row in rows {
+            let of = (row.key.fingerprint(), again.mark(&row.version));
+            let one = told.entry(of).or_insert_with(|| {
+                versions.entry(of.0).or_default().push(of.1);
+                Told { key: row.key.clone(), version: row.version.clone(), done: 0, forgotten: 0, forced: false }
+            });
+            one.version.clone_from(&row.version);
+            if row.forgotten {
+                one.forgotten += 1;
+                one.forced |= forced.contains(row.run.as_str());
+            } else {
+                one.done += 1;
+            }
+        }
+        Self { again, told, versions }
+    }
+
+    /// Everything that is done, by key and version.
+    pub fn done(&self) -> Vec<&Told> {
+        let mut done: Vec<&Told> = self.told.values().filter(|told| told.times() > 0).collect();
+        done.sort_unstable_by_key(|told| (&told.key, &told.version.0));
+        done
+    }
+
+    /// What stands in the way of doing this version of a key: its own rows, or where one version counts, those of all, the last first.
+    pub fn before(&self, key: Fingerprint, mark: u64) -> Vec<&Told> {
+        let one = |mark: u64| self.told.get(&(key, mark));
+        match self.again {
+            Again::Every => one(mark).into_iter().collect(),
+            Again::Other | Again::Newer => {
+                self.versions.get(&key).into_iter().flatten().rev().filter_map(|mark| one(*mark)).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: &str, version: &str, forgotten: bool, run: &str) -> Listed {
+        Listed { key: Key::new(key).expect("a key"), version: Version(version.into()), forgotten, run: run.into() }
+    }
+
+    #[test]
+    fn a_version_is_done_as_often_as_it_was_not_taken_back() {
+        let rows = [
+            row("a", "1", false, "r1"),
+            row("a", "1", true, "r2"),
+            row("a", "1", false, "r3"),
+            row("a", "2", false, "r1"),
+        ];
+        let key = Fingerprint::of("a");
+        let every = Tallies::of(Again::Every, &rows, &["r2".to_owned()]);
+        let mark = |version: &str| Again::Every.mark(&Version(version.into()));
+        let told = every.before(key, mark("1"));
+        assert_eq!((told.len(), told[0].times(), told[0].forced), (1, 1, true));
+        assert!(every.before(key, mark("3")).is_empty());
+        let other = Tallies::of(Again::Other, &rows, &[]);
+        assert_eq!(other.before(key, mark("3")).len(), 2, "any version stands in the way where one counts");
+    }
+}

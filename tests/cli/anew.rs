@@ -1,0 +1,62 @@
+//! What a job remembers, changed on purpose: done again, forgotten, tidied up. Each says first what it would do.
+
+use crate::workshop::Workshop;
+
+#[test]
+fn a_forced_run_says_first_what_it_would_do_and_does_it_with_yes() {
+    let shop = Workshop::few_quakes(5).in_small_commits(2);
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 5");
+    shop.write("usgs-all-week.geojson", &crate::workshop::feed(1..7));
+    let told = shop.run(&["run", "quakes.toml", "--force"]);
+    told.exits(0)
+        .shows("would process 4 keys again and append about 4 rows to tab Quakes")
+        .shows("2 keys were never processed")
+        .shows("nothing was written");
+    let document = shop.run(&["run", "quakes.toml", "--force", "--json"]).exits(0).document();
+    assert_eq!((&document["again"], &document["new"], &document["written"]), (&4.into(), &2.into(), &false.into()));
+    shop.holds_each_quake_once(5);
+
+    shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("new 6 · skipped 0");
+    let ids = shop.column("quakes.toml", "Quakes", "id");
+    let count = |id: &String| ids.iter().filter(|other| *other == id).count();
+    assert_eq!(ids.iter().map(count).collect::<Vec<_>>(), [1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1]);
+    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["succeeded"; 3]);
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 6");
+}
+
+#[test]
+fn a_forced_run_in_upsert_mode_writes_rows_over() {
+    let shop = Workshop::few_quakes(3);
+    shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
+    shop.run(&["run", "quakes.toml", "--force"]).exits(0).shows("again and write about 3 rows of tab Quakes over");
+    shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("0 rows added").shows("3 rows updated");
+}
+
+#[test]
+fn what_can_not_be_forced_says_why() {
+    let shop = Workshop::few_quakes(3);
+    shop.run(&["run", "quakes.toml", "--force"]).exits(66).says("it has never run");
+    shop.run(&["run", "quakes.toml", "--yes"]).exits(2).says("--force");
+    shop.run(&["run", "quakes.toml", "--force", "--retry-failures"]).exits(2);
+    shop.run(&["run", "quakes.toml", "--force", "--input", "-"]).exits(2).says("reads its source twice");
+    shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("new 3");
+}
+
+#[test]
+fn a_reset_says_first_what_it_would_do_and_leaves_the_rows() {
+    let shop = Workshop::few_quakes(4);
+    shop.run(&["reset", "quakes.toml"]).exits(66).says("it has never run");
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 4");
+    shop.run(&["reset", "quakes.toml"])
+        .exits(0)
+        .shows("would forget 4 keys and close 0 failures; the rows of tab Quakes are left as they are")
+        .shows("nothing was written");
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 4");
+    let document = shop.run(&["reset", "quakes.toml", "--yes", "--json"]).exits(0).document();
+    assert_eq!((&document["keys"], &document["rows"], &document["written"]), (&4.into(), &4.into(), &true.into()));
+    assert_eq!(shop.column("quakes.toml", "Quakes", "id").len(), 4);
+    assert_eq!(shop.column("quakes.toml", "Runs", "trigger"), ["cli", "cli", "reset"]);
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 4 · skipped 0");
+    assert_eq!(shop.column("quakes.toml", "Quakes", "id").len(), 8);
+}

@@ -1,0 +1,204 @@
+//! A spreadsheet that fills up: a note while there is room, a clear stop where there is none, and never a batch in between.
+
+#![cfg(feature = "emulator")]
+#![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "contract/emulated.rs"]
+#[expect(dead_code, reason = "the contract uses the rest of it")]
+mod emulated;
+
+#[path = "contract/ground.rs"]
+#[expect(dead_code, reason = "the contract uses the rest of it")]
+mod ground;
+
+/// Where the emulated ground looks for its neighbours.
+mod contract {
+    pub(crate) use crate::ground;
+}
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::fault::Fault;
+use sheetkeep::ledger::commit::{Commit, Reply};
+use sheetkeep::ledger::event::{Event, Report};
+use sheetkeep::ledger::failure::Kept;
+use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::key::Fingerprint;
+use sheetkeep::ledger::snapshot::Loaded;
+use sheetkeep::port::store::{Store, StoreError, Usage};
+use sheetkeep::runner::plan::PassError;
+use sheetkeep::runner::stop::Stop;
+use support::{Job, Values};
+
+use crate::emulated::{Emulated, both};
+use crate::ground::Ground;
+
+const LIMIT: i64 = 10_000_000;
+
+struct House {
+    place: Arc<Emulated>,
+    events: Vec<Event>,
+}
+
+impl House {
+    fn new(doubts: Doubts) -> Self {
+        Self { place: Arc::new(Emulated::new(doubts, 1)), events: Vec::new() }
+    }
+
+    async fn run(&mut self, items: &[Value]) -> Result<Report, PassError> {
+        let mut job = Job::new(self.place.clock()).step(|value, _| Ok(vec![value.clone()]));
+        job.seed = u64::try_from(self.place.clock().now().0).unwrap_or(0);
+        job.plan.max_rows = 10;
+        let ended = job.run_all(self.place.store(), Box::new(Values::of(items.to_vec())), Stop::default()).await;
+        self.events.clone_from(&job.events.lock().expect("no test panics while it holds this"));
+        self.place.clock().sleep(std::time::Duration::from_mins(10)).await;
+        ended
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let notes = self.events.iter().filter_map(|event| match event {
+            Event::Blemish { message } => Some(message.clone()),
+            _ => None,
+        });
+        notes.collect()
+    }
+
+    async fn cells(&self) -> i64 {
+        let metadata = self.place.metadata().await;
+        let tabs = metadata["sheets"].as_array().expect("there is always a tab").iter();
+        let size = |tab: &Value| {
+            let grid = &tab["properties"]["gridProperties"];
+            grid["rowCount"].as_i64().unwrap_or(0) * grid["columnCount"].as_i64().unwrap_or(0)
+        };
+        tabs.map(size).sum()
+    }
+
+    /// Somebody's own tab takes all but so many cells.
+    async fn leave(&self, cells: i64) {
+        let taken = LIMIT - self.cells().await - cells;
+        let grid = json!({"rowCount": taken, "columnCount": 1});
+        let properties = json!({"sheetId": 77, "title": "Ballast", "gridProperties": grid});
+        self.place.hands(json!([{"addSheet": {"properties": properties}}])).await;
+        assert_eq!(LIMIT - self.cells().await, cells);
+    }
+}
+
+/// A store before whose every commit somebody else takes what cells there are.
+struct Late {
+    store: Arc<dyn Store>,
+    place: Arc<Emulated>,
+}
+
+impl Store for Late {
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        self.store.load()
+    }
+
+    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+        self.store.sight()
+    }
+
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+        Box::pin(async {
+            let more = json!({"sheetId": 77, "dimension": "ROWS", "length": 100_000});
+            self.place.hands(json!([{"appendDimension": more}])).await;
+            self.store.commit(commit).await
+        })
+    }
+
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+        self.store.kept(rows)
+    }
+
+    fn usage(&self) -> Usage {
+        self.store.usage()
+    }
+}
+
+fn items(range: std::ops::Range<u32>) -> Vec<Value> {
+    range.map(|n| json!({"id": format!("k{n}"), "n": n})).collect()
+}
+
+fn full(ended: Result<Report, PassError>) -> String {
+    let error = ended.expect_err("there is no room");
+    assert_eq!(error.fault(), Fault::Corrupt, "{error}");
+    error.to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spreadsheet_that_is_nearly_full_is_told_of_by_every_run_and_one_that_is_not_is_not() {
+    let mut house = House::new(both()[0]);
+    house.run(&items(0..3)).await.expect("a run");
+    house.run(&items(0..4)).await.expect("a run");
+    assert_eq!(house.notes(), Vec::<String>::new());
+    house.leave(1_900_000).await;
+    house.run(&items(0..5)).await.expect("there is room");
+    let notes = house.notes();
+    assert!(notes.len() == 1 && notes[0].contains("of 10,000,000 cells (81.0 %)"), "{notes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_would_pass_the_limit_is_not_sent_and_the_run_says_what_makes_room() {
+    for doubts in both() {
+        let mut house = House::new(doubts);
+        house.run(&items(0..99)).await.expect("a run");
+        // The tabs' blank rows are used up; the state tab can move, and nothing else has room.
+        house.leave(1_750).await;
+        let writes = house.place.emulator.stats().writes;
+        let told = full(house.run(&items(0..200)).await);
+        assert!(told.contains("and takes 10,000,000: delete blank rows"), "{told}");
+        assert_eq!(house.place.rows("Data").await.len(), 99, "nothing of it is written");
+        assert_eq!(house.place.emulator.stats().writes, writes, "nothing of it is even sent");
+        house.place.hands(json!([{"deleteSheet": {"sheetId": 77}}])).await;
+        house.run(&items(0..200)).await.expect("there is room again");
+        assert_eq!((house.place.rows("Data").await.len(), house.place.rows("Processed j").await.len()), (200, 200));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn blank_rows_at_the_ends_of_tabs_are_room() {
+    for doubts in both() {
+        let mut house = House::new(doubts);
+        house.run(&items(0..3)).await.expect("a run");
+        house.leave(3_000).await;
+        house.run(&items(0..90)).await.expect("a hundred rows were made with the tabs");
+        assert_eq!(house.place.rows("Data").await.len(), 90);
+        full(house.run(&items(0..900)).await);
+        let rows = house.place.rows("Data").await.len();
+        assert_eq!((rows, house.place.rows("Processed j").await.len()), (rows, rows));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_not_even_the_next_state_tab_has_room_the_run_stops_as_clearly() {
+    for doubts in both() {
+        let mut house = House::new(doubts);
+        house.run(&items(0..3)).await.expect("a run");
+        house.leave(0).await;
+        let told = full(house.run(&items(0..4)).await);
+        assert!(told.contains("10,000,000"), "{told}");
+        assert_eq!(house.place.rows("Data").await.len(), 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_another_program_takes_the_last_cells_at_the_last_moment_the_refusal_is_told_for_what_it_is() {
+    for doubts in both() {
+        let mut house = House::new(doubts);
+        house.run(&items(0..3)).await.expect("a run");
+        house.leave(100_000).await;
+        let late = Late { store: house.place.store(), place: Arc::clone(&house.place) };
+        let mut job = Job::new(house.place.clock());
+        job.seed = 99;
+        let ended = job.run_all(Arc::new(late), Box::new(Values::of(items(0..4))), Stop::default()).await;
+        let told = full(ended);
+        assert!(told.contains("above the limit of 10000000 cells") && told.contains("delete blank rows"), "{told}");
+    }
+}
