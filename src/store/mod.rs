@@ -21,4 +21,5 @@ pub mod reach;
 pub mod fetch;
 pub mod positions;
 pub mod proof;
+pub mod probe;
 pub mod sheets;
