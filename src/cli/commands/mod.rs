@@ -7,6 +7,7 @@ pub mod setting;
 pub mod run;
 pub mod status;
 pub mod show;
+pub mod check;
 pub mod failures;
 #[cfg(feature = "emulator")]
 pub mod emulate;
