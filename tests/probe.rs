@@ -74,9 +74,9 @@ async fn lost_answers_refusals_for_the_quota_and_broken_connections_change_no_an
         for (fault, nth) in faults.iter().zip(0..) {
             let place = Emulated::new(doubts, seed + nth);
             let before = there(&place).await;
-            // Every eighth write, among them those that sweep up.
-            let some = (0..12).map(|_| Fault { on: Victims::Writes, skip: 7, ..fault.clone() });
-            place.emulator.set_faults(some.collect());
+            // About one write in ten, among them those that sweep up.
+            let some = Fault { on: Victims::Writes, probability: 0.1, times: 1_000, ..fault.clone() };
+            place.emulator.set_faults(vec![some]);
             let probed = probed(&place, seed + nth, &Stop::default()).await;
             assert!(probed.swept.left.is_empty(), "{fault:?}: {:?}", probed.swept);
             assert_eq!(answers(&probed), expected(doubts), "{fault:?}: {:#?}", probed.findings);

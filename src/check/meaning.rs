@@ -26,20 +26,30 @@ fn otherwise(question: Question) -> &'static str {
         Question::TakenNameId => "no name is ever added under a used id, so nothing follows where the title guards",
         Question::TakenName => "the name could be given twice: people may see it twice; the title guards",
         Question::NameAgain => "the first commit by name is refused, and the title guards from then on",
-        Question::OneByOne => "what a batch frees is not free within it; no title and no id is ever used twice, so only names matter",
+        Question::OneByOne => {
+            "what a batch frees is not free within it; no title and no id is ever used twice, so only names matter"
+        }
         Question::InOrder => "nothing here would hold: do not run a job on this service",
         Question::CopyInOrder => "in mode upsert a row that people moved would not be noticed: use append",
         Question::CopyShifts => "in mode upsert formulas of people in a row written by mistake come back changed",
         Question::ReadsBack => "in mode upsert the scratch rows are read by a call of their own",
         Question::CallerMarkId => "a mark is still found by its key; nothing follows",
         Question::TakenMarkId => "two marks could have one id; they are looked for by key, so nothing follows",
-        Question::SameKeyMarks | Question::MarkBudget => "the batch that marks the columns is refused, nothing of it is written",
-        Question::MarkMoves => "a renamed column that was moved too is taken for another one: do not do both",
-        Question::MarkGoes => "a deleted column is taken for a renamed one: a run stops and says so",
+        Question::SameKeyMarks | Question::MarkBudget => {
+            "the batch that marks the columns is refused, nothing of it is written"
+        }
+        Question::MarkMoves => {
+            "a renamed column would be taken for a deleted one: its values are left out, and a note says so"
+        }
+        Question::MarkGoes => "a deleted column could be taken for a renamed one: look at the notes of the next run",
         Question::CellLength => "a long text is a failure where it would have fitted, or is refused by the service",
-        Question::FormulaText => "texts that begin with = would be worked out: do not run a job on untrusted records here",
-        Question::AppendBelow => "rows land elsewhere, but the mend and the next load find them by key",
-        Question::AppendCheckbox => "rows land below the checkboxes of people: fill checkboxes no further than the data",
+        Question::FormulaText => {
+            "texts that begin with = would be worked out: do not run a job on untrusted records here"
+        }
+        Question::AppendBelow => "rows may land elsewhere than below the last one: look at the data tab after a run",
+        Question::AppendCheckbox => {
+            "rows land below the checkboxes of people: fill checkboxes no further than the data"
+        }
         Question::DateHeader => "leases go by this machine's clock: they may end early or late, and no row is doubled",
         Question::FreshReads => "reads are held against the head and looked again: runs take longer, nothing else",
     }

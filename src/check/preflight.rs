@@ -93,7 +93,7 @@ pub async fn spreadsheet(settings: &Settings, coming: &Coming, lines: &mut Vec<L
         clock: Arc::clone(&coming.clock),
     };
     match fetcher.fetch().await {
-        Ok(fetched) => job(settings, coming, &fetched, lines),
+        Ok(found) => job(settings, coming, &found, lines),
         Err(error) => lines.push(Line::problem(Subject::Tabs, error)),
     }
     true
@@ -123,7 +123,8 @@ fn seen(metadata: &Metadata) -> Line {
     }
     let tabs = metadata.tabs.len();
     let s = if tabs == 1 { "" } else { "s" };
-    let what = format!("\"{title}\" can be read: {tabs} tab{s}; whether this account may write to it only a write tells");
+    let what =
+        format!("\"{title}\" can be read: {tabs} tab{s}; whether this account may write to it only a write tells");
     Line::fine(Subject::Spreadsheet, what)
 }
 
@@ -160,16 +161,11 @@ fn job(settings: &Settings, coming: &Coming, fetched: &Fetched, lines: &mut Vec<
 
 fn tabs(settings: &Settings, snapshot: &Snapshot, lines: &mut Vec<Line>) {
     let key_column = snapshot.state.key_column.as_deref().or(settings.key_column.as_deref());
-    match unblocked(snapshot) {
-        Err(error) => lines.push(Line::problem(Subject::Tabs, Blocker::Pass(error))),
-        Ok(()) => match key_column_stands(&settings.tab, &snapshot.tables, key_column) {
-            Err(error) => lines.push(Line::problem(Subject::Tabs, error)),
-            Ok(()) => {
-                let keys = snapshot.state.processed.count;
-                lines.push(Line::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}")));
-            }
-        },
-    }
+    let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(PassError::Store);
+    let keys = snapshot.state.processed.count;
+    let agree = |()| Line::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
+    let looked = unblocked(snapshot).and_then(|()| stands());
+    lines.push(looked.map_or_else(|error| Line::problem(Subject::Tabs, Blocker::Pass(error)), agree));
     let odd = snapshot.blemishes.iter().filter(|blemish| !blemish.blocking);
     lines.extend(odd.map(|blemish| Line::warning(Subject::Tabs, blemish.message.clone(), None)));
 }
@@ -187,7 +183,11 @@ fn lease(settings: &Settings, coming: &Coming, fetched: &Fetched, snapshot: &Sna
         }
         Standing::Held { holder, until } if install == Some(holder.install.as_str()) => {
             let what = format!("run {} of this very installation holds it until {until}", holder.run);
-            Line::warning(subject, what, Some("if it is dead, the next run takes over at once; if it lives, that one ends with 75"))
+            Line::warning(
+                subject,
+                what,
+                Some("if it is dead, the next run takes over at once; if it lives, that one ends with 75"),
+            )
         }
         Standing::Held { holder, until } => {
             let what = format!("run {} on {} holds it until {until}", holder.run, holder.host);

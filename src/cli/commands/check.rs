@@ -156,3 +156,23 @@ fn listen(stop: &Stop) -> Option<Watch> {
     });
     heard.inspect_err(|error| tracing::warn!(%error, "signals can't be heard")).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::probe::question::{Finding, Outcome, Question};
+    use crate::store::probe::sweep::Swept;
+
+    #[test]
+    fn a_guard_that_does_not_hold_is_what_a_run_ends_with_76_for_and_any_other_answer_is_not() {
+        for (question, exit) in [(Question::MissingTab, Exit::Protocol), (Question::MissingName, Exit::Ok)] {
+            let finding = Finding { question, outcome: Outcome::NotHeld, seen: "the batch was applied".into() };
+            let probed = Probed { findings: vec![finding], swept: Swept::default(), ended: None };
+            let (job, lines, probe) = ("j".to_owned(), Vec::new(), None);
+            let mut checked = Checked { job, lines, probe, leftovers: 0, exit: Exit::Ok };
+            answered(&probed, &mut checked);
+            assert_eq!(checked.exit, exit, "{question:?}");
+            assert_eq!(checked.probe.map(|answers| answers.len()), Some(1));
+        }
+    }
+}

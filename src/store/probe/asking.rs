@@ -10,7 +10,7 @@ use crate::store::probe::question::{Finding, Outcome, Question};
 use crate::store::probe::{cells, marks, names, rows, tabs};
 
 /// Times that a question is asked whose answers are lost.
-const TRIES: u32 = 4;
+const TRIES: u32 = 6;
 /// Before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 

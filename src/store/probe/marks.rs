@@ -4,9 +4,7 @@
 
 use std::time::Duration;
 
-use crate::google::body::{
-    Batch, DeveloperMetadata, Dimension, DimensionRange, MarkedPlace, Request,
-};
+use crate::google::body::{Batch, DeveloperMetadata, Dimension, DimensionRange, MarkedPlace, Request};
 use crate::google::shape::Mark;
 use crate::store::fetch::unreadable;
 use crate::store::probe::desk::{Desk, Sent, Tab, Unanswered};

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn every_question_has_its_own_row_and_word() {
-        let mut words: Vec<_> = Question::all().map(|question| (question.row().0 == question, question.word())).collect();
+        let mut words: Vec<_> =
+            Question::all().map(|question| (question.row().0 == question, question.word())).collect();
         assert!(words.iter().all(|(own, _)| *own));
         words.sort_unstable();
         words.dedup();

@@ -84,7 +84,8 @@ fn origin(rest: &str, dash: char) -> Option<Origin> {
     let (seconds, token, number) = (parts.next()?, parts.next()?, parts.next()?);
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let whole = parts.next().is_none() && plain(seconds) && plain(number) && token.len() == 16;
-    let token = u64::from_str_radix(token, 16).ok().filter(|_| whole && token.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    let token =
+        u64::from_str_radix(token, 16).ok().filter(|_| whole && token.bytes().all(|b| b.is_ascii_hexdigit()))?;
     Some(Origin { seconds: seconds.parse().ok()?, token })
 }
 
