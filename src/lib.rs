@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "emulator")]

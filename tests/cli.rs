@@ -50,6 +50,9 @@ mod signals;
 #[path = "cli/output.rs"]
 mod output;
 
+#[path = "cli/check.rs"]
+mod check;
+
 #[path = "cli/refusals.rs"]
 mod refusals;
 

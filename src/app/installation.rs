@@ -66,6 +66,12 @@ impl Installation {
     }
 }
 
+/// The id of the installation of this state directory, if it has one; nothing is made.
+pub fn known(dir: Option<&Path>) -> Option<String> {
+    let text = std::fs::read_to_string(dir?.join("installation")).ok()?;
+    Some(text.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
 enum Locked {
     Mine(File),
     Theirs(String),

@@ -157,16 +157,20 @@ fn telling(installation: Arc<Installation>, host: &str, now: crate::time::Timest
     })
 }
 
-fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
-    let kind = settings.source.kind();
-    let key = settings.key.source();
-    let definition = Definition {
+/// What may not change between runs of the job; the spreadsheet is known once it is loaded.
+pub fn definition(settings: &Settings) -> Definition {
+    let (kind, key) = (settings.source.kind(), settings.key.source());
+    Definition {
         spreadsheet: String::new(),
         tab: settings.tab.clone(),
         mode: settings.mode.word().to_owned(),
         key: key.to_owned(),
         hash: Definition::hash_of(kind, key, &settings.step_expressions()),
-    };
+    }
+}
+
+fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
+    let definition = definition(settings);
     // What is done at most once is not tried again by itself, neither in this run nor in the next.
     let once = settings.delivery == Delivery::AtMostOnce;
     let retry = if once { RetryPolicy { max_attempts: 1, ..settings.retry } } else { settings.retry };

@@ -61,6 +61,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Show a tab of a job as a table
     Show(ShowArgs),
+    /// Look whether a run would stop, and on what; nothing is written
+    Check(CheckArgs),
     /// List a job's failures, try some again, or leave some alone
     Failures(FailuresArgs),
     /// Tell one item's life: when it was tried, how it failed, which run did it, where it stands
@@ -153,6 +155,17 @@ pub struct ShowArgs {
     /// How many rows, counted from the end
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub last: u64,
+}
+
+/// `sheetkeep check`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct CheckArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Ask the service, in scratch tabs and names that go away again, whether it is as the protocol assumes
+    #[arg(long)]
+    pub probe: bool,
 }
 
 /// `sheetkeep failures`.
@@ -361,6 +374,7 @@ impl Command {
             Self::Run(args) => Some(&args.job),
             Self::Status(args) => Some(&args.job),
             Self::Show(args) => Some(&args.job),
+            Self::Check(args) => Some(&args.job),
             Self::Failures(args) => Some(args.action.job()),
             Self::Explain(args) => Some(&args.job),
             Self::Fsck(args) => Some(&args.job),

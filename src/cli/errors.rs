@@ -52,6 +52,16 @@ impl Trouble {
         Self { help: Some(help.into()), ..self }
     }
 
+    /// What failed.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> Option<&str> {
+        self.help.as_deref().or(advice(self.exit))
+    }
+
     /// How the process ends.
     pub fn exit(&self) -> Exit {
         self.exit

@@ -66,6 +66,7 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
         }
         Command::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
         Command::Status(args) => runtime.block_on(commands::status::command(session, args, clock, chance)),
+        Command::Check(args) => runtime.block_on(commands::check::command(session, args, clock, chance)),
         Command::Failures(args) => {
             runtime.block_on(commands::failures::command(session, &args.action, host_name(), clock, chance))
         }

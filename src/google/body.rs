@@ -175,6 +175,18 @@ pub enum Request {
         /// Which properties to set: `pixelSize`.
         fields: Cow<'static, str>,
     },
+    /// Deletes rows or columns, and what is in them.
+    DeleteDimension {
+        /// Which.
+        range: DimensionRange,
+    },
+    /// Says what cells take.
+    SetDataValidation {
+        /// Which cells.
+        range: GridRange,
+        /// What they take.
+        rule: ValidationRule,
+    },
 }
 
 /// A tab's properties; what is `None` is left to the service.
@@ -289,6 +301,28 @@ pub enum Dimension {
     Rows,
     /// Columns.
     Columns,
+}
+
+/// What a cell takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ValidationRule {
+    /// The condition.
+    pub condition: ValidationCondition,
+}
+
+/// A condition on a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ValidationCondition {
+    /// Its kind; `BOOLEAN` is a checkbox.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+impl ValidationRule {
+    /// Cells are checkboxes.
+    pub fn checkbox() -> Self {
+        Self { condition: ValidationCondition { kind: "BOOLEAN" } }
+    }
 }
 
 /// Some rows or columns of a tab.

@@ -86,6 +86,40 @@ pub struct BatchAnswer {
     pub updated: Option<Value>,
 }
 
+impl Metadata {
+    /// Every name of a range, with its id.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.named_ranges.iter().map(|named| (named.name.as_str(), named.id.as_str()))
+    }
+}
+
+impl BatchAnswer {
+    /// The id of the tab that this request added.
+    pub fn added_tab(&self, request: usize) -> Option<i32> {
+        let properties = self.replies.get(request)?.pointer("/addSheet/properties")?;
+        // A zero is left out of answers.
+        Some(properties.get("sheetId").and_then(Value::as_i64).and_then(|id| i32::try_from(id).ok()).unwrap_or(0))
+    }
+
+    /// The id of the name that this request gave.
+    pub fn added_name(&self, request: usize) -> Option<&str> {
+        self.replies.get(request)?.pointer("/addNamedRange/namedRange/namedRangeId")?.as_str()
+    }
+
+    /// The id of the mark that this request made.
+    pub fn added_mark(&self, request: usize) -> Option<i64> {
+        self.replies.get(request)?.pointer("/createDeveloperMetadata/developerMetadata/metadataId")?.as_i64()
+    }
+
+    /// The text that was entered into a cell of the first range that was read back, from its upper left cell; an empty one where
+    /// there is none, `None` where nothing was read back.
+    pub fn entered(&self, row: usize, column: usize) -> Option<&str> {
+        let grid = self.updated.as_ref()?.pointer("/sheets/0/data/0")?;
+        let value = grid.pointer(&format!("/rowData/{row}/values/{column}/userEnteredValue/stringValue"));
+        Some(value.and_then(Value::as_str).unwrap_or_default())
+    }
+}
+
 /// A 200 counts only if it is the whole answer to this very batch.
 pub(crate) fn batch_answer(body: &[u8], id: &SpreadsheetId, expected: usize) -> Result<BatchAnswer, Failure> {
     #[derive(Deserialize)]

@@ -184,6 +184,24 @@ pub fn allowed(snapshot: &Snapshot, claimant: &Claimant, now: Timestamp) -> Resu
     }))
 }
 
+/// A data tab with a header has to have the column that carries the keys, once that is known.
+pub fn key_column_stands(
+    tab: &str,
+    tables: &[(String, Vec<String>)],
+    key_column: Option<&str>,
+) -> Result<(), StoreError> {
+    let columns = tables.iter().find(|(of, columns)| of == tab && !columns.is_empty()).map(|(_, columns)| columns);
+    match (columns, key_column) {
+        (Some(columns), Some(name)) if !columns.iter().any(|column| column == name) => {
+            let why = format!(
+                "tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row"
+            );
+            Err(StoreError::Corrupt { why })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str) -> Result<(Intake, bool), PassError> {
     let snapshot = loaded.snapshot.as_ref();
     let tables = snapshot.map_or(&loaded.tables, |snapshot| &snapshot.tables);
@@ -199,15 +217,7 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
             ADDED_KEY_COLUMN => KeyColumn::Added,
             _ => KeyColumn::Named(name),
         });
-    let lost = key_column
-        .as_ref()
-        .filter(|column| !header.is_open() && !header.columns().iter().any(|name| name == column.name()));
-    if let Some(column) = lost {
-        let (tab, name) = (&plan.tab, column.name());
-        let why =
-            format!("tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row");
-        return Err(StoreError::Corrupt { why }.into());
-    }
+    key_column_stands(&plan.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
     let intake = Intake {
         book: snapshot.map(|snapshot| snapshot.book.clone()).unwrap_or_default(),
         header,

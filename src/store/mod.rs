@@ -25,5 +25,6 @@ pub mod answer;
 pub mod ends;
 pub mod positions;
 pub mod proof;
+pub mod probe;
 pub mod sheets;
 pub mod survey;

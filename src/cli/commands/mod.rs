@@ -9,6 +9,7 @@ pub mod reset;
 pub mod run;
 pub mod status;
 pub mod show;
+pub mod check;
 pub mod failures;
 pub mod explain;
 pub mod fsck;

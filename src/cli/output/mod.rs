@@ -3,6 +3,7 @@
 //! In scope: a progress bar on a terminal, plain lines elsewhere, the summary, JSON documents. Out of scope: tabs (`cli::table`),
 //! errors (`cli::errors`) and logs (`cli::logs`).
 
+pub mod check;
 pub mod json;
 pub mod lines;
 pub mod place;

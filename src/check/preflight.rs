@@ -1,0 +1,203 @@
+//! Preflight: everything that a run looks at before its first write, looked at without a write.
+//!
+//! In scope: the source's first record, the service, tabs, definition, lease, guard. Out of scope: reading the job file and
+//! connecting, which whoever calls has done already.
+
+use std::sync::Arc;
+
+use crate::check::report::{Blocker, Line, Subject};
+use crate::config::pace::Overlap;
+use crate::config::settings::Settings;
+use crate::google::address::SpreadsheetId;
+use crate::google::error::{CallError, Cause};
+use crate::google::shape::Metadata;
+use crate::google::sheets::Sheets;
+use crate::ledger::lease::Standing;
+use crate::ledger::snapshot::{Definition, Snapshot};
+use crate::port::clock::Clock;
+use crate::port::step::Identify;
+use crate::runner::opening::{key_column_stands, unblocked};
+use crate::runner::plan::PassError;
+use crate::source::input::Input;
+use crate::store::fetch::{Fetched, Fetcher};
+use crate::store::guard::Proof;
+
+/// Cells that a spreadsheet holds at most, and how many of them are worth a word.
+const CELL_LIMIT: u64 = 10_000_000;
+const CELLS_TIGHT: u64 = 8_000_000;
+
+/// What a run would come with.
+pub struct Coming {
+    /// The client.
+    pub sheets: Arc<Sheets>,
+    /// The spreadsheet.
+    pub id: SpreadsheetId,
+    /// What the job says now; the spreadsheet is filled in from the load.
+    pub definition: Definition,
+    /// The id of this installation; none where it never ran.
+    pub install: Option<String>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Looks at the source: whether it can be opened, and what its first record is.
+pub async fn source(settings: &Settings) -> Line {
+    let subject = Subject::Source;
+    let name = settings.source.input.name();
+    if settings.source.input == Input::Stdin {
+        return Line::fine(subject, "standard input, which is not read here");
+    }
+    let mut source = match settings.source.open() {
+        Ok(source) => source,
+        Err(error) => return Line::problem(subject, Blocker::Source(error)),
+    };
+    let identify = settings.identify();
+    match source.next().await {
+        Err(error) => Line::problem(subject, Blocker::Source(error)),
+        Ok(None) => Line::warning(subject, format!("{name} has no record"), None),
+        Ok(Some(record)) => match record.body {
+            Err(bad) => {
+                let what = format!("the first record of {name} can't be read: {bad}");
+                Line::warning(subject, what, Some("it would be a failure; the others are read all the same"))
+            }
+            Ok(body) => match identify.identify(&body) {
+                Ok((key, _)) => Line::fine(subject, format!("{name}, whose first record has key {}", key.as_str())),
+                Err(error) => {
+                    let what = format!("the first record of {name} has no key: {error}");
+                    Line::warning(subject, what, Some("it would be a failure; see `key` in [item]"))
+                }
+            },
+        },
+    }
+}
+
+/// Looks at the spreadsheet and at what the job has there. True where it can be read.
+pub async fn spreadsheet(settings: &Settings, coming: &Coming, lines: &mut Vec<Line>) -> bool {
+    let metadata = match coming.sheets.metadata(&coming.id).await {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            let subject = if is_about_credentials(&error) { Subject::Credentials } else { Subject::Spreadsheet };
+            lines.push(Line::problem(subject, Blocker::Call(error)));
+            return false;
+        }
+    };
+    lines.push(Line::fine(Subject::Credentials, account(coming)));
+    lines.push(seen(&metadata));
+    let fetcher = Fetcher {
+        sheets: Arc::clone(&coming.sheets),
+        id: coming.id.clone(),
+        job: settings.job.clone(),
+        data_tab: settings.tab.clone(),
+        mode: settings.mode,
+        again: settings.again,
+        clock: Arc::clone(&coming.clock),
+    };
+    match fetcher.fetch().await {
+        Ok(found) => job(settings, coming, &found, lines),
+        Err(error) => lines.push(Line::problem(Subject::Tabs, error)),
+    }
+    true
+}
+
+fn is_about_credentials(error: &CallError) -> bool {
+    match &error.cause {
+        Cause::Token(_) => true,
+        Cause::Refused { refusal, .. } => refusal.code == 401,
+        _ => false,
+    }
+}
+
+fn account(coming: &Coming) -> String {
+    match coming.sheets.client_email() {
+        Some(email) => format!("they give a token, for {email}"),
+        None => "they give a token".to_owned(),
+    }
+}
+
+fn seen(metadata: &Metadata) -> Line {
+    let cells: u64 = metadata.tabs.iter().map(|tab| u64::from(tab.rows) * u64::from(tab.columns)).sum();
+    let title = &metadata.title;
+    if cells >= CELLS_TIGHT {
+        let what = format!("\"{title}\" uses {cells} of {CELL_LIMIT} cells");
+        return Line::warning(Subject::Spreadsheet, what, Some("delete tabs, rows or columns that nobody needs"));
+    }
+    let tabs = metadata.tabs.len();
+    let s = if tabs == 1 { "" } else { "s" };
+    let what =
+        format!("\"{title}\" can be read: {tabs} tab{s}; whether this account may write to it only a write tells");
+    Line::fine(Subject::Spreadsheet, what)
+}
+
+/// What a run would say once it has loaded.
+fn job(settings: &Settings, coming: &Coming, fetched: &Fetched, lines: &mut Vec<Line>) {
+    let loaded = &fetched.loaded;
+    let Some(snapshot) = &loaded.snapshot else {
+        lines.push(match key_column_stands(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
+            Ok(()) => Line::fine(Subject::Tabs, "the job has never run here; its first run makes its tabs"),
+            Err(error) => Line::problem(Subject::Tabs, error),
+        });
+        lines.push(Line::fine(Subject::Guard, "the first run proves it, before it writes a row"));
+        return;
+    };
+    tabs(settings, snapshot, lines);
+    let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..coming.definition.clone() };
+    let moved = definition.moved_from(&snapshot.state.definition);
+    lines.push(if moved.is_empty() {
+        Line::fine(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
+    } else {
+        let keys = snapshot.state.processed.count;
+        Line::problem(Subject::Definition, Blocker::Pass(PassError::Redefined { moved, keys }))
+    });
+    lines.push(lease(settings, coming, fetched, snapshot));
+    lines.push(Line::fine(
+        Subject::Guard,
+        match fetched.proof {
+            Proof::Open => "not proved yet; the next run proves it, before it writes a row",
+            Proof::Name => "proved on this spreadsheet: a named range guards",
+            Proof::Title => "proved on this spreadsheet: the title of the state tab guards",
+        },
+    ));
+}
+
+fn tabs(settings: &Settings, snapshot: &Snapshot, lines: &mut Vec<Line>) {
+    let key_column = snapshot.state.key_column.as_deref().or(settings.key_column.as_deref());
+    let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(PassError::Store);
+    let keys = snapshot.state.processed.count;
+    let agree = |()| Line::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
+    let looked = unblocked(snapshot).and_then(|()| stands());
+    lines.push(looked.map_or_else(|error| Line::problem(Subject::Tabs, Blocker::Pass(error)), agree));
+    let odd = snapshot.blemishes.iter().filter(|blemish| !blemish.blocking);
+    lines.extend(odd.map(|blemish| Line::warning(Subject::Tabs, blemish.message.clone(), None)));
+}
+
+/// Who holds the lease, and what that means for a run that starts here and now.
+fn lease(settings: &Settings, coming: &Coming, fetched: &Fetched, snapshot: &Snapshot) -> Line {
+    let subject = Subject::Lease;
+    let lease = &snapshot.state.lease;
+    let install = coming.install.as_deref();
+    match lease.standing(install.unwrap_or_default(), false, fetched.loaded.service_time) {
+        Standing::Free => Line::fine(subject, "free"),
+        Standing::Dead(holder) => {
+            let what = format!("run {} on {} vanished, and its time is over", holder.run, holder.host);
+            Line::warning(subject, what, Some("the next run takes it over and tells that one as crashed"))
+        }
+        Standing::Held { holder, until } if install == Some(holder.install.as_str()) => {
+            let what = format!("run {} of this very installation holds it until {until}", holder.run);
+            Line::warning(
+                subject,
+                what,
+                Some("if it is dead, the next run takes over at once; if it lives, that one ends with 75"),
+            )
+        }
+        Standing::Held { holder, until } => {
+            let what = format!("run {} on {} holds it until {until}", holder.run, holder.host);
+            match settings.overlap {
+                Overlap::Queue { .. } => Line::warning(subject, what, Some("a run would wait for it, as [lease] says")),
+                Overlap::Replace => Line::warning(subject, what, Some("a run would take it over, as [lease] says")),
+                Overlap::Skip => {
+                    Line::problem(subject, Blocker::Pass(PassError::Held { holder, since: lease.since, until }))
+                }
+            }
+        }
+    }
+}

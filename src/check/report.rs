@@ -1,0 +1,104 @@
+//! What a check found, line by line.
+//!
+//! In scope: the lines. Out of scope: finding out (`check::preflight`), showing them (`cli::output::check`).
+
+use crate::google::error::CallError;
+use crate::port::source::SourceError;
+use crate::port::store::StoreError;
+use crate::runner::plan::PassError;
+
+/// What a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The job file and the environment.
+    JobFile,
+    /// What the job reads.
+    Source,
+    /// Who it is to the service.
+    Credentials,
+    /// The spreadsheet, or the local file.
+    Spreadsheet,
+    /// Tabs, headers, state.
+    Tabs,
+    /// What may not change between runs.
+    Definition,
+    /// Who is running.
+    Lease,
+    /// What keeps two runs apart.
+    Guard,
+}
+
+impl Subject {
+    /// The word for people and machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::JobFile => "job file",
+            Self::Source => "source",
+            Self::Credentials => "credentials",
+            Self::Spreadsheet => "spreadsheet",
+            Self::Tabs => "tabs",
+            Self::Definition => "definition",
+            Self::Lease => "lease",
+            Self::Guard => "guard",
+        }
+    }
+}
+
+/// What is found of it.
+#[derive(Debug)]
+pub enum Verdict {
+    /// As it should be: what was seen.
+    Fine(String),
+    /// A run goes on all the same: what is odd, and what to do if anything.
+    Warning {
+        /// What is odd.
+        what: String,
+        /// What to do.
+        mend: Option<String>,
+    },
+    /// A run would stop on this.
+    Problem(Blocker),
+}
+
+/// One line of a check.
+#[derive(Debug)]
+pub struct Line {
+    /// What it is about.
+    pub subject: Subject,
+    /// What is found of it.
+    pub verdict: Verdict,
+}
+
+/// What a run would stop on, as the error that it would stop with.
+#[derive(Debug)]
+pub enum Blocker {
+    /// The pass.
+    Pass(PassError),
+    /// The source.
+    Source(SourceError),
+    /// A call.
+    Call(CallError),
+}
+
+impl From<StoreError> for Blocker {
+    fn from(error: StoreError) -> Self {
+        Self::Pass(PassError::Store(error))
+    }
+}
+
+impl Line {
+    /// A line of what is as it should be.
+    pub fn fine(subject: Subject, what: impl Into<String>) -> Self {
+        Self { subject, verdict: Verdict::Fine(what.into()) }
+    }
+
+    /// A line of what is odd.
+    pub fn warning(subject: Subject, what: impl Into<String>, mend: Option<&str>) -> Self {
+        Self { subject, verdict: Verdict::Warning { what: what.into(), mend: mend.map(str::to_owned) } }
+    }
+
+    /// A line of what a run would stop on.
+    pub fn problem(subject: Subject, blocker: impl Into<Blocker>) -> Self {
+        Self { subject, verdict: Verdict::Problem(blocker.into()) }
+    }
+}

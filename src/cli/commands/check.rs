@@ -1,0 +1,178 @@
+//! `sheetkeep check`.
+
+use std::sync::Arc;
+
+use crate::app::error::AppError;
+use crate::app::installation::known;
+use crate::app::job::definition;
+use crate::app::sheet::Sheet;
+use crate::app::view::existing;
+use crate::check::meaning::meaning;
+use crate::check::preflight::{Coming, source, spreadsheet};
+use crate::check::probing::{Ended, Probed, probe};
+use crate::check::report::{Blocker, Line, Subject, Verdict};
+use crate::cli::args::CheckArgs;
+use crate::cli::commands::setting::settings;
+use crate::cli::commands::trouble::of_app;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::Exit;
+use crate::cli::output::check::{CheckLine, Checked, ProbeAnswer};
+use crate::cli::output::json::line;
+use crate::cli::session::Session;
+use crate::cli::signals::{Signal, Watch};
+use crate::config::settings::Settings;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::runner::stop::{Stop, StopReason};
+
+/// Checks the job, asks the service if it is to, and ends as a run would.
+pub async fn command(
+    session: &Session,
+    args: &CheckArgs,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let settings = settings(&args.job, None)?;
+    let mut lines = vec![Line::fine(Subject::JobFile, args.job.job.display().to_string())];
+    lines.push(source(&settings).await);
+    let mut checked =
+        Checked { job: settings.job.clone(), lines: Vec::new(), probe: None, leftovers: 0, exit: Exit::Ok };
+    let mut unreachable = None;
+    let mut probed = None;
+    match existing(&settings, &clock, &chance) {
+        Ok(Sheet { sheets, id }) => {
+            let coming = Coming {
+                sheets: Arc::clone(&sheets),
+                id: id.clone(),
+                definition: definition(&settings),
+                install: known(settings.state_dir.as_deref()),
+                clock: Arc::clone(&clock),
+            };
+            if spreadsheet(&settings, &coming, &mut lines).await && args.probe {
+                let stop = Stop::default();
+                let watch = listen(&stop);
+                let asked = probe(sheets, id, clock, chance, &stop).await;
+                drop(watch);
+                probed = Some(asked.map_err(|error| of_app(&AppError::Store(error), &settings))?);
+            }
+        }
+        Err(AppError::NeverRan) => {
+            let what = "the local file is not there yet; the first run makes it";
+            lines.push(Line::fine(Subject::Spreadsheet, what));
+        }
+        Err(error) => unreachable = Some(of_app(&error, &settings)),
+    }
+    checked.lines = lines.into_iter().map(|line| told(line, &settings, &mut checked.exit)).collect();
+    if let Some(trouble) = unreachable {
+        checked.lines.push(problem(Subject::Credentials, &trouble, &mut checked.exit));
+    }
+    if let Some(probed) = &probed {
+        answered(probed, &mut checked);
+    }
+    let out = session.terminal.out();
+    out.put(&if args.job.json { line(&checked.document()) } else { checked.text(out.palette()) });
+    match probed {
+        Some(probed) => end(probed, checked.exit, &settings),
+        None => Ok(checked.exit),
+    }
+}
+
+/// A line as it is shown; the first problem decides how the process ends, as it would a run.
+fn told(line: Line, settings: &Settings, exit: &mut Exit) -> CheckLine {
+    let subject = line.subject.word();
+    match line.verdict {
+        Verdict::Fine(message) => CheckLine { subject, verdict: "ok", message, hint: None },
+        Verdict::Warning { what, mend } => CheckLine { subject, verdict: "warning", message: what, hint: mend },
+        Verdict::Problem(blocker) => {
+            let error = match blocker {
+                Blocker::Pass(error) => AppError::Pass(error),
+                Blocker::Source(error) => AppError::Source(error),
+                Blocker::Call(error) => AppError::Call(error),
+            };
+            problem(line.subject, &of_app(&error, settings), exit)
+        }
+    }
+}
+
+fn problem(subject: Subject, trouble: &Trouble, exit: &mut Exit) -> CheckLine {
+    if *exit == Exit::Ok {
+        *exit = trouble.exit();
+    }
+    CheckLine {
+        subject: subject.word(),
+        verdict: "problem",
+        message: trouble.message().to_owned(),
+        hint: trouble.hint().map(str::to_owned),
+    }
+}
+
+fn answered(probed: &Probed, checked: &mut Checked) {
+    let answers = probed.findings.iter().map(|found| ProbeAnswer {
+        question: found.question.word(),
+        assumption: found.question.assumption(),
+        outcome: found.outcome.word(),
+        seen: found.seen.clone(),
+        meaning: meaning(found.question, found.outcome),
+    });
+    checked.probe = Some(answers.collect());
+    checked.leftovers = probed.swept.leftovers;
+    if probed.unguarded().is_some() {
+        checked.exit = Exit::Protocol;
+    }
+}
+
+/// How a check ends that asked the service.
+fn end(probed: Probed, exit: Exit, settings: &Settings) -> Result<Exit, Trouble> {
+    let sure = probed.is_sure_of_the_guard();
+    if !probed.swept.left.is_empty() {
+        let left = probed.swept.left.join("\", \"");
+        let message = format!("failed to delete what the probe made: \"{left}\" may still be there");
+        return Err(Trouble::new(message, Exit::Unavailable)
+            .with_help("the next --probe after an hour deletes them, and so may you; nothing of yours was touched"));
+    }
+    match probed.ended {
+        Some(Ended::Error(error)) => Err(of_app(&AppError::Store(error), settings)),
+        Some(Ended::Stopped(StopReason::Interrupt)) => Ok(Exit::Interrupted),
+        Some(Ended::Stopped(_)) => Ok(Exit::Terminated),
+        None if exit == Exit::Ok && !sure => {
+            let message = "the answers about the guard were lost, so nothing is known of it";
+            Err(Trouble::new(message, Exit::Unavailable).with_help("ask again later"))
+        }
+        None => Ok(exit),
+    }
+}
+
+/// A first signal ends the probe after the question in hand, a second one drops that too; either way it sweeps up.
+fn listen(stop: &Stop) -> Option<Watch> {
+    let stop = stop.clone();
+    let heard = Watch::begin(move |signal, nth| {
+        stop.ask(match signal {
+            Signal::Interrupt => StopReason::Interrupt,
+            Signal::Terminate => StopReason::Terminate,
+        });
+        if nth > 1 {
+            stop.hurry();
+        }
+    });
+    heard.inspect_err(|error| tracing::warn!(%error, "signals can't be heard")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::probe::question::{Finding, Outcome, Question};
+    use crate::store::probe::sweep::Swept;
+
+    #[test]
+    fn a_guard_that_does_not_hold_is_what_a_run_ends_with_76_for_and_any_other_answer_is_not() {
+        for (question, exit) in [(Question::MissingTab, Exit::Protocol), (Question::MissingName, Exit::Ok)] {
+            let finding = Finding { question, outcome: Outcome::NotHeld, seen: "the batch was applied".into() };
+            let probed = Probed { findings: vec![finding], swept: Swept::default(), ended: None };
+            let (job, lines, probe) = ("j".to_owned(), Vec::new(), None);
+            let mut checked = Checked { job, lines, probe, leftovers: 0, exit: Exit::Ok };
+            answered(&probed, &mut checked);
+            assert_eq!(checked.exit, exit, "{question:?}");
+            assert_eq!(checked.probe.map(|answers| answers.len()), Some(1));
+        }
+    }
+}

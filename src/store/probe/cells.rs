@@ -1,0 +1,103 @@
+//! Questions about cells: the order of a batch, copies, what an answer shows, lengths, texts that look like formulas.
+//!
+//! In scope: those. Out of scope: appended rows (`store::probe::rows`), asking again (`store::probe::asking`).
+
+use crate::google::body::{Batch, GridRange, PasteOrientation, PasteType, Request};
+use crate::google::cell::Cell;
+use crate::grid::quoted;
+use crate::store::probe::desk::{Desk, Sent, Tab, Unanswered, text_at};
+use crate::store::probe::question::Outcome;
+
+type Answer = Result<(Outcome, String), Unanswered>;
+
+/// UTF-16 units that a cell takes.
+const CELL_UNITS: usize = 50_000;
+
+fn one_cell(tab: &Tab, row: u32, column: u32) -> GridRange {
+    GridRange {
+        sheet_id: tab.id,
+        start_row_index: Some(row),
+        end_row_index: Some(row + 1),
+        start_column_index: Some(column),
+        end_column_index: Some(column + 1),
+    }
+}
+
+fn copy(tab: &Tab, from: (u32, u32), to: (u32, u32)) -> Request {
+    Request::CopyPaste {
+        source: one_cell(tab, from.0, from.1),
+        destination: one_cell(tab, to.0, to.1),
+        paste_type: PasteType::Normal,
+        paste_orientation: PasteOrientation::Normal,
+    }
+}
+
+/// Writes a cell twice in one batch.
+pub async fn in_order(desk: &Desk) -> Answer {
+    let tab = desk.new_tab();
+    let writes = ["first", "second"].map(|text| tab.write(0, 0, Cell::text(text)));
+    desk.prepare(std::iter::once(tab.add()).chain(writes).collect()).await?;
+    let rows = desk.read(&tab, "A1", |rows| text_at(rows, 0, 0) == "second").await?;
+    let seen = text_at(&rows, 0, 0);
+    Ok((Outcome::of(seen == "second"), format!("the cell that was written twice holds the {seen}")))
+}
+
+/// Copies a cell between two writes to it.
+pub async fn copy_in_order(desk: &Desk) -> Answer {
+    let tab = desk.new_tab();
+    let late = tab.write(0, 0, Cell::text("late"));
+    let requests = vec![tab.add(), tab.write(0, 0, Cell::text("early")), copy(&tab, (0, 0), (1, 0)), late];
+    desk.prepare(requests).await?;
+    let rows = desk.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "early").await?;
+    let seen = text_at(&rows, 1, 0);
+    Ok((Outcome::of(seen == "early"), format!("the copy holds \"{seen}\"")))
+}
+
+/// Copies a formula to the row below.
+pub async fn copy_shifts(desk: &Desk) -> Answer {
+    let tab = desk.new_tab();
+    let texts = [(0, "upper"), (1, "lower")].map(|(row, text)| tab.write(row, 0, Cell::text(text)));
+    let formula = [tab.write(0, 1, Cell::formula("=A1")), copy(&tab, (0, 1), (1, 1))];
+    desk.prepare(std::iter::once(tab.add()).chain(texts).chain(formula).collect()).await?;
+    let rows = desk.read(&tab, "A1:B2", |rows| text_at(rows, 1, 1) == "lower").await?;
+    let seen = text_at(&rows, 1, 1);
+    Ok((Outcome::of(seen == "lower"), format!("the copied formula shows \"{seen}\"")))
+}
+
+/// Reads a cell back in the answer to the batch that changes it.
+pub async fn reads_back(desk: &Desk) -> Answer {
+    let (home, row) = (desk.home()?, desk.row());
+    desk.prepare(vec![home.write(row, 0, Cell::text("before"))]).await?;
+    let area = format!("{}!A{}", quoted(&home.title), row + 1);
+    let batch = Batch::new(vec![home.write(row, 0, Cell::text("after"))]).reading_back(vec![area]);
+    let Sent::Applied(answer) = desk.send(batch).await? else {
+        return Ok((Outcome::NotHeld, "a batch that reads back was refused".to_owned()));
+    };
+    match answer.entered(0, 0) {
+        Some("after") => Ok((Outcome::Held, "the answer shows the cell as written".to_owned())),
+        Some(text) => Ok((Outcome::NotHeld, format!("the answer shows \"{text}\" where \"after\" was written"))),
+        None => Ok((Outcome::NotHeld, "the answer shows no cell".to_owned())),
+    }
+}
+
+/// Fills a cell with characters of two units each, up to the limit and beyond it.
+pub async fn length(desk: &Desk) -> Answer {
+    let tab = desk.new_tab();
+    let full = |beyond: usize| tab.write(0, 0, Cell::text("\u{1F600}".repeat(CELL_UNITS / 2 + beyond)));
+    if let Sent::Refused(refusal) = desk.send(Batch::new(vec![tab.add(), full(0)])).await? {
+        return Ok((Outcome::NotHeld, format!("50,000 units were too many: {}", refusal.message)));
+    }
+    match desk.send(Batch::new(vec![full(1)])).await? {
+        Sent::Applied(_) => Ok((Outcome::NotHeld, "50,002 units of 25,001 characters were taken".to_owned())),
+        Sent::Refused(refusal) => Ok((Outcome::Held, refusal.message)),
+    }
+}
+
+/// Writes a text that looks like a formula.
+pub async fn formula_text(desk: &Desk) -> Answer {
+    let tab = desk.new_tab();
+    desk.prepare(vec![tab.add(), tab.write(0, 0, Cell::text("=1+1"))]).await?;
+    let rows = desk.read(&tab, "A1", |rows| !text_at(rows, 0, 0).is_empty()).await?;
+    let seen = text_at(&rows, 0, 0);
+    Ok((Outcome::of(seen == "=1+1"), format!("it reads \"{seen}\"")))
+}

@@ -1,0 +1,134 @@
+//! The probe is honest: what it reports of an emulated service is what that service was told to be; and it leaves nothing behind,
+//! whatever happens to its calls.
+#![cfg(feature = "emulator")]
+#![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
+
+#[expect(dead_code, reason = "the contract of stores uses the rest of it")]
+mod contract;
+#[expect(dead_code, reason = "the tests of the runner use the rest of it")]
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use contract::emulated::{Emulated, id};
+use contract::ground::Ground;
+use serde_json::json;
+use sheetkeep::check::probing::{Probed, probe};
+use sheetkeep::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
+use sheetkeep::emulator::fault::{Fault, Happening, Victims};
+use sheetkeep::runner::stop::{Stop, StopReason};
+use sheetkeep::store::probe::question::{Outcome, Question};
+use sheetkeep::system::SeededChance;
+
+async fn probed(place: &Emulated, seed: u64, stop: &Stop) -> Probed {
+    let (sheets, chance) = (Arc::new(place.sheets()), Arc::new(SeededChance::new(seed)));
+    probe(sheets, id(), place.clock(), chance, stop).await.expect("the spreadsheet can be read")
+}
+
+fn answers(probed: &Probed) -> BTreeMap<Question, Outcome> {
+    probed.findings.iter().map(|found| (found.question, found.outcome)).collect()
+}
+
+/// What a service of these doubts has to be told to be.
+fn expected(doubts: Doubts) -> BTreeMap<Question, Outcome> {
+    let otherwise = |question: Question| match question {
+        Question::MissingName => doubts.missing_id == MissingId::Ignore,
+        Question::CallerNameId | Question::TakenNameId => doubts.caller_ids == CallerIds::Ignore,
+        Question::NameAgain | Question::OneByOne => doubts.validate == Validate::Snapshot,
+        _ => false,
+    };
+    Question::all().map(|question| (question, Outcome::of(!otherwise(question)))).collect()
+}
+
+/// Tabs and names that are there, by title and name.
+async fn there(place: &Emulated) -> Vec<String> {
+    let metadata = place.metadata().await;
+    let tabs = metadata["sheets"].as_array().into_iter().flatten().map(|tab| tab["properties"]["title"].to_string());
+    let names = metadata["namedRanges"].as_array().into_iter().flatten().map(|named| named["name"].to_string());
+    tabs.chain(names).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_answer_is_what_the_service_was_told_to_be_and_nothing_is_left() {
+    for (doubts, seed) in Doubts::all().zip(1..) {
+        let place = Emulated::new(doubts, seed);
+        let before = there(&place).await;
+        let probed = probed(&place, seed, &Stop::default()).await;
+        assert_eq!(answers(&probed), expected(doubts), "{doubts:?}: {:#?}", probed.findings);
+        assert!(probed.unguarded().is_none() && probed.is_sure_of_the_guard() && probed.ended.is_none());
+        assert_eq!(there(&place).await, before, "{doubts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_answers_refusals_for_the_quota_and_broken_connections_change_no_answer_and_leave_nothing() {
+    let faults = [
+        Fault { happening: Happening::AppliedFail, status: 503, ..Fault::default() },
+        Fault { happening: Happening::Fail, status: 429, ..Fault::default() },
+        Fault { happening: Happening::Reset, ..Fault::default() },
+        Fault { happening: Happening::AppliedReset, ..Fault::default() },
+        Fault { happening: Happening::AppliedTruncate, ..Fault::default() },
+    ];
+    for (doubts, seed) in contract::emulated::both().into_iter().zip([100, 200]) {
+        for (fault, nth) in faults.iter().zip(0..) {
+            let place = Emulated::new(doubts, seed + nth);
+            let before = there(&place).await;
+            // About one write in ten, among them those that sweep up.
+            let some = Fault { on: Victims::Writes, probability: 0.1, times: 1_000, ..fault.clone() };
+            place.emulator.set_faults(vec![some]);
+            let probed = probed(&place, seed + nth, &Stop::default()).await;
+            assert!(probed.swept.left.is_empty(), "{fault:?}: {:?}", probed.swept);
+            assert_eq!(answers(&probed), expected(doubts), "{fault:?}: {:#?}", probed.findings);
+            place.emulator.set_faults(Vec::new());
+            assert_eq!(there(&place).await, before, "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_never_answers_a_write_leaves_the_guard_unknown_and_what_it_applied_is_swept_up() {
+    let place = Emulated::new(Doubts::default(), 7);
+    let before = there(&place).await;
+    let lost = Fault { on: Victims::Writes, happening: Happening::AppliedReset, times: 400, ..Fault::default() };
+    place.emulator.set_faults(vec![lost]);
+    let probed = probed(&place, 7, &Stop::default()).await;
+    assert!(!probed.is_sure_of_the_guard() && probed.unguarded().is_none());
+    assert!(probed.findings.iter().all(|found| found.outcome != Outcome::NotHeld), "{:#?}", probed.findings);
+    place.emulator.set_faults(Vec::new());
+    assert_eq!(there(&place).await, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_asked_to_stop_sweeps_up_all_the_same() {
+    let place = Emulated::new(Doubts::default(), 8);
+    let before = there(&place).await;
+    let stop = Stop::default();
+    let asking = probed(&place, 8, &stop);
+    let asked = async {
+        // Until the probe has made something.
+        while there(&place).await == before {
+            tokio::task::yield_now().await;
+        }
+        stop.ask(StopReason::Interrupt);
+    };
+    let (probed, ()) = tokio::join!(asking, asked);
+    assert!(probed.ended.is_some() && probed.findings.len() < Question::all().count());
+    assert_eq!(there(&place).await, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_probe_left_is_swept_up_once_it_is_old_and_a_tab_of_a_person_never() {
+    let place = Emulated::new(Doubts::default(), 9);
+    let (old, young) = (1_790_000_000 - 4_000, 1_790_000_000 - 60);
+    let title = |seconds: i64| format!("sheetkeep probe {seconds}-0123456789abcdef-3");
+    let kept = [title(young), "sheetkeep probe of mine".to_owned(), "sheetkeep probe #3".to_owned()];
+    let tabs = std::iter::once(title(old)).chain(kept.clone());
+    let adds: Vec<_> = tabs.map(|title| json!({"addSheet": {"properties": {"title": title}}})).collect();
+    let before = there(&place).await;
+    place.hands(json!(adds)).await;
+    let probed = probed(&place, 9, &Stop::default()).await;
+    assert_eq!(probed.swept.leftovers, 1);
+    let expected: Vec<_> = before.into_iter().chain(kept.map(|title| json!(title).to_string())).collect();
+    assert_eq!(there(&place).await, expected);
+}
