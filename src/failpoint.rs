@@ -12,6 +12,13 @@ pub const SYNC: &str = "sync";
 /// After a transaction of the embedded sheet was made durable, before anybody knows.
 pub const SYNCED: &str = "synced";
 
+/// Before a result of programs is written into the journal.
+pub const KEEP: &str = "keep";
+/// After it was written there, before it is made durable.
+pub const KEPT: &str = "kept";
+/// After it was made durable, before anything follows from it.
+pub const KEPT_DURABLY: &str = "kept-durably";
+
 #[cfg(feature = "failpoints")]
 mod armed {
     use std::sync::OnceLock;

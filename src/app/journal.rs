@@ -12,6 +12,7 @@ use data_encoding::HEXLOWER;
 use futures_util::future::{BoxFuture, FutureExt};
 use sha2::{Digest, Sha256};
 
+use crate::failpoint;
 use crate::ledger::journal::{JournalHead, StepResult, line};
 use crate::port::journal::{Journal, JournalFault, LeftBehind};
 
@@ -101,18 +102,24 @@ impl Journal for FileJournal {
 
 impl Own {
     fn append(&mut self, folder: &Path, head: &JournalHead, result: &str) -> io::Result<()> {
+        failpoint::pass(failpoint::KEEP);
         if let Some((_, file)) = &mut self.file {
             file.write_all(result.as_bytes())?;
-            return file.sync_data();
+            failpoint::pass(failpoint::KEPT);
+            file.sync_data()?;
+            failpoint::pass(failpoint::KEPT_DURABLY);
+            return Ok(());
         }
         std::fs::create_dir_all(folder)?;
         let path = folder.join(format!("{}{ENDING}", head.run));
         let mut file = OpenOptions::new().create_new(true).append(true).open(&path)?;
         file.try_lock().map_err(io::Error::from)?;
         file.write_all(format!("{}{result}", line(head)).as_bytes())?;
+        failpoint::pass(failpoint::KEPT);
         file.sync_all()?;
         // A file is found after a crash only if its folder is on the disk too.
         File::open(folder)?.sync_all()?;
+        failpoint::pass(failpoint::KEPT_DURABLY);
         self.file = Some((path, file));
         Ok(())
     }

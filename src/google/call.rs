@@ -160,6 +160,7 @@ impl Caller {
     ) -> Result<T, Failure> {
         loop {
             let token = self.token().await;
+            let sent_ms = self.clock.monotonic_ms();
             let result = match &token {
                 Ok(_) => {
                     failpoint::pass(failpoint::REQUEST);
@@ -169,7 +170,8 @@ impl Caller {
                 }
                 Err(failure) => Err(failure.clone()),
             };
-            self.count(method, result.as_ref().err());
+            let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
+            self.count(method, result.as_ref().err(), ms);
             let refused = result.as_ref().is_err_and(|failure| unauthorised(method, failure));
             let (Ok((_, number)), true) = (token, refused) else { return result };
             if std::mem::replace(&mut locked(progress).refreshed, true) {
@@ -233,7 +235,7 @@ impl Caller {
         if method.writes() { &self.writes } else { &self.reads }
     }
 
-    fn count(&self, method: Method, failure: Option<&Failure>) {
+    fn count(&self, method: Method, failure: Option<&Failure>, ms: u64) {
         let outcome = match failure {
             None => Outcome::Done,
             Some(Failure::Refused { refusal, .. }) if refusal.fault() == Fault::Throttled => Outcome::Throttled,
@@ -242,7 +244,7 @@ impl Caller {
             Some(Failure::Token(_) | Failure::Unreachable(_)) => Outcome::Unsent,
             Some(Failure::Lost { .. }) => Outcome::Lost,
         };
-        tracing::debug!(method = method.name(), ?outcome, "called");
+        tracing::debug!(method = method.name(), ?outcome, ms, "called");
         let mut counts = locked(&self.counts);
         *counts.by_method.entry((method, outcome)).or_default() += 1;
         match outcome {

@@ -117,6 +117,11 @@ impl Refusal {
         self.message.contains("above the limit of") && self.message.contains("cells")
     }
 
+    /// Whether a 400 says that a tab, a row or a column is not there: what stood there has moved since it was looked at.
+    pub fn is_about_a_place(&self) -> bool {
+        ["No grid with id", "grid limits"].iter().any(|sign| self.message.contains(sign))
+    }
+
     /// What a person can do about it, if there is something.
     pub fn advice(&self, client_email: Option<&str>) -> Option<String> {
         let who = client_email.unwrap_or("the account of these credentials");

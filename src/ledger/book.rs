@@ -1,8 +1,9 @@
 //! Every key as read, and as this run moves it on; admits items or refuses them.
 //!
-//! In scope: the processed set in 24 bytes a key, open failures, admission. Out of scope: where keys are read from.
+//! In scope: the processed set in 24 bytes a key, about 40 for keys of this run; open failures, admission. Out of scope: where keys
+//! are read from.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::ledger::entry::{Entry, Step};
 use crate::ledger::failure::{Answer, Failure, FailureState};
@@ -160,14 +161,20 @@ fn without(mut done: Vec<(Fingerprint, u64)>, mut forgotten: Vec<(Fingerprint, u
 #[derive(Debug, Clone, Default)]
 pub struct Book {
     done: DoneSet,
+    /// Versions that this run has in hand, or that failed in it.
     moved: HashMap<(Fingerprint, u64), Entry>,
+    /// Versions done in this run, where each one counts. A tree, because it grows by a node at a time: a hash table doubles, and holds
+    /// both tables meanwhile.
+    settled: BTreeSet<(Fingerprint, u64)>,
     /// The version done last in this run, of keys done in it that may come again.
-    latest: HashMap<Fingerprint, u64>,
+    latest: BTreeMap<Fingerprint, u64>,
     failures: HashMap<Fingerprint, Tried>,
     /// Of the keys with failures, those of which this run has seen an item.
     met: HashSet<Fingerprint>,
     tries: Tries,
     new_keys: u64,
+    /// The moment of the newest row of Failures, closed ones included.
+    newest: Timestamp,
 }
 
 impl Book {
@@ -185,6 +192,12 @@ impl Book {
         tries.keep(|mark| open.contains(&mark));
         self.tries = tries;
         self
+    }
+
+    /// The same book, where the newest row of Failures, of whatever key, was written at this moment.
+    #[must_use]
+    pub fn told_until(self, newest: Timestamp) -> Self {
+        Self { newest, ..self }
     }
 
     /// How often failures failed that stayed the same.
@@ -214,12 +227,7 @@ impl Book {
         if self.failures.get(&print).is_some_and(|tried| tried.version == mark && tried.rests()) {
             return Admission::Rests;
         }
-        let mut before = self.entry((print, mark));
-        if before == Entry::Done && self.again() != Again::Every {
-            // Done earlier in this run, and followed by another version since.
-            self.moved.remove(&(print, mark));
-            before = Entry::Unknown;
-        }
+        let before = self.entry((print, mark));
         match before.next(Step::Admit) {
             Ok(next) if before == Entry::Unknown => {
                 self.moved.insert((print, mark), next);
@@ -270,9 +278,11 @@ impl Book {
         self.tries.count(key.fingerprint())
     }
 
-    /// The moment of a further row of this key's: later than its others, by which the newest is known, whatever the clock says.
-    pub fn moment_after(&self, key: &Key, now: Timestamp) -> Timestamp {
-        self.tried(key).map_or(now, |tried| now.max(tried.last_seen.plus(1)))
+    /// The moment of a further row of Failures: later than all others, so that the newest of a key is known by it, whatever the clock says.
+    /// The service tells its time by the second only, so two runs may begin at the same moment.
+    pub fn next_moment(&mut self, now: Timestamp) -> Timestamp {
+        self.newest = now.max(self.newest.plus(1));
+        self.newest
     }
 
     /// Runs in which this version of a key has failed so far.
@@ -334,7 +344,8 @@ impl Book {
     /// Puts a newer load under what this run has in hand; entries that the load settles are forgotten, and failures that the
     /// load does not show yet are kept.
     pub fn rebase(&mut self, fresh: Self) {
-        let Self { done, mut failures, tries, .. } = fresh;
+        let Self { done, mut failures, tries, newest, .. } = fresh;
+        self.newest = self.newest.max(newest);
         self.tries = if self.tries == Tries::default() { tries } else { std::mem::take(&mut self.tries) };
         self.moved.retain(|(print, mark), entry| {
             let unsettled = matches!(entry, Entry::InHand | Entry::Failed) && !done.has(*print, *mark);
@@ -346,6 +357,7 @@ impl Book {
         for (key, tried) in &mut failures {
             tried.asked = tried.asked.or(self.failures.get(key).and_then(|known| known.asked));
         }
+        self.settled.clear();
         self.latest.clear();
         self.new_keys = 0;
         self.done = done;
@@ -398,12 +410,23 @@ impl Book {
     }
 
     fn entry(&self, id: (Fingerprint, u64)) -> Entry {
-        self.moved.get(&id).copied().unwrap_or(Entry::Unknown)
+        let settled = || if self.settled.contains(&id) { Entry::Done } else { Entry::Unknown };
+        self.moved.get(&id).copied().unwrap_or_else(settled)
     }
 
     fn advance(&mut self, id: (Fingerprint, u64), step: Step) {
-        if let Ok(next) = self.entry(id).next(step) {
-            self.moved.insert(id, next);
+        match self.entry(id).next(step) {
+            Ok(Entry::Done) => {
+                self.moved.remove(&id);
+                // Where the last version counts, `latest` has it; one that another has followed may be done again.
+                if self.again() == Again::Every {
+                    self.settled.insert(id);
+                }
+            }
+            Ok(next) => {
+                self.moved.insert(id, next);
+            }
+            Err(_) => {}
         }
     }
 }

@@ -325,7 +325,8 @@ impl Committer {
         };
         self.chain.ended(&commit, &End::Applied(id));
         let now_ms = self.now_ms();
-        if commit.to != newest {
+        // Where its items were suspected meanwhile, they wait in the queue once more.
+        if commit.to != newest || self.blame.portion().is_some() {
             let held = places(&items);
             queue.take_out(|waiting| held.contains(&waiting.place));
         }

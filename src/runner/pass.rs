@@ -60,6 +60,8 @@ struct Pass {
     marks: Marks,
     replay: Replay,
     told_unkept: bool,
+    /// Whether items were left in their steps, so that their results may yet be kept.
+    left: bool,
     intake: Intake,
     queue: Queue,
     committer: Committer,
@@ -85,7 +87,7 @@ impl Pass {
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
         let first = opened.chain.drafted().base().is_none();
         let claim_first = first || outside || !rereadable;
-        let keeping = parts_journal.filter(|_| outside).map(|journal| {
+        let keeping = parts_journal.filter(|_| outside && plan.retrying != Retrying::Nothing).map(|journal| {
             let head = JournalHead::new(&plan.job, &opened.spreadsheet, &plan.definition.hash, &opened.run.id);
             Keeping { journal, head }
         });
@@ -133,6 +135,7 @@ impl Pass {
             marks: Marks::default(),
             replay,
             told_unkept: false,
+            left: false,
             intake,
             queue,
             committer,
@@ -159,7 +162,7 @@ impl Pass {
                 Happening::Tick => {}
             }
         }
-        self.replay.finish();
+        self.replay.finish(self.left);
         self.tell_of_strange_columns();
         let report = self.report();
         self.emit(Event::Finished(Box::new(report.clone())));
@@ -226,9 +229,12 @@ impl Pass {
         self.works.push(Box::pin(self.worker.clone().work(item, place, shown)));
     }
 
-    /// Nothing more comes; what an earlier run had begun and the source did not yield is told now.
+    /// Nothing more comes; what an earlier run had begun and the source did not yield is told now, if the source was asked.
     fn fed_to_the_end(&mut self) {
         self.feed = None;
+        if !self.plan.retrying.reads_source() {
+            return;
+        }
         for doubt in self.intake.remaining_doubts(self.committer.moment()) {
             self.queue.push(doubt, self.clock.monotonic_ms());
         }
@@ -288,6 +294,7 @@ impl Pass {
     fn leave_what_is_in_hand(&mut self) {
         self.worker.cancel.cancel();
         let left = self.works.len();
+        self.left |= left > 0;
         self.works.clear();
         self.emit(Event::Stopping { why: format!("asked again; {left} items in hand are left to the next run") });
     }

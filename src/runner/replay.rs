@@ -116,10 +116,12 @@ impl Replay {
         self.keeping.as_ref()
     }
 
-    /// Everything that this run took in is on the sheet.
-    pub fn finish(&self) {
+    /// Everything that this run took in is on the sheet; but for items that were left in their steps, if any were: what they come to may
+    /// yet be kept, so this run's own journal stays for the next one.
+    pub fn finish(&self, left: bool) {
         let Some(Keeping { journal, .. }) = &self.keeping else { return };
-        let gone = self.used.iter().map(|name| journal.remove(name)).chain([journal.finish()]);
+        let own = (!left).then(|| journal.finish());
+        let gone = self.used.iter().map(|name| journal.remove(name)).chain(own);
         for error in gone.filter_map(Result::err) {
             self.note(error.to_string());
         }

@@ -278,7 +278,7 @@ impl<'a> Writing<'a> {
             };
             let rows = same.iter().map(|write| cells(write).into()).collect();
             let request = put(self.tab.id, first.target.row, index(block.start), rows, VALUE);
-            self.out.requests.push((Part::Layout, request));
+            self.out.requests.push((Part::Content, request));
         }
     }
 
@@ -355,7 +355,7 @@ impl<'a> Writing<'a> {
             let cell = |row: &HashMap<usize, cell::Cell>, column| row.get(&column).cloned().unwrap_or_default();
             let rows = rows.iter().map(|row| block.clone().map(|column| cell(row, column)).collect::<Vec<_>>().into());
             let request = put(self.tab.id, at, index(block.start), rows.collect(), VALUE_AND_NUMBER);
-            self.out.requests.push((Part::Layout, request));
+            self.out.requests.push((Part::Content, request));
         }
     }
 }

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 
 use crate::fault::Fault;
@@ -108,6 +110,8 @@ impl From<StoreError> for Unread {
     }
 }
 
+/// Pages of a tab that are asked for at the same time: enough to hide most of the way there and back, few enough to be held.
+const PAGES_AT_ONCE: usize = 2;
 /// Loads that may find a tab moved before that counts as an error.
 const MAX_MOVES: u32 = 5;
 /// Before a load that found a tab moved is made again, in milliseconds.
@@ -302,9 +306,19 @@ impl Fetcher {
         blemishes.extend(upkeep.blemishes(&self.data_tab));
         let (done, odd) = done.finish(&processed);
         blemishes.extend(odd);
+        let newest = open.newest;
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
-        Ok(Read { state, notes, found, tabs, upkeep, book: Book::new(done, open).counting(tries), gone, blemishes })
+        Ok(Read {
+            state,
+            notes,
+            found,
+            tabs,
+            upkeep,
+            book: Book::new(done, open).counting(tries).told_until(newest),
+            gone,
+            blemishes,
+        })
     }
 
     /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. The
@@ -320,12 +334,17 @@ impl Fetcher {
         let mut to = first_page(seen, paged.page);
         let first = if width > NEAR { self.page(seen, 1, to, width).await? } else { first };
         take(first.get(1..).unwrap_or_default(), to);
-        while to < seen.rows {
-            let from = to + 1;
-            to = seen.rows.min(to + paged.page);
-            take(&self.page(seen, from, to, width).await?, to);
+        drop(first);
+        let mut asked = FuturesOrdered::new();
+        loop {
+            while to < seen.rows && asked.len() < PAGES_AT_ONCE {
+                let from = to + 1;
+                to = seen.rows.min(to + paged.page);
+                asked.push_back(async move { (self.page(seen, from, to, width).await, to) });
+            }
+            let Some((page, to)) = asked.next().await else { return Ok(()) };
+            take(&page?, to);
         }
-        Ok(())
     }
 
     async fn page(&self, seen: &Seen, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, Unread> {

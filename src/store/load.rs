@@ -89,7 +89,7 @@ pub struct ProcessedRows {
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
     forgotten: Vec<(Fingerprint, u64)>,
-    /// Of each row its run, by number, where the order counts in which versions were done.
+    /// Of each row the second in which its run began, by number, where the order counts in which versions were done.
     runs: Vec<u32>,
     run_numbers: HashMap<String, u32>,
     /// Count and sum of what was read.
@@ -149,14 +149,15 @@ impl ProcessedRows {
             self.rows.push(entry);
             if self.again == Again::Other {
                 let next = u32::try_from(self.run_numbers.len()).unwrap_or(u32::MAX);
-                self.runs.push(self.run_numbers.get(run).copied().unwrap_or(next));
-                self.run_numbers.entry(run.clone()).or_insert(next);
+                let began = began(run);
+                self.runs.push(self.run_numbers.get(began).copied().unwrap_or(next));
+                self.run_numbers.entry(began.to_owned()).or_insert(next);
             }
         }
     }
 
     /// The rows in the order in which they were done, whatever the order in which people have sorted the tab: runs are named by when they
-    /// began. Within one run it is the order in which they stand.
+    /// began, to the second. Within one it is the order in which they stand.
     fn in_order(&mut self) -> Vec<(Fingerprint, u64)> {
         let rows = std::mem::take(&mut self.rows);
         let mut names: Vec<_> = self.run_numbers.iter().collect();
@@ -201,6 +202,11 @@ impl ProcessedRows {
     }
 }
 
+/// When a run began, as its id tells: all but the chance at its end.
+fn began(run: &str) -> &str {
+    run.rsplit_once('-').map_or(run, |(began, _)| began)
+}
+
 /// Columns of Failures that a load needs.
 pub const FAILURES_READ: [&str; 10] = [
     "key",
@@ -229,6 +235,8 @@ pub struct FailureRows {
     /// Rows whose action is neither of the two words, with what it is.
     strange: Vec<(u32, String)>,
     read: u32,
+    /// The moment of the newest row.
+    pub newest: Timestamp,
 }
 
 /// What the rows of one key tell.
@@ -267,6 +275,7 @@ impl FailureRows {
         let moment = |n: usize| cell(n).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
         let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
         let order = (moment(5), attempts, number);
+        self.newest = self.newest.max(moment(5));
         let tried = Tried {
             attempts,
             first_seen: moment(4),

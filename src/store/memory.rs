@@ -217,7 +217,9 @@ fn book(held: &Held, again: Again) -> Book {
             failures.insert(key, tried);
         }
     }
-    Book::new(DoneSet::with_forgotten(again, done, forgotten), failures).counting(held.state.tries.clone())
+    Book::new(DoneSet::with_forgotten(again, done, forgotten), failures)
+        .counting(held.state.tries.clone())
+        .told_until(held.failures.iter().map(|failure| failure.last_seen).max().unwrap_or_default())
 }
 
 /// Keeps one settled item; the rows that it was written over.

@@ -353,10 +353,14 @@ impl SheetsStore {
             // Which request it was is not said: whether the items are why shows when none is sent.
             None => Part::Content,
         };
-        // What the sheet is like is no item's fault; and where there are no cells left, not even for the next state tab, the head says
-        // nothing about it.
-        let is_state = part == Part::Content && refusal.is_about_the_sheet();
-        let part = if is_state || refusal.is_about_cells() { Part::Other } else { part };
+        let part = match part {
+            // Where no cells are left, not even for the next state tab, the head says nothing about it.
+            _ if refusal.is_about_cells() => Part::Other,
+            Part::Content if refusal.is_about_a_place() => Part::Layout,
+            // What the sheet is like is no item's fault.
+            Part::Content if refusal.is_about_the_sheet() => Part::Other,
+            part => part,
+        };
         let mut known = self.known();
         let place = known.place.clone();
         if part == Part::Guard && known.stance.refused(commit, place.as_ref(), draft.form) {

@@ -125,3 +125,43 @@ fn killed_at_any_commit_of_the_sheet_while_it_writes_over_rows_a_job_is_whole_af
     in_a_run_that_writes_over("sync", 1);
     in_a_run_that_writes_over("synced", 1);
 }
+
+/// A job whose program notes what it is run for.
+const LETTERS: &str = r#"
+name = "letters"
+[source]
+jsonl = "people.jsonl"
+[item]
+key = ".id"
+[[step]]
+command = ["sh", "-c", "echo $SHEETKEEP_KEY >> sent.txt"]
+[commit]
+max_rows = 2
+every = "1h"
+[sheet]
+tab = "Letters"
+"#;
+const PEOPLE: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+#[test]
+fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_only_the_one_in_hand_is_done_twice() {
+    for (point, least) in
+        [("keep", 6), ("kept", 6), ("kept-durably", 6), ("request", 8), ("answer", 8), ("sync", 5), ("synced", 5)]
+    {
+        let prepared = || {
+            let shop = Workshop::empty();
+            shop.write("letters.toml", LETTERS);
+            shop.write("people.jsonl", &PEOPLE.map(|id| format!("{{\"id\": \"{id}\"}}")).join("\n"));
+            shop
+        };
+        let kills = killed_at_each(point, "letters.toml", prepared, |shop| {
+            let outside = Outside::of_file(shop, "letters.sheet");
+            holds_each_once(&outside, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
+            let sent = shop.read("sent.txt");
+            let twice = PEOPLE.iter().filter(|id| sent.lines().filter(|line| line == *id).count() > 1).count();
+            // A commit may be under way while the next program is at work.
+            assert!(twice <= usize::from(point != "kept-durably"), "{point}: {sent}");
+        });
+        assert!(kills >= least, "only {kills} kills at {point}");
+    }
+}

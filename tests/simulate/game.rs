@@ -21,7 +21,7 @@ use crate::lane::{Fortune, Halt, Lane};
 use crate::memory::InMemory;
 use crate::person::{ALL, Act, ROWS};
 use crate::place::{Meddling, Place};
-use crate::record::Record;
+use crate::record::{Poison, Record};
 use crate::seen::{Eyes, Whole, parts, word};
 use crate::sheet::OnSheet;
 use crate::support::{Job, Slow, Values};
@@ -110,7 +110,9 @@ impl Game {
             self.evolve();
             self.record.note(format!("round {round}: {:?}, failing {:?}", self.source, self.failing));
             self.eagerness([0.05, 0.2, 0.4]);
+            self.record.poison_with(self.poison());
             self.noise().await;
+            self.record.poison_with(None);
             self.eagerness([0.0; 3]);
             self.record.wrong()?;
             if self.below(2) == 0 {
@@ -150,6 +152,15 @@ impl Game {
         self.failing.retain(|key, version| !self.due.contains(&(key.clone(), *version)));
         let works = self.source.iter().filter(|(key, _)| !self.failing.contains_key(*key));
         self.due.extend(works.map(|(key, version)| (key.clone(), *version)));
+    }
+
+    /// The rows of one of the keys, which the service takes for poison as long as there is noise.
+    fn poison(&self) -> Option<Poison> {
+        let at = usize::try_from(self.below(3 * self.source.len() as u64)).expect("few");
+        let key = self.source.keys().nth(at)?;
+        let status = if self.below(4) == 0 { 500 } else { 400 };
+        self.record.note(format!("poison: {key}, answered {status}"));
+        Some(Poison { text: format!("{key} at "), status })
     }
 
     fn eagerness(&self, choice: [f64; 3]) {

@@ -19,6 +19,8 @@ pub enum Kind {
     AppliedPage(u16),
     Truncated,
     Empty,
+    /// The service refuses what is poison for now, by the number of its request; or chokes on it.
+    Refuses(u16),
     /// Lost, and it arrives after so many other commits; 0: after the next takeover, or when all is quiet.
     Late(u32),
 }
@@ -50,7 +52,7 @@ impl Kind {
     /// Whether the call is carried out at once.
     pub fn applies(self) -> bool {
         match self {
-            Self::Fails(_) | Self::Reset | Self::Hang | Self::Page(_) | Self::Late(_) => false,
+            Self::Fails(_) | Self::Refuses(_) | Self::Reset | Self::Hang | Self::Page(_) | Self::Late(_) => false,
             Self::AppliedFails(_)
             | Self::AppliedReset
             | Self::AppliedHang
@@ -63,7 +65,8 @@ impl Kind {
     /// The emulator's word for it; it hangs by itself no longer than a call does.
     pub fn fault(self) -> Option<Fault> {
         let (happening, status, after) = match self {
-            Self::Fails(status) => (Happening::Fail, status, 1),
+            Self::Refuses(400) => (Happening::Refuse, 400, 1),
+            Self::Fails(status) | Self::Refuses(status) => (Happening::Fail, status, 1),
             Self::AppliedFails(status) => (Happening::AppliedFail, status, 1),
             Self::Reset => (Happening::Reset, 503, 1),
             Self::AppliedReset => (Happening::AppliedReset, 503, 1),
@@ -82,6 +85,7 @@ impl Kind {
     pub fn word(self) -> String {
         match self {
             Self::Fails(status) => status.to_string(),
+            Self::Refuses(status) => format!("poison, answered {status}"),
             Self::AppliedFails(status) => format!("applied but {status}"),
             Self::Reset => "reset before applying".to_owned(),
             Self::AppliedReset => "reset after applying".to_owned(),

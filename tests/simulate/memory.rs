@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::{Commit, Reply};
+use sheetkeep::ledger::commit::{Commit, Part, Reply, Settled};
 use sheetkeep::ledger::failure::{FailureState, Kept};
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::Sighting;
@@ -155,6 +155,24 @@ impl OfLane {
     }
 }
 
+impl OfLane {
+    /// What the service does to a commit that holds what is poison for now.
+    fn poisoned(&self, commit: &Commit) -> Option<Kind> {
+        let poison = self.place.record.poison()?;
+        let holds = |one: &Settled| match one {
+            Settled::Done { output, .. } => {
+                let rows = output.tables.iter().flat_map(|(_, rows)| rows);
+                rows.flat_map(|row| &row.cells)
+                    .any(|(_, cell)| matches!(cell, Cell::Text(text) if text.starts_with(&poison.text)))
+            }
+            _ => false,
+        };
+        let kind = commit.changes.settled.iter().any(holds).then(|| poison.kind())?;
+        self.place.record.count_fault(kind);
+        Some(kind)
+    }
+}
+
 impl Store for OfLane {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(async {
@@ -184,7 +202,7 @@ impl Store for OfLane {
         Box::pin(async move {
             self.sent.lock().expect("nobody panics in it").insert(commit.to);
             self.lane.under_way().await;
-            let kind = self.lane.meets(true);
+            let kind = self.lane.meets(true).or_else(|| self.poisoned(commit));
             if let Some(Kind::Late(after)) = kind {
                 let after = if after == 0 { u32::MAX } else { after };
                 self.place.late.lock().expect("nobody panics in it").push((commit.clone(), after));
@@ -201,6 +219,7 @@ impl Store for OfLane {
                 Some(Kind::Fails(429)) => {
                     Reply::NotExecuted { fault: Fault::Throttled, why: "a quota is used up".to_owned() }
                 }
+                Some(Kind::Refuses(400)) => Reply::Refused { part: Part::Content, why: "poison".to_owned() },
                 Some(kind) => Reply::Lost { why: kind.word() },
                 None => reply.expect("no fault was met"),
             }

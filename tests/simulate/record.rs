@@ -54,8 +54,24 @@ pub struct Record {
     mode: Mode,
 }
 
+/// What the service takes for poison.
+#[derive(Debug, Clone)]
+pub struct Poison {
+    /// Cells that begin so.
+    pub text: String,
+    /// 400: it says no; 500: it chokes.
+    pub status: u16,
+}
+
+impl Poison {
+    pub fn kind(&self) -> Kind {
+        Kind::Refuses(self.status)
+    }
+}
+
 #[derive(Default)]
 struct Inner {
+    poison: Option<Poison>,
     tally: Tally,
     watch: Watch,
     eyes: Eyes,
@@ -77,6 +93,15 @@ impl Record {
 
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// From now on this is poison.
+    pub fn poison_with(&self, poison: Option<Poison>) {
+        self.held().poison = poison;
+    }
+
+    pub fn poison(&self) -> Option<Poison> {
+        self.held().poison.clone()
     }
 
     pub fn count_fault(&self, kind: Kind) {

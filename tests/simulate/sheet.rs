@@ -8,6 +8,7 @@ use hyper::{Method, Request, Response};
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::emulator::call::{Call, Content, Query};
+use sheetkeep::emulator::fault::Fault;
 use sheetkeep::emulator::outgoing::Outgoing;
 use sheetkeep::ledger::mode::{Again, Mode};
 use sheetkeep::port::clock::Clock;
@@ -56,7 +57,13 @@ impl OnSheet {
         let mut call = call_of(request).await;
         lane.under_way().await;
         let writes = call.path.ends_with(":batchUpdate");
-        let kind = lane.meets(writes);
+        let kind = lane.meets(writes).or_else(|| {
+            let poison = self.record.poison().filter(|_| writes)?;
+            std::str::from_utf8(&call.body).is_ok_and(|body| body.contains(&poison.text)).then(|| poison.kind())
+        });
+        if let Some(Kind::Refuses(_)) = kind {
+            self.record.count_fault(kind.unwrap_or(Kind::Reset));
+        }
         if kind == Some(Kind::Hang) {
             return std::future::pending().await;
         }
@@ -66,7 +73,12 @@ impl OnSheet {
             if matches!(kind, Some(Kind::Late(_))) && self.meddling == Some(Meddling::NoGuardOnLate) {
                 without_guard(&mut call);
             }
-            self.front.emulator.set_faults(kind.and_then(Kind::fault).into_iter().collect());
+            let containing = self.record.poison().map(|poison| poison.text);
+            let fault = kind.and_then(Kind::fault).map(|fault| match kind {
+                Some(Kind::Refuses(_)) => Fault { containing, ..fault },
+                _ => fault,
+            });
+            self.front.emulator.set_faults(fault.into_iter().collect());
             let before = self.late().await;
             let answer = self.front.emulator.answer(call).await;
             if writes && kind.is_none_or(Kind::applies) {
