@@ -133,6 +133,11 @@ impl Queue {
         batch
     }
 
+    /// Everything that waits, in order.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        self.waiting.iter_mut()
+    }
+
     /// Takes out the first item.
     pub fn take_first(&mut self) -> Option<Waiting> {
         let first = self.waiting.pop_front();

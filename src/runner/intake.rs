@@ -330,25 +330,36 @@ impl Intake {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (key.clone(), version.clone(), position.to_string()),
         };
-        let closes = self.book.tried(&failed).map(|tried| {
-            Box::new(Failure {
-                step: String::new(),
-                error: String::new(),
-                attempts: self.book.attempts(&failed, &of).max(tried.attempts) + 1,
-                first_seen: tried.first_seen,
-                last_seen: self.book.next_moment(now),
-                run: self.run.clone(),
-                state: FailureState::Recovered,
-                answered: tried.asked,
-                place: at,
-                payload: Vec::new(),
-                kept: false,
-                key: failed,
-                version: of,
-            })
-        });
+        let closes = self.closing(failed, of, at, now);
         let known = self.book.may_have_rows(&key);
         Waiting { settled: Settled::Done { key, version, known, output, closes }, place, record }
+    }
+
+    /// The row that closes a key's failure, if it has one.
+    fn closing(&mut self, failed: Key, of: Version, at: String, now: Timestamp) -> Option<Box<Failure>> {
+        let tried = self.book.tried(&failed)?;
+        Some(Box::new(Failure {
+            step: String::new(),
+            error: String::new(),
+            attempts: self.book.attempts(&failed, &of).max(tried.attempts) + 1,
+            first_seen: tried.first_seen,
+            last_seen: self.book.next_moment(now),
+            run: self.run.clone(),
+            state: FailureState::Recovered,
+            answered: tried.asked,
+            place: at,
+            payload: Vec::new(),
+            kept: false,
+            key: failed,
+            version: of,
+        }))
+    }
+
+    /// A load in the middle shows a failure of a key whose rows wait: they close it.
+    pub fn close_failures_of(&mut self, settled: &mut Settled, now: Timestamp) {
+        if let Settled::Done { key, version, closes: closes @ None, .. } = settled {
+            *closes = self.closing(key.clone(), version.clone(), String::new(), now);
+        }
     }
 
     fn nameless(

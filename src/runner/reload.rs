@@ -70,6 +70,9 @@ impl Committer {
         intake.applied(&mine);
         intake.passed_over(&theirs);
         intake.book.rebase(snapshot.book);
+        for waiting in queue.all_mut() {
+            intake.close_failures_of(&mut waiting.settled, loaded.service_time);
+        }
         self.forced.stands(&snapshot.state);
         self.trust = Trust::from(began_ms, self.ttl_ms);
         self.closing = Closing::No;
