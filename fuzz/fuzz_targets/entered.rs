@@ -1,16 +1,7 @@
-//! `USER_ENTERED`: no text makes reading it as typed panic, and a number that is read is finite.
+//! See `readers/entered.rs`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use sheetkeep::emulator::cell::CellValue;
-use sheetkeep::emulator::entered::Entry;
+#[path = "../readers/entered.rs"]
+mod reader;
 
-fuzz_target!(|text: &str| {
-    let entry = Entry::typed(text);
-    if let Some(CellValue::Number(number)) = entry.value {
-        assert!(number.is_finite(), "{text:?}");
-        if let Some(format) = entry.format {
-            let _ = format.show(number);
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reader::read_all(bytes));

@@ -1,16 +1,7 @@
-//! `fields` masks: no text makes reading or applying them panic.
+//! See `readers/fields.rs`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use serde_json::json;
-use sheetkeep::emulator::fields::Mask;
+#[path = "../readers/fields.rs"]
+mod reader;
 
-fuzz_target!(|text: &str| {
-    for root in ["Spreadsheet", "BatchUpdateSpreadsheetResponse", "CellData"] {
-        let _ = Mask::parse(text, root).is_ok();
-    }
-    if let Ok(mask) = Mask::read(text) {
-        let value = json!({"sheets": [{"properties": {"title": "a"}, "data": [{"rowData": [{"values": [{}]}]}]}], "a": {"b": 1}});
-        let _ = (mask.covers("sheets.data.rowData"), mask.apply(value));
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reader::read_all(bytes));

@@ -1,16 +1,7 @@
-//! The job file: no text makes reading it panic.
+//! See `readers/job_file.rs`.
 #![no_main]
 
-use std::path::Path;
+#[path = "../readers/job_file.rs"]
+mod reader;
 
-use libfuzzer_sys::fuzz_target;
-use sheetkeep::config::environment::Environment;
-use sheetkeep::config::flags::Overrides;
-use sheetkeep::config::settings::read;
-
-fuzz_target!(|text: &str| {
-    let settings = read(Path::new("job.toml"), text, &Overrides::default(), &Environment::default());
-    if let Ok(settings) = settings {
-        let _ = (settings.identify(), settings.step_expressions());
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reader::read_all(bytes));

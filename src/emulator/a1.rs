@@ -211,6 +211,10 @@ impl Span {
         if self.is_cell() {
             return corner(self.start_row, self.start_column);
         }
+        // Open to the right and below: only a column and a row, as in `U:2`, say that.
+        if let (Some(_), Some(_), None, None) = (self.start_row, self.start_column, self.end_row, self.end_column) {
+            return format!("{}:{}", corner(None, self.start_column), corner(self.start_row, None));
+        }
         let first = match (self.start_row, self.start_column) {
             (None, None) => corner(self.end_row.map(|_| 0), self.end_column.map(|_| 0)),
             (row, column) => corner(row, column),
@@ -377,5 +381,11 @@ mod tests {
         fn no_text_makes_the_parser_fail(text in "\\PC{0,30}") {
             let _ = Reference::parse(&text);
         }
+    }
+
+    #[test]
+    fn a_block_that_is_open_to_the_right_and_below_prints_as_what_reads_back() {
+        let open = Span::parse("U:2").expect("a range");
+        assert_eq!((open.print(), Span::parse("2:U")), ("U:2".to_owned(), Some(open)));
     }
 }

@@ -24,6 +24,7 @@ use crate::config::settings::Settings;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::stop::{Stop, StopReason};
+use crate::store::probe::sweep::Swept;
 
 /// Checks the job, asks the service if it is to, and ends as a run would.
 pub async fn command(
@@ -124,11 +125,10 @@ fn answered(probed: &Probed, checked: &mut Checked) {
 /// How a check ends that asked the service.
 fn end(probed: Probed, exit: Exit, settings: &Settings) -> Result<Exit, Trouble> {
     let sure = probed.is_sure_of_the_guard();
-    if !probed.swept.left.is_empty() {
-        let left = probed.swept.left.join("\", \"");
-        let message = format!("failed to delete what the probe made: \"{left}\" may still be there");
-        return Err(Trouble::new(message, Exit::Unavailable)
-            .with_help("the next --probe after an hour deletes them, and so may you; nothing of yours was touched"));
+    if !probed.swept.left.is_empty() || probed.swept.why.is_some() {
+        // What keeps runs apart is the worse news.
+        let exit = if exit == Exit::Protocol { exit } else { Exit::Unavailable };
+        return Err(unswept(&probed.swept, exit));
     }
     match probed.ended {
         Some(Ended::Error(error)) => Err(of_app(&AppError::Store(error), settings)),
@@ -140,6 +140,15 @@ fn end(probed: Probed, exit: Exit, settings: &Settings) -> Result<Exit, Trouble>
         }
         None => Ok(exit),
     }
+}
+
+fn unswept(swept: &Swept, exit: Exit) -> Trouble {
+    let left = swept.left.join("\", \"");
+    let what = if left.is_empty() { "tabs called sheetkeep probe …".to_owned() } else { format!("\"{left}\"") };
+    let why = swept.why.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+    let message = format!("failed to delete what the probe made: {what} may still be there{why}");
+    let help = "the next --probe after an hour deletes it, and so may you; nothing of yours was touched";
+    Trouble::new(message, exit).with_help(help)
 }
 
 /// A first signal ends the probe after the question in hand, a second one drops that too; either way it sweeps up.
@@ -161,7 +170,6 @@ fn listen(stop: &Stop) -> Option<Watch> {
 mod tests {
     use super::*;
     use crate::store::probe::question::{Finding, Outcome, Question};
-    use crate::store::probe::sweep::Swept;
 
     #[test]
     fn a_guard_that_does_not_hold_is_what_a_run_ends_with_76_for_and_any_other_answer_is_not() {
@@ -174,5 +182,15 @@ mod tests {
             assert_eq!(checked.exit, exit, "{question:?}");
             assert_eq!(checked.probe.map(|answers| answers.len()), Some(1));
         }
+    }
+
+    #[test]
+    fn what_could_not_be_swept_up_is_told_by_name_and_so_is_a_sweep_that_saw_nothing() {
+        let left = vec!["sheetkeep probe 1-0123456789abcdef-0".to_owned()];
+        let told = unswept(&Swept { left, ..Swept::default() }, Exit::Unavailable);
+        assert!(told.message().contains("0123456789abcdef-0") && told.exit() == Exit::Unavailable);
+        let why = Some(crate::port::store::StoreError::Missing { why: "no spreadsheet".into() });
+        let told = unswept(&Swept { why, ..Swept::default() }, Exit::Protocol);
+        assert!(told.message().contains("no spreadsheet") && told.exit() == Exit::Protocol);
     }
 }

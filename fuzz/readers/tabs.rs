@@ -1,0 +1,75 @@
+//! The tabs of a job as people may have left them: state, Processed, Failures, Runs and the witness. Whatever the cells hold,
+//! reading them never panics: it ends in a snapshot with blemishes, or in an error.
+use serde_json::Value;
+use sheetkeep::grid::Cell;
+use sheetkeep::ledger::head::HeadId;
+use sheetkeep::ledger::mode::Again;
+use sheetkeep::ledger::record::read_state;
+use sheetkeep::ledger::rows::{FAILURES, PROCESSED, RUNS, read_run_row};
+use sheetkeep::store::guard::read_title;
+use sheetkeep::store::layout::{Notes, Tab};
+use sheetkeep::store::load::{FailureRows, ProcessedRows, header, pairs, text, unusable};
+use sheetkeep::store::witness::Witness;
+
+/// Cells from bytes: rows end at `\n`, cells at `\t`; a cell that is JSON is that, any other is its text.
+fn rows_of(bytes: &str) -> Vec<Vec<Value>> {
+    let cell = |cell: &str| serde_json::from_str(cell).unwrap_or_else(|_| Value::from(cell));
+    bytes.split('\n').map(|row| row.split('\t').map(cell).collect()).collect()
+}
+
+/// Reads these bytes.
+pub fn read_all(bytes: &[u8]) {
+    let Some((which, bytes)) = bytes.split_first() else { return };
+    let Ok(bytes) = std::str::from_utf8(bytes) else { return };
+    let rows = rows_of(bytes);
+    let again = [Again::Every, Again::Other, Again::Newer][usize::from(*which) % 3];
+    let tab = |columns: &[&str]| Tab {
+        title: "T".into(),
+        header: columns.iter().map(|name| (*name).to_owned()).collect(),
+        ..Tab::default()
+    };
+    match *which % 5 {
+        0 => {
+            let pairs = pairs(&rows);
+            let _ = (read_state(&pairs), Notes::read(&pairs), read_title(bytes));
+        }
+        1 => {
+            let tab = tab(&PROCESSED);
+            let mut read = ProcessedRows::of(&tab, again).keeping(3);
+            read.read(&rows);
+            let _ = (read.recent(), read.finish(&tab));
+        }
+        2 => {
+            let tab = tab(&FAILURES);
+            let mut read = FailureRows::of(&tab, again);
+            read.read(&rows, u32::MAX);
+            let _ = read.finish(&tab);
+        }
+        3 => {
+            let names = header(&rows);
+            let _ = unusable(&tab(&names.iter().map(String::as_str).collect::<Vec<_>>()), &RUNS);
+            for row in &rows {
+                let at = |name: &str| RUNS.iter().position(|known| *known == name).and_then(|at| row.get(at));
+                let _ = read_run_row(|name| match at(name) {
+                    Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
+                    Some(other) => Cell::text(text(other)),
+                    None => Cell::Empty,
+                });
+            }
+        }
+        _ => {
+            let head = HeadId { commit: 1, nonce: 2 };
+            let mut rows = rows;
+            // The first two cells are what makes it a witness of this head.
+            rows.insert(0, vec![Value::from("witness"), Value::from(head.to_string())]);
+            let second = if rows.len() > 1 { rows.remove(1) } else { Vec::new() };
+            if let Some(first) = rows.first_mut() {
+                first.extend(second);
+            }
+            if let Some((witness, seen)) = Witness::read(&rows, head) {
+                let _ = witness.told();
+                let _ = witness.finding(seen, Vec::new);
+            }
+        }
+    }
+}
