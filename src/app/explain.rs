@@ -17,9 +17,12 @@ use crate::ledger::run::Run;
 use crate::ledger::snapshot::Snapshot;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::runner::plan::PassError;
 use crate::store::sheets::SheetsStore;
-use crate::store::survey::{Sight, Wanted};
+use crate::store::survey::{Keeping, Sight, Wanted};
 
+/// Looks before another run counts as busy.
+const LOOKS: u32 = 3;
 /// Rows of one tab that are told of a key.
 const MOST_ROWS: usize = 1_000;
 
@@ -81,6 +84,16 @@ pub async fn explain(
     let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
+    for _ in 0..LOOKS {
+        if let Some(life) = life(&store, settings, key).await? {
+            return Ok(life);
+        }
+    }
+    Err(AppError::Pass(PassError::MovedOn))
+}
+
+/// One look at all tabs; none where a run wrote meanwhile, so that what was read may not belong together.
+async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Option<Life>, AppError> {
     let (mut data, mut done, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut see = |sight: Sight<'_>| match sight {
         Sight::Processed { row, key: of, version, state, run } if of == key.as_str() && done.len() < MOST_ROWS => {
@@ -94,8 +107,12 @@ pub async fn explain(
         Sight::Run(run) if run.job == settings.job => runs.push(*run),
         _ => {}
     };
-    let surveyed = store.survey(Wanted { data: true, failures: true, runs: true }, &mut see).await?;
+    let surveyed =
+        store.survey(Wanted { data: true, failures: true, runs: true, book: Keeping::Kept }, &mut see).await?;
     let surveyed = surveyed.ok_or(AppError::NeverRan)?;
+    if !surveyed.steady {
+        return Ok(None);
+    }
     failures.sort_by_key(|one| (one.failure.last_seen, one.failure.attempts, one.row));
     let named: HashSet<&str> =
         done.iter().map(|row| row.run.as_str()).chain(failures.iter().map(|row| row.failure.run.as_str())).collect();
@@ -103,7 +120,7 @@ pub async fn explain(
     runs.sort_by(|a, b| a.id.cmp(&b.id));
     let next = next(settings, &surveyed.snapshot, key, &done);
     let title = surveyed.tabs.data.map_or_else(|| settings.tab.clone(), |tab| tab.title);
-    Ok(Life { key: key.as_str().to_owned(), data: (title, data), done, failures, runs, next })
+    Ok(Some(Life { key: key.as_str().to_owned(), data: (title, data), done, failures, runs, next }))
 }
 
 /// What the next run will do with a key.
@@ -113,7 +130,8 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
         return "a run has marked it as begun; if that run is gone, the next one tells it as in doubt".to_owned();
     }
     if let Some(tried) = book.tried(key) {
-        return of_failure(&tried, settings.max_attempts);
+        // Rows tell a failure that stays the same once; the state counts the other runs.
+        return of_failure(&tried, tried.attempts + book.tries().of(key.fingerprint()), settings.max_attempts);
     }
     if book.knows(key) {
         let what = match (settings.mode, settings.version.is_some()) {
@@ -131,7 +149,7 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
     .to_owned()
 }
 
-fn of_failure(tried: &Tried, max_attempts: u64) -> String {
+fn of_failure(tried: &Tried, attempts: u64, max_attempts: u64) -> String {
     match (tried.asked, tried.state) {
         (Some(Answer::Retry), _) => {
             format!("somebody asked for another try in row {}: the next run makes it", tried.row)
@@ -145,6 +163,8 @@ fn of_failure(tried: &Tried, max_attempts: u64) -> String {
         (None, FailureState::Skipped) => {
             "it is left alone until a newer version comes, because somebody said so".to_owned()
         }
-        (None, _) => format!("it is open: each run tries it again, until it has failed in {max_attempts}"),
+        (None, _) => {
+            format!("it is open after {attempts} runs: each run tries it again, until it has failed in {max_attempts}")
+        }
     }
 }

@@ -3,18 +3,18 @@
 //! In scope: looking until the sheet stands still, findings with their keys, and a repair as errands. Out of scope: the comparison
 //! (`ledger::audit`), reading (`store::survey`), bringing errands to the sheet (`app::job`).
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::app::error::AppError;
 use crate::app::sheet::Sheet;
 use crate::app::view::existing;
 use crate::config::settings::Settings;
-use crate::ledger::audit::{Audit, Findings};
+use crate::ledger::audit::{Audit, Findings, Print};
 use crate::ledger::commit::Settled;
 use crate::ledger::head::HeadId;
 use crate::ledger::item::Output;
-use crate::ledger::key::{Fingerprint, Key, Version};
+use crate::ledger::key::{Key, Version};
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::rows::FORGOTTEN;
 use crate::port::chance::Chance;
@@ -22,7 +22,7 @@ use crate::port::clock::Clock;
 use crate::runner::plan::{Errands, PassError};
 use crate::store::layout::Tab;
 use crate::store::sheets::SheetsStore;
-use crate::store::survey::{Sight, Surveyed, Wanted};
+use crate::store::survey::{Keeping, Sight, Surveyed, Wanted};
 
 /// Looks before another run counts as busy.
 const LOOKS: u32 = 3;
@@ -59,12 +59,23 @@ impl Oddity {
 pub struct Finding {
     /// What is odd.
     pub what: Oddity,
-    /// The key.
-    pub key: String,
+    /// The key; none where its row was moved before it could be told.
+    pub key: Option<String>,
     /// The tab whose rows show it.
     pub tab: String,
     /// These rows, the header being 1.
     pub rows: Vec<u32>,
+}
+
+/// Processed beside what runs wrote there, by count and sum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    /// The tab's title.
+    pub tab: String,
+    /// Rows that were written.
+    pub written: u64,
+    /// Rows that are there. Where it is as many, they are not the same ones.
+    pub found: u64,
 }
 
 /// What a look at all rows found.
@@ -76,6 +87,8 @@ pub struct Checked {
     pub rows: u64,
     /// Rows of data without a key: nobody's.
     pub keyless: u64,
+    /// Where people edited Processed since the last commit: how it differs from what the state says.
+    pub edited: Option<Edited>,
     /// How many findings of each sort there are.
     pub counts: Vec<(Oddity, u64)>,
     /// The first of them.
@@ -87,7 +100,7 @@ pub struct Checked {
 impl Checked {
     /// Whether nothing was found.
     pub fn is_clean(&self) -> bool {
-        self.counts.iter().all(|(_, count)| *count == 0)
+        self.edited.is_none() && self.counts.iter().all(|(_, count)| *count == 0)
     }
 
     /// How many findings of a sort there are.
@@ -105,6 +118,16 @@ pub enum Repair {
     Adopt,
 }
 
+impl Repair {
+    /// Its word, for people and machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Forget => "forget",
+            Self::Adopt => "adopt",
+        }
+    }
+}
+
 /// Looks at every row.
 pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Result<Checked, AppError> {
     let store = store(settings, clock, &chance)?;
@@ -113,26 +136,44 @@ pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn C
     let processed = surveyed.tabs.processed.clone().unwrap_or_default();
     let data = surveyed.tabs.data.clone().unwrap_or_default();
     let key = surveyed.snapshot.state.key_column.clone().unwrap_or_default();
-    let one = |rows: &[(Fingerprint, u32)]| rows.iter().map(|(_, row)| vec![*row]).collect::<Vec<_>>();
-    let many = |rows: &[(Fingerprint, Vec<u32>)]| rows.iter().map(|(_, rows)| rows.clone()).collect::<Vec<_>>();
-    let sorts: [(Oddity, &Tab, &str, Vec<Vec<u32>>); 4] = [
+    let sorts: [(Oddity, &Tab, &str, Told); 4] = [
         (Oddity::Missing, &processed, "key", one(&found.missing)),
         (Oddity::Doubled, &data, &key, many(&found.doubled)),
         (Oddity::Strange, &data, &key, one(&found.strange)),
         (Oddity::Twice, &processed, "key", many(&found.twice)),
     ];
     let mut counts = Vec::new();
-    for (what, tab, column, mut rows) in sorts {
-        counts.push((what, rows.len() as u64));
-        rows.sort_unstable();
-        rows.truncate(TOLD);
-        let firsts: Vec<u32> = rows.iter().filter_map(|rows| rows.first().copied()).collect();
-        let keys = store.texts(tab, column, &firsts).await?;
-        let told = rows.into_iter().zip(keys);
-        findings.extend(told.map(|(rows, key)| Finding { what, key, tab: tab.title.clone(), rows }));
+    for (what, tab, column, (count, rows)) in sorts {
+        counts.push((what, count));
+        let firsts: Vec<u32> = rows.iter().filter_map(|(_, rows)| rows.first().copied()).collect();
+        let texts = store.texts(tab, column, &firsts).await?;
+        let told = rows.into_iter().zip(texts).map(|((key, rows), text)| {
+            // The text is read by position after the look: another key's may stand there by now.
+            let key = Some(text).filter(|text| Print::of(text) == key);
+            Finding { what, key, tab: tab.title.clone(), rows }
+        });
+        findings.extend(told);
     }
     let notes = surveyed.snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect();
-    Ok(Checked { keys: found.keys, rows: found.rows, keyless: found.keyless, counts, findings, notes })
+    let (said, there) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
+    let edited =
+        (said != there).then(|| Edited { tab: processed.title.clone(), written: said.count, found: there.count });
+    Ok(Checked { keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
+}
+
+/// How many findings of a sort there are, and the first of them by row.
+type Told = (u64, Vec<(Print, Vec<u32>)>);
+
+fn one(rows: &[(Print, u32)]) -> Told {
+    let mut first: Vec<_> = rows.iter().map(|(key, row)| (*row, *key)).collect();
+    first.sort_unstable();
+    (rows.len() as u64, first.into_iter().take(TOLD).map(|(row, key)| (key, vec![row])).collect())
+}
+
+fn many(rows: &[(Print, Vec<u32>)]) -> Told {
+    let mut first: Vec<_> = rows.iter().collect();
+    first.sort_unstable_by_key(|(_, rows)| rows.first());
+    (rows.len() as u64, first.into_iter().take(TOLD).cloned().collect())
 }
 
 /// What a repair would bring to the sheet; none where it can't be made, with the reason.
@@ -169,7 +210,7 @@ fn store(settings: &Settings, clock: Arc<dyn Clock>, chance: &Arc<dyn Chance>) -
     Ok(store.keeping(settings.mode, settings.again))
 }
 
-fn keys_of(rows: &[(Fingerprint, u32)]) -> HashSet<Fingerprint> {
+fn keys_of(rows: &[(Print, u32)]) -> HashSet<Print> {
     rows.iter().map(|(key, _)| *key).collect()
 }
 
@@ -179,14 +220,14 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(Surveyed, Fi
         let mut audit = Audit::default();
         let mut see = |sight: Sight<'_>| match sight {
             Sight::Processed { key, version, state, row, .. } => {
-                let (key, version) = (Fingerprint::of(key), Again::Every.mark(&Version(version.to_owned())));
+                let (key, version) = (Print::of(key), Again::Every.mark(&Version(version.to_owned())));
                 if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.done(key, version, row) }
             }
             Sight::Data { key: "", .. } => audit.keyless(),
-            Sight::Data { row, key, cells } => audit.data(Fingerprint::of(key), cells, row),
+            Sight::Data { row, key, cells } => audit.data(Print::of(key), cells, row),
             Sight::Failure { .. } | Sight::Run(_) => {}
         };
-        let surveyed = store.survey(Wanted { data: true, ..Wanted::default() }, &mut see).await?;
+        let surveyed = store.survey(Wanted { data: true, book: Keeping::LetGo, ..Wanted::default() }, &mut see).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
         if surveyed.steady {
             return Ok((surveyed, audit.finish(settings.mode, settings.again == Again::Other)));
@@ -200,42 +241,40 @@ async fn forgotten(
     store: &SheetsStore,
     settings: &Settings,
     from: HeadId,
-    keys: &HashSet<Fingerprint>,
+    keys: &HashSet<Print>,
 ) -> Result<Option<Vec<Settled>>, AppError> {
-    let (mut done, mut taken_back) = (Vec::new(), Vec::new());
+    let mut due: BTreeMap<(Key, String), i64> = BTreeMap::new();
     let mut see = |sight: Sight<'_>| {
         let Sight::Processed { key, version, state, .. } = sight else { return };
-        let (Ok(key), version) = (Key::new(key), Version(version.to_owned())) else { return };
-        if keys.contains(&key.fingerprint()) {
-            if state == FORGOTTEN { taken_back.push((key, version)) } else { done.push((key, version)) }
+        if !keys.contains(&Print::of(key)) {
+            return;
+        }
+        if let Ok(key) = Key::new(key) {
+            *due.entry((key, version.to_owned())).or_default() += if state == FORGOTTEN { -1 } else { 1 };
         }
     };
-    let surveyed = store.survey(Wanted::default(), &mut see).await?;
-    for one in taken_back {
-        if let Some(at) = done.iter().position(|done| *done == one) {
-            done.swap_remove(at);
-        }
-    }
-    tracing::debug!(job = settings.job, keys = keys.len(), rows = done.len(), "rows that are to be forgotten");
+    let surveyed = store.survey(Wanted { book: Keeping::LetGo, ..Wanted::default() }, &mut see).await?;
+    let settled = due.into_iter().flat_map(|((key, version), times)| {
+        let one = Settled::Forgotten { key, version: Version(version) };
+        std::iter::repeat_n(one, usize::try_from(times).unwrap_or_default())
+    });
+    let settled: Vec<_> = settled.collect();
+    tracing::debug!(job = settings.job, keys = keys.len(), rows = settled.len(), "rows that are to be forgotten");
     let stands = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
-    Ok(stands.then(|| done.into_iter().map(|(key, version)| Settled::Forgotten { key, version }).collect()))
+    Ok(stands.then_some(settled))
 }
 
 /// A row that says done for each of these keys; none if the sheet has moved on.
-async fn adopted(
-    store: &SheetsStore,
-    from: HeadId,
-    keys: &HashSet<Fingerprint>,
-) -> Result<Option<Vec<Settled>>, AppError> {
+async fn adopted(store: &SheetsStore, from: HeadId, keys: &HashSet<Print>) -> Result<Option<Vec<Settled>>, AppError> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let mut see = |sight: Sight<'_>| {
         let Sight::Data { key, .. } = sight else { return };
-        let Ok(key) = Key::new(key) else { return };
-        if keys.contains(&key.fingerprint()) && seen.insert(key.fingerprint()) {
-            found.push(key);
+        let print = Print::of(key);
+        if keys.contains(&print) && seen.insert(print) {
+            found.extend(Key::new(key));
         }
     };
-    let surveyed = store.survey(Wanted { data: true, ..Wanted::default() }, &mut see).await?;
+    let surveyed = store.survey(Wanted { data: true, book: Keeping::LetGo, ..Wanted::default() }, &mut see).await?;
     let stands = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
     let done =
         |key| Settled::Done { key, version: Version::default(), known: true, output: Output::default(), closes: None };

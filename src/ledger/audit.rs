@@ -3,22 +3,58 @@
 //! In scope: which keys are done and have no row, which rows nobody's key has made, which stand there twice. Out of scope: reading the
 //! tabs (`store::survey`), and what is to be done about it (`app::fsck`).
 //!
-//! What can't be known: how many rows an item's steps made, so a done key without a row may be one that made none; and whether a
-//! row's cells are those that were written.
-
-use std::collections::HashMap;
+//! What can't be known: how many rows an item's steps made, so a done key without a row may be one that made none, and rows that are alike
+//! may be meant so; and whether a row's cells are those that were written.
 
 use crate::ledger::key::Fingerprint;
 use crate::ledger::mode::Mode;
 
-/// A row of a tab: its key, its version or a mark of its cells, and its number. 32 bytes, so that a million rows fit in memory.
-type Row = (Fingerprint, u64, u32);
+/// 96 bits that stand for a key here, so that a row takes 24 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Print(u64, u32);
 
-/// Both tabs, as they are read.
+impl Print {
+    /// The key of this text.
+    pub fn of(key: &str) -> Self {
+        let Fingerprint(first, second) = Fingerprint::of(key);
+        Self(first, u32::try_from(second >> 32).unwrap_or_default())
+    }
+}
+
+/// A row of a tab, in the order of keys, then of marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    first: u64,
+    second: u32,
+    /// A mark of its version, or of its cells.
+    mark: MarkBits,
+    /// Its row.
+    number: u32,
+}
+
+/// 64 bits in two halves, so that a row has no gaps.
+type MarkBits = (u32, u32);
+
+impl Row {
+    fn of(key: Print, mark: u64, row: u32) -> Self {
+        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
+        Self { first: key.0, second: key.1, mark: (half(mark >> 32), half(mark)), number: row }
+    }
+
+    fn key(&self) -> Print {
+        Print(self.first, self.second)
+    }
+
+    fn version(&self) -> (Print, MarkBits) {
+        (self.key(), self.mark)
+    }
+}
+
+/// Both tabs, as they are read: 24 bytes a row.
 #[derive(Debug, Default)]
 pub struct Audit {
     done: Vec<Row>,
-    forgotten: HashMap<(Fingerprint, u64), u32>,
+    forgotten: Vec<Row>,
     data: Vec<Row>,
     keyless: u64,
 }
@@ -33,14 +69,14 @@ pub struct Findings {
     /// Rows of data without one: nobody's.
     pub keyless: u64,
     /// Keys that are done and have no row of data, each with a row of Processed that says so.
-    pub missing: Vec<(Fingerprint, u32)>,
-    /// Keys with more rows of data than they can have: in upsert mode two, in append mode two alike for one version that is done. Each
-    /// with those rows.
-    pub doubled: Vec<(Fingerprint, Vec<u32>)>,
+    pub missing: Vec<(Print, u32)>,
+    /// Keys with more rows of data than they can have: in upsert mode two, in append mode more alike than times that a version of it was
+    /// done. Each with those rows.
+    pub doubled: Vec<(Print, Vec<u32>)>,
     /// Rows of data whose key is not done.
-    pub strange: Vec<(Fingerprint, u32)>,
+    pub strange: Vec<(Print, u32)>,
     /// Versions that Processed holds more often than it may, with those rows.
-    pub twice: Vec<(Fingerprint, Vec<u32>)>,
+    pub twice: Vec<(Print, Vec<u32>)>,
 }
 
 impl Findings {
@@ -52,18 +88,18 @@ impl Findings {
 
 impl Audit {
     /// A row of Processed that says done.
-    pub fn done(&mut self, key: Fingerprint, version: u64, row: u32) {
-        self.done.push((key, version, row));
+    pub fn done(&mut self, key: Print, version: u64, row: u32) {
+        self.done.push(Row::of(key, version, row));
     }
 
     /// A row of Processed that takes one back.
-    pub fn forgotten(&mut self, key: Fingerprint, version: u64) {
-        *self.forgotten.entry((key, version)).or_default() += 1;
+    pub fn forgotten(&mut self, key: Print, version: u64) {
+        self.forgotten.push(Row::of(key, version, 0));
     }
 
     /// A row of data; `cells` is a mark of the job's own cells in it.
-    pub fn data(&mut self, key: Fingerprint, cells: u64, row: u32) {
-        self.data.push((key, cells, row));
+    pub fn data(&mut self, key: Print, cells: u64, row: u32) {
+        self.data.push(Row::of(key, cells, row));
     }
 
     /// A row of data without a key.
@@ -78,28 +114,31 @@ impl Audit {
         self.done.sort_unstable();
         self.take_back();
         self.data.sort_unstable();
-        let rows = |run: &[Row]| run.iter().map(|row| row.2).collect();
-        for versions in self.done.chunk_by(|a, b| a.0 == b.0) {
-            let Some(&(key, _, row)) = versions.first() else { continue };
+        let rows = |run: &[Row]| run.iter().map(|row| row.number).collect();
+        for versions in self.done.chunk_by(|a, b| a.key() == b.key()) {
+            let Some(first) = versions.first() else { continue };
             found.keys += 1;
-            if of_key(&self.data, key).is_empty() {
-                found.missing.push((key, row));
+            if of_key(&self.data, first.key()).is_empty() {
+                found.missing.push((first.key(), first.number));
             }
-            let same = versions.chunk_by(|a, b| a.1 == b.1).filter(|same| same.len() > 1 && !repeats);
-            found.twice.extend(same.map(|same| (key, rows(same))));
+            let same = versions.chunk_by(|a, b| a.mark == b.mark).filter(|same| same.len() > 1 && !repeats);
+            found.twice.extend(same.map(|same| (first.key(), rows(same))));
         }
-        for of in self.data.chunk_by(|a, b| a.0 == b.0) {
-            let Some(&(key, _, row)) = of.first() else { continue };
+        for of in self.data.chunk_by(|a, b| a.key() == b.key()) {
+            let Some(first) = of.first() else { continue };
+            let key = first.key();
             let versions = of_key(&self.done, key).len();
             if versions == 0 {
-                found.strange.push((key, row));
+                found.strange.push((key, first.number));
                 continue;
             }
             match mode {
                 Mode::Upsert if of.len() > 1 => found.doubled.push((key, rows(of))),
                 Mode::Upsert => {}
                 Mode::Append => {
-                    let alike = of.chunk_by(|a, b| a.1 == b.1).filter(|alike| alike.len() > versions);
+                    // What was forgotten and done again, as by a forced run, has its earlier rows still.
+                    let times = versions + of_key(&self.forgotten, key).len();
+                    let alike = of.chunk_by(|a, b| a.mark == b.mark).filter(|alike| alike.len() > times);
                     found.doubled.extend(alike.map(|alike| (key, rows(alike))));
                 }
             }
@@ -107,23 +146,32 @@ impl Audit {
         found
     }
 
-    /// Takes the forgotten rows back.
+    /// Takes the forgotten rows back; of these stay those that took one.
     fn take_back(&mut self) {
-        let mut owed = std::mem::take(&mut self.forgotten);
-        self.done.retain(|(key, version, _)| match owed.get_mut(&(*key, *version)) {
-            Some(times @ 1..) => {
-                *times -= 1;
-                false
+        let Self { done, forgotten, .. } = self;
+        forgotten.sort_unstable();
+        let (mut at, mut taking) = (0, Vec::new());
+        done.retain(|row| {
+            while forgotten.get(at).is_some_and(|one| one.version() < row.version()) {
+                at += 1;
             }
-            _ => true,
+            match forgotten.get(at).filter(|one| one.version() == row.version()) {
+                Some(one) => {
+                    taking.push(*one);
+                    at += 1;
+                    false
+                }
+                None => true,
+            }
         });
+        *forgotten = taking;
     }
 }
 
 /// The rows of a key, among rows that are sorted.
-fn of_key(rows: &[Row], key: Fingerprint) -> &[Row] {
-    let from = rows.partition_point(|row| row.0 < key);
-    let to = rows.partition_point(|row| row.0 <= key);
+fn of_key(rows: &[Row], key: Print) -> &[Row] {
+    let from = rows.partition_point(|row| row.key() < key);
+    let to = rows.partition_point(|row| row.key() <= key);
     rows.get(from..to).unwrap_or_default()
 }
 
@@ -131,8 +179,27 @@ fn of_key(rows: &[Row], key: Fingerprint) -> &[Row] {
 mod tests {
     use super::*;
 
-    fn print(key: &str) -> Fingerprint {
-        Fingerprint::of(key)
+    fn print(key: &str) -> Print {
+        Print::of(key)
+    }
+
+    #[test]
+    fn a_row_takes_24_bytes() {
+        assert_eq!(size_of::<Row>(), 24);
+    }
+
+    #[test]
+    fn rows_that_a_forced_run_has_left_are_not_doubled_and_one_more_is() {
+        let tabs = |data: &[(&str, u64)]| {
+            let mut tabs = audit(&[("a", 1), ("a", 1), ("b", 1)], data);
+            tabs.forgotten(print("a"), 1);
+            tabs.forgotten(print("b"), 9);
+            tabs.finish(Mode::Append, false)
+        };
+        assert!(tabs(&[("a", 5), ("a", 5), ("b", 5)]).is_clean());
+        assert_eq!(tabs(&[("a", 5), ("a", 5), ("a", 5), ("b", 5)]).doubled, [(print("a"), vec![2, 3, 4])]);
+        // What takes nothing back tells of nothing that was done.
+        assert_eq!(tabs(&[("a", 5), ("b", 5), ("b", 5)]).doubled, [(print("b"), vec![3, 4])]);
     }
 
     fn audit(done: &[(&str, u64)], data: &[(&str, u64)]) -> Audit {

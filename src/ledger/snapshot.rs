@@ -123,6 +123,8 @@ impl State {
 pub struct Snapshot {
     /// The state.
     pub state: State,
+    /// What the state itself said of Processed; in `state` stands what was found there, which is another where people edited it.
+    pub said: Tally,
     /// The head.
     pub head: HeadId,
     /// Keys and failures.

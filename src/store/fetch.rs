@@ -358,9 +358,9 @@ impl Fetcher {
         let room = Room::of(metadata);
         blemishes.extend(crowded(room.cells()).map(|message| Blemish { message, blocking: false }));
         // After people's hands, further counting goes on from what is there.
-        state.processed = found;
+        let said = std::mem::replace(&mut state.processed, found);
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
-        let snapshot = Snapshot { state, head, book, tables: tables.clone(), gone, blemishes };
+        let snapshot = Snapshot { state, said, head, book, tables: tables.clone(), gone, blemishes };
         let loaded = self.loaded_with(metadata, Some(snapshot), tables);
         Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, room }
     }

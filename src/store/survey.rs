@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::google::shape::Tab as Seen;
 use crate::grid::Cell;
+use crate::ledger::book::Book;
 use crate::ledger::columns::MAX_COLUMNS;
 use crate::ledger::failure::{Answer, Failure};
 use crate::ledger::head::HeadId;
@@ -35,6 +36,18 @@ pub struct Wanted {
     pub failures: bool,
     /// Runs, those of other jobs too.
     pub runs: bool,
+    /// The book of the load.
+    pub book: Keeping,
+}
+
+/// What becomes of the keys that the load holds in memory, while rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keeping {
+    /// They stay, for whoever asks the book.
+    #[default]
+    Kept,
+    /// They are let go before any row is read.
+    LetGo,
 }
 
 /// A row, with its number as spreadsheets count: the header is 1.
@@ -94,7 +107,10 @@ impl SheetsStore {
         wanted: Wanted,
         see: &mut (dyn FnMut(Sight<'_>) + Send),
     ) -> Result<Option<Surveyed>, StoreError> {
-        let Some(snapshot) = self.load().await?.snapshot else { return Ok(None) };
+        let Some(mut snapshot) = self.load().await?.snapshot else { return Ok(None) };
+        if wanted.book == Keeping::LetGo {
+            snapshot.book = Book::default();
+        }
         let tabs = self.tabs();
         if let Some(blemish) = snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
             return Err(StoreError::Corrupt { why: blemish.message.clone() });

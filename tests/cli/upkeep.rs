@@ -61,6 +61,35 @@ fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
 }
 
 #[test]
+fn the_plan_of_a_repair_is_in_the_json_too_and_is_not_carried_out() {
+    let house = House::with(4);
+    house.delete_row("Quakes", 3);
+    let plan = house.run(&["fsck", "quakes.toml", "--repair", "--json"]);
+    let document = plan.exits(4).document();
+    assert_eq!(document["repair"], json!({"how": "forget", "keys": 1}));
+    assert_eq!((&document["mended"], &document["missing"]), (&json!(0), &json!(1)));
+    assert_eq!(house.run(&["fsck", "quakes.toml", "--json"]).exits(4).document()["repair"], json!(null));
+}
+
+#[test]
+fn fsck_finds_that_processed_has_other_rows_than_were_written_though_every_key_is_there() {
+    let house = House::with(4);
+    let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]}], "fields": "userEnteredValue",
+                       "start": {"sheetId": house.outside.tab_id("Processed quakes"), "rowIndex": 1, "columnIndex": 3}});
+    house.outside.hands(&json!([{"updateCells": typed}]));
+    let document = house.run(&["fsck", "quakes.toml", "--json"]).exits(4).document();
+    assert_eq!(document["processed"], json!({"tab": "Processed quakes", "written": 4, "found": 4}));
+    assert_eq!((&document["agrees"], &document["findings"]), (&json!(false), &json!([])));
+}
+
+#[test]
+fn rows_that_a_forced_run_has_written_once_more_are_not_doubled() {
+    let house = House::with(3);
+    house.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0);
+    house.run(&["fsck", "quakes.toml"]).exits(0).shows("3 keys, 6 rows of data; they agree");
+}
+
+#[test]
 fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
     let house = House::with(6);
     let width = house.outside.rows("Quakes")[0].len();
@@ -105,7 +134,10 @@ fn explain_tells_of_failures_and_runs_and_what_comes_next() {
     shop.run(&["explain", "hard-jsonl.toml", "a"])
         .exits(0)
         .shows("open after 1 tries")
+        .shows("it is open after 1 runs")
         .shows("each run tries it again");
+    shop.run(&["run", "hard-jsonl.toml"]).exits(3);
+    shop.run(&["explain", "hard-jsonl.toml", "a"]).exits(0).shows("it is open after 2 runs");
     shop.run(&["explain", "hard-jsonl.toml", "b"])
         .exits(0)
         .shows("done")

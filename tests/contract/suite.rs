@@ -27,7 +27,7 @@ macro_rules! checks {
 }
 
 /// All checks.
-pub const ALL: [Check; 17] = checks![
+pub const ALL: [Check; 18] = checks![
     nothing_loads_as_nothing,
     one_commit_carries_rows_keys_failures_and_the_run,
     a_commit_from_an_older_head_is_refused_and_changes_nothing,
@@ -40,6 +40,7 @@ pub const ALL: [Check; 17] = checks![
     a_load_after_many_commits_is_what_was_written,
     a_foreign_commit_between_is_noticed_and_built_upon,
     versions_of_a_key_are_kept_apart,
+    a_version_is_done_as_often_as_it_was_not_taken_back,
     a_failure_is_open_until_it_is_recovered,
     a_column_comes_with_the_rows_that_need_it_and_only_once,
     a_release_keeps_the_fence,
@@ -295,6 +296,24 @@ async fn versions_of_a_key_are_kept_apart(ground: &dyn Ground) {
     let book = snapshot(&*ground.store()).await.book;
     assert!(book.is_done(&key("a"), &Version("2".into())) && !book.is_done(&key("a"), &Version("3".into())));
     assert_eq!(Contents::column(&ground.contents().await.processed, "version"), ["1", "2"]);
+}
+
+async fn a_version_is_done_as_often_as_it_was_not_taken_back(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let forgotten = || Settled::Forgotten { key: key("k"), version: Version("1".into()) };
+    let both = vec![done(&writer, "k", "1"), done(&writer, "k", "2")];
+    writer.put(Changes { settled: both, ..Changes::default() }).await;
+    for round in 0..2 {
+        writer.put(Changes { settled: vec![forgotten()], ..Changes::default() }).await;
+        let loaded = snapshot(&*ground.store()).await;
+        assert_eq!((loaded.said, loaded.blemishes.len()), (loaded.state.processed, 0), "round {round}");
+        assert!(!loaded.book.is_done(&key("k"), &Version("1".into())), "round {round}");
+        assert!(loaded.book.is_done(&key("k"), &Version("2".into())), "another version is left alone");
+        let again = vec![done(&writer, "k", "1")];
+        writer.put(Changes { settled: again, ..Changes::default() }).await;
+        let loaded = snapshot(&*ground.store()).await;
+        assert!(loaded.book.is_done(&key("k"), &Version("1".into())), "round {round}");
+    }
 }
 
 async fn a_failure_is_open_until_it_is_recovered(ground: &dyn Ground) {

@@ -23,6 +23,9 @@ use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::feed::Retrying;
 
+/// What is told for a key whose row was moved before it could be read.
+const MOVED: &str = "(moved meanwhile)";
+
 /// Looks, and mends if asked.
 pub async fn command(
     session: &Session,
@@ -55,7 +58,7 @@ pub async fn command(
     }
     let plan = repair.filter(|_| !args.yes);
     let text = if args.job.json {
-        line(&Document::of(&checked, &settings.job, mended))
+        line(&Document::of(&checked, &settings.job, plan, mended))
     } else {
         told(&checked, &settings, plan, mended)
     };
@@ -110,6 +113,15 @@ fn told(checked: &Checked, settings: &Settings, plan: Option<Repair>, mended: u6
     } else {
         let _ = writeln!(out, "{}: {sums}; they do not agree", visible(&settings.job));
     }
+    if let Some(edited) = &checked.edited {
+        let (tab, written) = (visible(&edited.tab), counted(edited.written, "row"));
+        let _ = match edited.found {
+            found if found == edited.written => {
+                writeln!(out, "  edited: {tab} has {written}, but not those that runs wrote")
+            }
+            found => writeln!(out, "  edited: {tab} has {}, and runs wrote {written}", counted(found, "row")),
+        };
+    }
     for (what, count) in checked.counts.iter().filter(|(_, count)| *count > 0) {
         let _ = writeln!(out, "  {}: {} {}", what.word(), counted(*count, "key"), meaning(*what, settings));
         let told = checked.findings.iter().filter(|finding| finding.what == *what);
@@ -119,7 +131,7 @@ fn told(checked: &Checked, settings: &Settings, plan: Option<Repair>, mended: u6
             let _ = writeln!(
                 out,
                 "    {}  ({} row {})",
-                visible(&finding.key),
+                finding.key.as_deref().map_or_else(|| MOVED.into(), visible),
                 visible(&finding.tab),
                 joined(&finding.rows)
             );
@@ -175,23 +187,38 @@ struct Document<'a> {
     strange: u64,
     done_twice: u64,
     findings: Vec<FindingDocument<'a>>,
+    processed: Option<EditedDocument<'a>>,
     notes: &'a [String],
+    repair: Option<PlanDocument>,
     mended: u64,
+}
+
+#[derive(Serialize)]
+struct EditedDocument<'a> {
+    tab: &'a str,
+    written: u64,
+    found: u64,
+}
+
+#[derive(Serialize)]
+struct PlanDocument {
+    how: &'static str,
+    keys: u64,
 }
 
 #[derive(Serialize)]
 struct FindingDocument<'a> {
     what: &'static str,
-    key: &'a str,
+    key: Option<&'a str>,
     tab: &'a str,
     rows: &'a [u32],
 }
 
 impl<'a> Document<'a> {
-    fn of(checked: &'a Checked, job: &'a str, mended: u64) -> Self {
+    fn of(checked: &'a Checked, job: &'a str, plan: Option<Repair>, mended: u64) -> Self {
         let findings = checked.findings.iter().map(|finding| FindingDocument {
             what: finding.what.word(),
-            key: &finding.key,
+            key: finding.key.as_deref(),
             tab: &finding.tab,
             rows: &finding.rows,
         });
@@ -207,7 +234,13 @@ impl<'a> Document<'a> {
             strange: checked.count(Oddity::Strange),
             done_twice: checked.count(Oddity::Twice),
             findings: findings.collect(),
+            processed: checked.edited.as_ref().map(|edited| EditedDocument {
+                tab: &edited.tab,
+                written: edited.written,
+                found: edited.found,
+            }),
             notes: &checked.notes,
+            repair: plan.map(|repair| PlanDocument { how: repair.word(), keys: affected(checked, repair) }),
             mended,
         }
     }

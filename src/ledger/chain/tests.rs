@@ -43,7 +43,15 @@ fn one(key: &str) -> Changes {
 
 fn loaded(state: &State, head: HeadId) -> Snapshot {
     let state = State { head: Some(head), ..state.clone() };
-    Snapshot { state, head, book: Book::default(), tables: Vec::new(), gone: Vec::new(), blemishes: Vec::new() }
+    Snapshot {
+        said: state.processed,
+        state,
+        head,
+        book: Book::default(),
+        tables: Vec::new(),
+        gone: Vec::new(),
+        blemishes: Vec::new(),
+    }
 }
 
 fn draft(chain: &mut Chain, nonce: u64, release: bool) -> Commit {
