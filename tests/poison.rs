@@ -226,3 +226,25 @@ async fn what_the_sheet_is_like_is_nobodys_fault() {
         assert!(house.front.tab("Failures j").await.len() <= 1, "{saying}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_after_a_culprit_was_found_blames_nobody_and_is_a_passing_trouble() {
+    for skip in 0..12 {
+        let house = House { max_rows: 4, ..House::usual() };
+        house.run(&[]).await.expect("a first run");
+        let outage = format!("on=writes,do=fail,status=503,skip={skip},times=1000").parse().expect("a fault");
+        house.front.emulator.set_faults(vec![refusing_rows_of_data(), outage]);
+        if let Err(error) = house.run(&items(20, &[2])).await {
+            assert!(error.fault().passes(), "{skip}: {error}");
+        }
+        house.front.emulator.set_faults(Vec::new());
+        let report = house.run(&items(20, &[])).await.expect("the service is well again");
+        assert_eq!((report.keys, report.open_failures), (20, 0), "{skip}");
+        let told = if house.front.tab("Failures j").await.len() > 1 {
+            house.column("Failures j", "key").await
+        } else {
+            Vec::new()
+        };
+        assert!(told.iter().all(|key| key == "k2"), "{skip}: {told:?}");
+    }
+}

@@ -54,7 +54,9 @@ enum Search {
 impl Blame {
     /// A batch of the first `items` items was refused.
     pub fn refused(&mut self, items: usize, how: Certainty) {
-        self.search = match (items, self.proved) {
+        // That the service took a commit without items some time ago says nothing of one that does not answer now.
+        let proved = self.proved && how == Certainty::Refused;
+        self.search = match (items, proved) {
             (0, _) => Search::Idle,
             (1, true) => Search::Found,
             (items, true) => Search::Among(items, how),
@@ -183,6 +185,16 @@ mod tests {
             blame.applied(items);
         }
         assert!(blame.portion().is_none() && !blame.has_found());
+    }
+
+    #[test]
+    fn a_service_that_does_not_answer_is_asked_for_a_sign_each_time_before_an_item_is_blamed() {
+        let mut blame = Blame::default();
+        blame.refused(1, Certainty::Refused);
+        blame.applied(0);
+        assert!(blame.has_found() && blame.set_aside());
+        blame.refused(1, Certainty::Unanswered);
+        assert_eq!((blame.has_found(), blame.portion()), (false, Some(0)));
     }
 
     #[test]

@@ -172,6 +172,7 @@ impl Queue {
 #[derive(Debug, Default)]
 pub struct Outstanding {
     drafts: Vec<(Arc<Commit>, Vec<Waiting>)>,
+    returned: bool,
 }
 
 impl Outstanding {
@@ -199,6 +200,17 @@ impl Outstanding {
     /// The items of the newest draft, to be drafted again; the draft itself stays noted, for it may still be applied.
     pub fn newest_items(&self) -> Vec<Waiting> {
         self.drafts.last().map(|(_, items)| items.clone()).unwrap_or_default()
+    }
+
+    /// The items of the newest draft, to wait once more; it may still be applied, and then they have to be taken out again.
+    pub fn return_newest(&mut self) -> Vec<Waiting> {
+        self.returned = true;
+        self.newest_items()
+    }
+
+    /// Whether items of drafts that were not settled then wait once more; asked when one was applied.
+    pub fn take_returned(&mut self) -> bool {
+        std::mem::take(&mut self.returned)
     }
 
     /// Forgets all drafts: a foreign head was loaded, so none of them can be applied any more. The places of the items of those that

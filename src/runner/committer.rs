@@ -326,7 +326,7 @@ impl Committer {
         self.chain.ended(&commit, &End::Applied(id));
         let now_ms = self.now_ms();
         // Where its items were suspected meanwhile, they wait in the queue once more.
-        if commit.to != newest || self.blame.portion().is_some() {
+        if commit.to != newest || self.outstanding.take_returned() {
             let held = places(&items);
             queue.take_out(|waiting| held.contains(&waiting.place));
         }

@@ -20,7 +20,7 @@ impl Committer {
         intake: &mut Intake,
         queue: &mut Queue,
     ) -> Result<(), PassError> {
-        let items = self.outstanding.newest_items();
+        let items = self.outstanding.return_newest();
         let (number, suspects) = (ending.commit.to.commit, items.len());
         self.blame.refused(suspects, how);
         self.emit(Event::Suspected { number, items: suspects as u64, why: ending.why.clone() });

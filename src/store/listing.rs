@@ -2,6 +2,7 @@
 //!
 //! In scope: gathering them. Out of scope: reading (`store::survey`), the processed set in memory (`store::load`).
 
+use crate::fault::Fault;
 use crate::ledger::failure::Failure;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::rows::FORGOTTEN;
@@ -9,6 +10,9 @@ use crate::ledger::snapshot::Snapshot;
 use crate::port::store::StoreError;
 use crate::store::sheets::SheetsStore;
 use crate::store::survey::{Sight, Wanted};
+
+/// Looks before what is read counts as moving.
+const LOOKS: u32 = 3;
 
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,19 +39,27 @@ pub struct Listing {
 }
 
 impl SheetsStore {
-    /// Loads, and lists Processed, and Failures if asked; none where the job never ran.
+    /// Loads, and lists Processed, and Failures if asked; none where the job never ran. Where a run or a person moves what is read as often as
+    /// it is read, that is an error: a part of it would be taken for all.
     pub async fn listing(&self, failures: bool) -> Result<Option<Listing>, StoreError> {
-        let (mut rows, mut told) = (Vec::new(), Vec::new());
-        let mut see = |sight: Sight<'_>| {
-            let (key, version, state, run) = match sight {
-                Sight::Processed { key, version, state, run, .. } => (key, version, state, run),
-                Sight::Failure { failure, .. } => return told.push(*failure),
-                Sight::Data { .. } | Sight::Run(_) => return,
+        for _ in 0..LOOKS {
+            let (mut rows, mut told) = (Vec::new(), Vec::new());
+            let mut see = |sight: Sight<'_>| {
+                let (key, version, state, run) = match sight {
+                    Sight::Processed { key, version, state, run, .. } => (key, version, state, run),
+                    Sight::Failure { failure, .. } => return told.push(*failure),
+                    Sight::Data { .. } | Sight::Run(_) => return,
+                };
+                let (version, forgotten) = (Version(version.to_owned()), state == FORGOTTEN);
+                rows.extend(Key::new(key).ok().map(|key| Listed { key, version, forgotten, run: run.to_owned() }));
             };
-            let (version, forgotten) = (Version(version.to_owned()), state == FORGOTTEN);
-            rows.extend(Key::new(key).ok().map(|key| Listed { key, version, forgotten, run: run.to_owned() }));
-        };
-        let surveyed = self.survey(Wanted { failures, ..Wanted::default() }, &mut see).await?;
-        Ok(surveyed.map(|surveyed| Listing { snapshot: surveyed.snapshot, rows, failures: told }))
+            let surveyed = self.survey(Wanted { failures, ..Wanted::default() }, &mut see).await?;
+            let Some(surveyed) = surveyed else { return Ok(None) };
+            if surveyed.steady {
+                return Ok(Some(Listing { snapshot: surveyed.snapshot, rows, failures: told }));
+            }
+        }
+        let why = "read the job's tabs: they change as often as they are read; wait until the run that writes them is over, then ask again";
+        Err(StoreError::Unavailable { why: why.to_owned(), fault: Fault::Throttled })
     }
 }
