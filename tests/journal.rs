@@ -110,9 +110,7 @@ impl House {
     }
 
     async fn column(&self, tab: &str, name: &str) -> Vec<String> {
-        let rows = self.front.tab(tab).await;
-        let at = rows[0].iter().position(|cell| cell == name).expect("a column");
-        rows.iter().skip(1).map(|row| row.get(at).cloned().unwrap_or_default()).collect()
+        self.front.column(tab, name).await
     }
 
     fn ran(&self, key: &str) -> u32 {
@@ -283,4 +281,21 @@ async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_sa
     // Told once: the sheet shows nothing as begun any more.
     let again = house.run(&[]).await.0.expect("a run that ends");
     assert_eq!(again.run.counts.failed, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_only_forgets_leaves_the_journal_and_the_doubts_to_one_that_brings_items() {
+    for retrying in [Retrying::Nothing, Retrying::Forcing] {
+        let mut house = House::new(true);
+        house.run(&[]).await.0.expect("a first run");
+        house.faults("on=writes,do=fail,status=503,skip=2,times=1000");
+        house.run(&items(5)).await.0.expect_err("the service is down");
+        house.faults("");
+        let (ended, _) = house.run_for(u64::MAX / 4, retrying, &[]).await;
+        let report = ended.expect("nobody killed it").expect("a run that ends");
+        assert_eq!((house.journals().len(), report.keys, report.dead_failures), (1, 0, 0));
+        let report = house.run(&items(5)).await.0.expect("a run");
+        assert_eq!((report.keys, report.dead_failures), (5, 0));
+        assert!((0..5).all(|n| house.ran(&format!("k{n}")) == 1));
+    }
 }

@@ -10,7 +10,7 @@ use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::settings::Settings;
 use crate::config::target::Target;
-use crate::google::shape::{Metadata, Tab};
+use crate::google::shape::Tab;
 use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::growth::{Forecast, Prices, forecast};
 use crate::ledger::lease::Holder;
@@ -22,6 +22,7 @@ use crate::port::clock::Clock;
 use crate::port::store::Store;
 use crate::store::layout::RUNS_TITLE;
 use crate::store::load::text;
+use crate::store::room::Room;
 use crate::store::sheets::SheetsStore;
 use crate::time::Timestamp;
 
@@ -81,7 +82,7 @@ pub async fn standing(
     let metadata = sheets.metadata(&id).await?;
     let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };
     let by_title = |title: &str| metadata.tabs.iter().find(|tab| tab.title == title);
-    let (sheet, cells) = (Sheet { sheets, id }, cells(&metadata));
+    let (sheet, cells) = (Sheet { sheets, id }, Room::of(&metadata).cells());
     let runs = match by_title(RUNS_TITLE) {
         Some(tab) => runs_of(&sheet, tab, &settings.job).await?,
         None => Vec::new(),
@@ -122,11 +123,6 @@ fn stands(snapshot: &Snapshot, mut runs: Vec<Run>, cells: u64, forecast: Option<
         cells,
         blemishes: snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect(),
     }
-}
-
-/// Cells of a spreadsheet as Google counts them against its limit: the grids, empty cells included.
-pub fn cells(metadata: &Metadata) -> u64 {
-    metadata.tabs.iter().map(|tab| u64::from(tab.rows) * u64::from(tab.columns)).sum()
 }
 
 /// Reads the last `count` rows of a tab; the data tab unless another one is named.

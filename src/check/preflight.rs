@@ -12,6 +12,7 @@ use crate::google::address::SpreadsheetId;
 use crate::google::error::{CallError, Cause};
 use crate::google::shape::Metadata;
 use crate::google::sheets::Sheets;
+use crate::ledger::growth;
 use crate::ledger::lease::Standing;
 use crate::ledger::snapshot::{Definition, Snapshot};
 use crate::port::clock::Clock;
@@ -21,10 +22,7 @@ use crate::runner::plan::PassError;
 use crate::source::input::Input;
 use crate::store::fetch::{Fetched, Fetcher};
 use crate::store::guard::Proof;
-
-/// Cells that a spreadsheet holds at most, and how many of them are worth a word.
-const CELL_LIMIT: u64 = 10_000_000;
-const CELLS_TIGHT: u64 = 8_000_000;
+use crate::store::room::Room;
 
 /// What a run would come with.
 pub struct Coming {
@@ -115,11 +113,9 @@ fn account(coming: &Coming) -> String {
 }
 
 fn seen(metadata: &Metadata) -> Line {
-    let cells: u64 = metadata.tabs.iter().map(|tab| u64::from(tab.rows) * u64::from(tab.columns)).sum();
     let title = &metadata.title;
-    if cells >= CELLS_TIGHT {
-        let what = format!("\"{title}\" uses {cells} of {CELL_LIMIT} cells");
-        return Line::warning(Subject::Spreadsheet, what, Some("delete tabs, rows or columns that nobody needs"));
+    if let Some(crowded) = growth::crowded(Room::of(metadata).cells()) {
+        return Line::warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
     }
     let tabs = metadata.tabs.len();
     let s = if tabs == 1 { "" } else { "s" };

@@ -4,12 +4,14 @@
 //! `config` puts them together, a flag before the environment before the file before the default.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+use crate::cli::duration::duration;
+#[cfg(feature = "emulator")]
+use crate::cli::emulate_args::EmulateArgs;
 use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::logs::LogFormat;
 use crate::cli::terminal::{ColorChoice, Terminal};
@@ -255,84 +257,6 @@ pub enum RepairChoice {
     Adopt,
 }
 
-/// `sheetkeep emulate`.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-pub struct EmulateArgs {
-    /// The file that holds the spreadsheets; made if it is not there. Without one they are kept in memory
-    #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
-    /// The port; 0 picks a free one, and the address is printed
-    #[arg(long, value_name = "P", default_value_t = 0)]
-    pub port: u16,
-    /// The address to listen on; beyond loopback, anybody who reaches it can use it
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub host: IpAddr,
-    /// Have an empty spreadsheet of this id from the start
-    #[arg(long, value_name = "ID")]
-    pub spreadsheet_id: Option<String>,
-    /// Write a throw-away service-account key to this file; its token address is this server
-    #[arg(long, value_name = "OUT.json")]
-    pub credentials: Option<PathBuf>,
-    /// Hold callers to quotas
-    #[arg(long, value_enum, value_name = "WHOSE")]
-    pub quota: Option<QuotaChoice>,
-    /// Answer no sooner than this, such as 300ms or 2s
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub latency: Option<Duration>,
-    /// A fault to play, such as `on=writes,do=fail,status=503,times=2`; may be given several times
-    #[arg(long, value_name = "SPEC")]
-    pub fault: Vec<String>,
-    /// The seed of everything that is drawn by chance
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// What deleting a named range that is not there does; what the live service does is not known
-    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    pub missing_id: MissingId,
-    /// Whether a request sees what the requests before it in the same batch did
-    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    pub validate: Validate,
-    /// What becomes of ids that the caller chose
-    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    pub caller_ids: CallerIds,
-}
-
-/// Whose quotas the emulator keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum QuotaChoice {
-    /// Google's: 60 reads and 60 writes a minute and user, 300 and 300 a minute and project
-    Google,
-}
-
-/// What the emulator does about an id that is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum MissingId {
-    /// Refuse the whole batch
-    #[default]
-    Refuse,
-    /// Go on
-    Ignore,
-}
-
-/// When the emulator looks whether a request is allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Validate {
-    /// After the requests before it
-    #[default]
-    Sequential,
-    /// All against the state before the batch
-    Snapshot,
-}
-
-/// What the emulator does with ids that the caller chose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum CallerIds {
-    /// Use them
-    #[default]
-    Honour,
-    /// Make up its own
-    Ignore,
-}
-
 /// Reads a command line, the program's name first. Help, the version and mistakes come back as the text to show and
 /// how to end; `colour` says whether that text may be coloured.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, Reply> {
@@ -364,6 +288,30 @@ impl Args {
     /// Whether the command was asked for JSON.
     pub fn json(&self) -> bool {
         self.command.job().is_some_and(|job| job.json)
+    }
+}
+
+impl RunArgs {
+    /// A run of this job, with no flag.
+    pub fn of(job: &JobArgs) -> Self {
+        Self {
+            job: job.clone(),
+            input: None,
+            adopt: false,
+            steal: false,
+            wait: None,
+            deadline: None,
+            force: false,
+            yes: false,
+            retry_failures: false,
+            fail_on: FailOn::default(),
+            quiet: false,
+        }
+    }
+
+    /// One that says nothing unless something is wrong.
+    pub fn quietly(job: &JobArgs) -> Self {
+        Self { fail_on: FailOn::None, quiet: true, ..Self::of(&JobArgs { json: false, ..job.clone() }) }
     }
 }
 
@@ -409,22 +357,6 @@ fn after_help() -> String {
     )
 }
 
-/// `300ms`, `2s`, `1.5s`, `1m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let help = || format!("`{text}` is no time; write it as 300ms, 2s or 1m");
-    let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(help)?;
-    let (number, unit) = text.split_at(number_end);
-    let scale = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        _ => return Err(help()),
-    };
-    let number: f64 = number.parse().map_err(|_| help())?;
-    Duration::try_from_secs_f64(number * scale).map_err(|_| help())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -463,6 +395,8 @@ mod tests {
     #[cfg(feature = "emulator")]
     #[test]
     fn every_flag_of_the_emulator_is_read() {
+        use crate::cli::emulate_args::{CallerIds, MissingId, QuotaChoice, Validate};
+
         let line = "sheetkeep emulate --port 0 --file f.sheet --spreadsheet-id 1A --credentials c.json --quota google \
                     --latency 300ms --fault 503:0.1 --fault lost --seed 7 --missing-id ignore --validate snapshot --caller-ids ignore";
         let Command::Emulate(args) = typed(line).expect("valid").command else { unreachable!("it is the emulator") };

@@ -11,6 +11,9 @@
 
 pub mod main;
 pub mod session;
+pub mod duration;
+#[cfg(feature = "emulator")]
+pub mod emulate_args;
 pub mod args;
 pub mod commands;
 pub mod errors;

@@ -39,6 +39,11 @@ impl Retrying {
         *self == Self::Usual
     }
 
+    /// Whether items are brought at all, or only what was worked out beforehand.
+    pub fn brings_items(&self) -> bool {
+        !matches!(self, Self::Nothing | Self::Forcing)
+    }
+
     /// The first of the failures that are asked for that is none.
     pub fn unknown(&self, book: &Book) -> Option<&Key> {
         match self {

@@ -87,7 +87,7 @@ impl Pass {
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
         let first = opened.chain.drafted().base().is_none();
         let claim_first = first || outside || !rereadable;
-        let keeping = parts_journal.filter(|_| outside && plan.retrying != Retrying::Nothing).map(|journal| {
+        let keeping = parts_journal.filter(|_| outside && plan.retrying.brings_items()).map(|journal| {
             let head = JournalHead::new(&plan.job, &opened.spreadsheet, &plan.definition.hash, &opened.run.id);
             Keeping { journal, head }
         });

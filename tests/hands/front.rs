@@ -200,6 +200,13 @@ impl Front {
         found.expect("a tab of this title")["sheetId"].clone()
     }
 
+    /// A column of a tab below its header, as people see it.
+    pub async fn column(&self, title: &str, name: &str) -> Vec<String> {
+        let rows = self.tab(title).await;
+        let at = rows[0].iter().position(|cell| cell == name).expect("a column");
+        rows.iter().skip(1).map(|row| row.get(at).cloned().unwrap_or_default()).collect()
+    }
+
     /// Somebody types a text into a cell of a tab.
     pub async fn type_in(&self, title: &str, row: usize, column: usize, text: &str) {
         let start = json!({"sheetId": self.id_of(title).await, "rowIndex": row, "columnIndex": column});

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::args::{self, EmulateArgs};
+use crate::cli::emulate_args::{self as args, EmulateArgs};
 use crate::cli::errors::Trouble;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::session::Session;

@@ -8,7 +8,7 @@ use crate::cli::commands::run;
 use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
-use crate::cli::exit::{Exit, FailOn};
+use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
 use crate::ledger::failure::Answer;
@@ -72,19 +72,7 @@ async fn answer(
 ) -> Result<Exit, Trouble> {
     let keys = args.keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(|error| Trouble::new(format!("read the keys: {error}"), Exit::Usage))?;
-    let run = RunArgs {
-        job: args.job.clone(),
-        input: None,
-        adopt: false,
-        steal: false,
-        wait: None,
-        deadline: None,
-        force: false,
-        yes: false,
-        retry_failures: false,
-        fail_on: FailOn::default(),
-        quiet: false,
-    };
+    let run = RunArgs::of(&args.job);
     let order = run::Order { retrying: Retrying::These(keys, answer), ..run::Order::default() };
     run::of(session, &run, order, host, clock, chance).await
 }

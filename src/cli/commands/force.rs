@@ -10,7 +10,6 @@ use serde::Serialize;
 use crate::app::error::AppError;
 use crate::app::listing::listing;
 use crate::cli::args::RunArgs;
-use crate::cli::commands::fsck::quietly;
 use crate::cli::commands::run::{self, Order};
 use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
@@ -59,7 +58,7 @@ pub async fn command(
     if !found.settled.is_empty() {
         let errands = Errands { from: known.snapshot.head, settled: found.settled };
         let order = Order { retrying: Retrying::Forcing, errands: Some(errands), command: Some("force") };
-        let quiet = RunArgs { wait: args.wait, steal: args.steal, ..quietly(&args.job) };
+        let quiet = RunArgs { wait: args.wait, steal: args.steal, ..RunArgs::quietly(&args.job) };
         let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
         let exit = run::of(session, &quiet, order, host.clone(), clock, chance).await?;
         if exit != Exit::Ok {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::fsck::{Checked, Oddity, Repair, check, errands, may_adopt};
-use crate::cli::args::{FsckArgs, JobArgs, RepairChoice, RunArgs};
+use crate::cli::args::{FsckArgs, RepairChoice, RunArgs};
 use crate::cli::commands::explain::joined;
 use crate::cli::commands::run::{self, Order};
 use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
-use crate::cli::exit::{Exit, FailOn};
+use crate::cli::exit::Exit;
 use crate::cli::figures::counted;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::session::Session;
@@ -50,7 +50,8 @@ pub async fn command(
         let errands = errands(&settings, repair, Arc::clone(&clock), Arc::clone(&chance)).await.map_err(trouble)?;
         mended = errands.settled.len() as u64;
         let order = Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some("fsck") };
-        let exit = run::of(session, &quietly(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance)).await?;
+        let exit = run::of(session, &RunArgs::quietly(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance))
+            .await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
@@ -64,23 +65,6 @@ pub async fn command(
     };
     session.terminal.out().put(&text);
     Ok(if checked.is_clean() { Exit::Ok } else { Exit::Findings })
-}
-
-/// A run that says nothing unless something is wrong.
-pub fn quietly(job: &JobArgs) -> RunArgs {
-    RunArgs {
-        job: JobArgs { json: false, ..job.clone() },
-        input: None,
-        adopt: false,
-        steal: false,
-        wait: None,
-        deadline: None,
-        force: false,
-        yes: false,
-        retry_failures: false,
-        fail_on: FailOn::None,
-        quiet: true,
-    }
 }
 
 impl From<RepairChoice> for Repair {

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::listing::listing;
-use crate::cli::args::ResetArgs;
-use crate::cli::commands::fsck::quietly;
+use crate::cli::args::{ResetArgs, RunArgs};
 use crate::cli::commands::run::{self, Order};
 use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
@@ -41,7 +40,7 @@ pub async fn command(
     if args.yes && !found.settled.is_empty() {
         let errands = Errands { from: known.snapshot.head, settled: std::mem::take(&mut found.settled) };
         let order = Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some("reset") };
-        let exit = run::of(session, &quietly(&args.job), order, host, clock, chance).await?;
+        let exit = run::of(session, &RunArgs::quietly(&args.job), order, host, clock, chance).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }

@@ -95,6 +95,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Held { .. }) => {
             "wait until it is over; if you know that it is dead, --steal takes the lease from it"
         }
+        AppError::Pass(PassError::MovedOn) => {
+            "wait until that run is over, then say the same again; nothing was written"
+        }
         AppError::Busy { .. } => "wait until it is over; nothing was read or written",
         AppError::Pass(PassError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
         AppError::Pass(PassError::Redefined { .. }) => {

@@ -1,0 +1,21 @@
+//! A length of time as it is typed on the command line.
+//!
+//! In scope: reading it. Out of scope: lengths in job files (`config::collect`), and showing them (`cli::figures`).
+
+use std::time::Duration;
+
+/// `300ms`, `2s`, `1.5s`, `1m`, `1h`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let help = || format!("`{text}` is no time; write it as 300ms, 2s or 1m");
+    let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(help)?;
+    let (number, unit) = text.split_at(number_end);
+    let scale = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err(help()),
+    };
+    let number: f64 = number.parse().map_err(|_| help())?;
+    Duration::try_from_secs_f64(number * scale).map_err(|_| help())
+}

@@ -1,0 +1,89 @@
+//! What is typed for `sheetkeep emulate`.
+//!
+//! In scope: the flags of the emulator. Out of scope: the other commands (`cli::args`), what the flags do (`emulator::options`).
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+use crate::cli::duration::duration;
+
+/// `sheetkeep emulate`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct EmulateArgs {
+    /// The file that holds the spreadsheets; made if it is not there. Without one they are kept in memory
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The port; 0 picks a free one, and the address is printed
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    pub port: u16,
+    /// The address to listen on; beyond loopback, anybody who reaches it can use it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// Have an empty spreadsheet of this id from the start
+    #[arg(long, value_name = "ID")]
+    pub spreadsheet_id: Option<String>,
+    /// Write a throw-away service-account key to this file; its token address is this server
+    #[arg(long, value_name = "OUT.json")]
+    pub credentials: Option<PathBuf>,
+    /// Hold callers to quotas
+    #[arg(long, value_enum, value_name = "WHOSE")]
+    pub quota: Option<QuotaChoice>,
+    /// Answer no sooner than this, such as 300ms or 2s
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub latency: Option<Duration>,
+    /// A fault to play, such as `on=writes,do=fail,status=503,times=2`; may be given several times
+    #[arg(long, value_name = "SPEC")]
+    pub fault: Vec<String>,
+    /// The seed of everything that is drawn by chance
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// What deleting a named range that is not there does; what the live service does is not known
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub missing_id: MissingId,
+    /// Whether a request sees what the requests before it in the same batch did
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub validate: Validate,
+    /// What becomes of ids that the caller chose
+    #[arg(long, value_enum, default_value_t, value_name = "HOW")]
+    pub caller_ids: CallerIds,
+}
+
+/// Whose quotas the emulator keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QuotaChoice {
+    /// Google's: 60 reads and 60 writes a minute and user, 300 and 300 a minute and project
+    Google,
+}
+
+/// What the emulator does about an id that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum MissingId {
+    /// Refuse the whole batch
+    #[default]
+    Refuse,
+    /// Go on
+    Ignore,
+}
+
+/// When the emulator looks whether a request is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Validate {
+    /// After the requests before it
+    #[default]
+    Sequential,
+    /// All against the state before the batch
+    Snapshot,
+}
+
+/// What the emulator does with ids that the caller chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum CallerIds {
+    /// Use them
+    #[default]
+    Honour,
+    /// Make up its own
+    Ignore,
+}
