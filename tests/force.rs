@@ -14,67 +14,24 @@ mod front;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod person;
 
-use std::sync::Arc;
+#[path = "house/mod.rs"]
+mod house;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::ledger::event::Report;
 use sheetkeep::ledger::mode::{Again, Mode};
 use sheetkeep::maintain::force::{Forcing, forcing};
 use sheetkeep::maintain::reset::resetting;
-use sheetkeep::port::clock::Clock;
-use sheetkeep::port::step::StepError;
 use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::{Errands, PassError};
+use sheetkeep::runner::plan::Errands;
 use sheetkeep::store::listing::Listing;
-use sheetkeep::store::sheets::SheetsStore;
-use sheetkeep::system::SteeredClock;
-use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
-use crate::support::{ById, Job, Values};
-
-struct House {
-    front: Front,
-    clock: Arc<dyn Clock>,
-    mode: Mode,
-    again: Again,
-}
+use crate::house::House;
+use crate::support::{ById, Values};
 
 impl House {
-    fn new(mode: Mode, again: Again, nth: usize) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let doubts = Doubts::all().nth(nth).expect("there are eight");
-        Self { front: Front::new(doubts, 1, &clock, None), clock, mode, again }
-    }
-
-    fn store(&self, seed: u64) -> SheetsStore {
-        let sheets = Arc::new(self.front.sheets(seed));
-        SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, self.again)
-    }
-
-    async fn run(&self, items: &[Value], retrying: Retrying, errands: Option<Errands>) -> Result<Report, PassError> {
-        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| match value["bad"].as_str() {
-            Some(why) => Err(StepError::Rejected(why.to_owned())),
-            None => Ok(vec![value.clone()]),
-        });
-        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
-        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (self.mode, 2, retrying);
-        job.errands = errands;
-        let report = job.run(self.store(job.seed), Values::of(items.to_vec())).await;
-        self.clock.sleep(Duration::from_secs(2)).await;
-        report
-    }
-
-    async fn usual(&self, items: &[Value]) -> Report {
-        self.run(items, Retrying::Usual, None).await.expect("a run")
-    }
-
-    async fn listing(&self) -> Listing {
-        self.store(7).listing(true).await.expect("a listing").expect("it has run")
-    }
-
     async fn would(&self, items: &[Value]) -> (Listing, Forcing) {
         let listing = self.listing().await;
         let found = forcing(&listing, self.again, &mut Values::of(items.to_vec()), &ById).await.expect("a source");
@@ -110,10 +67,6 @@ impl House {
             self.run(&[], Retrying::Nothing, Some(errands)).await.expect("it is forgotten");
         }
         (found.keys, found.failures)
-    }
-
-    async fn column(&self, tab: &str, name: &str) -> Vec<String> {
-        self.front.column(tab, name).await
     }
 }
 

@@ -104,7 +104,7 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
         Sight::Failure { row, failure, action } if failure.key == *key && failures.len() < MOST_ROWS => {
             failures.push(FailureRow { row, failure: *failure, action });
         }
-        Sight::Run(run) if run.job == settings.job => runs.push(*run),
+        Sight::Run { run, .. } if run.job == settings.job => runs.push(*run),
         _ => {}
     };
     let surveyed =

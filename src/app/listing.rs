@@ -10,18 +10,34 @@ use crate::app::view::existing;
 use crate::config::settings::Settings;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::store::ends::End;
 use crate::store::listing::Listing;
 use crate::store::sheets::SheetsStore;
+use crate::store::survey::Wanted;
 
-/// Reads Processed row by row, and Failures if asked, with the state that belongs to them.
+/// Reads Processed row by row, and what else is wanted, with the state that belongs to it.
 pub async fn listing(
     settings: &Settings,
-    failures: bool,
+    wanted: Wanted,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Listing, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
-    let store =
-        SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
-    store.listing(failures).await?.ok_or(AppError::NeverRan)
+    store(settings, clock, &chance)?.listing(wanted).await?.ok_or(AppError::NeverRan)
+}
+
+/// The same, and where the rows of the job's tabs end.
+pub async fn listing_with_ends(
+    settings: &Settings,
+    wanted: Wanted,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<(Listing, Vec<End>), AppError> {
+    let store = store(settings, clock, &chance)?;
+    let listing = store.listing(wanted).await?.ok_or(AppError::NeverRan)?;
+    Ok((listing, store.ends().await?))
+}
+
+fn store(settings: &Settings, clock: Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<SheetsStore, AppError> {
+    let Sheet { sheets, id } = existing(settings, &clock, chance)?;
+    Ok(SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again))
 }

@@ -7,14 +7,16 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Parser, Subcommand};
 
 use crate::cli::duration::duration;
 #[cfg(feature = "emulator")]
 use crate::cli::emulate_args::EmulateArgs;
 use crate::cli::exit::{Exit, FailOn, table};
+use crate::cli::job_args::JobArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::terminal::{ColorChoice, Terminal};
+use crate::cli::upkeep_args::{FsckArgs, PruneArgs, ResetArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,29 +75,11 @@ pub enum Command {
     Fsck(FsckArgs),
     /// Forget everything that a job has done; its rows stay
     Reset(ResetArgs),
+    /// Take old runs, closed failures and blank rows out of a job's tabs, to make room
+    Prune(PruneArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
-}
-
-/// Which job, and where it keeps its state.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-pub struct JobArgs {
-    /// The job file
-    #[arg(value_name = "JOB.toml")]
-    pub job: PathBuf,
-    /// The spreadsheet's id; comes before `SHEETKEEP_SPREADSHEET_ID`. Without either, a local file is used
-    #[arg(long, value_name = "ID", conflicts_with = "embedded")]
-    pub spreadsheet: Option<String>,
-    /// The local file that is used without a spreadsheet [default: the job's name and .sheet, beside the job file]
-    #[arg(long, value_name = "FILE")]
-    pub embedded: Option<PathBuf>,
-    /// Where this machine keeps its lock and its identity [default: sheetkeep in `XDG_STATE_HOME`]
-    #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<PathBuf>,
-    /// One JSON document on standard output; errors are JSON too
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `sheetkeep run`.
@@ -222,41 +206,6 @@ pub struct ExplainArgs {
     pub key: String,
 }
 
-/// `sheetkeep reset`.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-pub struct ResetArgs {
-    /// The job.
-    #[command(flatten)]
-    pub job: JobArgs,
-    /// Do it; without this, only tell what it would do
-    #[arg(long)]
-    pub yes: bool,
-}
-
-/// `sheetkeep fsck`.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-pub struct FsckArgs {
-    /// The job.
-    #[command(flatten)]
-    pub job: JobArgs,
-    /// Show what a repair would do: `forget`, so that keys without a row are done again, or `adopt`, so that keys of rows that nobody
-    /// has done count as done
-    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "forget")]
-    pub repair: Option<RepairChoice>,
-    /// Do it
-    #[arg(long, requires = "repair")]
-    pub yes: bool,
-}
-
-/// How `fsck` mends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RepairChoice {
-    /// Keys without a row are done again when the source yields them
-    Forget,
-    /// Keys of rows that nobody has done count as done
-    Adopt,
-}
-
 /// Reads a command line, the program's name first. Help, the version and mistakes come back as the text to show and
 /// how to end; `colour` says whether that text may be coloured.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, Reply> {
@@ -327,6 +276,7 @@ impl Command {
             Self::Explain(args) => Some(&args.job),
             Self::Fsck(args) => Some(&args.job),
             Self::Reset(args) => Some(&args.job),
+            Self::Prune(args) => Some(&args.job),
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

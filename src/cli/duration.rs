@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-/// `300ms`, `2s`, `1.5s`, `1m`, `1h`.
+/// `300ms`, `2s`, `1.5s`, `1m`, `1h`, `90d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let help = || format!("`{text}` is no time; write it as 300ms, 2s or 1m");
     let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(help)?;
@@ -14,6 +14,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "s" => 1.0,
         "m" => 60.0,
         "h" => 3_600.0,
+        "d" => 86_400.0,
         _ => return Err(help()),
     };
     let number: f64 = number.parse().map_err(|_| help())?;

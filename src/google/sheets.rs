@@ -115,6 +115,15 @@ impl Sheets {
         self.rendered(id, ranges, "FORMATTED_VALUE")
     }
 
+    /// As `values`, but formulas as they were entered, so that a cell is empty only if nothing is in it.
+    pub fn entered<'a>(
+        &'a self,
+        id: &'a SpreadsheetId,
+        ranges: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
+        self.rendered(id, ranges, "FORMULA")
+    }
+
     fn rendered<'a>(
         &'a self,
         id: &'a SpreadsheetId,

@@ -10,6 +10,7 @@ use crate::ledger::commit::{Changes, Commit, Kind, Part};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Drafted;
 use crate::ledger::lease::{Fence, Holder, Lease};
+use crate::ledger::removal::Role;
 use crate::ledger::rows::processed_row;
 use crate::ledger::run::Run;
 use crate::ledger::settlement::End;
@@ -211,6 +212,8 @@ impl Chain {
             for (key, version, word) in one.processed() {
                 state.processed.add(&processed_row(key, version, word, &terms.run.id));
             }
+            let gone = one.removals().iter().filter(|removal| removal.role == Role::Processed);
+            gone.filter_map(|removal| removal.mark).for_each(|mark| state.processed.take_hash(mark));
         }
         state.head = Some(to);
         state.lease = self.lease_after(terms);

@@ -10,6 +10,7 @@ use crate::ledger::head::HeadId;
 use crate::ledger::item::Output;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::mode::Mode;
+use crate::ledger::removal::Removal;
 use crate::ledger::rows::{DONE, FORGOTTEN};
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::State;
@@ -52,6 +53,8 @@ pub enum Settled {
         /// The version.
         version: Version,
     },
+    /// No item, but rows that nobody needs any more, which are taken out of their tabs together.
+    Removed(Vec<Removal>),
 }
 
 impl Settled {
@@ -66,6 +69,8 @@ impl Settled {
                 2 * ROW_FRAME + failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len()
             }
             Self::Forgotten { key, version } => ROW_FRAME + key.as_str().len() + version.0.len(),
+            // What is taken out is read back.
+            Self::Removed(rows) => rows.iter().map(|row| 4 * ROW_FRAME + row.bytes as usize).sum(),
         }
     }
 
@@ -73,7 +78,7 @@ impl Settled {
     pub fn rows(&self) -> usize {
         match self {
             Self::Done { output, .. } => output.len(),
-            Self::Failed(_) | Self::Forgotten { .. } => 0,
+            Self::Failed(_) | Self::Forgotten { .. } | Self::Removed(_) => 0,
         }
     }
 
@@ -81,7 +86,7 @@ impl Settled {
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         let output = match self {
             Self::Done { output, .. } => Some(output),
-            Self::Failed(_) | Self::Forgotten { .. } => None,
+            Self::Failed(_) | Self::Forgotten { .. } | Self::Removed(_) => None,
         };
         let rows = output.into_iter().flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
         rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
@@ -92,7 +97,7 @@ impl Settled {
         match self {
             Self::Done { closes, .. } => closes.as_deref(),
             Self::Failed(failure) => Some(failure),
-            Self::Forgotten { .. } => None,
+            Self::Forgotten { .. } | Self::Removed(_) => None,
         }
     }
 
@@ -103,7 +108,7 @@ impl Settled {
                 let other = closes.as_deref().filter(|closed| (&closed.key, &closed.version) != (key, version));
                 (Some((key, version)), other.map(|closed| (&closed.key, &closed.version)))
             }
-            Self::Failed(_) | Self::Forgotten { .. } => (None, None),
+            Self::Failed(_) | Self::Forgotten { .. } | Self::Removed(_) => (None, None),
         };
         own.into_iter().chain(mended)
     }
@@ -112,7 +117,7 @@ impl Settled {
     pub fn processed(&self) -> impl Iterator<Item = (&Key, &Version, &'static str)> {
         let forgotten = match self {
             Self::Forgotten { key, version } => Some((key, version, FORGOTTEN)),
-            Self::Done { .. } | Self::Failed(_) => None,
+            Self::Done { .. } | Self::Failed(_) | Self::Removed(_) => None,
         };
         self.done().map(|(key, version)| (key, version, DONE)).chain(forgotten)
     }
@@ -122,14 +127,24 @@ impl Settled {
         match self {
             Self::Done { key, version, .. } | Self::Forgotten { key, version } => (key, version) == (of, at),
             Self::Failed(failure) => (&failure.key, &failure.version) == (of, at),
+            Self::Removed(_) => false,
         }
     }
 
-    /// The key.
-    pub fn key(&self) -> &Key {
+    /// The key, where it is about one.
+    pub fn key(&self) -> Option<&Key> {
         match self {
-            Self::Done { key, .. } | Self::Forgotten { key, .. } => key,
-            Self::Failed(failure) => &failure.key,
+            Self::Done { key, .. } | Self::Forgotten { key, .. } => Some(key),
+            Self::Failed(failure) => Some(&failure.key),
+            Self::Removed(_) => None,
+        }
+    }
+
+    /// The rows that it takes out.
+    pub fn removals(&self) -> &[Removal] {
+        match self {
+            Self::Removed(rows) => rows,
+            Self::Done { .. } | Self::Failed(_) | Self::Forgotten { .. } => &[],
         }
     }
 }
@@ -162,6 +177,11 @@ impl Changes {
         self.settled.iter().filter(|one| matches!(one, Settled::Done { .. })).count()
     }
 
+    /// Rows that are taken out.
+    pub fn removals(&self) -> Vec<Removal> {
+        self.settled.iter().flat_map(Settled::removals).copied().collect()
+    }
+
     /// Rows of data.
     pub fn rows(&self) -> usize {
         self.settled.iter().map(Settled::rows).sum()
@@ -173,7 +193,7 @@ impl Changes {
             Mode::Append => self.rows(),
             Mode::Upsert => {
                 let with_rows = self.settled.iter().filter(|one| one.rows() > 0);
-                with_rows.map(Settled::key).collect::<HashSet<_>>().len()
+                with_rows.filter_map(Settled::key).collect::<HashSet<_>>().len()
             }
         }
     }

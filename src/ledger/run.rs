@@ -135,6 +135,11 @@ pub fn run_id(started: Timestamp, bits: u64) -> String {
     format!("{day}-{clock}-{:05x}", bits & 0xf_ffff)
 }
 
+/// When a run began, as its id tells: all but the chance at its end.
+pub fn began(run: &str) -> &str {
+    run.rsplit_once('-').map_or(run, |(began, _)| began)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,10 +26,30 @@ pub struct Tally {
 impl Tally {
     /// Counts one row in.
     pub fn add(&mut self, row: &[&str]) {
-        let digest = digest_of(row);
-        let hash = digest.iter().take(8).fold(0_u64, |acc, &byte| (acc << 8) | u64::from(byte));
+        self.add_hash(Self::hash(row));
+    }
+
+    /// Counts a row in of which only the hash is known.
+    pub fn add_hash(&mut self, hash: u64) {
         self.count += 1;
         self.sum = self.sum.wrapping_add(hash);
+    }
+
+    /// Counts in what another one has.
+    pub fn add_all(&mut self, other: Self) {
+        self.count += other.count;
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+
+    /// Counts a row out.
+    pub fn take_hash(&mut self, hash: u64) {
+        self.count = self.count.saturating_sub(1);
+        self.sum = self.sum.wrapping_sub(hash);
+    }
+
+    /// The hash of a row.
+    pub fn hash(row: &[&str]) -> u64 {
+        digest_of(row).iter().take(8).fold(0_u64, |acc, &byte| (acc << 8) | u64::from(byte))
     }
 }
 
@@ -258,6 +278,9 @@ mod tests {
         assert_eq!(tally(&["a", "b"]), tally(&["b", "a"]));
         assert_ne!(tally(&["a", "b"]), tally(&["a", "c"]));
         assert_ne!(tally(&["a"]), tally(&["a", "a"]));
+        let mut without = tally(&["a", "b"]);
+        without.take_hash(Tally::hash(&["a", "", "done", "r"]));
+        assert_eq!(without, tally(&["b"]));
     }
 
     #[test]

@@ -6,3 +6,4 @@
 pub mod tally;
 pub mod force;
 pub mod reset;
+pub mod prune;

@@ -51,7 +51,7 @@ fn closing(listing: &Listing, again: Again, now: Timestamp) -> Vec<Failure> {
     let counts = |failure: &&Failure| {
         book.tried(&failure.key).is_some_and(|tried| tried.version == again.mark(&failure.version))
     };
-    for failure in listing.failures.iter().filter(counts) {
+    for failure in listing.failures.iter().map(|(_, failure)| failure).filter(counts) {
         newest.insert(failure.key.fingerprint(), failure);
     }
     let open = book.failures().into_iter().filter_map(|(key, tried)| Some((*newest.get(&key)?, tried)));

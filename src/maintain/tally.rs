@@ -94,7 +94,14 @@ mod tests {
     use super::*;
 
     fn row(key: &str, version: &str, forgotten: bool, run: &str) -> Listed {
-        Listed { key: Key::new(key).expect("a key"), version: Version(version.into()), forgotten, run: run.into() }
+        Listed {
+            row: 2,
+            key: Key::new(key).expect("a key"),
+            version: Version(version.into()),
+            forgotten,
+            run: run.into(),
+            mark: 0,
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::ledger::commit::{Commit, Reply};
 use crate::ledger::failure::Kept;
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::Fingerprint;
-use crate::ledger::snapshot::Loaded;
+use crate::ledger::snapshot::{Loaded, Tally};
 
 /// A durable store with one guarded write.
 pub trait Store: Send + Sync {
@@ -23,10 +23,10 @@ pub trait Store: Send + Sync {
     /// The same commit may be sent again: it is applied at most once.
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply>;
 
-    /// Rows that stand wrong because people moved rows or columns while the last commit wrote them; the next commit, whatever it
+    /// Rows that stand wrong because people moved rows or columns while the last commit wrote them or took them out; the next commit, whatever it
     /// carries, puts them right. Asked after a load and after each commit that was applied.
-    fn astray(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(std::future::ready(Ok(0)))
+    fn astray(&self) -> BoxFuture<'_, Result<Astray, StoreError>> {
+        Box::pin(std::future::ready(Ok(Astray::default())))
     }
 
     /// Reads failures back whole, to be tried again: those of the last load that stand in these rows, by the fingerprints of their keys.
@@ -35,6 +35,15 @@ pub trait Store: Send + Sync {
 
     /// What the calls so far have cost.
     fn usage(&self) -> Usage;
+}
+
+/// Rows that stand wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Astray {
+    /// How many: written in a wrong place, or taken out and to be put back.
+    pub rows: u64,
+    /// What the state no longer counts of Processed, and stands there all the same; said once.
+    pub uncounted: Tally,
 }
 
 /// Calls to the service behind a store.

@@ -256,7 +256,8 @@ mod tests {
         let back = vec![waiting(&mut low, "a"), waiting(&mut low, "b")];
         queue.push(waiting(&mut low, "c"), 1);
         queue.put_back(back, 2);
-        let order: Vec<_> = (0..3).flat_map(|n| queue.cut(n)).map(|w| w.settled.key().to_string()).collect();
+        let order: Vec<_> =
+            (0..3).flat_map(|n| queue.cut(n)).map(|w| w.settled.key().expect("an item").to_string()).collect();
         assert_eq!(order, ["a", "b", "c"]);
     }
 }

@@ -20,7 +20,7 @@ use crate::ledger::run::{Counts, Run};
 use crate::ledger::settlement::End;
 use crate::ledger::snapshot::State;
 use crate::port::chance::Chance;
-use crate::port::store::StoreError;
+use crate::port::store::{Astray, StoreError};
 use crate::runner::batch::{Outstanding, Queue, Waiting, places};
 use crate::runner::forced::Forced;
 use crate::runner::intake::Intake;
@@ -170,12 +170,14 @@ impl Committer {
 
     /// Asks the store for rows that stand wrong; after a load, and after each commit that was applied.
     pub async fn see_what_went_astray(&mut self) -> Result<(), PassError> {
-        let before = std::mem::replace(&mut self.astray, self.settler.store.astray().await?);
+        let Astray { rows, uncounted } = self.settler.store.astray().await?;
+        let before = std::mem::replace(&mut self.astray, rows);
+        self.chain.amend(|state| state.processed.add_all(uncounted));
         self.mends = if self.astray > 0 { self.mends + 1 } else { 0 };
         if self.mends > MAX_MENDS {
             let why = format!(
-                "rows of the data tab are moved as fast as they are written: {} stand wrong, and the next run puts them right; leave \
-                 the tab alone for a moment, then run again",
+                "rows are moved as fast as they are written: {} stand wrong, and the next run puts them right; leave \
+                 the tabs alone for a moment, then run again",
                 self.astray
             );
             return Err(StoreError::Corrupt { why }.into());

@@ -142,6 +142,11 @@ impl Feed {
         self
     }
 
+    /// Rows that were to be taken out are left where they are.
+    pub fn forget_removals(&mut self) {
+        self.errands.retain(|errand| errand.removals().is_empty());
+    }
+
     /// The next thing; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Fed>, SourceError> {
         if let Some(errand) = self.errands.pop_front() {

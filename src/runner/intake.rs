@@ -234,7 +234,7 @@ impl Intake {
                 let bare = Failure { payload, kept: false, ..*failure };
                 Ok(Some(Waiting { settled: Settled::Failed(Box::new(bare)), place, record: None }))
             }
-            Settled::Failed(_) | Settled::Forgotten { .. } => Err(why.to_owned()),
+            Settled::Failed(_) | Settled::Forgotten { .. } | Settled::Removed(_) => Err(why.to_owned()),
         }
     }
 

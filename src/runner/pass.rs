@@ -146,6 +146,7 @@ impl Pass {
 
     async fn run(mut self) -> Result<Report, PassError> {
         self.committer.see_what_went_astray().await?;
+        self.forget_stale_removals();
         while !self.committer.is_closed() {
             self.commit_if_due().await?;
             match self.next().await {
@@ -335,10 +336,19 @@ impl Pass {
     async fn ended(&mut self, ending: Ending) -> Result<(), PassError> {
         let close = self.closing();
         self.committer.ended(ending, &mut self.intake, &mut self.queue, &close).await?;
+        self.forget_stale_removals();
         self.marks.shown(&self.committer.begun);
         self.worker.fence = self.committer.chain.fence();
         self.progress();
         Ok(())
+    }
+
+    /// Rows that were to be taken out were seen in places that are no longer right once somebody has moved some.
+    fn forget_stale_removals(&mut self) {
+        if self.committer.has_to_mend() {
+            self.queue.take_out(|waiting| !waiting.settled.removals().is_empty());
+            self.feed.iter_mut().for_each(Feed::forget_removals);
+        }
     }
 
     /// How the run's row is closed: with what ended it, as far as is known now.

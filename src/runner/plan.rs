@@ -68,7 +68,7 @@ impl Errands {
         let one_counts = book.again() != Again::Every;
         let is_due = |settled: &Settled| match settled {
             Settled::Forgotten { key, version } => book.is_done(key, version) || (one_counts && book.knows(key)),
-            Settled::Done { .. } | Settled::Failed(_) => true,
+            Settled::Done { .. } | Settled::Failed(_) | Settled::Removed(_) => true,
         };
         self.settled.into_iter().filter(is_due).collect()
     }

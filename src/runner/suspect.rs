@@ -36,7 +36,7 @@ impl Committer {
             return Ok(());
         }
         let Some(culprit) = queue.take_first() else { return Ok(()) };
-        let key = culprit.settled.key().clone();
+        let key = culprit.settled.key().cloned();
         if !self.blame.set_aside() {
             let why =
                 format!("more than {MAX_CULPRITS} records are refused, so it may not be the records: {}", self.refusal);
@@ -45,7 +45,10 @@ impl Committer {
         match intake.refused(culprit, &self.refusal, self.moment()) {
             Ok(failure) => queue.put_back(failure.into_iter().collect(), self.now_ms()),
             Err(why) => {
-                let why = format!("not even the failure of key {key} can be told: {why}");
+                let why = match key {
+                    Some(key) => format!("not even the failure of key {key} can be told: {why}"),
+                    None => why,
+                };
                 return Err(PassError::Refused { why });
             }
         }

@@ -73,7 +73,7 @@ pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
 fn first_look(commit: &Commit, column: &str) -> Cell {
     let outputs = commit.changes.settled.iter().filter_map(|one| match one {
         Settled::Done { output, .. } => Some(output),
-        Settled::Failed(_) | Settled::Forgotten { .. } => None,
+        Settled::Failed(_) | Settled::Forgotten { .. } | Settled::Removed(_) => None,
     });
     let rows = outputs.flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
     let is_key = commit.state.key_column.as_deref() == Some(column);

@@ -10,10 +10,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use crate::google::body::{
-    Dimension, DimensionRange, GridCoordinate, GridProperties, GridRange, PasteOrientation, PasteType, Request,
-    SheetProperties,
-};
+use crate::google::body::{PasteType, Request};
 use crate::google::cell::{self, NumberKind};
 use crate::grid::Row;
 use crate::ledger::commit::{Commit, Part, Settled};
@@ -23,6 +20,7 @@ use crate::store::guard::STATE_ROWS;
 use crate::store::index::RowIndex;
 use crate::store::layout::Tab;
 use crate::store::mend::{Mend, Source};
+use crate::store::requests::{area, copied, copied_rows, index, put, resized, rows_of};
 use crate::store::witness::{Expect, HEADER_ROW, MARGIN, ROOM, Target, Witness};
 
 /// Columns of a state tab that holds no scratch rows.
@@ -142,7 +140,7 @@ impl<'a> Writing<'a> {
         let settled = self.commit.changes.settled.iter();
         let done = settled.filter_map(|one| match one {
             Settled::Done { key, output, .. } => Some((key.as_str(), output)),
-            Settled::Failed(_) | Settled::Forgotten { .. } => None,
+            Settled::Failed(_) | Settled::Forgotten { .. } | Settled::Removed(_) => None,
         });
         let all = done.flat_map(|(key, output)| {
             output.tables.iter().flat_map(move |(_, rows)| rows.iter().map(move |row| (key, row)))
@@ -214,16 +212,16 @@ impl<'a> Writing<'a> {
         self.out.scratch = Some(scratch);
         self.out.requests.push((Part::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
         self.tell(&witness);
-        let header = self.copy_out(0..1, HEADER_ROW, PasteType::Values);
+        let header = self.copy_out(&(0..1), HEADER_ROW, PasteType::Values);
         self.out.requests.push((Part::Layout, header));
         let runs = runs(writes);
         for run in &runs {
-            let copied = self.copy_out(rows_of(writes, run), witness.before_row(run.start), PasteType::Formula);
+            let copied = self.copy_out(&rows_written(writes, run), witness.before_row(run.start), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
         }
         self.write(writes, &witness);
         for run in &runs {
-            let copied = self.copy_out(rows_of(writes, run), witness.after_row(run.start), PasteType::Formula);
+            let copied = self.copy_out(&rows_written(writes, run), witness.after_row(run.start), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
         }
         self.out.witness = Some(witness);
@@ -242,15 +240,8 @@ impl<'a> Writing<'a> {
     }
 
     /// Copies whole rows to scratch rows; as much room as they need is taken from one cell on.
-    fn copy_out(&self, rows: Range<u32>, to_row: u32, paste_type: PasteType) -> Request {
-        let source = GridRange {
-            sheet_id: self.tab.id,
-            start_row_index: Some(rows.start),
-            end_row_index: Some(rows.end),
-            ..GridRange::default()
-        };
-        let destination = area(self.state_tab, to_row..to_row + 1, MARGIN..MARGIN + 1);
-        Request::CopyPaste { source, destination, paste_type, paste_orientation: PasteOrientation::Normal }
+    fn copy_out(&self, rows: &Range<u32>, to_row: u32, paste_type: PasteType) -> Request {
+        copied_rows((self.tab.id, rows), (self.state_tab, to_row, MARGIN), paste_type)
     }
 
     fn write(&mut self, writes: &[Write<'a>], witness: &Witness) {
@@ -337,9 +328,8 @@ impl<'a> Writing<'a> {
     }
 
     fn insert(&mut self, at: u32, rows: u32) {
-        let range =
-            DimensionRange { sheet_id: self.tab.id, dimension: Dimension::Rows, start_index: at, end_index: at + rows };
         // The header row's looks are its own.
+        let range = rows_of(self.tab.id, at..at + rows);
         let request = Request::InsertDimension { range, inherit_from_before: at > 1 };
         self.out.requests.push((Part::Layout, request));
         self.out.inserted += rows;
@@ -379,7 +369,7 @@ fn runs(writes: &[Write<'_>]) -> Vec<Range<usize>> {
     runs.collect()
 }
 
-fn rows_of(writes: &[Write<'_>], run: &Range<usize>) -> Range<u32> {
+fn rows_written(writes: &[Write<'_>], run: &Range<usize>) -> Range<u32> {
     let first = writes.get(run.start).map_or(0, |write| write.target.row);
     first..first + index(run.len())
 }
@@ -393,42 +383,4 @@ fn blocks(columns: &[usize]) -> Vec<Range<usize>> {
 /// The state tab without scratch rows, where the commit before left some.
 pub fn without_scratch(state_tab: i32) -> Request {
     resized(state_tab, STATE_ROWS, STATE_COLUMNS)
-}
-
-fn resized(tab: i32, rows: u32, columns: u32) -> Request {
-    let grid = GridProperties { row_count: Some(rows), column_count: Some(columns), frozen_row_count: None };
-    let properties = SheetProperties { sheet_id: Some(tab), grid_properties: Some(grid), ..SheetProperties::default() };
-    Request::UpdateSheetProperties { properties, fields: "gridProperties(rowCount,columnCount)".into() }
-}
-
-fn put(sheet_id: i32, row_index: u32, column_index: u32, rows: Vec<cell::Row>, fields: &'static str) -> Request {
-    let start = GridCoordinate { sheet_id, row_index, column_index };
-    Request::UpdateCells { rows, fields: fields.into(), start: Some(start), range: None }
-}
-
-fn copied(from: (i32, Range<u32>, Range<u32>), to: (i32, u32, u32), paste_type: PasteType) -> Request {
-    let (tab, rows, columns) = from;
-    let (to_tab, to_row, to_column) = to;
-    let height = rows.end - rows.start;
-    let width = columns.end - columns.start;
-    Request::CopyPaste {
-        source: area(tab, rows, columns),
-        destination: area(to_tab, to_row..to_row + height, to_column..to_column + width),
-        paste_type,
-        paste_orientation: PasteOrientation::Normal,
-    }
-}
-
-fn area(sheet_id: i32, rows: Range<u32>, columns: Range<u32>) -> GridRange {
-    GridRange {
-        sheet_id,
-        start_row_index: Some(rows.start),
-        end_row_index: Some(rows.end),
-        start_column_index: Some(columns.start),
-        end_column_index: Some(columns.end),
-    }
-}
-
-fn index(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }

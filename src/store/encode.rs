@@ -3,18 +3,21 @@
 //! In scope: requests in order, each with the part of the commit that it belongs to; cells with their formats.
 //! Out of scope: which guard (`store::guard` decides), sending (`store::sheets`).
 
-use crate::google::body::{GridCoordinate, GridProperties, GridRange, Request, SheetProperties};
+use crate::google::body::{GridProperties, GridRange, Request, SheetProperties};
 use crate::google::cell::{self, CellFormat, NumberKind};
 use crate::grid::Cell;
 use crate::ledger::commit::{Commit, Part, Settled};
 use crate::ledger::failure::Failure;
 use crate::ledger::record::state_pairs;
+use crate::ledger::removal::Role;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
 use crate::store::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, placed_row, sent};
 use crate::store::columns::{self, Own};
 use crate::store::data_rows::{DataRows, Footing, data_rows, without_scratch};
 use crate::store::guard::{Op, Proof, STATE_ROWS, failures_title, processed_title};
-use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Role, Tab, Tabs, made_id};
+use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Tab, Tabs, made_id};
+use crate::store::removed::{Gone, PutBack, Removed};
+use crate::store::requests::put;
 
 /// The requests of a batch, and the tabs as they will be once it is applied.
 pub struct Encoded {
@@ -26,24 +29,53 @@ pub struct Encoded {
     pub tabs: Tabs,
     /// What it does to the data tab's rows; its requests are among the others.
     pub rows: DataRows,
+    /// What it takes out of tabs.
+    pub removed: Option<Removed>,
 }
 
-/// Writes a commit down. `tabs` are those that exist, `proof` is what is known of the guard, `footing` of the data tab's rows.
-pub fn encode(commit: &Commit, ops: &[Op], tabs: &Tabs, proof: Proof, footing: Footing<'_>) -> Encoded {
+/// What a commit is written down with.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    /// The tabs that exist.
+    pub tabs: &'a Tabs,
+    /// What is known of the guard.
+    pub proof: Proof,
+    /// What is known of the data tab's rows.
+    pub footing: Footing<'a>,
+    /// Rows that a commit before took out and should not have.
+    pub put_back: Option<&'a PutBack>,
+    /// Rows that commits before took out.
+    pub gone: &'a Gone,
+}
+
+/// Writes a commit down.
+pub fn encode(commit: &Commit, ops: &[Op], ground: Ground<'_>) -> Encoded {
+    let Ground { tabs, proof, footing, put_back, gone } = ground;
     let data_stands = tabs.data.is_some();
     let state_tab = ops.iter().find_map(|op| match op {
         Op::WriteState { tab } => Some(*tab),
         _ => None,
     });
     let rows = DataRows::default();
-    let mut writing = Writing { commit, out: Vec::new(), tabs: tabs.clone(), data_stands, state_tab, footing, rows };
+    let removed = Removed::of(commit.to, commit.changes.removals(), tabs, gone);
+    let mut writing = Writing {
+        commit,
+        out: Vec::new(),
+        tabs: tabs.clone(),
+        data_stands,
+        state_tab,
+        footing,
+        rows,
+        put_back,
+        removed,
+    };
     writing.plan_tables();
     let notes = Notes::of(proof, &writing.tabs);
     for op in ops {
         writing.op(op, &notes);
     }
     let (parts, requests) = writing.out.into_iter().unzip();
-    Encoded { requests, parts, tabs: writing.tabs, rows: writing.rows }
+    Encoded { requests, parts, tabs: writing.tabs, rows: writing.rows, removed: writing.removed }
 }
 
 struct Writing<'a> {
@@ -54,6 +86,8 @@ struct Writing<'a> {
     state_tab: Option<i32>,
     footing: Footing<'a>,
     rows: DataRows,
+    put_back: Option<&'a PutBack>,
+    removed: Option<Removed>,
 }
 
 impl Writing<'_> {
@@ -114,15 +148,19 @@ impl Writing<'_> {
         }
         let header =
             tab.header.iter().map(|text| cell::Cell::text(&**text).shown_as(CellFormat::bold())).collect::<Vec<_>>();
-        self.out.push((Part::Layout, write_at(tab.id, 0, vec![header.into()], VALUE_AND_FORMAT)));
+        self.out.push((Part::Layout, put(tab.id, 0, 0, vec![header.into()], VALUE_AND_FORMAT)));
     }
 
     fn changes(&mut self) {
         if let (false, Some(tab)) = (self.commit.changes.tables.is_empty(), self.tabs.data.clone()) {
             self.make(&tab, self.data_stands);
         }
+        // Before what holds these rows is made smaller.
+        let put_back = self.put_back.map(|put_back| put_back.requests(&self.tabs)).unwrap_or_default();
+        self.out.extend(put_back.into_iter().map(|request| (Part::Layout, request)));
         self.columns();
         self.data();
+        self.removed();
         self.processed();
         self.failures();
         self.runs();
@@ -148,6 +186,14 @@ impl Writing<'_> {
             self.out.push((Part::Content, without_scratch(state_tab)));
         }
         self.rows = rows;
+    }
+
+    fn removed(&mut self) {
+        let (Some(removed), Some(state_tab)) = (&self.removed, self.state_tab) else { return };
+        let requests = removed.requests(&self.tabs, state_tab);
+        self.rows.scratch = Some(removed.scratch(state_tab));
+        // Where a tab has changed, whoever asked looks again: no row is to blame.
+        self.out.extend(requests.into_iter().map(|request| (Part::Layout, request)));
     }
 
     fn processed(&mut self) {
@@ -205,9 +251,4 @@ fn write_state(tab: i32, commit: &Commit, notes: &Notes) -> Request {
         end_column_index: Some(2),
     };
     Request::UpdateCells { rows, fields: VALUE.into(), start: None, range: Some(range) }
-}
-
-fn write_at(sheet_id: i32, row_index: u32, rows: Vec<cell::Row>, fields: &'static str) -> Request {
-    let start = GridCoordinate { sheet_id, row_index, column_index: 0 };
-    Request::UpdateCells { rows, fields: fields.into(), start: Some(start), range: None }
 }

@@ -21,6 +21,7 @@ use crate::ledger::growth::crowded;
 use crate::ledger::judge::Sighting;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::record::read_state;
+use crate::ledger::removal::Role;
 use crate::ledger::rows::{PROCESSED, RUNS};
 use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
 use crate::port::clock::Clock;
@@ -29,6 +30,7 @@ use crate::store::guard::{self, Place, Proof};
 use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
 use crate::store::load;
 use crate::store::reach::{NEAR, Reach, blocking, first_page, seen_tab, tables_of};
+use crate::store::removed::{self, PutBack};
 use crate::store::room::Room;
 use crate::store::upkeep::Upkeep;
 use crate::store::witness::Witness;
@@ -64,6 +66,8 @@ pub struct Fetched {
     pub tabs: Tabs,
     /// What is known of the data tab's rows.
     pub upkeep: Upkeep,
+    /// Rows that the head's commit took out and should not have.
+    pub put_back: Option<PutBack>,
     /// The grids of all tabs.
     pub room: Room,
 }
@@ -75,6 +79,7 @@ struct Read {
     found: Tally,
     tabs: Tabs,
     upkeep: Upkeep,
+    put_back: Option<PutBack>,
     book: Book,
     gone: Vec<String>,
     blemishes: Vec<Blemish>,
@@ -218,7 +223,8 @@ impl Fetcher {
             && data.is_some_and(|tab| tab.rows > 1)
             && bottom.is_some_and(|rows| !rows.is_empty());
         let upkeep = Upkeep::of_strange_rows(filled);
-        Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs, upkeep, room: Room::of(metadata) })
+        let (put_back, room) = (None, Room::of(metadata));
+        Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs, upkeep, put_back, room })
     }
 
     async fn read(&self, metadata: &Metadata, place: &Place) -> Result<Read, Unread> {
@@ -260,19 +266,13 @@ impl Fetcher {
         notes: Notes,
         values: Vec<Vec<Vec<Value>>>,
     ) -> Result<Read, Unread> {
-        let state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+        let mut state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
         belongs(&state, &self.job, place)?;
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
-        let [processed_header, failures_header, data_header, runs_header] = [(); 4].map(|()| next());
+        let mut tabs = guess.tabs(&[(); 4].map(|()| next()));
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
-        let mut tabs = Tabs {
-            processed: guess.processed.map(|seen| seen_tab(seen, &processed_header)),
-            failures: guess.failures.map(|seen| seen_tab(seen, &failures_header)),
-            data: guess.data.map(|seen| seen_tab(seen, &data_header)),
-            runs: guess.runs.map(|seen| seen_tab(seen, &runs_header)),
-        };
         let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes);
         let mut gone = Vec::new();
         let blocked = blemishes.iter().any(|blemish| blemish.blocking);
@@ -286,23 +286,27 @@ impl Fetcher {
         }
         if blemishes.iter().any(|blemish| blemish.blocking) {
             let (book, upkeep) = (Book::default(), Upkeep::default());
-            return Ok(Read { found: state.processed, state, notes, tabs, upkeep, book, gone, blemishes });
+            let (found, put_back) = (state.processed, None);
+            return Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes });
         }
         let (processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
         let witness = Witness::read(&scratch, place.head);
         let beside = witness.as_ref().filter(|(witness, seen)| witness.is_moved(&seen.header));
         let keep = beside.map_or(0, |(witness, _)| witness.keys);
+        // Rows that are to go back count as if they stood there.
+        let removed = removed::read(&scratch, place.head).unwrap_or_default();
+        state.processed.add_all(removed.uncounted);
         let mut done = load::ProcessedRows::of(&processed, self.again).keeping(keep);
-        let paged = Paged { tab: &processed, seen: guess.processed, wanted: &PROCESSED, page: load::PAGE_ROWS };
-        self.read_pages(&paged, processed_rows, |rows, _| done.read(rows)).await?;
         let mut open = load::FailureRows::of(&failures, self.again);
-        let (wanted, page) = (&load::FAILURES_READ, load::FAILURE_PAGE_ROWS);
-        let paged = Paged { tab: &failures, seen: guess.failures, wanted, page };
-        self.read_pages(&paged, failure_rows, |rows, to| open.read(rows, to)).await?;
+        self.read_rows(guess, (&processed, processed_rows, &mut done), (&failures, failure_rows, &mut open)).await?;
+        done.read(&removed.rows_of(Role::Processed));
+        open.read_astray(&removed.rows_of(Role::Failures));
         let (found, tries) = (done.found, state.tries.clone());
         let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
         upkeep.see(place.tab, witness, || done.recent());
+        let put_back = removed.put_back(place.tab);
+        blemishes.extend(put_back.as_ref().map(PutBack::blemish));
         blemishes.extend(upkeep.blemishes(&self.data_tab));
         let (done, odd) = done.finish(&processed);
         blemishes.extend(odd);
@@ -315,10 +319,27 @@ impl Fetcher {
             found,
             tabs,
             upkeep,
+            put_back,
             book: Book::new(done, open).counting(tries).told_until(newest),
             gone,
             blemishes,
         })
+    }
+
+    /// Every row of Processed and of Failures; of each the tab, its first page, and who reads it.
+    async fn read_rows(
+        &self,
+        reach: &Reach<'_>,
+        processed: (&Tab, Vec<Vec<Value>>, &mut load::ProcessedRows),
+        failures: (&Tab, Vec<Vec<Value>>, &mut load::FailureRows),
+    ) -> Result<(), Unread> {
+        let (tab, first, done) = processed;
+        let paged = Paged { tab, seen: reach.processed, wanted: &PROCESSED, page: load::PAGE_ROWS };
+        self.read_pages(&paged, first, |rows, _| done.read(rows)).await?;
+        let (tab, first, open) = failures;
+        let (wanted, page) = (&load::FAILURES_READ, load::FAILURE_PAGE_ROWS);
+        let paged = Paged { tab, seen: reach.failures, wanted, page };
+        self.read_pages(&paged, first, |rows, to| open.read(rows, to)).await
     }
 
     /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. The
@@ -353,7 +374,7 @@ impl Fetcher {
     }
 
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
-        let Read { mut state, notes, found, tabs, upkeep, book, gone, mut blemishes } = read;
+        let Read { mut state, notes, found, tabs, upkeep, put_back, book, gone, mut blemishes } = read;
         blemishes.extend(edited);
         let room = Room::of(metadata);
         blemishes.extend(crowded(room.cells()).map(|message| Blemish { message, blocking: false }));
@@ -362,7 +383,7 @@ impl Fetcher {
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot { state, said, head, book, tables: tables.clone(), gone, blemishes };
         let loaded = self.loaded_with(metadata, Some(snapshot), tables);
-        Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, room }
+        Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, put_back, room }
     }
 
     fn loaded_with(
@@ -383,10 +404,12 @@ impl Fetcher {
 
     /// The values of ranges.
     pub async fn rows_of(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, Unread> {
-        self.sheets.values(&self.id, ranges).await.map_err(|error| match &error.cause {
-            Cause::Refused { refusal, .. } if refusal.code == 400 => Unread::Moved(unreadable(&error)),
-            _ => Unread::Broken(unreadable(&error)),
-        })
+        self.sheets.values(&self.id, ranges).await.map_err(|error| unread(&error))
+    }
+
+    /// What was entered into ranges: formulas, not what they say.
+    pub async fn entered_in(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, Unread> {
+        self.sheets.entered(&self.id, ranges).await.map_err(|error| unread(&error))
     }
 
     fn service_time(&self) -> Timestamp {
@@ -394,6 +417,14 @@ impl Fetcher {
         self.sheets
             .service_time()
             .map_or_else(|| self.clock.now(), |(at, seen_ms)| at.plus(now_ms.saturating_sub(seen_ms)))
+    }
+}
+
+/// Ranges that could not be read: the service knows no such range, or it is something else.
+fn unread(error: &CallError) -> Unread {
+    match &error.cause {
+        Cause::Refused { refusal, .. } if refusal.code == 400 => Unread::Moved(unreadable(error)),
+        _ => Unread::Broken(unreadable(error)),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::ledger::head::HeadId;
+use crate::ledger::removal::Role;
 use crate::store::guard::Proof;
 
 /// Title of the tab with a row per run.
@@ -71,17 +72,16 @@ pub struct Tabs {
     pub data: Option<Tab>,
 }
 
-/// What a job's tab is for; part of the id of a tab that a commit makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// The keyed tab.
-    Processed,
-    /// Failures.
-    Failures,
-    /// Runs.
-    Runs,
-    /// Data.
-    Data,
+impl Tabs {
+    /// The one that is for this.
+    pub fn of(&self, role: Role) -> Option<&Tab> {
+        match role {
+            Role::Processed => self.processed.as_ref(),
+            Role::Failures => self.failures.as_ref(),
+            Role::Runs => self.runs.as_ref(),
+            Role::Data => self.data.as_ref(),
+        }
+    }
 }
 
 /// The id of a tab that a commit makes: drawn from its head, so that every copy of the commit names the same one,

@@ -1,11 +1,13 @@
-//! Processed as rows with their texts, for whoever works out what is to be done again.
+//! Rows with their texts and places, for whoever works out what is to be done again, or to go.
 //!
 //! In scope: gathering them. Out of scope: reading (`store::survey`), the processed set in memory (`store::load`).
 
 use crate::fault::Fault;
 use crate::ledger::failure::Failure;
 use crate::ledger::key::{Key, Version};
+use crate::ledger::removal::mark_of_key;
 use crate::ledger::rows::FORGOTTEN;
+use crate::ledger::run::Run;
 use crate::ledger::snapshot::Snapshot;
 use crate::port::store::StoreError;
 use crate::store::sheets::SheetsStore;
@@ -17,6 +19,8 @@ const LOOKS: u32 = 3;
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
+    /// Its number, as spreadsheets count: the header is 1.
+    pub row: u32,
     /// Its key.
     pub key: Key,
     /// The version.
@@ -25,38 +29,44 @@ pub struct Listed {
     pub forgotten: bool,
     /// The run that wrote it.
     pub run: String,
+    /// The mark of all its texts.
+    pub mark: u64,
 }
 
-/// Processed as it was at one head.
+/// Processed, and what else was asked for, as it was at one head.
 #[derive(Debug, Clone)]
 pub struct Listing {
     /// What was loaded before the rows were read; whatever is made of them counts at its head only.
     pub snapshot: Snapshot,
     /// Its rows with a key, in the order in which they stand.
     pub rows: Vec<Listed>,
-    /// Rows of Failures, in that order, where they were asked for.
-    pub failures: Vec<Failure>,
+    /// Rows of Failures, in that order, where they were asked for, each with its number.
+    pub failures: Vec<(u32, Failure)>,
+    /// Rows of Runs, likewise; those of other jobs too.
+    pub runs: Vec<(u32, Run)>,
 }
 
 impl SheetsStore {
-    /// Loads, and lists Processed, and Failures if asked; none where the job never ran. Where a run or a person moves what is read as often as
-    /// it is read, that is an error: a part of it would be taken for all.
-    pub async fn listing(&self, failures: bool) -> Result<Option<Listing>, StoreError> {
+    /// Loads, and lists Processed and which of the other tabs are wanted; none where the job never ran. Where a run or a person moves what is
+    /// read as often as it is read, that is an error: a part of it would be taken for all.
+    pub async fn listing(&self, wanted: Wanted) -> Result<Option<Listing>, StoreError> {
         for _ in 0..LOOKS {
-            let (mut rows, mut told) = (Vec::new(), Vec::new());
-            let mut see = |sight: Sight<'_>| {
-                let (key, version, state, run) = match sight {
-                    Sight::Processed { key, version, state, run, .. } => (key, version, state, run),
-                    Sight::Failure { failure, .. } => return told.push(*failure),
-                    Sight::Data { .. } | Sight::Run(_) => return,
-                };
-                let (version, forgotten) = (Version(version.to_owned()), state == FORGOTTEN);
-                rows.extend(Key::new(key).ok().map(|key| Listed { key, version, forgotten, run: run.to_owned() }));
+            let (mut rows, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new());
+            let mut see = |sight: Sight<'_>| match sight {
+                Sight::Processed { row, key, version, state, run } => {
+                    let (version, forgotten) = (Version(version.to_owned()), state == FORGOTTEN);
+                    let mark = mark_of_key(&[key, &version.0, state, run]);
+                    let listed = |key| Listed { row, key, version, forgotten, run: run.to_owned(), mark };
+                    rows.extend(Key::new(key).ok().map(listed));
+                }
+                Sight::Failure { row, failure, .. } => failures.push((row, *failure)),
+                Sight::Run { row, run } => runs.push((row, *run)),
+                Sight::Data { .. } => {}
             };
-            let surveyed = self.survey(Wanted { failures, ..Wanted::default() }, &mut see).await?;
+            let surveyed = self.survey(wanted, &mut see).await?;
             let Some(surveyed) = surveyed else { return Ok(None) };
             if surveyed.steady {
-                return Ok(Some(Listing { snapshot: surveyed.snapshot, rows, failures: told }));
+                return Ok(Some(Listing { snapshot: surveyed.snapshot, rows, failures, runs }));
             }
         }
         let why = "read the job's tabs: they change as often as they are read; wait until the run that writes them is over, then ask again";

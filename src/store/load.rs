@@ -7,13 +7,14 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 
-use crate::grid::{column_letters, quoted};
+use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::book::{DoneSet, Tried};
 use crate::ledger::cast::number_text;
 use crate::ledger::failure::{Answer, FailureState, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::mode::Again;
 use crate::ledger::rows::{DONE, FORGOTTEN, PROCESSED};
+use crate::ledger::run::began;
 use crate::ledger::snapshot::{Blemish, Tally};
 use crate::store::guard::STATE_ROWS;
 use crate::store::layout::Tab;
@@ -79,6 +80,15 @@ pub fn text(cell: &Value) -> String {
         Value::Bool(true) => "TRUE".to_owned(),
         Value::Bool(false) => "FALSE".to_owned(),
         _ => String::new(),
+    }
+}
+
+/// The cell of a row in the column of this name.
+pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
+    match tab.position(name).and_then(|at| cells.get(at)) {
+        Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
+        Some(cell) if !text(cell).is_empty() => Cell::text(text(cell)),
+        _ => Cell::Empty,
     }
 }
 
@@ -202,11 +212,6 @@ impl ProcessedRows {
     }
 }
 
-/// When a run began, as its id tells: all but the chance at its end.
-fn began(run: &str) -> &str {
-    run.rsplit_once('-').map_or(run, |(began, _)| began)
-}
-
 /// Columns of Failures that a load needs.
 pub const FAILURES_READ: [&str; 10] = [
     "key",
@@ -260,6 +265,13 @@ impl FailureRows {
             self.read_row(n, row);
         }
         self.read = to.saturating_sub(1);
+    }
+
+    /// Reads rows that stand nowhere at this moment; they go by the number of the header, where nothing of theirs is found.
+    pub fn read_astray(&mut self, rows: &[Vec<Value>]) {
+        for row in rows {
+            self.read_row(1, row);
+        }
     }
 
     fn read_row(&mut self, number: u32, row: &[Value]) {

@@ -15,6 +15,8 @@ use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::{Fingerprint, Key, Version};
 use crate::ledger::mode::{Again, Mode};
+use crate::ledger::removal::{Removal, Role, mark_of_failure, mark_of_key, mark_of_run};
+use crate::ledger::rows::{DONE, FORGOTTEN, processed_row};
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::{Loaded, Snapshot, State};
 use crate::port::clock::Clock;
@@ -43,7 +45,7 @@ pub struct Held {
     /// Processed, in order.
     pub processed: Vec<(Key, Version, String)>,
     /// Versions of keys that are to be done again.
-    pub forgotten: Vec<(Key, Version)>,
+    pub forgotten: Vec<(Key, Version, String)>,
     /// Failures, in order.
     pub failures: Vec<Failure>,
     /// What people ask for; a run that answers takes it out.
@@ -198,7 +200,7 @@ impl Store for MemoryStore {
 
 fn book(held: &Held, again: Again) -> Book {
     let done = held.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.mark(version))).collect();
-    let forgotten = held.forgotten.iter().map(|(key, version)| (key.fingerprint(), again.mark(version))).collect();
+    let forgotten = held.forgotten.iter().map(|(key, version, _)| (key.fingerprint(), again.mark(version))).collect();
     let mut failures = HashMap::new();
     for (row, failure) in (2..).zip(&held.failures) {
         let key = failure.key.fingerprint();
@@ -242,13 +244,38 @@ fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) -> u64 
         }
         Settled::Failed(failure) => held.failures.push((**failure).clone()),
         Settled::Forgotten { key, version } => {
-            held.forgotten.push((key.clone(), version.clone()));
+            held.forgotten.push((key.clone(), version.clone(), commit.run.clone()));
         }
+        Settled::Removed(rows) => rows.iter().for_each(|row| take_out(held, row)),
     }
     if let Some(told) = told.filter(|failure| failure.answered.is_some()) {
         held.asked.remove(&told.key);
     }
     updated
+}
+
+/// Takes out the first row of this mark; here rows have no places.
+fn take_out(held: &mut Held, removal: &Removal) {
+    let mark = |row: &(Key, Version, String), word| mark_of_key(&processed_row(&row.0, &row.1, word, &row.2));
+    let is_it = |mark: u64| removal.mark == Some(mark);
+    match removal.role {
+        Role::Processed => {
+            if !take_first(&mut held.processed, |row| is_it(mark(row, DONE))) {
+                take_first(&mut held.forgotten, |row| is_it(mark(row, FORGOTTEN)));
+            }
+        }
+        Role::Failures => drop(take_first(&mut held.failures, |failure| is_it(mark_of_failure(failure)))),
+        Role::Runs => drop(take_first(&mut held.runs, |run| is_it(mark_of_run(run)))),
+        Role::Data => {}
+    }
+}
+
+fn take_first<T>(rows: &mut Vec<T>, is_it: impl FnMut(&T) -> bool) -> bool {
+    let at = rows.iter().position(is_it);
+    at.is_some_and(|at| {
+        rows.remove(at);
+        true
+    })
 }
 
 /// Writes a row over the one with the same key, and tells whether there was one; `key_column` is none where rows are appended.

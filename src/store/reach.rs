@@ -58,6 +58,18 @@ impl Reach<'_> {
         state.chain(headers).chain(rows).chain([bottom, keys, scratch]).collect()
     }
 
+    /// These tabs with their header rows as read, in the order of `ids`.
+    pub fn tabs(&self, headers: &[Vec<Vec<Value>>; 4]) -> Tabs {
+        let [processed, failures, data, runs] = headers;
+        let tab = |seen: Option<&Seen>, header: &[Vec<Value>]| seen.map(|seen| seen_tab(seen, header));
+        Tabs {
+            processed: tab(self.processed, processed),
+            failures: tab(self.failures, failures),
+            data: tab(self.data, data),
+            runs: tab(self.runs, runs),
+        }
+    }
+
     /// The data tab, if its keys are read with everything else: one call takes no more of them than of Processed.
     pub fn keyed(&self, mode: Mode) -> Option<&Seen> {
         self.data.filter(|tab| mode == Mode::Upsert && (1..=load::PAGE_ROWS).contains(&tab.rows))

@@ -70,6 +70,7 @@ impl Room {
             | Request::DeleteSheet { .. }
             | Request::AppendCells { .. }
             | Request::InsertDimension { .. }
+            | Request::DeleteDimension { .. }
             | Request::AppendDimension { .. }
             | Request::UpdateSheetProperties { .. } => self.cells(),
             _ => before,
@@ -97,6 +98,10 @@ impl Room {
                 let count = u64::from(range.end_index.saturating_sub(range.start_index));
                 self.change(range.sheet_id, |grid| grid.widen(range.dimension, count));
             }
+            Request::DeleteDimension { range } => {
+                let count = u64::from(range.end_index.saturating_sub(range.start_index));
+                self.change(range.sheet_id, |grid| grid.narrow(range.dimension, count));
+            }
             Request::AppendDimension { sheet_id, dimension, length } => {
                 self.change(*sheet_id, |grid| grid.widen(*dimension, u64::from(*length)));
             }
@@ -120,6 +125,17 @@ impl Room {
 }
 
 impl Grid {
+    /// Blank rows at the end may be among those that go; which ones is not looked at.
+    fn narrow(&mut self, dimension: Dimension, count: u64) {
+        match dimension {
+            Dimension::Rows => {
+                self.rows = self.rows.saturating_sub(count);
+                self.blank = self.blank.saturating_sub(count);
+            }
+            Dimension::Columns => self.columns = self.columns.saturating_sub(count),
+        }
+    }
+
     fn append(&mut self, rows: u64) {
         self.rows = self.rows.saturating_add(rows.saturating_sub(self.blank));
         self.blank = self.blank.saturating_sub(rows);

@@ -21,15 +21,16 @@ use crate::ledger::key::Fingerprint;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
-use crate::port::store::{Store, StoreError, Usage};
+use crate::port::store::{Astray, Store, StoreError, Usage};
 use crate::store::answer::found_by;
 use crate::store::columns::standing;
 use crate::store::data_rows::{DataRows, Footing};
-use crate::store::encode::{Encoded, encode};
+use crate::store::encode::{Encoded, Ground, encode};
 use crate::store::fetch::{Fetched, Fetcher, Unread};
 use crate::store::guard::{self, Form, Place, Proof};
 use crate::store::layout::Tabs;
 use crate::store::proof::prove;
+use crate::store::removed::{self, Gone, PutBack, Removed};
 use crate::store::room::Room;
 use crate::store::stance::Stance;
 use crate::store::upkeep::{Need, Unseen, Upkeep};
@@ -48,6 +49,12 @@ struct Known {
     stance: Stance,
     tabs: Tabs,
     upkeep: Upkeep,
+    /// Rows that were taken out since the last load.
+    gone: Gone,
+    /// Rows that were taken out and go back with the next commit.
+    put_back: Option<PutBack>,
+    /// What the last commit took out, until that was looked at.
+    removed: Option<(Removed, Place)>,
     room: Room,
     /// The job's own columns, as the state says, but for those that were deleted.
     owned: Vec<String>,
@@ -65,6 +72,7 @@ struct Draft {
     place: Place,
     tabs: Tabs,
     rows: Arc<DataRows>,
+    removed: Option<Removed>,
     owned: Arc<[String]>,
 }
 
@@ -81,6 +89,9 @@ impl SheetsStore {
             stance: Stance::from(Proof::Open),
             tabs: Tabs::default(),
             upkeep: Upkeep::default(),
+            gone: Gone::default(),
+            put_back: None,
+            removed: None,
             room: Room::default(),
             owned: Vec::new(),
             drafts: Vec::new(),
@@ -212,7 +223,12 @@ impl SheetsStore {
         let fits = would_fit(&room);
         let cells = room.clone().take(draft.batch.requests()).unwrap_or_default();
         self.known().room = room;
-        if fits { Ok(()) } else { Err(Reply::Refused { part: Part::Other, why: passed(cells) }) }
+        match (fits, draft.removed.as_ref().is_some_and(|removed| removed.rows() > 1)) {
+            (true, _) => Ok(()),
+            // Rows that are taken out are kept for a moment; of fewer at a time that takes fewer cells.
+            (false, true) => Err(Reply::TooLarge),
+            (false, false) => Err(Reply::Refused { part: Part::Other, why: passed(cells) }),
+        }
     }
 
     /// Reads where keys stand, or all rows, as far as this commit needs it and nobody has.
@@ -279,11 +295,34 @@ impl SheetsStore {
         };
         let mut known = self.known();
         if !known.upkeep.looked(&rows) {
-            let why =
-                "the scratch rows of the state tab were changed or read too early; the next run looks at them again";
-            return Err(StoreError::Unavailable { why: why.to_owned(), fault: Fault::Transient });
+            return Err(unreadable_scratch());
         }
         Ok(known.upkeep.astray())
+    }
+
+    /// Looks whether the last batch took out what was meant.
+    async fn look_at_what_was_removed(&self) -> Result<Astray, StoreError> {
+        let (removed, waiting) = {
+            let known = self.known();
+            (known.removed.clone(), known.put_back.as_ref().map_or(0, PutBack::rows))
+        };
+        let Some((removed, place)) = removed else { return Ok(Astray { rows: waiting, ..Astray::default() }) };
+        let read = self.fetcher.rows_of(&[removed.range(&place.title)]).await;
+        let rows = match read {
+            Ok(rows) => rows.into_iter().next().unwrap_or_default(),
+            Err(Unread::Moved(error)) if self.has_tab(&place.title).await? => return Err(error),
+            Err(Unread::Moved(_)) => {
+                // Whoever made the next commit had to load this one first, and puts back what is to be put back.
+                self.known().removed = None;
+                return Ok(Astray::default());
+            }
+            Err(Unread::Broken(error)) => return Err(error),
+        };
+        let Some(found) = removed::read(&rows, removed.head()) else { return Err(unreadable_scratch()) };
+        let mut known = self.known();
+        known.removed = None;
+        known.put_back = found.put_back(place.tab);
+        Ok(Astray { rows: found.rows.len() as u64, uncounted: found.uncounted })
     }
 
     async fn has_tab(&self, title: &str) -> Result<bool, StoreError> {
@@ -311,13 +350,15 @@ impl SheetsStore {
         let ops = guard::ops(&self.fetcher.job, commit, known.place.as_ref(), form);
         let place = guard::place_after(&self.fetcher.job, commit, known.place.as_ref(), form);
         let footing = Footing { owned: &known.owned, ..known.upkeep.footing(self.fetcher.mode) };
-        let Encoded { requests, parts, tabs, rows } = encode(commit, &ops, &known.tabs, known.stance.proof(), footing);
+        let proof = known.stance.proof();
+        let ground = Ground { tabs: &known.tabs, proof, footing, put_back: known.put_back.as_ref(), gone: &known.gone };
+        let Encoded { requests, parts, tabs, rows, removed } = encode(commit, &ops, ground);
         let batch = match &rows.witness {
             Some(witness) => Batch::new(requests).reading_back(Unseen::ranges(&place.title, witness)),
             None => Batch::new(requests),
         };
         let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), standing(&commit.state).into());
-        let draft = Draft { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows, owned };
+        let draft = Draft { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows, removed, owned };
         known.drafts.retain(|sent| sent.id != commit.to);
         if known.drafts.len() == MAX_DRAFTS {
             known.drafts.remove(0);
@@ -374,6 +415,9 @@ impl Known {
     fn become_applied(&mut self, draft: Draft) {
         self.room.take(draft.batch.requests());
         self.upkeep.applied(&draft.rows, &draft.place.title);
+        self.put_back = None;
+        self.gone.extend(draft.removed.as_ref().map(Removed::seen).unwrap_or_default());
+        self.removed = draft.removed.map(|removed| (removed, draft.place.clone()));
         self.place = Some(draft.place);
         self.tabs = draft.tabs;
         self.owned = draft.owned.to_vec();
@@ -384,12 +428,13 @@ impl Known {
 impl Store for SheetsStore {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(async {
-            let Fetched { loaded, place, proof, tabs, upkeep, room } = self.fetcher.fetch().await?;
+            let Fetched { loaded, place, proof, tabs, upkeep, put_back, room } = self.fetcher.fetch().await?;
             let mut known = self.known();
             known.stance.learn(proof);
             let upkeep = upkeep.after(&known.upkeep);
             (known.place, known.tabs, known.upkeep, known.room) = (place, tabs, upkeep, room);
             known.owned = loaded.snapshot.as_ref().map(|found| standing(&found.state)).unwrap_or_default();
+            (known.gone, known.put_back, known.removed) = (Gone::default(), put_back, None);
             known.drafts.clear();
             Ok(loaded)
         })
@@ -403,8 +448,12 @@ impl Store for SheetsStore {
         Box::pin(self.send(commit))
     }
 
-    fn astray(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(self.look_at_the_witness())
+    fn astray(&self) -> BoxFuture<'_, Result<Astray, StoreError>> {
+        Box::pin(async {
+            let removed = self.look_at_what_was_removed().await?;
+            let written = self.look_at_the_witness().await?;
+            Ok(Astray { rows: removed.rows + written, ..removed })
+        })
     }
 
     fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
@@ -439,6 +488,12 @@ fn unread(error: Unread) -> Reply {
         Unread::Moved(error) => Reply::Refused { part: Part::Layout, why: error.to_string() },
         Unread::Broken(error) => not_executed(&error),
     }
+}
+
+/// Scratch rows are not those of the batch that was applied last.
+fn unreadable_scratch() -> StoreError {
+    let why = "the scratch rows of the state tab were changed or read too early; the next run looks at them again";
+    StoreError::Unavailable { why: why.to_owned(), fault: Fault::Transient }
 }
 
 /// Makes ids for a probe that no commit has used; the complement of a nonce would do not, because it makes the same tab id.

@@ -6,7 +6,6 @@
 use serde_json::Value;
 
 use crate::google::shape::Tab as Seen;
-use crate::grid::Cell;
 use crate::ledger::book::Book;
 use crate::ledger::columns::MAX_COLUMNS;
 use crate::ledger::failure::{Answer, Failure};
@@ -19,7 +18,7 @@ use crate::ledger::snapshot::Snapshot;
 use crate::port::store::{Store, StoreError};
 use crate::store::fetch::{Fetcher, Unread};
 use crate::store::layout::{Tab, Tabs};
-use crate::store::load::{self, text};
+use crate::store::load::{self, cell_in, text};
 use crate::store::sheets::SheetsStore;
 
 /// Cells that one call reads.
@@ -85,7 +84,12 @@ pub enum Sight<'a> {
         action: Option<Answer>,
     },
     /// Of Runs.
-    Run(Box<Run>),
+    Run {
+        /// Its number.
+        row: u32,
+        /// What it tells.
+        run: Box<Run>,
+    },
 }
 
 /// What was read, beside the rows.
@@ -170,9 +174,9 @@ impl Fetcher {
         let runs = tabs.runs.as_ref().filter(|_| wanted.runs);
         if let Some((tab, seen)) = runs.and_then(|tab| Some((tab, seen(tab)?))) {
             let width = load::width(tab, &RUNS);
-            self.pages(seen, width, PAGE_CELLS, |_, cells| {
+            self.pages(seen, width, PAGE_CELLS, |row, cells| {
                 if let Some(run) = read_run_row(|name| cell_in(tab, cells, name)) {
-                    see(Sight::Run(Box::new(run)));
+                    see(Sight::Run { row, run: Box::new(run) });
                 }
             })
             .await?;
@@ -229,13 +233,5 @@ fn see_failure(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Sight<
     if let Some(failure) = read_failure_row(|name| cell_in(tab, cells, name)) {
         let action = tab.position("action").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
         see(Sight::Failure { row, failure: Box::new(failure), action: Answer::of_word(&action) });
-    }
-}
-
-fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
-    match tab.position(name).and_then(|at| cells.get(at)) {
-        Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
-        Some(cell) if !text(cell).is_empty() => Cell::text(text(cell)),
-        _ => Cell::Empty,
     }
 }

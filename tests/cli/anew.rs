@@ -60,3 +60,49 @@ fn a_reset_says_first_what_it_would_do_and_leaves_the_rows() {
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 4 · skipped 0");
     assert_eq!(shop.column("quakes.toml", "Quakes", "id").len(), 8);
 }
+
+#[test]
+fn pruning_says_first_what_would_go_and_makes_room_with_yes() {
+    let shop = Workshop::few_quakes(3);
+    shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
+    shop.run(&["prune", "quakes.toml"]).exits(66).says("it has never run");
+    shop.run(&["run", "quakes.toml"]).exits(0);
+    shop.run(&["prune", "quakes.toml"]).exits(0).shows("0 cells in all").shows("nothing has to go");
+    shop.run(&["reset", "quakes.toml", "--yes"]).exits(0);
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
+    let told = shop.run(&["prune", "quakes.toml", "--older-than", "0s"]);
+    told.exits(0)
+        .shows("Runs: 2 runs")
+        .shows("6 rows that other rows have taken back or followed")
+        .shows("nothing was written");
+    let document = shop.run(&["prune", "quakes.toml", "--older-than", "0s", "--json"]).exits(0).document();
+    assert_eq!(
+        (&document["runs"], &document["settled_rows"], &document["written"]),
+        (&2.into(), &6.into(), &false.into())
+    );
+    let done = shop.run(&["prune", "quakes.toml", "--older-than", "0s", "--yes"]);
+    done.exits(0).shows("took out what is from before").shows("6 rows");
+    assert_eq!(shop.column("quakes.toml", "Processed quakes", "state"), ["done"; 3]);
+    assert_eq!(shop.column("quakes.toml", "Runs", "trigger"), ["cli", "prune"]);
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
+    shop.run(&["fsck", "quakes.toml"]).exits(0);
+}
+
+#[test]
+fn keys_are_taken_out_only_if_somebody_says_forget_and_it_says_how_many_would_be_done_again() {
+    let shop = Workshop::few_quakes(4);
+    shop.run(&["run", "quakes.toml"]).exits(0);
+    shop.write("usgs-all-week.geojson", &crate::workshop::feed(1..3));
+    let keys = ["prune", "quakes.toml", "--older-than", "0s", "--keys"];
+    shop.run(&keys)
+        .exits(0)
+        .shows("4 keys in 4 rows")
+        .shows("it yields 2 of them today, which the next run would do again");
+    let refused = shop.run(&[&keys[..], &["--yes"]].concat());
+    refused.exits(2).says("take out 4 keys").says("it yields 2 of them today").says("--forget");
+    assert_eq!(shop.column("quakes.toml", "Processed quakes", "key").len(), 4);
+    shop.run(&["prune", "quakes.toml", "--forget"]).exits(2).says("--keys");
+    shop.run(&[&keys[..], &["--forget", "--yes"]].concat()).exits(0).shows("took out");
+    assert!(shop.column("quakes.toml", "Processed quakes", "key").is_empty());
+    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 2 · skipped 0");
+}

@@ -15,7 +15,7 @@ use sheetkeep::ledger::failure::Kept;
 use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::ledger::key::Fingerprint;
 use sheetkeep::ledger::snapshot::Loaded;
-use sheetkeep::port::store::{Store, StoreError, Usage};
+use sheetkeep::port::store::{Astray, Store, StoreError, Usage};
 use sheetkeep::runner::plan::PassError;
 use sheetkeep::store::sheets::SheetsStore;
 
@@ -315,6 +315,6 @@ async fn a_commit_whose_answer_was_lost_and_whose_scratch_rows_another_run_took_
         let sighting = first.store.sight().await;
         assert!(matches!(sighting, Ok(Sighting::At { head, .. }) if head == last.to), "{doubts:?}: {sighting:?}");
         Writer::open(&world, "b").await.put(Changes::default()).await;
-        assert_eq!(first.store.astray().await, Ok(0), "{doubts:?}");
+        assert_eq!(first.store.astray().await, Ok(Astray::default()), "{doubts:?}");
     }
 }

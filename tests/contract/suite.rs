@@ -11,9 +11,10 @@ use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::{Sighting, Verdict};
 use sheetkeep::ledger::key::Version;
 use sheetkeep::ledger::lease::Fence;
+use sheetkeep::ledger::removal::{Removal, Role, mark_of_failure, mark_of_key};
 use sheetkeep::ledger::run::{Run, RunStatus};
 use sheetkeep::ledger::snapshot::Snapshot;
-use sheetkeep::port::store::Store;
+use sheetkeep::port::store::{Astray, Store};
 use sheetkeep::time::Timestamp;
 
 use crate::contract::ground::{Contents, Ground, Loss};
@@ -27,7 +28,7 @@ macro_rules! checks {
 }
 
 /// All checks.
-pub const ALL: [Check; 18] = checks![
+pub const ALL: [Check; 19] = checks![
     nothing_loads_as_nothing,
     one_commit_carries_rows_keys_failures_and_the_run,
     a_commit_from_an_older_head_is_refused_and_changes_nothing,
@@ -41,6 +42,7 @@ pub const ALL: [Check; 18] = checks![
     a_foreign_commit_between_is_noticed_and_built_upon,
     versions_of_a_key_are_kept_apart,
     a_version_is_done_as_often_as_it_was_not_taken_back,
+    rows_that_are_taken_out_are_gone_and_no_others,
     a_failure_is_open_until_it_is_recovered,
     a_column_comes_with_the_rows_that_need_it_and_only_once,
     a_release_keeps_the_fence,
@@ -314,6 +316,32 @@ async fn a_version_is_done_as_often_as_it_was_not_taken_back(ground: &dyn Ground
         let loaded = snapshot(&*ground.store()).await;
         assert!(loaded.book.is_done(&key("k"), &Version("1".into())), "round {round}");
     }
+}
+
+async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn Ground) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let both = vec![
+        done(&writer, "k", "1"),
+        done(&writer, "k", "2"),
+        Settled::Failed(Box::new(failed("f", FailureState::Open))),
+    ];
+    let put = writer.put(Changes { settled: both, ..Changes::default() }).await;
+    let versions = Contents::column(&ground.contents().await.processed, "version");
+    let at = versions.iter().position(|version| version == "1").expect("it is there");
+    let row = |at: usize| u32::try_from(at + 2).expect("few rows");
+    let removal = |role, row, mark| Removal { role, row, mark: Some(mark), bytes: 0 };
+    let together = vec![
+        removal(Role::Processed, row(at), mark_of_key(&["k", "1", "done", &put.run])),
+        removal(Role::Failures, row(0), mark_of_failure(&failed("f", FailureState::Open))),
+    ];
+    writer.put(Changes { settled: vec![Settled::Removed(together)], ..Changes::default() }).await;
+    assert_eq!(writer.store.astray().await, Ok(Astray::default()));
+    let loaded = snapshot(&*ground.store()).await;
+    assert_eq!((loaded.said, loaded.blemishes.len()), (loaded.state.processed, 0));
+    assert!(!loaded.book.is_done(&key("k"), &Version("1".into())));
+    assert!(loaded.book.is_done(&key("k"), &Version("2".into())));
+    assert_eq!(loaded.book.open_failures(), 0);
+    assert!(Contents::column(&ground.contents().await.failures, "key").is_empty());
 }
 
 async fn a_failure_is_open_until_it_is_recovered(ground: &dyn Ground) {

@@ -25,6 +25,7 @@ use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::feed::Retrying;
 use crate::runner::plan::Errands;
+use crate::store::survey::Wanted;
 
 /// Tells what a forced run would do, or does it.
 pub async fn command(
@@ -40,7 +41,7 @@ pub async fn command(
         return Err(Trouble::new("a forced run reads its source twice, and this one can be read once", Exit::Usage)
             .with_help("save it to a file and name that with --input"));
     }
-    let known = match listing(&settings, false, Arc::clone(&clock), Arc::clone(&chance)).await {
+    let known = match listing(&settings, Wanted::default(), Arc::clone(&clock), Arc::clone(&chance)).await {
         Ok(known) => known,
         // Nothing was ever done, so that there is nothing to force.
         Err(AppError::NeverRan) if args.yes => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::fsck::{Checked, Oddity, Repair, check, errands, may_adopt};
-use crate::cli::args::{FsckArgs, RepairChoice, RunArgs};
+use crate::cli::args::RunArgs;
 use crate::cli::commands::explain::joined;
 use crate::cli::commands::run::{self, Order};
 use crate::cli::commands::setting::settings;
@@ -17,6 +17,7 @@ use crate::cli::figures::counted;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
+use crate::cli::upkeep_args::{FsckArgs, RepairChoice};
 use crate::config::settings::Settings;
 use crate::ledger::mode::Mode;
 use crate::port::chance::Chance;

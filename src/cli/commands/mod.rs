@@ -6,6 +6,7 @@ pub mod trouble;
 pub mod setting;
 pub mod force;
 pub mod reset;
+pub mod prune;
 pub mod run;
 pub mod status;
 pub mod show;

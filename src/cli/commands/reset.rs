@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::listing::listing;
-use crate::cli::args::{ResetArgs, RunArgs};
+use crate::cli::args::RunArgs;
 use crate::cli::commands::run::{self, Order};
 use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
@@ -17,6 +17,7 @@ use crate::cli::figures::counted;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
+use crate::cli::upkeep_args::ResetArgs;
 use crate::config::settings::Settings;
 use crate::ledger::mode::Mode;
 use crate::maintain::reset::{Resetting, resetting};
@@ -24,6 +25,7 @@ use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::feed::Retrying;
 use crate::runner::plan::Errands;
+use crate::store::survey::Wanted;
 
 /// Tells what a reset would do, or does it.
 pub async fn command(
@@ -34,7 +36,9 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, None)?;
-    let known = listing(&settings, true, Arc::clone(&clock), Arc::clone(&chance)).await;
+    let known =
+        listing(&settings, Wanted { failures: true, ..Wanted::default() }, Arc::clone(&clock), Arc::clone(&chance))
+            .await;
     let known = known.map_err(|error| of_app(&error, &settings))?;
     let mut found = resetting(&known, settings.again, clock.now());
     if args.yes && !found.settled.is_empty() {

@@ -1,8 +1,8 @@
 //! What every command about a job does first: read its settings, and say where the job is.
 
-use crate::cli::args::JobArgs;
 use crate::cli::commands::trouble::of_config;
 use crate::cli::errors::Trouble;
+use crate::cli::job_args::JobArgs;
 use crate::cli::output::place::{Place, Spreadsheet};
 use crate::config::flags::Overrides;
 use crate::config::settings::{Settings, load};

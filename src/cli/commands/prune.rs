@@ -1,0 +1,209 @@
+//! `sheetkeep prune`: first what would go, then, with `--yes`, the runs that take it out.
+//!
+//! In scope: the order of these, and what is told. Out of scope: which rows go (`maintain::prune`).
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::app::error::AppError;
+use crate::app::listing::listing_with_ends;
+use crate::cli::args::RunArgs;
+use crate::cli::commands::run::{self, Order};
+use crate::cli::commands::setting::settings;
+use crate::cli::commands::trouble::of_app;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::Exit;
+use crate::cli::figures::{counted, grouped};
+use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::session::Session;
+use crate::cli::terminal::visible;
+use crate::cli::upkeep_args::PruneArgs;
+use crate::config::settings::Settings;
+use crate::ledger::head::HeadId;
+use crate::maintain::prune::{Age, MOST_ROWS, Pruning, TRIGGER, Ways, pruning, yielded};
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::runner::feed::Retrying;
+use crate::runner::plan::Errands;
+use crate::store::survey::Wanted;
+use crate::time::Timestamp;
+
+/// Runs that take rows out at most: where people move rows meanwhile, one leaves the rest to the next.
+const MAX_RUNS: u32 = 5;
+
+/// Tells what would go, or takes it out.
+pub async fn command(
+    session: &Session,
+    args: &PruneArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let settings = settings(&args.job, None)?;
+    let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
+    let age = Age { before: Timestamp(clock.now().0.saturating_sub(past)), keys: args.keys };
+    let look = || prunable(&settings, age, Arc::clone(&clock), Arc::clone(&chance));
+    let (mut head, first) = look().await.map_err(|error| of_app(&error, &settings))?;
+    let again = if first.forgotten.is_empty() {
+        Some(0)
+    } else {
+        done_again(&settings, &first).await.map_err(|error| of_app(&error, &settings))?
+    };
+    let told = Told { settings: &settings, before: age.before, found: &first, again };
+    if args.yes && !first.forgotten.is_empty() && !args.forget {
+        return Err(told.refused());
+    }
+    let mut left = first.clone();
+    for _ in 0..MAX_RUNS {
+        if !args.yes || left.settled.is_empty() {
+            break;
+        }
+        let errands = Errands { from: head, settled: std::mem::take(&mut left.settled) };
+        let order = Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some(TRIGGER) };
+        let (now, luck) = (Arc::clone(&clock), Arc::clone(&chance));
+        let exit = run::of(session, &RunArgs::quietly(&args.job), order, host.clone(), now, luck).await?;
+        if exit != Exit::Ok {
+            return Ok(exit);
+        }
+        (head, left) = look().await.map_err(|error| of_app(&error, &settings))?;
+    }
+    let left = args.yes.then_some(&left);
+    let out = if args.job.json { line(&told.document(left)) } else { told.text(left) };
+    session.terminal.out().put(&out);
+    Ok(Exit::Ok)
+}
+
+/// Reads the job's tabs: what would go, and the head that they showed.
+async fn prunable(
+    settings: &Settings,
+    age: Age,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<(HeadId, Pruning), AppError> {
+    let wanted = Wanted { failures: true, runs: true, ..Wanted::default() };
+    let (listing, ends) = listing_with_ends(settings, wanted, clock, chance).await?;
+    let ways = Ways { mode: settings.mode, again: settings.again };
+    Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age)))
+}
+
+/// Of the keys that would go, how many the source yields today; none where it can be read only once.
+async fn done_again(settings: &Settings, found: &Pruning) -> Result<Option<u64>, AppError> {
+    let mut source = settings.source.open().map_err(AppError::Source)?;
+    if !source.rereadable() {
+        return Ok(None);
+    }
+    yielded(found, source.as_mut(), &settings.identify()).await.map(Some).map_err(AppError::Source)
+}
+
+struct Told<'a> {
+    settings: &'a Settings,
+    before: Timestamp,
+    found: &'a Pruning,
+    again: Option<u64>,
+}
+
+impl Told<'_> {
+    fn refused(&self) -> Trouble {
+        let keys = counted(self.found.keys.0, "key");
+        let why =
+            format!("take out {keys}: nobody knows whether the source will yield them again; {}", self.consequence());
+        Trouble::new(why, Exit::Usage)
+            .with_help("say --forget to take them out all the same, or leave --keys away; nothing was written")
+    }
+
+    fn consequence(&self) -> String {
+        match self.again {
+            Some(0) => "it yields none of them today".to_owned(),
+            Some(again) => format!("it yields {} of them today, which the next run would do again", grouped(again)),
+            None => "it can be read only once, so it was not asked".to_owned(),
+        }
+    }
+
+    /// `left` is what is there still, once something was taken out.
+    fn text(&self, left: Option<&Pruning>) -> String {
+        let (job, found) = (visible(&self.settings.job), self.found);
+        let date = self.before.to_string();
+        let date = date.get(..10).unwrap_or(&date);
+        let verb = if left.is_some() { "took out" } else { "would take out" };
+        let mut out = format!("{job}: {verb} what is from before {date}\n");
+        let mut say = |count: u64, tab: &str, what: String| {
+            if count > 0 {
+                let _ = writeln!(out, "  {tab}: {what}");
+            }
+        };
+        say(found.runs, "Runs", counted(found.runs, "run"));
+        let (failures, rows) = found.failures;
+        let closed = format!("{} closed, in {}", counted(failures, "failure"), counted(rows, "row"));
+        say(failures, &format!("Failures {job}"), closed);
+        let idle = counted(found.settled_rows, "row");
+        say(
+            found.settled_rows,
+            &format!("Processed {job}"),
+            format!("{idle} that other rows have taken back or followed"),
+        );
+        let (keys, rows) = found.keys;
+        let of_keys = format!(
+            "{} in {}; the source may yield them again: {}",
+            counted(keys, "key"),
+            counted(rows, "row"),
+            self.consequence()
+        );
+        say(keys, &format!("Processed {job}"), of_keys);
+        say(found.blank, "ends of tabs", counted(found.blank, "blank row"));
+        let _ = writeln!(out, "  {} in all", counted(found.cells, "cell"));
+        match left {
+            Some(left) if left.cells > 0 => {
+                let _ = writeln!(out, "  {} of them are there still: run it again", counted(left.cells, "cell"));
+            }
+            Some(_) => {}
+            None if found.settled.is_empty() => out.push_str("nothing has to go\n"),
+            None => {
+                let most = found.settled.len() >= MOST_ROWS;
+                let more = if most { ", several times" } else { "" };
+                let forget = if keys > 0 { " --forget" } else { "" };
+                let _ = writeln!(out, "nothing was written; say --yes{forget} to do it{more}");
+            }
+        }
+        out
+    }
+
+    fn document<'a>(&'a self, left: Option<&Pruning>) -> PruneDocument<'a> {
+        let found = self.found;
+        PruneDocument {
+            schema_version: SCHEMA_VERSION,
+            job: &self.settings.job,
+            before: self.before.to_string(),
+            written: left.is_some(),
+            runs: found.runs,
+            failures: found.failures.0,
+            failure_rows: found.failures.1,
+            settled_rows: found.settled_rows,
+            keys: found.keys.0,
+            key_rows: found.keys.1,
+            done_again: self.again,
+            blank_rows: found.blank,
+            cells: found.cells,
+            cells_left: left.map(|left| left.cells),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PruneDocument<'a> {
+    schema_version: u32,
+    job: &'a str,
+    before: String,
+    written: bool,
+    runs: u64,
+    failures: u64,
+    failure_rows: u64,
+    settled_rows: u64,
+    keys: u64,
+    key_rows: u64,
+    done_again: Option<u64>,
+    blank_rows: u64,
+    cells: u64,
+    cells_left: Option<u64>,
+}

@@ -1,0 +1,230 @@
+//! What nobody needs any more: old runs, closed failures, rows of Processed that change nothing, blank rows; and, where somebody says so,
+//! old keys.
+//!
+//! In scope: which rows go. Out of scope: how they are taken out (`store::removed`), asking people first (`cli`).
+//!
+//! A key may go only if the source can no longer yield it, or else its item is done again. No source of this version tells how far it has
+//! got, so that it is always for a person to say; `yielded` counts for them what the source would yield today.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::ledger::commit::Settled;
+use crate::ledger::failure::Failure;
+use crate::ledger::key::{Fingerprint, Key};
+use crate::ledger::mode::{Again, Mode};
+use crate::ledger::removal::{Removal, Role, mark_of_failure, mark_of_run};
+use crate::ledger::run::{Run, RunStatus, began, run_id};
+use crate::port::source::{Source, SourceError};
+use crate::port::step::Identify;
+use crate::store::ends::End;
+use crate::store::listing::{Listed, Listing};
+use crate::time::Timestamp;
+
+/// Blank rows at a tab's end that stay: as many as a new tab has.
+const KEPT_BLANK: u32 = 100;
+/// What Runs says of runs that take rows out.
+pub const TRIGGER: &str = "prune";
+/// Rows that go at most at a time.
+pub const MOST_ROWS: usize = 200_000;
+
+/// How the job keeps its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ways {
+    /// How they come to the tab.
+    pub mode: Mode,
+    /// When a done key is done again.
+    pub again: Again,
+}
+
+/// What is old enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age {
+    /// What is from before this.
+    pub before: Timestamp,
+    /// Whether keys go too.
+    pub keys: bool,
+}
+
+/// What would go.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pruning {
+    /// Rows of Runs.
+    pub runs: u64,
+    /// Failures that are closed, and how many rows they have.
+    pub failures: (u64, u64),
+    /// Rows of Processed that change nothing: what was done and forgotten again, and versions that others have followed.
+    pub settled_rows: u64,
+    /// Keys, and how many rows of Processed they have.
+    pub keys: (u64, u64),
+    /// Blank rows at the ends of tabs.
+    pub blank: u64,
+    /// Cells of all these.
+    pub cells: u64,
+    /// The keys.
+    pub forgotten: HashSet<Fingerprint>,
+    /// What is brought to the sheet.
+    pub settled: Vec<Settled>,
+}
+
+/// Rows that go together or not at all.
+type Group = Vec<Removal>;
+
+/// Works it out from what is there.
+pub fn pruning(listing: &Listing, ends: &[End], ways: Ways, age: Age) -> Pruning {
+    let mut found = Pruning::default();
+    // A failure goes before the key that closes it.
+    let mut going = closed_failures(listing, age.before, &mut found);
+    going.extend(old_runs(listing, age.before, &mut found));
+    going.extend(old_keys(listing, ways, age, &mut found));
+    // Other jobs append to Runs.
+    for end in ends.iter().filter(|end| end.role != Role::Runs) {
+        let blank = end.blank.saturating_sub(KEPT_BLANK);
+        found.blank += u64::from(blank);
+        let first = end.rows.saturating_sub(blank);
+        going.extend((first + 1..=end.rows).map(|row| vec![Removal { role: end.role, row, mark: None, bytes: 0 }]));
+    }
+    for end in ends {
+        keep_one(&mut going, end);
+    }
+    let width = |role| ends.iter().find(|end| end.role == role).map_or(0, |end| u64::from(end.columns));
+    found.cells = going.iter().flatten().map(|removal| width(removal.role)).sum();
+    let mut rows = 0;
+    let fits = |group: &Group| {
+        rows += group.len();
+        rows <= MOST_ROWS
+    };
+    found.settled = going.into_iter().take_while(fits).map(Settled::Removed).collect();
+    found
+}
+
+/// A tab has to keep a row below its header.
+fn keep_one(going: &mut Vec<Group>, end: &End) {
+    let of = |group: &Group| group.iter().filter(|removal| removal.role == end.role).count();
+    let all: usize = going.iter().map(of).sum();
+    if all > 0 && all + 1 >= end.rows as usize {
+        let last = going.iter().rposition(|group| of(group) > 0);
+        last.map(|at| going.remove(at));
+    }
+}
+
+/// How many of the keys that would go the source yields today: the next run would do them again.
+pub async fn yielded(found: &Pruning, source: &mut dyn Source, identify: &dyn Identify) -> Result<u64, SourceError> {
+    let mut met = HashSet::new();
+    while let Some(record) = source.next().await? {
+        let Some((key, _)) = record.body.ok().and_then(|body| identify.identify(&body).ok()) else { continue };
+        if found.forgotten.contains(&key.fingerprint()) {
+            met.insert(key.fingerprint());
+        }
+    }
+    Ok(met.len() as u64)
+}
+
+/// All rows of failures that are closed.
+fn closed_failures(listing: &Listing, before: Timestamp, found: &mut Pruning) -> Vec<Group> {
+    let book = &listing.snapshot.book;
+    let mut newest: HashMap<Fingerprint, Timestamp> = HashMap::new();
+    for (_, failure) in &listing.failures {
+        let at = newest.entry(failure.key.fingerprint()).or_default();
+        *at = (*at).max(failure.last_seen);
+    }
+    let is_old = |key: Fingerprint| newest.get(&key).is_some_and(|at| *at < before);
+    let goes = |failure: &Failure| is_old(failure.key.fingerprint()) && book.tried(&failure.key).is_none();
+    let mut going: BTreeMap<&Key, Group> = BTreeMap::new();
+    for (row, failure) in listing.failures.iter().filter(|(_, failure)| goes(failure)) {
+        let bytes = failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len();
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let removal = Removal { role: Role::Failures, row: *row, mark: Some(mark_of_failure(failure)), bytes };
+        going.entry(&failure.key).or_default().push(removal);
+    }
+    found.failures = (going.len() as u64, going.values().map(Vec::len).sum::<usize>() as u64);
+    going.into_values().collect()
+}
+
+/// Runs of the job; the last one that was not for this stays, however old.
+fn old_runs(listing: &Listing, before: Timestamp, found: &mut Pruning) -> Vec<Group> {
+    let job = &listing.snapshot.state.job;
+    let own = || listing.runs.iter().filter(|(_, run)| run.job == *job && run.status != RunStatus::Running);
+    let last = own().filter(|(_, run)| run.trigger.kind != TRIGGER).map(|(_, run)| run.started).max();
+    let goes = |run: &Run| run.started < before && Some(run.started) != last;
+    let removal =
+        |(row, run): &(u32, Run)| vec![Removal { role: Role::Runs, row: *row, mark: Some(mark_of_run(run)), bytes: 0 }];
+    let going: Vec<_> = own().filter(|(_, run)| goes(run)).map(removal).collect();
+    found.runs = going.len() as u64;
+    going
+}
+
+/// Rows of Processed: of keys that go, all; of others those that change nothing.
+fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec<Group> {
+    // Runs are named to the second, and the second in question counts as over.
+    let before = run_id(age.before, 0);
+    let is_old = |row: &Listed| is_run_id(&row.run) && began(&row.run) <= began(&before);
+    let mut by_key: HashMap<Fingerprint, Vec<&Listed>> = HashMap::new();
+    for row in &listing.rows {
+        by_key.entry(row.key.fingerprint()).or_default().push(row);
+    }
+    let mut going = Vec::new();
+    for (key, mut rows) in by_key {
+        if age.keys && rows.iter().all(|row| is_old(row)) {
+            found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
+            found.forgotten.insert(key);
+            going.push(rows.into_iter().map(removal_of).collect());
+            continue;
+        }
+        // As a load has them: in the order in which they were done, whatever the order in which people have sorted the tab.
+        rows.sort_by_key(|row| (began(&row.run), row.row));
+        let pairs = undone(&rows, ways, &is_old);
+        rows.retain(|row| !pairs.iter().any(|(one, other)| row.row == one.row || row.row == other.row));
+        let followed = followed(&rows, ways.again, &is_old);
+        found.settled_rows += (2 * pairs.len() + followed.len()) as u64;
+        going.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one), removal_of(other)]));
+        going.extend(followed.into_iter().map(|row| vec![removal_of(row)]));
+    }
+    going
+}
+
+/// Pairs of rows that say done and forgotten of the same version, and together say nothing. `rows` in the order in which they were
+/// written; of several that say done, the last ones are those that are taken back.
+fn undone<'l>(rows: &[&'l Listed], ways: Ways, is_old: &impl Fn(&Listed) -> bool) -> Vec<(&'l Listed, &'l Listed)> {
+    // Where rows are appended they tell why a key has more of them than times that it is done, and nothing else does.
+    if ways.mode == Mode::Append {
+        return Vec::new();
+    }
+    let mut versions: BTreeMap<u64, [Vec<&Listed>; 2]> = BTreeMap::new();
+    for row in rows {
+        let [done, forgotten] = versions.entry(ways.again.mark(&row.version)).or_default();
+        if row.forgotten { forgotten.push(row) } else { done.push(row) }
+    }
+    let pairs = versions.into_values().flat_map(|[done, forgotten]| {
+        let takers = forgotten.len();
+        let taken_back = done.into_iter().rev().take(takers).filter(|row| is_old(row));
+        taken_back.zip(forgotten.into_iter().filter(|row| is_old(row))).collect::<Vec<_>>()
+    });
+    pairs.collect()
+}
+
+/// Rows of versions that another one has followed, where only one counts.
+fn followed<'l>(rows: &[&'l Listed], again: Again, is_old: &impl Fn(&Listed) -> bool) -> Vec<&'l Listed> {
+    // What is still to be taken back says which ones count.
+    if again == Again::Every || rows.iter().any(|row| row.forgotten) {
+        return Vec::new();
+    }
+    let counts = match again {
+        Again::Newer => rows.iter().max_by_key(|row| again.mark(&row.version)),
+        Again::Every | Again::Other => rows.last(),
+    };
+    let counts = counts.map(|row| row.row);
+    rows.iter().copied().filter(|row| Some(row.row) != counts && is_old(row)).collect()
+}
+
+fn removal_of(row: &Listed) -> Removal {
+    Removal { role: Role::Processed, row: row.row, mark: Some(row.mark), bytes: 0 }
+}
+
+/// Whether a text is a run's id as this tool makes them; of others nobody knows how old they are.
+fn is_run_id(text: &str) -> bool {
+    let mut parts = text.split('-').map(|part| (part.len(), part));
+    let digits = |part: Option<(usize, &str)>, len| {
+        part.is_some_and(|(length, part)| length == len && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    digits(parts.next(), 8) && digits(parts.next(), 6) && parts.next().is_some_and(|(length, _)| length == 5)
+}

@@ -1,0 +1,76 @@
+//! A job on a spreadsheet of its own: the real client over the emulator, in process, with the paused clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::step::StepError;
+use sheetkeep::runner::feed::Retrying;
+use sheetkeep::runner::plan::{Errands, PassError};
+use sheetkeep::store::listing::Listing;
+use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::store::survey::Wanted;
+use sheetkeep::system::SteeredClock;
+use sheetkeep::time::Timestamp;
+
+use crate::front::Front;
+use crate::support::{Job, Values};
+
+pub struct House {
+    pub front: Front,
+    pub clock: Arc<dyn Clock>,
+    pub mode: Mode,
+    pub again: Again,
+    /// Rows in one commit at most.
+    pub max_rows: usize,
+}
+
+impl House {
+    /// `nth` is which of the eight doubts the service has.
+    pub fn new(mode: Mode, again: Again, nth: usize) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let doubts = Doubts::all().nth(nth).expect("there are eight");
+        Self { front: Front::new(doubts, 1, &clock, None), clock, mode, again, max_rows: 2 }
+    }
+
+    pub fn store(&self, seed: u64) -> SheetsStore {
+        let sheets = Arc::new(self.front.sheets(seed));
+        SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, self.again)
+    }
+
+    pub async fn run(
+        &self,
+        items: &[Value],
+        retrying: Retrying,
+        errands: Option<Errands>,
+    ) -> Result<Report, PassError> {
+        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| match value["bad"].as_str() {
+            Some(why) => Err(StepError::Rejected(why.to_owned())),
+            None => Ok(vec![value.clone()]),
+        });
+        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
+        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (self.mode, self.max_rows, retrying);
+        job.errands = errands;
+        let report = job.run(self.store(job.seed), Values::of(items.to_vec())).await;
+        self.clock.sleep(Duration::from_secs(2)).await;
+        report
+    }
+
+    pub async fn usual(&self, items: &[Value]) -> Report {
+        self.run(items, Retrying::Usual, None).await.expect("a run")
+    }
+
+    /// Everything that can be listed.
+    pub async fn listing(&self) -> Listing {
+        let wanted = Wanted { failures: true, runs: true, ..Wanted::default() };
+        self.store(7).listing(wanted).await.expect("a listing").expect("it has run")
+    }
+
+    pub async fn column(&self, tab: &str, name: &str) -> Vec<String> {
+        self.front.column(tab, name).await
+    }
+}

@@ -1,0 +1,333 @@
+//! What nobody needs any more is taken out of a job's tabs; and nothing else is, however people move rows meanwhile, and wherever it ends.
+
+#![cfg(feature = "emulator")]
+#![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
+#![expect(clippy::disallowed_methods, reason = "how many games are played is asked of the environment")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod front;
+
+#[path = "hands/person.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod person;
+
+#[path = "house/mod.rs"]
+mod house;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sheetkeep::ledger::commit::Settled;
+use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::maintain::prune::{Age, Pruning, Ways, pruning, yielded};
+use sheetkeep::maintain::reset::resetting;
+use sheetkeep::port::chance::Chance;
+use sheetkeep::runner::feed::Retrying;
+use sheetkeep::runner::plan::{Errands, PassError};
+use sheetkeep::system::SeededChance;
+use sheetkeep::time::Timestamp;
+
+use crate::house::House;
+use crate::support::{ById, Values};
+
+const DAY: Duration = Duration::from_hours(24);
+
+fn items(ids: &[&str], version: &str) -> Vec<Value> {
+    ids.iter().map(|id| json!({"id": id, "v": version})).collect()
+}
+
+impl House {
+    fn older_than(&self, days: u64, keys: bool) -> Age {
+        let ms = i64::try_from(days * 86_400_000).expect("few days");
+        Age { before: Timestamp(self.clock.now().0 - ms), keys }
+    }
+
+    async fn prunable(&self, age: Age) -> (Pruning, Errands) {
+        let store = self.store(7);
+        let wanted = sheetkeep::store::survey::Wanted { failures: true, runs: true, ..Default::default() };
+        let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
+        let ends = store.ends().await.expect("the ends of its tabs");
+        let found = pruning(&listing, &ends, Ways { mode: self.mode, again: self.again }, age);
+        let errands = Errands { from: listing.snapshot.head, settled: found.settled.clone() };
+        (found, errands)
+    }
+
+    async fn take_out(&self, errands: Errands) -> Result<Report, PassError> {
+        self.run(&[], Retrying::Nothing, Some(errands)).await
+    }
+
+    /// What `prune --yes` does, as often as it takes.
+    async fn prune(&self, age: Age) -> Pruning {
+        let (first, mut errands) = self.prunable(age).await;
+        for _ in 0..5 {
+            if errands.settled.is_empty() {
+                return first;
+            }
+            self.take_out(errands).await.expect("rows are taken out");
+            errands = self.prunable(age).await.1;
+        }
+        panic!("it never comes to an end: {errands:?}");
+    }
+
+    /// A job that has been going on for a while: failures that came and were mended, keys that were forgotten and done again.
+    async fn lived_in(mode: Mode, again: Again, nth: usize) -> Self {
+        let house = Self::new(mode, again, nth);
+        house.usual(&[items(&["a", "b", "c"], "1"), vec![json!({"id": "x", "v": "1", "bad": "no"})]].concat()).await;
+        house.usual(&[items(&["a", "b", "c"], "1"), items(&["x"], "1")].concat()).await;
+        let listing = house.listing().await;
+        let errands =
+            Errands { from: listing.snapshot.head, settled: resetting(&listing, again, house.clock.now()).settled };
+        house.run(&[], Retrying::Nothing, Some(errands)).await.expect("all is forgotten");
+        house.usual(&items(&["a", "b", "c", "x"], "1")).await;
+        house.clock.sleep(10 * DAY).await;
+        house.usual(&[items(&["d"], "1"), vec![json!({"id": "y", "v": "1", "bad": "no"})]].concat()).await;
+        house
+    }
+
+    async fn keys(&self) -> Vec<String> {
+        let rows = self.front.tab("Processed j").await;
+        let mut standing: BTreeMap<(String, String), i32> = BTreeMap::new();
+        for row in rows.into_iter().skip(1).filter(|row| row.len() > 2) {
+            let by = if row[2] == "forgotten" { -1 } else { 1 };
+            *standing.entry((row[0].clone(), row[1].clone())).or_default() += by;
+        }
+        standing.into_iter().filter(|(_, times)| *times > 0).map(|((key, _), _)| key).collect()
+    }
+
+    async fn sorted(&self, tab: &str) -> Vec<Vec<String>> {
+        let mut rows = self.front.tab(tab).await;
+        rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
+        rows[1..].sort();
+        rows
+    }
+
+    /// Everything that the job keeps, whatever the order of rows.
+    async fn kept(&self) -> [Vec<Vec<String>>; 4] {
+        [
+            self.sorted("Processed j").await,
+            self.sorted("Failures j").await,
+            self.sorted("Runs").await,
+            self.sorted("Data").await,
+        ]
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_runs_closed_failures_and_rows_that_change_nothing_go_and_the_rest_stays() {
+    for nth in [0, 7] {
+        for (mode, again) in [(Mode::Append, Again::Every), (Mode::Upsert, Again::Other), (Mode::Upsert, Again::Newer)]
+        {
+            let house = House::lived_in(mode, again, nth).await;
+            let data = house.sorted("Data").await;
+            let found = house.prune(house.older_than(5, false)).await;
+            assert_eq!(
+                (found.runs, found.failures, found.settled_rows, found.keys),
+                (4, (1, 2), if mode == Mode::Append { 0 } else { 8 }, (0, 0)),
+                "{mode:?} {again:?}"
+            );
+            assert_eq!(house.keys().await, ["a", "b", "c", "d", "x"]);
+            let states = house.column("Processed j", "state").await;
+            // Where rows are appended, what was forgotten tells why a key has two of them.
+            assert_eq!(states.len(), if mode == Mode::Append { 13 } else { 5 });
+            assert_eq!(house.column("Failures j", "key").await, ["y"]);
+            assert_eq!(
+                house.column("Runs", "trigger").await,
+                ["test"; 2],
+                "the last one, and the one that took them out"
+            );
+            assert_eq!(house.sorted("Data").await, data);
+            let report = house.usual(&items(&["a", "b", "c", "d", "x"], "1")).await;
+            assert_eq!((report.run.counts.new, report.run.counts.skipped, report.open_failures), (0, 5, 1));
+            assert!(house.listing().await.snapshot.blemishes.is_empty());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_young_stays() {
+    let house = House::lived_in(Mode::Append, Again::Every, 0).await;
+    let kept = house.kept().await;
+    let found = house.prune(house.older_than(30, true)).await;
+    assert_eq!(found, Pruning::default());
+    assert_eq!(house.kept().await, kept);
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_that_another_one_has_followed_go_where_one_counts() {
+    for (again, counts) in [(Again::Other, "1"), (Again::Newer, "2")] {
+        let house = House::new(Mode::Upsert, again, 0);
+        for version in ["1", "2", "1"] {
+            house.usual(&items(&["a"], version)).await;
+        }
+        house.clock.sleep(10 * DAY).await;
+        let found = house.prune(house.older_than(5, false)).await;
+        assert_eq!(found.settled_rows, if again == Again::Other { 2 } else { 1 });
+        assert_eq!(house.column("Processed j", "version").await, [counts]);
+        assert_eq!(house.usual(&items(&["a"], counts)).await.run.counts.new, 0);
+        assert_eq!(house.usual(&items(&["a"], "3")).await.updated, 1);
+    }
+    let house = House::new(Mode::Append, Again::Every, 0);
+    for version in ["1", "2", "1"] {
+        house.usual(&items(&["a"], version)).await;
+    }
+    house.clock.sleep(10 * DAY).await;
+    assert_eq!(house.prune(house.older_than(5, false)).await.settled_rows, 0, "here each version counts");
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_keys_go_where_somebody_says_so_and_what_the_source_still_yields_is_done_again() {
+    let house = House::lived_in(Mode::Append, Again::Every, 7).await;
+    let age = house.older_than(5, true);
+    let (found, _) = house.prunable(age).await;
+    assert_eq!(found.keys, (4, 12));
+    let again = yielded(&found, &mut Values::of(items(&["a", "a", "d", "z"], "1")), &ById).await.expect("a source");
+    assert_eq!(again, 1, "of the keys that would go it yields a");
+    house.prune(age).await;
+    assert_eq!(house.keys().await, ["d"]);
+    let report = house.usual(&items(&["a", "d"], "1")).await;
+    assert_eq!((report.run.counts.new, report.run.counts.skipped), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred_and_a_formula_is_not_blank() {
+    let house = House::lived_in(Mode::Append, Again::Every, 0).await;
+    for tab in ["Data", "Processed j", "Failures j", "Runs"] {
+        let id = house.front.id_of(tab).await;
+        let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 500}});
+        house.front.hands(json!([more])).await;
+    }
+    let formula = json!({"values": [{"userEnteredValue": {"formulaValue": "=\"\""}}]});
+    let start = json!({"sheetId": house.front.id_of("Data").await, "rowIndex": 299, "columnIndex": 1});
+    house
+        .front
+        .hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [formula]}}]))
+        .await;
+    let kept = house.kept().await;
+    let found = house.prune(house.older_than(30, false)).await;
+    let rows = async |tab: &str| {
+        let fields = "fields=sheets.properties(title,gridProperties)";
+        let (_, sheets) = house.front.ask(hyper::Method::GET, "", fields, Value::Null).await;
+        let sheets = sheets["sheets"].as_array().expect("sheets").clone();
+        let seen = sheets.into_iter().find(|sheet| sheet["properties"]["title"] == tab).expect("the tab");
+        seen["properties"]["gridProperties"]["rowCount"].as_u64().expect("rows")
+    };
+    assert_eq!((rows("Data").await, rows("Runs").await), (400, 600), "other jobs append to Runs");
+    assert_eq!((rows("Processed j").await, rows("Failures j").await), (1 + 13 + 100, 1 + 3 + 100));
+    assert_eq!(found.blank, 200 + 486 + 496);
+    let mut after = house.kept().await;
+    after[2].pop();
+    let mut before = kept;
+    before[2].truncate(after[2].len());
+    assert_eq!(after, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
+    let mut house = House::new(Mode::Append, Again::Every, 0);
+    house.max_rows = 1_000;
+    let ids: Vec<String> = (0..400).map(|n| format!("k{n}")).collect();
+    house.usual(&items(&ids.iter().map(String::as_str).collect::<Vec<_>>(), "1")).await;
+    house.clock.sleep(10 * DAY).await;
+    let fields = "fields=sheets.properties.gridProperties";
+    let (_, sheets) = house.front.ask(hyper::Method::GET, "", fields, Value::Null).await;
+    let size = |sheet: &Value, name: &str| sheet["properties"]["gridProperties"][name].as_u64().expect("a size");
+    let sheets = sheets["sheets"].as_array().expect("sheets").clone();
+    let cells: u64 = sheets.iter().map(|sheet| size(sheet, "rowCount") * size(sheet, "columnCount")).sum();
+    let grid = json!({"rowCount": 10_000_000 - cells - 2_000, "columnCount": 1});
+    house.front.hands(json!([{"addSheet": {"properties": {"title": "Notes", "gridProperties": grid}}}])).await;
+    let (found, errands) = house.prunable(house.older_than(5, true)).await;
+    assert_eq!(found.keys, (400, 400));
+    let report = house.take_out(errands).await.expect("a few at a time fit");
+    assert!((6..40).contains(&report.commits), "{}", report.commits);
+    assert_eq!(house.keys().await.len(), 1, "a tab keeps a row below its header");
+}
+
+/// Somebody sorts a tab after it was looked at and before rows are taken out of it.
+#[tokio::test(start_paused = true)]
+async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
+    for nth in [0, 7] {
+        for tab in ["Processed j", "Failures j", "Runs"] {
+            let house = House::lived_in(Mode::Upsert, Again::Other, nth).await;
+            let before = house.kept().await;
+            let (_, errands) = house.prunable(house.older_than(5, false)).await;
+            house.front.sort_upside_down(tab).await;
+            house.take_out(errands).await.expect("what was not meant is put back");
+            let after = house.kept().await;
+            let all = |kept: &[Vec<Vec<String>>; 4]| kept[0].len() + kept[1].len() + kept[2].len();
+            assert!(all(&after) <= all(&before) + 1, "{tab}");
+            assert_eq!(house.keys().await, ["a", "b", "c", "d", "x"], "{tab}");
+            let listing = house.listing().await;
+            assert_eq!(listing.snapshot.said, listing.snapshot.state.processed, "{tab}");
+            assert!(listing.snapshot.blemishes.is_empty(), "{tab}: {:?}", listing.snapshot.blemishes);
+            house.prune(house.older_than(5, false)).await;
+            assert_eq!(house.column("Processed j", "state").await, ["done"; 5], "{tab}");
+            assert_eq!(house.column("Failures j", "key").await, ["y"], "{tab}");
+            assert_eq!(house.usual(&items(&["a", "b", "c", "d", "x"], "1")).await.run.counts.new, 0, "{tab}");
+        }
+    }
+}
+
+/// The same by chance, with crashes and lost answers, and the person somewhere between.
+#[tokio::test(start_paused = true)]
+async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost() {
+    let games: u64 = std::env::var("PRUNE").ok().and_then(|games| games.parse().ok()).unwrap_or(20);
+    let mut put_back = 0;
+    for seed in 0..games {
+        let chance = SeededChance::new(seed);
+        let below = |n: u64| chance.bits() % n;
+        let house = House::lived_in(Mode::Upsert, Again::Other, usize::from(seed % 2 == 1) * 7).await;
+        let age = house.older_than(5, false);
+        for _ in 0..3 {
+            let (_, errands) = house.prunable(age).await;
+            let meant = errands.settled.iter().flat_map(Settled::removals).count();
+            let tabs = ["Processed j", "Failures j", "Runs", "Data"];
+            for tab in tabs {
+                match below(4) {
+                    0 => house.front.sort_upside_down(tab).await,
+                    1 => {
+                        let rows = json!({"sheetId": house.front.id_of(tab).await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+                        house
+                            .front
+                            .hands(json!([{"insertDimension": {"range": rows, "inheritFromBefore": false}}]))
+                            .await;
+                    }
+                    _ => {}
+                }
+            }
+            if below(2) == 0 {
+                house.front.lose(Some((below(4), below(2) == 0)));
+            }
+            let answers = 1 + below(14);
+            let ended = tokio::select! {
+                ended = house.take_out(errands) => ended.map(|_| ()),
+                () = house.front.after_calls(answers) => Ok(()),
+            };
+            house.front.lose(None);
+            if let Err(error) = ended {
+                assert!(matches!(error, PassError::Unfinished { .. } | PassError::Store(_)), "seed {seed}: {error}");
+            }
+            house.clock.sleep(Duration::from_mins(10)).await;
+            let listing = house.listing().await;
+            put_back += listing.snapshot.blemishes.iter().filter(|one| one.message.contains("put back")).count();
+            assert_eq!(listing.snapshot.book.keys(), 5, "seed {seed}: of {meant} rows some were missed");
+            assert_eq!(listing.snapshot.book.open_failures(), 1, "seed {seed}");
+            assert_eq!(listing.snapshot.said, listing.snapshot.state.processed, "seed {seed}");
+        }
+        let report = house.usual(&items(&["a", "b", "c", "d", "x"], "1")).await;
+        assert_eq!((report.run.counts.new, report.open_failures), (0, 1), "seed {seed}");
+        house.prune(age).await;
+        assert_eq!(house.keys().await, ["a", "b", "c", "d", "x"], "seed {seed}");
+        let runs = house.column("Runs", "started").await;
+        assert!(runs.len() >= 2, "seed {seed}");
+        let rows: Vec<_> = house.column("Data", "id").await.into_iter().filter(|id| !id.is_empty()).collect();
+        assert_eq!(rows.len(), 5, "seed {seed}");
+    }
+    assert!(put_back > 0, "somebody moved rows between a look and a batch whose run vanished");
+}
