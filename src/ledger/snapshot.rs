@@ -31,6 +31,12 @@ impl Tally {
         self.count += 1;
         self.sum = self.sum.wrapping_add(hash);
     }
+
+    /// Counts in the rows of another.
+    pub fn add_all(&mut self, other: Self) {
+        self.count += other.count;
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
 }
 
 /// What the job is, as the state remembers it: changing it would process everything again.

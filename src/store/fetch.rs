@@ -86,6 +86,7 @@ struct Paged<'a> {
     seen: Option<&'a Seen>,
     wanted: &'a [&'a str],
     page: u32,
+    at_once: usize,
 }
 
 /// Why a snapshot's parts could not be read.
@@ -110,8 +111,10 @@ impl From<StoreError> for Unread {
     }
 }
 
-/// Pages of a tab that are asked for at the same time: enough to hide most of the way there and back, few enough to be held.
-const PAGES_AT_ONCE: usize = 2;
+/// Pages of Processed that are asked for at the same time: enough to hide most of the way there and back, few enough to be held.
+const PAGES_AT_ONCE: usize = 4;
+/// The same of Failures, whose pages wait for their turn as they came, with long errors in them.
+const FAILURE_PAGES_AT_ONCE: usize = 2;
 /// Loads that may find a tab moved before that counts as an error.
 const MAX_MOVES: u32 = 5;
 /// Before a load that found a tab moved is made again, in milliseconds.
@@ -293,13 +296,15 @@ impl Fetcher {
         let witness = Witness::read(&scratch, place.head);
         let beside = witness.as_ref().filter(|(witness, seen)| witness.is_moved(&seen.header));
         let keep = beside.map_or(0, |(witness, _)| witness.keys);
-        let mut done = load::ProcessedRows::of(&processed, self.again).keeping(keep);
-        let paged = Paged { tab: &processed, seen: guess.processed, wanted: &PROCESSED, page: load::PAGE_ROWS };
-        self.read_pages(&paged, processed_rows, |rows, _| done.read(rows)).await?;
+        let empty = || load::ProcessedRows::of(&processed, self.again).keeping(keep);
+        let mut done = empty();
+        let (page, at_once) = (load::PAGE_ROWS, PAGES_AT_ONCE);
+        let paged = Paged { tab: &processed, seen: guess.processed, wanted: &PROCESSED, page, at_once };
+        self.read_pages(&paged, processed_rows, |rows| empty().reading(&rows), |page, _| done.append(page)).await?;
         let mut open = load::FailureRows::of(&failures, self.again);
-        let (wanted, page) = (&load::FAILURES_READ, load::FAILURE_PAGE_ROWS);
-        let paged = Paged { tab: &failures, seen: guess.failures, wanted, page };
-        self.read_pages(&paged, failure_rows, |rows, to| open.read(rows, to)).await?;
+        let (page, at_once) = (load::FAILURE_PAGE_ROWS, FAILURE_PAGES_AT_ONCE);
+        let paged = Paged { tab: &failures, seen: guess.failures, wanted: &load::FAILURES_READ, page, at_once };
+        self.read_pages(&paged, failure_rows, |rows| rows, |rows, to| open.read(&rows, to)).await?;
         let (found, tries) = (done.found, state.tries.clone());
         let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
         upkeep.see(place.tab, witness, || done.recent());
@@ -321,29 +326,30 @@ impl Fetcher {
         })
     }
 
-    /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. The
-    /// first page was read already; it is read again, wider, if people moved the tab's columns beyond what was read.
-    async fn read_pages(
+    /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. A page is
+    /// made small as soon as it comes, because it may have to wait for those before it. The first page was read already; it is
+    /// read again, wider, if people moved the tab's columns beyond what was read.
+    async fn read_pages<P: Send>(
         &self,
         paged: &Paged<'_>,
         first: Vec<Vec<Value>>,
-        mut take: impl FnMut(&[Vec<Value>], u32) + Send,
+        small: impl Fn(Vec<Vec<Value>>) -> P + Send + Sync,
+        mut take: impl FnMut(P, u32) + Send,
     ) -> Result<(), Unread> {
         let Some(seen) = paged.seen else { return Ok(()) };
-        let width = load::width(paged.tab, paged.wanted);
+        let (width, small) = (load::width(paged.tab, paged.wanted), &small);
         let mut to = first_page(seen, paged.page);
         let first = if width > NEAR { self.page(seen, 1, to, width).await? } else { first };
-        take(first.get(1..).unwrap_or_default(), to);
-        drop(first);
+        take(small(first.into_iter().skip(1).collect()), to);
         let mut asked = FuturesOrdered::new();
         loop {
-            while to < seen.rows && asked.len() < PAGES_AT_ONCE {
+            while to < seen.rows && asked.len() < paged.at_once {
                 let from = to + 1;
                 to = seen.rows.min(to + paged.page);
-                asked.push_back(async move { (self.page(seen, from, to, width).await, to) });
+                asked.push_back(async move { (self.page(seen, from, to, width).await.map(small), to) });
             }
             let Some((page, to)) = asked.next().await else { return Ok(()) };
-            take(&page?, to);
+            take(page?, to);
         }
     }
 
