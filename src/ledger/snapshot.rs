@@ -35,7 +35,7 @@ impl Tally {
         self.sum = self.sum.wrapping_add(hash);
     }
 
-    /// Counts in what another one has.
+    /// Counts in the rows of another.
     pub fn add_all(&mut self, other: Self) {
         self.count += other.count;
         self.sum = self.sum.wrapping_add(other.sum);

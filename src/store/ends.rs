@@ -10,10 +10,11 @@ use serde_json::Value;
 use crate::google::shape::Tab as Seen;
 use crate::ledger::removal::Role;
 use crate::port::store::StoreError;
-use crate::store::fetch::{Fetcher, Unread};
+use crate::store::fetch::Fetcher;
 use crate::store::load::{rows_range, text};
 use crate::store::reach::NEAR;
 use crate::store::sheets::SheetsStore;
+use crate::store::unread::Unread;
 
 /// Rows of the first page; each further one is four times as long, up to the longest.
 const FIRST_PAGE: u32 = 100;

@@ -7,13 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
-use crate::google::error::{CallError, Cause};
 use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
@@ -22,16 +19,17 @@ use crate::ledger::judge::Sighting;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::record::read_state;
 use crate::ledger::removal::Role;
-use crate::ledger::rows::{PROCESSED, RUNS};
+use crate::ledger::rows::RUNS;
 use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
 use crate::port::clock::Clock;
 use crate::port::store::StoreError;
 use crate::store::guard::{self, Place, Proof};
-use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
+use crate::store::layout::{Notes, RUNS_TITLE, Tabs};
 use crate::store::load;
-use crate::store::reach::{NEAR, Reach, blocking, first_page, seen_tab, tables_of};
+use crate::store::reach::{Reach, blocking, seen_tab, tables_of};
 use crate::store::removed::{self, PutBack};
 use crate::store::room::Room;
+use crate::store::unread::{Unread, belongs, edited, head_gone, torn, unread, unreadable};
 use crate::store::upkeep::Upkeep;
 use crate::store::witness::Witness;
 use crate::time::Timestamp;
@@ -85,38 +83,6 @@ struct Read {
     blemishes: Vec<Blemish>,
 }
 
-/// A machine tab that is read page by page.
-struct Paged<'a> {
-    tab: &'a Tab,
-    seen: Option<&'a Seen>,
-    wanted: &'a [&'a str],
-    page: u32,
-}
-
-/// Why a snapshot's parts could not be read.
-pub enum Unread {
-    /// The service knows no such range: a commit or a person moved a tab after its title was read.
-    Moved(StoreError),
-    /// Anything else.
-    Broken(StoreError),
-}
-
-impl Unread {
-    /// A tab that is not what it was a moment ago.
-    pub fn moved(title: &str) -> Self {
-        let why = format!("tab {title} was changed while it was read");
-        Self::Moved(StoreError::Unavailable { why, fault: Fault::Transient })
-    }
-}
-
-impl From<StoreError> for Unread {
-    fn from(error: StoreError) -> Self {
-        Self::Broken(error)
-    }
-}
-
-/// Pages of a tab that are asked for at the same time: enough to hide most of the way there and back, few enough to be held.
-const PAGES_AT_ONCE: usize = 2;
 /// Loads that may find a tab moved before that counts as an error.
 const MAX_MOVES: u32 = 5;
 /// Before a load that found a tab moved is made again, in milliseconds.
@@ -297,9 +263,8 @@ impl Fetcher {
         // Rows that are to go back count as if they stood there.
         let removed = removed::read(&scratch, place.head).unwrap_or_default();
         state.processed.add_all(removed.uncounted);
-        let mut done = load::ProcessedRows::of(&processed, self.again).keeping(keep);
-        let mut open = load::FailureRows::of(&failures, self.again);
-        self.read_rows(guess, (&processed, processed_rows, &mut done), (&failures, failure_rows, &mut open)).await?;
+        let mut done = self.read_processed(&processed, guess.processed, processed_rows, keep).await?;
+        let mut open = self.read_failures(&failures, guess.failures, failure_rows).await?;
         done.read(&removed.rows_of(Role::Processed));
         open.read_astray(&removed.rows_of(Role::Failures));
         let (found, tries) = (done.found, state.tries.clone());
@@ -324,53 +289,6 @@ impl Fetcher {
             gone,
             blemishes,
         })
-    }
-
-    /// Every row of Processed and of Failures; of each the tab, its first page, and who reads it.
-    async fn read_rows(
-        &self,
-        reach: &Reach<'_>,
-        processed: (&Tab, Vec<Vec<Value>>, &mut load::ProcessedRows),
-        failures: (&Tab, Vec<Vec<Value>>, &mut load::FailureRows),
-    ) -> Result<(), Unread> {
-        let (tab, first, done) = processed;
-        let paged = Paged { tab, seen: reach.processed, wanted: &PROCESSED, page: load::PAGE_ROWS };
-        self.read_pages(&paged, first, |rows, _| done.read(rows)).await?;
-        let (tab, first, open) = failures;
-        let (wanted, page) = (&load::FAILURES_READ, load::FAILURE_PAGE_ROWS);
-        let paged = Paged { tab, seen: reach.failures, wanted, page };
-        self.read_pages(&paged, first, |rows, to| open.read(rows, to)).await
-    }
-
-    /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. The
-    /// first page was read already; it is read again, wider, if people moved the tab's columns beyond what was read.
-    async fn read_pages(
-        &self,
-        paged: &Paged<'_>,
-        first: Vec<Vec<Value>>,
-        mut take: impl FnMut(&[Vec<Value>], u32) + Send,
-    ) -> Result<(), Unread> {
-        let Some(seen) = paged.seen else { return Ok(()) };
-        let width = load::width(paged.tab, paged.wanted);
-        let mut to = first_page(seen, paged.page);
-        let first = if width > NEAR { self.page(seen, 1, to, width).await? } else { first };
-        take(first.get(1..).unwrap_or_default(), to);
-        drop(first);
-        let mut asked = FuturesOrdered::new();
-        loop {
-            while to < seen.rows && asked.len() < PAGES_AT_ONCE {
-                let from = to + 1;
-                to = seen.rows.min(to + paged.page);
-                asked.push_back(async move { (self.page(seen, from, to, width).await, to) });
-            }
-            let Some((page, to)) = asked.next().await else { return Ok(()) };
-            take(&page?, to);
-        }
-    }
-
-    async fn page(&self, seen: &Seen, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, Unread> {
-        let range = load::rows_range(&seen.title, from, to, width);
-        Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
@@ -418,66 +336,4 @@ impl Fetcher {
             .service_time()
             .map_or_else(|| self.clock.now(), |(at, seen_ms)| at.plus(now_ms.saturating_sub(seen_ms)))
     }
-}
-
-/// Ranges that could not be read: the service knows no such range, or it is something else.
-fn unread(error: &CallError) -> Unread {
-    match &error.cause {
-        Cause::Refused { refusal, .. } if refusal.code == 400 => Unread::Moved(unreadable(error)),
-        _ => Unread::Broken(unreadable(error)),
-    }
-}
-
-/// A call that failed, as what it means to a run.
-pub fn unreadable(error: &CallError) -> StoreError {
-    let why = error.to_string();
-    match (&error.cause, error.fault()) {
-        (Cause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
-        (_, Fault::Denied) => StoreError::Denied { why },
-        (_, fault) if fault.passes() => StoreError::Unavailable { why, fault },
-        _ => StoreError::Corrupt { why },
-    }
-}
-
-/// The error of a head that somebody deleted.
-pub fn head_gone(job: &str) -> StoreError {
-    let why = format!(
-        "the head of job {job} is gone from the spreadsheet although its tabs are there: somebody deleted the named range {} or the \
-         hidden state tab; restore an earlier version from the file's history, see docs/runbook.md",
-        guard::range_name(job)
-    );
-    StoreError::Corrupt { why }
-}
-
-/// A state tab carries its job and its term in its title, and every state in it is of that term: another one was typed.
-fn belongs(state: &State, job: &str, place: &Place) -> Result<(), StoreError> {
-    let (field, found, said) = match state {
-        State { job: of, .. } if of != job => ("job", of.clone(), job.to_owned()),
-        State { lease, .. } if lease.fence != place.fence => {
-            ("fence", lease.fence.to_string(), place.fence.to_string())
-        }
-        _ => return Ok(()),
-    };
-    let why = format!(
-        "the state's field \"{field}\" reads \"{found}\" where its tab's title says \"{said}\": somebody edited the hidden state tab \
-         {}; write that back",
-        place.title
-    );
-    Err(StoreError::Corrupt { why })
-}
-
-fn edited(job: &str, reading: Reading) -> Blemish {
-    let (said, found) = (reading.said.count, reading.found.count);
-    let message = format!(
-        "tab Processed {job}: {found} rows are there and {said} were written: somebody edited it; keys whose rows are gone will \
-         be processed again"
-    );
-    Blemish { message, blocking: false }
-}
-
-fn torn() -> StoreError {
-    let why =
-        "read the spreadsheet: its state and its keys did not come together in many reads; the next run tries again"
-            .to_owned();
-    StoreError::Unavailable { why, fault: Fault::Transient }
 }

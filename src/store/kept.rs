@@ -9,9 +9,10 @@ use crate::grid::Cell;
 use crate::ledger::failure::{FailureState, Kept, payload_mark};
 use crate::ledger::key::Fingerprint;
 use crate::ledger::rows::{FAILURES, read_failure_row};
-use crate::store::fetch::{Fetcher, Unread};
+use crate::store::fetch::Fetcher;
 use crate::store::layout::Tab;
 use crate::store::load::{text, whole_rows_range};
+use crate::store::unread::Unread;
 
 /// Rows that one call reads: a row holds up to 450,000 characters of a record, and an answer has a bound.
 const ROWS_A_CALL: usize = 50;

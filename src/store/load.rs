@@ -92,7 +92,7 @@ pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
     }
 }
 
-/// Processed, read page by page.
+/// Processed, read page by page: each by itself as soon as it comes, and then put below those before it.
 #[derive(Debug, Default)]
 pub struct ProcessedRows {
     again: Again,
@@ -164,6 +164,30 @@ impl ProcessedRows {
                 self.run_numbers.entry(began.to_owned()).or_insert(next);
             }
         }
+    }
+
+    /// The same, once it has read these rows.
+    #[must_use]
+    pub fn reading(mut self, rows: &[Vec<Value>]) -> Self {
+        self.read(rows);
+        self
+    }
+
+    /// Takes in a page that was read by itself, the one below the rows read so far.
+    pub fn append(&mut self, below: Self) {
+        self.found.add_all(below.found);
+        self.keyless += below.keyless;
+        self.shifted += below.shifted;
+        self.rows.extend(below.rows);
+        self.forgotten.extend(below.forgotten);
+        self.recent.extend(below.recent);
+        self.recent.drain(..self.recent.len().saturating_sub(self.keep));
+        let mut numbers = HashMap::new();
+        for (began, number) in below.run_numbers {
+            let next = u32::try_from(self.run_numbers.len()).unwrap_or(u32::MAX);
+            numbers.insert(number, *self.run_numbers.entry(began).or_insert(next));
+        }
+        self.runs.extend(below.runs.iter().filter_map(|number| numbers.get(number)));
     }
 
     /// The rows in the order in which they were done, whatever the order in which people have sorted the tab: runs are named by when they

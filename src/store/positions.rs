@@ -7,12 +7,13 @@ use serde_json::Value;
 use crate::google::shape::{Mark, Tab as Seen};
 use crate::grid::quoted;
 use crate::store::columns::{Found, Own, mark_key};
-use crate::store::fetch::{Fetcher, Unread};
+use crate::store::fetch::Fetcher;
 use crate::store::guard::STATE_ROWS;
 use crate::store::index::{Indexing, RowIndex};
 use crate::store::layout::Tab;
 use crate::store::load::{self, PAGE_ROWS};
 use crate::store::reach::seen_tab;
+use crate::store::unread::Unread;
 use crate::store::witness::Witness;
 
 /// Cells that one call reads when a whole tab is read.

@@ -26,13 +26,14 @@ use crate::store::answer::found_by;
 use crate::store::columns::standing;
 use crate::store::data_rows::{DataRows, Footing};
 use crate::store::encode::{Encoded, Ground, encode};
-use crate::store::fetch::{Fetched, Fetcher, Unread};
+use crate::store::fetch::{Fetched, Fetcher};
 use crate::store::guard::{self, Form, Place, Proof};
 use crate::store::layout::Tabs;
 use crate::store::proof::prove;
 use crate::store::removed::{self, Gone, PutBack, Removed};
 use crate::store::room::Room;
 use crate::store::stance::Stance;
+use crate::store::unread::Unread;
 use crate::store::upkeep::{Need, Unseen, Upkeep};
 use futures_util::future::BoxFuture;
 

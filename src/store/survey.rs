@@ -16,10 +16,11 @@ use crate::ledger::rows::{FAILURES, PROCESSED, RUNS, read_failure_row, read_run_
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::Snapshot;
 use crate::port::store::{Store, StoreError};
-use crate::store::fetch::{Fetcher, Unread};
+use crate::store::fetch::Fetcher;
 use crate::store::layout::{Tab, Tabs};
 use crate::store::load::{self, cell_in, text};
 use crate::store::sheets::SheetsStore;
+use crate::store::unread::Unread;
 
 /// Cells that one call reads.
 const PAGE_CELLS: u32 = 600_000;

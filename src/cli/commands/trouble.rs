@@ -11,7 +11,7 @@ use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::plan::PassError;
 use crate::runner::stop::StopReason;
-use crate::store::fetch::unreadable;
+use crate::store::unread::unreadable;
 
 /// A job file that can't be run.
 pub fn of_config(error: ConfigError) -> Trouble {

@@ -85,6 +85,35 @@ fn of_several_versions_of_a_key_the_one_of_the_latest_run_counts_however_the_tab
 }
 
 #[test]
+fn pages_that_are_read_each_by_itself_and_put_below_one_another_say_what_the_whole_tab_says() {
+    let written = [
+        json!(["a", "1", "done", "20260103-r3"]),
+        json!(["a", "2", "done", "20260101-r1"]),
+        json!(["b", "1", "done", "20260101-r1"]),
+        json!(["", "1", "done", "20260101-r1"]),
+        json!(["b", "1", "forgotten", "20260102-r2"]),
+        json!(["c", "1", "done", "20260102-r2"]),
+        json!(["c", "2", "done", "20260102-r2"]),
+        json!(["x", "d", "1", "done", "20260103-r3"]),
+    ]
+    .map(|cells| row(&cells));
+    let tab = tab(&PROCESSED);
+    for again in [Again::Every, Again::Other, Again::Newer] {
+        let empty = || ProcessedRows::of(&tab, again).keeping(3);
+        let mut whole = empty().reading(&written);
+        let (found, recent) = (whole.found, whole.recent());
+        let whole = whole.finish(&tab);
+        assert_eq!((found.count, recent.len(), whole.1.len()), (8, 3, 2));
+        for rows in 1..written.len() {
+            let mut pages = empty();
+            written.chunks(rows).for_each(|page| pages.append(empty().reading(page)));
+            assert_eq!((pages.found, pages.recent()), (found, recent.clone()), "{again:?}, pages of {rows}");
+            assert_eq!(pages.finish(&tab), whole, "{again:?}, pages of {rows}");
+        }
+    }
+}
+
+#[test]
 fn a_key_that_a_person_retyped_as_a_number_is_still_that_key() {
     let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Every);
     rows.read(&[row(&json!([42, "", "done", "r"]))]);

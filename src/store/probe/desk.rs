@@ -18,8 +18,8 @@ use crate::grid::quoted;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::StoreError;
-use crate::store::fetch::unreadable;
 use crate::store::probe::scratch::Scratch;
+use crate::store::unread::unreadable;
 
 /// Rows of a scratch tab.
 pub const ROWS: u32 = 40;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::google::body::{Batch, DeveloperMetadata, Dimension, DimensionRange, MarkedPlace, Request};
 use crate::google::shape::Mark;
-use crate::store::fetch::unreadable;
 use crate::store::probe::desk::{Desk, Sent, Tab, Unanswered};
 use crate::store::probe::question::Outcome;
 use crate::store::probe::tabs::refused;
+use crate::store::unread::unreadable;
 
 type Answer = Result<(Outcome, String), Unanswered>;
 

@@ -5,9 +5,9 @@
 use crate::google::body::{GridRange, Request, ValidationRule};
 use crate::google::cell::Cell;
 use crate::grid::quoted;
-use crate::store::fetch::unreadable;
 use crate::store::probe::desk::{Desk, Tab, Unanswered, text_at};
 use crate::store::probe::question::Outcome;
+use crate::store::unread::unreadable;
 
 type Answer = Result<(Outcome, String), Unanswered>;
 

@@ -8,10 +8,10 @@ use crate::google::body::{Batch, Request};
 use crate::google::shape::Metadata;
 use crate::google::sheets::Reply;
 use crate::port::store::StoreError;
-use crate::store::fetch::unreadable;
 use crate::store::guard::Op;
 use crate::store::probe::desk::Desk;
 use crate::store::probe::scratch::{Origin, of_name, of_title};
+use crate::store::unread::unreadable;
 
 /// What is left of another probe is swept once it is this old; until then that one may be at work.
 const LEFTOVER_S: i64 = 3_600;

@@ -1,0 +1,95 @@
+//! Why a spreadsheet could not be read, in words for people.
+//!
+//! In scope: what a failed call means to a run, what a load found wrong. Out of scope: reading (`store::fetch`).
+
+use crate::fault::Fault;
+use crate::google::error::{CallError, Cause};
+use crate::ledger::snapshot::{Blemish, Reading, State};
+use crate::port::store::StoreError;
+use crate::store::guard::{self, Place};
+
+/// Why a snapshot's parts could not be read.
+pub enum Unread {
+    /// The service knows no such range: a commit or a person moved a tab after its title was read.
+    Moved(StoreError),
+    /// Anything else.
+    Broken(StoreError),
+}
+
+impl Unread {
+    /// A tab that is not what it was a moment ago.
+    pub fn moved(title: &str) -> Self {
+        let why = format!("tab {title} was changed while it was read");
+        Self::Moved(StoreError::Unavailable { why, fault: Fault::Transient })
+    }
+}
+
+impl From<StoreError> for Unread {
+    fn from(error: StoreError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// Ranges that could not be read: the service knows no such range, or it is something else.
+pub fn unread(error: &CallError) -> Unread {
+    match &error.cause {
+        Cause::Refused { refusal, .. } if refusal.code == 400 => Unread::Moved(unreadable(error)),
+        _ => Unread::Broken(unreadable(error)),
+    }
+}
+
+/// A call that failed, as what it means to a run.
+pub fn unreadable(error: &CallError) -> StoreError {
+    let why = error.to_string();
+    match (&error.cause, error.fault()) {
+        (Cause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
+        (_, Fault::Denied) => StoreError::Denied { why },
+        (_, fault) if fault.passes() => StoreError::Unavailable { why, fault },
+        _ => StoreError::Corrupt { why },
+    }
+}
+
+/// The error of a head that somebody deleted.
+pub fn head_gone(job: &str) -> StoreError {
+    let why = format!(
+        "the head of job {job} is gone from the spreadsheet although its tabs are there: somebody deleted the named range {} or the \
+         hidden state tab; restore an earlier version from the file's history, see docs/runbook.md",
+        guard::range_name(job)
+    );
+    StoreError::Corrupt { why }
+}
+
+/// A state tab carries its job and its term in its title, and every state in it is of that term: another one was typed.
+pub fn belongs(state: &State, job: &str, place: &Place) -> Result<(), StoreError> {
+    let (field, found, said) = match state {
+        State { job: of, .. } if of != job => ("job", of.clone(), job.to_owned()),
+        State { lease, .. } if lease.fence != place.fence => {
+            ("fence", lease.fence.to_string(), place.fence.to_string())
+        }
+        _ => return Ok(()),
+    };
+    let why = format!(
+        "the state's field \"{field}\" reads \"{found}\" where its tab's title says \"{said}\": somebody edited the hidden state tab \
+         {}; write that back",
+        place.title
+    );
+    Err(StoreError::Corrupt { why })
+}
+
+/// What people are told of a tab of keys that they have edited.
+pub fn edited(job: &str, reading: Reading) -> Blemish {
+    let (said, found) = (reading.said.count, reading.found.count);
+    let message = format!(
+        "tab Processed {job}: {found} rows are there and {said} were written: somebody edited it; keys whose rows are gone will \
+         be processed again"
+    );
+    Blemish { message, blocking: false }
+}
+
+/// The error of a state and keys that do not belong together in any load.
+pub fn torn() -> StoreError {
+    let why =
+        "read the spreadsheet: its state and its keys did not come together in many reads; the next run tries again"
+            .to_owned();
+    StoreError::Unavailable { why, fault: Fault::Transient }
+}
