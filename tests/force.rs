@@ -42,7 +42,7 @@ impl House {
     async fn force(&self, items: &[Value]) -> Report {
         let (listing, found) = self.would(items).await;
         if !found.settled.is_empty() {
-            let errands = Errands { from: listing.snapshot.head, settled: found.settled };
+            let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
             self.run(items, Retrying::Forcing, Some(errands)).await.expect("the keys are forgotten");
         }
         self.usual(items).await
@@ -63,7 +63,7 @@ impl House {
         let listing = self.listing().await;
         let found = resetting(&listing, self.again, self.clock.now());
         if !found.settled.is_empty() {
-            let errands = Errands { from: listing.snapshot.head, settled: found.settled };
+            let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
             self.run(&[], Retrying::Nothing, Some(errands)).await.expect("it is forgotten");
         }
         (found.keys, found.failures)

@@ -69,7 +69,7 @@ impl House {
         let snapshot = self.store(7).load().await.expect("a load").snapshot.expect("it has run");
         let forgotten =
             |key: &&str| Settled::Forgotten { key: Key::new(*key).expect("a key"), version: Version("1".into()) };
-        Errands { from: snapshot.head, settled: keys.iter().map(forgotten).collect() }
+        Errands { from: Some(snapshot.head), settled: keys.iter().map(forgotten).collect() }
     }
 
     async fn column(&self, tab: &str, name: &str) -> Vec<String> {

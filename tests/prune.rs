@@ -55,7 +55,7 @@ impl House {
         let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
         let ends = store.ends().await.expect("the ends of its tabs");
         let found = pruning(&listing, &ends, Ways { mode: self.mode, again: self.again }, age);
-        let errands = Errands { from: listing.snapshot.head, settled: found.settled.clone() };
+        let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled.clone() };
         (found, errands)
     }
 
@@ -82,8 +82,10 @@ impl House {
         house.usual(&[items(&["a", "b", "c"], "1"), vec![json!({"id": "x", "v": "1", "bad": "no"})]].concat()).await;
         house.usual(&[items(&["a", "b", "c"], "1"), items(&["x"], "1")].concat()).await;
         let listing = house.listing().await;
-        let errands =
-            Errands { from: listing.snapshot.head, settled: resetting(&listing, again, house.clock.now()).settled };
+        let errands = Errands {
+            from: Some(listing.snapshot.head),
+            settled: resetting(&listing, again, house.clock.now()).settled,
+        };
         house.run(&[], Retrying::Nothing, Some(errands)).await.expect("all is forgotten");
         house.usual(&items(&["a", "b", "c", "x"], "1")).await;
         house.clock.sleep(10 * DAY).await;

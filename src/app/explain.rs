@@ -29,8 +29,10 @@ const MOST_ROWS: usize = 1_000;
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoneRow {
-    /// Its number, the header being 1.
-    pub row: u32,
+    /// Its number, the header being 1; none where it is in a spreadsheet that the job has left.
+    pub row: Option<u32>,
+    /// That spreadsheet.
+    pub spreadsheet: Option<String>,
     /// The version.
     pub version: String,
     /// `done` or `forgotten`.
@@ -98,7 +100,13 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
     let mut see = |sight: Sight<'_>| match sight {
         Sight::Processed { row, key: of, version, state, run } if of == key.as_str() && done.len() < MOST_ROWS => {
             let [version, state, run] = [version, state, run].map(str::to_owned);
-            done.push(DoneRow { row, version, state, run });
+            done.push(DoneRow { row: Some(row), spreadsheet: None, version, state, run });
+        }
+        Sight::Earlier { spreadsheet, key: of, version, state, run }
+            if of == key.as_str() && done.len() < MOST_ROWS =>
+        {
+            let [version, state, run] = [version, state, run].map(str::to_owned);
+            done.push(DoneRow { row: None, spreadsheet: Some(spreadsheet.to_owned()), version, state, run });
         }
         Sight::Data { row, key: of, .. } if of == key.as_str() && data.len() < MOST_ROWS => data.push(row),
         Sight::Failure { row, failure, action } if failure.key == *key && failures.len() < MOST_ROWS => {
@@ -107,8 +115,9 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
         Sight::Run { run, .. } if run.job == settings.job => runs.push(*run),
         _ => {}
     };
-    let surveyed =
-        store.survey(Wanted { data: true, failures: true, runs: true, book: Keeping::Kept }, &mut see).await?;
+    let surveyed = store
+        .survey(Wanted { data: true, failures: true, runs: true, earlier: true, book: Keeping::Kept }, &mut see)
+        .await?;
     let surveyed = surveyed.ok_or(AppError::NeverRan)?;
     if !surveyed.steady {
         return Ok(None);

@@ -192,7 +192,7 @@ pub async fn errands(
             Repair::Adopt => adopted(&store, from, &keys_of(&found.strange)).await?,
         };
         if let Some(settled) = settled {
-            return Ok(Errands { from, settled });
+            return Ok(Errands { from: Some(from), settled });
         }
     }
     Err(AppError::Pass(PassError::MovedOn))
@@ -225,7 +225,7 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(Surveyed, Fi
             }
             Sight::Data { key: "", .. } => audit.keyless(),
             Sight::Data { row, key, cells } => audit.data(Print::of(key), cells, row),
-            Sight::Failure { .. } | Sight::Run { .. } => {}
+            Sight::Earlier { .. } | Sight::Failure { .. } | Sight::Run { .. } => {}
         };
         let surveyed = store.survey(Wanted { data: true, book: Keeping::LetGo, ..Wanted::default() }, &mut see).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;

@@ -16,6 +16,7 @@ use crate::config::target::Target;
 use crate::ledger::event::{Event, Report};
 use crate::ledger::lease::Holder;
 use crate::ledger::mode::Delivery;
+use crate::ledger::rollover::Rollover;
 use crate::ledger::run::Trigger;
 use crate::ledger::snapshot::Definition;
 use crate::port::chance::Chance;
@@ -42,6 +43,8 @@ pub struct Wish {
     pub retrying: Retrying,
     /// What is brought to the sheet besides.
     pub errands: Option<Errands>,
+    /// The job's move to another spreadsheet, where the run is for that.
+    pub rollover: Option<Rollover>,
     /// Who asks.
     pub trigger: Trigger,
     /// The machine's name.
@@ -123,6 +126,11 @@ fn journal(settings: &Settings) -> Option<Arc<dyn Journal>> {
     Some(Arc::new(FileJournal::new(dir, &settings.job, &target_name(settings))))
 }
 
+/// Whether results of an earlier run wait on this machine for the sheet, or can't be looked at.
+pub fn results_wait(settings: &Settings) -> bool {
+    journal(settings).is_some_and(|journal| journal.left_behind().map_or(true, |left| !left.is_empty()))
+}
+
 /// What the job's place is called on this machine.
 fn target_name(settings: &Settings) -> String {
     match &settings.target {
@@ -193,6 +201,7 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
         concurrency: 1,
         retry,
         retrying: wish.retrying.clone(),
+        rollover: wish.rollover.clone(),
         max_attempts: if once { 1 } else { settings.max_attempts },
         delivery: settings.delivery,
         version: env!("CARGO_PKG_VERSION").to_owned(),

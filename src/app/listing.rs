@@ -8,8 +8,10 @@ use crate::app::error::AppError;
 use crate::app::sheet::Sheet;
 use crate::app::view::existing;
 use crate::config::settings::Settings;
+use crate::ledger::snapshot::Snapshot;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::port::store::Store;
 use crate::store::ends::End;
 use crate::store::listing::Listing;
 use crate::store::sheets::SheetsStore;
@@ -35,6 +37,15 @@ pub async fn listing_with_ends(
     let store = store(settings, clock, &chance)?;
     let listing = store.listing(wanted).await?.ok_or(AppError::NeverRan)?;
     Ok((listing, store.ends().await?))
+}
+
+/// What a job's state and book say; none where it has never run.
+pub async fn loaded(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Option<Snapshot>, AppError> {
+    Ok(store(settings, clock, &chance)?.load().await?.snapshot)
 }
 
 fn store(settings: &Settings, clock: Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<SheetsStore, AppError> {

@@ -40,7 +40,7 @@ pub struct Standing {
     pub last_run: Option<Run>,
     /// Who is running it now, and until when.
     pub held_by: Option<(Holder, Timestamp)>,
-    /// Keys in Processed.
+    /// Keys that are done, those of spreadsheets that the job has left among them.
     pub keys: u64,
     /// Failures that are open.
     pub open_failures: u64,
@@ -113,15 +113,20 @@ pub fn existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Ch
 
 fn stands(snapshot: &Snapshot, mut runs: Vec<Run>, cells: u64, forecast: Option<Forecast>, now: Timestamp) -> Standing {
     let lease = &snapshot.state.lease;
+    let left =
+        snapshot.state.next.as_ref().map(|next| format!("it goes on in spreadsheet {next}; a run here ends with 78"));
+    let coming =
+        snapshot.unmoved.as_ref().map(|from| format!("its move here from spreadsheet {from} has not come to its end"));
+    let elsewhere = left.into_iter().chain(coming);
     Standing {
         last_run: runs.pop(),
         forecast,
         held_by: lease.holder.clone().filter(|_| now < lease.until).map(|holder| (holder, lease.until)),
-        keys: snapshot.state.processed.count,
+        keys: snapshot.book.keys(),
         open_failures: snapshot.book.open_failures() as u64,
         dead_failures: snapshot.book.dead_failures() as u64,
         cells,
-        blemishes: snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect(),
+        blemishes: elsewhere.chain(snapshot.blemishes.iter().map(|blemish| blemish.message.clone())).collect(),
     }
 }
 

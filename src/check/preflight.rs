@@ -17,7 +17,7 @@ use crate::ledger::lease::Standing;
 use crate::ledger::snapshot::{Definition, Snapshot};
 use crate::port::clock::Clock;
 use crate::port::step::Identify;
-use crate::runner::opening::{key_column_stands, unblocked};
+use crate::runner::opening::{key_column_stands, lives_here, unblocked};
 use crate::runner::plan::PassError;
 use crate::source::input::Input;
 use crate::store::fetch::{Fetched, Fetcher};
@@ -160,7 +160,7 @@ fn tabs(settings: &Settings, snapshot: &Snapshot, lines: &mut Vec<Line>) {
     let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(PassError::Store);
     let keys = snapshot.state.processed.count;
     let agree = |()| Line::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
-    let looked = unblocked(snapshot).and_then(|()| stands());
+    let looked = unblocked(snapshot).and_then(|()| lives_here(snapshot, None)).and_then(|()| stands());
     lines.push(looked.map_or_else(|error| Line::problem(Subject::Tabs, Blocker::Pass(error)), agree));
     let odd = snapshot.blemishes.iter().filter(|blemish| !blemish.blocking);
     lines.extend(odd.map(|blemish| Line::warning(Subject::Tabs, blemish.message.clone(), None)));

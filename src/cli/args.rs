@@ -16,7 +16,7 @@ use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::job_args::JobArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::terminal::{ColorChoice, Terminal};
-use crate::cli::upkeep_args::{FsckArgs, PruneArgs, ResetArgs};
+use crate::cli::upkeep_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,6 +77,8 @@ pub enum Command {
     Reset(ResetArgs),
     /// Take old runs, closed failures and blank rows out of a job's tabs, to make room
     Prune(PruneArgs),
+    /// Move a job to a new spreadsheet; its keys still count
+    Rollover(RolloverArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
@@ -277,6 +279,7 @@ impl Command {
             Self::Fsck(args) => Some(&args.job),
             Self::Reset(args) => Some(&args.job),
             Self::Prune(args) => Some(&args.job),
+            Self::Rollover(args) => Some(&args.job),
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

@@ -73,6 +73,9 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
         Command::Explain(args) => runtime.block_on(commands::explain::command(session, args, clock, chance)),
         Command::Reset(args) => runtime.block_on(commands::reset::command(session, args, host_name(), clock, chance)),
         Command::Prune(args) => runtime.block_on(commands::prune::command(session, args, host_name(), clock, chance)),
+        Command::Rollover(args) => {
+            runtime.block_on(commands::rollover::command(session, args, host_name(), clock, chance))
+        }
         Command::Fsck(args) => runtime.block_on(commands::fsck::command(session, args, host_name(), clock, chance)),
         Command::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
         #[cfg(feature = "emulator")]

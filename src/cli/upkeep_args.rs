@@ -40,6 +40,20 @@ pub struct PruneArgs {
     pub yes: bool,
 }
 
+/// `sheetkeep rollover`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct RolloverArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// The id of the new spreadsheet: an empty one, shared with the same account
+    #[arg(long, value_name = "ID")]
+    pub to: String,
+    /// Do it; without this, only tell what it would do
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// `sheetkeep fsck`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct FsckArgs {

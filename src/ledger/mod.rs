@@ -67,6 +67,7 @@ pub mod growth;
 pub mod lease;
 pub mod head;
 pub mod snapshot;
+pub mod rollover;
 pub mod removal;
 pub mod commit;
 pub mod judge;

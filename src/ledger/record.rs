@@ -48,6 +48,8 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("failures again", state.tries.text()),
         ("begun", begun_text(&state.begun)),
         ("forced", state.forced.join(" ")),
+        ("previous spreadsheets", state.previous.join(" ")),
+        ("next spreadsheet", optional(&state.next)),
     ];
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
@@ -169,7 +171,9 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         alerts: fields.optional("alerts"),
         tries: Tries::read(fields.text("failures again")),
         begun: read_begun(fields.text("begun")),
-        forced: fields.text("forced").split_whitespace().map(str::to_owned).collect(),
+        forced: fields.words("forced"),
+        previous: fields.words("previous spreadsheets"),
+        next: fields.optional("next spreadsheet"),
     })
 }
 
@@ -217,6 +221,10 @@ impl<'a> Fields<'a> {
 
     fn optional(&self, name: &str) -> Option<String> {
         Some(self.text(name)).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    fn words(&self, name: &str) -> Vec<String> {
+        self.text(name).split_whitespace().map(str::to_owned).collect()
     }
 
     fn number(&self, name: &'static str) -> Result<u64, StateError> {
@@ -269,6 +277,8 @@ mod tests {
             alerts: None,
             tries: Tries::read("00000000002a:3"),
             forced: vec!["r0".into(), "r1".into()],
+            previous: vec!["1Second".into(), "1First".into()],
+            next: Some("1Fourth".into()),
             begun: vec![(Key::new("a \"b\"").expect("a key"), Version("7".into()))],
         }
     }

@@ -127,6 +127,10 @@ pub struct State {
     pub tries: Tries,
     /// Runs that forgot keys for a forced run which has not come to its end yet.
     pub forced: Vec<String>,
+    /// Spreadsheets that the job has left behind, the last one first: their keys count.
+    pub previous: Vec<String>,
+    /// The spreadsheet in which the job goes on; none where that is this one.
+    pub next: Option<String>,
     /// Items whose steps had begun, or were about to, when this state was written; of jobs that do things at most once.
     pub begun: Vec<(Key, Version)>,
 }
@@ -155,6 +159,8 @@ pub struct Snapshot {
     pub gone: Vec<String>,
     /// What people's hands left odd.
     pub blemishes: Vec<Blemish>,
+    /// The spreadsheet that the job has not left yet, though it has a beginning here: the move has not come to its end.
+    pub unmoved: Option<String>,
 }
 
 /// Something odd in a tab.

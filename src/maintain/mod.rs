@@ -7,3 +7,4 @@ pub mod tally;
 pub mod force;
 pub mod reset;
 pub mod prune;
+pub mod rollover;

@@ -159,7 +159,7 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
     let before = run_id(age.before, 0);
     let is_old = |row: &Listed| is_run_id(&row.run) && began(&row.run) <= began(&before);
     let mut by_key: HashMap<Fingerprint, Vec<&Listed>> = HashMap::new();
-    for row in &listing.rows {
+    for row in listing.rows.iter().filter(|row| row.row > 0) {
         by_key.entry(row.key.fingerprint()).or_default().push(row);
     }
     let mut going = Vec::new();

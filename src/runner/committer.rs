@@ -16,6 +16,7 @@ use crate::ledger::event::Event;
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Verdict;
 use crate::ledger::lease::Trust;
+use crate::ledger::rollover::Rollover;
 use crate::ledger::run::{Counts, Run};
 use crate::ledger::settlement::End;
 use crate::ledger::snapshot::State;
@@ -58,6 +59,8 @@ pub struct Committer {
     pub begun: Vec<Begun>,
     /// What becomes of the state's note of a forced run.
     pub(super) forced: Forced,
+    /// The job's move, where the run is for that; a load in the middle does not undo it.
+    rollover: Option<Rollover>,
     /// Whether the run's row is on the store.
     pub(super) told: bool,
     /// The search for items that the service refuses, and what it last said of one.
@@ -107,6 +110,7 @@ impl Committer {
             closing: Closing::No,
             begun: Vec::new(),
             forced,
+            rollover: plan.rollover.clone(),
             told: false,
             blame: Blame::default(),
             refusal: String::new(),
@@ -240,11 +244,15 @@ impl Committer {
         let forced = self.forced.after(close.is_some(), run.status);
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
         let begun = intake.begun_beside(&items);
+        let rollover = &self.rollover;
         self.chain.amend(|state| {
             state.key_column = key_column.or(state.key_column.take());
             state.tries = intake.book.tries().clone();
             state.begun = begun;
             state.forced = forced;
+            if let Some(rollover) = rollover {
+                rollover.mark(state);
+            }
         });
         let cursor = intake.low.mark_with(&places(&items)).map(str::to_owned);
         let terms = Terms { now: self.moment(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };

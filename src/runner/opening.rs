@@ -13,6 +13,7 @@ use crate::ledger::event::Event;
 use crate::ledger::failure::Kept;
 use crate::ledger::header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::lease::{Holder, Standing};
+use crate::ledger::rollover::Rollover;
 use crate::ledger::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::snapshot::{Definition, Loaded, Snapshot, State};
 use crate::port::store::StoreError;
@@ -72,6 +73,8 @@ pub struct Opened {
     pub began_ms: u64,
     /// The place's id.
     pub spreadsheet: String,
+    /// The id of the place in which the job began.
+    pub origin: String,
     /// Failures that this run tries again, or leaves alone.
     pub kept: Vec<Kept>,
 }
@@ -87,12 +90,13 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     let snapshot = loaded.snapshot.as_ref();
     told(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
     let head = snapshot.map(|snapshot| snapshot.head);
-    if parts.errands.as_ref().is_some_and(|errands| head != Some(errands.from)) {
+    if parts.errands.as_ref().is_some_and(|errands| head != errands.from) {
         return Err(PassError::MovedOn);
     }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..plan.definition.clone() };
     let mut buried = Vec::new();
     if let Some(snapshot) = snapshot {
+        lives_here(snapshot, plan.rollover.as_ref())?;
         same_definition(snapshot, &definition, plan)?;
         buried.extend(allowed(snapshot, &Claimant::of(plan), loaded.service_time)?);
     }
@@ -104,6 +108,9 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     let mut chain = Chain::from(snapshot, fresh, me);
     let gone = snapshot.map(|snapshot| snapshot.gone.clone()).unwrap_or_default();
     chain.amend(|state| {
+        if let Some(rollover) = &plan.rollover {
+            rollover.mark(state);
+        }
         (state.definition, state.deleted) = (definition, gone);
         state.timezone = zone_name(plan, state.timezone.take(), loaded.timezone.as_deref());
     });
@@ -113,8 +120,10 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     }
     let rows = plan.retrying.choose(&mut intake.book);
     let kept = if rows.is_empty() { Vec::new() } else { parts.store.kept(&rows).await? };
+    // Programs of steps go by the spreadsheet in which the job began, so that a move changes no idempotency key.
+    let origin = chain.state().previous.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
     let spreadsheet = loaded.spreadsheet;
-    Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, kept })
+    Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, origin, kept })
 }
 
 /// The zone of data moments: the job's own; else the one that the state kept; else the spreadsheet's when the job first ran.
@@ -156,6 +165,17 @@ pub fn unblocked(snapshot: &Snapshot) -> Result<(), PassError> {
     match snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
         Some(blemish) => Err(StoreError::Corrupt { why: blemish.message.clone() }.into()),
         None => Ok(()),
+    }
+}
+
+/// At every moment a job runs in one spreadsheet: in an earlier one only until that names the next, in a new one only from then on.
+pub fn lives_here(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), PassError> {
+    if let Some(next) = snapshot.state.next.clone() {
+        return Err(PassError::GoesOn { next });
+    }
+    match (&snapshot.unmoved, rollover) {
+        (Some(previous), None | Some(Rollover::OutTo(_))) => Err(PassError::Unmoved { previous: previous.clone() }),
+        _ => Ok(()),
     }
 }
 

@@ -97,7 +97,7 @@ impl Pass {
             retry: plan.retry,
             clock: Arc::clone(&clock),
             chance: Arc::clone(&chance),
-            spreadsheet: opened.spreadsheet.clone(),
+            spreadsheet: opened.origin.clone(),
             job: plan.job.clone(),
             fence: opened.chain.fence(),
             keeping: replay.keeping().cloned(),

@@ -14,6 +14,7 @@ use crate::ledger::event::{Event, Report};
 use crate::ledger::head::HeadId;
 use crate::ledger::lease::Holder;
 use crate::ledger::mode::{Again, Delivery, Mode};
+use crate::ledger::rollover::Rollover;
 use crate::ledger::run::Trigger;
 use crate::ledger::snapshot::Definition;
 use crate::port::chance::Chance;
@@ -55,8 +56,8 @@ pub struct Parts {
 /// Things to be brought to the sheet that were worked out from what it showed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Errands {
-    /// The head that it showed; where it has moved on, nothing is done.
-    pub from: HeadId,
+    /// The head that it showed, none where nothing was there; where it has moved on, nothing is done.
+    pub from: Option<HeadId>,
     /// What is to be brought.
     pub settled: Vec<Settled>,
 }
@@ -113,6 +114,8 @@ pub struct Plan {
     pub retry: RetryPolicy,
     /// Which failures are tried again.
     pub retrying: Retrying,
+    /// The job's move to another spreadsheet, where the run is for that.
+    pub rollover: Option<Rollover>,
     /// Runs in which a version of a key may fail before it is left alone.
     pub max_attempts: u64,
     /// How often outside effects may be made.
@@ -150,6 +153,18 @@ pub enum PassError {
     Stopped {
         /// Who.
         reason: StopReason,
+    },
+    /// The job has left this spreadsheet.
+    #[error("run the job: it goes on in spreadsheet {next} since somebody has moved it there")]
+    GoesOn {
+        /// Where.
+        next: String,
+    },
+    /// The job has a beginning here, and has not left the spreadsheet before.
+    #[error("run the job: its move from spreadsheet {previous} to this one has not come to its end")]
+    Unmoved {
+        /// Where it still is.
+        previous: String,
     },
     /// Somebody asks for a failure that is none.
     #[error("try failures again: job {job} has no failure of key \"{key}\"")]
@@ -198,7 +213,11 @@ impl PassError {
         match self {
             Self::Store(error) => error.fault(),
             Self::Held { .. } | Self::Fenced { .. } | Self::MovedOn => Fault::Fenced,
-            Self::Redefined { .. } | Self::Refused { .. } | Self::NoFailure { .. } => Fault::Corrupt,
+            Self::Redefined { .. }
+            | Self::GoesOn { .. }
+            | Self::Unmoved { .. }
+            | Self::Refused { .. }
+            | Self::NoFailure { .. } => Fault::Corrupt,
             Self::Stopped { .. } => Fault::Transient,
             Self::Unfinished { fault, .. } => *fault,
             Self::Source { error, .. } => error.fault(),

@@ -35,6 +35,7 @@ use crate::store::witness::Witness;
 use crate::time::Timestamp;
 
 /// Loads one job.
+#[derive(Clone)]
 pub struct Fetcher {
     /// The client.
     pub sheets: Arc<Sheets>,
@@ -81,6 +82,7 @@ struct Read {
     book: Book,
     gone: Vec<String>,
     blemishes: Vec<Blemish>,
+    unmoved: Option<String>,
 }
 
 /// Loads that may find a tab moved before that counts as an error.
@@ -253,7 +255,8 @@ impl Fetcher {
         if blemishes.iter().any(|blemish| blemish.blocking) {
             let (book, upkeep) = (Book::default(), Upkeep::default());
             let (found, put_back) = (state.processed, None);
-            return Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes });
+            let unmoved = None;
+            return Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved });
         }
         let (processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
@@ -267,39 +270,33 @@ impl Fetcher {
         let mut open = self.read_failures(&failures, guess.failures, failure_rows).await?;
         done.read(&removed.rows_of(Role::Processed));
         open.read_astray(&removed.rows_of(Role::Failures));
-        let (found, tries) = (done.found, state.tries.clone());
+        let found = done.found;
         let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
         upkeep.see(place.tab, witness, || done.recent());
         let put_back = removed.put_back(place.tab);
         blemishes.extend(put_back.as_ref().map(PutBack::blemish));
         blemishes.extend(upkeep.blemishes(&self.data_tab));
+        let (odd, unmoved) = self.read_earlier(&state, &mut done).await?;
+        blemishes.extend(odd);
         let (done, odd) = done.finish(&processed);
         blemishes.extend(odd);
         let newest = open.newest;
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
-        Ok(Read {
-            state,
-            notes,
-            found,
-            tabs,
-            upkeep,
-            put_back,
-            book: Book::new(done, open).counting(tries).told_until(newest),
-            gone,
-            blemishes,
-        })
+        let book = Book::new(done, open).counting(state.tries.clone()).told_until(newest);
+        Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved })
     }
 
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
-        let Read { mut state, notes, found, tabs, upkeep, put_back, book, gone, mut blemishes } = read;
+        let Read { mut state, notes, found, tabs, upkeep, put_back, book, gone, mut blemishes, unmoved } = read;
         blemishes.extend(edited);
         let room = Room::of(metadata);
         blemishes.extend(crowded(room.cells()).map(|message| Blemish { message, blocking: false }));
         // After people's hands, further counting goes on from what is there.
         let said = std::mem::replace(&mut state.processed, found);
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
-        let snapshot = Snapshot { state, said, head, book, tables: tables.clone(), gone, blemishes };
+        let tables_seen = tables.clone();
+        let snapshot = Snapshot { state, said, head, book, tables: tables_seen, gone, blemishes, unmoved };
         let loaded = self.loaded_with(metadata, Some(snapshot), tables);
         Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, put_back, room }
     }

@@ -19,7 +19,7 @@ const LOOKS: u32 = 3;
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Its number, as spreadsheets count: the header is 1.
+    /// Its number, as spreadsheets count: the header is 1; 0 for a row of a spreadsheet that the job has left.
     pub row: u32,
     /// Its key.
     pub key: Key,
@@ -38,7 +38,7 @@ pub struct Listed {
 pub struct Listing {
     /// What was loaded before the rows were read; whatever is made of them counts at its head only.
     pub snapshot: Snapshot,
-    /// Its rows with a key, in the order in which they stand.
+    /// Its rows with a key, in the order in which they stand, those of earlier spreadsheets where they were asked for among them.
     pub rows: Vec<Listed>,
     /// Rows of Failures, in that order, where they were asked for, each with its number.
     pub failures: Vec<(u32, Failure)>,
@@ -54,11 +54,9 @@ impl SheetsStore {
             let (mut rows, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new());
             let mut see = |sight: Sight<'_>| match sight {
                 Sight::Processed { row, key, version, state, run } => {
-                    let (version, forgotten) = (Version(version.to_owned()), state == FORGOTTEN);
-                    let mark = mark_of_key(&[key, &version.0, state, run]);
-                    let listed = |key| Listed { row, key, version, forgotten, run: run.to_owned(), mark };
-                    rows.extend(Key::new(key).ok().map(listed));
+                    rows.extend(listed(row, [key, version, state, run]));
                 }
+                Sight::Earlier { key, version, state, run, .. } => rows.extend(listed(0, [key, version, state, run])),
                 Sight::Failure { row, failure, .. } => failures.push((row, *failure)),
                 Sight::Run { row, run } => runs.push((row, *run)),
                 Sight::Data { .. } => {}
@@ -72,4 +70,18 @@ impl SheetsStore {
         let why = "read the job's tabs: they change as often as they are read; wait until the run that writes them is over, then ask again";
         Err(StoreError::Unavailable { why: why.to_owned(), fault: Fault::Throttled })
     }
+}
+
+/// A row of Processed by its texts; none where it has no key.
+fn listed(row: u32, texts: [&str; 4]) -> Option<Listed> {
+    let [key, version, state, run] = texts;
+    let (version, run) = (Version(version.to_owned()), run.to_owned());
+    Some(Listed {
+        row,
+        key: Key::new(key).ok()?,
+        version,
+        forgotten: state == FORGOTTEN,
+        run,
+        mark: mark_of_key(&texts),
+    })
 }

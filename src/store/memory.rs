@@ -111,6 +111,7 @@ impl MemoryStore {
             tables: tables.clone(),
             gone: Vec::new(),
             blemishes: Vec::new(),
+            unmoved: None,
         });
         Loaded { snapshot, spreadsheet: "memory".into(), tables, timezone: None, service_time: self.clock.now() }
     }

@@ -25,6 +25,7 @@ pub mod room;
 pub mod unread;
 pub mod fetch;
 pub mod paging;
+pub mod earlier;
 pub mod answer;
 pub mod ends;
 pub mod positions;

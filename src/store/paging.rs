@@ -18,6 +18,7 @@ use crate::store::unread::Unread;
 const PAGES_AT_ONCE: usize = 4;
 /// The same of Failures, whose pages wait for their turn as they came, with long errors in them.
 const FAILURE_PAGES_AT_ONCE: usize = 2;
+
 /// A machine tab that is read page by page.
 struct Paged<'a> {
     tab: &'a Tab,
@@ -28,6 +29,17 @@ struct Paged<'a> {
 }
 
 impl Fetcher {
+    /// The first page of a tab of keys, its header among them.
+    pub(super) async fn first_page(&self, seen: &Seen) -> Result<Vec<Vec<Value>>, Unread> {
+        self.page(
+            seen,
+            1,
+            first_page(seen, load::PAGE_ROWS),
+            NEAR.min(usize::try_from(seen.columns).unwrap_or(NEAR)).max(1),
+        )
+        .await
+    }
+
     /// Every row of a tab of keys whose first page was read already; the texts of the last `keep` keys are kept.
     pub(super) async fn read_processed(
         &self,

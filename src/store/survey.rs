@@ -29,6 +29,7 @@ const FAILURE_PAGE_ROWS: u32 = 200;
 
 /// Which tabs are read besides Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a tab of its own")]
 pub struct Wanted {
     /// The data tab.
     pub data: bool,
@@ -36,6 +37,8 @@ pub struct Wanted {
     pub failures: bool,
     /// Runs, those of other jobs too.
     pub runs: bool,
+    /// Processed of the spreadsheets that the job has left.
+    pub earlier: bool,
     /// The book of the load.
     pub book: Keeping,
 }
@@ -57,6 +60,19 @@ pub enum Sight<'a> {
     Processed {
         /// Its number.
         row: u32,
+        /// The key.
+        key: &'a str,
+        /// The version.
+        version: &'a str,
+        /// `done` or `forgotten`; whatever else stands there.
+        state: &'a str,
+        /// The run.
+        run: &'a str,
+    },
+    /// Of Processed of a spreadsheet that the job has left.
+    Earlier {
+        /// Which spreadsheet.
+        spreadsheet: &'a str,
         /// The key.
         key: &'a str,
         /// The version.
@@ -159,6 +175,9 @@ impl Fetcher {
             let width = load::width(tab, &PROCESSED);
             self.pages(seen, width, PAGE_CELLS, |row, cells| see_processed(row, cells, at, see)).await?;
         }
+        for spreadsheet in snapshot.state.previous.iter().rev().filter(|_| wanted.earlier) {
+            self.see_earlier(spreadsheet, see).await?;
+        }
         let key = snapshot.state.key_column.as_deref();
         let data = tabs.data.as_ref().filter(|_| wanted.data);
         if let Some((tab, seen, key)) = data.and_then(|tab| Some((tab, seen(tab)?, tab.position(key?)?))) {
@@ -183,6 +202,19 @@ impl Fetcher {
             .await?;
         }
         Ok(())
+    }
+
+    /// Keys of a spreadsheet that the job has left.
+    async fn see_earlier(&self, spreadsheet: &str, see: &mut (dyn FnMut(Sight<'_>) + Send)) -> Result<(), Unread> {
+        let there = self.of_earlier(spreadsheet)?;
+        let (seen, tab) = there.earlier_keys().await?;
+        let (at, width) = (PROCESSED.map(|column| tab.position(column)), load::width(&tab, &PROCESSED));
+        let mut told = |sight: Sight<'_>| {
+            if let Sight::Processed { key, version, state, run, .. } = sight {
+                see(Sight::Earlier { spreadsheet, key, version, state, run });
+            }
+        };
+        there.pages(&seen, width, PAGE_CELLS, |row, cells| see_processed(row, cells, at, &mut told)).await
     }
 
     /// Every row of a tab below its header, page by page.

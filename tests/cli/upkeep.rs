@@ -164,3 +164,54 @@ fn a_version_that_is_restored_from_history_is_gone_on_from() {
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 7 · skipped 5");
     shop.holds_each_quake_once(12);
 }
+
+#[test]
+fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
+    const ID: &str = "1FirstSpreadsheet0000000000000000000000000";
+    let shop = Workshop::few_quakes(4);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let second = emulator.makes("the second one");
+    let run = |id: &str, args: &[&str]| emulator.run(&shop, id, args);
+    run(ID, &["run", "quakes.toml"]).exits(0).shows("new 4");
+    run(ID, &["rollover", "quakes.toml", "--to", ID]).exits(2).says("the spreadsheet in which it is");
+    run(ID, &["rollover", "quakes.toml", "--to", &second])
+        .exits(0)
+        .shows("would go on in spreadsheet")
+        .shows("4 keys stay in")
+        .shows("nothing was written");
+    run(ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 4");
+
+    run(ID, &["rollover", "quakes.toml", "--to", &second, "--yes"])
+        .exits(0)
+        .shows("from now on")
+        .shows("set SHEETKEEP_SPREADSHEET_ID")
+        .shows(&second);
+    run(ID, &["rollover", "quakes.toml", "--to", &second]).exits(0).shows("already");
+    run(ID, &["run", "quakes.toml"]).exits(78).says(&format!("it goes on in spreadsheet {second}"));
+    run(ID, &["check", "quakes.toml"]).exits(78).shows(&format!("it goes on in spreadsheet {second}"));
+    run(ID, &["status", "quakes.toml"]).exits(0).shows(&format!("it goes on in spreadsheet {second}"));
+    shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..6));
+    run(&second, &["run", "quakes.toml"]).exits(0).shows("new 2 · skipped 4");
+    let document = run(&second, &["status", "quakes.toml", "--json"]).exits(0).document();
+    assert_eq!(document["keys"], 6);
+    run(&second, &["fsck", "quakes.toml"]).exits(0);
+    run(&second, &["check", "quakes.toml"]).exits(0);
+    let outside = Outside::of(emulator, ID);
+    let key = outside.column("Quakes", "id")[0].clone();
+    let emulator = outside.emulator;
+    emulator
+        .run(&shop, &second, &["explain", "quakes.toml", &key])
+        .exits(0)
+        .shows("of the earlier spreadsheet")
+        .shows(ID);
+}
+
+#[test]
+fn a_job_in_a_local_file_is_not_moved() {
+    let shop = Workshop::few_quakes(2);
+    shop.run(&["run", "quakes.toml"]).exits(0);
+    shop.run(&["rollover", "quakes.toml", "--to", "1Other00000000000000000000000000000000000000"])
+        .exits(2)
+        .says("in a local file")
+        .says("--spreadsheet");
+}

@@ -77,6 +77,15 @@ impl Emulator {
         assert_eq!(exchange(&self.url, "POST /_emulator/faults", &[], faults).0, 200);
     }
 
+    /// Makes another spreadsheet: its id.
+    pub fn makes(&self, title: &str) -> String {
+        let headers = [&*format!("Authorization: Bearer {}", self.token()), "Content-Type: application/json"];
+        let body = json!({"properties": {"title": title}}).to_string();
+        let (status, made) = exchange(&self.url, "POST /v4/spreadsheets", &headers, &body);
+        assert_eq!(status, 200, "{made}");
+        made["spreadsheetId"].as_str().expect("an id").to_owned()
+    }
+
     /// From now on it takes calls and answers none.
     pub fn falls_silent(&self) {
         let stopped = Command::new("kill").args(["-STOP", &self.process.id().to_string()]).status();

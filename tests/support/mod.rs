@@ -201,6 +201,7 @@ impl Job {
             concurrency: 1,
             retry: RetryPolicy::default(),
             retrying: Retrying::Usual,
+            rollover: None,
             max_attempts: 1_000,
             delivery: Delivery::AtLeastOnce,
             version: "0".into(),

@@ -60,7 +60,10 @@ fn told(life: &Life, job: &str) -> String {
         let version =
             if row.version.is_empty() { String::new() } else { format!(" in version {}", visible(&row.version)) };
         let _ = write!(out, "  {}{version} by run {}", visible(&row.state), visible(&row.run));
-        let _ = writeln!(out, "  (Processed row {})", row.row);
+        let _ = match (&row.spreadsheet, row.row) {
+            (Some(earlier), _) => writeln!(out, "  (Processed of the earlier spreadsheet {})", visible(earlier)),
+            (None, row) => writeln!(out, "  (Processed row {})", row.unwrap_or_default()),
+        };
     }
     let (tab, rows) = &life.data;
     let _ = match rows.as_slice() {
@@ -102,7 +105,8 @@ struct Document<'a> {
 
 #[derive(Serialize)]
 struct ProcessedDocument<'a> {
-    row: u32,
+    row: Option<u32>,
+    spreadsheet: Option<&'a str>,
     version: &'a str,
     state: &'a str,
     run: &'a str,
@@ -137,6 +141,7 @@ impl<'a> Document<'a> {
     fn of(life: &'a Life, job: &'a str) -> Self {
         let processed = life.done.iter().map(|row| ProcessedDocument {
             row: row.row,
+            spreadsheet: row.spreadsheet.as_deref(),
             version: &row.version,
             state: &row.state,
             run: &row.run,

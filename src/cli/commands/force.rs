@@ -41,7 +41,14 @@ pub async fn command(
         return Err(Trouble::new("a forced run reads its source twice, and this one can be read once", Exit::Usage)
             .with_help("save it to a file and name that with --input"));
     }
-    let known = match listing(&settings, Wanted::default(), Arc::clone(&clock), Arc::clone(&chance)).await {
+    let known = match listing(
+        &settings,
+        Wanted { earlier: true, ..Wanted::default() },
+        Arc::clone(&clock),
+        Arc::clone(&chance),
+    )
+    .await
+    {
         Ok(known) => known,
         // Nothing was ever done, so that there is nothing to force.
         Err(AppError::NeverRan) if args.yes => {
@@ -57,8 +64,9 @@ pub async fn command(
         return Ok(Exit::Ok);
     }
     if !found.settled.is_empty() {
-        let errands = Errands { from: known.snapshot.head, settled: found.settled };
-        let order = Order { retrying: Retrying::Forcing, errands: Some(errands), command: Some("force") };
+        let errands = Errands { from: Some(known.snapshot.head), settled: found.settled };
+        let order =
+            Order { retrying: Retrying::Forcing, errands: Some(errands), command: Some("force"), ..Order::default() };
         let quiet = RunArgs { wait: args.wait, steal: args.steal, ..RunArgs::quietly(&args.job) };
         let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
         let exit = run::of(session, &quiet, order, host.clone(), clock, chance).await?;

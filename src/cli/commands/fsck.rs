@@ -50,7 +50,8 @@ pub async fn command(
     if let Some(repair) = repair.filter(|repair| args.yes && affected(&checked, *repair) > 0) {
         let errands = errands(&settings, repair, Arc::clone(&clock), Arc::clone(&chance)).await.map_err(trouble)?;
         mended = errands.settled.len() as u64;
-        let order = Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some("fsck") };
+        let order =
+            Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some("fsck"), ..Order::default() };
         let exit = run::of(session, &RunArgs::quietly(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance))
             .await?;
         if exit != Exit::Ok {

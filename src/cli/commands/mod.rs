@@ -7,6 +7,7 @@ pub mod setting;
 pub mod force;
 pub mod reset;
 pub mod prune;
+pub mod rollover;
 pub mod run;
 pub mod status;
 pub mod show;

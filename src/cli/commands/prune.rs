@@ -60,8 +60,9 @@ pub async fn command(
         if !args.yes || left.settled.is_empty() {
             break;
         }
-        let errands = Errands { from: head, settled: std::mem::take(&mut left.settled) };
-        let order = Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some(TRIGGER) };
+        let errands = Errands { from: Some(head), settled: std::mem::take(&mut left.settled) };
+        let order =
+            Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some(TRIGGER), ..Order::default() };
         let (now, luck) = (Arc::clone(&clock), Arc::clone(&chance));
         let exit = run::of(session, &RunArgs::quietly(&args.job), order, host.clone(), now, luck).await?;
         if exit != Exit::Ok {

@@ -36,14 +36,19 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, None)?;
-    let known =
-        listing(&settings, Wanted { failures: true, ..Wanted::default() }, Arc::clone(&clock), Arc::clone(&chance))
-            .await;
+    let known = listing(
+        &settings,
+        Wanted { failures: true, earlier: true, ..Wanted::default() },
+        Arc::clone(&clock),
+        Arc::clone(&chance),
+    )
+    .await;
     let known = known.map_err(|error| of_app(&error, &settings))?;
     let mut found = resetting(&known, settings.again, clock.now());
     if args.yes && !found.settled.is_empty() {
-        let errands = Errands { from: known.snapshot.head, settled: std::mem::take(&mut found.settled) };
-        let order = Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some("reset") };
+        let errands = Errands { from: Some(known.snapshot.head), settled: std::mem::take(&mut found.settled) };
+        let order =
+            Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some("reset"), ..Order::default() };
         let exit = run::of(session, &RunArgs::quietly(&args.job), order, host, clock, chance).await?;
         if exit != Exit::Ok {
             return Ok(exit);

@@ -16,6 +16,7 @@ use crate::cli::output::reporter::{Audience, Reporter};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, Watch};
 use crate::config::pace::Overlap;
+use crate::ledger::rollover::Rollover;
 use crate::ledger::run::Trigger;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
@@ -42,6 +43,8 @@ pub struct Order {
     pub retrying: Retrying,
     /// What was worked out beforehand.
     pub errands: Option<Errands>,
+    /// The job's move to another spreadsheet, where the run is for that.
+    pub rollover: Option<Rollover>,
     /// The command that asks, for Runs; `cli` for an ordinary run.
     pub command: Option<&'static str>,
 }
@@ -73,6 +76,7 @@ pub async fn of(
         overlap: overlap(args, settings.overlap),
         retrying: order.retrying,
         errands: order.errands,
+        rollover: order.rollover,
         trigger: Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() },
         host,
     };

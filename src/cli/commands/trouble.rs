@@ -59,7 +59,7 @@ fn exit(error: &AppError) -> Exit {
 fn of_pass(error: &PassError) -> Exit {
     match error {
         PassError::Held { .. } | PassError::Fenced { .. } | PassError::MovedOn => Exit::TempFail,
-        PassError::Redefined { .. } => Exit::Config,
+        PassError::Redefined { .. } | PassError::GoesOn { .. } | PassError::Unmoved { .. } => Exit::Config,
         PassError::Stopped { reason: StopReason::Interrupt } => Exit::Interrupted,
         PassError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
         PassError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
@@ -102,6 +102,12 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
         AppError::Pass(PassError::Redefined { .. }) => {
             "put the job file back as it was, or accept the change with --adopt: keys that are done stay done"
+        }
+        AppError::Pass(PassError::GoesOn { .. }) => {
+            "set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to that one; keys that are done here count there"
+        }
+        AppError::Pass(PassError::Unmoved { .. }) => {
+            "name the earlier spreadsheet again and say sheetkeep rollover once more; until then the job runs there"
         }
         AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, .. }) => {
             "what came before is on the sheet; mend the source and run again, it goes on from there"

@@ -51,6 +51,7 @@ fn loaded(state: &State, head: HeadId) -> Snapshot {
         tables: Vec::new(),
         gone: Vec::new(),
         blemishes: Vec::new(),
+        unmoved: None,
     }
 }
 

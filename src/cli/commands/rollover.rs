@@ -1,0 +1,187 @@
+//! `sheetkeep rollover`: first what a move to a new spreadsheet would do, then, with `--yes`, the two runs that make it.
+//!
+//! In scope: the order of these, and what is told. Out of scope: what moves (`maintain::rollover`), what the states say (`ledger::rollover`).
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::app::error::AppError;
+use crate::app::job::results_wait;
+use crate::app::listing::{listing, loaded};
+use crate::cli::args::RunArgs;
+use crate::cli::commands::run::{self, Order};
+use crate::cli::commands::setting::settings;
+use crate::cli::commands::trouble::of_app;
+use crate::cli::errors::Trouble;
+use crate::cli::exit::Exit;
+use crate::cli::figures::counted;
+use crate::cli::job_args::JobArgs;
+use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::session::Session;
+use crate::cli::terminal::visible;
+use crate::cli::upkeep_args::RolloverArgs;
+use crate::config::settings::Settings;
+use crate::config::target::Target;
+use crate::ledger::head::HeadId;
+use crate::ledger::mode::Mode;
+use crate::ledger::rollover::{Heritage, Rollover};
+use crate::maintain::rollover::{Moving, Stage, moving};
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::runner::feed::Retrying;
+use crate::runner::plan::Errands;
+use crate::store::survey::Wanted;
+
+/// Tells what a move would do, or makes it.
+pub async fn command(
+    session: &Session,
+    args: &RolloverArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Exit, Trouble> {
+    let there = JobArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.clone() };
+    let (old, new) = (settings(&args.job, None)?, settings(&there, None)?);
+    let (from, to) = both(&old, &new)?;
+    let look = || look(&old, &new, (&from, &to), Arc::clone(&clock), Arc::clone(&chance));
+    let mut found = look().await?;
+    let plan = Told { settings: &old, from: &from, to: &to, before: found.moving.clone() };
+    if args.yes && found.moving.stage != Stage::Over {
+        let order = |rollover, errands| Order {
+            retrying: Retrying::Nothing,
+            errands: Some(errands),
+            rollover: Some(rollover),
+            command: Some("rollover"),
+        };
+        let into = order(
+            Rollover::Into(found.heritage),
+            Errands { from: found.new_head, settled: std::mem::take(&mut found.moving.settled) },
+        );
+        let out = order(Rollover::OutTo(to.clone()), Errands { from: Some(found.old_head), settled: Vec::new() });
+        for (job, order) in [(&there, into), (&args.job, out)] {
+            let (now, luck) = (Arc::clone(&clock), Arc::clone(&chance));
+            let exit = run::of(session, &RunArgs::quietly(job), order, host.clone(), now, luck).await?;
+            if exit != Exit::Ok {
+                return Ok(exit);
+            }
+        }
+        found = look().await?;
+        if found.moving.stage != Stage::Over {
+            let why = "move the job: another run came between";
+            return Err(Trouble::new(why, Exit::TempFail).with_help("say the same again; nothing is lost or doubled"));
+        }
+    }
+    let over = found.moving.stage == Stage::Over;
+    let told = if args.job.json { line(&plan.document(over)) } else { plan.text(over) };
+    session.terminal.out().put(&told);
+    Ok(Exit::Ok)
+}
+
+/// What both spreadsheets show.
+struct Found {
+    moving: Moving,
+    heritage: Heritage,
+    old_head: HeadId,
+    new_head: Option<HeadId>,
+}
+
+/// The ids of the two spreadsheets.
+fn both(old: &Settings, new: &Settings) -> Result<(String, String), Trouble> {
+    match (&old.target, &new.target) {
+        (Target::Google { id: from }, Target::Google { id: to }) if from != to => Ok((from.clone(), to.clone())),
+        (Target::Google { .. }, _) => {
+            Err(Trouble::new("move the job: --to names the spreadsheet in which it is", Exit::Usage))
+        }
+        (Target::Embedded { .. }, _) => {
+            Err(Trouble::new("move the job: it is in a local file, not in a spreadsheet", Exit::Usage)
+                .with_help("name the spreadsheet that it is to leave with --spreadsheet or SHEETKEEP_SPREADSHEET_ID"))
+        }
+    }
+}
+
+async fn look(
+    old: &Settings,
+    new: &Settings,
+    ids: (&str, &str),
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<Found, Trouble> {
+    let wanted = Wanted { failures: true, ..Wanted::default() };
+    let known = listing(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;
+    let known = known.map_err(|error| of_app(&error, old))?;
+    let now = clock.now();
+    let there = loaded(new, clock, chance).await.map_err(|error: AppError| of_app(&error, new))?;
+    let refused = |why: String| Trouble::new(format!("move the job: {why}"), Exit::DataErr);
+    let moving = moving(&known, there.as_ref(), ids.0, ids.1, now).map_err(|refusal| refused(refusal.to_string()))?;
+    if moving.stage != Stage::Over && results_wait(old) {
+        let why = "results of steps wait on this machine for the sheet: run the job once, then say it again";
+        return Err(refused(why.to_owned()));
+    }
+    let heritage = Heritage::of(&known.snapshot.state, ids.0);
+    Ok(Found { moving, heritage, old_head: known.snapshot.head, new_head: there.map(|snapshot| snapshot.head) })
+}
+
+struct Told<'a> {
+    settings: &'a Settings,
+    from: &'a str,
+    to: &'a str,
+    before: Moving,
+}
+
+impl Told<'_> {
+    fn text(&self, over: bool) -> String {
+        let Self { from, to, .. } = self;
+        let (job, tab) = (visible(&self.settings.job), visible(&self.settings.tab));
+        if over {
+            let so_far = if self.before.stage == Stage::Over { "already" } else { "from now on" };
+            return format!(
+                "{job}: goes on in spreadsheet {to} {so_far}\n  \
+                 set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to {to}; a run on {from} ends with 78 and says so\n  \
+                 keep {from} shared: its keys count\n"
+            );
+        }
+        let keys = counted(self.before.keys, "key");
+        let failures = counted(self.before.failures, "failure");
+        let rows = match self.settings.mode {
+            Mode::Append => format!("rows of tab {tab} stay where they are; new ones go to {to}"),
+            Mode::Upsert => format!(
+                "rows of tab {tab} stay where they are; a key that is new or changes gets a row in {to}, and its row in {from} is not written over any more"
+            ),
+        };
+        let begun = match self.before.stage {
+            Stage::NotBegun | Stage::Over => "",
+            Stage::Begun => "  it has a beginning there; the job still runs here\n",
+        };
+        format!(
+            "{job}: would go on in spreadsheet {to}\n{begun}  \
+             {keys} stay in {from} and count: every run reads them there\n  \
+             {failures} that are not done go along\n  \
+             {rows}\n\
+             nothing was written; say --yes to do it\n"
+        )
+    }
+
+    fn document(&self, over: bool) -> RolloverDocument<'_> {
+        RolloverDocument {
+            schema_version: SCHEMA_VERSION,
+            job: &self.settings.job,
+            from: self.from,
+            to: self.to,
+            moved: over,
+            keys: self.before.keys,
+            failures: self.before.failures,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RolloverDocument<'a> {
+    schema_version: u32,
+    job: &'a str,
+    from: &'a str,
+    to: &'a str,
+    moved: bool,
+    keys: u64,
+    failures: u64,
+}

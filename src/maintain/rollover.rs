@@ -1,0 +1,156 @@
+//! The move of a job to a new spreadsheet: what stands against it, and which failures go along.
+//!
+//! In scope: what is worked out from both spreadsheets. Out of scope: what the states say of it (`ledger::rollover`), reading and writing
+//! (`app`), asking people first (`cli`).
+//!
+//! It is two runs. The first makes the job's beginning in the new spreadsheet: its state names those that the job leaves, and the failures
+//! that are not done are told there. The second is the last one in the old spreadsheet: its state names the new one. Whatever comes
+//! between, the job runs in the old one until then, and asking once more brings what is missing.
+
+use std::collections::HashSet;
+
+use crate::ledger::book::Book;
+use crate::ledger::commit::Settled;
+use crate::ledger::failure::{Failure, FailureState, failure_mark};
+use crate::ledger::rollover::MAX_EARLIER;
+use crate::ledger::snapshot::Snapshot;
+use crate::store::listing::Listing;
+use crate::time::Timestamp;
+
+/// What the row of a failure says that was done before the move came to its end.
+const WHY: &str = "done in the spreadsheet before, while the job was moved";
+
+/// How far a move has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing of the job is in the new spreadsheet.
+    NotBegun,
+    /// It has a beginning there.
+    Begun,
+    /// It has left the old one.
+    Over,
+}
+
+/// What would move.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moving {
+    /// How far it is.
+    pub stage: Stage,
+    /// Keys that are done, in all spreadsheets so far.
+    pub keys: u64,
+    /// Failures that go along.
+    pub failures: u64,
+    /// What is still to be told in the new spreadsheet.
+    pub settled: Vec<Settled>,
+}
+
+/// Why a job can't be moved now; each says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It goes on elsewhere.
+    #[error("it goes on in spreadsheet {0} already")]
+    Elsewhere(String),
+    /// The new spreadsheet holds a job of that name with a life of its own.
+    #[error("spreadsheet {0} holds a job of this name already, with keys of its own: name an empty one")]
+    Taken(String),
+    /// Somebody waits for an answer.
+    #[error("failures wait for what somebody has asked for: run the job once, then say it again")]
+    Asked,
+    /// A run vanished with items at work.
+    #[error("a run has marked items as begun and is gone: run the job once, then say it again")]
+    InDoubt,
+    /// A forced run has not come to its end.
+    #[error("a forced run has not come to its end: run the job once, then say it again")]
+    Forced,
+    /// It has left too many.
+    #[error("it has left {MAX_EARLIER} spreadsheets behind, and no more are read: begin a job of another name")]
+    TooMany,
+}
+
+/// Works it out. `from` is the old spreadsheet's id and `to` the new one's; `new` is what the new one holds; `now` is when failures are
+/// closed that were done meanwhile.
+pub fn moving(old: &Listing, new: Option<&Snapshot>, from: &str, to: &str, now: Timestamp) -> Result<Moving, Refusal> {
+    let said = &old.snapshot.state;
+    if let Some(next) = said.next.as_deref().filter(|next| *next != to) {
+        return Err(Refusal::Elsewhere(next.to_owned()));
+    }
+    if new.is_some_and(|new| new.state.previous.first().map(String::as_str) != Some(from)) {
+        return Err(Refusal::Taken(to.to_owned()));
+    }
+    let book = &old.snapshot.book;
+    let stage = match (new, said.next.is_some()) {
+        (_, true) => Stage::Over,
+        (Some(_), false) => Stage::Begun,
+        (None, false) => Stage::NotBegun,
+    };
+    let failures = failures(old);
+    let (keys, count) = (book.keys(), failures.len() as u64);
+    if stage == Stage::Over {
+        return Ok(Moving { stage, keys, failures: count, settled: Vec::new() });
+    }
+    if book.failures().iter().any(|(_, tried)| tried.asked.is_some()) {
+        return Err(Refusal::Asked);
+    }
+    if !said.begun.is_empty() {
+        return Err(Refusal::InDoubt);
+    }
+    if !said.forced.is_empty() {
+        return Err(Refusal::Forced);
+    }
+    if said.previous.len() >= MAX_EARLIER {
+        return Err(Refusal::TooMany);
+    }
+    let mut settled = Vec::new();
+    if let Some(new) = new {
+        let going: HashSet<_> = failures.iter().map(|failure| failure.key.fingerprint()).collect();
+        // Rows to close them by are made of those that told them, which the old spreadsheet has still.
+        let over = old.failures.iter().map(|(_, failure)| failure);
+        let over = over.filter(|failure| !going.contains(&failure.key.fingerprint()));
+        settled.extend(closed(over, &new.book, now));
+    }
+    let told = |failure: &Failure| new.is_some_and(|new| tells(&new.book, failure));
+    settled.extend(failures.into_iter().filter(|failure| !told(failure)).map(|one| Settled::Failed(Box::new(one))));
+    Ok(Moving { stage, keys, failures: count, settled })
+}
+
+/// Failures that are not done, each as the row that counts tells it, with all the runs in which it failed.
+fn failures(old: &Listing) -> Vec<Failure> {
+    let book = &old.snapshot.book;
+    let row = |number: u32| old.failures.iter().find(|(row, _)| *row == number).map(|(_, failure)| failure);
+    let mut found: Vec<_> = book.failures();
+    found.sort_by_key(|(_, tried)| tried.row);
+    let along = found.into_iter().filter_map(|(key, tried)| {
+        let attempts = tried.attempts + book.tries().of(key);
+        Some(Failure { attempts, ..row(tried.row)?.clone() })
+    });
+    along.collect()
+}
+
+fn tells(book: &Book, failure: &Failure) -> bool {
+    book.tried(&failure.key).is_some_and(|tried| {
+        let same = tried.tells(book.again().mark(&failure.version), failure_mark(&failure.step, &failure.error));
+        same && tried.state == failure.state && tried.attempts == failure.attempts
+    })
+}
+
+/// Rows that close failures which the new spreadsheet tells and which are done by now.
+fn closed<'f>(over: impl Iterator<Item = &'f Failure>, new: &Book, now: Timestamp) -> Vec<Settled> {
+    let mut met = HashSet::new();
+    let due = over.filter_map(|failure| {
+        let tried = new.tried(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
+        let closing = Failure {
+            step: String::new(),
+            error: WHY.to_owned(),
+            attempts: tried.attempts,
+            first_seen: tried.first_seen,
+            last_seen: now.max(tried.last_seen.plus(1)),
+            state: FailureState::Recovered,
+            answered: None,
+            payload: Vec::new(),
+            kept: false,
+            ..failure.clone()
+        };
+        Some(Settled::Failed(Box::new(closing)))
+    });
+    due.collect()
+}

@@ -1,0 +1,161 @@
+//! Keys that a job has done in spreadsheets that it has left since.
+//!
+//! In scope: reading them, and whether those spreadsheets say that the job has left. Out of scope: the move itself (`maintain::rollover`).
+//!
+//! A spreadsheet that was left changes no more, but for people's hands: so what it holds is read without a guard, and what does not fit its
+//! state is told and taken as it is.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::google::address::SpreadsheetId;
+use crate::google::shape::{Metadata, Tab as Seen};
+use crate::ledger::judge::Sighting;
+use crate::ledger::record::read_state;
+use crate::ledger::rows::PROCESSED;
+use crate::ledger::snapshot::{Blemish, Reading, State};
+use crate::port::store::StoreError;
+use crate::store::fetch::Fetcher;
+use crate::store::guard::{self, Place};
+use crate::store::layout::{Notes, Tab};
+use crate::store::load::{self, ProcessedRows};
+use crate::store::reach::seen_tab;
+use crate::store::unread::{Unread, edited};
+
+/// Looks at a spreadsheet whose rows and state do not fit, before that counts as people's hands.
+const LOOKS: u32 = 3;
+/// Between two of them.
+const AGAIN: Duration = Duration::from_secs(4);
+
+impl Fetcher {
+    /// Reads the keys of the earlier spreadsheets that the state names and puts them before those of this one. Tells what was odd, and
+    /// which of them does not say that the job goes on in the one after it.
+    pub(super) async fn read_earlier(
+        &self,
+        state: &State,
+        done: &mut ProcessedRows,
+    ) -> Result<(Vec<Blemish>, Option<String>), Unread> {
+        let (mut blemishes, mut unmoved) = (Vec::new(), None);
+        let mut successor = self.id.as_str();
+        let mut above: Vec<ProcessedRows> = Vec::new();
+        for previous in &state.previous {
+            let place = self.of_earlier(previous)?;
+            let (left, rows, odd) = place.read_what_was_left().await.map_err(|error| beside(previous, error))?;
+            if left.next.as_deref() != Some(successor) {
+                unmoved = Some(previous.clone());
+            }
+            blemishes.extend(odd.map(|message| told_of(previous, &message)));
+            above.push(rows);
+            successor = previous;
+        }
+        // From the oldest on; which key was done first counts, and how many rows there are does not.
+        let own = std::mem::take(done);
+        let mut all = above.into_iter().rev();
+        let Some(mut first) = all.next() else {
+            *done = own;
+            return Ok((blemishes, unmoved));
+        };
+        all.for_each(|next| first.append(next));
+        let found = own.found;
+        first.append(own);
+        first.found = found;
+        *done = first;
+        Ok((blemishes, unmoved))
+    }
+
+    /// The same job in an earlier spreadsheet.
+    pub(super) fn of_earlier(&self, id: &str) -> Result<Self, StoreError> {
+        let parsed = SpreadsheetId::parse(id).map_err(|error| {
+            let why = format!(
+                "the state names an earlier spreadsheet \"{id}\": {error}; somebody edited the hidden state tab"
+            );
+            StoreError::Corrupt { why }
+        })?;
+        Ok(Self { id: parsed, ..self.clone() })
+    }
+
+    /// The state of a spreadsheet that the job has left, its keys, and what was odd about them.
+    async fn read_what_was_left(&self) -> Result<(State, ProcessedRows, Option<String>), Unread> {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let metadata = self.metadata().await?;
+            let place = self.left_place(&metadata)?;
+            let (state, rows) = self.keys_at(&metadata, &place).await?;
+            let reading = Reading { head: state.head, said: state.processed, found: rows.found };
+            if reading.said == reading.found {
+                return Ok((state, rows, None));
+            }
+            if looks == LOOKS {
+                return Ok((state, rows, Some(edited(&self.job, reading).message)));
+            }
+            self.clock.sleep(AGAIN).await;
+        }
+    }
+
+    fn left_place(&self, metadata: &Metadata) -> Result<Place, StoreError> {
+        if let (Sighting::At { .. }, Some(place)) = guard::sight_in(&self.job, metadata) {
+            return Ok(place);
+        }
+        let why = format!("the state of job {} is gone from it; restore an earlier version of it", self.job);
+        Err(StoreError::Corrupt { why })
+    }
+
+    async fn keys_at(&self, metadata: &Metadata, place: &Place) -> Result<(State, ProcessedRows), Unread> {
+        let read = self.rows_of(&[load::state_range(&place.title)]).await?;
+        let pairs = load::pairs(read.first().map_or(&[][..], Vec::as_slice));
+        let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+        let (seen, tab) = self.keyed_tab(metadata, &pairs).await?;
+        let first = self.first_page(seen).await?;
+        let rows = self.read_processed(&tab, Some(seen), first, 0).await?;
+        Ok((state, rows))
+    }
+
+    /// The tab with the keys of a spreadsheet that the job has left.
+    pub(super) async fn earlier_keys(&self) -> Result<(Seen, Tab), Unread> {
+        let metadata = self.metadata().await?;
+        let place = self.left_place(&metadata)?;
+        let read = self.rows_of(&[load::state_range(&place.title)]).await?;
+        let pairs = load::pairs(read.first().map_or(&[][..], Vec::as_slice));
+        let (seen, tab) = self.keyed_tab(&metadata, &pairs).await?;
+        Ok((seen.clone(), tab))
+    }
+
+    async fn keyed_tab<'m>(
+        &self,
+        metadata: &'m Metadata,
+        pairs: &HashMap<String, String>,
+    ) -> Result<(&'m Seen, Tab), Unread> {
+        let processed = Notes::read(pairs).processed;
+        let Some(seen) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == processed) else {
+            let why =
+                format!("its tab {} is gone; restore an earlier version of it", guard::processed_title(&self.job));
+            return Err(StoreError::Corrupt { why }.into());
+        };
+        let header = self.rows_of(&[load::header_range(&seen.title)]).await?;
+        let tab = seen_tab(seen, header.first().map_or(&[][..], Vec::as_slice));
+        match load::unusable(&tab, &PROCESSED) {
+            Some(blemish) => Err(StoreError::Corrupt { why: blemish.message }.into()),
+            None => Ok((seen, tab)),
+        }
+    }
+}
+
+fn told_of(spreadsheet: &str, what: &str) -> Blemish {
+    Blemish { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), blocking: false }
+}
+
+/// An error of a spreadsheet that the job has left, which is not the one that the user named.
+fn beside(spreadsheet: &str, error: Unread) -> Unread {
+    let said = |why: String| format!("read the earlier spreadsheet {spreadsheet}, whose keys count: {why}");
+    let error = match error {
+        Unread::Moved(error) | Unread::Broken(error) => error,
+    };
+    Unread::Broken(match error {
+        StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: said(why), fault },
+        StoreError::Missing { why } => StoreError::Missing { why: said(why) },
+        StoreError::Denied { why } => StoreError::Denied { why: said(why) },
+        StoreError::Corrupt { why } => StoreError::Corrupt { why: said(why) },
+        StoreError::Unsafe { why } => StoreError::Unsafe { why: said(why) },
+    })
+}

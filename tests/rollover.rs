@@ -1,0 +1,329 @@
+//! A job moves to a new spreadsheet: what was done before counts there, and at every moment there is one place where it runs.
+
+#![cfg(feature = "emulator")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod front;
+
+#[path = "hands/person.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod person;
+
+#[path = "house/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod house;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::{Value, json};
+use sheetkeep::emulator::call::{Call, Content, Query};
+use sheetkeep::google::address::SpreadsheetId;
+use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::rollover::{Heritage, Rollover};
+use sheetkeep::maintain::force::forcing;
+use sheetkeep::maintain::rollover::{Moving, Refusal, Stage, moving};
+use sheetkeep::port::step::StepError;
+use sheetkeep::port::store::Store;
+use sheetkeep::runner::feed::Retrying;
+use sheetkeep::runner::plan::{Errands, PassError};
+use sheetkeep::store::listing::Listing;
+use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::store::survey::Wanted;
+
+use crate::front::{Front, ID};
+use crate::house::House;
+use crate::support::{ById, Job, Values};
+
+/// A job with several spreadsheets to be in.
+struct Estate {
+    house: House,
+    /// Their ids, the first one that the job is in first.
+    ids: Vec<String>,
+    /// The idempotency keys that steps were given.
+    given: Arc<Mutex<Vec<String>>>,
+}
+
+impl Estate {
+    async fn new(mode: Mode, again: Again, nth: usize) -> Self {
+        let house = House::new(mode, again, nth);
+        let mut ids = vec![ID.to_owned()];
+        for title in ["second", "third"] {
+            ids.push(made(&house.front, title).await);
+        }
+        Self { house, ids, given: Arc::default() }
+    }
+
+    fn store(&self, at: usize, seed: u64) -> SheetsStore {
+        let id = SpreadsheetId::parse(&self.ids[at]).expect("an id");
+        let (sheets, clock) = (Arc::new(self.house.front.sheets(seed)), Arc::clone(&self.house.clock));
+        SheetsStore::new(sheets, id, "j", "Data", clock).keeping(self.house.mode, self.house.again)
+    }
+
+    async fn run_for(
+        &self,
+        at: usize,
+        items: &[Value],
+        retrying: Retrying,
+        errands: Option<Errands>,
+        rollover: Option<Rollover>,
+    ) -> Result<Report, PassError> {
+        let given = Arc::clone(&self.given);
+        let mut job = Job::new(Arc::clone(&self.house.clock)).step(move |value, context| {
+            given.lock().expect("nobody panics in it").push(context.idempotency_key.clone());
+            match value["bad"].as_str() {
+                Some(why) => Err(StepError::Rejected(why.to_owned())),
+                None => Ok(vec![value.clone()]),
+            }
+        });
+        job.seed = u64::try_from(self.house.clock.now().0).unwrap_or(0) + at as u64;
+        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (self.house.mode, 2, retrying);
+        (job.errands, job.plan.rollover) = (errands, rollover);
+        let report = job.run(self.store(at, job.seed), Values::of(items.to_vec())).await;
+        self.house.clock.sleep(Duration::from_secs(2)).await;
+        report
+    }
+
+    async fn run(&self, at: usize, items: &[Value]) -> Result<Report, PassError> {
+        self.run_for(at, items, Retrying::Usual, None, None).await
+    }
+
+    async fn listing(&self, at: usize) -> Listing {
+        let wanted = Wanted { failures: true, earlier: true, ..Wanted::default() };
+        self.store(at, 7).listing(wanted).await.expect("a listing").expect("it has run")
+    }
+
+    async fn would(&self, from: usize) -> Result<(Listing, Option<Errands>, Moving), Refusal> {
+        let old = self.listing(from).await;
+        let new = self.store(from + 1, 8).load().await.expect("a load").snapshot;
+        let found = moving(&old, new.as_ref(), &self.ids[from], &self.ids[from + 1], self.house.clock.now())?;
+        let errands = Errands { from: new.map(|new| new.head), settled: found.settled.clone() };
+        Ok((old, Some(errands), found))
+    }
+
+    /// The first half of a move.
+    async fn begin(&self, from: usize) -> Listing {
+        let (old, errands, _) = self.would(from).await.expect("nothing is against it");
+        let into = Rollover::Into(Heritage::of(&old.snapshot.state, &self.ids[from]));
+        self.run_for(from + 1, &[], Retrying::Nothing, errands, Some(into)).await.expect("a beginning");
+        old
+    }
+
+    /// The second half.
+    async fn leave(&self, from: usize, old: &Listing) -> Result<Report, PassError> {
+        let errands = Errands { from: Some(old.snapshot.head), settled: Vec::new() };
+        let out = Rollover::OutTo(self.ids[from + 1].clone());
+        self.run_for(from, &[], Retrying::Nothing, Some(errands), Some(out)).await
+    }
+
+    /// What `rollover --yes` does.
+    async fn roll_over(&self, from: usize) {
+        if self.would(from).await.expect("nothing is against it").2.stage != Stage::Over {
+            let old = self.begin(from).await;
+            self.leave(from, &old).await.expect("it leaves");
+        }
+        assert_eq!(self.would(from).await.expect("nothing is against it").2.stage, Stage::Over);
+    }
+
+    /// A column of a tab of one of the spreadsheets; nothing where the tab is not there.
+    async fn column(&self, at: usize, tab: &str, name: &str) -> Vec<String> {
+        let path = format!("/v4/spreadsheets/{}/values/{}", self.ids[at], tab.replace(' ', "%20"));
+        let (status, answer) = asked(&self.house.front, Method::GET, &path, Value::Null).await;
+        if status != 200 {
+            return Vec::new();
+        }
+        let rows: Vec<Vec<String>> = serde_json::from_value(answer["values"].clone()).expect("texts");
+        let column = rows[0].iter().position(|cell| cell == name).expect("a column");
+        rows.iter().skip(1).map(|row| row.get(column).cloned().unwrap_or_default()).collect()
+    }
+}
+
+async fn asked(front: &Front, method: Method, path: &str, body: Value) -> (u16, Value) {
+    let call = Call {
+        method,
+        path: path.to_owned(),
+        query: Query::parse(""),
+        host: "sheets.googleapis.com".to_owned(),
+        authorization: Some("Bearer a-token-of-this-test".to_owned()),
+        body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
+    };
+    let answer = front.emulator.answer(call).await.expect("no fault is pending");
+    let value = match answer.content {
+        Content::Json(value) => value,
+        Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+        Content::Html(_) | Content::File(..) | Content::Empty => Value::Null,
+    };
+    (answer.status, value)
+}
+
+async fn made(front: &Front, title: &str) -> String {
+    let (status, answer) =
+        asked(front, Method::POST, "/v4/spreadsheets", json!({"properties": {"title": title}})).await;
+    assert_eq!(status, 200, "{answer}");
+    answer["spreadsheetId"].as_str().expect("an id").to_owned()
+}
+
+fn item(id: &str, version: &str) -> Value {
+    json!({"id": id, "v": version})
+}
+
+fn bad(id: &str) -> Value {
+    json!({"id": id, "v": "1", "bad": "no"})
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_before_a_move_counts_after_it_and_failures_go_along() {
+    for nth in [0, 7] {
+        for (mode, again) in [(Mode::Append, Again::Every), (Mode::Upsert, Again::Other), (Mode::Upsert, Again::Newer)]
+        {
+            let estate = Estate::new(mode, again, nth).await;
+            estate.run(0, &[item("a", "1"), item("b", "1"), bad("x")]).await.expect("a run");
+            let (_, _, would) = estate.would(0).await.expect("nothing is against it");
+            assert_eq!((would.stage, would.keys, would.failures), (Stage::NotBegun, 2, 1));
+            estate.roll_over(0).await;
+            let report =
+                estate.run(1, &[item("a", "1"), item("b", "1"), item("c", "1"), bad("x")]).await.expect("a run");
+            let counts = report.run.counts;
+            assert_eq!((counts.new, counts.skipped, counts.failed), (1, 2, 1), "{mode:?} {again:?}");
+            assert_eq!((report.keys, report.open_failures), (3, 1));
+            assert_eq!(estate.column(1, "Failures j", "attempts").await.last().map(String::as_str), Some("1"));
+            assert_eq!(estate.column(0, "Data", "id").await, ["a", "b"]);
+            assert_eq!(estate.column(1, "Data", "id").await, ["c"]);
+            // What changes gets a row where the job is now.
+            let report = estate.run(1, &[item("a", "2"), item("x", "1")]).await.expect("a run");
+            assert_eq!((report.run.counts.new, report.run.counts.recovered, report.open_failures), (2, 1, 0));
+            assert_eq!(estate.column(1, "Data", "id").await, ["c", "a", "x"]);
+            let again = estate.run(1, &[item("a", "2"), item("b", "1"), item("x", "1")]).await.expect("a run");
+            assert_eq!((again.run.counts.new, again.run.counts.skipped), (0, 3));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_runs_in_one_place_at_every_moment_of_a_move() {
+    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    estate.run(0, &[item("a", "1")]).await.expect("a run");
+    let old = estate.begin(0).await;
+    let ended = estate.run(1, &[item("b", "1")]).await;
+    assert!(matches!(&ended, Err(PassError::Unmoved { previous }) if *previous == estate.ids[0]), "{ended:?}");
+    estate.leave(0, &old).await.expect("it leaves");
+    let ended = estate.run(0, &[item("b", "1")]).await;
+    assert!(matches!(&ended, Err(PassError::GoesOn { next }) if *next == estate.ids[1]), "{ended:?}");
+    assert_eq!(estate.run(1, &[item("a", "1"), item("b", "1")]).await.expect("a run").run.counts.new, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_comes_between_the_halves_of_a_move_is_not_lost() {
+    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    estate.run(0, &[item("a", "1"), bad("x"), bad("y")]).await.expect("a run");
+    let old = estate.begin(0).await;
+    estate.run(0, &[item("b", "1"), item("x", "1"), bad("z")]).await.expect("it still runs there");
+    assert!(matches!(estate.leave(0, &old).await, Err(PassError::MovedOn)));
+    estate.roll_over(0).await;
+    let report = estate.run(1, &[item("a", "1"), item("b", "1"), item("x", "1")]).await.expect("a run");
+    assert_eq!((report.run.counts.new, report.keys, report.open_failures), (0, 3, 2), "y and z are open, x is done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_that_vanished_anywhere_is_gone_on_with() {
+    for nth in [0, 7] {
+        let mut answers = 0;
+        loop {
+            answers += 1;
+            let estate = Estate::new(Mode::Append, Again::Every, nth).await;
+            estate.run(0, &[item("a", "1"), item("b", "1"), bad("x"), bad("y"), bad("z")]).await.expect("a run");
+            let ended = tokio::select! {
+                () = estate.roll_over(0) => true,
+                () = estate.house.front.after_calls(answers) => false,
+            };
+            estate.house.clock.sleep(Duration::from_mins(10)).await;
+            let before = estate.run(0, &[item("a", "1"), item("c", "1")]).await;
+            estate.roll_over(0).await;
+            let items = [item("a", "1"), item("b", "1"), item("c", "1")];
+            let report = estate.run(1, &items).await.expect("a run");
+            let new = u64::from(before.is_err());
+            assert_eq!((report.run.counts.new, report.keys, report.open_failures), (new, 3, 3), "after {answers}");
+            let rows = [estate.column(0, "Data", "id").await, estate.column(1, "Data", "id").await].concat();
+            assert_eq!(rows, ["a", "b", "c"], "after {answers} answers");
+            if ended {
+                break;
+            }
+        }
+        assert!(answers > 14, "it vanished in many places: {answers}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_moved_twice_knows_the_keys_of_both() {
+    for again in [Again::Other, Again::Newer] {
+        let estate = Estate::new(Mode::Upsert, again, 0).await;
+        estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
+        estate.roll_over(0).await;
+        estate.run(1, &[item("a", "2"), item("c", "1")]).await.expect("a run");
+        estate.roll_over(1).await;
+        let report = estate.run(2, &[item("a", "2"), item("b", "1"), item("c", "1")]).await.expect("a run");
+        assert_eq!((report.run.counts.new, report.keys), (0, 3), "{again:?}: of a the version done last counts");
+        let changed = estate.run(2, &[item("b", "2")]).await.expect("a run");
+        assert_eq!((changed.run.counts.new, changed.rows), (1, 1));
+        assert_eq!(estate.run(2, &[item("b", "2")]).await.expect("a run").run.counts.new, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_get_the_same_idempotency_key_after_a_move() {
+    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    estate.run(0, &[bad("x")]).await.expect("a run");
+    estate.roll_over(0).await;
+    estate.run(1, &[bad("x")]).await.expect("a run");
+    let given = estate.given.lock().expect("nobody panics in it").clone();
+    assert_eq!((given.len(), &given[0]), (2, &given[1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_an_earlier_spreadsheet_can_be_forgotten_and_done_again() {
+    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
+    estate.roll_over(0).await;
+    let listing = estate.listing(1).await;
+    let items = [item("a", "1"), item("c", "1")];
+    let found = forcing(&listing, Again::Every, &mut Values::of(items.to_vec()), &ById).await.expect("a source");
+    assert_eq!((found.again, found.fresh), (1, 1));
+    let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
+    estate.run_for(1, &[], Retrying::Forcing, Some(errands), None).await.expect("a is forgotten");
+    let report = estate.run(1, &items).await.expect("a run");
+    assert_eq!((report.run.counts.new, report.keys), (2, 3));
+    assert_eq!(estate.run(1, &items).await.expect("a run").run.counts.new, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_somebody_deletes_in_an_earlier_spreadsheet_has_its_key_done_again_and_is_told() {
+    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
+    estate.roll_over(0).await;
+    let id = estate.house.front.id_of("Processed j").await;
+    let row = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    estate.house.front.hands(json!([{"deleteDimension": {"range": row}}])).await;
+    let listing = estate.listing(1).await;
+    let told = listing.snapshot.blemishes.iter().filter(|one| one.message.contains(&estate.ids[0])).count();
+    assert_eq!((told, listing.snapshot.blemishes.len()), (1, 1));
+    assert_eq!(estate.run(1, &[item("a", "1"), item("b", "1")]).await.expect("a run").run.counts.new, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_against_a_move_is_said() {
+    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    estate.run(0, &[item("a", "1"), bad("x")]).await.expect("a run");
+    let at = estate.house.front.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
+    estate.house.front.type_in("Failures j", 1, at, "retry").await;
+    assert_eq!(estate.would(0).await.map(|_| ()), Err(Refusal::Asked));
+    estate.run(0, &[item("x", "1")]).await.expect("a run");
+    estate.run(1, &[item("q", "1")]).await.expect("another life of its own");
+    assert_eq!(estate.would(0).await.map(|_| ()), Err(Refusal::Taken(estate.ids[1].clone())));
+}
