@@ -24,6 +24,10 @@ mod story;
 #[path = "crash/points.rs"]
 mod points;
 
+#[cfg(target_os = "linux")]
+#[path = "crash/disk.rs"]
+mod disk;
+
 #[path = "crash/pair.rs"]
 mod pair;
 

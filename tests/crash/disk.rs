@@ -1,0 +1,76 @@
+//! Killed inside the library that keeps the embedded sheet: at each call by which it makes its file durable, and between those that write
+//! into it.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::wire::Outside;
+use crate::workshop::Workshop;
+
+/// Calls of one kind in one run at most.
+const MAX_CALLS: u32 = 2_000;
+
+/// What kills the process, compiled once.
+fn killer() -> &'static PathBuf {
+    static KILLER: OnceLock<PathBuf> = OnceLock::new();
+    KILLER.get_or_init(|| {
+        let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("killer-{}.so", std::process::id()));
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/crash/killer.c");
+        let compiled =
+            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&made).args([source, "-ldl"]).status();
+        assert!(compiled.expect("the compiler that builds the crate can be run").success());
+        made
+    })
+}
+
+/// A first run is killed at the calls `first`, `first + step`, …, until it survives; after each kill one run ends well and every key
+/// is there once. How many kills.
+fn killed_at(what: &str, first: u32, step: u32) -> u32 {
+    let preload = killer().to_string_lossy();
+    let mut kills = 0;
+    for nth in (first..).step_by(step as usize) {
+        assert!(nth <= MAX_CALLS, "a run makes more than {MAX_CALLS} calls");
+        let shop = Workshop::few_quakes(8).in_small_commits(3);
+        let nth = nth.to_string();
+        let ended = shop.run_with(&[("LD_PRELOAD", &preload), (what, &nth)], &["run", "quakes.toml"]);
+        let survived = ended.code.is_some();
+        if survived {
+            ended.exits(0);
+        } else {
+            kills += 1;
+            shop.run(&["run", "quakes.toml"]).exits(0);
+        }
+        let feed: serde_json::Value =
+            serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
+        let records = feed["features"].as_array().expect("records").iter();
+        let ids: Vec<String> = records.map(|record| record["id"].as_str().expect("an id").to_owned()).collect();
+        let outside = Outside::of_file(&shop, "quakes.sheet");
+        holds_each_once(&outside, "Quakes", "Processed quakes", &ids);
+        runs_tell_the_story(&outside, "Processed quakes");
+        if survived {
+            return kills;
+        }
+    }
+    kills
+}
+
+#[test]
+fn killed_before_or_after_the_embedded_sheet_syncs_its_file_a_job_is_whole_after_the_next_run() {
+    for what in ["KILL_BEFORE_SYNC", "KILL_AFTER_SYNC"] {
+        let kills = killed_at(what, 1, 1);
+        println!("{kills} kills, {what}");
+        assert!(kills >= 8, "only {kills} kills, {what}");
+    }
+}
+
+/// One in seven here; `DISK=1` for each.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
+fn killed_between_the_writes_into_its_file_a_job_is_whole_after_the_next_run() {
+    let step = std::env::var("DISK").ok().and_then(|step| step.parse().ok()).unwrap_or(7);
+    let kills = killed_at("KILL_BEFORE_WRITE", 1, step);
+    println!("{kills} kills between writes");
+    assert!(kills >= 60 / step, "only {kills} kills");
+}

@@ -1,0 +1,38 @@
+/* Loaded before the C library: the process kills itself before or after the nth call that makes a file durable, or before the nth
+ * that writes into one at a place. Which and when is said by the environment. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void pass(atomic_int *passed, const char *name) {
+    const char *armed = getenv(name);
+    if (armed && atomic_fetch_add(passed, 1) + 1 == atoi(armed)) {
+        kill(getpid(), SIGKILL);
+        pause();
+    }
+}
+
+static int synced(const char *name, int fd) {
+    static atomic_int before, after;
+    int (*next)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
+    pass(&before, "KILL_BEFORE_SYNC");
+    int done = next(fd);
+    pass(&after, "KILL_AFTER_SYNC");
+    return done;
+}
+
+int fsync(int fd) { return synced("fsync", fd); }
+int fdatasync(int fd) { return synced("fdatasync", fd); }
+
+static ssize_t written(const char *name, int fd, const void *bytes, size_t count, off_t at) {
+    static atomic_int before;
+    ssize_t (*next)(int, const void *, size_t, off_t) = (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, name);
+    pass(&before, "KILL_BEFORE_WRITE");
+    return next(fd, bytes, count, at);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) { return written("pwrite", fd, bytes, count, at); }
+ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t at) { return written("pwrite64", fd, bytes, count, at); }
