@@ -31,5 +31,8 @@ pub mod ends;
 pub mod positions;
 pub mod proof;
 pub mod probe;
+pub mod known;
 pub mod sheets;
+pub mod readiness;
+pub mod hindsight;
 pub mod survey;

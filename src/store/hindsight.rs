@@ -1,0 +1,67 @@
+//! What a store looks at after a batch was applied: whether it hit the rows that it was meant for.
+//!
+//! In scope: reading its scratch rows. Out of scope: what they say (`store::witness`, `store::removed`), and putting right what went astray.
+
+use crate::fault::Fault;
+use crate::port::store::{Astray, StoreError};
+use crate::store::removed::{self, PutBack};
+use crate::store::sheets::SheetsStore;
+use crate::store::unread::Unread;
+
+impl SheetsStore {
+    /// Looks at the witness of the last batch where its answer was lost or showed that something went astray.
+    pub(super) async fn look_at_the_witness(&self) -> Result<u64, StoreError> {
+        let unseen = self.known().upkeep.unseen().cloned();
+        let Some(unseen) = unseen else { return Ok(self.known().upkeep.astray()) };
+        let rows = match self.fetcher().scratch(&unseen.title, &unseen.witness).await {
+            Ok(rows) => rows,
+            Err(Unread::Moved(error)) if self.has_tab(&unseen.title).await? => return Err(error),
+            Err(Unread::Moved(_)) => {
+                // Whoever made the next commit had to load this one first, and saw its scratch rows.
+                self.known().upkeep.leave_to_others();
+                return Ok(0);
+            }
+            Err(Unread::Broken(error)) => return Err(error),
+        };
+        let mut known = self.known();
+        if !known.upkeep.looked(&rows) {
+            return Err(unreadable_scratch());
+        }
+        Ok(known.upkeep.astray())
+    }
+
+    /// Looks whether the last batch took out what was meant.
+    pub(super) async fn look_at_what_was_removed(&self) -> Result<Astray, StoreError> {
+        let (removed, waiting) = {
+            let known = self.known();
+            (known.removed.clone(), known.put_back.as_ref().map_or(0, PutBack::rows))
+        };
+        let Some((removed, place)) = removed else { return Ok(Astray { rows: waiting, ..Astray::default() }) };
+        let read = self.fetcher().rows_of(&[removed.range(&place.title)]).await;
+        let rows = match read {
+            Ok(rows) => rows.into_iter().next().unwrap_or_default(),
+            Err(Unread::Moved(error)) if self.has_tab(&place.title).await? => return Err(error),
+            Err(Unread::Moved(_)) => {
+                // Whoever made the next commit had to load this one first, and puts back what is to be put back.
+                self.known().removed = None;
+                return Ok(Astray::default());
+            }
+            Err(Unread::Broken(error)) => return Err(error),
+        };
+        let Some(found) = removed::read(&rows, removed.head()) else { return Err(unreadable_scratch()) };
+        let mut known = self.known();
+        known.removed = None;
+        known.put_back = found.put_back(place.tab);
+        Ok(Astray { rows: found.rows.len() as u64, uncounted: found.uncounted })
+    }
+
+    pub(super) async fn has_tab(&self, title: &str) -> Result<bool, StoreError> {
+        Ok(self.fetcher().metadata().await?.tabs.iter().any(|tab| tab.title == title))
+    }
+}
+
+/// Scratch rows are not those of the batch that was applied last.
+fn unreadable_scratch() -> StoreError {
+    let why = "the scratch rows of the state tab were changed or read too early; the next run looks at them again";
+    StoreError::Unavailable { why: why.to_owned(), fault: Fault::Transient }
+}

@@ -1,0 +1,109 @@
+//! What a store knows of its place between calls, and the batches whose fate it does not know yet. Pure.
+//!
+//! In scope: what becomes known when a batch is applied. Out of scope: calls (`store::sheets`).
+
+use std::sync::Arc;
+
+use crate::google::body::Batch;
+use crate::ledger::commit::Part;
+use crate::ledger::head::HeadId;
+use crate::ledger::judge::MAX_REMEMBERED;
+use crate::store::data_rows::DataRows;
+use crate::store::guard::{Form, Place, Proof};
+use crate::store::layout::Tabs;
+use crate::store::removed::{Gone, PutBack, Removed};
+use crate::store::room::Room;
+use crate::store::stance::Stance;
+use crate::store::upkeep::Upkeep;
+
+/// Drafts that are remembered.
+const MAX_DRAFTS: usize = MAX_REMEMBERED;
+
+/// What is known of the place: as of the last load, look or applied commit.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Where the state stands.
+    pub place: Option<Place>,
+    /// How the guard stands.
+    pub stance: Stance,
+    /// The tabs.
+    pub tabs: Tabs,
+    /// The data tab's rows.
+    pub upkeep: Upkeep,
+    /// Rows that were taken out since the last load.
+    pub gone: Gone,
+    /// Rows that were taken out and go back with the next commit.
+    pub put_back: Option<PutBack>,
+    /// What the last commit took out, until that was looked at.
+    pub removed: Option<(Removed, Place)>,
+    /// The grids of all tabs.
+    pub room: Room,
+    /// The job's own columns, as the state says, but for those that were deleted.
+    pub owned: Vec<String>,
+    /// Batches that were sent from here, the last ones.
+    pub drafts: Vec<Draft>,
+}
+
+/// A batch as it was first sent, and what will be known once it is applied. A commit that is sent again is sent from here, so
+/// that it is the same to the letter.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The head that it sets.
+    pub id: HeadId,
+    /// Its requests.
+    pub batch: Arc<Batch>,
+    /// To which part of the commit each belongs.
+    pub parts: Arc<[Part]>,
+    /// How the new head is marked.
+    pub form: Form,
+    /// Where the state stands afterwards.
+    pub place: Place,
+    /// The tabs afterwards.
+    pub tabs: Tabs,
+    /// What it does to the data tab's rows.
+    pub rows: Arc<DataRows>,
+    /// What it takes out of tabs.
+    pub removed: Option<Removed>,
+    /// The job's own columns afterwards.
+    pub owned: Arc<[String]>,
+}
+
+impl Known {
+    /// Of a place that nobody has looked at yet.
+    pub fn nothing() -> Self {
+        Self {
+            place: None,
+            stance: Stance::from(Proof::Open),
+            tabs: Tabs::default(),
+            upkeep: Upkeep::default(),
+            gone: Gone::default(),
+            put_back: None,
+            removed: None,
+            room: Room::default(),
+            owned: Vec::new(),
+            drafts: Vec::new(),
+        }
+    }
+
+    /// A draft is about to be sent, so that it can be sent again to the letter.
+    pub fn remember(&mut self, draft: Draft) {
+        self.drafts.retain(|sent| sent.id != draft.id);
+        if self.drafts.len() == MAX_DRAFTS {
+            self.drafts.remove(0);
+        }
+        self.drafts.push(draft);
+    }
+
+    /// A draft was applied.
+    pub fn become_applied(&mut self, draft: Draft) {
+        self.room.take(draft.batch.requests());
+        self.upkeep.applied(&draft.rows, &draft.place.title);
+        self.put_back = None;
+        self.gone.extend(draft.removed.as_ref().map(Removed::seen).unwrap_or_default());
+        self.removed = draft.removed.map(|removed| (removed, draft.place.clone()));
+        self.place = Some(draft.place);
+        self.tabs = draft.tabs;
+        self.owned = draft.owned.to_vec();
+        self.drafts.clear();
+    }
+}

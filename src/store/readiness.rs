@@ -1,0 +1,107 @@
+//! What a store sees to before it sends a batch: rows that are written over are known, and there is room for what comes.
+//!
+//! In scope: what has to be read for that, and what is refused without asking the service. Out of scope: sending (`store::sheets`).
+
+use std::time::Duration;
+
+use crate::ledger::columns::MAX_COLUMNS;
+use crate::ledger::commit::{Commit, Part, Reply, Settled};
+use crate::ledger::growth::{CELL_LIMIT, passed};
+use crate::store::known::Draft;
+use crate::store::room::Room;
+use crate::store::sheets::{SheetsStore, not_executed};
+use crate::store::unread::Unread;
+use crate::store::upkeep::Need;
+
+/// Between two reads of positions of which the second is to confirm the first.
+const AGAIN: Duration = Duration::from_secs(2);
+
+impl SheetsStore {
+    /// A batch that would pass the limit of cells is not sent. Blank rows at the ends of tabs are looked for only where it is near.
+    pub(super) async fn see_that_cells_have_room(&self, draft: &Draft) -> Result<(), Reply> {
+        let would_fit = |room: &Room| room.clone().take(draft.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT);
+        if would_fit(&self.known().room) {
+            return Ok(());
+        }
+        let metadata = self.fetcher().metadata().await.map_err(|error| not_executed(&error))?;
+        let grown = draft.batch.grown_tabs();
+        let tabs: Vec<_> = metadata.tabs.iter().filter(|tab| grown.contains(&tab.sheet_id)).collect();
+        let mut room = Room::of(&metadata);
+        for (tab, rows) in self.fetcher().blank_ends(&tabs).await.map_err(unread)? {
+            room.ends_blank(tab, rows);
+        }
+        let fits = would_fit(&room);
+        let cells = room.clone().take(draft.batch.requests()).unwrap_or_default();
+        self.known().room = room;
+        match (fits, draft.removed.as_ref().is_some_and(|removed| removed.rows() > 1)) {
+            (true, _) => Ok(()),
+            // Rows that are taken out are kept for a moment; of fewer at a time that takes fewer cells.
+            (false, true) => Err(Reply::TooLarge),
+            (false, false) => Err(Reply::Refused { part: Part::Other, why: passed(cells) }),
+        }
+    }
+
+    /// Reads where keys stand, or all rows, as far as this commit needs it and nobody has.
+    pub(super) async fn see_that_rows_are_known(&self, commit: &Commit) -> Result<(), Reply> {
+        let stands = commit.changes.tables.is_empty();
+        let data = self.known().tabs.data.clone().filter(|tab| stands && !tab.header.is_empty());
+        let (Some(tab), Some(key_column)) = (data, commit.state.key_column.as_deref()) else { return Ok(()) };
+        let own = self.known().owned.clone();
+        loop {
+            let need = self.known().upkeep.need(self.fetcher().mode, written_keys(commit));
+            match need {
+                Need::Nothing => return Ok(()),
+                Need::Positions { pause } => {
+                    if pause {
+                        self.fetcher().clock.sleep(AGAIN).await;
+                    }
+                    let (tab, index) = self.fetcher().index(&tab, &own, key_column).await.map_err(unread)?;
+                    let mut known = self.known();
+                    known.tabs.data = Some(tab);
+                    known.upkeep.stand_on(index);
+                }
+                Need::Rows => {
+                    let (tab, rows) = self.fetcher().present(&tab, &own).await.map_err(unread)?;
+                    if tab.position(key_column).is_none() {
+                        return Err(unread(Unread::moved(&tab.title)));
+                    }
+                    let mut known = self.known();
+                    known.upkeep.mend(&tab, key_column, &rows);
+                    known.tabs.data = Some(tab);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// A tab that is as wide as a tab can be gets no column, and no later try gives it one.
+    pub(super) fn see_that_columns_have_room(&self, commit: &Commit) -> Result<(), Reply> {
+        let added = commit.changes.columns.len();
+        let known = self.known();
+        let full = known.tabs.data.as_ref().filter(|tab| added > 0 && tab.width + added > MAX_COLUMNS);
+        full.map_or(Ok(()), |tab| {
+            let (title, width) = (&tab.title, tab.width);
+            let why = format!(
+                "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete columns that nobody needs, \
+                 or say new_columns = \"ignore\""
+            );
+            Err(Reply::Refused { part: Part::Other, why })
+        })
+    }
+}
+
+/// Keys whose rows a commit writes, each with whether it was done before.
+fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> {
+    commit.changes.settled.iter().filter_map(|one| match one {
+        Settled::Done { key, known, output, .. } if !output.is_empty() => Some((key.as_str(), *known)),
+        _ => None,
+    })
+}
+
+/// The data tab could not be read for a commit: what changed under it asks for a new load.
+fn unread(error: Unread) -> Reply {
+    match error {
+        Unread::Moved(error) => Reply::Refused { part: Part::Layout, why: error.to_string() },
+        Unread::Broken(error) => not_executed(&error),
+    }
+}
