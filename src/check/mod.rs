@@ -5,5 +5,6 @@
 
 pub mod report;
 pub mod meaning;
+pub mod programs;
 pub mod preflight;
 pub mod probing;

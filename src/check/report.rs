@@ -14,6 +14,8 @@ pub enum Subject {
     JobFile,
     /// What the job reads.
     Source,
+    /// A step that runs a program.
+    Step,
     /// Who it is to the service.
     Credentials,
     /// The spreadsheet, or the local file.
@@ -34,6 +36,7 @@ impl Subject {
         match self {
             Self::JobFile => "job file",
             Self::Source => "source",
+            Self::Step => "step",
             Self::Credentials => "credentials",
             Self::Spreadsheet => "spreadsheet",
             Self::Tabs => "tabs",

@@ -60,3 +60,43 @@ fn a_probe_tells_each_answer_and_leaves_the_spreadsheet_as_it_was() {
     assert!(outside.tabs().iter().all(|title| !title.contains("probe")), "{:?}", outside.tabs());
     assert_eq!(outside.rows("Quakes").len(), 3);
 }
+
+#[test]
+fn a_check_says_who_holds_the_lease_and_ends_as_a_run_would() {
+    let shop = Workshop::few_quakes(4);
+    let whole = shop.read("usgs-all-week.geojson");
+    let (head, tail) = whole.split_at(whole.len() / 2);
+    let mut run = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    let name = run.hears("started").split(' ').nth(2).expect("a run's id").to_owned();
+    run.hears("claimed");
+    run.feed(head);
+    shop.start_elsewhere(&["check", "quakes.toml"]).ends().exits(75).shows(&name).shows("lease");
+    let here = shop.run(&["check", "quakes.toml"]);
+    here.exits(0).shows("of this very installation holds it").shows("if it is dead");
+    shop.change("quakes.toml", "[source]", "[lease]\noverlap = \"queue\"\n\n[source]");
+    shop.start_elsewhere(&["check", "quakes.toml"]).ends().exits(0).shows("a run would wait for it");
+    shop.change("quakes.toml", "queue", "replace");
+    shop.start_elsewhere(&["check", "quakes.toml"]).ends().exits(0).shows("a run would take it over");
+    run.feed(tail);
+    run.ends().exits(0);
+    shop.run(&["check", "quakes.toml"]).exits(0).shows("free");
+}
+
+#[test]
+fn a_check_finds_the_programs_of_steps_without_running_them() {
+    let shop = Workshop::few_quakes(2);
+    let steps = "[[step]]\nname = \"letter\"\ncommand = [\"./letter.sh\"]\n\n[[step]]\nname = \"note\"\ncommand = [\"sh\", \"-c\", \"touch ran\"]\n\n[sheet]";
+    shop.change("quakes.toml", "[sheet]", steps);
+    let missing = shop.run(&["check", "quakes.toml"]);
+    missing
+        .exits(0)
+        .shows("letter runs ./letter.sh, which can't be run")
+        .shows("each item would be a failure")
+        .shows("note runs /");
+    shop.write("letter.sh", "#!/bin/sh\n");
+    shop.run(&["check", "quakes.toml"]).shows("which can't be run");
+    let mode = std::process::Command::new("chmod").arg("+x").arg(shop.path("letter.sh")).status();
+    assert!(mode.expect("chmod can be run").success());
+    shop.run(&["check", "quakes.toml"]).exits(0).shows("ok       step        letter runs ./letter.sh");
+    assert!(!shop.path("ran").exists());
+}

@@ -10,6 +10,7 @@ use crate::app::view::existing;
 use crate::check::meaning::meaning;
 use crate::check::preflight::{Coming, source, spreadsheet};
 use crate::check::probing::{Ended, Probed, probe};
+use crate::check::programs::programs;
 use crate::check::report::{Blocker, Line, Subject, Verdict};
 use crate::cli::args::CheckArgs;
 use crate::cli::commands::setting::settings;
@@ -36,6 +37,7 @@ pub async fn command(
     let settings = settings(&args.job, None)?;
     let mut lines = vec![Line::fine(Subject::JobFile, args.job.job.display().to_string())];
     lines.push(source(&settings).await);
+    lines.extend(programs(&settings));
     let mut checked =
         Checked { job: settings.job.clone(), lines: Vec::new(), probe: None, leftovers: 0, exit: Exit::Ok };
     let mut unreachable = None;
