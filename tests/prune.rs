@@ -26,6 +26,8 @@ use serde_json::{Value, json};
 use sheetkeep::ledger::commit::Settled;
 use sheetkeep::ledger::event::Report;
 use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::removal::Role;
+use sheetkeep::maintain::force::forcing;
 use sheetkeep::maintain::prune::{Age, Pruning, Ways, pruning, yielded};
 use sheetkeep::maintain::reset::resetting;
 use sheetkeep::port::chance::Chance;
@@ -34,6 +36,7 @@ use sheetkeep::runner::plan::{Errands, PassError};
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
 
+use crate::front::Front;
 use crate::house::House;
 use crate::support::{ById, Values};
 
@@ -93,12 +96,15 @@ impl House {
         house
     }
 
+    /// The keys that Processed says are done.
     async fn keys(&self) -> Vec<String> {
-        let rows = self.front.tab("Processed j").await;
+        let columns = ["key", "version", "state"].map(|name| self.column("Processed j", name));
+        let [keys, versions, states] = futures_util::future::join_all(columns).await.try_into().expect("three columns");
         let mut standing: BTreeMap<(String, String), i32> = BTreeMap::new();
-        for row in rows.into_iter().skip(1).filter(|row| row.len() > 2) {
-            let by = if row[2] == "forgotten" { -1 } else { 1 };
-            *standing.entry((row[0].clone(), row[1].clone())).or_default() += by;
+        for ((key, version), state) in
+            keys.into_iter().zip(versions).zip(states).filter(|((key, _), _)| !key.is_empty())
+        {
+            *standing.entry((key, version)).or_default() += if state == "forgotten" { -1 } else { 1 };
         }
         standing.into_iter().filter(|(_, times)| *times > 0).map(|((key, _), _)| key).collect()
     }
@@ -276,6 +282,136 @@ async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
     }
 }
 
+impl House {
+    /// A job from which rows were taken out by a run that vanished, after somebody has moved rows; none if there is no such moment after
+    /// so many answers.
+    async fn with_rows_that_wait(house: Self, age: Age, moving: impl AsyncFn(&Front), answers: u64) -> Option<Self> {
+        let (_, errands) = house.prunable(age).await;
+        moving(&house.front).await;
+        tokio::select! {
+            _ = house.take_out(errands) => {},
+            () = house.front.after_calls(answers) => {},
+        }
+        house.clock.sleep(Duration::from_mins(10)).await;
+        let waits = house.listing().await.snapshot.blemishes.iter().any(|one| one.message.contains("put back"));
+        waits.then_some(house)
+    }
+
+    /// The runs that these errands leave alone.
+    async fn runs_that_stay(&self, errands: &Errands) -> Vec<String> {
+        let removals: Vec<_> = errands.settled.iter().flat_map(Settled::removals).collect();
+        let goes = |row: u32| removals.iter().any(|one| one.role == Role::Runs && one.row == row);
+        self.listing().await.runs.into_iter().filter(|(row, _)| !goes(*row)).map(|(_, run)| run.id).collect()
+    }
+
+    /// Somebody sorts tabs, and puts rows into them.
+    async fn somebody_moves_rows(&self, below: &impl Fn(u64) -> u64) {
+        for tab in ["Processed j", "Failures j", "Runs", "Data"] {
+            match below(4) {
+                0 => self.front.sort_upside_down(tab).await,
+                1 => {
+                    let id = self.front.id_of(tab).await;
+                    let rows = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+                    let insert = json!({"insertDimension": {"range": rows, "inheritFromBefore": false}});
+                    self.front.hands(json!([insert])).await;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn force(&self, id: &str) -> usize {
+        let listing = self.listing().await;
+        let found = forcing(&listing, self.again, &mut Values::of(items(&[id], "1")), &ById).await.expect("a source");
+        let count = found.settled.len();
+        let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
+        self.run(&items(&[id], "1"), Retrying::Forcing, Some(errands)).await.expect("it is forgotten");
+        self.usual(&items(&[id], "1")).await;
+        count
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forced_run_while_rows_wait_to_be_put_back_does_each_key_once_more() {
+    let mut met = false;
+    for answers in 1..20 {
+        let house = House::new(Mode::Append, Again::Every, 0);
+        house.usual(&items(&["p"], "1")).await;
+        house.clock.sleep(10 * DAY).await;
+        house.usual(&items(&["a"], "1")).await;
+        assert_eq!(house.force("a").await, 1);
+        assert_eq!(house.column("Processed j", "state").await, ["done", "done", "forgotten", "done"]);
+        let age = house.older_than(5, true);
+        let moving = async |front: &Front| {
+            let id = front.id_of("Processed j").await;
+            let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 3, "endIndex": 4});
+            front.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 1}}])).await;
+        };
+        let Some(house) = House::with_rows_that_wait(house, age, moving, answers).await else { continue };
+        met = true;
+        assert_eq!(house.force("a").await, 1, "after {answers} answers");
+        assert_eq!(house.usual(&items(&["a"], "1")).await.run.counts.new, 0);
+        let rows = house.column("Data", "id").await.iter().filter(|id| *id == "a").count();
+        assert_eq!(rows, 3, "after {answers} answers");
+    }
+    assert!(met);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_are_still_found() {
+    for nth in [0, 7] {
+        let mut met = false;
+        for answers in 1..20 {
+            let mut house = House::new(Mode::Upsert, Again::Other, nth);
+            house.max_rows = 1_000;
+            house.usual(&items(&["a", "b", "c"], "1")).await;
+            let id = house.front.id_of("Data").await;
+            let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 500}});
+            house.front.hands(json!([more])).await;
+            let age = house.older_than(5, false);
+            let moving = async |front: &Front| front.type_in("Data", 349, 1, "a note of mine").await;
+            let Some(house) = House::with_rows_that_wait(house, age, moving, answers).await else { continue };
+            met = true;
+            let items = [items(&["a", "c"], "1"), items(&["b"], "2"), items(&["e"], "1")].concat();
+            house.usual(&items).await;
+            assert_eq!(house.usual(&items).await.run.counts.new, 0);
+            let rows = house.sorted("Data").await;
+            assert_eq!(rows.len(), 1 + 5, "{rows:?}");
+            assert!(rows.iter().any(|row| row.iter().any(|cell| cell == "a note of mine")), "{rows:?}");
+        }
+        assert!(met);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_go_back_under_their_headers_though_a_column_was_moved_meanwhile() {
+    let mut met = false;
+    for answers in 1..20 {
+        let house = House::lived_in(Mode::Upsert, Again::Other, 0).await;
+        let age = house.older_than(5, false);
+        let moving = async |front: &Front| front.sort_upside_down("Processed j").await;
+        let Some(house) = House::with_rows_that_wait(house, age, moving, answers).await else { continue };
+        met = true;
+        house.front.move_column("Processed j", 0, 3).await;
+        assert_eq!(house.usual(&items(&["a", "b", "c", "d", "x"], "1")).await.run.counts.new, 0);
+        assert_eq!(house.keys().await, ["a", "b", "c", "d", "x"]);
+    }
+    assert!(met);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_service_refuses_because_of_a_protection_the_run_stops_and_nothing_is_taken_out() {
+    let house = House::lived_in(Mode::Upsert, Again::Other, 0).await;
+    let (_, errands) = house.prunable(house.older_than(5, false)).await;
+    let before = house.kept().await;
+    let id = house.front.id_of("Processed j").await;
+    let range = json!({"sheetId": id});
+    house.front.owner_does(json!([{"addProtectedRange": {"protectedRange": {"range": range}}}])).await;
+    let ended = house.take_out(errands).await;
+    assert!(matches!(&ended, Err(PassError::Refused { why }) if why.contains("protected")), "{ended:?}");
+    assert_eq!(house.kept().await[0], before[0]);
+}
+
 /// The same by chance, with crashes and lost answers, and the person somewhere between.
 #[tokio::test(start_paused = true)]
 async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost() {
@@ -286,23 +422,16 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
         let below = |n: u64| chance.bits() % n;
         let house = House::lived_in(Mode::Upsert, Again::Other, usize::from(seed % 2 == 1) * 7).await;
         let age = house.older_than(5, false);
+        if below(2) == 0 {
+            let id = house.front.id_of("Data").await;
+            let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 120}});
+            house.front.hands(json!([more])).await;
+        }
         for _ in 0..3 {
             let (_, errands) = house.prunable(age).await;
+            let kept = house.runs_that_stay(&errands).await;
             let meant = errands.settled.iter().flat_map(Settled::removals).count();
-            let tabs = ["Processed j", "Failures j", "Runs", "Data"];
-            for tab in tabs {
-                match below(4) {
-                    0 => house.front.sort_upside_down(tab).await,
-                    1 => {
-                        let rows = json!({"sheetId": house.front.id_of(tab).await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-                        house
-                            .front
-                            .hands(json!([{"insertDimension": {"range": rows, "inheritFromBefore": false}}]))
-                            .await;
-                    }
-                    _ => {}
-                }
-            }
+            house.somebody_moves_rows(&below).await;
             if below(2) == 0 {
                 house.front.lose(Some((below(4), below(2) == 0)));
             }
@@ -321,6 +450,9 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             assert_eq!(listing.snapshot.book.keys(), 5, "seed {seed}: of {meant} rows some were missed");
             assert_eq!(listing.snapshot.book.open_failures(), 1, "seed {seed}");
             assert_eq!(listing.snapshot.said, listing.snapshot.state.processed, "seed {seed}");
+            let runs: Vec<_> = listing.runs.iter().map(|(_, run)| &run.id).collect();
+            let lost: Vec<_> = kept.iter().filter(|run| !runs.contains(run)).collect();
+            assert!(lost.is_empty(), "seed {seed}: {lost:?} are gone from Runs");
         }
         let report = house.usual(&items(&["a", "b", "c", "d", "x"], "1")).await;
         assert_eq!((report.run.counts.new, report.open_failures), (0, 1), "seed {seed}");

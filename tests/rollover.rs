@@ -1,6 +1,7 @@
 //! A job moves to a new spreadsheet: what was done before counts there, and at every moment there is one place where it runs.
 
 #![cfg(feature = "emulator")]
+#![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 
 #[path = "support/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
@@ -29,6 +30,8 @@ use sheetkeep::ledger::event::Report;
 use sheetkeep::ledger::mode::{Again, Mode};
 use sheetkeep::ledger::rollover::{Heritage, Rollover};
 use sheetkeep::maintain::force::forcing;
+use sheetkeep::maintain::prune::{Age, Ways, pruning};
+use sheetkeep::maintain::reset::resetting;
 use sheetkeep::maintain::rollover::{Moving, Refusal, Stage, moving};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store;
@@ -37,10 +40,13 @@ use sheetkeep::runner::plan::{Errands, PassError};
 use sheetkeep::store::listing::Listing;
 use sheetkeep::store::sheets::SheetsStore;
 use sheetkeep::store::survey::Wanted;
+use sheetkeep::time::Timestamp;
 
 use crate::front::{Front, ID};
 use crate::house::House;
 use crate::support::{ById, Job, Values};
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// A job with several spreadsheets to be in.
 struct Estate {
@@ -326,4 +332,87 @@ async fn what_stands_against_a_move_is_said() {
     estate.run(0, &[item("x", "1")]).await.expect("a run");
     estate.run(1, &[item("q", "1")]).await.expect("another life of its own");
     assert_eq!(estate.would(0).await.map(|_| ()), Err(Refusal::Taken(estate.ids[1].clone())));
+}
+
+impl Estate {
+    async fn prunable(&self, at: usize, keys: bool) -> Errands {
+        let store = self.store(at, 7);
+        let wanted = Wanted { failures: true, runs: true, earlier: true, ..Wanted::default() };
+        let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
+        let ends = store.ends().await.expect("the ends of its tabs");
+        let age = Age { before: Timestamp(self.house.clock.now().0 - 5 * 86_400_000), keys };
+        let found = pruning(&listing, &ends, Ways { mode: self.house.mode, again: self.house.again }, age);
+        Errands { from: Some(listing.snapshot.head), settled: found.settled }
+    }
+
+    /// A job from whose Failures an open failure was taken out, because somebody had moved it, by a run that vanished before it went back.
+    async fn with_a_failure_that_waits(nth: usize) -> Self {
+        for answers in 1..20 {
+            let estate = Self::new(Mode::Append, Again::Every, nth).await;
+            estate.run(0, &[item("a", "1"), bad("x")]).await.expect("a run");
+            estate.run(0, &[item("a", "1"), item("x", "1")]).await.expect("a run");
+            estate.house.clock.sleep(10 * DAY).await;
+            estate.run(0, &[bad("y")]).await.expect("a run");
+            let errands = estate.prunable(0, false).await;
+            estate.house.front.sort_upside_down("Failures j").await;
+            tokio::select! {
+                _ = estate.run_for(0, &[], Retrying::Nothing, Some(errands), None) => {},
+                () = estate.house.front.after_calls(answers) => {},
+            }
+            estate.house.clock.sleep(Duration::from_mins(10)).await;
+            let snapshot = estate.listing(0).await.snapshot;
+            if snapshot.blemishes.iter().any(|one| one.message.contains("put back")) {
+                assert_eq!(snapshot.book.open_failures(), 1);
+                return estate;
+            }
+        }
+        panic!("there is no such moment");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_waits_to_be_put_back_goes_along() {
+    for nth in [0, 7] {
+        let estate = Estate::with_a_failure_that_waits(nth).await;
+        let (_, _, would) = estate.would(0).await.expect("nothing is against it");
+        assert_eq!(would.failures, 1);
+        estate.roll_over(0).await;
+        assert_eq!(estate.run(1, &[]).await.expect("a run").open_failures, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_goes_back_under_its_headers_though_a_column_was_moved_meanwhile() {
+    for nth in [0, 7] {
+        let estate = Estate::with_a_failure_that_waits(nth).await;
+        estate.house.front.move_column("Failures j", 0, 3).await;
+        estate.run(0, &[]).await.expect("a run");
+        let mut keys = estate.column(0, "Failures j", "key").await;
+        keys.sort();
+        assert_eq!(keys, ["x", "x", "y"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_forgotten_after_a_move_stays_forgotten_when_old_keys_are_taken_out() {
+    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    estate.run(0, &[item("a", "1")]).await.expect("a run");
+    estate.roll_over(0).await;
+    let listing = estate.listing(1).await;
+    let settled = resetting(&listing, Again::Every, estate.house.clock.now()).settled;
+    let errands = Errands { from: Some(listing.snapshot.head), settled };
+    estate.run_for(1, &[], Retrying::Nothing, Some(errands), None).await.expect("a reset");
+    assert_eq!(estate.listing(1).await.snapshot.book.keys(), 0);
+    estate.house.clock.sleep(10 * DAY).await;
+    let errands = estate.prunable(1, true).await;
+    estate.run_for(1, &[], Retrying::Nothing, Some(errands), None).await.expect("rows are taken out");
+    assert_eq!(estate.run(1, &[item("a", "1")]).await.expect("a run").run.counts.new, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_own_move_has_not_come_to_its_end_is_not_moved_on() {
+    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    estate.run(0, &[item("a", "1")]).await.expect("a run");
+    estate.begin(0).await;
+    assert_eq!(estate.would(1).await.map(|_| ()), Err(Refusal::Unmoved(estate.ids[0].clone())));
 }

@@ -18,6 +18,7 @@ use crate::ledger::snapshot::Snapshot;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::plan::PassError;
+use crate::store::put_back::WAITING;
 use crate::store::sheets::SheetsStore;
 use crate::store::survey::{Keeping, Sight, Wanted};
 
@@ -29,7 +30,7 @@ const MOST_ROWS: usize = 1_000;
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoneRow {
-    /// Its number, the header being 1; none where it is in a spreadsheet that the job has left.
+    /// Its number, the header being 1; none where it is in a spreadsheet that the job has left, or waits to be put back.
     pub row: Option<u32>,
     /// That spreadsheet.
     pub spreadsheet: Option<String>,
@@ -100,7 +101,7 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
     let mut see = |sight: Sight<'_>| match sight {
         Sight::Processed { row, key: of, version, state, run } if of == key.as_str() && done.len() < MOST_ROWS => {
             let [version, state, run] = [version, state, run].map(str::to_owned);
-            done.push(DoneRow { row: Some(row), spreadsheet: None, version, state, run });
+            done.push(DoneRow { row: Some(row).filter(|row| *row > WAITING), spreadsheet: None, version, state, run });
         }
         Sight::Earlier { spreadsheet, key: of, version, state, run }
             if of == key.as_str() && done.len() < MOST_ROWS =>

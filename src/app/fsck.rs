@@ -223,11 +223,16 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(Surveyed, Fi
                 let (key, version) = (Print::of(key), Again::Every.mark(&Version(version.to_owned())));
                 if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.done(key, version, row) }
             }
+            Sight::Earlier { key, version, state, .. } => {
+                let (key, version) = (Print::of(key), Again::Every.mark(&Version(version.to_owned())));
+                if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.earlier(key, version) }
+            }
             Sight::Data { key: "", .. } => audit.keyless(),
             Sight::Data { row, key, cells } => audit.data(Print::of(key), cells, row),
-            Sight::Earlier { .. } | Sight::Failure { .. } | Sight::Run { .. } => {}
+            Sight::Failure { .. } | Sight::Run { .. } => {}
         };
-        let surveyed = store.survey(Wanted { data: true, book: Keeping::LetGo, ..Wanted::default() }, &mut see).await?;
+        let wanted = Wanted { data: true, earlier: true, book: Keeping::LetGo, ..Wanted::default() };
+        let surveyed = store.survey(wanted, &mut see).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
         if surveyed.steady {
             return Ok((surveyed, audit.finish(settings.mode, settings.again == Again::Other)));
@@ -245,7 +250,9 @@ async fn forgotten(
 ) -> Result<Option<Vec<Settled>>, AppError> {
     let mut due: BTreeMap<(Key, String), i64> = BTreeMap::new();
     let mut see = |sight: Sight<'_>| {
-        let Sight::Processed { key, version, state, .. } = sight else { return };
+        let (Sight::Processed { key, version, state, .. } | Sight::Earlier { key, version, state, .. }) = sight else {
+            return;
+        };
         if !keys.contains(&Print::of(key)) {
             return;
         }
@@ -253,7 +260,7 @@ async fn forgotten(
             *due.entry((key, version.to_owned())).or_default() += if state == FORGOTTEN { -1 } else { 1 };
         }
     };
-    let surveyed = store.survey(Wanted { book: Keeping::LetGo, ..Wanted::default() }, &mut see).await?;
+    let surveyed = store.survey(Wanted { earlier: true, book: Keeping::LetGo, ..Wanted::default() }, &mut see).await?;
     let settled = due.into_iter().flat_map(|((key, version), times)| {
         let one = Settled::Forgotten { key, version: Version(version) };
         std::iter::repeat_n(one, usize::try_from(times).unwrap_or_default())

@@ -92,6 +92,11 @@ impl Audit {
         self.done.push(Row::of(key, version, row));
     }
 
+    /// A row that says done in a spreadsheet that the job has left: its rows of data are there.
+    pub fn earlier(&mut self, key: Print, version: u64) {
+        self.done.push(Row::of(key, version, 0));
+    }
+
     /// A row of Processed that takes one back.
     pub fn forgotten(&mut self, key: Print, version: u64) {
         self.forgotten.push(Row::of(key, version, 0));
@@ -165,6 +170,8 @@ impl Audit {
             }
         });
         *forgotten = taking;
+        // Of what is taken back, rows of earlier spreadsheets come first; what is left of them is no business of this one.
+        done.retain(|row| row.number > 0);
     }
 }
 
@@ -211,6 +218,16 @@ mod tests {
             audit.data(print(key), *cells, row);
         }
         audit
+    }
+
+    #[test]
+    fn what_was_done_in_an_earlier_spreadsheet_and_done_again_here_is_no_finding() {
+        let mut tabs = audit(&[("a", 1)], &[("a", 5)]);
+        tabs.earlier(print("a"), 1);
+        tabs.earlier(print("b"), 1);
+        tabs.forgotten(print("a"), 1);
+        let found = tabs.finish(Mode::Append, false);
+        assert!(found.is_clean() && found.keys == 1, "{found:?}");
     }
 
     #[test]

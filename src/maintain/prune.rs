@@ -18,6 +18,7 @@ use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
 use crate::store::ends::End;
 use crate::store::listing::{Listed, Listing};
+use crate::store::put_back::WAITING;
 use crate::time::Timestamp;
 
 /// Blank rows at a tab's end that stay: as many as a new tab has.
@@ -25,7 +26,7 @@ const KEPT_BLANK: u32 = 100;
 /// What Runs says of runs that take rows out.
 pub const TRIGGER: &str = "prune";
 /// Rows that go at most at a time.
-pub const MOST_ROWS: usize = 200_000;
+const MOST_ROWS: usize = 200_000;
 
 /// How the job keeps its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub struct Pruning {
     pub cells: u64,
     /// The keys.
     pub forgotten: HashSet<Fingerprint>,
+    /// Whether more would go than is taken out at a time.
+    pub more: bool,
     /// What is brought to the sheet.
     pub settled: Vec<Settled>,
 }
@@ -93,6 +96,7 @@ pub fn pruning(listing: &Listing, ends: &[End], ways: Ways, age: Age) -> Pruning
         rows += group.len();
         rows <= MOST_ROWS
     };
+    found.more = going.iter().map(Vec::len).sum::<usize>() > MOST_ROWS;
     found.settled = going.into_iter().take_while(fits).map(Settled::Removed).collect();
     found
 }
@@ -128,7 +132,10 @@ fn closed_failures(listing: &Listing, before: Timestamp, found: &mut Pruning) ->
         *at = (*at).max(failure.last_seen);
     }
     let is_old = |key: Fingerprint| newest.get(&key).is_some_and(|at| *at < before);
-    let goes = |failure: &Failure| is_old(failure.key.fingerprint()) && book.tried(&failure.key).is_none();
+    let waiting: HashSet<_> =
+        listing.failures.iter().filter(|(row, _)| !stands(*row)).map(|(_, one)| &one.key).collect();
+    let is_closed = |failure: &Failure| book.tried(&failure.key).is_none() && !waiting.contains(&failure.key);
+    let goes = |failure: &Failure| is_old(failure.key.fingerprint()) && is_closed(failure);
     let mut going: BTreeMap<&Key, Group> = BTreeMap::new();
     for (row, failure) in listing.failures.iter().filter(|(_, failure)| goes(failure)) {
         let bytes = failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len();
@@ -148,7 +155,7 @@ fn old_runs(listing: &Listing, before: Timestamp, found: &mut Pruning) -> Vec<Gr
     let goes = |run: &Run| run.started < before && Some(run.started) != last;
     let removal =
         |(row, run): &(u32, Run)| vec![Removal { role: Role::Runs, row: *row, mark: Some(mark_of_run(run)), bytes: 0 }];
-    let going: Vec<_> = own().filter(|(_, run)| goes(run)).map(removal).collect();
+    let going: Vec<_> = own().filter(|(row, run)| goes(run) && stands(*row)).map(removal).collect();
     found.runs = going.len() as u64;
     going
 }
@@ -158,13 +165,14 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
     // Runs are named to the second, and the second in question counts as over.
     let before = run_id(age.before, 0);
     let is_old = |row: &Listed| is_run_id(&row.run) && began(&row.run) <= began(&before);
-    let mut by_key: HashMap<Fingerprint, Vec<&Listed>> = HashMap::new();
-    for row in listing.rows.iter().filter(|row| row.row > 0) {
+    let mut by_key: BTreeMap<Fingerprint, Vec<&Listed>> = BTreeMap::new();
+    for row in &listing.rows {
         by_key.entry(row.key.fingerprint()).or_default().push(row);
     }
     let mut going = Vec::new();
     for (key, mut rows) in by_key {
-        if age.keys && rows.iter().all(|row| is_old(row)) {
+        // What an earlier spreadsheet says of a key can't be taken out, so neither can what answers it here.
+        if age.keys && rows.iter().all(|row| is_old(row) && stands(row.row)) {
             found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
             found.forgotten.insert(key);
             going.push(rows.into_iter().map(removal_of).collect());
@@ -194,10 +202,11 @@ fn undone<'l>(rows: &[&'l Listed], ways: Ways, is_old: &impl Fn(&Listed) -> bool
         let [done, forgotten] = versions.entry(ways.again.mark(&row.version)).or_default();
         if row.forgotten { forgotten.push(row) } else { done.push(row) }
     }
+    let goes = |row: &&Listed| is_old(row) && stands(row.row);
     let pairs = versions.into_values().flat_map(|[done, forgotten]| {
         let takers = forgotten.len();
-        let taken_back = done.into_iter().rev().take(takers).filter(|row| is_old(row));
-        taken_back.zip(forgotten.into_iter().filter(|row| is_old(row))).collect::<Vec<_>>()
+        let taken_back = done.into_iter().rev().take(takers).filter(goes);
+        taken_back.zip(forgotten.into_iter().filter(goes)).collect::<Vec<_>>()
     });
     pairs.collect()
 }
@@ -213,7 +222,12 @@ fn followed<'l>(rows: &[&'l Listed], again: Again, is_old: &impl Fn(&Listed) -> 
         Again::Every | Again::Other => rows.last(),
     };
     let counts = counts.map(|row| row.row);
-    rows.iter().copied().filter(|row| Some(row.row) != counts && is_old(row)).collect()
+    rows.iter().copied().filter(|row| Some(row.row) != counts && is_old(row) && stands(row.row)).collect()
+}
+
+/// Whether a row stands in a tab of this spreadsheet.
+fn stands(row: u32) -> bool {
+    row > WAITING
 }
 
 fn removal_of(row: &Listed) -> Removal {

@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use crate::ledger::book::Book;
 use crate::ledger::commit::Settled;
 use crate::ledger::failure::{Failure, FailureState, failure_mark};
+use crate::ledger::key::Fingerprint;
 use crate::ledger::rollover::MAX_EARLIER;
 use crate::ledger::snapshot::Snapshot;
 use crate::store::listing::Listing;
@@ -62,6 +63,12 @@ pub enum Refusal {
     /// A forced run has not come to its end.
     #[error("a forced run has not come to its end: run the job once, then say it again")]
     Forced,
+    /// It has not come to the old one itself.
+    #[error("its move from spreadsheet {0} has not come to its end: bring that to its end first")]
+    Unmoved(String),
+    /// A failure that counts can't be read.
+    #[error("the record of a failure can't be found in the tab Failures: run the job once, then say it again")]
+    Unread,
     /// It has left too many.
     #[error("it has left {MAX_EARLIER} spreadsheets behind, and no more are read: begin a job of another name")]
     TooMany,
@@ -74,6 +81,9 @@ pub fn moving(old: &Listing, new: Option<&Snapshot>, from: &str, to: &str, now: 
     if let Some(next) = said.next.as_deref().filter(|next| *next != to) {
         return Err(Refusal::Elsewhere(next.to_owned()));
     }
+    if let Some(previous) = old.snapshot.unmoved.clone() {
+        return Err(Refusal::Unmoved(previous));
+    }
     if new.is_some_and(|new| new.state.previous.first().map(String::as_str) != Some(from)) {
         return Err(Refusal::Taken(to.to_owned()));
     }
@@ -83,7 +93,7 @@ pub fn moving(old: &Listing, new: Option<&Snapshot>, from: &str, to: &str, now: 
         (Some(_), false) => Stage::Begun,
         (None, false) => Stage::NotBegun,
     };
-    let failures = failures(old);
+    let failures = failures(old).ok_or(Refusal::Unread)?;
     let (keys, count) = (book.keys(), failures.len() as u64);
     if stage == Stage::Over {
         return Ok(Moving { stage, keys, failures: count, settled: Vec::new() });
@@ -113,15 +123,19 @@ pub fn moving(old: &Listing, new: Option<&Snapshot>, from: &str, to: &str, now: 
     Ok(Moving { stage, keys, failures: count, settled })
 }
 
-/// Failures that are not done, each as the row that counts tells it, with all the runs in which it failed.
-fn failures(old: &Listing) -> Vec<Failure> {
+/// Failures that are not done, each as the row that counts tells it, with all the runs in which it failed; none if one has no row.
+fn failures(old: &Listing) -> Option<Vec<Failure>> {
     let book = &old.snapshot.book;
-    let row = |number: u32| old.failures.iter().find(|(row, _)| *row == number).map(|(_, failure)| failure);
+    let row = |number: u32, key: Fingerprint| {
+        // Of several that wait to be put back, and so have no number of their own, the newest.
+        let of = old.failures.iter().filter(|(row, failure)| *row == number && failure.key.fingerprint() == key);
+        of.map(|(_, failure)| failure).max_by_key(|failure| (failure.last_seen, failure.attempts))
+    };
     let mut found: Vec<_> = book.failures();
     found.sort_by_key(|(_, tried)| tried.row);
-    let along = found.into_iter().filter_map(|(key, tried)| {
+    let along = found.into_iter().map(|(key, tried)| {
         let attempts = tried.attempts + book.tries().of(key);
-        Some(Failure { attempts, ..row(tried.row)?.clone() })
+        Some(Failure { attempts, ..row(tried.row, key)?.clone() })
     });
     along.collect()
 }

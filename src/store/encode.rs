@@ -16,7 +16,8 @@ use crate::store::columns::{self, Own};
 use crate::store::data_rows::{DataRows, Footing, data_rows, without_scratch};
 use crate::store::guard::{Op, Proof, STATE_ROWS, failures_title, processed_title};
 use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Tab, Tabs, made_id};
-use crate::store::removed::{Gone, PutBack, Removed};
+use crate::store::put_back::PutBack;
+use crate::store::removed::{Gone, Removed};
 use crate::store::requests::put;
 
 /// The requests of a batch, and the tabs as they will be once it is applied.

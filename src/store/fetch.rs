@@ -26,10 +26,10 @@ use crate::port::store::StoreError;
 use crate::store::guard::{self, Place, Proof};
 use crate::store::layout::{Notes, RUNS_TITLE, Tabs};
 use crate::store::load;
+use crate::store::put_back::{self, PutBack, Told};
 use crate::store::reach::{Reach, blocking, seen_tab, tables_of};
-use crate::store::removed::{self, PutBack};
 use crate::store::room::Room;
-use crate::store::unread::{Unread, belongs, edited, head_gone, torn, unread, unreadable};
+use crate::store::unread::{Unread, belongs, edited, head_gone, taken_out_unreadably, torn, unread, unreadable};
 use crate::store::upkeep::Upkeep;
 use crate::store::witness::Witness;
 use crate::time::Timestamp;
@@ -264,16 +264,20 @@ impl Fetcher {
         let beside = witness.as_ref().filter(|(witness, seen)| witness.is_moved(&seen.header));
         let keep = beside.map_or(0, |(witness, _)| witness.keys);
         // Rows that are to go back count as if they stood there.
-        let removed = removed::read(&scratch, place.head).unwrap_or_default();
-        state.processed.add_all(removed.uncounted);
+        let put_back = match put_back::read(&scratch, place.head, place.tab) {
+            Told::Unreadable => return Err(taken_out_unreadably(&place.title).into()),
+            told => told.put_back(),
+        };
         let mut done = self.read_processed(&processed, guess.processed, processed_rows, keep).await?;
         let mut open = self.read_failures(&failures, guess.failures, failure_rows).await?;
-        done.read(&removed.rows_of(Role::Processed));
-        open.read_astray(&removed.rows_of(Role::Failures));
+        if let Some(waiting) = &put_back {
+            state.processed.add_all(waiting.uncounted());
+            done.read(&waiting.rows_in(Role::Processed, &processed));
+            open.read_astray(&waiting.rows_in(Role::Failures, &failures));
+        }
         let found = done.found;
         let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
         upkeep.see(place.tab, witness, || done.recent());
-        let put_back = removed.put_back(place.tab);
         blemishes.extend(put_back.as_ref().map(PutBack::blemish));
         blemishes.extend(upkeep.blemishes(&self.data_tab));
         let (odd, unmoved) = self.read_earlier(&state, &mut done).await?;

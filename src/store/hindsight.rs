@@ -4,7 +4,7 @@
 
 use crate::fault::Fault;
 use crate::port::store::{Astray, StoreError};
-use crate::store::removed::{self, PutBack};
+use crate::store::put_back::{self, PutBack, Told};
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
 
@@ -48,11 +48,17 @@ impl SheetsStore {
             }
             Err(Unread::Broken(error)) => return Err(error),
         };
-        let Some(found) = removed::read(&rows, removed.head()) else { return Err(unreadable_scratch()) };
+        let told = put_back::read(&rows, removed.head(), place.tab);
+        if matches!(told, Told::Nothing | Told::Unreadable) {
+            return Err(unreadable_scratch());
+        }
         let mut known = self.known();
         known.removed = None;
-        known.put_back = found.put_back(place.tab);
-        Ok(Astray { rows: found.rows.len() as u64, uncounted: found.uncounted })
+        known.put_back = told.put_back();
+        Ok(known
+            .put_back
+            .as_ref()
+            .map_or_else(Astray::default, |found| Astray { rows: found.rows(), uncounted: found.uncounted() }))
     }
 
     pub(super) async fn has_tab(&self, title: &str) -> Result<bool, StoreError> {

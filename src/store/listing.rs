@@ -19,7 +19,8 @@ const LOOKS: u32 = 3;
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Its number, as spreadsheets count: the header is 1; 0 for a row of a spreadsheet that the job has left.
+    /// Its number, as spreadsheets count: the header is 1, and so is what waits to be put back; 0 for a row of a
+    /// spreadsheet that the job has left.
     pub row: u32,
     /// Its key.
     pub key: Key,

@@ -291,7 +291,7 @@ impl FailureRows {
         self.read = to.saturating_sub(1);
     }
 
-    /// Reads rows that stand nowhere at this moment; they go by the number of the header, where nothing of theirs is found.
+    /// Reads rows that wait to be put back; they go by the number of the header (`put_back::WAITING`), where nothing of theirs is found.
     pub fn read_astray(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
             self.read_row(1, row);

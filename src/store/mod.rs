@@ -18,6 +18,7 @@ pub mod witness;
 pub mod mend;
 pub mod data_rows;
 pub mod removed;
+pub mod put_back;
 pub mod upkeep;
 pub mod load;
 pub mod reach;

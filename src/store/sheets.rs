@@ -219,7 +219,7 @@ impl SheetsStore {
             _ if refusal.is_about_cells() => Part::Other,
             Part::Content if refusal.is_about_a_place() => Part::Layout,
             // What the sheet is like is no item's fault.
-            Part::Content if refusal.is_about_the_sheet() => Part::Other,
+            Part::Content | Part::Layout if refusal.is_about_the_sheet() && !refusal.is_about_a_place() => Part::Other,
             part => part,
         };
         let mut known = self.known();

@@ -12,6 +12,7 @@ use crate::ledger::failure::{Answer, Failure};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::digest_of;
+use crate::ledger::removal::Role;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS, read_failure_row, read_run_row};
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::Snapshot;
@@ -19,6 +20,7 @@ use crate::port::store::{Store, StoreError};
 use crate::store::fetch::Fetcher;
 use crate::store::layout::{Tab, Tabs};
 use crate::store::load::{self, cell_in, text};
+use crate::store::put_back::{PutBack, WAITING};
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
 
@@ -53,7 +55,7 @@ pub enum Keeping {
     LetGo,
 }
 
-/// A row, with its number as spreadsheets count: the header is 1.
+/// A row, with its number as spreadsheets count: the header is 1, and so is what waits to be put back (`put_back::WAITING`).
 #[derive(Debug)]
 pub enum Sight<'a> {
     /// Of Processed.
@@ -138,6 +140,9 @@ impl SheetsStore {
         }
         let fetcher = self.fetcher();
         let read = fetcher.see(&snapshot, &tabs, wanted, see).await;
+        if let Some(waiting) = self.known().put_back.clone() {
+            see_waiting(&waiting, &snapshot, wanted, see);
+        }
         let steady = match read {
             Ok(()) => fetcher.stands_at(snapshot.head).await?,
             Err(Unread::Moved(_)) => false,
@@ -194,12 +199,7 @@ impl Fetcher {
         let runs = tabs.runs.as_ref().filter(|_| wanted.runs);
         if let Some((tab, seen)) = runs.and_then(|tab| Some((tab, seen(tab)?))) {
             let width = load::width(tab, &RUNS);
-            self.pages(seen, width, PAGE_CELLS, |row, cells| {
-                if let Some(run) = read_run_row(|name| cell_in(tab, cells, name)) {
-                    see(Sight::Run { row, run: Box::new(run) });
-                }
-            })
-            .await?;
+            self.pages(seen, width, PAGE_CELLS, |row, cells| see_run(row, cells, tab, see)).await?;
         }
         Ok(())
     }
@@ -241,6 +241,31 @@ impl Fetcher {
     async fn stands_at(&self, head: HeadId) -> Result<bool, StoreError> {
         let (sighting, _) = crate::store::guard::sight_in(&self.job, &self.metadata().await?);
         Ok(matches!(sighting, Sighting::At { head: now, .. } if now == head))
+    }
+}
+
+/// Rows that wait to be put back are seen as if they stood there already.
+fn see_waiting(waiting: &PutBack, snapshot: &Snapshot, wanted: Wanted, see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+    for (role, tab, cells) in waiting.waiting() {
+        match role {
+            Role::Processed => see_processed(WAITING, cells, PROCESSED.map(|column| tab.position(column)), see),
+            Role::Failures if wanted.failures => see_failure(WAITING, cells, tab, see),
+            Role::Runs if wanted.runs => see_run(WAITING, cells, tab, see),
+            Role::Data if wanted.data => {
+                let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
+                let key = snapshot.state.key_column.as_deref().and_then(|name| tab.position(name));
+                if let Some(key) = key {
+                    see_data(WAITING, cells, key, &own, see);
+                }
+            }
+            Role::Failures | Role::Runs | Role::Data => {}
+        }
+    }
+}
+
+fn see_run(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+    if let Some(run) = read_run_row(|name| cell_in(tab, cells, name)) {
+        see(Sight::Run { row, run: Box::new(run) });
     }
 }
 

@@ -93,3 +93,12 @@ pub fn torn() -> StoreError {
             .to_owned();
     StoreError::Unavailable { why, fault: Fault::Transient }
 }
+
+/// The error of rows that were taken out and of which nobody can tell any more whether they were meant.
+pub fn taken_out_unreadably(title: &str) -> StoreError {
+    let why = format!(
+        "rows were taken out of the job's tabs, and the scratch rows of {title}, which show them, were changed by somebody: restore the \
+         version before from the file's history"
+    );
+    StoreError::Corrupt { why }
+}

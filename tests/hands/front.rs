@@ -162,6 +162,20 @@ impl Front {
         assert_eq!(status, 200, "{requests} {answer}");
     }
 
+    /// A batch of the spreadsheet's owner, whom no protection keeps out and whose protections keep others out.
+    pub async fn owner_does(&self, requests: Value) {
+        let call = Call {
+            method: Method::POST,
+            path: "/_emulator/hands".to_owned(),
+            query: Query::parse(&format!("spreadsheet={ID}")),
+            host: "sheets.googleapis.com".to_owned(),
+            authorization: None,
+            body: json!({"requests": requests}).to_string().into(),
+        };
+        let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
+        assert_eq!(answer.status, 200);
+    }
+
     /// The data tab as it is at this moment; none before it was made.
     pub async fn view(&self) -> Option<View> {
         let fields = "fields=sheets(properties(sheetId,title,gridProperties))";

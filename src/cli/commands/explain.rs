@@ -62,7 +62,8 @@ fn told(life: &Life, job: &str) -> String {
         let _ = write!(out, "  {}{version} by run {}", visible(&row.state), visible(&row.run));
         let _ = match (&row.spreadsheet, row.row) {
             (Some(earlier), _) => writeln!(out, "  (Processed of the earlier spreadsheet {})", visible(earlier)),
-            (None, row) => writeln!(out, "  (Processed row {})", row.unwrap_or_default()),
+            (None, Some(row)) => writeln!(out, "  (Processed row {row})"),
+            (None, None) => writeln!(out, "  (Processed; the next run puts its row back)"),
         };
     }
     let (tab, rows) = &life.data;

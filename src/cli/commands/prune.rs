@@ -22,7 +22,7 @@ use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::PruneArgs;
 use crate::config::settings::Settings;
 use crate::ledger::head::HeadId;
-use crate::maintain::prune::{Age, MOST_ROWS, Pruning, TRIGGER, Ways, pruning, yielded};
+use crate::maintain::prune::{Age, Pruning, TRIGGER, Ways, pruning, yielded};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::feed::Retrying;
@@ -68,12 +68,16 @@ pub async fn command(
         if exit != Exit::Ok {
             return Ok(exit);
         }
+        let before = left.cells;
         (head, left) = look().await.map_err(|error| of_app(&error, &settings))?;
+        if left.cells >= before {
+            break;
+        }
     }
     let left = args.yes.then_some(&left);
     let out = if args.job.json { line(&told.document(left)) } else { told.text(left) };
     session.terminal.out().put(&out);
-    Ok(Exit::Ok)
+    Ok(if left.is_some_and(|left| left.cells > 0) { Exit::TempFail } else { Exit::Ok })
 }
 
 /// Reads the job's tabs: what would go, and the head that they showed.
@@ -83,7 +87,7 @@ async fn prunable(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<(HeadId, Pruning), AppError> {
-    let wanted = Wanted { failures: true, runs: true, ..Wanted::default() };
+    let wanted = Wanted { failures: true, runs: true, earlier: true, ..Wanted::default() };
     let (listing, ends) = listing_with_ends(settings, wanted, clock, chance).await?;
     let ways = Ways { mode: settings.mode, again: settings.again };
     Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age)))
@@ -156,13 +160,14 @@ impl Told<'_> {
         let _ = writeln!(out, "  {} in all", counted(found.cells, "cell"));
         match left {
             Some(left) if left.cells > 0 => {
-                let _ = writeln!(out, "  {} of them are there still: run it again", counted(left.cells, "cell"));
+                let cells = counted(left.cells, "cell");
+                let _ =
+                    writeln!(out, "  {cells} of them are there still, as when rows are moved meanwhile: say it again");
             }
             Some(_) => {}
             None if found.settled.is_empty() => out.push_str("nothing has to go\n"),
             None => {
-                let most = found.settled.len() >= MOST_ROWS;
-                let more = if most { ", several times" } else { "" };
+                let more = if found.more { ", several times" } else { "" };
                 let forget = if keys > 0 { " --forget" } else { "" };
                 let _ = writeln!(out, "nothing was written; say --yes{forget} to do it{more}");
             }
