@@ -8,7 +8,8 @@ use sheetkeep::ledger::record::read_state;
 use sheetkeep::ledger::rows::{FAILURES, PROCESSED, RUNS, read_run_row};
 use sheetkeep::store::guard::read_title;
 use sheetkeep::store::layout::{Notes, Tab};
-use sheetkeep::store::load::{FailureRows, ProcessedRows, header, pairs, text, unusable};
+use sheetkeep::store::load::{FailureRows, header, pairs, text, unusable};
+use sheetkeep::store::processed::ProcessedRows;
 use sheetkeep::store::witness::Witness;
 
 /// Cells from bytes: rows end at `\n`, cells at `\t`; a cell that is JSON is that, any other is its text.

@@ -99,7 +99,7 @@ pub async fn explain(
 async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Option<Life>, AppError> {
     let (mut data, mut done, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut see = |sight: Sight<'_>| match sight {
-        Sight::Processed { row, key: of, version, state, run } if of == key.as_str() && done.len() < MOST_ROWS => {
+        Sight::Processed { row, key: of, version, state, run, .. } if of == key.as_str() && done.len() < MOST_ROWS => {
             let [version, state, run] = [version, state, run].map(str::to_owned);
             done.push(DoneRow { row: Some(row).filter(|row| *row > WAITING), spreadsheet: None, version, state, run });
         }

@@ -35,6 +35,17 @@ pub(crate) fn cast(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<Ce
     }
 }
 
+/// A cell's value as the text that a person would say it is.
+pub fn cell_text(cell: &Value) -> String {
+    match cell {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number_text(number),
+        Value::Bool(true) => "TRUE".to_owned(),
+        Value::Bool(false) => "FALSE".to_owned(),
+        _ => String::new(),
+    }
+}
+
 /// A number as people write it: no fraction where there is none, every digit of a whole number.
 pub fn number_text(number: &Number) -> String {
     match number.as_f64() {

@@ -28,6 +28,9 @@ pub enum FailureState {
 }
 
 impl FailureState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Dead, Self::Skipped, Self::Recovered];
+
     /// The word in the sheet.
     pub fn word(self) -> &'static str {
         match self {

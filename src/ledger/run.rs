@@ -140,6 +140,15 @@ pub fn began(run: &str) -> &str {
     run.rsplit_once('-').map_or(run, |(began, _)| began)
 }
 
+/// Whether a text is a run's id as this tool makes them.
+pub fn is_run_id(text: &str) -> bool {
+    let mut parts = text.split('-').map(|part| (part.len(), part));
+    let digits = |part: Option<(usize, &str)>, len| {
+        part.is_some_and(|(length, part)| length == len && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    digits(parts.next(), 8) && digits(parts.next(), 6) && parts.next().is_some_and(|(length, _)| length == 5)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,5 +157,6 @@ mod tests {
     fn run_ids_sort_by_time() {
         assert_eq!(run_id(Timestamp(1_517_966_773_840), 0xabc), "20180207-012613-00abc");
         assert!(run_id(Timestamp(0), u64::MAX) < run_id(Timestamp(1_000), 0));
+        assert!(is_run_id(&run_id(Timestamp(0), 7)) && !is_run_id("r") && !is_run_id("2018-02-07"));
     }
 }

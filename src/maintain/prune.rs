@@ -13,7 +13,7 @@ use crate::ledger::failure::Failure;
 use crate::ledger::key::{Fingerprint, Key};
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::removal::{Removal, Role, mark_of_failure, mark_of_run};
-use crate::ledger::run::{Run, RunStatus, began, run_id};
+use crate::ledger::run::{Run, RunStatus, began, is_run_id, run_id};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
 use crate::store::ends::End;
@@ -232,13 +232,4 @@ fn stands(row: u32) -> bool {
 
 fn removal_of(row: &Listed) -> Removal {
     Removal { role: Role::Processed, row: row.row, mark: Some(row.mark), bytes: 0 }
-}
-
-/// Whether a text is a run's id as this tool makes them; of others nobody knows how old they are.
-fn is_run_id(text: &str) -> bool {
-    let mut parts = text.split('-').map(|part| (part.len(), part));
-    let digits = |part: Option<(usize, &str)>, len| {
-        part.is_some_and(|(length, part)| length == len && part.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    digits(parts.next(), 8) && digits(parts.next(), 6) && parts.next().is_some_and(|(length, _)| length == 5)
 }

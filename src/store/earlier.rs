@@ -18,7 +18,8 @@ use crate::port::store::StoreError;
 use crate::store::fetch::Fetcher;
 use crate::store::guard::{self, Place};
 use crate::store::layout::{Notes, Tab};
-use crate::store::load::{self, ProcessedRows};
+use crate::store::load;
+use crate::store::processed::ProcessedRows;
 use crate::store::reach::seen_tab;
 use crate::store::unread::{Unread, edited};
 
@@ -105,9 +106,9 @@ impl Fetcher {
         let read = self.rows_of(&[load::state_range(&place.title)]).await?;
         let pairs = load::pairs(read.first().map_or(&[][..], Vec::as_slice));
         let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
-        let (seen, tab) = self.keyed_tab(metadata, &pairs).await?;
+        let (seen, mut tab) = self.keyed_tab(metadata, &pairs).await?;
         let first = self.first_page(seen).await?;
-        let rows = self.read_processed(&tab, Some(seen), first, 0).await?;
+        let rows = self.read_keys(&mut tab, Some(seen), first, 0, Some(state.processed)).await?;
         Ok((state, rows))
     }
 

@@ -29,7 +29,9 @@ use crate::store::load;
 use crate::store::put_back::{self, PutBack, Told};
 use crate::store::reach::{Reach, blocking, seen_tab, tables_of};
 use crate::store::room::Room;
-use crate::store::unread::{Unread, belongs, edited, head_gone, taken_out_unreadably, torn, unread, unreadable};
+use crate::store::unread::{
+    Unread, belongs, edited, head_gone, laid_beside, taken_out_unreadably, torn, unread, unreadable,
+};
 use crate::store::upkeep::Upkeep;
 use crate::store::witness::Witness;
 use crate::time::Timestamp;
@@ -258,7 +260,7 @@ impl Fetcher {
             let unmoved = None;
             return Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved });
         }
-        let (processed, failures) =
+        let (mut processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
         let witness = Witness::read(&scratch, place.head);
         let beside = witness.as_ref().filter(|(witness, seen)| witness.is_moved(&seen.header));
@@ -268,7 +270,10 @@ impl Fetcher {
             Told::Unreadable => return Err(taken_out_unreadably(&place.title).into()),
             told => told.put_back(),
         };
-        let mut done = self.read_processed(&processed, guess.processed, processed_rows, keep).await?;
+        let said = Some(state.processed).filter(|_| put_back.is_none() && state.head == Some(place.head));
+        let mut done = self.read_keys(&mut processed, guess.processed, processed_rows, keep, said).await?;
+        blemishes.extend(laid_beside(&processed));
+        tabs.processed = Some(processed.clone());
         let mut open = self.read_failures(&failures, guess.failures, failure_rows).await?;
         if let Some(waiting) = &put_back {
             state.processed.add_all(waiting.uncounted());

@@ -4,10 +4,12 @@
 //! the state. Out of scope: the guard (`store::guard`), what a row means (`ledger::record`), JSON (`store::encode`).
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::ledger::head::HeadId;
 use crate::ledger::removal::Role;
 use crate::store::guard::Proof;
+use crate::store::laid::Laid;
 
 /// Title of the tab with a row per run.
 pub const RUNS_TITLE: &str = "Runs";
@@ -27,6 +29,8 @@ pub struct Tab {
     pub width: usize,
     /// Columns of the job whose header people changed: the job's name, and the text that is there now.
     pub renamed: Vec<(String, String)>,
+    /// Rows of it that are laid otherwise than its header says; of a tab of keys.
+    pub laid: Arc<Laid>,
 }
 
 impl Tab {

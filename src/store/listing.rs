@@ -20,7 +20,7 @@ const LOOKS: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// Its number, as spreadsheets count: the header is 1, and so is what waits to be put back; 0 for a row of a
-    /// spreadsheet that the job has left.
+    /// spreadsheet that the job has left, or one that is laid otherwise than the header says.
     pub row: u32,
     /// Its key.
     pub key: Key,
@@ -54,8 +54,8 @@ impl SheetsStore {
         for _ in 0..LOOKS {
             let (mut rows, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new());
             let mut see = |sight: Sight<'_>| match sight {
-                Sight::Processed { row, key, version, state, run } => {
-                    rows.extend(listed(row, [key, version, state, run]));
+                Sight::Processed { row, key, version, state, run, usual } => {
+                    rows.extend(listed(if usual { row } else { 0 }, [key, version, state, run]));
                 }
                 Sight::Earlier { key, version, state, run, .. } => rows.extend(listed(0, [key, version, state, run])),
                 Sight::Failure { row, failure, .. } => failures.push((row, *failure)),

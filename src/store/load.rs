@@ -3,19 +3,18 @@
 //! In scope: which ranges to ask for, reading them, blemishes. Out of scope: asking (`store::sheets`), whether what was read
 //! belongs together (`ledger::snapshot`).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use serde_json::Value;
 
 use crate::grid::{Cell, column_letters, quoted};
-use crate::ledger::book::{DoneSet, Tried};
-use crate::ledger::cast::number_text;
+use crate::ledger::book::Tried;
+use crate::ledger::cast::cell_text;
 use crate::ledger::failure::{Answer, FailureState, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::mode::Again;
-use crate::ledger::rows::{DONE, FORGOTTEN, PROCESSED};
-use crate::ledger::run::began;
-use crate::ledger::snapshot::{Blemish, Tally};
+use crate::ledger::run::is_run_id;
+use crate::ledger::snapshot::Blemish;
 use crate::store::guard::STATE_ROWS;
 use crate::store::layout::Tab;
 use crate::time::Timestamp;
@@ -74,13 +73,7 @@ pub fn pairs(rows: &[Vec<Value>]) -> HashMap<String, String> {
 
 /// A cell's value as the text that a person would say it is.
 pub fn text(cell: &Value) -> String {
-    match cell {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number_text(number),
-        Value::Bool(true) => "TRUE".to_owned(),
-        Value::Bool(false) => "FALSE".to_owned(),
-        _ => String::new(),
-    }
+    cell_text(cell)
 }
 
 /// The cell of a row in the column of this name.
@@ -92,148 +85,10 @@ pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
     }
 }
 
-/// Processed, read page by page: each by itself as soon as it comes, and then put below those before it.
-#[derive(Debug, Default)]
-pub struct ProcessedRows {
-    again: Again,
-    positions: [usize; 4],
-    rows: Vec<(Fingerprint, u64)>,
-    forgotten: Vec<(Fingerprint, u64)>,
-    /// Of each row the second in which its run began, by number, where the order counts in which versions were done.
-    runs: Vec<u32>,
-    run_numbers: HashMap<String, u32>,
-    /// Count and sum of what was read.
-    pub found: Tally,
-    /// How many of the last keys are kept as texts, and these.
-    keep: usize,
-    recent: VecDeque<String>,
-    /// Rows with content but no key.
-    keyless: usize,
-    /// Rows whose cells stand in other columns than the header says.
-    shifted: usize,
-}
-
-impl ProcessedRows {
-    /// For a tab with this header, which has all columns.
-    pub fn of(tab: &Tab, again: Again) -> Self {
-        let positions = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
-        Self { again, positions, ..Self::default() }
-    }
-
-    /// Keeps the texts of the last keys.
-    #[must_use]
-    pub fn keeping(mut self, last: usize) -> Self {
-        self.keep = last;
-        self
-    }
-
-    /// Reads rows, the header row not among them.
-    pub fn read(&mut self, rows: &[Vec<Value>]) {
-        for row in rows {
-            let texts = self.positions.map(|at| row.get(at).map(text).unwrap_or_default());
-            if texts.iter().all(String::is_empty) {
-                continue;
-            }
-            let [key, version, state, run] = &texts;
-            self.found.add(&[key, version, state, run]);
-            let is_state = |text: &str| text == DONE || text == FORGOTTEN;
-            if !is_state(state) && row.iter().any(|cell| cell.as_str().is_some_and(is_state)) {
-                self.shifted += 1;
-                continue;
-            }
-            if key.is_empty() {
-                self.keyless += 1;
-                continue;
-            }
-            if self.keep > 0 {
-                if self.recent.len() == self.keep {
-                    self.recent.pop_front();
-                }
-                self.recent.push_back(key.clone());
-            }
-            let entry = (Fingerprint::of(key), self.again.mark(&Version(version.clone())));
-            if state == FORGOTTEN {
-                self.forgotten.push(entry);
-                continue;
-            }
-            self.rows.push(entry);
-            if self.again == Again::Other {
-                let next = u32::try_from(self.run_numbers.len()).unwrap_or(u32::MAX);
-                let began = began(run);
-                self.runs.push(self.run_numbers.get(began).copied().unwrap_or(next));
-                self.run_numbers.entry(began.to_owned()).or_insert(next);
-            }
-        }
-    }
-
-    /// The same, once it has read these rows.
-    #[must_use]
-    pub fn reading(mut self, rows: &[Vec<Value>]) -> Self {
-        self.read(rows);
-        self
-    }
-
-    /// Takes in a page that was read by itself, the one below the rows read so far.
-    pub fn append(&mut self, below: Self) {
-        self.found.add_all(below.found);
-        self.keyless += below.keyless;
-        self.shifted += below.shifted;
-        self.rows.extend(below.rows);
-        self.forgotten.extend(below.forgotten);
-        self.recent.extend(below.recent);
-        self.recent.drain(..self.recent.len().saturating_sub(self.keep));
-        let mut numbers = HashMap::new();
-        for (began, number) in below.run_numbers {
-            let next = u32::try_from(self.run_numbers.len()).unwrap_or(u32::MAX);
-            numbers.insert(number, *self.run_numbers.entry(began).or_insert(next));
-        }
-        self.runs.extend(below.runs.iter().filter_map(|number| numbers.get(number)));
-    }
-
-    /// The rows in the order in which they were done, whatever the order in which people have sorted the tab: runs are named by when they
-    /// began, to the second. Within one it is the order in which they stand.
-    fn in_order(&mut self) -> Vec<(Fingerprint, u64)> {
-        let rows = std::mem::take(&mut self.rows);
-        let mut names: Vec<_> = self.run_numbers.iter().collect();
-        names.sort_unstable();
-        let mut ranks = vec![0_u32; names.len()];
-        for (rank, (_, number)) in (0..).zip(names) {
-            if let Some(place) = ranks.get_mut(*number as usize) {
-                *place = rank;
-            }
-        }
-        let rank = |at: usize| self.runs.get(at).and_then(|number| ranks.get(*number as usize)).copied();
-        if (1..rows.len()).all(|at| rank(at - 1) <= rank(at)) {
-            return rows;
-        }
-        let mut ranked: Vec<_> = rows.into_iter().enumerate().map(|(at, row)| (rank(at), row)).collect();
-        ranked.sort_by_key(|(rank, _)| *rank);
-        ranked.into_iter().map(|(_, row)| row).collect()
-    }
-
-    /// The texts of the last keys, as many as were asked for.
-    pub fn recent(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.recent).into()
-    }
-
-    /// The processed set, and what was odd.
-    pub fn finish(mut self, tab: &Tab) -> (DoneSet, Vec<Blemish>) {
-        let mut blemishes = Vec::new();
-        let rows = self.in_order();
-        if self.shifted > 0 {
-            let message = format!(
-                "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run \
-                 is writing: put the cells back, or delete those rows to have their keys done again",
-                tab.title, self.shifted
-            );
-            blemishes.push(Blemish { message, blocking: true });
-        }
-        if self.keyless > 0 {
-            let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
-            blemishes.push(Blemish { message, blocking: false });
-        }
-        (DoneSet::with_forgotten(self.again, rows, self.forgotten), blemishes)
-    }
+/// Whether a row of Failures says how a failure stands, but not where the header says, which reads `state` there.
+pub fn is_failure_beside(row: &[Value], state: &str) -> bool {
+    let is_word = |text: &str| FailureState::ALL.iter().any(|state| state.word() == text);
+    !is_word(state) && row.iter().any(|cell| is_word(&text(cell))) && row.iter().any(|cell| is_run_id(&text(cell)))
 }
 
 /// Columns of Failures that a load needs.
@@ -261,6 +116,8 @@ pub struct FailureRows {
     positions: [usize; 10],
     known: HashMap<Fingerprint, Told>,
     keyless: Vec<u32>,
+    /// Rows whose cells stand in other columns than the header says.
+    shifted: usize,
     /// Rows whose action is neither of the two words, with what it is.
     strange: Vec<(u32, String)>,
     read: u32,
@@ -302,6 +159,10 @@ impl FailureRows {
         let cell = |n: usize| self.positions.get(n).and_then(|&at| row.get(at));
         let [key, step, error, state, version, action, answered] =
             [0, 1, 2, 6, 7, 8, 9].map(|n| cell(n).map(text).unwrap_or_default());
+        if is_failure_beside(row, &state) {
+            self.shifted += 1;
+            return;
+        }
         if key.is_empty() {
             if self.keyless.len() < TOLD && row.iter().any(|cell| !text(cell).is_empty()) {
                 self.keyless.push(number);
@@ -351,7 +212,14 @@ impl FailureRows {
         let strange = self.strange.iter().map(|(row, action)| {
             format!("tab {}: row {row} has \"{action}\" for an action, and retry or skip is understood", tab.title)
         });
-        let odd = keyless.chain(strange).map(blemish).collect();
+        let shifted = (self.shifted > 0).then(|| {
+            format!(
+                "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run is \
+                 writing, and were passed over: what still fails is told again; delete them",
+                tab.title, self.shifted
+            )
+        });
+        let odd = keyless.chain(strange).chain(shifted).map(blemish).collect();
         let open = self.known.into_iter().filter_map(|(key, told)| Some((key, told.standing()?)));
         (open.collect(), odd)
     }

@@ -21,6 +21,8 @@ pub mod removed;
 pub mod put_back;
 pub mod upkeep;
 pub mod load;
+pub mod laid;
+pub mod processed;
 pub mod reach;
 pub mod room;
 pub mod unread;

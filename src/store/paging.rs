@@ -2,15 +2,20 @@
 //!
 //! In scope: which pages are asked for at the same time, putting them together. Out of scope: what a row says (`store::load`).
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 
 use crate::google::shape::Tab as Seen;
 use crate::ledger::rows::PROCESSED;
+use crate::ledger::snapshot::Tally;
 use crate::store::fetch::Fetcher;
+use crate::store::laid::Search;
 use crate::store::layout::Tab;
-use crate::store::load::{self, FailureRows, ProcessedRows};
+use crate::store::load::{self, FailureRows};
+use crate::store::processed::ProcessedRows;
 use crate::store::reach::{NEAR, first_page};
 use crate::store::unread::Unread;
 
@@ -21,38 +26,85 @@ const FAILURE_PAGES_AT_ONCE: usize = 2;
 
 /// A machine tab that is read page by page.
 struct Paged<'a> {
-    tab: &'a Tab,
     seen: Option<&'a Seen>,
-    wanted: &'a [&'a str],
+    /// Columns that are read.
+    width: usize,
     page: u32,
     at_once: usize,
+}
+
+impl<'a> Paged<'a> {
+    /// A tab of keys: rows may be laid beside their columns, so that somewhat more is read than these.
+    fn of_keys(tab: &Tab, seen: Option<&'a Seen>) -> Self {
+        let width = load::width(tab, &PROCESSED).max(near(seen));
+        Self { seen, width, page: load::PAGE_ROWS, at_once: PAGES_AT_ONCE }
+    }
+}
+
+/// The columns of a tab that are read at first.
+fn near(seen: Option<&Seen>) -> usize {
+    seen.and_then(|seen| usize::try_from(seen.columns).ok()).unwrap_or(NEAR).clamp(1, NEAR)
 }
 
 impl Fetcher {
     /// The first page of a tab of keys, its header among them.
     pub(super) async fn first_page(&self, seen: &Seen) -> Result<Vec<Vec<Value>>, Unread> {
-        self.page(
-            seen,
-            1,
-            first_page(seen, load::PAGE_ROWS),
-            NEAR.min(usize::try_from(seen.columns).unwrap_or(NEAR)).max(1),
-        )
-        .await
+        self.page(seen, 1, first_page(seen, load::PAGE_ROWS), near(Some(seen))).await
+    }
+
+    /// Every row of a tab of keys, some of them as laid otherwise than the header says, if only so they give the count and the sum that the
+    /// state says; none where what the state says is not to be gone by. The tab remembers which rows these are.
+    pub(super) async fn read_keys(
+        &self,
+        tab: &mut Tab,
+        seen: Option<&Seen>,
+        first: Vec<Vec<Value>>,
+        keep: usize,
+        said: Option<Tally>,
+    ) -> Result<ProcessedRows, Unread> {
+        let done = self.read_processed(tab, seen, first, keep).await?;
+        let Some(said) = said.filter(|said| said.count == done.found.count && *said != done.found) else {
+            return Ok(done);
+        };
+        Ok(self.read_otherwise(tab, seen, said, keep).await?.unwrap_or(done))
     }
 
     /// Every row of a tab of keys whose first page was read already; the texts of the last `keep` keys are kept.
-    pub(super) async fn read_processed(
+    async fn read_processed(
         &self,
         tab: &Tab,
         seen: Option<&Seen>,
         first: Vec<Vec<Value>>,
         keep: usize,
     ) -> Result<ProcessedRows, Unread> {
-        let empty = || ProcessedRows::of(tab, self.again).keeping(keep);
+        let empty = || ProcessedRows::of(tab, self.again).keeping(keep).laying(Arc::clone(&tab.laid));
         let mut done = empty();
-        let paged = Paged { tab, seen, wanted: &PROCESSED, page: load::PAGE_ROWS, at_once: PAGES_AT_ONCE };
+        let paged = Paged::of_keys(tab, seen);
         self.read_pages(&paged, first, |rows| empty().reading(&rows), |page, _| done.append(page)).await?;
         Ok(done)
+    }
+
+    /// The same, if there is a way to read them that gives what the state says.
+    async fn read_otherwise(
+        &self,
+        tab: &mut Tab,
+        seen: Option<&Seen>,
+        said: Tally,
+        keep: usize,
+    ) -> Result<Option<ProcessedRows>, Unread> {
+        let Some(there) = seen else { return Ok(None) };
+        let mut search = Search::of(PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX)));
+        let (paged, first) = (Paged::of_keys(tab, seen), self.first_page(there).await?);
+        self.read_pages(&paged, first, |rows| rows, |rows, _| search.read(&rows)).await?;
+        let Some(laid) = search.found(said) else { return Ok(None) };
+        tab.laid = Arc::new(laid);
+        let first = self.first_page(there).await?;
+        let done = self.read_processed(tab, seen, first, keep).await?;
+        if done.found == said {
+            return Ok(Some(done));
+        }
+        tab.laid = Arc::default();
+        Ok(None)
     }
 
     /// Every row of a tab of failures.
@@ -64,7 +116,7 @@ impl Fetcher {
     ) -> Result<FailureRows, Unread> {
         let mut open = FailureRows::of(tab, self.again);
         let (page, at_once) = (load::FAILURE_PAGE_ROWS, FAILURE_PAGES_AT_ONCE);
-        let paged = Paged { tab, seen, wanted: &load::FAILURES_READ, page, at_once };
+        let paged = Paged { seen, width: load::width(tab, &load::FAILURES_READ), page, at_once };
         self.read_pages(&paged, first, |rows| rows, |rows, to| open.read(&rows, to)).await?;
         Ok(open)
     }
@@ -80,7 +132,7 @@ impl Fetcher {
         mut take: impl FnMut(P, u32) + Send,
     ) -> Result<(), Unread> {
         let Some(seen) = paged.seen else { return Ok(()) };
-        let (width, small) = (load::width(paged.tab, paged.wanted), &small);
+        let (width, small) = (paged.width, &small);
         let mut to = first_page(seen, paged.page);
         let first = if width > NEAR { self.page(seen, 1, to, width).await? } else { first };
         take(small(first.into_iter().skip(1).collect()), to);

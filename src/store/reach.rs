@@ -84,7 +84,7 @@ pub fn first_page(tab: &Seen, page: u32) -> u32 {
 /// A tab with its header as read.
 pub fn seen_tab(seen: &Seen, header: &[Vec<Value>]) -> Tab {
     let width = usize::try_from(seen.columns).unwrap_or_default();
-    Tab { id: seen.sheet_id, title: seen.title.clone(), header: load::header(header), width, renamed: Vec::new() }
+    Tab { id: seen.sheet_id, title: seen.title.clone(), header: load::header(header), width, ..Tab::default() }
 }
 
 /// Tabs of rows with their columns, once they have a header. A tab that people renamed goes by the name that the job knows.

@@ -19,8 +19,9 @@ use crate::ledger::snapshot::Snapshot;
 use crate::port::store::{Store, StoreError};
 use crate::store::fetch::Fetcher;
 use crate::store::layout::{Tab, Tabs};
-use crate::store::load::{self, cell_in, text};
+use crate::store::load::{self, cell_in, is_failure_beside, text};
 use crate::store::put_back::{PutBack, WAITING};
+use crate::store::reach::NEAR;
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
 
@@ -70,6 +71,8 @@ pub enum Sight<'a> {
         state: &'a str,
         /// The run.
         run: &'a str,
+        /// Whether its cells stand in the columns that the header names.
+        usual: bool,
     },
     /// Of Processed of a spreadsheet that the job has left.
     Earlier {
@@ -176,9 +179,8 @@ impl Fetcher {
         let metadata = self.metadata().await.map_err(Unread::Broken)?;
         let seen = |tab: &Tab| metadata.tabs.iter().find(|seen| seen.sheet_id == tab.id);
         if let Some((tab, seen)) = tabs.processed.as_ref().and_then(|tab| Some((tab, seen(tab)?))) {
-            let at = PROCESSED.map(|column| tab.position(column));
-            let width = load::width(tab, &PROCESSED);
-            self.pages(seen, width, PAGE_CELLS, |row, cells| see_processed(row, cells, at, see)).await?;
+            self.pages(seen, keys_width(tab, seen), PAGE_CELLS, |row, cells| see_processed(row, cells, tab, see))
+                .await?;
         }
         for spreadsheet in snapshot.state.previous.iter().rev().filter(|_| wanted.earlier) {
             self.see_earlier(spreadsheet, see).await?;
@@ -208,13 +210,13 @@ impl Fetcher {
     async fn see_earlier(&self, spreadsheet: &str, see: &mut (dyn FnMut(Sight<'_>) + Send)) -> Result<(), Unread> {
         let there = self.of_earlier(spreadsheet)?;
         let (seen, tab) = there.earlier_keys().await?;
-        let (at, width) = (PROCESSED.map(|column| tab.position(column)), load::width(&tab, &PROCESSED));
+        let width = keys_width(&tab, &seen);
         let mut told = |sight: Sight<'_>| {
             if let Sight::Processed { key, version, state, run, .. } = sight {
                 see(Sight::Earlier { spreadsheet, key, version, state, run });
             }
         };
-        there.pages(&seen, width, PAGE_CELLS, |row, cells| see_processed(row, cells, at, &mut told)).await
+        there.pages(&seen, width, PAGE_CELLS, |row, cells| see_processed(row, cells, &tab, &mut told)).await
     }
 
     /// Every row of a tab below its header, page by page.
@@ -244,11 +246,16 @@ impl Fetcher {
     }
 }
 
+/// Columns of a tab of keys that are read: rows may be laid beside those that the header names.
+fn keys_width(tab: &Tab, seen: &Seen) -> usize {
+    load::width(tab, &PROCESSED).max(NEAR.min(usize::try_from(seen.columns).unwrap_or(NEAR))).max(1)
+}
+
 /// Rows that wait to be put back are seen as if they stood there already.
 fn see_waiting(waiting: &PutBack, snapshot: &Snapshot, wanted: Wanted, see: &mut (dyn FnMut(Sight<'_>) + Send)) {
     for (role, tab, cells) in waiting.waiting() {
         match role {
-            Role::Processed => see_processed(WAITING, cells, PROCESSED.map(|column| tab.position(column)), see),
+            Role::Processed => see_processed(WAITING, cells, tab, see),
             Role::Failures if wanted.failures => see_failure(WAITING, cells, tab, see),
             Role::Runs if wanted.runs => see_run(WAITING, cells, tab, see),
             Role::Data if wanted.data => {
@@ -269,10 +276,11 @@ fn see_run(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Sight<'_>)
     }
 }
 
-fn see_processed(row: u32, cells: &[Value], at: [Option<usize>; 4], see: &mut (dyn FnMut(Sight<'_>) + Send)) {
-    let [key, version, state, run] = at.map(|at| at.and_then(|at| cells.get(at)).map(text).unwrap_or_default());
+fn see_processed(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+    let columns = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
+    let ([key, version, state, run], usual) = tab.laid.texts(cells, columns);
     if !key.is_empty() {
-        see(Sight::Processed { row, key: &key, version: &version, state: &state, run: &run });
+        see(Sight::Processed { row, key: &key, version: &version, state: &state, run: &run, usual });
     }
 }
 
@@ -288,6 +296,10 @@ fn see_data(row: u32, cells: &[Value], key: usize, own: &[usize], see: &mut (dyn
 }
 
 fn see_failure(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+    let state = tab.position("state").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
+    if is_failure_beside(cells, &state) {
+        return;
+    }
     if let Some(failure) = read_failure_row(|name| cell_in(tab, cells, name)) {
         let action = tab.position("action").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
         see(Sight::Failure { row, failure: Box::new(failure), action: Answer::of_word(&action) });

@@ -7,6 +7,7 @@ use crate::google::error::{CallError, Cause};
 use crate::ledger::snapshot::{Blemish, Reading, State};
 use crate::port::store::StoreError;
 use crate::store::guard::{self, Place};
+use crate::store::layout::Tab;
 
 /// Why a snapshot's parts could not be read.
 pub enum Unread {
@@ -74,6 +75,16 @@ pub fn belongs(state: &State, job: &str, place: &Place) -> Result<(), StoreError
         place.title
     );
     Err(StoreError::Corrupt { why })
+}
+
+/// What people are told of a tab of keys whose rows are laid otherwise than its header says, and are read all the same; nothing of a tab without such rows.
+pub fn laid_beside(tab: &Tab) -> Option<Blemish> {
+    let (title, rows) = (&tab.title, tab.laid.rows());
+    let message = format!(
+        "tab {title}: {rows} rows have their cells in other columns than its header says, as when columns are moved while a run is writing; \
+         they are read all the same, and you may put the cells back"
+    );
+    (rows > 0).then_some(Blemish { message, blocking: false })
 }
 
 /// What people are told of a tab of keys that they have edited.

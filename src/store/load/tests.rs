@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::ledger::rows::FAILURES;
+use crate::ledger::rows::{FAILURES, PROCESSED};
+use crate::store::processed::ProcessedRows;
+
+const RUN: &str = "20260921-141320-00d40";
 
 fn tab(header: &[&str]) -> Tab {
     Tab {
@@ -30,9 +33,10 @@ fn reordered_columns_and_blank_rows_change_neither_count_nor_sum() {
 fn rows_that_stand_beside_their_columns_stop_the_run_and_a_note_does_not() {
     let tab = tab(&["", "key", "version", "state", "run"]);
     for (written, blocking) in [
-        (json!(["a", "1", "done", "r"]), true),
-        (json!(["", "", "a", "1", "done", "r"]), true),
-        (json!(["", "a", "1", "done", "r"]), false),
+        (json!(["a", "1", "done", RUN]), true),
+        (json!(["", "", "a", "1", "done", RUN]), true),
+        (json!(["", "a", "1", "done", RUN]), false),
+        (json!(["", "", "", "", "done"]), false),
         (json!(["a note", "", "", "", ""]), false),
         (json!(["", "", "a note", "", ""]), false),
     ] {
@@ -94,7 +98,7 @@ fn pages_that_are_read_each_by_itself_and_put_below_one_another_say_what_the_who
         json!(["b", "1", "forgotten", "20260102-r2"]),
         json!(["c", "1", "done", "20260102-r2"]),
         json!(["c", "2", "done", "20260102-r2"]),
-        json!(["x", "d", "1", "done", "20260103-r3"]),
+        json!(["x", "d", "1", "done", RUN]),
     ]
     .map(|cells| row(&cells));
     let tab = tab(&PROCESSED);
@@ -208,4 +212,25 @@ fn any_cell() -> impl Strategy<Value = Value> {
         any::<f64>().prop_map(Value::from),
         ".{0,12}".prop_map(Value::from),
     ]
+}
+
+#[test]
+fn a_failure_that_stands_beside_its_columns_is_passed_over_and_told() {
+    let mut header = vec!["mine"];
+    header.extend(FAILURES);
+    let tab = tab(&header);
+    let failure = |key: &str| {
+        let mut cells = vec![Value::Null; FAILURES.len()];
+        for (name, text) in [("key", key), ("step", "map"), ("error", "no"), ("run", RUN), ("state", "open")] {
+            cells[FAILURES.iter().position(|column| *column == name).expect("a column")] = text.into();
+        }
+        cells
+    };
+    let mut right = vec![Value::Null];
+    right.extend(failure("a"));
+    let mut rows = FailureRows::of(&tab, Again::Every);
+    rows.read(&[right, failure("b")], 3);
+    let (open, odd) = rows.finish(&tab);
+    assert_eq!(open.keys().collect::<Vec<_>>(), [&Fingerprint::of("a")]);
+    assert!(odd.len() == 1 && odd[0].message.contains("1 rows have their cells in other columns"), "{odd:?}");
 }

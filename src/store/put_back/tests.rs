@@ -11,7 +11,7 @@ const HEAD: HeadId = HeadId { commit: 7, nonce: 9 };
 fn tabs() -> Tabs {
     let header = PROCESSED.map(str::to_owned).to_vec();
     Tabs {
-        processed: Some(Tab { id: 5, title: "Processed j".into(), header, width: 6, renamed: Vec::new() }),
+        processed: Some(Tab { id: 5, title: "Processed j".into(), header, width: 6, ..Tab::default() }),
         ..Tabs::default()
     }
 }
