@@ -58,6 +58,14 @@ pub enum AppError {
         /// The titles that are there.
         there: Vec<String>,
     },
+    /// The program of a step can't be run: every item would fail.
+    #[error("run the job: the program of step {step} can't be run: {why}")]
+    NoProgram {
+        /// The step.
+        step: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The job has never run on this spreadsheet.
     #[error("find the job: it has never run on this spreadsheet; run it first")]
     NeverRan,
@@ -75,7 +83,9 @@ impl AppError {
             Self::Credentials(error) => error.fault(),
             Self::Address(error) => error.fault(),
             Self::Connect(error) => error.fault(),
-            Self::Embedded { .. } | Self::NoEmbedded | Self::NoTab { .. } | Self::NeverRan => Fault::Corrupt,
+            Self::Embedded { .. } | Self::NoEmbedded | Self::NoTab { .. } | Self::NoProgram { .. } | Self::NeverRan => {
+                Fault::Corrupt
+            }
         }
     }
 }

@@ -136,6 +136,9 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
 /// What the next run will do with a key.
 fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
     let book = &snapshot.book;
+    if let Some(next) = &snapshot.state.next {
+        return format!("nothing here: the job goes on in spreadsheet {next}");
+    }
     if snapshot.state.begun.iter().any(|(begun, _)| begun == key) {
         return "a run has marked it as begun; if that run is gone, the next one tells it as in doubt".to_owned();
     }
@@ -174,7 +177,10 @@ fn of_failure(tried: &Tried, attempts: u64, max_attempts: u64) -> String {
             "it is left alone until a newer version comes, because somebody said so".to_owned()
         }
         (None, _) => {
-            format!("it is open after {attempts} runs: each run tries it again, until it has failed in {max_attempts}")
+            let s = if attempts == 1 { "" } else { "s" };
+            format!(
+                "it is open after {attempts} run{s}: each run tries it again, until it has failed in {max_attempts}"
+            )
         }
     }
 }

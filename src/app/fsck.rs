@@ -3,7 +3,7 @@
 //! In scope: looking until the sheet stands still, findings with their keys, and a repair as errands. Out of scope: the comparison
 //! (`ledger::audit`), reading (`store::survey`), bringing errands to the sheet (`app::job`).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::app::error::AppError;
@@ -19,6 +19,7 @@ use crate::ledger::mode::{Again, Mode};
 use crate::ledger::rows::FORGOTTEN;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::port::step::Identify;
 use crate::runner::plan::{Errands, PassError};
 use crate::store::layout::Tab;
 use crate::store::sheets::SheetsStore;
@@ -189,7 +190,7 @@ pub async fn errands(
         let from = surveyed.snapshot.head;
         let settled = match repair {
             Repair::Forget => forgotten(&store, settings, from, &keys_of(&found.missing)).await?,
-            Repair::Adopt => adopted(&store, from, &keys_of(&found.strange)).await?,
+            Repair::Adopt => adopted(&store, settings, from, &keys_of(&found.strange)).await?,
         };
         if let Some(settled) = settled {
             return Ok(Errands { from: Some(from), settled });
@@ -272,7 +273,12 @@ async fn forgotten(
 }
 
 /// A row that says done for each of these keys; none if the sheet has moved on.
-async fn adopted(store: &SheetsStore, from: HeadId, keys: &HashSet<Print>) -> Result<Option<Vec<Settled>>, AppError> {
+async fn adopted(
+    store: &SheetsStore,
+    settings: &Settings,
+    from: HeadId,
+    keys: &HashSet<Print>,
+) -> Result<Option<Vec<Settled>>, AppError> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let mut see = |sight: Sight<'_>| {
         let Sight::Data { key, .. } = sight else { return };
@@ -283,7 +289,29 @@ async fn adopted(store: &SheetsStore, from: HeadId, keys: &HashSet<Print>) -> Re
     };
     let surveyed = store.survey(Wanted { data: true, book: Keeping::LetGo, ..Wanted::default() }, &mut see).await?;
     let stands = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
-    let done =
-        |key| Settled::Done { key, version: Version::default(), known: true, output: Output::default(), closes: None };
+    let versions = versions(settings, keys).await?;
+    let done = |key: Key| {
+        let version = versions.get(&Print::of(key.as_str())).cloned().unwrap_or_default();
+        Settled::Done { key, version, known: true, output: Output::default(), closes: None }
+    };
     Ok(stands.then(|| found.into_iter().map(done).collect()))
+}
+
+/// The version in which the source yields these keys today: the one that is not to be done again. None of a source that can be read
+/// only once.
+async fn versions(settings: &Settings, keys: &HashSet<Print>) -> Result<HashMap<Print, Version>, AppError> {
+    let mut found = HashMap::new();
+    let mut source = settings.source.open().map_err(AppError::Source)?;
+    if keys.is_empty() || !source.rereadable() {
+        return Ok(found);
+    }
+    let identify = settings.identify();
+    while let Some(record) = source.next().await.map_err(AppError::Source)? {
+        let Some((key, version)) = record.body.ok().and_then(|body| identify.identify(&body).ok()) else { continue };
+        let print = Print::of(key.as_str());
+        if keys.contains(&print) {
+            found.insert(print, version);
+        }
+    }
+    Ok(found)
 }

@@ -12,6 +12,7 @@ use crate::app::journal::FileJournal;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
+use crate::config::steps::Deed;
 use crate::config::target::Target;
 use crate::ledger::event::{Event, Report};
 use crate::ledger::lease::Holder;
@@ -99,6 +100,9 @@ async fn run_once(
     events: Events,
     stop: Stop,
 ) -> Result<Report, AppError> {
+    if wish.retrying.brings_items() {
+        see_that_programs_are_there(settings)?;
+    }
     let source = wish.retrying.reads_source().then(|| settings.source.open()).transpose().map_err(AppError::Source)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
@@ -118,6 +122,15 @@ async fn run_once(
         chance,
     };
     Ok(pass(parts, plan, stop).await?)
+}
+
+/// A program that can't be run would make a failure of each item, and use up its tries.
+fn see_that_programs_are_there(settings: &Settings) -> Result<(), AppError> {
+    for step in &settings.steps {
+        let Deed::Command(command) = &step.deed else { continue };
+        command.program().map_err(|why| AppError::NoProgram { step: step.name.clone(), why })?;
+    }
+    Ok(())
 }
 
 /// Where results wait for the sheet: beside the installation's id, where there is a disk.

@@ -12,6 +12,7 @@ use crate::ledger::snapshot::Snapshot;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
+use crate::runner::opening::lives_here;
 use crate::store::ends::End;
 use crate::store::listing::Listing;
 use crate::store::sheets::SheetsStore;
@@ -37,6 +38,11 @@ pub async fn listing_with_ends(
     let store = store(settings, clock, &chance)?;
     let listing = store.listing(wanted).await?.ok_or(AppError::NeverRan)?;
     Ok((listing, store.ends().await?))
+}
+
+/// Whether the job still runs in the spreadsheet that was listed: nothing is to be changed in one that it has left, or has not come to.
+pub fn at_home(listing: &Listing) -> Result<(), AppError> {
+    Ok(lives_here(&listing.snapshot, None)?)
 }
 
 /// What a job's state and book say; none where it has never run.

@@ -141,7 +141,7 @@ fn job(settings: &Settings, coming: &Coming, fetched: &Fetched, lines: &mut Vec<
     lines.push(if moved.is_empty() {
         Line::fine(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
     } else {
-        let keys = snapshot.state.processed.count;
+        let keys = snapshot.book.keys();
         Line::problem(Subject::Definition, Blocker::Pass(PassError::Redefined { moved, keys }))
     });
     lines.push(lease(settings, coming, fetched, snapshot));
@@ -158,7 +158,7 @@ fn job(settings: &Settings, coming: &Coming, fetched: &Fetched, lines: &mut Vec<
 fn tabs(settings: &Settings, snapshot: &Snapshot, lines: &mut Vec<Line>) {
     let key_column = snapshot.state.key_column.as_deref().or(settings.key_column.as_deref());
     let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(PassError::Store);
-    let keys = snapshot.state.processed.count;
+    let keys = snapshot.book.keys();
     let agree = |()| Line::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
     let looked = unblocked(snapshot).and_then(|()| lives_here(snapshot, None)).and_then(|()| stands());
     lines.push(looked.map_or_else(|error| Line::problem(Subject::Tabs, Blocker::Pass(error)), agree));

@@ -81,6 +81,13 @@ pub enum Blocker {
     Source(SourceError),
     /// A call.
     Call(CallError),
+    /// A step's program.
+    Program {
+        /// The step.
+        step: String,
+        /// What is wrong with its program.
+        why: String,
+    },
 }
 
 impl From<StoreError> for Blocker {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::cli::duration::duration;
+use crate::cli::duration::{deadline, duration};
 #[cfg(feature = "emulator")]
 use crate::cli::emulate_args::EmulateArgs;
 use crate::cli::exit::{Exit, FailOn, table};
@@ -104,7 +104,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, num_args = 0..=1, default_missing_value = "60m", conflicts_with = "steal")]
     pub wait: Option<Duration>,
     /// Be done after TIME, such as 50m: a tenth before it (1s to 30s) the run finishes what is in hand and stops, and exits with 124
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = deadline)]
     pub deadline: Option<Duration>,
     /// Try only the failures of the job again, from the records kept in its Failures tab; the source is not read
     #[arg(long, conflicts_with = "input")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// `300ms`, `2s`, `1.5s`, `1m`, `1h`, `90d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let help = || format!("`{text}` is no time; write it as 300ms, 2s or 1m");
+    let help = || format!("`{text}` is no time; write it as 300ms, 2s, 1m, 1h or 90d");
     let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(help)?;
     let (number, unit) = text.split_at(number_end);
     let scale = match unit {
@@ -19,4 +19,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: f64 = number.parse().map_err(|_| help())?;
     Duration::try_from_secs_f64(number * scale).map_err(|_| help())
+}
+
+/// A deadline: long enough that what is in hand can be finished before it.
+pub fn deadline(text: &str) -> Result<Duration, String> {
+    let least = Duration::from_secs(3);
+    let deadline = duration(text)?;
+    if deadline < least {
+        Err("a run needs at least 3s to end well before its deadline".to_owned())
+    } else {
+        Ok(deadline)
+    }
 }

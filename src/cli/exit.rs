@@ -121,7 +121,7 @@ impl Exit {
             RunStatus::Succeeded | RunStatus::Partial => {
                 let failed_now = report.run.counts.failed > 0;
                 let fails = match fail_on {
-                    FailOn::Any => failed_now || report.open_failures > 0,
+                    FailOn::Any => failed_now || report.open_failures + report.dead_failures > 0,
                     FailOn::Partial => failed_now,
                     FailOn::None => false,
                 };
@@ -184,7 +184,7 @@ impl From<Exit> for ExitCode {
 /// Which failed items make a finished run end with 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
 pub enum FailOn {
-    /// Any failure that is open, those of earlier runs included
+    /// Any failure that is open or dead, those of earlier runs included
     Any,
     /// Items that failed in this run
     #[default]

@@ -19,7 +19,7 @@ use crate::config::problem::{ConfigError, Problem};
 use crate::config::raw::{At, Item, JobFile, Sheet};
 use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
-use crate::config::steps::{self, StepSettings};
+use crate::config::steps::{self, Deed, StepSettings};
 use crate::config::target::{self, CredentialSettings, Target};
 use crate::ledger::columns::Columns;
 use crate::ledger::mode::{Again, Delivery, Mode};
@@ -98,6 +98,12 @@ impl Settings {
             None => Versions::None,
         };
         JqIdentify::new(self.key.clone(), versions)
+    }
+
+    /// The names of steps that run programs.
+    pub fn programs(&self) -> Vec<&str> {
+        let runs = self.steps.iter().filter(|step| matches!(step.deed, Deed::Command(_)));
+        runs.map(|step| step.name.as_str()).collect()
     }
 
     /// The steps, ready to run.

@@ -134,17 +134,16 @@ impl DoneSet {
     }
 }
 
-/// What is done of these rows, in their order, once each of `forgotten` has taken back one of the same key and version: the last one.
-fn without(mut done: Vec<(Fingerprint, u64)>, mut forgotten: Vec<(Fingerprint, u64)>) -> Vec<(Fingerprint, u64)> {
+/// What is done of these rows, in their order, once each of `forgotten` has taken back one of the same key and version: the first one,
+/// which was there when it was written.
+fn without(mut done: Vec<(Fingerprint, u64)>, forgotten: Vec<(Fingerprint, u64)>) -> Vec<(Fingerprint, u64)> {
     if forgotten.is_empty() {
         return done;
     }
-    forgotten.sort_unstable();
     let mut owed: HashMap<(Fingerprint, u64), u32> = HashMap::new();
     for row in forgotten {
         *owed.entry(row).or_default() += 1;
     }
-    done.reverse();
     done.retain(|row| match owed.get_mut(row) {
         Some(times @ 1..) => {
             *times -= 1;
@@ -152,7 +151,6 @@ fn without(mut done: Vec<(Fingerprint, u64)>, mut forgotten: Vec<(Fingerprint, u
         }
         _ => true,
     });
-    done.reverse();
     done
 }
 

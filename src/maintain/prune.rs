@@ -191,7 +191,7 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
 }
 
 /// Pairs of rows that say done and forgotten of the same version, and together say nothing. `rows` in the order in which they were
-/// written; of several that say done, the last ones are those that are taken back.
+/// written; of several that say done, the first ones are those that are taken back.
 fn undone<'l>(rows: &[&'l Listed], ways: Ways, is_old: &impl Fn(&Listed) -> bool) -> Vec<(&'l Listed, &'l Listed)> {
     // Where rows are appended they tell why a key has more of them than times that it is done, and nothing else does.
     if ways.mode == Mode::Append {
@@ -205,7 +205,7 @@ fn undone<'l>(rows: &[&'l Listed], ways: Ways, is_old: &impl Fn(&Listed) -> bool
     let goes = |row: &&Listed| is_old(row) && stands(row.row);
     let pairs = versions.into_values().flat_map(|[done, forgotten]| {
         let takers = forgotten.len();
-        let taken_back = done.into_iter().rev().take(takers).filter(goes);
+        let taken_back = done.into_iter().take(takers).filter(goes);
         taken_back.zip(forgotten.into_iter().filter(goes)).collect::<Vec<_>>()
     });
     pairs.collect()

@@ -74,6 +74,13 @@ pub enum Refusal {
     TooMany,
 }
 
+impl Refusal {
+    /// Whether the job only has to be run first.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Asked | Self::InDoubt | Self::Forced | Self::Unread)
+    }
+}
+
 /// Works it out. `from` is the old spreadsheet's id and `to` the new one's; `new` is what the new one holds; `now` is when failures are
 /// closed that were done meanwhile.
 pub fn moving(old: &Listing, new: Option<&Snapshot>, from: &str, to: &str, now: Timestamp) -> Result<Moving, Refusal> {

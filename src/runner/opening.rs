@@ -184,7 +184,7 @@ fn same_definition(snapshot: &Snapshot, definition: &Definition, plan: &Plan) ->
     if moved.is_empty() || plan.adopt {
         return Ok(());
     }
-    Err(PassError::Redefined { moved, keys: snapshot.state.processed.count })
+    Err(PassError::Redefined { moved, keys: snapshot.book.keys() })
 }
 
 /// Whether the lease may be claimed; the run that left it behind is told as crashed.

@@ -297,7 +297,9 @@ impl Pass {
         let left = self.works.len();
         self.left |= left > 0;
         self.works.clear();
-        self.emit(Event::Stopping { why: format!("asked again; {left} items in hand are left to the next run") });
+        self.emit(Event::Stopping {
+            why: format!("no more time; items in hand that are left to the next run: {left}"),
+        });
     }
 
     fn drained(&self) -> bool {

@@ -19,6 +19,8 @@ use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command as Process};
+use which::WhichConfig;
+use which::sys::RealSys;
 
 use crate::port::clock::Clock;
 use crate::port::step::{Step, StepContext, StepError};
@@ -47,6 +49,24 @@ pub struct CommandSettings {
     pub folder: PathBuf,
     /// The job, for its environment.
     pub job: String,
+}
+
+/// Where programs are looked for where the environment names no place, as the C library does (glibc, `execvp`).
+const USUAL_PATH: &str = "/bin:/usr/bin";
+
+impl CommandSettings {
+    /// Looks for the program without running it: where it is, or why it can't be run.
+    pub fn program(&self) -> Result<PathBuf, String> {
+        let program = self.words.first().map(String::as_str).unwrap_or_default();
+        let looked = || WhichConfig::new_with_sys(RealSys).binary_name(program.into()).custom_cwd(self.folder.clone());
+        let found = match looked().system_path_list().first_result() {
+            Err(which::Error::CannotGetCurrentDirAndPathListEmpty) => {
+                looked().custom_path_list(USUAL_PATH.into()).first_result()
+            }
+            found => found,
+        };
+        found.map_err(|_| format!("{program} is not there, or may not be executed"))
+    }
 }
 
 /// A `command` step; what it does outside the sheet is not known, so it counts as an outside effect.

@@ -21,7 +21,7 @@ use crate::store::layout::{Notes, Tab};
 use crate::store::load;
 use crate::store::processed::ProcessedRows;
 use crate::store::reach::seen_tab;
-use crate::store::unread::{Unread, edited};
+use crate::store::unread::{EARLIER, Unread, edited};
 
 /// Looks at a spreadsheet whose rows and state do not fit, before that counts as people's hands.
 const LOOKS: u32 = 3;
@@ -148,7 +148,7 @@ fn told_of(spreadsheet: &str, what: &str) -> Blemish {
 
 /// An error of a spreadsheet that the job has left, which is not the one that the user named.
 fn beside(spreadsheet: &str, error: Unread) -> Unread {
-    let said = |why: String| format!("read the earlier spreadsheet {spreadsheet}, whose keys count: {why}");
+    let said = |why: String| format!("{EARLIER} {spreadsheet}, whose keys count: {why}");
     let error = match error {
         Unread::Moved(error) | Unread::Broken(error) => error,
     };

@@ -9,6 +9,9 @@ use crate::port::store::StoreError;
 use crate::store::guard::{self, Place};
 use crate::store::layout::Tab;
 
+/// With these words errors begin that are about a spreadsheet that the job has left.
+pub const EARLIER: &str = "read the earlier spreadsheet";
+
 /// Why a snapshot's parts could not be read.
 pub enum Unread {
     /// The service knows no such range: a commit or a person moved a tab after its title was read.

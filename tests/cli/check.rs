@@ -89,12 +89,14 @@ fn a_check_finds_the_programs_of_steps_without_running_them() {
     shop.change("quakes.toml", "[sheet]", steps);
     let missing = shop.run(&["check", "quakes.toml"]);
     missing
-        .exits(0)
-        .shows("letter runs ./letter.sh, which can't be run")
-        .shows("each item would be a failure")
+        .exits(78)
+        .shows("the program of step letter can't be run: ./letter.sh is not there")
+        .shows("see `command` in [[step]]")
         .shows("note runs /");
     shop.write("letter.sh", "#!/bin/sh\n");
-    shop.run(&["check", "quakes.toml"]).shows("which can't be run");
+    shop.run(&["check", "quakes.toml"]).exits(78);
+    shop.run(&["run", "quakes.toml"]).exits(78).says("./letter.sh is not there, or may not be executed");
+    assert!(!shop.path("quakes.sheet").exists(), "nothing was begun");
     let mode = std::process::Command::new("chmod").arg("+x").arg(shop.path("letter.sh")).status();
     assert!(mode.expect("chmod can be run").success());
     shop.run(&["check", "quakes.toml"]).exits(0).shows("ok       step        letter runs ./letter.sh");

@@ -127,14 +127,29 @@ fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
 }
 
 #[test]
+fn a_row_is_adopted_in_the_version_that_the_source_yields_so_that_it_is_not_written_over() {
+    let shop = Workshop::few_quakes(3);
+    shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
+    let outside = Outside::of(emulator, ID);
+    let row =
+        json!({"sheetId": outside.tab_id("Processed quakes"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    outside.hands(&json!([{"deleteDimension": {"range": row}}]));
+    let run = |args: &[&str]| outside.emulator.run(&shop, ID, args);
+    run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"]).exits(0).shows("3 keys, 3 rows of data; they agree");
+    run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
+}
+
+#[test]
 fn explain_tells_of_failures_and_runs_and_what_comes_next() {
     let shop = Workshop::with(&["hard/hard-jsonl.toml"]);
     shop.write("hard.jsonl", "{\"id\": \"a\", \"amount\": \"1,5\"}\n{\"id\": \"b\", \"amount\": 3}\n");
     shop.run(&["run", "hard-jsonl.toml"]).exits(3);
     shop.run(&["explain", "hard-jsonl.toml", "a"])
         .exits(0)
-        .shows("open after 1 tries")
-        .shows("it is open after 1 runs")
+        .shows("open after 1 try")
+        .shows("it is open after 1 run:")
         .shows("each run tries it again");
     shop.run(&["run", "hard-jsonl.toml"]).exits(3);
     shop.run(&["explain", "hard-jsonl.toml", "a"]).exits(0).shows("it is open after 2 runs");
@@ -187,7 +202,14 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
         .shows("set SHEETKEEP_SPREADSHEET_ID")
         .shows(&second);
     run(ID, &["rollover", "quakes.toml", "--to", &second]).exits(0).shows("already");
-    run(ID, &["run", "quakes.toml"]).exits(78).says(&format!("it goes on in spreadsheet {second}"));
+    for command in [
+        &["run", "quakes.toml"][..],
+        &["reset", "quakes.toml"],
+        &["prune", "quakes.toml"],
+        &["run", "quakes.toml", "--force"],
+    ] {
+        run(ID, command).exits(78).says(&format!("it goes on in spreadsheet {second}"));
+    }
     run(ID, &["check", "quakes.toml"]).exits(78).shows(&format!("it goes on in spreadsheet {second}"));
     run(ID, &["status", "quakes.toml"]).exits(0).shows(&format!("it goes on in spreadsheet {second}"));
     shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..6));
@@ -214,4 +236,14 @@ fn a_job_in_a_local_file_is_not_moved() {
         .exits(2)
         .says("in a local file")
         .says("--spreadsheet");
+    shop.run(&[
+        "rollover",
+        "quakes.toml",
+        "--spreadsheet",
+        "1Some0000000000000000000000000000000000000000",
+        "--to",
+        "?",
+    ])
+    .exits(2)
+    .says("--to names no spreadsheet's id");
 }

@@ -91,6 +91,7 @@ fn told(line: Line, settings: &Settings, exit: &mut Exit) -> CheckLine {
                 Blocker::Pass(error) => AppError::Pass(error),
                 Blocker::Source(error) => AppError::Source(error),
                 Blocker::Call(error) => AppError::Call(error),
+                Blocker::Program { step, why } => AppError::NoProgram { step, why },
             };
             problem(line.subject, &of_app(&error, settings), exit)
         }

@@ -47,7 +47,11 @@ fn told(life: &Life, job: &str) -> String {
     for row in &life.failures {
         let failure = &row.failure;
         let state = failure.state.word();
-        let _ = write!(out, "  {}  {state} after {} tries", failure.last_seen, failure.attempts);
+        let tries = if failure.attempts == 1 { "try" } else { "tries" };
+        let _ = write!(out, "  {}  {state} after {} {tries}", failure.last_seen, failure.attempts);
+        if failure.step.is_empty() && !failure.error.is_empty() {
+            let _ = write!(out, ", {}", visible(&failure.error));
+        }
         if !failure.step.is_empty() {
             let _ = write!(out, ", at {}: {}", visible(&failure.step), visible(&failure.error));
         }

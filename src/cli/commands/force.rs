@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::app::listing::listing;
+use crate::app::listing::{at_home, listing};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::run::{self, Order};
-use crate::cli::commands::setting::settings;
+use crate::cli::commands::setting::{programs_again, settings};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -56,6 +56,7 @@ pub async fn command(
         }
         Err(error) => return Err(of_app(&error, &settings)),
     };
+    at_home(&known).map_err(|error| of_app(&error, &settings))?;
     let found = forcing(&known, settings.again, source.as_mut(), &settings.identify()).await;
     let found = found.map_err(|error| of_app(&AppError::Source(error), &settings))?;
     if !args.yes {
@@ -92,6 +93,9 @@ fn text(settings: &Settings, found: &Forcing) -> String {
     }
     if found.fresh > 0 {
         let _ = writeln!(out, "  {} were never processed; any run would", counted(found.fresh, "key"));
+    }
+    if found.again > 0 {
+        out.push_str(&programs_again(settings));
     }
     out.push_str("nothing was written; say --yes to do it\n");
     out

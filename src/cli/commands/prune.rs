@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::app::listing::listing_with_ends;
+use crate::app::listing::{at_home, listing_with_ends};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::run::{self, Order};
 use crate::cli::commands::setting::settings;
@@ -89,6 +89,7 @@ async fn prunable(
 ) -> Result<(HeadId, Pruning), AppError> {
     let wanted = Wanted { failures: true, runs: true, earlier: true, ..Wanted::default() };
     let (listing, ends) = listing_with_ends(settings, wanted, clock, chance).await?;
+    at_home(&listing)?;
     let ways = Ways { mode: settings.mode, again: settings.again };
     Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age)))
 }
@@ -129,8 +130,8 @@ impl Told<'_> {
     /// `left` is what is there still, once something was taken out.
     fn text(&self, left: Option<&Pruning>) -> String {
         let (job, found) = (visible(&self.settings.job), self.found);
-        let date = self.before.to_string();
-        let date = date.get(..10).unwrap_or(&date);
+        let date = self.before.to_string().replace('T', " ");
+        let date = format!("{} UTC", date.get(..16).unwrap_or(&date));
         let verb = if left.is_some() { "took out" } else { "would take out" };
         let mut out = format!("{job}: {verb} what is from before {date}\n");
         let mut say = |count: u64, tab: &str, what: String| {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::app::listing::listing;
+use crate::app::listing::{at_home, listing};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::run::{self, Order};
-use crate::cli::commands::setting::settings;
+use crate::cli::commands::setting::{programs_again, settings};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -44,6 +44,7 @@ pub async fn command(
     )
     .await;
     let known = known.map_err(|error| of_app(&error, &settings))?;
+    at_home(&known).map_err(|error| of_app(&error, &settings))?;
     let mut found = resetting(&known, settings.again, clock.now());
     if args.yes && !found.settled.is_empty() {
         let errands = Errands { from: Some(known.snapshot.head), settled: std::mem::take(&mut found.settled) };
@@ -72,9 +73,10 @@ fn text(settings: &Settings, found: &Resetting, written: bool) -> String {
         Mode::Upsert => "the next run does again what its source yields, and writes them over",
     };
     let rows = counted(found.rows, "row");
+    let programs = programs_again(settings);
     format!(
         "{job}: would forget {keys} and close {failures}; {left}\n  \
-         Processed {job} would get {rows} more, which take the others back; {next}\n\
+         Processed {job} would get {rows} more, which take the others back; {next}\n{programs}\
          nothing was written; say --yes to do it\n"
     )
 }

@@ -42,7 +42,10 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let there = JobArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.clone() };
-    let (old, new) = (settings(&args.job, None)?, settings(&there, None)?);
+    let old = settings(&args.job, None)?;
+    in_a_spreadsheet(&old)?;
+    let new = settings(&there, None);
+    let new = new.map_err(|_| Trouble::new("move the job: --to names no spreadsheet's id or address", Exit::Usage))?;
     let (from, to) = both(&old, &new)?;
     let look = || look(&old, &new, (&from, &to), Arc::clone(&clock), Arc::clone(&chance));
     let mut found = look().await?;
@@ -86,17 +89,22 @@ struct Found {
     new_head: Option<HeadId>,
 }
 
+/// A local file has no limit that matters, and no second one to go to.
+fn in_a_spreadsheet(old: &Settings) -> Result<(), Trouble> {
+    match &old.target {
+        Target::Google { .. } => Ok(()),
+        Target::Embedded { .. } => {
+            Err(Trouble::new("move the job: it is in a local file, not in a spreadsheet", Exit::Usage)
+                .with_help("name the spreadsheet that it is to leave with --spreadsheet or SHEETKEEP_SPREADSHEET_ID"))
+        }
+    }
+}
+
 /// The ids of the two spreadsheets.
 fn both(old: &Settings, new: &Settings) -> Result<(String, String), Trouble> {
     match (&old.target, &new.target) {
         (Target::Google { id: from }, Target::Google { id: to }) if from != to => Ok((from.clone(), to.clone())),
-        (Target::Google { .. }, _) => {
-            Err(Trouble::new("move the job: --to names the spreadsheet in which it is", Exit::Usage))
-        }
-        (Target::Embedded { .. }, _) => {
-            Err(Trouble::new("move the job: it is in a local file, not in a spreadsheet", Exit::Usage)
-                .with_help("name the spreadsheet that it is to leave with --spreadsheet or SHEETKEEP_SPREADSHEET_ID"))
-        }
+        _ => Err(Trouble::new("move the job: --to names the spreadsheet in which it is", Exit::Usage)),
     }
 }
 
@@ -111,12 +119,20 @@ async fn look(
     let known = listing(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;
     let known = known.map_err(|error| of_app(&error, old))?;
     let now = clock.now();
-    let there = loaded(new, clock, chance).await.map_err(|error: AppError| of_app(&error, new))?;
-    let refused = |why: String| Trouble::new(format!("move the job: {why}"), Exit::DataErr);
-    let moving = moving(&known, there.as_ref(), ids.0, ids.1, now).map_err(|refusal| refused(refusal.to_string()))?;
+    let there = loaded(new, clock, chance).await;
+    let there = there.map_err(|error: AppError| {
+        of_app(&error, new)
+            .with_help("this is about the spreadsheet that --to names: is it shared with the job's account?")
+    })?;
+    let refused = |why: String, passes: bool| {
+        let exit = if passes { Exit::TempFail } else { Exit::Config };
+        Trouble::new(format!("move the job: {why}"), exit).with_help("nothing was written")
+    };
+    let moving = moving(&known, there.as_ref(), ids.0, ids.1, now);
+    let moving = moving.map_err(|refusal| refused(refusal.to_string(), refusal.passes()))?;
     if moving.stage != Stage::Over && results_wait(old) {
         let why = "results of steps wait on this machine for the sheet: run the job once, then say it again";
-        return Err(refused(why.to_owned()));
+        return Err(refused(why.to_owned(), true));
     }
     let heritage = Heritage::of(&known.snapshot.state, ids.0);
     Ok(Found { moving, heritage, old_head: known.snapshot.head, new_head: there.map(|snapshot| snapshot.head) })
@@ -138,11 +154,11 @@ impl Told<'_> {
             return format!(
                 "{job}: goes on in spreadsheet {to} {so_far}\n  \
                  set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to {to}; a run on {from} ends with 78 and says so\n  \
-                 keep {from} shared: its keys count\n"
+                 keep {from} shared, and what the job has left before it: their keys count\n"
             );
         }
         let keys = counted(self.before.keys, "key");
-        let failures = counted(self.before.failures, "failure");
+        let failures = self.before.failures;
         let rows = match self.settings.mode {
             Mode::Append => format!("rows of tab {tab} stay where they are; new ones go to {to}"),
             Mode::Upsert => format!(
@@ -156,7 +172,7 @@ impl Told<'_> {
         format!(
             "{job}: would go on in spreadsheet {to}\n{begun}  \
              {keys} stay in {from} and count: every run reads them there\n  \
-             {failures} that are not done go along\n  \
+             failures that are not done go along: {failures}\n  \
              {rows}\n\
              nothing was written; say --yes to do it\n"
         )

@@ -38,3 +38,13 @@ pub fn place(job: &JobArgs, settings: &Settings) -> Place {
         spreadsheet,
     }
 }
+
+/// What doing items again means outside the sheet; nothing for a job without programs.
+pub fn programs_again(settings: &Settings) -> String {
+    match settings.programs().as_slice() {
+        [] => String::new(),
+        names => {
+            format!("  the programs of these steps run again, with the same idempotency keys: {}\n", names.join(", "))
+        }
+    }
+}

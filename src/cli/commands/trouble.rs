@@ -11,7 +11,7 @@ use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::plan::PassError;
 use crate::runner::stop::StopReason;
-use crate::store::unread::unreadable;
+use crate::store::unread::{EARLIER, unreadable};
 
 /// A job file that can't be run.
 pub fn of_config(error: ConfigError) -> Trouble {
@@ -23,6 +23,10 @@ pub fn of_config(error: ConfigError) -> Trouble {
 pub fn of_app(error: &AppError, settings: &Settings) -> Trouble {
     let exit = exit(error);
     let trouble = Trouble::of(error, exit);
+    if error.to_string().starts_with(EARLIER) {
+        return trouble
+            .with_help("restore it from the trash, or share it with the job's account again; see docs/runbook.md");
+    }
     match help(error).map(str::to_owned).or_else(|| whereabouts(exit, settings)) {
         Some(help) => trouble.with_help(help),
         None => trouble,
@@ -50,7 +54,7 @@ fn exit(error: &AppError) -> Exit {
         },
         AppError::Busy { .. } => Exit::TempFail,
         AppError::Credentials(_) => Exit::NoPerm,
-        AppError::Address(_) | AppError::Connect(_) | AppError::NoEmbedded => Exit::Config,
+        AppError::Address(_) | AppError::Connect(_) | AppError::NoEmbedded | AppError::NoProgram { .. } => Exit::Config,
         AppError::Embedded { .. } => Exit::IoErr,
         AppError::NoTab { .. } | AppError::NeverRan => Exit::NoInput,
     }
@@ -98,7 +102,10 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::MovedOn) => {
             "wait until that run is over, then say the same again; nothing was written"
         }
-        AppError::Busy { .. } => "wait until it is over; nothing was read or written",
+        AppError::Busy { .. } => {
+            "wait until it is over, or end that process; --steal takes over from another machine only. Nothing was read or written"
+        }
+        AppError::NoProgram { .. } => "see `command` in [[step]]; a path is taken from the job file's folder",
         AppError::Pass(PassError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
         AppError::Pass(PassError::Redefined { .. }) => {
             "put the job file back as it was, or accept the change with --adopt: keys that are done stay done"

@@ -141,3 +141,13 @@ fn a_further_row_of_failures_is_later_than_every_other_whatever_the_clock_says()
     book.rebase(later);
     assert_eq!(book.next_moment(Timestamp(9_001)), Timestamp(20_001));
 }
+
+#[test]
+fn what_was_forgotten_takes_back_what_was_done_before_it_so_that_the_version_done_last_counts() {
+    let row = |v: &str| (key("a").fingerprint(), version(v).mark());
+    let done = vec![row("1"), row("2"), row("2"), row("1")];
+    let set = DoneSet::with_forgotten(Again::Other, done, vec![row("1"), row("2")]);
+    assert!(
+        set.has(key("a").fingerprint(), version("1").mark()) && !set.has(key("a").fingerprint(), version("2").mark())
+    );
+}
