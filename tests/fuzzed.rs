@@ -218,7 +218,9 @@ fn no_cells_of_a_tab_make_its_reader_panic() {
         b"\x01k1\tv\tdone\tr1\nk2\t\tdone\tr1\n5\ttrue\tdone\t",
         b"\x02k1\tv\topen\t2\t2020-01-01T00:00:00Z\tmap\terror\tfeed:1\t{\"a\":1}\tretry",
         b"\x03run\tjob\tcli\t2020-01-01T00:00:00Z\t\tsucceeded\t1\t2\t3\t4\t5",
-        b"\x043\t1\t70\t1\t0-2\t0\t0\t3\t[\"a\",\"b\",\"c\"]\n\t\t\t\ta\tb\tc\na\tb\tc\na\tb\tc\n\n\nkey\tk1\t2\t0-2\tx\tk1\ty",
+        b"\x04k\t1\tdone\t20260921-141320-00d40\n1\tk\t20260921-141320-00d40\tdone",
+        b"\x052\nkey\tversion\n\n\n\nprocessed\t0000000000000001\t\tk\t1\tdone\tr\nruns\tblank\t\tx",
+        b"\x063\t1\t70\t1\t0-2\t0\t0\t3\t[\"a\",\"b\",\"c\"]\n\t\t\t\ta\tb\tc\na\tb\tc\na\tb\tc\n\n\nkey\tk1\t2\t0-2\tx\tk1\ty",
     ];
     fuzz("tabs", seeds, tabs::read_all);
 }

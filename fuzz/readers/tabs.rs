@@ -1,4 +1,5 @@
-//! The tabs of a job as people may have left them: state, Processed, Failures, Runs and the witness. Whatever the cells hold,
+//! The tabs of a job as people may have left them: state, Processed, Failures, Runs, the scratch rows of what was written over and of what was
+//! taken out. Whatever the cells hold,
 //! reading them never panics: it ends in a snapshot with blemishes, or in an error.
 use serde_json::Value;
 use sheetkeep::grid::Cell;
@@ -6,10 +7,13 @@ use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::mode::Again;
 use sheetkeep::ledger::record::read_state;
 use sheetkeep::ledger::rows::{FAILURES, PROCESSED, RUNS, read_run_row};
+use sheetkeep::ledger::snapshot::Tally;
 use sheetkeep::store::guard::read_title;
-use sheetkeep::store::layout::{Notes, Tab};
+use sheetkeep::store::laid::Search;
+use sheetkeep::store::layout::{Notes, Tab, Tabs};
 use sheetkeep::store::load::{FailureRows, header, pairs, text, unusable};
 use sheetkeep::store::processed::ProcessedRows;
+use sheetkeep::store::put_back;
 use sheetkeep::store::witness::Witness;
 
 /// Cells from bytes: rows end at `\n`, cells at `\t`; a cell that is JSON is that, any other is its text.
@@ -29,7 +33,7 @@ pub fn read_all(bytes: &[u8]) {
         header: columns.iter().map(|name| (*name).to_owned()).collect(),
         ..Tab::default()
     };
-    match *which % 5 {
+    match *which % 7 {
         0 => {
             let pairs = pairs(&rows);
             let _ = (read_state(&pairs), Notes::read(&pairs), read_title(bytes));
@@ -58,19 +62,38 @@ pub fn read_all(bytes: &[u8]) {
                 });
             }
         }
-        _ => {
-            let head = HeadId { commit: 1, nonce: 2 };
-            let mut rows = rows;
-            // The first two cells are what makes it a witness of this head.
-            rows.insert(0, vec![Value::from("witness"), Value::from(head.to_string())]);
-            let second = if rows.len() > 1 { rows.remove(1) } else { Vec::new() };
-            if let Some(first) = rows.first_mut() {
-                first.extend(second);
+        4 => {
+            let mut search = Search::of([0, 1, 2, 3]);
+            search.read(&rows);
+            let mut said = Tally::default();
+            said.add(&["k", "1", "done", "20260921-141320-00d40"]);
+            let _ = search.found(said);
+        }
+        5 => {
+            let rows = of_head("removed", rows);
+            if let Some(waiting) = put_back::read(&rows, HEAD, 1).put_back() {
+                let tabs = Tabs { processed: Some(tab(&PROCESSED)), failures: Some(tab(&FAILURES)), ..Tabs::default() };
+                let _ = (waiting.requests(&tabs), waiting.blemish(), waiting.waiting().count());
             }
-            if let Some((witness, seen)) = Witness::read(&rows, head) {
+        }
+        _ => {
+            let rows = of_head("witness", rows);
+            if let Some((witness, seen)) = Witness::read(&rows, HEAD) {
                 let _ = witness.told();
                 let _ = witness.finding(seen, Vec::new);
             }
         }
     }
+}
+
+const HEAD: HeadId = HeadId { commit: 1, nonce: 2 };
+
+/// Scratch rows whose first two cells say that they are of this sort and of this head.
+fn of_head(sort: &str, mut rows: Vec<Vec<Value>>) -> Vec<Vec<Value>> {
+    rows.insert(0, vec![Value::from(sort), Value::from(HEAD.to_string())]);
+    let second = if rows.len() > 1 { rows.remove(1) } else { Vec::new() };
+    if let Some(first) = rows.first_mut() {
+        first.extend(second);
+    }
+    rows
 }
