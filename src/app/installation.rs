@@ -66,6 +66,15 @@ impl Installation {
     }
 }
 
+/// What the lock file tells of a run of this installation that is alive, if one is; nothing is made.
+pub fn alive(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
+    let file = OpenOptions::new().read(true).open(lock_path(dir?, job, target)).ok()?;
+    match held_by(file).ok()? {
+        Locked::Mine(_) => None,
+        Locked::Theirs(told) => Some(told),
+    }
+}
+
 /// The id of the installation of this state directory, if it has one; nothing is made.
 pub fn known(dir: Option<&Path>) -> Option<String> {
     let text = std::fs::read_to_string(dir?.join("installation")).ok()?;
@@ -109,12 +118,22 @@ fn beside(path: &Path, salt: &str) -> PathBuf {
     path.with_file_name(format!(".{name}.{salt}"))
 }
 
-fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<Locked> {
-    let locks = dir.join("locks");
-    std::fs::create_dir_all(&locks)?;
+fn lock_path(dir: &Path, job: &str, target: &str) -> PathBuf {
     let digest = Sha256::digest(format!("{target}\u{1f}{job}").as_bytes());
     let name = format!("{}.lock", HEXLOWER.encode(digest.get(..12).unwrap_or(&digest)));
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(locks.join(name))?;
+    dir.join("locks").join(name)
+}
+
+fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<Locked> {
+    let path = lock_path(dir, job, target);
+    if let Some(locks) = path.parent() {
+        std::fs::create_dir_all(locks)?;
+    }
+    held_by(OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?)
+}
+
+/// Locks a file, or reads who has.
+fn held_by(mut file: File) -> io::Result<Locked> {
     match file.try_lock() {
         Ok(()) => Ok(Locked::Mine(file)),
         Err(TryLockError::Error(error)) => Err(error),
@@ -122,11 +141,8 @@ fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<Locked> {
             let mut told = String::new();
             let read = Read::by_ref(&mut file).take(MAX_TOLD).read_to_string(&mut told);
             let told = told.trim();
-            Ok(Locked::Theirs(if read.is_err() || told.is_empty() {
-                "another run".to_owned()
-            } else {
-                told.to_owned()
-            }))
+            let known = read.is_ok() && !told.is_empty();
+            Ok(Locked::Theirs(if known { told.to_owned() } else { "another run".to_owned() }))
         }
     }
 }
@@ -148,6 +164,8 @@ mod tests {
         let (one, two) = (SeededChance::new(1), SeededChance::new(2));
         let first = Installation::enter(Some(dir.path()), "j", "s", &one).expect("nobody is there");
         first.tell("run r1 on host a");
+        assert_eq!(alive(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
+        assert_eq!((alive(Some(dir.path()), "k", "s"), alive(None, "j", "s")), (None, None));
         let told = Installation::enter(Some(dir.path()), "j", "s", &two).expect_err("the first one is there");
         assert_eq!(told, Alive("run r1 on host a".into()));
         let other_job = Installation::enter(Some(dir.path()), "k", "s", &two).expect("another job");

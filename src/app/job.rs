@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::error::AppError;
-use crate::app::installation::{Alive, Installation};
+use crate::app::installation::{Alive, Installation, alive};
 use crate::app::journal::FileJournal;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::pace::Overlap;
@@ -156,6 +156,11 @@ fn target_name(settings: &Settings) -> String {
 fn enter(settings: &Settings, chance: &dyn Chance) -> Result<Installation, AppError> {
     Installation::enter(settings.state_dir.as_deref(), &settings.job, &target_name(settings), chance)
         .map_err(|Alive(holder)| AppError::Busy { holder })
+}
+
+/// What is known of a run of the job that is alive on this very machine, if one is.
+pub fn running_here(settings: &Settings) -> Option<String> {
+    alive(settings.state_dir.as_deref(), &settings.job, &target_name(settings))
 }
 
 /// The file by its one real path, so that a second way to it leads to the same lock; it may not be there yet.

@@ -34,6 +34,8 @@ pub struct Coming {
     pub definition: Definition,
     /// The id of this installation; none where it never ran.
     pub install: Option<String>,
+    /// What is known of a run that is alive on this machine.
+    pub running: Option<String>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -169,6 +171,9 @@ fn tabs(settings: &Settings, snapshot: &Snapshot, lines: &mut Vec<Line>) {
 /// Who holds the lease, and what that means for a run that starts here and now.
 fn lease(settings: &Settings, coming: &Coming, fetched: &Fetched, snapshot: &Snapshot) -> Line {
     let subject = Subject::Lease;
+    if let Some(holder) = coming.running.clone() {
+        return Line::problem(subject, Blocker::Busy { holder });
+    }
     let lease = &snapshot.state.lease;
     let install = coming.install.as_deref();
     match lease.standing(install.unwrap_or_default(), false, fetched.loaded.service_time) {

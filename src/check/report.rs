@@ -81,6 +81,11 @@ pub enum Blocker {
     Source(SourceError),
     /// A call.
     Call(CallError),
+    /// Another run on this machine.
+    Busy {
+        /// What its lock file tells.
+        holder: String,
+    },
     /// A step's program.
     Program {
         /// The step.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::app::error::AppError;
 use crate::app::installation::known;
-use crate::app::job::definition;
+use crate::app::job::{definition, running_here};
 use crate::app::sheet::Sheet;
 use crate::app::view::existing;
 use crate::check::meaning::meaning;
@@ -49,6 +49,7 @@ pub async fn command(
                 id: id.clone(),
                 definition: definition(&settings),
                 install: known(settings.state_dir.as_deref()),
+                running: running_here(&settings),
                 clock: Arc::clone(&clock),
             };
             if spreadsheet(&settings, &coming, &mut lines).await && args.probe {
@@ -91,6 +92,7 @@ fn told(line: Line, settings: &Settings, exit: &mut Exit) -> CheckLine {
                 Blocker::Pass(error) => AppError::Pass(error),
                 Blocker::Source(error) => AppError::Source(error),
                 Blocker::Call(error) => AppError::Call(error),
+                Blocker::Busy { holder } => AppError::Busy { holder },
                 Blocker::Program { step, why } => AppError::NoProgram { step, why },
             };
             problem(line.subject, &of_app(&error, settings), exit)
