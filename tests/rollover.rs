@@ -416,3 +416,24 @@ async fn a_job_whose_own_move_has_not_come_to_its_end_is_not_moved_on() {
     estate.begin(0).await;
     assert_eq!(estate.would(1).await.map(|_| ()), Err(Refusal::Unmoved(estate.ids[0].clone())));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_spreadsheet_that_is_gone_stops_the_job_until_somebody_leaves_it_behind() {
+    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    estate.run(0, &[item("a", "1")]).await.expect("a run");
+    estate.roll_over(0).await;
+    estate.run(1, &[item("b", "1")]).await.expect("a run");
+    estate.roll_over(1).await;
+    estate.run(2, &[item("c", "1")]).await.expect("a run");
+    let path = format!("/drive/v3/files/{}", estate.ids[1]);
+    assert_eq!(asked(&estate.house.front, Method::DELETE, &path, Value::Null).await.0, 204);
+    let items = [item("a", "1"), item("b", "1"), item("c", "1")];
+    let ended = estate.run(2, &items).await;
+    assert!(matches!(&ended, Err(error) if error.to_string().contains(&estate.ids[1])), "{ended:?}");
+    let left = estate.store(2, 9).leaving(true).load().await.expect("a load").snapshot.expect("it has run");
+    assert!(left.state.previous.is_empty() && left.blemishes.iter().any(|one| one.message.contains("left behind")));
+    let job = Job::new(Arc::clone(&estate.house.clock)).step(|value, _| Ok(vec![value.clone()]));
+    let report = job.run(estate.store(2, 9).leaving(true), Values::of(items.to_vec())).await.expect("a run");
+    assert_eq!((report.run.counts.new, report.run.counts.skipped), (2, 1));
+    assert_eq!(estate.run(2, &items).await.expect("a run").run.counts.new, 0);
+}

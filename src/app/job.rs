@@ -108,7 +108,8 @@ async fn run_once(
     installation.tell(&format!("a run on {}", wish.host));
     let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
-        .keeping(settings.mode, settings.again);
+        .keeping(settings.mode, settings.again)
+        .leaving(wish.adopt);
     let plan = plan(settings, wish, &installation);
     let parts = Parts {
         store: Arc::new(store),

@@ -90,6 +90,7 @@ pub async fn spreadsheet(settings: &Settings, coming: &Coming, lines: &mut Vec<L
         data_tab: settings.tab.clone(),
         mode: settings.mode,
         again: settings.again,
+        leaving: false,
         clock: Arc::clone(&coming.clock),
     };
     match fetcher.fetch().await {

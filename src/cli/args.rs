@@ -94,7 +94,7 @@ pub struct RunArgs {
     /// Read the source from FILE instead of what the job file names; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Accept that the key, the tab or the spreadsheet of the job was changed
+    /// Accept that the key, the tab or the spreadsheet of the job was changed, or that an earlier spreadsheet is lost
     #[arg(long)]
     pub adopt: bool,
     /// Take the lease from a holder whose time is not over; only when you know that it is dead

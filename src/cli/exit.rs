@@ -66,7 +66,7 @@ const TABLE: [(Exit, u8, &str, &str); 19] = [
     (Exit::Usage, 2, "usage", "the command line is wrong"),
     (Exit::Partial, 3, "partial", "finished, but some items failed (see --fail-on)"),
     (Exit::Findings, 4, "findings", "fsck found rows and keys that do not agree"),
-    (Exit::Unknown, 5, "unknown", "explain found nothing of that key"),
+    (Exit::Unknown, 5, "unknown", "nobody knows the key that was asked for"),
     (Exit::DataErr, 65, "dataerr", "the input or the sheet holds what it should not"),
     (Exit::NoInput, 66, "noinput", "the input, the spreadsheet or a tab was not found"),
     (Exit::Unavailable, 69, "unavailable", "a service stayed out of reach after all retries"),

@@ -33,21 +33,29 @@ impl Fetcher {
     /// which of them does not say that the job goes on in the one after it.
     pub(super) async fn read_earlier(
         &self,
-        state: &State,
+        state: &mut State,
         done: &mut ProcessedRows,
     ) -> Result<(Vec<Blemish>, Option<String>), Unread> {
         let (mut blemishes, mut unmoved) = (Vec::new(), None);
-        let mut successor = self.id.as_str();
+        let mut successor = self.id.as_str().to_owned();
         let mut above: Vec<ProcessedRows> = Vec::new();
-        for previous in &state.previous {
-            let place = self.of_earlier(previous)?;
-            let (left, rows, odd) = place.read_what_was_left().await.map_err(|error| beside(previous, error))?;
-            if left.next.as_deref() != Some(successor) {
+        for (at, previous) in state.previous.clone().iter().enumerate() {
+            let read = self.of_earlier(previous)?.read_what_was_left().await;
+            let (left, rows, odd) = match read {
+                Ok(read) => read,
+                Err(Unread::Broken(StoreError::Missing { .. } | StoreError::Denied { .. })) if self.leaving => {
+                    blemishes.push(left_behind(previous));
+                    state.previous.truncate(at);
+                    break;
+                }
+                Err(error) => return Err(beside(previous, error)),
+            };
+            if left.next.as_ref() != Some(&successor) {
                 unmoved = Some(previous.clone());
             }
             blemishes.extend(odd.map(|message| told_of(previous, &message)));
             above.push(rows);
-            successor = previous;
+            successor.clone_from(previous);
         }
         // From the oldest on; which key was done first counts, and how many rows there are does not.
         let own = std::mem::take(done);
@@ -144,6 +152,14 @@ impl Fetcher {
 
 fn told_of(spreadsheet: &str, what: &str) -> Blemish {
     Blemish { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), blocking: false }
+}
+
+/// What is told once, when somebody has accepted that a spreadsheet is lost.
+fn left_behind(spreadsheet: &str) -> Blemish {
+    let message = format!(
+        "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is done again if the source yields it"
+    );
+    Blemish { message, blocking: false }
 }
 
 /// An error of a spreadsheet that the job has left, which is not the one that the user named.

@@ -51,6 +51,8 @@ pub struct Fetcher {
     pub mode: Mode,
     /// When a done key is done again.
     pub again: Again,
+    /// Whether earlier spreadsheets that are not to be had are left behind for good, because somebody said so.
+    pub leaving: bool,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -285,7 +287,7 @@ impl Fetcher {
         upkeep.see(place.tab, witness, || done.recent());
         blemishes.extend(put_back.as_ref().map(PutBack::blemish));
         blemishes.extend(upkeep.blemishes(&self.data_tab));
-        let (odd, unmoved) = self.read_earlier(&state, &mut done).await?;
+        let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
         blemishes.extend(odd);
         let (done, odd) = done.finish(&processed);
         blemishes.extend(odd);

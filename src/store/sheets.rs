@@ -48,6 +48,7 @@ impl SheetsStore {
             data_tab: data_tab.to_owned(),
             mode: Mode::Append,
             again: Again::Every,
+            leaving: false,
             clock,
         };
         Self { fetcher, known: Mutex::new(Known::nothing()) }
@@ -57,6 +58,13 @@ impl SheetsStore {
     #[must_use]
     pub fn keeping(mut self, mode: Mode, again: Again) -> Self {
         (self.fetcher.mode, self.fetcher.again) = (mode, again);
+        self
+    }
+
+    /// The same place; earlier spreadsheets that are not to be had any more are left behind for good.
+    #[must_use]
+    pub fn leaving(mut self, leaving: bool) -> Self {
+        self.fetcher.leaving = leaving;
         self
     }
 

@@ -15,7 +15,7 @@ fn the_exit_codes_are_frozen() {
         ("2", "the command line is wrong"),
         ("3", "finished, but some items failed (see --fail-on)"),
         ("4", "fsck found rows and keys that do not agree"),
-        ("5", "explain found nothing of that key"),
+        ("5", "nobody knows the key that was asked for"),
         ("65", "the input or the sheet holds what it should not"),
         ("66", "the input, the spreadsheet or a tab was not found"),
         ("69", "a service stayed out of reach after all retries"),

@@ -25,7 +25,7 @@ pub fn of_app(error: &AppError, settings: &Settings) -> Trouble {
     let trouble = Trouble::of(error, exit);
     if error.to_string().starts_with(EARLIER) {
         return trouble
-            .with_help("restore it from the trash, or share it with the job's account again; see docs/runbook.md");
+            .with_help("restore it from the trash, or share it with the job's account again; where it is lost for good, run --adopt leaves it behind");
     }
     match help(error).map(str::to_owned).or_else(|| whereabouts(exit, settings)) {
         Some(help) => trouble.with_help(help),
@@ -68,7 +68,8 @@ fn of_pass(error: &PassError) -> Exit {
         PassError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
         PassError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
         PassError::Store(error) => of_store(error),
-        PassError::Refused { .. } | PassError::NoFailure { .. } => Exit::DataErr,
+        PassError::Refused { .. } => Exit::DataErr,
+        PassError::NoFailure { .. } => Exit::Unknown,
         PassError::Source { error, .. } => of_source(error),
         PassError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
         PassError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
