@@ -29,11 +29,11 @@ pub struct PruneArgs {
     /// What is old enough to go, such as 30d
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "90d")]
     pub older_than: Duration,
-    /// Keys that old too; an item whose key is gone is done again when the source yields it
+    /// Look at keys that old too, and tell how many of them the source yields today
     #[arg(long)]
     pub keys: bool,
-    /// Take keys out although the source may still yield them
-    #[arg(long, requires = "keys")]
+    /// Take such keys out although the source may still yield them: an item whose key is gone is then done again
+    #[arg(long)]
     pub forget: bool,
     /// Do it; without this, only tell what would go
     #[arg(long)]

@@ -57,6 +57,8 @@ pub struct Pruning {
     pub settled_rows: u64,
     /// Keys, and how many rows of Processed they have.
     pub keys: (u64, u64),
+    /// Keys that are old and stay, because nobody has asked for keys.
+    pub old_keys: u64,
     /// Blank rows at the ends of tabs.
     pub blank: u64,
     /// Cells of all these.
@@ -172,7 +174,9 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
     let mut going = Vec::new();
     for (key, mut rows) in by_key {
         // What an earlier spreadsheet says of a key can't be taken out, so neither can what answers it here.
-        if age.keys && rows.iter().all(|row| is_old(row) && stands(row.row)) {
+        let old = rows.iter().all(|row| is_old(row) && stands(row.row));
+        found.old_keys += u64::from(old && !age.keys);
+        if old && age.keys {
             found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
             found.forgotten.insert(key);
             going.push(rows.into_iter().map(removal_of).collect());

@@ -43,7 +43,7 @@ pub async fn command(
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, None)?;
     let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
-    let age = Age { before: Timestamp(clock.now().0.saturating_sub(past)), keys: args.keys };
+    let age = Age { before: Timestamp(clock.now().0.saturating_sub(past)), keys: args.keys || args.forget };
     let look = || prunable(&settings, age, Arc::clone(&clock), Arc::clone(&chance));
     let (mut head, first) = look().await.map_err(|error| of_app(&error, &settings))?;
     let again = if first.forgotten.is_empty() {
@@ -157,6 +157,8 @@ impl Told<'_> {
             self.consequence()
         );
         say(keys, &format!("Processed {job}"), of_keys);
+        let older = format!("{} that old, which stay unless you say --forget", counted(found.old_keys, "key"));
+        say(found.old_keys, &format!("Processed {job}"), older);
         say(found.blank, "ends of tabs", counted(found.blank, "blank row"));
         let _ = writeln!(out, "  {} in all", counted(found.cells, "cell"));
         match left {
@@ -189,6 +191,7 @@ impl Told<'_> {
             settled_rows: found.settled_rows,
             keys: found.keys.0,
             key_rows: found.keys.1,
+            old_keys: found.old_keys,
             done_again: self.again,
             blank_rows: found.blank,
             cells: found.cells,
@@ -209,6 +212,7 @@ struct PruneDocument<'a> {
     settled_rows: u64,
     keys: u64,
     key_rows: u64,
+    old_keys: u64,
     done_again: Option<u64>,
     blank_rows: u64,
     cells: u64,
