@@ -5,6 +5,7 @@
 
 pub mod tally;
 pub mod force;
+pub mod closing;
 pub mod reset;
 pub mod prune;
 pub mod rollover;

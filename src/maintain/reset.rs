@@ -8,9 +8,10 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::ledger::commit::Settled;
-use crate::ledger::failure::{Failure, FailureState};
+use crate::ledger::failure::Failure;
 use crate::ledger::key::Fingerprint;
 use crate::ledger::mode::Again;
+use crate::maintain::closing::closed;
 use crate::maintain::tally::{Tallies, Told};
 use crate::store::listing::Listing;
 use crate::time::Timestamp;
@@ -55,17 +56,5 @@ fn closing(listing: &Listing, again: Again, now: Timestamp) -> Vec<Failure> {
         newest.insert(failure.key.fingerprint(), failure);
     }
     let open = book.failures().into_iter().filter_map(|(key, tried)| Some((*newest.get(&key)?, tried)));
-    let closed = open.map(|(failure, tried)| Failure {
-        step: String::new(),
-        error: WHY.to_owned(),
-        attempts: tried.attempts,
-        first_seen: tried.first_seen,
-        last_seen: now.max(tried.last_seen.plus(1)),
-        state: FailureState::Recovered,
-        answered: tried.asked,
-        payload: Vec::new(),
-        kept: false,
-        ..failure.clone()
-    });
-    closed.collect()
+    open.map(|(failure, tried)| closed(failure, tried, WHY, now)).collect()
 }

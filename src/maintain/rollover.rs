@@ -11,10 +11,11 @@ use std::collections::HashSet;
 
 use crate::ledger::book::Book;
 use crate::ledger::commit::Settled;
-use crate::ledger::failure::{Failure, FailureState, failure_mark};
+use crate::ledger::failure::{Failure, failure_mark};
 use crate::ledger::key::Fingerprint;
 use crate::ledger::rollover::MAX_EARLIER;
 use crate::ledger::snapshot::Snapshot;
+use crate::maintain::closing::closed;
 use crate::store::listing::Listing;
 use crate::time::Timestamp;
 
@@ -123,7 +124,7 @@ pub fn moving(old: &Listing, new: Option<&Snapshot>, from: &str, to: &str, now: 
         // Rows to close them by are made of those that told them, which the old spreadsheet has still.
         let over = old.failures.iter().map(|(_, failure)| failure);
         let over = over.filter(|failure| !going.contains(&failure.key.fingerprint()));
-        settled.extend(closed(over, &new.book, now));
+        settled.extend(done_meanwhile(over, &new.book, now));
     }
     let told = |failure: &Failure| new.is_some_and(|new| tells(&new.book, failure));
     settled.extend(failures.into_iter().filter(|failure| !told(failure)).map(|one| Settled::Failed(Box::new(one))));
@@ -155,23 +156,11 @@ fn tells(book: &Book, failure: &Failure) -> bool {
 }
 
 /// Rows that close failures which the new spreadsheet tells and which are done by now.
-fn closed<'f>(over: impl Iterator<Item = &'f Failure>, new: &Book, now: Timestamp) -> Vec<Settled> {
+fn done_meanwhile<'f>(over: impl Iterator<Item = &'f Failure>, new: &Book, now: Timestamp) -> Vec<Settled> {
     let mut met = HashSet::new();
     let due = over.filter_map(|failure| {
         let tried = new.tried(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
-        let closing = Failure {
-            step: String::new(),
-            error: WHY.to_owned(),
-            attempts: tried.attempts,
-            first_seen: tried.first_seen,
-            last_seen: now.max(tried.last_seen.plus(1)),
-            state: FailureState::Recovered,
-            answered: None,
-            payload: Vec::new(),
-            kept: false,
-            ..failure.clone()
-        };
-        Some(Settled::Failed(Box::new(closing)))
+        Some(Settled::Failed(Box::new(closed(failure, tried, WHY, now))))
     });
     due.collect()
 }

@@ -1,0 +1,23 @@
+//! The row that closes a failure which no run has done.
+//!
+//! In scope: what it says. Out of scope: which failures are closed (`maintain::reset`, `maintain::rollover`).
+
+use crate::ledger::book::Tried;
+use crate::ledger::failure::{Failure, FailureState};
+use crate::time::Timestamp;
+
+/// A row later than the others of this failure, which stands as the book says; `why` is told in it.
+pub fn closed(failure: &Failure, tried: Tried, why: &str, now: Timestamp) -> Failure {
+    Failure {
+        step: String::new(),
+        error: why.to_owned(),
+        attempts: tried.attempts,
+        first_seen: tried.first_seen,
+        last_seen: now.max(tried.last_seen.plus(1)),
+        state: FailureState::Recovered,
+        answered: tried.asked,
+        payload: Vec::new(),
+        kept: false,
+        ..failure.clone()
+    }
+}
