@@ -332,6 +332,14 @@ async fn what_stands_against_a_move_is_said() {
     estate.run(0, &[item("x", "1")]).await.expect("a run");
     estate.run(1, &[item("q", "1")]).await.expect("another life of its own");
     assert_eq!(estate.would(0).await.map(|_| ()), Err(Refusal::Taken(estate.ids[1].clone())));
+    let old = estate.listing(0).await;
+    let (from, other) = (&estate.ids[0], &estate.ids[2]);
+    let out = Errands { from: Some(old.snapshot.head), settled: Vec::new() };
+    let order = Some(Rollover::OutTo(other.clone()));
+    estate.run_for(0, &[], Retrying::Nothing, Some(out), order).await.expect("it names a place that was emptied since");
+    let now = estate.house.clock.now();
+    let found = moving(&estate.listing(0).await, None, from, other, now).map(|_| ());
+    assert_eq!(found, Err(Refusal::Gone(other.clone())));
 }
 
 impl Estate {

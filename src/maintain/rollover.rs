@@ -64,6 +64,11 @@ pub enum Refusal {
     /// A forced run has not come to its end.
     #[error("a forced run has not come to its end: run the job once, then say it again")]
     Forced,
+    /// It was moved there, and nothing of it is there any more.
+    #[error(
+        "it was moved to spreadsheet {0}, and nothing of it is there any more: restore an earlier version of that one"
+    )]
+    Gone(String),
     /// It has not come to the old one itself.
     #[error("its move from spreadsheet {0} has not come to its end: bring that to its end first")]
     Unmoved(String),
@@ -97,7 +102,9 @@ pub fn moving(old: &Listing, new: Option<&Snapshot>, from: &str, to: &str, now: 
     }
     let book = &old.snapshot.book;
     let stage = match (new, said.next.is_some()) {
-        (_, true) => Stage::Over,
+        // A run there would begin anew, and do everything again.
+        (None, true) => return Err(Refusal::Gone(to.to_owned())),
+        (Some(_), true) => Stage::Over,
         (Some(_), false) => Stage::Begun,
         (None, false) => Stage::NotBegun,
     };

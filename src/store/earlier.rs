@@ -88,9 +88,10 @@ impl Fetcher {
         let mut looks = 0;
         loop {
             looks += 1;
-            let metadata = self.metadata().await?;
-            let place = self.left_place(&metadata)?;
-            let (state, rows) = self.keys_at(&metadata, &place).await?;
+            let (pairs, seen, mut tab) = self.what_is_there().await?;
+            let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+            let first = self.first_page(&seen).await?;
+            let rows = self.read_keys(&mut tab, Some(&seen), first, 0, Some(state.processed)).await?;
             let reading = Reading { head: state.head, said: state.processed, found: rows.found };
             if reading.said == reading.found {
                 return Ok((state, rows, None));
@@ -110,24 +111,20 @@ impl Fetcher {
         Err(StoreError::Corrupt { why })
     }
 
-    async fn keys_at(&self, metadata: &Metadata, place: &Place) -> Result<(State, ProcessedRows), Unread> {
-        let read = self.rows_of(&[load::state_range(&place.title)]).await?;
-        let pairs = load::pairs(read.first().map_or(&[][..], Vec::as_slice));
-        let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
-        let (seen, mut tab) = self.keyed_tab(metadata, &pairs).await?;
-        let first = self.first_page(seen).await?;
-        let rows = self.read_keys(&mut tab, Some(seen), first, 0, Some(state.processed)).await?;
-        Ok((state, rows))
-    }
-
     /// The tab with the keys of a spreadsheet that the job has left.
     pub(super) async fn earlier_keys(&self) -> Result<(Seen, Tab), Unread> {
+        let (_, seen, tab) = self.what_is_there().await?;
+        Ok((seen, tab))
+    }
+
+    /// The state's pairs, and the tab with the keys.
+    async fn what_is_there(&self) -> Result<(HashMap<String, String>, Seen, Tab), Unread> {
         let metadata = self.metadata().await?;
         let place = self.left_place(&metadata)?;
         let read = self.rows_of(&[load::state_range(&place.title)]).await?;
         let pairs = load::pairs(read.first().map_or(&[][..], Vec::as_slice));
         let (seen, tab) = self.keyed_tab(&metadata, &pairs).await?;
-        Ok((seen.clone(), tab))
+        Ok((pairs, seen.clone(), tab))
     }
 
     async fn keyed_tab<'m>(

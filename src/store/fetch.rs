@@ -258,8 +258,7 @@ impl Fetcher {
         }
         if blemishes.iter().any(|blemish| blemish.blocking) {
             let (book, upkeep) = (Book::default(), Upkeep::default());
-            let (found, put_back) = (state.processed, None);
-            let unmoved = None;
+            let (found, put_back, unmoved) = (state.processed, None, None);
             return Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved });
         }
         let (mut processed, failures) =
@@ -306,8 +305,7 @@ impl Fetcher {
         // After people's hands, further counting goes on from what is there.
         let said = std::mem::replace(&mut state.processed, found);
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
-        let tables_seen = tables.clone();
-        let snapshot = Snapshot { state, said, head, book, tables: tables_seen, gone, blemishes, unmoved };
+        let snapshot = Snapshot { state, said, head, book, tables: tables.clone(), gone, blemishes, unmoved };
         let loaded = self.loaded_with(metadata, Some(snapshot), tables);
         Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, put_back, room }
     }

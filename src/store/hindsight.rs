@@ -1,6 +1,6 @@
 //! What a store looks at after a batch was applied: whether it hit the rows that it was meant for.
 //!
-//! In scope: reading its scratch rows. Out of scope: what they say (`store::witness`, `store::removed`), and putting right what went astray.
+//! In scope: reading its scratch rows. Out of scope: what they say (`store::witness`, `store::put_back`), and putting right what went astray.
 
 use crate::fault::Fault;
 use crate::port::store::{Astray, StoreError};

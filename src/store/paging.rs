@@ -1,6 +1,6 @@
 //! Machine tabs, read page by page.
 //!
-//! In scope: which pages are asked for at the same time, putting them together. Out of scope: what a row says (`store::load`).
+//! In scope: which pages are asked for at the same time, putting them together. Out of scope: what a row says (`store::processed`, `store::load`).
 
 use std::sync::Arc;
 
