@@ -68,6 +68,7 @@ fn to_google(
     let mut options = SheetsOptions::new(credentials, transport);
     options.api_url = Some(settings.api_url.clone()).filter(|url| url != GOOGLE_API_URL);
     options.retry = settings.retry;
+    options.pacing = settings.pacing;
     let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;
     Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(id)? })
 }

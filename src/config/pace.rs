@@ -4,11 +4,15 @@
 
 use crate::config::collect::Collector;
 use crate::config::problem::Problem;
-use crate::config::raw::{Commit, Failures, Lease, Retry, Schedule};
+use crate::config::raw::{At, Commit, Failures, Lease, Quota, Retry, Schedule};
+use crate::google::quota::{DEFAULT_PER_MINUTE, Pacing};
 use crate::retry::RetryPolicy;
 
 /// An hour, in milliseconds: the longest that most settings may be.
 const HOUR: u64 = 3_600_000;
+
+/// The most calls a minute that a job may name: beyond any quota that Google grants.
+const MOST_PER_MINUTE: u64 = 100_000;
 
 /// How often results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +67,17 @@ pub(crate) fn retry(collect: &mut Collector<'_>, raw: Option<&Retry>) -> RetryPo
         base_ms: base.unwrap_or(default.base_ms),
         cap_ms: cap.unwrap_or(default.cap_ms),
         max_elapsed_ms: max_elapsed.unwrap_or(default.max_elapsed_ms),
+    }
+}
+
+pub(crate) fn pacing(collect: &mut Collector<'_>, raw: Option<&Quota>) -> Pacing {
+    let mut per_minute = |at: Option<&At<i64>>, key| {
+        let limit = at.and_then(|at| collect.whole(at, key, 1..=MOST_PER_MINUTE));
+        Some(limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(DEFAULT_PER_MINUTE))
+    };
+    Pacing {
+        reads_per_minute: per_minute(raw.and_then(|raw| raw.reads_per_minute.as_ref()), "quota.reads_per_minute"),
+        writes_per_minute: per_minute(raw.and_then(|raw| raw.writes_per_minute.as_ref()), "quota.writes_per_minute"),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
 use crate::config::steps::{self, Deed, StepSettings};
 use crate::config::target::{self, CredentialSettings, Target};
+use crate::google::quota::Pacing;
 use crate::ledger::columns::Columns;
 use crate::ledger::mode::{Again, Delivery, Mode};
 use crate::port::clock::Clock;
@@ -79,6 +80,8 @@ pub struct Settings {
     pub commit: CommitSettings,
     /// How calls that fail are tried again.
     pub retry: RetryPolicy,
+    /// How many calls a minute the client makes; the embedded sheet has no limit.
+    pub pacing: Pacing,
     /// Tries of one record, over all runs.
     pub max_attempts: u64,
     /// How long a run that went silent is waited for, in milliseconds.
@@ -191,6 +194,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let state_dir = target::state_dir(collect, flags, raw);
     let commit = pace::commit(collect, raw.commit.as_ref());
     let retry = pace::retry(collect, raw.retry.as_ref());
+    let pacing = pace::pacing(collect, raw.quota.as_ref());
     let max_attempts = pace::max_attempts(collect, raw.failures.as_ref());
     let lease_ttl_ms = pace::lease_ttl_ms(collect, raw.lease.as_ref());
     let overlap = pace::overlap(collect, raw.lease.as_ref());
@@ -215,6 +219,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         key_column,
         commit,
         retry,
+        pacing,
         max_attempts,
         lease_ttl_ms,
         overlap,

@@ -98,6 +98,19 @@ fn an_api_root_without_a_spreadsheet_is_an_error_and_not_the_embedded_sheet() {
 }
 
 #[test]
+fn a_job_says_how_many_calls_a_minute_it_may_make() {
+    let environment = Environment::default();
+    let of = |more: &str| read_with(&format!("{QUAKES}\n{more}"), &Overrides::default(), &environment);
+    let pacing = of("").expect("a valid job").pacing;
+    assert_eq!((pacing.reads_per_minute, pacing.writes_per_minute), (Some(50), Some(50)));
+    let pacing = of("[quota]\nwrites_per_minute = 300").expect("a valid job").pacing;
+    assert_eq!((pacing.reads_per_minute, pacing.writes_per_minute), (Some(50), Some(300)));
+    for wrong in ["writes_per_minute = 0", "reads_per_minute = -1", "per_minute = 50"] {
+        assert!(of(&format!("[quota]\n{wrong}")).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_at_once_with_its_line() {
     let text = "name = 'a/b'\nschedule = { cron = '0 9 * *', timezone = 'Europe/Berln' }\n[source]\njson = 'x'\n\
                 items = '.a ||'\ndelimiter = ','\n[item]\nkey = '.id | frobnicate'\n[[step]]\nmap = '''\n{id,\n  t: }'''\n\

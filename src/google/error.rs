@@ -122,7 +122,7 @@ impl Refusal {
         self.message.contains("above the limit of") && self.message.contains("cells")
     }
 
-    /// What a person can do about it, if there is something.
+    /// What a person can do about it, if there is something; what to do about a 429 depends on who made the calls (`call`).
     pub fn advice(&self, client_email: Option<&str>) -> Option<String> {
         let who = client_email.unwrap_or("the account of these credentials");
         let reason = self.reason.as_deref().unwrap_or_default();
@@ -145,7 +145,6 @@ impl Refusal {
             400 if self.message.contains("above the limit of") => {
                 Some("delete blank rows, columns and tabs that nobody needs; a spreadsheet takes 10,000,000 cells, empty ones included".to_owned())
             }
-            429 => Some("another program shares this account's quota of 60 calls a minute, or its project's of 300".to_owned()),
             _ => None,
         }
     }

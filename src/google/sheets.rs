@@ -186,11 +186,6 @@ impl Sheets {
         self.caller.service_time()
     }
 
-    /// Whether the service said 429 in the last five minutes; commits should then gather more and come less often.
-    pub fn stretched(&self) -> bool {
-        self.caller.stretched()
-    }
-
     /// The account to share a spreadsheet with, where the credentials tell it.
     pub fn client_email(&self) -> Option<&str> {
         self.caller.client_email()

@@ -132,4 +132,6 @@ pub struct Report {
     pub writes: u64,
     /// Calls that were answered 429.
     pub throttled: u64,
+    /// Whether another program uses the same quota, judged by answers of 429.
+    pub is_quota_shared: bool,
 }

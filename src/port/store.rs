@@ -57,6 +57,8 @@ pub struct Usage {
     pub retries: u64,
     /// Calls that were answered 429.
     pub throttled: u64,
+    /// Whether calls were answered 429 twice in a row although this process made few: another program uses the same quota.
+    pub is_quota_shared: bool,
     /// Rows that were written over, not appended.
     pub updated: u64,
 }

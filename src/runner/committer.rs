@@ -134,7 +134,7 @@ impl Committer {
         self.closing == Closing::Done
     }
 
-    /// Whether the service has throttled since the commit before: commits should then come less often.
+    /// Whether calls for the last commit were answered 429 more than once: commits should come less often while that goes on.
     pub fn is_stretched(&self) -> bool {
         self.stretched
     }
@@ -415,7 +415,8 @@ impl Committer {
 
     fn note_throttling(&mut self) {
         let throttled = self.settler.store.usage().throttled;
-        self.stretched = throttled > self.throttled;
+        // One 429 by itself says nothing of a quota: calls that pass between are proof against it.
+        self.stretched = throttled > self.throttled + 1;
         self.throttled = throttled;
     }
 

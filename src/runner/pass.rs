@@ -417,6 +417,7 @@ impl Pass {
             reads: usage.reads,
             writes: usage.writes,
             throttled: usage.throttled,
+            is_quota_shared: usage.is_quota_shared,
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
 use crate::google::error::Refusal;
+use crate::google::quota::QuotaUser;
 use crate::google::sheets::{Reply as Answer, Sheets};
 use crate::ledger::commit::{Commit, Part, Reply};
 use crate::ledger::failure::Kept;
@@ -283,8 +284,14 @@ impl Store for SheetsStore {
 
     fn usage(&self) -> Usage {
         let calls = self.fetcher.sheets.calls();
-        let updated = self.known().upkeep.updated();
-        Usage { reads: calls.reads, writes: calls.writes, retries: calls.retries, throttled: calls.throttled, updated }
+        Usage {
+            reads: calls.reads,
+            writes: calls.writes,
+            retries: calls.retries,
+            throttled: calls.throttled,
+            is_quota_shared: matches!(calls.quota_user, Some(QuotaUser::Other { .. })),
+            updated: self.known().upkeep.updated(),
+        }
     }
 }
 

@@ -51,6 +51,7 @@ struct CallsDocument {
     reads: u64,
     writes: u64,
     throttled: u64,
+    quota_shared: bool,
 }
 
 /// An item that failed in this run.
@@ -96,7 +97,12 @@ impl<'a> RunDocument<'a> {
             open_failures: report.open_failures,
             dead_failures: report.dead_failures,
             commits: report.commits,
-            calls: CallsDocument { reads: report.reads, writes: report.writes, throttled: report.throttled },
+            calls: CallsDocument {
+                reads: report.reads,
+                writes: report.writes,
+                throttled: report.throttled,
+                quota_shared: report.is_quota_shared,
+            },
             started: run.started.to_string(),
             finished: run.finished.map(|end| end.to_string()),
             seconds: run.seconds(),
@@ -157,7 +163,8 @@ mod tests {
           "calls": {
             "reads": 2,
             "writes": 3,
-            "throttled": 2
+            "throttled": 2,
+            "quota_shared": false
           },
           "started": "2018-02-07T01:26:13.840Z",
           "finished": "2018-02-07T01:28:18.840Z",

@@ -28,6 +28,9 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
     );
     let throttled = match report.throttled {
         0 => "no 429".to_owned(),
+        n if report.is_quota_shared => {
+            palette.warn(&format!("{} × 429 (another program uses the same quota)", grouped(n)))
+        }
         n => palette.warn(&format!("{} × 429", grouped(n))),
     };
     let updated = match report.updated {
