@@ -23,4 +23,5 @@ pub mod committer;
 mod reload;
 mod suspect;
 mod doubt;
+mod give_back;
 pub mod pass;

@@ -145,6 +145,24 @@ impl Pass {
     }
 
     async fn run(mut self) -> Result<Report, PassError> {
+        match self.to_the_end().await {
+            Err(error @ PassError::Refused { .. }) => {
+                self.give_back(&error).await;
+                Err(error)
+            }
+            ended => ended,
+        }
+    }
+
+    /// The run can't go on, but the sheet can be written: the next run need not wait for this one's lease.
+    async fn give_back(&mut self, error: &PassError) {
+        let given_up = self.marks.give_up();
+        self.intake.not_begun(&given_up);
+        self.works.clear();
+        self.committer.give_back(&error.to_string(), &mut self.intake, &mut self.queue).await;
+    }
+
+    async fn to_the_end(&mut self) -> Result<Report, PassError> {
         self.committer.see_what_went_astray().await?;
         self.forget_stale_removals();
         while !self.committer.is_closed() {
@@ -167,7 +185,7 @@ impl Pass {
         self.tell_of_strange_columns();
         let report = self.report();
         self.emit(Event::Finished(Box::new(report.clone())));
-        match self.source_error {
+        match self.source_error.take() {
             Some(error) => Err(PassError::Source { error, report: Box::new(report) }),
             None => Ok(report),
         }

@@ -3,7 +3,7 @@
 //! In scope: requests in order, each with the part of the commit that it belongs to; cells with their formats.
 //! Out of scope: which guard (`store::guard` decides), sending (`store::sheets`).
 
-use crate::google::body::{GridProperties, GridRange, Request, SheetProperties};
+use crate::google::body::{Dimension, GridProperties, GridRange, Request, SheetProperties};
 use crate::google::cell::{self, CellFormat, NumberKind};
 use crate::grid::Cell;
 use crate::ledger::commit::{Commit, Part, Settled};
@@ -18,7 +18,7 @@ use crate::store::guard::{Op, Proof, STATE_ROWS, failures_title, processed_title
 use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Tab, Tabs, made_id};
 use crate::store::put_back::PutBack;
 use crate::store::removed::{Gone, Removed};
-use crate::store::requests::put;
+use crate::store::requests::{index, put};
 
 /// The requests of a batch, and the tabs as they will be once it is applied.
 pub struct Encoded {
@@ -64,6 +64,7 @@ pub fn encode(commit: &Commit, ops: &[Op], ground: Ground<'_>) -> Encoded {
         out: Vec::new(),
         tabs: tabs.clone(),
         data_stands,
+        missing_columns: 0,
         state_tab,
         footing,
         rows,
@@ -84,6 +85,8 @@ struct Writing<'a> {
     out: Vec<(Part, Request)>,
     tabs: Tabs,
     data_stands: bool,
+    /// Columns that a data tab which people made has too few of for its header.
+    missing_columns: usize,
     state_tab: Option<i32>,
     footing: Footing<'a>,
     rows: DataRows,
@@ -110,6 +113,7 @@ impl Writing<'_> {
         if let Some(new) = self.commit.changes.tables.first() {
             // A tab that people made without a header keeps its place and its title.
             let stands = self.tabs.data.take();
+            self.missing_columns = stands.as_ref().map_or(0, |tab| new.columns.len().saturating_sub(tab.width));
             let tab = stands.unwrap_or_else(|| made(Role::Data, new.tab.clone(), &[]));
             self.tabs.data = Some(Tab { width: tab.width.max(new.columns.len()), header: new.columns.clone(), ..tab });
         }
@@ -146,6 +150,11 @@ impl Writing<'_> {
                 ..SheetProperties::default()
             };
             self.out.push((Part::Layout, Request::AddSheet { properties }));
+        } else if self.missing_columns > 0 {
+            // A tab that people made may be narrower than its rows will be.
+            let length = index(self.missing_columns);
+            let wider = Request::AppendDimension { sheet_id: tab.id, dimension: Dimension::Columns, length };
+            self.out.push((Part::Layout, wider));
         }
         let header =
             tab.header.iter().map(|text| cell::Cell::text(&**text).shown_as(CellFormat::bold())).collect::<Vec<_>>();
