@@ -107,9 +107,11 @@ async fn run_once(
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
     let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
+    let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
         .keeping(settings.mode, settings.again)
-        .leaving(wish.adopt);
+        .leaving(wish.adopt)
+        .previewing(preview);
     let plan = plan(settings, wish, &installation);
     let parts = Parts {
         store: Arc::new(store),

@@ -91,6 +91,7 @@ pub async fn spreadsheet(settings: &Settings, coming: &Coming, lines: &mut Vec<L
         mode: settings.mode,
         again: settings.again,
         leaving: false,
+        preview: settings.preview(&coming.clock),
         clock: Arc::clone(&coming.clock),
     };
     match fetcher.fetch().await {

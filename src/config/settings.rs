@@ -25,6 +25,7 @@ use crate::ledger::columns::{Columns, header_text};
 use crate::ledger::mode::{Again, Delivery, Mode};
 use crate::port::clock::Clock;
 use crate::port::step::Step;
+
 use crate::retry::RetryPolicy;
 use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::Program;

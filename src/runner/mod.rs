@@ -19,6 +19,7 @@ pub mod settle;
 pub mod batch;
 pub mod intake;
 pub mod opening;
+pub mod preview;
 pub mod committer;
 mod reload;
 mod suspect;

@@ -18,7 +18,7 @@ use crate::ledger::mode::Delivery;
 use crate::ledger::run::{Run, RunStatus};
 use crate::port::clock::Clock;
 use crate::port::source::SourceError;
-use crate::port::store::Store;
+use crate::port::store::{Store, StoreError};
 use crate::runner::batch::Queue;
 use crate::runner::committer::Committer;
 use crate::runner::feed::{Fed, Feed, Retrying};
@@ -146,7 +146,7 @@ impl Pass {
 
     async fn run(mut self) -> Result<Report, PassError> {
         match self.to_the_end().await {
-            Err(error @ PassError::Refused { .. }) => {
+            Err(error) if matches!(error, PassError::Refused { .. }) || self.intake.foreign.is_some() => {
                 self.give_back(&error).await;
                 Err(error)
             }
@@ -174,7 +174,10 @@ impl Pass {
                     self.feed = None;
                     self.source_error = Some(error);
                 }
-                Happening::Worked(worked) => self.worked(worked),
+                Happening::Worked(worked) => {
+                    self.worked(worked);
+                    self.see_that_the_tab_is_ours()?;
+                }
                 Happening::Ended(ending) => self.ended(ending).await?,
                 Happening::Asked => self.asked_to_stop(),
                 Happening::Hurried => self.leave_what_is_in_hand(),
@@ -298,6 +301,10 @@ impl Pass {
         if let Some(waiting) = self.intake.worked(worked, self.committer.moment()) {
             self.queue.push(waiting, self.clock.monotonic_ms());
         }
+    }
+
+    fn see_that_the_tab_is_ours(&self) -> Result<(), PassError> {
+        self.intake.foreign.clone().map_or(Ok(()), |why| Err(StoreError::Corrupt { why }.into()))
     }
 
     fn asked_to_stop(&mut self) {

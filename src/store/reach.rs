@@ -2,11 +2,14 @@
 //!
 //! In scope: the ranges of one call, what stops a run before any write. Out of scope: calling (`store::fetch`).
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::google::shape::Tab as Seen;
 use crate::grid::quoted;
 use crate::ledger::mode::Mode;
+use crate::ledger::record::read_state;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS};
 use crate::ledger::snapshot::Blemish;
 use crate::store::guard::{self, Place, STATE_ROWS};
@@ -107,8 +110,14 @@ fn failures_blemish(tab: &Tab) -> Option<Blemish> {
     })
 }
 
-/// What stops a run before any write.
-pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes) -> Vec<Blemish> {
+/// The data tab as the job called it when it last ran, if it has never written a row there. Of a state that can't be read nothing is known.
+pub fn has_never_written(pairs: &HashMap<String, String>) -> Option<String> {
+    let state = read_state(pairs).ok()?;
+    (state.columns.is_empty() && state.processed.count == 0).then_some(state.definition.tab)
+}
+
+/// What stops a run before any write; `never_written` where the data tab holds no row of the job's.
+pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes, never_written: bool) -> Vec<Blemish> {
     let gone = |title: String| Blemish {
         message: format!("tab {title} is gone: restore it from the file's version history"),
         blocking: true,
@@ -127,7 +136,7 @@ pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes) -> Vec<Bl
         Some(tab) => blemishes.extend(load::unusable(tab, &RUNS)),
     }
     match &tabs.data {
-        None if notes.data.is_some() => blemishes.push(gone(data_tab.to_owned())),
+        None if notes.data.is_some() && !never_written => blemishes.push(gone(data_tab.to_owned())),
         // What became of its columns is told by those who know which are the job's (`store::columns`).
         None | Some(_) => {}
     }

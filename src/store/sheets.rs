@@ -17,6 +17,7 @@ use crate::ledger::key::Fingerprint;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
+use crate::port::preview::Preview;
 use crate::port::store::{Astray, Store, StoreError, Usage};
 use crate::store::answer::found_by;
 use crate::store::columns::standing;
@@ -49,6 +50,7 @@ impl SheetsStore {
             mode: Mode::Append,
             again: Again::Every,
             leaving: false,
+            preview: None,
             clock,
         };
         Self { fetcher, known: Mutex::new(Known::nothing()) }
@@ -65,6 +67,13 @@ impl SheetsStore {
     #[must_use]
     pub fn leaving(mut self, leaving: bool) -> Self {
         self.fetcher.leaving = leaving;
+        self
+    }
+
+    /// The same place, with a look ahead to the rows that will come.
+    #[must_use]
+    pub fn previewing(mut self, preview: Option<Arc<dyn Preview>>) -> Self {
+        self.fetcher.preview = preview;
         self
     }
 
