@@ -39,6 +39,8 @@ pub struct Encoded {
 pub struct Ground<'a> {
     /// The tabs that exist.
     pub tabs: &'a Tabs,
+    /// Whether Failures and Runs are made again where they are gone.
+    pub remakes: bool,
     /// What is known of the guard.
     pub proof: Proof,
     /// What is known of the data tab's rows.
@@ -51,7 +53,7 @@ pub struct Ground<'a> {
 
 /// Writes a commit down.
 pub fn encode(commit: &Commit, ops: &[Op], ground: Ground<'_>) -> Encoded {
-    let Ground { tabs, proof, footing, put_back, gone } = ground;
+    let Ground { tabs, remakes, proof, footing, put_back, gone } = ground;
     let data_stands = tabs.data.is_some();
     let state_tab = ops.iter().find_map(|op| match op {
         Op::WriteState { tab } => Some(*tab),
@@ -71,7 +73,7 @@ pub fn encode(commit: &Commit, ops: &[Op], ground: Ground<'_>) -> Encoded {
         put_back,
         removed,
     };
-    writing.plan_tables();
+    writing.plan_tables(remakes);
     let notes = Notes::of(proof, &writing.tabs);
     for op in ops {
         writing.op(op, &notes);
@@ -97,7 +99,7 @@ struct Writing<'a> {
 impl Writing<'_> {
     /// The tabs as they will be, before anything is written: ids of tabs to be made are known beforehand, so that the state
     /// that the same batch writes can name them.
-    fn plan_tables(&mut self) {
+    fn plan_tables(&mut self, remakes: bool) {
         let (to, job) = (self.commit.to, &self.commit.state.job);
         let made = |role, title: String, header: &[&str]| Tab {
             id: made_id(to, role),
@@ -109,6 +111,11 @@ impl Writing<'_> {
             self.tabs.processed = Some(made(Role::Processed, processed_title(job), &PROCESSED));
             self.tabs.failures = Some(made(Role::Failures, failures_title(job), &FAILURES));
             self.tabs.runs.get_or_insert_with(|| made(Role::Runs, RUNS_TITLE.to_owned(), &RUNS));
+        }
+        if remakes && self.commit.from.is_some() {
+            let (failures, runs) = (&mut self.tabs.failures, &mut self.tabs.runs);
+            failures.get_or_insert_with(|| made(Role::Failures, failures_title(job), &FAILURES));
+            runs.get_or_insert_with(|| made(Role::Runs, RUNS_TITLE.to_owned(), &RUNS));
         }
         if let Some(new) = self.commit.changes.tables.first() {
             // A tab that people made without a header keeps its place and its title.
@@ -161,7 +168,18 @@ impl Writing<'_> {
         self.out.push((Part::Layout, put(tab.id, 0, 0, vec![header.into()], VALUE_AND_FORMAT)));
     }
 
+    /// Machine tabs that were gone, empty.
+    fn remake(&mut self) {
+        let made = |tab: &Tab, role| tab.id == made_id(self.commit.to, role);
+        let failures = self.tabs.failures.clone().filter(|tab| made(tab, Role::Failures));
+        let runs = self.tabs.runs.clone().filter(|tab| made(tab, Role::Runs));
+        for tab in failures.into_iter().chain(runs).filter(|_| self.commit.from.is_some()) {
+            self.make(&tab, false);
+        }
+    }
+
     fn changes(&mut self) {
+        self.remake();
         if let (false, Some(tab)) = (self.commit.changes.tables.is_empty(), self.tabs.data.clone()) {
             self.make(&tab, self.data_stands);
         }

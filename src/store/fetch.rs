@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
-use crate::google::shape::Metadata;
+use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
 use crate::ledger::first_rows::FirstRows;
@@ -30,7 +30,9 @@ use crate::store::headers::{first_rows, first_rows_range};
 use crate::store::layout::{Notes, RUNS_TITLE, Tabs};
 use crate::store::load;
 use crate::store::put_back::{self, PutBack, Told};
-use crate::store::reach::{Reach, blocking, has_never_written, seen_tab, tables_of};
+use crate::store::reach::{
+    Circumstances, FAILURES_NEEDED, Missing, Reach, blocking, has_never_written, not_ours, seen_tab, tables_of,
+};
 use crate::store::room::Room;
 use crate::store::unread::{
     Unread, belongs, edited, head_gone, laid_beside, taken_out_unreadably, torn, unread, unreadable,
@@ -56,6 +58,8 @@ pub struct Fetcher {
     pub again: Again,
     /// Whether earlier spreadsheets that are not to be had are left behind for good, because somebody said so.
     pub leaving: bool,
+    /// What a load does that misses a machine tab.
+    pub missing: Missing,
     /// What the first row would be, for a tab that may be somebody else's; none where nobody can look ahead.
     pub preview: Option<Arc<dyn Preview>>,
     /// Time.
@@ -202,7 +206,8 @@ impl Fetcher {
                 Some(seen) => self.pushed_down(seen, &RUNS).await?,
                 None => None,
             };
-            return Err(StoreError::Corrupt { why: below.unwrap_or(blemish).message }.into());
+            let ours = tabs.runs.as_ref().and_then(not_ours);
+            return Err(StoreError::Corrupt { why: below.or(ours).unwrap_or(blemish).message }.into());
         }
         if let Some(tab) = &mut tabs.data {
             self.knowing_what_is_shown(tab, top.first().map_or(&[][..], Vec::as_slice), &[]).await?;
@@ -223,7 +228,7 @@ impl Fetcher {
         Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs, upkeep, put_back, room })
     }
 
-    async fn read(&self, metadata: &Metadata, place: &Place) -> Result<Read, Unread> {
+    async fn read<'m>(&self, metadata: &'m Metadata, place: &Place) -> Result<Read, Unread> {
         let by_title = |title: &str| metadata.tabs.iter().find(|tab| tab.title == title);
         let by_id = |id: i32| metadata.tabs.iter().find(|tab| tab.sheet_id == id);
         let state = by_id(place.tab);
@@ -236,25 +241,33 @@ impl Fetcher {
         // Tabs are looked for by title so that one call reads everything; the ids in the state then tell whether these were
         // the right ones, and a renamed tab costs one more call.
         for _ in 0..2 {
-            let mut read = self.rows_of(&guess.ranges(place, state, self.mode)).await?.into_iter();
-            let pairs = load::pairs(&read.next().unwrap_or_default());
+            let read = self.rows_of(&guess.ranges(place, state, self.mode)).await?;
+            let pairs = load::pairs(read.first().map_or(&[][..], Vec::as_slice));
             let notes = Notes::read(&pairs);
             let data_by_id = notes.data.and_then(by_id);
+            // A tab that was made again, by another job's repair or by people's hands, goes by its title.
+            let stands_in = |seen: Option<&'m Seen>, header: usize, columns: &[&str]| {
+                let header = read.get(header).map_or(&[][..], Vec::as_slice);
+                seen.filter(|seen| load::unusable(&seen_tab(seen, header), columns).is_none())
+            };
             let right = Reach {
                 processed: notes.processed.and_then(by_id),
-                failures: notes.failures.and_then(by_id),
+                failures: notes.failures.and_then(by_id).or_else(|| stands_in(guess.failures, 2, FAILURES_NEEDED)),
                 data: match has_never_written(&pairs) {
                     // Where no row stands yet, the job file says which tab it is.
                     Some(tab) => by_title(&self.data_tab).or(data_by_id.filter(|_| tab == self.data_tab)),
                     None => data_by_id.or(if notes.data.is_none() { guess.data } else { None }),
                 },
-                runs: notes.runs.and_then(by_id).or(if notes.runs.is_none() { guess.runs } else { None }),
+                runs: match notes.runs {
+                    Some(id) => by_id(id).or_else(|| stands_in(guess.runs, 4, &RUNS)),
+                    None => guess.runs,
+                },
             };
             if right.ids() != guess.ids() {
                 guess = right;
                 continue;
             }
-            return self.put_together(place, &guess, &pairs, notes, read.collect()).await;
+            return self.put_together(place, &guess, &pairs, notes, read.into_iter().skip(1).collect(), &metadata.tabs).await;
         }
         Err(torn().into())
     }
@@ -266,6 +279,7 @@ impl Fetcher {
         pairs: &HashMap<String, String>,
         notes: Notes,
         values: Vec<Vec<Vec<Value>>>,
+        there: &[Seen],
     ) -> Result<Read, Unread> {
         let mut state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
         belongs(&state, &self.job, place)?;
@@ -277,7 +291,8 @@ impl Fetcher {
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
         let never = has_never_written(pairs).is_some();
-        let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes, never);
+        let known = Circumstances { missing: self.missing, never_written: never, there };
+        let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes, known);
         let mut gone = Vec::new();
         let mut first = None;
         let mut blocked = blemishes.iter().any(|blemish| blemish.blocking);
@@ -300,7 +315,8 @@ impl Fetcher {
             let unknown = state.columns.is_empty() && state.processed.count > 0;
             blemishes.extend(load::unusable(tab, &[]).filter(|_| unknown));
         }
-        if blemishes.iter().any(|blemish| blemish.blocking) {
+        let goes_on = self.missing == Missing::ReadOn && tabs.keys_are_readable();
+        if blemishes.iter().any(|blemish| blemish.blocking) && !goes_on {
             let (book, upkeep) = (Book::default(), Upkeep::default());
             let (found, put_back, unmoved) = (state.processed, None, None);
             return Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first });

@@ -11,9 +11,9 @@ use crate::ledger::columns::header_text;
 use crate::ledger::first_rows::{FirstRows, header_below};
 use crate::ledger::snapshot::Blemish;
 use crate::store::fetch::Fetcher;
-use crate::ledger::rows::{FAILURES, PROCESSED, RUNS};
+use crate::ledger::rows::{PROCESSED, RUNS};
 use crate::store::layout::{Tab, Tabs};
-use crate::store::reach::Reach;
+use crate::store::reach::{FAILURES_NEEDED, Reach};
 use crate::store::load::{header, header_range, rows_range, text};
 use crate::store::unread::Unread;
 
@@ -74,7 +74,7 @@ impl Fetcher {
     pub async fn pushed_down_header(&self, reach: &Reach<'_>, tabs: &Tabs) -> Result<Option<Blemish>, Unread> {
         let machine = [
             (reach.processed, tabs.processed.as_ref(), &PROCESSED[..]),
-            (reach.failures, tabs.failures.as_ref(), &FAILURES[..FAILURES.len() - 1]),
+            (reach.failures, tabs.failures.as_ref(), FAILURES_NEEDED),
             (reach.runs, tabs.runs.as_ref(), &RUNS[..]),
         ];
         for (seen, tab, wanted) in machine {
