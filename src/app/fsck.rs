@@ -22,6 +22,7 @@ use crate::port::clock::Clock;
 use crate::port::step::Identify;
 use crate::runner::plan::{Errands, PassError};
 use crate::store::layout::Tab;
+use crate::store::reach::{Missing, gone_tabs};
 use crate::store::sheets::SheetsStore;
 use crate::store::survey::{Keeping, Sight, Surveyed, Wanted};
 
@@ -94,6 +95,8 @@ pub struct Checked {
     pub counts: Vec<(Oddity, u64)>,
     /// The first of them.
     pub findings: Vec<Finding>,
+    /// Machine tabs that are gone and can be made again.
+    pub gone: Vec<String>,
     /// What people's hands left odd besides.
     pub notes: Vec<String>,
 }
@@ -101,6 +104,11 @@ pub struct Checked {
 impl Checked {
     /// Whether nothing was found.
     pub fn is_clean(&self) -> bool {
+        self.gone.is_empty() && self.agrees()
+    }
+
+    /// Whether rows and keys agree.
+    pub fn agrees(&self) -> bool {
         self.edited.is_none() && self.counts.iter().all(|(_, count)| *count == 0)
     }
 
@@ -113,6 +121,8 @@ impl Checked {
 /// How findings are mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repair {
+    /// Machine tabs that are gone are made again, empty.
+    Tabs,
     /// Keys without a row are forgotten, so that they are done again.
     Forget,
     /// Keys of rows that are not done count as done.
@@ -123,6 +133,7 @@ impl Repair {
     /// Its word, for people and machines.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Tabs => "tabs",
             Self::Forget => "forget",
             Self::Adopt => "adopt",
         }
@@ -159,7 +170,8 @@ pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn C
     let (said, there) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
     let edited =
         (said != there).then(|| Edited { tab: processed.title.clone(), written: said.count, found: there.count });
-    Ok(Checked { keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
+    let gone = gone_tabs(&settings.job, &surveyed.tabs);
+    Ok(Checked { gone, keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
 }
 
 /// How many findings of a sort there are, and the first of them by row.
@@ -189,6 +201,7 @@ pub async fn errands(
         let (surveyed, found) = audit(&store, settings).await?;
         let from = surveyed.snapshot.head;
         let settled = match repair {
+            Repair::Tabs => Some(Vec::new()),
             Repair::Forget => forgotten(&store, settings, from, &keys_of(&found.missing)).await?,
             Repair::Adopt => adopted(&store, settings, from, &keys_of(&found.strange)).await?,
         };
@@ -208,7 +221,7 @@ pub fn may_adopt(settings: &Settings) -> bool {
 fn store(settings: &Settings, clock: Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<SheetsStore, AppError> {
     let Sheet { sheets, id } = existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    Ok(store.keeping(settings.mode, settings.again))
+    Ok(store.keeping(settings.mode, settings.again).missing(Missing::Remade))
 }
 
 fn keys_of(rows: &[(Print, u32)]) -> HashSet<Print> {

@@ -28,6 +28,7 @@ use crate::runner::feed::Retrying;
 use crate::runner::pass::pass;
 use crate::runner::plan::{Errands, Events, Parts, PassError, Plan};
 use crate::runner::stop::Stop;
+use crate::store::reach::Missing;
 use crate::store::sheets::SheetsStore;
 
 /// Bytes in one commit, roughly; Google recommends payloads of at most 2 MB.
@@ -46,6 +47,8 @@ pub struct Wish {
     pub errands: Option<Errands>,
     /// The job's move to another spreadsheet, where the run is for that.
     pub rollover: Option<Rollover>,
+    /// Whether machine tabs that are gone are made again.
+    pub remakes: bool,
     /// Who asks.
     pub trigger: Trigger,
     /// The machine's name.
@@ -107,9 +110,12 @@ async fn run_once(
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
     let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
+    let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
         .keeping(settings.mode, settings.again)
-        .leaving(wish.adopt);
+        .leaving(wish.adopt)
+        .previewing(preview)
+        .missing(if wish.remakes { Missing::Remade } else { Missing::Stops });
     let plan = plan(settings, wish, &installation);
     let parts = Parts {
         store: Arc::new(store),

@@ -15,6 +15,7 @@ pub mod problem;
 mod raw;
 pub mod schema;
 pub mod settings;
+pub mod preview;
 pub mod source;
 pub mod steps;
 pub mod target;

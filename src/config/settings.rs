@@ -22,10 +22,11 @@ use crate::config::source::{self, SourceSettings};
 use crate::config::steps::{self, Deed, StepSettings};
 use crate::config::target::{self, CredentialSettings, Target};
 use crate::google::quota::Pacing;
-use crate::ledger::columns::Columns;
+use crate::ledger::columns::{Columns, header_text};
 use crate::ledger::mode::{Again, Delivery, Mode};
 use crate::port::clock::Clock;
 use crate::port::step::Step;
+
 use crate::retry::RetryPolicy;
 use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::Program;
@@ -187,6 +188,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let again = mode.and_then(|mode| again(collect, item, mode));
     let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| collect.zone(at, "`sheet.timezone`"));
     let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| collect.word(at, "`sheet.key`"));
+    let key_column = key_column.map(|name| header_text(&name).to_owned());
     let (timezone, zone): (Option<String>, Option<TimeZone>) = zone.unzip();
     let columns = sheet.map(|sheet| columns(collect, sheet, zone)).unwrap_or_default();
     let api_url = target::api_url(collect, flags, target.as_ref());

@@ -189,6 +189,12 @@ impl Chain {
         }
     }
 
+    /// Allows one more draft after a clear refusal, for the commit that only gives the lease back. It is made from the same head as the
+    /// refused one, so should that or an earlier copy of it arrive after all, the guard refuses this one.
+    pub fn may_give_back(&mut self) {
+        self.asked = true;
+    }
+
     /// A fresh load after `After::Reload`: fenced if the lease is by now somebody else's. If it is nobody's, this run has not
     /// claimed, and the lease as loaded is to be asked again before anything is drafted.
     pub fn reloaded(&mut self, snapshot: &Snapshot) -> Result<(), Stop> {

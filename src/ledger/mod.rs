@@ -61,6 +61,7 @@ pub mod cursor;
 pub mod columns;
 pub mod cast;
 pub mod header;
+pub mod first_rows;
 pub mod shape;
 pub mod run;
 pub mod growth;

@@ -53,14 +53,14 @@ pub struct Committer {
     pub claimant: Claimant,
     pub(super) trust: Trust,
     pub(super) outstanding: Outstanding,
-    in_flight: Option<BoxFuture<'static, Ending>>,
+    pub(super) in_flight: Option<BoxFuture<'static, Ending>>,
     pub(super) closing: Closing,
     /// Items that the last commit on the store shows as begun.
     pub begun: Vec<Begun>,
     /// What becomes of the state's note of a forced run.
     pub(super) forced: Forced,
     /// The job's move, where the run is for that; a load in the middle does not undo it.
-    rollover: Option<Rollover>,
+    pub(super) rollover: Option<Rollover>,
     /// Whether the run's row is on the store.
     pub(super) told: bool,
     /// The search for items that the service refuses, and what it last said of one.

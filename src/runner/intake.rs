@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::grid::Row;
 use crate::ledger::book::{Admission, Book, Tried};
 use crate::ledger::columns::{Columns, Rejection, quote};
 use crate::ledger::commit::Settled;
 use crate::ledger::cursor::{LowWater, Place};
 use crate::ledger::event::Event;
 use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark, payload_cells, shortened, unkept};
+use crate::ledger::first_rows::FirstRows;
 use crate::ledger::header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::item::{Item, Output, Position};
 use crate::ledger::key::{Key, Version};
@@ -40,6 +42,10 @@ pub struct Intake {
     pub counts: Counts,
     /// Types of columns.
     pub columns: Columns,
+    /// The first rows of a data tab to which the job has never written, until a row of the job's has shown that it may.
+    pub first_rows: Option<FirstRows>,
+    /// Why no row of the job's may go to the data tab, once that is known: the run has to stop.
+    pub foreign: Option<String>,
     /// The key expression.
     pub key_expression: String,
     /// The data tab.
@@ -131,6 +137,8 @@ impl Intake {
         let (step, error) = match result {
             Ok(values) => match self.shaped(values, &item.key) {
                 Ok(output) => return Some(self.done(item, place, output, now)),
+                // It is left to the next run, and no failure of its own.
+                Err(_) if self.foreign.is_some() => return None,
                 Err(rejection) => ("output".to_owned(), rejection.to_string()),
             },
             Err(StepFailure { error: StepError::Cancelled | StepError::Machine { .. }, .. }) => return None,
@@ -316,11 +324,26 @@ impl Intake {
             )));
         }
         let mut rows = shape(values, key, &column, &self.columns)?;
+        self.see_that_the_tab_is_ours(&rows)?;
         for row in &mut rows {
             self.header.admit(row, column.name())?;
         }
         self.key_column = Some(column);
         Ok(Output::of(self.tab.clone(), rows))
+    }
+
+    /// Nothing is written beside a table that may be somebody else's.
+    fn see_that_the_tab_is_ours(&mut self, rows: &[Row]) -> Result<(), Rejection> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let columns: Vec<_> = first.cells.iter().map(|(name, _)| name.as_str()).collect();
+        self.foreign = self.first_rows.as_ref().and_then(|first_rows| first_rows.refuses(&columns));
+        match &self.foreign {
+            Some(why) => Err(Rejection(why.clone())),
+            None => {
+                self.first_rows = None;
+                Ok(())
+            }
+        }
     }
 
     fn done(&mut self, item: Item, place: Place, output: Output, now: Timestamp) -> Waiting {

@@ -248,6 +248,8 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
             timezone: chain.state().timezone.as_deref().and_then(|name| TimeZone::get(name).ok()),
             ..plan.columns.clone()
         },
+        first_rows: loaded.first_rows.clone(),
+        foreign: None,
         key_expression: plan.definition.key.clone(),
         tab: plan.tab.clone(),
         mode: plan.mode,

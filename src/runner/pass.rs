@@ -20,7 +20,7 @@ use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
 use crate::port::source::SourceError;
 use crate::port::step::StepError;
-use crate::port::store::Store;
+use crate::port::store::{Store, StoreError};
 use crate::runner::batch::Queue;
 use crate::runner::committer::Committer;
 use crate::runner::feed::{Fed, Feed, Retrying};
@@ -150,7 +150,13 @@ impl Pass {
     }
 
     async fn run(mut self) -> Result<Report, PassError> {
-        let closed = self.go_through().await;
+        let closed = match self.go_through().await {
+            Err(error) if matches!(error, PassError::Refused { .. }) || self.intake.foreign.is_some() => {
+                self.give_back(&error).await;
+                Err(error)
+            }
+            closed => closed,
+        };
         let (report, trouble) = (self.report(), self.trouble);
         match (closed, trouble, self.source_error) {
             (Ok(()), Some(trouble), _) => Err(PassError::Machine { trouble, report: Box::new(report) }),
@@ -163,6 +169,14 @@ impl Pass {
             (Ok(()), None, Some(error)) => Err(PassError::Source { error, report: Box::new(report) }),
             (Ok(()), None, None) => Ok(report),
         }
+    }
+
+    /// The run can't go on, but the sheet can be written: the next run need not wait for this one's lease.
+    async fn give_back(&mut self, error: &PassError) {
+        let given_up = self.marks.give_up();
+        self.intake.not_begun(&given_up);
+        self.works.clear();
+        self.committer.give_back(&error.to_string(), &mut self.intake, &mut self.queue).await;
     }
 
     /// The loop: to the end of the source, or until the run has to stop.
@@ -178,7 +192,10 @@ impl Pass {
                     self.feed = None;
                     self.source_error = Some(error);
                 }
-                Happening::Worked(worked) => self.worked(worked),
+                Happening::Worked(worked) => {
+                    self.worked(worked);
+                    self.see_that_the_tab_is_ours()?;
+                }
                 Happening::Ended(ending) => self.ended(ending).await?,
                 Happening::Asked => self.asked_to_stop(),
                 Happening::Hurried => self.leave_what_is_in_hand(),
@@ -311,6 +328,10 @@ impl Pass {
         self.take_nothing_more();
         self.emit(Event::Stopping { why: trouble.why.clone() });
         self.trouble = Some(trouble);
+    }
+
+    fn see_that_the_tab_is_ours(&self) -> Result<(), PassError> {
+        self.intake.foreign.clone().map_or(Ok(()), |why| Err(StoreError::Corrupt { why }.into()))
     }
 
     fn take_nothing_more(&mut self) {

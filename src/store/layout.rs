@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use crate::ledger::head::HeadId;
 use crate::ledger::removal::Role;
+use crate::ledger::rows::PROCESSED as PROCESSED_COLUMNS;
 use crate::store::guard::Proof;
 use crate::store::laid::Laid;
+use crate::store::reach::FAILURES_NEEDED;
 
 /// Title of the tab with a row per run.
 pub const RUNS_TITLE: &str = "Runs";
@@ -77,6 +79,16 @@ pub struct Tabs {
 }
 
 impl Tabs {
+    /// Whether the keys can be read.
+    pub fn keys_are_readable(&self) -> bool {
+        self.processed.as_ref().is_some_and(|tab| tab.lacks(&PROCESSED_COLUMNS).is_none() && tab.doubled().is_none())
+    }
+
+    /// Whether the failures can be read.
+    pub fn failures_are_readable(&self) -> bool {
+        self.failures.as_ref().is_some_and(|tab| tab.lacks(FAILURES_NEEDED).is_none() && tab.doubled().is_none())
+    }
+
     /// The one that is for this.
     pub fn of(&self, role: Role) -> Option<&Tab> {
         match role {

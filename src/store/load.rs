@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::book::Tried;
 use crate::ledger::cast::cell_text;
+use crate::ledger::columns::header_text;
 use crate::ledger::failure::{Answer, FailureState, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::mode::Again;
@@ -63,7 +64,7 @@ pub fn width(tab: &Tab, wanted: &[&str]) -> usize {
 
 /// The texts of a header row; people's formats don't matter, spaces around a name do not count.
 pub fn header(rows: &[Vec<Value>]) -> Vec<String> {
-    rows.first().map(|row| row.iter().map(|cell| text(cell).trim().to_owned()).collect()).unwrap_or_default()
+    rows.first().map(|row| row.iter().map(|cell| header_text(&text(cell)).to_owned()).collect()).unwrap_or_default()
 }
 
 /// The state tab's pairs.

@@ -45,6 +45,8 @@ pub struct Order {
     pub errands: Option<Errands>,
     /// The job's move to another spreadsheet, where the run is for that.
     pub rollover: Option<Rollover>,
+    /// Whether machine tabs that are gone are made again.
+    pub remakes: bool,
     /// The command that asks, for Runs; `cli` for an ordinary run.
     pub command: Option<&'static str>,
 }
@@ -77,6 +79,7 @@ pub async fn of(
         retrying: order.retrying,
         errands: order.errands,
         rollover: order.rollover,
+        remakes: order.remakes,
         trigger: Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() },
         host,
     };

@@ -16,21 +16,22 @@ use crate::ledger::lease::Holder;
 use crate::ledger::run::{Run, RunStatus};
 use crate::time::Timestamp;
 
+/// What is said where nobody can tell; the notes say why.
+const UNKNOWN: &str = "unknown";
+
 /// How a job stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobStatus {
     /// Where it is.
     pub place: Place,
-    /// Its last run; none before the first.
-    pub last_run: Option<Run>,
+    /// Its last run, none before the first; and none at all where nobody can tell.
+    pub last_run: Option<Option<Run>>,
     /// Who is running it now, and until when the lease lasts unless renewed.
     pub held_by: Option<(Holder, Timestamp)>,
-    /// Keys in Processed.
-    pub keys: u64,
-    /// Failures that are open.
-    pub open_failures: u64,
-    /// Failures that are left alone until somebody asks.
-    pub dead_failures: u64,
+    /// Keys in Processed; none where nobody can tell.
+    pub keys: Option<u64>,
+    /// Failures that are open, and those that are left alone until somebody asks; none where nobody can tell.
+    pub failures: Option<(u64, u64)>,
     /// Cells of the whole spreadsheet, empty ones included, as Google counts them.
     pub cells: u64,
     /// When it will be full, where the runs so far tell.
@@ -47,9 +48,9 @@ struct StatusDocument<'a> {
     spreadsheet: &'a Spreadsheet,
     last_run: Option<LastRunDocument<'a>>,
     running: Option<HolderDocument<'a>>,
-    keys: u64,
-    open_failures: u64,
-    dead_failures: u64,
+    keys: Option<u64>,
+    open_failures: Option<u64>,
+    dead_failures: Option<u64>,
     cells: CellsDocument,
     blemishes: &'a [String],
 }
@@ -93,7 +94,7 @@ impl JobStatus {
             job: &self.place.job,
             tab: &self.place.tab,
             spreadsheet: &self.place.spreadsheet,
-            last_run: self.last_run.as_ref().map(|run| LastRunDocument {
+            last_run: self.last_run.as_ref().and_then(Option::as_ref).map(|run| LastRunDocument {
                 run: &run.id,
                 status: run.status.word(),
                 started: run.started.to_string(),
@@ -112,8 +113,8 @@ impl JobStatus {
                 lease_until: until.to_string(),
             }),
             keys: self.keys,
-            open_failures: self.open_failures,
-            dead_failures: self.dead_failures,
+            open_failures: self.failures.map(|(open, _)| open),
+            dead_failures: self.failures.map(|(_, dead)| dead),
             cells: CellsDocument {
                 used: self.cells,
                 limit: CELL_LIMIT,
@@ -134,18 +135,23 @@ impl JobStatus {
         row("sheet", self.sheet());
         row(
             "last run",
-            self.last_run.as_ref().map_or_else(|| "none yet".to_owned(), |run| last_run(run, now, palette)),
+            match &self.last_run {
+                None => UNKNOWN.to_owned(),
+                Some(None) => "none yet".to_owned(),
+                Some(Some(run)) => last_run(run, now, palette),
+            },
         );
         if let Some((holder, until)) = &self.held_by {
             let until = format!("lease until {until}");
             row("running", format!("{} on {}, {until}", visible(&holder.run), visible(&holder.host)));
         }
-        row("keys", grouped(self.keys));
+        row("keys", self.keys.map_or_else(|| UNKNOWN.to_owned(), grouped));
         row(
             "failures",
-            match (self.open_failures, self.dead_failures) {
-                (0, 0) => "none open".to_owned(),
-                (open, dead) => {
+            match self.failures {
+                None => UNKNOWN.to_owned(),
+                Some((0, 0)) => "none open".to_owned(),
+                Some((open, dead)) => {
                     format!("{}  {}", palette.warn(&standing(open, dead)), self.place.how_to_see_failures())
                 }
             },
@@ -226,14 +232,13 @@ mod tests {
     fn status() -> JobStatus {
         JobStatus {
             place: sample::place(),
-            last_run: Some(sample::partial().run),
+            last_run: Some(Some(sample::partial().run)),
             held_by: Some((
                 Holder { install: "i".into(), run: "20180207-022613-00def".into(), host: "box".into() },
                 Timestamp(1_517_970_673_840),
             )),
-            keys: 1_704,
-            open_failures: 5,
-            dead_failures: 0,
+            keys: Some(1_704),
+            failures: Some((5, 0)),
             cells: 8_123_456,
             forecast: Some(Forecast {
                 cells_a_run: 18_021,
@@ -262,11 +267,10 @@ mod tests {
     #[test]
     fn a_job_that_never_ran_says_so() {
         let fresh = JobStatus {
-            last_run: None,
+            last_run: Some(None),
             held_by: None,
-            keys: 0,
-            open_failures: 0,
-            dead_failures: 0,
+            keys: Some(0),
+            failures: Some((0, 0)),
             cells: 26_000,
             forecast: None,
             blemishes: Vec::new(),
