@@ -64,7 +64,8 @@ impl Emulator {
             Some(path) => Store::open(path)?,
             None => Store::in_memory()?,
         };
-        if let Some(id) = &options.spreadsheet_id {
+        // A file that is there and may only be read is not written to.
+        if let Some(id) = options.spreadsheet_id.as_ref().filter(|id| !store.exists(id).unwrap_or(false)) {
             match store.create(id, &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]) {
                 Ok(()) | Err(StorageError::Taken { .. }) => {}
                 Err(error) => return Err(error),
