@@ -32,9 +32,13 @@ pub async fn failures(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Failures, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
+    file.judge(failures_in(&store, count).await)
+}
+
+async fn failures_in(store: &SheetsStore, count: u64) -> Result<Failures, AppError> {
     let Some(snapshot) = store.load().await?.snapshot else { return Err(AppError::NeverRan) };
     let all = snapshot.book.failures();
     let spare = all.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));

@@ -101,6 +101,7 @@ pub fn connect(path: &Path) -> Result<Connection, StorageError> {
     };
     set_up().map_err(|cause: rusqlite::Error| match cause.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StorageError::Foreign { path: path.to_owned() },
+        Some(ErrorCode::DatabaseCorrupt) => StorageError::Broken(cause),
         _ => StorageError::open(path, &cause),
     })
 }

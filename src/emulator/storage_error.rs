@@ -23,7 +23,7 @@ pub enum StorageError {
         cause: String,
     },
     /// The file is not where it was opened any more.
-    #[error("{} {how} while it was in use; put it back in its place, where it holds what was committed, and run again", path.display())]
+    #[error("{} {how} while it was in use, and nothing more was written; put it back, or a copy of it, and go on", path.display())]
     Gone {
         /// Where it was.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum StorageError {
         how: &'static str,
     },
     /// The system refused to read or write the file.
-    #[error("failed to read or write {}: {cause}; check the disk", path.display())]
+    #[error("failed to read or write {}: {cause}; check the disk, and the room on it", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -99,7 +99,7 @@ pub enum StorageError {
     #[error("the spreadsheet file can't be written ({0}); check its permissions, and those of its folder")]
     ReadOnly(rusqlite::Error),
     /// `SQLite` refused: disk full, input or output failed.
-    #[error("the spreadsheet file failed: {0}; check the disk")]
+    #[error("the spreadsheet file failed: {0}; check the disk, and the room on it")]
     Sqlite(rusqlite::Error),
 }
 

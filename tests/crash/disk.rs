@@ -28,6 +28,19 @@ fn killer() -> &'static PathBuf {
     })
 }
 
+/// The keys of the feed.
+fn ids(shop: &Workshop) -> Vec<String> {
+    let feed: serde_json::Value = serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
+    let records = feed["features"].as_array().expect("records").iter();
+    records.map(|record| record["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// How many writes are passed over between two that are tried.
+#[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
+fn step() -> usize {
+    std::env::var("DISK").ok().and_then(|step| step.parse().ok()).unwrap_or(7)
+}
+
 /// How many keys a run has told of as committed.
 fn told_of(ended: &Ended) -> u64 {
     let keys = |line: &str| line.split_once(" rows, ")?.1.split_once(" keys")?.0.parse::<u64>().ok();
@@ -60,10 +73,7 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
         let nth = nth.to_string();
         let ended = shop.run_with(&[("LD_PRELOAD", &preload), (what, &nth)], &["run", "quakes.toml", "-v"]);
         let survived = ended.code.is_some();
-        let feed: serde_json::Value =
-            serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
-        let records = feed["features"].as_array().expect("records").iter();
-        let ids: Vec<String> = records.map(|record| record["id"].as_str().expect("an id").to_owned()).collect();
+        let ids = ids(&shop);
         if survived {
             ended.exits(0);
         } else {
@@ -82,6 +92,27 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
     kills
 }
 
+/// One in seven here; `DISK=1` for each.
+#[test]
+fn a_full_disk_ends_a_run_with_74_at_once_and_loses_nothing() {
+    let preload = killer().to_string_lossy();
+    for nth in (1..).step_by(step()) {
+        let shop = Workshop::few_quakes(RECORDS).in_small_commits(3);
+        let nth = nth.to_string();
+        let ended =
+            shop.run_with(&[("LD_PRELOAD", &preload), ("FULL_FROM_WRITE", &nth)], &["run", "quakes.toml", "-v"]);
+        if ended.code == Some(0) {
+            return;
+        }
+        ended.exits(74).says("check the disk, and the room on it");
+        a_copy_of_the_file_alone_is_whole(&shop, &ended, &ids(&shop));
+        let new = shop.run(&["run", "quakes.toml", "--json"]).exits(0).document()["counts"]["new"].as_u64();
+        assert!(new.is_some_and(|new| new + told_of(&ended) <= RECORDS as u64), "{new:?} were missing: {}", ended.err);
+        let outside = Outside::of_file(&shop, "quakes.sheet");
+        holds_each_once(&outside, "Quakes", "Processed quakes", &ids(&shop));
+    }
+}
+
 #[test]
 fn killed_before_or_after_the_embedded_sheet_syncs_its_file_a_job_is_whole_after_the_next_run() {
     for what in ["KILL_BEFORE_SYNC", "KILL_AFTER_SYNC"] {
@@ -93,10 +124,9 @@ fn killed_before_or_after_the_embedded_sheet_syncs_its_file_a_job_is_whole_after
 
 /// One in seven here; `DISK=1` for each.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
 fn killed_between_the_writes_into_its_file_a_job_is_whole_after_the_next_run() {
-    let step = std::env::var("DISK").ok().and_then(|step| step.parse().ok()).unwrap_or(7);
-    let kills = killed_at("KILL_BEFORE_WRITE", 1, step);
+    let step = step();
+    let kills = killed_at("KILL_BEFORE_WRITE", 1, u32::try_from(step).expect("a small step"));
     println!("{kills} kills between writes");
-    assert!(kills >= 60 / step, "only {kills} kills");
+    assert!(kills as usize >= 60 / step, "only {kills} kills");
 }
