@@ -58,3 +58,6 @@ mod refusals;
 
 #[path = "cli/secrets.rs"]
 mod secrets;
+
+#[path = "cli/one_file.rs"]
+mod one_file;

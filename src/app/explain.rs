@@ -84,11 +84,15 @@ pub async fn explain(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Life, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
+    file.judge(whole_life(&store, settings, key).await)
+}
+
+async fn whole_life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Life, AppError> {
     for _ in 0..LOOKS {
-        if let Some(life) = life(&store, settings, key).await? {
+        if let Some(life) = life(store, settings, key).await? {
             return Ok(life);
         }
     }

@@ -35,10 +35,14 @@ pub async fn failures(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Failures, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
     let store = store.missing(Missing::ReadOn);
+    file.judge(failures_in(&store, count).await)
+}
+
+async fn failures_in(store: &SheetsStore, count: u64) -> Result<Failures, AppError> {
     let Some(snapshot) = store.load().await?.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     if !(tabs.failures_are_readable() && tabs.keys_are_readable()) {

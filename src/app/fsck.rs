@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::app::error::AppError;
-use crate::app::sheet::Sheet;
+use crate::app::sheet::{Sheet, SheetFile};
 use crate::app::view::existing;
 use crate::config::settings::Settings;
 use crate::ledger::audit::{Audit, Findings, Print};
@@ -142,8 +142,12 @@ impl Repair {
 
 /// Looks at every row.
 pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Result<Checked, AppError> {
-    let store = store(settings, clock, &chance)?;
-    let (surveyed, found) = audit(&store, settings).await?;
+    let (store, file) = store(settings, clock, &chance)?;
+    file.judge(checked(&store, settings).await)
+}
+
+async fn checked(store: &SheetsStore, settings: &Settings) -> Result<Checked, AppError> {
+    let (surveyed, found) = audit(store, settings).await?;
     let mut findings = Vec::new();
     let processed = surveyed.tabs.processed.clone().unwrap_or_default();
     let data = surveyed.tabs.data.clone().unwrap_or_default();
@@ -196,14 +200,18 @@ pub async fn errands(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Errands, AppError> {
-    let store = store(settings, clock, &chance)?;
+    let (store, file) = store(settings, clock, &chance)?;
+    file.judge(repair_of(&store, settings, repair).await)
+}
+
+async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> Result<Errands, AppError> {
     for _ in 0..LOOKS {
-        let (surveyed, found) = audit(&store, settings).await?;
+        let (surveyed, found) = audit(store, settings).await?;
         let from = surveyed.snapshot.head;
         let settled = match repair {
             Repair::Tabs => Some(Vec::new()),
-            Repair::Forget => forgotten(&store, settings, from, &keys_of(&found.missing)).await?,
-            Repair::Adopt => adopted(&store, settings, from, &keys_of(&found.strange)).await?,
+            Repair::Forget => forgotten(store, settings, from, &keys_of(&found.missing)).await?,
+            Repair::Adopt => adopted(store, settings, from, &keys_of(&found.strange)).await?,
         };
         if let Some(settled) = settled {
             return Ok(Errands { from: Some(from), settled });
@@ -218,10 +226,14 @@ pub fn may_adopt(settings: &Settings) -> bool {
     settings.mode == Mode::Upsert || settings.version.is_none()
 }
 
-fn store(settings: &Settings, clock: Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<SheetsStore, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, chance)?;
+fn store(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    chance: &Arc<dyn Chance>,
+) -> Result<(SheetsStore, SheetFile), AppError> {
+    let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    Ok(store.keeping(settings.mode, settings.again).missing(Missing::Remade))
+    Ok((store.keeping(settings.mode, settings.again).missing(Missing::Remade), file))
 }
 
 fn keys_of(rows: &[(Print, u32)]) -> HashSet<Print> {

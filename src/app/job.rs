@@ -109,7 +109,7 @@ async fn run_once(
     let source = wish.retrying.reads_source().then(|| settings.source.open()).transpose().map_err(AppError::Source)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
-    let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
     let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
         .keeping(settings.mode, settings.again)
@@ -128,7 +128,7 @@ async fn run_once(
         clock,
         chance,
     };
-    Ok(pass(parts, plan, stop).await?)
+    file.judge(pass(parts, plan, stop).await.map_err(AppError::from))
 }
 
 /// A program that can't be run would make a failure of each item, and use up its tries.

@@ -74,16 +74,22 @@ pub async fn standing(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Standing, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
-    let store = SheetsStore::new(Arc::clone(&sheets), id.clone(), &settings.job, &settings.tab, clock)
+    let sheet = existing(settings, &clock, &chance)?;
+    let file = sheet.file.clone();
+    file.judge(standing_of(sheet, settings, clock).await)
+}
+
+async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Standing, AppError> {
+    let (sheets, id) = (&sheet.sheets, &sheet.id);
+    let store = SheetsStore::new(Arc::clone(sheets), id.clone(), &settings.job, &settings.tab, clock)
         .keeping(settings.mode, settings.again)
         .missing(Missing::ReadOn);
     let loaded = store.load().await?;
-    let metadata = sheets.metadata(&id).await?;
+    let metadata = sheets.metadata(id).await?;
     let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     let seen = |tab: Option<&Tab>| metadata.tabs.iter().find(|seen| tab.is_some_and(|tab| seen.sheet_id == tab.id));
-    let (sheet, cells) = (Sheet { sheets, id }, Room::of(&metadata).cells());
+    let cells = Room::of(&metadata).cells();
     let readable = tabs.runs.as_ref().filter(|tab| tab.lacks(&RUNS).is_none());
     let runs = match seen(readable) {
         Some(tab) => Some(runs_of(&sheet, tab, &settings.job).await?),
@@ -150,14 +156,18 @@ pub async fn last_rows(
     chance: Arc<dyn Chance>,
 ) -> Result<LastRows, AppError> {
     let sheet = existing(settings, &clock, &chance)?;
+    sheet.file.judge(last_rows_of(&sheet, settings, tab, count).await)
+}
+
+async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, count: u64) -> Result<LastRows, AppError> {
     let metadata = sheet.sheets.metadata(&sheet.id).await?;
     let wanted = tab.unwrap_or(&settings.tab);
     let Some(tab) = metadata.tabs.iter().find(|tab| tab.title == wanted) else {
         let there = metadata.tabs.iter().filter(|tab| !tab.hidden).map(|tab| tab.title.clone()).collect();
         return Err(AppError::NoTab { wanted: wanted.to_owned(), there });
     };
-    let header = page(&sheet, tab, 1, 1, true).await?.into_iter().next().unwrap_or_default();
-    let (rows, last) = ends(&sheet, tab, count, true).await?;
+    let header = page(sheet, tab, 1, 1, true).await?.into_iter().next().unwrap_or_default();
+    let (rows, last) = ends(sheet, tab, count, true).await?;
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(text).collect()).collect();
     let total = u64::from(last.saturating_sub(1));
     let first = total + 1 - (rows.len() as u64).min(total);

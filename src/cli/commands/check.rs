@@ -43,7 +43,7 @@ pub async fn command(
     let mut unreachable = None;
     let mut probed = None;
     match existing(&settings, &clock, &chance) {
-        Ok(Sheet { sheets, id }) => {
+        Ok(Sheet { sheets, id, file }) => {
             let coming = Coming {
                 sheets: Arc::clone(&sheets),
                 id: id.clone(),
@@ -52,7 +52,12 @@ pub async fn command(
                 running: running_here(&settings),
                 clock: Arc::clone(&clock),
             };
-            if spreadsheet(&settings, &coming, &mut lines).await && args.probe {
+            let before = lines.len();
+            let can_be_read = spreadsheet(&settings, &coming, &mut lines).await;
+            if let Err(error) = file.judge(Ok(())) {
+                lines.truncate(before);
+                unreachable = Some((Subject::Spreadsheet, of_app(&error, &settings)));
+            } else if can_be_read && args.probe {
                 let stop = Stop::default();
                 let watch = listen(&stop);
                 let asked = probe(sheets, id, clock, chance, &stop).await;
@@ -64,11 +69,15 @@ pub async fn command(
             let what = "the local file is not there yet; the first run makes it";
             lines.push(Line::fine(Subject::Spreadsheet, what));
         }
-        Err(error) => unreachable = Some(of_app(&error, &settings)),
+        Err(error) => {
+            let is_file = matches!(error, AppError::Embedded { .. });
+            let subject = if is_file { Subject::Spreadsheet } else { Subject::Credentials };
+            unreachable = Some((subject, of_app(&error, &settings)));
+        }
     }
     checked.lines = lines.into_iter().map(|line| told(line, &settings, &mut checked.exit)).collect();
-    if let Some(trouble) = unreachable {
-        checked.lines.push(problem(Subject::Credentials, &trouble, &mut checked.exit));
+    if let Some((subject, trouble)) = unreachable {
+        checked.lines.push(problem(subject, &trouble, &mut checked.exit));
     }
     if let Some(probed) = &probed {
         answered(probed, &mut checked);

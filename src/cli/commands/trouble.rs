@@ -56,6 +56,7 @@ fn exit(error: &AppError) -> Exit {
         AppError::Busy { .. } => Exit::TempFail,
         AppError::Credentials(_) => Exit::NoPerm,
         AppError::Address(_) | AppError::Connect(_) | AppError::NoEmbedded | AppError::NoProgram { .. } => Exit::Config,
+        AppError::Embedded { is_damaged: true, .. } => Exit::DataErr,
         AppError::Embedded { .. } => Exit::IoErr,
         AppError::NoTab { .. } | AppError::NeverRan => Exit::NoInput,
     }
@@ -107,6 +108,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         AppError::Busy { .. } => {
             "wait until it is over, or end that process; --steal takes over from another machine only. Nothing was read or written"
+        }
+        AppError::Embedded { is_damaged: true, .. } => {
+            "restore the file from a copy; without one, move it away, and the next run does every key anew"
         }
         AppError::NoProgram { .. } => "see `command` in [[step]]; a path is taken from the job file's folder",
         AppError::Pass(PassError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
