@@ -15,6 +15,8 @@ pub mod grid;
 pub mod ledger;
 pub mod maintain;
 pub mod port;
+pub mod private;
+pub mod redact;
 pub mod retry;
 pub mod runner;
 pub mod source;

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::emulator::row_blob::BlobError;
 use crate::fault::Fault;
+use crate::private;
 
 /// How long a transaction waits for another process to finish its own.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -93,6 +94,14 @@ pub enum StorageError {
         /// What `SQLite` said.
         cause: rusqlite::Error,
     },
+    /// The file can't be made.
+    #[error("failed to make {}: {cause}; check the path and its permissions", path.display())]
+    Make {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
     /// The file is no `SQLite` file, or one of a later version.
     #[error("{} is not a spreadsheet file of this version; move it away or use the version that wrote it", path.display())]
     Foreign {
@@ -151,7 +160,7 @@ impl StorageError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Busy | Self::Sqlite(_) => Fault::Transient,
-            Self::Open { .. } | Self::Place { .. } => Fault::Denied,
+            Self::Open { .. } | Self::Make { .. } | Self::Place { .. } => Fault::Denied,
             Self::NoSpreadsheet { .. } | Self::Taken { .. } | Self::Protected => Fault::Rejected,
             Self::Foreign { .. } | Self::Row { .. } | Self::Damaged { .. } => Fault::Corrupt,
         }
@@ -190,6 +199,8 @@ impl Store {
         if let Some(why) = misplaced(path) {
             return Err(StorageError::Place { path: path.to_owned(), why });
         }
+        // SQLite would make it readable by others; its log and index files get the mode that the file has.
+        private::make_file(path).map_err(|error| StorageError::Make { path: path.to_owned(), cause: error })?;
         let first = connect(path)?;
         prepare(&first, path)?;
         Ok(Self::over(first, Some(path.to_owned()), FILE_CONNECTIONS))
