@@ -16,6 +16,8 @@ pub mod ledger;
 pub mod machine;
 pub mod maintain;
 pub mod port;
+pub mod private;
+pub mod redact;
 pub mod retry;
 pub mod runner;
 pub mod source;

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
-use crate::config::collect::Collector;
+use crate::config::collect::{Collector, Note};
 use crate::config::columns::columns;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
@@ -20,7 +20,8 @@ use crate::config::raw::{At, Item, JobFile, Sheet};
 use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
 use crate::config::steps::{self, Deed, StepSettings};
-use crate::config::target::{self, CredentialSettings, Target};
+use crate::config::target::{self, Choice, CredentialSettings, Target};
+use crate::config::wrong_place;
 use crate::google::quota::Pacing;
 use crate::ledger::columns::{Columns, header_text};
 use crate::ledger::mode::{Again, Delivery, Mode};
@@ -59,6 +60,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// Where its rows and state live.
     pub target: Target,
+    /// Why there.
+    pub choice: Choice,
     /// Where credentials are.
     pub credentials: CredentialSettings,
     /// The root of the Sheets API, with a slash at its end.
@@ -91,6 +94,8 @@ pub struct Settings {
     pub overlap: Overlap,
     /// The folder of the installation's id and lock; none where no home is known.
     pub state_dir: Option<PathBuf>,
+    /// What is odd about all of this, though a run goes on.
+    pub notes: Vec<Note>,
 }
 
 impl Settings {
@@ -181,7 +186,8 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let version = item.and_then(|item| item.version.as_ref()).and_then(|at| collect.program(at, "`item.version`"));
     let steps = steps::settings(collect, raw, path, job.as_deref());
     let delivery = steps::delivery(collect, raw);
-    let target = target::target(collect, flags, raw, job.as_deref());
+    wrong_place::misspelt(collect);
+    let (target, choice) = target::target(collect, flags, raw, job.as_deref(), path).unzip();
     let sheet = raw.sheet.as_ref();
     let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| tab(collect, at));
     let mode = sheet.and_then(|sheet| mode(collect, sheet));
@@ -191,9 +197,13 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let key_column = key_column.map(|name| header_text(&name).to_owned());
     let (timezone, zone): (Option<String>, Option<TimeZone>) = zone.unzip();
     let columns = sheet.map(|sheet| columns(collect, sheet, zone)).unwrap_or_default();
-    let api_url = target::api_url(collect, flags, target.as_ref());
+    let api_url = target::api_url(collect, flags, choice.as_ref());
     let credentials = target::credentials(collect, flags);
     let state_dir = target::state_dir(collect, flags, raw);
+    if matches!(target, Some(Target::Google { .. })) {
+        target::see_who_reads(collect, &credentials);
+    }
+    wrong_place::beside_the_link(collect, path);
     let commit = pace::commit(collect, raw.commit.as_ref());
     let retry = pace::retry(collect, raw.retry.as_ref());
     let pacing = pace::pacing(collect, raw.quota.as_ref());
@@ -210,6 +220,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         steps,
         delivery,
         target: target?,
+        choice: choice?,
         credentials,
         api_url,
         certificates: collect.environment.get("SSL_CERT_FILE").map(PathBuf::from),
@@ -226,6 +237,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         lease_ttl_ms,
         overlap,
         state_dir,
+        notes: std::mem::take(&mut collect.notes),
     })
 }
 

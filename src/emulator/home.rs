@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::emulator::storage_error::StorageError;
+use crate::private;
 
 /// Which file it is, whatever its path: device and number.
 type Identity = (u64, u64);
@@ -108,10 +109,12 @@ impl Home {
 
 fn open_or_make(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.read(true).write(true);
     match options.open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            private::make_file(path)?;
+            options.open(path)
+        }
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
             File::open(path).map_err(|_| error)
         }

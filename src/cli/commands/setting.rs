@@ -20,13 +20,18 @@ pub fn settings(job: &JobArgs, input: Option<std::path::PathBuf>) -> Result<Sett
     load(&job.job, &flags).map_err(of_config)
 }
 
+/// The spreadsheet of these settings, and why it is that one.
+pub fn spreadsheet(settings: &Settings) -> Spreadsheet {
+    let because = settings.choice.to_string();
+    match &settings.target {
+        Target::Embedded { file } => Spreadsheet::Embedded { file: file.display().to_string(), because },
+        Target::Google { id } if settings.api_url == GOOGLE_API_URL => Spreadsheet::of_google(id, because),
+        Target::Google { id } => Spreadsheet::Remote { id: id.clone(), url: None, because },
+    }
+}
+
 /// Where the job is, for people.
 pub fn place(job: &JobArgs, settings: &Settings) -> Place {
-    let spreadsheet = match &settings.target {
-        Target::Embedded { file } => Spreadsheet::Embedded { file: file.display().to_string() },
-        Target::Google { id } if settings.api_url == GOOGLE_API_URL => Spreadsheet::of_google(id),
-        Target::Google { id } => Spreadsheet::Remote { id: id.clone(), url: None },
-    };
     let by_id = job.spreadsheet.clone().map(|id| ("--spreadsheet", id));
     let by_file = job.embedded.as_ref().map(|file| ("--embedded", file.display().to_string()));
     let chosen_by = by_id.or(by_file);
@@ -35,7 +40,7 @@ pub fn place(job: &JobArgs, settings: &Settings) -> Place {
         job: settings.job.clone(),
         job_file: job.job.display().to_string(),
         tab: settings.tab.clone(),
-        spreadsheet,
+        spreadsheet: spreadsheet(settings),
     }
 }
 

@@ -172,7 +172,8 @@ mod tests {
           "tab": "Quakes",
           "spreadsheet": {
             "kind": "embedded",
-            "file": "fixtures/quakes.sheet"
+            "file": "fixtures/quakes.sheet",
+            "because": "no spreadsheet is set"
           },
           "failures": [
             {

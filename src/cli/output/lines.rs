@@ -1,6 +1,7 @@
 //! Events as plain lines: few enough for a log that a person reads, never a stream.
 
 use crate::cli::figures::{counted, grouped, lasting, percent};
+use crate::cli::output::place::Place;
 use crate::cli::terminal::visible;
 use crate::ledger::event::Event;
 use crate::ledger::run::Counts;
@@ -18,6 +19,7 @@ const STRIDE: u64 = 10;
 #[derive(Debug)]
 pub struct Lines {
     job: String,
+    place: String,
     verbose: bool,
     with_progress: bool,
     failures: u64,
@@ -26,10 +28,10 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Lines about `job`. `verbose` tells of commits and doubts too; `with_progress` tells how far it is.
-    pub fn new(job: &str, verbose: bool, with_progress: bool) -> Self {
-        let job = visible(job).into_owned();
-        Self { job, verbose, with_progress, failures: 0, told_at_ms: 0, told_percent: 0 }
+    /// Lines about the job at `place`. `verbose` tells of commits and doubts too; `with_progress` tells how far it is.
+    pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
+        let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
+        Self { job, place, verbose, with_progress, failures: 0, told_at_ms: 0, told_percent: 0 }
     }
 
     /// The line for `event`, if it deserves one, `elapsed_ms` after the start.
@@ -42,7 +44,7 @@ impl Lines {
         match event {
             Event::Started { run, .. } => Some(format!("run {run} started")),
             Event::Waiting { why } => Some(format!("waiting: {}", visible(why))),
-            Event::Loaded { first: true, .. } => Some("first run on this spreadsheet".to_owned()),
+            Event::Loaded { first: true, .. } => Some(format!("first run in {}", self.place)),
             Event::Loaded { keys, open_failures, took_ms, .. } => Some(format!(
                 "{} known, {} open ({})",
                 counted(*keys, "key"),
@@ -142,7 +144,7 @@ mod tests {
     }
 
     fn told(verbose: bool) -> String {
-        let mut lines = Lines::new("quakes", verbose, true);
+        let mut lines = Lines::new(&sample::place(), verbose, true);
         story().iter().filter_map(|(at, event)| lines.on(event, *at)).collect::<Vec<_>>().join("\n")
     }
 
@@ -180,7 +182,7 @@ mod tests {
 
     #[test]
     fn failures_beyond_the_tenth_are_counted() {
-        let mut lines = Lines::new("quakes", false, true);
+        let mut lines = Lines::new(&sample::place(), false, true);
         let told: Vec<String> = (0..1_234).filter_map(|n| lines.on(&sample::failure(n), 0)).collect();
         assert_eq!(told.len(), 10);
         assert_eq!(lines.untold().as_deref(), Some("quakes: and 1,224 more failed"));
@@ -188,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_source_of_unknown_length_is_told_every_thirty_seconds() {
-        let mut lines = Lines::new("quakes", false, true);
+        let mut lines = Lines::new(&sample::place(), false, true);
         let told: Vec<String> = (0..100)
             .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))
             .collect();

@@ -59,7 +59,10 @@ pub fn place() -> Place {
         job: "quakes".into(),
         job_file: "fixtures/quakes.toml".into(),
         tab: "Quakes".into(),
-        spreadsheet: Spreadsheet::Embedded { file: "fixtures/quakes.sheet".into() },
+        spreadsheet: Spreadsheet::Embedded {
+            file: "fixtures/quakes.sheet".into(),
+            because: "no spreadsheet is set".into(),
+        },
         chosen_by: None,
     }
 }

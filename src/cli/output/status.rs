@@ -168,9 +168,8 @@ impl JobStatus {
 
     fn sheet(&self) -> String {
         let place = match &self.place.spreadsheet {
-            Spreadsheet::Embedded { file } => format!("local file {}", visible(file)),
-            Spreadsheet::Remote { url: Some(url), .. } => url.clone(),
-            Spreadsheet::Remote { id, url: None } => format!("spreadsheet {}", visible(id)),
+            Spreadsheet::Remote { url: Some(url), because, .. } => format!("{url}, because {}", visible(because)),
+            other => other.to_string(),
         };
         format!("tab {} in {place}", visible(&self.place.tab))
     }
@@ -253,7 +252,7 @@ mod tests {
     fn a_status_tells_the_last_run_failures_keys_and_cells() {
         insta::assert_snapshot!(status().text(Timestamp(1_517_970_373_840), Palette::new(false)), @r"
         quakes  fixtures/quakes.toml
-          sheet       tab Quakes in local file fixtures/quakes.sheet
+          sheet       tab Quakes in local file fixtures/quakes.sheet, because no spreadsheet is set
           last run    ▲ partial 57 min 55 s ago, took 2 min 05 s · 1,707 read, 1,500 new, 204 skipped, 3 failed · 3 items failed
           running     20180207-022613-00def on box, lease until 2018-02-07T02:31:13.840Z
           keys        1,704
@@ -278,7 +277,7 @@ mod tests {
         };
         insta::assert_snapshot!(fresh.text(Timestamp(0), Palette::new(false)), @r"
         quakes  fixtures/quakes.toml
-          sheet       tab Quakes in local file fixtures/quakes.sheet
+          sheet       tab Quakes in local file fixtures/quakes.sheet, because no spreadsheet is set
           last run    none yet
           keys        0
           failures    none open
@@ -288,6 +287,6 @@ mod tests {
 
     #[test]
     fn the_document_of_a_status_is_frozen() {
-        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":1,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000,"a_run":18021,"runs_left":104,"full_at":"2018-05-22T01:26:13.840Z"},"blemishes":["tab Quakes has two columns named id; the first is used"]}"#);
+        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":1,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000,"a_run":18021,"runs_left":104,"full_at":"2018-05-22T01:26:13.840Z"},"blemishes":["tab Quakes has two columns named id; the first is used"]}"#);
     }
 }
