@@ -13,6 +13,7 @@ pub mod fault;
 pub mod google;
 pub mod grid;
 pub mod ledger;
+pub mod machine;
 pub mod maintain;
 pub mod port;
 pub mod retry;

@@ -19,6 +19,7 @@ use strip::{is_word, production_code, production_code_and_strings};
 const FLOORS: &[(&str, u8)] = &[
     ("fault", 0),
     ("grid", 0),
+    ("machine", 0),
     ("time", 0),
     ("retry", 1),
     ("ledger", 2),

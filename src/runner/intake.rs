@@ -23,7 +23,7 @@ use crate::port::step::{Identify, StepError};
 use crate::runner::batch::{KeptRecord, Waiting};
 use crate::runner::marks::{Begun, settles};
 use crate::runner::plan::Events;
-use crate::runner::work::Worked;
+use crate::runner::work::{StepFailure, Worked};
 use crate::time::Timestamp;
 
 /// What a run takes in.
@@ -111,7 +111,7 @@ impl Intake {
 
     /// Takes in what the steps made of an item: rows, or a failure. `None` when there is nothing to write.
     pub fn worked(&mut self, worked: Worked, now: Timestamp) -> Option<Waiting> {
-        let (place, left) = (worked.place, is_left(&worked));
+        let (place, left) = (worked.place, is_left(&worked) && worked.begun);
         let waiting = self.ended(worked, now);
         if waiting.is_none() && !left {
             self.not_begun(&[place]);
@@ -133,7 +133,7 @@ impl Intake {
                 Ok(output) => return Some(self.done(item, place, output, now)),
                 Err(rejection) => ("output".to_owned(), rejection.to_string()),
             },
-            Err(failure) if failure.error == StepError::Cancelled => return None,
+            Err(StepFailure { error: StepError::Cancelled | StepError::Machine { .. }, .. }) => return None,
             Err(failure) => (failure.step, failure.error.to_string()),
         };
         let record = item.body.to_string();
@@ -445,7 +445,8 @@ impl Intake {
     }
 }
 
-/// Whether nobody waited for the item's end.
+/// Whether the item was left to the next run as it was: nobody waited for its end, or this machine was in the way.
 fn is_left(worked: &Worked) -> bool {
-    worked.result.as_ref().is_err_and(|failure| failure.error == StepError::Cancelled)
+    let is_left = |failure: &StepFailure| matches!(failure.error, StepError::Cancelled | StepError::Machine { .. });
+    worked.result.as_ref().is_err_and(is_left)
 }

@@ -16,8 +16,10 @@ use crate::ledger::item::Item;
 use crate::ledger::journal::{JournalHead, StepResult};
 use crate::ledger::mode::Delivery;
 use crate::ledger::run::{Run, RunStatus};
+use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
 use crate::port::source::SourceError;
+use crate::port::step::StepError;
 use crate::port::store::Store;
 use crate::runner::batch::Queue;
 use crate::runner::committer::Committer;
@@ -29,7 +31,7 @@ use crate::runner::plan::{Parts, PassError, Plan};
 use crate::runner::replay::{Keeping, Replay, item_of};
 use crate::runner::settle::{Ending, Settler};
 use crate::runner::stop::{Stop, StopReason};
-use crate::runner::work::{Worked, Worker};
+use crate::runner::work::{StepFailure, Worked, Worker};
 
 /// Results wait this long for a commit after the service has throttled a call, in milliseconds.
 const STRETCHED_MS: u64 = 30_000;
@@ -55,6 +57,8 @@ struct Pass {
     store: Arc<dyn Store>,
     feed: Option<Feed>,
     source_error: Option<SourceError>,
+    /// What this machine refuses, once it has: nothing more is taken in then.
+    trouble: Option<MachineTrouble>,
     worker: Worker,
     works: FuturesUnordered<BoxFuture<'static, Worked>>,
     marks: Marks,
@@ -130,6 +134,7 @@ impl Pass {
             store,
             feed: Some(feed.after(results).after_errands(errands)),
             source_error: None,
+            trouble: None,
             worker,
             works,
             marks: Marks::default(),
@@ -145,6 +150,23 @@ impl Pass {
     }
 
     async fn run(mut self) -> Result<Report, PassError> {
+        let closed = self.go_through().await;
+        let (report, trouble) = (self.report(), self.trouble);
+        match (closed, trouble, self.source_error) {
+            (Ok(()), Some(trouble), _) => Err(PassError::Machine { trouble, report: Box::new(report) }),
+            // What came first is what has to be put right; what could not be written for it is done by the next run.
+            (Err(error), Some(MachineTrouble { refused, why }), _) => {
+                let trouble = MachineTrouble { refused, why: format!("{why}; nor could it {error}") };
+                Err(PassError::Machine { trouble, report: Box::new(report) })
+            }
+            (Err(error), None, _) => Err(error),
+            (Ok(()), None, Some(error)) => Err(PassError::Source { error, report: Box::new(report) }),
+            (Ok(()), None, None) => Ok(report),
+        }
+    }
+
+    /// The loop: to the end of the source, or until the run has to stop.
+    async fn go_through(&mut self) -> Result<(), PassError> {
         self.committer.see_what_went_astray().await?;
         self.forget_stale_removals();
         while !self.committer.is_closed() {
@@ -165,12 +187,8 @@ impl Pass {
         }
         self.replay.finish(self.left);
         self.tell_of_strange_columns();
-        let report = self.report();
-        self.emit(Event::Finished(Box::new(report.clone())));
-        match self.source_error {
-            Some(error) => Err(PassError::Source { error, report: Box::new(report) }),
-            None => Ok(report),
-        }
+        self.emit(Event::Finished(Box::new(self.report())));
+        Ok(())
     }
 
     async fn next(&mut self) -> Happening {
@@ -266,7 +284,7 @@ impl Pass {
     fn take_result(&mut self, result: StepResult) {
         let Some((item, values)) = item_of(result) else { return };
         if let Some((item, place)) = self.intake.take_result(item) {
-            self.worked(Worked { item, place, result: Ok(values), retries: 0, unkept: None });
+            self.worked(Worked { item, place, result: Ok(values), retries: 0, begun: false, unkept: None });
         }
     }
 
@@ -277,15 +295,32 @@ impl Pass {
             self.told_unkept = true;
             self.emit(Event::Blemish { message });
         }
+        if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &worked.result {
+            self.stop_for(trouble.clone());
+        }
         if let Some(waiting) = self.intake.worked(worked, self.committer.moment()) {
             self.queue.push(waiting, self.clock.monotonic_ms());
         }
     }
 
-    fn asked_to_stop(&mut self) {
+    /// This machine is in the way: what is done is committed, and all that has not begun is left as it was.
+    fn stop_for(&mut self, trouble: MachineTrouble) {
+        if self.trouble.is_some() {
+            return;
+        }
+        self.take_nothing_more();
+        self.emit(Event::Stopping { why: trouble.why.clone() });
+        self.trouble = Some(trouble);
+    }
+
+    fn take_nothing_more(&mut self) {
         self.feed = None;
         let given_up = self.marks.give_up();
         self.intake.not_begun(&given_up);
+    }
+
+    fn asked_to_stop(&mut self) {
+        self.take_nothing_more();
         self.asked = self.stop.asked();
         let why = self.asked.map_or("a request", StopReason::word).to_owned();
         self.emit(Event::Stopping { why });
@@ -355,7 +390,8 @@ impl Pass {
 
     /// How the run's row is closed: with what ended it, as far as is known now.
     fn closing(&self) -> impl Fn(Run) -> Run + use<> {
-        let source_error = self.source_error.as_ref().map(ToString::to_string);
+        let trouble = self.trouble.as_ref().map(ToString::to_string);
+        let broken = trouble.or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let (asked, job, finished) = (self.asked, self.plan.job.clone(), self.clock.now());
         let said = if self.plan.retrying == Retrying::Forcing {
             "forgot keys for a forced run".to_owned()
@@ -363,7 +399,7 @@ impl Pass {
             String::new()
         };
         move |run| {
-            let (status, message) = match (&source_error, asked) {
+            let (status, message) = match (&broken, asked) {
                 (Some(error), _) => (RunStatus::Failed, error.clone()),
                 (None, Some(StopReason::Deadline)) => {
                     (RunStatus::TimedOut, "stopped at its deadline; the next run goes on".to_owned())

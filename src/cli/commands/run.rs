@@ -101,7 +101,7 @@ pub async fn of(
         }
         Err(error) => {
             let trouble = of_app(&error, &settings);
-            if let AppError::Pass(PassError::Source { report, .. }) = &error {
+            if let AppError::Pass(PassError::Source { report, .. } | PassError::Machine { report, .. }) = &error {
                 reporter.finish(report, trouble.exit());
             } else {
                 reporter.abandon();

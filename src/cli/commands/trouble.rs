@@ -7,6 +7,7 @@ use crate::config::problem::ConfigError;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::fault::Fault;
+use crate::machine::Refused;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::plan::PassError;
@@ -71,6 +72,7 @@ fn of_pass(error: &PassError) -> Exit {
         PassError::Refused { .. } => Exit::DataErr,
         PassError::NoFailure { .. } => Exit::Unknown,
         PassError::Source { error, .. } => of_source(error),
+        PassError::Machine { trouble, .. } => Exit::from(trouble.refused),
         PassError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
         PassError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
     }
@@ -120,6 +122,7 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, .. }) => {
             "what came before is on the sheet; mend the source and run again, it goes on from there"
         }
+        AppError::Pass(PassError::Machine { trouble, .. }) => remedy(trouble.refused),
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
         AppError::Pass(PassError::NoFailure { .. }) => {
@@ -133,4 +136,22 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// What to do where this machine is in the way.
+fn remedy(refused: Refused) -> &'static str {
+    match refused {
+        Refused::Resource => {
+            "no record is to blame: see `ulimit -a` and what else this user runs here, then run it again; it goes on where it stopped"
+        }
+        Refused::Storage => {
+            "no record is to blame: make room on that disk, then run it again; it goes on where it stopped"
+        }
+        Refused::Program => {
+            "no record is to blame: put the program back (see `command` in [[step]]), then run it again; it goes on where it stopped"
+        }
+        Refused::Busy => {
+            "no record is to blame: somebody is writing that program; run it again when it is in its place"
+        }
+    }
 }
