@@ -153,7 +153,7 @@ pub async fn last_rows(
     Ok(LastRows { tab: tab.title.clone(), header: header.iter().map(text).collect(), rows, first, total })
 }
 
-/// A job's last runs, in the order in which they stand.
+/// A job's last runs, in the order of their commits.
 async fn runs_of(sheet: &Sheet, tab: &Tab, job: &str) -> Result<Vec<Run>, AppError> {
     let header = page(sheet, tab, 1, 1, false).await?.into_iter().next().unwrap_or_default();
     let names: Vec<String> = header.iter().map(text).collect();
@@ -165,7 +165,9 @@ async fn runs_of(sheet: &Sheet, tab: &Tab, job: &str) -> Result<Vec<Run>, AppErr
             _ => Cell::Empty,
         })
     });
-    Ok(runs.filter(|run| run.job == job).collect())
+    let mut runs: Vec<Run> = runs.filter(|run| run.job == job).collect();
+    runs.sort_by_key(|run| run.last_commit);
+    Ok(runs)
 }
 
 /// The last rows with content below the header, and the number of the very last one (1-based).

@@ -171,8 +171,6 @@ pub struct Book {
     met: HashSet<Fingerprint>,
     tries: Tries,
     new_keys: u64,
-    /// The moment of the newest row of Failures, closed ones included.
-    newest: Timestamp,
 }
 
 impl Book {
@@ -190,12 +188,6 @@ impl Book {
         tries.keep(|mark| open.contains(&mark));
         self.tries = tries;
         self
-    }
-
-    /// The same book, where the newest row of Failures, of whatever key, was written at this moment.
-    #[must_use]
-    pub fn told_until(self, newest: Timestamp) -> Self {
-        Self { newest, ..self }
     }
 
     /// How often failures failed that stayed the same.
@@ -276,13 +268,6 @@ impl Book {
         self.tries.count(key.fingerprint())
     }
 
-    /// The moment of a further row of Failures: later than all others, so that the newest of a key is known by it, whatever the clock says.
-    /// The service tells its time by the second only, so two runs may begin at the same moment.
-    pub fn next_moment(&mut self, now: Timestamp) -> Timestamp {
-        self.newest = now.max(self.newest.plus(1));
-        self.newest
-    }
-
     /// Runs in which this version of a key has failed so far.
     pub fn attempts(&self, key: &Key, version: &Version) -> u64 {
         let print = key.fingerprint();
@@ -342,8 +327,7 @@ impl Book {
     /// Puts a newer load under what this run has in hand; entries that the load settles are forgotten, and failures that the
     /// load does not show yet are kept.
     pub fn rebase(&mut self, fresh: Self) {
-        let Self { done, mut failures, tries, newest, .. } = fresh;
-        self.newest = self.newest.max(newest);
+        let Self { done, mut failures, tries, .. } = fresh;
         self.tries = if self.tries == Tries::default() { tries } else { std::mem::take(&mut self.tries) };
         self.moved.retain(|(print, mark), entry| {
             let unsettled = matches!(entry, Entry::InHand | Entry::Failed) && !done.has(*print, *mark);

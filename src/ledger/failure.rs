@@ -5,6 +5,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::ledger::key::{Fingerprint, Key, Version};
+use crate::ledger::order::Order;
 use crate::time::Timestamp;
 
 /// UTF-16 units in one payload cell; a cell takes 50,000 characters, and how Google counts them is not documented.
@@ -99,6 +100,8 @@ pub struct Failure {
     pub last_seen: Timestamp,
     /// The run in which it last failed.
     pub run: String,
+    /// Where its row stands among those of its key; none before it is drafted, and in rows of earlier versions.
+    pub order: Option<Order>,
     /// Where it stands.
     pub state: FailureState,
     /// What somebody had asked for when this was written.

@@ -63,6 +63,7 @@ pub mod cast;
 pub mod header;
 pub mod shape;
 pub mod run;
+pub mod order;
 pub mod growth;
 pub mod lease;
 pub mod head;

@@ -205,7 +205,7 @@ impl Intake {
         let place = self.low.read(None);
         let answered = self.book.tried(&failure.key).and_then(|tried| tried.asked);
         let attempts = self.book.attempts(&failure.key, &failure.version).max(failure.attempts);
-        let last_seen = self.book.next_moment(now);
+        let last_seen = now;
         let left = Failure { state, answered, attempts, last_seen, run: self.run.clone(), ..failure };
         if let Some(tried) = self.book.tried(&left.key) {
             self.book.failed(&left.key, Tried { state, asked: None, attempts, last_seen, ..tried }, true);
@@ -343,8 +343,9 @@ impl Intake {
             error: String::new(),
             attempts: self.book.attempts(&failed, &of).max(tried.attempts) + 1,
             first_seen: tried.first_seen,
-            last_seen: self.book.next_moment(now),
+            last_seen: now,
             run: self.run.clone(),
+            order: None,
             state: FailureState::Recovered,
             answered: tried.asked,
             place: at,
@@ -413,7 +414,7 @@ impl Intake {
         (self.events)(event);
         let same = before.filter(|tried| tried.error == told && tried.state == state && answered.is_none());
         let first_seen = before.map_or(now, |tried| tried.first_seen);
-        let last_seen = self.book.next_moment(now);
+        let last_seen = now;
         let unchanged = same.is_some() && self.book.count(&key);
         let row = before.map_or(0, |tried| tried.row);
         // What is counted beside the row is not in the row.
@@ -435,6 +436,7 @@ impl Intake {
             first_seen,
             last_seen,
             run: self.run.clone(),
+            order: None,
             state,
             answered,
             place: position,

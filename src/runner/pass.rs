@@ -66,6 +66,8 @@ struct Pass {
     queue: Queue,
     committer: Committer,
     claim_first: bool,
+    /// When the run began, monotonic milliseconds.
+    began_ms: u64,
     asked: Option<StopReason>,
 }
 
@@ -105,6 +107,7 @@ impl Pass {
         };
         let settler = Settler { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
+        let began_ms = opened.began_ms;
         let errands = errands.map(|errands| errands.due(&opened.intake.book)).unwrap_or_default();
         for result in &results {
             opened.intake.is_certain(&result.key, &result.version);
@@ -140,6 +143,7 @@ impl Pass {
             queue,
             committer,
             claim_first,
+            began_ms,
             asked: None,
         }
     }
@@ -356,7 +360,10 @@ impl Pass {
     /// How the run's row is closed: with what ended it, as far as is known now.
     fn closing(&self) -> impl Fn(Run) -> Run + use<> {
         let source_error = self.source_error.as_ref().map(ToString::to_string);
-        let (asked, job, finished) = (self.asked, self.plan.job.clone(), self.clock.now());
+        let (asked, job) = (self.asked, self.plan.job.clone());
+        // How long a run took is measured: a clock that was set meanwhile would say anything.
+        let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
+        let finished = self.committer.run.started.plus(took_ms);
         let said = if self.plan.retrying == Retrying::Forcing {
             "forgot keys for a forced run".to_owned()
         } else {

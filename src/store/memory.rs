@@ -42,7 +42,7 @@ pub struct Held {
     pub state: State,
     /// Tabs of rows: columns and rows.
     pub tables: HashMap<String, (Vec<String>, Vec<Row>)>,
-    /// Processed, in order.
+    /// Processed, in order; each with the text of its cell `run`.
     pub processed: Vec<(Key, Version, String)>,
     /// Versions of keys that are to be done again.
     pub forgotten: Vec<(Key, Version, String)>,
@@ -133,6 +133,10 @@ impl MemoryStore {
         if let Some((columns, _)) = held.tables.get_mut(&commit.state.definition.tab) {
             columns.extend(commit.changes.columns.iter().cloned());
         }
+        for (key, version, word, run) in commit.processed() {
+            let rows = if word == FORGOTTEN { &mut held.forgotten } else { &mut held.processed };
+            rows.push((key.clone(), version.clone(), run));
+        }
         for one in &commit.changes.settled {
             lock(&self.usage).updated += keep(&mut held, one, commit, self.mode);
         }
@@ -221,9 +225,7 @@ fn book(held: &Held, again: Again) -> Book {
             failures.insert(key, tried);
         }
     }
-    Book::new(DoneSet::with_forgotten(again, done, forgotten), failures)
-        .counting(held.state.tries.clone())
-        .told_until(held.failures.iter().map(|failure| failure.last_seen).max().unwrap_or_default())
+    Book::new(DoneSet::with_forgotten(again, done, forgotten), failures).counting(held.state.tries.clone())
 }
 
 /// Keeps one settled item; the rows that it was written over.
@@ -239,14 +241,10 @@ fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) -> u64 
                     updated += u64::from(over);
                 }
             }
-            let done = settled.done().map(|(key, version)| (key.clone(), version.clone(), commit.run.clone()));
-            held.processed.extend(done);
             held.failures.extend(closes.iter().map(|failure| (**failure).clone()));
         }
         Settled::Failed(failure) => held.failures.push((**failure).clone()),
-        Settled::Forgotten { key, version } => {
-            held.forgotten.push((key.clone(), version.clone(), commit.run.clone()));
-        }
+        Settled::Forgotten { .. } => {}
         Settled::Removed(rows) => rows.iter().for_each(|row| take_out(held, row)),
     }
     if let Some(told) = told.filter(|failure| failure.answered.is_some()) {
