@@ -193,11 +193,15 @@ fn of_failure(tried: &Tried, attempts: u64, max_attempts: u64) -> String {
         (Some(Answer::Skip), _) => {
             format!("somebody said skip in row {}: the next run leaves it alone from then on", tried.row)
         }
+        (None, FailureState::Dead) if tried.in_doubt => {
+            "nobody knows whether it was done, and it is left alone until somebody says retry or skip".to_owned()
+        }
         (None, FailureState::Dead) => {
-            "it has failed too often, and is left alone until a newer version comes or somebody says retry".to_owned()
+            "it has failed too often, and is left alone until the source has another record of it or somebody says retry"
+                .to_owned()
         }
         (None, FailureState::Skipped) => {
-            "it is left alone until a newer version comes, because somebody said so".to_owned()
+            "it is left alone until the source has another record of it, because somebody said so".to_owned()
         }
         (None, _) => {
             let s = if attempts == 1 { "" } else { "s" };

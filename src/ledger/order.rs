@@ -265,7 +265,8 @@ mod tests {
         #[test]
         fn any_run_and_order_read_back(run in "[ -~]{0,30}", term: u64, commit: u64, turn: u32) {
             let order = order(term, commit, turn);
-            prop_assert_eq!(read_run_cell(&run_cell(&run, Some(order))), (run.as_str(), Some(order)));
+            let cell = run_cell(&run, Some(order));
+            prop_assert_eq!(read_run_cell(&cell), (run.as_str(), Some(order)));
         }
 
         #[test]

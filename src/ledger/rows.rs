@@ -5,7 +5,7 @@
 
 use crate::grid::Cell;
 use crate::ledger::cast::float_text;
-use crate::ledger::failure::{Answer, Failure, FailureState, PAYLOAD_CELLS, payload_mark};
+use crate::ledger::failure::{Answer, Failure, FailureState, PAYLOAD_CELLS, mark_of_record};
 use crate::ledger::key::{Key, Version};
 use crate::ledger::order::{read_run_cell, run_cell};
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
@@ -100,9 +100,10 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
     ];
     let before = row.len();
     row.extend(failure.payload.iter().take(PAYLOAD_CELLS).map(|cell| Cell::text(&**cell)));
-    if failure.kept {
+    // Where the record is not kept, its mark says all the same whether the source yields another one.
+    if let Some(mark) = mark_of_record(&failure.payload, failure.kept) {
         row.resize(before + PAYLOAD_CELLS, Cell::Empty);
-        row.push(Cell::text(payload_mark(&failure.payload)));
+        row.push(Cell::text(mark));
     }
     row
 }

@@ -17,8 +17,9 @@ use crate::ledger::journal::{JournalHead, StepResult};
 use crate::ledger::mode::Delivery;
 use crate::ledger::run::{Run, RunStatus};
 use crate::port::clock::Clock;
-use crate::port::source::SourceError;
+use crate::port::source::{Source, SourceError};
 use crate::port::store::Store;
+use crate::runner::asked::AskedRecords;
 use crate::runner::batch::Queue;
 use crate::runner::committer::Committer;
 use crate::runner::feed::{Fed, Feed, Retrying};
@@ -112,11 +113,15 @@ impl Pass {
         for result in &results {
             opened.intake.is_certain(&result.key, &result.version);
         }
-        let (feed, beyond) = Feed::new(
-            std::mem::take(&mut opened.kept),
-            source.filter(|_| plan.retrying.reads_source()),
-            &opened.intake.book,
-        );
+        let source = if plan.retrying.looks_for_records() {
+            let (identify, events) = (Arc::clone(&opened.intake.identify), Arc::clone(&opened.intake.events));
+            source.map(|inner| -> Box<dyn Source> {
+                Box::new(AskedRecords::of(inner, &opened.intake.book, identify, events))
+            })
+        } else {
+            source.filter(|_| plan.retrying.reads_source())
+        };
+        let (feed, beyond) = Feed::new(std::mem::take(&mut opened.kept), source, &opened.intake.book);
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         if beyond > 0 {
             let message = format!(
@@ -418,6 +423,7 @@ impl Pass {
             keys: self.intake.book.keys(),
             open_failures: self.intake.book.open_failures() as u64,
             dead_failures: self.intake.book.dead_failures() as u64,
+            tried_again: self.intake.tried_again,
             rows: rows.saturating_sub(usage.updated),
             updated: usage.updated,
             commits,

@@ -277,6 +277,22 @@ mod tests {
     }
 
     #[test]
+    fn the_last_run_is_known_by_its_commits_not_by_its_name() {
+        let (mut said, mut rows) = (Tally::default(), Vec::new());
+        let early = format!("19700101-000000-00001 {}", Order { commit: 90, ..Order::default() });
+        let runs = (0..5).map(|n| format!("2026092{n}-141320-00d40 {}", Order { commit: n, ..Order::default() }));
+        for (n, run) in runs.chain([early]).enumerate() {
+            let key = format!("k{n}");
+            let one = [&*key, "1", DONE, &*run];
+            said.add(&one);
+            rows.push(row(one, if n == 5 { &[1, 0, 2, 3] } else { &USUAL }));
+        }
+        let mut search = Search::of(USUAL);
+        search.read(&rows);
+        assert_eq!(search.found(said).map(|laid| laid.rows()), Some(1));
+    }
+
+    #[test]
     fn what_people_have_changed_otherwise_is_not_guessed_at() {
         let mut said = Tally::default();
         said.add(&["a", "1", DONE, NEW]);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::book::Tried;
 use crate::ledger::cast::cell_text;
-use crate::ledger::failure::{Answer, FailureState, failure_mark};
+use crate::ledger::failure::{Answer, FailureState, IN_DOUBT, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::mode::Again;
 use crate::ledger::order::{Order, read_run_cell};
@@ -179,6 +179,7 @@ impl FailureRows {
             version: self.again.mark(&Version(version)),
             error: failure_mark(&step, &error),
             state: FailureState::of_word(&state),
+            in_doubt: step == IN_DOUBT,
             asked: None,
             row: number,
         };

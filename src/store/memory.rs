@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use crate::grid::Row;
 use crate::ledger::book::{Book, DoneSet, Tried};
 use crate::ledger::commit::{Commit, Kind, Part, Reply, Settled};
-use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark};
+use crate::ledger::failure::{Answer, Failure, FailureState, IN_DOUBT, Kept, failure_mark};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::{Fingerprint, Key, Version};
@@ -219,6 +219,7 @@ fn book(held: &Held, again: Again) -> Book {
                 version: again.mark(&failure.version),
                 error: failure_mark(&failure.step, &failure.error),
                 state: failure.state,
+                in_doubt: failure.step == IN_DOUBT,
                 asked: held.asked.get(&failure.key).copied(),
                 row,
             };
