@@ -23,7 +23,9 @@ use crate::ledger::snapshot::Definition;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::journal::Journal;
+use crate::port::source::Source;
 use crate::retry::RetryPolicy;
+use crate::runner::asked::unread;
 use crate::runner::feed::Retrying;
 use crate::runner::pass::pass;
 use crate::runner::plan::{Errands, Events, Parts, PassError, Plan};
@@ -106,7 +108,7 @@ async fn run_once(
     if wish.retrying.brings_items() {
         see_that_programs_are_there(settings)?;
     }
-    let source = wish.retrying.reads_source().then(|| settings.source.open()).transpose().map_err(AppError::Source)?;
+    let source = source_for(settings, &wish.retrying, &events)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
     let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
@@ -129,6 +131,24 @@ async fn run_once(
         chance,
     };
     file.judge(pass(parts, plan, stop).await.map_err(AppError::from))
+}
+
+/// The source, where the run reads it. Whoever tries failures again looks there for their records, as far as it can be read more than once,
+/// and does without it where it can't be opened.
+fn source_for(settings: &Settings, retrying: &Retrying, events: &Events) -> Result<Option<Box<dyn Source>>, AppError> {
+    if retrying.reads_source() {
+        return settings.source.open().map(Some).map_err(AppError::Source);
+    }
+    if !retrying.looks_for_records() {
+        return Ok(None);
+    }
+    match settings.source.open() {
+        Ok(source) => Ok(Some(source).filter(|source| source.rereadable())),
+        Err(error) => {
+            events(Event::Blemish { message: unread(&error) });
+            Ok(None)
+        }
+    }
 }
 
 /// A program that can't be run would make a failure of each item, and use up its tries.

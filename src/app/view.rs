@@ -174,7 +174,7 @@ async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, cou
     Ok(LastRows { tab: tab.title.clone(), header: header.iter().map(text).collect(), rows, first, total })
 }
 
-/// A job's last runs, in the order in which they stand.
+/// A job's last runs, in the order of their commits.
 async fn runs_of(sheet: &Sheet, tab: &Seen, job: &str) -> Result<Vec<Run>, AppError> {
     let header = page(sheet, tab, 1, 1, false).await?.into_iter().next().unwrap_or_default();
     let names: Vec<String> = header.iter().map(text).collect();
@@ -186,7 +186,9 @@ async fn runs_of(sheet: &Sheet, tab: &Seen, job: &str) -> Result<Vec<Run>, AppEr
             _ => Cell::Empty,
         })
     });
-    Ok(runs.filter(|run| run.job == job).collect())
+    let mut runs: Vec<Run> = runs.filter(|run| run.job == job).collect();
+    runs.sort_by_key(|run| run.last_commit);
+    Ok(runs)
 }
 
 /// The last rows with content below the header, and the number of the very last one (1-based).

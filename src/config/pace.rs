@@ -2,6 +2,7 @@
 //!
 //! In scope: the settings and their defaults. Out of scope: acting on them; a schedule is checked and kept, but nothing runs by it yet.
 
+use crate::ledger::lease::MAX_TTL_MS;
 use crate::config::collect::Collector;
 use crate::config::problem::Problem;
 use crate::config::raw::{At, Commit, Failures, Lease, Quota, Retry, Schedule};
@@ -88,7 +89,7 @@ pub(crate) fn max_attempts(collect: &mut Collector<'_>, raw: Option<&Failures>) 
 
 pub(crate) fn lease_ttl_ms(collect: &mut Collector<'_>, raw: Option<&Lease>) -> u64 {
     let at = raw.and_then(|raw| raw.ttl.as_ref());
-    at.and_then(|at| collect.duration_ms(at, "lease.ttl", 1_000..=24 * HOUR)).unwrap_or(DEFAULT_LEASE_TTL_MS)
+    at.and_then(|at| collect.duration_ms(at, "lease.ttl", 1_000..=MAX_TTL_MS)).unwrap_or(DEFAULT_LEASE_TTL_MS)
 }
 
 /// What a run does that finds another one at work.

@@ -64,6 +64,7 @@ pub mod header;
 pub mod first_rows;
 pub mod shape;
 pub mod run;
+pub mod order;
 pub mod growth;
 pub mod lease;
 pub mod head;

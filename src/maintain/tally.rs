@@ -100,6 +100,8 @@ mod tests {
             version: Version(version.into()),
             forgotten,
             run: run.into(),
+            order: None,
+            left: false,
             mark: 0,
         }
     }

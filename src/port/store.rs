@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::fault::Fault;
 use crate::ledger::commit::{Commit, Reply};
-use crate::ledger::failure::Kept;
+use crate::ledger::failure::{Kept, mark_of_record};
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::Fingerprint;
 use crate::ledger::snapshot::{Loaded, Tally};
@@ -32,6 +32,21 @@ pub trait Store: Send + Sync {
     /// Reads failures back whole, to be tried again: those of the last load that stand in these rows, by the fingerprints of their keys.
     /// One whose row people have moved since is left out; the next load finds it.
     fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>>;
+
+    /// The marks of the records that such rows are of (`failure::record_mark`), as far as they say so.
+    fn marks<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
+        Box::pin(async move {
+            let kept = self.kept(rows).await?.into_iter();
+            let marks = kept.filter_map(|kept| {
+                let mark = mark_of_record(&kept.failure.payload, kept.failure.kept)?;
+                Some((kept.failure.key.fingerprint(), mark))
+            });
+            Ok(marks.collect())
+        })
+    }
 
     /// What the calls so far have cost.
     fn usage(&self) -> Usage;

@@ -11,13 +11,15 @@ use crate::ledger::book::{Admission, Book, Tried};
 use crate::ledger::columns::{Columns, Rejection, quote};
 use crate::ledger::commit::Settled;
 use crate::ledger::cursor::{LowWater, Place};
-use crate::ledger::event::Event;
-use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark, payload_cells, shortened, unkept};
+use crate::ledger::event::{Event, TriedAgain};
+use crate::ledger::failure::{
+    Answer, Failure, FailureState, IN_DOUBT, Kept, failure_mark, payload_cells, record_mark, shortened, unkept,
+};
 use crate::ledger::first_rows::FirstRows;
 use crate::ledger::header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::item::{Item, Output, Position};
 use crate::ledger::key::{Key, Version};
-use crate::ledger::mode::Mode;
+use crate::ledger::mode::{Again, Mode};
 use crate::ledger::run::Counts;
 use crate::ledger::shape::{row_of, shape};
 use crate::port::source::Record;
@@ -40,6 +42,8 @@ pub struct Intake {
     pub low: LowWater,
     /// Counts; `new` and `recovered` grow when a commit is applied.
     pub counts: Counts,
+    /// Failures that somebody asked for, by the record that was tried.
+    pub tried_again: TriedAgain,
     /// Types of columns.
     pub columns: Columns,
     /// The first rows of a data tab to which the job has never written, until a row of the job's has shown that it may.
@@ -164,8 +168,20 @@ impl Intake {
             Some(Answer::Skip) => Taken::Wait(self.leave(failure, FailureState::Skipped, now)),
             // The source has yielded it, in this version or another one, and that is what counts.
             None if tried.rests() || self.book.has_met(&failure.key) || self.book.knows(&failure.key) => Taken::Nothing,
+            Some(Answer::Retry) if !mended && self.was_followed(&failure.key) => {
+                if self.book.is_in_hand(&failure.key) {
+                    return Taken::Nothing;
+                }
+                // What the source has of it by now is done already.
+                Taken::Wait(self.leave(failure, FailureState::Recovered, now))
+            }
             asked => self.try_again(failure, row, asked.is_some(), now),
         }
+    }
+
+    /// Whether the source has a record of this key, and one version counts: the one that is kept is from before.
+    fn was_followed(&self, key: &Key) -> bool {
+        self.book.again() != Again::Every && self.book.has_met(key)
     }
 
     fn try_again(&mut self, failure: Failure, row: u32, asked: bool, now: Timestamp) -> Taken {
@@ -197,6 +213,9 @@ impl Intake {
             Admission::Twice | Admission::Rests => Taken::Nothing,
             Admission::Fresh | Admission::Changed | Admission::Again(_) => {
                 self.counts.read += 1;
+                if asked {
+                    self.tries_again(&failure.key, true);
+                }
                 let place = self.low.read(None);
                 // Where it was mended into another item, the one that failed is in hand too: the source may yield it yet.
                 self.book.admit(&failure.key, &failure.version);
@@ -213,7 +232,7 @@ impl Intake {
         let place = self.low.read(None);
         let answered = self.book.tried(&failure.key).and_then(|tried| tried.asked);
         let attempts = self.book.attempts(&failure.key, &failure.version).max(failure.attempts);
-        let last_seen = self.book.next_moment(now);
+        let last_seen = now;
         let left = Failure { state, answered, attempts, last_seen, run: self.run.clone(), ..failure };
         if let Some(tried) = self.book.tried(&left.key) {
             self.book.failed(&left.key, Tried { state, asked: None, attempts, last_seen, ..tried }, true);
@@ -283,22 +302,24 @@ impl Intake {
     pub fn take_result(&mut self, item: Item) -> Option<(Item, Place)> {
         self.is_certain(item.key.as_str(), &item.version.0);
         match self.book.admit(&item.key, &item.version) {
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
-                self.counts.read += 1;
-                Some((item, self.low.read(None)))
-            }
+            // It was read by the run that kept its result.
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => Some((item, self.low.read(None))),
             Admission::Done | Admission::Twice | Admission::Rests => None,
         }
     }
 
     fn admit(&mut self, item: Item, place: Place, now: Timestamp) -> Taken {
         let doubtful = self.in_doubt.iter().position(|(key, version)| *key == item.key && *version == item.version);
-        let admission = self.book.admit(&item.key, &item.version);
+        let record = || record_mark(item.body.to_string().as_bytes());
+        let admission = self.book.admit_record(&item.key, &item.version, record);
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
             let (record, position) = (item.body.to_string(), item.position.to_string());
             let told = self.doubt(key, version, Some(record.as_bytes()), position, place, now);
             return told.map_or(Taken::Nothing, Taken::Wait);
+        }
+        if matches!(&admission, Admission::Again(tried) if tried.asked == Some(Answer::Retry)) {
+            self.tries_again(&item.key, false);
         }
         match admission {
             Admission::Fresh | Admission::Changed | Admission::Again(_) => Taken::Work(item, place),
@@ -308,6 +329,13 @@ impl Intake {
                 Taken::Nothing
             }
         }
+    }
+
+    /// A failure is tried because somebody asked for it: from which record is told.
+    fn tries_again(&mut self, key: &Key, from_kept: bool) {
+        let count = if from_kept { &mut self.tried_again.from_kept } else { &mut self.tried_again.from_source };
+        *count += 1;
+        (self.events)(Event::TriedAgain { key: key.clone(), from_kept });
     }
 
     fn shaped(&mut self, values: Vec<Value>, key: &Key) -> Result<Output, Rejection> {
@@ -366,8 +394,9 @@ impl Intake {
             error: String::new(),
             attempts: self.book.attempts(&failed, &of).max(tried.attempts) + 1,
             first_seen: tried.first_seen,
-            last_seen: self.book.next_moment(now),
+            last_seen: now,
             run: self.run.clone(),
+            order: None,
             state: FailureState::Recovered,
             answered: tried.asked,
             place: at,
@@ -436,13 +465,23 @@ impl Intake {
         (self.events)(event);
         let same = before.filter(|tried| tried.error == told && tried.state == state && answered.is_none());
         let first_seen = before.map_or(now, |tried| tried.first_seen);
-        let last_seen = self.book.next_moment(now);
+        let last_seen = now;
         let unchanged = same.is_some() && self.book.count(&key);
         let row = before.map_or(0, |tried| tried.row);
         // What is counted beside the row is not in the row.
         let in_row = if unchanged { before.map_or(attempts, |tried| tried.attempts) } else { attempts };
         let tried =
-            Tried { attempts: in_row, first_seen, last_seen, version: mark, error: told, state, asked: None, row };
+            Tried {
+                attempts: in_row,
+                first_seen,
+                last_seen,
+                version: mark,
+                error: told,
+                state,
+                in_doubt: step == IN_DOUBT,
+                asked: None,
+                row,
+            };
         self.book.failed(&key, tried, !unchanged);
         if unchanged {
             self.low.settle(place);
@@ -458,6 +497,7 @@ impl Intake {
             first_seen,
             last_seen,
             run: self.run.clone(),
+            order: None,
             state,
             answered,
             place: position,

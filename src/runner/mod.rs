@@ -12,6 +12,7 @@ pub mod replay;
 pub mod marks;
 pub mod forced;
 pub mod feed;
+pub mod asked;
 pub mod plan;
 pub mod stop;
 pub mod work;

@@ -18,9 +18,10 @@ use crate::ledger::mode::Delivery;
 use crate::ledger::run::{Run, RunStatus};
 use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
-use crate::port::source::SourceError;
+use crate::port::source::{Source, SourceError};
 use crate::port::step::StepError;
 use crate::port::store::{Store, StoreError};
+use crate::runner::asked::AskedRecords;
 use crate::runner::batch::Queue;
 use crate::runner::committer::Committer;
 use crate::runner::feed::{Fed, Feed, Retrying};
@@ -70,6 +71,8 @@ struct Pass {
     queue: Queue,
     committer: Committer,
     claim_first: bool,
+    /// When the run began, monotonic milliseconds.
+    began_ms: u64,
     asked: Option<StopReason>,
 }
 
@@ -109,15 +112,20 @@ impl Pass {
         };
         let settler = Settler { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
+        let began_ms = opened.began_ms;
         let errands = errands.map(|errands| errands.due(&opened.intake.book)).unwrap_or_default();
         for result in &results {
             opened.intake.is_certain(&result.key, &result.version);
         }
-        let (feed, beyond) = Feed::new(
-            std::mem::take(&mut opened.kept),
-            source.filter(|_| plan.retrying.reads_source()),
-            &opened.intake.book,
-        );
+        let source = if plan.retrying.looks_for_records() {
+            let (identify, events) = (Arc::clone(&opened.intake.identify), Arc::clone(&opened.intake.events));
+            source.map(|inner| -> Box<dyn Source> {
+                Box::new(AskedRecords::of(inner, &opened.intake.book, identify, events))
+            })
+        } else {
+            source.filter(|_| plan.retrying.reads_source())
+        };
+        let (feed, beyond) = Feed::new(std::mem::take(&mut opened.kept), source, &opened.intake.book);
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         if beyond > 0 {
             let message = format!(
@@ -145,6 +153,7 @@ impl Pass {
             queue,
             committer,
             claim_first,
+            began_ms,
             asked: None,
         }
     }
@@ -413,7 +422,10 @@ impl Pass {
     fn closing(&self) -> impl Fn(Run) -> Run + use<> {
         let trouble = self.trouble.as_ref().map(ToString::to_string);
         let broken = trouble.or_else(|| self.source_error.as_ref().map(ToString::to_string));
-        let (asked, job, finished) = (self.asked, self.plan.job.clone(), self.clock.now());
+        let (asked, job) = (self.asked, self.plan.job.clone());
+        // How long a run took is measured: a clock that was set meanwhile would say anything.
+        let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
+        let finished = self.committer.run.started.plus(took_ms);
         let said = if self.plan.retrying == Retrying::Forcing {
             "forgot keys for a forced run".to_owned()
         } else {
@@ -468,6 +480,7 @@ impl Pass {
             keys: self.intake.book.keys(),
             open_failures: self.intake.book.open_failures() as u64,
             dead_failures: self.intake.book.dead_failures() as u64,
+            tried_again: self.intake.tried_again,
             rows: rows.saturating_sub(usage.updated),
             updated: usage.updated,
             commits,

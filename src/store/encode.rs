@@ -226,8 +226,7 @@ impl Writing<'_> {
 
     fn processed(&mut self) {
         let Some(tab) = self.tabs.processed.clone() else { return };
-        let run = self.commit.run.clone();
-        let rows = self.commit.changes.settled.iter().flat_map(Settled::processed).map(|(key, version, word)| {
+        let rows = self.commit.processed().map(|(key, version, word, run)| {
             let cells = processed_row(key, version, word, &run).map(Cell::text);
             by_header(&tab, &PROCESSED, &cells, &["key", "version"])
         });

@@ -18,6 +18,7 @@ use crate::ledger::first_rows::FirstRows;
 use crate::ledger::growth::crowded;
 use crate::ledger::judge::Sighting;
 use crate::ledger::mode::{Again, Mode};
+use crate::ledger::order::FirstCommits;
 use crate::ledger::record::read_state;
 use crate::ledger::removal::Role;
 use crate::ledger::rows::RUNS;
@@ -346,14 +347,18 @@ impl Fetcher {
         upkeep.see(place.tab, witness, || done.recent());
         blemishes.extend(put_back.as_ref().map(PutBack::blemish));
         blemishes.extend(upkeep.blemishes(&self.data_tab));
+        let known = match done.has_doubt() {
+            true => self.first_commits(&state, tabs.runs.as_ref()).await?,
+            false => FirstCommits::default(),
+        };
+        done.put_in_order(&known);
         let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
         blemishes.extend(odd);
         let (done, odd) = done.finish(&processed);
         blemishes.extend(odd);
-        let newest = open.newest;
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
-        let book = Book::new(done, open).counting(state.tries.clone()).told_until(newest);
+        let book = Book::new(done, open).counting(state.tries.clone());
         Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first })
     }
 

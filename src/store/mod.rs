@@ -28,6 +28,7 @@ pub mod reach;
 pub mod room;
 pub mod unread;
 pub mod fetch;
+pub mod first_commits;
 pub mod paging;
 pub mod earlier;
 pub mod answer;

@@ -301,6 +301,20 @@ impl Store for SheetsStore {
         })
     }
 
+    fn marks<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
+        Box::pin(async move {
+            let tab = self.known().tabs.failures.clone();
+            let Some(tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
+            match self.fetcher.marks(&tab, rows).await {
+                Ok(marks) => Ok(marks),
+                Err(Unread::Moved(error) | Unread::Broken(error)) => Err(error),
+            }
+        })
+    }
+
     fn usage(&self) -> Usage {
         let calls = self.fetcher.sheets.calls();
         Usage {

@@ -18,6 +18,7 @@ use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::store::memory::MemoryStore;
 
+use crate::read::id_in;
 use crate::kind::Kind;
 use crate::lane::Lane;
 use crate::place::{Meddling, Place};
@@ -62,7 +63,7 @@ impl InMemory {
             }),
             lost: false,
             rows: rows.iter().map(|row| (text(row, "id"), text(row, "a"))).collect(),
-            processed: held.processed.iter().map(|(k, v, run)| (k.to_string(), v.to_string(), run.clone())).collect(),
+            processed: held.processed.iter().map(|(k, v, run)| (k.to_string(), v.to_string(), id_in(run))).collect(),
             failures: held
                 .failures
                 .iter()

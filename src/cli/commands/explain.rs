@@ -14,6 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
+use crate::ledger::order::Order;
 use crate::ledger::failure::Answer;
 use crate::ledger::key::Key;
 use crate::ledger::run::Run;
@@ -55,7 +56,7 @@ fn told(life: &Life, job: &str) -> String {
         if !failure.step.is_empty() {
             let _ = write!(out, ", at {}: {}", visible(&failure.step), visible(&failure.error));
         }
-        let _ = writeln!(out, "  (Failures row {}, run {})", row.row, visible(&failure.run));
+        let _ = writeln!(out, "  (Failures row {}, run {}{})", row.row, visible(&failure.run), commit(failure.order));
         if let Some(action) = row.action {
             let _ = writeln!(out, "      somebody wrote {} there", action.word());
         }
@@ -66,7 +67,7 @@ fn told(life: &Life, job: &str) -> String {
         let _ = write!(out, "  {}{version} by run {}", visible(&row.state), visible(&row.run));
         let _ = match (&row.spreadsheet, row.row) {
             (Some(earlier), _) => writeln!(out, "  (Processed of the earlier spreadsheet {})", visible(earlier)),
-            (None, Some(row)) => writeln!(out, "  (Processed row {row})"),
+            (None, Some(number)) => writeln!(out, "  (Processed row {number}{})", commit(row.order)),
             (None, None) => writeln!(out, "  (Processed; the next run puts its row back)"),
         };
     }
@@ -80,6 +81,11 @@ fn told(life: &Life, job: &str) -> String {
     }
     let _ = writeln!(out, "  next: {}", life.next);
     out
+}
+
+/// The commit that wrote a row, where the row says it.
+fn commit(order: Option<Order>) -> String {
+    order.map_or_else(String::new, |order| format!(", commit {}", order.commit))
 }
 
 fn ended(run: &Run) -> String {
@@ -115,6 +121,7 @@ struct ProcessedDocument<'a> {
     version: &'a str,
     state: &'a str,
     run: &'a str,
+    commit: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -127,6 +134,7 @@ struct FailureDocument<'a> {
     first_seen: String,
     last_seen: String,
     run: &'a str,
+    commit: Option<u64>,
     version: &'a str,
     action: Option<&'static str>,
     answered: Option<&'static str>,
@@ -150,6 +158,7 @@ impl<'a> Document<'a> {
             version: &row.version,
             state: &row.state,
             run: &row.run,
+            commit: row.order.map(|order| order.commit),
         });
         let failures = life.failures.iter().map(|row| FailureDocument {
             row: row.row,
@@ -160,6 +169,7 @@ impl<'a> Document<'a> {
             first_seen: row.failure.first_seen.to_string(),
             last_seen: row.failure.last_seen.to_string(),
             run: &row.failure.run,
+            commit: row.failure.order.map(|order| order.commit),
             version: &row.failure.version.0,
             action: row.action.map(Answer::word),
             answered: row.failure.answered.map(Answer::word),

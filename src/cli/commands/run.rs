@@ -64,6 +64,7 @@ pub async fn of(
     let audience = Audience {
         json: args.job.json,
         quiet: args.quiet,
+        in_passing: !order.retrying.brings_items(),
         verbose: session.args.verbose > 0,
         logs: session.args.log_format,
     };

@@ -24,6 +24,7 @@ pub struct RunDocument<'a> {
     keys: u64,
     open_failures: u64,
     dead_failures: u64,
+    tried_again: TriedAgainDocument,
     commits: u64,
     calls: CallsDocument,
     started: String,
@@ -44,6 +45,13 @@ struct CountsDocument {
     failed: u64,
     recovered: u64,
     retries: u64,
+}
+
+/// Failures that somebody asked for, by the record that was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct TriedAgainDocument {
+    from_source: u64,
+    from_kept: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -96,6 +104,10 @@ impl<'a> RunDocument<'a> {
             keys: report.keys,
             open_failures: report.open_failures,
             dead_failures: report.dead_failures,
+            tried_again: TriedAgainDocument {
+                from_source: report.tried_again.from_source,
+                from_kept: report.tried_again.from_kept,
+            },
             commits: report.commits,
             calls: CallsDocument {
                 reads: report.reads,

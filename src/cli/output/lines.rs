@@ -23,6 +23,7 @@ pub struct Lines {
     verbose: bool,
     with_progress: bool,
     failures: u64,
+    retries: u64,
     told_at_ms: u64,
     told_percent: u64,
 }
@@ -31,7 +32,7 @@ impl Lines {
     /// Lines about the job at `place`. `verbose` tells of commits and doubts too; `with_progress` tells how far it is.
     pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
         let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
-        Self { job, place, verbose, with_progress, failures: 0, told_at_ms: 0, told_percent: 0 }
+        Self { job, place, verbose, with_progress, failures: 0, retries: 0, told_at_ms: 0, told_percent: 0 }
     }
 
     /// The line for `event`, if it deserves one, `elapsed_ms` after the start.
@@ -54,6 +55,7 @@ impl Lines {
             Event::Blemish { message } => Some(format!("note: {}", visible(message))),
             Event::Buried { run } => Some(format!("note: the earlier run {run} died; Runs tells it as crashed")),
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
+            Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
             Event::Progress { counts, source } => self.progress(counts, *source, elapsed_ms),
             Event::Stopping { why } => Some(format!("stopping ({}): finishing what is in hand", visible(why))),
             Event::Claimed { fence } if self.verbose => Some(format!("lease {fence} claimed")),
@@ -82,6 +84,12 @@ impl Lines {
         self.failures += 1;
         (self.failures <= FAILURES_TOLD)
             .then(|| format!("failed {} at {}: {}: {}", visible(key), visible(place), visible(step), visible(error)))
+    }
+
+    fn tried_again(&mut self, key: &str, from_kept: bool) -> Option<String> {
+        self.retries += 1;
+        let from = if from_kept { "the record kept in Failures" } else { "the source's record" };
+        (self.retries <= FAILURES_TOLD).then(|| format!("trying {} again, from {from}", visible(key)))
     }
 
     /// What is said at the end about the failures that were not told one by one.

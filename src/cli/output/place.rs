@@ -86,10 +86,20 @@ impl Place {
         format!("{} --tab {tab}", self.show())
     }
 
+    /// What to type to have failures tried again.
+    pub fn how_to_retry(&self) -> String {
+        self.typed("failures retry") + " KEY"
+    }
+
     fn show(&self) -> String {
+        self.typed("show")
+    }
+
+    /// A command on this job, as it was told where its rows are.
+    fn typed(&self, command: &str) -> String {
         let chosen = self.chosen_by.as_ref();
         let chosen = chosen.map_or_else(String::new, |(flag, value)| format!(" {flag} {}", shell_word(value)));
-        format!("sheetkeep show {}{chosen}", shell_word(&self.job_file))
+        format!("sheetkeep {command} {}{chosen}", shell_word(&self.job_file))
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Audience {
     pub json: bool,
     /// Somebody who wants to hear of failures only.
     pub quiet: bool,
+    /// Somebody to whom a run of another command is none of their own: that failures are dead is no news of it.
+    pub in_passing: bool,
     /// Somebody who wants to hear of commits too.
     pub verbose: bool,
     /// The form of the lines on standard error; with JSON there is no bar, for a collector of logs reads them.
@@ -98,13 +100,13 @@ impl Reporter {
     }
 
     /// Shows how the run ended: the summary, or the JSON document, on standard output. A quiet run that ended well
-    /// shows nothing.
+    /// shows nothing, unless failures are dead: nobody else would say so.
     pub fn finish(&mut self, report: &Report, exit: Exit) {
         self.end_bar();
         let out = self.terminal.out();
         if self.audience.json {
             out.put(&line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_left_out)));
-        } else if !self.audience.quiet || exit != Exit::Ok {
+        } else if !self.audience.quiet || exit != Exit::Ok || (report.dead_failures > 0 && !self.audience.in_passing) {
             out.put(&summary(report, &self.place, out.palette()));
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cli::output::place::{Place, Spreadsheet};
 use crate::cli::terminal::{Captured, Manner, Terminal};
-use crate::ledger::event::{Event, Report};
+use crate::ledger::event::{Event, Report, TriedAgain};
 use crate::ledger::key::Key;
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
@@ -32,6 +32,7 @@ pub fn report() -> Report {
         keys: 1_707,
         open_failures: 0,
         dead_failures: 0,
+        tried_again: TriedAgain::default(),
         rows: 1_707,
         updated: 0,
         commits: 2,

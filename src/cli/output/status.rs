@@ -198,6 +198,9 @@ pub fn standing(open: u64, dead: u64) -> String {
     }
 }
 
+/// A run that ended more than this from now had another clock.
+const AHEAD_MS: u64 = 60_000;
+
 fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
     let verdict = format!("{} {}", sign(run.status), run.status.word());
     let verdict = match run.status {
@@ -205,9 +208,14 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&verdict),
         RunStatus::Partial | RunStatus::Interrupted | RunStatus::Running => palette.warn(&verdict),
     };
+    // The run's times are those of the machine that it ran on.
+    let when = |at: Timestamp| {
+        let ahead = at.since(now) > AHEAD_MS;
+        if ahead { format!("at {at} by a clock ahead of this one") } else { format!("{} ago", lasting(now.since(at))) }
+    };
     let ago = run.finished.map_or_else(
-        || format!("begun {} ago", lasting(now.since(run.started))),
-        |end| format!("{} ago, took {}", lasting(now.since(end)), lasting(end.since(run.started))),
+        || format!("begun {}", when(run.started)),
+        |end| format!("{}, took {}", when(end), lasting(end.since(run.started))),
     );
     let counts = &run.counts;
     let counts = format!(

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::cli::figures::{counted, grouped, lasting};
 use crate::cli::output::place::Place;
 use crate::cli::terminal::{Palette, visible};
-use crate::ledger::event::Report;
+use crate::ledger::event::{Report, TriedAgain};
 use crate::ledger::run::{Run, RunStatus};
 
 /// What a person reads when a run is over; ends with a line break.
@@ -26,6 +26,11 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         grouped(counts.skipped),
         grouped(counts.recovered)
     );
+    let TriedAgain { from_source, from_kept } = report.tried_again;
+    if from_source + from_kept > 0 {
+        let (source, kept) = (grouped(from_source), grouped(from_kept));
+        let _ = writeln!(out, "  tried again: {source} from the source · {kept} from the record kept in Failures");
+    }
     let throttled = match report.throttled {
         0 => "no 429".to_owned(),
         n if report.is_quota_shared => {
@@ -54,6 +59,11 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         };
         let open = palette.warn(&open);
         let _ = writeln!(out, "  {open}:  {}", palette.faint(&place.how_to_see_failures()));
+    }
+    if report.dead_failures > 0 {
+        let dead = if report.dead_failures == 1 { "the dead one waits" } else { "the dead ones wait" };
+        let retry = palette.faint(&place.how_to_retry());
+        let _ = writeln!(out, "  {dead} until the source has another record of it, or somebody asks:  {retry}");
     }
     if report.keys > 0 || place.has_address() {
         let _ = writeln!(out, "  see it:  {}", palette.faint(&place.how_to_see()));
