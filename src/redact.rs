@@ -335,10 +335,14 @@ mod tests {
     #[test]
     fn a_path_is_told_from_a_key_in_its_place() {
         let url_safe = base64(60).replace('+', "-").replace('/', "_");
-        for path in ["key.json", "/home/me/my-project-123456-0a1b2c3d4e5f.json", "../keys/Robot 2.json", "C:\\keys\\k.json"] {
+        for path in
+            ["key.json", "/home/me/my-project-123456-0a1b2c3d4e5f.json", "../keys/Robot 2.json", "C:\\keys\\k.json"]
+        {
             assert!(!is_no_path(path), "{path}");
         }
-        for key in ["{\"type\": 1}", "'{\"a\"", " {", "-----BEGIN PRIVATE KEY-----\nMIIE", "a\nb", &base64(60), &url_safe] {
+        for key in
+            ["{\"type\": 1}", "'{\"a\"", " {", "-----BEGIN PRIVATE KEY-----\nMIIE", "a\nb", &base64(60), &url_safe]
+        {
             assert!(is_no_path(key), "{key}");
         }
     }
@@ -352,7 +356,9 @@ mod tests {
 
     #[test]
     fn names_say_what_they_hold() {
-        for name in ["SECRET", "API_TOKEN", "DB_PASSWORD", "SHEETKEEP_CREDENTIALS_JSON", "MY_API_KEY", "SLACK_WEBHOOK_URL"] {
+        for name in
+            ["SECRET", "API_TOKEN", "DB_PASSWORD", "SHEETKEEP_CREDENTIALS_JSON", "MY_API_KEY", "SLACK_WEBHOOK_URL"]
+        {
             assert!(names_secret(name), "{name}");
         }
         for name in ["TAB", "SORT_KEY", "TOKENIZER", "KEY", "SHEETKEEP_SPREADSHEET_ID", "DATA_DIR"] {

@@ -60,7 +60,9 @@ fn broken() -> Trouble {
 
 fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, Trouble> {
     if let Some(when) = beyond_the_calendar() {
-        let why = format!("this machine's clock says that it is {when}, and no certificate, token or date can be made of that");
+        let why = format!(
+            "this machine's clock says that it is {when}, and no certificate, token or date can be made of that"
+        );
         return Err(Trouble::new(why, Exit::Config).with_help("set the clock, then run it again"));
     }
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);

@@ -78,7 +78,8 @@ impl<'a> Collector<'a> {
             let value = self.environment.get(name).unwrap_or_default();
             if OF_KEYS.contains(&name) || redact::is_key(value) || (!value.is_empty() && more(name, value)) {
                 takes = true;
-                let problem = Problem::at(at.span(), format!("{name} holds a secret, or may hold one"), "it would be shown");
+                let problem =
+                    Problem::at(at.span(), format!("{name} holds a secret, or may hold one"), "it would be shown");
                 self.say(problem.help(format!(
                     "take ${{{name}}} out: what stands here is told in messages, in logs or on the sheet. Credentials are found by \
                      themselves; a value that is no secret can have a name that says so"

@@ -85,7 +85,8 @@ impl Environment {
     /// The first of these names that is set, with its value: in the real environment, else in the file. An empty value counts as none.
     pub(crate) fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, Found<'_>)> {
         let found = |in_file: bool| {
-            let set = |name: &&'n str| self.find(name).filter(|found| found.in_file == in_file).map(|found| (*name, found));
+            let set =
+                |name: &&'n str| self.find(name).filter(|found| found.in_file == in_file).map(|found| (*name, found));
             names.iter().find_map(set)
         };
         found(false).or_else(|| found(true))
@@ -226,8 +227,8 @@ mod tests {
 
     #[test]
     fn the_shipped_example_is_a_file_that_can_be_read_and_excludes_nothing() {
-        let values =
-            env_file::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/credentials.example"))).expect("a readable file");
+        let values = env_file::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/credentials.example")))
+            .expect("a readable file");
         let names: Vec<&str> = values.keys().map(String::as_str).collect();
         assert_eq!(names, ["GOOGLE_APPLICATION_CREDENTIALS", "SHEETKEEP_SPREADSHEET_ID"]);
     }

@@ -32,12 +32,8 @@ const OF_STEPS: [&str; 7] = [
     "SHEETKEEP_ATTEMPT",
 ];
 /// Names that the tests of this program know.
-const OF_TESTS: [&str; 4] = [
-    "SHEETKEEP_FAILPOINT",
-    "SHEETKEEP_FUZZ_SECONDS",
-    "SHEETKEEP_LIVE_SPREADSHEET_ID",
-    "SHEETKEEP_TEST_PROXY",
-];
+const OF_TESTS: [&str; 4] =
+    ["SHEETKEEP_FAILPOINT", "SHEETKEEP_FUZZ_SECONDS", "SHEETKEEP_LIVE_SPREADSHEET_ID", "SHEETKEEP_TEST_PROXY"];
 /// Names of which a near miss is a mistake although it does not begin as ours do.
 const NEARLY: [&str; 4] = [SPREADSHEET, CREDENTIALS_JSON, API_URL, CREDENTIALS_PATH];
 /// Variables that hold a key, or lead to one: no job file needs them.
@@ -110,9 +106,18 @@ mod tests {
     #[test]
     fn names_of_steps_of_clusters_and_of_others_are_left_alone() {
         for name in [
-            SPREADSHEET, CREDENTIALS_PATH, "SHEETKEEP_KEY", "SHEETKEEP_IDEMPOTENCY_KEY", "SHEETKEEP_SERVE_TOKEN",
-            "SHEETKEEP_FAILPOINT", "SHEETKEEP_SERVICE_HOST", "SHEETKEEP_PORT_8080_TCP_ADDR", "SHEETKEEP_PORT",
-            "HOME", "GOOGLE_APPLICATION_CREDENTIALS_JSON", "MY_SPREADSHEET_ID",
+            SPREADSHEET,
+            CREDENTIALS_PATH,
+            "SHEETKEEP_KEY",
+            "SHEETKEEP_IDEMPOTENCY_KEY",
+            "SHEETKEEP_SERVE_TOKEN",
+            "SHEETKEEP_FAILPOINT",
+            "SHEETKEEP_SERVICE_HOST",
+            "SHEETKEEP_PORT_8080_TCP_ADDR",
+            "SHEETKEEP_PORT",
+            "HOME",
+            "GOOGLE_APPLICATION_CREDENTIALS_JSON",
+            "MY_SPREADSHEET_ID",
         ] {
             assert_eq!(misspelt(name), None, "{name}");
         }

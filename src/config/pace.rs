@@ -2,11 +2,11 @@
 //!
 //! In scope: the settings and their defaults. Out of scope: acting on them; a schedule is checked and kept, but nothing runs by it yet.
 
-use crate::ledger::lease::MAX_TTL_MS;
 use crate::config::collect::Collector;
 use crate::config::problem::Problem;
 use crate::config::raw::{At, Commit, Failures, Lease, Quota, Retry, Schedule};
 use crate::google::quota::{DEFAULT_PER_MINUTE, Pacing};
+use crate::ledger::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
 
 /// An hour, in milliseconds: the longest that most settings may be.

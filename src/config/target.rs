@@ -104,7 +104,8 @@ pub(crate) fn target(
     }
     if let Some(named) = &flags.spreadsheet {
         let choice = Choice::Flag("--spreadsheet");
-        return google(spreadsheet_id(named), choice).or_else(|| bad_id(collect, "the flag for the spreadsheet", named));
+        return google(spreadsheet_id(named), choice)
+            .or_else(|| bad_id(collect, "the flag for the spreadsheet", named));
     }
     if let Some(named) = collect.environment.find(SPREADSHEET) {
         let choice = Choice::Variable(named.in_file.then(|| collect.environment.file_path().to_owned()));
@@ -230,7 +231,8 @@ pub(crate) fn credentials(collect: &mut Collector<'_>, flags: &Overrides) -> Cre
         let file = Path::new(path.value);
         let file = if path.in_file { collect.folder.join(file) } else { file.to_owned() };
         if redact::is_no_path(path.value) && !file.exists() {
-            let problem = Problem::of(format!("{CREDENTIALS_PATH} holds {}, but it takes the path of a file", kind(path.value)));
+            let problem =
+                Problem::of(format!("{CREDENTIALS_PATH} holds {}, but it takes the path of a file", kind(path.value)));
             let place = environment.place(path.in_file);
             collect.say(problem.help(format!(
                 "put the whole content of the key file into {CREDENTIALS_JSON}, plain or in base64, or a path here; the value, which is \
@@ -261,7 +263,8 @@ pub(crate) fn see_who_reads(collect: &mut Collector<'_>, credentials: &Credentia
     let inline = credentials.inline.is_some();
     let file = credentials.path.as_deref().or(credentials.well_known.as_deref().filter(|_| !inline));
     let env_file = collect.environment.file_path();
-    let files = [(file, "the credentials file"), (Some(env_file).filter(|_| collect.environment.has_file()), "the file")];
+    let files =
+        [(file, "the credentials file"), (Some(env_file).filter(|_| collect.environment.has_file()), "the file")];
     for (file, what) in files.into_iter().filter_map(|(file, what)| Some((file?, what))) {
         if let Some(readers) = readers(file) {
             let shown = file.display();

@@ -6,11 +6,11 @@ use secrecy::ExposeSecret;
 
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
+use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
 use crate::config::pace::CommitSettings;
 use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;
-use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
 use crate::config::target::Target;
 use crate::ledger::mode::Mode;
 use crate::port::clock::Clock;
@@ -76,7 +76,8 @@ fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
 fn credentials_are_taken_from_one_place_and_never_printed() {
     let one = settings(&Environment::of(&[], &[(CREDENTIALS_PATH, "key.json"), (SPREADSHEET, "x")]));
     assert_eq!(one.credentials.path, Some("jobs/key.json".into()));
-    let two = settings(&Environment::of(&[(CREDENTIALS_JSON, "{\"hush\": 1}"), (SPREADSHEET, "x"), ("HOME", "/h")], &[]));
+    let two =
+        settings(&Environment::of(&[(CREDENTIALS_JSON, "{\"hush\": 1}"), (SPREADSHEET, "x"), ("HOME", "/h")], &[]));
     assert_eq!(two.credentials.inline.as_ref().map(|s| s.expose_secret().len()), Some(11));
     assert_eq!(two.credentials.well_known, Some("/h/.config/gcloud/application_default_credentials.json".into()));
     assert!(!format!("{two:?}").contains("hush"));

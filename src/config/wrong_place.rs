@@ -75,7 +75,8 @@ pub(crate) fn beside_the_link(collect: &mut Collector<'_>, path: &Path) {
     let Some(env) = elsewhere(path).map(|other| other.join(env_file::NAME)).filter(|env| env.exists()) else { return };
     let here = collect.environment.file_path();
     if here.canonicalize().ok() != env.canonicalize().ok() {
-        let what = format!("{} is not read: the job file is a link, and settings come from {}", env.display(), here.display());
+        let what =
+            format!("{} is not read: the job file is a link, and settings come from {}", env.display(), here.display());
         collect.note(what, format!("put what is missing into {}, or link it there", here.display()));
     }
 }

@@ -59,7 +59,9 @@ impl FirstRows {
                 )
             }
         };
-        Some(format!("tab {tab} has {seen} in row 1, and the job, which has never written there, has no such column: {help}"))
+        Some(format!(
+            "tab {tab} has {seen} in row 1, and the job, which has never written there, has no such column: {help}"
+        ))
     }
 }
 

@@ -143,8 +143,7 @@ impl Sequence {
         if self.is_as_written(told) {
             return (0..self.rows.len() as u64).collect();
         }
-        let mut unknown: Vec<usize> =
-            (0..names.len()).filter(|number| told(*number as u64).is_none()).collect();
+        let mut unknown: Vec<usize> = (0..names.len()).filter(|number| told(*number as u64).is_none()).collect();
         unknown.sort_by_key(|number| names.get(*number));
         let mut by_name = vec![0_u64; names.len()];
         for (rank, number) in (0..).zip(unknown) {

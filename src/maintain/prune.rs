@@ -158,7 +158,8 @@ fn old_runs(listing: &Listing, before: Timestamp, found: &mut Pruning) -> Vec<Gr
     let last = others.max_by_key(|(_, run)| run.last_commit).map(|(row, _)| *row);
     let removal =
         |(row, run): &(u32, Run)| vec![Removal { role: Role::Runs, row: *row, mark: Some(mark_of_run(run)), bytes: 0 }];
-    let going: Vec<_> = own().filter(|(row, run)| run.started < before && Some(*row) != last && stands(*row)).map(removal).collect();
+    let going: Vec<_> =
+        own().filter(|(row, run)| run.started < before && Some(*row) != last && stands(*row)).map(removal).collect();
     found.runs = going.len() as u64;
     going
 }
@@ -182,7 +183,9 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
             continue;
         }
         let pairs = undone(&rows, ways);
-        rows.retain(|placed| !pairs.iter().any(|(one, other)| [one, other].map(|one| one.row.row).contains(&placed.row.row)));
+        rows.retain(|placed| {
+            !pairs.iter().any(|(one, other)| [one, other].map(|one| one.row.row).contains(&placed.row.row))
+        });
         let followed = followed(&rows, ways.again);
         found.settled_rows += (2 * pairs.len() + followed.len()) as u64;
         going.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one), removal_of(other)]));

@@ -15,12 +15,8 @@ impl Committer {
     /// Gives the lease back and closes the run's row, which says `why` it failed. What waits is left to the next run.
     pub(super) async fn give_back(&mut self, why: &str, intake: &mut Intake, queue: &mut Queue) {
         let finished = self.settler.clock.now();
-        let close = |run: Run| Run {
-            status: RunStatus::Failed,
-            message: why.to_owned(),
-            finished: Some(finished),
-            ..run
-        };
+        let close =
+            |run: Run| Run { status: RunStatus::Failed, message: why.to_owned(), finished: Some(finished), ..run };
         if self.is_busy() {
             let ending = self.flown().await;
             if self.ended(ending, intake, queue, &close).await.is_err() || self.is_busy() {

@@ -470,18 +470,17 @@ impl Intake {
         let row = before.map_or(0, |tried| tried.row);
         // What is counted beside the row is not in the row.
         let in_row = if unchanged { before.map_or(attempts, |tried| tried.attempts) } else { attempts };
-        let tried =
-            Tried {
-                attempts: in_row,
-                first_seen,
-                last_seen,
-                version: mark,
-                error: told,
-                state,
-                in_doubt: step == IN_DOUBT,
-                asked: None,
-                row,
-            };
+        let tried = Tried {
+            attempts: in_row,
+            first_seen,
+            last_seen,
+            version: mark,
+            error: told,
+            state,
+            in_doubt: step == IN_DOUBT,
+            asked: None,
+            row,
+        };
         self.book.failed(&key, tried, !unchanged);
         if unchanged {
             self.low.settle(place);

@@ -268,7 +268,9 @@ impl Fetcher {
                 guess = right;
                 continue;
             }
-            return self.put_together(place, &guess, &pairs, notes, read.into_iter().skip(1).collect(), &metadata.tabs).await;
+            return self
+                .put_together(place, &guess, &pairs, notes, read.into_iter().skip(1).collect(), &metadata.tabs)
+                .await;
         }
         Err(torn().into())
     }

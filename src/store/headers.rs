@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::google::shape::Tab as Seen;
 use crate::ledger::columns::header_text;
 use crate::ledger::first_rows::{FirstRows, header_below};
+use crate::ledger::rows::{PROCESSED, RUNS};
 use crate::ledger::snapshot::Blemish;
 use crate::store::fetch::Fetcher;
-use crate::ledger::rows::{PROCESSED, RUNS};
 use crate::store::layout::{Tab, Tabs};
-use crate::store::reach::{FAILURES_NEEDED, Reach};
 use crate::store::load::{header, header_range, rows_range, text};
+use crate::store::reach::{FAILURES_NEEDED, Reach};
 use crate::store::unread::Unread;
 
 /// Rows in which a header is looked for.
@@ -98,7 +98,8 @@ impl Fetcher {
         let range = [header_range(&tab.title)];
         let read = self.sheets.shown(&self.id, &range).await.map_err(|error| crate::store::unread::unread(&error))?;
         let shown = header(read.first().map_or(&[][..], Vec::as_slice));
-        let moved = row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), seen)| cell.is_string() && held != seen);
+        let moved =
+            row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), seen)| cell.is_string() && held != seen);
         if moved || shown.len() != tab.header.len() {
             return Err(Unread::moved(&tab.title));
         }

@@ -136,7 +136,8 @@ impl Search {
             return None;
         }
         let due = said.sum.wrapping_sub(all.sum);
-        let guesses: Vec<Vec<Guess<'_>>> = self.runs.iter().map(|(run, of_run)| self.guesses(run, &of_run.rows)).collect();
+        let guesses: Vec<Vec<Guess<'_>>> =
+            self.runs.iter().map(|(run, of_run)| self.guesses(run, &of_run.rows)).collect();
         let one = guesses.iter().flatten().find(|guess| guess.more == due).map(|guess| vec![guess]);
         // Two runs, where nobody has put back the rows of the first one before columns were moved under a second one.
         let two = || {

@@ -113,7 +113,14 @@ impl MemoryStore {
             blemishes: Vec::new(),
             unmoved: None,
         });
-        Loaded { snapshot, spreadsheet: "memory".into(), tables, first_rows: None, timezone: None, service_time: self.clock.now() }
+        Loaded {
+            snapshot,
+            spreadsheet: "memory".into(),
+            tables,
+            first_rows: None,
+            timezone: None,
+            service_time: self.clock.now(),
+        }
     }
 
     fn apply(&self, commit: &Commit) -> Reply {

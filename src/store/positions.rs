@@ -96,12 +96,7 @@ impl Fetcher {
 
     /// What became of the job's own columns. Marks are asked for only where a header is missed, or stands over two columns. Where all
     /// are missed and the tab's grid is known, the header is looked for further down first.
-    pub async fn own_columns(
-        &self,
-        tab: &mut Tab,
-        seen: Option<&Seen>,
-        columns: &[String],
-    ) -> Result<Found, Unread> {
+    pub async fn own_columns(&self, tab: &mut Tab, seen: Option<&Seen>, columns: &[String]) -> Result<Found, Unread> {
         let own = Own { job: &self.job, tab: &self.data_tab, columns };
         let lost = own.lost(tab).len();
         if lost == 0 && own.doubled(tab).is_empty() {

@@ -182,13 +182,7 @@ pub fn has_never_written(pairs: &HashMap<String, String>) -> Option<String> {
 }
 
 /// What stops a run before any write.
-pub fn blocking(
-    job: &str,
-    data_tab: &str,
-    tabs: &Tabs,
-    notes: &Notes,
-    known: Circumstances<'_>,
-) -> Vec<Blemish> {
+pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes, known: Circumstances<'_>) -> Vec<Blemish> {
     let gone = |title: String| Blemish {
         message: format!("tab {title} is gone: restore it from the file's version history"),
         blocking: true,

@@ -203,7 +203,8 @@ impl SheetsStore {
         let footing = Footing { owned: &known.owned, ..known.upkeep.footing(self.fetcher.mode) };
         let proof = known.stance.proof();
         let remakes = self.fetcher.missing == Missing::Remade;
-        let ground = Ground { remakes, tabs: &known.tabs, proof, footing, put_back: known.put_back.as_ref(), gone: &known.gone };
+        let ground =
+            Ground { remakes, tabs: &known.tabs, proof, footing, put_back: known.put_back.as_ref(), gone: &known.gone };
         let Encoded { requests, parts, tabs, rows, removed } = encode(commit, &ops, ground);
         let batch = match &rows.witness {
             Some(witness) => Batch::new(requests).reading_back(Unseen::ranges(&place.title, witness)),

@@ -18,10 +18,10 @@ use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::store::memory::MemoryStore;
 
-use crate::read::id_in;
 use crate::kind::Kind;
 use crate::lane::Lane;
 use crate::place::{Meddling, Place};
+use crate::read::id_in;
 use crate::record::Record;
 use crate::seen::{Marked, RunRow, Seen, Told};
 

@@ -54,7 +54,11 @@ pub fn read(metadata: &Value, values: &Value, called: &dyn Fn(&str) -> String) -
         lost: marked.is_none() && of("Processed j").is_some(),
         marked,
         rows: data.into_iter().filter(|[key, _]| filled(key)).map(|[key, word]| (key, word)).collect(),
-        processed: processed.into_iter().filter(|[key, ..]| filled(key)).map(|[k, v, run, _]| (k, v, id_in(&run))).collect(),
+        processed: processed
+            .into_iter()
+            .filter(|[key, ..]| filled(key))
+            .map(|[k, v, run, _]| (k, v, id_in(&run)))
+            .collect(),
         failures: failures
             .into_iter()
             .filter(|[key, ..]| filled(key))

@@ -53,8 +53,13 @@ pub async fn command(
         mended = errands.settled.len() as u64;
         // Any run of this command finds those tabs gone, and makes them.
         remade.clone_from(&checked.gone);
-        let order =
-            Order { retrying: Retrying::Nothing, errands: Some(errands), remakes: true, command: Some("fsck"), ..Order::default() };
+        let order = Order {
+            retrying: Retrying::Nothing,
+            errands: Some(errands),
+            remakes: true,
+            command: Some("fsck"),
+            ..Order::default()
+        };
         let exit = run::of(session, &RunArgs::quietly(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance))
             .await?;
         if exit != Exit::Ok {

@@ -171,6 +171,10 @@ mod tests {
           "keys": 1704,
           "open_failures": 5,
           "dead_failures": 0,
+          "tried_again": {
+            "from_source": 0,
+            "from_kept": 0
+          },
           "commits": 2,
           "calls": {
             "reads": 2,

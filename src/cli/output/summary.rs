@@ -165,7 +165,10 @@ mod tests {
 
     #[test]
     fn a_sheet_of_google_is_a_link() {
-        let place = Place { spreadsheet: Spreadsheet::of_google("1AbC", "--spreadsheet names it".to_owned()), ..sample::place() };
+        let place = Place {
+            spreadsheet: Spreadsheet::of_google("1AbC", "--spreadsheet names it".to_owned()),
+            ..sample::place()
+        };
         let text = summary(&sample::report(), &place, Palette::new(false));
         assert!(text.contains("in spreadsheet 1AbC, because --spreadsheet names it\n"), "{text}");
         assert!(text.contains("see it:  https://docs.google.com/spreadsheets/d/1AbC/edit\n"), "{text}");
