@@ -21,7 +21,7 @@ use crate::store::index::RowIndex;
 use crate::store::layout::Tab;
 use crate::store::mend::{Mend, Source};
 use crate::store::requests::{area, copied, copied_rows, index, put, resized, rows_of};
-use crate::store::witness::{Expect, HEADER_ROW, MARGIN, ROOM, Target, Witness};
+use crate::store::witness::{Expect, HEADER_ROW, Target, Witness};
 
 /// Columns of a state tab that holds no scratch rows.
 const STATE_COLUMNS: u32 = 26;
@@ -52,6 +52,8 @@ pub struct Scratch {
     pub rows: u32,
     /// Columns.
     pub columns: u32,
+    /// Columns before the copied cells.
+    pub margin: u32,
 }
 
 /// What a batch does to the data tab.
@@ -87,7 +89,8 @@ enum What<'a> {
 /// The requests of a commit's rows. `new` where the batch itself makes the tab, so that nobody can have touched it; `state_tab` is
 /// where the state stands once the batch is applied.
 pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing: Footing<'_>) -> DataRows {
-    let mut writing = Writing { commit, tab, state_tab, footing, out: DataRows::default() };
+    let columns = tab.positions();
+    let mut writing = Writing { commit, tab, columns, state_tab, footing, out: DataRows::default() };
     let (writes, fresh) = writing.sorted_out();
     let made: Vec<_> = footing.mends.iter().filter(|mend| mend.row.is_none()).collect();
     if writes.is_empty() && fresh.is_empty() && made.is_empty() {
@@ -103,6 +106,8 @@ pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing:
 struct Writing<'a> {
     commit: &'a Commit,
     tab: &'a Tab,
+    /// Where its columns stand.
+    columns: HashMap<&'a str, usize>,
     state_tab: i32,
     footing: Footing<'a>,
     out: DataRows,
@@ -175,25 +180,29 @@ impl<'a> Writing<'a> {
         let key_column = self.commit.state.key_column.as_deref();
         row.cells.iter().filter_map(move |(name, cell)| {
             let format = (Some(name.as_str()) == key_column).then_some(NumberKind::Text);
-            self.tab.position(name).map(|at| (at, sent(cell, format)))
+            self.position(name).map(|at| (at, sent(cell, format)))
         })
     }
 
     fn key_column(&self) -> Option<usize> {
-        self.commit.state.key_column.as_deref().and_then(|name| self.tab.position(name))
+        self.commit.state.key_column.as_deref().and_then(|name| self.position(name))
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.columns.get(name).copied()
     }
 
     /// The witness, and between its two halves the rows that are written over.
     fn over(&mut self, writes: &[Write<'a>], fresh: &[&Row], made: &[&Mend]) {
         let mut used: BTreeSet<usize> = writes.iter().flat_map(|write| write.target.columns.iter().copied()).collect();
-        used.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.tab.position(name))));
+        used.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.position(name))));
         used.extend(self.footing.mends.iter().flat_map(Mend::columns));
         used.extend(self.key_column());
         let held = self.footing.scratch.filter(|scratch| scratch.tab == self.state_tab);
         let lowest = held.map_or(0, |scratch| scratch.rows);
         let last = writes.last().map_or(0, |write| write.target.row);
         let header = self.tab.header.clone();
-        let width = header.len().max(self.tab.width) + ROOM;
+        let width = Witness::width_for(header.len().max(self.tab.width));
         let witness = Witness {
             head: self.commit.to,
             key: self.key_column().unwrap_or_default(),
@@ -208,20 +217,21 @@ impl<'a> Writing<'a> {
             targets: writes.iter().map(|write| write.target.clone()).collect(),
         };
         let columns = witness.columns().max(held.map_or(STATE_COLUMNS, |scratch| scratch.columns)).max(STATE_COLUMNS);
-        let scratch = Scratch { tab: self.state_tab, rows: witness.rows(), columns };
+        let margin = witness.margin();
+        let scratch = Scratch { tab: self.state_tab, rows: witness.rows(), columns, margin };
         self.out.scratch = Some(scratch);
         self.out.requests.push((Part::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
         self.tell(&witness);
-        let header = self.copy_out(&(0..1), HEADER_ROW, PasteType::Values);
+        let header = self.copy_out(&(0..1), (HEADER_ROW, margin), PasteType::Values);
         self.out.requests.push((Part::Layout, header));
         let runs = runs(writes);
         for run in &runs {
-            let copied = self.copy_out(&rows_written(writes, run), witness.before_row(run.start), PasteType::Formula);
+            let copied = self.copy_out(&rows_written(writes, run), (witness.before_row(run.start), margin), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
         }
         self.write(writes, &witness);
         for run in &runs {
-            let copied = self.copy_out(&rows_written(writes, run), witness.after_row(run.start), PasteType::Formula);
+            let copied = self.copy_out(&rows_written(writes, run), (witness.after_row(run.start), margin), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
         }
         self.out.witness = Some(witness);
@@ -240,15 +250,15 @@ impl<'a> Writing<'a> {
     }
 
     /// Copies whole rows to scratch rows; as much room as they need is taken from one cell on.
-    fn copy_out(&self, rows: &Range<u32>, to_row: u32, paste_type: PasteType) -> Request {
-        copied_rows((self.tab.id, rows), (self.state_tab, to_row, MARGIN), paste_type)
+    fn copy_out(&self, rows: &Range<u32>, to: (u32, u32), paste_type: PasteType) -> Request {
+        copied_rows((self.tab.id, rows), (self.state_tab, to.0, to.1), paste_type)
     }
 
     fn write(&mut self, writes: &[Write<'a>], witness: &Witness) {
         let mut at = 0;
         for same in writes.chunk_by(|a, b| b.follows(a)) {
             if let Some(Write { what: What::Mend(mend), target }) = same.first() {
-                self.mend(mend, target.row, Some(witness.before_row(at)));
+                self.mend(mend, target.row, Some((witness.before_row(at), witness.margin())));
             } else {
                 self.write_cells(same);
             }
@@ -273,8 +283,9 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Puts a row right; `found` is the scratch row that shows it as this batch found it.
-    fn mend(&mut self, mend: &Mend, row: u32, found: Option<u32>) {
+    /// Puts a row right; `found` is the scratch row that shows it as this batch found it, with the columns before
+    /// its cells.
+    fn mend(&mut self, mend: &Mend, row: u32, found: Option<(u32, u32)>) {
         for block in blocks(&mend.clears) {
             let area = area(self.tab.id, row..row + 1, index(block.start)..index(block.end));
             let clear = Request::UpdateCells { rows: Vec::new(), fields: VALUE.into(), start: None, range: Some(area) };
@@ -288,11 +299,11 @@ impl<'a> Writing<'a> {
         for run in copies.chunk_by(next) {
             let Some(first) = run.first() else { continue };
             let from = match (first.source, self.footing.scratch, found) {
-                (Source::Scratch(row), Some(scratch), _) => (scratch.tab, row),
-                (Source::Itself, _, Some(found)) => (self.state_tab, found),
+                (Source::Scratch(row), Some(scratch), _) => (scratch.tab, row, scratch.margin),
+                (Source::Itself, _, Some((row, margin))) => (self.state_tab, row, margin),
                 _ => continue,
             };
-            let left = MARGIN + index(first.from);
+            let left = from.2 + index(first.from);
             let source = (from.0, from.1..from.1 + 1, left..left + index(run.len()));
             let request = copied(source, (self.tab.id, row, index(first.to)), PasteType::Formula);
             self.out.requests.push((Part::Layout, request));

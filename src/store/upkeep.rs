@@ -14,7 +14,7 @@ use crate::store::layout::{Tab, Tabs};
 use crate::store::load;
 use crate::store::mend::{Mend, Present, plan};
 use crate::store::reach::Reach;
-use crate::store::witness::{Finding, HEADER_ROW, MARGIN, Seen, Witness};
+use crate::store::witness::{Finding, HEADER_ROW, Seen, Witness};
 
 /// Reads of the positions, a pause between them, after which a key that was done and is not there counts as one without a row.
 const SAME_READS: u32 = 2;
@@ -224,13 +224,13 @@ impl Upkeep {
 
 /// At least so large is a state tab in which this witness was found.
 fn scratch_of(tab: i32, witness: &Witness) -> Scratch {
-    Scratch { tab, rows: witness.rows(), columns: witness.columns() }
+    Scratch { tab, rows: witness.rows(), columns: witness.columns(), margin: witness.margin() }
 }
 
 impl Unseen {
     /// What the batch's answer has to show: the header and the keys as found.
     pub fn ranges(title: &str, witness: &Witness) -> Vec<String> {
-        let margin = MARGIN as usize;
+        let margin = witness.margin() as usize;
         let (first, last) = (column_letters(margin), column_letters(margin + witness.width - 1));
         let header = format!("{}!{first}{row}:{last}{row}", quoted(title), row = HEADER_ROW + 1);
         let (from, to) = (witness.base + 1, witness.base + u32::try_from(witness.targets.len()).unwrap_or(u32::MAX));

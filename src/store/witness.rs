@@ -17,6 +17,9 @@
 //!
 //! The batch's own answer shows the header and the keys that were found. If they are the expected ones, all is well. If not, or if
 //! a run ended before it looked, everything that is needed to put it right stands in these rows, and the next commit does so.
+//! Of a tab that has hardly fewer columns than any tab can have, copied rows begin with the first column, and what is expected stands in
+//! rows of its own below the others.
+//!
 //! The rows as found stand at or below the rows that they were copied from, where the tab is not too large for that: a formula
 //! that is copied upwards would lose references that leave the sheet.
 
@@ -30,8 +33,10 @@ use crate::store::load::{header, text};
 
 /// Columns that people may put into the tab between a look at it and a write, before the write is refused and the tab looked at again.
 pub const ROOM: usize = 16;
-/// Columns of a scratch row before the copied cells.
-pub const MARGIN: u32 = 4;
+/// Columns of a scratch row before the copied cells, where the tab leaves room for them.
+const MARGIN: u32 = 4;
+/// The most columns of a tab.
+const ALL_COLUMNS: u32 = 18_278;
 /// The scratch row with the header as it was found, from 0.
 pub const HEADER_ROW: u32 = STATE_ROWS + 2;
 /// The first row that can hold a copied row.
@@ -132,6 +137,21 @@ pub struct Finding {
 }
 
 impl Witness {
+    /// Columns that a copied row of a tab so wide may have.
+    pub fn width_for(tab: usize) -> usize {
+        (tab + ROOM).min(ALL_COLUMNS as usize)
+    }
+
+    /// Columns of a scratch row before the copied cells.
+    pub fn margin(&self) -> u32 {
+        if count(self.width) + MARGIN > ALL_COLUMNS { 0 } else { MARGIN }
+    }
+
+    /// The scratch row that says what is expected of a target.
+    fn told_row(&self, index: usize) -> u32 {
+        if self.margin() > 0 { self.before_row(index) } else { self.base + count(2 * self.targets.len() + index) }
+    }
+
     /// Where copied rows begin, for writes up to this row of a tab so many columns wide, and no higher than `lowest`.
     pub fn base_for(last_row: u32, width: usize, lowest: u32) -> u32 {
         let width = u32::try_from(width).unwrap_or(u32::MAX).saturating_add(MARGIN);
@@ -151,12 +171,13 @@ impl Witness {
 
     /// Rows that the state tab needs.
     pub fn rows(&self) -> u32 {
-        self.after_row(self.targets.len())
+        let copied = self.after_row(self.targets.len());
+        if self.margin() > 0 { copied } else { copied + count(self.targets.len()) }
     }
 
     /// Columns that the state tab needs.
     pub fn columns(&self) -> u32 {
-        (count(self.width) + MARGIN).max(ABOUT + count(self.made.len()))
+        (count(self.width) + self.margin()).max(ABOUT + count(self.made.len()))
     }
 
     /// What the batch writes about itself: scratch row and texts.
@@ -168,7 +189,7 @@ impl Witness {
         about.extend(self.made.iter().cloned());
         // Nothing of an older one is left behind it.
         about.resize(self.columns() as usize, String::new());
-        let mut expected = vec![String::new(); MARGIN as usize];
+        let mut expected = vec![String::new(); self.margin() as usize];
         expected.extend(self.header.iter().cloned());
         let targets = self.targets.iter().enumerate().map(|(index, target)| {
             let (kind, expect) = match &target.expect {
@@ -178,7 +199,7 @@ impl Witness {
             let row = (target.row + 1).to_string();
             let written =
                 target.moves.iter().fold(listed(&target.columns), |told, (from, to)| format!("{told};{from}>{to}"));
-            (self.before_row(index), vec![kind.to_owned(), expect, row, written])
+            (self.told_row(index), vec![kind.to_owned(), expect, row, written])
         });
         [(STATE_ROWS, about), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
     }
@@ -207,22 +228,9 @@ impl Witness {
         let number = |at: usize| field(at).parse::<u32>().ok();
         let width = number(2).filter(|width| (*width as usize) < MOST_COLUMNS)?;
         let (base, targets) = (number(4)?, number(5)?);
-        let row = |at: u32| rows.get(at.checked_sub(STATE_ROWS)? as usize);
-        let cells = |at: u32| row(at).map(|row| row.get(MARGIN as usize..).unwrap_or_default().to_vec());
-        let mut expected = header(&[cells(STATE_ROWS + 1)?]);
-        expected.resize(width as usize, String::new());
-        let (mut read, mut seen) = (Vec::new(), Seen::default());
-        seen.header = header(&[cells(HEADER_ROW).unwrap_or_default()]);
-        for index in 0..targets {
-            let before = base.checked_add(index)?;
-            read.push(target(row(before)?)?);
-            seen.before.push(cells(before)?);
-            // Rows that are empty to their end are not handed over.
-            seen.after.push(before.checked_add(targets).and_then(cells).unwrap_or_default());
-        }
-        let witness = Self {
+        let mut witness = Self {
             head,
-            header: expected,
+            header: Vec::new(),
             key: number(3)? as usize,
             used: list(field(6))?,
             appended: number(7)? as usize,
@@ -231,8 +239,24 @@ impl Witness {
             names: serde_json::from_str(field(10)).ok()?,
             made: about.iter().skip(ABOUT as usize).filter(|key| !key.is_empty()).cloned().collect(),
             base,
-            targets: read,
+            targets: Vec::new(),
         };
+        let margin = witness.margin();
+        let row = |at: u32| rows.get(at.checked_sub(STATE_ROWS)? as usize);
+        let cells = |at: u32| row(at).map(|row| row.get(margin as usize..).unwrap_or_default().to_vec());
+        let mut expected = header(&[cells(STATE_ROWS + 1)?]);
+        expected.resize(width as usize, String::new());
+        let (mut read, mut seen) = (Vec::new(), Seen::default());
+        seen.header = header(&[cells(HEADER_ROW).unwrap_or_default()]);
+        for index in 0..targets {
+            let before = base.checked_add(index)?;
+            // Rows that are empty to their end are not handed over.
+            let told = if margin > 0 { before } else { before.checked_add(targets.checked_mul(2)?)? };
+            read.push(target(row(told)?)?);
+            seen.before.push(cells(before).unwrap_or_default());
+            seen.after.push(before.checked_add(targets).and_then(cells).unwrap_or_default());
+        }
+        (witness.header, witness.targets) = (expected, read);
         Some((witness, seen))
     }
 
