@@ -15,6 +15,7 @@ use crate::google::cell::{self, NumberKind};
 use crate::grid::Row;
 use crate::ledger::commit::{Commit, Part, Settled};
 use crate::ledger::mode::Mode;
+use crate::store::below::{Below, blocks};
 use crate::store::cells::{VALUE, VALUE_AND_NUMBER, placed_row, sent};
 use crate::store::guard::STATE_ROWS;
 use crate::store::index::RowIndex;
@@ -31,10 +32,10 @@ const STATE_COLUMNS: u32 = 26;
 pub struct Footing<'a> {
     /// How rows are kept.
     pub mode: Mode,
-    /// Where keys stand; needed where rows are kept one a key, and where new rows are inserted.
+    /// Where keys stand; needed where rows are kept one a key.
     pub index: Option<&'a RowIndex>,
-    /// Whether people's own cells reach the last row of the grid, so that what is appended would land below them.
-    pub filled: bool,
+    /// Where new rows go, where that is not simply below everything.
+    pub below: Below,
     /// Rows to be put right.
     pub mends: &'a [Mend],
     /// Columns that are the job's own already.
@@ -65,10 +66,12 @@ pub struct DataRows {
     pub witness: Option<Witness>,
     /// Keys of rows that are appended or inserted, one a row.
     pub appended: Vec<String>,
+    /// Keys of rows that are filled, one a row.
+    pub filled: Vec<String>,
     /// Rows that items write over.
     pub updated: u64,
-    /// Rows that are inserted below the last one with a key.
-    pub inserted: u32,
+    /// Rows that are inserted or filled below the last one with a key.
+    pub grown: u32,
     /// The state tab afterwards, where it has scratch rows.
     pub scratch: Option<Scratch>,
 }
@@ -82,6 +85,8 @@ struct Write<'a> {
 enum What<'a> {
     /// With these cells, by column.
     Cells(Vec<(usize, cell::Cell)>),
+    /// The same, in a row that was blank, so that it gets their formats too.
+    Fresh(Vec<(usize, cell::Cell)>),
     /// With what was misplaced.
     Mend(&'a Mend),
 }
@@ -96,7 +101,7 @@ pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing:
     if writes.is_empty() && fresh.is_empty() && made.is_empty() {
         return writing.out;
     }
-    if !new {
+    if !new || !writes.is_empty() {
         writing.over(&writes, &fresh, &made);
     }
     writing.below(&fresh, &made);
@@ -116,7 +121,7 @@ struct Writing<'a> {
 impl<'a> Writing<'a> {
     /// Rows that have a place already, by row; and those that have none.
     fn sorted_out(&mut self) -> (Vec<Write<'a>>, Vec<&'a Row>) {
-        let mut fresh = Vec::new();
+        let mut fresh: Vec<(&str, &Row)> = Vec::new();
         let mut writes: HashMap<u32, Write<'a>> = HashMap::new();
         for mend in self.footing.mends {
             let Some(row) = mend.row else { continue };
@@ -130,14 +135,19 @@ impl<'a> Writing<'a> {
                 // What the item says now is newer than what is to be mended.
                 writes.insert(at, self.overwrite(key, at, row));
             } else {
-                self.out.appended.push(key.to_owned());
-                fresh.push(row);
+                fresh.push((key, row));
             }
         }
         let mut writes: Vec<_> = writes.into_values().collect();
         self.out.updated = writes.iter().filter(|write| matches!(write.what, What::Cells(_))).count() as u64;
+        let blank = fresh.len().min(self.footing.below.blank as usize);
+        let appended = fresh.split_off(blank);
+        writes.extend((self.footing.below.last + 1..).zip(&fresh).map(|(at, (key, row))| self.fresh(key, at, row)));
+        self.out.grown += index(fresh.len());
+        self.out.filled = fresh.into_iter().map(|(key, _)| key.to_owned()).collect();
+        self.out.appended = appended.iter().map(|(key, _)| (*key).to_owned()).collect();
         writes.sort_by_key(|write| write.target.row);
-        (writes, fresh)
+        (writes, appended.into_iter().map(|(_, row)| row).collect())
     }
 
     /// The commit's rows with their keys; of a key that has one row, the last.
@@ -174,6 +184,15 @@ impl<'a> Writing<'a> {
         let columns = cells.iter().map(|(column, _)| *column).collect();
         let target = Target { expect: Expect::Key(key.to_owned()), row: at, columns, moves: Vec::new() };
         Write { target, what: What::Cells(cells.into_iter().map(|(column, cell)| (column, cell.plain())).collect()) }
+    }
+
+    /// A new row where nothing stands in the job's columns.
+    fn fresh(&self, key: &str, at: u32, row: &Row) -> Write<'a> {
+        let mut cells: Vec<_> = self.placed(row).collect();
+        cells.sort_by_key(|(column, _)| *column);
+        let columns = cells.iter().map(|(column, _)| *column).collect();
+        let target = Target { expect: Expect::Blank(key.to_owned()), row: at, columns, moves: Vec::new() };
+        Write { target, what: What::Fresh(cells) }
     }
 
     fn placed<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, cell::Cell)> + 'r {
@@ -271,14 +290,15 @@ impl<'a> Writing<'a> {
         let Some(first) = same.first() else { return };
         for block in blocks(&first.target.columns) {
             let cells = |write: &Write<'a>| match &write.what {
-                What::Cells(cells) => {
+                What::Cells(cells) | What::Fresh(cells) => {
                     let within = cells.iter().filter(|(column, _)| block.contains(column));
                     within.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
                 }
                 What::Mend(_) => Vec::new(),
             };
             let rows = same.iter().map(|write| cells(write).into()).collect();
-            let request = put(self.tab.id, first.target.row, index(block.start), rows, VALUE);
+            let fields = if matches!(first.what, What::Fresh(_)) { VALUE_AND_NUMBER } else { VALUE };
+            let request = put(self.tab.id, first.target.row, index(block.start), rows, fields);
             self.out.requests.push((Part::Content, request));
         }
     }
@@ -310,12 +330,12 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Rows that have no place yet: below everything, or right below the last one with a key where people's own cells reach the
-    /// grid's end. An inserted row is new, so nothing can be written over by it.
+    /// Rows that have no place yet: below everything, or inserted above what stands in the job's own columns at the grid's end. An
+    /// inserted row is new, so nothing can be written over by it.
     fn below(&mut self, fresh: &[&Row], made: &[&Mend]) {
-        let last = self.footing.index.map_or(0, RowIndex::last);
-        let mut at = last + 1;
-        if self.footing.filled && !fresh.is_empty() {
+        let last = self.footing.index.map_or(0, RowIndex::last).max(self.footing.below.last);
+        let mut at = last + 1 + index(self.out.filled.len());
+        if self.footing.below.inserts && !fresh.is_empty() {
             self.insert(at, index(fresh.len()));
             self.fill(at, fresh);
             at += index(fresh.len());
@@ -343,7 +363,7 @@ impl<'a> Writing<'a> {
         let range = rows_of(self.tab.id, at..at + rows);
         let request = Request::InsertDimension { range, inherit_from_before: at > 1 };
         self.out.requests.push((Part::Layout, request));
-        self.out.inserted += rows;
+        self.out.grown += rows;
     }
 
     /// Writes inserted rows, and of people's columns nothing.
@@ -364,7 +384,10 @@ impl<'a> Writing<'a> {
 impl Write<'_> {
     /// Whether this row can ride in one request with the row above it.
     fn follows(&self, above: &Self) -> bool {
-        let cells = matches!((&self.what, &above.what), (What::Cells(_), What::Cells(_)));
+        let cells = matches!(
+            (&self.what, &above.what),
+            (What::Cells(_), What::Cells(_)) | (What::Fresh(_), What::Fresh(_))
+        );
         cells && self.target.row == above.target.row + 1 && self.target.columns == above.target.columns
     }
 }
@@ -383,12 +406,6 @@ fn runs(writes: &[Write<'_>]) -> Vec<Range<usize>> {
 fn rows_written(writes: &[Write<'_>], run: &Range<usize>) -> Range<u32> {
     let first = writes.get(run.start).map_or(0, |write| write.target.row);
     first..first + index(run.len())
-}
-
-/// Runs of neighbouring columns.
-fn blocks(columns: &[usize]) -> Vec<Range<usize>> {
-    let runs = columns.chunk_by(|a, b| a + 1 == *b);
-    runs.filter_map(|run| Some(*run.first()?..run.last()? + 1)).collect()
 }
 
 /// The state tab without scratch rows, where the commit before left some.

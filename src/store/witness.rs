@@ -54,6 +54,8 @@ const WORD: &str = "witness";
 pub enum Expect {
     /// This key.
     Key(String),
+    /// Nothing in the columns that are written, for the new row of this key.
+    Blank(String),
     /// Cells with this mark in the columns that are written (`store::likeness`): for a row without a key, or with one that
     /// others have too.
     Cells(String),
@@ -64,7 +66,7 @@ impl Expect {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Key(key) => Some(key),
-            Self::Cells(_) => None,
+            Self::Blank(_) | Self::Cells(_) => None,
         }
     }
 }
@@ -194,6 +196,7 @@ impl Witness {
         let targets = self.targets.iter().enumerate().map(|(index, target)| {
             let (kind, expect) = match &target.expect {
                 Expect::Key(key) => ("key", key.clone()),
+                Expect::Blank(key) => ("blank", key.clone()),
                 Expect::Cells(mark) => ("cells", mark.clone()),
             };
             let row = (target.row + 1).to_string();
@@ -210,10 +213,10 @@ impl Witness {
         self.names.get(at).map(String::as_str)
     }
 
-    /// Keys of the rows that are written over.
+    /// Keys of the rows that are written over, or filled.
     pub fn keys_hit(&self) -> impl Iterator<Item = &str> {
         self.targets.iter().filter_map(|target| match &target.expect {
-            Expect::Key(key) => Some(key.as_str()),
+            Expect::Key(key) | Expect::Blank(key) => Some(key.as_str()),
             Expect::Cells(_) => None,
         })
     }
@@ -265,7 +268,7 @@ impl Witness {
     pub fn is_clean(&self, found: &[String], keys: &[String]) -> bool {
         let hit = |(at, target): (usize, &Target)| match &target.expect {
             Expect::Key(key) => keys.get(at) == Some(key),
-            Expect::Cells(_) => false,
+            Expect::Blank(_) | Expect::Cells(_) => false,
         };
         !self.is_moved(found) && self.targets.iter().enumerate().all(hit)
     }
@@ -322,10 +325,16 @@ pub struct Seen {
 }
 
 impl Target {
+    /// Whether nothing stood in the cells that were written.
+    pub fn was_blank(&self, row: &[Value]) -> bool {
+        self.columns.iter().all(|at| row.get(*at).is_none_or(|cell| text(cell).is_empty()))
+    }
+
     fn is_hit(&self, row: &[Value], key_column: usize) -> bool {
         let key = row.get(key_column).map(text).unwrap_or_default();
         match &self.expect {
             Expect::Key(expected) => *expected == key,
+            Expect::Blank(_) => self.was_blank(row),
             Expect::Cells(mark) => (key.is_empty() || is_apart(mark)) && shows_cells(row, &self.columns, mark),
         }
     }
@@ -347,6 +356,7 @@ fn target(row: &[Value]) -> Option<Target> {
     let field = |at: usize| row.get(at).map(text).unwrap_or_default();
     let expect = match field(0).as_str() {
         "key" => Expect::Key(field(1)),
+        "blank" => Expect::Blank(field(1)),
         "cells" => Expect::Cells(field(1)),
         _ => return None,
     };
