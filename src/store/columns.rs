@@ -154,7 +154,8 @@ impl Own<'_> {
 
     /// Those that no header names, as far as is known without asking for marks.
     pub fn lost(&self, tab: &Tab) -> Vec<String> {
-        self.columns.iter().filter(|name| tab.position(name).is_none()).cloned().collect()
+        let there = tab.positions();
+        self.columns.iter().filter(|name| !there.contains_key(name.as_str())).cloned().collect()
     }
 
     /// Those whose header stands over another column too, so that nothing on the sheet tells a write which one it hit; with that

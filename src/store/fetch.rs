@@ -221,10 +221,9 @@ impl Fetcher {
         }
         let tables = tables_of(&self.data_tab, &tabs);
         let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, None, tables) };
-        let filled = tabs.data.as_ref().is_some_and(|tab| !tab.header.is_empty())
-            && data.is_some_and(|tab| tab.rows > 1)
-            && bottom.is_some_and(|rows| !rows.is_empty());
-        let upkeep = Upkeep::of_strange_rows(filled);
+        let rows = data.map_or(0, |tab| tab.rows);
+        let filled = rows > 1 && bottom.is_some_and(|rows| !rows.is_empty());
+        let upkeep = Upkeep::of_strange_rows(rows, filled, top.len() > 1);
         let (put_back, room) = (None, Room::of(metadata));
         Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs, upkeep, put_back, room })
     }

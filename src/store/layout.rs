@@ -42,6 +42,20 @@ impl Tab {
         at(column).or_else(|| self.renamed.iter().filter(|(own, _)| own == column).find_map(|(_, text)| at(text)))
     }
 
+    /// The positions of all columns, for whoever needs many of them.
+    pub fn positions(&self) -> HashMap<&str, usize> {
+        let mut all = HashMap::with_capacity(self.header.len());
+        for (at, text) in self.header.iter().enumerate() {
+            all.entry(text.as_str()).or_insert(at);
+        }
+        for (own, text) in &self.renamed {
+            if let Some(at) = all.get(text.as_str()).copied() {
+                all.entry(own.as_str()).or_insert(at);
+            }
+        }
+        all
+    }
+
     /// The name of the column at this position: the job's own, where it has one for it.
     pub fn name(&self, at: usize) -> String {
         let text = self.header.get(at).cloned().unwrap_or_default();

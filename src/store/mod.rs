@@ -10,6 +10,7 @@ pub mod likeness;
 pub mod cells;
 pub mod requests;
 pub mod columns;
+pub mod below;
 pub mod headers;
 pub mod encode;
 pub mod index;
