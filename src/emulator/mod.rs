@@ -50,6 +50,7 @@ pub mod pattern_number;
 pub mod present;
 pub mod protection;
 pub mod proto;
+pub mod purse;
 pub mod quota;
 pub mod references;
 pub mod render;
