@@ -129,6 +129,11 @@ impl Emulator {
         self.inner.trouble.get().cloned()
     }
 
+    /// Names that are this server's beside those that every server has.
+    pub fn hosts(&self) -> Arc<[String]> {
+        Arc::clone(&self.inner.options.hosts)
+    }
+
     /// Resolves once a call has found trouble with the file.
     pub async fn troubled(&self) {
         self.inner.troubled.cancelled().await;

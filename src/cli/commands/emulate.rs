@@ -66,6 +66,7 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, Trouble> {
             },
         },
         faults,
+        hosts: args.allow_host.clone().into(),
         ..EmulatorOptions::default()
     })
 }
