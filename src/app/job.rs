@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::app::error::AppError;
 use crate::app::installation::{Alive, Installation, alive};
 use crate::app::journal::FileJournal;
+use crate::app::request::RequestFile;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
@@ -169,6 +170,11 @@ fn journal(settings: &Settings) -> Option<Arc<dyn Journal>> {
 /// Whether results of an earlier run wait on this machine for the sheet, or can't be looked at.
 pub fn results_wait(settings: &Settings) -> bool {
     journal(settings).is_some_and(|journal| journal.left_behind().map_or(true, |left| !left.is_empty()))
+}
+
+/// Where this machine remembers that a forced run was asked for; none without a disk.
+pub fn request_file(settings: &Settings) -> Option<RequestFile> {
+    Some(RequestFile::of(settings.state_dir.as_deref()?, &settings.job, &target_name(settings)))
 }
 
 /// What the job's place is called on this machine.

@@ -46,6 +46,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     let outcome = catch_unwind(AssertUnwindSafe(|| perform(&runtime, &session, clock)));
     let exit = session.end(outcome.unwrap_or_else(|_| Err(broken())));
     runtime.shutdown_timeout(CLOSING);
+    session.leave();
     exit
 }
 

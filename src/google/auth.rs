@@ -22,7 +22,7 @@ use crate::google::mend::{base64, mended, unquoted, with_escaped_controls};
 const MAX_FILE: u64 = 1_048_576;
 
 /// Where a service account's tokens come from, when its file doesn't say.
-const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+pub(crate) const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
 /// The places to look, in this order. All are optional; a machine on Google's cloud needs none.
 #[derive(Debug, Clone, Default)]

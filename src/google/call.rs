@@ -143,6 +143,10 @@ impl Caller {
                 Ok(done)
             }
             Err(failure) => {
+                let failure = match failure {
+                    Failure::Token(error) => Failure::Token(self.tokens.told_apart(error).await),
+                    other => other,
+                };
                 let progress = locked(&progress);
                 let elapsed_ms = progress.elapsed_ms(self.clock.monotonic_ms());
                 Err(GaveUp { failure, attempts: progress.attempts, elapsed_ms, exhausted: progress.exhausted })

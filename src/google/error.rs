@@ -216,6 +216,9 @@ pub enum TokenError {
     /// The token service is out of order for a moment, or answered without a token.
     #[error("the token service gave no token: {0}")]
     Unready(String),
+    /// Something else answers in the token service's place.
+    #[error("a web page came instead of a token: a proxy, or the login page of a network, answers in the token service's place")]
+    Foreign,
     /// No answer within the deadline.
     #[error("the token service gave no answer within {} s", .after_ms / 1_000)]
     Hung {
@@ -232,7 +235,7 @@ impl TokenError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Refused { .. } | Self::Unusable(_) => Fault::Denied,
-            Self::Unready(_) | Self::Hung { .. } => Fault::Transient,
+            Self::Unready(_) | Self::Foreign | Self::Hung { .. } => Fault::Transient,
         }
     }
 }
@@ -271,6 +274,16 @@ impl Cause {
             Self::Unreachable(_) => Fault::Transient,
             Self::TooLarge(_) => Fault::Rejected,
             Self::Lost(cause) => cause.fault(),
+        }
+    }
+
+    /// Whether what came is none of the service's answers: a proxy, or the login page of a network, answers in its place. The API never sends
+    /// its callers elsewhere, and 511 is what such a network says of itself (RFC 6585, 6).
+    pub fn is_foreign(&self) -> bool {
+        match self {
+            Self::Token(error) => *error == TokenError::Foreign,
+            Self::Lost(cause) => matches!(cause, LostCause::Garbled(_) | LostCause::Status(300..=399 | 511)),
+            Self::Refused { .. } | Self::Unreachable(_) | Self::TooLarge(_) => false,
         }
     }
 }

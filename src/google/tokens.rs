@@ -25,7 +25,7 @@ use yup_oauth2::authenticator::Authenticator;
 use yup_oauth2::{AccessToken, CustomHyperClientBuilder};
 
 use crate::google::answer::root_cause;
-use crate::google::auth::Grant;
+use crate::google::auth::{Grant, TOKEN_URI};
 use crate::google::connect::Connector;
 use crate::google::error::{TokenError, tidy};
 use crate::port::clock::Clock;
@@ -134,6 +134,20 @@ impl Tokens {
         let _ = self.inner.wanted.compare_exchange(number, raised, Ordering::AcqRel, Ordering::Acquire);
     }
 
+    /// Tells a token service that is out of order from a page in its place. yup-oauth2 does not say with which status no JSON came; so the
+    /// address is asked once more, for nothing: a token service says no to that, and a proxy that answers everything sends its page.
+    pub(crate) async fn told_apart(&self, error: TokenError) -> TokenError {
+        if error != unreadable() {
+            return error;
+        }
+        let asked = self.inner.answers_anything();
+        let is_page = tokio::select! {
+            is_page = asked => is_page,
+            () = self.inner.clock.sleep(self.inner.timeout) => false,
+        };
+        if is_page { TokenError::Foreign } else { error }
+    }
+
     /// How many requests were made to token services.
     pub(crate) fn requests(&self) -> u64 {
         self.inner.requests.load(Ordering::Relaxed)
@@ -187,6 +201,19 @@ impl Inner {
             Some(token) => Ok(Granted { token, term: Term::Theirs(given) }),
             None => Err(TokenError::Unready("the answer holds no access token".to_owned())),
         }
+    }
+
+    /// Whether a plain GET for the address of the token service is answered as if all were well, or is sent elsewhere.
+    async fn answers_anything(&self) -> bool {
+        let uri = match &self.grant {
+            Grant::ServiceAccount(key) => key.token_uri.as_str(),
+            Grant::AuthorizedUser(_) => TOKEN_URI,
+            _ => return false,
+        };
+        let Ok(request) = Request::get(uri).body(String::new()) else { return false };
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let status = self.client.request(request).await.map(|answer| answer.status());
+        status.is_ok_and(|status| status.is_success() || status.is_redirection() || status.as_u16() == 511)
     }
 
     async fn authenticate(&self, grant: &Grant) -> std::io::Result<Authenticator<Connector>> {
@@ -256,7 +283,10 @@ impl Inner {
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|e| TokenError::Unready(root_cause(e.as_ref())))?.to_bytes();
         if status.is_success() {
-            let odd = |_| TokenError::Unready("the answer holds no access token".to_owned());
+            let odd = |error: serde_json::Error| match error.classify() {
+                serde_json::error::Category::Data => TokenError::Unready("the answer holds no access token".to_owned()),
+                _ => TokenError::Foreign,
+            };
             return serde_json::from_slice(&body).map_err(odd);
         }
         let told: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -272,6 +302,11 @@ impl Inner {
     }
 }
 
+/// An answer without a word of a token service's: which of two things it is, `Tokens::told_apart` finds out.
+fn unreadable() -> TokenError {
+    TokenError::Unready("the answer is no JSON".to_owned())
+}
+
 /// What an error of yup-oauth2 means: only an answer in OAuth's own words is final.
 fn refused(error: &yup_oauth2::Error) -> TokenError {
     let yup_oauth2::Error::AuthError(told) = error else {
@@ -279,7 +314,7 @@ fn refused(error: &yup_oauth2::Error) -> TokenError {
             yup_oauth2::Error::UserError(_) | yup_oauth2::Error::CredentialSourceError(_) => {
                 TokenError::Unusable(root_cause(error))
             }
-            yup_oauth2::Error::JSONError(_) => TokenError::Unready("the answer is no JSON".to_owned()),
+            yup_oauth2::Error::JSONError(_) => unreadable(),
             other => TokenError::Unready(root_cause(other)),
         };
     };

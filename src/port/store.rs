@@ -89,6 +89,12 @@ pub enum StoreError {
         /// `Transient` or `Throttled`.
         fault: Fault,
     },
+    /// Something else answers in the service's place.
+    #[error("{why}")]
+    Foreign {
+        /// What came and what to do.
+        why: String,
+    },
     /// It is not there.
     #[error("{why}")]
     Missing {
@@ -120,6 +126,8 @@ impl StoreError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unavailable { fault, .. } => *fault,
+            // The login page of a network goes away when somebody has logged in.
+            Self::Foreign { .. } => Fault::Transient,
             Self::Denied { .. } => Fault::Denied,
             Self::Missing { .. } | Self::Corrupt { .. } | Self::Unsafe { .. } => Fault::Corrupt,
         }

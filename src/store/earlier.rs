@@ -181,6 +181,7 @@ fn beside(spreadsheet: &str, error: Unread) -> Unread {
     };
     Unread::Broken(match error {
         StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: said(why), fault },
+        StoreError::Foreign { why } => StoreError::Foreign { why: said(why) },
         StoreError::Missing { why } => StoreError::Missing { why: said(why) },
         StoreError::Denied { why } => StoreError::Denied { why: said(why) },
         StoreError::Corrupt { why } => StoreError::Corrupt { why: said(why) },

@@ -47,6 +47,7 @@ pub fn unreadable(error: &CallError) -> StoreError {
     let why = error.to_string();
     match (&error.cause, error.fault()) {
         (Cause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
+        (cause, _) if cause.is_foreign() => StoreError::Foreign { why },
         (_, Fault::Denied) => StoreError::Denied { why },
         (_, fault) if fault.passes() => StoreError::Unavailable { why, fault },
         _ => StoreError::Corrupt { why },

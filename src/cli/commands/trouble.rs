@@ -51,6 +51,7 @@ fn exit(error: &AppError) -> Exit {
         AppError::Source(error) => of_source(error),
         AppError::Call(error) => match unreadable(error) {
             StoreError::Missing { .. } => Exit::NoInput,
+            StoreError::Foreign { .. } => Exit::Protocol,
             _ => Exit::from((error.fault(), Context::Service)),
         },
         AppError::Busy { .. } => Exit::TempFail,
@@ -83,7 +84,7 @@ fn of_store(error: &StoreError) -> Exit {
     match error {
         StoreError::Missing { .. } => Exit::NoInput,
         StoreError::Corrupt { .. } => Exit::DataErr,
-        StoreError::Unsafe { .. } => Exit::Protocol,
+        StoreError::Unsafe { .. } | StoreError::Foreign { .. } => Exit::Protocol,
         StoreError::Denied { .. } => Exit::NoPerm,
         StoreError::Unavailable { fault, .. } => Exit::from((*fault, Context::Service)),
     }
@@ -129,6 +130,8 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Machine { trouble, .. }) => remedy(trouble.refused),
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
+        AppError::Pass(PassError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => PAGE,
+        AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Pass(PassError::NoFailure { .. }) => {
             "sheetkeep failures list shows which there are; nothing was written"
         }
@@ -141,6 +144,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// What to do where a page came in the service's place.
+const PAGE: &str = "log in to this network in a browser, or see what SHEETKEEP_API_URL and the proxy settings name; then run it again";
 
 /// What to do where this machine is in the way.
 fn remedy(refused: Refused) -> &'static str {
