@@ -56,5 +56,11 @@ mod check;
 #[path = "cli/refusals.rs"]
 mod refusals;
 
+#[path = "cli/place.rs"]
+mod place;
+
+#[path = "cli/proxies.rs"]
+mod proxies;
+
 #[path = "cli/secrets.rs"]
 mod secrets;

@@ -11,7 +11,7 @@ use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
-use crate::config::target::{Choice, Target};
+use crate::config::target::Target;
 use crate::ledger::mode::Mode;
 use crate::port::clock::Clock;
 use crate::port::step::Identify;

@@ -164,7 +164,7 @@ impl Caller {
             let result = match &token {
                 Ok(_) => {
                     failpoint::pass(failpoint::REQUEST);
-                    let result = attempt().await;
+                    let result = attempt().await.map_err(|failure| failure.hushed(|text| self.tokens.hide(text)));
                     failpoint::pass(failpoint::ANSWER);
                     result
                 }
@@ -222,6 +222,7 @@ impl Caller {
         match failure {
             Failure::Token(error) => Cause::Token(error),
             Failure::Unreachable(why) => Cause::Unreachable(why),
+            Failure::Proxy(error) => Cause::Proxy(error),
             Failure::Refused { refusal, .. } => {
                 let advice = refusal.advice(self.client_email());
                 Cause::Refused { refusal, advice }
@@ -241,7 +242,7 @@ impl Caller {
             Some(Failure::Refused { refusal, .. }) if refusal.fault() == Fault::Throttled => Outcome::Throttled,
             Some(Failure::Refused { .. }) => Outcome::Refused,
             Some(Failure::TooLarge(_)) => Outcome::TooLarge,
-            Some(Failure::Token(_) | Failure::Unreachable(_)) => Outcome::Unsent,
+            Some(Failure::Token(_) | Failure::Unreachable(_) | Failure::Proxy(_)) => Outcome::Unsent,
             Some(Failure::Lost { .. }) => Outcome::Lost,
         };
         tracing::debug!(method = method.name(), ?outcome, ms, "called");
@@ -268,6 +269,7 @@ fn again(method: Method, failure: &Failure) -> Option<(Fault, Option<u64>)> {
     let fault = match failure {
         Failure::Token(error) => error.fault(),
         Failure::Unreachable(_) => Fault::Transient,
+        Failure::Proxy(error) => error.fault(),
         Failure::Refused { refusal, .. } => refusal.fault(),
         Failure::TooLarge(408) if !method.writes() => Fault::Transient,
         Failure::Lost { cause, .. } if !method.writes() => cause.fault(),

@@ -11,7 +11,7 @@ use crate::app::error::AppError;
 use crate::app::listing::{at_home, listing};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::run::{self, Order};
-use crate::cli::commands::setting::{programs_again, settings};
+use crate::cli::commands::setting::{programs_again, settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -62,6 +62,9 @@ pub async fn command(
     if !args.yes {
         let told = if args.job.json { line(&document(&settings, &found)) } else { text(&settings, &found) };
         session.terminal.out().put(&told);
+        if !args.job.json {
+            session.terminal.out().put(&whereabouts(&settings));
+        }
         return Ok(Exit::Ok);
     }
     if !found.settled.is_empty() {

@@ -3,6 +3,7 @@
 use crate::app::error::AppError;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::{Context, Exit};
+use crate::cli::output::place::Spreadsheet;
 use crate::config::problem::ConfigError;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
@@ -27,20 +28,36 @@ pub fn of_app(error: &AppError, settings: &Settings) -> Trouble {
         return trouble
             .with_help("restore it from the trash, or share it with the job's account again; where it is lost for good, run --adopt leaves it behind");
     }
-    match help(error).map(str::to_owned).or_else(|| whereabouts(exit, settings)) {
+    let of_proxy = || of_proxy(&trouble, settings);
+    match of_proxy().or_else(|| help(error).map(str::to_owned)).or_else(|| whereabouts(error, exit, settings)) {
         Some(help) => trouble.with_help(help),
         None => trouble,
     }
 }
 
 /// Which spreadsheet was asked for, and where, when it or the service was not found.
-fn whereabouts(exit: Exit, settings: &Settings) -> Option<String> {
+fn whereabouts(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
+    let through = settings.proxies.through(&settings.api_url);
     match (exit, &settings.target) {
         (Exit::NoInput | Exit::Unavailable, Target::Google { id }) => {
-            Some(format!("this is about spreadsheet {id} at {}", settings.api_url))
+            let through = through.map_or_else(String::new, |proxy| format!(", through the proxy {proxy}"));
+            Some(format!("this is about spreadsheet {id} at {}{through}", settings.api_url))
+        }
+        (Exit::Protocol, Target::Google { .. }) => {
+            through.map(|proxy| format!("the call went through the proxy {proxy}; see what that answers"))
+        }
+        (Exit::NoInput, Target::Embedded { .. }) if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) => {
+            Some(format!("this is about the {}", Spreadsheet::of(settings)))
         }
         _ => None,
     }
+}
+
+/// What a proxy says no to is its owner's business, not that of the spreadsheet's.
+fn of_proxy(trouble: &Trouble, settings: &Settings) -> Option<String> {
+    let is_no = matches!(trouble.exit(), Exit::NoPerm | Exit::Protocol) && trouble.message().contains("the proxy ");
+    let url = &settings.api_url;
+    is_no.then(|| format!("calls to {url} and to the token service go through it; NO_PROXY lists what is reached without one"))
 }
 
 fn exit(error: &AppError) -> Exit {
