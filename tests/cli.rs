@@ -11,6 +11,9 @@ mod workshop;
 #[path = "cli/live.rs"]
 mod live;
 
+#[path = "cli/tls.rs"]
+mod tls;
+
 #[path = "cli/wire.rs"]
 mod wire;
 

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::tls::Https;
 use crate::wire::{Emulator, Outside};
 use crate::workshop::{Ended, Workshop, ended};
 
@@ -56,6 +57,14 @@ fn serve(mut client: TcpStream, answer: &str, heads: &Mutex<Vec<String>>) -> Opt
     }
     let (line, fields) = head.split_once("\r\n")?;
     let (method, rest) = line.split_once(' ')?;
+    if method == "CONNECT" {
+        let mut server = TcpStream::connect(rest.split_once(' ')?.0).ok()?;
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
+        let (mut back, mut from) = (client.try_clone().ok()?, server.try_clone().ok()?);
+        thread::spawn(move || std::io::copy(&mut from, &mut back));
+        std::io::copy(&mut reader, &mut server).ok()?;
+        return Some(());
+    }
     let (host, path) = rest.strip_prefix("http://")?.split_once('/')?;
     let kept = fields.lines().filter(|field| !field.to_ascii_lowercase().starts_with("proxy-")).filter(|field| !field.is_empty());
     let length = fields.lines().find_map(|field| field.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
@@ -183,6 +192,40 @@ fn a_value_that_is_no_proxy_stops_the_run_and_is_not_shown() {
     far(&shop, &[("ALL_PROXY", "socks5h://127.0.0.1:1080")], &["run", "quakes.toml"]).exits(78).says("SOCKS");
 }
 
+/// The job on a spreadsheet behind TLS, and behind this proxy.
+fn behind_tls(shop: &Workshop, emulator: &Emulator, service: &Https, proxy: &str, trusted: bool) -> Ended {
+    let key = key_for(shop, emulator, &service.url);
+    let mut command = emulator.command(shop, ID, &["run", "quakes.toml"]);
+    command.env("SHEETKEEP_API_URL", &service.url).env("GOOGLE_APPLICATION_CREDENTIALS", key).env("HTTPS_PROXY", proxy);
+    if trusted {
+        command.env("SSL_CERT_FILE", &service.certificate);
+    }
+    ended(command)
+}
+
+#[test]
+fn an_https_service_is_reached_through_a_tunnel() {
+    let shop = Workshop::few_quakes(3);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let (service, proxy) = (Https::before(&shop, &emulator.url), Proxy::start(""));
+    let value = format!("http://me:pass@{}", proxy.address);
+    behind_tls(&shop, &emulator, &service, &value, true).exits(0).shows("new 3");
+    let heads = proxy.heads();
+    let asked = format!("CONNECT {} HTTP/1.1\r\n", service.url.trim_start_matches("https://"));
+    assert!(heads.len() >= 2 && heads.iter().all(|head| head.starts_with(&asked) && head.contains(ME)), "{heads:?}");
+    assert_eq!(Outside::of(emulator, ID).rows("Quakes").len(), 3);
+}
+
+#[test]
+fn a_tunnel_that_ends_at_a_stranger_names_the_variable_for_certificates() {
+    let shop = Workshop::few_quakes(3);
+    shop.change("quakes.toml", "[source]", "[retry]\nattempts = 1\n\n[source]");
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let (service, proxy) = (Https::before(&shop, &emulator.url), Proxy::start(""));
+    let told = behind_tls(&shop, &emulator, &service, &proxy.address, false);
+    told.exits(69).says("not to be trusted").says("SSL_CERT_FILE").says("of HTTPS_PROXY");
+}
+
 /// A tinyproxy; gone when it is dropped.
 struct Tinyproxy {
     process: Child,
@@ -238,6 +281,9 @@ fn a_real_proxy_of_debian_lets_calls_through_to_who_may() {
     near(&shop, &emulator, &[("http_proxy", &with("me:pass@"))], &["run", "quakes.toml"]).exits(0).shows("new 3");
     let log = shop.read("tinyproxy.log");
     assert!(log.contains("/token") && log.contains(":batchUpdate"), "{log}");
+    let service = Https::before(&shop, &emulator.url);
+    behind_tls(&shop, &emulator, &service, &with("me:pass@"), true).exits(0).shows("new 0 · skipped 3");
+    assert!(shop.read("tinyproxy.log").contains("CONNECT localhost:"), "{log}");
     for (user, words) in [("me:wrong@", "does not take the user and password"), ("", "asks for a user and a password")] {
         let told = near(&shop, &emulator, &[("http_proxy", &with(user))], &["run", "quakes.toml"]);
         assert!(!told.exits(77).says(words).says("http_proxy").err.contains("wrong"), "{}", told.err);
