@@ -221,7 +221,10 @@ fn value_after(text: &str, at: usize) -> Option<Range<usize>> {
     let length = set.find(|c: char| c.is_whitespace() || matches!(c, '&' | ',' | ';' | '}' | '"' | '\'' | ')'));
     let length = length.unwrap_or(set.len());
     let value = set.get(..length)?;
-    (length >= 6 && !is_prose(value) && !value.starts_with("${")).then_some(start..start + length)
+    // Behind a colon and a blank a sentence goes on, more often than not.
+    let is_set = text.get(..start).is_some_and(|before| before.ends_with('='));
+    let is_odd = value.bytes().any(|b| b.is_ascii_digit()) || (is_set && !is_prose(value));
+    (length >= 6 && is_odd && !value.starts_with("${")).then_some(start..start + length)
 }
 
 /// The user and password of an address.
@@ -324,6 +327,7 @@ mod tests {
             "share it with robot@my-project-123456.iam.gserviceaccount.com as editor",
             "/home/someone/Some Folder/with/Many/Parts/In/It/2026/Reports/Quarter3/of/The/Whole/Company/x.json was not found",
             "http://127.0.0.1:8080/ answered 503 at 10:30",
+            "the token service gave no token: Connection reset by peer (os error 104)",
             "basic authentication is needed; no bearer token came",
             "secret = \"${SECRET}\"",
             "idempotency key sk1_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",

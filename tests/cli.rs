@@ -11,6 +11,9 @@ mod workshop;
 #[path = "cli/live.rs"]
 mod live;
 
+#[path = "cli/tls.rs"]
+mod tls;
+
 #[path = "cli/wire.rs"]
 mod wire;
 
@@ -55,6 +58,12 @@ mod check;
 
 #[path = "cli/refusals.rs"]
 mod refusals;
+
+#[path = "cli/place.rs"]
+mod place;
+
+#[path = "cli/proxies.rs"]
+mod proxies;
 
 #[path = "cli/secrets.rs"]
 mod secrets;

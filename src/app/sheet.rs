@@ -103,7 +103,7 @@ fn to_google(
             .map(|host| format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token")),
     };
     let credentials = Credentials::find(&source)?;
-    let transport = Transport::Network { ca_file: settings.certificates.clone() };
+    let transport = Transport::Network { ca_file: settings.certificates.clone(), proxies: settings.proxies.clone() };
     let mut options = SheetsOptions::new(credentials, transport);
     options.api_url = Some(settings.api_url.clone()).filter(|url| url != GOOGLE_API_URL);
     options.retry = settings.retry;

@@ -105,7 +105,7 @@ pub async fn spreadsheet(settings: &Settings, coming: &Coming, lines: &mut Vec<L
 
 fn is_about_credentials(error: &CallError) -> bool {
     match &error.cause {
-        Cause::Token(_) => true,
+        Cause::Token(_) => !error.cause.is_of_proxy(),
         Cause::Refused { refusal, .. } => refusal.code == 401,
         _ => false,
     }

@@ -17,6 +17,7 @@ use crate::cli::job_args::JobArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::terminal::{ColorChoice, Terminal};
 use crate::cli::upkeep_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
+use crate::redact::redacted;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -214,6 +215,8 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<A
     Args::try_parse_from(argv).map_err(|error| {
         let styled = error.render();
         let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
+        // What was typed is repeated, and may be a key in a wrong place.
+        let text = redacted(&text).into_owned();
         Reply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
 }
@@ -303,8 +306,9 @@ fn after_help() -> String {
          GOOGLE_APPLICATION_CREDENTIALS  path of a credentials file\n  \
          SHEETKEEP_CREDENTIALS_JSON      the credentials themselves, plain or base64\n  \
          SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
+         HTTPS_PROXY, ALL_PROXY          a proxy on the way to the service; NO_PROXY lists what is reached without\n  \
          SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
-         The first four may also stand in the file .env beside the job file.\n\n\
+         All but the last may also stand in the file .env beside the job file.\n\n\
          Exit codes:\n{}",
         table()
     )

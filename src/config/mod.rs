@@ -15,6 +15,7 @@ mod linked;
 pub mod names;
 pub mod pace;
 pub mod problem;
+mod proxies;
 mod raw;
 pub mod schema;
 pub mod settings;

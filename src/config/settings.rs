@@ -16,12 +16,14 @@ use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
 use crate::config::pace::{self, CommitSettings, Overlap, ScheduleSettings};
 use crate::config::problem::{ConfigError, Problem};
+use crate::config::proxies::proxies;
 use crate::config::raw::{At, Item, JobFile, Sheet};
 use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
 use crate::config::steps::{self, Deed, StepSettings};
 use crate::config::target::{self, Choice, CredentialSettings, Target};
 use crate::config::wrong_place;
+use crate::google::proxy::Proxies;
 use crate::google::quota::Pacing;
 use crate::ledger::columns::{Columns, header_text};
 use crate::ledger::mode::{Again, Delivery, Mode};
@@ -68,6 +70,8 @@ pub struct Settings {
     pub api_url: String,
     /// A file with certificates to trust (`SSL_CERT_FILE`).
     pub certificates: Option<PathBuf>,
+    /// What stands between this machine and the service; none for the embedded sheet.
+    pub proxies: Proxies,
     /// The data tab.
     pub tab: String,
     /// How rows are written.
@@ -200,7 +204,9 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let api_url = target::api_url(collect, flags, choice.as_ref());
     let credentials = target::credentials(collect, flags);
     let state_dir = target::state_dir(collect, flags, raw);
-    if matches!(target, Some(Target::Google { .. })) {
+    let is_far = matches!(target, Some(Target::Google { .. }));
+    let proxies = if is_far { proxies(collect) } else { Proxies::default() };
+    if is_far {
         target::see_who_reads(collect, &credentials);
     }
     wrong_place::beside_the_link(collect, path);
@@ -224,6 +230,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         credentials,
         api_url,
         certificates: collect.environment.get("SSL_CERT_FILE").map(PathBuf::from),
+        proxies,
         tab: tab?,
         mode: mode?,
         again: again?,

@@ -41,8 +41,8 @@ pub(crate) fn unnamed(collect: &mut Collector<'_>, path: &Path, job: Option<&str
         let lacks = if environment.is_empty(SPREADSHEET) { "is empty" } else { "is not set" };
         let message = format!("{name} is set in {place}, but no spreadsheet is named: {SPREADSHEET} {lacks}");
         collect.say(Problem::of(message).help(format!(
-            "set {SPREADSHEET} in the environment or in {}, or name it by --spreadsheet or [sheet] spreadsheet; to keep the rows in a \
-             local file all the same, say --embedded {shown}, or set [state] file",
+            "say --embedded {shown}, or set [state] file, to keep the rows in a local file all the same; else set {SPREADSHEET} in the \
+             environment or in {}, or name the spreadsheet by --spreadsheet or [sheet] spreadsheet",
             environment.file_path().display()
         )));
         return None;
@@ -52,8 +52,8 @@ pub(crate) fn unnamed(collect: &mut Collector<'_>, path: &Path, job: Option<&str
     if env.exists() && !environment.file_path().exists() {
         let message = format!("{linked} is a link, and {} beside the file that it leads to is not read", env.display());
         collect.say(Problem::of(message).help(format!(
-            "settings come from the folder of the link: link {} there too, or run the job by the path of the file itself; to keep the \
-             rows in a local file all the same, say --embedded {shown}",
+            "say --embedded {shown} to keep the rows in a local file all the same; settings come from the folder of the link, so link {} \
+             there too, or run the job by the path of the file itself",
             env_file::NAME
         )));
         return None;
@@ -62,7 +62,7 @@ pub(crate) fn unnamed(collect: &mut Collector<'_>, path: &Path, job: Option<&str
     if sheet.exists() && !file.exists() {
         let message = format!("{linked} is a link, and the job's rows so far are probably in {}", sheet.display());
         collect.say(Problem::of(message).help(format!(
-            "without a spreadsheet, rows go beside the link, and this run would begin anew there: say --embedded {}, or --embedded {shown}",
+            "say --embedded {}; or say --embedded {shown} to begin anew beside the link",
             sheet.display()
         )));
         return None;

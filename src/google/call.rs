@@ -167,7 +167,7 @@ impl Caller {
             let result = match &token {
                 Ok(_) => {
                     failpoint::pass(failpoint::REQUEST);
-                    let result = attempt().await;
+                    let result = attempt().await.map_err(|failure| failure.hushed(|text| self.tokens.hide(text)));
                     failpoint::pass(failpoint::ANSWER);
                     result
                 }
@@ -220,6 +220,7 @@ impl Caller {
         match failure {
             Failure::Token(error) => Cause::Token(error),
             Failure::Unreachable(why) => Cause::Unreachable(why),
+            Failure::Proxy(error) => Cause::Proxy(error),
             Failure::Refused { refusal, .. } => {
                 let advice = match refusal.fault() {
                     Fault::Throttled => Some(self.quota_advice(method)),
@@ -257,7 +258,7 @@ impl Caller {
             Some(Failure::Refused { refusal, .. }) if refusal.fault() == Fault::Throttled => Outcome::Throttled,
             Some(Failure::Refused { .. }) => Outcome::Refused,
             Some(Failure::TooLarge(_)) => Outcome::TooLarge,
-            Some(Failure::Token(_) | Failure::Unreachable(_)) => Outcome::Unsent,
+            Some(Failure::Token(_) | Failure::Unreachable(_) | Failure::Proxy(_)) => Outcome::Unsent,
             Some(Failure::Lost { .. }) => Outcome::Lost,
         };
         let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
@@ -289,6 +290,7 @@ fn again(method: Method, failure: &Failure) -> Option<(Fault, Option<u64>)> {
     let fault = match failure {
         Failure::Token(error) => error.fault(),
         Failure::Unreachable(_) => Fault::Transient,
+        Failure::Proxy(error) => error.fault(),
         Failure::Refused { refusal, .. } => refusal.fault(),
         Failure::TooLarge(408) if !method.writes() => Fault::Transient,
         Failure::Lost { cause, .. } if !method.writes() => cause.fault(),

@@ -9,6 +9,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::google::proxy::ProxyError;
+use crate::redact::redacted;
 use crate::retry::Exhausted;
 
 /// Which call it was, as what failed: "failed to …".
@@ -90,6 +92,15 @@ impl Refusal {
         let activation_url = details.iter().find_map(|d| text(d.pointer("/metadata/activationUrl")));
         let status = text(error.get("status")).unwrap_or_default();
         Some(Self { code, status, message, reason, request, kind, activation_url })
+    }
+
+    /// Takes `hide` over each text that the service wrote.
+    pub(crate) fn hush(&mut self, hide: impl Fn(&str) -> String) {
+        self.message = hide(&self.message);
+        self.status = hide(&self.status);
+        for text in self.reason.iter_mut().chain(&mut self.activation_url) {
+            *text = hide(text);
+        }
     }
 
     /// The one table from an answer to what to do. Facts: the error bodies recorded from the live service and its guides.
@@ -217,7 +228,9 @@ pub enum TokenError {
     #[error("the token service gave no token: {0}")]
     Unready(String),
     /// Something else answers in the token service's place.
-    #[error("a web page came instead of a token: a proxy, or the login page of a network, answers in the token service's place")]
+    #[error(
+        "a web page came instead of a token: a proxy, or the login page of a network, answers in the token service's place"
+    )]
     Foreign,
     /// No answer within the deadline.
     #[error("the token service gave no answer within {} s", .after_ms / 1_000)]
@@ -228,6 +241,9 @@ pub enum TokenError {
     /// The credentials themselves can't be used.
     #[error("the credentials can't be used: {0}")]
     Unusable(String),
+    /// A proxy stopped the request.
+    #[error("no way to the token service: {0}")]
+    Proxy(ProxyError),
 }
 
 impl TokenError {
@@ -236,7 +252,21 @@ impl TokenError {
         match self {
             Self::Refused { .. } | Self::Unusable(_) => Fault::Denied,
             Self::Unready(_) | Self::Foreign | Self::Hung { .. } => Fault::Transient,
+            Self::Proxy(error) => error.fault(),
         }
+    }
+
+    /// The same, with `hide` over each text that a service wrote.
+    pub(crate) fn hushed(mut self, hide: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::Refused { code, description, .. } => {
+                *code = hide(code);
+                *description = hide(description);
+            }
+            Self::Unready(why) | Self::Unusable(why) => *why = hide(why),
+            Self::Foreign | Self::Hung { .. } | Self::Proxy(_) => {}
+        }
+        self
     }
 }
 
@@ -257,6 +287,9 @@ pub enum Cause {
     /// No connection could be made, so nothing was sent.
     #[error("no connection to the service: {0}")]
     Unreachable(String),
+    /// A proxy stopped it, so the service had nothing of it.
+    #[error("{0}")]
+    Proxy(ProxyError),
     /// The service found the request too large or too slow (413, 408).
     #[error("the service answered {0}: the request is too large or takes too long")]
     TooLarge(u16),
@@ -272,6 +305,7 @@ impl Cause {
             Self::Refused { refusal, .. } => refusal.fault(),
             Self::Token(error) => error.fault(),
             Self::Unreachable(_) => Fault::Transient,
+            Self::Proxy(error) => error.fault(),
             Self::TooLarge(_) => Fault::Rejected,
             Self::Lost(cause) => cause.fault(),
         }
@@ -283,8 +317,13 @@ impl Cause {
         match self {
             Self::Token(error) => *error == TokenError::Foreign,
             Self::Lost(cause) => matches!(cause, LostCause::Garbled(_) | LostCause::Status(300..=399 | 511)),
-            Self::Refused { .. } | Self::Unreachable(_) | Self::TooLarge(_) => false,
+            Self::Refused { .. } | Self::Unreachable(_) | Self::TooLarge(_) | Self::Proxy(_) => false,
         }
+    }
+
+    /// Whether a proxy is why.
+    pub fn is_of_proxy(&self) -> bool {
+        matches!(self, Self::Proxy(_) | Self::Token(TokenError::Proxy(_)))
     }
 }
 
@@ -344,8 +383,11 @@ fn culprit(message: &str) -> (Option<usize>, Option<String>) {
     (Some(index), Some(kind).filter(|k| !k.is_empty()))
 }
 
-/// At most 1,000 characters, none of them a control character: what a service wrote goes to terminals and cells.
+/// At most 1,000 characters, none of them a control character, and nothing that looks like a secret: what a service wrote goes to
+/// terminals and cells.
 pub(crate) fn tidy(text: &str) -> String {
+    let most = text.char_indices().nth(8_000).map_or(text.len(), |(at, _)| at);
+    let text = redacted(text.get(..most).unwrap_or(text));
     text.chars().take(1_000).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 

@@ -16,7 +16,7 @@ use hyper::{Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::google::address::{ApiRoot, SpreadsheetId};
+use crate::google::address::{AGENT, ApiRoot, SpreadsheetId};
 use crate::google::answer::{Failure, Observer, Told, failure, root_cause, transport};
 use crate::google::body::Batch;
 use crate::google::call::{CallCounts, Caller, GaveUp, Manner};
@@ -35,9 +35,6 @@ const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone),\
 
 /// What a batch that reads back is asked for: without it the answer would also hold every format.
 const READ_BACK_FIELDS: &str = "&fields=spreadsheetId,replies,updatedSpreadsheet.sheets.data(startRow,startColumn,rowData.values.userEnteredValue)";
-
-/// Our name to the service.
-const AGENT: &str = concat!("sheetkeep/", env!("CARGO_PKG_VERSION"));
 
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq)]

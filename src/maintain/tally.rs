@@ -61,7 +61,14 @@ impl Tallies {
             let of = (row.key.fingerprint(), again.mark(&row.version));
             let one = told.entry(of).or_insert_with(|| {
                 versions.entry(of.0).or_default().push(of.1);
-                Told { key: row.key.clone(), version: row.version.clone(), done: 0, forgotten: 0, forced: false, since: false }
+                Told {
+                    key: row.key.clone(),
+                    version: row.version.clone(),
+                    done: 0,
+                    forgotten: 0,
+                    forced: false,
+                    since: false,
+                }
             });
             one.version.clone_from(&row.version);
             if row.forgotten {

@@ -245,12 +245,14 @@ impl<'a> Writing<'a> {
         self.out.requests.push((Part::Layout, header));
         let runs = runs(writes);
         for run in &runs {
-            let copied = self.copy_out(&rows_written(writes, run), (witness.before_row(run.start), margin), PasteType::Formula);
+            let copied =
+                self.copy_out(&rows_written(writes, run), (witness.before_row(run.start), margin), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
         }
         self.write(writes, &witness);
         for run in &runs {
-            let copied = self.copy_out(&rows_written(writes, run), (witness.after_row(run.start), margin), PasteType::Formula);
+            let copied =
+                self.copy_out(&rows_written(writes, run), (witness.after_row(run.start), margin), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
         }
         self.out.witness = Some(witness);
@@ -384,10 +386,8 @@ impl<'a> Writing<'a> {
 impl Write<'_> {
     /// Whether this row can ride in one request with the row above it.
     fn follows(&self, above: &Self) -> bool {
-        let cells = matches!(
-            (&self.what, &above.what),
-            (What::Cells(_), What::Cells(_)) | (What::Fresh(_), What::Fresh(_))
-        );
+        let cells =
+            matches!((&self.what, &above.what), (What::Cells(_), What::Cells(_)) | (What::Fresh(_), What::Fresh(_)));
         cells && self.target.row == above.target.row + 1 && self.target.columns == above.target.columns
     }
 }

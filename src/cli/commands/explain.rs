@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::app::explain::{Life, explain};
 use crate::cli::args::ExplainArgs;
-use crate::cli::commands::setting::settings;
+use crate::cli::commands::setting::{settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -39,6 +39,9 @@ pub async fn command(
     }
     let text = if args.job.json { line(&Document::of(&life, &settings.job)) } else { told(&life, &settings.job) };
     session.terminal.out().put(&text);
+    if !args.job.json {
+        session.terminal.out().put(&whereabouts(&settings));
+    }
     Ok(Exit::Ok)
 }
 

@@ -13,7 +13,7 @@ use crate::app::listing::{at_home, listing};
 use crate::app::request::RequestFile;
 use crate::cli::args::RunArgs;
 use crate::cli::commands::run::{self, Order};
-use crate::cli::commands::setting::{programs_again, settings};
+use crate::cli::commands::setting::{programs_again, settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -64,6 +64,9 @@ pub async fn command(
     if !args.yes {
         let told = if args.job.json { line(&document(&settings, &found)) } else { text(&settings, &found, remembered) };
         session.terminal.out().put(&told);
+        if !args.job.json {
+            session.terminal.out().put(&whereabouts(&settings));
+        }
         return Ok(Exit::Ok);
     }
     if remembered.is_some() {

@@ -9,7 +9,7 @@ use crate::app::fsck::{Checked, Oddity, Repair, check, errands, may_adopt};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::explain::joined;
 use crate::cli::commands::run::{self, Order};
-use crate::cli::commands::setting::settings;
+use crate::cli::commands::setting::{settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -74,6 +74,9 @@ pub async fn command(
         told(&checked, &settings, plan, (mended, &remade))
     };
     session.terminal.out().put(&text);
+    if !args.job.json {
+        session.terminal.out().put(&whereabouts(&settings));
+    }
     Ok(if checked.is_clean() { Exit::Ok } else { Exit::Findings })
 }
 

@@ -11,7 +11,7 @@ use crate::app::error::AppError;
 use crate::app::listing::{at_home, listing_with_ends};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::run::{self, Order};
-use crate::cli::commands::setting::settings;
+use crate::cli::commands::setting::{settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -75,6 +75,9 @@ pub async fn command(
     let left = args.yes.then_some(&left);
     let out = if args.job.json { line(&told.document(left)) } else { told.text(left) };
     session.terminal.out().put(&out);
+    if !args.job.json {
+        session.terminal.out().put(&whereabouts(&settings));
+    }
     Ok(if left.is_some_and(|left| left.cells > 0) { Exit::TempFail } else { Exit::Ok })
 }
 

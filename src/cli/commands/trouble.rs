@@ -3,6 +3,7 @@
 use crate::app::error::AppError;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::{Context, Exit};
+use crate::cli::output::place::Spreadsheet;
 use crate::config::problem::ConfigError;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
@@ -28,20 +29,38 @@ pub fn of_app(error: &AppError, settings: &Settings) -> Trouble {
         return trouble
             .with_help("restore it from the trash, or share it with the job's account again; where it is lost for good, run --adopt leaves it behind");
     }
-    match help(error).map(str::to_owned).or_else(|| whereabouts(exit, settings)) {
+    let of_proxy = || of_proxy(&trouble, settings);
+    match of_proxy().or_else(|| help(error).map(str::to_owned)).or_else(|| whereabouts(error, exit, settings)) {
         Some(help) => trouble.with_help(help),
         None => trouble,
     }
 }
 
 /// Which spreadsheet was asked for, and where, when it or the service was not found.
-fn whereabouts(exit: Exit, settings: &Settings) -> Option<String> {
+fn whereabouts(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
+    let through = settings.proxies.through(&settings.api_url);
     match (exit, &settings.target) {
         (Exit::NoInput | Exit::Unavailable, Target::Google { id }) => {
-            Some(format!("this is about spreadsheet {id} at {}", settings.api_url))
+            let through = through.map_or_else(String::new, |proxy| format!(", through the proxy {proxy}"));
+            Some(format!("this is about spreadsheet {id} at {}{through}", settings.api_url))
+        }
+        (Exit::Protocol, Target::Google { .. }) => {
+            through.map(|proxy| format!("the call went through the proxy {proxy}; see what that answers"))
+        }
+        (Exit::NoInput, Target::Embedded { .. }) if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) => {
+            Some(format!("this is about the {}", Spreadsheet::of(settings)))
         }
         _ => None,
     }
+}
+
+/// What a proxy says no to is its owner's business, not that of the spreadsheet's.
+fn of_proxy(trouble: &Trouble, settings: &Settings) -> Option<String> {
+    let is_no = matches!(trouble.exit(), Exit::NoPerm | Exit::Protocol) && trouble.message().contains("the proxy ");
+    let url = &settings.api_url;
+    is_no.then(|| {
+        format!("calls to {url} and to the token service go through it; NO_PROXY lists what is reached without one")
+    })
 }
 
 fn exit(error: &AppError) -> Exit {
@@ -130,7 +149,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Machine { trouble, .. }) => remedy(trouble.refused),
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
-        AppError::Pass(PassError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => PAGE,
+        AppError::Pass(PassError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
+            PAGE
+        }
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Pass(PassError::NoFailure { .. }) => {
             "sheetkeep failures list shows which there are; nothing was written"
@@ -146,7 +167,8 @@ fn help(error: &AppError) -> Option<&'static str> {
 }
 
 /// What to do where a page came in the service's place.
-const PAGE: &str = "log in to this network in a browser, or see what SHEETKEEP_API_URL and the proxy settings name; then run it again";
+const PAGE: &str =
+    "log in to this network in a browser, or see what SHEETKEEP_API_URL and the proxy settings name; then run it again";
 
 /// What to do where this machine is in the way.
 fn remedy(refused: Refused) -> &'static str {

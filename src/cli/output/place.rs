@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::cli::terminal::visible;
+use crate::config::settings::Settings;
+use crate::config::target::{GOOGLE_API_URL, Target};
 
 /// A job's file, tab and spreadsheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,16 @@ pub enum Spreadsheet {
 }
 
 impl Spreadsheet {
+    /// The spreadsheet of these settings.
+    pub fn of(settings: &Settings) -> Self {
+        let because = settings.choice.to_string();
+        match &settings.target {
+            Target::Embedded { file } => Self::Embedded { file: file.display().to_string(), because },
+            Target::Google { id } if settings.api_url == GOOGLE_API_URL => Self::of_google(id, because),
+            Target::Google { id } => Self::Remote { id: id.clone(), url: None, because },
+        }
+    }
+
     /// A spreadsheet of Google's.
     pub fn of_google(id: &str, because: String) -> Self {
         let url = Some(format!("https://docs.google.com/spreadsheets/d/{id}/edit"));
