@@ -23,6 +23,12 @@ mod main_job;
 #[path = "cli/anew.rs"]
 mod anew;
 
+#[path = "cli/dead.rs"]
+mod dead;
+
+#[path = "cli/portal.rs"]
+mod portal;
+
 #[path = "cli/upsert.rs"]
 mod upsert;
 

@@ -107,7 +107,7 @@ pub struct RunArgs {
     /// Be done after TIME, such as 50m: a tenth before it (1s to 30s) the run finishes what is in hand and stops, and exits with 124
     #[arg(long, value_name = "TIME", value_parser = deadline)]
     pub deadline: Option<Duration>,
-    /// Try only the failures of the job again, from the records kept in its Failures tab; the source is not read
+    /// Try only the failures of the job again: from the source's records, else from those kept in the Failures tab
     #[arg(long, conflicts_with = "input")]
     pub retry_failures: bool,
     /// Process again what the source yields and was processed before; without --yes, only tell what that would do
@@ -119,7 +119,7 @@ pub struct RunArgs {
     /// Which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
-    /// Say nothing unless something failed
+    /// Say nothing unless something failed, or is dead
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 }
@@ -170,9 +170,9 @@ pub struct FailuresArgs {
 pub enum FailuresAction {
     /// List those that are open, dead or skipped
     List(FailuresListArgs),
-    /// Try these again now, from the records kept in the Failures tab
+    /// Try these again now: from the source's records, else from those kept in the Failures tab
     Retry(FailuresKeysArgs),
-    /// Leave these alone: their items are passed over until a newer version comes
+    /// Leave these alone: their items are passed over until the source has another record of them
     Skip(FailuresKeysArgs),
 }
 
