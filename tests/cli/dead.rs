@@ -149,7 +149,10 @@ fn an_action_in_the_sheet_takes_the_record_of_the_source() {
 #[test]
 fn an_item_in_doubt_stays_so_though_its_record_changes() {
     let shop = Workshop::empty();
-    shop.write("j.toml", &JOB.replace("map = ", "delivery = \"at-most-once\"\ncommand = [\"sh\", \"-c\", \"kill -9 $PPID\"]\n#"));
+    shop.write(
+        "j.toml",
+        &JOB.replace("map = ", "delivery = \"at-most-once\"\ncommand = [\"sh\", \"-c\", \"kill -9 $PPID\"]\n#"),
+    );
     shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 1}\n");
     assert_eq!(shop.run(&["run", "j.toml"]).code, None);
     shop.change("j.toml", "kill -9 $PPID", "true");
