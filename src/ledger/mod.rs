@@ -51,6 +51,7 @@
 pub mod key;
 pub mod mode;
 pub mod path;
+pub mod literal;
 pub mod entry;
 pub mod failure;
 pub mod item;

@@ -15,6 +15,7 @@ use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark, 
 use crate::ledger::header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::item::{Item, Output, Position};
 use crate::ledger::key::{Key, Version};
+use crate::ledger::literal;
 use crate::ledger::mode::Mode;
 use crate::ledger::run::Counts;
 use crate::ledger::shape::{row_of, shape};
@@ -96,14 +97,14 @@ impl Intake {
                     "the version {} is neither a number nor a moment such as 2026-11-26T09:00:00Z; with order = \"newer\" it has to be one",
                     quote(&version.0)
                 );
-                let record = body.to_string();
+                let record = literal::render(&body);
                 let record = record.as_bytes();
                 let failed = Failed { key, version, step: "item", error, record, position: position.to_string() };
                 self.fail(failed, place, now).map_or(Taken::Nothing, Taken::Wait)
             }
             Ok((key, version)) => self.admit(Item { key, version, body, position, again: None }, place, now),
             Err(error) => {
-                let bytes = body.to_string();
+                let bytes = literal::render(&body);
                 self.nameless("item", error.to_string(), bytes.as_bytes(), &position, place, now)
             }
         }
@@ -136,7 +137,7 @@ impl Intake {
             Err(failure) if failure.error == StepError::Cancelled => return None,
             Err(failure) => (failure.step, failure.error.to_string()),
         };
-        let record = item.body.to_string();
+        let record = literal::render(&item.body);
         let (key, version, position) = match item.again {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (item.key, item.version, item.position.to_string()),
@@ -166,8 +167,7 @@ impl Intake {
             return Taken::Nothing;
         }
         let text = failure.payload.concat();
-        let body = serde_json::from_str::<Value>(&text)
-            .map_err(|error| ("source", format!("the kept record is no JSON: {error}")));
+        let body = literal::parse(&text).map_err(|error| ("source", format!("the kept record is no JSON: {error}")));
         let found = body.and_then(|body| match self.identify.identify(&body) {
             Ok((key, version)) => Ok((key, version, body)),
             Err(error) => Err(("item", error.to_string())),
@@ -288,7 +288,7 @@ impl Intake {
         let admission = self.book.admit(&item.key, &item.version);
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
-            let (record, position) = (item.body.to_string(), item.position.to_string());
+            let (record, position) = (literal::render(&item.body), item.position.to_string());
             let told = self.doubt(key, version, Some(record.as_bytes()), position, place, now);
             return told.map_or(Taken::Nothing, Taken::Wait);
         }
@@ -325,7 +325,7 @@ impl Intake {
 
     fn done(&mut self, item: Item, place: Place, output: Output, now: Timestamp) -> Waiting {
         let Item { key, version, body, position, again } = item;
-        let record = Some(Arc::new(KeptRecord { json: body.to_string().into(), position: position.clone() }));
+        let record = Some(Arc::new(KeptRecord { json: literal::render(&body).into(), position: position.clone() }));
         let (failed, of, at) = match again {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (key.clone(), version.clone(), position.to_string()),

@@ -365,7 +365,7 @@ mod tests {
     fn texts_and_long_numbers_survive() {
         assert_eq!(run_on(".", json!("0042")), Ok(vec![json!("0042")]));
         assert_eq!(run_on(".", json!(u64::MAX)), Ok(vec![json!(u64::MAX)]));
-        assert_eq!(run_on(". * 10", json!(u64::MAX)), Ok(vec![json!("184467440737095516150")]));
+        assert_eq!(run_on(". * 10", json!(u64::MAX)), Ok(vec![crate::ledger::literal::of("184467440737095516150")]));
         assert_eq!(run_on("tonumber", json!("42")), Ok(vec![json!(42)]));
     }
 }
