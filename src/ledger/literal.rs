@@ -136,6 +136,14 @@ pub fn is_number(text: &str) -> bool {
     Decimal::of(text).is_some()
 }
 
+/// The size of a whole number, however it is written; none of any other text, and of one that 64 bits don't hold.
+pub fn whole(text: &str) -> Option<u64> {
+    let Decimal { digits, point, .. } = Decimal::of(text)?;
+    let zeros = usize::try_from(point).ok()?.checked_sub(digits.len()).filter(|zeros| *zeros <= 20)?;
+    let digits = String::from_utf8(digits).ok()? + &"0".repeat(zeros);
+    if digits.is_empty() { Some(0) } else { digits.parse().ok() }
+}
+
 /// A number by its value: 0.digits × 10^point, without zeros at either end.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {

@@ -49,9 +49,10 @@
 //! 9. Nothing is written by position without a witness.
 
 pub mod key;
+pub mod literal;
+pub mod rank;
 pub mod mode;
 pub mod path;
-pub mod literal;
 pub mod entry;
 pub mod failure;
 pub mod item;
