@@ -103,7 +103,7 @@ async fn run_once(
     if wish.retrying.brings_items() {
         see_that_programs_are_there(settings)?;
     }
-    let source = wish.retrying.reads_source().then(|| settings.source.open()).transpose().map_err(AppError::Source)?;
+    let source = wish.retrying.reads_source().then(|| settings.open_source()).transpose().map_err(AppError::Source)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
     let Sheet { sheets, id } = connect(settings, &clock, &chance)?;

@@ -4,6 +4,8 @@
 
 use crate::ledger::key::Key;
 use crate::ledger::lease::Fence;
+use crate::ledger::mode::Again;
+use crate::ledger::repeats::Repeats;
 use crate::ledger::run::{Counts, Run};
 
 /// One thing that happened in a run.
@@ -132,4 +134,8 @@ pub struct Report {
     pub writes: u64,
     /// Calls that were answered 429.
     pub throttled: u64,
+    /// Keys that the source yielded more than once, with different content.
+    pub repeats: Repeats,
+    /// Which of a key's records count.
+    pub again: Again,
 }

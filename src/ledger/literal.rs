@@ -22,11 +22,17 @@ const SAFE_EXPONENT: u32 = 2;
 
 /// Reads one JSON text; a number that neither 64 bits nor a double hold is kept as it is written.
 pub fn parse(text: &str) -> serde_json::Result<Value> {
+    parse_by(text, |text| serde_json::from_str(text))
+}
+
+/// Reads one JSON text by `read`, which is given it with such numbers marked.
+pub fn parse_by(text: &str, read: impl Fn(&str) -> serde_json::Result<Value>) -> serde_json::Result<Value> {
     match marked(text) {
-        Cow::Borrowed(text) => serde_json::from_str(text),
+        Cow::Borrowed(text) => read(text),
         // The marks move what follows: the text itself says better where it is wrong.
-        Cow::Owned(marked) => serde_json::from_str(&marked)
-            .map_err(|error| serde_json::from_str::<IgnoredAny>(text).err().unwrap_or(error)),
+        Cow::Owned(marked) => {
+            read(&marked).map_err(|error| serde_json::from_str::<IgnoredAny>(text).err().unwrap_or(error))
+        }
     }
 }
 

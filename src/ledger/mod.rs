@@ -53,6 +53,8 @@ pub mod literal;
 pub mod rank;
 pub mod mode;
 pub mod path;
+pub mod repeats;
+pub mod survey;
 pub mod entry;
 pub mod failure;
 pub mod item;

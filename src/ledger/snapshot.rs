@@ -7,6 +7,7 @@ use crate::ledger::book::Book;
 use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version, digest_of};
 use crate::ledger::lease::{Fence, Lease};
+use crate::ledger::mode::Again;
 use crate::ledger::run::Run;
 use crate::ledger::tries::Tries;
 use crate::time::Timestamp;
@@ -259,6 +260,8 @@ pub struct Loaded {
     pub tables: Vec<(String, Vec<String>)>,
     /// The time zone that the place itself names.
     pub timezone: Option<String>,
+    /// When a key that is done is done again.
+    pub again: Again,
     /// The service's clock at the time of the load.
     pub service_time: Timestamp,
 }

@@ -12,6 +12,8 @@ pub mod replay;
 pub mod marks;
 pub mod forced;
 pub mod feed;
+pub mod passes;
+pub mod sifting;
 pub mod plan;
 pub mod stop;
 pub mod work;

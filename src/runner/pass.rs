@@ -25,6 +25,7 @@ use crate::runner::feed::{Fed, Feed, Retrying};
 use crate::runner::intake::{Intake, Taken};
 use crate::runner::marks::{MAX_MARKED, Marks};
 use crate::runner::opening::{Opened, open};
+use crate::runner::passes::Passes;
 use crate::runner::plan::{Parts, PassError, Plan};
 use crate::runner::replay::{Keeping, Replay, item_of};
 use crate::runner::settle::{Ending, Settler};
@@ -81,7 +82,7 @@ enum Happening {
 
 impl Pass {
     fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Self {
-        let Parts { store, source, steps, clock, chance, journal: parts_journal, errands, events, .. } = parts;
+        let Parts { store, source, identify, steps, clock, chance, journal: parts_journal, errands, events } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
@@ -109,11 +110,9 @@ impl Pass {
         for result in &results {
             opened.intake.is_certain(&result.key, &result.version);
         }
-        let (feed, beyond) = Feed::new(
-            std::mem::take(&mut opened.kept),
-            source.filter(|_| plan.retrying.reads_source()),
-            &opened.intake.book,
-        );
+        let source = source.filter(|_| plan.retrying.reads_source());
+        let passes = source.map(|source| Passes::new(source, identify, opened.intake.book.again()));
+        let (feed, beyond) = Feed::new(std::mem::take(&mut opened.kept), passes, &opened.intake.book);
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         if beyond > 0 {
             let message = format!(
@@ -245,6 +244,9 @@ impl Pass {
         let now = self.committer.moment();
         let taken = match fed {
             Fed::Record(record) => self.intake.take(record, now),
+            Fed::Surveyed(survey) => return self.intake.sift_by(*survey),
+            Fed::SourceRead => return self.source_read(),
+            Fed::Compared(repeats) => return self.intake.compared(repeats),
             Fed::Kept(kept) => self.intake.take_kept(*kept, now),
             Fed::Result(result) => return self.take_result(*result),
             Fed::Errand(errand) => Taken::Wait(self.intake.take_errand(*errand)),
@@ -260,6 +262,18 @@ impl Pass {
         }
         if self.intake.counts.read.is_multiple_of(PROGRESS_EVERY) {
             self.progress();
+        }
+    }
+
+    /// The source has no further record. Where it was read twice it has to have said the same; else some of its records were taken for
+    /// others.
+    fn source_read(&mut self) {
+        if !self.intake.source_is_same() {
+            let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
+            self.source_error = Some(SourceError::Unavailable { what, why });
+        }
+        if let (Some(comparison), Some(feed)) = (self.intake.source_read(), &mut self.feed) {
+            feed.compare(comparison);
         }
     }
 
@@ -356,6 +370,7 @@ impl Pass {
     /// How the run's row is closed: with what ended it, as far as is known now.
     fn closing(&self) -> impl Fn(Run) -> Run + use<> {
         let source_error = self.source_error.as_ref().map(ToString::to_string);
+        let repeated = self.intake.sifting.repeats().sentence(self.intake.book.again());
         let (asked, job, finished) = (self.asked, self.plan.job.clone(), self.clock.now());
         let said = if self.plan.retrying == Retrying::Forcing {
             "forgot keys for a forced run".to_owned()
@@ -376,6 +391,8 @@ impl Pass {
                 }
                 (None, None) => (RunStatus::Succeeded, said.clone()),
             };
+            let message = [Some(message), repeated.clone()].into_iter().flatten().filter(|part| !part.is_empty());
+            let message = message.collect::<Vec<_>>().join("; ");
             Run { status, message, finished: Some(finished), ..run }
         }
     }
@@ -417,6 +434,8 @@ impl Pass {
             reads: usage.reads,
             writes: usage.writes,
             throttled: usage.throttled,
+            repeats: self.intake.sifting.repeats().clone(),
+            again: self.intake.book.again(),
         }
     }
 

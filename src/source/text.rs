@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::ledger::literal;
 use crate::port::source::BadRecord;
+use crate::source::skim::Depth;
 
 /// Why a text is no record.
 #[derive(Debug)]
@@ -17,13 +18,13 @@ pub(crate) struct NoRecord {
     pub(crate) cut_off: bool,
 }
 
-/// Reads one JSON text. A number that neither 64 bits nor a double hold stays as it is written.
-pub(crate) fn parse(text: &[u8]) -> Result<Value, NoRecord> {
+/// Reads one JSON text as deep as `depth`. A number that neither 64 bits nor a double hold stays as it is written.
+pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, NoRecord> {
     let utf8 = std::str::from_utf8(text).map_err(|error| NoRecord {
         bad: BadRecord(format!("the record is no valid UTF-8 at byte {}", error.valid_up_to() + 1)),
         cut_off: error.error_len().is_none(),
     })?;
-    literal::parse(utf8).map_err(|error| NoRecord {
+    literal::parse_by(utf8, |text| depth.read(text)).map_err(|error| NoRecord {
         bad: BadRecord(format!("the record is no JSON: {}{}", reason(&error), near(utf8))),
         cut_off: error.is_eof(),
     })
@@ -68,7 +69,7 @@ mod tests {
     fn a_number_beyond_a_double_keeps_its_digits() {
         let text = r#"{"id": 12345678901234567890123, "max": 18446744073709551615, "neg": -99999999999999999999,
             "in": "12345678901234567890123", "f": 0.12345678901234567890, "e": 12345678901234567890123e2, "n": 42}"#;
-        let value = parse(text.as_bytes()).expect("a record");
+        let value = parse(text.as_bytes(), &Depth::Whole).expect("a record");
         assert_eq!(value["id"], literal::of("12345678901234567890123"));
         assert_eq!(value["max"], json!(u64::MAX));
         assert_eq!(value["neg"], literal::of("-99999999999999999999"));
@@ -90,7 +91,7 @@ mod tests {
             (b"{\"note\": \"NaN\"} x", "the record is no JSON: trailing characters at byte 17", false),
             (b"012345678901234567890", "the record is no JSON: invalid number at byte 2", false),
         ] {
-            let error = parse(text).expect_err("no record");
+            let error = parse(text, &Depth::Whole).expect_err("no record");
             assert_eq!((error.bad.0.as_str(), error.cut_off), (why, cut_off));
         }
     }
@@ -98,7 +99,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_never_panics(text in "[-0-9eE.\"\\\\ ,a]{0,60}") {
-            let _ = parse(text.as_bytes());
+            let _ = parse(text.as_bytes(), &Depth::Whole);
         }
     }
 }

@@ -39,14 +39,21 @@ impl Identify for JqIdentify {
     /// A text is taken to the letter, a number by its digits (42 is `42`), one that no double holds as it is written; null and nothing
     /// are a missing key, and no version.
     fn identify(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
+        let (key, version) = self.sight(body)?;
+        match &self.versions {
+            Versions::Content => Ok((key, Version(content(body)))),
+            Versions::Named(_) | Versions::None => Ok((key, version)),
+        }
+    }
+
+    fn sight(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
         let key = match single("key", &self.key, body)? {
             Some(text) => Key::new(text)?,
             None => return Err(KeyError::Missing.into()),
         };
         let version = match &self.versions {
             Versions::Named(program) => short(program, single("version", program, body)?.unwrap_or_default())?,
-            Versions::Content => content(body),
-            Versions::None => String::new(),
+            Versions::Content | Versions::None => String::new(),
         };
         Ok((key, Version(version)))
     }

@@ -121,6 +121,11 @@ impl Program {
         &self.source
     }
 
+    /// The path that it is, if it is nothing else.
+    pub fn path(&self) -> Option<&MemberPath> {
+        self.path.as_ref()
+    }
+
     /// Every value that the expression yields for `input`, at most 10,000.
     /// Bounded by its outputs alone: an expression that loops without yielding is not stopped.
     pub fn run(&self, input: Value) -> Result<Vec<Value>, RunError> {
