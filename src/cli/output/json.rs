@@ -34,7 +34,9 @@ pub struct RunDocument<'a> {
     spreadsheet: &'a Spreadsheet,
     failures: &'a [FailureDocument],
     failures_left_out: u64,
-    repeated_keys: RepeatedDocument<'a>,
+    /// There only where a key came more than once with different content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeated_keys: Option<RepeatedDocument<'a>>,
     exit_code: u8,
 }
 
@@ -133,7 +135,7 @@ impl<'a> RunDocument<'a> {
             spreadsheet: &place.spreadsheet,
             failures,
             failures_left_out: left_out,
-            repeated_keys: RepeatedDocument::of(report),
+            repeated_keys: (report.repeats.keys > 0).then(|| RepeatedDocument::of(report)),
             exit_code: exit.code(),
         }
     }
