@@ -35,6 +35,12 @@ mod upsert;
 #[path = "cli/hard_records.rs"]
 mod hard_records;
 
+#[path = "cli/twice.rs"]
+mod twice;
+
+#[path = "cli/numbers.rs"]
+mod numbers;
+
 #[path = "cli/answers.rs"]
 mod answers;
 

@@ -66,6 +66,10 @@ impl Source for Interrupted {
         true
     }
 
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.values.rewind()
+    }
+
     fn progress(&self) -> Option<(u64, u64)> {
         None
     }
@@ -98,7 +102,9 @@ impl House {
         let sheets = Arc::new(self.front.sheets(job.seed));
         let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
         let deed = deed.map(|deed| deed(self.front.clone()));
-        let source = Interrupted { values: Values::of(items), left: 5, deed };
+        // Where one record of each key counts, all are read once before the first is processed.
+        let surveyed = if self.mode == Mode::Upsert { u32::try_from(items.len()).expect("few") + 1 } else { 0 };
+        let source = Interrupted { values: Values::of(items), left: surveyed + 5, deed };
         let report = job.run_over(store.keeping(self.mode, again), Box::new(source)).await;
         self.clock.sleep(std::time::Duration::from_mins(10)).await;
         report

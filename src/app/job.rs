@@ -138,12 +138,12 @@ async fn run_once(
 /// and does without it where it can't be opened.
 fn source_for(settings: &Settings, retrying: &Retrying, events: &Events) -> Result<Option<Box<dyn Source>>, AppError> {
     if retrying.reads_source() {
-        return settings.source.open().map(Some).map_err(AppError::Source);
+        return settings.open_source().map(Some).map_err(AppError::Source);
     }
     if !retrying.looks_for_records() {
         return Ok(None);
     }
-    match settings.source.open() {
+    match settings.open_source() {
         Ok(source) => Ok(Some(source).filter(|source| source.rereadable())),
         Err(error) => {
             events(Event::Blemish { message: unread(&error) });

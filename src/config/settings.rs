@@ -28,9 +28,11 @@ use crate::google::quota::Pacing;
 use crate::ledger::columns::{Columns, header_text};
 use crate::ledger::mode::{Again, Delivery, Mode};
 use crate::port::clock::Clock;
+use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 
 use crate::retry::RetryPolicy;
+use crate::source::skim::Depth;
 use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::Program;
 
@@ -111,6 +113,16 @@ impl Settings {
             None => Versions::None,
         };
         JqIdentify::new(self.key.clone(), versions)
+    }
+
+    /// Opens the source: to be read twice where only one record of each key counts.
+    pub fn open_source(&self) -> Result<Box<dyn Source>, SourceError> {
+        if self.again == Again::Every {
+            return self.source.open();
+        }
+        let version = self.version.as_ref().map(Program::path);
+        let paths: Vec<_> = std::iter::once(self.key.path()).chain(version).collect();
+        self.source.open_twice(Depth::of(&paths))
     }
 
     /// The names of steps that run programs.

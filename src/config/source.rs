@@ -3,6 +3,7 @@
 //! In scope: the settings of a source, opening it. Out of scope: reading it (`source`).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -10,8 +11,9 @@ use crate::config::collect::Collector;
 use crate::config::problem::Problem;
 use crate::config::raw::{At, Source as RawSource};
 use crate::port::source::{Source, SourceError};
-use crate::source::input::Input;
+use crate::source::input::{Input, Reading};
 use crate::source::json::{Extract, Items};
+use crate::source::skim::Depth;
 use crate::source::{csv, json, jsonl};
 use crate::step::jq::Program;
 
@@ -53,16 +55,25 @@ impl SourceSettings {
 
     /// Opens the source; says whether it is missing or may not be read. What is wrong inside comes with its records.
     pub fn open(&self) -> Result<Box<dyn Source>, SourceError> {
-        Ok(Box::new(match &self.format {
-            Format::Csv { delimiter } => csv::open(&self.input, *delimiter)?,
-            Format::Jsonl => jsonl::open(&self.input)?,
-            Format::Json { items } => json::open(&self.input, Items::of(items.source(), || extract(items.clone())))?,
-        }))
+        Ok(Box::new(self.reading()?))
+    }
+
+    /// Opens the source to be read twice, the first time as deep as is said.
+    pub fn open_twice(&self, first: Depth) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(self.reading()?.twice(first)))
+    }
+
+    fn reading(&self) -> Result<Reading, SourceError> {
+        match &self.format {
+            Format::Csv { delimiter } => csv::open(&self.input, *delimiter),
+            Format::Jsonl => jsonl::open(&self.input),
+            Format::Json { items } => json::open(&self.input, Items::of(items.source(), || extract(items.clone()))),
+        }
     }
 }
 
 fn extract(program: Program) -> Extract {
-    Box::new(move |document: Value| {
+    Arc::new(move |document: Value| {
         let values = program.run_whole(document).map_err(|error| error.to_string())?;
         match values.as_slice() {
             [Value::Array(_)] => {

@@ -187,6 +187,11 @@ impl Book {
         Self { done, failures, ..Self::default() }
     }
 
+    /// A book in which nothing is done yet.
+    pub fn empty(again: Again) -> Self {
+        Self::new(DoneSet::from_rows(again, Vec::new()), HashMap::new())
+    }
+
     /// The same book, failures that stay the same counted so far.
     #[must_use]
     pub fn counting(mut self, mut tries: Tries) -> Self {
@@ -275,6 +280,10 @@ impl Book {
     pub fn failed(&mut self, key: &Key, tried: Tried, told: bool) {
         let print = key.fingerprint();
         self.advance((print, tried.version), Step::Fail);
+        if self.entry((print, tried.version)) == Entry::Unknown {
+            // One whose version has no order is never taken in hand.
+            self.moved.insert((print, tried.version), Entry::Failed);
+        }
         self.failures.insert(print, tried);
         if told {
             self.tries.forget(print);
@@ -412,6 +421,16 @@ impl Book {
             (Again::Other, Some(latest)) => *latest == mark,
             (Again::Newer, Some(latest)) => mark <= *latest,
         }
+    }
+
+    /// The mark of the version of a key that was done last, or of the newest one where versions have an order; 0 where none is done.
+    pub fn newest(&self, print: Fingerprint) -> u64 {
+        self.latest.get(&print).copied().or_else(|| self.done.versions(print).last()).unwrap_or(0)
+    }
+
+    /// Whether a version of this mark has failed in this run.
+    pub fn has_failed_here(&self, key: &Key, mark: u64) -> bool {
+        self.entry((key.fingerprint(), mark)) == Entry::Failed
     }
 
     /// Whether any version of the key is done, as loaded or in this run.

@@ -10,9 +10,15 @@ use serde_json::{Number, Value};
 
 use crate::grid::Cell;
 use crate::ledger::columns::{ColumnType, kind_of, quote};
+use crate::ledger::literal;
 
 /// Whole numbers up to here are exact in a spreadsheet, which holds every number as an f64.
 const EXACT: u64 = 1 << 53;
+
+/// How a day is written.
+const DAY_FORM: &str = "YYYY-MM-DD";
+/// How a moment is written.
+const MOMENT_FORM: &str = "2024-05-31T09:00:00Z or 2024-05-31 09:00";
 
 /// Milliseconds in a day.
 const DAY_MS: f64 = 86_400_000.0;
@@ -21,6 +27,9 @@ const DAY_MS: f64 = 86_400_000.0;
 pub(crate) fn cast(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<Cell, String> {
     if value.is_null() || value.as_str().is_some_and(str::is_empty) {
         return Ok(Cell::Empty);
+    }
+    if let Some(digits) = value.as_str().and_then(literal::digits) {
+        return unheld(digits, kind);
     }
     match kind {
         ColumnType::Auto => Ok(as_it_is(value)),
@@ -32,6 +41,37 @@ pub(crate) fn cast(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<Ce
         ColumnType::Duration => duration(&value),
         ColumnType::Link => link(value),
         ColumnType::Formula => formula(value),
+    }
+}
+
+/// A number that no double holds: it keeps its digits, or is not taken; it is never rounded.
+fn unheld(digits: &str, kind: ColumnType) -> Result<Cell, String> {
+    let is_whole = !digits.contains(['.', 'e', 'E']);
+    match kind {
+        ColumnType::Auto | ColumnType::Text => Ok(Cell::text(digits)),
+        ColumnType::Number if is_whole => Ok(Cell::text(digits)),
+        ColumnType::Number | ColumnType::Duration => Err(too_fine(digits)),
+        ColumnType::Boolean => Err(format!("{digits} is neither true, yes, 1 nor false, no, 0")),
+        ColumnType::Date => Err(number_for_time(digits, "a day", DAY_FORM)),
+        ColumnType::DateTime => Err(number_for_time(digits, "a moment", MOMENT_FORM)),
+        ColumnType::Link => Err("found a number, but the column holds links".into()),
+        ColumnType::Formula => Err("found a number, but the column holds formulas".into()),
+    }
+}
+
+fn too_fine(digits: &str) -> String {
+    format!(
+        "a spreadsheet would change the number {}, for it holds some 15 digits and sizes from 1e-308 to 1e308: give the column the \
+         type \"text\" to keep it as it is written, or round it in a step",
+        shown(digits)
+    )
+}
+
+/// A number, cut so that an error stays readable.
+fn shown(digits: &str) -> String {
+    match digits.char_indices().nth(60) {
+        Some((at, _)) => format!("{}…", digits.get(..at).unwrap_or_default()),
+        None => digits.to_owned(),
     }
 }
 
@@ -64,7 +104,7 @@ fn text_of(value: Value) -> String {
     match value {
         Value::String(text) => text,
         Value::Number(number) => number_text(&number),
-        other => other.to_string(),
+        other => literal::render(&other),
     }
 }
 
@@ -74,7 +114,7 @@ fn as_it_is(value: Value) -> Cell {
         Value::Bool(b) => Cell::Bool(b),
         Value::Number(number) => number_cell(&number),
         Value::String(text) => Cell::Text(text),
-        nested @ (Value::Array(_) | Value::Object(_)) => Cell::Text(nested.to_string()),
+        nested @ (Value::Array(_) | Value::Object(_)) => Cell::Text(literal::render(&nested)),
     }
 }
 
@@ -86,7 +126,8 @@ fn number_cell(number: &Number) -> Cell {
         (None, None) => true,
     };
     match number.as_f64().filter(|f| exact && f.is_finite()) {
-        Some(f) => Cell::Number(f),
+        // A spreadsheet has no zero below zero.
+        Some(f) => Cell::Number(f + 0.0),
         None => Cell::Text(number.to_string()),
     }
 }
@@ -106,9 +147,10 @@ fn number(value: Value) -> Result<Cell, String> {
             _ => return Ok(Cell::Text(text)),
         }
     }
-    match digits.parse::<f64>() {
-        Ok(f) if f.is_finite() => Ok(Cell::Number(f)),
-        _ => Err(format!("{} is no finite number", quote(&text))),
+    match literal::double(digits) {
+        Some(f) => Ok(Cell::Number(f + 0.0)),
+        None if literal::is_number(digits) => Err(too_fine(digits)),
+        None => Err(format!("{} is no finite number", quote(&text))),
     }
 }
 
@@ -127,8 +169,8 @@ fn boolean(value: &Value) -> Result<Cell, String> {
 }
 
 fn date(value: &Value) -> Result<Cell, String> {
-    let text = time_text(value, "a day", "YYYY-MM-DD")?;
-    if text.len() != "YYYY-MM-DD".len() {
+    let text = time_text(value, "a day", DAY_FORM)?;
+    if text.len() != DAY_FORM.len() {
         return Err(format!("{} is no day; days are written YYYY-MM-DD", quote(text)));
     }
     let day: Date = text.parse().map_err(|_| format!("{} is no day; days are written YYYY-MM-DD", quote(text)))?;
@@ -136,7 +178,7 @@ fn date(value: &Value) -> Result<Cell, String> {
 }
 
 fn moment(value: &Value, zone: &TimeZone) -> Result<Cell, String> {
-    let text = time_text(value, "a moment", "2024-05-31T09:00:00Z or 2024-05-31 09:00")?;
+    let text = time_text(value, "a moment", MOMENT_FORM)?;
     let local = match text.parse::<Timestamp>() {
         Ok(moment) => moment.to_zoned(zone.clone()).datetime(),
         Err(_) => text.parse::<DateTime>().map_err(|_| {
@@ -149,13 +191,17 @@ fn moment(value: &Value, zone: &TimeZone) -> Result<Cell, String> {
 fn time_text<'a>(value: &'a Value, what: &str, form: &str) -> Result<&'a str, String> {
     match value {
         Value::String(text) => Ok(text.trim()),
-        Value::Number(number) => Err(format!(
-            "found the number {}, but the column holds {what} ({form}); seconds since 1970 become one by `todate`, \
-             milliseconds by `. / 1000 | todate` in the step",
-            number_text(number)
-        )),
+        Value::Number(number) => Err(number_for_time(&number_text(number), what, form)),
         other => Err(format!("found {}, but the column holds {what} ({form})", kind_of(other))),
     }
+}
+
+fn number_for_time(digits: &str, what: &str, form: &str) -> String {
+    format!(
+        "found the number {}, but the column holds {what} ({form}); seconds since 1970 become one by `todate`, \
+         milliseconds by `. / 1000 | todate` in the step",
+        shown(digits)
+    )
 }
 
 /// Days since 1899-12-30, the day that a spreadsheet counts as 0 (Sheets API, `DateTimeRenderOption`).
@@ -250,6 +296,32 @@ mod tests {
         ] {
             assert_eq!(cell(value, ColumnType::Number), Ok(cell_of));
         }
+    }
+
+    #[test]
+    fn a_number_that_a_double_changes_is_never_rounded() {
+        for digits in ["1234567890123456.789", "0.1234567890123456789", "9007199254740993.0", "1e-400", "1E400"] {
+            let number = literal::of(digits);
+            for kind in [ColumnType::Auto, ColumnType::Text] {
+                assert_eq!(cell(number.clone(), kind), Ok(Cell::text(digits)));
+            }
+            for value in [number.clone(), json!(digits)] {
+                let why = cell(value, ColumnType::Number).expect_err("it would be rounded");
+                assert!(why.contains(&format!("would change the number {digits},")), "{why}");
+            }
+            assert!(cell(number, ColumnType::Duration).is_err_and(|why| why.contains(digits)));
+            let nested = cell(json!({"a": [literal::of(digits)]}), ColumnType::Auto);
+            assert_eq!(nested, Ok(Cell::text(format!("{{\"a\":[{digits}]}}"))));
+        }
+        for (text, number) in [("0.30000000000000004", 0.300_000_000_000_000_04), ("1e23", 1e23), ("+5.", 5.0)] {
+            assert_eq!(cell(json!(text), ColumnType::Number), Ok(Cell::Number(number)));
+        }
+    }
+
+    #[test]
+    fn a_zero_below_zero_is_a_zero() {
+        let is_plain = |cell| matches!(cell, Ok(Cell::Number(n)) if n == 0.0 && n.is_sign_positive());
+        assert!(is_plain(cell(json!(-0.0), ColumnType::Auto)) && is_plain(cell(json!("-0.0"), ColumnType::Number)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::fault::Fault;
 use crate::grid::{Cell, Figure};
+use crate::ledger::literal;
 
 /// The most columns a tab can have: A to ZZZ (the Sheets API refuses more).
 pub const MAX_COLUMNS: usize = 18_278;
@@ -183,6 +184,7 @@ pub(crate) fn kind_of(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
+        Value::String(text) if literal::digits(text).is_some() => "a number",
         Value::String(_) => "a text",
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",

@@ -4,6 +4,8 @@
 
 use crate::ledger::key::Key;
 use crate::ledger::lease::Fence;
+use crate::ledger::mode::Again;
+use crate::ledger::repeats::Repeats;
 use crate::ledger::run::{Counts, Run};
 
 /// One thing that happened in a run.
@@ -152,4 +154,8 @@ pub struct Report {
     pub throttled: u64,
     /// Whether another program uses the same quota, judged by answers of 429.
     pub is_quota_shared: bool,
+    /// Keys that the source yielded more than once, with different content.
+    pub repeats: Repeats,
+    /// Which of a key's records count.
+    pub again: Again,
 }

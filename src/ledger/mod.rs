@@ -49,8 +49,12 @@
 //! 9. Nothing is written by position without a witness.
 
 pub mod key;
+pub mod literal;
+pub mod rank;
 pub mod mode;
 pub mod path;
+pub mod repeats;
+pub mod survey;
 pub mod entry;
 pub mod failure;
 pub mod item;

@@ -3,9 +3,8 @@
 //! In scope: the two settings and their words, and the 64 bits that stand for a version under each. Out of scope: remembering
 //! versions (`ledger::book`), finding a key's row (the store).
 
-use jiff::Timestamp;
-
 use crate::ledger::key::Version;
+use crate::ledger::rank::rank;
 
 /// How often what steps do outside the sheet may be done for one version of a key, should a run vanish in the middle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,21 +72,6 @@ impl Again {
     pub fn takes(self, version: &Version) -> bool {
         self != Self::Newer || rank(&version.0).is_some()
     }
-}
-
-/// Where a version stands in order: a number by its value, a moment (RFC 3339) by its microseconds since 1970.
-fn rank(version: &str) -> Option<u64> {
-    let number = version.parse::<f64>().ok().filter(|number| number.is_finite());
-    #[expect(clippy::cast_precision_loss, reason = "microseconds are exact in an f64 until the year 2255")]
-    let moment = || version.parse::<Timestamp>().ok().map(|moment| moment.as_microsecond() as f64);
-    number.or_else(moment).map(in_order)
-}
-
-/// The bits of a float, turned so that they are ordered as the numbers are; never 0, which no version has.
-fn in_order(number: f64) -> u64 {
-    let bits = (number + 0.0).to_bits();
-    let turned = if bits >> 63 == 0 { bits | (1 << 63) } else { !bits };
-    turned.max(1)
 }
 
 #[cfg(test)]

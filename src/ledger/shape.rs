@@ -5,7 +5,7 @@
 //! (`ledger::header`), and how a cell is written (the store).
 //!
 //! A value is taken as it is or the item is rejected; it is never cut short, rounded or guessed at. So a text stays a text
-//! whatever it looks like, and a whole number that a spreadsheet could not hold exactly becomes its digits.
+//! whatever it looks like, and a number that a spreadsheet could not hold exactly becomes its digits.
 
 use serde_json::{Map, Value};
 

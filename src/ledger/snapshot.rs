@@ -8,6 +8,7 @@ use crate::ledger::first_rows::FirstRows;
 use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version, digest_of};
 use crate::ledger::lease::{Fence, Lease};
+use crate::ledger::mode::Again;
 use crate::ledger::run::Run;
 use crate::ledger::tries::Tries;
 use crate::time::Timestamp;
@@ -262,6 +263,8 @@ pub struct Loaded {
     pub first_rows: Option<FirstRows>,
     /// The time zone that the place itself names.
     pub timezone: Option<String>,
+    /// When a key that is done is done again.
+    pub again: Again,
     /// The service's clock at the time of the load.
     pub service_time: Timestamp,
 }

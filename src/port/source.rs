@@ -73,13 +73,17 @@ impl SourceError {
     }
 }
 
-/// A source of records, read once from its start, or from a cursor, to its end.
+/// A source of records, read from its start, or from a cursor, to its end.
 pub trait Source: Send {
     /// The next record; `None` at the end. After an error there is no next.
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>>;
 
     /// Whether a later run can read the same records again: a file can be, standard input can't.
     fn rereadable(&self) -> bool;
+
+    /// Sets it back to its start, at its end or after an error, to read the same records once more. One that was opened for that
+    /// may make less of each record until then: what its key and version are found in.
+    fn rewind(&mut self) -> Result<(), SourceError>;
 
     /// How far it is, for a progress bar: units read and units in all (bytes for files), where that is known.
     fn progress(&self) -> Option<(u64, u64)>;

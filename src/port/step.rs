@@ -86,6 +86,11 @@ pub trait Step: Send + Sync {
 pub trait Identify: Send + Sync {
     /// The record's key and version.
     fn identify(&self, body: &Value) -> Result<(Key, Version), IdentifyError>;
+
+    /// The same for a record of which less may have been made: a version that is the record's content is left empty.
+    fn sight(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
+        self.identify(body)
+    }
 }
 
 /// Why a record has no usable key or version.

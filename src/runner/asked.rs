@@ -70,6 +70,10 @@ impl Source for AskedRecords {
         true
     }
 
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.inner.as_mut().map_or(Ok(()), |inner| inner.rewind())
+    }
+
     fn progress(&self) -> Option<(u64, u64)> {
         self.inner.as_ref().and_then(|inner| inner.progress())
     }

@@ -11,7 +11,10 @@ use crate::ledger::commit::Settled;
 use crate::ledger::failure::{Answer, FailureState, Kept};
 use crate::ledger::journal::StepResult;
 use crate::ledger::key::{Fingerprint, Key};
-use crate::port::source::{Record, Source, SourceError};
+use crate::ledger::repeats::{Comparison, Repeats};
+use crate::ledger::survey::Survey;
+use crate::port::source::{Record, SourceError};
+use crate::runner::passes::{Drawn, Passes};
 
 /// Failures that are read of their own accord in one run; a run that is asked for them reads them all.
 pub const MOST_KEPT: usize = 600;
@@ -91,8 +94,14 @@ fn rests(tried: &Tried) -> bool {
 
 /// One thing to be taken in.
 pub enum Fed {
+    /// The source was read through before its first record, to see which of them count.
+    Surveyed(Box<Survey>),
     /// A record of the source.
     Record(Record),
+    /// The source has no further record.
+    SourceRead,
+    /// Records of one key were compared.
+    Compared(Repeats),
     /// A failure.
     Kept(Box<Kept>),
     /// Something that was worked out beforehand.
@@ -106,7 +115,7 @@ pub struct Feed {
     errands: VecDeque<Settled>,
     results: VecDeque<StepResult>,
     first: VecDeque<Kept>,
-    source: Option<Box<dyn Source>>,
+    source: Option<Passes>,
     left: VecDeque<Kept>,
 }
 
@@ -114,7 +123,7 @@ impl Feed {
     /// What somebody has mended, or says is to be left alone, comes first; then the source; and then failures of which it has not yielded the
     /// record, those that are asked for before those that only were open. Records beyond what memory is for are left to the next run; the
     /// number of these comes with it.
-    pub fn new(kept: Vec<Kept>, source: Option<Box<dyn Source>>, book: &Book) -> (Self, usize) {
+    pub fn new(kept: Vec<Kept>, source: Option<Passes>, book: &Book) -> (Self, usize) {
         let asked = |kept: &Kept| book.tried(&kept.failure.key).and_then(|tried| tried.asked);
         let comes_first = |kept: &Kept| kept.mended || asked(kept) == Some(Answer::Skip);
         let (first, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(comes_first);
@@ -159,12 +168,24 @@ impl Feed {
             return Ok(Some(Fed::Kept(Box::new(kept))));
         }
         if let Some(source) = &mut self.source {
-            if let Some(record) = source.next().await? {
-                return Ok(Some(Fed::Record(record)));
+            if let Some(drawn) = source.next().await? {
+                return Ok(Some(match drawn {
+                    Drawn::Surveyed(survey) => Fed::Surveyed(survey),
+                    Drawn::Record(record) => Fed::Record(record),
+                    Drawn::Read => Fed::SourceRead,
+                    Drawn::Compared(repeats) => Fed::Compared(repeats),
+                }));
             }
             self.source = None;
         }
         Ok(self.left.pop_front().map(|kept| Fed::Kept(Box::new(kept))))
+    }
+
+    /// Records of the source are to be compared, which was read.
+    pub fn compare(&mut self, comparison: Comparison) {
+        if let Some(source) = &mut self.source {
+            source.compare(comparison);
+        }
     }
 
     /// How far the source is, in units read and in all.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::grid::Row;
 use crate::ledger::book::{Admission, Book, Tried};
-use crate::ledger::columns::{Columns, Rejection, quote};
+use crate::ledger::columns::{Columns, Rejection};
 use crate::ledger::commit::Settled;
 use crate::ledger::cursor::{LowWater, Place};
 use crate::ledger::event::{Event, TriedAgain};
@@ -19,6 +19,7 @@ use crate::ledger::first_rows::FirstRows;
 use crate::ledger::header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::item::{Item, Output, Position};
 use crate::ledger::key::{Key, Version};
+use crate::ledger::literal;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::run::Counts;
 use crate::ledger::shape::{row_of, shape};
@@ -27,6 +28,7 @@ use crate::port::step::{Identify, StepError};
 use crate::runner::batch::{KeptRecord, Waiting};
 use crate::runner::marks::{Begun, settles};
 use crate::runner::plan::Events;
+use crate::runner::sifting::Sifting;
 use crate::runner::work::{StepFailure, Worked};
 use crate::time::Timestamp;
 
@@ -64,6 +66,8 @@ pub struct Intake {
     pub begun: Vec<(Begun, Option<Place>)>,
     /// Those of them that an earlier run began, and of which nobody knows how they ended.
     pub in_doubt: Vec<Begun>,
+    /// What is known of the source as a whole.
+    pub sifting: Sifting,
     /// Finds keys.
     pub identify: Arc<dyn Identify>,
     /// Where events go.
@@ -98,22 +102,31 @@ impl Intake {
         let place = self.low.read(cursor);
         let body = match body {
             Ok(body) => body,
-            Err(bad) => return self.nameless("source", bad.to_string(), &bytes, &position, place, now),
+            Err(bad) => {
+                self.sift_nameless();
+                return self.nameless("source", bad.to_string(), &bytes, &position, place, now);
+            }
         };
         match self.identify.identify(&body) {
-            Ok((key, version)) if !self.book.again().takes(&version) => {
-                let error = format!(
-                    "the version {} is neither a number nor a moment such as 2026-11-26T09:00:00Z; with order = \"newer\" it has to be one",
-                    quote(&version.0)
-                );
-                let record = body.to_string();
-                let record = record.as_bytes();
-                let failed = Failed { key, version, step: "item", error, record, position: position.to_string() };
-                self.fail(failed, place, now).map_or(Taken::Nothing, Taken::Wait)
-            }
-            Ok((key, version)) => self.admit(Item { key, version, body, position, again: None }, place, now),
+            Ok((key, version)) => match self.sift(&key, &version, &position, &body) {
+                Ok(counts) if counts || self.in_doubt.contains(&(key.clone(), version.clone())) => {
+                    self.admit(Item { key, version, body, position, again: None }, place, now)
+                }
+                Ok(_) => {
+                    self.counts.skipped += 1;
+                    self.low.settle(place);
+                    Taken::Nothing
+                }
+                Err(error) => {
+                    let record = literal::render(&body);
+                    let record = record.as_bytes();
+                    let failed = Failed { key, version, step: "item", error, record, position: position.to_string() };
+                    self.fail_unordered(failed, place, now).map_or(Taken::Nothing, Taken::Wait)
+                }
+            },
             Err(error) => {
-                let bytes = body.to_string();
+                self.sift_nameless();
+                let bytes = literal::render(&body);
                 self.nameless("item", error.to_string(), bytes.as_bytes(), &position, place, now)
             }
         }
@@ -148,7 +161,7 @@ impl Intake {
             Err(StepFailure { error: StepError::Cancelled | StepError::Machine { .. }, .. }) => return None,
             Err(failure) => (failure.step, failure.error.to_string()),
         };
-        let record = item.body.to_string();
+        let record = literal::render(&item.body);
         let (key, version, position) = match item.again {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (item.key, item.version, item.position.to_string()),
@@ -190,10 +203,12 @@ impl Intake {
             return Taken::Nothing;
         }
         let text = failure.payload.concat();
-        let body = serde_json::from_str::<Value>(&text)
-            .map_err(|error| ("source", format!("the kept record is no JSON: {error}")));
+        let body = literal::parse(&text).map_err(|error| ("source", format!("the kept record is no JSON: {error}")));
         let found = body.and_then(|body| match self.identify.identify(&body) {
-            Ok((key, version)) => Ok((key, version, body)),
+            Ok((key, version)) => match self.unordered(&key, &version) {
+                Some(why) => Err(("item", why)),
+                None => Ok((key, version, body)),
+            },
             Err(error) => Err(("item", error.to_string())),
         });
         let (key, version, body) = match found {
@@ -314,7 +329,7 @@ impl Intake {
         let admission = self.book.admit_record(&item.key, &item.version, record);
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
-            let (record, position) = (item.body.to_string(), item.position.to_string());
+            let (record, position) = (literal::render(&item.body), item.position.to_string());
             let told = self.doubt(key, version, Some(record.as_bytes()), position, place, now);
             return told.map_or(Taken::Nothing, Taken::Wait);
         }
@@ -376,7 +391,7 @@ impl Intake {
 
     fn done(&mut self, item: Item, place: Place, output: Output, now: Timestamp) -> Waiting {
         let Item { key, version, body, position, again } = item;
-        let record = Some(Arc::new(KeptRecord { json: body.to_string().into(), position: position.clone() }));
+        let record = Some(Arc::new(KeptRecord { json: literal::render(&body).into(), position: position.clone() }));
         let (failed, of, at) = match again {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (key.clone(), version.clone(), position.to_string()),
@@ -389,6 +404,10 @@ impl Intake {
     /// The row that closes a key's failure, if it has one.
     fn closing(&mut self, failed: Key, of: Version, at: String, now: Timestamp) -> Option<Box<Failure>> {
         let tried = self.book.tried(&failed)?;
+        if tried.version != self.book.again().mark(&of) && self.book.has_failed_here(&failed, tried.version) {
+            // Another record of the key failed in this very run, and will in the next one.
+            return None;
+        }
         Some(Box::new(Failure {
             step: String::new(),
             error: String::new(),

@@ -13,6 +13,8 @@ pub mod marks;
 pub mod forced;
 pub mod feed;
 pub mod asked;
+pub mod passes;
+pub mod sifting;
 pub mod plan;
 pub mod stop;
 pub mod work;

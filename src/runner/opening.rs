@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::ledger::book::Book;
 use crate::ledger::chain::Chain;
 use crate::ledger::columns::Columns;
 use crate::ledger::cursor::LowWater;
@@ -19,6 +20,7 @@ use crate::ledger::snapshot::{Definition, Loaded, Snapshot, State};
 use crate::port::store::StoreError;
 use crate::runner::intake::Intake;
 use crate::runner::plan::{Parts, PassError, Plan};
+use crate::runner::sifting::Sifting;
 use crate::time::Timestamp;
 
 /// The service's clock, carried on by this machine's monotonic one.
@@ -243,7 +245,7 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         });
     key_column_stands(&plan.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
     let intake = Intake {
-        book: snapshot.map(|snapshot| snapshot.book.clone()).unwrap_or_default(),
+        book: snapshot.map_or_else(|| Book::empty(loaded.again), |snapshot| snapshot.book.clone()),
         header,
         key_column,
         low: LowWater::from(chain.state().cursor.clone()),
@@ -262,6 +264,7 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         max_attempts: plan.max_attempts,
         begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
         in_doubt: chain.state().begun.clone(),
+        sifting: Sifting::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
         identify: Arc::clone(&parts.identify),
         events: Arc::clone(&parts.events),
     };

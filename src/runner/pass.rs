@@ -28,6 +28,7 @@ use crate::runner::feed::{Fed, Feed, Retrying};
 use crate::runner::intake::{Intake, Taken};
 use crate::runner::marks::{MAX_MARKED, Marks};
 use crate::runner::opening::{Opened, open};
+use crate::runner::passes::Passes;
 use crate::runner::plan::{Parts, PassError, Plan};
 use crate::runner::replay::{Keeping, Replay, item_of};
 use crate::runner::settle::{Ending, Settler};
@@ -88,7 +89,7 @@ enum Happening {
 
 impl Pass {
     fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Self {
-        let Parts { store, source, steps, clock, chance, journal: parts_journal, errands, events, .. } = parts;
+        let Parts { store, source, identify, steps, clock, chance, journal: parts_journal, errands, events } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
@@ -125,7 +126,8 @@ impl Pass {
         } else {
             source.filter(|_| plan.retrying.reads_source())
         };
-        let (feed, beyond) = Feed::new(std::mem::take(&mut opened.kept), source, &opened.intake.book);
+        let passes = source.map(|source| Passes::new(source, identify, opened.intake.book.again()));
+        let (feed, beyond) = Feed::new(std::mem::take(&mut opened.kept), passes, &opened.intake.book);
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         if beyond > 0 {
             let message = format!(
@@ -289,6 +291,9 @@ impl Pass {
         let now = self.committer.moment();
         let taken = match fed {
             Fed::Record(record) => self.intake.take(record, now),
+            Fed::Surveyed(survey) => return self.intake.sift_by(*survey),
+            Fed::SourceRead => return self.source_read(),
+            Fed::Compared(repeats) => return self.intake.compared(repeats),
             Fed::Kept(kept) => self.intake.take_kept(*kept, now),
             Fed::Result(result) => return self.take_result(*result),
             Fed::Errand(errand) => Taken::Wait(self.intake.take_errand(*errand)),
@@ -304,6 +309,18 @@ impl Pass {
         }
         if self.intake.counts.read.is_multiple_of(PROGRESS_EVERY) {
             self.progress();
+        }
+    }
+
+    /// The source has no further record. Where it was read twice it has to have said the same; else some of its records were taken for
+    /// others.
+    fn source_read(&mut self) {
+        if !self.intake.source_is_same() {
+            let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
+            self.source_error = Some(SourceError::Unavailable { what, why });
+        }
+        if let (Some(comparison), Some(feed)) = (self.intake.source_read(), &mut self.feed) {
+            feed.compare(comparison);
         }
     }
 
@@ -422,6 +439,7 @@ impl Pass {
     fn closing(&self) -> impl Fn(Run) -> Run + use<> {
         let trouble = self.trouble.as_ref().map(ToString::to_string);
         let broken = trouble.or_else(|| self.source_error.as_ref().map(ToString::to_string));
+        let repeated = self.intake.sifting.repeats().sentence(self.intake.book.again());
         let (asked, job) = (self.asked, self.plan.job.clone());
         // How long a run took is measured: a clock that was set meanwhile would say anything.
         let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
@@ -445,6 +463,8 @@ impl Pass {
                 }
                 (None, None) => (RunStatus::Succeeded, said.clone()),
             };
+            let message = [Some(message), repeated.clone()].into_iter().flatten().filter(|part| !part.is_empty());
+            let message = message.collect::<Vec<_>>().join("; ");
             Run { status, message, finished: Some(finished), ..run }
         }
     }
@@ -488,6 +508,8 @@ impl Pass {
             writes: usage.writes,
             throttled: usage.throttled,
             is_quota_shared: usage.is_quota_shared,
+            repeats: self.intake.sifting.repeats().clone(),
+            again: self.intake.book.again(),
         }
     }
 

@@ -12,12 +12,15 @@ use serde_json::{Map, Value};
 use crate::ledger::item::Position;
 use crate::port::source::{BadRecord, Record, SourceError};
 use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
+use crate::source::skim::Depth;
 
 /// Opens `input` as CSV with fields set apart by `delimiter`. The first row names the fields; a row with another number of
 /// fields is a bad record. Reading fails for good where the header row is missing, is no UTF-8 or names a field twice, where
 /// the last row is cut off, and where a row is longer than 64 MiB.
 pub fn open(input: &Input, delimiter: u8) -> Result<Reading, SourceError> {
-    let make = |name, reader| Box::new(Rows::new(name, reader, delimiter, MAX_RECORD_BYTES)) as Box<dyn Records>;
+    let make = move |name, reader, depth| {
+        Box::new(Rows { depth, ..Rows::new(name, reader, delimiter, MAX_RECORD_BYTES) }) as Box<dyn Records>
+    };
     Ok(Reading::new(input.open()?, make))
 }
 
@@ -28,6 +31,7 @@ struct Rows<R> {
     name: String,
     reader: Reader<Kept<R>>,
     delimiter: u8,
+    depth: Depth,
     columns: Option<Vec<String>>,
     row: ByteRecord,
     record: u64,
@@ -87,7 +91,7 @@ impl<R: Read + Send> Rows<R> {
     fn new(name: String, reader: R, delimiter: u8, limit: usize) -> Self {
         let kept = Kept { inner: reader, bytes: Vec::new(), start: 0, limit };
         let reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(kept);
-        Self { name, reader, delimiter, columns: None, row: ByteRecord::new(), record: 0 }
+        Self { name, reader, delimiter, depth: Depth::Whole, columns: None, row: ByteRecord::new(), record: 0 }
     }
 
     fn read_row(&mut self) -> Result<Option<Raw>, SourceError> {
@@ -161,7 +165,9 @@ impl<R: Read + Send> Rows<R> {
         for (name, field) in columns.iter().zip(&self.row) {
             let text =
                 std::str::from_utf8(field).map_err(|_| BadRecord(format!("field {name:?} is no valid UTF-8")))?;
-            members.insert(name.clone(), Value::String(text.to_owned()));
+            if self.depth.takes(name) {
+                members.insert(name.clone(), Value::String(text.to_owned()));
+            }
         }
         Ok(Value::Object(members))
     }

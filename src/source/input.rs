@@ -5,9 +5,12 @@
 //! A file is read in small batches on the runtime's blocking pool, one batch ahead of whoever asks. Standard input and pipes
 //! have a thread of their own, which may wait for ever without holding up the end of the process; it hands over through a
 //! bounded channel, so that a fast writer is held back.
+//!
+//! A source that is read twice is opened once: a file is set back to its start, so that another one that takes its name meanwhile
+//! is not mixed into it; what is no file is kept in one (`source::spool`).
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +20,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::port::source::{Record, Source, SourceError};
+use crate::source::skim::Depth;
+use crate::source::spool::Spool;
 
 /// Records in one batch from a file.
 const BATCH_RECORDS: usize = 256;
@@ -51,12 +56,11 @@ impl Input {
         }
     }
 
-    /// Opens it, skipping a byte order mark; says whether it is missing or may not be read.
+    /// Opens it; says whether it is missing or may not be read.
     pub(crate) fn open(&self) -> Result<Opened, SourceError> {
-        let read = Arc::new(AtomicU64::new(0));
-        let (raw, size): (Box<dyn Read + Send>, Option<u64>) = match self {
-            Self::Stdin => (Box::new(io::stdin()), None),
-            Self::File(path) if waits_to_be_opened(path) => (Box::new(Pipe::Named(path.clone())), None),
+        let (bytes, size) = match self {
+            Self::Stdin => (Bytes::Once(Box::new(io::stdin())), None),
+            Self::File(path) if waits_to_be_opened(path) => (Bytes::Once(Box::new(Pipe::Named(path.clone()))), None),
             Self::File(path) => {
                 let file = File::open(path).map_err(|e| self.failed(&e))?;
                 let kind = file.metadata().map_err(|e| self.failed(&e))?;
@@ -66,11 +70,10 @@ impl Input {
                         why: "it is a folder; name a file in it".into(),
                     });
                 }
-                (Box::new(file), kind.is_file().then_some(kind.len()))
+                if kind.is_file() { (Bytes::File(file), Some(kind.len())) } else { (Bytes::Once(Box::new(file)), None) }
             }
         };
-        let counted = Counted { inner: raw, read: Arc::clone(&read) };
-        Ok(Opened { name: self.name(), reader: Box::new(Unmarked { inner: counted, head: Head::Unread }), size, read })
+        Ok(Opened { name: self.name(), bytes, size, read: Arc::default() })
     }
 
     fn failed(&self, error: &io::Error) -> SourceError {
@@ -118,10 +121,55 @@ impl Read for Pipe {
 pub(crate) struct Opened {
     /// How it is called in positions.
     pub(crate) name: String,
-    /// Its bytes.
-    pub(crate) reader: Box<dyn Read + Send>,
+    bytes: Bytes,
     size: Option<u64>,
     read: Arc<AtomicU64>,
+}
+
+/// Where bytes come from.
+enum Bytes {
+    /// A file, which can be read from its start once more.
+    File(File),
+    /// Anything else.
+    Once(Box<dyn Read + Send>),
+    /// The same, kept in a file on their way.
+    Kept(Box<dyn Read + Send>, File),
+    /// They come once only, and somebody reads them.
+    Taken,
+}
+
+impl Opened {
+    /// The bytes from their start on, without a byte order mark.
+    fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
+        let raw: Box<dyn Read + Send> = match &mut self.bytes {
+            Bytes::File(file) => {
+                let again = file.rewind().and_then(|()| file.try_clone());
+                Box::new(again.map_err(|error| io_error(&self.name, &error))?)
+            }
+            once => match std::mem::replace(once, Bytes::Taken) {
+                Bytes::Once(bytes) => bytes,
+                Bytes::Kept(bytes, kept) => {
+                    self.bytes = Bytes::File(kept);
+                    bytes
+                }
+                Bytes::File(_) | Bytes::Taken => return Err(stopped()),
+            },
+        };
+        let counted = Counted { inner: raw, read: Arc::clone(&self.read) };
+        Ok(Box::new(Unmarked { inner: counted, head: Head::Unread }))
+    }
+
+    /// Bytes that come once only are kept in a file on their way: they are read twice.
+    fn keep(&mut self) -> Result<(), SourceError> {
+        let Bytes::Once(bytes) = &mut self.bytes else { return Ok(()) };
+        let bytes = std::mem::replace(bytes, Box::new(io::empty()));
+        let (spool, kept) = Spool::begin(bytes).map_err(|error| SourceError::Unavailable {
+            what: self.name.clone(),
+            why: format!("it is read twice, and the temporary file that keeps it can't be made: {error}"),
+        })?;
+        self.bytes = Bytes::Kept(Box::new(spool), kept);
+        Ok(())
+    }
 }
 
 /// Counts what is read.
@@ -186,16 +234,23 @@ pub(crate) trait Records: Send {
 
 type Batch = (Vec<Record>, Result<bool, SourceError>);
 
+/// What makes records of bytes that have this name, as deep as is said.
+type Make = Box<dyn Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send>;
+
 /// A source that reads on another thread.
 pub struct Reading {
+    opened: Opened,
+    make: Make,
+    /// How deep the first of two readings goes; none where there is one reading.
+    twice: Option<Depth>,
+    is_file: bool,
     feed: Feed,
     ready: std::vec::IntoIter<Record>,
     ended: Option<Result<(), SourceError>>,
-    size: Option<u64>,
-    read: Arc<AtomicU64>,
 }
 
 enum Feed {
+    Unread,
     Idle(Box<dyn Records>),
     Batch(JoinHandle<(Box<dyn Records>, Batch)>),
     Channel(mpsc::Receiver<Result<Record, SourceError>>),
@@ -204,9 +259,37 @@ enum Feed {
 
 impl Reading {
     /// Records that `make` finds in an input.
-    pub(crate) fn new(opened: Opened, make: impl FnOnce(String, Box<dyn Read + Send>) -> Box<dyn Records>) -> Self {
-        let Opened { name, reader, size, read } = opened;
-        Self { feed: Feed::Idle(make(name, reader)), ready: Vec::new().into_iter(), ended: None, size, read }
+    pub(crate) fn new(
+        opened: Opened,
+        make: impl Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send + 'static,
+    ) -> Self {
+        let (is_file, ready) = (opened.size.is_some(), Vec::new().into_iter());
+        Self { opened, make: Box::new(make), twice: None, is_file, feed: Feed::Unread, ready, ended: None }
+    }
+
+    /// The same, to be read twice: at first as deep as `depth`, and whole once it is set back.
+    #[must_use]
+    pub fn twice(self, depth: Depth) -> Self {
+        Self { twice: Some(depth), ..self }
+    }
+
+    fn begin(&mut self) -> Result<(), SourceError> {
+        let depth = self.twice.clone().unwrap_or_default();
+        if self.twice.is_some() {
+            self.opened.keep()?;
+        }
+        let reader = self.opened.reader()?;
+        self.feed = Feed::Idle((self.make)(self.opened.name.clone(), reader, depth));
+        Ok(())
+    }
+
+    fn set_back(&mut self) -> Result<(), SourceError> {
+        let reader = self.opened.reader()?;
+        // What was kept of standard input is a file by now, and no longer waited for.
+        self.opened.size.get_or_insert(self.opened.read.load(Ordering::Relaxed));
+        self.feed = Feed::Idle((self.make)(self.opened.name.clone(), reader, Depth::Whole));
+        (self.ready, self.ended) = (Vec::new().into_iter(), None);
+        Ok(())
     }
 
     async fn advance(&mut self) -> Result<Option<Record>, SourceError> {
@@ -223,10 +306,16 @@ impl Reading {
 
     /// Gets more records or the end. What it waits for stays in `self`, so that a caller may stop waiting at any point.
     async fn refill(&mut self) {
+        if let Feed::Unread = &self.feed
+            && let Err(error) = self.begin()
+        {
+            self.ended = Some(Err(error));
+            return;
+        }
         if let Feed::Idle(_) = &self.feed
             && let Feed::Idle(records) = std::mem::replace(&mut self.feed, Feed::Done)
         {
-            self.feed = if self.size.is_some() { Feed::Batch(read_batch(records)) } else { channel(records) };
+            self.feed = if self.opened.size.is_some() { Feed::Batch(read_batch(records)) } else { channel(records) };
         }
         match &mut self.feed {
             Feed::Batch(batch) => {
@@ -250,7 +339,7 @@ impl Reading {
                 None => self.ended = Some(Ok(())),
             },
             // No thread could be had; an end without an error would look like an empty source.
-            Feed::Idle(_) | Feed::Done => self.ended = Some(Err(stopped())),
+            Feed::Unread | Feed::Idle(_) | Feed::Done => self.ended = Some(Err(stopped())),
         }
     }
 }
@@ -315,11 +404,16 @@ impl Source for Reading {
     }
 
     fn rereadable(&self) -> bool {
-        self.size.is_some()
+        self.is_file
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.set_back()
     }
 
     fn progress(&self) -> Option<(u64, u64)> {
-        self.size.map(|size| (self.read.load(Ordering::Relaxed).min(size), size))
+        let all = self.opened.size?.saturating_mul(1 + u64::from(self.twice.is_some()));
+        Some((self.opened.read.load(Ordering::Relaxed).min(all), all))
     }
 }
 
@@ -331,9 +425,9 @@ mod tests {
     use crate::ledger::item::Position;
 
     /// A record a byte, and an error at `!`.
-    struct Bytes(Box<dyn Read + Send>, u64);
+    struct EachByte(Box<dyn Read + Send>, u64);
 
-    impl Records for Bytes {
+    impl Records for EachByte {
         fn next(&mut self) -> Result<Option<Record>, SourceError> {
             let mut byte = [0];
             if self.0.read(&mut byte).map_err(|e| io_error("x", &e))? == 0 {
@@ -349,12 +443,17 @@ mod tests {
     }
 
     async fn read(text: &'static [u8], size: Option<u64>) -> (String, bool) {
-        let read = Arc::new(AtomicU64::new(0));
-        let counted = Counted { inner: Box::new(text), read: Arc::clone(&read) };
-        let reader = Box::new(Unmarked { inner: counted, head: Head::Unread });
-        let opened = Opened { name: "x".into(), reader, size, read };
-        let mut reading = Reading::new(opened, |_, reader| Box::new(Bytes(reader, 0)));
+        let mut reading = of(text, size);
         assert_eq!(reading.rereadable(), size.is_some());
+        all(&mut reading).await
+    }
+
+    fn of(text: &'static [u8], size: Option<u64>) -> Reading {
+        let opened = Opened { name: "x".into(), bytes: Bytes::Once(Box::new(text)), size, read: Arc::default() };
+        Reading::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)))
+    }
+
+    async fn all(reading: &mut Reading) -> (String, bool) {
         let mut seen = String::new();
         loop {
             match reading.next().await {
@@ -388,9 +487,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_comes_once_only_can_be_read_twice_to_the_letter() {
+        static MANY: [u8; 1_000] = [b'a'; 1_000];
+        for text in [&b"\xEF\xBB\xBFabc"[..], b"ab!cd", b"", &MANY] {
+            let mut reading = of(text, None).twice(Depth::Whole);
+            let first = all(&mut reading).await;
+            reading.rewind().expect("it was kept");
+            assert!(!reading.rereadable(), "a later run can't read it");
+            assert_eq!(all(&mut reading).await, first);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_another_takes_the_place_of_is_read_to_its_end_twice() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [path, other] = ["a", "b"].map(|name| folder.path().join(name));
+        std::fs::write(&path, "abc").expect("a file");
+        let opened = Input::File(path.clone()).open().expect("the file opens");
+        let mut reading = Reading::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).twice(Depth::Whole);
+        assert_eq!(all(&mut reading).await.0, "abc");
+        std::fs::write(&other, "xyz").expect("a file");
+        std::fs::rename(&other, &path).expect("it takes its place");
+        reading.rewind().expect("it is still open");
+        assert_eq!((all(&mut reading).await.0.as_str(), reading.progress()), ("abc", Some((6, 6))));
+    }
+
+    #[tokio::test]
     async fn a_caller_that_stops_waiting_loses_no_record() {
         let opened = Input::File("Cargo.toml".into()).open().expect("the file opens");
-        let mut reading = Reading::new(opened, |_, reader| Box::new(Bytes(reader, 0)));
+        let mut reading = Reading::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)));
         let mut next = 1;
         while next < 600 {
             let polled = tokio::select! {

@@ -4,6 +4,7 @@
 //! is handed in.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -11,6 +12,7 @@ use crate::ledger::item::Position;
 use crate::ledger::path::MemberPath;
 use crate::port::source::{Record, SourceError};
 use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
+use crate::source::skim::Depth;
 use crate::source::splitter::{Place, Splitter, Stop};
 use crate::source::text::parse;
 
@@ -18,7 +20,7 @@ use crate::source::text::parse;
 pub const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
 
 /// What makes records of a whole document; the error is a sentence.
-pub type Extract = Box<dyn Fn(Value) -> Result<Vec<Value>, String> + Send>;
+pub type Extract = Arc<dyn Fn(Value) -> Result<Vec<Value>, String> + Send + Sync>;
 
 /// Which values of a document are its records.
 pub enum Items {
@@ -46,12 +48,12 @@ fn array_path(expression: &str) -> Option<MemberPath> {
 /// for good where the document is cut off, unbalanced or has no array at the path, where a record is longer than 64 MiB, and
 /// where a document that is read whole is longer than 256 MiB.
 pub fn open(input: &Input, items: Items) -> Result<Reading, SourceError> {
-    Ok(Reading::new(input.open()?, |name, reader| match items {
-        Items::Path(path) => Box::new(Elements::new(name, reader, path)),
+    Ok(Reading::new(input.open()?, move |name, reader, depth| match &items {
+        Items::Path(path) => Box::new(Elements { depth, ..Elements::new(name, reader, path.clone()) }),
         Items::Whole(extract) => Box::new(Whole {
             name,
             reader: Some(reader),
-            extract,
+            extract: Arc::clone(extract),
             limit: MAX_DOCUMENT_BYTES,
             values: vec![].into_iter(),
             record: 0,
@@ -61,13 +63,14 @@ pub fn open(input: &Input, items: Items) -> Result<Reading, SourceError> {
 
 struct Elements<R> {
     name: String,
+    depth: Depth,
     splitter: Splitter<R>,
     record: u64,
 }
 
 impl<R: Read + Send> Elements<R> {
     fn new(name: String, reader: R, path: MemberPath) -> Self {
-        Self { name, splitter: Splitter::new(reader, path, MAX_RECORD_BYTES), record: 0 }
+        Self { name, depth: Depth::Whole, splitter: Splitter::new(reader, path, MAX_RECORD_BYTES), record: 0 }
     }
 
     fn stopped(&self, stop: Stop) -> SourceError {
@@ -97,7 +100,7 @@ impl<R: Read + Send> Records for Elements<R> {
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
         let (body, bytes, line) = match self.splitter.next() {
             Ok(None) => return Ok(None),
-            Ok(Some((element, place))) => match parse(element) {
+            Ok(Some((element, place))) => match parse(element, &self.depth) {
                 Ok(body) => (Ok(body), Vec::new(), place.line),
                 Err(no_record) => (Err(no_record.bad), element.to_vec(), place.line),
             },
@@ -128,7 +131,7 @@ impl<R: Read + Send> Whole<R> {
                        .features[] streams a document of any length";
             return Err(broken(self.name.clone(), why.into()));
         }
-        let document = parse(&text).map_err(|no_record| {
+        let document = parse(&text, &Depth::Whole).map_err(|no_record| {
             let why = if no_record.cut_off {
                 "the document ends before it is complete: it was cut off; get it whole and run again".into()
             } else {
@@ -160,6 +163,7 @@ mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
+    use crate::ledger::literal;
     use crate::port::source::Source;
 
     fn file(text: &[u8]) -> NamedTempFile {
@@ -169,7 +173,7 @@ mod tests {
     }
 
     fn identity() -> Extract {
-        Box::new(|value| Ok(vec![value]))
+        Arc::new(|value| Ok(vec![value]))
     }
 
     async fn read(text: &[u8], items: &str) -> (Vec<Record>, Option<String>) {
@@ -202,7 +206,7 @@ mod tests {
                 (1, Some(1), Ok(json!({"id": 1}))),
                 (2, Some(2), Err("the record is no JSON: expected value at byte 8 (JSON has no NaN)".into())),
                 (3, Some(2), Err("the record is no valid UTF-8 at byte 9".into())),
-                (4, Some(4), Ok(json!({"id": "12345678901234567890123"}))),
+                (4, Some(4), Ok(json!({"id": literal::of("12345678901234567890123")}))),
             ]
         );
         assert_eq!(records[1].bytes, b"{\"id\": NaN}");

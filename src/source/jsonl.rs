@@ -7,12 +7,14 @@ use std::io::{BufRead, BufReader, Read};
 use crate::ledger::item::Position;
 use crate::port::source::{Record, SourceError};
 use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
+use crate::source::skim::Depth;
 use crate::source::text::parse;
 
 /// Opens `input` as JSON lines. Blank lines are passed over; a line that is no JSON is a bad record, and the next one is read.
 /// Reading fails for good where the last line is cut off, or a line is longer than 64 MiB.
 pub fn open(input: &Input) -> Result<Reading, SourceError> {
-    let make = |name, reader| Box::new(Lines::new(name, reader, MAX_RECORD_BYTES)) as Box<dyn Records>;
+    let make =
+        |name, reader, depth| Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).skimming(depth)) as Box<dyn Records>;
     Ok(Reading::new(input.open()?, make))
 }
 
@@ -20,6 +22,7 @@ struct Lines<R> {
     name: String,
     reader: BufReader<R>,
     limit: usize,
+    depth: Depth,
     line: u64,
     record: u64,
     offset: u64,
@@ -29,7 +32,12 @@ struct Lines<R> {
 impl<R: Read + Send> Lines<R> {
     fn new(name: String, reader: R, limit: usize) -> Self {
         let reader = BufReader::with_capacity(1 << 16, reader);
-        Self { name, reader, limit, line: 0, record: 0, offset: 0, text: Vec::new() }
+        Self { name, reader, limit, depth: Depth::Whole, line: 0, record: 0, offset: 0, text: Vec::new() }
+    }
+
+    /// Makes as much of each record as this.
+    fn skimming(self, depth: Depth) -> Self {
+        Self { depth, ..self }
     }
 
     /// Reads the next line without its end; `None` at the end of the input, else whether the line had an end.
@@ -72,7 +80,7 @@ impl<R: Read + Send> Records for Lines<R> {
             if self.text.trim_ascii().is_empty() {
                 continue;
             }
-            let (body, bytes) = match parse(&self.text) {
+            let (body, bytes) = match parse(&self.text, &self.depth) {
                 Ok(body) => (Ok(body), Vec::new()),
                 Err(no_record) if no_record.cut_off && !ended => {
                     return Err(self.broken(

@@ -7,5 +7,7 @@ pub mod csv;
 pub mod input;
 pub mod json;
 pub mod jsonl;
+pub mod skim;
 mod splitter;
+mod spool;
 mod text;

@@ -1,14 +1,13 @@
 //! One JSON text read as one record.
 //!
-//! In scope: numbers that an f64 would change, the reason for which a text is no record. Out of scope: finding the text
-//! (`source::jsonl`, `source::splitter`).
+//! In scope: the reason for which a text is no record. Out of scope: finding the text (`source::jsonl`, `source::splitter`), numbers
+//! that a double would change (`ledger::literal`).
 
 use serde_json::Value;
 
+use crate::ledger::literal;
 use crate::port::source::BadRecord;
-
-/// Digits from which a number may be changed by an f64: 2^53 has 16.
-const LONG_RUN: usize = 17;
+use crate::source::skim::Depth;
 
 /// Why a text is no record.
 #[derive(Debug)]
@@ -19,18 +18,13 @@ pub(crate) struct NoRecord {
     pub(crate) cut_off: bool,
 }
 
-/// Reads one JSON text. A whole number beyond 64 bits becomes a text of its digits, as written.
-pub(crate) fn parse(text: &[u8]) -> Result<Value, NoRecord> {
+/// Reads one JSON text as deep as `depth`. A number that neither 64 bits nor a double hold stays as it is written.
+pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, NoRecord> {
     let utf8 = std::str::from_utf8(text).map_err(|error| NoRecord {
         bad: BadRecord(format!("the record is no valid UTF-8 at byte {}", error.valid_up_to() + 1)),
         cut_off: error.error_len().is_none(),
     })?;
-    let parsed = if has_long_number(text) {
-        serde_json::from_str(&quote_long_numbers(utf8))
-    } else {
-        serde_json::from_str(utf8)
-    };
-    parsed.map_err(|error| NoRecord {
+    literal::parse_by(utf8, |text| depth.read(text)).map_err(|error| NoRecord {
         bad: BadRecord(format!("the record is no JSON: {}{}", reason(&error), near(utf8))),
         cut_off: error.is_eof(),
     })
@@ -64,80 +58,6 @@ fn near(text: &str) -> &'static str {
     }
 }
 
-fn has_long_number(text: &[u8]) -> bool {
-    let mut run = 0;
-    let mut in_string = false;
-    let mut escaped = false;
-    for &byte in text {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-        } else if byte.is_ascii_digit() {
-            run += 1;
-            if run >= LONG_RUN {
-                return true;
-            }
-        } else {
-            run = 0;
-            in_string = byte == b'"';
-        }
-    }
-    false
-}
-
-/// The text with every whole number beyond 64 bits in quotes.
-fn quote_long_numbers(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
-        let (before, from) = rest.split_at(at);
-        out.push_str(before);
-        let length = if from.starts_with('"') { string_length(from) } else { number_length(from) };
-        let (token, after) = from.split_at(length);
-        if is_long(token) {
-            out.push('"');
-            out.push_str(token);
-            out.push('"');
-        } else {
-            out.push_str(token);
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    out
-}
-
-fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at + 1,
-            _ => {}
-        }
-    }
-    text.len()
-}
-
-fn number_length(text: &str) -> usize {
-    text.bytes().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).unwrap_or(text.len())
-}
-
-/// Whether a token is a whole number, rightly written, that 64 bits don't hold.
-fn is_long(token: &str) -> bool {
-    let digits = token.strip_prefix('-').unwrap_or(token);
-    digits.len() >= LONG_RUN
-        && digits.bytes().all(|b| b.is_ascii_digit())
-        && !digits.starts_with('0')
-        && token.parse::<i64>().is_err()
-        && token.parse::<u64>().is_err()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -146,15 +66,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_twenty_digit_id_keeps_its_digits_and_smaller_numbers_stay_numbers() {
+    fn a_number_beyond_a_double_keeps_its_digits() {
         let text = r#"{"id": 12345678901234567890123, "max": 18446744073709551615, "neg": -99999999999999999999,
             "in": "12345678901234567890123", "f": 0.12345678901234567890, "e": 12345678901234567890123e2, "n": 42}"#;
-        let value = parse(text.as_bytes()).expect("a record");
-        assert_eq!(value["id"], json!("12345678901234567890123"));
+        let value = parse(text.as_bytes(), &Depth::Whole).expect("a record");
+        assert_eq!(value["id"], literal::of("12345678901234567890123"));
         assert_eq!(value["max"], json!(u64::MAX));
-        assert_eq!(value["neg"], json!("-99999999999999999999"));
+        assert_eq!(value["neg"], literal::of("-99999999999999999999"));
         assert_eq!(value["in"], json!("12345678901234567890123"));
-        assert!(value["f"].is_f64() && value["e"].is_f64());
+        assert_eq!(value["f"], literal::of("0.12345678901234567890"));
+        assert_eq!(value["e"], literal::of("12345678901234567890123e2"));
         assert_eq!(value["n"], json!(42));
     }
 
@@ -170,33 +91,15 @@ mod tests {
             (b"{\"note\": \"NaN\"} x", "the record is no JSON: trailing characters at byte 17", false),
             (b"012345678901234567890", "the record is no JSON: invalid number at byte 2", false),
         ] {
-            let error = parse(text).expect_err("no record");
+            let error = parse(text, &Depth::Whole).expect_err("no record");
             assert_eq!((error.bad.0.as_str(), error.cut_off), (why, cut_off));
         }
     }
 
     proptest! {
         #[test]
-        fn reading_never_panics_and_quoting_changes_nothing_but_long_numbers(text in "[-0-9eE.\"\\\\ ,a]{0,60}") {
-            let _ = parse(text.as_bytes());
-            let quoted = quote_long_numbers(&text);
-            if quoted.len() == text.len() {
-                prop_assert_eq!(quoted, text);
-            }
-        }
-
-        #[test]
-        fn a_number_with_a_fraction_is_read_to_the_nearest_double(whole in 0_u64..1_000_000, digits in "[0-9]{1,17}") {
-            let text = format!("{whole}.{digits}");
-            let value = parse(text.as_bytes()).map_err(|e| e.bad.0);
-            prop_assert_eq!(value, Ok(json!(text.parse::<f64>().expect("a number"))));
-        }
-
-        #[test]
-        fn a_whole_number_of_any_length_keeps_its_digits(digits in "-?[1-9][0-9]{0,40}") {
-            let value = parse(digits.as_bytes()).expect("a number");
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            prop_assert_eq!(text, digits);
+        fn reading_never_panics(text in "[-0-9eE.\"\\\\ ,a]{0,60}") {
+            let _ = parse(text.as_bytes(), &Depth::Whole);
         }
     }
 }

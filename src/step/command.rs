@@ -23,6 +23,7 @@ use tokio::process::{Child, Command as Process};
 use which::WhichConfig;
 use which::sys::RealSys;
 
+use crate::ledger::literal;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::clock::Clock;
 use crate::port::step::{Step, StepContext, StepError};
@@ -168,7 +169,7 @@ struct Talk {
 }
 
 async fn talk(child: &mut Child, input: &Value) -> Result<Talk, StepError> {
-    let line = format!("{input}\n");
+    let line = format!("{}\n", literal::render(input));
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let tell = async move {
         if let Some(mut stdin) = stdin {
@@ -215,8 +216,10 @@ fn values(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, StepErr
     if out.iter().all(u8::is_ascii_whitespace) {
         return Ok(vec![input]);
     }
-    let values: Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(out).into_iter().collect();
-    values.map_err(|error| StepError::Rejected(format!("{program} writes something that is no JSON: {error}")))
+    let no_json = |why: String| StepError::Rejected(format!("{program} writes something that is no JSON: {why}"));
+    let out = std::str::from_utf8(out).map_err(|error| no_json(error.to_string()))?;
+    let values: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&literal::marked(out)).into_iter().collect();
+    values.map_err(|error| no_json(error.to_string()))
 }
 
 fn last_line(complaints: &[u8]) -> String {

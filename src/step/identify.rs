@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::ledger::cast::number_text;
 use crate::ledger::key::{Key, KeyError, MAX_VERSION_CHARS, Version, digest_of};
+use crate::ledger::literal;
 use crate::port::step::{Identify, IdentifyError};
 use crate::step::jq::Program;
 
@@ -35,16 +36,24 @@ impl JqIdentify {
 }
 
 impl Identify for JqIdentify {
-    /// A text is taken to the letter, a number by its digits (42 is `42`); null and nothing are a missing key, and no version.
+    /// A text is taken to the letter, a number by its digits (42 is `42`), one that no double holds as it is written; null and nothing
+    /// are a missing key, and no version.
     fn identify(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
+        let (key, version) = self.sight(body)?;
+        match &self.versions {
+            Versions::Content => Ok((key, Version(content(body)))),
+            Versions::Named(_) | Versions::None => Ok((key, version)),
+        }
+    }
+
+    fn sight(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
         let key = match single("key", &self.key, body)? {
             Some(text) => Key::new(text)?,
             None => return Err(KeyError::Missing.into()),
         };
         let version = match &self.versions {
             Versions::Named(program) => short(program, single("version", program, body)?.unwrap_or_default())?,
-            Versions::Content => content(body),
-            Versions::None => String::new(),
+            Versions::Content | Versions::None => String::new(),
         };
         Ok((key, Version(version)))
     }
@@ -77,7 +86,7 @@ fn single(what: &'static str, program: &Program, body: &Value) -> Result<Option<
     }
     match values.pop() {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::String(text)) => Ok(Some(literal::plain(text))),
         Some(Value::Number(number)) => Ok(Some(number_text(&number))),
         Some(Value::Bool(b)) => Err(failed(format!("it yields {b}, where a text or a number is needed"))),
         Some(Value::Array(_)) => Err(failed("it yields an array, where a text or a number is needed".into())),
@@ -126,6 +135,8 @@ mod tests {
             (json!({"id": 9_007_199_254_740_993_u64}), "9007199254740993"),
             (json!({"id": "12345678901234567890"}), "12345678901234567890"),
             (json!({"id": " a "}), " a "),
+            (json!({"id": literal::of("1234567890123456.789")}), "1234567890123456.789"),
+            (json!({"id": literal::of("9007199254740993.0")}), "9007199254740993.0"),
         ] {
             assert_eq!(find(".id", &body), Ok((key.into(), String::new())), "{body}");
         }

@@ -90,6 +90,11 @@ impl Program {
         &self.source
     }
 
+    /// The path that it is, if it is nothing else.
+    pub fn path(&self) -> Option<&MemberPath> {
+        self.path.as_ref()
+    }
+
     /// Every value that the expression yields for `input`, at most 10,000.
     /// Bounded by its outputs alone: an expression that loops without yielding is not stopped.
     pub fn run(&self, input: Value) -> Result<Vec<Value>, RunError> {
@@ -236,7 +241,7 @@ mod tests {
     fn texts_and_long_numbers_survive() {
         assert_eq!(run_on(".", json!("0042")), Ok(vec![json!("0042")]));
         assert_eq!(run_on(".", json!(u64::MAX)), Ok(vec![json!(u64::MAX)]));
-        assert_eq!(run_on(". * 10", json!(u64::MAX)), Ok(vec![json!("184467440737095516150")]));
+        assert_eq!(run_on(". * 10", json!(u64::MAX)), Ok(vec![crate::ledger::literal::of("184467440737095516150")]));
         assert_eq!(run_on("tonumber", json!("42")), Ok(vec![json!(42)]));
     }
 }

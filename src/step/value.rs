@@ -1,9 +1,12 @@
 //! JSON values as jaq holds them, and back.
 //!
-//! In scope: the two conversions, exact for every number that `serde_json` holds. Out of scope: running jq (`step::jq`).
+//! In scope: the two conversions, exact for every number, also for one that no double holds (`ledger::literal`): jq passes it on as it
+//! is written, and calculates with the nearest double. Out of scope: running jq (`step::jq`).
 
 use jaq_json::{Map, Num, Val};
 use serde_json::{Number, Value};
+
+use crate::ledger::literal;
 
 /// How deep a result may be nested; records are at most 128 deep, which is where `serde_json` stops.
 const MAX_DEPTH: usize = 256;
@@ -14,7 +17,10 @@ pub(crate) fn to_jaq(value: Value) -> Val {
         Value::Null => Val::Null,
         Value::Bool(b) => Val::Bool(b),
         Value::Number(number) => Val::Num(number_to_jaq(&number)),
-        Value::String(text) => Val::utf8_str(text),
+        Value::String(text) => match literal::digits(&text) {
+            Some(digits) => Val::Num(digits_to_jaq(digits)),
+            None => Val::utf8_str(text),
+        },
         Value::Array(items) => Val::Arr(items.into_iter().map(to_jaq).collect::<Vec<_>>().into()),
         Value::Object(members) => {
             Val::obj(members.into_iter().map(|(name, value)| (Val::utf8_str(name), to_jaq(value))).collect::<Map>())
@@ -30,8 +36,13 @@ fn number_to_jaq(number: &Number) -> Num {
     }
 }
 
+/// A number as it is written: a whole one of any length, or a decimal one.
+fn digits_to_jaq(digits: &str) -> Num {
+    Num::from_str_radix(digits, 10).unwrap_or_else(|| Num::Dec(digits.to_owned().into()))
+}
+
 /// The value as `serde_json` holds it; the error names the path of what can't be held: a number that is not finite,
-/// a text that is no UTF-8, a member whose name is no text. A whole number beyond 64 bits becomes its digits.
+/// a text that is no UTF-8, a member whose name is no text.
 pub(crate) fn from_jaq(value: &Val) -> Result<Value, String> {
     convert(value, 0).map_err(|Unheld { path, why }| {
         let path: String = path.into_iter().rev().collect();
@@ -96,9 +107,10 @@ fn number_from_jaq(number: &Num) -> Result<Value, Unheld> {
                 .parse::<i64>()
                 .map(Value::from)
                 .or_else(|_| digits.parse::<u64>().map(Value::from))
-                .unwrap_or(Value::String(digits)));
+                .unwrap_or_else(|_| literal::of(&digits)));
         }
         Num::Float(f) => *f,
+        Num::Dec(digits) if literal::is_number(digits) && !literal::is_held(digits) => return Ok(literal::of(digits)),
         Num::Dec(digits) => digits.parse().unwrap_or(f64::NAN),
     };
     Number::from_f64(float).map(Value::Number).ok_or_else(|| Unheld::here("is no finite number"))
@@ -117,6 +129,14 @@ mod tests {
             for value in [json!(i), json!(u), json!(f)] {
                 prop_assert_eq!(from_jaq(&to_jaq(value.clone())), Ok(value));
             }
+        }
+    }
+
+    #[test]
+    fn a_number_that_no_double_holds_goes_through_as_it_is_written() {
+        for digits in ["1234567890123456.789", "1e-400", "1E400", "-0.1234567890123456789", "12345678901234567890123"] {
+            let value = json!({"a": [literal::of(digits)]});
+            assert_eq!(from_jaq(&to_jaq(value.clone())), Ok(value));
         }
     }
 

@@ -384,7 +384,8 @@ impl Fetcher {
     ) -> Loaded {
         let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
         let spreadsheet = self.id.as_str().to_owned();
-        Loaded { snapshot, spreadsheet, tables, first_rows: None, timezone, service_time: self.service_time() }
+        let (again, service_time) = (self.again, self.service_time());
+        Loaded { snapshot, spreadsheet, tables, first_rows: None, timezone, again, service_time }
     }
 
     /// The spreadsheet's tabs and names.

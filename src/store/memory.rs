@@ -113,14 +113,8 @@ impl MemoryStore {
             blemishes: Vec::new(),
             unmoved: None,
         });
-        Loaded {
-            snapshot,
-            spreadsheet: "memory".into(),
-            tables,
-            first_rows: None,
-            timezone: None,
-            service_time: self.clock.now(),
-        }
+        let (again, service_time) = (self.again, self.clock.now());
+        Loaded { snapshot, spreadsheet: "memory".into(), tables, first_rows: None, timezone: None, again, service_time }
     }
 
     fn apply(&self, commit: &Commit) -> Reply {

@@ -59,11 +59,15 @@ pub struct Game {
     front: Option<Front>,
     clock: Arc<dyn Clock>,
     chance: SeededChance,
+    /// A chance of its own for them, so that they change no game's story beside.
+    twins_chance: SeededChance,
     lanes: Vec<Arc<Lane>>,
     mode: Mode,
     ttl_ms: u64,
     source: BTreeMap<String, u64>,
     failing: BTreeMap<String, u64>,
+    /// Keys that the source yields twice.
+    twins: BTreeSet<String>,
     due: BTreeSet<(String, u64)>,
 }
 
@@ -96,8 +100,9 @@ impl Game {
             Some(_) => Eyes::Closed,
         });
         let lanes = (0..4).map(|number| Lane::new(number, seed, &clock, &record)).collect();
-        let (source, failing, due) = Default::default();
-        Self { record, place, front, clock, chance, lanes, mode, ttl_ms, source, failing, due }
+        let (source, failing, twins, due) = Default::default();
+        let twins_chance = SeededChance::new(seed ^ 0x7717);
+        Self { record, place, front, clock, chance, twins_chance, lanes, mode, ttl_ms, source, failing, twins, due }
     }
 
     fn below(&self, bound: u64) -> u64 {
@@ -122,6 +127,9 @@ impl Game {
             self.place.deliver().await;
             self.record.wrong()?;
             self.person_between().await;
+        }
+        if !self.twins.is_empty() {
+            self.unchanged().await?;
         }
         let acts = self.front.as_ref().map_or(0, |front| front.person.lock().expect("nobody panics in it").diary.len());
         self.record.count(|tally| tally.acts += acts as u64);
@@ -150,6 +158,7 @@ impl Game {
         self.failing = self.source.iter().filter(|_| self.below(7) == 0).map(|(k, v)| (k.clone(), *v)).collect();
         // A version that is done can't fail any more.
         self.failing.retain(|key, version| !self.due.contains(&(key.clone(), *version)));
+        self.twins = self.source.keys().filter(|_| self.twins_chance.bits().is_multiple_of(4)).cloned().collect();
         let works = self.source.iter().filter(|(key, _)| !self.failing.contains_key(*key));
         self.due.extend(works.map(|(key, version)| (key.clone(), *version)));
     }
@@ -226,7 +235,7 @@ impl Game {
         self.record.count(|tally| tally.runs += 1);
         let job = self.job(lane);
         let store = self.place.store(lane, lane.below(u64::MAX));
-        let values = Values::of(self.source.iter().map(|(key, version)| json!({"id": key, "v": version})));
+        let values = Values::of(self.records());
         let values = if lane.below(4) == 0 { values.once_only() } else { values };
         let every = Duration::from_millis(lane.below(self.ttl_ms / 3));
         let running = if lane.below(4) == 0 {
@@ -272,11 +281,44 @@ impl Game {
         ended
     }
 
+    /// What the source yields. Of two records of a key the first one counts where each version does, and is followed by the other; where
+    /// one record of a key counts, it is the last one, and the other goes before.
+    fn records(&self) -> Vec<Value> {
+        let counting = self.source.iter().map(|(key, version)| json!({"id": key, "v": version}));
+        let one_counts = self.mode == Mode::Upsert;
+        let further = if one_counts { 1_000 } else { 0 };
+        let twin = |key: &String| json!({"id": key, "v": self.source[key] + further, "twin": true});
+        let twins = self.twins.iter().map(twin);
+        if one_counts { twins.chain(counting).collect() } else { counting.chain(twins).collect() }
+    }
+
+    /// A run over what was done already does nothing.
+    async fn unchanged(&self) -> Result<(), String> {
+        for _ in 0..QUIET_TRIES {
+            match self.run(&self.lanes[0], Fortune { latency_ms: 20, ..Fortune::default() }).await {
+                Ended::Well(report) if report.run.counts.new == 0 && report.repeats.keys == self.twins.len() as u64 => {
+                    return self.record.wrong();
+                }
+                Ended::Well(report) => {
+                    return Err(format!("an unchanged source, and {:?}, {:?}", report.run.counts, report.repeats));
+                }
+                Ended::Badly(PassError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
+                Ended::Badly(error) => return Err(format!("the run over an unchanged source: {error}")),
+                Ended::Crashed => return Err("nobody asked for a crash".to_owned()),
+            }
+        }
+        Err("the lease is never free".to_owned())
+    }
+
     fn job(&self, lane: &Lane) -> Job {
         let (failing, mode) = (self.failing.clone(), self.mode);
+        let record = Arc::clone(&self.record);
         let mut job = Job::new(lane.own_clock()).step(move |value: &Value, _| {
             let key = value["id"].as_str().expect("a key");
             let version = value["v"].as_u64().expect("a version");
+            if value["twin"] == true && !failing.contains_key(key) && record.poison().is_none() {
+                record.is_wrong(format!("the record of {key} that does not count was processed"));
+            }
             if failing.contains_key(key) {
                 return Err(StepError::Rejected(WRONG.into()));
             }

@@ -1,6 +1,5 @@
 //! What the tests of the runner share: a source of values, a step that can fail, and a way to run a job over a store.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,15 +27,15 @@ use sheetkeep::system::SeededChance;
 
 /// A source of values given beforehand.
 pub struct Values {
-    records: VecDeque<Result<Record, SourceError>>,
+    records: Vec<Result<Record, SourceError>>,
     rereadable: bool,
-    read: u64,
+    read: usize,
 }
 
 impl Values {
     /// Values as records, each with its number as cursor.
     pub fn of(values: impl IntoIterator<Item = Value>) -> Self {
-        let mut source = Self { records: VecDeque::new(), rereadable: true, read: 0 };
+        let mut source = Self { records: Vec::new(), rereadable: true, read: 0 };
         for value in values {
             source.push(Ok(value), Vec::new());
         }
@@ -52,7 +51,7 @@ impl Values {
     /// Then the end of the source by an error.
     pub fn then_broken(mut self, why: &str) -> Self {
         let error = SourceError::Broken { position: "feed:3".into(), why: why.into() };
-        self.records.push_back(Err(error));
+        self.records.push(Err(error));
         self
     }
 
@@ -65,15 +64,20 @@ impl Values {
     fn push(&mut self, body: Result<Value, BadRecord>, bytes: Vec<u8>) {
         let record = self.records.len() as u64 + 1;
         let position = Position { origin: "values".into(), record, line: None };
-        self.records.push_back(Ok(Record { body, bytes, position, cursor: Some(record.to_string()) }));
+        self.records.push(Ok(Record { body, bytes, position, cursor: Some(record.to_string()) }));
     }
 }
 
 impl Source for Values {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+        let next = self.records.get(self.read).cloned().transpose();
         self.read += 1;
-        let next = self.records.pop_front().transpose();
         Box::pin(async move { next })
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.read = 0;
+        Ok(())
     }
 
     fn rereadable(&self) -> bool {
@@ -108,6 +112,11 @@ impl Source for Slow {
             self.next = None;
             self.inner.next().await
         })
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.next = None;
+        self.inner.rewind()
     }
 
     fn rereadable(&self) -> bool {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::cli::exit::Exit;
 use crate::cli::output::place::{Place, Spreadsheet};
 use crate::ledger::event::Report;
+use crate::ledger::repeats::{Repeated, which_counts};
 
 /// The version of every JSON document that `sheetkeep` writes to standard output.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -34,6 +35,9 @@ pub struct RunDocument<'a> {
     spreadsheet: &'a Spreadsheet,
     failures: &'a [FailureDocument],
     failures_left_out: u64,
+    /// There only where a key came more than once with different content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeated_keys: Option<RepeatedDocument<'a>>,
     exit_code: u8,
 }
 
@@ -73,6 +77,33 @@ pub struct FailureDocument {
     pub step: String,
     /// What went wrong.
     pub error: String,
+}
+
+/// Keys that the source yielded more than once, with different content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct RepeatedDocument<'a> {
+    count: u64,
+    /// `first`, `last` or `newest`.
+    counts: &'static str,
+    first: Vec<RepeatedKeyDocument<'a>>,
+}
+
+/// One of them: its first record's place, and that of the first one that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct RepeatedKeyDocument<'a> {
+    key: &'a str,
+    places: [&'a str; 2],
+}
+
+impl<'a> RepeatedDocument<'a> {
+    fn of(report: &'a Report) -> Self {
+        let document = |one: &'a Repeated| RepeatedKeyDocument {
+            key: &one.key,
+            places: one.places.each_ref().map(String::as_str),
+        };
+        let first = report.repeats.told.iter().map(document).collect();
+        Self { count: report.repeats.keys, counts: which_counts(report.again), first }
+    }
 }
 
 impl<'a> RunDocument<'a> {
@@ -122,6 +153,7 @@ impl<'a> RunDocument<'a> {
             spreadsheet: &place.spreadsheet,
             failures,
             failures_left_out: left_out,
+            repeated_keys: (report.repeats.keys > 0).then(|| RepeatedDocument::of(report)),
             exit_code: exit.code(),
         }
     }

@@ -6,6 +6,8 @@ use crate::cli::output::place::{Place, Spreadsheet};
 use crate::cli::terminal::{Captured, Manner, Terminal};
 use crate::ledger::event::{Event, Report, TriedAgain};
 use crate::ledger::key::Key;
+use crate::ledger::mode::Again;
+use crate::ledger::repeats::Repeats;
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
 
@@ -40,6 +42,8 @@ pub fn report() -> Report {
         writes: 3,
         throttled: 0,
         is_quota_shared: false,
+        repeats: Repeats::default(),
+        again: Again::Every,
     }
 }
 

@@ -16,6 +16,9 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
     if !report.run.message.is_empty() && report.run.status != RunStatus::Succeeded {
         let _ = writeln!(out, "  {}", visible(&report.run.message));
     }
+    if let (RunStatus::Succeeded, Some(repeated)) = (report.run.status, report.repeats.sentence(report.again)) {
+        let _ = writeln!(out, "  {}", palette.warn(&visible(&repeated)));
+    }
     let failed = format!("failed {}", grouped(counts.failed));
     let failed = if counts.failed > 0 { palette.bad(&failed) } else { failed };
     let new = palette.strong(&format!("new {}", grouped(counts.new)));

@@ -1,0 +1,128 @@
+//! The source, read once or twice: before its records are processed where only one of each key counts, or after them where records
+//! of one key are to be compared.
+//!
+//! In scope: what is read when, and an end that the first reading has set. Out of scope: what counts (`ledger::survey`), what becomes
+//! of a record (`runner::intake`).
+//!
+//! ```text
+//!  one of each key counts     survey ─▶ Surveyed ─▶ records … ─▶ Read
+//!  each version counts                              records … ─▶ Read ─▶ (comparison ─▶ Compared)
+//! ```
+
+use std::sync::Arc;
+
+use crate::ledger::mode::Again;
+use crate::ledger::repeats::{Comparison, Repeats};
+use crate::ledger::survey::Survey;
+use crate::port::source::{Record, Source, SourceError};
+use crate::port::step::Identify;
+
+/// A source on its way to its end.
+pub struct Passes {
+    source: Box<dyn Source>,
+    identify: Arc<dyn Identify>,
+    stage: Stage,
+    /// Records that the survey has seen: what a growing file got since is the next run's.
+    most: Option<u64>,
+    read: u64,
+    /// What ended the survey before its source's end.
+    broken: Option<SourceError>,
+}
+
+enum Stage {
+    Survey(Survey),
+    Records,
+    Read,
+    Compare(Comparison),
+    Over,
+}
+
+/// What comes out of it.
+pub enum Drawn {
+    /// The source was read to its end, or to where it can't be read; nothing of it was processed yet.
+    Surveyed(Box<Survey>),
+    /// A record to be processed.
+    Record(Record),
+    /// There is no further record to be processed.
+    Read,
+    /// Records of one key were compared.
+    Compared(Repeats),
+}
+
+impl Passes {
+    /// The readings that a source needs by this rule.
+    pub fn new(source: Box<dyn Source>, identify: Arc<dyn Identify>, again: Again) -> Self {
+        let stage = if again == Again::Every { Stage::Records } else { Stage::Survey(Survey::new(again)) };
+        Self { source, identify, stage, most: None, read: 0, broken: None }
+    }
+
+    /// Compares records in one more reading; asked once all are read.
+    pub fn compare(&mut self, comparison: Comparison) {
+        self.stage = Stage::Compare(comparison);
+    }
+
+    /// What comes next; `None` at the end. A caller may stop waiting at any point.
+    pub async fn next(&mut self) -> Result<Option<Drawn>, SourceError> {
+        match &mut self.stage {
+            Stage::Survey(survey) => {
+                self.broken = survey_all(survey, self.source.as_mut(), self.identify.as_ref()).await.err();
+                self.source.rewind()?;
+                let survey = std::mem::take(survey);
+                self.most = Some(survey.records());
+                self.stage = Stage::Records;
+                Ok(Some(Drawn::Surveyed(Box::new(survey))))
+            }
+            Stage::Records => {
+                let is_over = self.most.is_some_and(|most| self.read >= most);
+                let next = if is_over { None } else { self.source.next().await? };
+                if let Some(record) = next {
+                    self.read += 1;
+                    return Ok(Some(Drawn::Record(record)));
+                }
+                match self.broken.take() {
+                    Some(error) => Err(error),
+                    None => {
+                        self.stage = Stage::Read;
+                        Ok(Some(Drawn::Read))
+                    }
+                }
+            }
+            Stage::Compare(comparison) => {
+                compare_all(comparison, &mut self.read, self.source.as_mut(), self.identify.as_ref()).await;
+                let Stage::Compare(comparison) = std::mem::replace(&mut self.stage, Stage::Over) else {
+                    return Ok(None);
+                };
+                Ok(Some(Drawn::Compared(comparison.end())))
+            }
+            Stage::Read | Stage::Over => Ok(None),
+        }
+    }
+
+    /// How far the source is, in units read and in all.
+    pub fn progress(&self) -> Option<(u64, u64)> {
+        self.source.progress()
+    }
+}
+
+async fn survey_all(survey: &mut Survey, source: &mut dyn Source, identify: &dyn Identify) -> Result<(), SourceError> {
+    while let Some(record) = source.next().await? {
+        let found = record.body.ok().and_then(|body| identify.sight(&body).ok());
+        survey.see(found.as_ref().map(|(key, version)| (key, version)));
+    }
+    Ok(())
+}
+
+/// Where the source can't be read again, what was found so far is told: the records themselves are processed.
+async fn compare_all(comparison: &mut Comparison, read: &mut u64, source: &mut dyn Source, identify: &dyn Identify) {
+    if *read > 0 && source.rewind().is_err() {
+        return;
+    }
+    *read = 0;
+    while let Ok(Some(record)) = source.next().await {
+        let Ok(body) = record.body else { continue };
+        let Ok((key, version)) = identify.identify(&body) else { continue };
+        if !comparison.see(&key, &version, &record.position, &body) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Which records of the source are processed at all, and what is told of keys that come more than once.
+//!
+//! In scope: one record against the others of its key. Out of scope: whether a version is done already (`ledger::book`), reading the
+//! source twice (`runner::passes`).
+
+use serde_json::Value;
+
+use crate::ledger::columns::quote;
+use crate::ledger::cursor::Place;
+use crate::ledger::event::Event;
+use crate::ledger::failure::{failure_mark, shortened};
+use crate::ledger::item::Position;
+use crate::ledger::key::{Key, Version};
+use crate::ledger::mode::Again;
+use crate::ledger::rank::{Kind, why_unordered};
+use crate::ledger::repeats::{Comparison, Repeats, Watch, content_mark};
+use crate::ledger::survey::{Sieve, Sifted, Survey};
+use crate::runner::batch::Waiting;
+use crate::runner::intake::{Failed, Intake};
+use crate::time::Timestamp;
+
+/// What a run knows of its source as a whole.
+#[derive(Debug, Default)]
+pub struct Sifting {
+    /// Where one record of each key counts; known once the source was surveyed.
+    sieve: Option<Sieve>,
+    /// Where each version of a key counts.
+    watch: Option<Watch>,
+    /// What the watch has come to.
+    repeats: Repeats,
+}
+
+impl Sifting {
+    /// What is known before the first record of a source that can be read again, or not.
+    pub fn new(again: Again, rereadable: bool) -> Self {
+        Self { watch: (again == Again::Every).then(|| Watch::new(rereadable)), ..Self::default() }
+    }
+
+    /// Keys that came more than once with different content, as far as is known.
+    pub fn repeats(&self) -> &Repeats {
+        self.sieve.as_ref().map_or(&self.repeats, Sieve::repeats)
+    }
+}
+
+impl Intake {
+    /// The source was surveyed: from now on one record of each key counts.
+    pub fn sift_by(&mut self, survey: Survey) {
+        let book = &self.book;
+        self.sifting.sieve = Some(survey.sieve(|print| book.newest(print)));
+    }
+
+    /// The source has no further record: what is to be compared in one more reading.
+    pub fn source_read(&mut self) -> Option<Comparison> {
+        let (comparison, repeats) = self.sifting.watch.take()?.end();
+        self.sifting.repeats = repeats;
+        comparison
+    }
+
+    /// Records of one key were compared.
+    pub fn compared(&mut self, repeats: Repeats) {
+        self.sifting.repeats = repeats;
+    }
+
+    /// Whether the source said the same in both readings, where there were two.
+    pub fn source_is_same(&self) -> bool {
+        self.sifting.sieve.as_ref().is_none_or(Sieve::is_same)
+    }
+
+    /// A record without a usable key or version passes by.
+    pub(super) fn sift_nameless(&mut self) {
+        if let Some(sieve) = &mut self.sifting.sieve {
+            sieve.see_nameless();
+        }
+    }
+
+    /// Takes in the failure of a record whose version has no order. Failures has one row at a time for a key: where another record of
+    /// this one has it, the failure is counted, and told in the output.
+    pub(super) fn fail_unordered(&mut self, failed: Failed<'_>, place: Place, now: Timestamp) -> Option<Waiting> {
+        let told = failure_mark(failed.step, &shortened(&failed.error));
+        let mark = self.book.again().mark(&failed.version);
+        if self.book.tried(&failed.key).is_none_or(|tried| tried.tells(mark, told) || tried.asked.is_some()) {
+            return self.fail(failed, place, now);
+        }
+        self.counts.failed += 1;
+        self.low.settle(place);
+        let Failed { key, step, error, position, .. } = failed;
+        (self.events)(Event::ItemFailed { key, place: position, step: step.to_owned(), error });
+        None
+    }
+
+    /// Whether a record is one that counts; the error says why its version has no order.
+    pub(super) fn sift(
+        &mut self,
+        key: &Key,
+        version: &Version,
+        place: &Position,
+        body: &Value,
+    ) -> Result<bool, String> {
+        let Sifting { sieve, watch, .. } = &mut self.sifting;
+        if let Some(watch) = watch {
+            watch.see(key, version, place, body);
+        }
+        let sifted = match sieve {
+            Some(sieve) if self.book.again().takes(version) => sieve.judge(key, version, place, || content_mark(body)),
+            Some(sieve) => {
+                sieve.see_unordered(key);
+                Sifted::Counts
+            }
+            None => Sifted::Counts,
+        };
+        match (self.unordered(key, version), sifted) {
+            (Some(why), _) => Err(why),
+            (None, Sifted::Unordered(kind)) => Err(unlike(version, kind)),
+            (None, Sifted::Counts) => Ok(true),
+            (None, Sifted::Passed) => Ok(false),
+        }
+    }
+
+    /// Why a version has no order beside the one of its key that is done, where one is needed.
+    pub(super) fn unordered(&self, key: &Key, version: &Version) -> Option<String> {
+        let again = self.book.again();
+        if !again.takes(version) {
+            return Some(why_unordered(&version.0));
+        }
+        let done = Kind::of(self.book.newest(key.fingerprint())).filter(|_| again == Again::Newer)?;
+        (Kind::of(again.mark(version)) != Some(done)).then(|| unlike(version, done))
+    }
+}
+
+fn unlike(version: &Version, kind: Kind) -> String {
+    let own = match kind {
+        Kind::Number => Kind::Moment,
+        Kind::Moment => Kind::Number,
+    };
+    format!(
+        "the version {} is {}, and the key's other versions are not: each of them is {}, so that order = \"newer\" can't compare them; \
+         give all records one form of version, and use run --force if the form has changed",
+        quote(&version.0),
+        own.words(),
+        kind.words()
+    )
+}

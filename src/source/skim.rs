@@ -1,0 +1,280 @@
+//! Of a record only what its key and version are made of: for a look at a whole source before its records are processed.
+//!
+//! In scope: which members are made, JSON read without making the others. Out of scope: what is looked for (`ledger::survey`).
+//!
+//! What is not made is read all the same, by the same reader: a text is a record here exactly if it is one when it is read whole.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::ledger::path::MemberPath;
+
+/// How much of a record is made.
+#[derive(Debug, Clone, Default)]
+pub enum Depth {
+    /// All of it.
+    #[default]
+    Whole,
+    /// What stands at these paths, at most eight, and what surrounds it.
+    Only(Arc<[MemberPath]>),
+}
+
+/// Paths that a set of them holds.
+const MOST_PATHS: usize = 8;
+
+impl Depth {
+    /// What stands at these paths; the whole record where one of them is the record itself, or is none.
+    pub fn of(paths: &[Option<&MemberPath>]) -> Self {
+        let plain: Option<Vec<MemberPath>> = paths.iter().map(|path| path.cloned()).collect();
+        match plain {
+            Some(paths) if paths.len() <= MOST_PATHS && paths.iter().all(|path| !path.members().is_empty()) => {
+                Self::Only(paths.into())
+            }
+            _ => Self::Whole,
+        }
+    }
+
+    /// Whether a record's own member of this name is made.
+    pub(crate) fn takes(&self, name: &str) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Only(paths) => paths.iter().any(|path| path.members().first().is_some_and(|first| first == name)),
+        }
+    }
+
+    /// Reads one JSON text as deep as this.
+    pub(crate) fn read(&self, text: &str) -> serde_json::Result<Value> {
+        let Self::Only(paths) = self else { return serde_json::from_str(text) };
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let value = Skim { paths, set: !0, at: 0 }.deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(value)
+    }
+}
+
+/// Makes what stands at the paths of a set, from their `at`th member on.
+#[derive(Clone, Copy)]
+struct Skim<'p> {
+    paths: &'p [MemberPath],
+    set: u8,
+    at: usize,
+}
+
+impl<'p> Skim<'p> {
+    /// Those of the set whose next member has this name.
+    fn of(self, name: &str) -> u8 {
+        let wanted = |path: &MemberPath| path.members().get(self.at).is_some_and(|member| member == name);
+        self.members().filter(|(_, path)| wanted(path)).fold(0, |set, (bit, _)| set | bit)
+    }
+
+    fn members(self) -> impl Iterator<Item = (u8, &'p MemberPath)> {
+        let bits = (0..MOST_PATHS).map(|at| 1_u8 << at);
+        bits.zip(self.paths).filter(move |(bit, _)| self.set & bit != 0)
+    }
+
+    /// Whether one of the set ends here.
+    fn ends(self) -> bool {
+        self.members().any(|(_, path)| path.members().len() == self.at)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Skim<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skim<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        // No path goes through an array; what jq says of one quotes it.
+        let mut all = Vec::new();
+        while let Some(item) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(Value::Array(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut made = Map::new();
+        while let Some((name, set)) = members.next_key_seed(Name(self))? {
+            let inner = Skim { set, at: self.at + 1, ..self };
+            match name {
+                None => members.next_value_seed(Unmade)?,
+                Some(name) if inner.ends() => drop(made.insert(name, members.next_value()?)),
+                Some(name) => drop(made.insert(name, members.next_value_seed(inner)?)),
+            }
+        }
+        Ok(Value::Object(made))
+    }
+}
+
+/// A member's name where it is on a path, and the paths that it is on.
+struct Name<'p>(Skim<'p>);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = (Option<String>, u8);
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = (Option<String>, u8);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        let set = self.0.of(name);
+        Ok(((set != 0).then(|| name.to_owned()), set))
+    }
+}
+
+/// Reads a value and makes nothing of it. `serde`'s own `IgnoredAny` would be told to skip it, and skips what is no text or is
+/// nested too deep.
+struct Unmade;
+
+impl<'de> DeserializeSeed<'de> for Unmade {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unmade {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Self)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while members.next_key_seed(Self)?.is_some() {
+            members.next_value_seed(Self)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn only(paths: &[&str]) -> Depth {
+        let paths: Vec<_> = paths.iter().map(|path| MemberPath::parse(path)).collect();
+        Depth::of(&paths.iter().map(Option::as_ref).collect::<Vec<_>>())
+    }
+
+    fn skimmed(text: &str, paths: &[&str]) -> Option<Value> {
+        only(paths).read(text).ok()
+    }
+
+    #[test]
+    fn only_what_the_paths_name_is_made() {
+        let text = r#"{"x": [1, {"id": 2}], "id": "a", "p": {"u": 7, "id": 8, "deep": {"u": 1}}, "n": "id"}"#;
+        assert_eq!(skimmed(text, &[".id", ".p.u"]), Some(json!({"id": "a", "p": {"u": 7}})));
+        assert_eq!(skimmed(text, &[".p", ".p.u"]), Some(json!({"p": {"u": 7, "id": 8, "deep": {"u": 1}}})));
+        assert_eq!(skimmed(text, &[".n.x"]), Some(json!({"n": "id"})));
+        assert_eq!(skimmed("[1]", &[".id"]), Some(json!([1])));
+        assert_eq!(skimmed(r#"{"id": 1, "id": 2}"#, &[".id"]), Some(json!({"id": 2})));
+        assert!(matches!(only(&["."]), Depth::Whole) && matches!(only(&[".a", ".b|x"]), Depth::Whole));
+    }
+
+    #[test]
+    fn what_is_no_record_when_read_whole_is_none_when_skimmed() {
+        for text in [
+            "{\"id\": 1, \"x\": \"\\ud800\"}".to_owned(),
+            format!("{{\"id\": 1, \"x\": {}{}}}", "[".repeat(200), "]".repeat(200)),
+            "{\"id\": 1, \"x\": tru}".to_owned(),
+            "{\"id\": 1} 2".to_owned(),
+            "{\"id\": 1, \"x\": 01}".to_owned(),
+        ] {
+            assert!(serde_json::from_str::<Value>(&text).is_err() && skimmed(&text, &[".id"]).is_none(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_skims_exactly_if_it_reads_and_to_the_same_members(text in "[\\[\\]{}\",:abu0-2\\\\ e.-]{0,24}", wrapped in any::<bool>()) {
+            let text = if wrapped { format!("{{\"a\":{text},\"b\":{{\"a\":1}}}}") } else { text };
+            let whole = serde_json::from_str::<Value>(&text).ok();
+            let skim = skimmed(&text, &[".a", ".b.a"]);
+            prop_assert_eq!(whole.is_some(), skim.is_some(), "{}", text);
+            for path in [".a", ".b.a"] {
+                let path = MemberPath::parse(path).expect("a path");
+                let of = |value: &Option<Value>| value.as_ref().map(|value| path.follow(value).cloned());
+                prop_assert_eq!(of(&whole), of(&skim), "{} of {}", path, text);
+            }
+        }
+    }
+}
