@@ -306,7 +306,7 @@ fn after_help() -> String {
          GOOGLE_APPLICATION_CREDENTIALS  path of a credentials file\n  \
          SHEETKEEP_CREDENTIALS_JSON      the credentials themselves, plain or base64\n  \
          SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
-         HTTPS_PROXY, ALL_PROXY          a proxy on the way to the service; NO_PROXY lists what is reached without\n  \
+         HTTPS_PROXY, ALL_PROXY          a proxy on the way there; NO_PROXY lists what needs none\n  \
          SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
          All but the last may also stand in the file .env beside the job file.\n\n\
          Exit codes:\n{}",

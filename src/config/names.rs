@@ -49,19 +49,32 @@ pub(crate) const OF_KEYS: [&str; 7] = [
 /// Letters by which a near miss differs at most.
 const NEAR: usize = 2;
 
-/// None for a name that is known or nobody's business; else the one that was probably meant, if there is one.
-pub(crate) fn misspelt(name: &str) -> Option<Option<&'static str>> {
+/// What a name is to this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Known, or none of its business.
+    Fine,
+    /// Probably meant to be this one.
+    Misspelt(&'static str),
+    /// One of its own by its beginning, and nothing else is known of it.
+    Unknown,
+}
+
+/// What `name` is.
+pub(crate) fn kind(name: &str) -> Kind {
     let known = || SETTINGS.iter().chain(&OF_STEPS).chain(&OF_TESTS).copied();
     let upper = name.to_uppercase().replace('-', "_");
     if known().any(|known| known == name) || is_of_a_cluster(name) {
-        return None;
+        return Kind::Fine;
     }
-    let near = NEARLY.into_iter().find(|known| edits(&upper, known) <= NEAR);
-    if near.is_some() {
-        return Some(near);
+    if let Some(near) = NEARLY.into_iter().find(|known| edits(&upper, known) <= NEAR) {
+        return Kind::Misspelt(near);
     }
-    let close = || closest(&upper, known().filter(|name| !OF_TESTS.contains(name)));
-    upper.starts_with(PREFIX).then(|| close().or_else(|| nearest(&upper)))
+    if !upper.starts_with(PREFIX) {
+        return Kind::Fine;
+    }
+    let close = closest(&upper, known().filter(|name| !OF_TESTS.contains(name)));
+    close.or_else(|| nearest(&upper)).map_or(Kind::Unknown, Kind::Misspelt)
 }
 
 /// Kubernetes tells each container of a service called `sheetkeep` by such names:
@@ -99,7 +112,7 @@ mod tests {
             ("SHEETKEEP_CREDENTIALS", Some(CREDENTIALS_JSON)),
             ("SHEETKEEP_FROBNICATE", None),
         ] {
-            assert_eq!(misspelt(name), Some(meant), "{name}");
+            assert_eq!(kind(name), meant.map_or(Kind::Unknown, Kind::Misspelt), "{name}");
         }
     }
 
@@ -119,7 +132,7 @@ mod tests {
             "GOOGLE_APPLICATION_CREDENTIALS_JSON",
             "MY_SPREADSHEET_ID",
         ] {
-            assert_eq!(misspelt(name), None, "{name}");
+            assert_eq!(kind(name), Kind::Fine, "{name}");
         }
     }
 }

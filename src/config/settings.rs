@@ -216,11 +216,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let api_url = target::api_url(collect, flags, choice.as_ref());
     let credentials = target::credentials(collect, flags);
     let state_dir = target::state_dir(collect, flags, raw);
-    let is_far = matches!(target, Some(Target::Google { .. }));
-    let proxies = if is_far { proxies(collect) } else { Proxies::default() };
-    if is_far {
-        target::see_who_reads(collect, &credentials);
-    }
+    let proxies = on_the_way(collect, target.as_ref(), &credentials);
     wrong_place::beside_the_link(collect, path);
     let commit = pace::commit(collect, raw.commit.as_ref());
     let retry = pace::retry(collect, raw.retry.as_ref());
@@ -258,6 +254,15 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         state_dir,
         notes: std::mem::take(&mut collect.notes),
     })
+}
+
+/// What stands between here and the spreadsheet, and who may read what opens it; nothing where the rows are in a local file.
+fn on_the_way(collect: &mut Collector<'_>, target: Option<&Target>, credentials: &CredentialSettings) -> Proxies {
+    if !matches!(target, Some(Target::Google { .. })) {
+        return Proxies::default();
+    }
+    target::see_who_reads(collect, credentials);
+    proxies(collect)
 }
 
 fn job_name(collect: &mut Collector<'_>, at: &At<String>) -> Option<String> {

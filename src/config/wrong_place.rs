@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::collect::Collector;
 use crate::config::env_file;
 use crate::config::linked::elsewhere;
-use crate::config::names::{self, API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SETTINGS, SPREADSHEET};
+use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, Kind, SETTINGS, SPREADSHEET, kind};
 use crate::config::problem::Problem;
 
 /// Keeps a problem for each name that nothing reads, but that was meant to be read, and for each value that can't be.
@@ -16,11 +16,12 @@ pub(crate) fn misspelt(collect: &mut Collector<'_>) {
     let environment = collect.environment;
     for (name, in_file) in environment.names_and_places() {
         // A name of the job's own making is read where the job file says so.
-        let Some(meant) = names::misspelt(name).filter(|_| !collect.mentions(name)) else { continue };
+        let kind = if collect.mentions(name) { Kind::Fine } else { kind(name) };
         let place = environment.place(in_file);
-        let help = match meant {
-            Some(meant) => format!("did you mean {meant}? {name} is set in {place}"),
-            None => format!("take it out of {place}; the names are {}", SETTINGS.join(", ")),
+        let help = match kind {
+            Kind::Fine => continue,
+            Kind::Misspelt(meant) => format!("did you mean {meant}? {name} is set in {place}"),
+            Kind::Unknown => format!("take it out of {place}; the names are {}", SETTINGS.join(", ")),
         };
         collect.say(Problem::of(format!("{name} is set, but no setting has that name")).help(help));
     }

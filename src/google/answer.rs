@@ -10,7 +10,7 @@ use hyper::header::{DATE, RETRY_AFTER};
 use serde_json::Value;
 
 use crate::google::error::{LostCause, Refusal, TokenError, tidy};
-use crate::google::proxy::ProxyError;
+use crate::google::proxy_error::ProxyError;
 use crate::time::Timestamp;
 
 /// The statuses at which an error envelope is an answer; at any other, what was done is not known.

@@ -28,7 +28,8 @@ use tower_service::Service;
 
 use crate::google::answer::root_cause;
 use crate::google::forward::Forward;
-use crate::google::proxy::{self, Proxies, Proxy, ProxyError, ProxyTrouble};
+use crate::google::proxy::{self, Proxies, Proxy};
+use crate::google::proxy_error::{ProxyError, ProxyTrouble};
 use crate::google::stream::Stream;
 use crate::google::tunnel::Tunnel;
 use crate::port::clock::Clock;

@@ -9,7 +9,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::fault::Fault;
-use crate::google::proxy::ProxyError;
+use crate::google::proxy_error::ProxyError;
 use crate::redact::redacted;
 use crate::retry::Exhausted;
 

@@ -13,7 +13,8 @@ use std::task::{Context, Poll, ready};
 use hyper::header::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::google::proxy::{Proxy, ProxyTrouble};
+use crate::google::proxy::Proxy;
+use crate::google::proxy_error::ProxyTrouble;
 use crate::google::stream::Stream;
 
 /// A connection to a proxy that sends requests on.

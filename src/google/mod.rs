@@ -20,6 +20,7 @@ mod hush;
 mod mend;
 pub mod options;
 pub mod proxy;
+pub mod proxy_error;
 pub mod quota;
 pub mod shape;
 pub mod sheets;

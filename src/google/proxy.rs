@@ -1,14 +1,12 @@
-//! Proxies: which one a call goes through, and what can go wrong there.
+//! Proxies: which one a call goes through.
 //!
-//! In scope: the address of a proxy, which addresses are reached without one, errors that name proxy and variable and never its
-//! password. Out of scope: reading the environment (`config::proxies`), talking to a proxy (`tunnel`, `forward`).
+//! In scope: the address of a proxy, which addresses are reached without one. Out of scope: reading the environment
+//! (`config::proxies`), talking to a proxy (`tunnel`, `forward`), what goes wrong there (`proxy_error`).
 //!
 //! Never through a proxy: link-local addresses and Google's metadata server, whatever is set; and this machine's own addresses, where
 //! the proxy is on another machine: it would look at itself, and what goes there is not encrypted.
 
-use std::error::Error;
 use std::fmt;
-use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -16,7 +14,7 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
-use crate::fault::Fault;
+use crate::google::proxy_error::{ProxyError, ProxyTrouble};
 
 /// Google's metadata server, by its names.
 const METADATA: [&str; 2] = ["metadata.google.internal", "metadata"];
@@ -27,8 +25,8 @@ const MAX_HOST: usize = 253;
 /// A proxy that a variable names. Printing it shows no password.
 #[derive(Clone)]
 pub struct Proxy {
-    intercept: Intercept,
-    variable: String,
+    intercept: Arc<Intercept>,
+    variable: Arc<str>,
 }
 
 /// Why a value is no proxy's address; it is never shown, for it may hold a password.
@@ -67,7 +65,7 @@ impl Proxy {
         if !is_host || authority.contains('@') || rest.trim_end_matches('/').len() > authority.len() {
             return Err(NoProxyAddress::Unreadable);
         }
-        Ok(Self { intercept, variable: variable.to_owned() })
+        Ok(Self { intercept: Arc::new(intercept), variable: variable.into() })
     }
 
     /// Its address, without user and password.
@@ -95,7 +93,7 @@ impl Proxy {
     }
 
     pub(crate) fn error(&self, trouble: ProxyTrouble) -> ProxyError {
-        ProxyError { proxy: self.to_string(), variable: self.variable.clone(), trouble }
+        ProxyError::new(self.to_string(), self.variable.to_string(), trouble)
     }
 }
 
@@ -217,111 +215,10 @@ fn is_local_link(host: &str) -> bool {
     }
 }
 
-/// What went wrong at a proxy, before the service had anything of the call.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the proxy {proxy} {}", .trouble.told(.variable))]
-pub struct ProxyError {
-    proxy: String,
-    variable: String,
-    trouble: ProxyTrouble,
-}
-
-/// The kinds of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProxyTrouble {
-    /// There is no connection to it.
-    Unreachable(String),
-    /// It did not answer in time.
-    Hung {
-        /// Seconds waited.
-        after_s: u64,
-    },
-    /// It wants a user and a password, or others (407; some say 401).
-    Unauthorised {
-        /// Whether some were sent.
-        sent: bool,
-        /// Its status.
-        status: u16,
-    },
-    /// It does not let this program there.
-    Refused {
-        /// The host that was asked for.
-        host: String,
-        /// Its status.
-        status: u16,
-    },
-    /// It could not get there itself.
-    Failed {
-        /// The host that was asked for.
-        host: String,
-        /// Its status.
-        status: u16,
-    },
-    /// What it answers is none of a proxy's.
-    Garbled(String),
-    /// There is a way through it, but no trust in who is at its end.
-    Untrusted {
-        /// The host that was asked for.
-        host: String,
-        /// What TLS says.
-        why: String,
-    },
-}
-
-impl ProxyTrouble {
-    fn told(&self, variable: &str) -> String {
-        match self {
-            Self::Unreachable(why) => format!("can't be reached: {why}; check {variable}"),
-            Self::Hung { after_s } => format!("gave no answer within {after_s} s; check {variable}"),
-            Self::Unauthorised { sent: true, status } => {
-                format!("does not take the user and password of {variable} ({status}); correct them there")
-            }
-            Self::Unauthorised { sent: false, status } => {
-                format!(
-                    "asks for a user and a password ({status}); write them into {variable}: http://USER:PASSWORD@HOST:PORT"
-                )
-            }
-            Self::Refused { host, status } => format!(
-                "refuses the way to {host} ({status}); have {host} allowed there, or list it in NO_PROXY if it can be reached without"
-            ),
-            Self::Failed { host, status } => format!("could not reach {host} ({status})"),
-            Self::Garbled(why) => format!("answers what no proxy answers: {why}; check {variable}"),
-            Self::Untrusted { host, why } => format!(
-                "leads to a {host} that is not to be trusted: {why}; if the proxy opens TLS, name its certificate in SSL_CERT_FILE"
-            ),
-        }
-    }
-}
-
-impl ProxyError {
-    /// What to do about it.
-    pub fn fault(&self) -> Fault {
-        match &self.trouble {
-            ProxyTrouble::Unauthorised { .. } | ProxyTrouble::Refused { .. } => Fault::Denied,
-            ProxyTrouble::Garbled(_) => Fault::Corrupt,
-            ProxyTrouble::Unreachable(_)
-            | ProxyTrouble::Hung { .. }
-            | ProxyTrouble::Failed { .. }
-            | ProxyTrouble::Untrusted { .. } => Fault::Transient,
-        }
-    }
-
-    /// The error of a proxy in the chain of `error`, if there is one.
-    pub(crate) fn within(error: &(dyn Error + 'static)) -> Option<Self> {
-        let mut next = Some(error);
-        while let Some(link) = next {
-            let inner = link.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            if let Some(found) = link.downcast_ref::<Self>().or_else(|| inner?.downcast_ref::<Self>()) {
-                return Some(found.clone());
-            }
-            next = link.source();
-        }
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     fn proxies(proxy: &str, without: &str) -> Proxies {

@@ -29,7 +29,7 @@ use crate::google::auth::{Grant, TOKEN_URI};
 use crate::google::connect::Connector;
 use crate::google::error::{TokenError, tidy};
 use crate::google::hush::Hush;
-use crate::google::proxy::ProxyError;
+use crate::google::proxy_error::ProxyError;
 use crate::port::clock::Clock;
 
 /// The scope of every call, always the same, so that one token serves all.

@@ -17,7 +17,8 @@ use tower_service::Service;
 
 use crate::google::address::AGENT;
 use crate::google::answer::root_cause;
-use crate::google::proxy::{Proxy, ProxyError, ProxyTrouble};
+use crate::google::proxy::Proxy;
+use crate::google::proxy_error::{ProxyError, ProxyTrouble};
 use crate::google::stream::Stream;
 
 /// Connects to the proxy, and asks it for a way to each address.

@@ -43,6 +43,9 @@ fn failed_items_are_in_the_document_each_with_its_place() {
 fn a_quiet_run_says_nothing_unless_something_failed() {
     let shop = Workshop::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
     shop.write("fine.csv", "id,note,amount\nfine,nothing is wrong,1\n");
+    let first = shop.run(&["run", "hard-csv.toml", "--input", "fine.csv", "-q"]);
+    let place = "in local file hard csv.sheet, because no spreadsheet is set";
+    assert!(first.exits(0).out.is_empty() && first.says(place).err.lines().count() == 1, "{}", first.err);
     let fine = shop.run(&["run", "hard-csv.toml", "--input", "fine.csv", "-q"]);
     assert_eq!((fine.exits(0).out.as_str(), fine.err.as_str()), ("", ""));
     let failed = shop.run(&["run", "hard-csv.toml", "-q"]);

@@ -75,7 +75,7 @@ fn serve(mut client: TcpStream, answer: &str, heads: &Mutex<Vec<String>>) -> Opt
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
     let mut server = TcpStream::connect(host).ok()?;
-    let fields: String = kept.map(|field| format!("{field}\r\n")).collect();
+    let fields: String = kept.flat_map(|field| [field, "\r\n"]).collect();
     server.write_all(format!("{method} /{path}\r\n{fields}connection: close\r\n\r\n").as_bytes()).ok()?;
     server.write_all(&body).ok()?;
     std::io::copy(&mut server, &mut client).ok()?;
@@ -214,6 +214,26 @@ fn a_value_that_is_no_proxy_stops_the_run_and_is_not_shown() {
     far(&shop, &[("ALL_PROXY", "socks5h://127.0.0.1:1080")], &["run", "quakes.toml"]).exits(78).says("SOCKS");
 }
 
+#[test]
+fn the_metadata_server_is_asked_without_the_proxy() {
+    let shop = Workshop::few_quakes(3);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let metadata = Proxy::start(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 47\r\n\r\n{\"access_token\": \"no-good\", \"expires_in\": 3600}",
+    );
+    let proxy = Proxy::start("");
+    let mut command = emulator.command(&shop, ID, &["check", "quakes.toml"]);
+    command
+        .env_remove("GOOGLE_APPLICATION_CREDENTIALS")
+        .env("GCE_METADATA_HOST", &metadata.address)
+        .env("ALL_PROXY", &proxy.address);
+    ended(command).exits(77);
+    assert!(
+        metadata.heads().iter().all(|head| head.starts_with("GET /computeMetadata/")) && !metadata.heads().is_empty()
+    );
+    assert!(proxy.heads().iter().all(|head| !head.contains("computeMetadata")) && !proxy.heads().is_empty());
+}
+
 /// The job on a spreadsheet behind TLS, and behind this proxy.
 fn behind_tls(shop: &Workshop, emulator: &Emulator, service: &Https, proxy: &str, trusted: bool) -> Ended {
     let key = key_for(shop, emulator, &service.url);
@@ -283,7 +303,6 @@ impl Tinyproxy {
                     !needed,
                     "SHEETKEEP_TEST_PROXY is set, but tinyproxy can't be run: {error}; apt-get install tinyproxy-bin"
                 );
-                println!("passed over: tinyproxy is not installed ({error})");
                 None
             }
         }
@@ -300,7 +319,10 @@ impl Drop for Tinyproxy {
 #[test]
 fn a_real_proxy_of_debian_lets_calls_through_to_who_may() {
     let shop = Workshop::few_quakes(3);
-    let Some(proxy) = Tinyproxy::start(&shop) else { return };
+    let Some(proxy) = Tinyproxy::start(&shop) else {
+        println!("passed over: tinyproxy is not installed, and SHEETKEEP_TEST_PROXY is not set");
+        return;
+    };
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let with = |user: &str| format!("http://{user}{}", proxy.address);
     near(&shop, &emulator, &[("http_proxy", &with("me:pass@"))], &["run", "quakes.toml"]).exits(0).shows("new 3");

@@ -102,7 +102,7 @@ fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
     let folded: Vec<String> =
         body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", folded.join("\n"));
-    let json = format!("{{\"type\": \"service_account\", \"private_key\": {:?}}}", pem);
+    let json = format!("{{\"type\": \"service_account\", \"private_key\": {pem:?}}}");
     let key = data_encoding::BASE64.encode(json.as_bytes());
     let values = [
         pem.clone(),

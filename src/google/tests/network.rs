@@ -1,6 +1,7 @@
 //! Real sockets on this machine.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -9,8 +10,8 @@ use crate::google::body::{Batch, Request};
 use crate::google::call::Outcome;
 use crate::google::connect::Transport;
 use crate::google::error::{Cause, Method};
-use crate::google::options::{ConnectError, SheetsOptions};
-use crate::google::proxy::Proxies;
+use crate::google::options::{ConnectError, Deadlines, SheetsOptions};
+use crate::google::proxy::{Proxies, Proxy};
 use crate::google::sheets::{Reply, Sheets};
 use crate::google::tests::stub::{Stub, book, one_range, one_value};
 use crate::retry::RetryPolicy;
@@ -64,4 +65,17 @@ async fn plain_http_to_another_machine_and_a_missing_certificate_file_are_refuse
     let network = Transport::Network { ca_file: Some("/nowhere/ca.pem".into()), proxies: Proxies::default() };
     let refused = connect(SheetsOptions { transport: network, ..options("https://example.com/".to_owned()) });
     assert!(matches!(refused, Err(ConnectError::Roots(_))));
+}
+
+#[tokio::test]
+async fn a_proxy_that_never_answers_is_given_up_at_the_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let proxy = |variable| Proxy::parse(variable, &address).ok();
+    let network = Transport::Network { ca_file: None, proxies: Proxies::new(proxy("HTTPS_PROXY"), None, None) };
+    let deadlines = Deadlines { connect: Duration::from_millis(50), ..Deadlines::default() };
+    let silent = options("https://sheets.example/".to_owned());
+    let client = connect(SheetsOptions { transport: network, deadlines, ..silent }).expect("a client");
+    let error = client.values(&book(), &one_range()).await.expect_err("no answer").to_string();
+    assert!(error.contains(&format!("the proxy http://{address} of HTTPS_PROXY gave no answer within")), "{error}");
 }
