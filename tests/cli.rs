@@ -82,3 +82,9 @@ mod secrets;
 
 #[path = "cli/one_file.rs"]
 mod one_file;
+
+#[path = "cli/tabs.rs"]
+mod tabs;
+
+#[path = "cli/machine_tabs.rs"]
+mod machine_tabs;

@@ -84,9 +84,17 @@ struct House {
 impl House {
     /// A job that has run over six items, one of which failed.
     async fn begun(mode: Mode) -> Self {
+        Self::begun_on(mode, None).await
+    }
+
+    /// The same, on a spreadsheet to which somebody has done this before.
+    async fn begun_on(mode: Mode, before: Option<Deed>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let front = Front::new(Doubts::all().next().expect("there are eight"), 1, &clock, None);
         let house = Self { front, clock, mode };
+        if let Some(deed) = before {
+            deed(house.front.clone()).await;
+        }
         house.run(items(0, 6, "1"), None).await.expect("a first run");
         house
     }
@@ -302,6 +310,44 @@ async fn what_people_may_do_is_carried_on_with_between_runs_and_in_the_middle_of
     }
 }
 
+/// A tab with a header and a formula that was filled down beside the rows that are to come.
+fn prepare(front: Front) -> BoxFuture<'static, ()> {
+    async move {
+        let text = |text: &str| json!({"userEnteredValue": {"stringValue": text}});
+        let header = json!({"values": [text("id"), text("v"), text("ours")]});
+        let formula = json!({"values": [{}, {}, {"userEnteredValue": {"formulaValue": "=1+1"}}]});
+        let rows: Vec<_> = std::iter::once(header).chain(std::iter::repeat_n(formula, 59)).collect();
+        let grid = json!({"rowCount": 100, "columnCount": 3});
+        let start = json!({"sheetId": 77, "rowIndex": 0, "columnIndex": 0});
+        front
+            .hands(json!([
+                {"addSheet": {"properties": {"sheetId": 77, "title": "Data", "gridProperties": grid}}},
+                {"updateCells": {"start": start, "fields": "userEnteredValue", "rows": rows}},
+            ]))
+            .await;
+    }
+    .boxed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_fill_what_people_prepared_are_there_once_whatever_people_do() {
+    for (what, deed) in CARRIED_ON {
+        for mode in [Mode::Append, Mode::Upsert] {
+            let told = format!("{what}, {mode:?}");
+            let house = House::begun_on(mode, Some(prepare)).await;
+            let report = house.run(items(0, 12, "1"), Some(deed)).await;
+            let report = report.unwrap_or_else(|error| panic!("{told}: {error}"));
+            assert_eq!((report.run.counts.new, report.run.counts.failed), (6, 1), "{told}");
+            let again = house.run(items(0, 12, "1"), None).await.unwrap_or_else(|error| panic!("{told}: {error}"));
+            assert_eq!((again.run.counts.new, again.run.counts.failed), (0, 1), "{told}");
+            for n in (0..12).filter(|n| *n != 4) {
+                let typed = usize::from(what == "a key is typed a second time" && n == 1);
+                assert_eq!(house.rows_of(&format!("k{n}")).await, 1 + typed, "{told}: k{n}");
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_newer_version_is_written_over_its_row_whatever_people_did() {
     for (what, deed) in CARRIED_ON {
@@ -321,8 +367,12 @@ async fn a_newer_version_is_written_over_its_row_whatever_people_did() {
 const STOPS: [(&str, Deed, &str); 8] = [
     ("the data tab is deleted", |front| delete(front, "Data"), "tab Data is gone: restore it"),
     ("Processed is deleted", |front| delete(front, "Processed j"), "tab Processed j is gone: restore it"),
-    ("Failures is deleted", |front| delete(front, "Failures j"), "tab Failures j is gone: restore it"),
-    ("Runs is deleted", |front| delete(front, "Runs"), "tab Runs is gone: restore it"),
+    ("Failures is deleted", |front| delete(front, "Failures j"), "sheetkeep fsck --repair=tabs --yes"),
+    (
+        "Runs is deleted",
+        |front| delete(front, "Runs"),
+        "tab Runs is gone: restore it from the file's version history, or have an empty one made",
+    ),
     (
         "a header of Processed is renamed",
         |front| async move { front.type_in("Processed j", 0, 0, "id").await }.boxed(),
@@ -343,7 +393,7 @@ const STOPS: [(&str, Deed, &str); 8] = [
             }
             .boxed()
         },
-        "tab Runs has lost its column \"run\": write that word back",
+        "the header of tab Runs is in row 2 now, and it has to be in row 1",
     ),
     (
         "two columns of Failures have one name",

@@ -301,12 +301,15 @@ impl Fetcher {
         if blocked && let Some(blemish) = self.pushed_down_header(guess, &tabs).await? {
             blemishes.insert(0, blemish);
         }
-        if let (false, true, Some(seen)) = (blocked, state.columns.is_empty(), guess.data) {
+        if let (false, true, Some(seen)) = (blocked, never, guess.data) {
             let rows = self.first_rows(seen).await?;
             let refused = self.refused_by(&rows).await;
             blemishes.extend(refused.map(|message| Blemish { message, blocking: true }));
             first = Some(rows);
             blocked = blemishes.iter().any(|blemish| blemish.blocking);
+        } else if state.columns.is_empty() && state.key_column.is_none() {
+            // Keys are done, and none of them had a row.
+            first = tabs.data.as_ref().map(|tab| FirstRows::new(&*tab.title, vec![tab.header.clone()]));
         }
         if let (false, Some(tab)) = (blocked, &mut tabs.data) {
             self.knowing_what_is_shown(tab, header.first().map_or(&[][..], Vec::as_slice), &state.columns).await?;

@@ -77,6 +77,13 @@ impl Emulator {
         assert_eq!(exchange(&self.url, "POST /_emulator/faults", &[], faults).0, 200);
     }
 
+    /// What the owner of a spreadsheet does, whose protections keep others out.
+    pub fn owner_does(&self, id: &str, body: &Value) {
+        let request = format!("POST /_emulator/hands?spreadsheet={id}");
+        let (status, told) = exchange(&self.url, &request, &["Content-Type: application/json"], &body.to_string());
+        assert_eq!(status, 200, "{told}");
+    }
+
     /// Makes another spreadsheet: its id.
     pub fn makes(&self, title: &str) -> String {
         let headers = [&*format!("Authorization: Bearer {}", self.token()), "Content-Type: application/json"];

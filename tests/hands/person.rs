@@ -216,7 +216,9 @@ impl Person {
             Act::FillDown if view.column("filled").is_none() && height < 200 => {
                 let cell = json!({"values": [{"userEnteredValue": {"formulaValue": "=1+1"}}]});
                 let mut cells = vec![json!({"values": [{"userEnteredValue": {"stringValue": "filled"}}]})];
-                cells.resize(height, cell);
+                // To the end of the grid, or over some rows only that are still to come.
+                let deep = if self.below(2) == 0 { height } else { (view.rows.len() + self.below(20)).min(height) };
+                cells.resize(deep.max(2), cell);
                 let start = json!({"sheetId": view.id, "rowIndex": 0, "columnIndex": width});
                 let grow = (u64::try_from(width).unwrap_or(0) >= view.grid.1)
                     .then(|| json!({"appendDimension": {"sheetId": view.id, "dimension": "COLUMNS", "length": 1}}));

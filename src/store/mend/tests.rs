@@ -147,3 +147,52 @@ fn cells_under_other_headers_go_back_and_those_meant_go_to_their_own() {
     assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![itself(1, 2)]));
     assert_eq!(mends[1].clears, [1]);
 }
+
+/// A batch that filled these rows (key and row), and what it found there.
+fn filling(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> Finding {
+    let mut finding = finding(found, wrote, before, after);
+    let fill = |target: &mut Target| {
+        let Expect::Key(key) = target.expect.clone() else { return };
+        (target.expect, target.columns) = (Expect::Blank(key), vec![0, 1]);
+    };
+    finding.astray.iter_mut().for_each(|astray| fill(&mut astray.target));
+    finding.witness.targets.iter_mut().for_each(fill);
+    finding
+}
+
+#[test]
+fn a_row_that_was_filled_by_mistake_is_given_back_and_the_new_one_made_elsewhere() {
+    let (before, after) = (json!(["z", 7, "note"]), json!(["a", 10, "note"]));
+    let finding = filling(&["id", "n", "mine"], &[("a", 1)], &[before], std::slice::from_ref(&after));
+    let tab = tab(&["id", "n", "mine"]);
+    let now = rows(&[json!(["id", "n"]), json!(["b", 1]), after]);
+    let mends = plan(&finding, &present(&tab, &now));
+    let as_meant = vec![scratch(BASE + 1, 0, 0), scratch(BASE + 1, 1, 1)];
+    assert_eq!((mends[0].row, &mends[0].copies), (None, &as_meant));
+    assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 0, 0), scratch(BASE, 1, 1)]));
+}
+
+#[test]
+fn two_filled_rows_that_are_alike_are_each_put_right() {
+    let (before, after) = (json!(["", 7]), json!(["a", 10]));
+    let (befores, afters) = ([before.clone(), before], [after.clone(), after.clone()]);
+    let finding = filling(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &befores, &afters);
+    let tab = tab(&["id", "n", "mine"]);
+    let now = rows(&[json!(["id", "n"]), after.clone(), after]);
+    let mends = plan(&finding, &present(&tab, &now));
+    let mut restored: Vec<_> = mends.iter().filter_map(|mend| mend.row).collect();
+    restored.sort_unstable();
+    assert_eq!((restored, mends.iter().filter(|mend| mend.row.is_none()).count()), (vec![1, 2], 2));
+}
+
+#[test]
+fn a_blank_row_that_was_filled_under_other_headers_stays_and_its_cells_move() {
+    let (before, after) = (json!([]), json!(["a", 10]));
+    let finding = filling(&["n", "id", "mine"], &[("a", 1)], &[before], std::slice::from_ref(&after));
+    let tab = tab(&["n", "id", "mine"]);
+    let now = rows(&[json!(["n", "id", "mine"]), after]);
+    let mends = plan(&finding, &present(&tab, &now));
+    let row = mends.iter().find(|mend| mend.row == Some(1)).expect("its own row");
+    assert_eq!(row.copies, [scratch(BASE + 1, 0, 1), scratch(BASE + 1, 1, 0)]);
+    assert!(mends.iter().all(|mend| mend.row.is_some()), "no second row: {mends:?}");
+}

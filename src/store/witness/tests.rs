@@ -134,3 +134,37 @@ proptest! {
         prop_assert_eq!(list(&listed(&columns)), Some(columns));
     }
 }
+
+#[test]
+fn a_row_that_is_filled_has_to_be_blank_where_it_is_written() {
+    let fill = |row| Target { expect: Expect::Blank("a".into()), columns: vec![0, 2], ..written("a", row) };
+    let witness = witness(vec![fill(4), fill(5)]);
+    let before = [json!(["", "note"]), json!(["", "note", 5])];
+    let after = [json!(["a", "note", 1]), json!(["a", "note", 1])];
+    let rows = scratch(&witness, &["id", "mine", "n"], &before, &after);
+    assert!(!witness.is_clean(&["id".into(), "mine".into(), "n".into()], &[String::new(), String::new()]));
+    let (read, seen) = Witness::read(&rows, HEAD).expect("it was left");
+    assert_eq!((&read, read.keys_hit().collect::<Vec<_>>()), (&witness, vec!["a", "a"]));
+    let finding = read.finding(seen, Vec::new);
+    assert_eq!((finding.rows(), finding.astray[0].index), (1, 1));
+}
+
+#[test]
+fn a_tab_as_wide_as_a_tab_can_be_leaves_its_witness_too() {
+    for tab in [18_258, 18_259, 18_278] {
+        let mut wide = witness(vec![written("a", 4), written("b", 9)]);
+        wide.width = Witness::width_for(tab);
+        assert!(wide.columns() <= ALL_COLUMNS && wide.width >= tab, "{tab}");
+        let mut rows = vec![Vec::new(); (wide.rows() - STATE_ROWS) as usize];
+        for (at, texts) in wide.told() {
+            rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
+        }
+        for (at, cells) in [(wide.before_row(0), ["a", "x"]), (wide.after_row(1), ["b", "y"])] {
+            let row = &mut rows[(at - STATE_ROWS) as usize];
+            row.resize(wide.margin() as usize, json!(""));
+            row.extend(cells.map(Value::from));
+        }
+        let (read, seen) = Witness::read(&rows, HEAD).expect("it was left");
+        assert_eq!((&read, &seen.before[0][1], &seen.after[1][1]), (&wide, &json!("x"), &json!("y")), "{tab}");
+    }
+}
