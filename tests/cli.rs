@@ -76,3 +76,6 @@ mod secrets;
 
 #[path = "cli/one_file.rs"]
 mod one_file;
+
+#[path = "cli/hostile.rs"]
+mod hostile;
