@@ -88,3 +88,6 @@ mod tabs;
 
 #[path = "cli/machine_tabs.rs"]
 mod machine_tabs;
+
+#[path = "cli/hostile.rs"]
+mod hostile;

@@ -70,7 +70,11 @@ impl Door {
 
 /// The name or address in `name:port`, in lower case, without brackets and a last dot.
 fn name_of(host: &str) -> Option<String> {
-    let authority: Authority = host.parse().ok().filter(|_| !host.contains('@'))?;
+    let authority: Authority = host.parse().ok()?;
+    let port = authority.as_str().strip_prefix(authority.host())?;
+    if !port.is_empty() && authority.port_u16().is_none() {
+        return None;
+    }
     let name = authority.host().trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     Some(name.to_ascii_lowercase()).filter(|name| !name.is_empty())
 }
@@ -160,6 +164,8 @@ mod tests {
             vec![("origin", "https://evil.example")],
             vec![("origin", "null")],
             vec![("origin", "http://127.0.0.1:8080.evil.example")],
+            vec![("origin", "http://127.0.0.1:8080@evil.example")],
+            vec![("origin", "file://127.0.0.1:8080")],
             vec![("origin", "http://localhost.evil.example"), ("sec-fetch-site", "cross-site")],
         ] {
             assert!(check(&door(false), control, here, &headers).is_err(), "{headers:?}");

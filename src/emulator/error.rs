@@ -111,8 +111,8 @@ impl ApiError {
     /// The same error with `prefix` before its sentence, as in `Invalid requests[2].updateCells: …`.
     #[must_use]
     pub fn within(self, prefix: &str) -> Self {
-        // What is wrong with the file is wrong with no request.
-        if self.lasting().is_some() {
+        // What is wrong with the file, or with the time, is wrong with no request.
+        if self.code >= 500 && self.code != 501 {
             return self;
         }
         Self { message: format!("{prefix}{}", self.message), ..self }
@@ -165,6 +165,10 @@ impl From<StorageError> for ApiError {
             StorageError::NoSpreadsheet { .. } => Self::not_found(),
             StorageError::Taken { .. } => Self::new(409, "ALREADY_EXISTS", "Requested entity already exists"),
             StorageError::Busy => Self::unavailable(),
+            StorageError::TooLong => {
+                let unavailable = Self::unavailable();
+                Self { message: format!("{} It says: {error}.", unavailable.message), ..unavailable }
+            }
             StorageError::Protected => Self::invalid_argument(
                 "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove protection if \
                  you need to edit.",

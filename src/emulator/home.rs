@@ -55,14 +55,13 @@ impl Home {
             std::fs::metadata(path).ok().as_ref().and_then(identity).and_then(|identity| {
                 open.iter().filter_map(Weak::upgrade).find(|inode| inode.identity == Some(identity))
             });
-        let inode = match known {
-            Some(inode) => inode,
-            None => {
-                let file = open_or_make(path)?;
-                let inode = Arc::new(Inode { identity: identity(&file.metadata()?), file: Some(file) });
-                open.push(Arc::downgrade(&inode));
-                inode
-            }
+        let inode = if let Some(inode) = known {
+            inode
+        } else {
+            let file = open_or_make(path)?;
+            let inode = Arc::new(Inode { identity: identity(&file.metadata()?), file: Some(file) });
+            open.push(Arc::downgrade(&inode));
+            inode
         };
         drop(open);
         let path = path.canonicalize()?;

@@ -81,3 +81,4 @@ pub mod values_append;
 pub mod values_clear;
 pub mod values_read;
 pub mod values_write;
+pub mod work_limit;

@@ -40,16 +40,9 @@ impl Default for Purse {
 }
 
 fn take(from: &Cell<u64>, amount: u64) -> Computed<()> {
-    match from.get().checked_sub(amount) {
-        Some(left) => {
-            from.set(left);
-            Ok(())
-        }
-        None => {
-            from.set(0);
-            Err("#ERROR!")
-        }
-    }
+    let left = from.get().checked_sub(amount);
+    from.set(left.unwrap_or(0));
+    left.map(|_| ()).ok_or("#ERROR!")
 }
 
 impl Purse {

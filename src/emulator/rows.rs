@@ -57,6 +57,7 @@ impl Transaction<'_> {
         let mut statement = self.db().prepare_cached(ROWS).map_err(StorageError::from)?;
         let mut rows = statement.query(params![self.key(sheet), range.start, range.end]).map_err(StorageError::from)?;
         while let Some(found) = rows.next().map_err(StorageError::from)? {
+            self.see_that_there_is_time()?;
             let (row, cells) = read_row(found, sheet)?;
             visit(row, cells)?;
         }
@@ -92,6 +93,7 @@ impl Transaction<'_> {
 
     /// Replaces a row; blank cells at its end are cut, and a blank row is not stored.
     pub fn put_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
+        self.see_that_there_is_time()?;
         trim(&mut cells);
         self.see_that_it_may_be(sheet, row, &cells)?;
         let key = self.key(sheet);
@@ -112,6 +114,7 @@ impl Transaction<'_> {
 
     /// Stores a row where none was; saves the look for what it replaces.
     pub fn put_new_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
+        self.see_that_there_is_time()?;
         trim(&mut cells);
         self.see_that_it_may_be(sheet, row, &cells)?;
         if cells.is_empty() {
@@ -145,6 +148,7 @@ impl Transaction<'_> {
 
     /// Replaces a row with data by one of the same cells whose formulas are spelt otherwise; that is no edit, and protects from nothing.
     pub(crate) fn rewrite_row(&self, sheet: i32, row: u32, cells: &[Cell]) -> Result<(), StorageError> {
+        self.see_that_there_is_time()?;
         let sql = "UPDATE rows SET cells = ?3, formulas = ?4 WHERE sheet = ?1 AND bare = 0 AND row = ?2";
         let new = params![self.key(sheet), row, row_blob::encode(cells), formulas_in(cells)];
         self.db().prepare_cached(sql)?.execute(new)?;
@@ -166,6 +170,7 @@ impl Transaction<'_> {
     }
 
     fn delete_stored(&self, sheet: i32, range: Range<u32>) -> Result<(), StorageError> {
+        self.see_that_there_is_time()?;
         let sql = "DELETE FROM rows WHERE sheet = ?1 AND bare IN (0, 1) AND row >= ?2 AND row < ?3";
         self.db().prepare_cached(sql)?.execute(params![self.key(sheet), range.start, range.end])?;
         Ok(())
@@ -173,6 +178,7 @@ impl Transaction<'_> {
 
     /// Moves the stored rows of `range` by `by`; what was stored where they land must be gone before.
     pub fn shift_rows(&self, sheet: i32, range: Range<u32>, by: i64) -> Result<(), StorageError> {
+        self.see_that_there_is_time()?;
         let key = self.key(sheet);
         // A row may not land on one that has yet to move, so all go below zero first.
         let away =
@@ -190,6 +196,7 @@ impl Transaction<'_> {
 
     /// `copy_sheet` from a sheet of any spreadsheet of the file, by its key.
     pub(crate) fn copy_rows(&self, from: i64, to: i32) -> Result<(), StorageError> {
+        self.see_that_there_is_time()?;
         let keys = [from, self.key(to)];
         let rows = "INSERT INTO rows (sheet, bare, row, cells, formulas)
                     SELECT ?2, bare, row, cells, formulas FROM rows WHERE sheet = ?1";

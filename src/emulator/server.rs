@@ -129,7 +129,7 @@ impl Emulator {
     async fn sees_no_call(&self, seat: &Seat) {
         self.clock().sleep(HEAD_TIMEOUT).await;
         if seat.has_called() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -294,3 +294,6 @@ async fn read_beginning(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec
     }
     Ok(begun)
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,7 @@ impl Emulator {
             Some(path) => Store::open(path)?,
             None => Store::in_memory()?,
         };
+        let store = store.measured_by(Arc::clone(&clock));
         // A file that is there and may only be read is not written to.
         if let Some(id) = options.spreadsheet_id.as_ref().filter(|id| !store.exists(id).unwrap_or(false)) {
             match store.create(id, &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]) {

@@ -4,8 +4,9 @@
 //! remembered between transactions, so two processes on one file see each other's work at once.
 //! Out of scope: what is read and written inside a transaction (`transaction`).
 
+use std::fmt;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -16,6 +17,8 @@ use crate::emulator::home::Home;
 use crate::emulator::settle::{Reading, Settler, make_whole};
 use crate::emulator::sqlite_file::{BUSY_TIMEOUT, SCHEMA, connect, misplaced, prepare};
 use crate::emulator::turns::{Turn, Turns};
+use crate::emulator::work_limit::WorkLimit;
+use crate::port::clock::Clock;
 
 /// Connections to one file: readers do not wait for the writer, but while its pages are written into the file.
 const FILE_CONNECTIONS: usize = 4;
@@ -23,13 +26,20 @@ const FILE_CONNECTIONS: usize = 4;
 /// The spreadsheets of one file, to be looked at and changed through `Store::read` and `Store::write`.
 ///
 /// A thread holds one transaction at a time: there are few connections, and one that is held is waited for.
-#[derive(Debug)]
 pub struct Store {
     idle: Mutex<Pool>,
     returned: Condvar,
     writers: Turns,
+    /// By which the work of a write is measured, where it is.
+    clock: Option<Arc<dyn Clock>>,
     /// None for memory. Closes last.
     settler: Option<Settler>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("settler", &self.settler).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -72,6 +82,7 @@ impl Store {
             idle: Mutex::new(Pool { idle: vec![first], open: 1, limit }),
             returned: Condvar::new(),
             writers: Turns::default(),
+            clock: None,
             settler,
         }
     }
@@ -105,6 +116,17 @@ impl Store {
     /// The turn to write, for as long as it is kept; those who wait get theirs in the order in which they came.
     pub(crate) fn turn(&self) -> Result<Turn<'_>, StorageError> {
         self.writers.take(BUSY_TIMEOUT).ok_or(StorageError::Busy)
+    }
+
+    /// Measures the work of writes by this clock, and undoes what keeps others waiting for too long.
+    #[must_use]
+    pub fn measured_by(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
+    /// The limit of a write that begins now.
+    pub(crate) fn work_limit(&self) -> Option<WorkLimit> {
+        self.clock.as_ref().map(WorkLimit::from_now)
     }
 
     /// Says that somebody reads from now on, until what comes back is dropped.

@@ -61,6 +61,9 @@ pub enum StorageError {
     /// Another process held the file for longer than the wait of 30 s.
     #[error("another process keeps the spreadsheet file locked; stop it or try again")]
     Busy,
+    /// The work of one call took too long while others waited.
+    #[error("the work of this call took longer than 10 s and was undone; send it in smaller parts")]
+    TooLong,
     /// There is no spreadsheet of that id.
     #[error("there is no spreadsheet with id {id}")]
     NoSpreadsheet {
@@ -132,14 +135,14 @@ impl StorageError {
             | Self::Row { .. }
             | Self::Damaged { .. }
             | Self::Broken(_) => Some(Lasting::Contents),
-            Self::Busy | Self::NoSpreadsheet { .. } | Self::Taken { .. } | Self::Protected => None,
+            Self::Busy | Self::TooLong | Self::NoSpreadsheet { .. } | Self::Taken { .. } | Self::Protected => None,
         }
     }
 
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Busy | Self::Sqlite(_) | Self::File { .. } => Fault::Transient,
+            Self::Busy | Self::TooLong | Self::Sqlite(_) | Self::File { .. } => Fault::Transient,
             Self::Open { .. } | Self::Place { .. } | Self::Gone { .. } | Self::ReadOnly(_) => Fault::Denied,
             Self::NoSpreadsheet { .. } | Self::Taken { .. } | Self::Protected => Fault::Rejected,
             Self::Foreign { .. }

@@ -20,8 +20,8 @@ const MARK: &[u8; 16] = b"sheetkeep tail 1";
 /// Bytes of a foot.
 const FOOT: usize = 64;
 /// Bytes of a log's head, and of the head of each of its frames.
-const LOG_HEAD: u64 = 32;
-const FRAME_HEAD: u64 = 24;
+const LOG_HEAD: usize = 32;
+const FRAME_HEAD: usize = 24;
 /// Bytes that are copied at once.
 const CHUNK: usize = 1 << 20;
 
@@ -90,18 +90,19 @@ impl Tail {
         if !self.is_whole(file)? {
             return Ok(false);
         }
-        let mut head = [0; LOG_HEAD as usize];
+        let mut head = [0; LOG_HEAD];
         read_at(file, &mut head, self.start)?;
         let size = match number(&head, 8) {
             1 => 65_536,
             size => u64::from(size),
         };
-        let frames = self.length.saturating_sub(LOG_HEAD) / (FRAME_HEAD + size);
-        let place = |frame: u64| self.start + LOG_HEAD + frame * (FRAME_HEAD + size);
+        let (log_head, frame_head) = (LOG_HEAD as u64, FRAME_HEAD as u64);
+        let frames = self.length.saturating_sub(log_head) / (frame_head + size);
+        let place = |frame: u64| self.start + log_head + frame * (frame_head + size);
         // Frames of an earlier log carry other salts; those behind the last commit were never committed.
         let mut heads = Vec::new();
         for frame in 0..frames {
-            let mut bytes = [0; FRAME_HEAD as usize];
+            let mut bytes = [0; FRAME_HEAD];
             read_at(file, &mut bytes, place(frame))?;
             if bytes[8..16] != head[16..24] {
                 break;
@@ -111,7 +112,7 @@ impl Tail {
         let Some(last) = heads.iter().rposition(|(_, pages)| *pages > 0) else { return Ok(false) };
         let mut page = vec![0; usize::try_from(size).unwrap_or(0)];
         for (frame, (number, _)) in (0..).zip(&heads).take(last + 1) {
-            read_at(file, &mut page, place(frame) + FRAME_HEAD)?;
+            read_at(file, &mut page, place(frame) + frame_head)?;
             write_at(file, &page, u64::from(number.saturating_sub(1)) * size)?;
         }
         file.sync_all()?;
@@ -122,7 +123,7 @@ impl Tail {
 
     /// Whether the log that lies there is the one that this tail was made of, as its head tells.
     pub fn is_of(&self, file: &File, log: &Path) -> io::Result<bool> {
-        let (mut own, mut other) = ([0; LOG_HEAD as usize], [0; LOG_HEAD as usize]);
+        let (mut own, mut other) = ([0; LOG_HEAD], [0; LOG_HEAD]);
         read_at(file, &mut own, self.start)?;
         File::open(log)?.read_exact(&mut other)?;
         Ok(own == other)

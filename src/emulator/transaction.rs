@@ -14,6 +14,7 @@ use crate::emulator::grid::Area;
 use crate::emulator::settle::Reading;
 use crate::emulator::storage::{StorageError, Store};
 use crate::emulator::turns::Turn;
+use crate::emulator::work_limit::WorkLimit;
 use crate::failpoint;
 
 /// A spreadsheet's own properties.
@@ -103,6 +104,8 @@ enum Stay<'s> {
 pub struct Transaction<'s> {
     store: &'s Store,
     connection: Option<Connection>,
+    /// By when its work has to be done, where others wait for it.
+    limit: Option<WorkLimit>,
     /// Ends after the transaction itself.
     stay: Option<Stay<'s>>,
     pub(crate) number: i64,
@@ -125,8 +128,9 @@ impl Store {
 
     /// Outside of `SQLite`'s transactions yet, and over no spreadsheet.
     fn unbegun<'s>(&'s self, stay: Stay<'s>) -> Result<Transaction<'s>, StorageError> {
+        let limit = if matches!(stay, Stay::Writing(_)) { self.work_limit() } else { None };
         let (connection, stay) = (Some(self.take()?), Some(stay));
-        Ok(Transaction { store: self, connection, stay, number: 0, account: None, closed: RefCell::default() })
+        Ok(Transaction { store: self, connection, limit, stay, number: 0, account: None, closed: RefCell::default() })
     }
 
     fn begin<'s>(&'s self, spreadsheet: &str, how: &str, stay: Stay<'s>) -> Result<Transaction<'s>, StorageError> {
@@ -219,6 +223,11 @@ const SHEET_COLUMNS: &str = "key, position, title, row_count, column_count, hidd
 impl Transaction<'_> {
     pub(crate) fn db(&self) -> &Connection {
         self.connection.as_ref().expect("the connection is given back only when the transaction is dropped")
+    }
+
+    /// Fails once a write has kept the others waiting for too long; to be asked at every step of what may take long.
+    pub(crate) fn see_that_there_is_time(&self) -> Result<(), StorageError> {
+        self.limit.as_ref().map_or(Ok(()), WorkLimit::check)
     }
 
     /// Makes everything durable, in the file itself and not only in a log beside it. Fails without a trace, or, where the disk fails

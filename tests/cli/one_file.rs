@@ -21,7 +21,8 @@ fn letters() -> Workshop {
 }
 
 fn records(ids: std::ops::Range<u32>) -> String {
-    ids.map(|id| format!("{{\"id\":\"k{id}\",\"n\":{id}}}\n")).collect()
+    let lines: Vec<String> = ids.map(|id| format!("{{\"id\":\"k{id}\",\"n\":{id}}}\n")).collect();
+    lines.concat()
 }
 
 /// A run that has committed twenty rows and waits for more.

@@ -259,7 +259,7 @@ fn exchange(url: &str, request: &str, headers: &[&str], body: &str) -> (u16, Val
 }
 
 /// One exchange in HTTP/1.0, so that a body ends where the connection does.
-fn speak(url: &str, request: &str, headers: &[&str], body: &str) -> (String, String) {
+pub fn speak(url: &str, request: &str, headers: &[&str], body: &str) -> (String, String) {
     let address = url.strip_prefix("http://").expect("plain HTTP");
     let mut stream = TcpStream::connect(address).expect("the emulator listens");
     stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a socket has a timeout");

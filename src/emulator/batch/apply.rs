@@ -41,6 +41,7 @@ pub fn batch_update(
     let batch = Batch::new(&tx, doubts, chance)?;
     let mut replies = Vec::with_capacity(jobs.len());
     for (n, job) in jobs.into_iter().enumerate() {
+        tx.see_that_there_is_time()?;
         replies.push(job.apply(&batch, n)?);
     }
     let mut answer = Map::new();

@@ -1,0 +1,86 @@
+//! The emulator as a server, and callers that mean no good: a page in a browser, connections that say nothing.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use serde_json::json;
+
+use crate::wire::{Emulator, speak};
+use crate::workshop::Workshop;
+
+/// More than the emulator serves at once.
+const MANY: usize = 600;
+
+fn status_of(answer: &(String, String)) -> &str {
+    answer.0.split(' ').nth(1).expect("a status line")
+}
+
+#[test]
+fn connections_that_say_nothing_keep_nobody_out() {
+    let shop = Workshop::empty();
+    let emulator = Emulator::start(&shop, &[]);
+    let address = emulator.url.trim_start_matches("http://").to_owned();
+    let body = "POST /_emulator/faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[";
+    let beginnings = ["", "GET /_emulator/stats HTTP/1.1\r\nHost:", body];
+    let mut held = Vec::new();
+    for (_, beginning) in (0..MANY).zip(beginnings.iter().cycle()) {
+        let mut stream = TcpStream::connect(&address).expect("the emulator listens");
+        // One that had to make room takes no more.
+        let _ = stream.write_all(beginning.as_bytes());
+        held.push(stream);
+    }
+    // The client of these tests waits for a minute at most, and the emulator would wait for four.
+    for _ in 0..3 {
+        assert_eq!(status_of(&speak(&emulator.url, "GET /_emulator/stats", &[], "")), "200");
+    }
+    drop(held);
+}
+
+#[test]
+fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
+    let shop = Workshop::empty();
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "s"]);
+    let cell = json!({"requests": [{"appendCells": {"sheetId": 0, "fields": "*",
+        "rows": [{"values": [{"userEnteredValue": {"stringValue": "x"}}]}]}}]})
+    .to_string();
+    let fault = r#"[{"on": "all", "do": "fail"}]"#;
+    for (request, body) in [
+        ("POST /_emulator/hands?spreadsheet=s", &*cell),
+        ("POST /_emulator/faults", fault),
+        ("POST /_emulator/stats:reset", ""),
+        ("GET /_emulator/stats", ""),
+    ] {
+        for header in ["Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"] {
+            let answer = speak(&emulator.url, request, &[header, "Content-Type: text/plain"], body);
+            assert_eq!(status_of(&answer), "403", "{request}, {header}: {answer:?}");
+            assert!(!answer.0.to_ascii_lowercase().contains("access-control-"), "{}", answer.0);
+        }
+        // A name that leads to this machine by somebody else's word.
+        let answer = speak(
+            &emulator.url,
+            &format!("{request} HTTP/1.1\r\nHost: rebound.evil.example:80\r\nConnection: close\r\nIgnored:"),
+            &[],
+            body,
+        );
+        assert_eq!(status_of(&answer), "403", "{request}: {answer:?}");
+    }
+    let answer = speak(&emulator.url, "GET /_emulator/faults", &[], "");
+    assert_eq!((status_of(&answer), answer.1.trim()), ("200", "[]"), "no fault was set");
+    // Programs say nothing of pages, and a browser on the emulator's own address says so.
+    let own = format!("Origin: {}", emulator.url);
+    for header in ["User-Agent: curl/8", &own, "Sec-Fetch-Site: none"] {
+        let answer = speak(&emulator.url, "POST /_emulator/hands?spreadsheet=s", &[header], &cell);
+        assert_eq!(status_of(&answer), "200", "{header}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_name_of_the_emulators_own_is_answered_once_it_is_told() {
+    let shop = Workshop::empty();
+    let request = "GET /_emulator/stats HTTP/1.1\r\nHost: sheets.example.com\r\nConnection: close\r\nIgnored:";
+    let refused = speak(&Emulator::start(&shop, &[]).url, request, &[], "");
+    assert_eq!(status_of(&refused), "403");
+    assert!(refused.1.contains("--allow-host sheets.example.com"), "{}", refused.1);
+    let emulator = Emulator::start(&shop, &["--allow-host", "sheets.example.com"]);
+    assert_eq!(status_of(&speak(&emulator.url, request, &[], "")), "200");
+}
