@@ -70,6 +70,21 @@ impl Drop for Watch {
     }
 }
 
+/// Has a write beyond this process's limit of file sizes fail (`EFBIG`), as on a full disk: unheard, SIGXFSZ kills the process in the
+/// middle of whatever it does. Within a tokio runtime.
+#[cfg(unix)]
+pub fn outlive_file_limits() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // What is heard stays heard when nobody listens any more.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+pub fn outlive_file_limits() -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(unix)]
 struct Ears {
     interrupt: tokio::signal::unix::Signal,

@@ -18,6 +18,7 @@ use crate::ledger::mode::Delivery;
 use crate::ledger::run::{Run, RunStatus};
 use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
+use crate::port::journal::JournalFault;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::StepError;
 use crate::port::store::{Store, StoreError};
@@ -48,7 +49,7 @@ pub async fn pass(parts: Parts, plan: Plan, stop: Stop) -> Result<Report, PassEr
         reason = stop.reason() => return Err(PassError::Stopped { reason }),
     };
     // A run is long and its future large; whoever holds it should not have to be.
-    Box::pin(Pass::new(parts, plan, stop, opened).run()).await
+    Box::pin(Pass::new(parts, plan, stop, opened)?.run()).await
 }
 
 struct Pass {
@@ -64,7 +65,6 @@ struct Pass {
     works: FuturesUnordered<BoxFuture<'static, Worked>>,
     marks: Marks,
     replay: Replay,
-    told_unkept: bool,
     /// Whether items were left in their steps, so that their results may yet be kept.
     left: bool,
     intake: Intake,
@@ -87,7 +87,7 @@ enum Happening {
 }
 
 impl Pass {
-    fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Self {
+    fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Result<Self, PassError> {
         let Parts { store, source, steps, clock, chance, journal: parts_journal, errands, events, .. } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
@@ -98,7 +98,8 @@ impl Pass {
             let head = JournalHead::new(&plan.job, &opened.spreadsheet, &plan.definition.hash, &opened.run.id);
             Keeping { journal, head }
         });
-        let (replay, results) = Replay::open(keeping, &opened.intake.book, Arc::clone(&events));
+        let (replay, results) = Replay::open(keeping, &opened.intake.book, Arc::clone(&events))
+            .map_err(|JournalFault(trouble)| PassError::Store(StoreError::Machine { trouble }))?;
         let worker = Worker {
             steps: steps.into(),
             retry: plan.retry,
@@ -135,7 +136,7 @@ impl Pass {
         }
         let queue = Queue::new(plan.max_bytes, plan.max_rows);
         let works = FuturesUnordered::new();
-        Self {
+        Ok(Self {
             plan,
             stop,
             clock,
@@ -147,7 +148,6 @@ impl Pass {
             works,
             marks: Marks::default(),
             replay,
-            told_unkept: false,
             left: false,
             intake,
             queue,
@@ -155,7 +155,7 @@ impl Pass {
             claim_first,
             began_ms,
             asked: None,
-        }
+        })
     }
 
     async fn run(mut self) -> Result<Report, PassError> {
@@ -315,11 +315,9 @@ impl Pass {
     }
 
     fn worked(&mut self, worked: Worked) {
-        if let Some(fault) = worked.unkept.as_ref().filter(|_| !self.told_unkept) {
-            let message =
-                format!("results are not kept on this machine, so a crash would run their steps again: {fault}");
-            self.told_unkept = true;
-            self.emit(Event::Blemish { message });
+        if let Some(JournalFault(trouble)) = &worked.unkept {
+            // The result itself goes to the sheet all the same; a further one would be lost by a crash.
+            self.stop_for(trouble.clone());
         }
         if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &worked.result {
             self.stop_for(trouble.clone());

@@ -287,7 +287,7 @@ impl Game {
         job.seed = lane.below(u64::MAX);
         let plan = &mut job.plan;
         let machine = format!("machine {}", lane.number);
-        plan.holder = Holder { install: machine.clone(), run: String::new(), host: machine };
+        plan.holder = Holder { install: machine.clone(), run: String::new(), host: machine, process: None };
         plan.max_rows = 1 + usize::try_from(lane.below(8)).expect("few");
         plan.commit_every_ms = lane.below(2_000);
         plan.concurrency = 1 + usize::try_from(lane.below(3)).expect("few");
