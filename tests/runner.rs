@@ -4,6 +4,7 @@ mod meddled;
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::ledger::event::Event;
@@ -148,7 +149,7 @@ async fn a_held_lease_turns_another_machine_away_and_names_the_holder_until_it_e
     let other = Job::new(Arc::clone(&clock)).elsewhere();
     let refused = other.run(store.clone(), Values::of(items(0..6))).await.expect_err("somebody else holds the lease");
     assert!(refused.to_string().contains("host-a"), "{refused}");
-    clock.sleep(std::time::Duration::from_mins(5)).await;
+    clock.sleep(Duration::from_mins(5)).await;
     let report = other.run(store.clone(), Values::of(items(0..6))).await.expect("the lease is over");
     assert_eq!((report.run.counts.skipped, report.run.counts.new, rows(&store)), (2, 4, 6));
     let told: Vec<_> = store.held().runs.iter().map(|run| run.status).collect();
@@ -222,10 +223,10 @@ async fn a_run_that_is_asked_twice_leaves_what_is_still_in_its_steps_to_the_next
     let job = Job::new(Arc::clone(&clock)).step(move |value, _| Ok(vec![value.clone()]));
     let source = Values::of([json!({"id": "a"}), json!({"id": "b", "hangs": true}), json!({"id": "c"})]);
     let hands = async {
-        clock.sleep(std::time::Duration::from_secs(30)).await;
+        clock.sleep(Duration::from_secs(30)).await;
         asked.ask(StopReason::Interrupt);
-        clock.sleep(std::time::Duration::from_secs(30)).await;
-        asked.hurry();
+        clock.sleep(Duration::from_secs(30)).await;
+        asked.hurry(Duration::ZERO);
     };
     let (report, ()) = tokio::join!(job.run_until(store.clone(), source, stop), hands);
     let report = report.expect("a run that ends");
