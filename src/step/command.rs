@@ -110,8 +110,9 @@ impl Command {
                 // What it left behind may hold its pipes open for ever; what it said itself is in them already.
                 group.let_go();
                 tokio::select! {
-                    _ = talk.as_mut() => {}
-                    () = self.clock.sleep(LINGER) => {}
+                    _ = talk.as_mut(), if !talk.is_terminated() => {}
+                    () = self.clock.sleep(LINGER), if !talk.is_terminated() => {}
+                    else => {}
                 }
             } else {
                 // It may have something to say yet, and would be killed by a pipe that nobody reads.
@@ -249,6 +250,7 @@ mod tests {
     use crate::ledger::key::{Key, Version};
     use crate::ledger::lease::Fence;
     use crate::system::SystemClock;
+    use crate::time::Timestamp;
 
     fn context() -> StepContext {
         StepContext {
@@ -290,6 +292,54 @@ mod tests {
             CommandSettings { words: vec!["./no-such".into()], timeout_ms: 1, folder: ".".into(), job: "j".into() };
         let missing = Command::new("x", missing, Arc::new(SystemClock::new())).run(json!(1), &context).await;
         assert!(missing.expect_err("nothing to start").to_string().contains("./no-such can't be started"));
+    }
+
+    /// A clock that stands still: what waits for it waits for ever.
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp(0)
+        }
+
+        fn monotonic_ms(&self) -> u64 {
+            0
+        }
+
+        fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_has_ended_is_not_waited_for() {
+        for (script, made) in [("echo 7", json!(7)), ("exec >&- 2>&-; cat > /dev/null", json!({"id": "k"}))] {
+            let words = ["sh", "-c", script].map(str::to_owned).to_vec();
+            let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into() };
+            let step = Command::new("notify", settings, Arc::new(Still));
+            assert_eq!(step.run(json!({"id": "k"}), &context()).await, Ok(vec![made]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_no_item_s_fault() {
+        for (words, said) in [(["./no-such"], "No such file"), (["/"], "Permission denied")] {
+            let words = words.map(str::to_owned).to_vec();
+            let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into() };
+            let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context()).await;
+            let Err(StepError::Machine { trouble, begun: false }) = failed else { unreachable!("{failed:?}") };
+            assert!(trouble.refused == Refused::Program && trouble.why.contains(said), "{trouble}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_no_environment_can_hold_is_that_item_s_failure() {
+        let mut context = context();
+        context.version = Version("v".repeat(200_000));
+        let words = ["true".to_owned()].to_vec();
+        let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into() };
+        let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context).await;
+        assert!(matches!(&failed, Err(StepError::Rejected(why)) if why.contains("too long")), "{failed:?}");
     }
 
     #[tokio::test]
