@@ -22,6 +22,8 @@ const STACK_BYTES: usize = 8 << 20;
 const WORKERS: usize = 2;
 /// Threads that may block: one reads the source, one writes the journal, one is the embedded sheet's, one looks up names.
 const BLOCKING: usize = 4;
+/// Threads that are asked for when they are needed: the one that reads standard input, and the progress bar's.
+const SPARE: usize = 2;
 /// Pipes that are open at one time, two files each: the embedded sheet, the locks and the journal, a program with its pipes.
 const PIPES: usize = 9;
 /// Longer than any run: a thread that was had is not given back.
@@ -32,7 +34,7 @@ const BEGIN: Duration = Duration::from_secs(10);
 /// A runtime with all the threads that it will need, or what this machine refuses.
 pub fn runtime() -> Result<Runtime, MachineTrouble> {
     see_that_files_open()?;
-    see_that_threads_begin(WORKERS + BLOCKING)?;
+    see_that_threads_begin(WORKERS + BLOCKING + SPARE)?;
     let built = catch_unwind(|| {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(WORKERS).thread_stack_size(STACK_BYTES).thread_keep_alive(KEPT).enable_all().build()
