@@ -47,6 +47,12 @@ mod answers;
 #[path = "cli/steps.rs"]
 mod steps;
 
+#[path = "cli/machine.rs"]
+mod machine;
+
+#[path = "cli/programs.rs"]
+mod programs;
+
 #[path = "cli/upkeep.rs"]
 mod upkeep;
 

@@ -192,10 +192,12 @@ async fn a_journal_of_other_steps_and_a_damaged_one_are_set_aside_with_a_note() 
         let bytes = std::fs::read(&file).expect("a journal");
         let (ended, notes) = house.run(&items(3)).await;
         assert_eq!(ended.expect("a run").keys, 3);
-        let why = if damaged { "line 3 is damaged" } else { "the job's steps have changed" };
+        let why = if damaged { "1 line of the journal" } else { "the job's steps have changed" };
         assert!(notes.iter().any(|note| note.contains(why)), "{notes:?}");
         let kept = std::fs::read(house.journals().remove(0)).expect("it is kept");
         assert_eq!((kept, house.ran("k1")), (bytes, 2));
+        // A damaged line costs that line, and not the journal.
+        assert_eq!([house.ran("k0"), house.ran("k2")], if damaged { [1, 1] } else { [2, 2] });
     }
 }
 

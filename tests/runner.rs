@@ -4,13 +4,16 @@ mod meddled;
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::ledger::event::Event;
 use sheetkeep::ledger::failure::FailureState;
+use sheetkeep::ledger::mode::Delivery;
 use sheetkeep::ledger::run::RunStatus;
+use sheetkeep::machine::MachineTrouble;
 use sheetkeep::port::clock::Clock;
-use sheetkeep::port::step::StepError;
+use sheetkeep::port::step::{StepContext, StepError};
 use sheetkeep::runner::plan::PassError;
 use sheetkeep::runner::stop::{Stop, StopReason};
 use sheetkeep::store::memory::{MemoryStore, Mishap};
@@ -148,7 +151,7 @@ async fn a_held_lease_turns_another_machine_away_and_names_the_holder_until_it_e
     let other = Job::new(Arc::clone(&clock)).elsewhere();
     let refused = other.run(store.clone(), Values::of(items(0..6))).await.expect_err("somebody else holds the lease");
     assert!(refused.to_string().contains("host-a"), "{refused}");
-    clock.sleep(std::time::Duration::from_mins(5)).await;
+    clock.sleep(Duration::from_mins(5)).await;
     let report = other.run(store.clone(), Values::of(items(0..6))).await.expect("the lease is over");
     assert_eq!((report.run.counts.skipped, report.run.counts.new, rows(&store)), (2, 4, 6));
     let told: Vec<_> = store.held().runs.iter().map(|run| run.status).collect();
@@ -222,10 +225,10 @@ async fn a_run_that_is_asked_twice_leaves_what_is_still_in_its_steps_to_the_next
     let job = Job::new(Arc::clone(&clock)).step(move |value, _| Ok(vec![value.clone()]));
     let source = Values::of([json!({"id": "a"}), json!({"id": "b", "hangs": true}), json!({"id": "c"})]);
     let hands = async {
-        clock.sleep(std::time::Duration::from_secs(30)).await;
+        clock.sleep(Duration::from_secs(30)).await;
         asked.ask(StopReason::Interrupt);
-        clock.sleep(std::time::Duration::from_secs(30)).await;
-        asked.hurry();
+        clock.sleep(Duration::from_secs(30)).await;
+        asked.hurry(Duration::ZERO);
     };
     let (report, ()) = tokio::join!(job.run_until(store.clone(), source, stop), hands);
     let report = report.expect("a run that ends");
@@ -302,4 +305,71 @@ async fn a_newer_version_that_fails_in_the_same_way_is_told_with_its_own_payload
     }
     let told: Vec<_> = store.held().failures.iter().map(|failure| failure.payload.concat()).collect();
     assert_eq!(told, [1, 2].map(|version| json!({"id": "a", "v": version}).to_string()));
+}
+
+/// A step that this machine refuses to begin for one key.
+fn refused_for(key: &'static str) -> impl Fn(&Value, &StepContext) -> Result<Vec<Value>, StepError> {
+    move |value, context| {
+        if context.key.as_str() == key {
+            return Err(StepError::Machine {
+                trouble: MachineTrouble::resource("no processes are left"),
+                begun: false,
+            });
+        }
+        Ok(vec![value.clone()])
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_the_machine_refused_to_begin_is_as_it_was() {
+    for (delivery, hands) in [(Delivery::AtLeastOnce, 1), (Delivery::AtLeastOnce, 3), (Delivery::AtMostOnce, 1)] {
+        let clock = clock();
+        let store = MemoryStore::new(Arc::clone(&clock));
+        let mut job = Job::new(Arc::clone(&clock)).outside_step(refused_for("k2"));
+        (job.plan.delivery, job.plan.concurrency, job.plan.max_attempts) = (delivery, hands, 1);
+        let refused = job.run(store.clone(), Values::of(items(0..6))).await.expect_err("the machine is in the way");
+        let PassError::Machine { report, .. } = refused else { unreachable!("{refused}") };
+        assert_eq!((report.run.status, report.run.counts.failed), (RunStatus::Failed, 0));
+        assert!(report.run.message.contains("no processes are left"), "{}", report.run.message);
+        assert!(store.held().failures.is_empty() && store.held().state.begun.is_empty());
+        assert!(store.held().state.lease.holder.is_none(), "the next run may begin at once");
+        job = Job::new(clock).outside_step(|value, _| Ok(vec![value.clone()]));
+        (job.plan.delivery, job.plan.max_attempts) = (delivery, 1);
+        let next = job.run(store.clone(), Values::of(items(0..6))).await.expect("a clean run");
+        assert_eq!((next.keys, next.run.counts.failed), (6, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_once_an_item_whose_first_program_had_run_is_in_doubt() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let twice = |clock, second: &'static str| {
+        let mut job =
+            Job::new(clock).outside_step(|value, _| Ok(vec![value.clone()])).outside_step(refused_for(second));
+        (job.plan.delivery, job.plan.max_attempts) = (Delivery::AtMostOnce, 1);
+        job
+    };
+    twice(Arc::clone(&clock), "k2").run(store.clone(), Values::of(items(0..6))).await.expect_err("it is in the way");
+    let begun: Vec<_> = store.held().state.begun.iter().map(|(key, _)| key.as_str().to_owned()).collect();
+    assert_eq!(begun, ["k2"], "those that were marked beside it had not begun");
+    let next = twice(clock, "nobody").run(store.clone(), Values::of(items(0..6))).await.expect("a run that ends");
+    assert_eq!((next.keys, next.dead_failures), (5, 1));
+    assert!(store.held().failures.iter().all(|failure| failure.error.contains("in doubt")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_retry_of_a_step_is_an_event_with_its_cause() {
+    let clock = clock();
+    let job = Job::new(Arc::clone(&clock)).step(|value, context| match context.attempt {
+        1 => Err(StepError::Transient { why: "busy".into(), retry_after_ms: Some(7_000) }),
+        _ => Ok(vec![value.clone()]),
+    });
+    job.run(MemoryStore::new(clock), Values::of(items(0..1))).await.expect("a clean run");
+    let events = job.events.lock().expect("no test panics while it holds this");
+    let told: Vec<_> = events.iter().filter(|event| matches!(event, Event::Retrying { .. })).collect();
+    let [Event::Retrying { step, key, attempt: 2, of: 6, delay_ms: 7_000.., cause }] = told.as_slice() else {
+        unreachable!("{told:?}")
+    };
+    assert_eq!((step.as_str(), key.as_str(), cause.as_str()), ("does", "k0", "busy"));
 }

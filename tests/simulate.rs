@@ -142,7 +142,8 @@ fn whatever_happens_to_calls_machines_and_rows_each_key_is_there_once_and_runs_t
         evidence::write(&commit, seeds.len(), &tally, seconds);
     }
     assert!(
-        seeds.len() < 100 || (tally.takeovers > 20 && tally.late_deliveries > 20 && tally.crashes > 20),
+        seeds.len() < 100
+            || (tally.takeovers > 20 && tally.late_deliveries > 20 && tally.crashes > 20 && tally.troubles > 20),
         "too quiet"
     );
 }

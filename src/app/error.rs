@@ -7,6 +7,7 @@ use crate::google::address::AddressError;
 use crate::google::auth::CredentialsError;
 use crate::google::error::CallError;
 use crate::google::options::ConnectError;
+use crate::machine::MachineTrouble;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::plan::PassError;
@@ -29,6 +30,9 @@ pub enum AppError {
         /// Run, host, process and start, as the lock file tells them.
         holder: String,
     },
+    /// This machine refuses what a run needs before it can begin.
+    #[error("begin: {0}")]
+    Machine(MachineTrouble),
     /// The source can't be opened.
     #[error("open the source: {0}")]
     Source(SourceError),
@@ -81,6 +85,7 @@ impl AppError {
             Self::Store(error) => error.fault(),
             Self::Call(error) => error.fault(),
             Self::Busy { .. } => Fault::Fenced,
+            Self::Machine(_) => Fault::Machine,
             Self::Source(error) => error.fault(),
             Self::Credentials(error) => error.fault(),
             Self::Address(error) => error.fault(),

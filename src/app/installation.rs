@@ -3,8 +3,8 @@
 //! In scope: the id kept in the state directory, the lock per job and spreadsheet, what the lock file tells a second run.
 //! Out of scope: leases (`ledger::lease`); the lock only lets a run take over its own dead sibling at once.
 //!
-//! Where no directory can be written (a cloud function without a disk) the id is made up for this process, there is no lock, and
-//! a dead sibling's lease is waited for.
+//! Where no directory is known or can be written (a cloud function without a disk) the id is made up for this process, there is no lock,
+//! and a dead sibling's lease is waited for; that is told. A disk that is full is another matter: nothing begins then.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use crate::machine::MachineTrouble;
 use crate::port::chance::Chance;
 use crate::private;
 
@@ -24,26 +25,36 @@ const MAX_TOLD: u64 = 1_000;
 pub struct Installation {
     /// Its random id.
     pub id: String,
+    /// Why there is no lock, where there is none.
+    pub unlocked: Option<String>,
     lock: Option<File>,
 }
 
-/// Another run of this installation is alive; what its lock file tells.
+/// Why a run can't begin here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alive(pub String);
+pub enum Barred {
+    /// Another run of this installation is alive; what its lock file tells.
+    Alive(String),
+    /// This machine refuses what the state directory needs.
+    Machine(MachineTrouble),
+}
 
 impl Installation {
     /// The installation of this state directory, locked for `job` at `target`.
-    pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Chance) -> Result<Self, Alive> {
+    pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Chance) -> Result<Self, Barred> {
         let fresh = format!("{:016x}", chance.bits());
-        let Some(dir) = dir else { return Ok(Self { id: fresh, lock: None }) };
+        let Some(dir) = dir else {
+            let why = "no state directory is known: HOME and XDG_STATE_HOME are not set (--state-dir names one)";
+            return Ok(Self { id: fresh, unlocked: Some(why.to_owned()), lock: None });
+        };
         let id = match id_in(dir, &fresh) {
             Ok(id) => id,
-            Err(error) => return Ok(Self::without(fresh, dir, &error)),
+            Err(error) => return Self::without(fresh, dir, &error),
         };
         match lock_in(dir, job, target) {
-            Ok(Locked::Mine(file)) => Ok(Self { id, lock: Some(file) }),
-            Ok(Locked::Theirs(told)) => Err(Alive(told)),
-            Err(error) => Ok(Self::without(id, dir, &error)),
+            Ok(Locked::Mine(file)) => Ok(Self { id, unlocked: None, lock: Some(file) }),
+            Ok(Locked::Theirs(told)) => Err(Barred::Alive(told)),
+            Err(error) => Self::without(id, dir, &error),
         }
     }
 
@@ -61,9 +72,13 @@ impl Installation {
         }
     }
 
-    fn without(id: String, dir: &Path, error: &io::Error) -> Self {
-        tracing::warn!(dir = %dir.display(), %error, "no lock in the state directory; overlapping runs are kept apart by the sheet alone");
-        Self { id, lock: None }
+    /// A directory that is meant to be read only, or not this user's, is done without; a disk that is full or broken stops.
+    fn without(id: String, dir: &Path, error: &io::Error) -> Result<Self, Barred> {
+        let deed = format!("the state directory {} can't be used", dir.display());
+        match MachineTrouble::of_io(&deed, error) {
+            Some(trouble) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => Err(Barred::Machine(trouble)),
+            _ => Ok(Self { id, unlocked: Some(format!("{deed}: {error}")), lock: None }),
+        }
     }
 }
 
@@ -175,7 +190,7 @@ mod tests {
         assert_eq!(alive(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
         assert_eq!((alive(Some(dir.path()), "k", "s"), alive(None, "j", "s")), (None, None));
         let told = Installation::enter(Some(dir.path()), "j", "s", &two).expect_err("the first one is there");
-        assert_eq!(told, Alive("run r1 on host a".into()));
+        assert_eq!(told, Barred::Alive("run r1 on host a".into()));
         let other_job = Installation::enter(Some(dir.path()), "k", "s", &two).expect("another job");
         assert_eq!(other_job.id, first.id);
         drop(first);
@@ -192,6 +207,7 @@ mod tests {
     fn without_a_directory_there_is_an_id_and_no_lock() {
         let none = Installation::enter(None, "j", "s", &SeededChance::new(1)).expect("nobody is there");
         assert!(!none.is_locked() && !none.id.is_empty());
+        assert!(none.unlocked.expect("a reason").contains("no state directory is known"));
     }
 
     #[cfg(unix)]
@@ -222,6 +238,7 @@ mod tests {
         let file = dir.path().join("file");
         std::fs::write(&file, "x").expect("a file");
         let entered = Installation::enter(Some(&file.join("below")), "j", "s", &SeededChance::new(1));
-        assert!(!entered.expect("nobody is there").is_locked());
+        let entered = entered.expect("nobody is there");
+        assert!(!entered.is_locked() && entered.unlocked.expect("a reason").contains("below"));
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::error::AppError;
-use crate::app::installation::{Alive, Installation, alive};
+use crate::app::installation::{Barred, Installation, alive};
 use crate::app::journal::FileJournal;
+use crate::app::processes::SystemProcesses;
 use crate::app::request::RequestFile;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::pace::Overlap;
@@ -24,6 +25,7 @@ use crate::ledger::snapshot::Definition;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::journal::Journal;
+use crate::port::process::Processes;
 use crate::port::source::Source;
 use crate::retry::RetryPolicy;
 use crate::runner::asked::unread;
@@ -73,9 +75,11 @@ pub async fn run(
 ) -> Result<Report, AppError> {
     let began_ms = clock.monotonic_ms();
     let mut told = String::new();
+    let mut notes = Notes::default();
     loop {
         let (clock, chance, events) = (Arc::clone(&clock), Arc::clone(&chance), Arc::clone(&events));
-        let tried = run_once(settings, &wish, Arc::clone(&clock), chance, Arc::clone(&events), stop.clone()).await;
+        let here = Here { clock: Arc::clone(&clock), chance, events: Arc::clone(&events) };
+        let tried = run_once(settings, &wish, here, stop.clone(), &mut notes).await;
         let Overlap::Queue { wait_ms } = wish.overlap else { return tried };
         let (by, again) = match &tried {
             Err(AppError::Busy { holder }) => (holder.clone(), TRY_THE_LOCK),
@@ -98,14 +102,43 @@ pub async fn run(
     }
 }
 
-async fn run_once(
-    settings: &Settings,
-    wish: &Wish,
+/// What a run has of the world around it.
+struct Here {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     events: Events,
+}
+
+/// What is told once, however often a run that waits looks again.
+#[derive(Default)]
+struct Notes {
+    unlocked: bool,
+}
+
+impl Notes {
+    /// Without a lock, and a journal beside it, some promises are weaker: whoever relies on them has to know.
+    fn tell_of_no_lock(&mut self, why: &str, has_programs: bool, events: &Events) {
+        if std::mem::replace(&mut self.unlocked, true) {
+            return;
+        }
+        let programs = if has_programs {
+            ", and after a crash the programs of all items that are not on the sheet run again"
+        } else {
+            ""
+        };
+        let message = format!("{why}; there is no lock: only the sheet keeps overlapping runs apart{programs}");
+        events(Event::Blemish { message });
+    }
+}
+
+async fn run_once(
+    settings: &Settings,
+    wish: &Wish,
+    here: Here,
     stop: Stop,
+    notes: &mut Notes,
 ) -> Result<Report, AppError> {
+    let Here { clock, chance, events } = here;
     if wish.retrying.brings_items() {
         see_that_programs_are_there(settings)?;
     }
@@ -114,6 +147,10 @@ async fn run_once(
     installation.tell(&format!("a run on {}", wish.host));
     let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
     let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
+    let has_programs = settings.steps.iter().any(|step| matches!(step.deed, Deed::Command(_)));
+    if let Some(why) = &installation.unlocked {
+        notes.tell_of_no_lock(why, has_programs, &events);
+    }
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
         .keeping(settings.mode, settings.again)
         .leaving(wish.adopt)
@@ -125,7 +162,8 @@ async fn run_once(
         source,
         identify: Arc::new(settings.identify()),
         steps: settings.make_steps(&clock),
-        journal: journal(settings),
+        journal: journal(settings).filter(|_| installation.is_locked()),
+        processes: Arc::new(SystemProcesses),
         errands: wish.errands.clone(),
         events: telling(installation, &wish.host, clock.now(), events),
         clock,
@@ -187,8 +225,12 @@ fn target_name(settings: &Settings) -> String {
 
 /// The lock is held until the last part of the run that may tell something is gone.
 fn enter(settings: &Settings, chance: &dyn Chance) -> Result<Installation, AppError> {
-    Installation::enter(settings.state_dir.as_deref(), &settings.job, &target_name(settings), chance)
-        .map_err(|Alive(holder)| AppError::Busy { holder })
+    Installation::enter(settings.state_dir.as_deref(), &settings.job, &target_name(settings), chance).map_err(
+        |barred| match barred {
+            Barred::Alive(holder) => AppError::Busy { holder },
+            Barred::Machine(trouble) => AppError::Machine(trouble),
+        },
+    )
 }
 
 /// What is known of a run of the job that is alive on this very machine, if one is.
@@ -240,7 +282,12 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
         key_column: settings.key_column.clone(),
         mode: settings.mode,
         definition,
-        holder: Holder { install: installation.id.clone(), run: String::new(), host: wish.host.clone() },
+        holder: Holder {
+            install: installation.id.clone(),
+            run: String::new(),
+            host: wish.host.clone(),
+            process: SystemProcesses.own(),
+        },
         locked: installation.is_locked(),
         steal: wish.overlap == Overlap::Replace,
         adopt: wish.adopt,

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failpoint;
 use crate::ledger::journal::{JournalHead, StepResult, line};
+use crate::machine::MachineTrouble;
 use crate::port::journal::{Journal, JournalFault, LeftBehind};
 use crate::private;
 
@@ -34,6 +35,10 @@ pub struct FileJournal {
 #[derive(Default)]
 struct Own {
     file: Option<(PathBuf, File)>,
+    /// Bytes of whole lines; a line that could not be written whole is taken back.
+    whole: u64,
+    /// Whether the head stands there twice.
+    has_second_head: bool,
 }
 
 impl FileJournal {
@@ -45,7 +50,7 @@ impl FileJournal {
     }
 
     fn fault(&self, deed: &str, error: &io::Error) -> JournalFault {
-        JournalFault(format!("{deed} in {}: {error}", self.folder.display()))
+        fault(&format!("{deed} in {}", self.folder.display()), error)
     }
 }
 
@@ -73,12 +78,11 @@ impl Journal for FileJournal {
 
     fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>> {
         let (own, folder) = (Arc::clone(&self.own), self.folder.clone());
-        let (head, result) = (head.clone(), line(result));
+        let (head, result, shown) = (head.clone(), line(result), folder.clone());
         let work = move || own.lock().unwrap_or_else(PoisonError::into_inner).append(&folder, &head, &result);
         async move {
-            let done = tokio::task::spawn_blocking(work).await;
-            let fault = |why: String| JournalFault(format!("write a journal: {why}"));
-            done.map_err(|error| fault(error.to_string()))?.map_err(|error| fault(error.to_string()))
+            let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+            done.map_err(|error| fault(&format!("keep a result in {}", shown.display()), &error))
         }
         .boxed()
     }
@@ -105,7 +109,14 @@ impl Own {
     fn append(&mut self, folder: &Path, head: &JournalHead, result: &str) -> io::Result<()> {
         failpoint::pass(failpoint::KEEP);
         if let Some((_, file)) = &mut self.file {
-            file.write_all(result.as_bytes())?;
+            let head = if self.has_second_head { String::new() } else { line(head) };
+            let text = head + result;
+            if let Err(error) = file.write_all(text.as_bytes()) {
+                // What follows would not begin on a line of its own.
+                file.set_len(self.whole)?;
+                return Err(error);
+            }
+            (self.whole, self.has_second_head) = (self.whole + text.len() as u64, true);
             failpoint::pass(failpoint::KEPT);
             file.sync_data()?;
             failpoint::pass(failpoint::KEPT_DURABLY);
@@ -115,15 +126,24 @@ impl Own {
         let path = folder.join(format!("{}{ENDING}", head.run));
         let mut file = private::create_new(&path)?;
         file.try_lock().map_err(io::Error::from)?;
-        file.write_all(format!("{}{result}", line(head)).as_bytes())?;
+        let text = line(head) + result;
+        file.write_all(text.as_bytes())?;
         failpoint::pass(failpoint::KEPT);
         file.sync_all()?;
         // A file is found after a crash only if its folder is on the disk too.
         File::open(folder)?.sync_all()?;
         failpoint::pass(failpoint::KEPT_DURABLY);
-        self.file = Some((path, file));
+        (self.file, self.whole) = (Some((path, file)), text.len() as u64);
         Ok(())
     }
+}
+
+/// Where results can't be kept or found, this machine is in the way, even where what it says is not known to be its own trouble.
+fn fault(deed: &str, error: &io::Error) -> JournalFault {
+    let deed = format!("failed to {deed}");
+    JournalFault(
+        MachineTrouble::of_io(&deed, error).unwrap_or_else(|| MachineTrouble::storage(format!("{deed}: {error}"))),
+    )
 }
 
 fn names_in(folder: &Path) -> io::Result<Vec<String>> {

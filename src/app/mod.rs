@@ -11,6 +11,7 @@ pub mod failures;
 pub mod listing;
 pub mod fsck;
 pub mod explain;
+pub mod processes;
 pub mod sheet;
 pub mod job;
 pub mod view;

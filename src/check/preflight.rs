@@ -180,7 +180,7 @@ fn lease(settings: &Settings, coming: &Coming, fetched: &Fetched, snapshot: &Sna
     }
     let lease = &snapshot.state.lease;
     let install = coming.install.as_deref();
-    match lease.standing(install.unwrap_or_default(), false, fetched.loaded.service_time) {
+    match lease.standing(|_| false, fetched.loaded.service_time) {
         Standing::Free => Line::fine(subject, "free"),
         Standing::Dead(holder) => {
             let what = format!("run {} on {} vanished, and its time is over", holder.run, holder.host);
@@ -191,7 +191,9 @@ fn lease(settings: &Settings, coming: &Coming, fetched: &Fetched, snapshot: &Sna
             Line::warning(
                 subject,
                 what,
-                Some("if it is dead, the next run takes over at once; if it lives, that one ends with 75"),
+                Some(
+                    "if it died on this machine since it was last started, the next run takes over at once; else that one ends with 75",
+                ),
             )
         }
         Standing::Held { holder, until } => {

@@ -67,7 +67,7 @@ pub async fn probe(
         }
         let asked = tokio::select! {
             asked = ask(&desk, question) => asked,
-            () = stop.hurried() => continue,
+            _ = stop.hurried() => continue,
         };
         match asked {
             Ok(finding) => findings.push(finding),

@@ -269,7 +269,7 @@ mod tests {
             (Fault::Corrupt, Context::Service, Exit::Protocol),
             (Fault::Denied, Context::Config, Exit::Config),
             (Fault::Transient, Context::Machine, Exit::IoErr),
-            (Fault::Machine, Context::Machine, Exit::OsErr),
+            (Fault::Machine, Context::Service, Exit::OsErr),
         ] {
             assert_eq!(Exit::from((fault, context)), exit, "{fault:?} {context:?}");
         }

@@ -7,21 +7,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 use crate::cli::args::Command;
 use crate::cli::commands;
+use crate::cli::commands::trouble::of_machine;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
+use crate::cli::provisions;
 use crate::cli::session::Session;
 use crate::config::environment::{host_name, process_variable};
 use crate::google::options::QUIET;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::system::{SystemChance, SystemClock, beyond_the_calendar};
-
-/// The deep types of google-sheets4 want more stack than a thread's usual 2 MiB when they are built without optimisation.
-const STACK_BYTES: usize = 8 << 20;
 
 /// How long what is still open may take to close. The embedded sheet does so at once, and folds its log into its one file; what never
 /// ends by itself, such as a read of a file on a dead mount, must not keep the process.
@@ -31,17 +30,14 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     #[cfg(feature = "failpoints")]
     crate::failpoint::arm(&process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
-    let mut builder = Builder::new_multi_thread();
-    let Ok(runtime) = builder.worker_threads(2).thread_stack_size(STACK_BYTES).enable_all().build() else {
-        return Exit::Software;
-    };
-    let clock: Arc<dyn Clock> = {
-        let _inside = runtime.enter();
-        Arc::new(SystemClock::new())
-    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let session = match Session::begin(words, &process_variable, &clock, QUIET) {
         Ok(session) => session,
         Err(exit) => return exit,
+    };
+    let runtime = match provisions::runtime() {
+        Ok(runtime) => runtime,
+        Err(trouble) => return session.end(Err(of_machine(&trouble))),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| perform(&runtime, &session, clock)));
     let exit = session.end(outcome.unwrap_or_else(|_| Err(broken())));

@@ -23,6 +23,7 @@ pub mod exit;
 pub mod figures;
 pub mod logs;
 pub mod output;
+pub mod provisions;
 pub mod signals;
 pub mod table;
 pub mod terminal;

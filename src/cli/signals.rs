@@ -1,12 +1,17 @@
 //! SIGINT and SIGTERM, as calls.
 //!
 //! In scope: hearing them and saying which, and how often. Out of scope: what a run does about it (`runner`).
+//!
+//! One wish may come as several signals: coreutils' `timeout` sends one to its child and another to the whole group, and a service
+//! manager may do the same. So a further one counts only a while after the last that counted.
 
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
 use tokio::task::JoinHandle;
+
+use crate::port::clock::Clock;
 
 /// A signal that asks the process to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +38,27 @@ impl fmt::Display for Signal {
     }
 }
 
+/// A signal that comes sooner after the last one that counted is the same wish, in milliseconds.
+const SAME_WISH_MS: u64 = 1_000;
+
+/// How many wishes were heard.
+#[derive(Debug, Default)]
+struct Wishes {
+    count: u32,
+    last_ms: u64,
+}
+
+impl Wishes {
+    /// A signal came: the ordinal of the wish, from 1, unless it is the one before once more.
+    fn heard(&mut self, now_ms: u64) -> Option<u32> {
+        if self.count > 0 && now_ms.saturating_sub(self.last_ms) < SAME_WISH_MS {
+            return None;
+        }
+        (self.count, self.last_ms) = (self.count.saturating_add(1), now_ms);
+        Some(self.count)
+    }
+}
+
 /// Hears signals for as long as it lives.
 #[derive(Debug)]
 pub struct Watch {
@@ -42,17 +68,18 @@ pub struct Watch {
 
 impl Watch {
     /// Begins to listen, within a tokio runtime. Calls `on` for every signal, with its ordinal from 1: the first asks
-    /// for a clean end, a second one means now.
-    pub fn begin(mut on: impl FnMut(Signal, u32) + Send + 'static) -> io::Result<Self> {
+    /// for a clean end, a second one means now. Signals within a second are one.
+    pub fn begin(clock: Arc<dyn Clock>, mut on: impl FnMut(Signal, u32) + Send + 'static) -> io::Result<Self> {
         let first = Arc::new(OnceLock::new());
         let kept = Arc::clone(&first);
         let mut ears = Ears::new()?;
         let task = tokio::spawn(async move {
-            let mut heard: u32 = 0;
+            let mut wishes = Wishes::default();
             while let Some(signal) = ears.next().await {
-                heard = heard.saturating_add(1);
-                let _ = kept.set(signal);
-                on(signal, heard);
+                if let Some(ordinal) = wishes.heard(clock.monotonic_ms()) {
+                    let _ = kept.set(signal);
+                    on(signal, ordinal);
+                }
             }
         });
         Ok(Self { first, task })
@@ -68,6 +95,21 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Has a write beyond this process's limit of file sizes fail (`EFBIG`), as on a full disk: unheard, SIGXFSZ kills the process in the
+/// middle of whatever it does. Within a tokio runtime.
+#[cfg(unix)]
+pub fn outlive_file_limits() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // What is heard stays heard when nobody listens any more.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+pub fn outlive_file_limits() -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]
@@ -107,18 +149,51 @@ impl Ears {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use futures_util::future::BoxFuture;
+
     use super::*;
+    use crate::time::Timestamp;
+
+    /// A clock that a test moves on.
+    #[derive(Default)]
+    struct Moved(AtomicU64);
+
+    impl Clock for Moved {
+        fn now(&self) -> Timestamp {
+            Timestamp(0)
+        }
+
+        fn monotonic_ms(&self) -> u64 {
+            self.0.load(Ordering::SeqCst)
+        }
+
+        fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
 
     #[tokio::test]
     async fn signals_are_told_by_name_and_number_and_the_first_is_kept() {
+        let clock = Arc::new(Moved::default());
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-        let watch = Watch::begin(move |signal, nth| tell.send((signal, nth)).expect("the test listens"))
-            .expect("signals can be heard");
+        let on = move |signal, nth| tell.send((signal, nth)).expect("the test listens");
+        let watch = Watch::begin(Arc::clone(&clock) as Arc<dyn Clock>, on).expect("signals can be heard");
         for (flag, signal, nth) in [("-TERM", Signal::Terminate, 1), ("-INT", Signal::Interrupt, 2)] {
             let me = std::process::id().to_string();
             std::process::Command::new("kill").args([flag, &me]).status().expect("kill runs");
             assert_eq!(told.recv().await, Some((signal, nth)));
+            clock.0.fetch_add(SAME_WISH_MS, Ordering::SeqCst);
         }
         assert_eq!(watch.first(), Some(Signal::Terminate));
+    }
+
+    #[test]
+    fn signals_within_a_second_of_the_last_that_counted_are_one() {
+        let mut wishes = Wishes::default();
+        let heard = [0, 1, 400, 999, 1_000, 1_900, 2_500, 2_600].map(|now_ms| wishes.heard(now_ms));
+        assert_eq!(heard, [Some(1), None, None, None, Some(2), None, Some(3), None]);
     }
 }

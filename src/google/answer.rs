@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::google::error::{LostCause, Refusal, TokenError, tidy};
 use crate::google::proxy_error::ProxyError;
+use crate::machine::MachineTrouble;
 use crate::time::Timestamp;
 
 /// The statuses at which an error envelope is an answer; at any other, what was done is not known.
@@ -25,6 +26,8 @@ pub(crate) enum Failure {
     Unreachable(String),
     /// A proxy stopped it, so the service had nothing of it.
     Proxy(ProxyError),
+    /// This machine refuses the call, so nothing was sent.
+    Machine(MachineTrouble),
     /// The service said no, and did nothing.
     Refused { refusal: Box<Refusal>, retry_after_ms: Option<u64> },
     /// 408 or 413.
@@ -39,7 +42,7 @@ impl Failure {
         match &mut self {
             Self::Refused { refusal, .. } => refusal.hush(hide),
             Self::Unreachable(why) | Self::Lost { cause: LostCause::Broken(why), .. } => *why = hide(why),
-            Self::Token(_) | Self::Proxy(_) | Self::TooLarge(_) | Self::Lost { .. } => {}
+            Self::Token(_) | Self::Proxy(_) | Self::Machine(_) | Self::TooLarge(_) | Self::Lost { .. } => {}
         }
         self
     }
@@ -105,7 +108,17 @@ pub(crate) fn transport(error: &hyper_util::client::legacy::Error) -> Failure {
         return Failure::Proxy(error);
     }
     let why = root_cause(error);
-    if error.is_connect() { Failure::Unreachable(why) } else { LostCause::Broken(why).into() }
+    if !error.is_connect() {
+        return LostCause::Broken(why).into();
+    }
+    machine_trouble(error).map_or(Failure::Unreachable(why), Failure::Machine)
+}
+
+/// What this machine refuses where a connection was to be made: its error is one of the links of the chain.
+fn machine_trouble(error: &(dyn std::error::Error + 'static)) -> Option<MachineTrouble> {
+    let links = std::iter::successors(Some(error), |link| link.source());
+    let mut refused = links.filter_map(|link| link.downcast_ref::<std::io::Error>());
+    refused.find_map(|refused| MachineTrouble::of_io("no connection can be opened", refused))
 }
 
 /// The last and most telling link of an error's chain.

@@ -221,6 +221,7 @@ impl Caller {
             Failure::Token(error) => Cause::Token(error),
             Failure::Unreachable(why) => Cause::Unreachable(why),
             Failure::Proxy(error) => Cause::Proxy(error),
+            Failure::Machine(trouble) => Cause::Machine(trouble),
             Failure::Refused { refusal, .. } => {
                 let advice = match refusal.fault() {
                     Fault::Throttled => Some(self.quota_advice(method)),
@@ -258,7 +259,9 @@ impl Caller {
             Some(Failure::Refused { refusal, .. }) if refusal.fault() == Fault::Throttled => Outcome::Throttled,
             Some(Failure::Refused { .. }) => Outcome::Refused,
             Some(Failure::TooLarge(_)) => Outcome::TooLarge,
-            Some(Failure::Token(_) | Failure::Unreachable(_) | Failure::Proxy(_)) => Outcome::Unsent,
+            Some(Failure::Token(_) | Failure::Unreachable(_) | Failure::Proxy(_) | Failure::Machine(_)) => {
+                Outcome::Unsent
+            }
             Some(Failure::Lost { .. }) => Outcome::Lost,
         };
         let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
@@ -291,6 +294,7 @@ fn again(method: Method, failure: &Failure) -> Option<(Fault, Option<u64>)> {
         Failure::Token(error) => error.fault(),
         Failure::Unreachable(_) => Fault::Transient,
         Failure::Proxy(error) => error.fault(),
+        Failure::Machine(_) => Fault::Machine,
         Failure::Refused { refusal, .. } => refusal.fault(),
         Failure::TooLarge(408) if !method.writes() => Fault::Transient,
         Failure::Lost { cause, .. } if !method.writes() => cause.fault(),

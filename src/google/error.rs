@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::google::proxy_error::ProxyError;
+use crate::machine::MachineTrouble;
 use crate::redact::redacted;
 use crate::retry::Exhausted;
 
@@ -290,6 +291,9 @@ pub enum Cause {
     /// A proxy stopped it, so the service had nothing of it.
     #[error("{0}")]
     Proxy(ProxyError),
+    /// This machine refuses the call, so nothing was sent.
+    #[error("{0}")]
+    Machine(MachineTrouble),
     /// The service found the request too large or too slow (413, 408).
     #[error("the service answered {0}: the request is too large or takes too long")]
     TooLarge(u16),
@@ -306,6 +310,7 @@ impl Cause {
             Self::Token(error) => error.fault(),
             Self::Unreachable(_) => Fault::Transient,
             Self::Proxy(error) => error.fault(),
+            Self::Machine(_) => Fault::Machine,
             Self::TooLarge(_) => Fault::Rejected,
             Self::Lost(cause) => cause.fault(),
         }
@@ -317,7 +322,9 @@ impl Cause {
         match self {
             Self::Token(error) => *error == TokenError::Foreign,
             Self::Lost(cause) => matches!(cause, LostCause::Garbled(_) | LostCause::Status(300..=399 | 511)),
-            Self::Refused { .. } | Self::Unreachable(_) | Self::TooLarge(_) | Self::Proxy(_) => false,
+            Self::Refused { .. } | Self::Unreachable(_) | Self::TooLarge(_) | Self::Proxy(_) | Self::Machine(_) => {
+                false
+            }
         }
     }
 

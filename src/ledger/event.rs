@@ -68,6 +68,21 @@ pub enum Event {
         /// Whether from the record that is kept in Failures, for want of one in the source.
         from_kept: bool,
     },
+    /// A try of a step came to nothing, and it is tried again.
+    Retrying {
+        /// The step.
+        step: String,
+        /// The item's key.
+        key: Key,
+        /// The try that follows, from 2.
+        attempt: u32,
+        /// Tries in all.
+        of: u32,
+        /// Milliseconds until then.
+        delay_ms: u64,
+        /// Why the try before came to nothing.
+        cause: String,
+    },
     /// Items moved on; sent often, shown now and then.
     Progress {
         /// Counts so far.

@@ -8,9 +8,11 @@
 //!  <16 hex digits of SHA-256> {"key":…,"version":…,"shown":…,"values":[…],"record":…,"place":…}
 //! ```
 //!
-//! A crash can leave the last line cut off, or blocks of nothing where it should stand: such an end is left out. Anything else that
-//! does not fit is damage.
+//! A crash can leave the last line cut off, or blocks of nothing where it should stand: such an end is left out. A line that does not
+//! fit its checksum is damaged: it is left out, and reading goes on with the next one, also where that begins in the middle of the
+//! damaged line because its end was lost. The head stands a second time after the first result, so that no one line is all of it.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -81,17 +83,16 @@ pub struct Journal {
     pub results: Vec<StepResult>,
     /// Whether a crash cut its end off.
     pub torn: bool,
+    /// Lines before the end that are left out because they are damaged.
+    pub damaged: usize,
 }
 
 /// Why a file is no journal that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JournalError {
-    /// A line does not fit its checksum, or holds something else, and others follow it.
-    #[error("line {line} is damaged")]
-    Damaged {
-        /// The line, from 1.
-        line: usize,
-    },
+    /// No line says whose results these are.
+    #[error("the line that says whose results these are is damaged")]
+    Headless,
     /// There is not even a whole first line.
     #[error("it is empty")]
     Empty,
@@ -106,22 +107,60 @@ pub fn line(of: &impl Serialize) -> String {
 
 /// Reads a journal back.
 pub fn read(bytes: &[u8]) -> Result<Journal, JournalError> {
-    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-    // What follows the last line end: nothing, or a line cut off.
-    let mut torn = lines.pop().is_some_and(|rest| !rest.is_empty());
-    while lines.last().is_some_and(|line| json_of(line).is_none()) {
-        lines.pop();
-        torn = true;
+    let (mut head, mut results) = (None, Vec::new());
+    // Lines of which nothing can be used: damage, once something follows them; else what a crash left.
+    let (mut damaged, mut unread) = (0, 0);
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    for line in lines {
+        let whole = json_of(line).into_iter().collect::<Vec<_>>();
+        let found = if whole.is_empty() { whole_within(line) } else { whole.clone() };
+        let read: Vec<Line> = found.into_iter().filter_map(Line::read).collect();
+        if read.is_empty() {
+            unread += 1;
+            continue;
+        }
+        damaged += unread + usize::from(whole.is_empty());
+        unread = 0;
+        for line in read {
+            match line {
+                Line::Result(result) => results.push(*result),
+                Line::Head(found) => head = head.or(Some(found)),
+            }
+        }
     }
-    let Some((first, rest)) = lines.split_first() else { return Err(JournalError::Empty) };
-    let head = json_of(first).and_then(|json| serde_json::from_slice(json).ok());
-    let head = head.ok_or(JournalError::Damaged { line: 1 })?;
-    let read = |(at, line): (usize, &&[u8])| {
-        let result = json_of(line).and_then(|json| serde_json::from_slice(json).ok());
-        result.ok_or(JournalError::Damaged { line: at + 2 })
-    };
-    let results = rest.iter().enumerate().map(read).collect::<Result<_, _>>()?;
-    Ok(Journal { head, results, torn })
+    let torn = unread > 0;
+    match head {
+        Some(head) => Ok(Journal { head, results, torn, damaged }),
+        None if results.is_empty() && damaged == 0 => Err(JournalError::Empty),
+        None => Err(JournalError::Headless),
+    }
+}
+
+/// A line of either kind.
+enum Line {
+    Result(Box<StepResult>),
+    Head(JournalHead),
+}
+
+impl Line {
+    fn read(json: &[u8]) -> Option<Self> {
+        let result = serde_json::from_slice(json).map(|result| Self::Result(Box::new(result)));
+        result.or_else(|_| serde_json::from_slice(json).map(Self::Head)).ok()
+    }
+}
+
+/// The JSON of whole lines that stand within a damaged one: the end of one of them was lost, or what follows it.
+fn whole_within(line: &[u8]) -> Vec<&[u8]> {
+    let begins = line.windows(2).enumerate().filter(|(_, two)| *two == b" {").map(|(at, _)| at);
+    let begins = begins.filter_map(|at| at.checked_sub(SUM_DIGITS));
+    begins.filter_map(|at| json_of(ended_line(line.get(at..)?)?)).collect()
+}
+
+/// A line from its beginning to the end of its JSON.
+fn ended_line(rest: &[u8]) -> Option<&[u8]> {
+    let mut values = serde_json::Deserializer::from_slice(rest.get(SUM_DIGITS + 1..)?).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    rest.get(..SUM_DIGITS + 1 + values.byte_offset())
 }
 
 /// The JSON of a line whose checksum fits.
@@ -151,7 +190,9 @@ mod tests {
     fn written(results: &[StepResult]) -> Vec<u8> {
         let head = line(&JournalHead::new("j", "s", "d", "r"));
         let lines = results.iter().map(line);
-        std::iter::once(head).chain(lines).collect::<String>().into_bytes()
+        let mut lines: Vec<String> = std::iter::once(head.clone()).chain(lines).collect();
+        lines.insert(2.min(lines.len()), head);
+        lines.concat().into_bytes()
     }
 
     proptest! {
@@ -162,8 +203,8 @@ mod tests {
             let bytes = whole.get(..cut).unwrap_or(&whole);
             match read(bytes) {
                 Ok(journal) => {
-                    prop_assert!(results.starts_with(&journal.results));
-                    prop_assert_eq!(journal.torn, !bytes.ends_with(b"\n"));
+                    prop_assert!(results.starts_with(&journal.results) && journal.damaged == 0);
+                    prop_assert!(!(journal.torn && bytes.ends_with(b"\n")));
                 }
                 Err(error) => prop_assert_eq!(error, JournalError::Empty),
             }
@@ -175,15 +216,14 @@ mod tests {
         }
 
         #[test]
-        fn one_bit_that_turned_is_noticed(at in 0_usize..400, bit in 0_u8..8) {
+        fn one_bit_that_turned_costs_its_line_and_no_other(at in 0_usize..900, bit in 0_u8..8) {
             let results: Vec<_> = ["a", "b", "c"].map(result).to_vec();
             let mut bytes = written(&results);
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
-            match read(&bytes) {
-                Ok(journal) => prop_assert!(journal.torn && results.starts_with(&journal.results)),
-                Err(error) => prop_assert!(matches!(error, JournalError::Damaged { .. }), "{error}"),
-            }
+            let journal = read(&bytes).expect("one line of two says whose it is");
+            prop_assert!(journal.torn || journal.damaged == 1, "{journal:?}");
+            prop_assert!(journal.results.len() >= 2 && journal.results.iter().all(|found| results.contains(found)));
         }
     }
 
@@ -193,6 +233,38 @@ mod tests {
         bytes.extend([0; 4_096]);
         let journal = read(&bytes).expect("a journal");
         assert!(journal.torn && journal.results.len() == 1);
+    }
+
+    #[test]
+    fn a_line_cut_off_in_the_middle_costs_that_line() {
+        let results: Vec<_> = ["a", "b", "c"].map(result).to_vec();
+        let whole = String::from_utf8(written(&results)).expect("text");
+        let (cut, len) = (whole.find("\"key\":\"b\"").expect("the second result"), whole.len());
+        let end = cut + whole[cut..].find('\n').expect("its end");
+        // Its end is lost, with and without the line end; and it is all blocks of nothing, or two lines were shuffled.
+        let zeros = "\0".repeat(end - cut);
+        for middle in ["\n", "", zeros.as_str()] {
+            let text = format!("{}{middle}{}", &whole[..cut], &whole[end + 1..len]);
+            let journal = read(text.as_bytes()).expect("a journal");
+            assert_eq!(
+                (journal.results.as_slice(), journal.damaged),
+                ([result("a"), result("c")].as_slice(), 1),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_journal_of_an_earlier_version_is_read() {
+        let lines = [line(&JournalHead::new("j", "s", "d", "r")), line(&result("a")), line(&result("b"))].concat();
+        let journal = read(lines.as_bytes()).expect("a journal");
+        assert_eq!((journal.results.len(), journal.damaged, journal.torn), (2, 0, false));
+    }
+
+    #[test]
+    fn a_journal_that_nothing_says_whose_it_is_is_not_used() {
+        let bytes = line(&result("a"));
+        assert_eq!(read(bytes.as_bytes()), Err(JournalError::Headless));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use crate::ledger::process::ProcessId;
 use crate::time::Timestamp;
 
 /// The longest that a lease may last, in milliseconds: a day.
@@ -40,8 +41,21 @@ pub struct Holder {
     pub install: String,
     /// The run.
     pub run: String,
-    /// The machine's name, for people.
+    /// The machine's name.
     pub host: String,
+    /// The process; none where the machine does not say, and of runs of earlier versions.
+    pub process: Option<ProcessId>,
+}
+
+impl Holder {
+    /// Whether `other` was a run of this very installation, on this very machine, whose process has ended. An installation's id alone
+    /// does not tell: the state directory may have been copied, with a machine's disk or a container's image, and its original be at
+    /// work. `started` says when the process of a number began that is alive here.
+    pub fn outlives(&self, other: &Self, started: impl FnOnce(u32) -> Option<u64>) -> bool {
+        let (Some(mine), Some(its)) = (&self.process, &other.process) else { return false };
+        let is_of_here = self.install == other.install && self.host == other.host && mine.sees(its);
+        is_of_here && its != mine && started(its.number) != Some(its.started)
+    }
 }
 
 /// The lease as the state keeps it.
@@ -62,7 +76,7 @@ pub struct Lease {
 pub enum Standing {
     /// Nobody holds it.
     Free,
-    /// Its holder is gone: its time is over, or it was a run of this very installation, whose lock is now ours.
+    /// Its holder is gone: its time is over, or it was a run of this very installation on this very machine, whose process has ended.
     Dead(Holder),
     /// Somebody is running.
     Held {
@@ -74,16 +88,16 @@ pub enum Standing {
 }
 
 impl Lease {
-    /// How the lease stands for a runner of `install` at `now` (the service's clock).
-    /// `locked` says whether the runner holds its installation's lock, so that no sibling can be alive.
+    /// How the lease stands at `now` (the service's clock) for a runner; `is_own_dead` says which holder was a run of its own
+    /// installation, and is known to have ended.
     ///
     /// A lease that ends later than any lease may was written while the service's clock was wrong, as that of an embedded sheet may be: it
     /// says nothing, and is over. Should its holder be alive all the same, the guard stops it.
-    pub fn standing(&self, install: &str, locked: bool, now: Timestamp) -> Standing {
+    pub fn standing(&self, is_own_dead: impl FnOnce(&Holder) -> bool, now: Timestamp) -> Standing {
         let is_over = now >= self.until || self.until > now.plus(MAX_TTL_MS);
         match &self.holder {
             None => Standing::Free,
-            Some(holder) if is_over || (locked && holder.install == install) => Standing::Dead(holder.clone()),
+            Some(holder) if is_over || is_own_dead(holder) => Standing::Dead(holder.clone()),
             Some(holder) => Standing::Held { holder: holder.clone(), until: self.until },
         }
     }
@@ -134,30 +148,56 @@ mod tests {
     use super::*;
 
     fn holder(install: &str) -> Holder {
-        Holder { install: install.into(), run: "r".into(), host: "h".into() }
+        Holder { install: install.into(), run: "r".into(), host: "h".into(), process: Some(process("b", "n", 1)) }
+    }
+
+    fn process(boot: &str, namespace: &str, number: u32) -> ProcessId {
+        ProcessId { boot: boot.into(), namespace: namespace.into(), number, started: 10 }
+    }
+
+    fn never(_: &Holder) -> bool {
+        false
     }
 
     #[test]
     fn a_lease_is_held_until_its_time_is_over_and_then_its_holder_is_dead() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(1_000), 300);
-        assert!(matches!(lease.standing("b", true, Timestamp(1_299)), Standing::Held { .. }));
-        assert_eq!(lease.standing("b", true, Timestamp(1_300)), Standing::Dead(holder("a")));
+        assert!(matches!(lease.standing(never, Timestamp(1_299)), Standing::Held { .. }));
+        assert_eq!(lease.standing(never, Timestamp(1_300)), Standing::Dead(holder("a")));
     }
 
     #[test]
-    fn a_runner_takes_over_its_own_dead_sibling_at_once_but_only_with_the_lock() {
+    fn a_runner_takes_over_its_own_dead_sibling_at_once() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300_000);
-        assert_eq!(lease.standing("a", true, Timestamp(1)), Standing::Dead(holder("a")));
-        assert!(matches!(lease.standing("a", false, Timestamp(1)), Standing::Held { .. }));
+        assert_eq!(lease.standing(|_| true, Timestamp(1)), Standing::Dead(holder("a")));
+        assert!(matches!(lease.standing(never, Timestamp(1)), Standing::Held { .. }));
+    }
+
+    #[test]
+    fn a_copied_installation_is_not_taken_for_its_own_dead_run() {
+        let gone = |_| None;
+        let me = Holder { process: Some(process("b", "n", 2)), ..holder("a") };
+        let its = |process: Option<ProcessId>| Holder { process, ..holder("a") };
+        assert!(me.outlives(&holder("a"), gone), "it ended here");
+        // Its number was given to another process since.
+        assert!(me.outlives(&holder("a"), |_| Some(11)));
+        // It is alive beside the copy; on another machine, or after another boot; in another container of this machine.
+        assert!(!me.outlives(&holder("a"), |_| Some(10)));
+        assert!(!me.outlives(&its(Some(process("c", "n", 1))), gone));
+        assert!(!me.outlives(&its(Some(process("b", "m", 1))), gone));
+        assert!(!me.outlives(&Holder { host: "g".into(), ..holder("a") }, gone));
+        assert!(!me.outlives(&holder("b"), gone));
+        // An earlier version did not say which process it was.
+        assert!(!me.outlives(&its(None), gone));
     }
 
     #[test]
     fn a_lease_of_a_clock_in_the_year_9999_is_over() {
         let far = Timestamp(253_402_300_740_000);
         let lease = Lease::default().claimed(holder("a"), far, 300_000);
-        assert!(matches!(lease.standing("b", true, far), Standing::Held { .. }));
+        assert!(matches!(lease.standing(never, far), Standing::Held { .. }));
         let now = Timestamp(1_790_000_000_000);
-        assert_eq!(lease.standing("b", true, now), Standing::Dead(holder("a")));
+        assert_eq!(lease.standing(never, now), Standing::Dead(holder("a")));
         assert_eq!(lease.claimed(holder("b"), now, 300_000).until, now.plus(300_000));
         assert_eq!(lease.renewed(now, 300_000).until, now.plus(MAX_TTL_MS));
     }
@@ -165,7 +205,7 @@ mod tests {
     #[test]
     fn a_released_lease_keeps_its_fence() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300).released(Timestamp(5));
-        assert_eq!((lease.fence, lease.standing("b", false, Timestamp(6))), (Fence(1), Standing::Free));
+        assert_eq!((lease.fence, lease.standing(never, Timestamp(6))), (Fence(1), Standing::Free));
     }
 
     proptest! {

@@ -70,6 +70,7 @@ pub mod shape;
 pub mod run;
 pub mod order;
 pub mod growth;
+pub mod process;
 pub mod lease;
 pub mod head;
 pub mod snapshot;

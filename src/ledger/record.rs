@@ -30,6 +30,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("holder install", holder.install),
         ("holder run", holder.run),
         ("holder host", holder.host),
+        ("holder process", holder.process.map(|process| process.to_string()).unwrap_or_default()),
         ("lease since", lease.since.to_string()),
         ("lease until", lease.until.to_string()),
         ("processed count", state.processed.count.to_string()),
@@ -142,6 +143,8 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         install: fields.text("holder install").to_owned(),
         run: fields.text("holder run").to_owned(),
         host: fields.text("holder host").to_owned(),
+        // An earlier version named none, and people may have touched it; then it is not known.
+        process: fields.text("holder process").parse().ok(),
     };
     let lease = Lease {
         fence: Fence(fields.number("fence")?),
@@ -245,9 +248,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ledger::process::ProcessId;
 
     fn state() -> State {
-        let holder = Holder { install: "i1".into(), run: "r1".into(), host: "h1".into() };
+        let process = ProcessId { boot: "b1".into(), namespace: "4026531836".into(), number: 7, started: 99 };
+        let holder = Holder { install: "i1".into(), run: "r1".into(), host: "h1".into(), process: Some(process) };
         State {
             job: "quakes".into(),
             head: Some(HeadId { commit: 12, nonce: 34 }),

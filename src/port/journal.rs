@@ -4,6 +4,7 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use crate::ledger::journal::{JournalHead, StepResult};
+use crate::machine::MachineTrouble;
 
 /// A durable place for the results of a run, and for those that earlier runs left.
 pub trait Journal: Send + Sync {
@@ -32,7 +33,7 @@ pub struct LeftBehind {
     pub bytes: Vec<u8>,
 }
 
-/// A journal can't be read or written.
+/// A journal can't be read or written: this machine's trouble, whatever it is.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
-pub struct JournalFault(pub String);
+pub struct JournalFault(pub MachineTrouble);

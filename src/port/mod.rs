@@ -6,6 +6,7 @@ pub mod chance;
 pub mod clock;
 pub mod journal;
 pub mod preview;
+pub mod process;
 pub mod source;
 pub mod step;
 pub mod store;

@@ -10,6 +10,7 @@ use crate::ledger::failure::{Kept, mark_of_record};
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::Fingerprint;
 use crate::ledger::snapshot::{Loaded, Tally};
+use crate::machine::MachineTrouble;
 
 /// A durable store with one guarded write.
 pub trait Store: Send + Sync {
@@ -86,7 +87,7 @@ pub enum StoreError {
     Unavailable {
         /// What happened and what to do.
         why: String,
-        /// `Transient` or `Throttled`.
+        /// `Transient`, `Throttled` or `Machine`.
         fault: Fault,
     },
     /// Something else answers in the service's place.
@@ -94,6 +95,12 @@ pub enum StoreError {
     Foreign {
         /// What came and what to do.
         why: String,
+    },
+    /// This machine refuses what reading needs.
+    #[error("go on: {trouble}")]
+    Machine {
+        /// What it refuses.
+        trouble: MachineTrouble,
     },
     /// It is not there.
     #[error("{why}")]
@@ -128,6 +135,7 @@ impl StoreError {
             Self::Unavailable { fault, .. } => *fault,
             // The login page of a network goes away when somebody has logged in.
             Self::Foreign { .. } => Fault::Transient,
+            Self::Machine { .. } => Fault::Machine,
             Self::Denied { .. } => Fault::Denied,
             Self::Missing { .. } | Self::Corrupt { .. } | Self::Unsafe { .. } => Fault::Corrupt,
         }

@@ -90,8 +90,8 @@ pub(super) enum Closing {
 impl Committer {
     /// A committer that has committed nothing yet, on what was opened; and what the run takes in.
     pub fn new(settler: Settler, chance: Arc<dyn Chance>, plan: &Plan, opened: Opened) -> (Self, Intake) {
-        let Opened { chain, intake, table_exists, buried, run, service, began_ms, .. } = opened;
-        let (ttl_ms, claimant) = (plan.ttl_ms, Claimant::of(plan));
+        let Opened { chain, intake, table_exists, buried, run, service, began_ms, claimant, .. } = opened;
+        let ttl_ms = plan.ttl_ms;
         let forced = Forced::of(&plan.retrying, &run.id, chain.state());
         let committer = Self {
             trust: Trust::from(began_ms, ttl_ms),

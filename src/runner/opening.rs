@@ -17,6 +17,7 @@ use crate::ledger::lease::{Holder, Standing};
 use crate::ledger::rollover::Rollover;
 use crate::ledger::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::snapshot::{Definition, Loaded, Snapshot, State};
+use crate::port::process::Processes;
 use crate::port::store::StoreError;
 use crate::runner::intake::Intake;
 use crate::runner::plan::{Parts, PassError, Plan};
@@ -43,17 +44,24 @@ impl ServiceClock {
 }
 
 /// Who asks for a lease.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Claimant {
-    install: String,
+    me: Holder,
     locked: bool,
     steal: bool,
+    processes: Arc<dyn Processes>,
 }
 
 impl Claimant {
     /// The one of this plan.
-    pub fn of(plan: &Plan) -> Self {
-        Self { install: plan.holder.install.clone(), locked: plan.locked, steal: plan.steal }
+    pub fn of(plan: &Plan, processes: &Arc<dyn Processes>) -> Self {
+        let processes = Arc::clone(processes);
+        Self { me: plan.holder.clone(), locked: plan.locked, steal: plan.steal, processes }
+    }
+
+    /// Whether a holder was a run of this installation and has ended: the lock is ours, and its process is not there.
+    fn outlives(&self, holder: &Holder) -> bool {
+        self.locked && self.me.outlives(holder, |number| self.processes.started(number))
     }
 }
 
@@ -79,6 +87,8 @@ pub struct Opened {
     pub origin: String,
     /// Failures that this run tries again, or leaves alone.
     pub kept: Vec<Kept>,
+    /// Who asks for the lease.
+    pub claimant: Claimant,
 }
 
 /// Loads and checks.
@@ -96,11 +106,12 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
         return Err(PassError::MovedOn);
     }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..plan.definition.clone() };
+    let claimant = Claimant::of(plan, &parts.processes);
     let mut buried = Vec::new();
     if let Some(snapshot) = snapshot {
         lives_here(snapshot, plan.rollover.as_ref())?;
         same_definition(snapshot, &definition, plan)?;
-        buried.extend(allowed(snapshot, &Claimant::of(plan), loaded.service_time)?);
+        buried.extend(allowed(snapshot, &claimant, loaded.service_time)?);
     }
     for run in &buried {
         (parts.events)(Event::Buried { run: run.id.clone() });
@@ -129,7 +140,7 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     // Programs of steps go by the spreadsheet in which the job began, so that a move changes no idempotency key.
     let origin = chain.state().previous.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
     let spreadsheet = loaded.spreadsheet;
-    Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, origin, kept })
+    Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, origin, kept, claimant })
 }
 
 /// The zone of data moments: the job's own; else the one that the state kept; else the spreadsheet's when the job first ran.
@@ -196,7 +207,7 @@ fn same_definition(snapshot: &Snapshot, definition: &Definition, plan: &Plan) ->
 /// Whether the lease may be claimed; the run that left it behind is told as crashed.
 pub fn allowed(snapshot: &Snapshot, claimant: &Claimant, now: Timestamp) -> Result<Option<Run>, PassError> {
     let lease = &snapshot.state.lease;
-    let holder = match lease.standing(&claimant.install, claimant.locked, now) {
+    let holder = match lease.standing(|holder| claimant.outlives(holder), now) {
         Standing::Free => return Ok(None),
         Standing::Held { holder, until } if !claimant.steal => {
             return Err(PassError::Held { holder, since: lease.since, until });

@@ -18,6 +18,7 @@ use crate::ledger::mode::Delivery;
 use crate::ledger::run::{Run, RunStatus};
 use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
+use crate::port::journal::JournalFault;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::StepError;
 use crate::port::store::{Store, StoreError};
@@ -37,6 +38,8 @@ use crate::runner::work::{StepFailure, Worked, Worker};
 
 /// Results wait this long for a commit after the service has throttled a call, in milliseconds.
 const STRETCHED_MS: u64 = 30_000;
+/// How long steps may take to end when the run has ended before them: programs are killed sooner.
+const END_WITHIN: Duration = Duration::from_secs(6);
 /// Records between two progress events.
 const PROGRESS_EVERY: u64 = 32;
 
@@ -49,7 +52,7 @@ pub async fn pass(parts: Parts, plan: Plan, stop: Stop) -> Result<Report, PassEr
         reason = stop.reason() => return Err(PassError::Stopped { reason }),
     };
     // A run is long and its future large; whoever holds it should not have to be.
-    Box::pin(Pass::new(parts, plan, stop, opened).run()).await
+    Box::pin(Pass::new(parts, plan, stop, opened)?.run()).await
 }
 
 struct Pass {
@@ -65,9 +68,10 @@ struct Pass {
     works: FuturesUnordered<BoxFuture<'static, Worked>>,
     marks: Marks,
     replay: Replay,
-    told_unkept: bool,
     /// Whether items were left in their steps, so that their results may yet be kept.
     left: bool,
+    /// When steps that were asked to end are waited for no longer, monotonic milliseconds.
+    leaving_until_ms: Option<u64>,
     intake: Intake,
     queue: Queue,
     committer: Committer,
@@ -83,13 +87,15 @@ enum Happening {
     Worked(Worked),
     Ended(Ending),
     Asked,
-    Hurried,
+    Hurried(Duration),
+    Abandoned,
     Tick,
 }
 
 impl Pass {
-    fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Self {
-        let Parts { store, source, identify, steps, clock, chance, journal: parts_journal, errands, events } = parts;
+    fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Result<Self, PassError> {
+        let Parts { store, source, identify, steps, clock, chance, journal: parts_journal, errands, events, .. } =
+            parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
@@ -99,7 +105,8 @@ impl Pass {
             let head = JournalHead::new(&plan.job, &opened.spreadsheet, &plan.definition.hash, &opened.run.id);
             Keeping { journal, head }
         });
-        let (replay, results) = Replay::open(keeping, &opened.intake.book, Arc::clone(&events));
+        let (replay, results) = Replay::open(keeping, &opened.intake.book, Arc::clone(&events))
+            .map_err(|JournalFault(trouble)| PassError::Store(StoreError::Machine { trouble }))?;
         let worker = Worker {
             steps: steps.into(),
             retry: plan.retry,
@@ -108,6 +115,7 @@ impl Pass {
             spreadsheet: opened.origin.clone(),
             job: plan.job.clone(),
             fence: opened.chain.fence(),
+            events: Arc::clone(&events),
             keeping: replay.keeping().cloned(),
             cancel: CancellationToken::new(),
         };
@@ -137,7 +145,7 @@ impl Pass {
         }
         let queue = Queue::new(plan.max_bytes, plan.max_rows);
         let works = FuturesUnordered::new();
-        Self {
+        Ok(Self {
             plan,
             stop,
             clock,
@@ -149,19 +157,21 @@ impl Pass {
             works,
             marks: Marks::default(),
             replay,
-            told_unkept: false,
             left: false,
+            leaving_until_ms: None,
             intake,
             queue,
             committer,
             claim_first,
             began_ms,
             asked: None,
-        }
+        })
     }
 
     async fn run(mut self) -> Result<Report, PassError> {
-        let closed = match self.go_through().await {
+        let closed = self.go_through().await;
+        self.end_what_is_in_hand().await;
+        let closed = match closed {
             Err(error) if matches!(error, PassError::Refused { .. }) || self.intake.foreign.is_some() => {
                 self.give_back(&error).await;
                 Err(error)
@@ -190,6 +200,19 @@ impl Pass {
         self.committer.give_back(&error.to_string(), &mut self.intake, &mut self.queue).await;
     }
 
+    /// A run that ends in the middle leaves no program behind it.
+    async fn end_what_is_in_hand(&mut self) {
+        if self.works.is_empty() {
+            return;
+        }
+        self.worker.cancel.cancel();
+        let Self { works, clock, .. } = self;
+        tokio::select! {
+            () = async { while works.next().await.is_some() {} } => {}
+            () = clock.sleep(END_WITHIN) => {}
+        }
+    }
+
     /// The loop: to the end of the source, or until the run has to stop.
     async fn go_through(&mut self) -> Result<(), PassError> {
         self.committer.see_what_went_astray().await?;
@@ -209,7 +232,8 @@ impl Pass {
                 }
                 Happening::Ended(ending) => self.ended(ending).await?,
                 Happening::Asked => self.asked_to_stop(),
-                Happening::Hurried => self.leave_what_is_in_hand(),
+                Happening::Hurried(patience) => self.leave_what_is_in_hand(patience),
+                Happening::Abandoned => self.works.clear(),
                 Happening::Tick => {}
             }
         }
@@ -225,14 +249,18 @@ impl Pass {
         self.begin_what_is_marked();
         let room = self.in_hand() < self.most_in_hand() && !self.queue.is_full();
         let unclaimed = self.claim_first && !self.committer.chain.claimed();
-        let Self { feed, works, committer, stop, clock, .. } = self;
+        let Self { feed, works, committer, stop, clock, leaving_until_ms, .. } = self;
         let (reading, working) = (feed.is_some(), !works.is_empty());
+        let left = leaving_until_ms.map(|until| Duration::from_millis(until.saturating_sub(clock.monotonic_ms())));
+        let (may_hurry, leaving) = (left.is_none(), left.is_some() && working);
+        let left = left.unwrap_or_default();
         tokio::select! {
             biased;
             ending = committer.flown() => Happening::Ended(ending),
             Some(worked) = works.next(), if working => Happening::Worked(worked),
             () = stop.wait(), if reading => Happening::Asked,
-            () = stop.hurried(), if working && !reading => Happening::Hurried,
+            patience = stop.hurried(), if working && !reading && may_hurry => Happening::Hurried(patience),
+            () = clock.sleep(left), if leaving => Happening::Abandoned,
             fed = drawn(feed), if reading && room && !unclaimed => Happening::Fed(fed),
             () = clock.sleep(wait), if due.is_some() => Happening::Tick,
         }
@@ -332,11 +360,9 @@ impl Pass {
     }
 
     fn worked(&mut self, worked: Worked) {
-        if let Some(fault) = worked.unkept.as_ref().filter(|_| !self.told_unkept) {
-            let message =
-                format!("results are not kept on this machine, so a crash would run their steps again: {fault}");
-            self.told_unkept = true;
-            self.emit(Event::Blemish { message });
+        if let Some(JournalFault(trouble)) = &worked.unkept {
+            // The result itself goes to the sheet all the same; a further one would be lost by a crash.
+            self.stop_for(trouble.clone());
         }
         if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &worked.result {
             self.stop_for(trouble.clone());
@@ -374,11 +400,13 @@ impl Pass {
     }
 
     /// Items whose steps are still at work are left to the next run: they are neither done nor failed, and the cursor stays before them.
-    fn leave_what_is_in_hand(&mut self) {
+    /// Their programs are asked to end, and waited for a while; until then the lease is kept, so that nobody does the same beside them.
+    fn leave_what_is_in_hand(&mut self, patience: Duration) {
         self.worker.cancel.cancel();
         let left = self.works.len();
         self.left |= left > 0;
-        self.works.clear();
+        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        self.leaving_until_ms = Some(self.clock.monotonic_ms().saturating_add(patience));
         self.emit(Event::Stopping {
             why: format!("no more time; items in hand that are left to the next run: {left}"),
         });

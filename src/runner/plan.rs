@@ -21,6 +21,7 @@ use crate::machine::MachineTrouble;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::journal::Journal;
+use crate::port::process::Processes;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::{Identify, Step};
 use crate::port::store::{Store, StoreError};
@@ -50,6 +51,8 @@ pub struct Parts {
     pub chance: Arc<dyn Chance>,
     /// Where results of steps with outside effects are kept until they are on the sheet; none where there is no disk.
     pub journal: Option<Arc<dyn Journal>>,
+    /// The processes of this machine.
+    pub processes: Arc<dyn Processes>,
     /// Where events go.
     pub events: Events,
 }
@@ -93,7 +96,7 @@ pub struct Plan {
     pub definition: Definition,
     /// Who runs.
     pub holder: Holder,
-    /// Whether this installation's lock is held, so that no sibling can be alive.
+    /// Whether this installation's lock is held, so that no sibling that has the same directory can be alive.
     pub locked: bool,
     /// Take the lease over though its holder may be alive.
     pub steal: bool,
@@ -189,7 +192,7 @@ pub enum PassError {
     Unfinished {
         /// What happened last.
         why: String,
-        /// `Transient`, `Throttled` or `Denied`.
+        /// `Transient`, `Throttled`, `Denied` or `Machine`.
         fault: Fault,
     },
     /// The store refuses what a batch says.

@@ -44,23 +44,21 @@ impl Keeping {
 pub struct Replay {
     keeping: Option<Keeping>,
     used: Vec<String>,
-    /// Names, and why there are results in them that do not count.
-    overtaken: Vec<(String, usize)>,
+    /// Names, and what is told of those that are kept because not all that was in them counts.
+    kept_aside: Vec<(String, String)>,
     events: Events,
 }
 
 impl Replay {
-    /// Reads what earlier runs left: the results that count, in order.
-    pub fn open(keeping: Option<Keeping>, book: &Book, events: Events) -> (Self, Vec<StepResult>) {
-        let mut replay = Self { keeping, used: Vec::new(), overtaken: Vec::new(), events };
-        let Some(keeping) = replay.keeping.clone() else { return (replay, Vec::new()) };
-        let left = match keeping.journal.left_behind() {
-            Ok(left) => left,
-            Err(error) => {
-                replay.note(format!("results of earlier runs can't be looked for: {error}"));
-                return (replay, Vec::new());
-            }
-        };
+    /// Reads what earlier runs left: the results that count, in order. Where it can't be read, no step may run: it may have been run.
+    pub fn open(
+        keeping: Option<Keeping>,
+        book: &Book,
+        events: Events,
+    ) -> Result<(Self, Vec<StepResult>), JournalFault> {
+        let mut replay = Self { keeping, used: Vec::new(), kept_aside: Vec::new(), events };
+        let Some(keeping) = replay.keeping.clone() else { return Ok((replay, Vec::new())) };
+        let left = keeping.journal.left_behind()?;
         let mut results = Vec::new();
         for one in left {
             results.extend(replay.take(&keeping, &one, book));
@@ -69,7 +67,7 @@ impl Replay {
             let count = results.len();
             replay.note(format!("{count} results that an earlier run kept on this machine go to the sheet, without running their steps again"));
         }
-        (replay, results)
+        Ok((replay, results))
     }
 
     fn take(&mut self, keeping: &Keeping, left: &LeftBehind, book: &Book) -> Vec<StepResult> {
@@ -85,7 +83,7 @@ impl Replay {
         if let Some(why) = journal.head.foreign_to(&keeping.head) {
             return self.leave_out(keeping, &left.name, why);
         }
-        let Read { results, .. } = journal;
+        let Read { results, damaged, .. } = journal;
         let mut counting = Vec::new();
         let mut overtaken = 0;
         for result in results {
@@ -95,10 +93,21 @@ impl Replay {
             }
             if book.shown(&key) == result.shown { counting.push(result) } else { overtaken += 1 }
         }
-        match overtaken {
-            0 => self.used.push(left.name.clone()),
-            count => self.overtaken.push((left.name.clone(), count)),
-        }
+        let name = left.name.clone();
+        let why = match (damaged, overtaken) {
+            (0, 0) => {
+                self.used.push(name);
+                return counting;
+            }
+            (0, count) => format!(
+                "{count} results of the journal {name} are not used, because the sheet shows something newer for their keys"
+            ),
+            (lines, _) => {
+                let lines = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
+                format!("{lines} of the journal {name} are damaged and left out: the steps of these items run again")
+            }
+        };
+        self.kept_aside.push((name, why));
         counting
     }
 
@@ -125,11 +134,9 @@ impl Replay {
         for error in gone.filter_map(Result::err) {
             self.note(error.to_string());
         }
-        for (name, count) in &self.overtaken {
+        for (name, why) in &self.kept_aside {
             let told = match journal.set_aside(name) {
-                Ok(aside) => format!(
-                    "{count} results of the journal {name} are not used, because the sheet shows something newer for their keys; they are kept in {aside}"
-                ),
+                Ok(aside) => format!("{why}; it is kept as {aside}"),
                 Err(error) => error.to_string(),
             };
             self.note(told);

@@ -1,9 +1,10 @@
-//! Asking a run to stop: it finishes the items in hand, commits them, gives the lease back and tells so. Asked again, it no longer
-//! waits for items whose steps are still at work.
+//! Asking a run to stop: it finishes the items in hand, commits them, gives the lease back and tells so. Asked again, it has the steps
+//! that are still at work end, and no longer waits for what they would have come to.
 //!
 //! In scope: the requests and the reason. Out of scope: signals themselves (`cli::signals`).
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,7 @@ pub struct Stop {
     token: CancellationToken,
     hurry: CancellationToken,
     reason: Arc<OnceLock<StopReason>>,
+    patience: Arc<OnceLock<Duration>>,
 }
 
 impl Stop {
@@ -44,14 +46,17 @@ impl Stop {
         self.token.cancel();
     }
 
-    /// Asks not to wait for items either: what is done is committed, what is still in the steps is left to the next run.
-    pub fn hurry(&self) {
+    /// Asks not to wait for items either: what is done is committed, what is still in the steps is left to the next run. The steps may
+    /// take `patience` to end.
+    pub fn hurry(&self, patience: Duration) {
+        let _ = self.patience.set(patience);
         self.hurry.cancel();
     }
 
-    /// Resolves once somebody is in a hurry.
-    pub async fn hurried(&self) {
+    /// Resolves once somebody is in a hurry, with how long steps may take to end.
+    pub async fn hurried(&self) -> Duration {
         self.hurry.cancelled().await;
+        self.patience.get().copied().unwrap_or_default()
     }
 
     /// The reason, once somebody has asked.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::cursor::Place;
+use crate::ledger::event::Event;
 use crate::ledger::item::Item;
 use crate::ledger::key::idempotency_key;
 use crate::ledger::lease::Fence;
@@ -17,6 +18,7 @@ use crate::port::clock::Clock;
 use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{Decision, RetryPolicy};
+use crate::runner::plan::Events;
 use crate::runner::replay::Keeping;
 
 /// Values that one item may become on its way.
@@ -72,6 +74,8 @@ pub struct Worker {
     pub job: String,
     /// The lease term.
     pub fence: Fence,
+    /// Where events go.
+    pub events: Events,
     /// Where results are kept until they are on the sheet, if anywhere.
     pub keeping: Option<Keeping>,
     /// Fires when the run no longer waits for items.
@@ -134,6 +138,14 @@ impl Worker {
             match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.draw()) {
                 Decision::GiveUp(_) => return Err(error),
                 Decision::Again { after_ms } => {
+                    (self.events)(Event::Retrying {
+                        step: step.name().to_owned(),
+                        key: item.key.clone(),
+                        attempt: attempt + 1,
+                        of: self.retry.max_attempts,
+                        delay_ms: after_ms,
+                        cause: error.to_string(),
+                    });
                     tokio::select! {
                         () = self.clock.sleep(Duration::from_millis(after_ms)) => {}
                         () = self.cancel.cancelled() => return Err(error),

@@ -254,6 +254,8 @@ enum Feed {
     Idle(Box<dyn Records>),
     Batch(JoinHandle<(Box<dyn Records>, Batch)>),
     Channel(mpsc::Receiver<Result<Record, SourceError>>),
+    /// No thread could be had; why.
+    Unthreaded(String),
     Done,
 }
 
@@ -338,10 +340,16 @@ impl Reading {
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             },
-            // No thread could be had; an end without an error would look like an empty source.
+            // An end without an error would look like an empty source.
+            Feed::Unthreaded(why) => self.ended = Some(Err(unthreaded(why))),
             Feed::Unread | Feed::Idle(_) | Feed::Done => self.ended = Some(Err(stopped())),
         }
     }
+}
+
+fn unthreaded(why: &str) -> SourceError {
+    let why = format!("no thread could be had to read it: {why}");
+    SourceError::Unavailable { what: "the source".into(), why }
 }
 
 fn stopped() -> SourceError {
@@ -395,7 +403,10 @@ fn channel(mut records: Box<dyn Records>) -> Feed {
             last |= sender.blocking_send(next).is_err();
         }
     });
-    if spawned.is_ok() { Feed::Channel(receiver) } else { Feed::Done }
+    match spawned {
+        Ok(_) => Feed::Channel(receiver),
+        Err(error) => Feed::Unthreaded(error.to_string()),
+    }
 }
 
 impl Source for Reading {

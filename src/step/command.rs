@@ -9,16 +9,19 @@
 //!  standard output   JSON values, which go to the next step or become rows; nothing: the item itself does
 //!  exit code         0 done · 75 may work later · any other: this item is bad
 //! ```
+//!
+//! A program that is stopped, and one that fails, is ended with all that it has started (`group`). One that ends with 0 is done, and what
+//! it leaves behind is left alone.
 
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{BoxFuture, FusedFuture, FutureExt};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command as Process};
 use which::WhichConfig;
 use which::sys::RealSys;
@@ -27,13 +30,17 @@ use crate::ledger::literal;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::clock::Clock;
 use crate::port::step::{Step, StepContext, StepError};
+use crate::step::group::Group;
+use crate::step::talk::{Heard, Told};
 
 /// The name of a `command` step that the job gives none.
 pub const DEFAULT_NAME: &str = "command";
 /// Bytes of output that are taken.
-const MAX_OUT: u64 = 16 << 20;
+const MAX_OUT: usize = 16 << 20;
 /// Bytes of complaints that are read; the last line of them is told.
-const MAX_COMPLAINTS: u64 = 64 << 10;
+const MAX_COMPLAINTS: usize = 64 << 10;
+/// How long the output of a program that has ended is waited for, should something that it started hold its pipes open.
+const LINGER: Duration = Duration::from_secs(1);
 /// Characters of a complaint that are told.
 const COMPLAINT_CHARS: usize = 500;
 /// The exit code of a program that asks to be run again later (`EX_TEMPFAIL` of sysexits.h).
@@ -88,19 +95,49 @@ impl Command {
     async fn run_once(&self, input: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
         let program = self.settings.words.first().map(String::as_str).unwrap_or_default();
         let mut child = self.process(context).spawn().map_err(|error| self.unstarted(program, &error))?;
-        let talk = talk(&mut child, &input);
-        let timeout = Duration::from_millis(self.settings.timeout_ms);
-        let talked = tokio::select! {
-            talked = talk => talked,
-            () = self.clock.sleep(timeout) => {
-                let why = format!("{program} was stopped after {} s", timeout.as_secs());
-                Err(StepError::Transient { why, retry_after_ms: None })
+        let mut group = Group::led_by(&child);
+        let mut told = Told::to(&mut child, format!("{}\n", literal::render(&input)));
+        let mut out = Heard::of(child.stdout.take(), MAX_OUT);
+        let mut complaints = Heard::of(child.stderr.take(), MAX_COMPLAINTS);
+        let ended = {
+            let talk = async { tokio::join!(told.tell(), out.listen(), complaints.listen()) }.fuse();
+            tokio::pin!(talk);
+            let ended = tokio::select! {
+                ended = ended(&mut child, talk.as_mut()) => ended.map_err(|error| unheard(&error)),
+                () = self.clock.sleep(self.timeout()) => Err(self.too_slow(program)),
+                () = context.cancel.cancelled() => Err(StepError::Cancelled),
+            };
+            if ended.as_ref().is_ok_and(ExitStatus::success) {
+                // What it left behind may hold its pipes open for ever; what it said itself is in them already.
+                group.let_go();
+                tokio::select! {
+                    _ = talk.as_mut(), if !talk.is_terminated() => {}
+                    () = self.clock.sleep(LINGER), if !talk.is_terminated() => {}
+                    else => {}
+                }
+            } else {
+                // It may have something to say yet, and would be killed by a pipe that nobody reads.
+                tokio::select! {
+                    () = group.end(&mut child, self.clock.as_ref()) => {}
+                    () = async { talk.as_mut().await; std::future::pending().await } => {}
+                }
             }
-            () = context.cancel.cancelled() => Err(StepError::Cancelled),
+            ended?
         };
-        let Talk { out, complaint, status } = talked?;
-        judged(program, status, &complaint)?;
-        values(program, input, &out)
+        if let Some(error) = out.error.as_ref().or(complaints.error.as_ref()) {
+            return Err(unheard(error));
+        }
+        judged(program, ended, &last_line(&complaints.bytes))?;
+        values(program, input, &out.bytes)
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.settings.timeout_ms)
+    }
+
+    fn too_slow(&self, program: &str) -> StepError {
+        let why = format!("{program} was stopped after {} s", self.timeout().as_secs());
+        StepError::Transient { why, retry_after_ms: None }
     }
 
     /// Why a program does not start is the machine's affair, or the job's; but for an item whose key is too long for its environment.
@@ -118,7 +155,8 @@ impl Command {
             }
             _ => MachineTrouble { refused: Refused::Program, why },
         });
-        StepError::Machine { trouble, begun: false }
+        // Of what follows the start, only watching its pipes may lack room.
+        StepError::Machine { trouble, begun: error.kind() == io::ErrorKind::StorageFull }
     }
 
     fn process(&self, context: &StepContext) -> Process {
@@ -126,7 +164,8 @@ impl Command {
         let mut process = Process::new(program);
         process.args(arguments).current_dir(&self.settings.folder).kill_on_drop(true);
         process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Ctrl-C at the terminal asks sheetkeep to finish what is in hand; it is not meant for the program.
+        // Ctrl-C at the terminal asks sheetkeep to finish what is in hand; it is not meant for the program. And what ends the program has
+        // to reach all that it started.
         #[cfg(unix)]
         process.process_group(0);
         for name in WITHHELD {
@@ -161,40 +200,17 @@ impl Step for Command {
     }
 }
 
-/// What a program said, and how it ended.
-struct Talk {
-    out: Vec<u8>,
-    complaint: String,
-    status: ExitStatus,
-}
-
-async fn talk(child: &mut Child, input: &Value) -> Result<Talk, StepError> {
-    let line = format!("{}\n", literal::render(input));
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let tell = async move {
-        if let Some(mut stdin) = stdin {
-            // A program that does not care for its input closes it; its exit code is what counts.
-            let _unread = stdin.write_all(line.as_bytes()).await;
-        }
-    };
-    let ((), out, complaints) = tokio::join!(tell, bounded(stdout, MAX_OUT), bounded(stderr, MAX_COMPLAINTS));
-    let unheard = |error: io::Error| StepError::Transient {
-        why: format!("the program could not be listened to: {error}"),
-        retry_after_ms: None,
-    };
-    let (out, complaints) = (out.map_err(unheard)?, complaints.map_err(unheard)?);
-    let status = child.wait().await.map_err(unheard)?;
-    Ok(Talk { out, complaint: last_line(&complaints), status })
-}
-
-/// Reads to the end, and keeps the first so many bytes and one more: so that too much is known from just enough.
-async fn bounded(from: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<u8>> {
-    let mut kept = Vec::new();
-    if let Some(mut from) = from {
-        (&mut from).take(most + 1).read_to_end(&mut kept).await?;
-        tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+/// Waits for a program's end, while it is told and listened to.
+async fn ended<T>(child: &mut Child, talk: Pin<&mut impl FusedFuture<Output = T>>) -> io::Result<ExitStatus> {
+    tokio::select! {
+        status = child.wait() => return status,
+        _ = talk => {}
     }
-    Ok(kept)
+    child.wait().await
+}
+
+fn unheard(error: &io::Error) -> StepError {
+    StepError::Transient { why: format!("the program could not be listened to: {error}"), retry_after_ms: None }
 }
 
 fn judged(program: &str, status: ExitStatus, complaint: &str) -> Result<(), StepError> {
@@ -210,7 +226,7 @@ fn judged(program: &str, status: ExitStatus, complaint: &str) -> Result<(), Step
 }
 
 fn values(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, StepError> {
-    if out.len() as u64 > MAX_OUT {
+    if out.len() > MAX_OUT {
         return Err(StepError::Rejected(format!("{program} writes more than {} MB", MAX_OUT >> 20)));
     }
     if out.iter().all(u8::is_ascii_whitespace) {
@@ -237,6 +253,7 @@ mod tests {
     use crate::ledger::key::{Key, Version};
     use crate::ledger::lease::Fence;
     use crate::system::SystemClock;
+    use crate::time::Timestamp;
 
     fn context() -> StepContext {
         StepContext {
@@ -278,6 +295,54 @@ mod tests {
             CommandSettings { words: vec!["./no-such".into()], timeout_ms: 1, folder: ".".into(), job: "j".into() };
         let missing = Command::new("x", missing, Arc::new(SystemClock::new())).run(json!(1), &context).await;
         assert!(missing.expect_err("nothing to start").to_string().contains("./no-such can't be started"));
+    }
+
+    /// A clock that stands still: what waits for it waits for ever.
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp(0)
+        }
+
+        fn monotonic_ms(&self) -> u64 {
+            0
+        }
+
+        fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_has_ended_is_not_waited_for() {
+        for (script, made) in [("echo 7", json!(7)), ("exec >&- 2>&-; cat > /dev/null", json!({"id": "k"}))] {
+            let words = ["sh", "-c", script].map(str::to_owned).to_vec();
+            let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into() };
+            let step = Command::new("notify", settings, Arc::new(Still));
+            assert_eq!(step.run(json!({"id": "k"}), &context()).await, Ok(vec![made]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_no_item_s_fault() {
+        for (words, said) in [(["./no-such"], "No such file"), (["/"], "Permission denied")] {
+            let words = words.map(str::to_owned).to_vec();
+            let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into() };
+            let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context()).await;
+            let Err(StepError::Machine { trouble, begun: false }) = failed else { unreachable!("{failed:?}") };
+            assert!(trouble.refused == Refused::Program && trouble.why.contains(said), "{trouble}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_no_environment_can_hold_is_that_item_s_failure() {
+        let mut context = context();
+        context.version = Version("v".repeat(200_000));
+        let words = ["true".to_owned()].to_vec();
+        let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into() };
+        let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context).await;
+        assert!(matches!(&failed, Err(StepError::Rejected(why)) if why.contains("too long")), "{failed:?}");
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! Out of scope: reading the job file (`config`), making rows of what a step yields (`ledger::shape`).
 
 pub mod command;
+pub mod group;
 pub mod identify;
 pub mod jq;
 pub mod map;
@@ -13,4 +14,5 @@ mod paths;
 mod rewrite;
 mod texts;
 pub mod syntax;
+pub mod talk;
 mod value;

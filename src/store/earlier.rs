@@ -182,6 +182,7 @@ fn beside(spreadsheet: &str, error: Unread) -> Unread {
     Unread::Broken(match error {
         StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: said(why), fault },
         StoreError::Foreign { why } => StoreError::Foreign { why: said(why) },
+        StoreError::Machine { trouble } => StoreError::Machine { trouble },
         StoreError::Missing { why } => StoreError::Missing { why: said(why) },
         StoreError::Denied { why } => StoreError::Denied { why: said(why) },
         StoreError::Corrupt { why } => StoreError::Corrupt { why: said(why) },

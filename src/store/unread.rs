@@ -50,7 +50,7 @@ pub fn unreadable(error: &CallError) -> StoreError {
         (cause, _) if cause.is_foreign() => StoreError::Foreign { why },
         (_, Fault::Denied) => StoreError::Denied { why },
         (cause, fault) if cause.is_of_proxy() => StoreError::Unavailable { why, fault },
-        (_, fault) if fault.passes() => StoreError::Unavailable { why, fault },
+        (_, fault) if fault.passes() || fault == Fault::Machine => StoreError::Unavailable { why, fault },
         _ => StoreError::Corrupt { why },
     }
 }

@@ -82,6 +82,14 @@ impl Live {
         assert!(sent.success(), "nobody was there for {flag}");
     }
 
+    /// Sends it signals one right after the other.
+    pub fn signals(&self, flags: &[&str]) {
+        let pid = self.child.id();
+        let script: Vec<String> = flags.iter().map(|flag| format!("kill {flag} {pid}")).collect();
+        let sent = Command::new("sh").args(["-c", &script.join("; ")]).status().expect("sh can be run");
+        assert!(sent.success(), "nobody was there for {flags:?}");
+    }
+
     /// Kills it as with `kill -9`.
     pub fn kill(&mut self) {
         self.child.kill().expect("it is our child");

@@ -41,7 +41,12 @@ impl Writer {
         let store = ground.store();
         let loaded = store.load().await.expect("the place can be read");
         let run = run(ground.job(), who);
-        let me = Holder { install: format!("install {who}"), run: run.id.clone(), host: format!("host {who}") };
+        let me = Holder {
+            install: format!("install {who}"),
+            run: run.id.clone(),
+            host: format!("host {who}"),
+            process: None,
+        };
         let fresh = State {
             job: ground.job().to_owned(),
             definition: Definition {

@@ -47,6 +47,7 @@ pub fn write(commit: &str, seeds: usize, tally: &Tally, seconds: f64) {
         "crashes": tally.crashes,
         "pauses": tally.pauses,
         "runs by a wrong clock": tally.wrong_clocks,
+        "machine troubles": tally.troubles,
         "takeovers": tally.takeovers,
         "late deliveries": tally.late_deliveries,
         "edits by a person": tally.acts,

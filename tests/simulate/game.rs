@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::ledger::event::{Event, Report};
 use sheetkeep::ledger::lease::Holder;
 use sheetkeep::ledger::mode::Mode;
+use sheetkeep::machine::MachineTrouble;
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
@@ -43,6 +45,8 @@ const CALM: &[Act] = &[
 ];
 /// What a failing step says.
 const WRONG: &str = "it is one of the wrong ones";
+/// What a machine that has no room for a step says.
+const REFUSED: &str = "too many open files";
 
 /// How a machine's run ended.
 enum Ended {
@@ -196,7 +200,8 @@ impl Game {
                 _ => None,
             };
             let halt = halt.map(|halt| (1 + lane.below(10), halt));
-            let ended = self.run(lane, Fortune { faults, latency_ms: 200, halt }).await;
+            let refuses = (lane.below(6) == 0).then(|| lane.below(6));
+            let ended = self.run(lane, Fortune { faults, latency_ms: 200, halt, refuses }).await;
             match ended {
                 Ended::Well(_) => {}
                 Ended::Crashed if lane.below(3) == 0 => return,
@@ -221,7 +226,7 @@ impl Game {
         let bodiless = text.contains("without telling what it did");
         error.fault().passes()
             || bodiless
-            || matches!(error, PassError::Held { .. } | PassError::Fenced { .. })
+            || matches!(error, PassError::Held { .. } | PassError::Fenced { .. } | PassError::Machine { .. })
             || (self.front.is_some() && of_person)
     }
 
@@ -233,7 +238,7 @@ impl Game {
     async fn run(&self, lane: &Arc<Lane>, fortune: Fortune) -> Ended {
         lane.begin(fortune);
         self.record.count(|tally| tally.runs += 1);
-        let job = self.job(lane);
+        let job = self.job(lane, fortune.refuses);
         let store = self.place.store(lane, lane.below(u64::MAX));
         let values = Values::of(self.records());
         let values = if lane.below(4) == 0 { values.once_only() } else { values };
@@ -275,6 +280,9 @@ impl Game {
             Ended::Badly(error) => error.to_string(),
         };
         for event in job.events.lock().expect("nobody panics in it").iter().filter(|event| tells(event)) {
+            if matches!(event, Event::ItemFailed { error, .. } if error.contains(REFUSED)) {
+                self.record.is_wrong(format!("machine {}: an item is blamed for its machine", lane.number));
+            }
             self.record.note(format!("    {event:?}"));
         }
         self.record.note(format!("{} machine {}: {told}", self.clock.now(), lane.number));
@@ -310,10 +318,15 @@ impl Game {
         Err("the lease is never free".to_owned())
     }
 
-    fn job(&self, lane: &Lane) -> Job {
-        let (failing, mode) = (self.failing.clone(), self.mode);
-        let record = Arc::clone(&self.record);
+    fn job(&self, lane: &Lane, refuses: Option<u64>) -> Job {
+        let (failing, mode, record) = (self.failing.clone(), self.mode, Arc::clone(&self.record));
+        let begun = AtomicU64::new(0);
         let mut job = Job::new(lane.own_clock()).step(move |value: &Value, _| {
+            if refuses == Some(begun.fetch_add(1, Ordering::Relaxed)) {
+                record.count(|tally| tally.troubles += 1);
+                let trouble = MachineTrouble::resource(REFUSED);
+                return Err(StepError::Machine { trouble, begun: false });
+            }
             let key = value["id"].as_str().expect("a key");
             let version = value["v"].as_u64().expect("a version");
             if value["twin"] == true && !failing.contains_key(key) && record.poison().is_none() {
@@ -329,7 +342,7 @@ impl Game {
         job.seed = lane.below(u64::MAX);
         let plan = &mut job.plan;
         let machine = format!("machine {}", lane.number);
-        plan.holder = Holder { install: machine.clone(), run: String::new(), host: machine };
+        plan.holder = Holder { install: machine.clone(), run: String::new(), host: machine, process: None };
         plan.max_rows = 1 + usize::try_from(lane.below(8)).expect("few");
         plan.commit_every_ms = lane.below(2_000);
         plan.concurrency = 1 + usize::try_from(lane.below(3)).expect("few");

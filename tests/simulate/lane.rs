@@ -36,6 +36,8 @@ pub struct Fortune {
     pub latency_ms: u64,
     /// At which of its calls the machine stops, and how.
     pub halt: Option<(u64, Halt)>,
+    /// At which of its items the machine refuses what the step needs.
+    pub refuses: Option<u64>,
 }
 
 /// How far a machine's clock may be from the others', either way.

@@ -20,6 +20,8 @@ pub struct Tally {
     pub pauses: u64,
     /// Runs of machines whose clock is wrong by minutes.
     pub wrong_clocks: u64,
+    /// Runs that their machine stopped.
+    pub troubles: u64,
     pub takeovers: u64,
     pub late_deliveries: u64,
     pub commits: u64,
@@ -39,6 +41,7 @@ impl Tally {
             (&mut self.crashes, other.crashes),
             (&mut self.pauses, other.pauses),
             (&mut self.wrong_clocks, other.wrong_clocks),
+            (&mut self.troubles, other.troubles),
             (&mut self.takeovers, other.takeovers),
             (&mut self.late_deliveries, other.late_deliveries),
             (&mut self.commits, other.commits),

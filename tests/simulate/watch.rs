@@ -114,7 +114,7 @@ impl Watch {
             if rows != *new {
                 return Err(format!("Runs says of {run} ({status}) {new} new, and Processed has {rows} of it"));
             }
-            if !["succeeded", "partial", "crashed"].contains(status) {
+            if !["succeeded", "partial", "crashed", "failed"].contains(status) {
                 return Err(format!("run {run} ended as {status}"));
             }
         }

@@ -1,5 +1,6 @@
 //! What the tests of the runner share: a source of values, a step that can fail, and a way to run a job over a store.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,10 +12,12 @@ use sheetkeep::ledger::item::Position;
 use sheetkeep::ledger::key::{Key, KeyError, Version};
 use sheetkeep::ledger::lease::Holder;
 use sheetkeep::ledger::mode::{Delivery, Mode};
+use sheetkeep::ledger::process::ProcessId;
 use sheetkeep::ledger::run::Trigger;
 use sheetkeep::ledger::snapshot::Definition;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::journal::Journal;
+use sheetkeep::port::process::Processes;
 use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
 use sheetkeep::port::step::{Identify, IdentifyError, Step, StepContext, StepError};
 use sheetkeep::port::store::Store;
@@ -198,7 +201,7 @@ impl Job {
                 mode: "append".into(),
                 ..Definition::default()
             },
-            holder: Holder { install: "here".into(), run: String::new(), host: "host-a".into() },
+            holder: Holder { install: "here".into(), run: String::new(), host: "host-a".into(), process: None },
             locked: true,
             steal: false,
             adopt: false,
@@ -241,7 +244,7 @@ impl Job {
 
     /// Another machine's runner of the same job.
     pub fn elsewhere(mut self) -> Self {
-        self.plan.holder = Holder { install: "there".into(), run: String::new(), host: "host-b".into() };
+        self.plan.holder = Holder { install: "there".into(), run: String::new(), host: "host-b".into(), process: None };
         self.seed = 2;
         self
     }
@@ -274,6 +277,8 @@ impl Job {
         stop: Stop,
     ) -> Result<Report, PassError> {
         let events = Arc::clone(&self.events);
+        let mut plan = self.plan.clone();
+        plan.holder.process = Some(next_process());
         let parts = Parts {
             store,
             source: Some(source),
@@ -283,8 +288,29 @@ impl Job {
             chance: Arc::new(SeededChance::new(self.seed)),
             journal: self.journal.clone(),
             errands: self.errands.clone(),
+            processes: Arc::new(AllEnded),
             events: Arc::new(move |event| events.lock().expect("no test panics while it holds this").push(event)),
         };
-        pass(parts, self.plan.clone(), stop).await
+        pass(parts, plan, stop).await
     }
+}
+
+/// A machine on which no process is left but the one that asks: each run of a test is a process of its own.
+struct AllEnded;
+
+impl Processes for AllEnded {
+    fn own(&self) -> Option<ProcessId> {
+        Some(next_process())
+    }
+
+    fn started(&self, _: u32) -> Option<u64> {
+        None
+    }
+}
+
+fn next_process() -> ProcessId {
+    // As many digits each, so that what a seed plays has the same size whatever was played before.
+    static NUMBERS: AtomicU32 = AtomicU32::new(1_000_000);
+    let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+    ProcessId { boot: "boot".into(), namespace: "1".into(), number, started: u64::from(number) }
 }

@@ -1,6 +1,7 @@
 //! `sheetkeep check`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::app::error::AppError;
 use crate::app::installation::known;
@@ -66,7 +67,7 @@ pub async fn command(
                 unreachable = Some((Subject::Spreadsheet, of_app(&error, &settings)));
             } else if can_be_read && args.probe {
                 let stop = Stop::default();
-                let watch = listen(&stop);
+                let watch = listen(&stop, &clock);
                 let asked = probe(sheets, id, clock, chance, &stop).await;
                 drop(watch);
                 probed = Some(asked.map_err(|error| of_app(&AppError::Store(error), &settings))?);
@@ -187,15 +188,15 @@ fn unswept(swept: &Swept, exit: Exit) -> Trouble {
 }
 
 /// A first signal ends the probe after the question in hand, a second one drops that too; either way it sweeps up.
-fn listen(stop: &Stop) -> Option<Watch> {
+fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<Watch> {
     let stop = stop.clone();
-    let heard = Watch::begin(move |signal, nth| {
+    let heard = Watch::begin(Arc::clone(clock), move |signal, nth| {
         stop.ask(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
         });
         if nth > 1 {
-            stop.hurry();
+            stop.hurry(Duration::ZERO);
         }
     });
     heard.inspect_err(|error| tracing::warn!(%error, "signals can't be heard")).ok()

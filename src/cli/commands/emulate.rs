@@ -32,7 +32,7 @@ pub async fn command(
     };
     let stopped = CancellationToken::new();
     let asked = stopped.clone();
-    let watch = Watch::begin(move |_, _| asked.cancel())
+    let watch = Watch::begin(Arc::clone(&clock), move |_, _| asked.cancel())
         .map_err(|error| Trouble::new(format!("signals can't be heard: {error}"), Exit::IoErr))?;
     let out = session.terminal.out();
     let ready = |url: &str| {

@@ -73,7 +73,7 @@ pub async fn of(
     let reporter = Arc::new(Mutex::new(reporter));
     let stop = Stop::default();
     let at_once = CancellationToken::new();
-    let watch = listen(&stop, &at_once);
+    let watch = listen(&stop, &at_once, &clock);
     let wish = Wish {
         adopt: args.adopt,
         overlap: overlap(args, settings.overlap),
@@ -126,6 +126,9 @@ fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
     if args.steal { Overlap::Replace } else { wait.unwrap_or(of_file) }
 }
 
+/// How long programs may take to end once they are asked to: a little longer than they are given before they are killed.
+const PATIENCE: Duration = Duration::from_secs(6);
+
 /// Asks the run to stop some time before its deadline, to hurry when half of that is over, and resolves when it strikes.
 async fn watched(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) {
     let Some(deadline) = deadline else { return std::future::pending().await };
@@ -133,7 +136,8 @@ async fn watched(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) 
     clock.sleep(deadline.saturating_sub(margin)).await;
     stop.ask(StopReason::Deadline);
     clock.sleep(margin / 2).await;
-    stop.hurry();
+    // What is left of the time belongs to the last commit.
+    stop.hurry(PATIENCE.min(margin / 4));
     clock.sleep(margin / 2).await;
 }
 
@@ -148,17 +152,17 @@ fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> Trouble {
         .with_help("run it again: the next run finds out what is there, and nothing is doubled")
 }
 
-/// The first signal asks the run to finish what is in hand, a second one not to wait for that, a third one means now.
-fn listen(stop: &Stop, at_once: &CancellationToken) -> Option<Watch> {
+/// The first signal asks the run to finish what is in hand, a second one to end the programs that are at work, a third one means now.
+fn listen(stop: &Stop, at_once: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<Watch> {
     let (stop, at_once) = (stop.clone(), at_once.clone());
-    let heard = Watch::begin(move |signal, nth| {
+    let heard = Watch::begin(Arc::clone(clock), move |signal, nth| {
         stop.ask(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
         });
         match nth {
             0 | 1 => {}
-            2 => stop.hurry(),
+            2 => stop.hurry(PATIENCE),
             _ => at_once.cancel(),
         }
     });

@@ -8,7 +8,7 @@ use crate::config::problem::ConfigError;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::fault::Fault;
-use crate::machine::Refused;
+use crate::machine::{MachineTrouble, Refused};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::plan::PassError;
@@ -74,6 +74,7 @@ fn exit(error: &AppError) -> Exit {
             _ => Exit::from((error.fault(), Context::Service)),
         },
         AppError::Busy { .. } => Exit::TempFail,
+        AppError::Machine(trouble) => Exit::from(trouble.refused),
         AppError::Credentials(_) => Exit::NoPerm,
         AppError::Address(_) | AppError::Connect(_) | AppError::NoEmbedded | AppError::NoProgram { .. } => Exit::Config,
         AppError::Embedded { is_damaged: true, .. } => Exit::DataErr,
@@ -101,6 +102,7 @@ fn of_pass(error: &PassError) -> Exit {
 
 fn of_store(error: &StoreError) -> Exit {
     match error {
+        StoreError::Machine { trouble } => Exit::from(trouble.refused),
         StoreError::Missing { .. } => Exit::NoInput,
         StoreError::Corrupt { .. } => Exit::DataErr,
         StoreError::Unsafe { .. } | StoreError::Foreign { .. } => Exit::Protocol,
@@ -120,6 +122,12 @@ fn of_source(error: &SourceError) -> Exit {
 
 fn help(error: &AppError) -> Option<&'static str> {
     Some(match error {
+        AppError::Machine(trouble)
+        | AppError::Store(StoreError::Machine { trouble })
+        | AppError::Pass(PassError::Store(StoreError::Machine { trouble }) | PassError::Machine { trouble, .. }) => {
+            remedy(trouble.refused)
+        }
+        _ if error.fault() == Fault::Machine => remedy(Refused::Resource),
         AppError::Pass(PassError::Held { .. }) => {
             "wait until it is over; if you know that it is dead, --steal takes the lease from it"
         }
@@ -146,7 +154,6 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, .. }) => {
             "what came before is on the sheet; mend the source and run again, it goes on from there"
         }
-        AppError::Pass(PassError::Machine { trouble, .. }) => remedy(trouble.refused),
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
         AppError::Pass(PassError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
@@ -169,6 +176,10 @@ fn help(error: &AppError) -> Option<&'static str> {
 /// What to do where a page came in the service's place.
 const PAGE: &str =
     "log in to this network in a browser, or see what SHEETKEEP_API_URL and the proxy settings name; then run it again";
+/// This machine refuses what a command needs before it has begun.
+pub fn of_machine(trouble: &MachineTrouble) -> Trouble {
+    Trouble::new(format!("failed to begin: {trouble}"), Exit::from(trouble.refused)).with_help(remedy(trouble.refused))
+}
 
 /// What to do where this machine is in the way.
 fn remedy(refused: Refused) -> &'static str {

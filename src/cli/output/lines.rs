@@ -56,6 +56,13 @@ impl Lines {
             Event::Buried { run } => Some(format!("note: the earlier run {run} died; Runs tells it as crashed")),
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
             Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
+            Event::Retrying { step, key, attempt, of, delay_ms, cause } => Some(format!(
+                "step {} of {}: attempt {attempt} of {of} in {}: {}",
+                visible(step),
+                visible(key.as_str()),
+                lasting(*delay_ms),
+                visible(cause)
+            )),
             Event::Progress { counts, source } => self.progress(counts, *source, elapsed_ms),
             Event::Stopping { why } => Some(format!("stopping ({}): finishing what is in hand", visible(why))),
             Event::Claimed { fence } if self.verbose => Some(format!("lease {fence} claimed")),

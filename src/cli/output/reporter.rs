@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::cli::exit::Exit;
 use crate::cli::logs::LogFormat;
@@ -78,24 +78,27 @@ impl Reporter {
             Event::Loaded { first: true, .. } if self.place.spreadsheet.is_local() => !self.audience.json,
             _ => !self.audience.json && !self.audience.quiet,
         };
-        let failed = matches!(event, Event::ItemFailed { .. });
+        let warns = matches!(event, Event::ItemFailed { .. } | Event::Retrying { .. });
         if let Some(text) = self.lines.on(event, elapsed_ms).filter(|_| told) {
-            self.say(&text, failed);
+            self.say(&text, warns, fields(event));
         }
         if let (Event::Finished(_), Some(text)) = (event, self.lines.untold().filter(|_| !self.audience.json)) {
-            self.say(&text, true);
+            self.say(&text, true, Map::new());
         }
     }
 
-    /// Says a line on standard error, in the form of the logs around it.
-    fn say(&self, text: &str, warning: bool) {
+    /// Says a line on standard error, in the form of the logs around it: as JSON with the event's own fields.
+    fn say(&self, text: &str, warning: bool, fields: Map<String, Value>) {
         if self.audience.logs == LogFormat::Text {
             self.terminal.err().line(text);
             return;
         }
         let severity = if warning { "WARNING" } else { "INFO" };
         let time = self.clock.now().to_string();
-        let document = json!({ "time": time, "severity": severity, "message": text, "target": "sheetkeep::run" });
+        let mut document = json!({ "time": time, "severity": severity, "message": text, "target": "sheetkeep::run" });
+        if let Some(members) = document.as_object_mut() {
+            members.extend(fields);
+        }
         self.terminal.err().put(&line(&document));
     }
 
@@ -135,6 +138,22 @@ impl Reporter {
             bar.end(self.terminal.err());
         }
     }
+}
+
+/// What a collector of logs searches by, beside the sentence.
+fn fields(event: &Event) -> Map<String, Value> {
+    let pairs = match event {
+        Event::Retrying { step, key, attempt, of, delay_ms, cause } => vec![
+            ("step", Value::from(step.as_str())),
+            ("key", Value::from(key.as_str())),
+            ("attempt", Value::from(*attempt)),
+            ("of", Value::from(*of)),
+            ("delay_ms", Value::from(*delay_ms)),
+            ("cause", Value::from(cause.as_str())),
+        ],
+        _ => Vec::new(),
+    };
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 impl Drop for Reporter {
@@ -190,7 +209,7 @@ mod tests {
     async fn a_machine_gets_one_document_and_nothing_else() {
         let (out, err) = shown(Audience { json: true, ..Audience::default() }, 23);
         assert_eq!(err, "");
-        let document: serde_json::Value = serde_json::from_str(&out).expect("one document");
+        let document: Value = serde_json::from_str(&out).expect("one document");
         assert_eq!((&document["exit_code"], &document["counts"]["failed"]), (&3.into(), &23.into()));
         assert_eq!(document["failures"].as_array().map(Vec::len), Some(20));
         assert_eq!(document["failures_left_out"], 3);

@@ -241,7 +241,7 @@ mod tests {
             place: sample::place(),
             last_run: Some(Some(sample::partial().run)),
             held_by: Some((
-                Holder { install: "i".into(), run: "20180207-022613-00def".into(), host: "box".into() },
+                Holder { install: "i".into(), run: "20180207-022613-00def".into(), host: "box".into(), process: None },
                 Timestamp(1_517_970_673_840),
             )),
             keys: Some(1_704),

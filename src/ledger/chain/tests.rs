@@ -12,7 +12,7 @@ fn me() -> Holder {
 }
 
 fn holder(install: &str) -> Holder {
-    Holder { install: install.into(), run: "r".into(), host: "h".into() }
+    Holder { install: install.into(), run: "r".into(), host: "h".into(), process: None }
 }
 
 fn terms(release: bool) -> Terms {

@@ -1,0 +1,58 @@
+//! The processes of this machine, as Linux tells them in `/proc`.
+//!
+//! In scope: this process's identity, and whether another one is alive. Out of scope: what follows (`ledger::lease`). Where there is no
+//! `/proc`, nothing is known, and a dead sibling's lease is waited for.
+
+use std::fs;
+
+use crate::ledger::process::ProcessId;
+use crate::port::process::Processes;
+
+/// The processes that `/proc` shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemProcesses;
+
+impl Processes for SystemProcesses {
+    fn own(&self) -> Option<ProcessId> {
+        let number = std::process::id();
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
+        // A link such as `pid:[4026531836]`.
+        let namespace = fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned();
+        let namespace = namespace.trim_start_matches("pid:[").trim_end_matches(']').to_owned();
+        Some(ProcessId { boot, namespace, number, started: self.started(number)? })
+    }
+
+    fn started(&self, number: u32) -> Option<u64> {
+        started(&fs::read_to_string(format!("/proc/{number}/stat")).ok()?)
+    }
+}
+
+/// The start of a process by its line in `/proc` (proc(5)); none of one that has ended and was not waited for. Its name, the second
+/// field, may hold anything, blanks and parentheses too.
+fn started(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?;
+    // The 22nd field; two are before the name's end, and the state is read.
+    let started = fields.nth(18)?.parse().ok()?;
+    (!matches!(state, "Z" | "X")).then_some(started)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive_and_its_identity_stays() {
+        let own = SystemProcesses.own().expect("Linux tells");
+        assert_eq!(Some(own.started), SystemProcesses.started(own.number));
+        assert_eq!(SystemProcesses.own(), Some(own.clone()));
+        assert!(own.boot.len() == 36 && own.namespace.parse::<u64>().is_ok(), "{own}");
+    }
+
+    #[test]
+    fn a_process_whatever_its_name_has_a_start_unless_it_has_ended() {
+        let line = |state: &str| format!("7 (a) b) {state} 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 1 2");
+        assert_eq!([started(&line("S")), started(&line("Z")), started("")], [Some(4242), None, None]);
+    }
+}

@@ -1,0 +1,68 @@
+//! What goes into a program and comes out of it while it runs.
+//!
+//! In scope: its three pipes, at the same time and within bounds. Out of scope: what its words mean (`step::command`).
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin};
+
+/// Bytes of one read.
+const CHUNK: usize = 16 << 10;
+
+/// What a program says on one of its pipes; what was read stays when the rest is no longer waited for.
+pub struct Heard<P> {
+    pipe: Option<P>,
+    most: usize,
+    /// The first bytes: at most one more than are taken, so that too much is known from just enough.
+    pub bytes: Vec<u8>,
+    /// Why it could not be listened to.
+    pub error: Option<io::Error>,
+}
+
+impl<P: AsyncRead + Unpin> Heard<P> {
+    /// Listens to a pipe; keeps `most` bytes and one more.
+    pub fn of(pipe: Option<P>, most: usize) -> Self {
+        Self { pipe, most: most + 1, bytes: Vec::new(), error: None }
+    }
+
+    /// Reads to the pipe's end.
+    pub async fn listen(&mut self) {
+        let Some(pipe) = &mut self.pipe else { return };
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match pipe.read(&mut chunk).await {
+                Ok(0) => return,
+                Ok(count) => {
+                    let room = self.most.saturating_sub(self.bytes.len()).min(count);
+                    self.bytes.extend_from_slice(chunk.get(..room).unwrap_or_default());
+                }
+                Err(error) => {
+                    self.error = Some(error);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// What a program is told, all of it at once.
+pub struct Told {
+    pipe: Option<ChildStdin>,
+    line: String,
+}
+
+impl Told {
+    /// This line, for the standard input of `child`.
+    pub fn to(child: &mut Child, line: String) -> Self {
+        Self { pipe: child.stdin.take(), line }
+    }
+
+    /// Writes it, and closes the pipe.
+    pub async fn tell(&mut self) {
+        if let Some(mut pipe) = self.pipe.take() {
+            // A program that does not care for its input closes it; its exit code is what counts.
+            let _unread = pipe.write_all(self.line.as_bytes()).await;
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! How programs of steps end, with all that they have started; and how signals and retries are told.
+
+use std::process::Command;
+
+use crate::workshop::Workshop;
+
+const JOB: &str = r#"
+name = "work"
+
+[source]
+jsonl = "items.jsonl"
+
+[item]
+key = ".id"
+
+[[step]]
+name = "worker"
+command = ["sh", "worker.sh"]
+timeout = "1s"
+
+[retry]
+attempts = 2
+base = "1ms"
+
+[sheet]
+tab = "Work"
+"#;
+
+/// A job of one item, with this program.
+fn shop(worker: &str) -> Workshop {
+    let shop = Workshop::empty();
+    shop.write("work.toml", JOB);
+    shop.write("worker.sh", worker);
+    shop.write("items.jsonl", "{\"id\": \"a\"}\n");
+    shop
+}
+
+/// The processes that the program noted, one a line.
+fn noted(shop: &Workshop) -> Vec<String> {
+    shop.read("pids").lines().map(str::to_owned).collect()
+}
+
+/// Whether a process is there, and is more than a name that nobody has read yet.
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+fn waits_for(shop: &Workshop, name: &str) {
+    while !shop.path(name).exists() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_program_that_is_too_slow_is_ended_with_its_children() {
+    let shop = shop("sleep 600 & echo $! >> pids; sh -c 'sleep 600 & echo $! >> pids; wait'");
+    shop.run(&["run", "work.toml"]).exits(3).says("was stopped after 1 s");
+    let pids = noted(&shop);
+    assert_eq!(pids.len(), 4, "two children in each of two attempts");
+    assert!(!pids.iter().any(|pid| is_alive(pid)), "{pids:?}");
+}
+
+#[test]
+fn children_that_do_not_listen_are_killed() {
+    let shop = shop("trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 1; done\" & echo $! >> pids; wait");
+    shop.change("work.toml", "attempts = 2", "attempts = 1");
+    shop.run(&["run", "work.toml"]).exits(3).says("was stopped after 1 s");
+    assert!(!is_alive(&noted(&shop)[0]));
+}
+
+#[test]
+fn a_program_that_fails_leaves_no_children_behind() {
+    let shop = shop("sleep 600 & echo $! >> pids; exit 3");
+    shop.run(&["run", "work.toml"]).exits(3).says("sh ended with 3");
+    assert!(!is_alive(&noted(&shop)[0]));
+}
+
+#[test]
+fn a_program_that_is_done_but_left_a_child_is_done() {
+    for (with, left) in [("", "0"), (" 2>/dev/null", "1"), (" >/dev/null", "2")] {
+        // The child holds both pipes, or one of them; and the program may have more time than the child takes.
+        let shop = shop(&format!("echo x >> begun; sleep 600{with} & echo $! >> pids; echo '{{\"left\": {left}}}'"));
+        shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+        shop.change("worker.sh", "echo '{", "echo '{\"id\": \"a\", ");
+        let told = shop.run(&["run", "work.toml", "--deadline", "30s"]);
+        told.exits(0).shows("new 1");
+        assert_eq!(shop.column("work.toml", "Work", "left"), [left]);
+        assert_eq!(shop.read("begun"), "x\n", "it ran once");
+        // What it left behind on purpose is left alone.
+        let pid = &noted(&shop)[0];
+        assert!(is_alive(pid));
+        Command::new("kill").arg(pid).status().expect("kill can be run");
+    }
+}
+
+#[test]
+fn what_a_child_still_says_after_the_program_is_heard() {
+    let shop = shop("(sleep 0.1; echo '{\"id\": \"a\", \"late\": true}') & exit 0");
+    shop.run(&["run", "work.toml"]).exits(0);
+    assert_eq!(shop.column("work.toml", "Work", "late"), ["TRUE"]);
+}
+
+#[test]
+fn two_signals_within_a_second_are_one() {
+    let shop = shop("echo > begun; while [ ! -e go ]; do sleep 0.01; done");
+    shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    let mut live = shop.start(&["run", "work.toml"]);
+    waits_for(&shop, "begun");
+    // As coreutils' timeout does: one to the process, another to its group.
+    live.signals(&["-TERM", "-INT", "-TERM"]);
+    live.hears("finishing what is in hand");
+    shop.write("go", "");
+    live.ends().exits(143).shows("new 1");
+}
+
+#[test]
+fn a_second_signal_ends_a_program_with_its_children() {
+    let shop = shop("sleep 600 & echo $! >> pids; trap 'echo > asked; exit 1' TERM; echo > begun; wait");
+    shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    let mut live = shop.start(&["run", "work.toml"]);
+    waits_for(&shop, "begun");
+    live.signal("-INT");
+    live.hears("finishing what is in hand");
+    // Whoever presses Ctrl-C again and again is heard once a second.
+    while !shop.path("asked").exists() && !live.is_over() {
+        live.signal("-INT");
+    }
+    live.ends().exits(130).shows("new 0").says("left to the next run: 1");
+    assert!(shop.path("asked").exists(), "the program was asked to end");
+    assert!(!is_alive(&noted(&shop)[0]));
+    assert_eq!(shop.column("work.toml", "Failures work", "key"), [""; 0]);
+}
+
+#[test]
+fn a_deadline_ends_a_program_with_its_children_and_says_so() {
+    let shop = shop("trap '' TERM; sh -c \"trap '' TERM; sleep 600\" & echo $! >> pids; wait");
+    shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    shop.run(&["run", "work.toml", "--deadline", "3s"]).exits(124).shows("timed out").shows("new 0");
+    assert!(!is_alive(&noted(&shop)[0]));
+    assert_eq!(shop.column("work.toml", "Runs", "status"), ["timed out"]);
+}
+
+#[test]
+fn a_retry_of_a_step_is_a_line_of_the_log() {
+    let shop = shop("echo try later >&2; [ $SHEETKEEP_ATTEMPT = 3 ] || exit 75");
+    shop.change("work.toml", "attempts = 2", "attempts = 6");
+    let told = shop.run(&["run", "work.toml"]);
+    told.exits(0).says("step worker of a: attempt 2 of 6 in ").says("attempt 3 of 6");
+    told.says("sh asks to be tried again: try later");
+    shop.write("items.jsonl", "{\"id\": \"b\"}\n");
+    let told = shop.run(&["run", "work.toml", "--log-format", "json"]);
+    let lines = told.exits(0).err.lines().map(|line| serde_json::from_str(line).expect("JSON lines"));
+    let retries: Vec<serde_json::Value> = lines.filter(|line: &serde_json::Value| line["attempt"].is_u64()).collect();
+    let attempts: Vec<_> =
+        retries.iter().map(|line| (&line["key"], &line["step"], &line["attempt"], &line["of"])).collect();
+    let (key, step) = (&"b".into(), &"worker".into());
+    assert_eq!(attempts, [(key, step, &2.into(), &6.into()), (key, step, &3.into(), &6.into())]);
+    assert!(
+        retries.iter().all(|line| line["delay_ms"].is_u64() && line["cause"] == "sh asks to be tried again: try later")
+    );
+}
