@@ -19,6 +19,9 @@ pub const KEPT: &str = "kept";
 /// After it was made durable, before anything follows from it.
 pub const KEPT_DURABLY: &str = "kept-durably";
 
+/// When everything is told and closed, before what is no longer needed is removed.
+pub const LEAVE: &str = "leave";
+
 #[cfg(feature = "failpoints")]
 mod armed {
     use std::sync::OnceLock;

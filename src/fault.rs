@@ -1,6 +1,6 @@
 //! What went wrong, as what to do about it.
 //!
-//! In scope: the six answers that every error of this crate folds into.
+//! In scope: the seven answers that every error of this crate folds into.
 //! Out of scope: the errors themselves, which live beside what fails, and exit codes, which live in `cli`.
 
 use std::fmt;
@@ -21,6 +21,8 @@ pub enum Fault {
     Fenced,
     /// An operator must act: what was found is not what this tool wrote, or not what the job says.
     Corrupt,
+    /// An operator must act: this machine refuses what the run needs, such as processes, memory or room on its disk.
+    Machine,
 }
 
 impl Fault {
@@ -33,6 +35,7 @@ impl Fault {
             Self::Denied => "access is missing; somebody has to grant it",
             Self::Fenced => "another run has taken over; this one stopped",
             Self::Corrupt => "what was found is not what the job expects; somebody has to look",
+            Self::Machine => "this machine refuses what the run needs; no item is to blame",
         }
     }
 
@@ -51,6 +54,7 @@ impl fmt::Display for Fault {
             Self::Denied => "denied",
             Self::Fenced => "fenced",
             Self::Corrupt => "corrupt",
+            Self::Machine => "machine",
         })
     }
 }

@@ -1,14 +1,22 @@
 //! Whether and when to try again: pure, so that every bound can be tested without waiting.
 //!
 //! In scope: exponential backoff with full jitter, `Retry-After`, bounds on attempts and elapsed time, a budget shared by all calls.
+//! A 429 has a curve of its own: it costs no quota, and the quota is full again within a minute, so asking often is right.
 //! Out of scope: sleeping, and deciding whether a call is safe to repeat; a write whose answer was lost is judged, never retried.
 
 use crate::fault::Fault;
 
+/// The longest first wait after a 429 that names no wait, in milliseconds; it doubles with each further one.
+const THROTTLED_BASE_MS: u64 = 1_000;
+
+/// The longest wait after a 429 that names no wait, in milliseconds. Of 20,000 simulated refills of a quota at any moment of a minute,
+/// this curve is late by 3.7 s on average and by 7.9 s at the 95th percentile, with at most 12 refused calls.
+const THROTTLED_CAP_MS: u64 = 10_000;
+
 /// The bounds of one call's retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Tries in all, the first one included.
+    /// Tries in all, the first one included; a try that was answered 429 is not one of them, because time alone bounds those.
     pub max_attempts: u32,
     /// The first wait's upper bound, in milliseconds; it doubles with every try.
     pub base_ms: u64,
@@ -53,8 +61,8 @@ pub enum Exhausted {
 }
 
 impl RetryPolicy {
-    /// Decides after the `failed`-th failed try (1-based), `elapsed_ms` after the first began.
-    /// `draw` is uniform in [0, 1) and is the only chance in it.
+    /// Decides after the `failed`-th failed try (1-based), `elapsed_ms` after the first began. Tries that were answered 429 and others are
+    /// counted apart: `failed` is the number of those of this fault's kind. `draw` is uniform in [0, 1) and is the only chance in it.
     pub fn decide(
         &self,
         fault: Fault,
@@ -66,27 +74,36 @@ impl RetryPolicy {
         if !fault.passes() {
             return Decision::GiveUp(Exhausted::Permanent);
         }
-        if failed >= self.max_attempts {
+        if fault != Fault::Throttled && failed >= self.max_attempts {
             return Decision::GiveUp(Exhausted::Attempts);
         }
-        let after_ms = self.wait_ms(failed, retry_after_ms, draw);
+        let drawn = match fault {
+            Fault::Throttled => {
+                let least = Self::least_throttled_wait_ms(failed);
+                least + scale(least, draw)
+            }
+            _ => scale(ceiling_ms(self.base_ms, self.cap_ms, failed), draw),
+        };
+        // A `Retry-After` is a floor to which up to a second of jitter is added, so that all clients do not wake together.
+        let after_ms = match retry_after_ms {
+            Some(floor) => floor.max(drawn).saturating_add(scale(1_000, draw)),
+            None => drawn,
+        };
         if elapsed_ms.saturating_add(after_ms) > self.max_elapsed_ms {
             return Decision::GiveUp(Exhausted::Elapsed { next_ms: after_ms });
         }
         Decision::Again { after_ms }
     }
 
-    /// Full jitter under the curve; a `Retry-After` is a floor to which up to a second of jitter is added,
-    /// so that all clients do not wake together.
-    fn wait_ms(&self, failed: u32, retry_after_ms: Option<u64>, draw: f64) -> u64 {
-        let doublings = failed.saturating_sub(1).min(32);
-        let ceiling = self.base_ms.saturating_mul(1_u64 << doublings).min(self.cap_ms);
-        let drawn = scale(ceiling, draw);
-        match retry_after_ms {
-            Some(floor) => floor.max(drawn).saturating_add(scale(1_000, draw)),
-            None => drawn,
-        }
+    /// The least wait after so many 429s in a row (1-based), in milliseconds: half of the longest.
+    pub fn least_throttled_wait_ms(refusals: u32) -> u64 {
+        ceiling_ms(THROTTLED_BASE_MS, THROTTLED_CAP_MS, refusals) / 2
     }
+}
+
+/// The longest wait after the `failed`-th failure: it doubles from `base_ms` to `cap_ms`.
+fn ceiling_ms(base_ms: u64, cap_ms: u64, failed: u32) -> u64 {
+    base_ms.saturating_mul(1_u64 << failed.saturating_sub(1).min(32)).min(cap_ms)
 }
 
 #[expect(
@@ -132,6 +149,9 @@ impl RetryBudget {
 
 #[cfg(test)]
 mod tests {
+    use crate::port::chance::Chance;
+    use crate::system::SeededChance;
+
     use super::*;
 
     const POLICY: RetryPolicy =
@@ -145,6 +165,39 @@ mod tests {
             assert_eq!(wait(0.5), Decision::Again { after_ms: ceiling / 2 });
             assert_eq!(wait(1.0), Decision::Again { after_ms: ceiling });
         }
+    }
+
+    #[test]
+    fn after_a_429_waits_double_from_one_second_to_ten() {
+        for (failed, longest) in [(1, 1_000), (2, 2_000), (4, 8_000), (5, 10_000), (30, 10_000)] {
+            let wait = |draw| POLICY.decide(Fault::Throttled, failed, 0, None, draw);
+            assert_eq!(wait(0.0), Decision::Again { after_ms: longest / 2 });
+            assert_eq!(wait(1.0), Decision::Again { after_ms: longest });
+        }
+    }
+
+    /// Milliseconds from the refill of a quota to the call that gets through, and how many were refused before.
+    fn wait_for_refill(refill_ms: u64, chance: &SeededChance) -> (u64, u32) {
+        let (mut at_ms, mut refused) = (0, 0);
+        while at_ms < refill_ms {
+            refused += 1;
+            match RetryPolicy::default().decide(Fault::Throttled, refused, at_ms, None, chance.draw()) {
+                Decision::Again { after_ms } => at_ms += after_ms,
+                Decision::GiveUp(why) => unreachable!("a refill within a minute is waited for: {why:?}"),
+            }
+        }
+        (at_ms - refill_ms, refused)
+    }
+
+    #[test]
+    fn a_used_up_quota_is_met_within_eight_seconds_of_its_refill() {
+        let chance = SeededChance::new(429);
+        let mut waits: Vec<_> = (0..20_000).map(|_| wait_for_refill(scale(60_000, chance.draw()), &chance)).collect();
+        waits.sort_unstable();
+        let mean = waits.iter().map(|wait| wait.0).sum::<u64>() / 20_000;
+        let (p95, most_refused) = (waits[19_000].0, waits.iter().map(|wait| wait.1).max());
+        assert!(mean <= 4_000 && p95 <= 8_000, "late by {mean} ms on average, {p95} ms at p95");
+        assert!(most_refused <= Some(14), "{most_refused:?} refused calls");
     }
 
     #[test]
@@ -166,6 +219,7 @@ mod tests {
     #[test]
     fn attempts_are_bounded_and_a_permanent_fault_is_not_tried_again() {
         assert_eq!(POLICY.decide(Fault::Transient, 9, 0, None, 0.0), Decision::GiveUp(Exhausted::Attempts));
+        assert_eq!(POLICY.decide(Fault::Throttled, 9, 0, None, 0.0), Decision::Again { after_ms: 5_000 });
         for fault in [Fault::Denied, Fault::Rejected, Fault::Fenced, Fault::Corrupt] {
             assert_eq!(POLICY.decide(fault, 1, 0, None, 0.0), Decision::GiveUp(Exhausted::Permanent));
         }

@@ -49,6 +49,19 @@ impl Clock for SystemClock {
     }
 }
 
+/// The end of what HTTP can write as a date, 9999-12-31T23:59:59Z, in seconds since 1970.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// Where the clock of this machine stands if no date can be made of it: before 1970, or after the year 9999.
+#[expect(clippy::disallowed_methods, reason = "this file is the one room where clocks are read")]
+pub fn beyond_the_calendar() -> Option<&'static str> {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) if since.as_secs() < LAST_SECOND => None,
+        Ok(_) => Some("after the year 9999"),
+        Err(_) => Some("before 1970"),
+    }
+}
+
 /// A clock that starts at a given moment and follows tokio's, so that it stands still with a paused runtime.
 #[derive(Debug, Clone)]
 pub struct SteeredClock {

@@ -39,19 +39,21 @@ impl Timestamp {
         Self(((days - EPOCH_SERIAL) * DAY_MS).round() as i64)
     }
 
-    /// Reads what `Display` wrote, or any other RFC 3339 moment.
+    /// Reads what `Display` wrote, or any other RFC 3339 moment. Versions before wrote a moment that has no such form as a number of
+    /// milliseconds, `253402300740001 ms`.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
+        let bare = || text.strip_suffix(" ms")?.parse().ok().map(Self);
+        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond())).or_else(bare)
     }
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC with milliseconds, `2026-11-22T09:00:00.000Z`; never fails, whatever the number.
+    /// RFC 3339 in UTC with milliseconds, `2026-11-22T09:00:00.000Z`. A clock may say anything: a moment beyond the ends of the calendar is
+    /// written as the nearest end, so that it can be read back.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(t) => write!(f, "{t:.3}"),
-            Err(_) => write!(f, "{} ms", self.0),
-        }
+        let ends = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
+        let nearest = if self.0 < 0 { ends.0 } else { ends.1 };
+        write!(f, "{:.3}", jiff::Timestamp::from_millisecond(self.0).unwrap_or(nearest))
     }
 }
 
@@ -73,9 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn no_number_of_milliseconds_makes_display_fail() {
-        for ms in [i64::MIN, -1, 0, i64::MAX] {
-            assert!(!Timestamp(ms).to_string().is_empty());
+    fn any_moment_of_a_clock_is_written_so_that_it_reads_back() {
+        for ms in [i64::MIN, -1, 0, 253_402_300_740_001, i64::MAX] {
+            assert!(Timestamp::parse(&Timestamp(ms).to_string()).is_some(), "{ms}");
         }
+        assert_eq!(Timestamp::parse("253402300740001 ms"), Some(Timestamp(253_402_300_740_001)));
     }
 }

@@ -11,6 +11,9 @@ mod workshop;
 #[path = "cli/live.rs"]
 mod live;
 
+#[path = "cli/tls.rs"]
+mod tls;
+
 #[path = "cli/wire.rs"]
 mod wire;
 
@@ -19,6 +22,12 @@ mod main_job;
 
 #[path = "cli/anew.rs"]
 mod anew;
+
+#[path = "cli/dead.rs"]
+mod dead;
+
+#[path = "cli/portal.rs"]
+mod portal;
 
 #[path = "cli/upsert.rs"]
 mod upsert;
@@ -62,5 +71,14 @@ mod check;
 #[path = "cli/refusals.rs"]
 mod refusals;
 
+#[path = "cli/place.rs"]
+mod place;
+
+#[path = "cli/proxies.rs"]
+mod proxies;
+
 #[path = "cli/secrets.rs"]
 mod secrets;
+
+#[path = "cli/one_file.rs"]
+mod one_file;

@@ -63,7 +63,15 @@ fn every_exit_code_has_a_heading_in_the_runbook() {
 
 #[test]
 fn every_fault_has_a_heading_in_the_runbook() {
-    for fault in [Fault::Transient, Fault::Throttled, Fault::Rejected, Fault::Denied, Fault::Fenced, Fault::Corrupt] {
+    for fault in [
+        Fault::Transient,
+        Fault::Throttled,
+        Fault::Rejected,
+        Fault::Denied,
+        Fault::Fenced,
+        Fault::Corrupt,
+        Fault::Machine,
+    ] {
         assert!(RUNBOOK.contains(&format!("\n### {fault}\n")), "no heading for {fault} in docs/runbook.md");
     }
 }

@@ -246,3 +246,19 @@ async fn an_outage_after_a_culprit_was_found_blames_nobody_and_is_a_passing_trou
         assert!(told.iter().all(|key| key == "k2"), "{skip}: {told:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_web_page_in_the_middle_of_a_run_is_told_as_none_of_the_service() {
+    let house = House::usual();
+    let items = |count: u64| (0..count).map(|n| json!({"id": format!("k{n}"), "n": n})).collect::<Vec<_>>();
+    house.run(&items(2)).await.expect("a run");
+    let page =
+        |on: &str, more: &str| format!("on={on},do=html,status=200,times={ALWAYS}{more}").parse().expect("a fault");
+    house.front.emulator.set_faults(vec![page("writes", ""), page("reads", ",skip=2")]);
+    let error = house.run(&items(4)).await.expect_err("nobody can go on there");
+    // Which the command line makes 76 of.
+    assert!(matches!(error, PassError::Unfinished { fault: sheetkeep::fault::Fault::Corrupt, .. }), "{error:?}");
+    house.front.emulator.set_faults(Vec::new());
+    house.clock.sleep(std::time::Duration::from_mins(10)).await;
+    assert_eq!(house.run(&items(4)).await.expect("a run").keys, 4);
+}

@@ -27,6 +27,7 @@ class Client:
     """One of those compared. `batch` is the number of rows in a write, `first` of writes that precede rows."""
 
     tab, header, first = "", False, 0
+    gives_up_at_429 = False
 
     def __init__(self, name, batch):
         self.name, self.batch = name, batch
@@ -92,6 +93,7 @@ class Gspread(Client):
     def __init__(self, name, batch=100, client="plain", keys="none"):
         super().__init__(name, batch)
         self.client, self.keys = client, keys
+        self.gives_up_at_429 = client == "plain"
 
     def command(self, place):
         script = [sys.executable, str(HERE / "gspread_append.py"), place.emulator.url, str(place.emulator.key), "bench", str(place.rows)]
@@ -118,6 +120,16 @@ class Alone(Client):
 
     def command(self, place):
         return [self.program, place.emulator.url, str(place.emulator.key), "bench", str(place.rows), str(self.batch)], ENVIRONMENT
+
+
+def use_up_writes(place):
+    """What another program of the same account does: writes until the service answers 429."""
+    import process
+
+    command = [sys.executable, str(HERE / "use_up_writes.py"), place.emulator.url, str(place.emulator.key), "bench"]
+    done = process.run(command, place.folder, "use_up_writes", ENVIRONMENT)
+    if done.result["exit"] != 0:
+        raise RuntimeError(f"the quota could not be used up: {done.output()[1][-2000:]}")
 
 
 def audit(client, place):

@@ -19,6 +19,7 @@ import report
 from emulator import Emulator
 
 RERUNS, LIMIT = 4, 240
+MINUTE_S = 60
 COLUMNS = [
     "client",
     "rows#",
@@ -40,7 +41,7 @@ COLUMNS = [
 HEAD = """{rows:,} rows of four cells, {batch} a write. The columns up to *peak MB* tell the first run. A client that did not say success is then run again as
 a schedule would, at most {reruns} times, with the faults going on; the last columns tell what stands on the sheet then. *Doubled* are rows beyond the
 first of a key, *lost* keys without a row. Calls that were refused are not counted. sheetkeep's writes include its first contact with the spreadsheet
-(tabs made, guard proved), the faults meet those too, and it takes a 429 for a used-up quota: it waits 20 s or longer for the next minute's."""
+(tabs made, guard proved), and the faults meet those too."""
 
 
 def parsed():
@@ -180,6 +181,23 @@ class Bench:
             told = self.row(client, first, " · ".join(map(str, runs)), clients.audit(client, places[0]), claim, stats, used)
             return told | {"each": [one.result for one in pairs]}
 
+    def used_up(self, client, left):
+        """Another program uses up the account's writes of a minute; the client starts `left` seconds before the quota refills."""
+        if client.gives_up_at_429:
+            return None
+        began = time.monotonic()
+        with self.start("--quota", "google") as emulator:
+            place = self.place(emulator)
+            clients.use_up_writes(place)
+            time.sleep(max(0, began + MINUTE_S - left - time.monotonic()))
+            emulator.forget()
+            ended = self.run(client, place, "run0")
+            stats = emulator.stats()
+            first = clients.audit(client, place)
+            claim, done = client.claim(ended)
+            runs = self.rerun(client, place, done)
+            return self.row(client, first, runs, clients.audit(client, place), claim, stats, ended.result)
+
     def killed(self, client, happening):
         """The fifth write of rows hangs, and the process is killed there."""
         return self.alone(client, [{"on": "writes", "skip": client.first + 4, "do": happening}], until_left=0)
@@ -191,6 +209,10 @@ def scenarios(bench):
         ("Nothing goes wrong", bench.alone),
         ("Every 4th write is applied, but answered 503", functools.partial(bench.alone, faults=every(4, do="applied-fail", status=503))),
         ("Every 4th write is answered 429", functools.partial(bench.alone, faults=every(4, do="fail", status=429))),
+        *[
+            (f"Another program has used up the account's writes; the quota refills {left} s after the start", functools.partial(bench.used_up, left=left))
+            for left in (5, 15, 30, 50)
+        ],
         (
             "The 5th write of rows is applied, and the process killed before its answer; then rerun",
             functools.partial(bench.killed, happening="applied-hang"),
@@ -210,7 +232,10 @@ def main():
         for title, play in scenarios(bench):
             rows = []
             for client in bench.clients():
-                rows.append(play(client))
+                row = play(client)
+                if row is None:
+                    continue
+                rows.append(row)
                 print(f"{title}: {client.name}: {rows[-1]['cells'][1:]}", file=sys.stderr, flush=True)
             texts.append(f"## {title}\n\n{report.table(COLUMNS, [row['cells'] for row in rows])}")
             data.append({"scenario": title, "clients": [{key: value for key, value in row.items() if key != "cells"} for row in rows]})

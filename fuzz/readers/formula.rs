@@ -4,8 +4,12 @@ use sheetkeep::emulator::formula::{Sight, evaluate, link};
 use sheetkeep::emulator::grid::Area;
 use sheetkeep::emulator::matrix::Matrix;
 use sheetkeep::emulator::outcome::{Computed, Outcome};
+use sheetkeep::emulator::purse::Purse;
 
-struct Blank;
+#[derive(Default)]
+struct Blank {
+    purse: Purse,
+}
 
 impl Sight for Blank {
     fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Outcome {
@@ -23,10 +27,14 @@ impl Sight for Blank {
     fn home(&self) -> (u32, u32) {
         (2, 3)
     }
+
+    fn purse(&self) -> &Purse {
+        &self.purse
+    }
 }
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let _ = (evaluate(text, &Blank), link(text, &Blank));
+    let _ = (evaluate(text, &Blank::default()), link(text, &Blank::default()));
 }

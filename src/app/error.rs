@@ -41,11 +41,13 @@ pub enum AppError {
     /// The client.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The embedded sheet's file.
-    #[error("open the embedded sheet: {why}")]
+    /// The embedded sheet's file can't be used.
+    #[error("use the embedded sheet: {why}")]
     Embedded {
         /// What happened, with the file's name.
         why: String,
+        /// Whether it is what is in the file, and not this machine.
+        is_damaged: bool,
     },
     /// This binary holds no embedded sheet.
     #[error("use the embedded sheet: this binary was built without it; set SHEETKEEP_SPREADSHEET_ID to a spreadsheet")]

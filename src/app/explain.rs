@@ -13,6 +13,7 @@ use crate::ledger::book::Tried;
 use crate::ledger::failure::{Answer, Failure, FailureState};
 use crate::ledger::key::Key;
 use crate::ledger::mode::Mode;
+use crate::ledger::order::{Order, Sequence, read_run_cell};
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::Snapshot;
 use crate::port::chance::Chance;
@@ -40,6 +41,19 @@ pub struct DoneRow {
     pub state: String,
     /// The run.
     pub run: String,
+    /// Where it stands among the rows of its tab; none for a row of an earlier version.
+    pub order: Option<Order>,
+}
+
+impl DoneRow {
+    /// A row of Processed by its texts.
+    fn of(row: u32, spreadsheet: Option<&str>, texts: [&str; 3]) -> Self {
+        let [version, state, cell] = texts;
+        let (run, order) = read_run_cell(cell);
+        let (version, state, run) = (version.to_owned(), state.to_owned(), run.to_owned());
+        let row = Some(row).filter(|row| *row > WAITING);
+        Self { row, spreadsheet: spreadsheet.map(str::to_owned), version, state, run, order }
+    }
 }
 
 /// A row of Failures.
@@ -60,7 +74,7 @@ pub struct Life {
     pub key: String,
     /// The data tab's title, and the rows in which the key stands now.
     pub data: (String, Vec<u32>),
-    /// Rows of Processed, in the order in which they stand.
+    /// Rows of Processed, the oldest first.
     pub done: Vec<DoneRow>,
     /// Rows of Failures, the oldest first.
     pub failures: Vec<FailureRow>,
@@ -84,11 +98,15 @@ pub async fn explain(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Life, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
+    file.judge(whole_life(&store, settings, key).await)
+}
+
+async fn whole_life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Life, AppError> {
     for _ in 0..LOOKS {
-        if let Some(life) = life(&store, settings, key).await? {
+        if let Some(life) = life(store, settings, key).await? {
             return Ok(life);
         }
     }
@@ -100,14 +118,12 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
     let (mut data, mut done, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut see = |sight: Sight<'_>| match sight {
         Sight::Processed { row, key: of, version, state, run, .. } if of == key.as_str() && done.len() < MOST_ROWS => {
-            let [version, state, run] = [version, state, run].map(str::to_owned);
-            done.push(DoneRow { row: Some(row).filter(|row| *row > WAITING), spreadsheet: None, version, state, run });
+            done.push(DoneRow::of(row, None, [version, state, run]));
         }
         Sight::Earlier { spreadsheet, key: of, version, state, run }
             if of == key.as_str() && done.len() < MOST_ROWS =>
         {
-            let [version, state, run] = [version, state, run].map(str::to_owned);
-            done.push(DoneRow { row: None, spreadsheet: Some(spreadsheet.to_owned()), version, state, run });
+            done.push(DoneRow::of(WAITING, Some(spreadsheet), [version, state, run]));
         }
         Sight::Data { row, key: of, .. } if of == key.as_str() && data.len() < MOST_ROWS => data.push(row),
         Sight::Failure { row, failure, action } if failure.key == *key && failures.len() < MOST_ROWS => {
@@ -123,14 +139,25 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
     if !surveyed.steady {
         return Ok(None);
     }
-    failures.sort_by_key(|one| (one.failure.last_seen, one.failure.attempts, one.row));
+    failures.sort_by_key(|one| (one.failure.order, one.failure.last_seen, one.failure.attempts, one.row));
     let named: HashSet<&str> =
         done.iter().map(|row| row.run.as_str()).chain(failures.iter().map(|row| row.failure.run.as_str())).collect();
     runs.retain(|run| named.contains(run.id.as_str()));
-    runs.sort_by(|a, b| a.id.cmp(&b.id));
+    runs.sort_by_key(|run| run.first_commit);
+    in_order(&mut done, runs.iter().chain(&surveyed.snapshot.state.run));
     let next = next(settings, &surveyed.snapshot, key, &done);
     let title = surveyed.tabs.data.map_or_else(|| settings.tab.clone(), |tab| tab.title);
     Ok(Some(Life { key: key.as_str().to_owned(), data: (title, data), done, failures, runs, next }))
+}
+
+/// Puts rows of a key in the order in which they were written; those of spreadsheets that the job has left come first.
+fn in_order<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
+    let mut sequence = Sequence::default();
+    done.iter().for_each(|row| sequence.push_row(&row.run, row.order));
+    let ranks = sequence.ranks(&runs.map(|run| (run.id.clone(), run.first_commit)).collect());
+    let mut ranked: Vec<_> = ranks.into_iter().zip(std::mem::take(done)).collect();
+    ranked.sort_by_key(|(rank, row)| (row.spreadsheet.is_none(), if row.spreadsheet.is_none() { *rank } else { 0 }));
+    done.extend(ranked.into_iter().map(|(_, row)| row));
 }
 
 /// What the next run will do with a key.
@@ -170,11 +197,15 @@ fn of_failure(tried: &Tried, attempts: u64, max_attempts: u64) -> String {
         (Some(Answer::Skip), _) => {
             format!("somebody said skip in row {}: the next run leaves it alone from then on", tried.row)
         }
+        (None, FailureState::Dead) if tried.in_doubt => {
+            "nobody knows whether it was done, and it is left alone until somebody says retry or skip".to_owned()
+        }
         (None, FailureState::Dead) => {
-            "it has failed too often, and is left alone until a newer version comes or somebody says retry".to_owned()
+            "it has failed too often, and is left alone until the source has another record of it or somebody says retry"
+                .to_owned()
         }
         (None, FailureState::Skipped) => {
-            "it is left alone until a newer version comes, because somebody said so".to_owned()
+            "it is left alone until the source has another record of it, because somebody said so".to_owned()
         }
         (None, _) => {
             let s = if attempts == 1 { "" } else { "s" };

@@ -12,6 +12,7 @@ use crate::ledger::failure::{Answer, Failure};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
+use crate::store::reach::Missing;
 use crate::store::sheets::SheetsStore;
 
 /// Some failures of a job, oldest row first.
@@ -21,8 +22,10 @@ pub struct Failures {
     pub tab: String,
     /// Each with what somebody asks for and no run has answered.
     pub some: Vec<(Failure, Option<Answer>)>,
-    /// How many there are in all.
-    pub total: u64,
+    /// How many there are in all; none where nobody can tell.
+    pub total: Option<u64>,
+    /// What people's hands left odd, where that is why.
+    pub notes: Vec<String>,
 }
 
 /// Reads the last `count` failures that are not closed.
@@ -32,10 +35,21 @@ pub async fn failures(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Failures, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
+    let store = store.missing(Missing::ReadOn);
+    file.judge(failures_in(&store, count).await)
+}
+
+async fn failures_in(store: &SheetsStore, count: u64) -> Result<Failures, AppError> {
     let Some(snapshot) = store.load().await?.snapshot else { return Err(AppError::NeverRan) };
+    let tabs = store.tabs();
+    if !(tabs.failures_are_readable() && tabs.keys_are_readable()) {
+        let odd = snapshot.blemishes.iter().filter(|blemish| blemish.blocking);
+        let notes = odd.map(|blemish| blemish.message.clone()).collect();
+        return Ok(Failures { tab: store.failures_title(), some: Vec::new(), total: None, notes });
+    }
     let all = snapshot.book.failures();
     let spare = all.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
     let rows: Vec<_> = all.iter().skip(spare).map(|(key, tried)| (*key, tried.row)).collect();
@@ -45,5 +59,5 @@ pub async fn failures(
         let attempts = snapshot.book.attempts(&kept.failure.key, &kept.failure.version).max(kept.failure.attempts);
         (Failure { attempts, ..kept.failure }, tried.and_then(|tried| tried.asked))
     });
-    Ok(Failures { tab: store.failures_title(), some: some.collect(), total: all.len() as u64 })
+    Ok(Failures { tab: store.failures_title(), some: some.collect(), total: Some(all.len() as u64), notes: Vec::new() })
 }

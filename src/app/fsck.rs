@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::app::error::AppError;
-use crate::app::sheet::Sheet;
+use crate::app::sheet::{Sheet, SheetFile};
 use crate::app::view::existing;
 use crate::config::settings::Settings;
 use crate::ledger::audit::{Audit, Findings, Print};
@@ -22,6 +22,7 @@ use crate::port::clock::Clock;
 use crate::port::step::Identify;
 use crate::runner::plan::{Errands, PassError};
 use crate::store::layout::Tab;
+use crate::store::reach::{Missing, gone_tabs};
 use crate::store::sheets::SheetsStore;
 use crate::store::survey::{Keeping, Sight, Surveyed, Wanted};
 
@@ -94,6 +95,8 @@ pub struct Checked {
     pub counts: Vec<(Oddity, u64)>,
     /// The first of them.
     pub findings: Vec<Finding>,
+    /// Machine tabs that are gone and can be made again.
+    pub gone: Vec<String>,
     /// What people's hands left odd besides.
     pub notes: Vec<String>,
 }
@@ -101,6 +104,11 @@ pub struct Checked {
 impl Checked {
     /// Whether nothing was found.
     pub fn is_clean(&self) -> bool {
+        self.gone.is_empty() && self.agrees()
+    }
+
+    /// Whether rows and keys agree.
+    pub fn agrees(&self) -> bool {
         self.edited.is_none() && self.counts.iter().all(|(_, count)| *count == 0)
     }
 
@@ -113,6 +121,8 @@ impl Checked {
 /// How findings are mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repair {
+    /// Machine tabs that are gone are made again, empty.
+    Tabs,
     /// Keys without a row are forgotten, so that they are done again.
     Forget,
     /// Keys of rows that are not done count as done.
@@ -123,6 +133,7 @@ impl Repair {
     /// Its word, for people and machines.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Tabs => "tabs",
             Self::Forget => "forget",
             Self::Adopt => "adopt",
         }
@@ -131,8 +142,12 @@ impl Repair {
 
 /// Looks at every row.
 pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Result<Checked, AppError> {
-    let store = store(settings, clock, &chance)?;
-    let (surveyed, found) = audit(&store, settings).await?;
+    let (store, file) = store(settings, clock, &chance)?;
+    file.judge(checked(&store, settings).await)
+}
+
+async fn checked(store: &SheetsStore, settings: &Settings) -> Result<Checked, AppError> {
+    let (surveyed, found) = audit(store, settings).await?;
     let mut findings = Vec::new();
     let processed = surveyed.tabs.processed.clone().unwrap_or_default();
     let data = surveyed.tabs.data.clone().unwrap_or_default();
@@ -159,7 +174,8 @@ pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn C
     let (said, there) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
     let edited =
         (said != there).then(|| Edited { tab: processed.title.clone(), written: said.count, found: there.count });
-    Ok(Checked { keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
+    let gone = gone_tabs(&settings.job, &surveyed.tabs);
+    Ok(Checked { gone, keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
 }
 
 /// How many findings of a sort there are, and the first of them by row.
@@ -184,13 +200,18 @@ pub async fn errands(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Errands, AppError> {
-    let store = store(settings, clock, &chance)?;
+    let (store, file) = store(settings, clock, &chance)?;
+    file.judge(repair_of(&store, settings, repair).await)
+}
+
+async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> Result<Errands, AppError> {
     for _ in 0..LOOKS {
-        let (surveyed, found) = audit(&store, settings).await?;
+        let (surveyed, found) = audit(store, settings).await?;
         let from = surveyed.snapshot.head;
         let settled = match repair {
-            Repair::Forget => forgotten(&store, settings, from, &keys_of(&found.missing)).await?,
-            Repair::Adopt => adopted(&store, settings, from, &keys_of(&found.strange)).await?,
+            Repair::Tabs => Some(Vec::new()),
+            Repair::Forget => forgotten(store, settings, from, &keys_of(&found.missing)).await?,
+            Repair::Adopt => adopted(store, settings, from, &keys_of(&found.strange)).await?,
         };
         if let Some(settled) = settled {
             return Ok(Errands { from: Some(from), settled });
@@ -205,10 +226,14 @@ pub fn may_adopt(settings: &Settings) -> bool {
     settings.mode == Mode::Upsert || settings.version.is_none()
 }
 
-fn store(settings: &Settings, clock: Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<SheetsStore, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, chance)?;
+fn store(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    chance: &Arc<dyn Chance>,
+) -> Result<(SheetsStore, SheetFile), AppError> {
+    let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    Ok(store.keeping(settings.mode, settings.again))
+    Ok((store.keeping(settings.mode, settings.again).missing(Missing::Remade), file))
 }
 
 fn keys_of(rows: &[(Print, u32)]) -> HashSet<Print> {

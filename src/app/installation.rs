@@ -6,7 +6,7 @@
 //! Where no directory can be written (a cloud function without a disk) the id is made up for this process, there is no lock, and
 //! a dead sibling's lease is waited for.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::port::chance::Chance;
+use crate::private;
 
 /// Bytes of a lock file that are read.
 const MAX_TOLD: u64 = 1_000;
@@ -68,7 +69,7 @@ impl Installation {
 
 /// What the lock file tells of a run of this installation that is alive, if one is; nothing is made.
 pub fn alive(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
-    let file = OpenOptions::new().read(true).open(lock_path(dir?, job, target)).ok()?;
+    let file = private::open(&lock_path(dir?, job, target)).ok()?;
     match held_by(file).ok()? {
         Locked::Mine(_) => None,
         Locked::Theirs(told) => Some(told),
@@ -77,7 +78,7 @@ pub fn alive(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
 
 /// The id of the installation of this state directory, if it has one; nothing is made.
 pub fn known(dir: Option<&Path>) -> Option<String> {
-    let text = std::fs::read_to_string(dir?.join("installation")).ok()?;
+    let text = read(&dir?.join("installation")).ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
@@ -89,21 +90,28 @@ enum Locked {
 /// The id in the directory; the first process to come writes its own, whole or not at all.
 fn id_in(dir: &Path, fresh: &str) -> io::Result<String> {
     let path = dir.join("installation");
-    match std::fs::read_to_string(&path) {
+    match read(&path) {
         Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    std::fs::create_dir_all(dir)?;
+    private::make_folder(dir)?;
     write_whole(&path, fresh)?;
-    std::fs::read_to_string(&path).map(|text| text.trim().to_owned())
+    read(&path).map(|text| text.trim().to_owned())
+}
+
+/// What a file of the state directory says; the id goes onto the sheet, so that no link to another file is followed.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    private::open(path)?.take(MAX_TOLD).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Writes a file so that a reader sees all of it or nothing, whenever the machine stops.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let beside = beside(path, text);
-    let mut file = File::create(&beside)?;
+    let mut file = private::create_new(&beside)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
@@ -127,9 +135,9 @@ fn lock_path(dir: &Path, job: &str, target: &str) -> PathBuf {
 fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<Locked> {
     let path = lock_path(dir, job, target);
     if let Some(locks) = path.parent() {
-        std::fs::create_dir_all(locks)?;
+        private::make_folder(locks)?;
     }
-    held_by(OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?)
+    held_by(private::open_or_create(&path)?)
 }
 
 /// Locks a file, or reads who has.
@@ -184,6 +192,28 @@ mod tests {
     fn without_a_directory_there_is_an_id_and_no_lock() {
         let none = Installation::enter(None, "j", "s", &SeededChance::new(1)).expect("nobody is there");
         assert!(!none.is_locked() && !none.id.is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn state_is_its_owners_alone_and_a_linked_lock_harms_no_file() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let dir = tempfile::tempdir().expect("a directory");
+        let (state, chance) = (dir.path().join("state"), SeededChance::new(1));
+        drop(Installation::enter(Some(&state), "j", "s", &chance).expect("nobody is there"));
+        let lock = lock_path(&state, "j", "s");
+        let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!([mode(&state), mode(&state.join("locks"))], [0o700, 0o700]);
+        assert_eq!([mode(&lock), mode(&state.join("installation"))], [0o600, 0o600]);
+        let precious = dir.path().join("precious");
+        std::fs::write(&precious, "kept").expect("a file");
+        std::fs::remove_file(&lock).expect("it is there");
+        symlink(&precious, &lock).expect("a link");
+        let entered = Installation::enter(Some(&state), "j", "s", &chance).expect("nobody is there");
+        entered.tell("a run");
+        assert!(!entered.is_locked());
+        assert_eq!(std::fs::read_to_string(&precious).expect("text"), "kept");
+        assert_eq!(alive(Some(&state), "j", "s"), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::app::error::AppError;
 use crate::app::installation::{Alive, Installation, alive};
 use crate::app::journal::FileJournal;
+use crate::app::request::RequestFile;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
@@ -23,11 +24,14 @@ use crate::ledger::snapshot::Definition;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::journal::Journal;
+use crate::port::source::Source;
 use crate::retry::RetryPolicy;
+use crate::runner::asked::unread;
 use crate::runner::feed::Retrying;
 use crate::runner::pass::pass;
 use crate::runner::plan::{Errands, Events, Parts, PassError, Plan};
 use crate::runner::stop::Stop;
+use crate::store::reach::Missing;
 use crate::store::sheets::SheetsStore;
 
 /// Bytes in one commit, roughly; Google recommends payloads of at most 2 MB.
@@ -46,6 +50,8 @@ pub struct Wish {
     pub errands: Option<Errands>,
     /// The job's move to another spreadsheet, where the run is for that.
     pub rollover: Option<Rollover>,
+    /// Whether machine tabs that are gone are made again.
+    pub remakes: bool,
     /// Who asks.
     pub trigger: Trigger,
     /// The machine's name.
@@ -103,13 +109,16 @@ async fn run_once(
     if wish.retrying.brings_items() {
         see_that_programs_are_there(settings)?;
     }
-    let source = wish.retrying.reads_source().then(|| settings.open_source()).transpose().map_err(AppError::Source)?;
+    let source = source_for(settings, &wish.retrying, &events)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
-    let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
+    let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
         .keeping(settings.mode, settings.again)
-        .leaving(wish.adopt);
+        .leaving(wish.adopt)
+        .previewing(preview)
+        .missing(if wish.remakes { Missing::Remade } else { Missing::Stops });
     let plan = plan(settings, wish, &installation);
     let parts = Parts {
         store: Arc::new(store),
@@ -122,7 +131,25 @@ async fn run_once(
         clock,
         chance,
     };
-    Ok(pass(parts, plan, stop).await?)
+    file.judge(pass(parts, plan, stop).await.map_err(AppError::from))
+}
+
+/// The source, where the run reads it. Whoever tries failures again looks there for their records, as far as it can be read more than once,
+/// and does without it where it can't be opened.
+fn source_for(settings: &Settings, retrying: &Retrying, events: &Events) -> Result<Option<Box<dyn Source>>, AppError> {
+    if retrying.reads_source() {
+        return settings.open_source().map(Some).map_err(AppError::Source);
+    }
+    if !retrying.looks_for_records() {
+        return Ok(None);
+    }
+    match settings.open_source() {
+        Ok(source) => Ok(Some(source).filter(|source| source.rereadable())),
+        Err(error) => {
+            events(Event::Blemish { message: unread(&error) });
+            Ok(None)
+        }
+    }
 }
 
 /// A program that can't be run would make a failure of each item, and use up its tries.
@@ -143,6 +170,11 @@ fn journal(settings: &Settings) -> Option<Arc<dyn Journal>> {
 /// Whether results of an earlier run wait on this machine for the sheet, or can't be looked at.
 pub fn results_wait(settings: &Settings) -> bool {
     journal(settings).is_some_and(|journal| journal.left_behind().map_or(true, |left| !left.is_empty()))
+}
+
+/// Where this machine remembers that a forced run was asked for; none without a disk.
+pub fn request_file(settings: &Settings) -> Option<RequestFile> {
+    Some(RequestFile::of(settings.state_dir.as_deref()?, &settings.job, &target_name(settings)))
 }
 
 /// What the job's place is called on this machine.

@@ -3,7 +3,7 @@
 //! In scope: one file a run, synced before it counts, locked while its run lives; what earlier runs left. Out of scope: what the lines
 //! say (`ledger::journal`), and whether a result still counts (`runner::replay`).
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::failpoint;
 use crate::ledger::journal::{JournalHead, StepResult, line};
 use crate::port::journal::{Journal, JournalFault, LeftBehind};
+use crate::private;
 
 /// How a journal's file name ends; one that is set aside ends otherwise.
 const ENDING: &str = ".journal";
@@ -110,9 +111,9 @@ impl Own {
             failpoint::pass(failpoint::KEPT_DURABLY);
             return Ok(());
         }
-        std::fs::create_dir_all(folder)?;
+        private::make_folder(folder)?;
         let path = folder.join(format!("{}{ENDING}", head.run));
-        let mut file = OpenOptions::new().create_new(true).append(true).open(&path)?;
+        let mut file = private::create_new(&path)?;
         file.try_lock().map_err(io::Error::from)?;
         file.write_all(format!("{}{result}", line(head)).as_bytes())?;
         failpoint::pass(failpoint::KEPT);
@@ -140,7 +141,7 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
 
 /// A journal's bytes, the file locked; none while its run is alive.
 fn read_locked(path: &Path) -> io::Result<Option<(File, Vec<u8>)>> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let mut file = private::options().read(true).write(true).open(path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => return Ok(None),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::app::error::AppError;
-use crate::app::sheet::Sheet;
+use crate::app::sheet::{Sheet, SheetFile};
 use crate::app::view::existing;
 use crate::config::settings::Settings;
 use crate::ledger::snapshot::Snapshot;
@@ -25,7 +25,8 @@ pub async fn listing(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Listing, AppError> {
-    store(settings, clock, &chance)?.listing(wanted).await?.ok_or(AppError::NeverRan)
+    let (store, file) = store(settings, clock, &chance)?;
+    file.judge(listed(&store, wanted).await)
 }
 
 /// The same, and where the rows of the job's tabs end.
@@ -35,9 +36,13 @@ pub async fn listing_with_ends(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<(Listing, Vec<End>), AppError> {
-    let store = store(settings, clock, &chance)?;
-    let listing = store.listing(wanted).await?.ok_or(AppError::NeverRan)?;
-    Ok((listing, store.ends().await?))
+    let (store, file) = store(settings, clock, &chance)?;
+    let both = async { Ok((listed(&store, wanted).await?, store.ends().await?)) };
+    file.judge(both.await)
+}
+
+async fn listed(store: &SheetsStore, wanted: Wanted) -> Result<Listing, AppError> {
+    store.listing(wanted).await?.ok_or(AppError::NeverRan)
 }
 
 /// Whether the job still runs in the spreadsheet that was listed: nothing is to be changed in one that it has left, or has not come to.
@@ -51,10 +56,16 @@ pub async fn loaded(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Option<Snapshot>, AppError> {
-    Ok(store(settings, clock, &chance)?.load().await?.snapshot)
+    let (store, file) = store(settings, clock, &chance)?;
+    Ok(file.judge(store.load().await.map_err(AppError::from))?.snapshot)
 }
 
-fn store(settings: &Settings, clock: Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<SheetsStore, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, chance)?;
-    Ok(SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again))
+fn store(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    chance: &Arc<dyn Chance>,
+) -> Result<(SheetsStore, SheetFile), AppError> {
+    let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
+    let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
+    Ok((store.keeping(settings.mode, settings.again), file))
 }

@@ -5,6 +5,7 @@
 
 pub mod installation;
 pub mod journal;
+pub mod request;
 pub mod error;
 pub mod failures;
 pub mod listing;

@@ -2,6 +2,8 @@
 //!
 //! In scope: building the client. Out of scope: what is read and written through it.
 
+#[cfg(feature = "emulator")]
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::error::AppError;
@@ -11,6 +13,8 @@ use crate::config::target::{GOOGLE_API_URL, Target};
 use crate::emulator::options::EmulatorOptions;
 #[cfg(feature = "emulator")]
 use crate::emulator::service::Emulator;
+#[cfg(feature = "emulator")]
+use crate::emulator::storage_error::Lasting;
 use crate::google::address::SpreadsheetId;
 use crate::google::auth::{CredentialSource, Credentials};
 use crate::google::connect::Transport;
@@ -37,6 +41,41 @@ pub struct Sheet {
     pub sheets: Arc<Sheets>,
     /// The spreadsheet.
     pub id: SpreadsheetId,
+    /// The file that it is in, where it is embedded.
+    pub file: SheetFile,
+}
+
+/// The file of an embedded sheet, to be asked whether it is as it should be; none for a spreadsheet of the service.
+#[derive(Clone, Default)]
+pub struct SheetFile {
+    #[cfg(feature = "emulator")]
+    emulator: Option<(Emulator, PathBuf)>,
+}
+
+impl SheetFile {
+    /// How something ended that was done with the sheet: trouble with its file is the cause of whatever failed, and what went well in
+    /// a file that is not in its place any more did not go well.
+    #[cfg(feature = "emulator")]
+    pub fn judge<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
+        let Some((emulator, path)) = &self.emulator else { return ended };
+        match emulator.trouble() {
+            Some(trouble) => Err(embedded_trouble(path, trouble.why, Some(trouble.lasting))),
+            None => ended,
+        }
+    }
+
+    /// How something ended that was done with the sheet.
+    #[cfg(not(feature = "emulator"))]
+    pub fn judge<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
+        ended
+    }
+}
+
+#[cfg(feature = "emulator")]
+fn embedded_trouble(file: &Path, why: String, lasting: Option<Lasting>) -> AppError {
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let why = if why.contains(&*name) { why } else { format!("{}: {why}", file.display()) };
+    AppError::Embedded { why, is_damaged: lasting == Some(Lasting::Contents) }
 }
 
 /// Connects to where the settings say.
@@ -64,16 +103,17 @@ fn to_google(
             .map(|host| format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token")),
     };
     let credentials = Credentials::find(&source)?;
-    let transport = Transport::Network { ca_file: settings.certificates.clone() };
+    let transport = Transport::Network { ca_file: settings.certificates.clone(), proxies: settings.proxies.clone() };
     let mut options = SheetsOptions::new(credentials, transport);
     options.api_url = Some(settings.api_url.clone()).filter(|url| url != GOOGLE_API_URL);
     options.retry = settings.retry;
+    options.pacing = settings.pacing;
     let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;
-    Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(id)? })
+    Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(id)?, file: SheetFile::default() })
 }
 
 #[cfg(feature = "emulator")]
-fn embedded(file: &std::path::Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
+fn embedded(file: &Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
     let options = EmulatorOptions {
         file: Some(file.to_owned()),
         spreadsheet_id: Some(EMBEDDED_ID.to_owned()),
@@ -81,7 +121,8 @@ fn embedded(file: &std::path::Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Cha
         ..EmulatorOptions::default()
     };
     let opened = Emulator::open(options, Arc::clone(clock), Arc::clone(chance));
-    let emulator = opened.map_err(|error| AppError::Embedded { why: error.to_string() })?;
+    let emulator = opened.map_err(|error| embedded_trouble(file, error.to_string(), error.lasting()))?;
+    let file = SheetFile { emulator: Some((emulator.clone(), file.to_owned())) };
     let streams = move || {
         let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
         let emulator = emulator.clone();
@@ -92,7 +133,7 @@ fn embedded(file: &std::path::Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Cha
     let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
     options.pacing = Pacing::unlimited();
     let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;
-    Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(EMBEDDED_ID)? })
+    Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(EMBEDDED_ID)?, file })
 }
 
 #[cfg(not(feature = "emulator"))]

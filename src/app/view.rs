@@ -10,7 +10,7 @@ use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::settings::Settings;
 use crate::config::target::Target;
-use crate::google::shape::Tab;
+use crate::google::shape::Tab as Seen;
 use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::growth::{Forecast, Prices, forecast};
 use crate::ledger::lease::Holder;
@@ -20,8 +20,9 @@ use crate::ledger::snapshot::Snapshot;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
-use crate::store::layout::RUNS_TITLE;
+use crate::store::layout::Tab;
 use crate::store::load::text;
+use crate::store::reach::Missing;
 use crate::store::room::Room;
 use crate::store::sheets::SheetsStore;
 use crate::time::Timestamp;
@@ -36,16 +37,14 @@ const MAX_COLUMNS: u32 = 200;
 /// How a job stands.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// Its last run in Runs.
-    pub last_run: Option<Run>,
+    /// Its last run in Runs; none where that can't be read.
+    pub last_run: Option<Option<Run>>,
     /// Who is running it now, and until when.
     pub held_by: Option<(Holder, Timestamp)>,
     /// Keys that are done, those of spreadsheets that the job has left among them.
-    pub keys: u64,
-    /// Failures that are open.
-    pub open_failures: u64,
-    /// Failures that are left alone until somebody asks.
-    pub dead_failures: u64,
+    pub keys: Option<u64>,
+    /// Failures that are open, and those that are left alone until somebody asks; none where Failures can't be read.
+    pub failures: Option<(u64, u64)>,
     /// Cells of the whole spreadsheet.
     pub cells: u64,
     /// When it will be full, where the runs so far tell.
@@ -75,28 +74,41 @@ pub async fn standing(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Standing, AppError> {
-    let Sheet { sheets, id } = existing(settings, &clock, &chance)?;
-    let store = SheetsStore::new(Arc::clone(&sheets), id.clone(), &settings.job, &settings.tab, clock)
-        .keeping(settings.mode, settings.again);
+    let sheet = existing(settings, &clock, &chance)?;
+    let file = sheet.file.clone();
+    file.judge(standing_of(sheet, settings, clock).await)
+}
+
+async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Standing, AppError> {
+    let (sheets, id) = (&sheet.sheets, &sheet.id);
+    let store = SheetsStore::new(Arc::clone(sheets), id.clone(), &settings.job, &settings.tab, clock)
+        .keeping(settings.mode, settings.again)
+        .missing(Missing::ReadOn);
     let loaded = store.load().await?;
-    let metadata = sheets.metadata(&id).await?;
+    let metadata = sheets.metadata(id).await?;
     let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };
-    let by_title = |title: &str| metadata.tabs.iter().find(|tab| tab.title == title);
-    let (sheet, cells) = (Sheet { sheets, id }, Room::of(&metadata).cells());
-    let runs = match by_title(RUNS_TITLE) {
-        Some(tab) => runs_of(&sheet, tab, &settings.job).await?,
-        None => Vec::new(),
+    let tabs = store.tabs();
+    let seen = |tab: Option<&Tab>| metadata.tabs.iter().find(|seen| tab.is_some_and(|tab| seen.sheet_id == tab.id));
+    let cells = Room::of(&metadata).cells();
+    let readable = tabs.runs.as_ref().filter(|tab| tab.lacks(&RUNS).is_none());
+    let runs = match seen(readable) {
+        Some(tab) => Some(runs_of(&sheet, tab, &settings.job).await?),
+        None => None,
     };
-    let prices = match by_title(&settings.tab) {
-        Some(tab) if runs.len() > 1 => prices(&sheet, tab, &snapshot).await?,
+    let known = runs.as_deref().unwrap_or_default();
+    let prices = match seen(tabs.data.as_ref()) {
+        Some(tab) if known.len() > 1 => prices(&sheet, tab, &snapshot).await?,
         _ => Prices::of(0, 0, 0, PROCESSED.len() as u64, RUNS.len() as u64),
     };
-    let forecast = forecast(cells, &runs, prices);
-    Ok(stands(&snapshot, runs, cells, forecast, loaded.service_time))
+    let forecast = forecast(cells, known, prices);
+    let standing = stands(&snapshot, runs, cells, forecast, loaded.service_time);
+    let failures = standing.failures.filter(|_| tabs.failures_are_readable());
+    let keys = standing.keys.filter(|_| tabs.keys_are_readable());
+    Ok(Standing { keys, failures: failures.filter(|_| keys.is_some()), ..standing })
 }
 
 /// What a key and a run have cost so far, in cells.
-async fn prices(sheet: &Sheet, data: &Tab, snapshot: &Snapshot) -> Result<Prices, AppError> {
+async fn prices(sheet: &Sheet, data: &Seen, snapshot: &Snapshot) -> Result<Prices, AppError> {
     let (_, last) = ends(sheet, data, 1, false).await?;
     let rows = u64::from(last.saturating_sub(1));
     let keys = snapshot.state.processed.count;
@@ -111,7 +123,13 @@ pub fn existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Ch
     }
 }
 
-fn stands(snapshot: &Snapshot, mut runs: Vec<Run>, cells: u64, forecast: Option<Forecast>, now: Timestamp) -> Standing {
+fn stands(
+    snapshot: &Snapshot,
+    runs: Option<Vec<Run>>,
+    cells: u64,
+    forecast: Option<Forecast>,
+    now: Timestamp,
+) -> Standing {
     let lease = &snapshot.state.lease;
     let left =
         snapshot.state.next.as_ref().map(|next| format!("it goes on in spreadsheet {next}; a run here ends with 78"));
@@ -119,12 +137,11 @@ fn stands(snapshot: &Snapshot, mut runs: Vec<Run>, cells: u64, forecast: Option<
         snapshot.unmoved.as_ref().map(|from| format!("its move here from spreadsheet {from} has not come to its end"));
     let elsewhere = left.into_iter().chain(coming);
     Standing {
-        last_run: runs.pop(),
+        last_run: runs.map(|mut runs| runs.pop()),
         forecast,
         held_by: lease.holder.clone().filter(|_| now < lease.until).map(|holder| (holder, lease.until)),
-        keys: snapshot.book.keys(),
-        open_failures: snapshot.book.open_failures() as u64,
-        dead_failures: snapshot.book.dead_failures() as u64,
+        keys: Some(snapshot.book.keys()),
+        failures: Some((snapshot.book.open_failures() as u64, snapshot.book.dead_failures() as u64)),
         cells,
         blemishes: elsewhere.chain(snapshot.blemishes.iter().map(|blemish| blemish.message.clone())).collect(),
     }
@@ -139,22 +156,26 @@ pub async fn last_rows(
     chance: Arc<dyn Chance>,
 ) -> Result<LastRows, AppError> {
     let sheet = existing(settings, &clock, &chance)?;
+    sheet.file.judge(last_rows_of(&sheet, settings, tab, count).await)
+}
+
+async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, count: u64) -> Result<LastRows, AppError> {
     let metadata = sheet.sheets.metadata(&sheet.id).await?;
     let wanted = tab.unwrap_or(&settings.tab);
     let Some(tab) = metadata.tabs.iter().find(|tab| tab.title == wanted) else {
         let there = metadata.tabs.iter().filter(|tab| !tab.hidden).map(|tab| tab.title.clone()).collect();
         return Err(AppError::NoTab { wanted: wanted.to_owned(), there });
     };
-    let header = page(&sheet, tab, 1, 1, true).await?.into_iter().next().unwrap_or_default();
-    let (rows, last) = ends(&sheet, tab, count, true).await?;
+    let header = page(sheet, tab, 1, 1, true).await?.into_iter().next().unwrap_or_default();
+    let (rows, last) = ends(sheet, tab, count, true).await?;
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(text).collect()).collect();
     let total = u64::from(last.saturating_sub(1));
     let first = total + 1 - (rows.len() as u64).min(total);
     Ok(LastRows { tab: tab.title.clone(), header: header.iter().map(text).collect(), rows, first, total })
 }
 
-/// A job's last runs, in the order in which they stand.
-async fn runs_of(sheet: &Sheet, tab: &Tab, job: &str) -> Result<Vec<Run>, AppError> {
+/// A job's last runs, in the order of their commits.
+async fn runs_of(sheet: &Sheet, tab: &Seen, job: &str) -> Result<Vec<Run>, AppError> {
     let header = page(sheet, tab, 1, 1, false).await?.into_iter().next().unwrap_or_default();
     let names: Vec<String> = header.iter().map(text).collect();
     let (rows, _) = ends(sheet, tab, u64::from(PAGE), false).await?;
@@ -165,11 +186,13 @@ async fn runs_of(sheet: &Sheet, tab: &Tab, job: &str) -> Result<Vec<Run>, AppErr
             _ => Cell::Empty,
         })
     });
-    Ok(runs.filter(|run| run.job == job).collect())
+    let mut runs: Vec<Run> = runs.filter(|run| run.job == job).collect();
+    runs.sort_by_key(|run| run.last_commit);
+    Ok(runs)
 }
 
 /// The last rows with content below the header, and the number of the very last one (1-based).
-async fn ends(sheet: &Sheet, tab: &Tab, count: u64, shown: bool) -> Result<(Vec<Vec<Value>>, u32), AppError> {
+async fn ends(sheet: &Sheet, tab: &Seen, count: u64, shown: bool) -> Result<(Vec<Vec<Value>>, u32), AppError> {
     let mut rows: Vec<Vec<Value>> = Vec::new();
     let mut last = 1;
     let mut to = tab.rows;
@@ -193,7 +216,7 @@ async fn ends(sheet: &Sheet, tab: &Tab, count: u64, shown: bool) -> Result<(Vec<
     Ok((rows.split_off(spare), last))
 }
 
-async fn page(sheet: &Sheet, tab: &Tab, from: u32, to: u32, shown: bool) -> Result<Vec<Vec<Value>>, AppError> {
+async fn page(sheet: &Sheet, tab: &Seen, from: u32, to: u32, shown: bool) -> Result<Vec<Vec<Value>>, AppError> {
     let width = usize::try_from(tab.columns.clamp(1, MAX_COLUMNS)).unwrap_or(1);
     let range = format!("{}!A{from}:{}{to}", quoted(&tab.title), column_letters(width - 1));
     let ranges = [range];

@@ -22,6 +22,7 @@ use crate::runner::plan::PassError;
 use crate::source::input::Input;
 use crate::store::fetch::{Fetched, Fetcher};
 use crate::store::guard::Proof;
+use crate::store::reach::Missing;
 use crate::store::room::Room;
 
 /// What a run would come with.
@@ -91,6 +92,8 @@ pub async fn spreadsheet(settings: &Settings, coming: &Coming, lines: &mut Vec<L
         mode: settings.mode,
         again: settings.again,
         leaving: false,
+        missing: Missing::Stops,
+        preview: settings.preview(&coming.clock),
         clock: Arc::clone(&coming.clock),
     };
     match fetcher.fetch().await {
@@ -102,7 +105,7 @@ pub async fn spreadsheet(settings: &Settings, coming: &Coming, lines: &mut Vec<L
 
 fn is_about_credentials(error: &CallError) -> bool {
     match &error.cause {
-        Cause::Token(_) => true,
+        Cause::Token(_) => !error.cause.is_of_proxy(),
         Cause::Refused { refusal, .. } => refusal.code == 401,
         _ => false,
     }

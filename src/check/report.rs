@@ -20,6 +20,8 @@ pub enum Subject {
     Credentials,
     /// The spreadsheet, or the local file.
     Spreadsheet,
+    /// What stands on the way there.
+    Proxy,
     /// Tabs, headers, state.
     Tabs,
     /// What may not change between runs.
@@ -39,6 +41,7 @@ impl Subject {
             Self::Step => "step",
             Self::Credentials => "credentials",
             Self::Spreadsheet => "spreadsheet",
+            Self::Proxy => "proxy",
             Self::Tabs => "tabs",
             Self::Definition => "definition",
             Self::Lease => "lease",

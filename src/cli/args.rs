@@ -17,6 +17,7 @@ use crate::cli::job_args::JobArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::terminal::{ColorChoice, Terminal};
 use crate::cli::upkeep_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
+use crate::redact::redacted;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -106,7 +107,7 @@ pub struct RunArgs {
     /// Be done after TIME, such as 50m: a tenth before it (1s to 30s) the run finishes what is in hand and stops, and exits with 124
     #[arg(long, value_name = "TIME", value_parser = deadline)]
     pub deadline: Option<Duration>,
-    /// Try only the failures of the job again, from the records kept in its Failures tab; the source is not read
+    /// Try only the failures of the job again: from the source's records, else from those kept in the Failures tab
     #[arg(long, conflicts_with = "input")]
     pub retry_failures: bool,
     /// Process again what the source yields and was processed before; without --yes, only tell what that would do
@@ -118,7 +119,7 @@ pub struct RunArgs {
     /// Which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
-    /// Say nothing unless something failed
+    /// Say nothing unless something failed, or is dead
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 }
@@ -169,9 +170,9 @@ pub struct FailuresArgs {
 pub enum FailuresAction {
     /// List those that are open, dead or skipped
     List(FailuresListArgs),
-    /// Try these again now, from the records kept in the Failures tab
+    /// Try these again now: from the source's records, else from those kept in the Failures tab
     Retry(FailuresKeysArgs),
-    /// Leave these alone: their items are passed over until a newer version comes
+    /// Leave these alone: their items are passed over until the source has another record of them
     Skip(FailuresKeysArgs),
 }
 
@@ -214,6 +215,8 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<A
     Args::try_parse_from(argv).map_err(|error| {
         let styled = error.render();
         let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
+        // What was typed is repeated, and may be a key in a wrong place.
+        let text = redacted(&text).into_owned();
         Reply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
 }
@@ -303,8 +306,9 @@ fn after_help() -> String {
          GOOGLE_APPLICATION_CREDENTIALS  path of a credentials file\n  \
          SHEETKEEP_CREDENTIALS_JSON      the credentials themselves, plain or base64\n  \
          SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
+         HTTPS_PROXY, ALL_PROXY          a proxy on the way to the service; NO_PROXY lists what is reached without\n  \
          SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
-         The first four may also stand in the file .env beside the job file.\n\n\
+         All but the last may also stand in the file .env beside the job file.\n\n\
          Exit codes:\n{}",
         table()
     )

@@ -22,6 +22,9 @@ pub struct EmulateArgs {
     /// The address to listen on; beyond loopback, anybody who reaches it can use it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: IpAddr,
+    /// Answer for this name too, beside addresses of this machine and localhost; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub allow_host: Vec<String>,
     /// Have an empty spreadsheet of this id from the start
     #[arg(long, value_name = "ID")]
     pub spreadsheet_id: Option<String>,

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::line;
 use crate::cli::terminal::{Stream, Terminal, visible};
+use crate::redact::redacted;
 
 /// An error on its way out of the process.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub struct Trouble {
 impl Trouble {
     /// An error with a whole sentence to tell, in lower case and without a full stop.
     pub fn new(message: impl Into<String>, exit: Exit) -> Self {
-        Self { message: message.into(), help: None, causes: Vec::new(), exit, diagnostic: None }
+        Self { message: hidden(&message.into()), help: None, causes: Vec::new(), exit, diagnostic: None }
     }
 
     /// `error`, whose text completes "failed to …", with its causes.
@@ -49,7 +50,7 @@ impl Trouble {
     /// The same, with one sentence that says what to do.
     #[must_use]
     pub fn with_help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
+        Self { help: Some(hidden(&help.into())), ..self }
     }
 
     /// What failed.
@@ -158,6 +159,11 @@ fn place(whole: &dyn Diagnostic, problem: &dyn Diagnostic) -> Option<ProblemPlac
     })
 }
 
+/// The text without what looks like a secret, whoever wrote it.
+fn hidden(text: &str) -> String {
+    redacted(text).into_owned()
+}
+
 /// What to do when the error itself does not say.
 fn advice(exit: Exit) -> Option<&'static str> {
     Some(match exit {
@@ -181,7 +187,7 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     while let Some(cause) = next {
         let text = cause.to_string();
         if !told.contains(&text) {
-            texts.push(text.clone());
+            texts.push(hidden(&text));
         }
         told = text;
         next = cause.source();

@@ -15,6 +15,7 @@ use crate::cli::signals::Signal;
 use crate::fault::Fault;
 use crate::ledger::event::Report;
 use crate::ledger::run::RunStatus;
+use crate::machine::Refused;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +40,8 @@ pub enum Exit {
     Unavailable,
     /// A bug of this tool.
     Software,
+    /// The operating system refused a resource.
+    OsErr,
     /// An output can't be created.
     CantCreate,
     /// Reading or writing on this machine failed.
@@ -60,7 +63,7 @@ pub enum Exit {
 }
 
 /// Number, name and meaning of each exit.
-const TABLE: [(Exit, u8, &str, &str); 19] = [
+const TABLE: [(Exit, u8, &str, &str); 20] = [
     (Exit::Ok, 0, "ok", "success, also when there was nothing to do"),
     (Exit::Failed, 1, "failed", "the job ran and failed"),
     (Exit::Usage, 2, "usage", "the command line is wrong"),
@@ -71,6 +74,7 @@ const TABLE: [(Exit, u8, &str, &str); 19] = [
     (Exit::NoInput, 66, "noinput", "the input, the spreadsheet or a tab was not found"),
     (Exit::Unavailable, 69, "unavailable", "a service stayed out of reach after all retries"),
     (Exit::Software, 70, "software", "a bug in sheetkeep"),
+    (Exit::OsErr, 71, "oserr", "the operating system refused a resource: processes, open files, memory"),
     (Exit::CantCreate, 73, "cantcreat", "an output file can't be created"),
     (Exit::IoErr, 74, "ioerr", "reading or writing on this machine failed"),
     (Exit::TempFail, 75, "tempfail", "try again later: another run is at it, or a quota is used up"),
@@ -155,6 +159,7 @@ impl From<(Fault, Context)> for Exit {
         match (fault, context) {
             (_, Context::Config) => Self::Config,
             (_, Context::Output) => Self::CantCreate,
+            (Fault::Machine, _) => Self::OsErr,
             (_, Context::Machine) => Self::IoErr,
             (Fault::Throttled | Fault::Fenced, _) => Self::TempFail,
             (Fault::Denied, _) => Self::NoPerm,
@@ -162,6 +167,17 @@ impl From<(Fault, Context)> for Exit {
             (Fault::Rejected | Fault::Corrupt, Context::Absent) => Self::NoInput,
             (Fault::Rejected | Fault::Corrupt, Context::Service) => Self::Protocol,
             (Fault::Rejected | Fault::Corrupt, Context::Input | Context::Sheet) => Self::DataErr,
+        }
+    }
+}
+
+impl From<Refused> for Exit {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Resource => Self::OsErr,
+            Refused::Storage => Self::IoErr,
+            Refused::Program => Self::Config,
+            Refused::Busy => Self::TempFail,
         }
     }
 }
@@ -220,6 +236,7 @@ mod tests {
         66 noinput
         69 unavailable
         70 software
+        71 oserr
         73 cantcreat
         74 ioerr
         75 tempfail
@@ -252,6 +269,7 @@ mod tests {
             (Fault::Corrupt, Context::Service, Exit::Protocol),
             (Fault::Denied, Context::Config, Exit::Config),
             (Fault::Transient, Context::Machine, Exit::IoErr),
+            (Fault::Machine, Context::Machine, Exit::OsErr),
         ] {
             assert_eq!(Exit::from((fault, context)), exit, "{fault:?} {context:?}");
         }

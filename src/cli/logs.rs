@@ -24,6 +24,7 @@ use tracing_subscriber::{EnvFilter, Registry, fmt as layers};
 
 use crate::cli::terminal::Terminal;
 use crate::port::clock::Clock;
+use crate::redact::redacted;
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
@@ -118,7 +119,7 @@ struct ErrorStream(Arc<Terminal>);
 
 impl io::Write for ErrorStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.err().put(&String::from_utf8_lossy(bytes));
+        self.0.err().put(&redacted(&String::from_utf8_lossy(bytes)));
         Ok(bytes.len())
     }
 

@@ -18,7 +18,7 @@ use crate::config::environment::{host_name, process_variable};
 use crate::google::options::QUIET;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::system::{SystemChance, SystemClock};
+use crate::system::{SystemChance, SystemClock, beyond_the_calendar};
 
 /// The deep types of google-sheets4 want more stack than a thread's usual 2 MiB when they are built without optimisation.
 const STACK_BYTES: usize = 8 << 20;
@@ -46,6 +46,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     let outcome = catch_unwind(AssertUnwindSafe(|| perform(&runtime, &session, clock)));
     let exit = session.end(outcome.unwrap_or_else(|_| Err(broken())));
     runtime.shutdown_timeout(CLOSING);
+    session.leave();
     exit
 }
 
@@ -59,6 +60,12 @@ fn broken() -> Trouble {
 }
 
 fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, Trouble> {
+    if let Some(when) = beyond_the_calendar() {
+        let why = format!(
+            "this machine's clock says that it is {when}, and no certificate, token or date can be made of that"
+        );
+        return Err(Trouble::new(why, Exit::Config).with_help("set the clock, then run it again"));
+    }
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     match &session.args.command {
         Command::Run(args) if args.force => {

@@ -4,13 +4,15 @@
 //! Out of scope: what the commands do.
 
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::args::{Args, Command, parse};
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
 use crate::cli::logs::{LogFormat, LogSettings, begin as begin_logs};
 use crate::cli::terminal::{ColorChoice, Environment, Terminal};
+use crate::failpoint;
 use crate::port::clock::Clock;
 
 /// What every command works with.
@@ -20,6 +22,8 @@ pub struct Session {
     pub args: Args,
     /// Where to write.
     pub terminal: Arc<Terminal>,
+    /// Files that are removed as the last thing that is done.
+    leaving: Mutex<Vec<PathBuf>>,
 }
 
 impl Session {
@@ -43,10 +47,25 @@ impl Session {
             quiet: matches!(&args.command, Command::Run(run) if run.quiet),
             directives: env("SHEETKEEP_LOG"),
         };
-        let session = Self { args, terminal };
+        let session = Self { args, terminal, leaving: Mutex::default() };
         match begin_logs(&session.terminal, clock, &settings, caps) {
             Ok(()) => Ok(session),
             Err(error) => Err(session.end(Err(Trouble::of(&error, Exit::Config)))),
+        }
+    }
+
+    /// Has a file removed when everything is told and closed.
+    pub fn remove_at_the_end(&self, file: &Path) {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(file.to_owned());
+    }
+
+    /// The last thing that is done.
+    pub fn leave(&self) {
+        failpoint::pass(failpoint::LEAVE);
+        for file in self.leaving.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            if let Err(error) = std::fs::remove_file(&file) {
+                tracing::debug!(file = %file.display(), %error, "a file that is no longer needed could not be removed");
+            }
         }
     }
 
@@ -81,7 +100,7 @@ mod tests {
     fn session(line: &str) -> (Session, crate::cli::terminal::Captured) {
         let (terminal, captured) = sample::pipes();
         let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
-        (Session { args, terminal }, captured)
+        (Session { args, terminal, leaving: Mutex::default() }, captured)
     }
 
     #[test]

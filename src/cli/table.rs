@@ -28,8 +28,8 @@ pub struct TabRows {
     pub rows: Vec<Vec<String>>,
     /// The number of the first of them, from 1, the header not counted.
     pub first: u64,
-    /// The number of rows in the tab, the header not counted.
-    pub total: u64,
+    /// The number of rows in the tab, the header not counted; none where nobody can tell.
+    pub total: Option<u64>,
 }
 
 /// Columns ruled as in a spreadsheet, rows close together.
@@ -46,13 +46,15 @@ struct TabDocument<'a> {
     columns: &'a [String],
     rows: &'a [Vec<String>],
     first: u64,
-    total: u64,
+    total: Option<u64>,
 }
 
 /// Shows `tab` on `out`: as JSON if asked for, as a table where somebody looks, as tab-separated text elsewhere.
 pub fn show(tab: &TabRows, out: &Stream, json: bool) {
     out.put(&if json {
         document(tab)
+    } else if tab.total.is_none() {
+        format!("{}: unknown\n", visible(&tab.tab))
     } else if out.is_terminal() {
         table(tab, out.width(), out.colour())
     } else {
@@ -158,10 +160,11 @@ fn is_numeric(tab: &TabRows, at: usize) -> bool {
 fn footer(tab: &TabRows, shown: &[usize]) -> String {
     let title = visible(&tab.tab);
     let length = u64::try_from(tab.rows.len()).unwrap_or(u64::MAX);
+    let total = tab.total.unwrap_or(length);
     let rows = match length {
         0 => format!("{title}: no rows"),
-        n if n == tab.total => format!("{title}: {}", counted(n, "row")),
-        n => format!("{title}: rows {}–{} of {}", grouped(tab.first), grouped(tab.first + n - 1), grouped(tab.total)),
+        n if n == total => format!("{title}: {}", counted(n, "row")),
+        n => format!("{title}: rows {}–{} of {}", grouped(tab.first), grouped(tab.first + n - 1), grouped(total)),
     };
     let hidden = tab.header.iter().enumerate().filter(|(at, _)| !shown.contains(at));
     let left_out: Vec<_> = hidden.map(|(_, name)| visible(name)).collect();
@@ -194,7 +197,7 @@ mod tests {
                 vec!["nc72965236".into()],
             ],
             first: 1_705,
-            total: 1_707,
+            total: Some(1_707),
         }
     }
 
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn an_empty_tab_says_so() {
-        let empty = TabRows { rows: Vec::new(), first: 1, total: 0, ..quakes() };
+        let empty = TabRows { rows: Vec::new(), first: 1, total: Some(0), ..quakes() };
         assert!(table(&empty, 80, false).ends_with("Quakes: no rows\n"));
         let bare = TabRows { header: Vec::new(), ..empty };
         assert!(table(&bare, 80, false).contains("no rows"));
@@ -265,7 +268,7 @@ mod tests {
             header: texts(&["run", "scheduled_for", "status"]),
             rows: vec![texts(&["20180207-012613-00abc", "", "succeeded"])],
             first: 1,
-            total: 1,
+            total: Some(1),
         };
         let narrow = table(&runs, 40, false);
         assert!(narrow.contains("succeeded") && narrow.ends_with("1 more column: scheduled_for\n"), "{narrow}");

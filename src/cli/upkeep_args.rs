@@ -60,9 +60,10 @@ pub struct FsckArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// Show what a repair would do: `forget`, so that keys without a row are done again, or `adopt`, so that keys of rows that nobody
-    /// has done count as done
-    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "forget")]
+    /// Show what a repair would do: `tabs`, so that a deleted Failures or Runs is there again, empty; `forget`, so that keys without a
+    /// row are done again; or `adopt`, so that keys of rows that nobody has done count as done. Alone it is `tabs` where a tab is gone,
+    /// else `forget`
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "usual")]
     pub repair: Option<RepairChoice>,
     /// Do it
     #[arg(long, requires = "repair")]
@@ -72,6 +73,11 @@ pub struct FsckArgs {
 /// How `fsck` mends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RepairChoice {
+    /// What `--repair` alone does
+    #[value(hide = true)]
+    Usual,
+    /// A tab Failures or Runs that is gone is made again, empty
+    Tabs,
     /// Keys without a row are done again when the source yields them
     Forget,
     /// Keys of rows that nobody has done count as done

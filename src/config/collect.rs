@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use crate::config::environment::{Environment, Missing, interpolate};
+use crate::config::environment::{Environment, Missing, interpolate, mentioned};
 use crate::config::keys::closest;
+use crate::config::names::OF_KEYS;
 use crate::config::problem::Problem;
 use crate::config::raw::At;
+use crate::redact;
 use crate::step::jq::Program;
 
 /// Reads values of one file and keeps what is wrong with them.
@@ -24,16 +26,32 @@ pub(crate) struct Collector<'a> {
     pub(crate) environment: &'a Environment,
     /// What is wrong so far.
     pub(crate) problems: Vec<Problem>,
+    /// What is odd, but stops nothing.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// What is odd about the settings, though a run goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// What it is.
+    pub what: String,
+    /// What to do about it.
+    pub help: String,
 }
 
 impl<'a> Collector<'a> {
     pub(crate) fn new(text: &'a str, folder: &'a Path, environment: &'a Environment) -> Self {
-        Self { text, folder, environment, problems: Vec::new() }
+        Self { text, folder, environment, problems: Vec::new(), notes: Vec::new() }
     }
 
     /// Keeps a problem.
     pub(crate) fn say(&mut self, problem: Problem) {
         self.problems.push(problem);
+    }
+
+    /// Keeps a note.
+    pub(crate) fn note(&mut self, what: impl Into<String>, help: impl Into<String>) {
+        self.notes.push(Note { what: what.into(), help: help.into() });
     }
 
     /// Keeps a problem of a value.
@@ -42,8 +60,36 @@ impl<'a> Collector<'a> {
         self.say(if help.is_empty() { problem } else { problem.help(help) });
     }
 
-    /// A text with its names replaced.
+    /// Whether the job file takes this name from the environment.
+    pub(crate) fn mentions(&self, name: &str) -> bool {
+        mentioned(self.text).any(|mentioned| mentioned == name)
+    }
+
+    /// A text with its names replaced. It is shown, in messages and on the sheet, so that no secret may come into it.
     pub(crate) fn text(&mut self, at: &At<String>) -> Option<String> {
+        let shown = |name: &str, value: &str| redact::names_secret(name) || redact::may_hold_secret(value);
+        if self.takes_secret(at, at.get(), shown) { None } else { self.filled(at) }
+    }
+
+    /// Keeps a problem for each secret that a text would take from the environment; `more` says what counts beside keys of Google's.
+    pub(crate) fn takes_secret<T>(&mut self, at: &At<T>, text: &str, more: impl Fn(&str, &str) -> bool) -> bool {
+        let mut takes = false;
+        for name in mentioned(text) {
+            let value = self.environment.get(name).unwrap_or_default();
+            if OF_KEYS.contains(&name) || redact::is_key(value) || (!value.is_empty() && more(name, value)) {
+                takes = true;
+                let problem =
+                    Problem::at(at.span(), format!("{name} holds a secret, or may hold one"), "it would be shown");
+                self.say(problem.help(format!(
+                    "take ${{{name}}} out: what stands here is told in messages, in logs or on the sheet. Credentials are found by \
+                     themselves; a value that is no secret can have a name that says so"
+                )));
+            }
+        }
+        takes
+    }
+
+    fn filled(&mut self, at: &At<String>) -> Option<String> {
         match interpolate(at.get(), |name| self.environment.get(name)) {
             Ok(text) => Some(text),
             Err(missing) => {
@@ -81,6 +127,10 @@ impl<'a> Collector<'a> {
     /// A text that is not empty.
     pub(crate) fn word(&mut self, at: &At<String>, what: &str) -> Option<String> {
         let text = self.text(at)?;
+        self.not_empty(at, what, text)
+    }
+
+    fn not_empty(&mut self, at: &At<String>, what: &str, text: String) -> Option<String> {
         if text.trim().is_empty() {
             self.wrong(at, format!("{what} is empty"), "empty", "");
             return None;
@@ -95,7 +145,11 @@ impl<'a> Collector<'a> {
 
     /// A jq expression, compiled; a problem is placed inside the text.
     pub(crate) fn program(&mut self, at: &At<String>, what: &str) -> Option<Program> {
-        let source = self.word(at, what)?;
+        if self.takes_secret(at, at.get(), |_, _| false) {
+            return None;
+        }
+        let source = self.filled(at)?;
+        let source = self.not_empty(at, what, source)?;
         match Program::compile(&source) {
             Ok(program) => Some(program),
             Err(error) => {

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::config::collect::Collector;
 use crate::config::keys::closest;
 use crate::config::raw::{At, ColumnSays, Sheet};
-use crate::ledger::columns::{ColumnType, Columns, Look, NewColumns};
+use crate::ledger::columns::{ColumnType, Columns, Look, NewColumns, header_text};
 
 /// The longest form of a number, in characters.
 const MAX_FORMAT_CHARS: usize = 250;
@@ -18,6 +18,8 @@ pub(crate) fn columns(collect: &mut Collector<'_>, sheet: &Sheet, timezone: Opti
     written.sort_by_key(|(_, entry)| entry.start);
     let mut columns = Columns { timezone, ..Columns::default() };
     for (name, entry) in written {
+        let name = header_text(name).to_owned();
+        let name = &name;
         let kind = entry.says.kind.as_ref().and_then(|at| kind(collect, name, at));
         let look = look(collect, name, kind, &entry.says);
         columns.types.extend(kind.map(|kind| (name.clone(), kind)));
@@ -25,6 +27,7 @@ pub(crate) fn columns(collect: &mut Collector<'_>, sheet: &Sheet, timezone: Opti
     }
     for at in &sheet.order {
         let Some(name) = collect.word(at, "a name in `sheet.order`") else { continue };
+        let name = header_text(&name).to_owned();
         if columns.order.contains(&name) {
             collect.wrong(at, format!("`sheet.order` names `{name}` twice"), "named before", "name each column once");
             continue;

@@ -4,10 +4,11 @@
 //!
 //! This is the only reader of the environment in the crate. Nothing is ever written back to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::config::env_file;
 use crate::config::problem::Problem;
 
 /// The names and values that settings may come from. Printing it shows names only: values may be secret.
@@ -16,6 +17,8 @@ pub struct Environment {
     real: BTreeMap<String, String>,
     file: BTreeMap<String, String>,
     file_path: PathBuf,
+    /// Names of the process whose values are no text.
+    unreadable: BTreeSet<String>,
 }
 
 impl fmt::Debug for Environment {
@@ -49,16 +52,22 @@ impl Environment {
     /// Reads the process environment, and `.env` in `folder` if there is one; no other folder is looked into.
     /// Fails on a `.env` that can't be read, without showing any of it.
     pub fn read(folder: &Path) -> Result<Self, Problem> {
-        let real =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let file_path = folder.join(".env");
-        Ok(Self { real: real.collect(), file: read_file(&file_path)?, file_path })
+        let file_path = folder.join(env_file::NAME);
+        let mut read = Self { file: env_file::read(&file_path)?, file_path, ..Self::default() };
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => drop(read.real.insert(name, value)),
+                Err(_) => drop(read.unreadable.insert(name)),
+            }
+        }
+        Ok(read)
     }
 
     /// An environment of these names and values, and of these in a `.env` file.
     pub fn of(real: &[(&str, &str)], file: &[(&str, &str)]) -> Self {
         let own = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        Self { real: own(real), file: own(file), file_path: PathBuf::from(".env") }
+        Self { real: own(real), file: own(file), file_path: PathBuf::from(env_file::NAME), ..Self::default() }
     }
 
     /// The value of `name`, from the real environment first; an empty one counts as none.
@@ -73,35 +82,52 @@ impl Environment {
         values.get(name).filter(|value| !value.is_empty()).map(|value| Found { value, in_file })
     }
 
+    /// The first of these names that is set, with its value: in the real environment, else in the file. An empty value counts as none.
+    pub(crate) fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, Found<'_>)> {
+        let found = |in_file: bool| {
+            let set =
+                |name: &&'n str| self.find(name).filter(|found| found.in_file == in_file).map(|found| (*name, found));
+            names.iter().find_map(set)
+        };
+        found(false).or_else(|| found(true))
+    }
+
+    /// Whether the name is set and empty, in the real environment or in the file.
+    pub(crate) fn is_empty(&self, name: &str) -> bool {
+        self.find(name).is_none() && (self.real.contains_key(name) || self.file.contains_key(name))
+    }
+
+    /// Whether the real environment has the name with a value that is no text.
+    pub(crate) fn is_unreadable(&self, name: &str) -> bool {
+        self.unreadable.contains(name)
+    }
+
+    /// Every name, and whether it stands in the `.env` file.
+    pub(crate) fn names_and_places(&self) -> impl Iterator<Item = (&str, bool)> {
+        let unreadable = self.unreadable.iter().map(|name| (name.as_str(), false));
+        let real = self.real.keys().map(|name| (name.as_str(), false));
+        real.chain(unreadable).chain(self.file.keys().map(|name| (name.as_str(), true)))
+    }
+
+    /// Where a value is set, for people.
+    pub(crate) fn place(&self, in_file: bool) -> String {
+        if in_file { self.file_path.display().to_string() } else { "the environment".to_owned() }
+    }
+
     /// Every name, to suggest one for a misspelt one.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.real.keys().chain(self.file.keys()).map(String::as_str)
+    }
+
+    /// Whether the `.env` file is there and sets anything.
+    pub(crate) fn has_file(&self) -> bool {
+        !self.file.is_empty()
     }
 
     /// Where the `.env` file is, or would be.
     pub fn file_path(&self) -> &Path {
         &self.file_path
     }
-}
-
-fn read_file(path: &Path) -> Result<BTreeMap<String, String>, Problem> {
-    let unreadable = |why: String| {
-        Problem::of(format!("{} can't be read: {why}", path.display()))
-            .help("each line is NAME=VALUE; put a value with spaces, quotes or $ into single quotes")
-    };
-    let lines = match dotenvy::from_path_iter(path) {
-        Ok(lines) => lines,
-        Err(error) if error.not_found() => return Ok(BTreeMap::new()),
-        Err(_) => return Err(unreadable("it could not be opened".into())),
-    };
-    let mut values = BTreeMap::new();
-    for line in lines {
-        // The error would quote the line, which may hold a secret.
-        let (name, value) =
-            line.map_err(|_| unreadable(format!("its entry after the first {} is no NAME=VALUE", values.len())))?;
-        values.insert(name, value);
-    }
-    Ok(values)
 }
 
 /// The text with each `${NAME}` replaced by what `lookup` finds; `$${` stands for `${`. Errors name what is wrong, in order.
@@ -132,6 +158,15 @@ pub(crate) fn interpolate<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a st
     }
     out.push_str(rest);
     if missing.is_empty() { Ok(out) } else { Err(missing) }
+}
+
+/// The names in braces of a text, set or not.
+pub(crate) fn mentioned(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("${").filter_map(|(at, _)| {
+        let doubled = text.get(..at).is_some_and(|before| before.ends_with('$'));
+        let name = text.get(at + 2..)?.split_once('}')?.0;
+        (!doubled && is_name(name)).then_some(name)
+    })
 }
 
 /// What an interpolation lacks.
@@ -187,13 +222,13 @@ mod tests {
         assert_eq!(read(&inner), Ok(None));
         std::fs::write(inner.join(".env"), "A=1\nhunter two\n").expect("a file");
         let problem = Environment::read(&inner).expect_err("an unreadable file");
-        assert!(problem.message.contains("after the first 1") && !problem.message.contains("hunter"), "{problem}");
+        assert!(problem.message.contains("line 2") && !problem.message.contains("hunter"), "{problem}");
     }
 
     #[test]
     fn the_shipped_example_is_a_file_that_can_be_read_and_excludes_nothing() {
-        let values =
-            read_file(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/credentials.example"))).expect("a readable file");
+        let values = env_file::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/credentials.example")))
+            .expect("a readable file");
         let names: Vec<&str> = values.keys().map(String::as_str).collect();
         assert_eq!(names, ["GOOGLE_APPLICATION_CREDENTIALS", "SHEETKEEP_SPREADSHEET_ID"]);
     }

@@ -5,18 +5,24 @@
 //!
 //! Secrets never stand in a job file: `${NAME}` takes them from the environment, or from the one `.env` beside the file.
 
-mod collect;
+pub mod collect;
 mod columns;
+mod env_file;
 pub mod environment;
 pub mod flags;
 mod keys;
+mod linked;
+pub mod names;
 pub mod pace;
 pub mod problem;
+mod proxies;
 mod raw;
 pub mod schema;
 pub mod settings;
+pub mod preview;
 pub mod source;
 pub mod steps;
 pub mod target;
 #[cfg(test)]
 mod tests;
+mod wrong_place;

@@ -4,11 +4,16 @@
 
 use crate::config::collect::Collector;
 use crate::config::problem::Problem;
-use crate::config::raw::{Commit, Failures, Lease, Retry, Schedule};
+use crate::config::raw::{At, Commit, Failures, Lease, Quota, Retry, Schedule};
+use crate::google::quota::{DEFAULT_PER_MINUTE, Pacing};
+use crate::ledger::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
 
 /// An hour, in milliseconds: the longest that most settings may be.
 const HOUR: u64 = 3_600_000;
+
+/// The most calls a minute that a job may name: beyond any quota that Google grants.
+const MOST_PER_MINUTE: u64 = 100_000;
 
 /// How often results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +71,17 @@ pub(crate) fn retry(collect: &mut Collector<'_>, raw: Option<&Retry>) -> RetryPo
     }
 }
 
+pub(crate) fn pacing(collect: &mut Collector<'_>, raw: Option<&Quota>) -> Pacing {
+    let mut per_minute = |at: Option<&At<i64>>, key| {
+        let limit = at.and_then(|at| collect.whole(at, key, 1..=MOST_PER_MINUTE));
+        Some(limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(DEFAULT_PER_MINUTE))
+    };
+    Pacing {
+        reads_per_minute: per_minute(raw.and_then(|raw| raw.reads_per_minute.as_ref()), "quota.reads_per_minute"),
+        writes_per_minute: per_minute(raw.and_then(|raw| raw.writes_per_minute.as_ref()), "quota.writes_per_minute"),
+    }
+}
+
 pub(crate) fn max_attempts(collect: &mut Collector<'_>, raw: Option<&Failures>) -> u64 {
     let at = raw.and_then(|raw| raw.max_attempts.as_ref());
     at.and_then(|at| collect.whole(at, "failures.max_attempts", 1..=1_000)).unwrap_or(DEFAULT_MAX_ATTEMPTS)
@@ -73,7 +89,7 @@ pub(crate) fn max_attempts(collect: &mut Collector<'_>, raw: Option<&Failures>) 
 
 pub(crate) fn lease_ttl_ms(collect: &mut Collector<'_>, raw: Option<&Lease>) -> u64 {
     let at = raw.and_then(|raw| raw.ttl.as_ref());
-    at.and_then(|at| collect.duration_ms(at, "lease.ttl", 1_000..=24 * HOUR)).unwrap_or(DEFAULT_LEASE_TTL_MS)
+    at.and_then(|at| collect.duration_ms(at, "lease.ttl", 1_000..=MAX_TTL_MS)).unwrap_or(DEFAULT_LEASE_TTL_MS)
 }
 
 /// What a run does that finds another one at work.

@@ -2,6 +2,7 @@
 //!
 //! In scope: problems, all of them in one error, shown by miette. Out of scope: finding them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -10,6 +11,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use thiserror::Error;
 
 use crate::fault::Fault;
+use crate::redact;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,6 +36,14 @@ impl Problem {
     /// A problem outside the job file, or of the file as a whole.
     pub(crate) fn of(message: impl Into<String>) -> Self {
         Self { message: message.into(), span: None, label: String::new(), help: None }
+    }
+
+    fn hide_secrets(&mut self) {
+        for text in [&mut self.message, &mut self.label].into_iter().chain(&mut self.help) {
+            if let Cow::Owned(hidden) = redact::redacted(text) {
+                *text = hidden;
+            }
+        }
     }
 
     /// The problem with advice.
@@ -65,10 +75,11 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// What is wrong with the job file at `file`, whose text is given.
+    /// What is wrong with the job file at `file`, whose text is given. What looks like a secret in it is not shown.
     pub(crate) fn new(file: &Path, text: &str, mut problems: Vec<Problem>) -> Self {
+        problems.iter_mut().for_each(Problem::hide_secrets);
         problems.sort_by_key(|problem| problem.span.as_ref().map_or((0, 0), |span| (1, span.start)));
-        let source_text = NamedSource::new(file.display().to_string(), text.to_owned()).with_language("TOML");
+        let source_text = NamedSource::new(file.display().to_string(), redact::masked(text)).with_language("TOML");
         Self { problems, source_text, missing: false }
     }
 
@@ -134,6 +145,23 @@ mod tests {
     use miette::{GraphicalReportHandler, GraphicalTheme};
 
     use super::*;
+
+    #[test]
+    fn a_secret_that_was_pasted_into_a_job_file_is_not_shown() {
+        let text = "name = \"q\"\npasword = \"é\"\nprivate_key = '''-----BEGIN PRIVATE KEY-----\nMIIEhunter\n-----END PRIVATE KEY-----'''\n\
+                    url = \"https://me:hunter2@example.com\"\nzebra = 1\n";
+        let at = text.find("private_key").unwrap_or_default();
+        let problems = vec![
+            Problem::at(at..at + 11, "unknown key `private_key`", "not a key of a job file"),
+            Problem::at(text.len() - 10..text.len() - 5, "unknown key `zebra`", ""),
+            Problem::of("invalid type: string \"ya29.hunter\"").help("Bearer hunter2 is no help"),
+        ];
+        let error = ConfigError::new(Path::new("q.toml"), text, problems);
+        let mut shown = error.lines().join("\n");
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::none());
+        handler.render_report(&mut shown, &error).expect("a report");
+        assert!(!shown.contains("hunter") && shown.contains("zebra = 1") && shown.contains("q.toml:7:1"), "{shown}");
+    }
 
     #[test]
     fn every_problem_is_shown_with_its_line_and_its_help() {

@@ -71,6 +71,8 @@ pub(crate) struct JobFile {
     pub(crate) commit: Option<Commit>,
     /// How calls that fail are tried again.
     pub(crate) retry: Option<Retry>,
+    /// How many calls a minute a run may make.
+    pub(crate) quota: Option<Quota>,
     /// What becomes of records that fail.
     pub(crate) failures: Option<Failures>,
     /// Who is running.
@@ -279,7 +281,7 @@ pub(crate) struct Commit {
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct Retry {
-    /// Tries in all, the first one included.
+    /// Tries in all, the first one included; those that were answered 429 are bounded by `max_elapsed` alone.
     pub(crate) attempts: Option<At<i64>>,
     /// The first wait's upper bound, such as 1s; it doubles with every try.
     pub(crate) base: Option<Text>,
@@ -287,6 +289,17 @@ pub(crate) struct Retry {
     pub(crate) cap: Option<Text>,
     /// How long a call may go on being tried, such as 3m.
     pub(crate) max_elapsed: Option<Text>,
+}
+
+/// How many calls a minute a run may make; Google allows an account 60 of each kind, and its project 300, unless it has granted more.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Quota {
+    /// Reads a minute; 50 if nothing is said.
+    pub(crate) reads_per_minute: Option<At<i64>>,
+    /// Writes a minute; 50 if nothing is said.
+    pub(crate) writes_per_minute: Option<At<i64>>,
 }
 
 /// What becomes of records that fail.

@@ -9,23 +9,28 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
-use crate::config::collect::Collector;
+use crate::config::collect::{Collector, Note};
 use crate::config::columns::columns;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
 use crate::config::pace::{self, CommitSettings, Overlap, ScheduleSettings};
 use crate::config::problem::{ConfigError, Problem};
+use crate::config::proxies::proxies;
 use crate::config::raw::{At, Item, JobFile, Sheet};
 use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
 use crate::config::steps::{self, Deed, StepSettings};
-use crate::config::target::{self, CredentialSettings, Target};
-use crate::ledger::columns::Columns;
+use crate::config::target::{self, Choice, CredentialSettings, Target};
+use crate::config::wrong_place;
+use crate::google::proxy::Proxies;
+use crate::google::quota::Pacing;
+use crate::ledger::columns::{Columns, header_text};
 use crate::ledger::mode::{Again, Delivery, Mode};
 use crate::port::clock::Clock;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
+
 use crate::retry::RetryPolicy;
 use crate::source::skim::Depth;
 use crate::step::identify::{JqIdentify, Versions};
@@ -59,12 +64,16 @@ pub struct Settings {
     pub delivery: Delivery,
     /// Where its rows and state live.
     pub target: Target,
+    /// Why there.
+    pub choice: Choice,
     /// Where credentials are.
     pub credentials: CredentialSettings,
     /// The root of the Sheets API, with a slash at its end.
     pub api_url: String,
     /// A file with certificates to trust (`SSL_CERT_FILE`).
     pub certificates: Option<PathBuf>,
+    /// What stands between this machine and the service; none for the embedded sheet.
+    pub proxies: Proxies,
     /// The data tab.
     pub tab: String,
     /// How rows are written.
@@ -81,6 +90,8 @@ pub struct Settings {
     pub commit: CommitSettings,
     /// How calls that fail are tried again.
     pub retry: RetryPolicy,
+    /// How many calls a minute the client makes; the embedded sheet has no limit.
+    pub pacing: Pacing,
     /// Tries of one record, over all runs.
     pub max_attempts: u64,
     /// How long a run that went silent is waited for, in milliseconds.
@@ -89,6 +100,8 @@ pub struct Settings {
     pub overlap: Overlap,
     /// The folder of the installation's id and lock; none where no home is known.
     pub state_dir: Option<PathBuf>,
+    /// What is odd about all of this, though a run goes on.
+    pub notes: Vec<Note>,
 }
 
 impl Settings {
@@ -189,20 +202,29 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let version = item.and_then(|item| item.version.as_ref()).and_then(|at| collect.program(at, "`item.version`"));
     let steps = steps::settings(collect, raw, path, job.as_deref());
     let delivery = steps::delivery(collect, raw);
-    let target = target::target(collect, flags, raw, job.as_deref());
+    wrong_place::misspelt(collect);
+    let (target, choice) = target::target(collect, flags, raw, job.as_deref(), path).unzip();
     let sheet = raw.sheet.as_ref();
     let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| tab(collect, at));
     let mode = sheet.and_then(|sheet| mode(collect, sheet));
     let again = mode.and_then(|mode| again(collect, item, mode));
     let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| collect.zone(at, "`sheet.timezone`"));
     let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| collect.word(at, "`sheet.key`"));
+    let key_column = key_column.map(|name| header_text(&name).to_owned());
     let (timezone, zone): (Option<String>, Option<TimeZone>) = zone.unzip();
     let columns = sheet.map(|sheet| columns(collect, sheet, zone)).unwrap_or_default();
-    let api_url = target::api_url(collect, flags, target.as_ref());
+    let api_url = target::api_url(collect, flags, choice.as_ref());
     let credentials = target::credentials(collect, flags);
     let state_dir = target::state_dir(collect, flags, raw);
+    let is_far = matches!(target, Some(Target::Google { .. }));
+    let proxies = if is_far { proxies(collect) } else { Proxies::default() };
+    if is_far {
+        target::see_who_reads(collect, &credentials);
+    }
+    wrong_place::beside_the_link(collect, path);
     let commit = pace::commit(collect, raw.commit.as_ref());
     let retry = pace::retry(collect, raw.retry.as_ref());
+    let pacing = pace::pacing(collect, raw.quota.as_ref());
     let max_attempts = pace::max_attempts(collect, raw.failures.as_ref());
     let lease_ttl_ms = pace::lease_ttl_ms(collect, raw.lease.as_ref());
     let overlap = pace::overlap(collect, raw.lease.as_ref());
@@ -216,9 +238,11 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         steps,
         delivery,
         target: target?,
+        choice: choice?,
         credentials,
         api_url,
         certificates: collect.environment.get("SSL_CERT_FILE").map(PathBuf::from),
+        proxies,
         tab: tab?,
         mode: mode?,
         again: again?,
@@ -227,10 +251,12 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         key_column,
         commit,
         retry,
+        pacing,
         max_attempts,
         lease_ttl_ms,
         overlap,
         state_dir,
+        notes: std::mem::take(&mut collect.notes),
     })
 }
 

@@ -127,6 +127,8 @@ fn words(collect: &mut Collector<'_>, at: &At<Vec<String>>) -> Option<Vec<String
         "`step.command` names no program"
     } else if words.iter().any(|word| word.contains('\0')) {
         "`step.command` holds a NUL"
+    } else if words.iter().any(|word| collect.takes_secret(at, word, |_, _| false)) {
+        return None;
     } else {
         return Some(words.clone());
     };

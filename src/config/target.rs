@@ -2,6 +2,7 @@
 //!
 //! In scope: the spreadsheet or the embedded sheet, the API's root, where credentials are. Out of scope: reading credentials (`google`).
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -10,17 +11,12 @@ use url::{Host, Url};
 use crate::config::collect::Collector;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
+use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
 use crate::config::problem::Problem;
 use crate::config::raw::JobFile;
-
-/// The environment variable that names the spreadsheet.
-pub const SPREADSHEET: &str = "SHEETKEEP_SPREADSHEET_ID";
-/// The environment variable with the path of a credentials file.
-pub const CREDENTIALS_PATH: &str = "GOOGLE_APPLICATION_CREDENTIALS";
-/// The environment variable with the credentials themselves, plain or in base64.
-pub const CREDENTIALS_JSON: &str = "SHEETKEEP_CREDENTIALS_JSON";
-/// The environment variable with the root of the Sheets API.
-pub const API_URL: &str = "SHEETKEEP_API_URL";
+use crate::config::wrong_place;
+use crate::private::readers;
+use crate::redact;
 
 /// Google's root of the Sheets API.
 pub const GOOGLE_API_URL: &str = "https://sheets.googleapis.com/";
@@ -38,6 +34,41 @@ pub enum Target {
         /// Its file.
         file: PathBuf,
     },
+}
+
+/// Why a job's rows live where they do. Shown, it completes "because …".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// A flag.
+    Flag(&'static str),
+    /// The environment variable, in the environment or in this `.env` file.
+    Variable(Option<PathBuf>),
+    /// A key of the job file.
+    JobFile(&'static str),
+    /// Nothing names a spreadsheet.
+    Unset,
+    /// The variable is there, and empty.
+    Empty,
+}
+
+impl Choice {
+    /// Whether the embedded sheet was taken because nothing was said.
+    pub fn is_default(&self) -> bool {
+        matches!(self, Self::Unset | Self::Empty)
+    }
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "{flag} names it"),
+            Self::Variable(None) => write!(f, "{SPREADSHEET} names it"),
+            Self::Variable(Some(file)) => write!(f, "{SPREADSHEET} in {} names it", file.display()),
+            Self::JobFile(key) => write!(f, "{key} in the job file names it"),
+            Self::Unset => f.write_str("no spreadsheet is set"),
+            Self::Empty => write!(f, "{SPREADSHEET} is empty"),
+        }
+    }
 }
 
 /// Where credentials are; printing it shows no secret.
@@ -59,7 +90,8 @@ pub(crate) fn target(
     flags: &Overrides,
     raw: &JobFile,
     job: Option<&str>,
-) -> Option<Target> {
+    path: &Path,
+) -> Option<(Target, Choice)> {
     if flags.spreadsheet.is_some() && flags.file.is_some() {
         collect.say(
             Problem::of("a spreadsheet and a file for the embedded sheet are both named by flags")
@@ -68,13 +100,16 @@ pub(crate) fn target(
         return None;
     }
     if let Some(file) = &flags.file {
-        return Some(Target::Embedded { file: file.clone() });
+        return Some((Target::Embedded { file: file.clone() }, Choice::Flag("--embedded")));
     }
     if let Some(named) = &flags.spreadsheet {
-        return spreadsheet_id(named).map(google).or_else(|| bad_id(collect, "the flag for the spreadsheet"));
+        let choice = Choice::Flag("--spreadsheet");
+        return google(spreadsheet_id(named), choice)
+            .or_else(|| bad_id(collect, "the flag for the spreadsheet", named));
     }
-    if let Some(named) = collect.environment.get(SPREADSHEET) {
-        return spreadsheet_id(named).map(google).or_else(|| bad_id(collect, SPREADSHEET));
+    if let Some(named) = collect.environment.find(SPREADSHEET) {
+        let choice = Choice::Variable(named.in_file.then(|| collect.environment.file_path().to_owned()));
+        return google(spreadsheet_id(named.value), choice).or_else(|| bad_id(collect, SPREADSHEET, named.value));
     }
     let in_sheet = raw.sheet.as_ref().and_then(|sheet| sheet.spreadsheet.as_ref());
     let in_state = raw.state.as_ref().and_then(|state| state.file.as_ref());
@@ -90,22 +125,33 @@ pub(crate) fn target(
             if id.is_none() {
                 collect.wrong(at, "this is no spreadsheet's id or address", "no id", ID_HELP);
             }
-            id.map(google)
+            google(id, Choice::JobFile("`sheet.spreadsheet`"))
         }
-        (None, Some(at)) => collect.path(at, "`state.file`").map(|file| Target::Embedded { file }),
-        (None, None) => Some(Target::Embedded { file: collect.folder.join(format!("{}.sheet", job?)) }),
+        (None, Some(at)) => {
+            let file = collect.path(at, "`state.file`")?;
+            Some((Target::Embedded { file }, Choice::JobFile("`state.file`")))
+        }
+        (None, None) => {
+            let choice = if collect.environment.is_empty(SPREADSHEET) { Choice::Empty } else { Choice::Unset };
+            wrong_place::unnamed(collect, path, job).map(|file| (Target::Embedded { file }, choice))
+        }
     }
 }
 
 const ID_HELP: &str =
     "it is the part of the spreadsheet's address between /d/ and the next slash, or the whole address";
 
-fn google(id: String) -> Target {
-    Target::Google { id }
+fn google(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
+    id.map(|id| (Target::Google { id }, choice))
 }
 
-fn bad_id(collect: &mut Collector<'_>, place: &str) -> Option<Target> {
-    collect.say(Problem::of(format!("{place} is no spreadsheet's id or address")).help(ID_HELP));
+fn bad_id(collect: &mut Collector<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
+    let problem = Problem::of(format!("{place} is no spreadsheet's id or address"));
+    collect.say(if redact::may_hold_secret(named) || redact::is_key(named) {
+        problem.help(format!("it looks like a key, which belongs into {CREDENTIALS_JSON}; it is not shown"))
+    } else {
+        problem.help(ID_HELP)
+    });
     None
 }
 
@@ -117,17 +163,17 @@ fn spreadsheet_id(named: &str) -> Option<String> {
         _ => named,
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    (!id.is_empty() && id.len() <= 128 && id.bytes().all(plain)).then(|| id.to_owned())
+    (!id.is_empty() && id.len() <= 128 && id.bytes().all(plain) && !redact::may_hold_secret(id)).then(|| id.to_owned())
 }
 
 /// The API's root, with a slash at its end.
-pub(crate) fn api_url(collect: &mut Collector<'_>, flags: &Overrides, target: Option<&Target>) -> String {
+pub(crate) fn api_url(collect: &mut Collector<'_>, flags: &Overrides, choice: Option<&Choice>) -> String {
     let (named, place) = match (&flags.api_url, collect.environment.get(API_URL)) {
         (Some(url), _) => (url.clone(), "the flag for the API's root"),
         (None, Some(url)) => (url.to_owned(), API_URL),
         (None, None) => return GOOGLE_API_URL.to_owned(),
     };
-    if matches!(target, Some(Target::Embedded { .. })) && flags.file.is_none() {
+    if choice.is_some_and(Choice::is_default) {
         let problem = Problem::of(format!("{place} is set, but no spreadsheet is named"));
         collect.say(problem.help(format!("set {SPREADSHEET} too, or unset {place} to use the embedded sheet")));
     }
@@ -173,8 +219,7 @@ pub(crate) fn credentials(collect: &mut Collector<'_>, flags: &Overrides) -> Cre
     let path = environment.find(CREDENTIALS_PATH);
     let inline = environment.find(CREDENTIALS_JSON);
     if let (Some(path), Some(inline)) = (path, inline) {
-        let place =
-            |in_file| if in_file { environment.file_path().display().to_string() } else { "the environment".into() };
+        let place = |in_file| environment.place(in_file);
         let message = format!("{CREDENTIALS_PATH} and {CREDENTIALS_JSON} are set, but exclude each other");
         let places =
             format!("the first is in {}, the second in {}; unset one", place(path.in_file), place(inline.in_file));
@@ -182,17 +227,50 @@ pub(crate) fn credentials(collect: &mut Collector<'_>, flags: &Overrides) -> Cre
         return found;
     }
     if let Some(path) = path {
-        if path.value.trim_start().starts_with('{') {
-            let problem = Problem::of(format!("{CREDENTIALS_PATH} holds JSON, but it takes the path of a file"));
-            collect.say(problem.help(format!("put the JSON into {CREDENTIALS_JSON}")));
-            return found;
-        }
         // A path in `.env` starts where the file is, a path in the environment where the command was given.
         let file = Path::new(path.value);
-        found.path = Some(if path.in_file { collect.folder.join(file) } else { file.to_owned() });
+        let file = if path.in_file { collect.folder.join(file) } else { file.to_owned() };
+        if redact::is_no_path(path.value) && !file.exists() {
+            let problem =
+                Problem::of(format!("{CREDENTIALS_PATH} holds {}, but it takes the path of a file", kind(path.value)));
+            let place = environment.place(path.in_file);
+            collect.say(problem.help(format!(
+                "put the whole content of the key file into {CREDENTIALS_JSON}, plain or in base64, or a path here; the value, which is \
+                 set in {place}, is not shown"
+            )));
+            return found;
+        }
+        found.path = Some(file);
     }
     found.inline = inline.map(|inline| SecretString::from(inline.value));
     found
+}
+
+/// What stands where a path should be.
+fn kind(value: &str) -> &'static str {
+    let plain = value.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '\'' | '"'));
+    if plain.starts_with('{') {
+        "JSON"
+    } else if plain.starts_with("-----") {
+        "a key in PEM form"
+    } else {
+        "what may be a key"
+    }
+}
+
+/// Notes a credentials file that others may read.
+pub(crate) fn see_who_reads(collect: &mut Collector<'_>, credentials: &CredentialSettings) {
+    let inline = credentials.inline.is_some();
+    let file = credentials.path.as_deref().or(credentials.well_known.as_deref().filter(|_| !inline));
+    let env_file = collect.environment.file_path();
+    let files =
+        [(file, "the credentials file"), (Some(env_file).filter(|_| collect.environment.has_file()), "the file")];
+    for (file, what) in files.into_iter().filter_map(|(file, what)| Some((file?, what))) {
+        if let Some(readers) = readers(file) {
+            let shown = file.display();
+            collect.note(format!("{what} {shown} can be read or changed by {readers}"), format!("chmod 600 {shown}"));
+        }
+    }
 }
 
 /// The metadata server's host, where the environment names one, or where Cloud Run (and its functions and jobs) says that it is

@@ -6,11 +6,12 @@ use secrecy::ExposeSecret;
 
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
+use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
 use crate::config::pace::CommitSettings;
 use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;
-use crate::config::target::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET, Target};
+use crate::config::target::Target;
 use crate::ledger::mode::Mode;
 use crate::port::clock::Clock;
 use crate::port::step::Identify;
@@ -75,7 +76,8 @@ fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
 fn credentials_are_taken_from_one_place_and_never_printed() {
     let one = settings(&Environment::of(&[], &[(CREDENTIALS_PATH, "key.json"), (SPREADSHEET, "x")]));
     assert_eq!(one.credentials.path, Some("jobs/key.json".into()));
-    let two = settings(&Environment::of(&[(CREDENTIALS_JSON, "{\"hush\": 1}"), ("HOME", "/h")], &[]));
+    let two =
+        settings(&Environment::of(&[(CREDENTIALS_JSON, "{\"hush\": 1}"), (SPREADSHEET, "x"), ("HOME", "/h")], &[]));
     assert_eq!(two.credentials.inline.as_ref().map(|s| s.expose_secret().len()), Some(11));
     assert_eq!(two.credentials.well_known, Some("/h/.config/gcloud/application_default_credentials.json".into()));
     assert!(!format!("{two:?}").contains("hush"));
@@ -95,6 +97,19 @@ fn an_api_root_without_a_spreadsheet_is_an_error_and_not_the_embedded_sheet() {
     assert_eq!(settings(&named).api_url, "http://127.0.0.1:1/");
     let far = Environment::of(&[(API_URL, "http://example.org"), (SPREADSHEET, "x")], &[]);
     assert!(read_with(QUAKES, &Overrides::default(), &far).is_err());
+}
+
+#[test]
+fn a_job_says_how_many_calls_a_minute_it_may_make() {
+    let environment = Environment::default();
+    let of = |more: &str| read_with(&format!("{QUAKES}\n{more}"), &Overrides::default(), &environment);
+    let pacing = of("").expect("a valid job").pacing;
+    assert_eq!((pacing.reads_per_minute, pacing.writes_per_minute), (Some(50), Some(50)));
+    let pacing = of("[quota]\nwrites_per_minute = 300").expect("a valid job").pacing;
+    assert_eq!((pacing.reads_per_minute, pacing.writes_per_minute), (Some(50), Some(300)));
+    for wrong in ["writes_per_minute = 0", "reads_per_minute = -1", "per_minute = 50"] {
+        assert!(of(&format!("[quota]\n{wrong}")).is_err(), "{wrong}");
+    }
 }
 
 #[test]

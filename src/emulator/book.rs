@@ -10,6 +10,7 @@ use crate::emulator::a1::{Span, Tabs, locate};
 use crate::emulator::error::ApiError;
 use crate::emulator::grid::{Area, GridRange};
 use crate::emulator::outcome::Outcome;
+use crate::emulator::purse::Purse;
 use crate::emulator::spill::Anchor;
 use crate::emulator::storage::StorageError;
 use crate::emulator::transaction::{SheetRow, Transaction};
@@ -25,6 +26,8 @@ pub struct Book<'t, 's> {
     pub(crate) chain: Counter<u32>,
     /// How much the outermost of them has looked up.
     pub(crate) looks: Counter<u32>,
+    /// What is left of all that formulas may use.
+    pub(crate) purse: Purse,
     /// How many cells the results of formulas fill.
     pub(crate) filled: Counter<u64>,
     /// By sheet, the formulas that may fill more cells than their own, once they were asked for.
@@ -85,6 +88,7 @@ impl<'t, 's> Book<'t, 's> {
             sheets: transaction.sheets()?,
             chain: Counter::new(0),
             looks: Counter::new(0),
+            purse: Purse::default(),
             filled: Counter::new(0),
             spilling: RefCell::default(),
             results: RefCell::default(),

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::emulator::storage::StorageError;
+use crate::emulator::storage_error::{Lasting, StorageError};
 use crate::fault::Fault;
 
 /// An answer that is an error (google.rpc.Status in its JSON form).
@@ -86,6 +86,23 @@ impl ApiError {
         Self::new(500, "INTERNAL", "Internal error encountered.")
     }
 
+    /// 500: the file of the spreadsheets failed, and will at every further call.
+    pub fn of_file(lasting: Lasting, message: impl Into<String>) -> Self {
+        let details = json!([{
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": reason(lasting),
+            "domain": DOMAIN
+        }]);
+        Self { details: Some(details), ..Self::new(500, "INTERNAL", message) }
+    }
+
+    /// Whether the file of the spreadsheets is what failed, and because of what.
+    pub fn lasting(&self) -> Option<Lasting> {
+        let info = self.details.as_ref()?.get(0)?;
+        let of = |lasting: &Lasting| info["domain"] == DOMAIN && info["reason"] == reason(*lasting);
+        [Lasting::Machine, Lasting::Contents].into_iter().find(of)
+    }
+
     /// 503: the file was busy for longer than the emulator waits.
     pub fn unavailable() -> Self {
         Self::new(503, "UNAVAILABLE", "The service is currently unavailable.")
@@ -94,6 +111,10 @@ impl ApiError {
     /// The same error with `prefix` before its sentence, as in `Invalid requests[2].updateCells: …`.
     #[must_use]
     pub fn within(self, prefix: &str) -> Self {
+        // What is wrong with the file is wrong with no request.
+        if self.lasting().is_some() {
+            return self;
+        }
         Self { message: format!("{prefix}{}", self.message), ..self }
     }
 
@@ -114,6 +135,16 @@ impl ApiError {
             500.. => Fault::Transient,
             _ => Fault::Rejected,
         }
+    }
+}
+
+/// The `domain` of errors that Google has not.
+const DOMAIN: &str = "sheetkeep";
+
+fn reason(lasting: Lasting) -> &'static str {
+    match lasting {
+        Lasting::Machine => "FILE_FAILED",
+        Lasting::Contents => "FILE_DAMAGED",
     }
 }
 
@@ -138,10 +169,10 @@ impl From<StorageError> for ApiError {
                 "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove protection if \
                  you need to edit.",
             ),
-            told => {
-                tracing::error!(error = %told, "the emulator's file failed");
-                Self::internal()
-            }
+            told => match told.lasting() {
+                Some(lasting) => Self::of_file(lasting, told.to_string()),
+                None => Self::internal(),
+            },
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::emulator::functions;
 use crate::emulator::grid::Area;
 use crate::emulator::matrix::{CELL_LIMIT, Matrix, Value, count, each};
 use crate::emulator::outcome::{Computed, ERRORS, Outcome, compare, finite, number, shown};
+use crate::emulator::purse::Purse;
 
 /// How deep parentheses and signs may nest; deeper is `#ERROR!`, not a full stack.
 const DEPTH_LIMIT: u32 = 64;
@@ -23,6 +24,8 @@ pub trait Sight {
     fn block(&self, title: Option<&str>, area: &Area) -> Computed<Matrix>;
     /// The row and the column of the formula.
     fn home(&self) -> (u32, u32);
+    /// What working it out may use.
+    fn purse(&self) -> &Purse;
 }
 
 /// What the formula `text` (with or without its `=`) comes to.
@@ -63,8 +66,8 @@ struct Reader<'a> {
 type Sign = fn(&Outcome, &Outcome) -> Computed<Outcome>;
 
 /// A sign between two values.
-fn between(left: &Value, right: &Value, make: Sign) -> Value {
-    each(&[left, right], |given| match given {
+fn between(left: &Value, right: &Value, purse: &Purse, make: Sign) -> Value {
+    each(&[left, right], purse, |given| match given {
         [left, right] => make(left, right),
         _ => Err("#ERROR!"),
     })
@@ -90,6 +93,10 @@ fn divided(left: &Outcome, right: &Outcome) -> Computed<Outcome> {
 }
 
 impl<'a> Reader<'a> {
+    fn purse(&self) -> &'a Purse {
+        self.sight.purse()
+    }
+
     fn take(&mut self, word: &str) -> bool {
         self.rest.strip_prefix(word).is_some_and(|rest| {
             self.rest = rest.trim_start();
@@ -109,14 +116,14 @@ impl<'a> Reader<'a> {
                 (">", |a, b| ordered(a, b, [false, false, true])),
             ];
             let Some((_, holds)) = signs.into_iter().find(|(sign, _)| self.take(sign)) else { return Ok(left) };
-            left = between(&left, &self.joined()?, holds);
+            left = between(&left, &self.joined()?, self.purse(), holds);
         }
     }
 
     fn joined(&mut self) -> Computed<Value> {
         let mut left = self.sum()?;
         while self.take("&") {
-            left = between(&left, &self.sum()?, joined);
+            left = between(&left, &self.sum()?, self.purse(), joined);
         }
         Ok(left)
     }
@@ -125,9 +132,9 @@ impl<'a> Reader<'a> {
         let mut left = self.product()?;
         loop {
             if self.take("+") {
-                left = between(&left, &self.product()?, |a, b| finite(number(a)? + number(b)?));
+                left = between(&left, &self.product()?, self.purse(), |a, b| finite(number(a)? + number(b)?));
             } else if self.take("-") {
-                left = between(&left, &self.product()?, |a, b| finite(number(a)? - number(b)?));
+                left = between(&left, &self.product()?, self.purse(), |a, b| finite(number(a)? - number(b)?));
             } else {
                 return Ok(left);
             }
@@ -138,9 +145,9 @@ impl<'a> Reader<'a> {
         let mut left = self.power()?;
         loop {
             if self.take("*") {
-                left = between(&left, &self.power()?, |a, b| finite(number(a)? * number(b)?));
+                left = between(&left, &self.power()?, self.purse(), |a, b| finite(number(a)? * number(b)?));
             } else if self.take("/") {
-                left = between(&left, &self.power()?, divided);
+                left = between(&left, &self.power()?, self.purse(), divided);
             } else {
                 return Ok(left);
             }
@@ -150,7 +157,7 @@ impl<'a> Reader<'a> {
     fn power(&mut self) -> Computed<Value> {
         let mut left = self.signed()?;
         while self.take("^") {
-            left = between(&left, &self.signed()?, |a, b| finite(number(a)?.powf(number(b)?)));
+            left = between(&left, &self.signed()?, self.purse(), |a, b| finite(number(a)?.powf(number(b)?)));
         }
         Ok(left)
     }
@@ -160,19 +167,26 @@ impl<'a> Reader<'a> {
         if self.depth > DEPTH_LIMIT {
             return Err("#ERROR!");
         }
+        self.purse().enter()?;
+        let value = self.signed_inside();
+        self.purse().leave();
+        self.depth -= 1;
+        value
+    }
+
+    fn signed_inside(&mut self) -> Computed<Value> {
         let zero = Value::One(Outcome::Number(0.0));
         let value = if self.take("-") {
-            between(&zero, &self.signed()?, |_, b| finite(-number(b)?))
+            between(&zero, &self.signed()?, self.purse(), |_, b| finite(-number(b)?))
         } else if self.take("+") {
             self.signed()?
         } else {
             let mut value = self.atom()?;
             while self.take("%") {
-                value = between(&value, &zero, |a, _| finite(number(a)? / 100.0));
+                value = between(&value, &zero, self.purse(), |a, _| finite(number(a)? / 100.0));
             }
             value
         };
-        self.depth -= 1;
         Ok(value)
     }
 
@@ -226,7 +240,11 @@ impl<'a> Reader<'a> {
         self.arrays = outside;
         let inside = outside || functions::opens_ranges(name);
         let known = functions::is_known(name);
-        Ok(if known { functions::call(name, arguments, inside) } else { Value::One(Outcome::Error("#NAME?")) })
+        Ok(if known {
+            functions::call(name, arguments, inside, self.purse())
+        } else {
+            Value::One(Outcome::Error("#NAME?"))
+        })
     }
 
     /// `ROW` and `COLUMN`: of the formula itself, or of a reference, inside `ARRAYFORMULA` of each of its rows or columns.

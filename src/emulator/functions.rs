@@ -10,6 +10,7 @@ use crate::emulator::functions_text::{of_text, of_texts_and_moments};
 use crate::emulator::given::{Given, size, truth};
 use crate::emulator::matrix::{Value, each};
 use crate::emulator::outcome::{Computed, Outcome, finite};
+use crate::emulator::purse::Purse;
 
 /// Of arguments that stand for one value each: given a range inside `ARRAYFORMULA`, they are worked out for each of its cells.
 const OF_VALUES: &str = " ABS CEILING CONCAT DATE DAY EXACT FALSE FIND FLOOR HYPERLINK IF IFERROR IFNA INT ISBLANK ISERROR \
@@ -54,18 +55,26 @@ fn takes_whole(name: &str, at: usize) -> bool {
 
 /// What a known function makes of its arguments; `#N/A` for a wrong number of them, as the service has it. With `arrays` it is
 /// worked out for each cell of ranges that it does not take whole.
-pub fn call(name: &str, mut arguments: Vec<Value>, arrays: bool) -> Value {
+pub fn call(name: &str, mut arguments: Vec<Value>, arrays: bool, purse: &Purse) -> Value {
     if name == "ARRAYFORMULA" {
         return if arguments.len() == 1 { arguments.remove(0) } else { Value::One(Outcome::Error("#N/A")) };
     }
     let lifted: Vec<usize> = (0..arguments.len())
         .filter(|at| arrays && !takes_whole(name, *at) && matches!(arguments.get(*at), Some(Value::Many(_))))
         .collect();
+    // What is taken whole is looked at anew for each element of what is not.
+    let whole = (0..arguments.len()).filter(|at| !lifted.contains(at)).filter_map(|at| match arguments.get(at) {
+        Some(Value::Many(matrix)) => Some(matrix.stored().len() as u64),
+        _ => None,
+    });
+    let price = whole.sum::<u64>() + price_of(name);
     if lifted.is_empty() {
-        return work_out(name, &Given(&arguments)).unwrap_or_else(|error| Value::One(Outcome::Error(error)));
+        let worked_out = purse.look_at(price).and_then(|()| work_out(name, &Given(&arguments)));
+        return purse.kept_all(worked_out.unwrap_or_else(|error| Value::One(Outcome::Error(error))));
     }
     let ranges: Vec<Value> = lifted.iter().filter_map(|at| arguments.get(*at).cloned()).collect();
-    each(&ranges.iter().collect::<Vec<_>>(), |outcomes| {
+    each(&ranges.iter().collect::<Vec<_>>(), purse, |outcomes| {
+        purse.look_at(price)?;
         for (at, outcome) in lifted.iter().zip(outcomes) {
             if let Some(place) = arguments.get_mut(*at) {
                 *place = Value::One((*outcome).clone());
@@ -73,6 +82,11 @@ pub fn call(name: &str, mut arguments: Vec<Value>, arrays: bool) -> Value {
         }
         Ok(work_out(name, &Given(&arguments))?.first().clone())
     })
+}
+
+/// What it costs by itself: reading a pattern takes as long as looking at so many values.
+fn price_of(name: &str) -> u64 {
+    if name.starts_with("REGEX") { 1_000 } else { 1 }
 }
 
 fn work_out(name: &str, given: &Given<'_>) -> Computed<Value> {

@@ -51,7 +51,8 @@ fn position(wanted: &Outcome, among: &[&Outcome], how: f64) -> Option<usize> {
         return among.iter().rposition(|one| order(one).is_some_and(fits));
     }
     if let Outcome::Text(text) = wanted {
-        return among.iter().position(|one| matches!(one, Outcome::Text(own) if resembles(own, text)));
+        let likeness = Likeness::read(text);
+        return among.iter().position(|one| matches!(one, Outcome::Text(own) if likeness.fits(own)));
     }
     among.iter().position(|one| order(one) == Some(1))
 }
@@ -93,6 +94,7 @@ fn fitting(criteria: &[(Matrix, Outcome)], summed: Option<&Matrix>) -> Computed<
 struct Criterion {
     holds: [bool; 3],
     bound: Outcome,
+    likeness: Option<Likeness>,
     by_sign: bool,
 }
 
@@ -100,7 +102,7 @@ impl Criterion {
     /// `5`, `"yes"`, `">5"`, `"<>a*"`.
     fn read(outcome: &Outcome) -> Self {
         let Outcome::Text(text) = outcome else {
-            return Self { holds: [false, true, false], bound: outcome.clone(), by_sign: false };
+            return Self { holds: [false, true, false], bound: outcome.clone(), likeness: None, by_sign: false };
         };
         let signs = [
             ("<>", [true, false, true]),
@@ -118,7 +120,8 @@ impl Criterion {
             _ if rest.eq_ignore_ascii_case("false") => Outcome::Bool(false),
             _ => Outcome::Text(rest.to_owned()),
         };
-        Self { holds, bound, by_sign: sign.is_some() }
+        let likeness = if let Outcome::Text(bound) = &bound { Some(Likeness::read(bound)) } else { None };
+        Self { holds, bound, likeness, by_sign: sign.is_some() }
     }
 
     fn fits(&self, outcome: &Outcome) -> bool {
@@ -127,7 +130,8 @@ impl Criterion {
         let same = match (&self.bound, outcome) {
             (Outcome::Text(bound), Outcome::Blank) => bound.is_empty(),
             (Outcome::Text(bound), Outcome::Text(text)) => {
-                resembles(text, bound) && (self.by_sign || !bound.is_empty())
+                let resembles = self.likeness.as_ref().is_some_and(|likeness| likeness.fits(text));
+                resembles && (self.by_sign || !bound.is_empty())
             }
             (Outcome::Number(bound), Outcome::Text(text)) => text.trim().parse() == Ok(*bound),
             (bound, outcome) => bound == outcome,
@@ -141,22 +145,39 @@ impl Criterion {
     }
 }
 
-/// Whether a text is another, in which `*` stands for any letters, `?` for one, and `~` takes that from them.
-fn resembles(text: &str, pattern: &str) -> bool {
-    let mut parts = String::from("(?is)^");
-    let mut letters = pattern.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '*' => parts.push_str(".*"),
-            '?' => parts.push('.'),
-            '~' => parts.push_str(&regex::escape(&letters.next().unwrap_or('~').to_string())),
-            other => parts.push_str(&regex::escape(&other.to_string())),
+/// A text that others are compared with, in which `*` stands for any letters, `?` for one, and `~` takes that from them.
+struct Likeness {
+    folded: String,
+    /// None where it has no such letters.
+    pattern: Option<regex::Regex>,
+}
+
+impl Likeness {
+    fn read(text: &str) -> Self {
+        let folded = text.to_lowercase();
+        if !text.contains(['*', '?', '~']) {
+            return Self { folded, pattern: None };
+        }
+        let mut parts = String::from("(?is)^");
+        let mut letters = text.chars();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '*' => parts.push_str(".*"),
+                '?' => parts.push('.'),
+                '~' => parts.push_str(&regex::escape(&letters.next().unwrap_or('~').to_string())),
+                other => parts.push_str(&regex::escape(&other.to_string())),
+            }
+        }
+        // One that is too long to be a pattern is like itself.
+        Self { folded, pattern: regex::Regex::new(&format!("{parts}$")).ok() }
+    }
+
+    fn fits(&self, text: &str) -> bool {
+        match &self.pattern {
+            Some(pattern) => pattern.is_match(text),
+            None => text.to_lowercase() == self.folded,
         }
     }
-    if !pattern.contains(['*', '?', '~']) {
-        return text.to_lowercase() == pattern.to_lowercase();
-    }
-    regex::Regex::new(&format!("{parts}$")).is_ok_and(|pattern| pattern.is_match(text))
 }
 
 /// What a key of a row is compared by.

@@ -9,6 +9,7 @@ use regex::{Regex, RegexBuilder};
 use crate::emulator::given::{Given, size, whole};
 use crate::emulator::outcome::{Computed, Outcome, shown};
 use crate::emulator::pattern::NumberFormat;
+use crate::emulator::purse::extend;
 
 /// The day from which serial numbers count.
 const DAY_ZERO: Date = date(1899, 12, 30);
@@ -43,7 +44,7 @@ pub fn of_text(name: &str, given: &Given<'_>) -> Computed<Outcome> {
                 if let Outcome::Error(error) = outcome {
                     return Err(error);
                 }
-                joined.push_str(&shown(outcome));
+                extend(&mut joined, &shown(outcome))?;
             }
             joined
         }
@@ -76,13 +77,28 @@ pub fn of_texts_and_moments(name: &str, given: &Given<'_>) -> Computed<Outcome> 
             let new = given.text(2)?.replace('$', "$$");
             // Groups are written as RE2 has them, with a backslash.
             let new = (1..=9).fold(new, |new, group| new.replace(&format!("\\{group}"), &format!("${{{group}}}")));
-            Ok(Outcome::Text(pattern(given)?.replace_all(&given.text(0)?, new.as_str()).into_owned()))
+            replaced(&pattern(given)?, &given.text(0)?, &new).map(Outcome::Text)
         }
     }
 }
 
 fn pattern(given: &Given<'_>) -> Computed<Regex> {
     RegexBuilder::new(&given.text(1)?).size_limit(1 << 20).build().map_err(|_| "#REF!")
+}
+
+/// The text with each match replaced, as long as a cell can hold it.
+fn replaced(pattern: &Regex, text: &str, new: &str) -> Computed<String> {
+    let (mut replaced, mut from) = (String::new(), 0);
+    for captures in pattern.captures_iter(text) {
+        let Some(found) = captures.get(0) else { continue };
+        extend(&mut replaced, text.get(from..found.start()).unwrap_or_default())?;
+        let mut by = String::new();
+        captures.expand(new, &mut by);
+        extend(&mut replaced, &by)?;
+        from = found.end();
+    }
+    extend(&mut replaced, text.get(from..).unwrap_or_default())?;
+    Ok(replaced)
 }
 
 fn substitute(given: &Given<'_>) -> Computed<Outcome> {
@@ -92,7 +108,13 @@ fn substitute(given: &Given<'_>) -> Computed<Outcome> {
         return Ok(Outcome::Text(text));
     }
     if only < 1.0 {
-        return Ok(Outcome::Text(text.replace(&old, &new)));
+        let mut replaced = String::new();
+        for (part, between) in text.split(old.as_str()).zip(std::iter::once("").chain(std::iter::repeat(new.as_str())))
+        {
+            extend(&mut replaced, between)?;
+            extend(&mut replaced, part)?;
+        }
+        return Ok(Outcome::Text(replaced));
     }
     let at = text.match_indices(&old).nth(whole(only).saturating_sub(1)).map(|(at, _)| at);
     Ok(Outcome::Text(match at.and_then(|at| Some((text.get(..at)?, text.get(at + old.len()..)?))) {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::emulator::options::EmulatorOptions;
 use crate::emulator::server::listen;
-use crate::emulator::service::Emulator;
+use crate::emulator::service::{Emulator, Trouble};
 use crate::emulator::storage::StorageError;
 use crate::emulator::test_key::{is_service_account, service_account};
 use crate::fault::Fault;
@@ -40,6 +40,9 @@ pub enum LaunchError {
     /// The spreadsheet file.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The spreadsheet file, while it was served.
+    #[error("{}", .0.why)]
+    Trouble(Trouble),
     /// The port.
     #[error("failed to listen on {host}:{port}: {cause}; choose another port, or 0 for any free one")]
     Listen {
@@ -65,6 +68,7 @@ impl LaunchError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Storage(error) => error.fault(),
+            Self::Trouble(_) => Fault::Corrupt,
             Self::Listen { .. } | Self::Credentials { .. } => Fault::Denied,
         }
     }
@@ -123,8 +127,12 @@ pub async fn launch(
             token.cancel();
             serving.await;
         }
+        () = emulator.troubled() => {
+            token.cancel();
+            serving.await;
+        }
     }
-    Ok(())
+    emulator.trouble().map_or(Ok(()), |trouble| Err(LaunchError::Trouble(trouble)))
 }
 
 #[cfg(test)]

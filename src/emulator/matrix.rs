@@ -4,6 +4,7 @@
 //! lands in a sheet (`spill`).
 
 use crate::emulator::outcome::{Computed, Outcome};
+use crate::emulator::purse::Purse;
 
 /// The most outcomes in memory for one rectangle.
 pub const CELL_LIMIT: u64 = 1_000_000;
@@ -58,6 +59,11 @@ impl Matrix {
         &self.cells
     }
 
+    /// The same, on their own.
+    pub fn into_stored(self) -> Vec<Outcome> {
+        self.cells
+    }
+
     /// How many outcomes there are, blank ones included.
     pub fn size(&self) -> u64 {
         u64::from(self.height) * u64::from(self.width)
@@ -107,15 +113,16 @@ impl Value {
     }
 }
 
-/// Does something to each element of several values at once. What is too short is `#N/A` where it ends.
-pub fn each(values: &[&Value], mut make: impl FnMut(&[&Outcome]) -> Computed<Outcome>) -> Value {
-    let mut settled = |given: &[&Outcome]| make(given).unwrap_or_else(Outcome::Error);
+/// Does something to each element of several values at once. What is too short is `#N/A` where it ends; the purse pays.
+pub fn each(values: &[&Value], purse: &Purse, mut make: impl FnMut(&[&Outcome]) -> Computed<Outcome>) -> Value {
+    let mut settled = |given: &[&Outcome]| purse.kept(make(given).unwrap_or_else(Outcome::Error));
     if values.iter().all(|value| matches!(value, Value::One(_))) {
         return Value::One(settled(&values.iter().map(|value| value.first()).collect::<Vec<_>>()));
     }
     let height = values.iter().map(|value| value.extent().0).max().unwrap_or(0);
     let width = values.iter().map(|value| value.extent().1).max().unwrap_or(0);
-    if u64::from(height) * u64::from(width) > CELL_LIMIT {
+    let cells = u64::from(height) * u64::from(width);
+    if cells > CELL_LIMIT || purse.look_at(cells).is_err() {
         return Value::One(Outcome::Error("#ERROR!"));
     }
     let mut cells = Vec::with_capacity(usize::try_from(height * width).unwrap_or(0));
@@ -148,7 +155,9 @@ mod tests {
         let numbers = |height, width, cells: &[f64]| {
             Value::Many(Matrix::new(height, width, cells.iter().map(|n| Outcome::Number(*n)).collect()))
         };
-        let sum = |a: &Value, b: &Value| each(&[a, b], |given| finite(number(given[0])? + number(given[1])?));
+        let sum = |a: &Value, b: &Value| {
+            each(&[a, b], &Purse::default(), |given| finite(number(given[0])? + number(given[1])?))
+        };
         let (column, row) = (numbers(2, 1, &[1.0, 2.0]), numbers(1, 2, &[10.0, 20.0]));
         assert_eq!(sum(&column, &row), numbers(2, 2, &[11.0, 21.0, 12.0, 22.0]));
         let short = sum(&column, &numbers(3, 1, &[1.0, 1.0, 1.0])).into_matrix();

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
@@ -30,6 +31,8 @@ pub struct EmulatorOptions {
     pub faults: Vec<Fault>,
     /// Answers calls on the thread that asks, one after the other: for tests that have to be the same each time.
     pub in_turn: bool,
+    /// Names of this server, beside `localhost`, by which it may be called over a socket.
+    pub hosts: Arc<[String]>,
     /// A token that is good without having been issued, for the emulator inside the process.
     pub trusted_token: Option<String>,
 }

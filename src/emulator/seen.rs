@@ -14,6 +14,7 @@ use crate::emulator::formula::{Sight, evaluate, link};
 use crate::emulator::grid::Area;
 use crate::emulator::matrix::{CELL_LIMIT, Matrix, Value};
 use crate::emulator::outcome::{Computed, Outcome};
+use crate::emulator::purse::Purse;
 use crate::emulator::render::{computed, effective};
 use crate::emulator::spill::{ROW_LIMIT, Spill, State, anchors, lay};
 use crate::emulator::storage::StorageError;
@@ -293,7 +294,7 @@ impl Desk<'_, '_, '_> {
             let common = spill.area.intersect(&Area::new(area.rows.start..used, area.cols.clone()));
             for (row, column) in common.rows.flat_map(|row| common.cols.clone().map(move |column| (row, column))) {
                 if let Some(place) = cells.get_mut(index(row, column)) {
-                    *place = spill.at(row, column).clone();
+                    *place = self.book.purse.kept(spill.at(row, column).clone());
                 }
             }
         }
@@ -302,7 +303,7 @@ impl Desk<'_, '_, '_> {
                 (0..).zip(&stored).filter(|(column, cell)| area.cols.contains(column) && cell.has_data())
             {
                 if let Some(place) = cells.get_mut(index(row, column)) {
-                    *place = self.book.outcome(sheet.id, row, column, cell);
+                    *place = self.book.purse.kept(self.book.outcome(sheet.id, row, column, cell));
                 }
             }
             Ok::<(), StorageError>(())
@@ -319,7 +320,7 @@ impl Sight for Desk<'_, '_, '_> {
             Ok(mut cells) => {
                 let at = usize::try_from(column).unwrap_or(usize::MAX);
                 let cell = if at < cells.len() { cells.swap_remove(at) } else { Cell::default() };
-                self.book.outcome(sheet.id, row, column, &cell)
+                self.book.purse.kept(self.book.outcome(sheet.id, row, column, &cell))
             }
             Err(error) => {
                 tracing::error!(%error, "a cell that a formula refers to can't be read");
@@ -352,6 +353,10 @@ impl Sight for Desk<'_, '_, '_> {
 
     fn home(&self) -> (u32, u32) {
         (self.row, self.column)
+    }
+
+    fn purse(&self) -> &Purse {
+        &self.book.purse
     }
 }
 
@@ -426,5 +431,27 @@ mod tests {
         let lines: Vec<Vec<&str>> = lines.iter().map(|line| line.iter().map(String::as_str).collect()).collect();
         let lines: Vec<&[&str]> = lines.iter().map(Vec::as_slice).collect();
         assert_eq!(seen(&lines).last().unwrap(), "9: 10");
+    }
+
+    #[test]
+    fn cells_that_double_a_text_stop_at_what_a_cell_holds() {
+        let mut lines: Vec<Vec<String>> = vec![vec!["x".repeat(1_000)]];
+        lines.extend((1..10).map(|row| vec![format!("=A{row}&A{row}")]));
+        let lines: Vec<Vec<&str>> = lines.iter().map(|line| line.iter().map(String::as_str).collect()).collect();
+        let lines: Vec<&[&str]> = lines.iter().map(Vec::as_slice).collect();
+        let lengths: Vec<usize> = seen(&lines).iter().map(|line| line.len() - "0: ".len()).collect();
+        assert_eq!(lengths[..6], [1_000, 2_000, 4_000, 8_000, 16_000, 32_000]);
+        assert_eq!(seen(&lines)[6..], ["6: #VALUE!", "7: #VALUE!", "8: #VALUE!", "9: #VALUE!"]);
+    }
+
+    #[test]
+    fn formulas_that_nest_and_refer_to_each_other_end_before_the_stack_does() {
+        for (open, close) in [("(", ")"), ("IF(TRUE,", ")"), ("{", "}"), ("-", "")] {
+            let formula = |row: usize| format!("={}A{}{}", open.repeat(60), row + 2, close.repeat(60));
+            let lines: Vec<[String; 1]> = (0..10).map(|row| [formula(row)]).collect();
+            let lines: Vec<[&str; 1]> = lines.iter().map(|line| [line[0].as_str()]).collect();
+            let lines: Vec<&[&str]> = lines.iter().map(<[&str; 1]>::as_slice).collect();
+            assert!(seen(&lines)[0].contains("#ERROR!"), "{open}: {}", seen(&lines)[0]);
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::io::{self, Cursor};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -24,9 +25,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::emulator::call::{API_KEY, Answer, Call, Query};
+use crate::emulator::door::Door;
 use crate::emulator::error::ApiError;
 use crate::emulator::outgoing::Outgoing;
 use crate::emulator::packing;
+use crate::emulator::seats::{Seat, Seats};
 use crate::emulator::service::{Dropped, Emulator};
 
 /// The largest body that is read, in bytes; Sheets was seen to take 9 MB.
@@ -35,8 +38,14 @@ const BODY_LIMIT: usize = 64 << 20;
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long a connection over a socket may be idle, or a client take to send a head; Google's front end waits as long.
+/// How long a connection over a socket may be idle between calls; Google's front end waits as long.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(4);
+
+/// How long a new connection may take until its first call has a head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often, over HTTP/2, an idle client is asked whether it is there, and how long it may take to say so.
+const PING_EVERY: Duration = Duration::from_secs(30);
 
 /// The largest head, in bytes: a batchGet of many ranges has a long query.
 const HEAD_LIMIT: usize = 256 << 10;
@@ -44,11 +53,18 @@ const HEAD_LIMIT: usize = 256 << 10;
 /// How long calls in hand may take once the server is to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// How many connections are served at once; others wait.
+/// How many connections are served at once; for one more, whoever has been idle for longest goes.
 const CONNECTION_LIMIT: usize = 512;
 
 /// What every HTTP/2 connection begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Whom a connection is from: somebody of this process, or whoever reached a socket.
+#[derive(Debug, Clone, Default)]
+struct Guest {
+    door: Option<Door>,
+    seat: Option<Arc<Seat>>,
+}
 
 impl Emulator {
     /// Serves one connection until the other side ends it, however long it is idle: for the emulator inside a process,
@@ -57,29 +73,32 @@ impl Emulator {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.serve_until(stream, CancellationToken::new(), None).await;
+        self.serve_until(stream, CancellationToken::new(), Guest::default()).await;
     }
 
     /// Serves the connections of a listener until `stop`; calls in hand are answered, for at most 10 s.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
         let mut connections = JoinSet::new();
+        let seats = Seats::new(CONNECTION_LIMIT);
+        let is_open = listener.local_addr().is_ok_and(|bound| !bound.ip().to_canonical().is_loopback());
         loop {
             while connections.try_join_next().is_some() {}
-            if connections.len() >= CONNECTION_LIMIT {
-                connections.join_next().await;
-                continue;
-            }
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = stop.cancelled() => break,
             };
             match accepted {
                 Ok((stream, _)) => {
+                    let seat = tokio::select! {
+                        seat = seats.take() => Arc::new(seat),
+                        () = stop.cancelled() => break,
+                    };
                     let (emulator, stop) = (self.clone(), stop.clone());
-                    connections.spawn(async move { emulator.serve_tcp(stream, stop).await });
+                    connections.spawn(async move { emulator.serve_tcp(stream, is_open, seat, stop).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
+                    seats.make_room();
                     self.clock().sleep(Duration::from_millis(50)).await;
                 }
             }
@@ -92,34 +111,53 @@ impl Emulator {
         }
     }
 
-    async fn serve_tcp(&self, stream: TcpStream, stop: CancellationToken) {
+    async fn serve_tcp(&self, stream: TcpStream, is_open: bool, seat: Arc<Seat>, stop: CancellationToken) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "small answers of this connection may be held back");
         }
-        self.serve_until(stream, stop, Some(IDLE_TIMEOUT)).await;
+        let Ok(local) = stream.local_addr() else { return };
+        let door = Door { address: local.ip().to_canonical(), is_open, hosts: self.hosts() };
+        let guest = Guest { door: Some(door), seat: Some(Arc::clone(&seat)) };
+        tokio::select! {
+            () = self.serve_until(stream, stop, guest) => {}
+            () = seat.is_lost() => tracing::debug!("an idle connection made room for another one"),
+            () = self.sees_no_call(&seat) => tracing::debug!("a connection brought no call in time"),
+        }
     }
 
-    async fn serve_until<S>(&self, mut stream: S, stop: CancellationToken, idle: Option<Duration>)
+    /// Ends when a new connection has brought no call in time.
+    async fn sees_no_call(&self, seat: &Seat) {
+        self.clock().sleep(HEAD_TIMEOUT).await;
+        if seat.has_called() {
+            std::future::pending().await
+        }
+    }
+
+    async fn serve_until<S>(&self, mut stream: S, stop: CancellationToken, guest: Guest)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let begun = tokio::select! {
             begun = read_beginning(&mut stream) => begun,
             () = stop.cancelled() => return,
-            () = self.wait(idle) => return,
         };
+        let idle = guest.seat.as_ref().map(|_| IDLE_TIMEOUT);
         let Ok(begun) = begun else { return };
         let is_http2 = begun == PREFACE;
         let (reader, writer) = tokio::io::split(stream);
         let io = TokioIo::new(tokio::io::join(Cursor::new(begun).chain(reader), writer));
-        let service = service_fn(|request| self.respond(request));
+        let service = service_fn(|request| self.respond(request, &guest));
         let ended = if is_http2 {
             let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder.timer(TokioTimer::new()).max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX));
-            let emulator = self.clone();
+            builder
+                .timer(TokioTimer::new())
+                .max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX))
+                .keep_alive_interval(idle.map(|_| PING_EVERY))
+                .keep_alive_timeout(HEAD_TIMEOUT);
+            let (emulator, guest) = (self.clone(), guest.clone());
             let service = service_fn(move |request| {
-                let emulator = emulator.clone();
-                async move { emulator.respond(request).await }
+                let (emulator, guest) = (emulator.clone(), guest.clone());
+                async move { emulator.respond(request, &guest).await }
             });
             let mut connection = std::pin::pin!(builder.serve_connection(io, service));
             tokio::select! {
@@ -146,25 +184,24 @@ impl Emulator {
         }
     }
 
-    /// Ends after that time, or never.
-    async fn wait(&self, time: Option<Duration>) {
-        match time {
-            Some(time) => self.clock().sleep(time).await,
-            None => std::future::pending().await,
+    async fn respond(&self, request: Request<Incoming>, guest: &Guest) -> Result<Response<Outgoing>, Dropped> {
+        if let Some(seat) = &guest.seat {
+            seat.is_heard();
         }
-    }
-
-    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Outgoing>, Dropped> {
         let (head, body) = request.into_parts();
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let pretty = query.pretty();
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let host = text(HOST).or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default();
+        if let Some(Err(refusal)) = guest.door.as_ref().map(|door| door.check(head.uri.path(), &host, &head.headers)) {
+            return Ok(self.dress(refusal.into(), pretty, false));
+        }
         let by_key = || text(HeaderName::from_static("x-goog-api-key")).map(|key| format!("{API_KEY}{key}"));
         let authorization = text(AUTHORIZATION).or_else(by_key);
         let packed = text(ACCEPT_ENCODING).is_some_and(|takes| packing::takes_gzip(&takes));
         let unpack = text(CONTENT_ENCODING).is_some_and(|how| how.trim().eq_ignore_ascii_case("gzip"));
         let read = self.read_body(body).await;
+        let _at_work = guest.seat.as_ref().map(Seat::works);
         let read = if unpack { read.and_then(|body| unpacked(&body)) } else { read };
         let answer = match read {
             Ok(body) => {

@@ -3,10 +3,11 @@
 //! In scope: latency, faults, tokens, scopes, quotas, counting, the control paths, then the method.
 //! Out of scope: connections and bytes (`server`), what methods do (`methods`).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hyper::Method;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::emulator::call::{API_KEY, Answer, Call, Content, Query};
 use crate::emulator::choices::Words;
@@ -20,7 +21,8 @@ use crate::emulator::quota::{Metric, Quota};
 use crate::emulator::route::Route;
 use crate::emulator::sharing;
 use crate::emulator::stats::Stats;
-use crate::emulator::storage::{StorageError, Store};
+use crate::emulator::storage::Store;
+use crate::emulator::storage_error::{Lasting, StorageError};
 use crate::emulator::token::{Access, Bearer, Tokens};
 use crate::emulator::transaction::{SheetRow, SpreadsheetRow};
 use crate::port::chance::Chance;
@@ -42,6 +44,18 @@ struct Inner {
     faults: Mutex<Faults>,
     late: Mutex<LateWrites>,
     stats: Mutex<Stats>,
+    trouble: OnceLock<Trouble>,
+    /// Cancelled once there is trouble.
+    troubled: CancellationToken,
+}
+
+/// What is wrong with the file of the spreadsheets, so that no further call can be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Whether it is the machine, or what is in the file.
+    pub lasting: Lasting,
+    /// What happened and what to do, for people, with the file's name where it is known.
+    pub why: String,
 }
 
 /// The connection is to end without an answer.
@@ -64,7 +78,8 @@ impl Emulator {
             Some(path) => Store::open(path)?,
             None => Store::in_memory()?,
         };
-        if let Some(id) = &options.spreadsheet_id {
+        // A file that is there and may only be read is not written to.
+        if let Some(id) = options.spreadsheet_id.as_ref().filter(|id| !store.exists(id).unwrap_or(false)) {
             match store.create(id, &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]) {
                 Ok(()) | Err(StorageError::Taken { .. }) => {}
                 Err(error) => return Err(error),
@@ -79,6 +94,8 @@ impl Emulator {
             faults: Mutex::new(Faults::new(options.faults.clone())),
             late: Mutex::default(),
             stats: Mutex::default(),
+            trouble: OnceLock::new(),
+            troubled: CancellationToken::new(),
             options,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -104,8 +121,51 @@ impl Emulator {
         &self.inner.clock
     }
 
+    /// What is wrong with the file, if anything is, as the calls so far have found, or as a look at its place finds now.
+    pub fn trouble(&self) -> Option<Trouble> {
+        if let Err(error) = self.inner.store.see_that_it_is_there() {
+            self.note(error.lasting().unwrap_or(Lasting::Machine), &error.to_string());
+        }
+        self.inner.trouble.get().cloned()
+    }
+
+    /// Names that are this server's beside those that every server has.
+    pub fn hosts(&self) -> Arc<[String]> {
+        Arc::clone(&self.inner.options.hosts)
+    }
+
+    /// Resolves once a call has found trouble with the file.
+    pub async fn troubled(&self) {
+        self.inner.troubled.cancelled().await;
+    }
+
+    fn note(&self, lasting: Lasting, why: &str) {
+        self.inner.trouble.get_or_init(|| Trouble { lasting, why: why.to_owned() });
+        self.inner.troubled.cancel();
+    }
+
+    /// An error of a method, as it is answered. Inside a process, where whoever calls can look at the trouble itself, trouble with
+    /// the file is a refusal of this call and of each further one, which nobody tries again.
+    fn failed(&self, error: ApiError) -> Answer {
+        let Some(lasting) = error.lasting() else { return error.into() };
+        self.note(lasting, &error.message);
+        if self.is_inside() {
+            return ApiError::forbidden(error.message).into();
+        }
+        tracing::error!(error = %error.message, "the emulator's file failed");
+        error.into()
+    }
+
+    /// Whether this is the emulator inside a process, which only that process calls.
+    fn is_inside(&self) -> bool {
+        self.inner.options.trusted_token.is_some()
+    }
+
     /// Answers a call. Changes are durable before their answer is there.
     pub async fn answer(&self, call: Call) -> Result<Answer, Dropped> {
+        if let Some(trouble) = self.inner.trouble.get().filter(|_| self.is_inside()) {
+            return Ok(ApiError::forbidden(&*trouble.why).into());
+        }
         if let Some(path) = call.path.strip_prefix("/_emulator/") {
             return Ok(self.control(&call, path).await);
         }
@@ -185,7 +245,7 @@ impl Emulator {
         let done = if self.inner.options.in_turn { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
         match done {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => error.into(),
+            Ok(Err(error)) => self.failed(error),
             Err(error) => {
                 tracing::error!(%error, "a method of the emulator ended in an unforeseen way");
                 ApiError::internal().into()

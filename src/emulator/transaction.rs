@@ -11,7 +11,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 
 use crate::emulator::grid::Area;
+use crate::emulator::settle::Reading;
 use crate::emulator::storage::{StorageError, Store};
+use crate::emulator::turns::Turn;
 use crate::failpoint;
 
 /// A spreadsheet's own properties.
@@ -85,11 +87,24 @@ impl SheetRow {
 /// An area that is closed to somebody, and what of it is open.
 pub(crate) type Closed = (Area, Vec<Area>);
 
+/// What keeps others of this process away meanwhile.
+#[derive(Debug)]
+enum Stay<'s> {
+    /// Whoever reads keeps pages from being written over.
+    #[expect(dead_code, reason = "it is kept, and does its work when it is dropped")]
+    Reading(Option<Reading<'s>>),
+    /// Whoever writes keeps other writers waiting.
+    #[expect(dead_code, reason = "it is kept, and does its work when it is dropped")]
+    Writing(Turn<'s>),
+}
+
 /// A transaction over one spreadsheet. Dropped without `commit`, it leaves no trace.
 #[derive(Debug)]
 pub struct Transaction<'s> {
     store: &'s Store,
     connection: Option<Connection>,
+    /// Ends after the transaction itself.
+    stay: Option<Stay<'s>>,
     pub(crate) number: i64,
     /// Who writes, where protections are to be looked at.
     pub(crate) account: Option<String>,
@@ -98,24 +113,24 @@ pub struct Transaction<'s> {
 }
 
 impl Store {
-    /// A consistent view of a spreadsheet; does not wait for writers.
+    /// A consistent view of a spreadsheet. Waits for no writer, except while one brings its commit into the file.
     pub fn read(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
-        self.begin(spreadsheet, "BEGIN")
+        self.begin(spreadsheet, "BEGIN", Stay::Reading(self.reading()))
     }
 
     /// The only writer of the file until it is committed or dropped; waits for the one before.
     pub fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
-        self.begin(spreadsheet, "BEGIN IMMEDIATE")
+        self.begin(spreadsheet, "BEGIN IMMEDIATE", Stay::Writing(self.turn()?))
     }
 
-    fn begin(&self, spreadsheet: &str, how: &str) -> Result<Transaction<'_>, StorageError> {
-        let mut transaction = Transaction {
-            store: self,
-            connection: Some(self.take()?),
-            number: 0,
-            account: None,
-            closed: RefCell::default(),
-        };
+    /// Outside of `SQLite`'s transactions yet, and over no spreadsheet.
+    fn unbegun<'s>(&'s self, stay: Stay<'s>) -> Result<Transaction<'s>, StorageError> {
+        let (connection, stay) = (Some(self.take()?), Some(stay));
+        Ok(Transaction { store: self, connection, stay, number: 0, account: None, closed: RefCell::default() })
+    }
+
+    fn begin<'s>(&'s self, spreadsheet: &str, how: &str, stay: Stay<'s>) -> Result<Transaction<'s>, StorageError> {
+        let mut transaction = self.unbegun(stay)?;
         transaction.db().execute_batch(how)?;
         let found = transaction
             .db()
@@ -137,13 +152,7 @@ impl Store {
 
     /// Makes a spreadsheet without sheets, in a transaction that the caller completes; fails when the id is taken.
     pub fn start(&self, id: &str, properties: &SpreadsheetRow) -> Result<Transaction<'_>, StorageError> {
-        let mut transaction = Transaction {
-            store: self,
-            connection: Some(self.take()?),
-            number: 0,
-            account: None,
-            closed: RefCell::default(),
-        };
+        let mut transaction = self.unbegun(Stay::Writing(self.turn()?))?;
         transaction.db().execute_batch("BEGIN IMMEDIATE")?;
         let made = transaction
             .db()
@@ -171,13 +180,7 @@ impl Store {
 
     /// The ids and titles of all spreadsheets, oldest first.
     pub fn list(&self) -> Result<Vec<(String, String)>, StorageError> {
-        let view = Transaction {
-            store: self,
-            connection: Some(self.take()?),
-            number: 0,
-            account: None,
-            closed: RefCell::default(),
-        };
+        let view = self.unbegun(Stay::Reading(self.reading()))?;
         let mut statement = view.db().prepare_cached("SELECT id, title FROM spreadsheets ORDER BY number")?;
         let listed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(listed.collect::<Result<_, _>>()?)
@@ -207,6 +210,7 @@ impl Drop for Transaction<'_> {
             }
             self.store.give_back(connection);
         }
+        self.stay = None;
     }
 }
 
@@ -217,12 +221,15 @@ impl Transaction<'_> {
         self.connection.as_ref().expect("the connection is given back only when the transaction is dropped")
     }
 
-    /// Makes everything durable; fails without a trace.
+    /// Makes everything durable, in the file itself and not only in a log beside it. Fails without a trace, or, where the disk fails
+    /// after the commit, without a word on what is there.
     pub fn commit(self) -> Result<(), StorageError> {
         failpoint::pass(failpoint::SYNC);
+        self.store.see_that_it_is_there()?;
         self.db().execute_batch("COMMIT")?;
         failpoint::pass(failpoint::SYNCED);
-        Ok(())
+        self.store.settle(self.db())?;
+        self.store.see_that_it_is_there()
     }
 
     /// The key of a sheet in every table.

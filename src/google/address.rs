@@ -8,9 +8,13 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use crate::fault::Fault;
+use crate::redact;
 
 /// Google's service.
 const GOOGLE: &str = "https://sheets.googleapis.com/";
+
+/// Our name to services and proxies.
+pub(crate) const AGENT: &str = concat!("sheetkeep/", env!("CARGO_PKG_VERSION"));
 
 /// The longest id taken; Google's have 44 characters.
 const MAX_ID: usize = 128;
@@ -118,8 +122,11 @@ pub fn protected(url: &Url) -> bool {
     }
 }
 
-/// Enough of a text to be recognised; a token or a key that was put in an id's place is not told whole.
+/// Enough of a text to be recognised; nothing of a token or a key that was put in an id's place.
 fn shown(text: &str) -> String {
+    if redact::may_hold_secret(text) || redact::is_key(text) {
+        return redact::HIDDEN.to_owned();
+    }
     match text.char_indices().nth(MAX_SHOWN) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_owned(),
@@ -173,6 +180,6 @@ mod tests {
         }
         let token = format!("ya29.{}", "hunter2".repeat(30));
         let told = SpreadsheetId::parse(&token).expect_err("no id").to_string();
-        assert!(told.contains("ya29.") && !told.contains("hunter2hunter2"), "{told}");
+        assert!(!told.contains("ya29.") && !told.contains("hunter2"), "{told}");
     }
 }

@@ -10,6 +10,7 @@ use hyper::header::{DATE, RETRY_AFTER};
 use serde_json::Value;
 
 use crate::google::error::{LostCause, Refusal, TokenError, tidy};
+use crate::google::proxy::ProxyError;
 use crate::time::Timestamp;
 
 /// The statuses at which an error envelope is an answer; at any other, what was done is not known.
@@ -22,6 +23,8 @@ pub(crate) enum Failure {
     Token(TokenError),
     /// No connection, so nothing was sent.
     Unreachable(String),
+    /// A proxy stopped it, so the service had nothing of it.
+    Proxy(ProxyError),
     /// The service said no, and did nothing.
     Refused { refusal: Box<Refusal>, retry_after_ms: Option<u64> },
     /// 408 or 413.
@@ -31,6 +34,16 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The same, with `hide` over each text that a service wrote.
+    pub(crate) fn hushed(mut self, hide: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::Refused { refusal, .. } => refusal.hush(hide),
+            Self::Unreachable(why) | Self::Lost { cause: LostCause::Broken(why), .. } => *why = hide(why),
+            Self::Token(_) | Self::Proxy(_) | Self::TooLarge(_) | Self::Lost { .. } => {}
+        }
+        self
+    }
+
     /// The answer's `Retry-After`, in milliseconds.
     pub(crate) fn asked_to_wait(&self) -> Option<u64> {
         match self {
@@ -88,12 +101,18 @@ pub(crate) fn failure(status: u16, told: Told, body: Option<&Value>) -> Failure 
 
 /// What an error of the HTTP client means: only a connection that was never made is sure to have sent nothing.
 pub(crate) fn transport(error: &hyper_util::client::legacy::Error) -> Failure {
+    if let Some(error) = ProxyError::within(error) {
+        return Failure::Proxy(error);
+    }
     let why = root_cause(error);
     if error.is_connect() { Failure::Unreachable(why) } else { LostCause::Broken(why).into() }
 }
 
 /// The last and most telling link of an error's chain.
 pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(error) = ProxyError::within(error) {
+        return error.to_string();
+    }
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
@@ -129,7 +148,10 @@ impl Observer {
                 Err(other) => TokenError::Unready(root_cause(other.as_ref())),
             }),
             common::Error::JsonDecodeError(..) => LostCause::Garbled("it is not the JSON that was asked for").into(),
-            common::Error::Io(e) => LostCause::Broken(root_cause(&e)).into(),
+            common::Error::Io(e) => match ProxyError::within(&e) {
+                Some(error) => Failure::Proxy(error),
+                None => LostCause::Broken(root_cause(&e)).into(),
+            },
             _ => Failure::Token(TokenError::Unusable("the hub found no token".to_owned())),
         }
     }

@@ -17,12 +17,13 @@ use yup_oauth2::external_account::ExternalAccountSecret;
 use crate::fault::Fault;
 use crate::google::address::protected;
 use crate::google::mend::{base64, mended, unquoted, with_escaped_controls};
+use crate::redact::{is_no_path, redacted};
 
 /// No credentials file is larger, in bytes.
 const MAX_FILE: u64 = 1_048_576;
 
 /// Where a service account's tokens come from, when its file doesn't say.
-const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+pub(crate) const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
 /// The places to look, in this order. All are optional; a machine on Google's cloud needs none.
 #[derive(Debug, Clone, Default)]
@@ -172,8 +173,9 @@ impl Credentials {
 
     fn from_file(path: &Path, name: &str) -> Result<Self, CredentialsError> {
         let shown = path.to_string_lossy();
-        if shown.trim_start().starts_with('{') {
-            return Err(unusable(name, "it holds JSON but wants a path; put the JSON into SHEETKEEP_CREDENTIALS_JSON"));
+        if is_no_path(&shown) && !path.exists() {
+            let why = "it holds JSON or a key but wants a path; put the JSON into SHEETKEEP_CREDENTIALS_JSON";
+            return Err(unusable(name, why));
         }
         let place = format!("{shown} ({name})");
         let unreadable = |e: std::io::Error| CredentialsError::Unreadable { place: place.clone(), why: e.to_string() };
@@ -236,7 +238,7 @@ fn grant(mut value: Value, place: &str) -> Result<Grant, CredentialsError> {
             format!(
                 "credentials of type {:?} aren't supported; supported are service_account, authorized_user, \
                  impersonated_service_account and external_account",
-                other.chars().take(60).collect::<String>()
+                redacted(other).chars().take(60).collect::<String>()
             ),
         )),
     }

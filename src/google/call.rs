@@ -19,15 +19,12 @@ use crate::failpoint;
 use crate::fault::Fault;
 use crate::google::answer::{Failure, Told};
 use crate::google::error::{CallError, Cause, LostCause, Method};
-use crate::google::quota::{Pacer, Pacing};
+use crate::google::quota::{Pacer, Pacing, QuotaUser, Throttling};
 use crate::google::tokens::Tokens;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::retry::{Decision, Exhausted, RetryBudget, RetryPolicy};
 use crate::time::Timestamp;
-
-/// The least wait after a 429 that names none, in milliseconds; Google's never does, and its quotas refill within a minute.
-const QUOTA_FLOOR_MS: u64 = 20_000;
 
 /// How a try ended, for the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +56,8 @@ pub struct CallCounts {
     pub retries: u64,
     /// Answers with 429.
     pub throttled: u64,
+    /// Who can have used up the quota, when calls were last answered 429 twice in a row.
+    pub quota_user: Option<QuotaUser>,
     /// Tries by method and how they ended.
     pub by_method: BTreeMap<(Method, Outcome), u64>,
 }
@@ -107,8 +106,8 @@ impl Caller {
         Self {
             policy: manner.policy,
             budget: Mutex::new(RetryBudget::new(manner.budget)),
-            reads: Pacer::new(manner.pacing, clock.clone()),
-            writes: Pacer::new(manner.pacing, clock.clone()),
+            reads: Pacer::new(manner.pacing.reads_per_minute, clock.clone()),
+            writes: Pacer::new(manner.pacing.writes_per_minute, clock.clone()),
             tokens,
             client_email,
             counts: Mutex::default(),
@@ -126,7 +125,7 @@ impl Caller {
             locked(&progress).begin(self.clock.monotonic_ms());
             self.once(method, &*attempt, &progress).await.map_err(|failure| match again(method, &failure) {
                 Some(reason) => {
-                    locked(&progress).reason = reason;
+                    locked(&progress).fail(reason);
                     backoff::Error::transient(failure)
                 }
                 None => backoff::Error::permanent(failure),
@@ -134,7 +133,7 @@ impl Caller {
         };
         let curve = Curve { caller: self, progress: &progress };
         let notify = |failure: Failure, wait: Duration| {
-            let cause = self.cause(failure);
+            let cause = self.cause(method, failure);
             tracing::warn!(method = method.name(), wait_ms = wait.as_millis(), %cause, "a call failed and is made again");
         };
         let ended = Retry::new(Waiter(self.clock.clone()), curve, notify, operation).await;
@@ -144,6 +143,10 @@ impl Caller {
                 Ok(done)
             }
             Err(failure) => {
+                let failure = match failure {
+                    Failure::Token(error) => Failure::Token(self.tokens.told_apart(error).await),
+                    other => other,
+                };
                 let progress = locked(&progress);
                 let elapsed_ms = progress.elapsed_ms(self.clock.monotonic_ms());
                 Err(GaveUp { failure, attempts: progress.attempts, elapsed_ms, exhausted: progress.exhausted })
@@ -164,14 +167,13 @@ impl Caller {
             let result = match &token {
                 Ok(_) => {
                     failpoint::pass(failpoint::REQUEST);
-                    let result = attempt().await;
+                    let result = attempt().await.map_err(|failure| failure.hushed(|text| self.tokens.hide(text)));
                     failpoint::pass(failpoint::ANSWER);
                     result
                 }
                 Err(failure) => Err(failure.clone()),
             };
-            let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
-            self.count(method, result.as_ref().err(), ms);
+            self.count(method, result.as_ref().err(), sent_ms);
             let refused = result.as_ref().is_err_and(|failure| unauthorised(method, failure));
             let (Ok((_, number)), true) = (token, refused) else { return result };
             if std::mem::replace(&mut locked(progress).refreshed, true) {
@@ -204,10 +206,6 @@ impl Caller {
         counts
     }
 
-    pub(crate) fn stretched(&self) -> bool {
-        self.reads.stretched() || self.writes.stretched()
-    }
-
     pub(crate) fn client_email(&self) -> Option<&str> {
         self.client_email.as_deref()
     }
@@ -215,15 +213,19 @@ impl Caller {
     /// The failure as an error that speaks to a person.
     pub(crate) fn error(&self, method: Method, gave_up: GaveUp) -> CallError {
         let GaveUp { failure, attempts, elapsed_ms, exhausted } = gave_up;
-        CallError { method, cause: self.cause(failure), attempts, elapsed_ms, exhausted }
+        CallError { method, cause: self.cause(method, failure), attempts, elapsed_ms, exhausted }
     }
 
-    fn cause(&self, failure: Failure) -> Cause {
+    fn cause(&self, method: Method, failure: Failure) -> Cause {
         match failure {
             Failure::Token(error) => Cause::Token(error),
             Failure::Unreachable(why) => Cause::Unreachable(why),
+            Failure::Proxy(error) => Cause::Proxy(error),
             Failure::Refused { refusal, .. } => {
-                let advice = refusal.advice(self.client_email());
+                let advice = match refusal.fault() {
+                    Fault::Throttled => Some(self.quota_advice(method)),
+                    _ => refusal.advice(self.client_email()),
+                };
                 Cause::Refused { refusal, advice }
             }
             Failure::TooLarge(status) => Cause::TooLarge(status),
@@ -231,27 +233,47 @@ impl Caller {
         }
     }
 
+    /// What a person can do about a quota that is used up: it depends on who used it.
+    fn quota_advice(&self, method: Method) -> String {
+        let (calls, key) =
+            if method.writes() { ("writes", "writes_per_minute") } else { ("reads", "reads_per_minute") };
+        match self.pacer(method).quota_user() {
+            QuotaUser::Own => format!(
+                "this process may have used it up: where Google allows this account less than usual, lower [quota] {key}"
+            ),
+            QuotaUser::Other { own_calls } => format!(
+                "another program may use up the same account's or project's quota of {calls} a minute: this process sent \
+                 {own_calls} in the last minute"
+            ),
+        }
+    }
+
     fn pacer(&self, method: Method) -> &Pacer {
         if method.writes() { &self.writes } else { &self.reads }
     }
 
-    fn count(&self, method: Method, failure: Option<&Failure>, ms: u64) {
+    fn count(&self, method: Method, failure: Option<&Failure>, sent_ms: u64) {
         let outcome = match failure {
             None => Outcome::Done,
             Some(Failure::Refused { refusal, .. }) if refusal.fault() == Fault::Throttled => Outcome::Throttled,
             Some(Failure::Refused { .. }) => Outcome::Refused,
             Some(Failure::TooLarge(_)) => Outcome::TooLarge,
-            Some(Failure::Token(_) | Failure::Unreachable(_)) => Outcome::Unsent,
+            Some(Failure::Token(_) | Failure::Unreachable(_) | Failure::Proxy(_)) => Outcome::Unsent,
             Some(Failure::Lost { .. }) => Outcome::Lost,
         };
+        let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
         tracing::debug!(method = method.name(), ?outcome, ms, "called");
         let mut counts = locked(&self.counts);
         *counts.by_method.entry((method, outcome)).or_default() += 1;
         match outcome {
             Outcome::Unsent => return,
+            Outcome::Done | Outcome::Refused => self.pacer(method).record_success(sent_ms),
             Outcome::Throttled => {
                 counts.throttled += 1;
-                self.pacer(method).throttled(failure.and_then(Failure::asked_to_wait).unwrap_or(QUOTA_FLOOR_MS));
+                let retry_after_ms = failure.and_then(Failure::asked_to_wait);
+                if let Throttling::Repeated(user) = self.pacer(method).record_refusal(sent_ms, retry_after_ms) {
+                    counts.quota_user = Some(user);
+                }
             }
             _ => {}
         }
@@ -268,13 +290,13 @@ fn again(method: Method, failure: &Failure) -> Option<(Fault, Option<u64>)> {
     let fault = match failure {
         Failure::Token(error) => error.fault(),
         Failure::Unreachable(_) => Fault::Transient,
+        Failure::Proxy(error) => error.fault(),
         Failure::Refused { refusal, .. } => refusal.fault(),
         Failure::TooLarge(408) if !method.writes() => Fault::Transient,
         Failure::Lost { cause, .. } if !method.writes() => cause.fault(),
         Failure::TooLarge(_) | Failure::Lost { .. } => return None,
     };
-    let least = failure.asked_to_wait().or((fault == Fault::Throttled).then_some(QUOTA_FLOOR_MS));
-    fault.passes().then_some((fault, least))
+    fault.passes().then_some((fault, failure.asked_to_wait()))
 }
 
 /// A 401 without an envelope may come from something before the service; a write then counts as lost, a read is simply made again.
@@ -290,6 +312,8 @@ fn unauthorised(method: Method, failure: &Failure) -> bool {
 struct Progress {
     started_ms: Option<u64>,
     attempts: u32,
+    /// How many of the tries were answered 429.
+    throttled: u32,
     refreshed: bool,
     reason: (Fault, Option<u64>),
     exhausted: Option<Exhausted>,
@@ -297,7 +321,14 @@ struct Progress {
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { started_ms: None, attempts: 0, refreshed: false, reason: (Fault::Transient, None), exhausted: None }
+        Self {
+            started_ms: None,
+            attempts: 0,
+            throttled: 0,
+            refreshed: false,
+            reason: (Fault::Transient, None),
+            exhausted: None,
+        }
     }
 }
 
@@ -305,6 +336,16 @@ impl Progress {
     fn begin(&mut self, now_ms: u64) {
         self.started_ms.get_or_insert(now_ms);
         self.attempts += 1;
+    }
+
+    fn fail(&mut self, reason: (Fault, Option<u64>)) {
+        self.throttled += u32::from(reason.0 == Fault::Throttled);
+        self.reason = reason;
+    }
+
+    /// Failed tries of the last failure's kind: those that were answered 429, or the others.
+    fn failed(&self) -> u32 {
+        if self.reason.0 == Fault::Throttled { self.throttled } else { self.attempts - self.throttled }
     }
 
     fn elapsed_ms(&self, now_ms: u64) -> u64 {
@@ -325,8 +366,9 @@ impl Backoff for Curve<'_> {
         let elapsed_ms = progress.elapsed_ms(caller.clock.monotonic_ms());
         let (fault, least_ms) = progress.reason;
         let draw = caller.chance.draw();
-        match caller.policy.decide(fault, progress.attempts, elapsed_ms, least_ms, draw) {
-            Decision::Again { after_ms } if locked(&caller.budget).spend() => {
+        match caller.policy.decide(fault, progress.failed(), elapsed_ms, least_ms, draw) {
+            // A 429 says that the service is well, so it costs nothing of the budget against one that is down.
+            Decision::Again { after_ms } if fault == Fault::Throttled || locked(&caller.budget).spend() => {
                 locked(&caller.counts).retries += 1;
                 Some(Duration::from_millis(after_ms))
             }

@@ -1,6 +1,6 @@
 //! The one way out: TLS over the network, or a stream within the process.
 //!
-//! In scope: trusted roots, the connect deadline, and a bound on the bytes of one answer, because the hub collects bodies unbounded.
+//! In scope: trusted roots, proxies, the connect deadline, and a bound on the bytes of one answer, because the hub collects bodies unbounded.
 //! Out of scope: what is sent (`sheets`), and which addresses are allowed (`address`).
 //!
 //! Only HTTP/1.1 is spoken: one call then owns its connection, so that bytes since the last write are bytes of one answer, and a
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use hyper::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -26,7 +26,13 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tower_service::Service;
 
+use crate::google::answer::root_cause;
+use crate::google::forward::Forward;
+use crate::google::proxy::{self, Proxies, Proxy, ProxyError, ProxyTrouble};
+use crate::google::stream::Stream;
+use crate::google::tunnel::Tunnel;
 use crate::port::clock::Clock;
+use crate::redact;
 
 /// Idle connections are closed after this long: well before the other side does, so that few writes go out on a dead one.
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -44,6 +50,8 @@ pub enum Transport {
     Network {
         /// Certificates to trust beside the bundled and the system's, as PEM: the value of `SSL_CERT_FILE`.
         ca_file: Option<PathBuf>,
+        /// What stands between this machine and the service.
+        proxies: Proxies,
     },
     /// The embedded sheet: every call goes to this process, whatever its URL says.
     InProcess(StreamFactory),
@@ -69,8 +77,15 @@ pub(crate) struct Connector {
 
 #[derive(Clone)]
 enum Way {
-    Network(HttpsConnector<HttpConnector>),
+    Network(Network),
     InProcess(StreamFactory),
+}
+
+#[derive(Clone)]
+struct Network {
+    https: HttpsConnector<HttpConnector>,
+    tls: Arc<ClientConfig>,
+    proxies: Proxies,
 }
 
 impl Connector {
@@ -82,10 +97,22 @@ impl Connector {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, RootsError> {
         let way = match transport {
-            Transport::Network { ca_file } => Way::Network(network(ca_file.as_deref())?),
+            Transport::Network { ca_file, proxies } => {
+                let tls = tls(ca_file.as_deref())?;
+                Way::Network(Network { https: https(&tls), tls, proxies: proxies.clone() })
+            }
             Transport::InProcess(factory) => Way::InProcess(factory.clone()),
         };
         Ok(Self { way, clock, timeout, limit: body_limit.saturating_add(HEAD_ROOM), oversized: Arc::default() })
+    }
+
+    /// The same, past every proxy: for what only this machine reaches.
+    pub(crate) fn straight(&self) -> Self {
+        let mut straight = self.clone();
+        if let Way::Network(network) = &mut straight.way {
+            network.proxies = Proxies::default();
+        }
+        straight
     }
 
     /// How many answers were cut off because they were too long.
@@ -106,21 +133,46 @@ impl Connector {
     }
 
     async fn open(self, uri: Uri) -> Result<TokioIo<Bounded>, BoxError> {
-        let stream: Box<dyn Stream> = match self.way {
-            Way::InProcess(factory) => Box::new(factory()),
-            Way::Network(mut https) => {
-                let connected = async move {
-                    std::future::poll_fn(|cx| https.poll_ready(cx)).await?;
-                    https.call(uri).await
-                };
+        let (stream, forwards) = match self.way {
+            Way::InProcess(factory) => (Box::new(factory()) as Box<dyn Stream>, false),
+            Way::Network(network) => {
+                let after_s = self.timeout.as_secs();
                 let gave_up = self.clock.sleep(self.timeout);
+                let through = match network.proxies.way(&uri) {
+                    proxy::Way::Through(proxy) => Some(proxy.clone()),
+                    proxy::Way::Straight | proxy::Way::Past(..) => None,
+                };
+                let late = through.as_ref().map(|proxy| proxy.error(ProxyTrouble::Hung { after_s }));
                 tokio::select! {
-                    stream = connected => Box::new(TokioIo::new(stream?)),
-                    () = gave_up => return Err(format!("not connected within {} s", self.timeout.as_secs()).into()),
+                    connected = network.connect(uri, through) => connected?,
+                    () = gave_up => {
+                        return Err(late.map_or_else(|| format!("not connected within {after_s} s").into(), Into::into));
+                    }
                 }
             }
         };
-        Ok(TokioIo::new(Bounded { stream, read: 0, limit: self.limit, oversized: self.oversized }))
+        Ok(TokioIo::new(Bounded { stream, forwards, read: 0, limit: self.limit, oversized: self.oversized }))
+    }
+}
+
+impl Network {
+    /// A connection for `uri`, and whether it is one to a proxy that sends requests on.
+    async fn connect(mut self, uri: Uri, through: Option<Proxy>) -> Result<(Box<dyn Stream>, bool), BoxError> {
+        let Some(proxy) = through else {
+            std::future::poll_fn(|cx| self.https.poll_ready(cx)).await?;
+            return Ok((Box::new(TokioIo::new(self.https.call(uri).await?)), false));
+        };
+        let mut tunnel = Tunnel { connector: self.https, proxy: proxy.clone() };
+        let host = uri.host().unwrap_or_default().to_owned();
+        if uri.scheme_str() != Some("https") {
+            let stream = tunnel.reach().await?;
+            return Ok((Box::new(Forward::new(stream, proxy, host)), true));
+        }
+        let stream = HttpsConnector::from((tunnel, self.tls)).call(uri).await.map_err(|error| {
+            let of_proxy = ProxyError::within(error.as_ref());
+            of_proxy.unwrap_or_else(|| proxy.error(ProxyTrouble::Untrusted { host, why: root_cause(error.as_ref()) }))
+        })?;
+        Ok((Box::new(TokioIo::new(stream)), false))
     }
 }
 
@@ -140,13 +192,18 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// TLS and TCP, trusting the bundled roots, the system's, and those of `ca_file`.
-fn network(ca_file: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, RootsError> {
+/// TLS that trusts the bundled roots, the system's, and those of `ca_file`.
+fn tls(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, RootsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     // A machine without a readable store of its own still has the bundled roots.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca_file {
-        let refuse = |why: String| RootsError { place: path.display().to_string(), why };
+        let shown = path.to_string_lossy();
+        // A key may stand there by mistake.
+        let hidden = redact::is_no_path(&shown) && !path.exists();
+        let place =
+            if hidden { "SSL_CERT_FILE, which holds no path and is not shown".to_owned() } else { shown.into_owned() };
+        let refuse = |why: String| RootsError { place: place.clone(), why };
         let certificates = CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|e| refuse(e.to_string()))?;
@@ -160,19 +217,22 @@ fn network(ca_file: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, Root
         .expect("ring supports the default TLS versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// TCP, with TLS for https.
+fn https(tls: &Arc<ClientConfig>) -> HttpsConnector<HttpConnector> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(tcp))
+    HttpsConnector::from((tcp, Arc::clone(tls)))
 }
-
-/// What a connection runs over.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A stream that fails once more than `limit` bytes were read since the last write: one answer's bytes, on HTTP/1.1.
 pub(crate) struct Bounded {
     stream: Box<dyn Stream>,
+    /// Whether a proxy at its other end sends requests on, and so wants their addresses whole.
+    forwards: bool,
     read: u64,
     limit: u64,
     oversized: Arc<AtomicU64>,
@@ -180,7 +240,7 @@ pub(crate) struct Bounded {
 
 impl Connection for Bounded {
     fn connected(&self) -> Connected {
-        Connected::new()
+        Connected::new().proxy(self.forwards)
     }
 }
 

@@ -9,6 +9,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::google::proxy::ProxyError;
+use crate::redact::redacted;
 use crate::retry::Exhausted;
 
 /// Which call it was, as what failed: "failed to …".
@@ -92,6 +94,15 @@ impl Refusal {
         Some(Self { code, status, message, reason, request, kind, activation_url })
     }
 
+    /// Takes `hide` over each text that the service wrote.
+    pub(crate) fn hush(&mut self, hide: impl Fn(&str) -> String) {
+        self.message = hide(&self.message);
+        self.status = hide(&self.status);
+        for text in self.reason.iter_mut().chain(&mut self.activation_url) {
+            *text = hide(text);
+        }
+    }
+
     /// The one table from an answer to what to do. Facts: the error bodies recorded from the live service and its guides.
     pub fn fault(&self) -> Fault {
         match (self.code, self.reason.as_deref()) {
@@ -122,7 +133,7 @@ impl Refusal {
         self.message.contains("above the limit of") && self.message.contains("cells")
     }
 
-    /// What a person can do about it, if there is something.
+    /// What a person can do about it, if there is something; what to do about a 429 depends on who made the calls (`call`).
     pub fn advice(&self, client_email: Option<&str>) -> Option<String> {
         let who = client_email.unwrap_or("the account of these credentials");
         let reason = self.reason.as_deref().unwrap_or_default();
@@ -145,7 +156,6 @@ impl Refusal {
             400 if self.message.contains("above the limit of") => {
                 Some("delete blank rows, columns and tabs that nobody needs; a spreadsheet takes 10,000,000 cells, empty ones included".to_owned())
             }
-            429 => Some("another program shares this account's quota of 60 calls a minute, or its project's of 300".to_owned()),
             _ => None,
         }
     }
@@ -217,6 +227,11 @@ pub enum TokenError {
     /// The token service is out of order for a moment, or answered without a token.
     #[error("the token service gave no token: {0}")]
     Unready(String),
+    /// Something else answers in the token service's place.
+    #[error(
+        "a web page came instead of a token: a proxy, or the login page of a network, answers in the token service's place"
+    )]
+    Foreign,
     /// No answer within the deadline.
     #[error("the token service gave no answer within {} s", .after_ms / 1_000)]
     Hung {
@@ -226,6 +241,9 @@ pub enum TokenError {
     /// The credentials themselves can't be used.
     #[error("the credentials can't be used: {0}")]
     Unusable(String),
+    /// A proxy stopped the request.
+    #[error("no way to the token service: {0}")]
+    Proxy(ProxyError),
 }
 
 impl TokenError {
@@ -233,8 +251,22 @@ impl TokenError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Refused { .. } | Self::Unusable(_) => Fault::Denied,
-            Self::Unready(_) | Self::Hung { .. } => Fault::Transient,
+            Self::Unready(_) | Self::Foreign | Self::Hung { .. } => Fault::Transient,
+            Self::Proxy(error) => error.fault(),
         }
+    }
+
+    /// The same, with `hide` over each text that a service wrote.
+    pub(crate) fn hushed(mut self, hide: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::Refused { code, description, .. } => {
+                *code = hide(code);
+                *description = hide(description);
+            }
+            Self::Unready(why) | Self::Unusable(why) => *why = hide(why),
+            Self::Foreign | Self::Hung { .. } | Self::Proxy(_) => {}
+        }
+        self
     }
 }
 
@@ -255,6 +287,9 @@ pub enum Cause {
     /// No connection could be made, so nothing was sent.
     #[error("no connection to the service: {0}")]
     Unreachable(String),
+    /// A proxy stopped it, so the service had nothing of it.
+    #[error("{0}")]
+    Proxy(ProxyError),
     /// The service found the request too large or too slow (413, 408).
     #[error("the service answered {0}: the request is too large or takes too long")]
     TooLarge(u16),
@@ -270,9 +305,25 @@ impl Cause {
             Self::Refused { refusal, .. } => refusal.fault(),
             Self::Token(error) => error.fault(),
             Self::Unreachable(_) => Fault::Transient,
+            Self::Proxy(error) => error.fault(),
             Self::TooLarge(_) => Fault::Rejected,
             Self::Lost(cause) => cause.fault(),
         }
+    }
+
+    /// Whether what came is none of the service's answers: a proxy, or the login page of a network, answers in its place. The API never sends
+    /// its callers elsewhere, and 511 is what such a network says of itself (RFC 6585, 6).
+    pub fn is_foreign(&self) -> bool {
+        match self {
+            Self::Token(error) => *error == TokenError::Foreign,
+            Self::Lost(cause) => matches!(cause, LostCause::Garbled(_) | LostCause::Status(300..=399 | 511)),
+            Self::Refused { .. } | Self::Unreachable(_) | Self::TooLarge(_) | Self::Proxy(_) => false,
+        }
+    }
+
+    /// Whether a proxy is why.
+    pub fn is_of_proxy(&self) -> bool {
+        matches!(self, Self::Proxy(_) | Self::Token(TokenError::Proxy(_)))
     }
 }
 
@@ -332,8 +383,11 @@ fn culprit(message: &str) -> (Option<usize>, Option<String>) {
     (Some(index), Some(kind).filter(|k| !k.is_empty()))
 }
 
-/// At most 1,000 characters, none of them a control character: what a service wrote goes to terminals and cells.
+/// At most 1,000 characters, none of them a control character, and nothing that looks like a secret: what a service wrote goes to
+/// terminals and cells.
 pub(crate) fn tidy(text: &str) -> String {
+    let most = text.char_indices().nth(8_000).map_or(text.len(), |(at, _)| at);
+    let text = redacted(text.get(..most).unwrap_or(text));
     text.chars().take(1_000).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 

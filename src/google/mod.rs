@@ -15,11 +15,16 @@ pub mod call;
 pub mod cell;
 pub mod connect;
 pub mod error;
+mod forward;
+mod hush;
 mod mend;
 pub mod options;
+pub mod proxy;
 pub mod quota;
 pub mod shape;
 pub mod sheets;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod tunnel;

@@ -3,35 +3,62 @@
 //! In scope: one pacer for reads and one for writes, which the service counts apart. Out of scope: what to do after a 429 (`call`).
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::port::clock::Clock;
+use crate::retry::RetryPolicy;
 
 /// How long a spent permit stays away, in milliseconds: the service's quotas are per minute.
 const MINUTE_MS: u64 = 60_000;
 
-/// How long a pacer stays slow after the service said 429, in milliseconds.
-const STRETCH_MS: u64 = 300_000;
+/// Calls a minute where the job names no number: a margin below Google's 60, for what else uses the account.
+pub const DEFAULT_PER_MINUTE: u32 = 50;
+
+/// How long a pacer stays slow once its own calls had used up the quota, in milliseconds.
+const SLOW_MS: u64 = 300_000;
 
 /// How fast calls may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pacing {
-    /// Calls a minute, for reads and for writes each; Google allows an account 60 of each. `None`: as fast as they come.
-    pub per_minute: Option<u32>,
+    /// Reads a minute; Google allows an account 60 and a project 300. `None`: as fast as they come.
+    pub reads_per_minute: Option<u32>,
+    /// Writes a minute, with the same limits.
+    pub writes_per_minute: Option<u32>,
 }
 
 impl Default for Pacing {
     fn default() -> Self {
-        Self { per_minute: Some(50) }
+        Self { reads_per_minute: Some(DEFAULT_PER_MINUTE), writes_per_minute: Some(DEFAULT_PER_MINUTE) }
     }
 }
 
 impl Pacing {
     /// No waiting: for the embedded sheet, which has no quota.
     pub fn unlimited() -> Self {
-        Self { per_minute: None }
+        Self { reads_per_minute: None, writes_per_minute: None }
     }
+}
+
+/// Who can have used up a quota that the service reports as used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuotaUser {
+    /// This process made at least half of the calls that it may make in a minute.
+    Own,
+    /// This process made too few calls: another program uses the same account or project.
+    Other {
+        /// Calls that this process made in the last minute, refused ones included.
+        own_calls: usize,
+    },
+}
+
+/// What a 429 means for the calls that follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttling {
+    /// The first refusal since a call got through: it may be a single one.
+    First,
+    /// A call that was sent after a refusal was refused too: the quota is used up.
+    Repeated(QuotaUser),
 }
 
 /// A bucket of permits, each of which comes back a minute after it was spent. So no minute, wherever it is cut, sees more than the
@@ -49,13 +76,25 @@ struct State {
     /// When each permit of the last minute was spent, oldest first.
     spent: VecDeque<u64>,
     quiet_until: u64,
-    stretched_until: u64,
+    slow_until: u64,
+    /// Refusals in a row, calls that were under way together counted once.
+    refusals: u32,
+    last_refusal: u64,
+}
+
+impl State {
+    /// Forgets permits that have come back.
+    fn expire(&mut self, now: u64) {
+        while self.spent.front().is_some_and(|at| at.saturating_add(MINUTE_MS) <= now) {
+            self.spent.pop_front();
+        }
+    }
 }
 
 impl Pacer {
-    /// A full bucket.
-    pub fn new(pacing: Pacing, clock: Arc<dyn Clock>) -> Self {
-        let per_minute = pacing.per_minute.map(|n| usize::try_from(n.max(1)).unwrap_or(usize::MAX));
+    /// A full bucket of this many calls a minute; `None`: no limit.
+    pub fn new(per_minute: Option<u32>, clock: Arc<dyn Clock>) -> Self {
+        let per_minute = per_minute.map(|n| usize::try_from(n.max(1)).unwrap_or(usize::MAX));
         Self { clock, per_minute, queue: tokio::sync::Mutex::new(()), state: Mutex::default() }
     }
 
@@ -67,33 +106,66 @@ impl Pacer {
         }
     }
 
-    /// The service said 429: nothing goes out for `quiet_ms` milliseconds, a minute at most (a call that must wait longer gives up
-    /// and says so, it doesn't hang here), and for five minutes only half as much as usual.
-    pub fn throttled(&self, quiet_ms: u64) {
+    /// Records a 429 for a call that was sent at `sent_ms` of the monotonic clock. No call goes out for `retry_after_ms`, or where the
+    /// service named no wait, for the least wait of `retry::RetryPolicy`; a minute at most, because a call that must wait longer fails
+    /// with that time in its error. The pace halves only where the refusal is repeated and own calls can be its cause.
+    pub fn record_refusal(&self, sent_ms: u64, retry_after_ms: Option<u64>) -> Throttling {
         let now = self.clock.monotonic_ms();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        if state.refusals == 0 || sent_ms > state.last_refusal {
+            state.refusals = state.refusals.saturating_add(1);
+        }
+        state.last_refusal = now;
+        let quiet_ms = retry_after_ms.unwrap_or_else(|| RetryPolicy::least_throttled_wait_ms(state.refusals));
         state.quiet_until = state.quiet_until.max(now.saturating_add(quiet_ms.min(MINUTE_MS)));
-        state.stretched_until = now.saturating_add(STRETCH_MS);
+        if state.refusals < 2 {
+            return Throttling::First;
+        }
+        state.expire(now);
+        let user = self.suspect(state.spent.len());
+        if user == QuotaUser::Own {
+            state.slow_until = now.saturating_add(SLOW_MS);
+        }
+        Throttling::Repeated(user)
     }
 
-    /// Whether the service said 429 in the last five minutes.
-    pub fn stretched(&self) -> bool {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.clock.monotonic_ms() < state.stretched_until
+    /// Records that a call which was sent at `sent_ms` got through: refusals before it are over.
+    pub fn record_success(&self, sent_ms: u64) {
+        let mut state = self.state();
+        if sent_ms > state.last_refusal {
+            state.refusals = 0;
+        }
     }
 
-    /// Spends a permit, or tells how many milliseconds (at least 1) to wait before asking again.
+    /// Who can have used up the quota, judged by the calls of the last minute.
+    pub fn quota_user(&self) -> QuotaUser {
+        let now = self.clock.monotonic_ms();
+        let mut state = self.state();
+        state.expire(now);
+        self.suspect(state.spent.len())
+    }
+
+    fn suspect(&self, own_calls: usize) -> QuotaUser {
+        match self.per_minute {
+            Some(allowed) if own_calls < allowed.div_ceil(2) => QuotaUser::Other { own_calls },
+            _ => QuotaUser::Own,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Spends a permit, or returns how many milliseconds (at least 1) to wait before asking again.
     fn try_spend(&self) -> Result<(), u64> {
         let now = self.clock.monotonic_ms();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         if now < state.quiet_until {
             return Err(state.quiet_until - now);
         }
         let Some(per_minute) = self.per_minute else { return Ok(()) };
-        while state.spent.front().is_some_and(|at| at.saturating_add(MINUTE_MS) <= now) {
-            state.spent.pop_front();
-        }
-        let allowed = if now < state.stretched_until { (per_minute / 2).max(1) } else { per_minute };
+        state.expire(now);
+        let allowed = if now < state.slow_until { (per_minute / 2).max(1) } else { per_minute };
         if state.spent.len() < allowed {
             state.spent.push_back(now);
             return Ok(());
@@ -114,7 +186,7 @@ mod tests {
 
     fn pacer() -> (Pacer, Arc<SteeredClock>) {
         let clock = Arc::new(SteeredClock::starting_at(Timestamp(0)));
-        (Pacer::new(Pacing::default(), clock.clone()), clock)
+        (Pacer::new(Pacing::default().reads_per_minute, clock.clone()), clock)
     }
 
     #[tokio::test(start_paused = true)]
@@ -143,19 +215,68 @@ mod tests {
         assert_eq!(clock.monotonic_ms(), MINUTE_MS);
     }
 
+    /// Refuses a call that is sent now.
+    fn refuse(pacer: &Pacer, clock: &SteeredClock) -> Throttling {
+        pacer.record_refusal(clock.monotonic_ms(), None)
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn after_a_429_nothing_goes_for_a_while_and_then_half_as_much() {
+    async fn a_single_429_costs_half_a_second_and_no_pace() {
         let (pacer, clock) = pacer();
-        pacer.throttled(30_000);
-        assert!(pacer.stretched());
+        for _ in 0..20 {
+            pacer.take().await;
+        }
+        assert_eq!(refuse(&pacer, &clock), Throttling::First);
         pacer.take().await;
-        assert_eq!(clock.monotonic_ms(), 30_000);
-        for _ in 1..25 {
+        assert_eq!(clock.monotonic_ms(), 500);
+        pacer.record_success(clock.monotonic_ms());
+        for _ in 21..50 {
             assert!(pacer.take().now_or_never().is_some());
         }
-        assert!(pacer.take().now_or_never().is_none());
-        clock.sleep(Duration::from_millis(STRETCH_MS)).await;
-        assert!(!pacer.stretched());
+        assert_eq!(refuse(&pacer, &clock), Throttling::First, "a call got through between the two");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_429_halves_the_pace_where_own_calls_can_be_the_cause() {
+        let (pacer, clock) = pacer();
+        for _ in 0..25 {
+            pacer.take().await;
+        }
+        refuse(&pacer, &clock);
+        clock.sleep(Duration::from_millis(500)).await;
+        assert_eq!(refuse(&pacer, &clock), Throttling::Repeated(QuotaUser::Own));
+        pacer.take().await;
+        assert_eq!(clock.monotonic_ms(), MINUTE_MS, "the oldest own call is a minute old");
+        clock.sleep(Duration::from_millis(SLOW_MS)).await;
+        for _ in 0..50 {
+            assert!(pacer.take().now_or_never().is_some());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quota_that_others_used_up_leaves_the_pace_as_it_is() {
+        let (pacer, clock) = pacer();
+        for _ in 0..3 {
+            pacer.take().await;
+        }
+        refuse(&pacer, &clock);
+        clock.sleep(Duration::from_millis(500)).await;
+        assert_eq!(refuse(&pacer, &clock), Throttling::Repeated(QuotaUser::Other { own_calls: 3 }));
+        clock.sleep(Duration::from_secs(1)).await;
+        for _ in 3..50 {
+            assert!(pacer.take().now_or_never().is_some());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_are_refused_together_count_as_one_refusal() {
+        let (pacer, clock) = pacer();
+        for _ in 0..4 {
+            assert_eq!(pacer.record_refusal(0, None), Throttling::First);
+            clock.sleep(Duration::from_millis(10)).await;
+        }
+        pacer.record_success(0);
+        assert_eq!(refuse(&pacer, &clock), Throttling::Repeated(QuotaUser::Other { own_calls: 0 }));
     }
 
     #[tokio::test(start_paused = true)]
@@ -196,7 +317,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_embedded_sheet_is_not_paced() {
         let clock = Arc::new(SteeredClock::starting_at(Timestamp(0)));
-        let pacer = Pacer::new(Pacing::unlimited(), clock.clone());
+        let pacer = Pacer::new(Pacing::unlimited().writes_per_minute, clock.clone());
         for _ in 0..10_000 {
             pacer.take().await;
         }
@@ -206,7 +327,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_service_that_asks_for_a_day_does_not_make_later_calls_hang() {
         let (pacer, clock) = pacer();
-        pacer.throttled(86_400_000);
+        pacer.record_refusal(0, Some(86_400_000));
         pacer.take().await;
         assert_eq!(clock.monotonic_ms(), MINUTE_MS);
     }

@@ -16,7 +16,7 @@ use hyper::{Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::google::address::{ApiRoot, SpreadsheetId};
+use crate::google::address::{AGENT, ApiRoot, SpreadsheetId};
 use crate::google::answer::{Failure, Observer, Told, failure, root_cause, transport};
 use crate::google::body::Batch;
 use crate::google::call::{CallCounts, Caller, GaveUp, Manner};
@@ -35,9 +35,6 @@ const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone),\
 
 /// What a batch that reads back is asked for: without it the answer would also hold every format.
 const READ_BACK_FIELDS: &str = "&fields=spreadsheetId,replies,updatedSpreadsheet.sheets.data(startRow,startColumn,rowData.values.userEnteredValue)";
-
-/// Our name to the service.
-const AGENT: &str = concat!("sheetkeep/", env!("CARGO_PKG_VERSION"));
 
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,11 +181,6 @@ impl Sheets {
     /// The service's own time, from the `Date` of its latest answer, and our monotonic milliseconds when it came.
     pub fn service_time(&self) -> Option<(Timestamp, u64)> {
         self.caller.service_time()
-    }
-
-    /// Whether the service said 429 in the last five minutes; commits should then gather more and come less often.
-    pub fn stretched(&self) -> bool {
-        self.caller.stretched()
     }
 
     /// The account to share a spreadsheet with, where the credentials tell it.

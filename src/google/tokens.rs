@@ -25,9 +25,11 @@ use yup_oauth2::authenticator::Authenticator;
 use yup_oauth2::{AccessToken, CustomHyperClientBuilder};
 
 use crate::google::answer::root_cause;
-use crate::google::auth::Grant;
+use crate::google::auth::{Grant, TOKEN_URI};
 use crate::google::connect::Connector;
 use crate::google::error::{TokenError, tidy};
+use crate::google::hush::Hush;
+use crate::google::proxy::ProxyError;
 use crate::port::clock::Clock;
 
 /// The scope of every call, always the same, so that one token serves all.
@@ -54,6 +56,9 @@ struct Inner {
     grant: Grant,
     connector: Connector,
     client: Client<Connector, String>,
+    /// For the metadata server, which no proxy reaches.
+    straight: Client<Connector, String>,
+    hush: Hush,
     authenticator: Authenticators,
     clock: Arc<dyn Clock>,
     timeout: Duration,
@@ -89,8 +94,10 @@ impl Tokens {
     /// Tokens by `grant`; nothing is asked for before the first call.
     pub(crate) fn new(grant: Grant, connector: Connector, clock: Arc<dyn Clock>, timeout: Duration) -> Self {
         let inner = Inner {
+            hush: Hush::of(&grant),
             grant,
             client: connector.client(),
+            straight: connector.straight().client(),
             connector,
             authenticator: OnceCell::new(),
             clock,
@@ -115,7 +122,7 @@ impl Tokens {
         }
         let asked = inner.ask(&inner.grant, SCOPE);
         let granted = tokio::select! {
-            granted = asked => granted?,
+            granted = asked => granted.map_err(|error| error.hushed(|text| self.hide(text)))?,
             () = inner.clock.sleep(inner.timeout) => {
                 return Err(TokenError::Hung { after_ms: u64::try_from(inner.timeout.as_millis()).unwrap_or(u64::MAX) });
             }
@@ -123,15 +130,35 @@ impl Tokens {
         if granted.token.is_empty() || !granted.token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(TokenError::Unready("the answer's token can't be put into a header".to_owned()));
         }
+        inner.hush.learn(&granted.token);
         let token = SecretString::from(granted.token);
         *seat = Some(Held { token: token.clone(), term: granted.term, number: wanted });
         Ok((token, wanted))
+    }
+
+    /// The text without the secrets of this account, and without what looks like one.
+    pub(crate) fn hide(&self, text: &str) -> String {
+        self.inner.hush.hide(text)
     }
 
     /// The API refused token `number`: the next caller asks for a new one, once however many callers say so.
     pub(crate) fn invalidate(&self, number: u64) {
         let raised = number.saturating_add(1);
         let _ = self.inner.wanted.compare_exchange(number, raised, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Tells a token service that is out of order from a page in its place. yup-oauth2 does not say with which status no JSON came; so the
+    /// address is asked once more, for nothing: a token service says no to that, and a proxy that answers everything sends its page.
+    pub(crate) async fn told_apart(&self, error: TokenError) -> TokenError {
+        if error != unreadable() {
+            return error;
+        }
+        let asked = self.inner.answers_anything();
+        let is_page = tokio::select! {
+            is_page = asked => is_page,
+            () = self.inner.clock.sleep(self.inner.timeout) => false,
+        };
+        if is_page { TokenError::Foreign } else { error }
     }
 
     /// How many requests were made to token services.
@@ -189,6 +216,19 @@ impl Inner {
         }
     }
 
+    /// Whether a plain GET for the address of the token service is answered as if all were well, or is sent elsewhere.
+    async fn answers_anything(&self) -> bool {
+        let uri = match &self.grant {
+            Grant::ServiceAccount(key) => key.token_uri.as_str(),
+            Grant::AuthorizedUser(_) => TOKEN_URI,
+            _ => return false,
+        };
+        let Ok(request) = Request::get(uri).body(String::new()) else { return false };
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let status = self.client.request(request).await.map(|answer| answer.status());
+        status.is_ok_and(|status| status.is_success() || status.is_redirection() || status.as_u16() == 511)
+    }
+
     async fn authenticate(&self, grant: &Grant) -> std::io::Result<Authenticator<Connector>> {
         let client = CustomHyperClientBuilder::from(self.connector.client());
         match grant {
@@ -219,13 +259,14 @@ impl Inner {
             access_token: String,
         }
         let actor = self.ask_yup(source, ACTING_SCOPE).await?;
+        self.hush.learn(&actor.token);
         let body = json!({"scope": [scope], "lifetime": "3600s", "delegates": delegates}).to_string();
         let request = Request::post(url)
             .header(AUTHORIZATION, format!("Bearer {}", actor.token))
             .header(CONTENT_TYPE, "application/json")
             .body(body);
         let asked_ms = self.clock.monotonic_ms();
-        let answer: Answer = self.exchange(request).await?;
+        let answer: Answer = self.exchange(&self.client, request).await?;
         Ok(Granted { token: answer.access_token, term: Term::Until(asked_ms.saturating_add(3_600_000)) })
     }
 
@@ -240,23 +281,30 @@ impl Inner {
         let request =
             Request::get(format!("{url}{joint}scopes={scope}")).header("Metadata-Flavor", "Google").body(String::new());
         let asked_ms = self.clock.monotonic_ms();
-        let answer: Answer = self.exchange(request).await?;
+        let answer: Answer = self.exchange(&self.straight, request).await?;
         let end_ms = asked_ms.saturating_add(answer.expires_in.saturating_mul(1_000));
         Ok(Granted { token: answer.access_token, term: Term::Until(end_ms) })
     }
 
     async fn exchange<T: serde::de::DeserializeOwned>(
         &self,
+        client: &Client<Connector, String>,
         request: Result<Request<String>, hyper::http::Error>,
     ) -> Result<T, TokenError> {
         let request = request.map_err(|e| TokenError::Unusable(root_cause(&e)))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = self.client.request(request).await.map_err(|e| TokenError::Unready(root_cause(&e)))?;
+        let answer = client.request(request).await.map_err(|e| match ProxyError::within(&e) {
+            Some(error) => TokenError::Proxy(error),
+            None => TokenError::Unready(root_cause(&e)),
+        })?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|e| TokenError::Unready(root_cause(e.as_ref())))?.to_bytes();
         if status.is_success() {
-            let odd = |_| TokenError::Unready("the answer holds no access token".to_owned());
+            let odd = |error: serde_json::Error| match error.classify() {
+                serde_json::error::Category::Data => TokenError::Unready("the answer holds no access token".to_owned()),
+                _ => TokenError::Foreign,
+            };
             return serde_json::from_slice(&body).map_err(odd);
         }
         let told: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -272,14 +320,22 @@ impl Inner {
     }
 }
 
+/// An answer without a word of a token service's: which of two things it is, `Tokens::told_apart` finds out.
+fn unreadable() -> TokenError {
+    TokenError::Unready("the answer is no JSON".to_owned())
+}
+
 /// What an error of yup-oauth2 means: only an answer in OAuth's own words is final.
 fn refused(error: &yup_oauth2::Error) -> TokenError {
+    if let Some(error) = ProxyError::within(error) {
+        return TokenError::Proxy(error);
+    }
     let yup_oauth2::Error::AuthError(told) = error else {
         return match error {
             yup_oauth2::Error::UserError(_) | yup_oauth2::Error::CredentialSourceError(_) => {
                 TokenError::Unusable(root_cause(error))
             }
-            yup_oauth2::Error::JSONError(_) => TokenError::Unready("the answer is no JSON".to_owned()),
+            yup_oauth2::Error::JSONError(_) => unreadable(),
             other => TokenError::Unready(root_cause(other)),
         };
     };

@@ -44,6 +44,8 @@ pub struct Tried {
     pub error: Fingerprint,
     /// Where it stands; never recovered.
     pub state: FailureState,
+    /// Whether nobody knows how it ended, so that another record is no new try.
+    pub in_doubt: bool,
     /// What somebody asks for that no run has answered yet.
     pub asked: Option<Answer>,
     /// The row that tells it, from 1, or the one in which somebody asks; 0 for one of this run.
@@ -169,10 +171,14 @@ pub struct Book {
     failures: HashMap<Fingerprint, Tried>,
     /// Of the keys with failures, those of which this run has seen an item.
     met: HashSet<Fingerprint>,
+    /// The marks of the records of failures that are left alone, as far as they were read.
+    records: HashMap<Fingerprint, String>,
+    /// Failures that were left alone until this run saw another record of them.
+    renewed: HashSet<Fingerprint>,
+    /// Keys of failures that are left alone, of which this run has seen the record that decides.
+    compared: HashSet<Fingerprint>,
     tries: Tries,
     new_keys: u64,
-    /// The moment of the newest row of Failures, closed ones included.
-    newest: Timestamp,
 }
 
 impl Book {
@@ -197,12 +203,6 @@ impl Book {
         self
     }
 
-    /// The same book, where the newest row of Failures, of whatever key, was written at this moment.
-    #[must_use]
-    pub fn told_until(self, newest: Timestamp) -> Self {
-        Self { newest, ..self }
-    }
-
     /// How often failures failed that stayed the same.
     pub fn tries(&self) -> &Tries {
         &self.tries
@@ -216,6 +216,30 @@ impl Book {
     /// Keys that are done, those of this run included.
     pub fn keys(&self) -> u64 {
         self.done.keys() as u64 + self.new_keys
+    }
+
+    /// Failures that are known to have failed and are left alone, with their rows: of these the mark of the record says whether the source yields another one.
+    pub fn resting(&self) -> Vec<(Fingerprint, u32)> {
+        let rests = |tried: &Tried| tried.rests() && !tried.in_doubt;
+        self.failures().into_iter().filter(|(_, tried)| rests(tried)).map(|(key, tried)| (key, tried.row)).collect()
+    }
+
+    /// The same book, which knows these marks of records.
+    pub fn know_records(&mut self, marks: Vec<(Fingerprint, String)>) {
+        self.records = marks.into_iter().collect();
+    }
+
+    /// Takes an item in hand whose record has this mark, or says why not: where its failure is left alone, another record is a new try. Of
+    /// several records in one source the first one decides: else each of two bad ones would be a new try beside the other, in each run.
+    pub fn admit_record(&mut self, key: &Key, version: &Version, record: impl FnOnce() -> String) -> Admission {
+        let (print, of) = (key.fingerprint(), self.again().mark(version));
+        let rests = self.failures.get(&print).is_some_and(|tried| tried.version == of && tried.rests());
+        let decides = rests && !self.has(print, of) && self.compared.insert(print);
+        if decides && self.records.get(&print).is_some_and(|mark| *mark != record()) {
+            self.renewed.insert(print);
+            self.failures.entry(print).and_modify(renew);
+        }
+        self.admit(key, version)
     }
 
     /// Takes an item in hand, or says why not.
@@ -285,13 +309,6 @@ impl Book {
         self.tries.count(key.fingerprint())
     }
 
-    /// The moment of a further row of Failures: later than all others, so that the newest of a key is known by it, whatever the clock says.
-    /// The service tells its time by the second only, so two runs may begin at the same moment.
-    pub fn next_moment(&mut self, now: Timestamp) -> Timestamp {
-        self.newest = now.max(self.newest.plus(1));
-        self.newest
-    }
-
     /// Runs in which this version of a key has failed so far.
     pub fn attempts(&self, key: &Key, version: &Version) -> u64 {
         let print = key.fingerprint();
@@ -311,6 +328,12 @@ impl Book {
         for (_, tried) in self.failures.iter_mut().filter(|(key, _)| which(**key)) {
             tried.asked = Some(answer);
         }
+    }
+
+    /// Whether an item of this key is at work, or waits for a commit.
+    pub fn is_in_hand(&self, key: &Key) -> bool {
+        let print = key.fingerprint();
+        self.moved.iter().any(|((of, _), entry)| *of == print && *entry == Entry::InHand)
     }
 
     /// The failures, in the order of their rows.
@@ -351,8 +374,7 @@ impl Book {
     /// Puts a newer load under what this run has in hand; entries that the load settles are forgotten, and failures that the
     /// load does not show yet are kept.
     pub fn rebase(&mut self, fresh: Self) {
-        let Self { done, mut failures, tries, newest, .. } = fresh;
-        self.newest = self.newest.max(newest);
+        let Self { done, mut failures, tries, .. } = fresh;
         self.tries = if self.tries == Tries::default() { tries } else { std::mem::take(&mut self.tries) };
         self.moved.retain(|(print, mark), entry| {
             let unsettled = matches!(entry, Entry::InHand | Entry::Failed) && !done.has(*print, *mark);
@@ -362,6 +384,10 @@ impl Book {
             unsettled
         });
         for (key, tried) in &mut failures {
+            let before = self.failures.get(key).filter(|_| self.renewed.contains(key));
+            if before.is_some_and(|before| before.version == tried.version && before.row == tried.row) {
+                renew(tried);
+            }
             tried.asked = tried.asked.or(self.failures.get(key).and_then(|known| known.asked));
         }
         self.settled.clear();
@@ -446,6 +472,11 @@ impl Book {
             Err(_) => {}
         }
     }
+}
+
+/// A failure of which another record has come: tried as if it had never failed, and told whatever becomes of it.
+fn renew(tried: &mut Tried) {
+    (tried.state, tried.attempts, tried.error) = (FailureState::Open, 0, Fingerprint(0, 0));
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ impl Chain {
 
     /// Drafts the next commit. While one is in doubt nothing new is drafted (invariant 3); only the same content, or a part of
     /// it, may be, once, after `ended` has asked for it: whichever of those drafts is applied, the others are refused by the guard.
-    pub fn draft(&mut self, nonce: u64, changes: Changes, terms: &Terms) -> Result<Commit, InDoubt> {
+    pub fn draft(&mut self, nonce: u64, mut changes: Changes, terms: &Terms) -> Result<Commit, InDoubt> {
         if self.drafted.in_doubt() && !self.asked {
             return Err(InDoubt);
         }
@@ -144,6 +144,7 @@ impl Chain {
         let from = self.drafted.base();
         let to = from.map_or(HeadId { commit: 0, nonce }, |head| head.next(nonce));
         let state = self.state_after(to, &changes, terms);
+        changes.give_order(state.lease.fence, to.commit);
         self.drafted.note(to, state.lease.fence);
         Ok(Commit { from, to, kind: self.kind(), run: terms.run.id.clone(), state, changes })
     }
@@ -189,6 +190,12 @@ impl Chain {
         }
     }
 
+    /// Allows one more draft after a clear refusal, for the commit that only gives the lease back. It is made from the same head as the
+    /// refused one, so should that or an earlier copy of it arrive after all, the guard refuses this one.
+    pub fn may_give_back(&mut self) {
+        self.asked = true;
+    }
+
     /// A fresh load after `After::Reload`: fenced if the lease is by now somebody else's. If it is nobody's, this run has not
     /// claimed, and the lease as loaded is to be asked again before anything is drafted.
     pub fn reloaded(&mut self, snapshot: &Snapshot) -> Result<(), Stop> {
@@ -208,15 +215,15 @@ impl Chain {
 
     fn state_after(&self, to: HeadId, changes: &Changes, terms: &Terms) -> State {
         let mut state = self.state.clone();
+        state.lease = self.lease_after(terms);
+        for (key, version, word, run) in changes.processed(&terms.run.id, state.lease.fence, to.commit) {
+            state.processed.add(&processed_row(key, version, word, &run));
+        }
         for one in &changes.settled {
-            for (key, version, word) in one.processed() {
-                state.processed.add(&processed_row(key, version, word, &terms.run.id));
-            }
             let gone = one.removals().iter().filter(|removal| removal.role == Role::Processed);
             gone.filter_map(|removal| removal.mark).for_each(|mark| state.processed.take_hash(mark));
         }
         state.head = Some(to);
-        state.lease = self.lease_after(terms);
         state.cursor.clone_from(&terms.cursor);
         state.run = (!terms.release).then(|| terms.run.clone());
         state

@@ -3,6 +3,7 @@
 //! In scope: the types a column may have, the sheet's time zone, the limits of a tab, how a rejection is told.
 //! Out of scope: reading one value as a type (`ledger::cast`), making rows (`ledger::shape`), the tab's header (`ledger::header`).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -153,6 +154,19 @@ impl Rejection {
     pub fn fault(&self) -> Fault {
         Fault::Rejected
     }
+}
+
+/// The header of a column of this name. Blanks around a header don't count, so none are written: people could neither see nor keep them.
+/// Everything else counts to the letter: `name` and `Name` are two columns.
+pub fn header_text(name: &str) -> &str {
+    name.trim()
+}
+
+/// Names of columns as headers have them, each once; a job of an earlier version may remember some with blanks around them.
+pub(crate) fn header_texts(names: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let texts = names.into_iter().map(|name| header_text(&name).to_owned());
+    texts.filter(|text| !text.is_empty() && seen.insert(text.clone())).collect()
 }
 
 /// A name in quotes, cut so that an error stays readable.

@@ -3,13 +3,15 @@
 //! In scope: what a commit carries, the size of it, and what a store may answer. Out of scope: what becomes of it (`ledger::settlement`),
 //! and how a store guards it (`store::guard`).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::ledger::failure::Failure;
 use crate::ledger::head::HeadId;
 use crate::ledger::item::Output;
 use crate::ledger::key::{Key, Version};
+use crate::ledger::lease::Fence;
 use crate::ledger::mode::Mode;
+use crate::ledger::order::{Order, run_cell};
 use crate::ledger::removal::Removal;
 use crate::ledger::rows::{DONE, FORGOTTEN};
 use crate::ledger::run::Run;
@@ -101,6 +103,14 @@ impl Settled {
         }
     }
 
+    fn told_mut(&mut self) -> Option<&mut Failure> {
+        match self {
+            Self::Done { closes, .. } => closes.as_deref_mut(),
+            Self::Failed(failure) => Some(failure),
+            Self::Forgotten { .. } | Self::Removed(_) => None,
+        }
+    }
+
     /// Versions that become done: the item's own, and that of the failure from whose mended record it came.
     pub fn done(&self) -> impl Iterator<Item = (&Key, &Version)> {
         let (own, mended) = match self {
@@ -177,6 +187,30 @@ impl Changes {
         self.settled.iter().filter(|one| matches!(one, Settled::Done { .. })).count()
     }
 
+    /// Rows that they add to Processed in this commit: key, version, the word for the state, and the text of the cell `run`.
+    pub fn processed<'a>(
+        &'a self,
+        run: &'a str,
+        term: Fence,
+        commit: u64,
+    ) -> impl Iterator<Item = (&'a Key, &'a Version, &'static str, String)> {
+        let mut turns: HashMap<&Key, u32> = HashMap::new();
+        self.settled.iter().flat_map(Settled::processed).map(move |(key, version, word)| {
+            let order = Order { commit, turn: turn_of(&mut turns, key), term };
+            (key, version, word, run_cell(run, Some(order)))
+        })
+    }
+
+    /// Rows of Failures say with which commit they came, so that the last one of a key is known by that.
+    pub fn give_order(&mut self, term: Fence, commit: u64) {
+        let mut turns: HashMap<Key, u32> = HashMap::new();
+        for failure in self.settled.iter_mut().filter_map(Settled::told_mut) {
+            let turn = turns.entry(failure.key.clone()).or_default();
+            failure.order = Some(Order { commit, turn: *turn, term });
+            *turn += 1;
+        }
+    }
+
     /// Rows that are taken out.
     pub fn removals(&self) -> Vec<Removal> {
         self.settled.iter().flat_map(Settled::removals).copied().collect()
@@ -196,6 +230,20 @@ impl Changes {
                 with_rows.filter_map(Settled::key).collect::<HashSet<_>>().len()
             }
         }
+    }
+}
+
+/// How many rows of this key came before.
+fn turn_of<'k>(turns: &mut HashMap<&'k Key, u32>, key: &'k Key) -> u32 {
+    let turn = turns.entry(key).or_default();
+    *turn += 1;
+    *turn - 1
+}
+
+impl Commit {
+    /// Rows that it adds to Processed: key, version, the word for the state, and the text of the cell `run`.
+    pub fn processed(&self) -> impl Iterator<Item = (&Key, &Version, &'static str, String)> {
+        self.changes.processed(&self.run, self.state.lease.fence, self.to.commit)
     }
 }
 

@@ -61,6 +61,13 @@ pub enum Event {
         /// What went wrong.
         error: String,
     },
+    /// A failure is tried once more because somebody asked for it.
+    TriedAgain {
+        /// Its key, or `#` and a hash.
+        key: Key,
+        /// Whether from the record that is kept in Failures, for want of one in the source.
+        from_kept: bool,
+    },
     /// Items moved on; sent often, shown now and then.
     Progress {
         /// Counts so far.
@@ -111,6 +118,15 @@ pub enum Event {
     Finished(Box<Report>),
 }
 
+/// Failures that a run tried because somebody asked for them, by the record that it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TriedAgain {
+    /// From the record that the source has now.
+    pub from_source: u64,
+    /// From the one that is kept in Failures.
+    pub from_kept: u64,
+}
+
 /// A run's end, for output, alerts and machines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
@@ -122,6 +138,8 @@ pub struct Report {
     pub open_failures: u64,
     /// Failures that are left alone until somebody asks.
     pub dead_failures: u64,
+    /// Failures that it tried because somebody asked for them.
+    pub tried_again: TriedAgain,
     /// Rows added to the data tab.
     pub rows: u64,
     /// Rows of it that were written over.
@@ -138,4 +156,6 @@ pub struct Report {
     pub repeats: Repeats,
     /// Which of a key's records count.
     pub again: Again,
+    /// Whether another program uses the same quota, judged by answers of 429.
+    pub is_quota_shared: bool,
 }

@@ -5,12 +5,17 @@
 use sha2::{Digest, Sha256};
 
 use crate::ledger::key::{Fingerprint, Key, Version};
+use crate::ledger::order::Order;
 use crate::time::Timestamp;
 
 /// UTF-16 units in one payload cell; a cell takes 50,000 characters, and how Google counts them is not documented.
 pub const PAYLOAD_UNITS: usize = 45_000;
 /// Payload cells of a failure.
 pub const PAYLOAD_CELLS: usize = 10;
+/// Bytes of a record's hash that make its mark.
+const MARK_BYTES: usize = 6;
+/// What stands before the hash of a record that is not kept.
+const SHA256: &str = ", sha256 ";
 /// Characters of an error text that are kept.
 pub const ERROR_CHARS: usize = 2_000;
 
@@ -99,6 +104,8 @@ pub struct Failure {
     pub last_seen: Timestamp,
     /// The run in which it last failed.
     pub run: String,
+    /// Where its row stands among those of its key; none before it is drafted, and in rows of earlier versions.
+    pub order: Option<Order>,
     /// Where it stands.
     pub state: FailureState,
     /// What somebody had asked for when this was written.
@@ -111,6 +118,9 @@ pub struct Failure {
     pub kept: bool,
 }
 
+/// Where a failure is in doubt, and not known to have failed (`delivery`): another record makes it no more certain.
+pub const IN_DOUBT: &str = "delivery";
+
 /// A failure as it stands on the store, with its record, to be tried again or left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
@@ -122,10 +132,25 @@ pub struct Kept {
     pub row: u32,
 }
 
-/// A mark of a payload, by which a mended one is known.
+/// A mark of a payload, by which a mended one is known: the first digits of the SHA-256 of what it holds.
 pub fn payload_mark(cells: &[String]) -> String {
-    let digest = Sha256::digest(cells.concat().as_bytes());
-    data_encoding::HEXLOWER.encode(digest.get(..6).unwrap_or(&digest))
+    record_mark(cells.concat().as_bytes())
+}
+
+/// The mark of a record, as its payload has it where it is kept whole.
+pub fn record_mark(record: &[u8]) -> String {
+    let digest = Sha256::digest(record);
+    data_encoding::HEXLOWER.encode(digest.get(..MARK_BYTES).unwrap_or(&digest))
+}
+
+/// The mark of the record that a payload is of, though it may say no more of it than its size and hash; none where it says neither.
+pub fn mark_of_record(payload: &[String], kept: bool) -> Option<String> {
+    if kept {
+        return Some(payload_mark(payload));
+    }
+    let told = payload.first()?.split_once(SHA256)?.1;
+    let digits = told.get(..2 * MARK_BYTES)?;
+    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| digits.to_owned())
 }
 
 /// A record as it can be kept in cells of at most 45,000 UTF-16 units; beyond ten of them only its size and hash are kept.
@@ -162,7 +187,7 @@ pub fn failure_mark(step: &str, error: &str) -> Fingerprint {
 /// What is told of a record that can't be kept: why, its size, a hash, and where it came from.
 pub fn unkept(record: &[u8], place: &str, why: &str) -> String {
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(record));
-    format!("{why}: {} bytes, sha256 {hash}, from {place}", record.len())
+    format!("{why}: {} bytes{SHA256}{hash}, from {place}", record.len())
 }
 
 /// The first `ERROR_CHARS` characters, so that an error never fills a cell.
@@ -197,5 +222,7 @@ mod tests {
     fn a_record_that_is_no_text_is_told_by_size_and_hash() {
         let (cells, kept) = payload_cells(b"\xff\xfe", "feed.jsonl:7 (record 7)");
         assert!(!kept && cells.len() == 1 && cells[0].contains("2 bytes") && cells[0].contains("feed.jsonl:7"));
+        assert_eq!(mark_of_record(&cells, kept), Some(record_mark(b"\xff\xfe")));
+        assert_eq!(mark_of_record(&["the source does not yield it any more".to_owned()], false), None);
     }
 }

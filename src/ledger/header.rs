@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::grid::{Cell, Row};
 use crate::ledger::cast::float_text;
-use crate::ledger::columns::{MAX_COLUMNS, NewColumns, Rejection, quote};
+use crate::ledger::columns::{MAX_COLUMNS, NewColumns, Rejection, header_text, quote};
 use crate::ledger::key::Key;
 use crate::ledger::path::MemberPath;
 
@@ -40,9 +40,9 @@ impl KeyColumn {
 /// segment, if it holds the key as text; else `_key` is added. So `.id` or `.properties.code` find `id` and `code`.
 pub fn choose_key_column(expression: &str, row: &Row, key: &Key) -> KeyColumn {
     let path = MemberPath::parse(expression).unwrap_or_default();
-    match path.members().last() {
+    match path.members().last().map(|name| header_text(name)) {
         Some(name) if row.get(name).and_then(cell_text).as_deref() == Some(key.as_str()) => {
-            KeyColumn::Named(name.clone())
+            KeyColumn::Named(name.to_owned())
         }
         _ => KeyColumn::Added,
     }

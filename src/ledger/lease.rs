@@ -12,6 +12,9 @@ use std::fmt;
 
 use crate::time::Timestamp;
 
+/// The longest that a lease may last, in milliseconds: a day.
+pub const MAX_TTL_MS: u64 = 86_400_000;
+
 /// The number of a lease term; only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Fence(pub u64);
@@ -73,12 +76,14 @@ pub enum Standing {
 impl Lease {
     /// How the lease stands for a runner of `install` at `now` (the service's clock).
     /// `locked` says whether the runner holds its installation's lock, so that no sibling can be alive.
+    ///
+    /// A lease that ends later than any lease may was written while the service's clock was wrong, as that of an embedded sheet may be: it
+    /// says nothing, and is over. Should its holder be alive all the same, the guard stops it.
     pub fn standing(&self, install: &str, locked: bool, now: Timestamp) -> Standing {
+        let is_over = now >= self.until || self.until > now.plus(MAX_TTL_MS);
         match &self.holder {
             None => Standing::Free,
-            Some(holder) if now >= self.until || (locked && holder.install == install) => {
-                Standing::Dead(holder.clone())
-            }
+            Some(holder) if is_over || (locked && holder.install == install) => Standing::Dead(holder.clone()),
             Some(holder) => Standing::Held { holder: holder.clone(), until: self.until },
         }
     }
@@ -92,7 +97,8 @@ impl Lease {
     /// The same term, for another `ttl_ms`.
     #[must_use]
     pub fn renewed(&self, now: Timestamp, ttl_ms: u64) -> Self {
-        Self { until: self.until.max(now.plus(ttl_ms)), ..self.clone() }
+        let longest = now.plus(MAX_TTL_MS);
+        Self { until: self.until.min(longest).max(now.plus(ttl_ms)), ..self.clone() }
     }
 
     /// The same term with nobody in it; the fence stays.
@@ -143,6 +149,17 @@ mod tests {
         let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300_000);
         assert_eq!(lease.standing("a", true, Timestamp(1)), Standing::Dead(holder("a")));
         assert!(matches!(lease.standing("a", false, Timestamp(1)), Standing::Held { .. }));
+    }
+
+    #[test]
+    fn a_lease_of_a_clock_in_the_year_9999_is_over() {
+        let far = Timestamp(253_402_300_740_000);
+        let lease = Lease::default().claimed(holder("a"), far, 300_000);
+        assert!(matches!(lease.standing("b", true, far), Standing::Held { .. }));
+        let now = Timestamp(1_790_000_000_000);
+        assert_eq!(lease.standing("b", true, now), Standing::Dead(holder("a")));
+        assert_eq!(lease.claimed(holder("b"), now, 300_000).until, now.plus(300_000));
+        assert_eq!(lease.renewed(now, 300_000).until, now.plus(MAX_TTL_MS));
     }
 
     #[test]

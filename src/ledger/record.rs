@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 
 use serde_json::Value;
 
-use crate::ledger::columns::MAX_CELL_UNITS;
+use crate::ledger::columns::{MAX_CELL_UNITS, header_text, header_texts};
 use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::lease::{Fence, Holder, Lease};
@@ -163,9 +163,9 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         processed: Tally { count: fields.number("processed count")?, sum: fields.number("processed sum")? },
         cursor: fields.optional("cursor"),
         definition,
-        key_column: fields.optional("key column"),
-        columns: serde_json::from_str(fields.text("columns")).unwrap_or_default(),
-        deleted: serde_json::from_str(fields.text("columns deleted")).unwrap_or_default(),
+        key_column: fields.optional("key column").map(|name| header_text(&name).to_owned()),
+        columns: header_texts(serde_json::from_str(fields.text("columns")).unwrap_or_default()),
+        deleted: header_texts(serde_json::from_str(fields.text("columns deleted")).unwrap_or_default()),
         timezone: fields.optional("timezone"),
         run: read_run(&fields)?,
         alerts: fields.optional("alerts"),

@@ -5,8 +5,9 @@
 
 use crate::grid::Cell;
 use crate::ledger::cast::float_text;
-use crate::ledger::failure::{Answer, Failure, FailureState, PAYLOAD_CELLS, payload_mark};
+use crate::ledger::failure::{Answer, Failure, FailureState, PAYLOAD_CELLS, mark_of_record};
 use crate::ledger::key::{Key, Version};
+use crate::ledger::order::{read_run_cell, run_cell};
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
 
@@ -73,7 +74,7 @@ pub const DONE: &str = "done";
 /// the two stand.
 pub const FORGOTTEN: &str = "forgotten";
 
-/// A row of Processed, as texts; `state` is one of the two words.
+/// A row of Processed, as texts; `state` is one of the two words, `run` the run and the row's order (`ledger::order`).
 pub fn processed_row<'a>(key: &'a Key, version: &'a Version, state: &'a str, run: &'a str) -> [&'a str; 4] {
     [key.as_str(), &version.0, state, run]
 }
@@ -89,7 +90,7 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
         Cell::Number(failure.attempts as f64),
         Cell::DateTime(failure.first_seen.serial()),
         Cell::DateTime(failure.last_seen.serial()),
-        Cell::text(&*failure.run),
+        Cell::text(run_cell(&failure.run, failure.order)),
         Cell::text(failure.state.word()),
         Cell::text(&*failure.place),
         Cell::text(&*failure.version.0),
@@ -99,9 +100,10 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
     ];
     let before = row.len();
     row.extend(failure.payload.iter().take(PAYLOAD_CELLS).map(|cell| Cell::text(&**cell)));
-    if failure.kept {
+    // Where the record is not kept, its mark says all the same whether the source yields another one.
+    if let Some(mark) = mark_of_record(&failure.payload, failure.kept) {
         row.resize(before + PAYLOAD_CELLS, Cell::Empty);
-        row.push(Cell::text(payload_mark(&failure.payload)));
+        row.push(Cell::text(mark));
     }
     row
 }
@@ -127,6 +129,8 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
     while payload.last().is_some_and(String::is_empty) {
         payload.pop();
     }
+    let cell = text("run");
+    let (run, order) = read_run_cell(&cell);
     Some(Failure {
         key: Key::new(text("key")).ok()?,
         version: Version(text("version")),
@@ -135,7 +139,8 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
         attempts,
         first_seen: moment("first_seen (UTC)"),
         last_seen: moment("last_seen (UTC)"),
-        run: text("run"),
+        run: run.to_owned(),
+        order,
         state: FailureState::of_word(&text("state")),
         answered: Answer::of_word(&text("answered")),
         place: text("where"),
@@ -223,6 +228,8 @@ pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::lease::Fence;
+    use crate::ledger::order::Order;
 
     #[test]
     fn a_failure_reads_back_as_it_was_written_and_fills_every_column() {
@@ -236,6 +243,7 @@ mod tests {
             first_seen: Timestamp(1_517_966_773_840),
             last_seen: Timestamp(1_517_966_775_000),
             run: "r".into(),
+            order: Some(Order { commit: 17, turn: 1, term: Fence(3) }),
             state: FailureState::Dead,
             answered: Some(Answer::Retry),
             place: "f.csv:3 (record 2)".into(),

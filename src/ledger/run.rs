@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::ledger::order::read_run_cell;
 use crate::time::Timestamp;
 
 /// How a run stands or ended.
@@ -146,7 +147,15 @@ pub fn is_run_id(text: &str) -> bool {
     let digits = |part: Option<(usize, &str)>, len| {
         part.is_some_and(|(length, part)| length == len && part.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    digits(parts.next(), 8) && digits(parts.next(), 6) && parts.next().is_some_and(|(length, _)| length == 5)
+    digits(parts.next(), 8)
+        && digits(parts.next(), 6)
+        && parts.next().is_some_and(|(length, _)| length == 5)
+        && parts.next().is_none()
+}
+
+/// Whether a text is what this tool writes into a cell `run`: a run's id, and perhaps the row's order behind it.
+pub fn is_in_run_cell(text: &str) -> bool {
+    is_run_id(read_run_cell(text).0)
 }
 
 #[cfg(test)]

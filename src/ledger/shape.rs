@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::grid::{Cell, Row};
 use crate::ledger::cast::cast;
-use crate::ledger::columns::{Columns, MAX_CELL_UNITS, MAX_COLUMNS, Rejection, kind_of, quote};
+use crate::ledger::columns::{Columns, MAX_CELL_UNITS, MAX_COLUMNS, Rejection, header_text, kind_of, quote};
 use crate::ledger::header::{KeyColumn, with_key};
 use crate::ledger::key::Key;
 
@@ -32,6 +32,7 @@ pub fn row_of(value: Value, columns: &Columns) -> Result<Row, Rejection> {
     check_members(&members)?;
     let mut row = Row { cells: Vec::with_capacity(members.len()) };
     for (name, value) in members {
+        let name = if header_text(&name).len() == name.len() { name } else { header_text(&name).to_owned() };
         let kind = columns.kind(&name);
         let cell = cast(value, kind, &columns.zone(&name))
             .and_then(bounded)
@@ -53,8 +54,15 @@ fn check_members(members: &Map<String, Value>) -> Result<(), Rejection> {
         return Err(Rejection(format!("the output has {} columns; a tab takes at most 18,278", members.len())));
     }
     for name in members.keys() {
+        let text = header_text(name);
         if name.is_empty() {
             return Err(Rejection("the output has a column without a name".into()));
+        }
+        if text.is_empty() {
+            return Err(Rejection(format!("the output has a column whose name is only blanks: {}", quote(name))));
+        }
+        if text.len() != name.len() {
+            apart_from_blanks(members, name)?;
         }
         let units = name.encode_utf16().count();
         if units > MAX_CELL_UNITS {
@@ -62,6 +70,18 @@ fn check_members(members: &Map<String, Value>) -> Result<(), Rejection> {
         }
     }
     Ok(())
+}
+
+/// A name with blanks around it becomes a column without them, so no other may be left the same.
+fn apart_from_blanks(members: &Map<String, Value>, name: &str) -> Result<(), Rejection> {
+    let twin = members.keys().find(|other| *other != name && header_text(other) == header_text(name));
+    twin.map_or(Ok(()), |twin| {
+        Err(Rejection(format!(
+            "the output has the columns {} and {}, which differ only in the blanks around them: rename one in the step",
+            quote(twin),
+            quote(name)
+        )))
+    })
 }
 
 fn bounded(cell: Cell) -> Result<Cell, String> {

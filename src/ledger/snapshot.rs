@@ -4,6 +4,7 @@
 //! down (`ledger::record`), and reading it (`store`).
 
 use crate::ledger::book::Book;
+use crate::ledger::first_rows::FirstRows;
 use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version, digest_of};
 use crate::ledger::lease::{Fence, Lease};
@@ -258,6 +259,8 @@ pub struct Loaded {
     pub spreadsheet: String,
     /// Tabs of rows that exist before the job's first run, with their columns.
     pub tables: Vec<(String, Vec<String>)>,
+    /// The first rows of the data tab, where it is there and the job has never written to it.
+    pub first_rows: Option<FirstRows>,
     /// The time zone that the place itself names.
     pub timezone: Option<String>,
     /// When a key that is done is done again.

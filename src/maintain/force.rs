@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use crate::ledger::commit::Settled;
 use crate::ledger::mode::Again;
+use crate::ledger::order::Order;
 use crate::maintain::tally::{Tallies, Told};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
@@ -27,6 +28,20 @@ pub struct Forcing {
     pub settled: Vec<Settled>,
 }
 
+/// When a forced run was asked for: what was done since then is done again already, whoever did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// The number of the commit that was the last one then; none where the job had never run.
+    pub commit: Option<u64>,
+}
+
+impl Asked {
+    /// Whether a row was written after it. Rows of earlier versions do not say.
+    pub fn is_before(self, row: Option<Order>) -> bool {
+        row.is_some_and(|order| self.commit.is_none_or(|commit| order.commit > commit))
+    }
+}
+
 /// Reads the source and works it out. Items that name no key fail in every run and are not counted.
 pub async fn forcing(
     listing: &Listing,
@@ -34,8 +49,19 @@ pub async fn forcing(
     source: &mut dyn Source,
     identify: &dyn Identify,
 ) -> Result<Forcing, SourceError> {
+    forcing_since(listing, again, None, source, identify).await
+}
+
+/// The same for a forced run that was `asked` for before, and whose end nobody saw.
+pub async fn forcing_since(
+    listing: &Listing,
+    again: Again,
+    asked: Option<Asked>,
+    source: &mut dyn Source,
+    identify: &dyn Identify,
+) -> Result<Forcing, SourceError> {
     let noted = &listing.snapshot.state.forced;
-    let tallies = Tallies::of(again, &listing.rows, noted);
+    let tallies = Tallies::of(again, &listing.rows, noted, asked);
     let mut found = Forcing { again: 0, fresh: 0, over: 0, begun_by: noted.first().cloned(), settled: Vec::new() };
     let (mut seen, mut taken) = (HashSet::new(), HashSet::new());
     while let Some(record) = source.next().await? {
@@ -45,7 +71,8 @@ pub async fn forcing(
             continue;
         }
         let before = tallies.before(of.0, of.1);
-        let (done, forced) = (before.iter().any(|told| told.times() > 0), before.iter().any(|told| told.forced));
+        let done = before.iter().any(|told| told.times() > 0);
+        let forced = before.iter().any(|told| told.forced || (told.since && told.times() > 0));
         match (done, forced) {
             (true, true) => found.over += 1,
             (true, false) => {

@@ -7,5 +7,6 @@ pub mod tally;
 pub mod force;
 pub mod closing;
 pub mod reset;
+pub mod lineup;
 pub mod prune;
 pub mod rollover;

@@ -13,11 +13,12 @@ use crate::ledger::failure::Failure;
 use crate::ledger::key::{Fingerprint, Key};
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::removal::{Removal, Role, mark_of_failure, mark_of_run};
-use crate::ledger::run::{Run, RunStatus, began, is_run_id, run_id};
+use crate::ledger::run::{Run, RunStatus};
+use crate::maintain::lineup::{Placed, line_up};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
 use crate::store::ends::End;
-use crate::store::listing::{Listed, Listing};
+use crate::store::listing::Listing;
 use crate::store::put_back::WAITING;
 use crate::time::Timestamp;
 
@@ -153,28 +154,27 @@ fn closed_failures(listing: &Listing, before: Timestamp, found: &mut Pruning) ->
 fn old_runs(listing: &Listing, before: Timestamp, found: &mut Pruning) -> Vec<Group> {
     let job = &listing.snapshot.state.job;
     let own = || listing.runs.iter().filter(|(_, run)| run.job == *job && run.status != RunStatus::Running);
-    let last = own().filter(|(_, run)| run.trigger.kind != TRIGGER).map(|(_, run)| run.started).max();
-    let goes = |run: &Run| run.started < before && Some(run.started) != last;
+    let others = own().filter(|(_, run)| run.trigger.kind != TRIGGER);
+    let last = others.max_by_key(|(_, run)| run.last_commit).map(|(row, _)| *row);
     let removal =
         |(row, run): &(u32, Run)| vec![Removal { role: Role::Runs, row: *row, mark: Some(mark_of_run(run)), bytes: 0 }];
-    let going: Vec<_> = own().filter(|(row, run)| goes(run) && stands(*row)).map(removal).collect();
+    let going: Vec<_> =
+        own().filter(|(row, run)| run.started < before && Some(*row) != last && stands(*row)).map(removal).collect();
     found.runs = going.len() as u64;
     going
 }
 
 /// Rows of Processed: of keys that go, all; of others those that change nothing.
 fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec<Group> {
-    // Runs are named to the second, and the second in question counts as over.
-    let before = run_id(age.before, 0);
-    let is_old = |row: &Listed| is_run_id(&row.run) && began(&row.run) <= began(&before);
-    let mut by_key: BTreeMap<Fingerprint, Vec<&Listed>> = BTreeMap::new();
-    for row in &listing.rows {
-        by_key.entry(row.key.fingerprint()).or_default().push(row);
+    let mut by_key: BTreeMap<Fingerprint, Vec<Placed<'_>>> = BTreeMap::new();
+    // As a load has them: in the order in which they were done, whatever the order in which people have sorted the tab.
+    for placed in line_up(listing, age.before) {
+        by_key.entry(placed.row.key.fingerprint()).or_default().push(placed);
     }
     let mut going = Vec::new();
     for (key, mut rows) in by_key {
         // What an earlier spreadsheet says of a key can't be taken out, so neither can what answers it here.
-        let old = rows.iter().all(|row| is_old(row) && stands(row.row));
+        let old = rows.iter().all(may_go);
         found.old_keys += u64::from(old && !age.keys);
         if old && age.keys {
             found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
@@ -182,11 +182,11 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
             going.push(rows.into_iter().map(removal_of).collect());
             continue;
         }
-        // As a load has them: in the order in which they were done, whatever the order in which people have sorted the tab.
-        rows.sort_by_key(|row| (began(&row.run), row.row));
-        let pairs = undone(&rows, ways, &is_old);
-        rows.retain(|row| !pairs.iter().any(|(one, other)| row.row == one.row || row.row == other.row));
-        let followed = followed(&rows, ways.again, &is_old);
+        let pairs = undone(&rows, ways);
+        rows.retain(|placed| {
+            !pairs.iter().any(|(one, other)| [one, other].map(|one| one.row.row).contains(&placed.row.row))
+        });
+        let followed = followed(&rows, ways.again);
         found.settled_rows += (2 * pairs.len() + followed.len()) as u64;
         going.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one), removal_of(other)]));
         going.extend(followed.into_iter().map(|row| vec![removal_of(row)]));
@@ -196,37 +196,41 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
 
 /// Pairs of rows that say done and forgotten of the same version, and together say nothing. `rows` in the order in which they were
 /// written; of several that say done, the first ones are those that are taken back.
-fn undone<'l>(rows: &[&'l Listed], ways: Ways, is_old: &impl Fn(&Listed) -> bool) -> Vec<(&'l Listed, &'l Listed)> {
+fn undone<'l>(rows: &[Placed<'l>], ways: Ways) -> Vec<(Placed<'l>, Placed<'l>)> {
     // Where rows are appended they tell why a key has more of them than times that it is done, and nothing else does.
     if ways.mode == Mode::Append {
         return Vec::new();
     }
-    let mut versions: BTreeMap<u64, [Vec<&Listed>; 2]> = BTreeMap::new();
-    for row in rows {
-        let [done, forgotten] = versions.entry(ways.again.mark(&row.version)).or_default();
-        if row.forgotten { forgotten.push(row) } else { done.push(row) }
+    let mut versions: BTreeMap<u64, [Vec<Placed<'_>>; 2]> = BTreeMap::new();
+    for placed in rows {
+        let [done, forgotten] = versions.entry(ways.again.mark(&placed.row.version)).or_default();
+        if placed.row.forgotten { forgotten.push(*placed) } else { done.push(*placed) }
     }
-    let goes = |row: &&Listed| is_old(row) && stands(row.row);
     let pairs = versions.into_values().flat_map(|[done, forgotten]| {
         let takers = forgotten.len();
-        let taken_back = done.into_iter().take(takers).filter(goes);
-        taken_back.zip(forgotten.into_iter().filter(goes)).collect::<Vec<_>>()
+        let taken_back = done.into_iter().take(takers).filter(may_go);
+        taken_back.zip(forgotten.into_iter().filter(may_go)).collect::<Vec<_>>()
     });
     pairs.collect()
 }
 
 /// Rows of versions that another one has followed, where only one counts.
-fn followed<'l>(rows: &[&'l Listed], again: Again, is_old: &impl Fn(&Listed) -> bool) -> Vec<&'l Listed> {
+fn followed<'l>(rows: &[Placed<'l>], again: Again) -> Vec<Placed<'l>> {
     // What is still to be taken back says which ones count.
-    if again == Again::Every || rows.iter().any(|row| row.forgotten) {
+    if again == Again::Every || rows.iter().any(|placed| placed.row.forgotten) {
         return Vec::new();
     }
     let counts = match again {
-        Again::Newer => rows.iter().max_by_key(|row| again.mark(&row.version)),
+        Again::Newer => rows.iter().max_by_key(|placed| again.mark(&placed.row.version)),
         Again::Every | Again::Other => rows.last(),
     };
-    let counts = counts.map(|row| row.row);
-    rows.iter().copied().filter(|row| Some(row.row) != counts && is_old(row) && stands(row.row)).collect()
+    let counts = counts.map(|placed| placed.row.row);
+    rows.iter().copied().filter(|placed| Some(placed.row.row) != counts && may_go(placed)).collect()
+}
+
+/// Whether a row is old, and stands where it can be taken out.
+fn may_go(placed: &Placed<'_>) -> bool {
+    placed.is_old && stands(placed.row.row)
 }
 
 /// Whether a row stands in a tab of this spreadsheet.
@@ -234,6 +238,6 @@ fn stands(row: u32) -> bool {
     row > WAITING
 }
 
-fn removal_of(row: &Listed) -> Removal {
-    Removal { role: Role::Processed, row: row.row, mark: Some(row.mark), bytes: 0 }
+fn removal_of(placed: Placed<'_>) -> Removal {
+    Removal { role: Role::Processed, row: placed.row.row, mark: Some(placed.row.mark), bytes: 0 }
 }

@@ -34,7 +34,7 @@ pub struct Resetting {
 
 /// Works it out from what is there; `now` is when the failures are closed.
 pub fn resetting(listing: &Listing, again: Again, now: Timestamp) -> Resetting {
-    let tallies = Tallies::of(again, &listing.rows, &[]);
+    let tallies = Tallies::of(again, &listing.rows, &[], None);
     let done = tallies.done();
     let keys = done.iter().map(|told| &told.key).collect::<HashSet<_>>().len() as u64;
     let mut settled: Vec<Settled> = done.into_iter().flat_map(Told::taken_back).collect();

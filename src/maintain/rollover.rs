@@ -144,7 +144,7 @@ fn failures(old: &Listing) -> Option<Vec<Failure>> {
     let row = |number: u32, key: Fingerprint| {
         // Of several that wait to be put back, and so have no number of their own, the newest.
         let of = old.failures.iter().filter(|(row, failure)| *row == number && failure.key.fingerprint() == key);
-        of.map(|(_, failure)| failure).max_by_key(|failure| (failure.last_seen, failure.attempts))
+        of.map(|(_, failure)| failure).max_by_key(|failure| (failure.order, failure.last_seen, failure.attempts))
     };
     let mut found: Vec<_> = book.failures();
     found.sort_by_key(|(_, tried)| tried.row);

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use crate::ledger::commit::Settled;
 use crate::ledger::key::{Fingerprint, Key, Version};
 use crate::ledger::mode::Again;
+use crate::maintain::force::Asked;
 use crate::store::listing::Listed;
 
 /// A version of a key, as it is told apart.
@@ -25,6 +26,8 @@ pub struct Told {
     pub forgotten: u32,
     /// Whether one of these was written for the forced run that is under way.
     pub forced: bool,
+    /// Whether it was done after the forced run was asked for.
+    pub since: bool,
 }
 
 impl Told {
@@ -49,15 +52,23 @@ pub struct Tallies {
 }
 
 impl Tallies {
-    /// Counts rows; `forced` are the runs that forgot keys for a forced run.
-    pub fn of(again: Again, rows: &[Listed], forced: &[String]) -> Self {
+    /// Counts rows; `forced` are the runs that forgot keys for a forced run, and `asked` is when that was asked for, where this machine
+    /// remembers.
+    pub fn of(again: Again, rows: &[Listed], forced: &[String], asked: Option<Asked>) -> Self {
         let forced: HashSet<&str> = forced.iter().map(String::as_str).collect();
         let (mut told, mut versions): (HashMap<Of, Told>, HashMap<_, Vec<u64>>) = (HashMap::new(), HashMap::new());
         for row in rows {
             let of = (row.key.fingerprint(), again.mark(&row.version));
             let one = told.entry(of).or_insert_with(|| {
                 versions.entry(of.0).or_default().push(of.1);
-                Told { key: row.key.clone(), version: row.version.clone(), done: 0, forgotten: 0, forced: false }
+                Told {
+                    key: row.key.clone(),
+                    version: row.version.clone(),
+                    done: 0,
+                    forgotten: 0,
+                    forced: false,
+                    since: false,
+                }
             });
             one.version.clone_from(&row.version);
             if row.forgotten {
@@ -65,6 +76,7 @@ impl Tallies {
                 one.forced |= forced.contains(row.run.as_str());
             } else {
                 one.done += 1;
+                one.since |= !row.left && asked.is_some_and(|asked| asked.is_before(row.order));
             }
         }
         Self { again, told, versions }
@@ -100,6 +112,8 @@ mod tests {
             version: Version(version.into()),
             forgotten,
             run: run.into(),
+            order: None,
+            left: false,
             mark: 0,
         }
     }
@@ -113,12 +127,12 @@ mod tests {
             row("a", "2", false, "r1"),
         ];
         let key = Fingerprint::of("a");
-        let every = Tallies::of(Again::Every, &rows, &["r2".to_owned()]);
+        let every = Tallies::of(Again::Every, &rows, &["r2".to_owned()], None);
         let mark = |version: &str| Again::Every.mark(&Version(version.into()));
         let told = every.before(key, mark("1"));
         assert_eq!((told.len(), told[0].times(), told[0].forced), (1, 1, true));
         assert!(every.before(key, mark("3")).is_empty());
-        let other = Tallies::of(Again::Other, &rows, &[]);
+        let other = Tallies::of(Again::Other, &rows, &[], None);
         assert_eq!(other.before(key, mark("3")).len(), 2, "any version stands in the way where one counts");
     }
 }

@@ -5,6 +5,7 @@
 pub mod chance;
 pub mod clock;
 pub mod journal;
+pub mod preview;
 pub mod source;
 pub mod step;
 pub mod store;

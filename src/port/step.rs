@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fault::Fault;
 use crate::ledger::key::{Key, KeyError, Version};
 use crate::ledger::lease::Fence;
+use crate::machine::MachineTrouble;
 use crate::time::Timestamp;
 
 /// What a step may know about the item in hand and about the run.
@@ -46,6 +47,14 @@ pub enum StepError {
     /// The run is being stopped.
     #[error("the run was stopped")]
     Cancelled,
+    /// This machine is in the way, and not the item: the run stops, and the item stays as it was.
+    #[error("{trouble}")]
+    Machine {
+        /// What it refuses.
+        trouble: MachineTrouble,
+        /// Whether the step may have begun all the same.
+        begun: bool,
+    },
 }
 
 impl StepError {
@@ -55,6 +64,8 @@ impl StepError {
             Self::Rejected(_) => Fault::Rejected,
             Self::Transient { retry_after_ms: Some(_), .. } => Fault::Throttled,
             Self::Transient { .. } | Self::Cancelled => Fault::Transient,
+            Self::Machine { trouble, .. } if trouble.passes() => Fault::Transient,
+            Self::Machine { .. } => Fault::Machine,
         }
     }
 }

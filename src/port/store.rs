@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::fault::Fault;
 use crate::ledger::commit::{Commit, Reply};
-use crate::ledger::failure::Kept;
+use crate::ledger::failure::{Kept, mark_of_record};
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::Fingerprint;
 use crate::ledger::snapshot::{Loaded, Tally};
@@ -33,6 +33,21 @@ pub trait Store: Send + Sync {
     /// One whose row people have moved since is left out; the next load finds it.
     fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>>;
 
+    /// The marks of the records that such rows are of (`failure::record_mark`), as far as they say so.
+    fn marks<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
+        Box::pin(async move {
+            let kept = self.kept(rows).await?.into_iter();
+            let marks = kept.filter_map(|kept| {
+                let mark = mark_of_record(&kept.failure.payload, kept.failure.kept)?;
+                Some((kept.failure.key.fingerprint(), mark))
+            });
+            Ok(marks.collect())
+        })
+    }
+
     /// What the calls so far have cost.
     fn usage(&self) -> Usage;
 }
@@ -57,6 +72,8 @@ pub struct Usage {
     pub retries: u64,
     /// Calls that were answered 429.
     pub throttled: u64,
+    /// Whether calls were answered 429 twice in a row although this process made few: another program uses the same quota.
+    pub is_quota_shared: bool,
     /// Rows that were written over, not appended.
     pub updated: u64,
 }
@@ -71,6 +88,12 @@ pub enum StoreError {
         why: String,
         /// `Transient` or `Throttled`.
         fault: Fault,
+    },
+    /// Something else answers in the service's place.
+    #[error("{why}")]
+    Foreign {
+        /// What came and what to do.
+        why: String,
     },
     /// It is not there.
     #[error("{why}")]
@@ -103,6 +126,8 @@ impl StoreError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unavailable { fault, .. } => *fault,
+            // The login page of a network goes away when somebody has logged in.
+            Self::Foreign { .. } => Fault::Transient,
             Self::Denied { .. } => Fault::Denied,
             Self::Missing { .. } | Self::Corrupt { .. } | Self::Unsafe { .. } => Fault::Corrupt,
         }

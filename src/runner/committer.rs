@@ -53,14 +53,14 @@ pub struct Committer {
     pub claimant: Claimant,
     pub(super) trust: Trust,
     pub(super) outstanding: Outstanding,
-    in_flight: Option<BoxFuture<'static, Ending>>,
+    pub(super) in_flight: Option<BoxFuture<'static, Ending>>,
     pub(super) closing: Closing,
     /// Items that the last commit on the store shows as begun.
     pub begun: Vec<Begun>,
     /// What becomes of the state's note of a forced run.
     pub(super) forced: Forced,
     /// The job's move, where the run is for that; a load in the middle does not undo it.
-    rollover: Option<Rollover>,
+    pub(super) rollover: Option<Rollover>,
     /// Whether the run's row is on the store.
     pub(super) told: bool,
     /// The search for items that the service refuses, and what it last said of one.
@@ -134,7 +134,7 @@ impl Committer {
         self.closing == Closing::Done
     }
 
-    /// Whether the service has throttled since the commit before: commits should then come less often.
+    /// Whether calls for the last commit were answered 429 more than once: commits should come less often while that goes on.
     pub fn is_stretched(&self) -> bool {
         self.stretched
     }
@@ -415,7 +415,8 @@ impl Committer {
 
     fn note_throttling(&mut self) {
         let throttled = self.settler.store.usage().throttled;
-        self.stretched = throttled > self.throttled;
+        // One 429 by itself says nothing of a quota: calls that pass between are proof against it.
+        self.stretched = throttled > self.throttled + 1;
         self.throttled = throttled;
     }
 

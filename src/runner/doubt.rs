@@ -4,6 +4,7 @@
 
 use crate::ledger::commit::Settled;
 use crate::ledger::cursor::Place;
+use crate::ledger::failure::IN_DOUBT as DELIVERY;
 use crate::ledger::item::Item;
 use crate::ledger::key::{Key, Version};
 use crate::runner::batch::Waiting;
@@ -67,7 +68,7 @@ impl Intake {
         let limit = std::mem::replace(&mut self.max_attempts, 1);
         let record_or_none = record.unwrap_or_default();
         let waiting =
-            self.fail(Failed { key, version, step: "delivery", error, record: record_or_none, position }, place, now);
+            self.fail(Failed { key, version, step: DELIVERY, error, record: record_or_none, position }, place, now);
         self.max_attempts = limit;
         waiting.map(|mut waiting| {
             if let (None, Settled::Failed(failure)) = (record, &mut waiting.settled) {

@@ -1,4 +1,5 @@
-//! What a run takes in, in order: results of an earlier run, failures that somebody asks for, the source, and failures that the source yields no more.
+//! What a run takes in, in order: results of an earlier run, failures that somebody has mended, the source, and failures that the source
+//! yields no more.
 //!
 //! In scope: which failures are read, their order among the records. Out of scope: what becomes of them (`runner::intake`), reading
 //! them (`port::store`).
@@ -30,9 +31,9 @@ pub enum Retrying {
     Nothing,
     /// Nothing either; what is forgotten beside belongs to a forced run, which is noted in the state until it has come to its end.
     Forcing,
-    /// All failures that are not to be left alone, and not the source.
+    /// All failures that are not to be left alone; of the source only their records.
     Only,
-    /// These failures, and not the source.
+    /// These failures; of the source only their records.
     These(Vec<Key>, Answer),
 }
 
@@ -40,6 +41,11 @@ impl Retrying {
     /// Whether the source is read.
     pub fn reads_source(&self) -> bool {
         *self == Self::Usual
+    }
+
+    /// Whether only the records of failures that are asked for are taken from the source.
+    pub fn looks_for_records(&self) -> bool {
+        matches!(self, Self::Only | Self::These(_, Answer::Retry))
     }
 
     /// Whether items are brought at all, or only what was worked out beforehand.
@@ -108,33 +114,27 @@ pub enum Fed {
 pub struct Feed {
     errands: VecDeque<Settled>,
     results: VecDeque<StepResult>,
-    asked: VecDeque<Kept>,
+    first: VecDeque<Kept>,
     source: Option<Passes>,
     left: VecDeque<Kept>,
 }
 
 impl Feed {
-    /// What somebody asks for or has mended comes first, and what only was open last: most of it the source yields again. Records
-    /// beyond what memory is for are left to the next run; the number of these comes with it.
+    /// What somebody has mended, or says is to be left alone, comes first; then the source; and then failures of which it has not yielded the
+    /// record, those that are asked for before those that only were open. Records beyond what memory is for are left to the next run; the
+    /// number of these comes with it.
     pub fn new(kept: Vec<Kept>, source: Option<Passes>, book: &Book) -> (Self, usize) {
-        let is_asked = |kept: &Kept| book.tried(&kept.failure.key).is_some_and(|tried| tried.asked.is_some());
-        let (asked, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| kept.mended || is_asked(kept));
-        let mut chars = 0;
-        let (mut feed, mut beyond) = (
-            Self {
-                errands: VecDeque::new(),
-                results: VecDeque::new(),
-                asked: asked.into(),
-                source,
-                left: VecDeque::new(),
-            },
-            0,
-        );
-        for kept in left.into_iter().filter(|kept| kept.failure.kept) {
+        let asked = |kept: &Kept| book.tried(&kept.failure.key).and_then(|tried| tried.asked);
+        let comes_first = |kept: &Kept| kept.mended || asked(kept) == Some(Answer::Skip);
+        let (first, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(comes_first);
+        let (retried, open): (Vec<_>, Vec<_>) = left.into_iter().partition(|kept| asked(kept).is_some());
+        let (mut chars, mut beyond) = (0, 0);
+        let mut left = VecDeque::from(retried);
+        for kept in open.into_iter().filter(|kept| kept.failure.kept) {
             chars += kept.failure.payload.iter().map(String::len).sum::<usize>();
-            if chars > MOST_CHARS { beyond += 1 } else { feed.left.push_back(kept) }
+            if chars > MOST_CHARS { beyond += 1 } else { left.push_back(kept) }
         }
-        (feed, beyond)
+        (Self { errands: VecDeque::new(), results: VecDeque::new(), first: first.into(), source, left }, beyond)
     }
 
     /// The same, after these results.
@@ -164,7 +164,7 @@ impl Feed {
         if let Some(result) = self.results.pop_front() {
             return Ok(Some(Fed::Result(Box::new(result))));
         }
-        if let Some(kept) = self.asked.pop_front() {
+        if let Some(kept) = self.first.pop_front() {
             return Ok(Some(Fed::Kept(Box::new(kept))));
         }
         if let Some(source) = &mut self.source {

@@ -6,17 +6,21 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::grid::Row;
 use crate::ledger::book::{Admission, Book, Tried};
 use crate::ledger::columns::{Columns, Rejection};
 use crate::ledger::commit::Settled;
 use crate::ledger::cursor::{LowWater, Place};
-use crate::ledger::event::Event;
-use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark, payload_cells, shortened, unkept};
+use crate::ledger::event::{Event, TriedAgain};
+use crate::ledger::failure::{
+    Answer, Failure, FailureState, IN_DOUBT, Kept, failure_mark, payload_cells, record_mark, shortened, unkept,
+};
+use crate::ledger::first_rows::FirstRows;
 use crate::ledger::header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::item::{Item, Output, Position};
 use crate::ledger::key::{Key, Version};
 use crate::ledger::literal;
-use crate::ledger::mode::Mode;
+use crate::ledger::mode::{Again, Mode};
 use crate::ledger::run::Counts;
 use crate::ledger::shape::{row_of, shape};
 use crate::port::source::Record;
@@ -25,7 +29,7 @@ use crate::runner::batch::{KeptRecord, Waiting};
 use crate::runner::marks::{Begun, settles};
 use crate::runner::plan::Events;
 use crate::runner::sifting::Sifting;
-use crate::runner::work::Worked;
+use crate::runner::work::{StepFailure, Worked};
 use crate::time::Timestamp;
 
 /// What a run takes in.
@@ -40,8 +44,14 @@ pub struct Intake {
     pub low: LowWater,
     /// Counts; `new` and `recovered` grow when a commit is applied.
     pub counts: Counts,
+    /// Failures that somebody asked for, by the record that was tried.
+    pub tried_again: TriedAgain,
     /// Types of columns.
     pub columns: Columns,
+    /// The first rows of a data tab to which the job has never written, until a row of the job's has shown that it may.
+    pub first_rows: Option<FirstRows>,
+    /// Why no row of the job's may go to the data tab, once that is known: the run has to stop.
+    pub foreign: Option<String>,
     /// The key expression.
     pub key_expression: String,
     /// The data tab.
@@ -124,7 +134,7 @@ impl Intake {
 
     /// Takes in what the steps made of an item: rows, or a failure. `None` when there is nothing to write.
     pub fn worked(&mut self, worked: Worked, now: Timestamp) -> Option<Waiting> {
-        let (place, left) = (worked.place, is_left(&worked));
+        let (place, left) = (worked.place, is_left(&worked) && worked.begun);
         let waiting = self.ended(worked, now);
         if waiting.is_none() && !left {
             self.not_begun(&[place]);
@@ -144,9 +154,11 @@ impl Intake {
         let (step, error) = match result {
             Ok(values) => match self.shaped(values, &item.key) {
                 Ok(output) => return Some(self.done(item, place, output, now)),
+                // It is left to the next run, and no failure of its own.
+                Err(_) if self.foreign.is_some() => return None,
                 Err(rejection) => ("output".to_owned(), rejection.to_string()),
             },
-            Err(failure) if failure.error == StepError::Cancelled => return None,
+            Err(StepFailure { error: StepError::Cancelled | StepError::Machine { .. }, .. }) => return None,
             Err(failure) => (failure.step, failure.error.to_string()),
         };
         let record = literal::render(&item.body);
@@ -169,8 +181,20 @@ impl Intake {
             Some(Answer::Skip) => Taken::Wait(self.leave(failure, FailureState::Skipped, now)),
             // The source has yielded it, in this version or another one, and that is what counts.
             None if tried.rests() || self.book.has_met(&failure.key) || self.book.knows(&failure.key) => Taken::Nothing,
+            Some(Answer::Retry) if !mended && self.was_followed(&failure.key) => {
+                if self.book.is_in_hand(&failure.key) {
+                    return Taken::Nothing;
+                }
+                // What the source has of it by now is done already.
+                Taken::Wait(self.leave(failure, FailureState::Recovered, now))
+            }
             asked => self.try_again(failure, row, asked.is_some(), now),
         }
+    }
+
+    /// Whether the source has a record of this key, and one version counts: the one that is kept is from before.
+    fn was_followed(&self, key: &Key) -> bool {
+        self.book.again() != Again::Every && self.book.has_met(key)
     }
 
     fn try_again(&mut self, failure: Failure, row: u32, asked: bool, now: Timestamp) -> Taken {
@@ -204,6 +228,9 @@ impl Intake {
             Admission::Twice | Admission::Rests => Taken::Nothing,
             Admission::Fresh | Admission::Changed | Admission::Again(_) => {
                 self.counts.read += 1;
+                if asked {
+                    self.tries_again(&failure.key, true);
+                }
                 let place = self.low.read(None);
                 // Where it was mended into another item, the one that failed is in hand too: the source may yield it yet.
                 self.book.admit(&failure.key, &failure.version);
@@ -220,7 +247,7 @@ impl Intake {
         let place = self.low.read(None);
         let answered = self.book.tried(&failure.key).and_then(|tried| tried.asked);
         let attempts = self.book.attempts(&failure.key, &failure.version).max(failure.attempts);
-        let last_seen = self.book.next_moment(now);
+        let last_seen = now;
         let left = Failure { state, answered, attempts, last_seen, run: self.run.clone(), ..failure };
         if let Some(tried) = self.book.tried(&left.key) {
             self.book.failed(&left.key, Tried { state, asked: None, attempts, last_seen, ..tried }, true);
@@ -290,22 +317,24 @@ impl Intake {
     pub fn take_result(&mut self, item: Item) -> Option<(Item, Place)> {
         self.is_certain(item.key.as_str(), &item.version.0);
         match self.book.admit(&item.key, &item.version) {
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
-                self.counts.read += 1;
-                Some((item, self.low.read(None)))
-            }
+            // It was read by the run that kept its result.
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => Some((item, self.low.read(None))),
             Admission::Done | Admission::Twice | Admission::Rests => None,
         }
     }
 
     fn admit(&mut self, item: Item, place: Place, now: Timestamp) -> Taken {
         let doubtful = self.in_doubt.iter().position(|(key, version)| *key == item.key && *version == item.version);
-        let admission = self.book.admit(&item.key, &item.version);
+        let record = || record_mark(literal::render(&item.body).as_bytes());
+        let admission = self.book.admit_record(&item.key, &item.version, record);
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
             let (record, position) = (literal::render(&item.body), item.position.to_string());
             let told = self.doubt(key, version, Some(record.as_bytes()), position, place, now);
             return told.map_or(Taken::Nothing, Taken::Wait);
+        }
+        if matches!(&admission, Admission::Again(tried) if tried.asked == Some(Answer::Retry)) {
+            self.tries_again(&item.key, false);
         }
         match admission {
             Admission::Fresh | Admission::Changed | Admission::Again(_) => Taken::Work(item, place),
@@ -315,6 +344,13 @@ impl Intake {
                 Taken::Nothing
             }
         }
+    }
+
+    /// A failure is tried because somebody asked for it: from which record is told.
+    fn tries_again(&mut self, key: &Key, from_kept: bool) {
+        let count = if from_kept { &mut self.tried_again.from_kept } else { &mut self.tried_again.from_source };
+        *count += 1;
+        (self.events)(Event::TriedAgain { key: key.clone(), from_kept });
     }
 
     fn shaped(&mut self, values: Vec<Value>, key: &Key) -> Result<Output, Rejection> {
@@ -331,11 +367,26 @@ impl Intake {
             )));
         }
         let mut rows = shape(values, key, &column, &self.columns)?;
+        self.see_that_the_tab_is_ours(&rows)?;
         for row in &mut rows {
             self.header.admit(row, column.name())?;
         }
         self.key_column = Some(column);
         Ok(Output::of(self.tab.clone(), rows))
+    }
+
+    /// Nothing is written beside a table that may be somebody else's.
+    fn see_that_the_tab_is_ours(&mut self, rows: &[Row]) -> Result<(), Rejection> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let columns: Vec<_> = first.cells.iter().map(|(name, _)| name.as_str()).collect();
+        self.foreign = self.first_rows.as_ref().and_then(|first_rows| first_rows.refuses(&columns));
+        match &self.foreign {
+            Some(why) => Err(Rejection(why.clone())),
+            None => {
+                self.first_rows = None;
+                Ok(())
+            }
+        }
     }
 
     fn done(&mut self, item: Item, place: Place, output: Output, now: Timestamp) -> Waiting {
@@ -362,8 +413,9 @@ impl Intake {
             error: String::new(),
             attempts: self.book.attempts(&failed, &of).max(tried.attempts) + 1,
             first_seen: tried.first_seen,
-            last_seen: self.book.next_moment(now),
+            last_seen: now,
             run: self.run.clone(),
+            order: None,
             state: FailureState::Recovered,
             answered: tried.asked,
             place: at,
@@ -432,13 +484,22 @@ impl Intake {
         (self.events)(event);
         let same = before.filter(|tried| tried.error == told && tried.state == state && answered.is_none());
         let first_seen = before.map_or(now, |tried| tried.first_seen);
-        let last_seen = self.book.next_moment(now);
+        let last_seen = now;
         let unchanged = same.is_some() && self.book.count(&key);
         let row = before.map_or(0, |tried| tried.row);
         // What is counted beside the row is not in the row.
         let in_row = if unchanged { before.map_or(attempts, |tried| tried.attempts) } else { attempts };
-        let tried =
-            Tried { attempts: in_row, first_seen, last_seen, version: mark, error: told, state, asked: None, row };
+        let tried = Tried {
+            attempts: in_row,
+            first_seen,
+            last_seen,
+            version: mark,
+            error: told,
+            state,
+            in_doubt: step == IN_DOUBT,
+            asked: None,
+            row,
+        };
         self.book.failed(&key, tried, !unchanged);
         if unchanged {
             self.low.settle(place);
@@ -454,6 +515,7 @@ impl Intake {
             first_seen,
             last_seen,
             run: self.run.clone(),
+            order: None,
             state,
             answered,
             place: position,
@@ -464,7 +526,8 @@ impl Intake {
     }
 }
 
-/// Whether nobody waited for the item's end.
+/// Whether the item was left to the next run as it was: nobody waited for its end, or this machine was in the way.
 fn is_left(worked: &Worked) -> bool {
-    worked.result.as_ref().is_err_and(|failure| failure.error == StepError::Cancelled)
+    let is_left = |failure: &StepFailure| matches!(failure.error, StepError::Cancelled | StepError::Machine { .. });
+    worked.result.as_ref().is_err_and(is_left)
 }

@@ -10,7 +10,7 @@ use crate::ledger::book::Book;
 use crate::ledger::chain::Chain;
 use crate::ledger::columns::Columns;
 use crate::ledger::cursor::LowWater;
-use crate::ledger::event::Event;
+use crate::ledger::event::{Event, TriedAgain};
 use crate::ledger::failure::Kept;
 use crate::ledger::header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::lease::{Holder, Standing};
@@ -122,6 +122,10 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     }
     let rows = plan.retrying.choose(&mut intake.book);
     let kept = if rows.is_empty() { Vec::new() } else { parts.store.kept(&rows).await? };
+    let resting = intake.book.resting();
+    if plan.retrying.reads_source() && !resting.is_empty() {
+        intake.book.know_records(parts.store.marks(&resting).await?);
+    }
     // Programs of steps go by the spreadsheet in which the job began, so that a move changes no idempotency key.
     let origin = chain.state().previous.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
     let spreadsheet = loaded.spreadsheet;
@@ -246,10 +250,13 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         key_column,
         low: LowWater::from(chain.state().cursor.clone()),
         counts: Counts::default(),
+        tried_again: TriedAgain::default(),
         columns: Columns {
             timezone: chain.state().timezone.as_deref().and_then(|name| TimeZone::get(name).ok()),
             ..plan.columns.clone()
         },
+        first_rows: loaded.first_rows.clone(),
+        foreign: None,
         key_expression: plan.definition.key.clone(),
         tab: plan.tab.clone(),
         mode: plan.mode,

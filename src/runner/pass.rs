@@ -16,9 +16,12 @@ use crate::ledger::item::Item;
 use crate::ledger::journal::{JournalHead, StepResult};
 use crate::ledger::mode::Delivery;
 use crate::ledger::run::{Run, RunStatus};
+use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
-use crate::port::source::SourceError;
-use crate::port::store::Store;
+use crate::port::source::{Source, SourceError};
+use crate::port::step::StepError;
+use crate::port::store::{Store, StoreError};
+use crate::runner::asked::AskedRecords;
 use crate::runner::batch::Queue;
 use crate::runner::committer::Committer;
 use crate::runner::feed::{Fed, Feed, Retrying};
@@ -30,7 +33,7 @@ use crate::runner::plan::{Parts, PassError, Plan};
 use crate::runner::replay::{Keeping, Replay, item_of};
 use crate::runner::settle::{Ending, Settler};
 use crate::runner::stop::{Stop, StopReason};
-use crate::runner::work::{Worked, Worker};
+use crate::runner::work::{StepFailure, Worked, Worker};
 
 /// Results wait this long for a commit after the service has throttled a call, in milliseconds.
 const STRETCHED_MS: u64 = 30_000;
@@ -56,6 +59,8 @@ struct Pass {
     store: Arc<dyn Store>,
     feed: Option<Feed>,
     source_error: Option<SourceError>,
+    /// What this machine refuses, once it has: nothing more is taken in then.
+    trouble: Option<MachineTrouble>,
     worker: Worker,
     works: FuturesUnordered<BoxFuture<'static, Worked>>,
     marks: Marks,
@@ -67,6 +72,8 @@ struct Pass {
     queue: Queue,
     committer: Committer,
     claim_first: bool,
+    /// When the run began, monotonic milliseconds.
+    began_ms: u64,
     asked: Option<StopReason>,
 }
 
@@ -106,11 +113,19 @@ impl Pass {
         };
         let settler = Settler { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
+        let began_ms = opened.began_ms;
         let errands = errands.map(|errands| errands.due(&opened.intake.book)).unwrap_or_default();
         for result in &results {
             opened.intake.is_certain(&result.key, &result.version);
         }
-        let source = source.filter(|_| plan.retrying.reads_source());
+        let source = if plan.retrying.looks_for_records() {
+            let (identify, events) = (Arc::clone(&identify), Arc::clone(&opened.intake.events));
+            source.map(|inner| -> Box<dyn Source> {
+                Box::new(AskedRecords::of(inner, &opened.intake.book, identify, events))
+            })
+        } else {
+            source.filter(|_| plan.retrying.reads_source())
+        };
         let passes = source.map(|source| Passes::new(source, identify, opened.intake.book.again()));
         let (feed, beyond) = Feed::new(std::mem::take(&mut opened.kept), passes, &opened.intake.book);
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
@@ -129,6 +144,7 @@ impl Pass {
             store,
             feed: Some(feed.after(results).after_errands(errands)),
             source_error: None,
+            trouble: None,
             worker,
             works,
             marks: Marks::default(),
@@ -139,11 +155,43 @@ impl Pass {
             queue,
             committer,
             claim_first,
+            began_ms,
             asked: None,
         }
     }
 
     async fn run(mut self) -> Result<Report, PassError> {
+        let closed = match self.go_through().await {
+            Err(error) if matches!(error, PassError::Refused { .. }) || self.intake.foreign.is_some() => {
+                self.give_back(&error).await;
+                Err(error)
+            }
+            closed => closed,
+        };
+        let (report, trouble) = (self.report(), self.trouble);
+        match (closed, trouble, self.source_error) {
+            (Ok(()), Some(trouble), _) => Err(PassError::Machine { trouble, report: Box::new(report) }),
+            // What came first is what has to be put right; what could not be written for it is done by the next run.
+            (Err(error), Some(MachineTrouble { refused, why }), _) => {
+                let trouble = MachineTrouble { refused, why: format!("{why}; nor could it {error}") };
+                Err(PassError::Machine { trouble, report: Box::new(report) })
+            }
+            (Err(error), None, _) => Err(error),
+            (Ok(()), None, Some(error)) => Err(PassError::Source { error, report: Box::new(report) }),
+            (Ok(()), None, None) => Ok(report),
+        }
+    }
+
+    /// The run can't go on, but the sheet can be written: the next run need not wait for this one's lease.
+    async fn give_back(&mut self, error: &PassError) {
+        let given_up = self.marks.give_up();
+        self.intake.not_begun(&given_up);
+        self.works.clear();
+        self.committer.give_back(&error.to_string(), &mut self.intake, &mut self.queue).await;
+    }
+
+    /// The loop: to the end of the source, or until the run has to stop.
+    async fn go_through(&mut self) -> Result<(), PassError> {
         self.committer.see_what_went_astray().await?;
         self.forget_stale_removals();
         while !self.committer.is_closed() {
@@ -155,7 +203,10 @@ impl Pass {
                     self.feed = None;
                     self.source_error = Some(error);
                 }
-                Happening::Worked(worked) => self.worked(worked),
+                Happening::Worked(worked) => {
+                    self.worked(worked);
+                    self.see_that_the_tab_is_ours()?;
+                }
                 Happening::Ended(ending) => self.ended(ending).await?,
                 Happening::Asked => self.asked_to_stop(),
                 Happening::Hurried => self.leave_what_is_in_hand(),
@@ -164,12 +215,8 @@ impl Pass {
         }
         self.replay.finish(self.left);
         self.tell_of_strange_columns();
-        let report = self.report();
-        self.emit(Event::Finished(Box::new(report.clone())));
-        match self.source_error {
-            Some(error) => Err(PassError::Source { error, report: Box::new(report) }),
-            None => Ok(report),
-        }
+        self.emit(Event::Finished(Box::new(self.report())));
+        Ok(())
     }
 
     async fn next(&mut self) -> Happening {
@@ -280,7 +327,7 @@ impl Pass {
     fn take_result(&mut self, result: StepResult) {
         let Some((item, values)) = item_of(result) else { return };
         if let Some((item, place)) = self.intake.take_result(item) {
-            self.worked(Worked { item, place, result: Ok(values), retries: 0, unkept: None });
+            self.worked(Worked { item, place, result: Ok(values), retries: 0, begun: false, unkept: None });
         }
     }
 
@@ -291,15 +338,36 @@ impl Pass {
             self.told_unkept = true;
             self.emit(Event::Blemish { message });
         }
+        if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &worked.result {
+            self.stop_for(trouble.clone());
+        }
         if let Some(waiting) = self.intake.worked(worked, self.committer.moment()) {
             self.queue.push(waiting, self.clock.monotonic_ms());
         }
     }
 
-    fn asked_to_stop(&mut self) {
+    /// This machine is in the way: what is done is committed, and all that has not begun is left as it was.
+    fn stop_for(&mut self, trouble: MachineTrouble) {
+        if self.trouble.is_some() {
+            return;
+        }
+        self.take_nothing_more();
+        self.emit(Event::Stopping { why: trouble.why.clone() });
+        self.trouble = Some(trouble);
+    }
+
+    fn see_that_the_tab_is_ours(&self) -> Result<(), PassError> {
+        self.intake.foreign.clone().map_or(Ok(()), |why| Err(StoreError::Corrupt { why }.into()))
+    }
+
+    fn take_nothing_more(&mut self) {
         self.feed = None;
         let given_up = self.marks.give_up();
         self.intake.not_begun(&given_up);
+    }
+
+    fn asked_to_stop(&mut self) {
+        self.take_nothing_more();
         self.asked = self.stop.asked();
         let why = self.asked.map_or("a request", StopReason::word).to_owned();
         self.emit(Event::Stopping { why });
@@ -369,16 +437,20 @@ impl Pass {
 
     /// How the run's row is closed: with what ended it, as far as is known now.
     fn closing(&self) -> impl Fn(Run) -> Run + use<> {
-        let source_error = self.source_error.as_ref().map(ToString::to_string);
         let repeated = self.intake.sifting.repeats().sentence(self.intake.book.again());
-        let (asked, job, finished) = (self.asked, self.plan.job.clone(), self.clock.now());
+        let trouble = self.trouble.as_ref().map(ToString::to_string);
+        let broken = trouble.or_else(|| self.source_error.as_ref().map(ToString::to_string));
+        let (asked, job) = (self.asked, self.plan.job.clone());
+        // How long a run took is measured: a clock that was set meanwhile would say anything.
+        let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
+        let finished = self.committer.run.started.plus(took_ms);
         let said = if self.plan.retrying == Retrying::Forcing {
             "forgot keys for a forced run".to_owned()
         } else {
             String::new()
         };
         move |run| {
-            let (status, message) = match (&source_error, asked) {
+            let (status, message) = match (&broken, asked) {
                 (Some(error), _) => (RunStatus::Failed, error.clone()),
                 (None, Some(StopReason::Deadline)) => {
                     (RunStatus::TimedOut, "stopped at its deadline; the next run goes on".to_owned())
@@ -428,6 +500,7 @@ impl Pass {
             keys: self.intake.book.keys(),
             open_failures: self.intake.book.open_failures() as u64,
             dead_failures: self.intake.book.dead_failures() as u64,
+            tried_again: self.intake.tried_again,
             rows: rows.saturating_sub(usage.updated),
             updated: usage.updated,
             commits,
@@ -436,6 +509,7 @@ impl Pass {
             throttled: usage.throttled,
             repeats: self.intake.sifting.repeats().clone(),
             again: self.intake.book.again(),
+            is_quota_shared: usage.is_quota_shared,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::ledger::mode::{Again, Delivery, Mode};
 use crate::ledger::rollover::Rollover;
 use crate::ledger::run::Trigger;
 use crate::ledger::snapshot::Definition;
+use crate::machine::MachineTrouble;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::journal::Journal;
@@ -197,6 +198,14 @@ pub enum PassError {
         /// What the store said.
         why: String,
     },
+    /// This machine refuses what the run needs; what was done before is on the sheet, and the item in hand is as it was.
+    #[error("go on: {trouble}")]
+    Machine {
+        /// What it refuses.
+        trouble: MachineTrouble,
+        /// What was done all the same.
+        report: Box<Report>,
+    },
     /// The source could not be read to its end; what came before is on the sheet.
     #[error("read the source: {error}")]
     Source {
@@ -220,6 +229,7 @@ impl PassError {
             | Self::NoFailure { .. } => Fault::Corrupt,
             Self::Stopped { .. } => Fault::Transient,
             Self::Unfinished { fault, .. } => *fault,
+            Self::Machine { .. } => Fault::Machine,
             Self::Source { error, .. } => error.fault(),
         }
     }

@@ -11,7 +11,7 @@ use crate::ledger::event::Event;
 use crate::ledger::judge::{Drafted, Sighting};
 use crate::ledger::settlement::{End, Move, Settlement};
 use crate::port::clock::Clock;
-use crate::port::store::Store;
+use crate::port::store::{Store, StoreError};
 use crate::runner::plan::Events;
 
 /// Between two looks that could not be made, in milliseconds.
@@ -86,11 +86,14 @@ impl Settler {
     /// A look, tried again while the service is out of order; `None` when it stays so.
     async fn look(&self, why: &mut String, fault: &mut Fault) -> Option<Sighting> {
         for _ in 0..BLIND_LOOKS {
-            match self.store.sight().await {
+            let error = match self.store.sight().await {
                 Ok(sighting) => return Some(sighting),
-                Err(error) => (*why, *fault) = (error.to_string(), error.fault()),
-            }
-            if !fault.passes() {
+                Err(error) => error,
+            };
+            // Should it stay so, what is said at the end is that something else answers.
+            let is_foreign = matches!(error, StoreError::Foreign { .. });
+            (*why, *fault) = (error.to_string(), if is_foreign { Fault::Corrupt } else { error.fault() });
+            if !error.fault().passes() {
                 return None;
             }
             self.wait(BLIND_MS).await;

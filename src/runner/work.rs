@@ -33,6 +33,8 @@ pub struct Worked {
     pub result: Result<Vec<Value>, StepFailure>,
     /// Tries beyond the first.
     pub retries: u64,
+    /// Whether a step with outside effects may have begun.
+    pub begun: bool,
     /// Why the result could not be kept on this machine, if it could not.
     pub unkept: Option<JournalFault>,
 }
@@ -44,6 +46,13 @@ pub struct StepFailure {
     pub step: String,
     /// What it said.
     pub error: StepError,
+}
+
+/// What is counted on an item's way.
+#[derive(Debug, Default)]
+struct Tally {
+    retries: u64,
+    begun: bool,
 }
 
 /// What working on items needs.
@@ -72,22 +81,22 @@ pub struct Worker {
 impl Worker {
     /// Takes an item through all steps. `shown` is what the book showed of its key when it was taken in hand.
     pub async fn work(self, item: Item, place: Place, shown: String) -> Worked {
-        let mut retries = 0;
-        let result = self.steps_of(&item, &mut retries).await;
+        let mut tally = Tally::default();
+        let result = self.steps_of(&item, &mut tally).await;
         let unkept = match (&self.keeping, &result) {
             (Some(keeping), Ok(values)) => keeping.keep(&item, shown, values).await.err(),
             _ => None,
         };
-        Worked { item, place, result, retries, unkept }
+        Worked { item, place, result, retries: tally.retries, begun: tally.begun, unkept }
     }
 
-    async fn steps_of(&self, item: &Item, retries: &mut u64) -> Result<Vec<Value>, StepFailure> {
+    async fn steps_of(&self, item: &Item, tally: &mut Tally) -> Result<Vec<Value>, StepFailure> {
         let mut values = vec![item.body.clone()];
         for step in self.steps.iter() {
             let mut made = Vec::with_capacity(values.len());
             for value in values {
                 let failed = |error| StepFailure { step: step.name().to_owned(), error };
-                made.extend(self.tried(step.as_ref(), item, value, retries).await.map_err(failed)?);
+                made.extend(self.tried(step.as_ref(), item, value, tally).await.map_err(failed)?);
                 if made.len() > MAX_VALUES {
                     let error = StepError::Rejected(format!("makes more than {MAX_VALUES} values of one item"));
                     return Err(StepFailure { step: step.name().to_owned(), error });
@@ -103,19 +112,23 @@ impl Worker {
         step: &dyn Step,
         item: &Item,
         value: Value,
-        retries: &mut u64,
+        tally: &mut Tally,
     ) -> Result<Vec<Value>, StepError> {
         let began = self.clock.monotonic_ms();
         let mut attempt = 1;
         loop {
             let context = self.context(step, item, attempt);
-            let error = match step.run(value.clone(), &context).await {
+            let ended = step.run(value.clone(), &context).await;
+            let kept_off = matches!(&ended, Err(StepError::Machine { begun: false, .. }));
+            tally.begun |= step.has_outside_effects() && !kept_off;
+            let error = match ended {
                 Ok(made) => return Ok(made),
                 Err(error) => error,
             };
             let retry_after_ms = match &error {
                 StepError::Transient { retry_after_ms, .. } => *retry_after_ms,
-                StepError::Rejected(_) | StepError::Cancelled => return Err(error),
+                StepError::Machine { trouble, .. } if trouble.passes() => None,
+                StepError::Rejected(_) | StepError::Cancelled | StepError::Machine { .. } => return Err(error),
             };
             let elapsed = self.clock.monotonic_ms().saturating_sub(began);
             match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.draw()) {
@@ -128,7 +141,7 @@ impl Worker {
                 }
             }
             attempt += 1;
-            *retries += 1;
+            tally.retries += 1;
         }
     }
 

@@ -10,6 +10,7 @@
 //!  exit code         0 done · 75 may work later · any other: this item is bad
 //! ```
 
+use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use which::WhichConfig;
 use which::sys::RealSys;
 
 use crate::ledger::literal;
+use crate::machine::{MachineTrouble, Refused};
 use crate::port::clock::Clock;
 use crate::port::step::{Step, StepContext, StepError};
 
@@ -85,10 +87,7 @@ impl Command {
 
     async fn run_once(&self, input: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
         let program = self.settings.words.first().map(String::as_str).unwrap_or_default();
-        let mut child = self
-            .process(context)
-            .spawn()
-            .map_err(|error| StepError::Rejected(format!("the program {program} can't be started: {error}")))?;
+        let mut child = self.process(context).spawn().map_err(|error| self.unstarted(program, &error))?;
         let talk = talk(&mut child, &input);
         let timeout = Duration::from_millis(self.settings.timeout_ms);
         let talked = tokio::select! {
@@ -102,6 +101,24 @@ impl Command {
         let Talk { out, complaint, status } = talked?;
         judged(program, status, &complaint)?;
         values(program, input, &out)
+    }
+
+    /// Why a program does not start is the machine's affair, or the job's; but for an item whose key is too long for its environment.
+    fn unstarted(&self, program: &str, error: &io::Error) -> StepError {
+        let why = format!("the program {program} can't be started: {error}");
+        if error.kind() == io::ErrorKind::ArgumentListTooLong {
+            return StepError::Rejected(why);
+        }
+        let deed = format!("the program {program} can't be started");
+        let trouble = MachineTrouble::of_io(&deed, error).unwrap_or_else(|| match error.kind() {
+            io::ErrorKind::ExecutableFileBusy => MachineTrouble { refused: Refused::Busy, why },
+            _ if !self.settings.folder.is_dir() => {
+                let why = format!("{why}; the folder {} is not there", self.settings.folder.display());
+                MachineTrouble { refused: Refused::Program, why }
+            }
+            _ => MachineTrouble { refused: Refused::Program, why },
+        });
+        StepError::Machine { trouble, begun: false }
     }
 
     fn process(&self, context: &StepContext) -> Process {
@@ -161,7 +178,7 @@ async fn talk(child: &mut Child, input: &Value) -> Result<Talk, StepError> {
         }
     };
     let ((), out, complaints) = tokio::join!(tell, bounded(stdout, MAX_OUT), bounded(stderr, MAX_COMPLAINTS));
-    let unheard = |error: std::io::Error| StepError::Transient {
+    let unheard = |error: io::Error| StepError::Transient {
         why: format!("the program could not be listened to: {error}"),
         retry_after_ms: None,
     };
@@ -171,7 +188,7 @@ async fn talk(child: &mut Child, input: &Value) -> Result<Talk, StepError> {
 }
 
 /// Reads to the end, and keeps the first so many bytes and one more: so that too much is known from just enough.
-async fn bounded(from: Option<impl AsyncRead + Unpin>, most: u64) -> std::io::Result<Vec<u8>> {
+async fn bounded(from: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     if let Some(mut from) = from {
         (&mut from).take(most + 1).read_to_end(&mut kept).await?;

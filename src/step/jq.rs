@@ -8,45 +8,31 @@
 //! rows on every machine and in every run.
 
 use std::fmt;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jaq_core::data::JustLut;
+use jaq_core::load::parse::Def;
 use jaq_core::load::{self, Arena, File, Loader};
-use jaq_core::native::{Fun, run, v};
-use jaq_core::{Compiler, Ctx, Error, Exn, Filter, Vars, compile};
-use jaq_json::{Val, bytes_valrs, read};
+use jaq_core::{Compiler, Ctx, Exn, Filter, Vars};
+use jaq_json::Val;
 use serde_json::Value;
 use thiserror::Error as ThisError;
 
 use crate::ledger::path::MemberPath;
+use crate::step::filters::{defs, funs};
+use crate::step::rewrite;
+use crate::step::syntax::{SyntaxError, load_error, measured, no_term, undefined};
 use crate::step::value::{from_jaq, to_jaq};
 
 /// The most values that an expression may yield for one input.
 pub const MAX_OUTPUTS: usize = 10_000;
 
-/// How deep a text may be nested that `fromjson` reads; the reader calls itself for each level.
-const MAX_NESTING: usize = 128;
-
 /// The longest message of an expression that is kept, in characters; it may quote the record.
 const MESSAGE_CHARS: usize = 300;
 
-/// Filters that reach beyond the input: none of them is there.
-const BARRED: [&str; 12] = [
-    "env",
-    "now",
-    "localtime",
-    "strflocaltime",
-    "halt",
-    "halt_error",
-    "debug",
-    "debug_empty",
-    "stderr",
-    "stderr_empty",
-    "input",
-    "inputs",
-];
+/// The name under which an expression is compiled.
+const MAIN: &str = "__main";
 
 /// The most values that an expression may yield for a whole document.
 pub const MAX_DOCUMENT_OUTPUTS: usize = 10_000_000;
@@ -62,27 +48,6 @@ pub struct Program {
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Program").field(&self.source).finish()
-    }
-}
-
-/// Why an expression is none.
-#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
-#[error("{message}")]
-pub struct SyntaxError {
-    /// What is wrong, without the place.
-    pub message: String,
-    /// The place, in bytes of the expression; empty at its end.
-    pub at: Range<usize>,
-}
-
-impl SyntaxError {
-    /// The expression with a caret under the place, in two lines.
-    pub fn caret(&self, expression: &str) -> String {
-        let before = expression.get(..self.at.start).unwrap_or(expression);
-        let line = before.rfind('\n').map_or(0, |at| at + 1);
-        let shown = expression.get(line..).unwrap_or_default().lines().next().unwrap_or_default();
-        let column = before.get(line..).unwrap_or_default().chars().count();
-        format!("{shown}\n{}^ {}", " ".repeat(column), self.message)
     }
 }
 
@@ -106,11 +71,15 @@ pub enum RunError {
 impl Program {
     /// Compiles `source`; the error names the first place that is wrong.
     pub fn compile(source: &str) -> Result<Self, SyntaxError> {
+        measured(source)?;
         let arena = Arena::default();
-        let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-        let loader = Loader::new(defs.filter(|def| !BARRED.contains(&def.name)));
-        let modules =
-            loader.load(&arena, File { code: source, path: () }).map_err(|errors| load_error(source, &errors))?;
+        let checked = Loader::new([]).load(&arena, File { code: source, path: () });
+        checked.map_err(|errors| load_error(source, &errors))?;
+        let term = load::parse(source, |parser| parser.term()).ok_or_else(|| no_term(source))?;
+        let main = Def { name: MAIN, args: Vec::new(), body: rewrite::term(term) };
+        let modules = Loader::new(defs().chain([main]))
+            .load(&arena, File { code: MAIN, path: () })
+            .map_err(|errors| load_error(source, &errors))?;
         let filter =
             Compiler::default().with_funs(funs()).compile(modules).map_err(|errors| undefined(source, &errors))?;
         Ok(Self { source: source.into(), filter: Arc::new(filter), path: MemberPath::parse(source) })
@@ -178,107 +147,6 @@ fn explain(exception: Exn<'_, Val>) -> String {
     }
 }
 
-/// The filters that an expression may use.
-fn funs() -> impl Iterator<Item = Fun<JustLut<Val>>> {
-    let known = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    known.filter(|(name, ..)| !BARRED.contains(name) && *name != "fromjson").chain([from_json()])
-}
-
-/// `fromjson` as jaq has it, but for texts that are nested too deep for its reader.
-fn from_json() -> Fun<JustLut<Val>> {
-    run(("fromjson", v(0), |cv| {
-        let text = match cv.1.try_as_utf8_bytes_owned() {
-            Ok(text) if nesting(&text) <= MAX_NESTING => text,
-            Ok(_) => return Box::new(std::iter::once(Err(Error::str("the JSON text is nested too deep").into()))),
-            Err(error) => return Box::new(std::iter::once(Err(error.into()))),
-        };
-        Box::new(
-            bytes_valrs(text, |text| {
-                Box::new(
-                    read::parse_many(text)
-                        .map(|value| value.map_err(|why| Error::str(format_args!("the text is no JSON: {why}")))),
-                )
-            })
-            .map(|value| value.map_err(Exn::from)),
-        )
-    }))
-}
-
-/// The most brackets that are open at once, counting those inside texts too: an upper bound.
-fn nesting(text: &[u8]) -> usize {
-    let mut open = 0_usize;
-    let mut most = 0;
-    for byte in text {
-        match byte {
-            b'[' | b'{' => open += 1,
-            b']' | b'}' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        most = most.max(open);
-    }
-    most
-}
-
-fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> SyntaxError {
-    let end = source.len()..source.len();
-    let Some((_, error)) = errors.first() else {
-        return SyntaxError { message: "the expression is no jq".into(), at: end };
-    };
-    match error {
-        load::Error::Lex(errors) => errors.first().map(|(expected, rest)| {
-            let at = place(source, rest);
-            SyntaxError { message: format!("expected {}", expected.as_str()), at: at.start..char_end(source, at.start) }
-        }),
-        load::Error::Parse(errors) => errors.first().map(|(expected, found)| {
-            let found_text = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
-            SyntaxError {
-                message: format!(
-                    "expected {}, found {found_text}",
-                    match expected.as_str() {
-                        "nothing" => "the end of the expression",
-                        other => other,
-                    }
-                ),
-                at: if found.is_empty() { end.clone() } else { place(source, found) },
-            }
-        }),
-        load::Error::Io(errors) => errors.first().map(|(path, _)| SyntaxError {
-            message: "modules can't be loaded; write the definition in the expression".into(),
-            at: place(source, path),
-        }),
-    }
-    .unwrap_or(SyntaxError { message: "the expression is no jq".into(), at: end })
-}
-
-fn undefined(source: &str, errors: &compile::Errors<&str, ()>) -> SyntaxError {
-    let first = errors.iter().flat_map(|(_, errors)| errors).next();
-    let Some((name, kind)) = first else {
-        return SyntaxError { message: "the expression does not compile".into(), at: 0..source.len() };
-    };
-    let message = match kind {
-        _ if BARRED.contains(name) || *name == "$ENV" => {
-            format!("`{name}` is not available: an expression sees its record and nothing else")
-        }
-        compile::Undefined::Filter(arity) => format!("there is no filter `{name}/{arity}`"),
-        other => format!("there is no {} `{name}`", other.as_str()),
-    };
-    SyntaxError { message, at: place(source, name) }
-}
-
-/// Where `part`, a slice of `source`, stands in it; its end if it is none.
-fn place(source: &str, part: &str) -> Range<usize> {
-    let start = (part.as_ptr() as usize).wrapping_sub(source.as_ptr() as usize);
-    if start.checked_add(part.len()).is_some_and(|end| end <= source.len()) {
-        start..start + part.len()
-    } else {
-        source.len()..source.len()
-    }
-}
-
-fn char_end(source: &str, start: usize) -> usize {
-    source.get(start..).and_then(|rest| rest.chars().next()).map_or(start, |c| start + c.len_utf8())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -341,8 +209,11 @@ mod tests {
 
     #[test]
     fn a_number_that_is_not_finite_is_rejected_by_its_path() {
-        let error = run_on("{a: (.n / 0)}", json!({"n": 1})).expect_err("no finite number");
+        let error = run_on("{a: (.n | log)}", json!({"n": 0})).expect_err("no finite number");
         assert_eq!(error, RunError::Unheld(".a is no finite number".into()));
+        let error = run_on("{a: (.n / 0)}", json!({"n": 1})).expect_err("nothing is divided by zero");
+        assert_eq!(error, RunError::Failed("cannot divide 1 by 0: the divisor is zero".into()));
+        assert_eq!(run_on("(.n / 0)? // 7", json!({"n": 1})), Ok(vec![json!(7)]));
         assert!(run_on("{a: nan}", json!(null)).is_err());
         assert!(run_on("\"NaN\" | tonumber", json!(null)).is_err());
     }
@@ -351,7 +222,7 @@ mod tests {
     fn a_hostile_value_fails_alone() {
         assert!(matches!(run_on("fromjson", json!("[".repeat(1_000_000))), Err(RunError::Failed(_))));
         assert_eq!(run_on("fromjson", json!("[1, {\"a\": 2.5}]")), Ok(vec![json!([1, {"a": 2.5}])]));
-        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(RunError::GaveUp)));
+        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(RunError::Failed(_))));
         let long = run_on("error", json!("x".repeat(100_000))).expect_err("it says so").to_string();
         assert!(long.len() < 400, "{}", long.len());
     }

@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use crate::ledger::columns::header_text;
 use crate::store::load::text;
 
 /// The header and the keys that a batch's own answer shows; nothing where it shows neither.
@@ -17,7 +18,7 @@ pub fn found_by(updated: Option<&Value>) -> (Vec<String>, Vec<String>) {
     });
     let header = grids.next().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
     let keys = grids.next().unwrap_or_default().into_iter().map(|row| row.into_iter().next().unwrap_or_default());
-    (header.into_iter().map(|text: String| text.trim().to_owned()).collect(), keys.collect())
+    (header.into_iter().map(|text: String| header_text(&text).to_owned()).collect(), keys.collect())
 }
 
 /// What was entered into a cell of an answer, as a text; a formula is none.

@@ -15,6 +15,7 @@ use crate::google::body::{
 use crate::google::cell::{Cell, CellFormat, NumberKind};
 use crate::google::shape::Mark;
 use crate::grid::column_letters;
+use crate::ledger::columns::header_text;
 use crate::ledger::commit::{Commit, Settled};
 use crate::ledger::head::HeadId;
 use crate::ledger::record::remembered;
@@ -153,7 +154,8 @@ impl Own<'_> {
 
     /// Those that no header names, as far as is known without asking for marks.
     pub fn lost(&self, tab: &Tab) -> Vec<String> {
-        self.columns.iter().filter(|name| tab.position(name).is_none()).cloned().collect()
+        let there = tab.positions();
+        self.columns.iter().filter(|name| !there.contains_key(name.as_str())).cloned().collect()
     }
 
     /// Those whose header stands over another column too, so that nothing on the sheet tells a write which one it hit; with that
@@ -245,7 +247,7 @@ impl Own<'_> {
 /// The columns of a tab that are marked with this name.
 fn marks_of<'m>(tab: &Tab, name: &'m str, marks: Option<&'m [Mark]>) -> impl Iterator<Item = usize> + use<'m> {
     let id = tab.id;
-    let here = marks.into_iter().flatten().filter(move |mark| mark.sheet_id == id && mark.value == name);
+    let here = marks.into_iter().flatten().filter(move |mark| mark.sheet_id == id && header_text(&mark.value) == name);
     here.map(|mark| mark.column as usize)
 }
 

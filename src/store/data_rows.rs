@@ -15,13 +15,14 @@ use crate::google::cell::{self, NumberKind};
 use crate::grid::Row;
 use crate::ledger::commit::{Commit, Part, Settled};
 use crate::ledger::mode::Mode;
+use crate::store::below::{Below, blocks};
 use crate::store::cells::{VALUE, VALUE_AND_NUMBER, placed_row, sent};
 use crate::store::guard::STATE_ROWS;
 use crate::store::index::RowIndex;
 use crate::store::layout::Tab;
 use crate::store::mend::{Mend, Source};
 use crate::store::requests::{area, copied, copied_rows, index, put, resized, rows_of};
-use crate::store::witness::{Expect, HEADER_ROW, MARGIN, ROOM, Target, Witness};
+use crate::store::witness::{Expect, HEADER_ROW, Target, Witness};
 
 /// Columns of a state tab that holds no scratch rows.
 const STATE_COLUMNS: u32 = 26;
@@ -31,10 +32,10 @@ const STATE_COLUMNS: u32 = 26;
 pub struct Footing<'a> {
     /// How rows are kept.
     pub mode: Mode,
-    /// Where keys stand; needed where rows are kept one a key, and where new rows are inserted.
+    /// Where keys stand; needed where rows are kept one a key.
     pub index: Option<&'a RowIndex>,
-    /// Whether people's own cells reach the last row of the grid, so that what is appended would land below them.
-    pub filled: bool,
+    /// Where new rows go, where that is not simply below everything.
+    pub below: Below,
     /// Rows to be put right.
     pub mends: &'a [Mend],
     /// Columns that are the job's own already.
@@ -52,6 +53,8 @@ pub struct Scratch {
     pub rows: u32,
     /// Columns.
     pub columns: u32,
+    /// Columns before the copied cells.
+    pub margin: u32,
 }
 
 /// What a batch does to the data tab.
@@ -63,10 +66,12 @@ pub struct DataRows {
     pub witness: Option<Witness>,
     /// Keys of rows that are appended or inserted, one a row.
     pub appended: Vec<String>,
+    /// Keys of rows that are filled, one a row.
+    pub filled: Vec<String>,
     /// Rows that items write over.
     pub updated: u64,
-    /// Rows that are inserted below the last one with a key.
-    pub inserted: u32,
+    /// Rows that are inserted or filled below the last one with a key.
+    pub grown: u32,
     /// The state tab afterwards, where it has scratch rows.
     pub scratch: Option<Scratch>,
 }
@@ -80,6 +85,8 @@ struct Write<'a> {
 enum What<'a> {
     /// With these cells, by column.
     Cells(Vec<(usize, cell::Cell)>),
+    /// The same, in a row that was blank, so that it gets their formats too.
+    Fresh(Vec<(usize, cell::Cell)>),
     /// With what was misplaced.
     Mend(&'a Mend),
 }
@@ -87,13 +94,14 @@ enum What<'a> {
 /// The requests of a commit's rows. `new` where the batch itself makes the tab, so that nobody can have touched it; `state_tab` is
 /// where the state stands once the batch is applied.
 pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing: Footing<'_>) -> DataRows {
-    let mut writing = Writing { commit, tab, state_tab, footing, out: DataRows::default() };
+    let columns = tab.positions();
+    let mut writing = Writing { commit, tab, columns, state_tab, footing, out: DataRows::default() };
     let (writes, fresh) = writing.sorted_out();
     let made: Vec<_> = footing.mends.iter().filter(|mend| mend.row.is_none()).collect();
     if writes.is_empty() && fresh.is_empty() && made.is_empty() {
         return writing.out;
     }
-    if !new {
+    if !new || !writes.is_empty() {
         writing.over(&writes, &fresh, &made);
     }
     writing.below(&fresh, &made);
@@ -103,6 +111,8 @@ pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing:
 struct Writing<'a> {
     commit: &'a Commit,
     tab: &'a Tab,
+    /// Where its columns stand.
+    columns: HashMap<&'a str, usize>,
     state_tab: i32,
     footing: Footing<'a>,
     out: DataRows,
@@ -111,7 +121,7 @@ struct Writing<'a> {
 impl<'a> Writing<'a> {
     /// Rows that have a place already, by row; and those that have none.
     fn sorted_out(&mut self) -> (Vec<Write<'a>>, Vec<&'a Row>) {
-        let mut fresh = Vec::new();
+        let mut fresh: Vec<(&str, &Row)> = Vec::new();
         let mut writes: HashMap<u32, Write<'a>> = HashMap::new();
         for mend in self.footing.mends {
             let Some(row) = mend.row else { continue };
@@ -125,14 +135,19 @@ impl<'a> Writing<'a> {
                 // What the item says now is newer than what is to be mended.
                 writes.insert(at, self.overwrite(key, at, row));
             } else {
-                self.out.appended.push(key.to_owned());
-                fresh.push(row);
+                fresh.push((key, row));
             }
         }
         let mut writes: Vec<_> = writes.into_values().collect();
         self.out.updated = writes.iter().filter(|write| matches!(write.what, What::Cells(_))).count() as u64;
+        let blank = fresh.len().min(self.footing.below.blank as usize);
+        let appended = fresh.split_off(blank);
+        writes.extend((self.footing.below.last + 1..).zip(&fresh).map(|(at, (key, row))| self.fresh(key, at, row)));
+        self.out.grown += index(fresh.len());
+        self.out.filled = fresh.into_iter().map(|(key, _)| key.to_owned()).collect();
+        self.out.appended = appended.iter().map(|(key, _)| (*key).to_owned()).collect();
         writes.sort_by_key(|write| write.target.row);
-        (writes, fresh)
+        (writes, appended.into_iter().map(|(_, row)| row).collect())
     }
 
     /// The commit's rows with their keys; of a key that has one row, the last.
@@ -171,29 +186,42 @@ impl<'a> Writing<'a> {
         Write { target, what: What::Cells(cells.into_iter().map(|(column, cell)| (column, cell.plain())).collect()) }
     }
 
+    /// A new row where nothing stands in the job's columns.
+    fn fresh(&self, key: &str, at: u32, row: &Row) -> Write<'a> {
+        let mut cells: Vec<_> = self.placed(row).collect();
+        cells.sort_by_key(|(column, _)| *column);
+        let columns = cells.iter().map(|(column, _)| *column).collect();
+        let target = Target { expect: Expect::Blank(key.to_owned()), row: at, columns, moves: Vec::new() };
+        Write { target, what: What::Fresh(cells) }
+    }
+
     fn placed<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, cell::Cell)> + 'r {
         let key_column = self.commit.state.key_column.as_deref();
         row.cells.iter().filter_map(move |(name, cell)| {
             let format = (Some(name.as_str()) == key_column).then_some(NumberKind::Text);
-            self.tab.position(name).map(|at| (at, sent(cell, format)))
+            self.position(name).map(|at| (at, sent(cell, format)))
         })
     }
 
     fn key_column(&self) -> Option<usize> {
-        self.commit.state.key_column.as_deref().and_then(|name| self.tab.position(name))
+        self.commit.state.key_column.as_deref().and_then(|name| self.position(name))
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.columns.get(name).copied()
     }
 
     /// The witness, and between its two halves the rows that are written over.
     fn over(&mut self, writes: &[Write<'a>], fresh: &[&Row], made: &[&Mend]) {
         let mut used: BTreeSet<usize> = writes.iter().flat_map(|write| write.target.columns.iter().copied()).collect();
-        used.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.tab.position(name))));
+        used.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.position(name))));
         used.extend(self.footing.mends.iter().flat_map(Mend::columns));
         used.extend(self.key_column());
         let held = self.footing.scratch.filter(|scratch| scratch.tab == self.state_tab);
         let lowest = held.map_or(0, |scratch| scratch.rows);
         let last = writes.last().map_or(0, |write| write.target.row);
         let header = self.tab.header.clone();
-        let width = header.len().max(self.tab.width) + ROOM;
+        let width = Witness::width_for(header.len().max(self.tab.width));
         let witness = Witness {
             head: self.commit.to,
             key: self.key_column().unwrap_or_default(),
@@ -208,20 +236,23 @@ impl<'a> Writing<'a> {
             targets: writes.iter().map(|write| write.target.clone()).collect(),
         };
         let columns = witness.columns().max(held.map_or(STATE_COLUMNS, |scratch| scratch.columns)).max(STATE_COLUMNS);
-        let scratch = Scratch { tab: self.state_tab, rows: witness.rows(), columns };
+        let margin = witness.margin();
+        let scratch = Scratch { tab: self.state_tab, rows: witness.rows(), columns, margin };
         self.out.scratch = Some(scratch);
         self.out.requests.push((Part::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
         self.tell(&witness);
-        let header = self.copy_out(&(0..1), HEADER_ROW, PasteType::Values);
+        let header = self.copy_out(&(0..1), (HEADER_ROW, margin), PasteType::Values);
         self.out.requests.push((Part::Layout, header));
         let runs = runs(writes);
         for run in &runs {
-            let copied = self.copy_out(&rows_written(writes, run), witness.before_row(run.start), PasteType::Formula);
+            let copied =
+                self.copy_out(&rows_written(writes, run), (witness.before_row(run.start), margin), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
         }
         self.write(writes, &witness);
         for run in &runs {
-            let copied = self.copy_out(&rows_written(writes, run), witness.after_row(run.start), PasteType::Formula);
+            let copied =
+                self.copy_out(&rows_written(writes, run), (witness.after_row(run.start), margin), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
         }
         self.out.witness = Some(witness);
@@ -240,15 +271,15 @@ impl<'a> Writing<'a> {
     }
 
     /// Copies whole rows to scratch rows; as much room as they need is taken from one cell on.
-    fn copy_out(&self, rows: &Range<u32>, to_row: u32, paste_type: PasteType) -> Request {
-        copied_rows((self.tab.id, rows), (self.state_tab, to_row, MARGIN), paste_type)
+    fn copy_out(&self, rows: &Range<u32>, to: (u32, u32), paste_type: PasteType) -> Request {
+        copied_rows((self.tab.id, rows), (self.state_tab, to.0, to.1), paste_type)
     }
 
     fn write(&mut self, writes: &[Write<'a>], witness: &Witness) {
         let mut at = 0;
         for same in writes.chunk_by(|a, b| b.follows(a)) {
             if let Some(Write { what: What::Mend(mend), target }) = same.first() {
-                self.mend(mend, target.row, Some(witness.before_row(at)));
+                self.mend(mend, target.row, Some((witness.before_row(at), witness.margin())));
             } else {
                 self.write_cells(same);
             }
@@ -261,20 +292,22 @@ impl<'a> Writing<'a> {
         let Some(first) = same.first() else { return };
         for block in blocks(&first.target.columns) {
             let cells = |write: &Write<'a>| match &write.what {
-                What::Cells(cells) => {
+                What::Cells(cells) | What::Fresh(cells) => {
                     let within = cells.iter().filter(|(column, _)| block.contains(column));
                     within.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
                 }
                 What::Mend(_) => Vec::new(),
             };
             let rows = same.iter().map(|write| cells(write).into()).collect();
-            let request = put(self.tab.id, first.target.row, index(block.start), rows, VALUE);
+            let fields = if matches!(first.what, What::Fresh(_)) { VALUE_AND_NUMBER } else { VALUE };
+            let request = put(self.tab.id, first.target.row, index(block.start), rows, fields);
             self.out.requests.push((Part::Content, request));
         }
     }
 
-    /// Puts a row right; `found` is the scratch row that shows it as this batch found it.
-    fn mend(&mut self, mend: &Mend, row: u32, found: Option<u32>) {
+    /// Puts a row right; `found` is the scratch row that shows it as this batch found it, with the columns before
+    /// its cells.
+    fn mend(&mut self, mend: &Mend, row: u32, found: Option<(u32, u32)>) {
         for block in blocks(&mend.clears) {
             let area = area(self.tab.id, row..row + 1, index(block.start)..index(block.end));
             let clear = Request::UpdateCells { rows: Vec::new(), fields: VALUE.into(), start: None, range: Some(area) };
@@ -288,23 +321,23 @@ impl<'a> Writing<'a> {
         for run in copies.chunk_by(next) {
             let Some(first) = run.first() else { continue };
             let from = match (first.source, self.footing.scratch, found) {
-                (Source::Scratch(row), Some(scratch), _) => (scratch.tab, row),
-                (Source::Itself, _, Some(found)) => (self.state_tab, found),
+                (Source::Scratch(row), Some(scratch), _) => (scratch.tab, row, scratch.margin),
+                (Source::Itself, _, Some((row, margin))) => (self.state_tab, row, margin),
                 _ => continue,
             };
-            let left = MARGIN + index(first.from);
+            let left = from.2 + index(first.from);
             let source = (from.0, from.1..from.1 + 1, left..left + index(run.len()));
             let request = copied(source, (self.tab.id, row, index(first.to)), PasteType::Formula);
             self.out.requests.push((Part::Layout, request));
         }
     }
 
-    /// Rows that have no place yet: below everything, or right below the last one with a key where people's own cells reach the
-    /// grid's end. An inserted row is new, so nothing can be written over by it.
+    /// Rows that have no place yet: below everything, or inserted above what stands in the job's own columns at the grid's end. An
+    /// inserted row is new, so nothing can be written over by it.
     fn below(&mut self, fresh: &[&Row], made: &[&Mend]) {
-        let last = self.footing.index.map_or(0, RowIndex::last);
-        let mut at = last + 1;
-        if self.footing.filled && !fresh.is_empty() {
+        let last = self.footing.index.map_or(0, RowIndex::last).max(self.footing.below.last);
+        let mut at = last + 1 + index(self.out.filled.len());
+        if self.footing.below.inserts && !fresh.is_empty() {
             self.insert(at, index(fresh.len()));
             self.fill(at, fresh);
             at += index(fresh.len());
@@ -332,7 +365,7 @@ impl<'a> Writing<'a> {
         let range = rows_of(self.tab.id, at..at + rows);
         let request = Request::InsertDimension { range, inherit_from_before: at > 1 };
         self.out.requests.push((Part::Layout, request));
-        self.out.inserted += rows;
+        self.out.grown += rows;
     }
 
     /// Writes inserted rows, and of people's columns nothing.
@@ -353,7 +386,8 @@ impl<'a> Writing<'a> {
 impl Write<'_> {
     /// Whether this row can ride in one request with the row above it.
     fn follows(&self, above: &Self) -> bool {
-        let cells = matches!((&self.what, &above.what), (What::Cells(_), What::Cells(_)));
+        let cells =
+            matches!((&self.what, &above.what), (What::Cells(_), What::Cells(_)) | (What::Fresh(_), What::Fresh(_)));
         cells && self.target.row == above.target.row + 1 && self.target.columns == above.target.columns
     }
 }
@@ -372,12 +406,6 @@ fn runs(writes: &[Write<'_>]) -> Vec<Range<usize>> {
 fn rows_written(writes: &[Write<'_>], run: &Range<usize>) -> Range<u32> {
     let first = writes.get(run.start).map_or(0, |write| write.target.row);
     first..first + index(run.len())
-}
-
-/// Runs of neighbouring columns.
-fn blocks(columns: &[usize]) -> Vec<Range<usize>> {
-    let runs = columns.chunk_by(|a, b| a + 1 == *b);
-    runs.filter_map(|run| Some(*run.first()?..run.last()? + 1)).collect()
 }
 
 /// The state tab without scratch rows, where the commit before left some.

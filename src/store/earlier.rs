@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::google::address::SpreadsheetId;
 use crate::google::shape::{Metadata, Tab as Seen};
 use crate::ledger::judge::Sighting;
+use crate::ledger::order::FirstCommits;
 use crate::ledger::record::read_state;
 use crate::ledger::rows::PROCESSED;
 use crate::ledger::snapshot::{Blemish, Reading, State};
@@ -91,7 +92,12 @@ impl Fetcher {
             let (pairs, seen, mut tab) = self.what_is_there().await?;
             let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
             let first = self.first_page(&seen).await?;
-            let rows = self.read_keys(&mut tab, Some(&seen), first, 0, Some(state.processed)).await?;
+            let mut rows = self.read_keys(&mut tab, Some(&seen), first, 0, Some(state.processed)).await?;
+            if rows.has_doubt() {
+                let runs = self.left_runs(&pairs).await?;
+                rows.put_in_order(&self.first_commits(&state, runs.as_ref()).await?);
+            }
+            rows.put_in_order(&FirstCommits::default());
             let reading = Reading { head: state.head, said: state.processed, found: rows.found };
             if reading.said == reading.found {
                 return Ok((state, rows, None));
@@ -115,6 +121,14 @@ impl Fetcher {
     pub(super) async fn earlier_keys(&self) -> Result<(Seen, Tab), Unread> {
         let (_, seen, tab) = self.what_is_there().await?;
         Ok((seen, tab))
+    }
+
+    /// Runs of a spreadsheet that the job has left; none where it is gone.
+    async fn left_runs(&self, pairs: &HashMap<String, String>) -> Result<Option<Tab>, Unread> {
+        let (metadata, noted) = (self.metadata().await?, Notes::read(pairs).runs);
+        let Some(seen) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == noted) else { return Ok(None) };
+        let header = self.rows_of(&[load::header_range(&seen.title)]).await?;
+        Ok(Some(seen_tab(seen, header.first().map_or(&[][..], Vec::as_slice))))
     }
 
     /// The state's pairs, and the tab with the keys.
@@ -167,6 +181,7 @@ fn beside(spreadsheet: &str, error: Unread) -> Unread {
     };
     Unread::Broken(match error {
         StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: said(why), fault },
+        StoreError::Foreign { why } => StoreError::Foreign { why: said(why) },
         StoreError::Missing { why } => StoreError::Missing { why: said(why) },
         StoreError::Denied { why } => StoreError::Denied { why: said(why) },
         StoreError::Corrupt { why } => StoreError::Corrupt { why: said(why) },

@@ -3,7 +3,7 @@
 //! In scope: requests in order, each with the part of the commit that it belongs to; cells with their formats.
 //! Out of scope: which guard (`store::guard` decides), sending (`store::sheets`).
 
-use crate::google::body::{GridProperties, GridRange, Request, SheetProperties};
+use crate::google::body::{Dimension, GridProperties, GridRange, Request, SheetProperties};
 use crate::google::cell::{self, CellFormat, NumberKind};
 use crate::grid::Cell;
 use crate::ledger::commit::{Commit, Part, Settled};
@@ -18,7 +18,7 @@ use crate::store::guard::{Op, Proof, STATE_ROWS, failures_title, processed_title
 use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Tab, Tabs, made_id};
 use crate::store::put_back::PutBack;
 use crate::store::removed::{Gone, Removed};
-use crate::store::requests::put;
+use crate::store::requests::{index, put};
 
 /// The requests of a batch, and the tabs as they will be once it is applied.
 pub struct Encoded {
@@ -39,6 +39,8 @@ pub struct Encoded {
 pub struct Ground<'a> {
     /// The tabs that exist.
     pub tabs: &'a Tabs,
+    /// Whether Failures and Runs are made again where they are gone.
+    pub remakes: bool,
     /// What is known of the guard.
     pub proof: Proof,
     /// What is known of the data tab's rows.
@@ -51,7 +53,7 @@ pub struct Ground<'a> {
 
 /// Writes a commit down.
 pub fn encode(commit: &Commit, ops: &[Op], ground: Ground<'_>) -> Encoded {
-    let Ground { tabs, proof, footing, put_back, gone } = ground;
+    let Ground { tabs, remakes, proof, footing, put_back, gone } = ground;
     let data_stands = tabs.data.is_some();
     let state_tab = ops.iter().find_map(|op| match op {
         Op::WriteState { tab } => Some(*tab),
@@ -64,13 +66,14 @@ pub fn encode(commit: &Commit, ops: &[Op], ground: Ground<'_>) -> Encoded {
         out: Vec::new(),
         tabs: tabs.clone(),
         data_stands,
+        missing_columns: 0,
         state_tab,
         footing,
         rows,
         put_back,
         removed,
     };
-    writing.plan_tables();
+    writing.plan_tables(remakes);
     let notes = Notes::of(proof, &writing.tabs);
     for op in ops {
         writing.op(op, &notes);
@@ -84,6 +87,8 @@ struct Writing<'a> {
     out: Vec<(Part, Request)>,
     tabs: Tabs,
     data_stands: bool,
+    /// Columns that a data tab which people made has too few of for its header.
+    missing_columns: usize,
     state_tab: Option<i32>,
     footing: Footing<'a>,
     rows: DataRows,
@@ -94,7 +99,7 @@ struct Writing<'a> {
 impl Writing<'_> {
     /// The tabs as they will be, before anything is written: ids of tabs to be made are known beforehand, so that the state
     /// that the same batch writes can name them.
-    fn plan_tables(&mut self) {
+    fn plan_tables(&mut self, remakes: bool) {
         let (to, job) = (self.commit.to, &self.commit.state.job);
         let made = |role, title: String, header: &[&str]| Tab {
             id: made_id(to, role),
@@ -107,9 +112,15 @@ impl Writing<'_> {
             self.tabs.failures = Some(made(Role::Failures, failures_title(job), &FAILURES));
             self.tabs.runs.get_or_insert_with(|| made(Role::Runs, RUNS_TITLE.to_owned(), &RUNS));
         }
+        if remakes && self.commit.from.is_some() {
+            let (failures, runs) = (&mut self.tabs.failures, &mut self.tabs.runs);
+            failures.get_or_insert_with(|| made(Role::Failures, failures_title(job), &FAILURES));
+            runs.get_or_insert_with(|| made(Role::Runs, RUNS_TITLE.to_owned(), &RUNS));
+        }
         if let Some(new) = self.commit.changes.tables.first() {
             // A tab that people made without a header keeps its place and its title.
             let stands = self.tabs.data.take();
+            self.missing_columns = stands.as_ref().map_or(0, |tab| new.columns.len().saturating_sub(tab.width));
             let tab = stands.unwrap_or_else(|| made(Role::Data, new.tab.clone(), &[]));
             self.tabs.data = Some(Tab { width: tab.width.max(new.columns.len()), header: new.columns.clone(), ..tab });
         }
@@ -146,13 +157,29 @@ impl Writing<'_> {
                 ..SheetProperties::default()
             };
             self.out.push((Part::Layout, Request::AddSheet { properties }));
+        } else if self.missing_columns > 0 {
+            // A tab that people made may be narrower than its rows will be.
+            let length = index(self.missing_columns);
+            let wider = Request::AppendDimension { sheet_id: tab.id, dimension: Dimension::Columns, length };
+            self.out.push((Part::Layout, wider));
         }
         let header =
             tab.header.iter().map(|text| cell::Cell::text(&**text).shown_as(CellFormat::bold())).collect::<Vec<_>>();
         self.out.push((Part::Layout, put(tab.id, 0, 0, vec![header.into()], VALUE_AND_FORMAT)));
     }
 
+    /// Machine tabs that were gone, empty.
+    fn remake(&mut self) {
+        let made = |tab: &Tab, role| tab.id == made_id(self.commit.to, role);
+        let failures = self.tabs.failures.clone().filter(|tab| made(tab, Role::Failures));
+        let runs = self.tabs.runs.clone().filter(|tab| made(tab, Role::Runs));
+        for tab in failures.into_iter().chain(runs).filter(|_| self.commit.from.is_some()) {
+            self.make(&tab, false);
+        }
+    }
+
     fn changes(&mut self) {
+        self.remake();
         if let (false, Some(tab)) = (self.commit.changes.tables.is_empty(), self.tabs.data.clone()) {
             self.make(&tab, self.data_stands);
         }
@@ -199,8 +226,7 @@ impl Writing<'_> {
 
     fn processed(&mut self) {
         let Some(tab) = self.tabs.processed.clone() else { return };
-        let run = self.commit.run.clone();
-        let rows = self.commit.changes.settled.iter().flat_map(Settled::processed).map(|(key, version, word)| {
+        let rows = self.commit.processed().map(|(key, version, word, run)| {
             let cells = processed_row(key, version, word, &run).map(Cell::text);
             by_header(&tab, &PROCESSED, &cells, &["key", "version"])
         });

@@ -13,6 +13,7 @@ use crate::port::store::StoreError;
 use crate::store::fetch::Fetcher;
 use crate::store::load::{rows_range, text};
 use crate::store::reach::NEAR;
+use crate::store::removed::MOST_COLUMNS;
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
 
@@ -55,6 +56,9 @@ impl SheetsStore {
         for role in Role::ALL {
             let seen = |id: i32| metadata.tabs.iter().find(|seen| seen.sheet_id == id);
             let Some(seen) = tabs.of(role).and_then(|tab| seen(tab.id)) else { continue };
+            if seen.columns > MOST_COLUMNS {
+                continue;
+            }
             let read = self.fetcher().blank_end(seen, Looking::Everywhere).await;
             let blank = match read {
                 Ok(blank) => blank,

@@ -14,20 +14,26 @@ use crate::google::address::SpreadsheetId;
 use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
+use crate::ledger::first_rows::FirstRows;
 use crate::ledger::growth::crowded;
 use crate::ledger::judge::Sighting;
 use crate::ledger::mode::{Again, Mode};
+use crate::ledger::order::FirstCommits;
 use crate::ledger::record::read_state;
 use crate::ledger::removal::Role;
 use crate::ledger::rows::RUNS;
 use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
 use crate::port::clock::Clock;
+use crate::port::preview::Preview;
 use crate::port::store::StoreError;
 use crate::store::guard::{self, Place, Proof};
+use crate::store::headers::{first_rows, first_rows_range};
 use crate::store::layout::{Notes, RUNS_TITLE, Tabs};
 use crate::store::load;
 use crate::store::put_back::{self, PutBack, Told};
-use crate::store::reach::{Reach, blocking, seen_tab, tables_of};
+use crate::store::reach::{
+    Circumstances, FAILURES_NEEDED, Missing, Reach, blocking, has_never_written, not_ours, seen_tab, tables_of,
+};
 use crate::store::room::Room;
 use crate::store::unread::{
     Unread, belongs, edited, head_gone, laid_beside, taken_out_unreadably, torn, unread, unreadable,
@@ -53,6 +59,10 @@ pub struct Fetcher {
     pub again: Again,
     /// Whether earlier spreadsheets that are not to be had are left behind for good, because somebody said so.
     pub leaving: bool,
+    /// What a load does that misses a machine tab.
+    pub missing: Missing,
+    /// What the first row would be, for a tab that may be somebody else's; none where nobody can look ahead.
+    pub preview: Option<Arc<dyn Preview>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -87,6 +97,7 @@ struct Read {
     gone: Vec<String>,
     blemishes: Vec<Blemish>,
     unmoved: Option<String>,
+    first: Option<FirstRows>,
 }
 
 /// Loads that may find a tab moved before that counts as an error.
@@ -165,14 +176,19 @@ impl Fetcher {
             Some(_) => metadata.tabs.iter().filter(|tab| guard::read_title(&tab.title).is_some()).collect(),
             None => Vec::new(),
         };
-        let headers = data.into_iter().chain(runs).map(|tab| load::header_range(&tab.title));
+        let headers = data.map(first_rows_range).into_iter().chain(runs.map(|tab| load::header_range(&tab.title)));
         let bottom = data.map(|tab| load::whole_rows_range(&tab.title, tab.rows, tab.rows));
         let ranges: Vec<_> =
             bottom.into_iter().chain(headers).chain(others.iter().map(|tab| load::state_range(&tab.title))).collect();
         let mut read = self.rows_of(&ranges).await?.into_iter();
         let bottom = data.and_then(|_| read.next());
-        let mut tab = |seen: Option<&Seen>| seen.map(|seen| seen_tab(seen, &read.next().unwrap_or_default()));
-        let tabs = Tabs { data: tab(data), runs: tab(runs), ..Tabs::default() };
+        let top = data.and_then(|_| read.next()).unwrap_or_default();
+        let runs_header = runs.and_then(|_| read.next()).unwrap_or_default();
+        let mut tabs = Tabs {
+            data: data.map(|seen| seen_tab(seen, &top)),
+            runs: runs.map(|seen| seen_tab(seen, &runs_header)),
+            ..Tabs::default()
+        };
         for (other, rows) in others.iter().zip(read) {
             let owned = Notes::read(&load::pairs(&rows)).data;
             if owned.is_some() && owned == data.map(|tab| tab.sheet_id) {
@@ -187,19 +203,32 @@ impl Fetcher {
             }
         }
         if let Some(blemish) = tabs.runs.as_ref().and_then(|tab| load::unusable(tab, &RUNS)) {
-            return Err(StoreError::Corrupt { why: blemish.message }.into());
+            let below = match runs {
+                Some(seen) => self.pushed_down(seen, &RUNS).await?,
+                None => None,
+            };
+            let ours = tabs.runs.as_ref().and_then(not_ours);
+            return Err(StoreError::Corrupt { why: below.or(ours).unwrap_or(blemish).message }.into());
+        }
+        if let Some(tab) = &mut tabs.data {
+            self.knowing_what_is_shown(tab, top.first().map_or(&[][..], Vec::as_slice), &[]).await?;
+        }
+        let first = data.map(|seen| first_rows(&seen.title, &top));
+        if let Some(first) = &first
+            && let Some(why) = self.refused_by(first).await
+        {
+            return Err(StoreError::Corrupt { why }.into());
         }
         let tables = tables_of(&self.data_tab, &tabs);
-        let loaded = self.loaded_with(metadata, None, tables);
-        let filled = tabs.data.as_ref().is_some_and(|tab| !tab.header.is_empty())
-            && data.is_some_and(|tab| tab.rows > 1)
-            && bottom.is_some_and(|rows| !rows.is_empty());
-        let upkeep = Upkeep::of_strange_rows(filled);
+        let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, None, tables) };
+        let rows = data.map_or(0, |tab| tab.rows);
+        let filled = rows > 1 && bottom.is_some_and(|rows| !rows.is_empty());
+        let upkeep = Upkeep::of_strange_rows(rows, filled, top.len() > 1);
         let (put_back, room) = (None, Room::of(metadata));
         Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs, upkeep, put_back, room })
     }
 
-    async fn read(&self, metadata: &Metadata, place: &Place) -> Result<Read, Unread> {
+    async fn read<'m>(&self, metadata: &'m Metadata, place: &Place) -> Result<Read, Unread> {
         let by_title = |title: &str| metadata.tabs.iter().find(|tab| tab.title == title);
         let by_id = |id: i32| metadata.tabs.iter().find(|tab| tab.sheet_id == id);
         let state = by_id(place.tab);
@@ -212,20 +241,35 @@ impl Fetcher {
         // Tabs are looked for by title so that one call reads everything; the ids in the state then tell whether these were
         // the right ones, and a renamed tab costs one more call.
         for _ in 0..2 {
-            let mut read = self.rows_of(&guess.ranges(place, state, self.mode)).await?.into_iter();
-            let pairs = load::pairs(&read.next().unwrap_or_default());
+            let read = self.rows_of(&guess.ranges(place, state, self.mode)).await?;
+            let pairs = load::pairs(read.first().map_or(&[][..], Vec::as_slice));
             let notes = Notes::read(&pairs);
+            let data_by_id = notes.data.and_then(by_id);
+            // A tab that was made again, by another job's repair or by people's hands, goes by its title.
+            let stands_in = |seen: Option<&'m Seen>, header: usize, columns: &[&str]| {
+                let header = read.get(header).map_or(&[][..], Vec::as_slice);
+                seen.filter(|seen| load::unusable(&seen_tab(seen, header), columns).is_none())
+            };
             let right = Reach {
                 processed: notes.processed.and_then(by_id),
-                failures: notes.failures.and_then(by_id),
-                data: notes.data.and_then(by_id).or(if notes.data.is_none() { guess.data } else { None }),
-                runs: notes.runs.and_then(by_id).or(if notes.runs.is_none() { guess.runs } else { None }),
+                failures: notes.failures.and_then(by_id).or_else(|| stands_in(guess.failures, 2, FAILURES_NEEDED)),
+                data: match has_never_written(&pairs) {
+                    // Where no row stands yet, the job file says which tab it is.
+                    Some(tab) => by_title(&self.data_tab).or(data_by_id.filter(|_| tab == self.data_tab)),
+                    None => data_by_id.or(if notes.data.is_none() { guess.data } else { None }),
+                },
+                runs: match notes.runs {
+                    Some(id) => by_id(id).or_else(|| stands_in(guess.runs, 4, &RUNS)),
+                    None => guess.runs,
+                },
             };
             if right.ids() != guess.ids() {
                 guess = right;
                 continue;
             }
-            return self.put_together(place, &guess, &pairs, notes, read.collect()).await;
+            return self
+                .put_together(place, &guess, &pairs, notes, read.into_iter().skip(1).collect(), &metadata.tabs)
+                .await;
         }
         Err(torn().into())
     }
@@ -237,29 +281,47 @@ impl Fetcher {
         pairs: &HashMap<String, String>,
         notes: Notes,
         values: Vec<Vec<Vec<Value>>>,
+        there: &[Seen],
     ) -> Result<Read, Unread> {
         let mut state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
         belongs(&state, &self.job, place)?;
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
-        let mut tabs = guess.tabs(&[(); 4].map(|()| next()));
+        let headers = [(); 4].map(|()| next());
+        let mut tabs = guess.tabs(&headers);
+        let [_, _, header, _] = headers;
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
-        let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes);
+        let never = has_never_written(pairs).is_some();
+        let known = Circumstances { missing: self.missing, never_written: never, there };
+        let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes, known);
         let mut gone = Vec::new();
-        let blocked = blemishes.iter().any(|blemish| blemish.blocking);
+        let mut first = None;
+        let mut blocked = blemishes.iter().any(|blemish| blemish.blocking);
+        if blocked && let Some(blemish) = self.pushed_down_header(guess, &tabs).await? {
+            blemishes.insert(0, blemish);
+        }
+        if let (false, true, Some(seen)) = (blocked, state.columns.is_empty(), guess.data) {
+            let rows = self.first_rows(seen).await?;
+            let refused = self.refused_by(&rows).await;
+            blemishes.extend(refused.map(|message| Blemish { message, blocking: true }));
+            first = Some(rows);
+            blocked = blemishes.iter().any(|blemish| blemish.blocking);
+        }
         if let (false, Some(tab)) = (blocked, &mut tabs.data) {
-            let found = self.own_columns(tab, &state.columns).await?;
+            self.knowing_what_is_shown(tab, header.first().map_or(&[][..], Vec::as_slice), &state.columns).await?;
+            let found = self.own_columns(tab, guess.data, &state.columns).await?;
             gone = found.gone;
             blemishes.extend(found.blemishes);
             // Rows of before columns were remembered: any of them may be the job's.
             let unknown = state.columns.is_empty() && state.processed.count > 0;
             blemishes.extend(load::unusable(tab, &[]).filter(|_| unknown));
         }
-        if blemishes.iter().any(|blemish| blemish.blocking) {
+        let goes_on = self.missing == Missing::ReadOn && tabs.keys_are_readable();
+        if blemishes.iter().any(|blemish| blemish.blocking) && !goes_on {
             let (book, upkeep) = (Book::default(), Upkeep::default());
             let (found, put_back, unmoved) = (state.processed, None, None);
-            return Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved });
+            return Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first });
         }
         let (mut processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
@@ -286,19 +348,23 @@ impl Fetcher {
         upkeep.see(place.tab, witness, || done.recent());
         blemishes.extend(put_back.as_ref().map(PutBack::blemish));
         blemishes.extend(upkeep.blemishes(&self.data_tab));
+        let known = match done.has_doubt() {
+            true => self.first_commits(&state, tabs.runs.as_ref()).await?,
+            false => FirstCommits::default(),
+        };
+        done.put_in_order(&known);
         let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
         blemishes.extend(odd);
         let (done, odd) = done.finish(&processed);
         blemishes.extend(odd);
-        let newest = open.newest;
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
-        let book = Book::new(done, open).counting(state.tries.clone()).told_until(newest);
-        Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved })
+        let book = Book::new(done, open).counting(state.tries.clone());
+        Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first })
     }
 
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
-        let Read { mut state, notes, found, tabs, upkeep, put_back, book, gone, mut blemishes, unmoved } = read;
+        let Read { mut state, notes, found, tabs, upkeep, put_back, book, gone, mut blemishes, unmoved, first } = read;
         blemishes.extend(edited);
         let room = Room::of(metadata);
         blemishes.extend(crowded(room.cells()).map(|message| Blemish { message, blocking: false }));
@@ -306,7 +372,7 @@ impl Fetcher {
         let said = std::mem::replace(&mut state.processed, found);
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot { state, said, head, book, tables: tables.clone(), gone, blemishes, unmoved };
-        let loaded = self.loaded_with(metadata, Some(snapshot), tables);
+        let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, Some(snapshot), tables) };
         Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, put_back, room }
     }
 
@@ -319,7 +385,7 @@ impl Fetcher {
         let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
         let spreadsheet = self.id.as_str().to_owned();
         let (again, service_time) = (self.again, self.service_time());
-        Loaded { snapshot, spreadsheet, tables, timezone, again, service_time }
+        Loaded { snapshot, spreadsheet, tables, first_rows: None, timezone, again, service_time }
     }
 
     /// The spreadsheet's tabs and names.

@@ -6,14 +6,16 @@
 use serde_json::Value;
 
 use crate::grid::Cell;
-use crate::ledger::failure::{FailureState, Kept, payload_mark};
+use crate::ledger::failure::{FailureState, Kept, mark_of_record, payload_mark};
 use crate::ledger::key::Fingerprint;
 use crate::ledger::rows::{FAILURES, read_failure_row};
 use crate::store::fetch::Fetcher;
 use crate::store::layout::Tab;
-use crate::store::load::{text, whole_rows_range};
+use crate::store::load::{column_range, text, whole_rows_range};
 use crate::store::unread::Unread;
 
+/// Rows whose payload is read for the mark of its record, at most.
+const MOST_UNSAID: usize = 600;
 /// Rows that one call reads: a row holds up to 450,000 characters of a record, and an answer has a bound.
 const ROWS_A_CALL: usize = 50;
 
@@ -33,6 +35,39 @@ impl Fetcher {
     }
 }
 
+impl Fetcher {
+    /// The marks of the records that these rows of Failures are of, as far as they say so: of most rows by one call for two columns.
+    pub async fn marks(&self, tab: &Tab, wanted: &[(Fingerprint, u32)]) -> Result<Vec<(Fingerprint, String)>, Unread> {
+        let columns = [FAILURES[0], FAILURES[FAILURES.len() - 1]].map(|name| tab.position(name));
+        let (mut keys, mut marks) = (Vec::new(), Vec::new());
+        if let [Some(key), Some(mark)] = columns {
+            let ranges = [key, mark].map(|at| column_range(&tab.title, at, 1, None));
+            let mut read = self.rows_of(&ranges).await?.into_iter();
+            (keys, marks) = (read.next().unwrap_or_default(), read.next().unwrap_or_default());
+        }
+        let cell = |rows: &[Vec<Value>], row: u32| {
+            let at = usize::try_from(row).ok()?.checked_sub(1)?;
+            rows.get(at)?.first().map(text).filter(|text| !text.is_empty())
+        };
+        let (mut found, mut unsaid) = (Vec::new(), Vec::new());
+        for (key, row) in wanted {
+            let is_there = cell(&keys, *row).is_some_and(|text| Fingerprint::of(&text) == *key);
+            match cell(&marks, *row).filter(|_| is_there) {
+                Some(mark) => found.push((*key, mark)),
+                None => unsaid.push((*key, *row)),
+            }
+        }
+        // Rows of earlier versions say it in the payload alone.
+        unsaid.truncate(MOST_UNSAID);
+        let kept = self.kept(tab, &unsaid).await?.into_iter();
+        found.extend(kept.filter_map(|kept| {
+            let mark = mark_of_record(&kept.failure.payload, kept.failure.kept)?;
+            Some((kept.failure.key.fingerprint(), mark))
+        }));
+        Ok(found)
+    }
+}
+
 /// A row of Failures as it stands.
 pub fn kept(tab: &Tab, cells: &[Value], row: u32) -> Option<Kept> {
     let value = |name: &str| tab.position(name).and_then(|at| cells.get(at));
@@ -43,7 +78,8 @@ pub fn kept(tab: &Tab, cells: &[Value], row: u32) -> Option<Kept> {
         _ => Cell::Empty,
     })?;
     let mark = value(FAILURES[FAILURES.len() - 1]).map(text).unwrap_or_default();
-    let mended = !mark.is_empty() && mark != payload_mark(&failure.payload) && failure.state != FailureState::Recovered;
+    let is_changed = failure.kept && !mark.is_empty() && mark != payload_mark(&failure.payload);
+    let mended = is_changed && failure.state != FailureState::Recovered;
     Some(Kept { failure, mended, row })
 }
 

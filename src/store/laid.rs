@@ -11,9 +11,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use crate::ledger::cast::cell_text as text;
+use crate::ledger::order::{Order, read_run_cell};
 use crate::ledger::removal::mark_of_key;
 use crate::ledger::rows::{DONE, FORGOTTEN};
-use crate::ledger::run::is_run_id;
+use crate::ledger::run::is_in_run_cell;
 use crate::ledger::snapshot::Tally;
 
 /// Runs that may have rows of this sort: the last ones. A next run knows the header as it is.
@@ -60,7 +61,7 @@ pub fn is_beside(row: &[Value], usual: [usize; 4]) -> bool {
     let [_, _, state, _] = usual;
     !is_state(&at(state))
         && row.iter().any(|cell| is_state(&text(cell)))
-        && row.iter().any(|cell| is_run_id(&text(cell)))
+        && row.iter().any(|cell| is_in_run_cell(&text(cell)))
 }
 
 /// A search for the way in which rows are laid.
@@ -69,8 +70,16 @@ pub struct Search {
     usual: [usize; 4],
     /// Rows that are read as the header says.
     rest: Tally,
-    /// Rows of the last runs, in their order.
-    runs: BTreeMap<String, Vec<Vec<String>>>,
+    /// Rows of the last runs.
+    runs: BTreeMap<String, OfRun>,
+}
+
+/// Rows of one run, as they stand.
+#[derive(Debug, Default)]
+struct OfRun {
+    /// The last of their orders; none where a version that gave none wrote them.
+    latest: Option<Order>,
+    rows: Vec<Vec<String>>,
 }
 
 /// One way for the rows of a run from one of them on, and what the sum would be more.
@@ -90,36 +99,45 @@ impl Search {
     pub fn read(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
             let cells: Vec<String> = row.iter().map(text).collect();
-            let usual = Some(self.usual[3]).and_then(|at| cells.get(at)).filter(|cell| is_run_id(cell));
-            let run = usual.or_else(|| cells.iter().find(|cell| is_run_id(cell))).cloned();
+            let usual = Some(self.usual[3]).and_then(|at| cells.get(at)).filter(|cell| is_in_run_cell(cell));
+            let run = usual.or_else(|| cells.iter().find(|cell| is_in_run_cell(cell))).cloned();
             if self.usual.iter().all(|at| cells.get(*at).is_none_or(String::is_empty)) && !is_beside(row, self.usual) {
                 continue;
             }
-            match run {
-                Some(run) => self.runs.entry(run).or_default().push(cells),
+            match run.as_deref().map(read_run_cell) {
+                Some((run, order)) => {
+                    let of_run = self.runs.entry(run.to_owned()).or_default();
+                    of_run.latest = of_run.latest.max(order);
+                    of_run.rows.push(cells);
+                }
                 None => self.rest.add_hash(self.as_usual(&cells)),
             }
-            if self.runs.len() > RUNS_SEEN
-                && let Some((_, rows)) = self.runs.pop_first()
-            {
-                for cells in &rows {
-                    self.rest.add_hash(mark_in(cells, self.usual.map(Some)));
-                }
+            if self.runs.len() > RUNS_SEEN {
+                self.leave_the_first();
             }
+        }
+    }
+
+    /// The rows of the first run among those that are kept count as they stand.
+    fn leave_the_first(&mut self) {
+        let first = self.runs.iter().min_by_key(|(run, of_run)| (of_run.latest, *run)).map(|(run, _)| run.clone());
+        for cells in first.and_then(|run| self.runs.remove(&run)).map(|of_run| of_run.rows).unwrap_or_default() {
+            self.rest.add_hash(self.as_usual(&cells));
         }
     }
 
     /// The rows that are laid otherwise, if reading them so gives the count and the sum that the state says.
     pub fn found(&self, said: Tally) -> Option<Laid> {
         let mut all = self.rest;
-        for cells in self.runs.values().flatten() {
+        for cells in self.runs.values().flat_map(|of_run| &of_run.rows) {
             all.add_hash(self.as_usual(cells));
         }
         if all.count != said.count {
             return None;
         }
         let due = said.sum.wrapping_sub(all.sum);
-        let guesses: Vec<Vec<Guess<'_>>> = self.runs.iter().map(|(run, rows)| self.guesses(run, rows)).collect();
+        let guesses: Vec<Vec<Guess<'_>>> =
+            self.runs.iter().map(|(run, of_run)| self.guesses(run, &of_run.rows)).collect();
         let one = guesses.iter().flatten().find(|guess| guess.more == due).map(|guess| vec![guess]);
         // Two runs, where nobody has put back the rows of the first one before columns were moved under a second one.
         let two = || {
@@ -145,7 +163,7 @@ impl Search {
             let mut more = 0_u64;
             for (from, cells) in rows.iter().enumerate().rev() {
                 let at = |place: Option<usize>| place.and_then(|at| cells.get(at)).map_or("", String::as_str);
-                if !is_state(at(way[2])) || at(way[3]) != run {
+                if !is_state(at(way[2])) || read_run_cell(at(way[3])).0 != run {
                     break;
                 }
                 more = more.wrapping_add(mark_in(cells, way)).wrapping_sub(self.as_usual(cells));
@@ -167,7 +185,7 @@ fn ways(run: &str, rows: &[Vec<String>]) -> Vec<Way> {
         let found = last.iter().enumerate().filter(|(_, cell)| is(cell)).map(|(at, _)| at);
         found.collect::<Vec<_>>()
     };
-    let (states, runs) = (of(&is_state), of(&|cell| cell == run));
+    let (states, runs) = (of(&is_state), of(&|cell| read_run_cell(cell).0 == run));
     let mut out = Vec::new();
     for (state, run) in states.iter().flat_map(|state| runs.iter().map(move |run| (*state, *run))) {
         let others: Vec<usize> = filled.iter().copied().filter(|at| *at != state && *at != run).collect();
@@ -257,6 +275,22 @@ mod tests {
         for (row, meant) in rows.iter().zip(texts) {
             assert_eq!(laid.texts(row, USUAL), (meant.map(str::to_owned), false));
         }
+    }
+
+    #[test]
+    fn the_last_run_is_known_by_its_commits_not_by_its_name() {
+        let (mut said, mut rows) = (Tally::default(), Vec::new());
+        let early = format!("19700101-000000-00001 {}", Order { commit: 90, ..Order::default() });
+        let runs = (0..5).map(|n| format!("2026092{n}-141320-00d40 {}", Order { commit: n, ..Order::default() }));
+        for (n, run) in runs.chain([early]).enumerate() {
+            let key = format!("k{n}");
+            let one = [&*key, "1", DONE, &*run];
+            said.add(&one);
+            rows.push(row(one, if n == 5 { &[1, 0, 2, 3] } else { &USUAL }));
+        }
+        let mut search = Search::of(USUAL);
+        search.read(&rows);
+        assert_eq!(search.found(said).map(|laid| laid.rows()), Some(1));
     }
 
     #[test]

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use crate::ledger::head::HeadId;
 use crate::ledger::removal::Role;
+use crate::ledger::rows::PROCESSED as PROCESSED_COLUMNS;
 use crate::store::guard::Proof;
 use crate::store::laid::Laid;
+use crate::store::reach::FAILURES_NEEDED;
 
 /// Title of the tab with a row per run.
 pub const RUNS_TITLE: &str = "Runs";
@@ -38,6 +40,20 @@ impl Tab {
     pub fn position(&self, column: &str) -> Option<usize> {
         let at = |name: &str| self.header.iter().position(|text| text == name);
         at(column).or_else(|| self.renamed.iter().filter(|(own, _)| own == column).find_map(|(_, text)| at(text)))
+    }
+
+    /// The positions of all columns, for whoever needs many of them.
+    pub fn positions(&self) -> HashMap<&str, usize> {
+        let mut all = HashMap::with_capacity(self.header.len());
+        for (at, text) in self.header.iter().enumerate() {
+            all.entry(text.as_str()).or_insert(at);
+        }
+        for (own, text) in &self.renamed {
+            if let Some(at) = all.get(text.as_str()).copied() {
+                all.entry(own.as_str()).or_insert(at);
+            }
+        }
+        all
     }
 
     /// The name of the column at this position: the job's own, where it has one for it.
@@ -77,6 +93,16 @@ pub struct Tabs {
 }
 
 impl Tabs {
+    /// Whether the keys can be read.
+    pub fn keys_are_readable(&self) -> bool {
+        self.processed.as_ref().is_some_and(|tab| tab.lacks(&PROCESSED_COLUMNS).is_none() && tab.doubled().is_none())
+    }
+
+    /// Whether the failures can be read.
+    pub fn failures_are_readable(&self) -> bool {
+        self.failures.as_ref().is_some_and(|tab| tab.lacks(FAILURES_NEEDED).is_none() && tab.doubled().is_none())
+    }
+
     /// The one that is for this.
     pub fn of(&self, role: Role) -> Option<&Tab> {
         match role {

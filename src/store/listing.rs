@@ -5,6 +5,7 @@
 use crate::fault::Fault;
 use crate::ledger::failure::Failure;
 use crate::ledger::key::{Key, Version};
+use crate::ledger::order::{Order, read_run_cell};
 use crate::ledger::removal::mark_of_key;
 use crate::ledger::rows::FORGOTTEN;
 use crate::ledger::run::Run;
@@ -12,6 +13,7 @@ use crate::ledger::snapshot::Snapshot;
 use crate::port::store::StoreError;
 use crate::store::sheets::SheetsStore;
 use crate::store::survey::{Sight, Wanted};
+use crate::time::Timestamp;
 
 /// Looks before what is read counts as moving.
 const LOOKS: u32 = 3;
@@ -30,6 +32,10 @@ pub struct Listed {
     pub forgotten: bool,
     /// The run that wrote it.
     pub run: String,
+    /// Where it stands among the rows of its tab; none for a row of an earlier version.
+    pub order: Option<Order>,
+    /// Whether it stands in a spreadsheet that the job has left.
+    pub left: bool,
     /// The mark of all its texts.
     pub mark: u64,
 }
@@ -39,6 +45,8 @@ pub struct Listed {
 pub struct Listing {
     /// What was loaded before the rows were read; whatever is made of them counts at its head only.
     pub snapshot: Snapshot,
+    /// The service's time then.
+    pub at: Timestamp,
     /// Its rows with a key, in the order in which they stand, those of earlier spreadsheets where they were asked for among them.
     pub rows: Vec<Listed>,
     /// Rows of Failures, in that order, where they were asked for, each with its number.
@@ -55,9 +63,11 @@ impl SheetsStore {
             let (mut rows, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new());
             let mut see = |sight: Sight<'_>| match sight {
                 Sight::Processed { row, key, version, state, run, usual } => {
-                    rows.extend(listed(if usual { row } else { 0 }, [key, version, state, run]));
+                    rows.extend(listed(if usual { row } else { 0 }, false, [key, version, state, run]));
                 }
-                Sight::Earlier { key, version, state, run, .. } => rows.extend(listed(0, [key, version, state, run])),
+                Sight::Earlier { key, version, state, run, .. } => {
+                    rows.extend(listed(0, true, [key, version, state, run]));
+                }
                 Sight::Failure { row, failure, .. } => failures.push((row, *failure)),
                 Sight::Run { row, run } => runs.push((row, *run)),
                 Sight::Data { .. } => {}
@@ -65,7 +75,7 @@ impl SheetsStore {
             let surveyed = self.survey(wanted, &mut see).await?;
             let Some(surveyed) = surveyed else { return Ok(None) };
             if surveyed.steady {
-                return Ok(Some(Listing { snapshot: surveyed.snapshot, rows, failures, runs }));
+                return Ok(Some(Listing { snapshot: surveyed.snapshot, at: surveyed.at, rows, failures, runs }));
             }
         }
         let why = "read the job's tabs: they change as often as they are read; wait until the run that writes them is over, then ask again";
@@ -73,9 +83,10 @@ impl SheetsStore {
     }
 }
 
-/// A row of Processed by its texts; none where it has no key.
-fn listed(row: u32, texts: [&str; 4]) -> Option<Listed> {
-    let [key, version, state, run] = texts;
+/// A row of Processed by its texts; none where it has no key. `left` says that the job has left its spreadsheet.
+fn listed(row: u32, left: bool, texts: [&str; 4]) -> Option<Listed> {
+    let [key, version, state, cell] = texts;
+    let (run, order) = read_run_cell(cell);
     let (version, run) = (Version(version.to_owned()), run.to_owned());
     Some(Listed {
         row,
@@ -83,6 +94,8 @@ fn listed(row: u32, texts: [&str; 4]) -> Option<Listed> {
         version,
         forgotten: state == FORGOTTEN,
         run,
+        order,
+        left,
         mark: mark_of_key(&texts),
     })
 }

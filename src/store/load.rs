@@ -10,10 +10,12 @@ use serde_json::Value;
 use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::book::Tried;
 use crate::ledger::cast::cell_text;
-use crate::ledger::failure::{Answer, FailureState, failure_mark};
+use crate::ledger::columns::header_text;
+use crate::ledger::failure::{Answer, FailureState, IN_DOUBT, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::mode::Again;
-use crate::ledger::run::is_run_id;
+use crate::ledger::order::{Order, read_run_cell};
+use crate::ledger::run::is_in_run_cell;
 use crate::ledger::snapshot::Blemish;
 use crate::store::guard::STATE_ROWS;
 use crate::store::layout::Tab;
@@ -63,7 +65,7 @@ pub fn width(tab: &Tab, wanted: &[&str]) -> usize {
 
 /// The texts of a header row; people's formats don't matter, spaces around a name do not count.
 pub fn header(rows: &[Vec<Value>]) -> Vec<String> {
-    rows.first().map(|row| row.iter().map(|cell| text(cell).trim().to_owned()).collect()).unwrap_or_default()
+    rows.first().map(|row| row.iter().map(|cell| header_text(&text(cell)).to_owned()).collect()).unwrap_or_default()
 }
 
 /// The state tab's pairs.
@@ -88,11 +90,11 @@ pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
 /// Whether a row of Failures says how a failure stands, but not where the header says, which reads `state` there.
 pub fn is_failure_beside(row: &[Value], state: &str) -> bool {
     let is_word = |text: &str| FailureState::ALL.iter().any(|state| state.word() == text);
-    !is_word(state) && row.iter().any(|cell| is_word(&text(cell))) && row.iter().any(|cell| is_run_id(&text(cell)))
+    !is_word(state) && row.iter().any(|cell| is_word(&text(cell))) && row.iter().any(|cell| is_in_run_cell(&text(cell)))
 }
 
 /// Columns of Failures that a load needs.
-pub const FAILURES_READ: [&str; 10] = [
+pub const FAILURES_READ: [&str; 11] = [
     "key",
     "step",
     "error",
@@ -103,17 +105,18 @@ pub const FAILURES_READ: [&str; 10] = [
     "version",
     "action",
     "answered",
+    "run",
 ];
 
-/// The order of a key's rows, whatever the order in which people have sorted the tab: when each was written, the tries that it
-/// tells, and only then where it stands.
-type Order = (Timestamp, u64, u32);
+/// The order of a key's rows, whatever the order in which people have sorted the tab: that of their commits. Rows of earlier versions,
+/// which have none, come before all others, by when each was written, the tries that it tells, and only then where it stands.
+type Place = (Option<Order>, Timestamp, u64, u32);
 
 /// Failures, read page by page: of each key the newest row, and what people ask for.
 #[derive(Debug, Default)]
 pub struct FailureRows {
     again: Again,
-    positions: [usize; 10],
+    positions: [usize; 11],
     known: HashMap<Fingerprint, Told>,
     keyless: Vec<u32>,
     /// Rows whose cells stand in other columns than the header says.
@@ -121,16 +124,14 @@ pub struct FailureRows {
     /// Rows whose action is neither of the two words, with what it is.
     strange: Vec<(u32, String)>,
     read: u32,
-    /// The moment of the newest row.
-    pub newest: Timestamp,
 }
 
 /// What the rows of one key tell.
 #[derive(Debug)]
 struct Told {
-    newest: (Order, Tried),
-    action: Option<(Order, Answer)>,
-    answer: Option<(Order, Answer)>,
+    newest: (Place, Tried),
+    action: Option<(Place, Answer)>,
+    answer: Option<(Place, Answer)>,
 }
 
 impl FailureRows {
@@ -157,8 +158,8 @@ impl FailureRows {
 
     fn read_row(&mut self, number: u32, row: &[Value]) {
         let cell = |n: usize| self.positions.get(n).and_then(|&at| row.get(at));
-        let [key, step, error, state, version, action, answered] =
-            [0, 1, 2, 6, 7, 8, 9].map(|n| cell(n).map(text).unwrap_or_default());
+        let [key, step, error, state, version, action, answered, run] =
+            [0, 1, 2, 6, 7, 8, 9, 10].map(|n| cell(n).map(text).unwrap_or_default());
         if is_failure_beside(row, &state) {
             self.shifted += 1;
             return;
@@ -171,8 +172,7 @@ impl FailureRows {
         }
         let moment = |n: usize| cell(n).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
         let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
-        let order = (moment(5), attempts, number);
-        self.newest = self.newest.max(moment(5));
+        let order = (read_run_cell(&run).1, moment(5), attempts, number);
         let tried = Tried {
             attempts,
             first_seen: moment(4),
@@ -180,6 +180,7 @@ impl FailureRows {
             version: self.again.mark(&Version(version)),
             error: failure_mark(&step, &error),
             state: FailureState::of_word(&state),
+            in_doubt: step == IN_DOUBT,
             asked: None,
             row: number,
         };
@@ -195,7 +196,7 @@ impl FailureRows {
         if order >= told.newest.0 {
             told.newest = (order, tried);
         }
-        let later = |kept: Option<(Order, Answer)>, new: Option<Answer>| match (kept, new) {
+        let later = |kept: Option<(Place, Answer)>, new: Option<Answer>| match (kept, new) {
             (Some(kept), Some(_)) if kept.0 > order => Some(kept),
             (_, Some(new)) => Some((order, new)),
             (kept, None) => kept,
@@ -233,10 +234,10 @@ impl Told {
         if tried.state == FailureState::Recovered {
             return None;
         }
-        let answered = |order: Order, asked: Answer| self.answer.is_some_and(|(at, word)| at > order && word == asked);
+        let answered = |order: Place, asked: Answer| self.answer.is_some_and(|(at, word)| at > order && word == asked);
         let pending = self.action.filter(|(order, asked)| !answered(*order, *asked));
         Some(match pending {
-            Some(((_, _, row), asked)) => Tried { asked: Some(asked), row, ..tried },
+            Some(((_, _, _, row), asked)) => Tried { asked: Some(asked), row, ..tried },
             None => tried,
         })
     }

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use crate::grid::Row;
 use crate::ledger::book::{Book, DoneSet, Tried};
 use crate::ledger::commit::{Commit, Kind, Part, Reply, Settled};
-use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark};
+use crate::ledger::failure::{Answer, Failure, FailureState, IN_DOUBT, Kept, failure_mark};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::{Fingerprint, Key, Version};
@@ -42,7 +42,7 @@ pub struct Held {
     pub state: State,
     /// Tabs of rows: columns and rows.
     pub tables: HashMap<String, (Vec<String>, Vec<Row>)>,
-    /// Processed, in order.
+    /// Processed, in order; each with the text of its cell `run`.
     pub processed: Vec<(Key, Version, String)>,
     /// Versions of keys that are to be done again.
     pub forgotten: Vec<(Key, Version, String)>,
@@ -113,8 +113,8 @@ impl MemoryStore {
             blemishes: Vec::new(),
             unmoved: None,
         });
-        let (again, service_time) = (self.again, self.clock.now());
-        Loaded { snapshot, spreadsheet: "memory".into(), tables, timezone: None, again, service_time }
+        let (again, service_time, spreadsheet) = (self.again, self.clock.now(), "memory".to_owned());
+        Loaded { snapshot, spreadsheet, tables, first_rows: None, timezone: None, again, service_time }
     }
 
     fn apply(&self, commit: &Commit) -> Reply {
@@ -133,6 +133,10 @@ impl MemoryStore {
         }
         if let Some((columns, _)) = held.tables.get_mut(&commit.state.definition.tab) {
             columns.extend(commit.changes.columns.iter().cloned());
+        }
+        for (key, version, word, run) in commit.processed() {
+            let rows = if word == FORGOTTEN { &mut held.forgotten } else { &mut held.processed };
+            rows.push((key.clone(), version.clone(), run));
         }
         for one in &commit.changes.settled {
             lock(&self.usage).updated += keep(&mut held, one, commit, self.mode);
@@ -216,15 +220,14 @@ fn book(held: &Held, again: Again) -> Book {
                 version: again.mark(&failure.version),
                 error: failure_mark(&failure.step, &failure.error),
                 state: failure.state,
+                in_doubt: failure.step == IN_DOUBT,
                 asked: held.asked.get(&failure.key).copied(),
                 row,
             };
             failures.insert(key, tried);
         }
     }
-    Book::new(DoneSet::with_forgotten(again, done, forgotten), failures)
-        .counting(held.state.tries.clone())
-        .told_until(held.failures.iter().map(|failure| failure.last_seen).max().unwrap_or_default())
+    Book::new(DoneSet::with_forgotten(again, done, forgotten), failures).counting(held.state.tries.clone())
 }
 
 /// Keeps one settled item; the rows that it was written over.
@@ -240,14 +243,10 @@ fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) -> u64 
                     updated += u64::from(over);
                 }
             }
-            let done = settled.done().map(|(key, version)| (key.clone(), version.clone(), commit.run.clone()));
-            held.processed.extend(done);
             held.failures.extend(closes.iter().map(|failure| (**failure).clone()));
         }
         Settled::Failed(failure) => held.failures.push((**failure).clone()),
-        Settled::Forgotten { key, version } => {
-            held.forgotten.push((key.clone(), version.clone(), commit.run.clone()));
-        }
+        Settled::Forgotten { .. } => {}
         Settled::Removed(rows) => rows.iter().for_each(|row| take_out(held, row)),
     }
     if let Some(told) = told.filter(|failure| failure.answered.is_some()) {

@@ -182,7 +182,9 @@ impl Planning<'_> {
             let at = self.present.rows.get(astray.target.row as usize).filter(|_| astray.target.row > 0);
             let at = at.map(|cells| (astray.target.row, cells));
             let rows = at.into_iter().chain(self.rows().map(|(row, cells)| (number(row), cells)));
-            let mut found = rows.filter(|(row, cells)| same(cells) && !(key.is_empty() && taken.contains(row)));
+            // New rows of one key may be alike to the letter.
+            let each = key.is_empty() || matches!(astray.target.expect, Expect::Blank(_));
+            let mut found = rows.filter(|(row, cells)| same(cells) && !(each && taken.contains(row)));
             let first = found.next();
             let alike = |cells: &[Value]| {
                 (0..cells.len().max(astray.after.len())).all(|at| shown(cells, at) == shown(&astray.after, at))
@@ -207,6 +209,9 @@ impl Planning<'_> {
             // The very row was hit that was meant, and only its columns stood elsewhere.
             Expect::Key(key) if shown(&astray.before, self.key_found()) == *key => hit,
             Expect::Key(_) => None,
+            // Its row was blank, so that it is its own wherever its columns went; one that was not is given back to whoever had it.
+            Expect::Blank(_) if !target.was_blank(&astray.before) => None,
+            Expect::Blank(key) => hit.or_else(|| self.lowest_that_shows(key, hits)),
             Expect::Cells(mark) => {
                 // People may have written beside the very cells by which it was told from others.
                 let closely = [Sought { mark, closely: true }, Sought { mark, closely: false }];
@@ -226,6 +231,7 @@ impl Planning<'_> {
             {
                 mends.add(None, key, copies, Vec::new());
             }
+            (Expect::Blank(key), None) => mends.add(None, key, copies, Vec::new()),
             // A row that is gone has nothing left to be moved, nor a key to be given back; and one of people's that they have changed is
             // theirs.
             (_, None) => {}
@@ -322,6 +328,13 @@ impl Planning<'_> {
     fn had(&self, astray: &Astray, sought: &Sought<'_>, columns: &[usize]) -> bool {
         let columns: Vec<_> = columns.iter().map(|column| self.found_at(*column)).collect();
         sought.is(&astray.before, &columns, self.key_found())
+    }
+
+    /// The lowest row that shows this key where keys were written, and was not hit.
+    fn lowest_that_shows(&self, key: &str, hits: &[Option<u32>]) -> Option<u32> {
+        let at = self.now(self.finding.witness.key)?;
+        let rows = self.rows().filter(|(_, cells)| shown(cells, at) == key).map(|(row, _)| number(row));
+        rows.filter(|row| !hits.contains(&Some(*row))).last()
     }
 
     /// The row that had these cells before it was hit itself.

@@ -90,15 +90,23 @@ impl Fetcher {
     async fn knowing(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, Unread> {
         let mut tab = Tab { renamed: known.renamed.clone(), ..tab };
         // A load tells what stops a run.
-        let found = self.own_columns(&mut tab, own).await?;
+        let found = self.own_columns(&mut tab, None, own).await?;
         if found.blocks() { Err(Unread::moved(&tab.title)) } else { Ok(tab) }
     }
 
-    /// What became of the job's own columns. Marks are asked for only where a header is missed, or stands over two columns.
-    pub async fn own_columns(&self, tab: &mut Tab, columns: &[String]) -> Result<Found, Unread> {
+    /// What became of the job's own columns. Marks are asked for only where a header is missed, or stands over two columns. Where all
+    /// are missed and the tab's grid is known, the header is looked for further down first.
+    pub async fn own_columns(&self, tab: &mut Tab, seen: Option<&Seen>, columns: &[String]) -> Result<Found, Unread> {
         let own = Own { job: &self.job, tab: &self.data_tab, columns };
-        if own.lost(tab).is_empty() && own.doubled(tab).is_empty() {
+        let lost = own.lost(tab).len();
+        if lost == 0 && own.doubled(tab).is_empty() {
             return Ok(Found::default());
+        }
+        if let Some(seen) = seen.filter(|_| lost == columns.len()) {
+            let wanted: Vec<_> = columns.iter().map(String::as_str).collect();
+            if let Some(blemish) = self.pushed_down(seen, &wanted).await? {
+                return Ok(Found { gone: Vec::new(), blemishes: vec![blemish] });
+            }
         }
         let marks = self.marks_of(tab).await?;
         Ok(own.found_again(tab, marks.as_deref()))

@@ -1,9 +1,9 @@
 //! Processed, read row by row: which versions of which keys are done. Pure.
 //!
 //! In scope: count and sum of the rows, rows that are laid otherwise, the order in which versions were done. Out of scope: pages
-//! (`store::paging`), what follows from it (`ledger::book`).
+//! (`store::paging`), what an order is (`ledger::order`), what follows from it (`ledger::book`).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::ledger::book::DoneSet;
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::mode::Again;
+use crate::ledger::order::{FirstCommits, Sequence};
 use crate::ledger::rows::{FORGOTTEN, PROCESSED};
-use crate::ledger::run::began;
 use crate::ledger::snapshot::{Blemish, Tally};
 use crate::store::laid::{Laid, is_beside};
 use crate::store::layout::Tab;
@@ -24,9 +24,8 @@ pub struct ProcessedRows {
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
     forgotten: Vec<(Fingerprint, u64)>,
-    /// Of each row the second in which its run began, by number, where the order counts in which versions were done.
-    runs: Vec<u32>,
-    run_numbers: HashMap<String, u32>,
+    /// What each row says of its order, where the order counts in which versions were done.
+    sequence: Sequence,
     /// Count and sum of what was read.
     pub found: Tally,
     /// How many of the last keys are kept as texts, and these.
@@ -91,10 +90,7 @@ impl ProcessedRows {
             }
             self.rows.push(entry);
             if self.again == Again::Other {
-                let next = u32::try_from(self.run_numbers.len()).unwrap_or(u32::MAX);
-                let began = began(run);
-                self.runs.push(self.run_numbers.get(began).copied().unwrap_or(next));
-                self.run_numbers.entry(began.to_owned()).or_insert(next);
+                self.sequence.push(run);
             }
         }
     }
@@ -115,33 +111,27 @@ impl ProcessedRows {
         self.forgotten.extend(below.forgotten);
         self.recent.extend(below.recent);
         self.recent.drain(..self.recent.len().saturating_sub(self.keep));
-        let mut numbers = HashMap::new();
-        for (began, number) in below.run_numbers {
-            let next = u32::try_from(self.run_numbers.len()).unwrap_or(u32::MAX);
-            numbers.insert(number, *self.run_numbers.entry(began).or_insert(next));
-        }
-        self.runs.extend(below.runs.iter().filter_map(|number| numbers.get(number)));
+        self.sequence.append(below.sequence);
     }
 
-    /// The rows in the order in which they were done, whatever the order in which people have sorted the tab: runs are named by when they
-    /// began, to the second. Within one it is the order in which they stand.
-    fn in_order(&mut self) -> Vec<(Fingerprint, u64)> {
-        let rows = std::mem::take(&mut self.rows);
-        let mut names: Vec<_> = self.run_numbers.iter().collect();
-        names.sort_unstable();
-        let mut ranks = vec![0_u32; names.len()];
-        for (rank, (_, number)) in (0..).zip(names) {
-            if let Some(place) = ranks.get_mut(*number as usize) {
-                *place = rank;
-            }
+    /// Whether Runs has to say in which order runs have done some of the keys.
+    pub fn has_doubt(&self) -> bool {
+        self.sequence.has_doubt(self.rows.iter().map(|row| row.0))
+    }
+
+    /// Puts the rows in the order in which they were done, whatever the order in which people have sorted the tab; `known` are the first
+    /// commits of runs, as far as they were asked for. Rows that are taken in later count as later.
+    pub fn put_in_order(&mut self, known: &FirstCommits) {
+        if self.again != Again::Other {
+            return;
         }
-        let rank = |at: usize| self.runs.get(at).and_then(|number| ranks.get(*number as usize)).copied();
-        if (1..rows.len()).all(|at| rank(at - 1) <= rank(at)) {
-            return rows;
+        let ranks = std::mem::take(&mut self.sequence).ranks(known);
+        if ranks.is_sorted() {
+            return;
         }
-        let mut ranked: Vec<_> = rows.into_iter().enumerate().map(|(at, row)| (rank(at), row)).collect();
+        let mut ranked: Vec<_> = ranks.into_iter().zip(std::mem::take(&mut self.rows)).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
-        ranked.into_iter().map(|(_, row)| row).collect()
+        self.rows = ranked.into_iter().map(|(_, row)| row).collect();
     }
 
     /// The texts of the last keys, as many as were asked for.
@@ -149,10 +139,10 @@ impl ProcessedRows {
         std::mem::take(&mut self.recent).into()
     }
 
-    /// The processed set, and what was odd.
+    /// The processed set, and what was odd. Rows that were not put in order go by what they say themselves.
     pub fn finish(mut self, tab: &Tab) -> (DoneSet, Vec<Blemish>) {
         let mut blemishes = Vec::new();
-        let rows = self.in_order();
+        self.put_in_order(&FirstCommits::default());
         if self.shifted > 0 {
             let message = format!(
                 "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run \
@@ -165,6 +155,6 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
             blemishes.push(Blemish { message, blocking: false });
         }
-        (DoneSet::with_forgotten(self.again, rows, self.forgotten), blemishes)
+        (DoneSet::with_forgotten(self.again, self.rows, self.forgotten), blemishes)
     }
 }

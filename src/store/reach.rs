@@ -2,16 +2,22 @@
 //!
 //! In scope: the ranges of one call, what stops a run before any write. Out of scope: calling (`store::fetch`).
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use crate::google::shape::Tab as Seen;
 use crate::grid::quoted;
 use crate::ledger::mode::Mode;
+use crate::ledger::record::read_state;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS};
 use crate::ledger::snapshot::Blemish;
 use crate::store::guard::{self, Place, STATE_ROWS};
 use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
 use crate::store::load;
+
+/// Columns of Failures without which it can't be used. Its last one came later than the others, and a tab without it does.
+pub const FAILURES_NEEDED: &[&str] = FAILURES.split_last().expect("it has columns").1;
 
 /// Which tabs are read.
 pub struct Reach<'a> {
@@ -23,6 +29,18 @@ pub struct Reach<'a> {
     pub data: Option<&'a Seen>,
     /// Runs.
     pub runs: Option<&'a Seen>,
+}
+
+/// What a load does that misses a machine tab, or can't use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Missing {
+    /// It reads no further, and stops the run.
+    #[default]
+    Stops,
+    /// Failures and Runs are made again, empty, by the next commit.
+    Remade,
+    /// Nobody writes: what is there is read.
+    ReadOn,
 }
 
 /// Columns read of a machine tab at first.
@@ -92,9 +110,59 @@ pub fn tables_of(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
     tabs.data.iter().filter(|tab| !tab.columns().is_empty()).map(|tab| (data_tab.to_owned(), tab.columns())).collect()
 }
 
-/// What is wrong with the header of Failures. Its last column came later than the others, and a tab without it does.
+/// What has to be known beside the tabs to tell what stops a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// What becomes of machine tabs that are gone.
+    pub missing: Missing,
+    /// Whether the data tab holds no row of the job's yet.
+    pub never_written: bool,
+    /// All tabs of the spreadsheet.
+    pub there: &'a [Seen],
+}
+
+impl Circumstances<'_> {
+    fn has_tab(&self, title: &str) -> bool {
+        self.there.iter().any(|tab| tab.title == title)
+    }
+}
+
+/// What is told of a tab of people's that has the name of one of the job's.
+fn taken(title: &str) -> String {
+    format!(
+        "tab {title} is gone, and another tab has its name, which lacks its columns: rename that one, then restore the tab from the \
+         file's version history, or have an empty one made with sheetkeep fsck --repair=tabs --yes JOB.toml"
+    )
+}
+
+/// What is told of a tab Runs that was there before the first job; nothing where it has some of its columns.
+pub fn not_ours(runs: &Tab) -> Option<Blemish> {
+    let none = RUNS.iter().all(|column| runs.position(column).is_none());
+    none.then(|| Blemish {
+        message: format!(
+            "tab {RUNS_TITLE} is there, and it is not the one in which jobs tell of their runs: rename it, and the job makes its own"
+        ),
+        blocking: true,
+    })
+}
+
+/// What is told of a tab that a repair makes again.
+fn gone_and_remade(title: &str) -> String {
+    format!(
+        "tab {title} is gone: restore it from the file's version history, or have an empty one made with \
+         sheetkeep fsck --repair=tabs --yes JOB.toml"
+    )
+}
+
+/// Which of the tabs that a repair makes again are gone.
+pub fn gone_tabs(job: &str, tabs: &Tabs) -> Vec<String> {
+    let failures = tabs.failures.is_none().then(|| guard::failures_title(job));
+    failures.into_iter().chain(tabs.runs.is_none().then(|| RUNS_TITLE.to_owned())).collect()
+}
+
+/// What is wrong with the header of Failures.
 fn failures_blemish(tab: &Tab) -> Option<Blemish> {
-    let (mark, needed) = FAILURES.split_last()?;
+    let (mark, needed) = (FAILURES.last()?, FAILURES_NEEDED);
     load::unusable(tab, needed).or_else(|| {
         tab.lacks(&[mark]).map(|mark| Blemish {
             message: format!(
@@ -107,11 +175,22 @@ fn failures_blemish(tab: &Tab) -> Option<Blemish> {
     })
 }
 
+/// The data tab as the job called it when it last ran, if it has never written a row there. Of a state that can't be read nothing is known.
+pub fn has_never_written(pairs: &HashMap<String, String>) -> Option<String> {
+    let state = read_state(pairs).ok()?;
+    (state.columns.is_empty() && state.processed.count == 0).then_some(state.definition.tab)
+}
+
 /// What stops a run before any write.
-pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes) -> Vec<Blemish> {
+pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes, known: Circumstances<'_>) -> Vec<Blemish> {
     let gone = |title: String| Blemish {
         message: format!("tab {title} is gone: restore it from the file's version history"),
         blocking: true,
+    };
+    let remade = |title: String| match known.has_tab(&title) {
+        true => Some(Blemish { message: taken(&title), blocking: true }),
+        false if known.missing == Missing::Remade => None,
+        false => Some(Blemish { message: gone_and_remade(&title), blocking: true }),
     };
     let mut blemishes = Vec::new();
     match &tabs.processed {
@@ -119,15 +198,15 @@ pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes) -> Vec<Bl
         Some(tab) => blemishes.extend(load::unusable(tab, &PROCESSED)),
     }
     match &tabs.failures {
-        None => blemishes.push(gone(guard::failures_title(job))),
+        None => blemishes.extend(remade(guard::failures_title(job))),
         Some(tab) => blemishes.extend(failures_blemish(tab)),
     }
     match &tabs.runs {
-        None => blemishes.push(gone(RUNS_TITLE.to_owned())),
+        None => blemishes.extend(remade(RUNS_TITLE.to_owned())),
         Some(tab) => blemishes.extend(load::unusable(tab, &RUNS)),
     }
     match &tabs.data {
-        None if notes.data.is_some() => blemishes.push(gone(data_tab.to_owned())),
+        None if notes.data.is_some() && !known.never_written => blemishes.push(gone(data_tab.to_owned())),
         // What became of its columns is told by those who know which are the job's (`store::columns`).
         None | Some(_) => {}
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::ledger::columns::MAX_COLUMNS;
 use crate::ledger::commit::{Commit, Part, Reply, Settled};
 use crate::ledger::growth::{CELL_LIMIT, passed};
+use crate::ledger::mode::Mode;
 use crate::store::known::Draft;
+use crate::store::layout::Tab;
 use crate::store::room::Room;
 use crate::store::sheets::{SheetsStore, not_executed};
 use crate::store::unread::Unread;
@@ -43,12 +45,15 @@ impl SheetsStore {
 
     /// Reads where keys stand, or all rows, as far as this commit needs it and nobody has.
     pub(super) async fn see_that_rows_are_known(&self, commit: &Commit) -> Result<(), Reply> {
-        let stands = commit.changes.tables.is_empty();
-        let data = self.known().tabs.data.clone().filter(|tab| stands && !tab.header.is_empty());
-        let (Some(tab), Some(key_column)) = (data, commit.state.key_column.as_deref()) else { return Ok(()) };
+        let (Some(tab), Some(key_column)) = (self.tab_to_write(commit), commit.state.key_column.as_deref()) else {
+            return Ok(());
+        };
         let own = self.known().owned.clone();
         loop {
-            let need = self.known().upkeep.need(self.fetcher().mode, written_keys(commit));
+            let new = !commit.changes.tables.is_empty();
+            // In a tab that has no header yet no key has a row.
+            let mode = if new { Mode::Append } else { self.fetcher().mode };
+            let need = self.known().upkeep.need(mode, written_keys(commit));
             match need {
                 Need::Nothing => return Ok(()),
                 Need::Positions { pause } => {
@@ -59,6 +64,19 @@ impl SheetsStore {
                     let mut known = self.known();
                     known.tabs.data = Some(tab);
                     known.upkeep.stand_on(index);
+                }
+                Need::Below => {
+                    let tab = self.tab_to_write(commit).unwrap_or_default();
+                    let Some(key) = tab.position(key_column) else { return Ok(()) };
+                    let positions = tab.positions();
+                    let mut ours: Vec<_> =
+                        commit.state.columns.iter().filter_map(|name| positions.get(name.as_str()).copied()).collect();
+                    ours.push(key);
+                    ours.sort_unstable();
+                    ours.dedup();
+                    let (rows, filled) = self.known().upkeep.grid();
+                    let below = self.fetcher().below(&tab, key, &ours, rows, filled).await.map_err(unread)?;
+                    self.known().upkeep.goes_below(below);
                 }
                 Need::Rows => {
                     let (tab, rows) = self.fetcher().present(&tab, &own).await.map_err(unread)?;
@@ -71,6 +89,15 @@ impl SheetsStore {
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// The data tab that stands, with the header that it will have once this commit has written it, but for columns that it adds.
+    fn tab_to_write(&self, commit: &Commit) -> Option<Tab> {
+        let tab = self.known().tabs.data.clone()?;
+        match commit.changes.tables.first() {
+            Some(new) => Some(Tab { header: new.columns.clone(), ..tab }),
+            None => Some(tab).filter(|tab| !tab.header.is_empty()),
         }
     }
 
@@ -91,7 +118,7 @@ impl SheetsStore {
 }
 
 /// Keys whose rows a commit writes, each with whether it was done before.
-fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> {
+fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
     commit.changes.settled.iter().filter_map(|one| match one {
         Settled::Done { key, known, output, .. } if !output.is_empty() => Some((key.as_str(), *known)),
         _ => None,

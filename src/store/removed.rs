@@ -34,6 +34,8 @@ use crate::store::requests::{copied_rows, index, put, resized, rows_of};
 pub const MARGIN: u32 = 3;
 /// Columns that people may put into a tab between a look at it and the batch, before the batch is refused.
 const ROOM: u32 = 16;
+/// A tab of more columns than this has no room for the witness of rows that go, so none are taken out of it.
+pub const MOST_COLUMNS: u32 = 18_278 - ROOM - MARGIN;
 /// The scratch row with the header of the first tab, from 0.
 pub const HEADERS: u32 = STATE_ROWS + 1;
 /// The first scratch row with a row that was taken out.
@@ -89,7 +91,7 @@ impl Removed {
 
     /// The state tab's size while it keeps what was taken out.
     pub fn scratch(&self, tab: i32) -> Scratch {
-        Scratch { tab, rows: FIRST + index(self.rows.len()), columns: self.columns }
+        Scratch { tab, rows: FIRST + index(self.rows.len()), columns: self.columns, margin: MARGIN }
     }
 
     /// The requests: room, what the batch says of itself, copies, and then what it is about. `state_tab` is where the state stands once

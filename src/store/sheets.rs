@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
 use crate::google::error::Refusal;
+use crate::google::quota::QuotaUser;
 use crate::google::sheets::{Reply as Answer, Sheets};
 use crate::ledger::commit::{Commit, Part, Reply};
 use crate::ledger::failure::Kept;
@@ -17,6 +18,7 @@ use crate::ledger::key::Fingerprint;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
+use crate::port::preview::Preview;
 use crate::port::store::{Astray, Store, StoreError, Usage};
 use crate::store::answer::found_by;
 use crate::store::columns::standing;
@@ -27,6 +29,7 @@ use crate::store::guard::{self, Proof};
 use crate::store::known::{Draft, Known};
 use crate::store::layout::Tabs;
 use crate::store::proof::prove;
+use crate::store::reach::Missing;
 use crate::store::removed::Gone;
 use crate::store::unread::Unread;
 use crate::store::upkeep::Unseen;
@@ -49,6 +52,8 @@ impl SheetsStore {
             mode: Mode::Append,
             again: Again::Every,
             leaving: false,
+            preview: None,
+            missing: Missing::Stops,
             clock,
         };
         Self { fetcher, known: Mutex::new(Known::nothing()) }
@@ -68,6 +73,20 @@ impl SheetsStore {
         self
     }
 
+    /// The same place; what becomes of machine tabs that are gone, or can't be used.
+    #[must_use]
+    pub fn missing(mut self, missing: Missing) -> Self {
+        self.fetcher.missing = missing;
+        self
+    }
+
+    /// The same place, with a look ahead to the rows that will come.
+    #[must_use]
+    pub fn previewing(mut self, preview: Option<Arc<dyn Preview>>) -> Self {
+        self.fetcher.preview = preview;
+        self
+    }
+
     /// The title of the tab with the job's failures, as it was found.
     pub fn failures_title(&self) -> String {
         let seen = self.known().tabs.failures.as_ref().map(|tab| tab.title.clone());
@@ -75,7 +94,7 @@ impl SheetsStore {
     }
 
     /// The tabs as they were found last.
-    pub(super) fn tabs(&self) -> Tabs {
+    pub fn tabs(&self) -> Tabs {
         self.known().tabs.clone()
     }
 
@@ -183,7 +202,9 @@ impl SheetsStore {
         let place = guard::place_after(&self.fetcher.job, commit, known.place.as_ref(), form);
         let footing = Footing { owned: &known.owned, ..known.upkeep.footing(self.fetcher.mode) };
         let proof = known.stance.proof();
-        let ground = Ground { tabs: &known.tabs, proof, footing, put_back: known.put_back.as_ref(), gone: &known.gone };
+        let remakes = self.fetcher.missing == Missing::Remade;
+        let ground =
+            Ground { remakes, tabs: &known.tabs, proof, footing, put_back: known.put_back.as_ref(), gone: &known.gone };
         let Encoded { requests, parts, tabs, rows, removed } = encode(commit, &ops, ground);
         let batch = match &rows.witness {
             Some(witness) => Batch::new(requests).reading_back(Unseen::ranges(&place.title, witness)),
@@ -281,10 +302,30 @@ impl Store for SheetsStore {
         })
     }
 
+    fn marks<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
+        Box::pin(async move {
+            let tab = self.known().tabs.failures.clone();
+            let Some(tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
+            match self.fetcher.marks(&tab, rows).await {
+                Ok(marks) => Ok(marks),
+                Err(Unread::Moved(error) | Unread::Broken(error)) => Err(error),
+            }
+        })
+    }
+
     fn usage(&self) -> Usage {
         let calls = self.fetcher.sheets.calls();
-        let updated = self.known().upkeep.updated();
-        Usage { reads: calls.reads, writes: calls.writes, retries: calls.retries, throttled: calls.throttled, updated }
+        Usage {
+            reads: calls.reads,
+            writes: calls.writes,
+            retries: calls.retries,
+            throttled: calls.throttled,
+            is_quota_shared: matches!(calls.quota_user, Some(QuotaUser::Other { .. })),
+            updated: self.known().upkeep.updated(),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::store::put_back::{PutBack, WAITING};
 use crate::store::reach::NEAR;
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
+use crate::time::Timestamp;
 
 /// Cells that one call reads.
 const PAGE_CELLS: u32 = 600_000;
@@ -119,6 +120,8 @@ pub enum Sight<'a> {
 pub struct Surveyed {
     /// The load that came before them.
     pub snapshot: Snapshot,
+    /// The service's time at that load.
+    pub at: Timestamp,
     /// The tabs.
     pub tabs: Tabs,
     /// Whether no commit went between the load and the last row.
@@ -133,7 +136,8 @@ impl SheetsStore {
         wanted: Wanted,
         see: &mut (dyn FnMut(Sight<'_>) + Send),
     ) -> Result<Option<Surveyed>, StoreError> {
-        let Some(mut snapshot) = self.load().await?.snapshot else { return Ok(None) };
+        let loaded = self.load().await?;
+        let (at, Some(mut snapshot)) = (loaded.service_time, loaded.snapshot) else { return Ok(None) };
         if wanted.book == Keeping::LetGo {
             snapshot.book = Book::default();
         }
@@ -151,7 +155,7 @@ impl SheetsStore {
             Err(Unread::Moved(_)) => false,
             Err(Unread::Broken(error)) => return Err(error),
         };
-        Ok(Some(Surveyed { snapshot, tabs, steady }))
+        Ok(Some(Surveyed { snapshot, at, tabs, steady }))
     }
 
     /// The texts of these cells of a column, as they are now.

@@ -47,7 +47,9 @@ pub fn unreadable(error: &CallError) -> StoreError {
     let why = error.to_string();
     match (&error.cause, error.fault()) {
         (Cause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
+        (cause, _) if cause.is_foreign() => StoreError::Foreign { why },
         (_, Fault::Denied) => StoreError::Denied { why },
+        (cause, fault) if cause.is_of_proxy() => StoreError::Unavailable { why, fault },
         (_, fault) if fault.passes() => StoreError::Unavailable { why, fault },
         _ => StoreError::Corrupt { why },
     }

@@ -8,13 +8,14 @@ use serde_json::Value;
 use crate::grid::{column_letters, quoted};
 use crate::ledger::mode::Mode;
 use crate::ledger::snapshot::{Blemish, State};
+use crate::store::below::Below;
 use crate::store::data_rows::{DataRows, Footing, Scratch};
 use crate::store::index::{Indexing, RowIndex};
 use crate::store::layout::{Tab, Tabs};
 use crate::store::load;
 use crate::store::mend::{Mend, Present, plan};
 use crate::store::reach::Reach;
-use crate::store::witness::{Finding, HEADER_ROW, MARGIN, Seen, Witness};
+use crate::store::witness::{Finding, HEADER_ROW, Seen, Witness};
 
 /// Reads of the positions, a pause between them, after which a key that was done and is not there counts as one without a row.
 const SAME_READS: u32 = 2;
@@ -27,6 +28,12 @@ pub struct Upkeep {
     reads: u32,
     /// Whether people's own cells reach the last row of the grid.
     filled: bool,
+    /// Whether something may stand below the last key that is not the job's.
+    prepared: bool,
+    /// Rows of the grid when it was read.
+    rows: u32,
+    /// Where new rows go, once that was looked at.
+    below: Option<Below>,
     scratch: Option<Scratch>,
     unseen: Option<Unseen>,
     finding: Option<Finding>,
@@ -55,14 +62,17 @@ pub enum Need {
         /// Whether to wait first.
         pause: bool,
     },
+    /// Where new rows go, in a tab in which people may have prepared some.
+    Below,
     /// All rows, because some have to be put right.
     Rows,
 }
 
 impl Upkeep {
-    /// A tab that people made before the job ever ran; `filled` if it has cells in its last row.
-    pub fn of_strange_rows(filled: bool) -> Self {
-        Self { filled, ..Self::default() }
+    /// A tab of so many rows that people made before the job ever ran; `filled` if it has cells in its last row, `prepared` if it has some in
+    /// any below the header.
+    pub fn of_strange_rows(rows: u32, filled: bool, prepared: bool) -> Self {
+        Self { rows, filled, prepared: filled || prepared, ..Self::default() }
     }
 
     /// What a load shows: the last row of the grid, and the keys where they were likely to stand.
@@ -83,7 +93,12 @@ impl Upkeep {
             indexing.read_column(keys);
             indexing.finish()
         });
-        Self { reads: u32::from(read.is_some()), index: read, filled, ..Self::default() }
+        let theirs = tabs.data.as_ref().is_some_and(|tab| {
+            let there = tab.positions();
+            tab.width > state.columns.iter().filter(|name| there.contains_key(name.as_str())).count()
+        });
+        let (reads, rows) = (u32::from(read.is_some()), reach.data.map_or(0, |tab| tab.rows));
+        Self { reads, index: read, filled, prepared: filled || theirs, rows, ..Self::default() }
     }
 
     /// The witness of the head's commit, as a load found it in the scratch rows of the state tab.
@@ -121,19 +136,20 @@ impl Upkeep {
     }
 
     /// What has to be read before these keys' rows are written; each key with whether it was done before.
-    pub fn need<'k>(&self, mode: Mode, mut keys: impl Iterator<Item = (&'k str, bool)>) -> Need {
+    pub fn need<'k>(&self, mode: Mode, keys: impl Iterator<Item = (&'k str, bool)> + Clone) -> Need {
         if self.finding.is_some() {
             return if self.mends.is_empty() { Need::Rows } else { Need::Nothing };
         }
-        let Some(index) = &self.index else {
-            let any = keys.next().is_some() && (mode == Mode::Upsert || self.filled);
-            return if any { Need::Positions { pause: false } } else { Need::Nothing };
-        };
-        if mode == Mode::Append {
-            return Need::Nothing;
+        let mut fresh = keys.clone().next().is_some();
+        if mode == Mode::Upsert && fresh {
+            let Some(index) = &self.index else { return Need::Positions { pause: false } };
+            let missing = keys.clone().any(|(key, known)| index.row(key).is_none() && (known || index.is_behind(key)));
+            if missing && self.reads < SAME_READS {
+                return Need::Positions { pause: self.reads > 0 };
+            }
+            fresh = keys.clone().any(|(key, _)| index.row(key).is_none());
         }
-        let missing = keys.any(|(key, known)| index.row(key).is_none() && (known || index.is_behind(key)));
-        if !missing || self.reads >= SAME_READS { Need::Nothing } else { Need::Positions { pause: self.reads > 0 } }
+        if fresh && self.prepared && self.below.is_none() { Need::Below } else { Need::Nothing }
     }
 
     /// Another commit has taken the scratch rows away: what they showed is its run's to put right.
@@ -147,9 +163,20 @@ impl Upkeep {
         self.index = Some(index);
     }
 
+    /// Rows of the grid and whether its last one holds something of people's, as they were when it was read.
+    pub fn grid(&self) -> (u32, bool) {
+        (self.rows, self.filled)
+    }
+
+    /// It was looked where new rows go.
+    pub fn goes_below(&mut self, below: Below) {
+        self.below = Some(below);
+    }
+
     /// All rows were read: what is to be put right. Where nothing is left to be, that is that.
     pub fn mend(&mut self, tab: &Tab, key_column: &str, rows: &[Vec<Value>]) {
         let (Some(finding), Some(key)) = (&self.finding, tab.position(key_column)) else { return };
+        self.below = None;
         self.mends = plan(finding, &Present { tab, key, rows });
         let mut indexing = Indexing::default();
         for row in rows {
@@ -166,7 +193,7 @@ impl Upkeep {
         Footing {
             mode,
             index: self.index.as_ref(),
-            filled: self.filled,
+            below: self.below.unwrap_or_default(),
             mends: &self.mends,
             owned: &[],
             scratch: self.scratch,
@@ -176,11 +203,14 @@ impl Upkeep {
     /// A batch was applied that did this to the rows, its state now in the tab of this title.
     pub fn applied(&mut self, rows: &DataRows, title: &str) {
         if let Some(index) = &mut self.index {
-            index.appended(rows.appended.iter().map(String::as_str));
-            index.grown(rows.inserted);
-            if !rows.appended.is_empty() {
+            index.appended(rows.appended.iter().chain(&rows.filled).map(String::as_str));
+            index.grown(rows.grown);
+            if !rows.appended.is_empty() || !rows.filled.is_empty() {
                 self.reads = 0;
             }
+        }
+        if let Some(below) = &mut self.below {
+            below.grown(rows.grown);
         }
         self.updated += rows.updated;
         (self.finding, self.mends) = (None, Vec::new());
@@ -224,13 +254,13 @@ impl Upkeep {
 
 /// At least so large is a state tab in which this witness was found.
 fn scratch_of(tab: i32, witness: &Witness) -> Scratch {
-    Scratch { tab, rows: witness.rows(), columns: witness.columns() }
+    Scratch { tab, rows: witness.rows(), columns: witness.columns(), margin: witness.margin() }
 }
 
 impl Unseen {
     /// What the batch's answer has to show: the header and the keys as found.
     pub fn ranges(title: &str, witness: &Witness) -> Vec<String> {
-        let margin = MARGIN as usize;
+        let margin = witness.margin() as usize;
         let (first, last) = (column_letters(margin), column_letters(margin + witness.width - 1));
         let header = format!("{}!{first}{row}:{last}{row}", quoted(title), row = HEADER_ROW + 1);
         let (from, to) = (witness.base + 1, witness.base + u32::try_from(witness.targets.len()).unwrap_or(u32::MAX));

@@ -17,6 +17,9 @@
 //!
 //! The batch's own answer shows the header and the keys that were found. If they are the expected ones, all is well. If not, or if
 //! a run ended before it looked, everything that is needed to put it right stands in these rows, and the next commit does so.
+//! Of a tab that has hardly fewer columns than any tab can have, copied rows begin with the first column, and what is expected stands in
+//! rows of its own below the others.
+//!
 //! The rows as found stand at or below the rows that they were copied from, where the tab is not too large for that: a formula
 //! that is copied upwards would lose references that leave the sheet.
 
@@ -30,8 +33,10 @@ use crate::store::load::{header, text};
 
 /// Columns that people may put into the tab between a look at it and a write, before the write is refused and the tab looked at again.
 pub const ROOM: usize = 16;
-/// Columns of a scratch row before the copied cells.
-pub const MARGIN: u32 = 4;
+/// Columns of a scratch row before the copied cells, where the tab leaves room for them.
+const MARGIN: u32 = 4;
+/// The most columns of a tab.
+const ALL_COLUMNS: u32 = 18_278;
 /// The scratch row with the header as it was found, from 0.
 pub const HEADER_ROW: u32 = STATE_ROWS + 2;
 /// The first row that can hold a copied row.
@@ -49,6 +54,8 @@ const WORD: &str = "witness";
 pub enum Expect {
     /// This key.
     Key(String),
+    /// Nothing in the columns that are written, for the new row of this key.
+    Blank(String),
     /// Cells with this mark in the columns that are written (`store::likeness`): for a row without a key, or with one that
     /// others have too.
     Cells(String),
@@ -59,7 +66,7 @@ impl Expect {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Key(key) => Some(key),
-            Self::Cells(_) => None,
+            Self::Blank(_) | Self::Cells(_) => None,
         }
     }
 }
@@ -132,6 +139,21 @@ pub struct Finding {
 }
 
 impl Witness {
+    /// Columns that a copied row of a tab so wide may have.
+    pub fn width_for(tab: usize) -> usize {
+        (tab + ROOM).min(ALL_COLUMNS as usize)
+    }
+
+    /// Columns of a scratch row before the copied cells.
+    pub fn margin(&self) -> u32 {
+        if count(self.width) + MARGIN > ALL_COLUMNS { 0 } else { MARGIN }
+    }
+
+    /// The scratch row that says what is expected of a target.
+    fn told_row(&self, index: usize) -> u32 {
+        if self.margin() > 0 { self.before_row(index) } else { self.base + count(2 * self.targets.len() + index) }
+    }
+
     /// Where copied rows begin, for writes up to this row of a tab so many columns wide, and no higher than `lowest`.
     pub fn base_for(last_row: u32, width: usize, lowest: u32) -> u32 {
         let width = u32::try_from(width).unwrap_or(u32::MAX).saturating_add(MARGIN);
@@ -151,12 +173,13 @@ impl Witness {
 
     /// Rows that the state tab needs.
     pub fn rows(&self) -> u32 {
-        self.after_row(self.targets.len())
+        let copied = self.after_row(self.targets.len());
+        if self.margin() > 0 { copied } else { copied + count(self.targets.len()) }
     }
 
     /// Columns that the state tab needs.
     pub fn columns(&self) -> u32 {
-        (count(self.width) + MARGIN).max(ABOUT + count(self.made.len()))
+        (count(self.width) + self.margin()).max(ABOUT + count(self.made.len()))
     }
 
     /// What the batch writes about itself: scratch row and texts.
@@ -168,17 +191,18 @@ impl Witness {
         about.extend(self.made.iter().cloned());
         // Nothing of an older one is left behind it.
         about.resize(self.columns() as usize, String::new());
-        let mut expected = vec![String::new(); MARGIN as usize];
+        let mut expected = vec![String::new(); self.margin() as usize];
         expected.extend(self.header.iter().cloned());
         let targets = self.targets.iter().enumerate().map(|(index, target)| {
             let (kind, expect) = match &target.expect {
                 Expect::Key(key) => ("key", key.clone()),
+                Expect::Blank(key) => ("blank", key.clone()),
                 Expect::Cells(mark) => ("cells", mark.clone()),
             };
             let row = (target.row + 1).to_string();
             let written =
                 target.moves.iter().fold(listed(&target.columns), |told, (from, to)| format!("{told};{from}>{to}"));
-            (self.before_row(index), vec![kind.to_owned(), expect, row, written])
+            (self.told_row(index), vec![kind.to_owned(), expect, row, written])
         });
         [(STATE_ROWS, about), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
     }
@@ -189,10 +213,10 @@ impl Witness {
         self.names.get(at).map(String::as_str)
     }
 
-    /// Keys of the rows that are written over.
+    /// Keys of the rows that are written over, or filled.
     pub fn keys_hit(&self) -> impl Iterator<Item = &str> {
         self.targets.iter().filter_map(|target| match &target.expect {
-            Expect::Key(key) => Some(key.as_str()),
+            Expect::Key(key) | Expect::Blank(key) => Some(key.as_str()),
             Expect::Cells(_) => None,
         })
     }
@@ -207,22 +231,9 @@ impl Witness {
         let number = |at: usize| field(at).parse::<u32>().ok();
         let width = number(2).filter(|width| (*width as usize) < MOST_COLUMNS)?;
         let (base, targets) = (number(4)?, number(5)?);
-        let row = |at: u32| rows.get(at.checked_sub(STATE_ROWS)? as usize);
-        let cells = |at: u32| row(at).map(|row| row.get(MARGIN as usize..).unwrap_or_default().to_vec());
-        let mut expected = header(&[cells(STATE_ROWS + 1)?]);
-        expected.resize(width as usize, String::new());
-        let (mut read, mut seen) = (Vec::new(), Seen::default());
-        seen.header = header(&[cells(HEADER_ROW).unwrap_or_default()]);
-        for index in 0..targets {
-            let before = base.checked_add(index)?;
-            read.push(target(row(before)?)?);
-            seen.before.push(cells(before)?);
-            // Rows that are empty to their end are not handed over.
-            seen.after.push(before.checked_add(targets).and_then(cells).unwrap_or_default());
-        }
-        let witness = Self {
+        let mut witness = Self {
             head,
-            header: expected,
+            header: Vec::new(),
             key: number(3)? as usize,
             used: list(field(6))?,
             appended: number(7)? as usize,
@@ -231,8 +242,24 @@ impl Witness {
             names: serde_json::from_str(field(10)).ok()?,
             made: about.iter().skip(ABOUT as usize).filter(|key| !key.is_empty()).cloned().collect(),
             base,
-            targets: read,
+            targets: Vec::new(),
         };
+        let margin = witness.margin();
+        let row = |at: u32| rows.get(at.checked_sub(STATE_ROWS)? as usize);
+        let cells = |at: u32| row(at).map(|row| row.get(margin as usize..).unwrap_or_default().to_vec());
+        let mut expected = header(&[cells(STATE_ROWS + 1)?]);
+        expected.resize(width as usize, String::new());
+        let (mut read, mut seen) = (Vec::new(), Seen::default());
+        seen.header = header(&[cells(HEADER_ROW).unwrap_or_default()]);
+        for index in 0..targets {
+            let before = base.checked_add(index)?;
+            // Rows that are empty to their end are not handed over.
+            let told = if margin > 0 { before } else { before.checked_add(targets.checked_mul(2)?)? };
+            read.push(target(row(told)?)?);
+            seen.before.push(cells(before).unwrap_or_default());
+            seen.after.push(before.checked_add(targets).and_then(cells).unwrap_or_default());
+        }
+        (witness.header, witness.targets) = (expected, read);
         Some((witness, seen))
     }
 
@@ -241,7 +268,7 @@ impl Witness {
     pub fn is_clean(&self, found: &[String], keys: &[String]) -> bool {
         let hit = |(at, target): (usize, &Target)| match &target.expect {
             Expect::Key(key) => keys.get(at) == Some(key),
-            Expect::Cells(_) => false,
+            Expect::Blank(_) | Expect::Cells(_) => false,
         };
         !self.is_moved(found) && self.targets.iter().enumerate().all(hit)
     }
@@ -298,10 +325,16 @@ pub struct Seen {
 }
 
 impl Target {
+    /// Whether nothing stood in the cells that were written.
+    pub fn was_blank(&self, row: &[Value]) -> bool {
+        self.columns.iter().all(|at| row.get(*at).is_none_or(|cell| text(cell).is_empty()))
+    }
+
     fn is_hit(&self, row: &[Value], key_column: usize) -> bool {
         let key = row.get(key_column).map(text).unwrap_or_default();
         match &self.expect {
             Expect::Key(expected) => *expected == key,
+            Expect::Blank(_) => self.was_blank(row),
             Expect::Cells(mark) => (key.is_empty() || is_apart(mark)) && shows_cells(row, &self.columns, mark),
         }
     }
@@ -323,6 +356,7 @@ fn target(row: &[Value]) -> Option<Target> {
     let field = |at: usize| row.get(at).map(text).unwrap_or_default();
     let expect = match field(0).as_str() {
         "key" => Expect::Key(field(1)),
+        "blank" => Expect::Blank(field(1)),
         "cells" => Expect::Cells(field(1)),
         _ => return None,
     };

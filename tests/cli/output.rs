@@ -24,7 +24,7 @@ fn a_run_for_machines_is_one_document_on_standard_output_whose_keys_are_frozen()
                spreadsheet failures failures_left_out exit_code";
     assert_eq!(keys(&document), names(all));
     assert_eq!(keys(&document["counts"]), names("read new skipped failed recovered retries"));
-    assert_eq!(keys(&document["calls"]), names("reads writes throttled"));
+    assert_eq!(keys(&document["calls"]), names("reads writes throttled quota_shared"));
     assert_eq!((&document["rows"], &document["exit_code"]), (&3.into(), &0.into()));
 }
 

@@ -20,6 +20,7 @@ fn the_exit_codes_are_frozen() {
         ("66", "the input, the spreadsheet or a tab was not found"),
         ("69", "a service stayed out of reach after all retries"),
         ("70", "a bug in sheetkeep"),
+        ("71", "the operating system refused a resource: processes, open files, memory"),
         ("73", "an output file can't be created"),
         ("74", "reading or writing on this machine failed"),
         ("75", "try again later: another run is at it, or a quota is used up"),

@@ -88,3 +88,199 @@ fn what_a_job_file_takes_from_the_environment_is_not_quoted_in_its_errors() {
     let ended = shop.run(&["run", "quakes.toml"]);
     assert!(!tells(ended.exits(78).says(".env"), MARKER), "{}", ended.err);
 }
+
+/// Base64 of a key's length that is nobody's key.
+fn made_up(bytes: usize) -> String {
+    let bytes: Vec<u8> = (0..bytes).map(|n| u8::try_from((n * 151 + n / 7 * 13) % 256).unwrap_or_default()).collect();
+    data_encoding::BASE64.encode(&bytes)
+}
+
+#[test]
+fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
+    let shop = Workshop::few_quakes(3);
+    let body = made_up(1_200);
+    let folded: Vec<String> =
+        body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", folded.join("\n"));
+    let json = format!("{{\"type\": \"service_account\", \"private_key\": {:?}}}", pem);
+    let key = data_encoding::BASE64.encode(json.as_bytes());
+    let values = [
+        pem.clone(),
+        pem.replace('\n', "\\n"),
+        folded.join("\n"),
+        body.clone(),
+        json.clone(),
+        format!("\"{json}\""),
+        format!("'{json}'"),
+        format!("  {json}"),
+        key.clone(),
+    ];
+    let token = "AIzaSyA-hunter2-hunter2-hunter2-hunter2".to_owned();
+    for value in &values {
+        for (name, extra) in [
+            ("GOOGLE_APPLICATION_CREDENTIALS", Some(("SHEETKEEP_SPREADSHEET_ID", ID))),
+            ("SHEETKEEP_SPREADSHEET_ID", None),
+            ("SHEETKEEP_API_URL", Some(("SHEETKEEP_SPREADSHEET_ID", ID))),
+            ("HTTPS_PROXY", Some(("SHEETKEEP_SPREADSHEET_ID", ID))),
+        ] {
+            let environment: Vec<(&str, &str)> = std::iter::once((name, value.as_str())).chain(extra).collect();
+            for args in [&["run", "quakes.toml", "-v"] as &[&str], &["check", "quakes.toml", "--json"]] {
+                let ended = shop.run_with(&environment, args);
+                ended.exits(78).says(name);
+                for secret in [&body[..40], &body[900..940], &key[40..80], "PRIVATE"] {
+                    assert!(!tells(&ended, secret), "{name} {args:?}: {}{}", ended.out, ended.err);
+                }
+            }
+        }
+        for flag in ["--spreadsheet", "--nonsense"] {
+            let ended = shop.run(&["run", "quakes.toml", flag, value]);
+            assert!(
+                ended.code != Some(0) && !tells(&ended, &body[900..940]) && !tells(&ended, "PRIVATE"),
+                "{}",
+                ended.err
+            );
+        }
+    }
+    let ended = shop.run(&["run", "quakes.toml", "--spreadsheet", &token]);
+    assert!(!tells(ended.exits(78), "hunter2"), "{}", ended.err);
+    let users = [("SHEETKEEP_SPREADSHEET_ID", ID), ("SHEETKEEP_API_URL", "https://me:hunter2@sheets.example/")];
+    let ended = shop.run_with(&users, &["run", "quakes.toml"]);
+    assert!(!tells(ended.exits(78), "hunter2"), "{}", ended.err);
+    let inline =
+        [("SHEETKEEP_SPREADSHEET_ID", ID), ("SHEETKEEP_CREDENTIALS_JSON", "{}"), ("SSL_CERT_FILE", pem.as_str())];
+    let ended = shop.run_with(&inline, &["run", "quakes.toml"]);
+    assert!(ended.code != Some(0) && !tells(&ended, "PRIVATE"), "{}", ended.err);
+}
+
+#[test]
+fn a_job_file_takes_no_key_from_the_environment() {
+    let key = "{\"private_key\": \"MARKER\"}";
+    for (name, value) in [
+        ("SHEETKEEP_CREDENTIALS_JSON", key),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "key.json"),
+        ("MY_SETTINGS", key),
+        ("API_TOKEN", "MARKER"),
+    ] {
+        for (from, to) in
+            [("tab = \"Quakes\"", "tab = \"${NAME}\""), ("json = \"usgs-all-week.geojson\"", "json = \"${NAME}.json\"")]
+        {
+            let shop = Workshop::few_quakes(3);
+            shop.change("quakes.toml", from, &to.replace("NAME", name));
+            let environment = [(name, value), ("SHEETKEEP_SPREADSHEET_ID", ID)];
+            for args in [["run", "quakes.toml", "-v"], ["run", "quakes.toml", "--json"]] {
+                let ended = shop.run_with(&environment, &args);
+                assert!(!tells(ended.exits(78).says(name), "MARKER"), "{}", ended.err);
+            }
+        }
+    }
+    let shop = Workshop::few_quakes(3);
+    let step = "[[step]]\ncommand = [\"sh\", \"-c\", \"echo ${SHEETKEEP_CREDENTIALS_JSON}\"]\n\n[sheet]";
+    shop.change("quakes.toml", "[sheet]", step);
+    shop.run_with(&[("SHEETKEEP_CREDENTIALS_JSON", key), ("SHEETKEEP_SPREADSHEET_ID", ID)], &["run", "quakes.toml"])
+        .exits(78);
+}
+
+#[test]
+fn what_was_pasted_into_a_job_file_is_not_shown_beside_a_mistake() {
+    let shop = Workshop::few_quakes(3);
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", made_up(600));
+    for pasted in [
+        format!("private_key = '''{pem}'''\n"),
+        format!("{pem}\n"),
+        "password = \"hunter2\"\n".to_owned(),
+        "token = \"ya29.hunter2-and-more\"\n".to_owned(),
+        "url = \"https://me:hunter2@example.com\"\n".to_owned(),
+    ] {
+        shop.write("bad.toml", &format!("nmae = \"x\"\n{pasted}{}", shop.read("quakes.toml")));
+        for args in [["run", "bad.toml", "-v"], ["run", "bad.toml", "--json"]] {
+            let ended = shop.run(&args);
+            ended.exits(78);
+            for secret in ["hunter2", &made_up(600)[40..80]] {
+                assert!(!tells(&ended, secret), "{}{}", ended.out, ended.err);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_made_is_the_owners_alone_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let shop = Workshop::few_quakes(3);
+    shop.change(
+        "quakes.toml",
+        "[sheet]",
+        "[[step]]\nname = \"p\"\ncommand = [\"sh\", \"-c\", \"ls -l state/*/* > seen; cat\"]\n\n[sheet]",
+    );
+    for umask in ["000", "022", "077"] {
+        let binary = env!("CARGO_BIN_EXE_sheetkeep");
+        let mut shell = shop.command(&[]);
+        let run = format!(
+            "umask {umask}; exec {binary} run quakes.toml --embedded {umask}.sheet -q --state-dir state-{umask}/deep"
+        );
+        shell = {
+            let mut command = std::process::Command::new("sh");
+            command
+                .args(["-c", &run])
+                .envs(shell.get_envs().filter_map(|(n, v)| Some((n, v?))))
+                .current_dir(shop.path(""));
+            command
+        };
+        ended(shell).exits(0);
+        let mut open = vec![shop.path(&format!("state-{umask}"))];
+        let mut files = vec![shop.path(&format!("{umask}.sheet"))];
+        while let Some(folder) = open.pop() {
+            assert_eq!(
+                fs::metadata(&folder).expect("it is there").permissions().mode() & 0o777,
+                0o700,
+                "{}",
+                folder.display()
+            );
+            for entry in fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+                if entry.is_dir() { open.push(entry) } else { files.push(entry) }
+            }
+        }
+        assert!(files.len() >= 3, "{files:?}");
+        for file in files {
+            assert_eq!(
+                fs::metadata(&file).expect("it is there").permissions().mode() & 0o777,
+                0o600,
+                "{}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_or_env_file_that_others_can_read_is_warned_of_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let shop = Workshop::few_quakes(3);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let mode =
+        |name: &str, mode| fs::set_permissions(shop.path(name), fs::Permissions::from_mode(mode)).expect("its mode");
+    shop.write(".env", "NOTHING=1\n");
+    mode(".env", 0o600);
+    let quiet = emulator.run(&shop, ID, &["run", "quakes.toml"]);
+    assert!(!quiet.exits(0).err.contains("can be read"), "{}", quiet.err);
+    mode(".env", 0o640);
+    mode("emulator-key.json", 0o644);
+    let told = emulator.run(&shop, ID, &["run", "quakes.toml"]);
+    told.exits(0)
+        .says("emulator-key.json can be read or changed by others")
+        .says(".env can be read or changed by its group");
+    assert_eq!(
+        (told.err.matches("can be read").count(), told.err.matches("chmod 600").count()),
+        (2, 2),
+        "{}",
+        told.err
+    );
+    let forced = emulator.run(&shop, ID, &["run", "quakes.toml", "--force", "--yes"]);
+    assert_eq!(forced.exits(0).err.matches("can be read").count(), 2, "{}", forced.err);
+    emulator
+        .run(&shop, ID, &["check", "quakes.toml"])
+        .exits(0)
+        .shows("can be read or changed by others")
+        .shows("chmod 600");
+    let silent = emulator.run(&shop, ID, &["run", "quakes.toml", "-q"]);
+    assert_eq!((silent.exits(0).out.as_str(), silent.err.as_str()), ("", ""));
+}

@@ -97,6 +97,11 @@ impl Emulator {
         ended(self.command(shop, id, args))
     }
 
+    /// Its exit code, once it has ended by itself.
+    pub fn ends_by_itself(&mut self) -> Option<i32> {
+        self.process.wait().expect("it is our child").code()
+    }
+
     /// A token for whoever holds the credentials file, asked for as Google's documentation says.
     fn token(&self) -> String {
         let file = std::fs::read_to_string(&self.credentials).expect("it wrote a credentials file");
@@ -148,11 +153,16 @@ impl Outside {
 
     /// What a person does: a batch of these requests.
     pub fn hands(&self, requests: &Value) {
+        let (status, body) = self.tries(requests);
+        assert_eq!(status, 200, "{body}");
+    }
+
+    /// How a batch of these requests is answered.
+    pub fn tries(&self, requests: &Value) -> (u16, Value) {
         let bearer = format!("Authorization: Bearer {}", self.token);
         let (request, body) = (format!("POST /v4/spreadsheets/{}:batchUpdate", self.id), json!({"requests": requests}));
         let kind = "Content-Type: application/json";
-        let (status, body) = exchange(&self.emulator.url, &request, &[&bearer, kind], &body.to_string());
-        assert_eq!(status, 200, "{body}");
+        exchange(&self.emulator.url, &request, &[&bearer, kind], &body.to_string())
     }
 
     /// The id of a tab.

@@ -8,6 +8,7 @@ use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::google::auth::{CredentialSource, Credentials};
 use sheetkeep::google::connect::Transport;
 use sheetkeep::google::options::SheetsOptions;
+use sheetkeep::google::proxy::Proxies;
 use sheetkeep::google::sheets::Sheets;
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::clock::Clock;
@@ -41,7 +42,8 @@ impl Live {
         }
         let credentials = Credentials::find(&source).expect("the credentials that are given can be read");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let options = SheetsOptions::new(credentials, Transport::Network { ca_file: None });
+        let options =
+            SheetsOptions::new(credentials, Transport::Network { ca_file: None, proxies: Proxies::default() });
         let sheets = Sheets::connect(options, Arc::clone(&clock), Arc::new(SystemChance)).expect("usual options");
         Some((Arc::new(sheets), SpreadsheetId::parse(&id).expect("a spreadsheet's id"), clock))
     }

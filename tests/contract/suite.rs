@@ -94,7 +94,7 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn Ground) 
     assert_eq!(Contents::column(&there.data, "text"), ["row of one ", "row of two 7"]);
     assert_eq!(Contents::column(&there.processed, "key"), ["one", "two"]);
     assert_eq!(Contents::column(&there.processed, "version"), ["", "7"]);
-    assert_eq!(Contents::column(&there.processed, "run"), ["run a", "run a"]);
+    assert_eq!(Contents::column(&there.processed, "run"), ["run a #1.2", "run a #1.2"]);
     assert_eq!(Contents::column(&there.failures, "key"), ["bad"]);
     assert_eq!(Contents::column(&there.failures, "payload 2"), ["second cell"]);
     assert_eq!(Contents::column(&there.runs, "status"), ["partial"]);

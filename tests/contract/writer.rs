@@ -174,6 +174,7 @@ pub fn failed(text: &str, state: FailureState) -> Failure {
         first_seen: Timestamp(1_790_000_001_000),
         last_seen: Timestamp(1_790_000_002_000),
         run: "run a".to_owned(),
+        order: None,
         state,
         answered: None,
         place: "feed:1 (record 1)".to_owned(),

@@ -1,14 +1,17 @@
 //! Killed inside the library that keeps the embedded sheet: at each call by which it makes its file durable, and between those that write
-//! into it.
+//! into it. After each kill the file alone is copied away first, and has to hold all that was told of as committed.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::story::{holds_each_once, runs_tell_the_story};
 use crate::wire::Outside;
-use crate::workshop::Workshop;
+use crate::workshop::{Ended, Workshop};
 
+/// Records of the feed.
+const RECORDS: usize = 8;
 /// Calls of one kind in one run at most.
 const MAX_CALLS: u32 = 2_000;
 
@@ -25,6 +28,40 @@ fn killer() -> &'static PathBuf {
     })
 }
 
+/// The keys of the feed.
+fn ids(shop: &Workshop) -> Vec<String> {
+    let feed: serde_json::Value = serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
+    let records = feed["features"].as_array().expect("records").iter();
+    records.map(|record| record["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// How many writes are passed over between two that are tried.
+#[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
+fn step() -> usize {
+    std::env::var("DISK").ok().and_then(|step| step.parse().ok()).unwrap_or(7)
+}
+
+/// How many keys a run has told of as committed.
+fn told_of(ended: &Ended) -> u64 {
+    let keys = |line: &str| line.split_once(" rows, ")?.1.split_once(" keys")?.0.parse::<u64>().ok();
+    ended.err.lines().filter(|line| line.contains(": commit ")).filter_map(keys).sum()
+}
+
+/// The file alone, in a folder of its own and on a machine of its own: it holds what was told of as committed, and the next run does
+/// the rest.
+fn a_copy_of_the_file_alone_is_whole(shop: &Workshop, killed: &Ended, ids: &[String]) {
+    let elsewhere = Workshop::few_quakes(RECORDS).in_small_commits(3);
+    if fs::copy(shop.path("quakes.sheet"), elsewhere.path("quakes.sheet")).is_err() {
+        assert_eq!(told_of(killed), 0, "the file is not there");
+    }
+    let ended = elsewhere.run(&["run", "quakes.toml", "--steal", "--json"]);
+    let new = ended.exits(0).document()["counts"]["new"].as_u64().expect("a number");
+    assert!(new + told_of(killed) <= RECORDS as u64, "{new} were missing in the copy: {}", killed.err);
+    let outside = Outside::of_file(&elsewhere, "quakes.sheet");
+    holds_each_once(&outside, "Quakes", "Processed quakes", ids);
+    drop(outside);
+}
+
 /// A first run is killed at the calls `first`, `first + step`, …, until it survives; after each kill one run ends well and every key
 /// is there once. How many kills.
 fn killed_at(what: &str, first: u32, step: u32) -> u32 {
@@ -32,20 +69,19 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
     let mut kills = 0;
     for nth in (first..).step_by(step as usize) {
         assert!(nth <= MAX_CALLS, "a run makes more than {MAX_CALLS} calls");
-        let shop = Workshop::few_quakes(8).in_small_commits(3);
+        let shop = Workshop::few_quakes(RECORDS).in_small_commits(3);
         let nth = nth.to_string();
-        let ended = shop.run_with(&[("LD_PRELOAD", &preload), (what, &nth)], &["run", "quakes.toml"]);
+        let ended = shop.run_with(&[("LD_PRELOAD", &preload), (what, &nth)], &["run", "quakes.toml", "-v"]);
         let survived = ended.code.is_some();
+        let ids = ids(&shop);
         if survived {
             ended.exits(0);
         } else {
             kills += 1;
+            a_copy_of_the_file_alone_is_whole(&shop, &ended, &ids);
             shop.run(&["run", "quakes.toml"]).exits(0);
         }
-        let feed: serde_json::Value =
-            serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
-        let records = feed["features"].as_array().expect("records").iter();
-        let ids: Vec<String> = records.map(|record| record["id"].as_str().expect("an id").to_owned()).collect();
+        assert!(!shop.listed().iter().any(|name| name.starts_with("quakes.sheet-")), "{:?}", shop.listed());
         let outside = Outside::of_file(&shop, "quakes.sheet");
         holds_each_once(&outside, "Quakes", "Processed quakes", &ids);
         runs_tell_the_story(&outside, "Processed quakes");
@@ -54,6 +90,27 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
         }
     }
     kills
+}
+
+/// One in seven here; `DISK=1` for each.
+#[test]
+fn a_full_disk_ends_a_run_with_74_at_once_and_loses_nothing() {
+    let preload = killer().to_string_lossy();
+    for nth in (1..).step_by(step()) {
+        let shop = Workshop::few_quakes(RECORDS).in_small_commits(3);
+        let nth = nth.to_string();
+        let ended =
+            shop.run_with(&[("LD_PRELOAD", &preload), ("FULL_FROM_WRITE", &nth)], &["run", "quakes.toml", "-v"]);
+        if ended.code == Some(0) {
+            return;
+        }
+        ended.exits(74).says("check the disk, and the room on it");
+        a_copy_of_the_file_alone_is_whole(&shop, &ended, &ids(&shop));
+        let new = shop.run(&["run", "quakes.toml", "--json"]).exits(0).document()["counts"]["new"].as_u64();
+        assert!(new.is_some_and(|new| new + told_of(&ended) <= RECORDS as u64), "{new:?} were missing: {}", ended.err);
+        let outside = Outside::of_file(&shop, "quakes.sheet");
+        holds_each_once(&outside, "Quakes", "Processed quakes", &ids(&shop));
+    }
 }
 
 #[test]
@@ -67,10 +124,9 @@ fn killed_before_or_after_the_embedded_sheet_syncs_its_file_a_job_is_whole_after
 
 /// One in seven here; `DISK=1` for each.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
 fn killed_between_the_writes_into_its_file_a_job_is_whole_after_the_next_run() {
-    let step = std::env::var("DISK").ok().and_then(|step| step.parse().ok()).unwrap_or(7);
-    let kills = killed_at("KILL_BEFORE_WRITE", 1, step);
+    let step = step();
+    let kills = killed_at("KILL_BEFORE_WRITE", 1, u32::try_from(step).expect("a small step"));
     println!("{kills} kills between writes");
-    assert!(kills >= 60 / step, "only {kills} kills");
+    assert!(kills as usize >= 60 / step, "only {kills} kills");
 }

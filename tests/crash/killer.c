@@ -1,7 +1,8 @@
 /* Loaded before the C library: the process kills itself before or after the nth call that makes a file durable, or before the nth
- * that writes into one at a place. Which and when is said by the environment. */
+ * that writes into one at a place; or the disk is full from the nth write on. Which and when is said by the environment. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -31,6 +32,12 @@ static ssize_t written(const char *name, int fd, const void *bytes, size_t count
     static atomic_int before;
     ssize_t (*next)(int, const void *, size_t, off_t) = (ssize_t (*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, name);
     pass(&before, "KILL_BEFORE_WRITE");
+    static atomic_int room;
+    const char *full = getenv("FULL_FROM_WRITE");
+    if (full && atomic_fetch_add(&room, 1) + 1 >= atoi(full)) {
+        errno = ENOSPC;
+        return -1;
+    }
     return next(fd, bytes, count, at);
 }
 

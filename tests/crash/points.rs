@@ -165,3 +165,45 @@ fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_on
         assert!(kills >= least, "only {kills} kills at {point}");
     }
 }
+
+/// Each key of the feed, as often as it has rows.
+fn times(shop: &Workshop) -> Vec<usize> {
+    let there = Outside::of_file(shop, "quakes.sheet").column("Quakes", "id");
+    ids(shop).iter().map(|id| there.iter().filter(|one| *one == id).count()).collect()
+}
+
+#[test]
+fn a_forced_run_killed_anywhere_and_asked_again_adds_one_row_a_key() {
+    const FORCE: [&str; 4] = ["run", "quakes.toml", "--force", "--yes"];
+    for (point, least) in [("request", 8), ("answer", 8), ("sync", 4), ("synced", 4), ("leave", 1)] {
+        for nth in 1.. {
+            assert!(nth <= MAX_POINTS, "a forced run passes {point} more than {MAX_POINTS} times");
+            let shop = Workshop::few_quakes(RECORDS).in_small_commits(3);
+            shop.run(&["run", "quakes.toml"]).exits(0);
+            let ended = shop.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
+            let is_killed = ended.code.is_none();
+            if is_killed {
+                shop.run(&FORCE).exits(0);
+            }
+            assert_eq!(times(&shop), [2; RECORDS], "killed at {point}:{nth}: {is_killed}");
+            if !is_killed {
+                assert!(nth > least, "only {nth} kills at {point}");
+                shop.run(&FORCE).exits(0);
+                assert_eq!(times(&shop), [3; RECORDS], "asked once more after a success that was shown");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_first_run_that_was_forced_and_killed_adds_one_row_a_key() {
+    const FORCE: [&str; 4] = ["run", "quakes.toml", "--force", "--yes"];
+    for (point, nth) in [("answer", 5), ("synced", 3), ("leave", 1)] {
+        let shop = Workshop::few_quakes(RECORDS).in_small_commits(3);
+        let ended = shop.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
+        assert_eq!(ended.code, None, "{point}:{nth}");
+        shop.run(&FORCE).exits(0);
+        assert_eq!(times(&shop), [1; RECORDS], "killed at {point}:{nth}");
+    }
+}

@@ -8,6 +8,7 @@ use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::Sighting;
 use sheetkeep::ledger::key::{Key, Version};
 use sheetkeep::ledger::lease::Fence;
+use sheetkeep::ledger::order::{Order, run_cell};
 use sheetkeep::ledger::rows::{DONE, processed_row};
 use sheetkeep::ledger::snapshot::{State, Tally};
 use sheetkeep::store::guard::{self, NameSeen, Op, Place, Proof, TabSeen};
@@ -88,7 +89,7 @@ pub struct Sheet {
     pub tabs: Vec<TabSeen>,
     pub names: Vec<(NameSeen, i32)>,
     pub cells: Vec<(i32, Cell)>,
-    pub processed: Vec<(u8, Writer)>,
+    pub processed: Vec<(u8, Writer, u64)>,
     pub rows: Vec<(u8, Writer)>,
     /// First commits that were applied; only the checks read it.
     pub inits: u8,
@@ -132,8 +133,8 @@ impl Sheet {
     /// Count and sum over Processed.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
-        for (one, writer) in &self.processed {
-            tally.add(&processed_row(&key(*one), &Version::default(), DONE, &run_name(*writer)));
+        for (_, _, mark) in &self.processed {
+            tally.add_hash(*mark);
         }
         tally
     }
@@ -239,7 +240,10 @@ impl Sheet {
     fn append(&mut self, draft: &Draft) -> Result<(), ()> {
         check(self.has_tab(PROCESSED))?;
         for one in (0..2).filter(|one| draft.keys >> one & 1 == 1) {
-            self.processed.push((one, draft.writer));
+            let order = Order { commit: draft.to.commit, turn: 0, term: draft.state.lease.fence };
+            let run = run_cell(&run_name(draft.writer), Some(order));
+            let mark = Tally::hash(&processed_row(&key(one), &Version::default(), DONE, &run));
+            self.processed.push((one, draft.writer, mark));
             self.rows.push((one, draft.writer));
         }
         self.processed.sort_unstable();
@@ -277,7 +281,7 @@ impl Sheet {
         if twice(0) || twice(1) {
             return Some("a key has two rows");
         }
-        if self.rows != self.processed {
+        if !self.rows.iter().copied().eq(self.processed.iter().map(|(one, writer, _)| (*one, *writer))) {
             return Some("a key without its row, or a row without its key");
         }
         if self.inits > 1 {

@@ -425,7 +425,7 @@ pub fn usable(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> bool {
 }
 
 fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
-    let rows = keys.processed.iter().map(|(one, _)| (key(*one).fingerprint(), Version::default().mark())).collect();
+    let rows = keys.processed.iter().map(|(one, ..)| (key(*one).fingerprint(), Version::default().mark())).collect();
     let book = Book::new(DoneSet::from_rows(Again::Every, rows), HashMap::new());
     let (tables, gone, blemishes) = (Vec::new(), Vec::new(), Vec::new());
     Snapshot { said: state.processed, state, head, book, tables, gone, blemishes, unmoved: None }

@@ -46,6 +46,7 @@ pub fn write(commit: &str, seeds: usize, tally: &Tally, seconds: f64) {
         "checks": tally.checks,
         "crashes": tally.crashes,
         "pauses": tally.pauses,
+        "runs by a wrong clock": tally.wrong_clocks,
         "takeovers": tally.takeovers,
         "late deliveries": tally.late_deliveries,
         "edits by a person": tally.acts,

@@ -313,7 +313,7 @@ impl Game {
     fn job(&self, lane: &Lane) -> Job {
         let (failing, mode) = (self.failing.clone(), self.mode);
         let record = Arc::clone(&self.record);
-        let mut job = Job::new(Arc::clone(&self.clock)).step(move |value: &Value, _| {
+        let mut job = Job::new(lane.own_clock()).step(move |value: &Value, _| {
             let key = value["id"].as_str().expect("a key");
             let version = value["v"].as_u64().expect("a version");
             if value["twin"] == true && !failing.contains_key(key) && record.poison().is_none() {

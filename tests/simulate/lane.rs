@@ -6,9 +6,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::system::SeededChance;
+use sheetkeep::time::Timestamp;
 
 use crate::kind::Kind;
 use crate::record::Record;
@@ -36,9 +38,36 @@ pub struct Fortune {
     pub halt: Option<(u64, Halt)>,
 }
 
+/// How far a machine's clock may be from the others', either way.
+const MOST_OFF_MS: u64 = 600_000;
+/// How long a wrong clock stays as it is before somebody sets it, as wrong the other way.
+const SET_EVERY_MS: u64 = 90_000;
+
+/// The clock of a machine: it runs as the others do, and says another time.
+struct Off {
+    inner: Arc<dyn Clock>,
+    by_ms: i64,
+}
+
+impl Clock for Off {
+    fn now(&self) -> Timestamp {
+        let is_ahead = (self.inner.monotonic_ms() / SET_EVERY_MS).is_multiple_of(2);
+        Timestamp(self.inner.now().0.saturating_add(if is_ahead { self.by_ms } else { -self.by_ms }))
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.inner.monotonic_ms()
+    }
+
+    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
+        self.inner.sleep(wait)
+    }
+}
+
 /// A machine's way.
 pub struct Lane {
     pub number: u64,
+    seed: u64,
     clock: Arc<dyn Clock>,
     chance: SeededChance,
     fortune: Mutex<Fortune>,
@@ -51,11 +80,22 @@ impl Lane {
         let chance = SeededChance::new(seed.wrapping_mul(LANES).wrapping_add(number) ^ 0x1A4E);
         let (clock, record) = (Arc::clone(clock), Arc::clone(record));
         let halting = tokio::sync::watch::Sender::default();
-        Arc::new(Self { number, clock, chance, fortune: Mutex::default(), halting, record })
+        Arc::new(Self { number, seed, clock, chance, fortune: Mutex::default(), halting, record })
     }
 
     pub fn below(&self, bound: u64) -> u64 {
         self.chance.bits() % bound.max(1)
+    }
+
+    /// The machine's own clock: of two machines one is wrong by up to ten minutes, ahead or behind, and jumps from time to time.
+    pub fn own_clock(&self) -> Arc<dyn Clock> {
+        let chance = SeededChance::new(self.seed.wrapping_mul(LANES).wrapping_add(self.number) ^ 0xC10C);
+        if chance.bits().is_multiple_of(2) {
+            return Arc::clone(&self.clock);
+        }
+        self.record.count(|tally| tally.wrong_clocks += 1);
+        let by_ms = i64::try_from(chance.bits() % (2 * MOST_OFF_MS)).expect("minutes") - MOST_OFF_MS.cast_signed();
+        Arc::new(Off { inner: Arc::clone(&self.clock), by_ms })
     }
 
     /// The next run's fortune.

@@ -21,6 +21,7 @@ use sheetkeep::store::memory::MemoryStore;
 use crate::kind::Kind;
 use crate::lane::Lane;
 use crate::place::{Meddling, Place};
+use crate::read::id_in;
 use crate::record::Record;
 use crate::seen::{Marked, RunRow, Seen, Told};
 
@@ -62,7 +63,7 @@ impl InMemory {
             }),
             lost: false,
             rows: rows.iter().map(|row| (text(row, "id"), text(row, "a"))).collect(),
-            processed: held.processed.iter().map(|(k, v, run)| (k.to_string(), v.to_string(), run.clone())).collect(),
+            processed: held.processed.iter().map(|(k, v, run)| (k.to_string(), v.to_string(), id_in(run))).collect(),
             failures: held
                 .failures
                 .iter()

@@ -54,7 +54,11 @@ pub fn read(metadata: &Value, values: &Value, called: &dyn Fn(&str) -> String) -
         lost: marked.is_none() && of("Processed j").is_some(),
         marked,
         rows: data.into_iter().filter(|[key, _]| filled(key)).map(|[key, word]| (key, word)).collect(),
-        processed: processed.into_iter().filter(|[key, ..]| filled(key)).map(|[k, v, run, _]| (k, v, run)).collect(),
+        processed: processed
+            .into_iter()
+            .filter(|[key, ..]| filled(key))
+            .map(|[k, v, run, _]| (k, v, id_in(&run)))
+            .collect(),
         failures: failures
             .into_iter()
             .filter(|[key, ..]| filled(key))
@@ -66,6 +70,11 @@ pub fn read(metadata: &Value, values: &Value, called: &dyn Fn(&str) -> String) -
             .map(|[run, status, new, _]| RunRow { run, status, new: new.parse().unwrap_or(u64::MAX) })
             .collect(),
     }
+}
+
+/// The run's id, without the order of the row behind it.
+pub fn id_in(cell: &str) -> String {
+    cell.split(" #").next().unwrap_or_default().to_owned()
 }
 
 /// The mark and the state, unless there are two of them: in the title of the one state tab, or in the id of the job's named range.

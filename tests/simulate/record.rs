@@ -18,6 +18,8 @@ pub struct Tally {
     pub finished: u64,
     pub crashes: u64,
     pub pauses: u64,
+    /// Runs of machines whose clock is wrong by minutes.
+    pub wrong_clocks: u64,
     pub takeovers: u64,
     pub late_deliveries: u64,
     pub commits: u64,
@@ -36,6 +38,7 @@ impl Tally {
             (&mut self.finished, other.finished),
             (&mut self.crashes, other.crashes),
             (&mut self.pauses, other.pauses),
+            (&mut self.wrong_clocks, other.wrong_clocks),
             (&mut self.takeovers, other.takeovers),
             (&mut self.late_deliveries, other.late_deliveries),
             (&mut self.commits, other.commits),

@@ -13,15 +13,17 @@ use crate::check::probing::{Ended, Probed, probe};
 use crate::check::programs::programs;
 use crate::check::report::{Blocker, Line, Subject, Verdict};
 use crate::cli::args::CheckArgs;
-use crate::cli::commands::setting::settings;
+use crate::cli::commands::setting::read_settings;
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
 use crate::cli::output::check::{CheckLine, Checked, ProbeAnswer};
 use crate::cli::output::json::line;
+use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, Watch};
 use crate::config::settings::Settings;
+use crate::google::proxy::Way;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::stop::{Stop, StopReason};
@@ -34,16 +36,21 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
-    let settings = settings(&args.job, None)?;
+    let settings = read_settings(&args.job, None)?;
+    let place = Spreadsheet::of(&settings);
     let mut lines = vec![Line::fine(Subject::JobFile, args.job.job.display().to_string())];
+    lines
+        .extend(settings.notes.iter().map(|note| Line::warning(Subject::JobFile, note.what.clone(), Some(&note.help))));
+    lines.push(Line::fine(Subject::Spreadsheet, place.to_string()));
+    lines.extend(way(&settings));
     lines.push(source(&settings).await);
     lines.extend(programs(&settings));
     let mut checked =
-        Checked { job: settings.job.clone(), lines: Vec::new(), probe: None, leftovers: 0, exit: Exit::Ok };
+        Checked { job: settings.job.clone(), place, lines: Vec::new(), probe: None, leftovers: 0, exit: Exit::Ok };
     let mut unreachable = None;
     let mut probed = None;
     match existing(&settings, &clock, &chance) {
-        Ok(Sheet { sheets, id }) => {
+        Ok(Sheet { sheets, id, file }) => {
             let coming = Coming {
                 sheets: Arc::clone(&sheets),
                 id: id.clone(),
@@ -52,7 +59,12 @@ pub async fn command(
                 running: running_here(&settings),
                 clock: Arc::clone(&clock),
             };
-            if spreadsheet(&settings, &coming, &mut lines).await && args.probe {
+            let before = lines.len();
+            let can_be_read = spreadsheet(&settings, &coming, &mut lines).await;
+            if let Err(error) = file.judge(Ok(())) {
+                lines.truncate(before);
+                unreachable = Some((Subject::Spreadsheet, of_app(&error, &settings)));
+            } else if can_be_read && args.probe {
                 let stop = Stop::default();
                 let watch = listen(&stop);
                 let asked = probe(sheets, id, clock, chance, &stop).await;
@@ -61,14 +73,18 @@ pub async fn command(
             }
         }
         Err(AppError::NeverRan) => {
-            let what = "the local file is not there yet; the first run makes it";
+            let what = "it is not there yet; the first run makes it";
             lines.push(Line::fine(Subject::Spreadsheet, what));
         }
-        Err(error) => unreachable = Some(of_app(&error, &settings)),
+        Err(error) => {
+            let is_file = matches!(error, AppError::Embedded { .. });
+            let subject = if is_file { Subject::Spreadsheet } else { Subject::Credentials };
+            unreachable = Some((subject, of_app(&error, &settings)));
+        }
     }
     checked.lines = lines.into_iter().map(|line| told(line, &settings, &mut checked.exit)).collect();
-    if let Some(trouble) = unreachable {
-        checked.lines.push(problem(Subject::Credentials, &trouble, &mut checked.exit));
+    if let Some((subject, trouble)) = unreachable {
+        checked.lines.push(problem(subject, &trouble, &mut checked.exit));
     }
     if let Some(probed) = &probed {
         answered(probed, &mut checked);
@@ -79,6 +95,20 @@ pub async fn command(
         Some(probed) => end(probed, checked.exit, &settings),
         None => Ok(checked.exit),
     }
+}
+
+/// The way to the service, where a proxy is set. The embedded sheet needs none.
+fn way(settings: &Settings) -> Option<Line> {
+    let url = &settings.api_url;
+    let what = match settings.proxies.way(&url.parse().ok()?) {
+        Way::Straight => return None,
+        Way::Through(proxy) if proxy.has_credentials() => {
+            format!("{url} is reached through {proxy}, with a user and a password")
+        }
+        Way::Through(proxy) => format!("{url} is reached through {proxy}"),
+        Way::Past(proxy, why) => format!("{url} is reached without {proxy}: {why}"),
+    };
+    Some(Line::fine(Subject::Proxy, what))
 }
 
 /// A line as it is shown; the first problem decides how the process ends, as it would a run.
@@ -182,7 +212,8 @@ mod tests {
             let finding = Finding { question, outcome: Outcome::NotHeld, seen: "the batch was applied".into() };
             let probed = Probed { findings: vec![finding], swept: Swept::default(), ended: None };
             let (job, lines, probe) = ("j".to_owned(), Vec::new(), None);
-            let mut checked = Checked { job, lines, probe, leftovers: 0, exit: Exit::Ok };
+            let place = crate::cli::output::sample::place().spreadsheet;
+            let mut checked = Checked { job, place, lines, probe, leftovers: 0, exit: Exit::Ok };
             answered(&probed, &mut checked);
             assert_eq!(checked.exit, exit, "{question:?}");
             assert_eq!(checked.probe.map(|answers| answers.len()), Some(1));

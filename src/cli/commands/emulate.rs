@@ -13,6 +13,7 @@ use crate::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
 use crate::emulator::launch::{LaunchError, LaunchOptions, launch};
 use crate::emulator::options::{EmulatorOptions, Latency};
 use crate::emulator::quota::Limits;
+use crate::emulator::storage_error::Lasting;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 
@@ -65,13 +66,20 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, Trouble> {
             },
         },
         faults,
+        hosts: args.allow_host.clone().into(),
         ..EmulatorOptions::default()
     })
 }
 
+/// What is in a file is not what it should be, or this machine can't read or write it.
+fn exit(lasting: Option<Lasting>) -> Exit {
+    if lasting == Some(Lasting::Contents) { Exit::DataErr } else { Exit::IoErr }
+}
+
 fn trouble(error: &LaunchError) -> Trouble {
     let exit = match error {
-        LaunchError::Storage(_) => Exit::IoErr,
+        LaunchError::Storage(error) => exit(error.lasting()),
+        LaunchError::Trouble(trouble) => exit(Some(trouble.lasting)),
         LaunchError::Listen { .. } => Exit::Unavailable,
         LaunchError::Credentials { .. } => Exit::from((error.fault(), Context::Output)),
     };

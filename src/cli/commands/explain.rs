@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::app::explain::{Life, explain};
 use crate::cli::args::ExplainArgs;
-use crate::cli::commands::setting::settings;
+use crate::cli::commands::setting::{settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -16,6 +16,7 @@ use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::ledger::failure::Answer;
 use crate::ledger::key::Key;
+use crate::ledger::order::Order;
 use crate::ledger::run::Run;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
@@ -38,6 +39,9 @@ pub async fn command(
     }
     let text = if args.job.json { line(&Document::of(&life, &settings.job)) } else { told(&life, &settings.job) };
     session.terminal.out().put(&text);
+    if !args.job.json {
+        session.terminal.out().put(&whereabouts(&settings));
+    }
     Ok(Exit::Ok)
 }
 
@@ -55,7 +59,7 @@ fn told(life: &Life, job: &str) -> String {
         if !failure.step.is_empty() {
             let _ = write!(out, ", at {}: {}", visible(&failure.step), visible(&failure.error));
         }
-        let _ = writeln!(out, "  (Failures row {}, run {})", row.row, visible(&failure.run));
+        let _ = writeln!(out, "  (Failures row {}, run {}{})", row.row, visible(&failure.run), commit(failure.order));
         if let Some(action) = row.action {
             let _ = writeln!(out, "      somebody wrote {} there", action.word());
         }
@@ -66,7 +70,7 @@ fn told(life: &Life, job: &str) -> String {
         let _ = write!(out, "  {}{version} by run {}", visible(&row.state), visible(&row.run));
         let _ = match (&row.spreadsheet, row.row) {
             (Some(earlier), _) => writeln!(out, "  (Processed of the earlier spreadsheet {})", visible(earlier)),
-            (None, Some(row)) => writeln!(out, "  (Processed row {row})"),
+            (None, Some(number)) => writeln!(out, "  (Processed row {number}{})", commit(row.order)),
             (None, None) => writeln!(out, "  (Processed; the next run puts its row back)"),
         };
     }
@@ -80,6 +84,11 @@ fn told(life: &Life, job: &str) -> String {
     }
     let _ = writeln!(out, "  next: {}", life.next);
     out
+}
+
+/// The commit that wrote a row, where the row says it.
+fn commit(order: Option<Order>) -> String {
+    order.map_or_else(String::new, |order| format!(", commit {}", order.commit))
 }
 
 fn ended(run: &Run) -> String {
@@ -115,6 +124,7 @@ struct ProcessedDocument<'a> {
     version: &'a str,
     state: &'a str,
     run: &'a str,
+    commit: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -127,6 +137,7 @@ struct FailureDocument<'a> {
     first_seen: String,
     last_seen: String,
     run: &'a str,
+    commit: Option<u64>,
     version: &'a str,
     action: Option<&'static str>,
     answered: Option<&'static str>,
@@ -150,6 +161,7 @@ impl<'a> Document<'a> {
             version: &row.version,
             state: &row.state,
             run: &row.run,
+            commit: row.order.map(|order| order.commit),
         });
         let failures = life.failures.iter().map(|row| FailureDocument {
             row: row.row,
@@ -160,6 +172,7 @@ impl<'a> Document<'a> {
             first_seen: row.failure.first_seen.to_string(),
             last_seen: row.failure.last_seen.to_string(),
             run: &row.failure.run,
+            commit: row.failure.order.map(|order| order.commit),
             version: &row.failure.version.0,
             action: row.action.map(Answer::word),
             answered: row.failure.answered.map(Answer::word),

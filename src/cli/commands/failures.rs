@@ -11,6 +11,7 @@ use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
+use crate::cli::terminal::visible;
 use crate::ledger::failure::Answer;
 use crate::ledger::key::Key;
 use crate::port::chance::Chance;
@@ -56,7 +57,10 @@ async fn list(
         ]
     });
     let rows = rows.collect::<Vec<_>>();
-    let first = found.total + 1 - (rows.len() as u64).min(found.total);
+    for note in &found.notes {
+        session.terminal.err().put(&format!("note: {}\n", visible(note)));
+    }
+    let first = found.total.map_or(0, |total| total + 1 - (rows.len() as u64).min(total));
     let header = COLUMNS.map(str::to_owned).to_vec();
     show(&TabRows { tab: found.tab, header, rows, first, total: found.total }, session.terminal.out(), args.job.json);
     Ok(Exit::Ok)

@@ -8,19 +8,22 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::error::AppError;
+use crate::app::job::request_file;
 use crate::app::listing::{at_home, listing};
+use crate::app::request::RequestFile;
 use crate::cli::args::RunArgs;
 use crate::cli::commands::run::{self, Order};
-use crate::cli::commands::setting::{programs_again, settings};
+use crate::cli::commands::setting::{programs_again, settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
 use crate::cli::figures::{counted, grouped};
 use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::session::Session;
+use crate::cli::terminal::visible;
 use crate::config::settings::Settings;
 use crate::ledger::mode::Mode;
-use crate::maintain::force::{Forcing, forcing};
+use crate::maintain::force::{Asked, Forcing, forcing_since};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::feed::Retrying;
@@ -41,33 +44,40 @@ pub async fn command(
         return Err(Trouble::new("a forced run reads its source twice, and this one can be read once", Exit::Usage)
             .with_help("save it to a file and name that with --input"));
     }
-    let known = match listing(
-        &settings,
-        Wanted { earlier: true, ..Wanted::default() },
-        Arc::clone(&clock),
-        Arc::clone(&chance),
-    )
-    .await
-    {
+    let request = request_file(&settings);
+    let remembered = request.as_ref().and_then(RequestFile::read);
+    let wanted = Wanted { earlier: true, ..Wanted::default() };
+    let known = match listing(&settings, wanted, Arc::clone(&clock), Arc::clone(&chance)).await {
         Ok(known) => known,
         // Nothing was ever done, so that there is nothing to force.
         Err(AppError::NeverRan) if args.yes => {
-            return run::of(session, args, Order::default(), host, clock, chance).await;
+            remember(request.as_ref().filter(|_| remembered.is_none()), Asked { commit: None });
+            let exit = run::of(session, args, last(), host, clock, chance).await?;
+            return Ok(over(session, request.as_ref(), exit));
         }
         Err(error) => return Err(of_app(&error, &settings)),
     };
     at_home(&known).map_err(|error| of_app(&error, &settings))?;
-    let found = forcing(&known, settings.again, source.as_mut(), &settings.identify()).await;
+    let (source, identify) = (source.as_mut(), settings.identify());
+    let found = forcing_since(&known, settings.again, remembered, source, &identify).await;
     let found = found.map_err(|error| of_app(&AppError::Source(error), &settings))?;
     if !args.yes {
-        let told = if args.job.json { line(&document(&settings, &found)) } else { text(&settings, &found) };
+        let told = if args.job.json { line(&document(&settings, &found)) } else { text(&settings, &found, remembered) };
         session.terminal.out().put(&told);
+        if !args.job.json {
+            session.terminal.out().put(&whereabouts(&settings));
+        }
         return Ok(Exit::Ok);
+    }
+    if remembered.is_some() {
+        goes_on(session, &settings, &found);
+    } else {
+        remember(request.as_ref(), Asked { commit: Some(known.snapshot.head.commit) });
     }
     if !found.settled.is_empty() {
         let errands = Errands { from: Some(known.snapshot.head), settled: found.settled };
         let order =
-            Order { retrying: Retrying::Forcing, errands: Some(errands), command: Some("force"), ..Order::default() };
+            Order { retrying: Retrying::Forcing, errands: Some(errands), command: Some(TRIGGER), ..Order::default() };
         let quiet = RunArgs { wait: args.wait, steal: args.steal, ..RunArgs::quietly(&args.job) };
         let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
         let exit = run::of(session, &quiet, order, host.clone(), clock, chance).await?;
@@ -75,10 +85,49 @@ pub async fn command(
             return Ok(exit);
         }
     }
-    run::of(session, args, Order::default(), host, clock, chance).await
+    let exit = run::of(session, args, last(), host, clock, chance).await?;
+    Ok(over(session, request.as_ref(), exit))
 }
 
-fn text(settings: &Settings, found: &Forcing) -> String {
+/// What Runs says of the runs of a forced run.
+const TRIGGER: &str = "force";
+
+/// The run that does again what was forgotten.
+fn last() -> Order {
+    Order { command: Some(TRIGGER), ..Order::default() }
+}
+
+/// Remembers on this machine that it was asked for.
+fn remember(file: Option<&RequestFile>, asked: Asked) {
+    if let Some(Err(error)) = file.map(|file| file.write(asked)) {
+        tracing::warn!(%error, "that this forced run was asked for is not kept on this machine: should it vanish and be asked for again, keys may be done once more");
+    }
+}
+
+/// A run that came to the end of its source has brought the forced run to its end. That is forgotten once it was shown, and nothing else is
+/// left to be done: a process that is killed before leaves it to whoever asks again.
+fn over(session: &Session, file: Option<&RequestFile>, exit: Exit) -> Exit {
+    if let Some(file) = file.filter(|_| matches!(exit, Exit::Ok | Exit::Partial)) {
+        session.remove_at_the_end(file.path());
+    }
+    exit
+}
+
+/// Says that an earlier request is gone on with.
+fn goes_on(session: &Session, settings: &Settings, found: &Forcing) {
+    let over = counted(found.over, "key");
+    let rest = if found.again + found.fresh == 0 {
+        ", and nothing was left to do; to process them once more, say it again".to_owned()
+    } else {
+        format!(", and {} are left", grouped(found.again + found.fresh))
+    };
+    let job = visible(&settings.job);
+    session.terminal.err().line(&format!(
+        "{job}: note: a forced run was asked for here before, and did not say how it ended: {over} of it are done{rest}"
+    ));
+}
+
+fn text(settings: &Settings, found: &Forcing, remembered: Option<Asked>) -> String {
     let (again, tab) = (counted(found.again, "key"), &settings.tab);
     let rows = counted(found.again, "row");
     let mut out = match settings.mode {
@@ -87,9 +136,14 @@ fn text(settings: &Settings, found: &Forcing) -> String {
         }
         Mode::Upsert => format!("would process {again} again and write about {rows} of tab {tab} over\n"),
     };
+    let over = grouped(found.over);
     if let Some(run) = &found.begun_by {
-        let over = grouped(found.over);
         let _ = writeln!(out, "  the forced run that {run} began goes on: {over} of its keys are done again already");
+    } else if remembered.is_some() {
+        let _ = writeln!(
+            out,
+            "  a forced run was asked for here before, and did not say how it ended: {over} of its keys are done already"
+        );
     }
     if found.fresh > 0 {
         let _ = writeln!(out, "  {} were never processed; any run would", counted(found.fresh, "key"));

@@ -9,7 +9,7 @@ use crate::app::fsck::{Checked, Oddity, Repair, check, errands, may_adopt};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::explain::joined;
 use crate::cli::commands::run::{self, Order};
-use crate::cli::commands::setting::settings;
+use crate::cli::commands::setting::{settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -38,20 +38,28 @@ pub async fn command(
     let settings = settings(&args.job, None)?;
     let trouble = |error| of_app(&error, &settings);
     let look = || check(&settings, Arc::clone(&clock), Arc::clone(&chance));
-    let repair = args.repair.map(Repair::from);
-    if repair == Some(Repair::Adopt) && !may_adopt(&settings) {
+    let asked = args.repair;
+    if asked == Some(RepairChoice::Adopt) && !may_adopt(&settings) {
         let why = "adopt rows: this job appends a row for each version of a key, so an adopted key would get a further row with its next run";
         return Err(
             Trouble::new(why, Exit::Usage).with_help("delete the rows, or leave them: nobody's rows are never touched")
         );
     }
     let mut checked = look().await.map_err(trouble)?;
-    let mut mended = 0;
+    let repair = asked.map(|choice| meant(choice, &checked));
+    let (mut mended, mut remade) = (0, Vec::new());
     if let Some(repair) = repair.filter(|repair| args.yes && affected(&checked, *repair) > 0) {
         let errands = errands(&settings, repair, Arc::clone(&clock), Arc::clone(&chance)).await.map_err(trouble)?;
         mended = errands.settled.len() as u64;
-        let order =
-            Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some("fsck"), ..Order::default() };
+        // Any run of this command finds those tabs gone, and makes them.
+        remade.clone_from(&checked.gone);
+        let order = Order {
+            retrying: Retrying::Nothing,
+            errands: Some(errands),
+            remakes: true,
+            command: Some("fsck"),
+            ..Order::default()
+        };
         let exit = run::of(session, &RunArgs::quietly(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance))
             .await?;
         if exit != Exit::Ok {
@@ -61,32 +69,40 @@ pub async fn command(
     }
     let plan = repair.filter(|_| !args.yes);
     let text = if args.job.json {
-        line(&Document::of(&checked, &settings.job, plan, mended))
+        line(&Document::of(&checked, &settings.job, plan, (mended, &remade)))
     } else {
-        told(&checked, &settings, plan, mended)
+        told(&checked, &settings, plan, (mended, &remade))
     };
     session.terminal.out().put(&text);
+    if !args.job.json {
+        session.terminal.out().put(&whereabouts(&settings));
+    }
     Ok(if checked.is_clean() { Exit::Ok } else { Exit::Findings })
 }
 
-impl From<RepairChoice> for Repair {
-    fn from(choice: RepairChoice) -> Self {
-        match choice {
-            RepairChoice::Forget => Self::Forget,
-            RepairChoice::Adopt => Self::Adopt,
-        }
+/// What is mended; where nobody says, a tab that is gone comes first, so that no key is forgotten by whoever only wants the tab back.
+fn meant(choice: RepairChoice, checked: &Checked) -> Repair {
+    match choice {
+        RepairChoice::Usual if checked.gone.is_empty() => Repair::Forget,
+        RepairChoice::Usual | RepairChoice::Tabs => Repair::Tabs,
+        RepairChoice::Forget => Repair::Forget,
+        RepairChoice::Adopt => Repair::Adopt,
     }
 }
 
 fn affected(checked: &Checked, repair: Repair) -> u64 {
-    checked.count(match repair {
-        Repair::Forget => Oddity::Missing,
-        Repair::Adopt => Oddity::Strange,
-    })
+    match repair {
+        Repair::Tabs => checked.gone.len() as u64,
+        Repair::Forget => checked.count(Oddity::Missing),
+        Repair::Adopt => checked.count(Oddity::Strange),
+    }
 }
 
-fn told(checked: &Checked, settings: &Settings, plan: Option<Repair>, mended: u64) -> String {
+fn told(checked: &Checked, settings: &Settings, plan: Option<Repair>, (mended, remade): (u64, &[String])) -> String {
     let mut out = String::new();
+    for tab in remade {
+        let _ = writeln!(out, "{}: tab {} is there again, empty", visible(&settings.job), visible(tab));
+    }
     if mended > 0 {
         let _ = writeln!(out, "{}: {} written to Processed", visible(&settings.job), counted(mended, "row"));
     }
@@ -96,8 +112,17 @@ fn told(checked: &Checked, settings: &Settings, plan: Option<Repair>, mended: u6
     let sums = format!("{}, {} of data", counted(checked.keys, "key"), counted(checked.rows, "row"));
     if checked.is_clean() {
         let _ = writeln!(out, "{}: {sums}; they agree", visible(&settings.job));
+    } else if checked.agrees() {
+        let _ = writeln!(out, "{}: {sums}; they agree, but a tab is gone", visible(&settings.job));
     } else {
         let _ = writeln!(out, "{}: {sums}; they do not agree", visible(&settings.job));
+    }
+    for tab in &checked.gone {
+        let _ = writeln!(
+            out,
+            "  gone: tab {}: restore it from the file's version history, or say --repair=tabs --yes to have an empty one",
+            visible(tab)
+        );
     }
     if let Some(edited) = &checked.edited {
         let (tab, written) = (visible(&edited.tab), counted(edited.written, "row"));
@@ -149,6 +174,10 @@ fn planned(checked: &Checked, repair: Repair) -> String {
     let count = affected(checked, repair);
     match repair {
         _ if count == 0 => "repair: nothing that this would mend".to_owned(),
+        Repair::Tabs => format!(
+            "repair: would make tab {} again, empty, so that what it told is lost; say --repair=tabs --yes",
+            visible(&checked.gone.join(" and "))
+        ),
         Repair::Forget => format!(
             "repair: would mark {} as forgotten in Processed, to be done again when the source yields them; say --repair=forget --yes",
             counted(count, "key")
@@ -173,10 +202,12 @@ struct Document<'a> {
     strange: u64,
     done_twice: u64,
     findings: Vec<FindingDocument<'a>>,
+    gone: &'a [String],
     processed: Option<EditedDocument<'a>>,
     notes: &'a [String],
     repair: Option<PlanDocument>,
     mended: u64,
+    remade: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -201,7 +232,7 @@ struct FindingDocument<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn of(checked: &'a Checked, job: &'a str, plan: Option<Repair>, mended: u64) -> Self {
+    fn of(checked: &'a Checked, job: &'a str, plan: Option<Repair>, (mended, remade): (u64, &'a [String])) -> Self {
         let findings = checked.findings.iter().map(|finding| FindingDocument {
             what: finding.what.word(),
             key: finding.key.as_deref(),
@@ -211,7 +242,7 @@ impl<'a> Document<'a> {
         Self {
             schema_version: SCHEMA_VERSION,
             job,
-            agrees: checked.is_clean(),
+            agrees: checked.agrees(),
             keys: checked.keys,
             rows: checked.rows,
             rows_without_key: checked.keyless,
@@ -220,6 +251,7 @@ impl<'a> Document<'a> {
             strange: checked.count(Oddity::Strange),
             done_twice: checked.count(Oddity::Twice),
             findings: findings.collect(),
+            gone: &checked.gone,
             processed: checked.edited.as_ref().map(|edited| EditedDocument {
                 tab: &edited.tab,
                 written: edited.written,
@@ -228,6 +260,7 @@ impl<'a> Document<'a> {
             notes: &checked.notes,
             repair: plan.map(|repair| PlanDocument { how: repair.word(), keys: affected(checked, repair) }),
             mended,
+            remade,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::app::error::AppError;
 use crate::app::listing::{at_home, listing_with_ends};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::run::{self, Order};
-use crate::cli::commands::setting::settings;
+use crate::cli::commands::setting::{settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -42,16 +42,14 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, None)?;
-    let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
-    let age = Age { before: Timestamp(clock.now().0.saturating_sub(past)), keys: args.keys || args.forget };
-    let look = || prunable(&settings, age, Arc::clone(&clock), Arc::clone(&chance));
-    let (mut head, first) = look().await.map_err(|error| of_app(&error, &settings))?;
+    let look = || prunable(&settings, args, Arc::clone(&clock), Arc::clone(&chance));
+    let (mut head, first, before) = look().await.map_err(|error| of_app(&error, &settings))?;
     let again = if first.forgotten.is_empty() {
         Some(0)
     } else {
         done_again(&settings, &first).await.map_err(|error| of_app(&error, &settings))?
     };
-    let told = Told { settings: &settings, before: age.before, found: &first, again };
+    let told = Told { settings: &settings, before, found: &first, again };
     if args.yes && !first.forgotten.is_empty() && !args.forget {
         return Err(told.refused());
     }
@@ -69,7 +67,7 @@ pub async fn command(
             return Ok(exit);
         }
         let before = left.cells;
-        (head, left) = look().await.map_err(|error| of_app(&error, &settings))?;
+        (head, left, _) = look().await.map_err(|error| of_app(&error, &settings))?;
         if left.cells >= before {
             break;
         }
@@ -77,21 +75,28 @@ pub async fn command(
     let left = args.yes.then_some(&left);
     let out = if args.job.json { line(&told.document(left)) } else { told.text(left) };
     session.terminal.out().put(&out);
+    if !args.job.json {
+        session.terminal.out().put(&whereabouts(&settings));
+    }
     Ok(if left.is_some_and(|left| left.cells > 0) { Exit::TempFail } else { Exit::Ok })
 }
 
 /// Reads the job's tabs: what would go, and the head that they showed.
+/// What would go, from which head on, and from before which moment: the service's clock says what is old, for this machine's may be wrong.
 async fn prunable(
     settings: &Settings,
-    age: Age,
+    args: &PruneArgs,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<(HeadId, Pruning), AppError> {
+) -> Result<(HeadId, Pruning, Timestamp), AppError> {
     let wanted = Wanted { failures: true, runs: true, earlier: true, ..Wanted::default() };
     let (listing, ends) = listing_with_ends(settings, wanted, clock, chance).await?;
     at_home(&listing)?;
     let ways = Ways { mode: settings.mode, again: settings.again };
-    Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age)))
+    let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
+    let before = Timestamp(listing.at.0.saturating_sub(past));
+    let age = Age { before, keys: args.keys || args.forget };
+    Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age), before))
 }
 
 /// Of the keys that would go, how many the source yields today; none where it can be read only once.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::app::listing::{at_home, listing};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::run::{self, Order};
-use crate::cli::commands::setting::{programs_again, settings};
+use crate::cli::commands::setting::{programs_again, settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
@@ -58,6 +58,9 @@ pub async fn command(
     let told =
         if args.job.json { line(&document(&settings, &found, args.yes)) } else { text(&settings, &found, args.yes) };
     session.terminal.out().put(&told);
+    if !args.job.json {
+        session.terminal.out().put(&whereabouts(&settings));
+    }
     Ok(Exit::Ok)
 }
 

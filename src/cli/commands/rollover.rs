@@ -55,6 +55,7 @@ pub async fn command(
             retrying: Retrying::Nothing,
             errands: Some(errands),
             rollover: Some(rollover),
+            remakes: false,
             command: Some("rollover"),
         };
         let into = order(

@@ -45,6 +45,8 @@ pub struct Order {
     pub errands: Option<Errands>,
     /// The job's move to another spreadsheet, where the run is for that.
     pub rollover: Option<Rollover>,
+    /// Whether machine tabs that are gone are made again.
+    pub remakes: bool,
     /// The command that asks, for Runs; `cli` for an ordinary run.
     pub command: Option<&'static str>,
 }
@@ -62,6 +64,7 @@ pub async fn of(
     let audience = Audience {
         json: args.job.json,
         quiet: args.quiet,
+        in_passing: !order.retrying.brings_items(),
         verbose: session.args.verbose > 0,
         logs: session.args.log_format,
     };
@@ -77,6 +80,7 @@ pub async fn of(
         retrying: order.retrying,
         errands: order.errands,
         rollover: order.rollover,
+        remakes: order.remakes,
         trigger: Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() },
         host,
     };
@@ -101,7 +105,7 @@ pub async fn of(
         }
         Err(error) => {
             let trouble = of_app(&error, &settings);
-            if let AppError::Pass(PassError::Source { report, .. }) = &error {
+            if let AppError::Pass(PassError::Source { report, .. } | PassError::Machine { report, .. }) = &error {
                 reporter.finish(report, trouble.exit());
             } else {
                 reporter.abandon();

@@ -1,15 +1,31 @@
 //! What every command about a job does first: read its settings, and say where the job is.
 
+use std::path::PathBuf;
+use std::sync::Once;
+
 use crate::cli::commands::trouble::of_config;
 use crate::cli::errors::Trouble;
 use crate::cli::job_args::JobArgs;
 use crate::cli::output::place::{Place, Spreadsheet};
 use crate::config::flags::Overrides;
 use crate::config::settings::{Settings, load};
-use crate::config::target::{GOOGLE_API_URL, Target};
 
-/// Reads the job's settings, flags before everything else.
-pub fn settings(job: &JobArgs, input: Option<std::path::PathBuf>) -> Result<Settings, Trouble> {
+/// What is odd about the settings is told once, however often a command reads them.
+static TOLD: Once = Once::new();
+
+/// Reads the job's settings, flags before everything else; what is odd about them is logged.
+pub fn settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, Trouble> {
+    let settings = read_settings(job, input)?;
+    TOLD.call_once(|| {
+        for note in &settings.notes {
+            tracing::warn!("{}: {}", note.what, note.help);
+        }
+    });
+    Ok(settings)
+}
+
+/// The same, for a command that tells of what is odd by itself.
+pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, Trouble> {
     let flags = Overrides {
         spreadsheet: job.spreadsheet.clone(),
         file: job.embedded.clone(),
@@ -22,11 +38,6 @@ pub fn settings(job: &JobArgs, input: Option<std::path::PathBuf>) -> Result<Sett
 
 /// Where the job is, for people.
 pub fn place(job: &JobArgs, settings: &Settings) -> Place {
-    let spreadsheet = match &settings.target {
-        Target::Embedded { file } => Spreadsheet::Embedded { file: file.display().to_string() },
-        Target::Google { id } if settings.api_url == GOOGLE_API_URL => Spreadsheet::of_google(id),
-        Target::Google { id } => Spreadsheet::Remote { id: id.clone(), url: None },
-    };
     let by_id = job.spreadsheet.clone().map(|id| ("--spreadsheet", id));
     let by_file = job.embedded.as_ref().map(|file| ("--embedded", file.display().to_string()));
     let chosen_by = by_id.or(by_file);
@@ -35,8 +46,13 @@ pub fn place(job: &JobArgs, settings: &Settings) -> Place {
         job: settings.job.clone(),
         job_file: job.job.display().to_string(),
         tab: settings.tab.clone(),
-        spreadsheet,
+        spreadsheet: Spreadsheet::of(settings),
     }
+}
+
+/// Where the job is, as the last line of a report.
+pub fn whereabouts(settings: &Settings) -> String {
+    format!("  in {}\n", Spreadsheet::of(settings))
 }
 
 /// What doing items again means outside the sheet; nothing for a job without programs.

@@ -24,7 +24,8 @@ pub async fn command(
     let read = last_rows(&settings, args.tab.as_deref(), args.last, clock, chance)
         .await
         .map_err(|error| of_app(&error, &settings))?;
-    let rows = TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total: read.total };
+    let rows =
+        TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total: Some(read.total) };
     show(&rows, session.terminal.out(), args.job.json);
     Ok(Exit::Ok)
 }

@@ -3,10 +3,12 @@
 use crate::app::error::AppError;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::{Context, Exit};
+use crate::cli::output::place::Spreadsheet;
 use crate::config::problem::ConfigError;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::fault::Fault;
+use crate::machine::Refused;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::plan::PassError;
@@ -27,20 +29,38 @@ pub fn of_app(error: &AppError, settings: &Settings) -> Trouble {
         return trouble
             .with_help("restore it from the trash, or share it with the job's account again; where it is lost for good, run --adopt leaves it behind");
     }
-    match help(error).map(str::to_owned).or_else(|| whereabouts(exit, settings)) {
+    let of_proxy = || of_proxy(&trouble, settings);
+    match of_proxy().or_else(|| help(error).map(str::to_owned)).or_else(|| whereabouts(error, exit, settings)) {
         Some(help) => trouble.with_help(help),
         None => trouble,
     }
 }
 
 /// Which spreadsheet was asked for, and where, when it or the service was not found.
-fn whereabouts(exit: Exit, settings: &Settings) -> Option<String> {
+fn whereabouts(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
+    let through = settings.proxies.through(&settings.api_url);
     match (exit, &settings.target) {
         (Exit::NoInput | Exit::Unavailable, Target::Google { id }) => {
-            Some(format!("this is about spreadsheet {id} at {}", settings.api_url))
+            let through = through.map_or_else(String::new, |proxy| format!(", through the proxy {proxy}"));
+            Some(format!("this is about spreadsheet {id} at {}{through}", settings.api_url))
+        }
+        (Exit::Protocol, Target::Google { .. }) => {
+            through.map(|proxy| format!("the call went through the proxy {proxy}; see what that answers"))
+        }
+        (Exit::NoInput, Target::Embedded { .. }) if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) => {
+            Some(format!("this is about the {}", Spreadsheet::of(settings)))
         }
         _ => None,
     }
+}
+
+/// What a proxy says no to is its owner's business, not that of the spreadsheet's.
+fn of_proxy(trouble: &Trouble, settings: &Settings) -> Option<String> {
+    let is_no = matches!(trouble.exit(), Exit::NoPerm | Exit::Protocol) && trouble.message().contains("the proxy ");
+    let url = &settings.api_url;
+    is_no.then(|| {
+        format!("calls to {url} and to the token service go through it; NO_PROXY lists what is reached without one")
+    })
 }
 
 fn exit(error: &AppError) -> Exit {
@@ -50,11 +70,13 @@ fn exit(error: &AppError) -> Exit {
         AppError::Source(error) => of_source(error),
         AppError::Call(error) => match unreadable(error) {
             StoreError::Missing { .. } => Exit::NoInput,
+            StoreError::Foreign { .. } => Exit::Protocol,
             _ => Exit::from((error.fault(), Context::Service)),
         },
         AppError::Busy { .. } => Exit::TempFail,
         AppError::Credentials(_) => Exit::NoPerm,
         AppError::Address(_) | AppError::Connect(_) | AppError::NoEmbedded | AppError::NoProgram { .. } => Exit::Config,
+        AppError::Embedded { is_damaged: true, .. } => Exit::DataErr,
         AppError::Embedded { .. } => Exit::IoErr,
         AppError::NoTab { .. } | AppError::NeverRan => Exit::NoInput,
     }
@@ -71,6 +93,7 @@ fn of_pass(error: &PassError) -> Exit {
         PassError::Refused { .. } => Exit::DataErr,
         PassError::NoFailure { .. } => Exit::Unknown,
         PassError::Source { error, .. } => of_source(error),
+        PassError::Machine { trouble, .. } => Exit::from(trouble.refused),
         PassError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
         PassError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
     }
@@ -80,7 +103,7 @@ fn of_store(error: &StoreError) -> Exit {
     match error {
         StoreError::Missing { .. } => Exit::NoInput,
         StoreError::Corrupt { .. } => Exit::DataErr,
-        StoreError::Unsafe { .. } => Exit::Protocol,
+        StoreError::Unsafe { .. } | StoreError::Foreign { .. } => Exit::Protocol,
         StoreError::Denied { .. } => Exit::NoPerm,
         StoreError::Unavailable { fault, .. } => Exit::from((*fault, Context::Service)),
     }
@@ -106,6 +129,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Busy { .. } => {
             "wait until it is over, or end that process; --steal takes over from another machine only. Nothing was read or written"
         }
+        AppError::Embedded { is_damaged: true, .. } => {
+            "restore the file from a copy; without one, move it away, and the next run does every key anew"
+        }
         AppError::NoProgram { .. } => "see `command` in [[step]]; a path is taken from the job file's folder",
         AppError::Pass(PassError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
         AppError::Pass(PassError::Redefined { .. }) => {
@@ -120,8 +146,13 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, .. }) => {
             "what came before is on the sheet; mend the source and run again, it goes on from there"
         }
+        AppError::Pass(PassError::Machine { trouble, .. }) => remedy(trouble.refused),
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
+        AppError::Pass(PassError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
+            PAGE
+        }
+        AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Pass(PassError::NoFailure { .. }) => {
             "sheetkeep failures list shows which there are; nothing was written"
         }
@@ -133,4 +164,26 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// What to do where a page came in the service's place.
+const PAGE: &str =
+    "log in to this network in a browser, or see what SHEETKEEP_API_URL and the proxy settings name; then run it again";
+
+/// What to do where this machine is in the way.
+fn remedy(refused: Refused) -> &'static str {
+    match refused {
+        Refused::Resource => {
+            "no record is to blame: see `ulimit -a` and what else this user runs here, then run it again; it goes on where it stopped"
+        }
+        Refused::Storage => {
+            "no record is to blame: make room on that disk, then run it again; it goes on where it stopped"
+        }
+        Refused::Program => {
+            "no record is to blame: put the program back (see `command` in [[step]]), then run it again; it goes on where it stopped"
+        }
+        Refused::Busy => {
+            "no record is to blame: somebody is writing that program; run it again when it is in its place"
+        }
+    }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::json::SCHEMA_VERSION;
+use crate::cli::output::place::Spreadsheet;
 use crate::cli::terminal::{Palette, visible};
 
 /// One line.
@@ -43,6 +44,8 @@ pub struct ProbeAnswer {
 pub struct Checked {
     /// The job.
     pub job: String,
+    /// Where its rows are.
+    pub place: Spreadsheet,
     /// The lines, in the order in which a run would come to them.
     pub lines: Vec<CheckLine>,
     /// The answers; none where nothing was asked.
@@ -57,6 +60,7 @@ pub struct Checked {
 struct CheckDocument<'a> {
     schema_version: u32,
     job: &'a str,
+    spreadsheet: &'a Spreadsheet,
     lines: &'a [CheckLine],
     probe: Option<&'a [ProbeAnswer]>,
     exit_code: u8,
@@ -68,6 +72,7 @@ impl Checked {
         CheckDocument {
             schema_version: SCHEMA_VERSION,
             job: &self.job,
+            spreadsheet: &self.place,
             lines: &self.lines,
             probe: self.probe.as_deref(),
             exit_code: self.exit.code(),

@@ -25,6 +25,7 @@ pub struct RunDocument<'a> {
     keys: u64,
     open_failures: u64,
     dead_failures: u64,
+    tried_again: TriedAgainDocument,
     commits: u64,
     calls: CallsDocument,
     started: String,
@@ -50,11 +51,19 @@ struct CountsDocument {
     retries: u64,
 }
 
+/// Failures that somebody asked for, by the record that was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct TriedAgainDocument {
+    from_source: u64,
+    from_kept: u64,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 struct CallsDocument {
     reads: u64,
     writes: u64,
     throttled: u64,
+    quota_shared: bool,
 }
 
 /// An item that failed in this run.
@@ -126,8 +135,17 @@ impl<'a> RunDocument<'a> {
             keys: report.keys,
             open_failures: report.open_failures,
             dead_failures: report.dead_failures,
+            tried_again: TriedAgainDocument {
+                from_source: report.tried_again.from_source,
+                from_kept: report.tried_again.from_kept,
+            },
             commits: report.commits,
-            calls: CallsDocument { reads: report.reads, writes: report.writes, throttled: report.throttled },
+            calls: CallsDocument {
+                reads: report.reads,
+                writes: report.writes,
+                throttled: report.throttled,
+                quota_shared: report.is_quota_shared,
+            },
             started: run.started.to_string(),
             finished: run.finished.map(|end| end.to_string()),
             seconds: run.seconds(),
@@ -185,11 +203,16 @@ mod tests {
           "keys": 1704,
           "open_failures": 5,
           "dead_failures": 0,
+          "tried_again": {
+            "from_source": 0,
+            "from_kept": 0
+          },
           "commits": 2,
           "calls": {
             "reads": 2,
             "writes": 3,
-            "throttled": 2
+            "throttled": 2,
+            "quota_shared": false
           },
           "started": "2018-02-07T01:26:13.840Z",
           "finished": "2018-02-07T01:28:18.840Z",
@@ -197,7 +220,8 @@ mod tests {
           "tab": "Quakes",
           "spreadsheet": {
             "kind": "embedded",
-            "file": "fixtures/quakes.sheet"
+            "file": "fixtures/quakes.sheet",
+            "because": "no spreadsheet is set"
           },
           "failures": [
             {

@@ -1,6 +1,7 @@
 //! Events as plain lines: few enough for a log that a person reads, never a stream.
 
 use crate::cli::figures::{counted, grouped, lasting, percent};
+use crate::cli::output::place::Place;
 use crate::cli::terminal::visible;
 use crate::ledger::event::Event;
 use crate::ledger::run::Counts;
@@ -18,18 +19,20 @@ const STRIDE: u64 = 10;
 #[derive(Debug)]
 pub struct Lines {
     job: String,
+    place: String,
     verbose: bool,
     with_progress: bool,
     failures: u64,
+    retries: u64,
     told_at_ms: u64,
     told_percent: u64,
 }
 
 impl Lines {
-    /// Lines about `job`. `verbose` tells of commits and doubts too; `with_progress` tells how far it is.
-    pub fn new(job: &str, verbose: bool, with_progress: bool) -> Self {
-        let job = visible(job).into_owned();
-        Self { job, verbose, with_progress, failures: 0, told_at_ms: 0, told_percent: 0 }
+    /// Lines about the job at `place`. `verbose` tells of commits and doubts too; `with_progress` tells how far it is.
+    pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
+        let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
+        Self { job, place, verbose, with_progress, failures: 0, retries: 0, told_at_ms: 0, told_percent: 0 }
     }
 
     /// The line for `event`, if it deserves one, `elapsed_ms` after the start.
@@ -42,7 +45,7 @@ impl Lines {
         match event {
             Event::Started { run, .. } => Some(format!("run {run} started")),
             Event::Waiting { why } => Some(format!("waiting: {}", visible(why))),
-            Event::Loaded { first: true, .. } => Some("first run on this spreadsheet".to_owned()),
+            Event::Loaded { first: true, .. } => Some(format!("first run in {}", self.place)),
             Event::Loaded { keys, open_failures, took_ms, .. } => Some(format!(
                 "{} known, {} open ({})",
                 counted(*keys, "key"),
@@ -52,6 +55,7 @@ impl Lines {
             Event::Blemish { message } => Some(format!("note: {}", visible(message))),
             Event::Buried { run } => Some(format!("note: the earlier run {run} died; Runs tells it as crashed")),
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
+            Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
             Event::Progress { counts, source } => self.progress(counts, *source, elapsed_ms),
             Event::Stopping { why } => Some(format!("stopping ({}): finishing what is in hand", visible(why))),
             Event::Claimed { fence } if self.verbose => Some(format!("lease {fence} claimed")),
@@ -80,6 +84,12 @@ impl Lines {
         self.failures += 1;
         (self.failures <= FAILURES_TOLD)
             .then(|| format!("failed {} at {}: {}: {}", visible(key), visible(place), visible(step), visible(error)))
+    }
+
+    fn tried_again(&mut self, key: &str, from_kept: bool) -> Option<String> {
+        self.retries += 1;
+        let from = if from_kept { "the record kept in Failures" } else { "the source's record" };
+        (self.retries <= FAILURES_TOLD).then(|| format!("trying {} again, from {from}", visible(key)))
     }
 
     /// What is said at the end about the failures that were not told one by one.
@@ -142,7 +152,7 @@ mod tests {
     }
 
     fn told(verbose: bool) -> String {
-        let mut lines = Lines::new("quakes", verbose, true);
+        let mut lines = Lines::new(&sample::place(), verbose, true);
         story().iter().filter_map(|(at, event)| lines.on(event, *at)).collect::<Vec<_>>().join("\n")
     }
 
@@ -180,7 +190,7 @@ mod tests {
 
     #[test]
     fn failures_beyond_the_tenth_are_counted() {
-        let mut lines = Lines::new("quakes", false, true);
+        let mut lines = Lines::new(&sample::place(), false, true);
         let told: Vec<String> = (0..1_234).filter_map(|n| lines.on(&sample::failure(n), 0)).collect();
         assert_eq!(told.len(), 10);
         assert_eq!(lines.untold().as_deref(), Some("quakes: and 1,224 more failed"));
@@ -188,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_source_of_unknown_length_is_told_every_thirty_seconds() {
-        let mut lines = Lines::new("quakes", false, true);
+        let mut lines = Lines::new(&sample::place(), false, true);
         let told: Vec<String> = (0..100)
             .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))
             .collect();

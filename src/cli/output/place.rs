@@ -1,6 +1,12 @@
 //! Where a job's rows are, so that a person can go there.
 
+use std::fmt;
+
 use serde::Serialize;
+
+use crate::cli::terminal::visible;
+use crate::config::settings::Settings;
+use crate::config::target::{GOOGLE_API_URL, Target};
 
 /// A job's file, tab and spreadsheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +23,7 @@ pub struct Place {
     pub chosen_by: Option<(&'static str, String)>,
 }
 
-/// A spreadsheet; in JSON `{"kind":"embedded","file":…}` or `{"kind":"remote","id":…,"url":…}`.
+/// A spreadsheet; in JSON `{"kind":"embedded","file":…,"because":…}` or `{"kind":"remote","id":…,"url":…,"because":…}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Spreadsheet {
@@ -25,6 +31,8 @@ pub enum Spreadsheet {
     Embedded {
         /// The file.
         file: String,
+        /// Why there, such as `no spreadsheet is set`.
+        because: String,
     },
     /// Behind the Sheets API.
     Remote {
@@ -32,13 +40,41 @@ pub enum Spreadsheet {
         id: String,
         /// Where a browser finds it; none when the API is not Google's.
         url: Option<String>,
+        /// Why there, such as `SHEETKEEP_SPREADSHEET_ID names it`.
+        because: String,
     },
 }
 
 impl Spreadsheet {
+    /// The spreadsheet of these settings.
+    pub fn of(settings: &Settings) -> Self {
+        let because = settings.choice.to_string();
+        match &settings.target {
+            Target::Embedded { file } => Self::Embedded { file: file.display().to_string(), because },
+            Target::Google { id } if settings.api_url == GOOGLE_API_URL => Self::of_google(id, because),
+            Target::Google { id } => Self::Remote { id: id.clone(), url: None, because },
+        }
+    }
+
     /// A spreadsheet of Google's.
-    pub fn of_google(id: &str) -> Self {
-        Self::Remote { id: id.to_owned(), url: Some(format!("https://docs.google.com/spreadsheets/d/{id}/edit")) }
+    pub fn of_google(id: &str, because: String) -> Self {
+        let url = Some(format!("https://docs.google.com/spreadsheets/d/{id}/edit"));
+        Self::Remote { id: id.to_owned(), url, because }
+    }
+
+    /// Whether it is in a local file.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Embedded { .. })
+    }
+}
+
+impl fmt::Display for Spreadsheet {
+    /// Which it is, and why: `local file j.sheet, because no spreadsheet is set`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded { file, because } => write!(f, "local file {}, because {}", visible(file), visible(because)),
+            Self::Remote { id, because, .. } => write!(f, "spreadsheet {}, because {}", visible(id), visible(because)),
+        }
     }
 }
 
@@ -62,10 +98,20 @@ impl Place {
         format!("{} --tab {tab}", self.show())
     }
 
+    /// What to type to have failures tried again.
+    pub fn how_to_retry(&self) -> String {
+        self.typed("failures retry") + " KEY"
+    }
+
     fn show(&self) -> String {
+        self.typed("show")
+    }
+
+    /// A command on this job, as it was told where its rows are.
+    fn typed(&self, command: &str) -> String {
         let chosen = self.chosen_by.as_ref();
         let chosen = chosen.map_or_else(String::new, |(flag, value)| format!(" {flag} {}", shell_word(value)));
-        format!("sheetkeep show {}{chosen}", shell_word(&self.job_file))
+        format!("sheetkeep {command} {}{chosen}", shell_word(&self.job_file))
     }
 }
 

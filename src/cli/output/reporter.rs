@@ -27,6 +27,8 @@ pub struct Audience {
     pub json: bool,
     /// Somebody who wants to hear of failures only.
     pub quiet: bool,
+    /// Somebody to whom a run of another command is none of their own: that failures are dead is no news of it.
+    pub in_passing: bool,
     /// Somebody who wants to hear of commits too.
     pub verbose: bool,
     /// The form of the lines on standard error; with JSON there is no bar, for a collector of logs reads them.
@@ -51,7 +53,7 @@ impl Reporter {
     pub fn new(terminal: Arc<Terminal>, clock: Arc<dyn Clock>, audience: Audience, place: Place) -> Self {
         let animated =
             terminal.err().is_animated() && !audience.quiet && !audience.json && audience.logs == LogFormat::Text;
-        let lines = Lines::new(&place.job, audience.verbose, !animated && !audience.quiet);
+        let lines = Lines::new(&place, audience.verbose, !animated && !audience.quiet);
         let bar = animated.then(|| Bar::begin(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();
         Self { terminal, clock, audience, place, started_ms, lines, bar, failures: Vec::new(), failures_left_out: 0 }
@@ -72,6 +74,8 @@ impl Reporter {
         }
         let told = match event {
             Event::ItemFailed { .. } => !self.audience.json,
+            // Even who wants to hear of failures only wants to know that rows go into a file of this machine.
+            Event::Loaded { first: true, .. } if self.place.spreadsheet.is_local() => !self.audience.json,
             _ => !self.audience.json && !self.audience.quiet,
         };
         let failed = matches!(event, Event::ItemFailed { .. });
@@ -96,13 +100,13 @@ impl Reporter {
     }
 
     /// Shows how the run ended: the summary, or the JSON document, on standard output. A quiet run that ended well
-    /// shows nothing.
+    /// shows nothing, unless failures are dead: nobody else would say so.
     pub fn finish(&mut self, report: &Report, exit: Exit) {
         self.end_bar();
         let out = self.terminal.out();
         if self.audience.json {
             out.put(&line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_left_out)));
-        } else if !self.audience.quiet || exit != Exit::Ok {
+        } else if !self.audience.quiet || exit != Exit::Ok || (report.dead_failures > 0 && !self.audience.in_passing) {
             out.put(&summary(report, &self.place, out.palette()));
         }
     }
@@ -142,6 +146,7 @@ impl Drop for Reporter {
 
 #[cfg(test)]
 mod tests {
+    use crate::cli::output::place::Spreadsheet;
     use crate::cli::output::sample;
     use crate::ledger::run::RunStatus;
     use crate::system::SteeredClock;
@@ -151,9 +156,13 @@ mod tests {
 
     /// What standard output and standard error were given of a run with `failures`.
     fn shown(audience: Audience, failures: u64) -> (String, String) {
+        shown_at(audience, failures, sample::place())
+    }
+
+    fn shown_at(audience: Audience, failures: u64, place: Place) -> (String, String) {
         let (terminal, captured) = sample::pipes();
         let clock = Arc::new(SteeredClock::starting_at(Timestamp(0)));
-        let mut reporter = Reporter::new(terminal, clock, audience, sample::place());
+        let mut reporter = Reporter::new(terminal, clock, audience, place);
         reporter.on(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
         reporter.on(&Event::Loaded { keys: 0, open_failures: 0, first: true, took_ms: 3 });
         (0..failures).for_each(|n| reporter.on(&sample::failure(n)));
@@ -173,7 +182,7 @@ mod tests {
         assert!(out.starts_with("quakes  ✔ succeeded") && out.contains("new 1,707"), "{out}");
         insta::assert_snapshot!(err, @r"
         quakes: run 20180207-012613-00abc started
-        quakes: first run on this spreadsheet
+        quakes: first run in local file fixtures/quakes.sheet, because no spreadsheet is set
         ");
     }
 
@@ -190,9 +199,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_quiet_run_is_silent_unless_something_failed() {
         let quiet = Audience { quiet: true, ..Audience::default() };
-        assert_eq!(shown(quiet, 0), (String::new(), String::new()));
-        let (out, err) = shown(quiet, 12);
+        let spreadsheet = Spreadsheet::of_google("1AbC", "--spreadsheet names it".into());
+        let far = || Place { spreadsheet: spreadsheet.clone(), ..sample::place() };
+        assert_eq!(shown_at(quiet, 0, far()), (String::new(), String::new()));
+        let (out, err) = shown_at(quiet, 12, far());
         assert_eq!(err.lines().count(), 11, "{err}");
         assert!(err.ends_with("quakes: and 2 more failed\n") && out.contains("failed 12"), "{err}{out}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_first_run_in_a_local_file_says_where_it_is() {
+        let (out, err) = shown(Audience { quiet: true, ..Audience::default() }, 0);
+        assert_eq!(out, "");
+        assert_eq!(err, "quakes: first run in local file fixtures/quakes.sheet, because no spreadsheet is set\n");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cli::output::place::{Place, Spreadsheet};
 use crate::cli::terminal::{Captured, Manner, Terminal};
-use crate::ledger::event::{Event, Report};
+use crate::ledger::event::{Event, Report, TriedAgain};
 use crate::ledger::key::Key;
 use crate::ledger::mode::Again;
 use crate::ledger::repeats::Repeats;
@@ -34,6 +34,7 @@ pub fn report() -> Report {
         keys: 1_707,
         open_failures: 0,
         dead_failures: 0,
+        tried_again: TriedAgain::default(),
         rows: 1_707,
         updated: 0,
         commits: 2,
@@ -42,6 +43,7 @@ pub fn report() -> Report {
         throttled: 0,
         repeats: Repeats::default(),
         again: Again::Every,
+        is_quota_shared: false,
     }
 }
 
@@ -62,7 +64,10 @@ pub fn place() -> Place {
         job: "quakes".into(),
         job_file: "fixtures/quakes.toml".into(),
         tab: "Quakes".into(),
-        spreadsheet: Spreadsheet::Embedded { file: "fixtures/quakes.sheet".into() },
+        spreadsheet: Spreadsheet::Embedded {
+            file: "fixtures/quakes.sheet".into(),
+            because: "no spreadsheet is set".into(),
+        },
         chosen_by: None,
     }
 }

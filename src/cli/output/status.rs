@@ -16,21 +16,22 @@ use crate::ledger::lease::Holder;
 use crate::ledger::run::{Run, RunStatus};
 use crate::time::Timestamp;
 
+/// What is said where nobody can tell; the notes say why.
+const UNKNOWN: &str = "unknown";
+
 /// How a job stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobStatus {
     /// Where it is.
     pub place: Place,
-    /// Its last run; none before the first.
-    pub last_run: Option<Run>,
+    /// Its last run, none before the first; and none at all where nobody can tell.
+    pub last_run: Option<Option<Run>>,
     /// Who is running it now, and until when the lease lasts unless renewed.
     pub held_by: Option<(Holder, Timestamp)>,
-    /// Keys in Processed.
-    pub keys: u64,
-    /// Failures that are open.
-    pub open_failures: u64,
-    /// Failures that are left alone until somebody asks.
-    pub dead_failures: u64,
+    /// Keys in Processed; none where nobody can tell.
+    pub keys: Option<u64>,
+    /// Failures that are open, and those that are left alone until somebody asks; none where nobody can tell.
+    pub failures: Option<(u64, u64)>,
     /// Cells of the whole spreadsheet, empty ones included, as Google counts them.
     pub cells: u64,
     /// When it will be full, where the runs so far tell.
@@ -47,9 +48,9 @@ struct StatusDocument<'a> {
     spreadsheet: &'a Spreadsheet,
     last_run: Option<LastRunDocument<'a>>,
     running: Option<HolderDocument<'a>>,
-    keys: u64,
-    open_failures: u64,
-    dead_failures: u64,
+    keys: Option<u64>,
+    open_failures: Option<u64>,
+    dead_failures: Option<u64>,
     cells: CellsDocument,
     blemishes: &'a [String],
 }
@@ -93,7 +94,7 @@ impl JobStatus {
             job: &self.place.job,
             tab: &self.place.tab,
             spreadsheet: &self.place.spreadsheet,
-            last_run: self.last_run.as_ref().map(|run| LastRunDocument {
+            last_run: self.last_run.as_ref().and_then(Option::as_ref).map(|run| LastRunDocument {
                 run: &run.id,
                 status: run.status.word(),
                 started: run.started.to_string(),
@@ -112,8 +113,8 @@ impl JobStatus {
                 lease_until: until.to_string(),
             }),
             keys: self.keys,
-            open_failures: self.open_failures,
-            dead_failures: self.dead_failures,
+            open_failures: self.failures.map(|(open, _)| open),
+            dead_failures: self.failures.map(|(_, dead)| dead),
             cells: CellsDocument {
                 used: self.cells,
                 limit: CELL_LIMIT,
@@ -134,18 +135,23 @@ impl JobStatus {
         row("sheet", self.sheet());
         row(
             "last run",
-            self.last_run.as_ref().map_or_else(|| "none yet".to_owned(), |run| last_run(run, now, palette)),
+            match &self.last_run {
+                None => UNKNOWN.to_owned(),
+                Some(None) => "none yet".to_owned(),
+                Some(Some(run)) => last_run(run, now, palette),
+            },
         );
         if let Some((holder, until)) = &self.held_by {
             let until = format!("lease until {until}");
             row("running", format!("{} on {}, {until}", visible(&holder.run), visible(&holder.host)));
         }
-        row("keys", grouped(self.keys));
+        row("keys", self.keys.map_or_else(|| UNKNOWN.to_owned(), grouped));
         row(
             "failures",
-            match (self.open_failures, self.dead_failures) {
-                (0, 0) => "none open".to_owned(),
-                (open, dead) => {
+            match self.failures {
+                None => UNKNOWN.to_owned(),
+                Some((0, 0)) => "none open".to_owned(),
+                Some((open, dead)) => {
                     format!("{}  {}", palette.warn(&standing(open, dead)), self.place.how_to_see_failures())
                 }
             },
@@ -162,9 +168,8 @@ impl JobStatus {
 
     fn sheet(&self) -> String {
         let place = match &self.place.spreadsheet {
-            Spreadsheet::Embedded { file } => format!("local file {}", visible(file)),
-            Spreadsheet::Remote { url: Some(url), .. } => url.clone(),
-            Spreadsheet::Remote { id, url: None } => format!("spreadsheet {}", visible(id)),
+            Spreadsheet::Remote { url: Some(url), because, .. } => format!("{url}, because {}", visible(because)),
+            other => other.to_string(),
         };
         format!("tab {} in {place}", visible(&self.place.tab))
     }
@@ -193,6 +198,9 @@ pub fn standing(open: u64, dead: u64) -> String {
     }
 }
 
+/// A run that ended more than this from now had another clock.
+const AHEAD_MS: u64 = 60_000;
+
 fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
     let verdict = format!("{} {}", sign(run.status), run.status.word());
     let verdict = match run.status {
@@ -200,9 +208,14 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&verdict),
         RunStatus::Partial | RunStatus::Interrupted | RunStatus::Running => palette.warn(&verdict),
     };
+    // The run's times are those of the machine that it ran on.
+    let when = |at: Timestamp| {
+        let ahead = at.since(now) > AHEAD_MS;
+        if ahead { format!("at {at} by a clock ahead of this one") } else { format!("{} ago", lasting(now.since(at))) }
+    };
     let ago = run.finished.map_or_else(
-        || format!("begun {} ago", lasting(now.since(run.started))),
-        |end| format!("{} ago, took {}", lasting(now.since(end)), lasting(end.since(run.started))),
+        || format!("begun {}", when(run.started)),
+        |end| format!("{}, took {}", when(end), lasting(end.since(run.started))),
     );
     let counts = &run.counts;
     let counts = format!(
@@ -226,14 +239,13 @@ mod tests {
     fn status() -> JobStatus {
         JobStatus {
             place: sample::place(),
-            last_run: Some(sample::partial().run),
+            last_run: Some(Some(sample::partial().run)),
             held_by: Some((
                 Holder { install: "i".into(), run: "20180207-022613-00def".into(), host: "box".into() },
                 Timestamp(1_517_970_673_840),
             )),
-            keys: 1_704,
-            open_failures: 5,
-            dead_failures: 0,
+            keys: Some(1_704),
+            failures: Some((5, 0)),
             cells: 8_123_456,
             forecast: Some(Forecast {
                 cells_a_run: 18_021,
@@ -248,7 +260,7 @@ mod tests {
     fn a_status_tells_the_last_run_failures_keys_and_cells() {
         insta::assert_snapshot!(status().text(Timestamp(1_517_970_373_840), Palette::new(false)), @r"
         quakes  fixtures/quakes.toml
-          sheet       tab Quakes in local file fixtures/quakes.sheet
+          sheet       tab Quakes in local file fixtures/quakes.sheet, because no spreadsheet is set
           last run    ▲ partial 57 min 55 s ago, took 2 min 05 s · 1,707 read, 1,500 new, 204 skipped, 3 failed · 3 items failed
           running     20180207-022613-00def on box, lease until 2018-02-07T02:31:13.840Z
           keys        1,704
@@ -262,11 +274,10 @@ mod tests {
     #[test]
     fn a_job_that_never_ran_says_so() {
         let fresh = JobStatus {
-            last_run: None,
+            last_run: Some(None),
             held_by: None,
-            keys: 0,
-            open_failures: 0,
-            dead_failures: 0,
+            keys: Some(0),
+            failures: Some((0, 0)),
             cells: 26_000,
             forecast: None,
             blemishes: Vec::new(),
@@ -274,7 +285,7 @@ mod tests {
         };
         insta::assert_snapshot!(fresh.text(Timestamp(0), Palette::new(false)), @r"
         quakes  fixtures/quakes.toml
-          sheet       tab Quakes in local file fixtures/quakes.sheet
+          sheet       tab Quakes in local file fixtures/quakes.sheet, because no spreadsheet is set
           last run    none yet
           keys        0
           failures    none open
@@ -284,6 +295,6 @@ mod tests {
 
     #[test]
     fn the_document_of_a_status_is_frozen() {
-        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":1,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000,"a_run":18021,"runs_left":104,"full_at":"2018-05-22T01:26:13.840Z"},"blemishes":["tab Quakes has two columns named id; the first is used"]}"#);
+        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":1,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000,"a_run":18021,"runs_left":104,"full_at":"2018-05-22T01:26:13.840Z"},"blemishes":["tab Quakes has two columns named id; the first is used"]}"#);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::cli::figures::{counted, grouped, lasting};
 use crate::cli::output::place::Place;
 use crate::cli::terminal::{Palette, visible};
-use crate::ledger::event::Report;
+use crate::ledger::event::{Report, TriedAgain};
 use crate::ledger::run::{Run, RunStatus};
 
 /// What a person reads when a run is over; ends with a line break.
@@ -29,8 +29,16 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         grouped(counts.skipped),
         grouped(counts.recovered)
     );
+    let TriedAgain { from_source, from_kept } = report.tried_again;
+    if from_source + from_kept > 0 {
+        let (source, kept) = (grouped(from_source), grouped(from_kept));
+        let _ = writeln!(out, "  tried again: {source} from the source · {kept} from the record kept in Failures");
+    }
     let throttled = match report.throttled {
         0 => "no 429".to_owned(),
+        n if report.is_quota_shared => {
+            palette.warn(&format!("{} × 429 (another program uses the same quota)", grouped(n)))
+        }
         n => palette.warn(&format!("{} × 429", grouped(n))),
     };
     let updated = match report.updated {
@@ -46,6 +54,7 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         counted(report.writes, "write"),
         counted(report.reads, "read"),
     );
+    let _ = writeln!(out, "  in {}", place.spreadsheet);
     if report.open_failures + report.dead_failures > 0 {
         let open = match report.dead_failures {
             0 => format!("{} open", counted(report.open_failures, "failure")),
@@ -53,6 +62,11 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         };
         let open = palette.warn(&open);
         let _ = writeln!(out, "  {open}:  {}", palette.faint(&place.how_to_see_failures()));
+    }
+    if report.dead_failures > 0 {
+        let dead = if report.dead_failures == 1 { "the dead one waits" } else { "the dead ones wait" };
+        let retry = palette.faint(&place.how_to_retry());
+        let _ = writeln!(out, "  {dead} until the source has another record of it, or somebody asks:  {retry}");
     }
     if report.keys > 0 || place.has_address() {
         let _ = writeln!(out, "  see it:  {}", palette.faint(&place.how_to_see()));
@@ -99,6 +113,7 @@ mod tests {
         quakes  ✔ succeeded in 1.2 s
           read 1,707 · new 1,707 · skipped 0 · failed 0 · recovered 0
           tab Quakes: 1,707 rows added · 1,707 keys in all · 3 writes, 2 reads, no 429
+          in local file fixtures/quakes.sheet, because no spreadsheet is set
           see it:  sheetkeep show fixtures/quakes.toml
         ");
     }
@@ -111,6 +126,7 @@ mod tests {
         quakes  ✔ succeeded in 1.2 s
           read 1,707 · new 0 · skipped 1,707 · failed 0 · recovered 0
           tab Quakes: 0 rows added · 1,707 keys in all · 1 write, 2 reads, no 429
+          in local file fixtures/quakes.sheet, because no spreadsheet is set
           see it:  sheetkeep show fixtures/quakes.toml
         ");
     }
@@ -122,6 +138,7 @@ mod tests {
           3 items failed
           read 1,707 · new 1,500 · skipped 204 · failed 3 · recovered 2
           tab Quakes: 1,500 rows added · 1,704 keys in all · 3 writes, 2 reads, 2 × 429
+          in local file fixtures/quakes.sheet, because no spreadsheet is set
           5 failures open:  sheetkeep show fixtures/quakes.toml --tab 'Failures quakes'
           see it:  sheetkeep show fixtures/quakes.toml
         ");
@@ -138,6 +155,7 @@ mod tests {
           feed.json:812 (record 900): the document ends in the middle of a record
           read 899 · new 899 · skipped 0 · failed 0 · recovered 0
           tab Quakes: 899 rows added · 899 keys in all · 3 writes, 2 reads, no 429
+          in local file fixtures/quakes.sheet, because no spreadsheet is set
           see it:  sheetkeep show fixtures/quakes.toml
         ");
     }
@@ -150,8 +168,12 @@ mod tests {
 
     #[test]
     fn a_sheet_of_google_is_a_link() {
-        let place = Place { spreadsheet: Spreadsheet::of_google("1AbC"), ..sample::place() };
+        let place = Place {
+            spreadsheet: Spreadsheet::of_google("1AbC", "--spreadsheet names it".to_owned()),
+            ..sample::place()
+        };
         let text = summary(&sample::report(), &place, Palette::new(false));
+        assert!(text.contains("in spreadsheet 1AbC, because --spreadsheet names it\n"), "{text}");
         assert!(text.contains("see it:  https://docs.google.com/spreadsheets/d/1AbC/edit\n"), "{text}");
     }
 

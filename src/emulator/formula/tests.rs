@@ -2,7 +2,10 @@ use super::*;
 use proptest::prelude::*;
 
 /// A sheet of 6 rows and 26 columns; the formula stands in its second row.
-struct Small;
+#[derive(Default)]
+struct Small {
+    purse: Purse,
+}
 
 impl Sight for Small {
     fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Outcome {
@@ -34,15 +37,19 @@ impl Sight for Small {
     fn home(&self) -> (u32, u32) {
         (1, 3)
     }
+
+    fn purse(&self) -> &Purse {
+        &self.purse
+    }
 }
 
 fn run(text: &str) -> Outcome {
-    evaluate(text, &Small).first().clone()
+    evaluate(text, &Small::default()).first().clone()
 }
 
 /// The cells of a result, as texts: columns by commas, rows by semicolons.
 fn table(text: &str) -> String {
-    let matrix = evaluate(text, &Small).into_matrix();
+    let matrix = evaluate(text, &Small::default()).into_matrix();
     let row = |row: u32| matrix.row(row).iter().map(shown).collect::<Vec<_>>().join(",");
     (0..matrix.height).map(row).collect::<Vec<_>>().join(";")
 }
@@ -85,9 +92,9 @@ fn ranges_with_open_ends_reach_the_edge_of_the_grid() {
 
 #[test]
 fn a_link_leads_where_its_first_argument_says_and_nothing_else_is_one() {
-    assert_eq!(link("=hyperlink(\"http://x/\" & A1, \"label\")", &Small).as_deref(), Some("http://x/2"));
+    assert_eq!(link("=hyperlink(\"http://x/\" & A1, \"label\")", &Small::default()).as_deref(), Some("http://x/2"));
     for text in ["=HYPERLINK(\"a\") & \"b\"", "=UPPER(\"a\")", "=HYPERLINK()", "=1"] {
-        assert_eq!(link(text, &Small), None, "{text}");
+        assert_eq!(link(text, &Small::default()), None, "{text}");
     }
 }
 
@@ -184,4 +191,25 @@ proptest! {
     fn no_formula_makes_it_fail(text in "=[-+*/^&%(){};0-9A-Ce.,:!'\" SUM]{0,30}") {
         let _ = run(&text);
     }
+}
+
+#[test]
+fn a_text_beyond_fifty_thousand_characters_is_an_error_however_it_is_made() {
+    let long = "é".repeat(30_000);
+    for made in [
+        format!("=\"{long}\"&\"{long}\""),
+        format!("=CONCAT(\"{long}\",\"{long}\")"),
+        format!("=CONCATENATE(\"{long}\",1,\"{long}\")"),
+        format!("=SUBSTITUTE(\"{long}\",\"é\",\"ab\")"),
+        format!("=REGEXREPLACE(\"{long}\",\"é\",\"ab\")"),
+        format!("=ARRAYFORMULA({{\"{long}\"}}&\"{long}\")"),
+    ] {
+        assert_eq!(run(&made), Outcome::Error("#VALUE!"), "{}", made.chars().take(20).collect::<String>());
+    }
+    assert_eq!(run(&format!("=LEN(\"{long}\"&\"{}\")", "é".repeat(20_000))), Outcome::Number(50_000.0));
+    assert_eq!(run(&format!("=LEN(SUBSTITUTE(\"{long}\",\"é\",\"x\"))")), Outcome::Number(30_000.0));
+    assert_eq!(
+        run("=SUBSTITUTE(\"a-b-c\",\"-\",\"+\")&REGEXREPLACE(\"a1b22\",\"[0-9]+\",\"<$0>\")"),
+        Outcome::Text("a+b+ca<$0>b<$0>".to_owned())
+    );
 }

@@ -10,6 +10,7 @@ use crate::google::call::Outcome;
 use crate::google::connect::Transport;
 use crate::google::error::{Cause, Method};
 use crate::google::options::{ConnectError, SheetsOptions};
+use crate::google::proxy::Proxies;
 use crate::google::sheets::{Reply, Sheets};
 use crate::google::tests::stub::{Stub, book, one_range, one_value};
 use crate::retry::RetryPolicy;
@@ -18,7 +19,7 @@ use crate::system::{SeededChance, SystemClock};
 fn options(url: String) -> SheetsOptions {
     let credentials = Credentials::fixed("test-token").expect("a token");
     let retry = RetryPolicy { base_ms: 1, cap_ms: 5, max_attempts: 3, ..RetryPolicy::default() };
-    let network = Transport::Network { ca_file: None };
+    let network = Transport::Network { ca_file: None, proxies: Proxies::default() };
     SheetsOptions { api_url: Some(url), retry, ..SheetsOptions::new(credentials, network) }
 }
 
@@ -60,7 +61,7 @@ async fn a_service_that_is_not_there_was_sent_nothing() {
 #[tokio::test]
 async fn plain_http_to_another_machine_and_a_missing_certificate_file_are_refused_before_anything_is_sent() {
     assert!(matches!(connect(options("http://example.com/".to_owned())), Err(ConnectError::Address(_))));
-    let network = Transport::Network { ca_file: Some("/nowhere/ca.pem".into()) };
+    let network = Transport::Network { ca_file: Some("/nowhere/ca.pem".into()), proxies: Proxies::default() };
     let refused = connect(SheetsOptions { transport: network, ..options("https://example.com/".to_owned()) });
     assert!(matches!(refused, Err(ConnectError::Roots(_))));
 }

@@ -123,7 +123,8 @@ async fn a_429_was_not_executed_and_is_sent_again() {
     assert_eq!(sends, 2);
     let (reply, sends) = sent(move |_| throttled()).await;
     let Reply::NotExecuted(error) = reply else { panic!("{reply:?}") };
-    assert_eq!((error.fault(), sends), (Fault::Throttled, 9));
+    assert_eq!(error.fault(), Fault::Throttled);
+    assert!(sends > 9, "time bounds a 429, not the number of attempts: {sends}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,7 +197,7 @@ async fn of_all_statuses_only_401_and_429_in_the_api_s_words_let_a_write_go_out_
             [(true, Answer::error as fn(u16, &str, &str) -> Answer), (false, |status, _, _| Answer::html(status))]
         {
             let stub = Stub::new(move |_, _| answer(status, "X", "x"));
-            let retry = RetryPolicy { max_attempts: 2, ..RetryPolicy::default() };
+            let retry = RetryPolicy { max_attempts: 2, max_elapsed_ms: 1_500, ..RetryPolicy::default() };
             let client = stub.client_with(SheetsOptions { retry, ..stub.options() });
             let reply = client.batch_update(&book(), &batch()).await;
             let sends = if in_words && matches!(status, 401 | 429) { 2 } else { 1 };

@@ -89,6 +89,41 @@ fn of_several_versions_of_a_key_the_one_of_the_latest_run_counts_however_the_tab
 }
 
 #[test]
+fn the_version_of_the_last_commit_counts_whatever_clocks_said() {
+    let written = [
+        json!(["a", "1", "done", "20260101-090000-r1 #1.4"]),
+        json!(["a", "2", "done", "99991230-220000-r2 #2.5"]),
+        json!(["a", "3", "done", "19700101-000010-r3 #3.6"]),
+        json!(["a", "1", "done", "19700101-000010-r3 #3.6.1"]),
+    ];
+    for turned in 0..written.len() {
+        let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Other);
+        let mut written = written.clone().map(|cells| row(&cells));
+        written.rotate_left(turned);
+        rows.read(&written);
+        assert!(!rows.has_doubt(), "Runs is not asked");
+        let (done, _) = rows.finish(&tab(&PROCESSED));
+        let has = |version: &str| done.has(Fingerprint::of("a"), Again::Other.mark(&Version(version.into())));
+        assert_eq!((has("1"), has("2"), has("3")), (true, false, false), "{turned}");
+    }
+}
+
+#[test]
+fn old_rows_of_a_wrong_clock_go_by_the_commits_in_runs() {
+    let written = [
+        json!(["a", "3", "done", "20260101-090001-r3"]),
+        json!(["a", "2", "done", "20260101-090500-r2"]),
+        json!(["a", "1", "done", "20260101-090000-r1"]),
+    ];
+    let mut rows = ProcessedRows::of(&tab(&PROCESSED), Again::Other).reading(&written.map(|cells| row(&cells)));
+    assert!(rows.has_doubt());
+    let runs = [("20260101-090000-r1", 0), ("20260101-090500-r2", 2), ("20260101-090001-r3", 3)];
+    rows.put_in_order(&runs.map(|(run, commit)| (run.to_owned(), commit)).into());
+    let (done, _) = rows.finish(&tab(&PROCESSED));
+    assert!(done.has(Fingerprint::of("a"), Again::Other.mark(&Version("3".into()))));
+}
+
+#[test]
 fn pages_that_are_read_each_by_itself_and_put_below_one_another_say_what_the_whole_tab_says() {
     let written = [
         json!(["a", "1", "done", "20260103-r3"]),
@@ -160,6 +195,25 @@ fn the_newest_row_of_a_failure_counts_and_a_recovered_one_is_closed_however_the_
         let open = standing(&rows);
         let tried = open[&Fingerprint::of("a")];
         assert_eq!((open.len(), tried.attempts, tried.error), (1, 2, failure_mark("s", "e2")), "{turn}");
+        rows.rotate_left(1);
+    }
+}
+
+#[test]
+fn the_failure_of_the_last_commit_counts_whatever_clocks_said() {
+    let told = |attempts, last_seen, state, run: &str| {
+        let mut row = failure("a", "e", attempts, last_seen, state, "", "");
+        row[6] = json!(run);
+        row
+    };
+    let mut rows = vec![
+        told(1, 2_958_464.5, "open", "99991230-220000-r1"),
+        told(2, 45_001.5, "open", "20260101-090000-r2 #2.5"),
+        told(3, 25_569.0, "dead", "19700101-000010-r3 #3.6"),
+    ];
+    for turn in 0..3 {
+        let tried = standing(&rows)[&Fingerprint::of("a")];
+        assert_eq!((tried.attempts, tried.state), (3, FailureState::Dead), "{turn}");
         rows.rotate_left(1);
     }
 }

@@ -1,0 +1,85 @@
+//! A forced run that somebody asked for on this machine, remembered until its success was shown: should the process vanish before that,
+//! whoever asks again goes on with the same request, and no key is done once more for it.
+//!
+//! In scope: the file in the state directory. Out of scope: what a request means for a key (`maintain::force`). Where there is no disk
+//! nothing is remembered, and asking again after a success that nobody saw is a new request.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use crate::maintain::force::Asked;
+
+/// What the file says where the job had never run.
+const NEVER: &str = "never ran";
+
+/// The file of one job's request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestFile(PathBuf);
+
+impl RequestFile {
+    /// The one of `job` at `target`.
+    pub fn of(dir: &Path, job: &str, target: &str) -> Self {
+        let digest = Sha256::digest(format!("{target}\u{1f}{job}").as_bytes());
+        let name = format!("{}.forced", HEXLOWER.encode(digest.get(..12).unwrap_or(&digest)));
+        Self(dir.join("requests").join(name))
+    }
+
+    /// Its path, to be removed when nothing else is to be done.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The request that is under way, if one is.
+    pub fn read(&self) -> Option<Asked> {
+        let text = fs::read_to_string(&self.0).ok()?;
+        match text.trim() {
+            NEVER => Some(Asked { commit: None }),
+            number => number.parse().ok().map(|commit| Asked { commit: Some(commit) }),
+        }
+    }
+
+    /// Remembers a request, whole and durably.
+    pub fn write(&self, asked: Asked) -> io::Result<()> {
+        let folder = self.0.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let beside = self.0.with_extension(format!("{}.new", std::process::id()));
+        // Nobody else writes this name, so whatever stands there was left by a process that is gone.
+        let _ = fs::remove_file(&beside);
+        let mut file = new_file(&beside)?;
+        writeln!(file, "{}", asked.commit.map_or_else(|| NEVER.to_owned(), |commit| commit.to_string()))?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.0)?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_remembered_until_its_file_is_removed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = RequestFile::of(&dir.path().join("state"), "j", "s");
+        assert_eq!(file.read(), None);
+        for asked in [Asked { commit: None }, Asked { commit: Some(7) }] {
+            file.write(asked).expect("it can be written");
+            assert_eq!(file.read(), Some(asked));
+        }
+        assert_eq!(RequestFile::of(&dir.path().join("state"), "other", "s").read(), None);
+        fs::remove_file(file.path()).expect("it is there");
+        assert_eq!(file.read(), None);
+    }
+}

@@ -1,0 +1,28 @@
+//! A look ahead to the first row of a job, made of its settings.
+//!
+//! In scope: whether the source may be opened once more. Out of scope: looking (`runner::preview`).
+
+use std::sync::Arc;
+
+use crate::config::settings::Settings;
+use crate::port::clock::Clock;
+use crate::port::preview::Preview;
+use crate::runner::preview::FirstRow;
+use crate::source::input::Input;
+
+impl Settings {
+    /// A look ahead to the first row; none of a source that is there only once, such as standard input or a pipe with a name.
+    pub fn preview(&self, clock: &Arc<dyn Clock>) -> Option<Arc<dyn Preview>> {
+        let Input::File(path) = &self.source.input else { return None };
+        let source = path.is_file().then(|| self.source.clone())?;
+        let look = FirstRow {
+            open: Box::new(move || source.open()),
+            steps: self.make_steps(clock),
+            identify: Arc::new(self.identify()),
+            columns: self.columns.clone(),
+            key_expression: self.key.source().to_owned(),
+            key_column: self.key_column.clone(),
+        };
+        Some(Arc::new(look))
+    }
+}

@@ -1,0 +1,110 @@
+//! Rows of Processed in the order in which they were written, and which of them are old.
+//!
+//! In scope: their order, their age where clocks were wrong. Out of scope: which rows are of no use (`maintain::prune`).
+//!
+//! A row has no time but that in its run's id, which some machine's clock gave. So it counts as old only where nothing speaks against it:
+//! its own run began long ago, and so did each run before it. A time ahead of the service's says nothing: such a row is old where a later
+//! one is.
+
+use crate::ledger::order::{FirstCommits, Sequence};
+use crate::ledger::run::{began, is_run_id, run_id};
+use crate::store::listing::{Listed, Listing};
+use crate::time::Timestamp;
+
+/// A run that began more than this after the last term did has a wrong clock.
+const AHEAD_MS: u64 = 86_400_000;
+
+/// A row, and whether it is old.
+#[derive(Debug, Clone, Copy)]
+pub struct Placed<'l> {
+    /// The row.
+    pub row: &'l Listed,
+    /// Whether it was written before the moment in question, as far as can be known.
+    pub is_old: bool,
+}
+
+/// All rows of a listing, the first one first; those of spreadsheets that the job has left come before all others. `before` is the moment
+/// in question.
+pub fn line_up(listing: &Listing, before: Timestamp) -> Vec<Placed<'_>> {
+    let own = || listing.rows.iter().filter(|row| !row.left);
+    let mut sequence = Sequence::default();
+    own().for_each(|row| sequence.push_row(&row.run, row.order));
+    let mut ranked: Vec<_> = sequence.ranks(&first_commits(listing)).into_iter().zip(own()).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    let rows = listing.rows.iter().filter(|row| row.left).chain(ranked.into_iter().map(|(_, row)| row));
+    let latest = listing.snapshot.state.lease.since.max(before).plus(AHEAD_MS);
+    of_age(rows.map(|row| Placed { row, is_old: false }).collect(), before, latest)
+}
+
+fn first_commits(listing: &Listing) -> FirstCommits {
+    let state = &listing.snapshot.state;
+    let ended = listing.runs.iter().map(|(_, run)| run).filter(|run| run.job == state.job);
+    ended.chain(&state.run).map(|run| (run.id.clone(), run.first_commit)).collect()
+}
+
+/// Says of each row, in their order, whether it is old; a run that began after `latest` has a wrong clock.
+fn of_age(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> Vec<Placed<'_>> {
+    // Runs are named to the second, and the second in question counts as over.
+    let (before, latest) = (run_id(before, 0), run_id(latest, 0));
+    let (before, latest) = (began(&before), began(&latest));
+    let of = |row: &Listed| Some(began(&row.run).to_owned()).filter(|at| is_run_id(&row.run) && at.as_str() <= latest);
+    let mut is_recent = false;
+    for placed in &mut rows {
+        if let Some(at) = of(placed.row) {
+            is_recent |= at.as_str() > before;
+            placed.is_old = !is_recent;
+        }
+    }
+    let mut is_later_old = false;
+    for placed in rows.iter_mut().rev() {
+        placed.is_old |= is_later_old && is_run_id(&placed.row.run);
+        is_later_old |= placed.is_old;
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::key::{Key, Version};
+
+    const DAY: i64 = 86_400_000;
+    const NOW: i64 = 20_000 * DAY;
+
+    fn row(day: i64) -> Listed {
+        Listed {
+            row: 2,
+            key: Key::new("k").expect("a key"),
+            version: Version::default(),
+            forgotten: false,
+            run: run_id(Timestamp(day * DAY), 7),
+            order: None,
+            left: false,
+            mark: 0,
+        }
+    }
+
+    fn old(days: &[i64]) -> Vec<bool> {
+        let rows: Vec<_> = days.iter().map(|day| row(*day)).collect();
+        let placed = rows.iter().map(|row| Placed { row, is_old: false }).collect();
+        let aged = of_age(placed, Timestamp(NOW - 90 * DAY), Timestamp(NOW + DAY));
+        aged.into_iter().map(|placed| placed.is_old).collect()
+    }
+
+    #[test]
+    fn rows_are_old_by_the_time_in_their_runs() {
+        assert_eq!(old(&[19_000, 19_900, 19_950, 20_000]), [true, true, false, false]);
+    }
+
+    #[test]
+    fn a_row_after_a_recent_one_is_recent_whatever_its_clock() {
+        assert_eq!(old(&[19_000, 19_990, 1, 20_000]), [true, false, false, false]);
+    }
+
+    #[test]
+    fn a_row_from_the_year_9999_is_old_where_a_later_one_is() {
+        let far = 2_932_800;
+        assert_eq!(old(&[19_000, far, 19_100, 20_000]), [true, true, true, false]);
+        assert_eq!(old(&[19_000, far, 20_000]), [true, false, false]);
+    }
+}

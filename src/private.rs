@@ -1,0 +1,168 @@
+//! Files and folders that are their owner's alone, whatever the umask says.
+//!
+//! In scope: making them (0600, 0700), opening them without following a link, seeing who else may read one. Out of scope: what is in
+//! them. Where a system knows no such modes, the system's own rules hold.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Makes the folder and those above it that are not there, each for its owner alone. Folders that are there stay as they are.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| is_named(folder) && !folder.exists()).collect();
+    for folder in missing.into_iter().rev() {
+        let mut builder = DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        match builder.create(folder) {
+            Ok(()) => restrict(folder, 0o700)?,
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if path.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+}
+
+fn is_named(folder: &Path) -> bool {
+    !folder.as_os_str().is_empty()
+}
+
+#[cfg_attr(not(unix), expect(unused_variables, clippy::unnecessary_wraps, reason = "there are no such modes"))]
+fn restrict(path: &Path, mode: u32) -> io::Result<()> {
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+    Ok(())
+}
+
+/// How a file is opened: for its owner alone where it is made, and never through a link.
+pub fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    options
+}
+
+/// Makes a file that is not there yet; an error of the kind `AlreadyExists` where it is.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    finished(options().create_new(true).read(true).append(true).open(path)?)
+}
+
+/// Opens a file to read and write, and makes it where it is not there. What is in it stays.
+pub fn open_or_create(path: &Path) -> io::Result<File> {
+    match create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options().read(true).write(true).open(path).map_err(|error| explained(path, error))
+        }
+        made => {
+            drop(made?);
+            options().read(true).write(true).open(path)
+        }
+    }
+}
+
+/// Opens a file to read it.
+pub fn open(path: &Path) -> io::Result<File> {
+    options().read(true).open(path).map_err(|error| explained(path, error))
+}
+
+/// Makes the file that `path` leads to, through links too, where it is not there yet.
+pub fn make_file(path: &Path) -> io::Result<()> {
+    match create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !path.exists() => {
+            // A link to a file that is not there: the file is made at its end.
+            let mut options = OpenOptions::new();
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            finished(options.create(true).append(true).open(path)?).map(drop)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}
+
+/// The umask may take what the owner needs, so the mode is set once more.
+fn finished(file: File) -> io::Result<File> {
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(file)
+}
+
+fn explained(path: &Path, error: io::Error) -> io::Error {
+    if std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink()) {
+        let why = format!("{} is a symbolic link, which is not followed here; remove it", path.display());
+        return io::Error::new(error.kind(), why);
+    }
+    error
+}
+
+/// Who beside its owner may read the file: `others`, `its group`; none where nobody may, or it is not there.
+pub fn readers(path: &Path) -> Option<&'static str> {
+    #[cfg(unix)]
+    {
+        let about = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        let mode = std::os::unix::fs::PermissionsExt::mode(&about.permissions());
+        match mode & 0o077 {
+            0 => None,
+            rights if rights & 0o007 != 0 => Some("others"),
+            _ => Some("its group"),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// The file that a path leads to by links, where it is one.
+pub fn linked(path: &Path) -> Option<PathBuf> {
+    let is_link = std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
+    is_link.then(|| path.canonicalize().ok()).flatten()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_made_is_its_owners_alone_and_what_is_there_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let deep = folder.path().join("a/b");
+        make_folder(&deep).expect("made");
+        make_folder(&deep).expect("there");
+        assert_eq!((mode(&deep), mode(&folder.path().join("a"))), (0o700, 0o700));
+        let file = deep.join("f");
+        drop(open_or_create(&file).expect("made"));
+        std::fs::write(&file, "kept").expect("written");
+        drop(open_or_create(&file).expect("there"));
+        make_file(&file).expect("there");
+        assert_eq!((mode(&file), std::fs::read_to_string(&file).expect("text").as_str()), (0o600, "kept"));
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("changed");
+        make_file(&file).expect("there");
+        assert_eq!((mode(&file), readers(&file)), (0o644, Some("others")));
+        assert!(make_folder(&file).is_err());
+    }
+
+    #[test]
+    fn a_link_is_not_followed_but_where_the_file_is_a_persons_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        symlink(&real, &link).expect("a link");
+        assert!(open_or_create(&link).is_err() && !real.exists());
+        make_file(&link).expect("made at its end");
+        assert_eq!(mode(&real), 0o600);
+        let told = open_or_create(&link).expect_err("a link").to_string();
+        assert!(told.contains("symbolic link") && open(&link).is_err(), "{told}");
+        assert_eq!(linked(&link), real.canonicalize().ok());
+    }
+}

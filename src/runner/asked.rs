@@ -1,0 +1,93 @@
+//! The records that the source has of failures which somebody wants tried again: what the source has now comes before what was kept.
+//!
+//! In scope: which records these are. Out of scope: what becomes of them (`runner::intake`), failures of which the source has no record, which
+//! are tried from the one that was kept (`runner::feed`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::ledger::book::Book;
+use crate::ledger::event::Event;
+use crate::ledger::failure::Answer;
+use crate::ledger::key::{Fingerprint, Key, Version};
+use crate::ledger::mode::Again;
+use crate::port::source::{Record, Source, SourceError};
+use crate::port::step::Identify;
+use crate::runner::plan::Events;
+
+/// A source that yields the records of such failures only. That it can't be read is told, and no reason to stop: the records that were kept
+/// are there.
+pub struct AskedRecords {
+    inner: Box<dyn Source>,
+    /// Whether it can't be read further, and whether that was told.
+    is_broken: bool,
+    is_told: bool,
+    identify: Arc<dyn Identify>,
+    again: Again,
+    /// The failures, each with the mark of the version that failed.
+    asked: HashMap<Fingerprint, u64>,
+    events: Events,
+}
+
+impl AskedRecords {
+    /// Over a source, for the failures that the book says are asked for.
+    pub fn of(inner: Box<dyn Source>, book: &Book, identify: Arc<dyn Identify>, events: Events) -> Self {
+        let asked = book.failures().into_iter().filter(|(_, tried)| tried.asked == Some(Answer::Retry));
+        let asked = asked.map(|(key, tried)| (key, tried.version)).collect();
+        Self { inner, is_broken: false, is_told: false, identify, again: book.again(), asked, events }
+    }
+
+    /// Where each version is done once, another version is another item; where one counts, it is what became of this one.
+    fn is_asked_for(&self, key: &Key, version: &Version) -> bool {
+        let of = self.asked.get(&key.fingerprint());
+        of.is_some_and(|of| self.again != Again::Every || *of == self.again.mark(version))
+    }
+}
+
+impl Source for AskedRecords {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+        Box::pin(async move {
+            loop {
+                if self.is_broken {
+                    return Ok(None);
+                }
+                let record = match self.inner.next().await {
+                    Ok(Some(record)) => record,
+                    Ok(None) => return Ok(None),
+                    Err(error) => {
+                        self.is_broken = true;
+                        if !std::mem::replace(&mut self.is_told, true) {
+                            (self.events)(Event::Blemish { message: unread(&error) });
+                        }
+                        return Ok(None);
+                    }
+                };
+                let identified = record.body.as_ref().ok().and_then(|body| self.identify.sight(body).ok());
+                if identified.is_some_and(|(key, version)| self.is_asked_for(&key, &version)) {
+                    // The source is not read to its end for all the others, so that its cursor stays where it is.
+                    return Ok(Some(Record { cursor: None, ..record }));
+                }
+            }
+        })
+    }
+
+    fn rereadable(&self) -> bool {
+        true
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.is_broken = false;
+        self.inner.rewind()
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        self.inner.progress()
+    }
+}
+
+/// What is told where the source can't be read.
+pub fn unread(error: &SourceError) -> String {
+    format!("the source can't be read ({error}), so failures are tried from the records that are kept in Failures")
+}

@@ -1,0 +1,91 @@
+//! The first row that a job would write, worked out without writing it.
+//!
+//! In scope: the first records of a source that can be read again, through steps without outside effects. Out of scope: who asks
+//! (`store::fetch`, where a tab that people made may be somebody else's), and the run itself (`runner::pass`).
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::ledger::columns::Columns;
+use crate::ledger::header::{KeyColumn, choose_key_column};
+use crate::ledger::key::{Key, Version};
+use crate::ledger::lease::Fence;
+use crate::ledger::shape::row_of;
+use crate::port::preview::Preview;
+use crate::port::source::{Source, SourceError};
+use crate::port::step::{Identify, Step, StepContext};
+
+/// Records that are looked at before nothing is known.
+const MAX_RECORDS: u32 = 20;
+
+/// Opens the source once more.
+pub type Open = Box<dyn Fn() -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
+
+/// A look ahead.
+pub struct FirstRow {
+    /// Opens the source.
+    pub open: Open,
+    /// The steps.
+    pub steps: Vec<Arc<dyn Step>>,
+    /// Finds keys.
+    pub identify: Arc<dyn Identify>,
+    /// Types of columns.
+    pub columns: Columns,
+    /// The key expression.
+    pub key_expression: String,
+    /// The column that the job file names for the key.
+    pub key_column: Option<String>,
+}
+
+impl Preview for FirstRow {
+    fn columns(&self) -> BoxFuture<'_, Option<Vec<String>>> {
+        self.look().boxed()
+    }
+}
+
+impl FirstRow {
+    async fn look(&self) -> Option<Vec<String>> {
+        if self.steps.iter().any(|step| step.has_outside_effects()) {
+            return None;
+        }
+        let mut source = (self.open)().ok().filter(|source| source.rereadable())?;
+        for _ in 0..MAX_RECORDS {
+            let record = source.next().await.ok()??;
+            let Ok(body) = record.body else { continue };
+            let Ok((key, version)) = self.identify.identify(&body) else { continue };
+            if let Some(columns) = self.columns_of(body, &key, version).await {
+                return Some(columns);
+            }
+        }
+        None
+    }
+
+    /// The columns of the first row of a record; none where it makes none.
+    async fn columns_of(&self, body: Value, key: &Key, version: Version) -> Option<Vec<String>> {
+        let context = StepContext {
+            key: key.clone(),
+            version,
+            idempotency_key: String::new(),
+            fence: Fence::default(),
+            attempt: 1,
+            deadline: None,
+            cancel: CancellationToken::new(),
+        };
+        let mut values = vec![body];
+        for step in &self.steps {
+            let mut made = Vec::new();
+            for value in values {
+                made.extend(step.run(value, &context).await.ok()?);
+            }
+            values = made;
+        }
+        let row = row_of(values.into_iter().next()?, &self.columns).ok()?;
+        let added = self.key_column.is_none() && choose_key_column(&self.key_expression, &row, key) == KeyColumn::Added;
+        let key_column = added.then(|| KeyColumn::Added.name().to_owned());
+        Some(key_column.into_iter().chain(row.cells.into_iter().map(|(name, _)| name)).collect())
+    }
+}

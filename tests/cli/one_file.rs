@@ -1,0 +1,129 @@
+//! The one file of the embedded sheet: copied after a kill, moved away in the midst of a run, spoilt.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::live::Live;
+use crate::wire::{EMBEDDED, Emulator, Outside};
+use crate::workshop::Workshop;
+
+const JOB: &str = "letters.toml";
+const FILE: &str = "letters.sheet";
+
+/// A job that reads its standard input.
+fn letters() -> Workshop {
+    let shop = Workshop::empty();
+    let job = "name = \"letters\"\n[source]\njsonl = \"-\"\n[item]\nkey = \".id\"\n[commit]\nevery = \"1ms\"\n\
+               [sheet]\ntab = \"Letters\"\n";
+    shop.write(JOB, job);
+    shop
+}
+
+fn records(ids: std::ops::Range<u32>) -> String {
+    ids.map(|id| format!("{{\"id\":\"k{id}\",\"n\":{id}}}\n")).collect()
+}
+
+/// A run that has committed twenty rows and waits for more.
+fn in_the_midst(shop: &Workshop) -> Live {
+    let mut run = shop.start(&["run", JOB, "-v"]);
+    run.feed(&records(0..20));
+    run.hears("commit 1: ");
+    run
+}
+
+fn companions(shop: &Workshop) -> Vec<String> {
+    shop.listed().into_iter().filter(|name| name.starts_with("letters.sheet-")).collect()
+}
+
+#[test]
+fn after_a_kill_a_copy_of_the_one_file_holds_what_was_told() {
+    let shop = letters();
+    let mut run = in_the_midst(&shop);
+    run.kill();
+    let ended = run.ends();
+    let told: usize = ended
+        .err
+        .lines()
+        .filter_map(|line| line.split_once(" rows, ")?.0.rsplit(' ').next()?.parse::<usize>().ok())
+        .sum();
+    assert!(told > 0, "{}", ended.err);
+    let elsewhere = letters();
+    fs::copy(shop.path(FILE), elsewhere.path(FILE)).expect("the file is there");
+    let rows = elsewhere.column(JOB, "Letters", "id").len();
+    assert!((told..=20).contains(&rows), "{told} told, {rows} there");
+    assert_eq!(elsewhere.column(JOB, "Processed letters", "key").len(), rows);
+    assert_eq!(companions(&elsewhere), [""; 0], "whoever reads leaves nothing behind");
+    shop.run(&["status", JOB]).exits(0);
+    assert_eq!(companions(&shop), [""; 0], "what the killed run left is gone");
+}
+
+/// What somebody does to the file, and the words for it.
+type Deed = (fn(&Workshop), &'static str);
+
+#[test]
+fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
+    let deeds: [Deed; 3] = [
+        (
+            |shop| fs::rename(shop.path(FILE), shop.path("aside")).expect("it is there"),
+            "letters.sheet was moved or deleted",
+        ),
+        (|shop| fs::remove_file(shop.path(FILE)).expect("it is there"), "letters.sheet was moved or deleted"),
+        (
+            |shop| {
+                fs::copy(shop.path(FILE), shop.path("copy")).expect("it is there");
+                fs::rename(shop.path("copy"), shop.path(FILE)).expect("it is there");
+            },
+            "letters.sheet was replaced by another file",
+        ),
+    ];
+    for (deed, words) in deeds {
+        // With more to write, and with nothing more.
+        for more in [records(20..40), String::new()] {
+            let shop = letters();
+            let mut run = in_the_midst(&shop);
+            deed(&shop);
+            run.feed(&more);
+            let ended = run.ends();
+            ended.exits(74).says(words).says("nothing more was written");
+            assert!(!ended.out.contains("succeeded"), "{}", ended.out);
+        }
+    }
+}
+
+#[test]
+fn an_emulator_whose_file_goes_away_refuses_the_write_and_ends_with_74() {
+    let shop = Workshop::empty();
+    let mut outside = Outside::of(Emulator::start(&shop, &["--file", FILE, "--spreadsheet-id", EMBEDDED]), EMBEDDED);
+    let cell = |text: &str| {
+        json!([{"appendCells": {"sheetId": 0, "fields": "*",
+        "rows": [{"values": [{"userEnteredValue": {"stringValue": text}}]}]}}])
+    };
+    outside.hands(&cell("before"));
+    fs::rename(shop.path(FILE), shop.path("aside.sheet")).expect("it is there");
+    let (status, answer) = outside.tries(&cell("into nowhere"));
+    assert_eq!(status, 500, "{answer}");
+    let told = answer["error"]["message"].as_str().expect("a message");
+    assert!(told.contains("letters.sheet was moved or deleted"), "{told}");
+    assert_eq!(outside.emulator.ends_by_itself(), Some(74));
+    let aside = Outside::of_file(&shop, "aside.sheet");
+    assert_eq!(aside.column("Sheet1", "before"), [""; 0], "one row, and not the other");
+}
+
+#[test]
+fn a_file_that_is_spoilt_ends_each_command_with_65_and_its_name() {
+    let shop = letters();
+    in_the_midst(&shop).ends().exits(0);
+    let whole = fs::read(shop.path(FILE)).expect("the file is there");
+    let mut overwritten = whole.clone();
+    overwritten[4096 * 3..].fill(0xff);
+    for spoilt in [b"id,name\n1,a letter\n".repeat(50).as_slice(), &whole[..whole.len() / 2], &overwritten] {
+        fs::write(shop.path(FILE), spoilt).expect("the folder takes files");
+        for command in [&["run", JOB][..], &["status", JOB], &["show", JOB], &["fsck", JOB], &["explain", JOB, "k1"]] {
+            shop.run(command).exits(65).says("letters.sheet");
+        }
+        let checked = shop.run(&["check", JOB]);
+        checked.exits(65).shows("problem  spreadsheet").shows("letters.sheet");
+        assert_eq!(fs::read(shop.path(FILE)).expect("the file is there"), spoilt, "nobody has written to it");
+    }
+}

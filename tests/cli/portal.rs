@@ -1,0 +1,85 @@
+//! The login page of a network in the service's place, with 200: it ends as the runbook says.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use crate::wire::Emulator;
+use crate::workshop::Workshop;
+
+const PAGE: &str = "<!DOCTYPE html><html><title>Hotel</title><body>Please log in</body></html>";
+
+/// A server that answers everything with its page; it ends with the test's process.
+fn portal(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has one");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            std::thread::spawn(move || {
+                let mut seen = [0; 65_536];
+                while stream.read(&mut seen).is_ok_and(|read| read > 0) {
+                    let length = PAGE.len();
+                    let head = format!(
+                        "HTTP/1.1 {status}\r\ncontent-type: text/html\r\nlocation: /login\r\ncontent-length: {length}\r\n\r\n"
+                    );
+                    if stream.write_all(format!("{head}{PAGE}").as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+fn shop() -> Workshop {
+    let shop = Workshop::few_quakes(2);
+    shop.change("quakes.toml", "[sheet]", "[retry]\nattempts = 2\nbase = \"100ms\"\n\n[sheet]");
+    shop
+}
+
+#[test]
+fn a_page_in_place_of_a_token_ends_with_76() {
+    for status in ["200 OK", "302 Found", "511 Network Authentication Required"] {
+        let (shop, url) = (shop(), portal(status));
+        let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+        let key = shop.read("emulator-key.json").replace(&emulator.url, &url);
+        shop.write("portal.json", &key);
+        let environment = [
+            ("SHEETKEEP_API_URL", url.as_str()),
+            ("SHEETKEEP_SPREADSHEET_ID", "1AbC"),
+            ("GOOGLE_APPLICATION_CREDENTIALS", "portal.json"),
+        ];
+        for command in ["run", "status", "check"] {
+            let ended = shop.run_with(&environment, &[command, "quakes.toml"]);
+            ended.exits(76);
+            assert!(format!("{}{}", ended.out, ended.err).contains("log in to this network"), "{status} {command}");
+        }
+    }
+}
+
+#[test]
+fn a_page_in_place_of_the_sheets_api_ends_with_76() {
+    for status in ["200 OK", "302 Found"] {
+        let (shop, url) = (shop(), portal(status));
+        let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+        for command in ["run", "status", "show", "check"] {
+            let mut command = emulator.command(&shop, "1AbC", &[command, "quakes.toml"]);
+            command.env("SHEETKEEP_API_URL", &url);
+            crate::workshop::ended(command).exits(76);
+        }
+    }
+}
+
+#[test]
+fn a_service_that_is_out_of_order_still_ends_with_69() {
+    let (shop, url) = (shop(), portal("503 Service Unavailable"));
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    command.env("SHEETKEEP_API_URL", &url);
+    crate::workshop::ended(command).exits(69);
+    shop.write("portal.json", &shop.read("emulator-key.json").replace(&emulator.url, &url));
+    let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    command.env("GOOGLE_APPLICATION_CREDENTIALS", "portal.json");
+    crate::workshop::ended(command).exits(69).says("no JSON");
+}

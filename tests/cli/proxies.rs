@@ -1,0 +1,318 @@
+//! Proxies on the way to the service: a small one of this test, and tinyproxy where it is installed.
+//!
+//! The emulator is the service, on this machine, without TLS; so requests are sent on by the proxy. Ways through a proxy to an https
+//! address are asked for by name, and the proxy of this test answers for the whole world beyond.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use crate::tls::Https;
+use crate::wire::{Emulator, Outside};
+use crate::workshop::{Ended, Workshop, ended};
+
+const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
+/// `me:pass`, as it is sent.
+const ME: &str = "proxy-authorization: Basic bWU6cGFzcw==";
+
+/// A proxy that answers each CONNECT as told, and sends other requests on.
+struct Proxy {
+    address: String,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    fn start(answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&heads);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let heads = Arc::clone(&kept);
+                thread::spawn(move || serve(stream, answer, &heads));
+            }
+        });
+        Self { address, heads }
+    }
+
+    fn heads(&self) -> Vec<String> {
+        self.heads.lock().expect("nobody panicked").clone()
+    }
+}
+
+/// Serves one connection: one request, and no further one.
+fn serve(mut client: TcpStream, answer: &str, heads: &Mutex<Vec<String>>) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        (reader.read_line(&mut head).ok()? > 0).then_some(())?;
+    }
+    heads.lock().ok()?.push(head.clone());
+    if !answer.is_empty() {
+        client.write_all(answer.as_bytes()).ok()?;
+        return Some(());
+    }
+    let (line, fields) = head.split_once("\r\n")?;
+    let (method, rest) = line.split_once(' ')?;
+    if method == "CONNECT" {
+        let mut server = TcpStream::connect(rest.split_once(' ')?.0).ok()?;
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
+        let (mut back, mut from) = (client.try_clone().ok()?, server.try_clone().ok()?);
+        thread::spawn(move || std::io::copy(&mut from, &mut back));
+        std::io::copy(&mut reader, &mut server).ok()?;
+        return Some(());
+    }
+    let (host, path) = rest.strip_prefix("http://")?.split_once('/')?;
+    let kept = fields
+        .lines()
+        .filter(|field| !field.to_ascii_lowercase().starts_with("proxy-"))
+        .filter(|field| !field.is_empty());
+    let length =
+        fields.lines().find_map(|field| field.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    let mut server = TcpStream::connect(host).ok()?;
+    let fields: String = kept.map(|field| format!("{field}\r\n")).collect();
+    server.write_all(format!("{method} /{path}\r\n{fields}connection: close\r\n\r\n").as_bytes()).ok()?;
+    server.write_all(&body).ok()?;
+    std::io::copy(&mut server, &mut client).ok()?;
+    Some(())
+}
+
+/// A key whose token comes from `url`.
+fn key_for(shop: &Workshop, emulator: &Emulator, url: &str) -> String {
+    let key = shop.read("emulator-key.json").replace(&emulator.url, url);
+    shop.write("far-key.json", &key);
+    shop.path("far-key.json").to_string_lossy().into_owned()
+}
+
+/// The job on a spreadsheet of Google's, behind these proxies.
+fn far(shop: &Workshop, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
+    let emulator = Emulator::start(shop, &[]);
+    let key = key_for(shop, &emulator, "https://oauth2.googleapis.com");
+    let mut command = shop.command(args);
+    command
+        .env("SHEETKEEP_SPREADSHEET_ID", ID)
+        .env("GOOGLE_APPLICATION_CREDENTIALS", key)
+        .envs(proxies.iter().copied());
+    ended(command)
+}
+
+fn near(shop: &Workshop, emulator: &Emulator, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
+    let mut command = emulator.command(shop, ID, args);
+    command.envs(proxies.iter().copied());
+    ended(command)
+}
+
+#[test]
+fn calls_go_through_the_proxy_with_its_credentials() {
+    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        let shop = Workshop::few_quakes(3);
+        let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+        let proxy = Proxy::start("");
+        let value = format!("http://me:pass@{}", proxy.address);
+        let told = near(&shop, &emulator, &[(variable, &value)], &["run", "quakes.toml", "-vv"]);
+        assert!(!told.exits(0).shows("new 3").err.contains("bWU6cGFzcw"), "{}", told.err);
+        let heads = proxy.heads();
+        assert!(
+            heads.iter().any(|head| head.starts_with(&format!("POST {}/token HTTP/1.1", emulator.url))),
+            "{heads:?}"
+        );
+        assert!(heads.iter().any(|head| head.contains(":batchUpdate")) && heads.len() >= 6, "{heads:?}");
+        assert!(heads.iter().all(|head| head.contains(ME)), "{heads:?}");
+        let check = near(&shop, &emulator, &[(variable, &value)], &["check", "quakes.toml"]);
+        check.exits(0).shows(&format!("through http://{} of {variable}, with a user and a password", proxy.address));
+        assert!(!check.out.contains("pass@"), "{}", check.out);
+        assert_eq!(Outside::of(emulator, ID).rows("Quakes").len(), 3);
+    }
+}
+
+#[test]
+fn what_is_listed_and_the_local_file_need_no_proxy() {
+    let shop = Workshop::few_quakes(3);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let proxy = Proxy::start("HTTP/1.1 500 No\r\n\r\n");
+    let set = ("HTTP_PROXY", proxy.address.as_str());
+    for list in ["127.0.0.1", "x, 127.0.0.0/8", "*"] {
+        let check = near(&shop, &emulator, &[set, ("NO_PROXY", list)], &["check", "quakes.toml"]);
+        check.exits(0).shows("NO_PROXY lists 127.0.0.1");
+        near(&shop, &emulator, &[set, ("no_proxy", list)], &["run", "quakes.toml"]).exits(0);
+    }
+    let far = ("ALL_PROXY", "http://proxy.invalid:3128");
+    near(&shop, &emulator, &[far], &["run", "quakes.toml"]).exits(0);
+    near(&shop, &emulator, &[far], &["check", "quakes.toml"]).exits(0).shows("127.0.0.1 is this machine");
+    near(&shop, &emulator, &[set, ("REQUEST_METHOD", "GET")], &["run", "quakes.toml"]).exits(0);
+    shop.run_with(&[("ALL_PROXY", "nonsense: here")], &["run", "quakes.toml"]).exits(0).shows("local file");
+    assert_eq!(proxy.heads(), Vec::<String>::new());
+}
+
+#[test]
+fn a_proxy_that_says_no_is_named_and_ends_the_run_at_once() {
+    let html = "HTTP/1.1 403 Filtered\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nno";
+    for (answer, code, words) in [
+        (
+            "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+            77,
+            "does not take the user and password",
+        ),
+        (html, 77, "refuses the way to oauth2.googleapis.com (403)"),
+        ("SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n\r\n", 76, "answers what no proxy answers"),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\nContent-Length: 0\r\n\r\n",
+            76,
+            "answers what no proxy answers",
+        ),
+    ] {
+        let proxy = Proxy::start(answer);
+        let value = format!("http://me:pass@{}", proxy.address);
+        for args in [["run", "quakes.toml", "-v"], ["run", "quakes.toml", "--json"], ["check", "quakes.toml", "-v"]] {
+            let shop = Workshop::few_quakes(3);
+            let told = far(&shop, &[("HTTPS_PROXY", &value)], &args);
+            let all = format!("{}{}", told.exits(code).out, told.err);
+            assert!(all.contains(words) && all.contains("HTTPS_PROXY") && all.contains(&proxy.address), "{all}");
+            assert!(!all.contains("pass@") && !all.contains("bWU6") && !all.contains("share the spreadsheet"), "{all}");
+        }
+        let heads = proxy.heads();
+        assert_eq!(heads.len(), 3, "once a run: {heads:?}");
+        assert!(
+            heads
+                .iter()
+                .all(|head| head.starts_with("CONNECT oauth2.googleapis.com:443 HTTP/1.1") && head.contains(ME))
+        );
+    }
+    let shop = Workshop::few_quakes(3);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let proxy = Proxy::start("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+    let told = near(&shop, &emulator, &[("HTTP_PROXY", &proxy.address)], &["run", "quakes.toml"]);
+    told.exits(77).says("asks for a user and a password (407)").says("HTTP_PROXY");
+    assert_eq!((proxy.heads().len(), emulator.stats()["writes"].as_u64()), (1, Some(0)));
+}
+
+#[test]
+fn a_proxy_that_is_not_there_or_fails_is_named_after_all_tries() {
+    let shop = Workshop::few_quakes(3);
+    shop.change("quakes.toml", "[source]", "[retry]\nattempts = 2\n\n[source]");
+    let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
+    let told = far(&shop, &[("https_proxy", &gone)], &["run", "quakes.toml"]);
+    told.exits(69).says(&format!("the proxy http://{gone} of https_proxy can't be reached")).says("tried 2 times");
+    let proxy = Proxy::start("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
+    let told = far(&shop, &[("HTTPS_PROXY", &proxy.address)], &["run", "quakes.toml"]);
+    told.exits(69).says("could not reach oauth2.googleapis.com (502)");
+    assert_eq!(proxy.heads().len(), 2);
+}
+
+#[test]
+fn a_value_that_is_no_proxy_stops_the_run_and_is_not_shown() {
+    let shop = Workshop::few_quakes(3);
+    for value in ["http://me:hunt#er2@proxy:1", "http://me:hunt@er2@proxy:1", "ftp://hunter:1", "hunter 2"] {
+        let told = far(&shop, &[("HTTPS_PROXY", value)], &["run", "quakes.toml"]);
+        assert!(!told.exits(78).says("HTTPS_PROXY is no address").err.contains("hunt"), "{}", told.err);
+    }
+    far(&shop, &[("ALL_PROXY", "socks5h://127.0.0.1:1080")], &["run", "quakes.toml"]).exits(78).says("SOCKS");
+}
+
+/// The job on a spreadsheet behind TLS, and behind this proxy.
+fn behind_tls(shop: &Workshop, emulator: &Emulator, service: &Https, proxy: &str, trusted: bool) -> Ended {
+    let key = key_for(shop, emulator, &service.url);
+    let mut command = emulator.command(shop, ID, &["run", "quakes.toml"]);
+    command.env("SHEETKEEP_API_URL", &service.url).env("GOOGLE_APPLICATION_CREDENTIALS", key).env("HTTPS_PROXY", proxy);
+    if trusted {
+        command.env("SSL_CERT_FILE", &service.certificate);
+    }
+    ended(command)
+}
+
+#[test]
+fn an_https_service_is_reached_through_a_tunnel() {
+    let shop = Workshop::few_quakes(3);
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let (service, proxy) = (Https::before(&shop, &emulator.url), Proxy::start(""));
+    let value = format!("http://me:pass@{}", proxy.address);
+    behind_tls(&shop, &emulator, &service, &value, true).exits(0).shows("new 3");
+    let heads = proxy.heads();
+    let asked = format!("CONNECT {} HTTP/1.1\r\n", service.url.trim_start_matches("https://"));
+    assert!(heads.len() >= 2 && heads.iter().all(|head| head.starts_with(&asked) && head.contains(ME)), "{heads:?}");
+    assert_eq!(Outside::of(emulator, ID).rows("Quakes").len(), 3);
+}
+
+#[test]
+fn a_tunnel_that_ends_at_a_stranger_names_the_variable_for_certificates() {
+    let shop = Workshop::few_quakes(3);
+    shop.change("quakes.toml", "[source]", "[retry]\nattempts = 1\n\n[source]");
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let (service, proxy) = (Https::before(&shop, &emulator.url), Proxy::start(""));
+    let told = behind_tls(&shop, &emulator, &service, &proxy.address, false);
+    told.exits(69).says("not to be trusted").says("SSL_CERT_FILE").says("of HTTPS_PROXY");
+}
+
+/// A tinyproxy; gone when it is dropped.
+struct Tinyproxy {
+    process: Child,
+    address: String,
+}
+
+impl Tinyproxy {
+    /// One that wants `me` and `pass`; none where it is not installed and nothing asks for it.
+    fn start(shop: &Workshop) -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+        let log = shop.path("tinyproxy.log");
+        let config = format!(
+            "Port {port}\nListen 127.0.0.1\nTimeout 60\nLogFile \"{}\"\nLogLevel Connect\nBasicAuth me pass\nMaxClients 50\n",
+            log.display()
+        );
+        shop.write("tinyproxy.conf", &config);
+        let mut command = Command::new("tinyproxy");
+        command.args(["-d", "-c"]).arg(shop.path("tinyproxy.conf")).stdout(Stdio::null()).stderr(Stdio::null());
+        let address = format!("127.0.0.1:{port}");
+        match command.spawn() {
+            Ok(process) => {
+                let proxy = Self { process, address };
+                let reached = (0..2_000_000).any(|_| {
+                    thread::yield_now();
+                    TcpStream::connect(&proxy.address).is_ok()
+                });
+                assert!(reached, "tinyproxy does not listen");
+                Some(proxy)
+            }
+            Err(error) => {
+                let needed = std::env::var_os("SHEETKEEP_TEST_PROXY").is_some();
+                assert!(
+                    !needed,
+                    "SHEETKEEP_TEST_PROXY is set, but tinyproxy can't be run: {error}; apt-get install tinyproxy-bin"
+                );
+                println!("passed over: tinyproxy is not installed ({error})");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Tinyproxy {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_real_proxy_of_debian_lets_calls_through_to_who_may() {
+    let shop = Workshop::few_quakes(3);
+    let Some(proxy) = Tinyproxy::start(&shop) else { return };
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let with = |user: &str| format!("http://{user}{}", proxy.address);
+    near(&shop, &emulator, &[("http_proxy", &with("me:pass@"))], &["run", "quakes.toml"]).exits(0).shows("new 3");
+    let log = shop.read("tinyproxy.log");
+    assert!(log.contains("/token") && log.contains(":batchUpdate"), "{log}");
+    let service = Https::before(&shop, &emulator.url);
+    behind_tls(&shop, &emulator, &service, &with("me:pass@"), true).exits(0).shows("new 0 · skipped 3");
+    assert!(shop.read("tinyproxy.log").contains("CONNECT localhost:"), "{log}");
+    for (user, words) in [("me:wrong@", "does not take the user and password"), ("", "asks for a user and a password")]
+    {
+        let told = near(&shop, &emulator, &[("http_proxy", &with(user))], &["run", "quakes.toml"]);
+        assert!(!told.exits(77).says(words).says("http_proxy").err.contains("wrong"), "{}", told.err);
+        far(&shop, &[("HTTPS_PROXY", &with(user))], &["run", "quakes.toml"]).exits(77).says(words).says("HTTPS_PROXY");
+    }
+}

@@ -1,0 +1,196 @@
+//! Machines whose clocks are wrong: which row of a key counts is what the sheet says, and no clock leaves a sheet that can't be used.
+
+#![cfg(feature = "emulator")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod front;
+
+#[path = "hands/person.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod person;
+
+#[path = "house/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod house;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::maintain::prune::{Age, Ways, pruning};
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::step::StepError;
+use sheetkeep::time::Timestamp;
+
+use crate::house::House;
+use crate::support::{Job, Values};
+
+const MINUTES: i64 = 60_000;
+/// What a machine's clock may be off by: minutes, and until the years 1970 and 9999.
+const OFF: [i64; 4] = [4 * MINUTES, -7 * MINUTES, -1_789_999_990_000, 251_612_300_740_000];
+
+/// A clock that runs as another does and says another time.
+struct Off {
+    inner: Arc<dyn Clock>,
+    by_ms: AtomicI64,
+}
+
+impl Clock for Off {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.inner.now().0.saturating_add(self.by_ms.load(Ordering::SeqCst)))
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.inner.monotonic_ms()
+    }
+
+    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
+        self.inner.sleep(wait)
+    }
+}
+
+impl House {
+    /// A run of a machine whose clock is off by so much.
+    async fn off(&self, by_ms: i64, items: &[Value]) -> Report {
+        let clock = Arc::new(Off { inner: Arc::clone(&self.clock), by_ms: AtomicI64::new(by_ms) });
+        let mut job = Job::new(clock).step(|value, _| match value["bad"].as_str() {
+            Some(why) => Err(StepError::Rejected(why.to_owned())),
+            None => Ok(vec![value.clone()]),
+        });
+        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
+        (job.plan.mode, job.plan.max_rows, job.plan.max_attempts) = (self.mode, self.max_rows, 2);
+        let report = job.run(self.store(job.seed), Values::of(items.to_vec())).await.expect("a run");
+        self.clock.sleep(Duration::from_secs(2)).await;
+        report
+    }
+
+    /// Rows of the machine tab as an earlier version wrote them: the run alone, without an order.
+    async fn forget_orders(&self, tab: &str) {
+        let cells = self.front.tab(tab).await;
+        let at = cells[0].iter().position(|name| name == "run").expect("a column");
+        for (row, cells) in cells.iter().enumerate().skip(1).filter(|(_, cells)| cells.len() > at) {
+            let run = cells[at].split(" #").next().unwrap_or_default().to_owned();
+            self.front.type_in(tab, row, at, &run).await;
+        }
+    }
+}
+
+fn upsert() -> House {
+    House::new(Mode::Upsert, Again::Other, 0)
+}
+
+fn at(version: &str) -> Vec<Value> {
+    vec![json!({"id": "a", "v": version}), json!({"id": "b", "v": "1"})]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_wrong_repeats_nothing_and_loses_nothing() {
+    for by_ms in OFF {
+        let house = upsert();
+        house.off(0, &at("1")).await;
+        house.off(by_ms, &at("2")).await;
+        assert_eq!(house.off(0, &at("3")).await.run.counts.new, 1);
+        for by_ms in [0, by_ms, -by_ms / 2] {
+            assert_eq!(house.off(by_ms, &at("3")).await.run.counts.new, 0, "{by_ms}");
+        }
+        // A source that goes back is followed, once.
+        assert_eq!(house.off(0, &at("2")).await.run.counts.new, 1, "{by_ms}");
+        assert_eq!(house.off(0, &at("2")).await.run.counts.new, 0, "{by_ms}");
+        assert_eq!(house.column("Data", "v").await, ["2", "1"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sorting_processed_changes_nothing_whatever_clocks_said() {
+    let house = upsert();
+    for (by_ms, version) in [(0, "1"), (4 * MINUTES, "2"), (-4 * MINUTES, "3")] {
+        house.off(by_ms, &at(version)).await;
+    }
+    for _ in 0..2 {
+        house.front.sort_upside_down("Processed j").await;
+        assert_eq!(house.off(0, &at("3")).await.run.counts.new, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn versions_of_one_commit_keep_their_order() {
+    let house = House { max_rows: 10, ..upsert() };
+    house.off(0, &[at("1"), at("2")].concat()).await;
+    let runs = house.column("Processed j", "run").await;
+    assert!(runs.iter().any(|run| run.ends_with(".1")), "{runs:?}");
+    house.front.sort_upside_down("Processed j").await;
+    assert_eq!(house.off(0, &at("2")).await.run.counts.new, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sheet_that_wrong_clocks_disturbed_is_read_right() {
+    for by_ms in OFF {
+        let house = upsert();
+        for (by_ms, version) in [(0, "1"), (by_ms, "2"), (0, "3")] {
+            house.off(by_ms, &at(version)).await;
+        }
+        house.forget_orders("Processed j").await;
+        assert_eq!(house.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: as it stands");
+        house.front.sort_upside_down("Processed j").await;
+        assert_eq!(house.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: sorted");
+        assert_eq!(house.off(0, &at("2")).await.run.counts.new, 1, "{by_ms}");
+        assert_eq!(house.off(0, &at("2")).await.run.counts.new, 0, "{by_ms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_failure_told_last_counts_whatever_clocks_said() {
+    for by_ms in OFF {
+        let house = House::new(Mode::Append, Again::Every, 0);
+        let bad = |why: &str| vec![json!({"id": "a", "bad": why})];
+        house.off(0, &bad("first")).await;
+        let report = house.off(by_ms, &bad("second")).await;
+        assert_eq!((report.open_failures, report.dead_failures), (0, 1), "{by_ms}");
+        house.front.sort_upside_down("Failures j").await;
+        let report = house.off(0, &bad("second")).await;
+        assert_eq!((report.run.counts.failed, report.dead_failures), (0, 1), "{by_ms}: it is dead and left alone");
+        house.off(by_ms, &[json!({"id": "a"})]).await;
+        assert_eq!(house.off(0, &[json!({"id": "a"})]).await.run.counts.skipped, 1, "{by_ms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_meanwhile_takes_no_time() {
+    let house = upsert();
+    let clock = Arc::new(Off { inner: Arc::clone(&house.clock), by_ms: AtomicI64::new(0) });
+    let set = Arc::clone(&clock);
+    let job = Job::new(clock).step(move |value, _| {
+        set.by_ms.store(-3_600_000, Ordering::SeqCst);
+        Ok(vec![value.clone()])
+    });
+    let report = job.run(house.store(1), Values::of(at("1"))).await.expect("a run");
+    let (started, finished) = (report.run.started, report.run.finished.expect("it ended"));
+    assert!(finished >= started && report.run.seconds() < 60.0, "{started} {finished}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn prune_keeps_the_version_of_the_last_commit() {
+    for by_ms in OFF {
+        let house = upsert();
+        for (by_ms, version) in [(0, "1"), (by_ms, "2"), (0, "3")] {
+            house.off(by_ms, &at(version)).await;
+        }
+        house.clock.sleep(Duration::from_hours(24 * 100)).await;
+        let listing = house.listing().await;
+        let age = Age { before: Timestamp(house.clock.now().0 - 3_600_000), keys: false };
+        let found = pruning(&listing, &[], Ways { mode: house.mode, again: house.again }, age);
+        let gone: Vec<u32> = found.settled.iter().flat_map(|one| one.removals()).map(|row| row.row).collect();
+        let versions = house.column("Processed j", "version").await;
+        let row_of_the_last = 2 + versions.iter().rposition(|version| version == "3").expect("it is there");
+        assert!(!gone.contains(&u32::try_from(row_of_the_last).expect("few")), "{by_ms}: {gone:?} {versions:?}");
+    }
+}

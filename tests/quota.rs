@@ -1,0 +1,93 @@
+//! Runs that meet 429: the real client and the emulator, on a paused clock.
+
+#![cfg(feature = "emulator")]
+#![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "contract/emulated.rs"]
+#[expect(dead_code, reason = "the contract uses the rest of it")]
+mod emulated;
+
+#[path = "contract/ground.rs"]
+#[expect(dead_code, reason = "the contract uses the rest of it")]
+mod ground;
+
+/// Where the emulated ground looks for its neighbours.
+mod contract {
+    pub(crate) use crate::ground;
+}
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sheetkeep::emulator::fault::{Fault, Victims};
+use sheetkeep::ledger::event::Report;
+use support::{Job, Slow, Values};
+
+use crate::emulated::{Emulated, both};
+use crate::ground::Ground;
+
+fn items(count: u32) -> Vec<Value> {
+    (0..count).map(|n| json!({"id": format!("k{n}")})).collect()
+}
+
+/// The writes whose numbers `meets` picks (the first is 0) are answered 429, without `Retry-After`.
+fn refused_writes(meets: impl Fn(u32) -> bool) -> Vec<Fault> {
+    let met = (0..200).filter(|n| meets(*n));
+    // A call that one fault of the list meets is not counted by those behind it.
+    met.enumerate()
+        .map(|(before, n)| {
+            let skip = n - u32::try_from(before).expect("a small number");
+            Fault { on: Victims::Writes, status: 429, skip, ..Fault::default() }
+        })
+        .collect()
+}
+
+/// Runs a job whose source yields a record each second; returns its report and the seconds that it took.
+async fn run_slowly(place: &Emulated, records: u32) -> (Report, u64) {
+    let began_ms = place.clock().monotonic_ms();
+    let source = Slow::new(Values::of(items(records)), place.clock(), Duration::from_secs(1));
+    let job = Job::new(place.clock()).step(|value, _| Ok(vec![value.clone()]));
+    let report = job.run_over(place.store_of("j", "Data"), Box::new(source)).await.expect("a clean run");
+    (report, (place.clock().monotonic_ms() - began_ms) / 1_000)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_429_does_not_make_commits_rarer() {
+    let place = Emulated::new(both()[0], 1);
+    let (undisturbed, _) = run_slowly(&place, 60).await;
+    let place = Emulated::new(both()[0], 1);
+    place.emulator.set_faults(refused_writes(|n| n == 6));
+    let (report, seconds) = run_slowly(&place, 60).await;
+    assert_eq!((report.run.counts.new, report.throttled, report.is_quota_shared), (60, 1, false));
+    assert!(report.commits + 1 >= undisturbed.commits, "{} of {}", report.commits, undisturbed.commits);
+    assert!(seconds <= 64, "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn commits_are_rarer_only_while_429s_go_on() {
+    let place = Emulated::new(both()[0], 1);
+    place.emulator.set_faults(refused_writes(|n| (6..8).contains(&n)));
+    let (report, _) = run_slowly(&place, 120).await;
+    assert_eq!((report.run.counts.new, report.throttled, report.is_quota_shared), (120, 2, true));
+    // One commit waits for 30 s; all others come every two or three seconds.
+    assert!((30..=50).contains(&report.commits), "{}", report.commits);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_4th_write_answered_429_costs_five_seconds_at_most() {
+    for doubts in both() {
+        let place = Emulated::new(doubts, 1);
+        place.emulator.set_faults(refused_writes(|n| n % 4 == 3));
+        let began_ms = place.clock().monotonic_ms();
+        let mut job = Job::new(place.clock()).step(|value, _| Ok(vec![value.clone()]));
+        job.plan.max_rows = 100;
+        let report = job.run(place.store_of("j", "Data"), Values::of(items(1_000))).await.expect("a clean run");
+        let took_ms = place.clock().monotonic_ms() - began_ms;
+        assert_eq!(report.run.counts.new, 1_000);
+        assert!(report.throttled >= 3 && took_ms <= 5_000, "{} × 429, {took_ms} ms", report.throttled);
+    }
+}
