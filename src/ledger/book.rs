@@ -175,6 +175,8 @@ pub struct Book {
     records: HashMap<Fingerprint, String>,
     /// Failures that were left alone until this run saw another record of them.
     renewed: HashSet<Fingerprint>,
+    /// Keys of failures that are left alone, of which this run has seen the record that decides.
+    compared: HashSet<Fingerprint>,
     tries: Tries,
     new_keys: u64,
 }
@@ -227,11 +229,13 @@ impl Book {
         self.records = marks.into_iter().collect();
     }
 
-    /// Takes an item in hand whose record has this mark, or says why not: where its failure is left alone, another record is a new try.
+    /// Takes an item in hand whose record has this mark, or says why not: where its failure is left alone, another record is a new try. Of
+    /// several records in one source the first one decides: else each of two bad ones would be a new try beside the other, in each run.
     pub fn admit_record(&mut self, key: &Key, version: &Version, record: impl FnOnce() -> String) -> Admission {
         let (print, of) = (key.fingerprint(), self.again().mark(version));
         let rests = self.failures.get(&print).is_some_and(|tried| tried.version == of && tried.rests());
-        if rests && !self.has(print, of) && self.records.get(&print).is_some_and(|mark| *mark != record()) {
+        let decides = rests && !self.has(print, of) && self.compared.insert(print);
+        if decides && self.records.get(&print).is_some_and(|mark| *mark != record()) {
             self.renewed.insert(print);
             self.failures.entry(print).and_modify(renew);
         }

@@ -192,6 +192,11 @@ pub fn of(token: &str) -> Value {
     Value::String(format!("{MARK}{token}"))
 }
 
+/// The same, of a token that may be held, or be no number: none then.
+pub fn of_unheld(token: &str) -> Option<Value> {
+    (is_json_number(token) && !is_held(token)).then(|| of(token))
+}
+
 /// The number that a text stands for, as it was written; none of any other text.
 pub fn digits(text: &str) -> Option<&str> {
     text.strip_prefix(MARK).filter(|token| is_json_number(token) && !is_held(token))

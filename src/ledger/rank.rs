@@ -96,19 +96,18 @@ fn number(text: &str) -> Option<u64> {
     let is_negative = text.starts_with('-');
     let beyond = if is_negative { BEYOND_BELOW } else { BEYOND_ABOVE };
     let between = whole(text).filter(|number| (WHOLE..beyond).contains(number));
-    let distance = match between {
-        Some(number) => double_bits(53) - LEAST + 1 + (number - WHOLE),
-        None => {
-            let bits = double(text)?.abs().to_bits();
-            let far = double_bits(beyond.ilog2().cast_signed());
-            match bits {
-                0 => 0,
-                _ if (LEAST..double_bits(53)).contains(&bits) => bits - LEAST + 1,
-                _ if (far..double_bits(256)).contains(&bits) => {
-                    double_bits(53) - LEAST + 1 + (beyond - WHOLE) + (bits - far)
-                }
-                _ => return None,
+    let distance = if let Some(number) = between {
+        double_bits(53) - LEAST + 1 + (number - WHOLE)
+    } else {
+        let bits = double(text)?.abs().to_bits();
+        let far = double_bits(beyond.ilog2().cast_signed());
+        match bits {
+            0 => 0,
+            _ if (LEAST..double_bits(53)).contains(&bits) => bits - LEAST + 1,
+            _ if (far..double_bits(256)).contains(&bits) => {
+                double_bits(53) - LEAST + 1 + (beyond - WHOLE) + (bits - far)
             }
+            _ => return None,
         }
     };
     Some(if is_negative { ZERO - distance } else { ZERO + distance })

@@ -74,12 +74,14 @@ fn hash_into(hasher: &mut DefaultHasher, value: &Value) {
         Value::Null => hasher.write_u8(0),
         Value::Bool(b) => (1_u8, b).hash(hasher),
         Value::Number(number) => {
-            (2_u8, number.as_i64(), number.as_u64(), number.as_f64().map(f64::to_bits)).hash(hasher)
+            (2_u8, number.as_i64(), number.as_u64(), number.as_f64().map(f64::to_bits)).hash(hasher);
         }
         Value::String(text) => (3_u8, text).hash(hasher),
         Value::Array(items) => {
             (4_u8, items.len()).hash(hasher);
-            items.iter().for_each(|item| hash_into(hasher, item));
+            for item in items {
+                hash_into(hasher, item);
+            }
         }
         Value::Object(members) => {
             // A sum does not depend on the order.
@@ -125,8 +127,8 @@ impl Repeats {
     /// One sentence without its full stop; none where there is nothing to tell.
     pub fn sentence(&self, again: Again) -> Option<String> {
         let counts = format!("the {} record counts", which_counts(again));
-        let named = |one: &Repeated| format!("{} ({} and {})", cut(&one.key), one.places[0], one.places[1]);
-        let names: Vec<_> = self.told.iter().take(MOST_NAMED).map(named).collect();
+        let shown = |one: &Repeated| format!("{} ({} and {})", cut(&one.key), one.places[0], one.places[1]);
+        let names: Vec<_> = self.told.iter().take(MOST_NAMED).map(shown).collect();
         match (self.keys, self.keys.saturating_sub(names.len() as u64)) {
             (0, _) => None,
             (1, _) => Some(format!("key {} came more than once with different content: {counts}", names.join(""))),

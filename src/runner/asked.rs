@@ -20,7 +20,10 @@ use crate::runner::plan::Events;
 /// A source that yields the records of such failures only. That it can't be read is told, and no reason to stop: the records that were kept
 /// are there.
 pub struct AskedRecords {
-    inner: Option<Box<dyn Source>>,
+    inner: Box<dyn Source>,
+    /// Whether it can't be read further, and whether that was told.
+    is_broken: bool,
+    is_told: bool,
     identify: Arc<dyn Identify>,
     again: Again,
     /// The failures, each with the mark of the version that failed.
@@ -33,7 +36,7 @@ impl AskedRecords {
     pub fn of(inner: Box<dyn Source>, book: &Book, identify: Arc<dyn Identify>, events: Events) -> Self {
         let asked = book.failures().into_iter().filter(|(_, tried)| tried.asked == Some(Answer::Retry));
         let asked = asked.map(|(key, tried)| (key, tried.version)).collect();
-        Self { inner: Some(inner), identify, again: book.again(), asked, events }
+        Self { inner, is_broken: false, is_told: false, identify, again: book.again(), asked, events }
     }
 
     /// Where each version is done once, another version is another item; where one counts, it is what became of this one.
@@ -47,17 +50,21 @@ impl Source for AskedRecords {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
         Box::pin(async move {
             loop {
-                let Some(inner) = &mut self.inner else { return Ok(None) };
-                let record = match inner.next().await {
+                if self.is_broken {
+                    return Ok(None);
+                }
+                let record = match self.inner.next().await {
                     Ok(Some(record)) => record,
                     Ok(None) => return Ok(None),
                     Err(error) => {
-                        self.inner = None;
-                        (self.events)(Event::Blemish { message: unread(&error) });
+                        self.is_broken = true;
+                        if !std::mem::replace(&mut self.is_told, true) {
+                            (self.events)(Event::Blemish { message: unread(&error) });
+                        }
                         return Ok(None);
                     }
                 };
-                let identified = record.body.as_ref().ok().and_then(|body| self.identify.identify(body).ok());
+                let identified = record.body.as_ref().ok().and_then(|body| self.identify.sight(body).ok());
                 if identified.is_some_and(|(key, version)| self.is_asked_for(&key, &version)) {
                     // The source is not read to its end for all the others, so that its cursor stays where it is.
                     return Ok(Some(Record { cursor: None, ..record }));
@@ -71,11 +78,12 @@ impl Source for AskedRecords {
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {
-        self.inner.as_mut().map_or(Ok(()), |inner| inner.rewind())
+        self.is_broken = false;
+        self.inner.rewind()
     }
 
     fn progress(&self) -> Option<(u64, u64)> {
-        self.inner.as_ref().and_then(|inner| inner.progress())
+        self.inner.progress()
     }
 }
 

@@ -190,6 +190,6 @@ impl Feed {
 
     /// How far the source is, in units read and in all.
     pub fn progress(&self) -> Option<(u64, u64)> {
-        self.source.as_ref().and_then(|source| source.progress())
+        self.source.as_ref().and_then(Passes::progress)
     }
 }

@@ -325,7 +325,7 @@ impl Intake {
 
     fn admit(&mut self, item: Item, place: Place, now: Timestamp) -> Taken {
         let doubtful = self.in_doubt.iter().position(|(key, version)| *key == item.key && *version == item.version);
-        let record = || record_mark(item.body.to_string().as_bytes());
+        let record = || record_mark(literal::render(&item.body).as_bytes());
         let admission = self.book.admit_record(&item.key, &item.version, record);
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);

@@ -127,7 +127,7 @@ impl Pass {
             opened.intake.is_certain(&result.key, &result.version);
         }
         let source = if plan.retrying.looks_for_records() {
-            let (identify, events) = (Arc::clone(&opened.intake.identify), Arc::clone(&opened.intake.events));
+            let (identify, events) = (Arc::clone(&identify), Arc::clone(&opened.intake.events));
             source.map(|inner| -> Box<dyn Source> {
                 Box::new(AskedRecords::of(inner, &opened.intake.book, identify, events))
             })

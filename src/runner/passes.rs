@@ -79,13 +79,11 @@ impl Passes {
                     self.read += 1;
                     return Ok(Some(Drawn::Record(record)));
                 }
-                match self.broken.take() {
-                    Some(error) => Err(error),
-                    None => {
-                        self.stage = Stage::Read;
-                        Ok(Some(Drawn::Read))
-                    }
+                if let Some(error) = self.broken.take() {
+                    return Err(error);
                 }
+                self.stage = Stage::Read;
+                Ok(Some(Drawn::Read))
             }
             Stage::Compare(comparison) => {
                 compare_all(comparison, &mut self.read, self.source.as_mut(), self.identify.as_ref()).await;

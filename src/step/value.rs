@@ -110,8 +110,10 @@ fn number_from_jaq(number: &Num) -> Result<Value, Unheld> {
                 .unwrap_or_else(|_| literal::of(&digits)));
         }
         Num::Float(f) => *f,
-        Num::Dec(digits) if literal::is_number(digits) && !literal::is_held(digits) => return Ok(literal::of(digits)),
-        Num::Dec(digits) => digits.parse().unwrap_or(f64::NAN),
+        Num::Dec(digits) => match literal::of_unheld(digits) {
+            Some(literal) => return Ok(literal),
+            None => digits.parse().unwrap_or(f64::NAN),
+        },
     };
     Number::from_f64(float).map(Value::Number).ok_or_else(|| Unheld::here("is no finite number"))
 }
