@@ -41,6 +41,9 @@ mod twice;
 #[path = "cli/numbers.rs"]
 mod numbers;
 
+#[path = "cli/as_it_comes.rs"]
+mod as_it_comes;
+
 #[path = "cli/answers.rs"]
 mod answers;
 

@@ -30,6 +30,7 @@ use crate::port::source::Source;
 use crate::retry::RetryPolicy;
 use crate::runner::asked::unread;
 use crate::runner::feed::Retrying;
+use crate::runner::header_row::see_header;
 use crate::runner::pass::pass;
 use crate::runner::plan::{Errands, Events, Parts, PassError, Plan};
 use crate::runner::stop::Stop;
@@ -142,9 +143,14 @@ async fn run_once(
     if wish.retrying.brings_items() {
         see_that_programs_are_there(settings)?;
     }
-    let source = source_for(settings, &wish.retrying, &events)?;
+    let mut source = source_for(settings, &wish.retrying, &events)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
+    // Before anything is made, a local file included. A pipe can't be read twice: the pass looks once it knows that it may run.
+    let source_is_read = wish.retrying.reads_source();
+    if let Some(source) = source.as_mut().filter(|source| source_is_read && source.rereadable()) {
+        see_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
+    }
     let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
     let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
     let has_programs = settings.steps.iter().any(|step| matches!(step.deed, Deed::Command(_)));
@@ -301,6 +307,7 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
         retrying: wish.retrying.clone(),
         rollover: wish.rollover.clone(),
         max_attempts: if once { 1 } else { settings.max_attempts },
+        stop_after: settings.stop_after,
         delivery: settings.delivery,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -16,9 +16,12 @@ use crate::ledger::growth;
 use crate::ledger::lease::Standing;
 use crate::ledger::snapshot::{Definition, Snapshot};
 use crate::port::clock::Clock;
+use crate::port::source::Source;
 use crate::port::step::Identify;
-use crate::runner::opening::{key_column_stands, lives_here, unblocked};
+use crate::runner::header_row::read_header;
+use crate::runner::opening::{begins_anew, key_column_stands, lives_here, same_definition, unblocked};
 use crate::runner::plan::PassError;
+use crate::runner::probation::Probation;
 use crate::source::input::Input;
 use crate::store::fetch::{Fetched, Fetcher};
 use crate::store::guard::Proof;
@@ -41,34 +44,74 @@ pub struct Coming {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Looks at the source: whether it can be opened, and what its first record is.
-pub async fn source(settings: &Settings) -> Line {
+/// Looks at the source: whether it can be opened, what its first record is, and whether a run would stop on its first records.
+pub async fn source(settings: &Settings) -> Vec<Line> {
     let subject = Subject::Source;
     let name = settings.source.input.name();
     if settings.source.input == Input::Stdin {
-        return Line::fine(subject, "standard input, which is not read here");
+        return vec![Line::fine(subject, "standard input, which is not read here")];
     }
     let mut source = match settings.source.open() {
         Ok(source) => source,
-        Err(error) => return Line::problem(subject, Blocker::Source(error)),
+        Err(error) => return vec![Line::problem(subject, Blocker::Source(error))],
     };
     let identify = settings.identify();
-    match source.next().await {
-        Err(error) => Line::problem(subject, Blocker::Source(error)),
-        Ok(None) => Line::warning(subject, format!("{name} has no record"), None),
-        Ok(Some(record)) => match record.body {
+    let mut lines: Vec<Line> = match read_header(source.as_mut(), &identify).await {
+        Ok(notes) => notes.into_iter().map(|note| Line::warning(subject, note, None)).collect(),
+        Err(error) => return vec![Line::problem(subject, Blocker::Pass(error))],
+    };
+    lines.push(records(&name, source.as_mut(), &identify, settings.stop_after).await);
+    lines
+}
+
+/// Looks at the first record, and at the next ones as long as none has a key.
+async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, stop_after: u64) -> Line {
+    let subject = Subject::Source;
+    let mut probation = Probation::new(stop_after);
+    let mut first = None;
+    let mut read = 0;
+    loop {
+        let record = match source.next().await {
+            Err(error) if read == 0 => return Line::problem(subject, Blocker::Source(error)),
+            Ok(None) if read == 0 => return Line::warning(subject, format!("{name} has no record"), None),
+            Err(_) | Ok(None) => break,
+            Ok(Some(record)) => record,
+        };
+        read += 1;
+        probation.read();
+        let place = record.position.to_string();
+        match record.body {
             Err(bad) => {
                 let what = format!("the first record of {name} can't be read: {bad}");
-                Line::warning(subject, what, Some("it would be a failure; the others are read all the same"))
+                let line =
+                    || Line::warning(subject, what, Some("it would be a failure; the others are read all the same"));
+                first.get_or_insert_with(line);
+                probation.failed("source", &bad.to_string(), &place, &record.bytes);
             }
             Ok(body) => match identify.identify(&body) {
-                Ok((key, _)) => Line::fine(subject, format!("{name}, whose first record has key {}", key.as_str())),
+                Ok((key, _)) if read == 1 => {
+                    return Line::fine(subject, format!("{name}, whose first record has key {}", key.as_str()));
+                }
+                Ok(_) => break,
                 Err(error) => {
                     let what = format!("the first record of {name} has no key: {error}");
-                    Line::warning(subject, what, Some("it would be a failure; see `key` in [item]"))
+                    let line = || Line::warning(subject, what, Some("it would be a failure; see `key` in [item]"));
+                    first.get_or_insert_with(line);
+                    probation.failed("item", &error.to_string(), &place, body.to_string().as_bytes());
                 }
             },
-        },
+        }
+        if let Some(cause) = probation.verdict() {
+            let cause = Box::new(cause.clone());
+            return Line::problem(subject, Blocker::Pass(PassError::AllAlike { cause, report: None }));
+        }
+        if stop_after == 0 {
+            break;
+        }
+    }
+    match probation.refusal() {
+        Some(error) => Line::problem(subject, Blocker::Source(error)),
+        None => first.unwrap_or_else(|| Line::fine(subject, name)),
     }
 }
 
@@ -141,14 +184,17 @@ fn job(settings: &Settings, coming: &Coming, fetched: &Fetched, lines: &mut Vec<
         lines.push(Line::fine(Subject::Guard, "the first run proves it, before it writes a row"));
         return;
     };
-    tabs(settings, snapshot, lines);
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..coming.definition.clone() };
-    let moved = definition.moved_from(&snapshot.state.definition);
-    lines.push(if moved.is_empty() {
-        Line::fine(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
-    } else {
-        let keys = snapshot.book.keys();
-        Line::problem(Subject::Definition, Blocker::Pass(PassError::Redefined { moved, keys }))
+    tabs(settings, snapshot, &definition, lines);
+    let moved = definition.moved_from(&snapshot.state.definition).join(" and ");
+    lines.push(match same_definition(snapshot, &definition) {
+        Ok(()) if moved.is_empty() => {
+            Line::fine(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
+        }
+        Ok(()) => {
+            Line::fine(Subject::Definition, format!("its {moved} changed, and no key is done yet: nothing is lost"))
+        }
+        Err(error) => Line::problem(Subject::Definition, Blocker::Pass(error)),
     });
     lines.push(lease(settings, coming, fetched, snapshot));
     lines.push(Line::fine(
@@ -161,8 +207,9 @@ fn job(settings: &Settings, coming: &Coming, fetched: &Fetched, lines: &mut Vec<
     ));
 }
 
-fn tabs(settings: &Settings, snapshot: &Snapshot, lines: &mut Vec<Line>) {
-    let key_column = snapshot.state.key_column.as_deref().or(settings.key_column.as_deref());
+fn tabs(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines: &mut Vec<Line>) {
+    let kept = snapshot.state.key_column.as_deref().filter(|_| !begins_anew(snapshot, definition));
+    let key_column = kept.or(settings.key_column.as_deref());
     let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(PassError::Store);
     let keys = snapshot.book.keys();
     let agree = |()| Line::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));

@@ -10,7 +10,7 @@ mod columns;
 mod env_file;
 pub mod environment;
 pub mod flags;
-mod keys;
+pub(crate) mod keys;
 mod linked;
 pub mod names;
 pub mod pace;

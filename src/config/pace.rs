@@ -8,6 +8,7 @@ use crate::config::raw::{At, Commit, Failures, Lease, Quota, Retry, Schedule};
 use crate::google::quota::{DEFAULT_PER_MINUTE, Pacing};
 use crate::ledger::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
+use crate::runner::probation::DEFAULT_STOP_AFTER;
 
 /// An hour, in milliseconds: the longest that most settings may be.
 const HOUR: u64 = 3_600_000;
@@ -85,6 +86,11 @@ pub(crate) fn pacing(collect: &mut Collector<'_>, raw: Option<&Quota>) -> Pacing
 pub(crate) fn max_attempts(collect: &mut Collector<'_>, raw: Option<&Failures>) -> u64 {
     let at = raw.and_then(|raw| raw.max_attempts.as_ref());
     at.and_then(|at| collect.whole(at, "failures.max_attempts", 1..=1_000)).unwrap_or(DEFAULT_MAX_ATTEMPTS)
+}
+
+pub(crate) fn stop_after(collect: &mut Collector<'_>, raw: Option<&Failures>) -> u64 {
+    let at = raw.and_then(|raw| raw.stop_after.as_ref());
+    at.and_then(|at| collect.whole(at, "failures.stop_after", 0..=200)).unwrap_or(DEFAULT_STOP_AFTER)
 }
 
 pub(crate) fn lease_ttl_ms(collect: &mut Collector<'_>, raw: Option<&Lease>) -> u64 {

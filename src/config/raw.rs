@@ -309,6 +309,8 @@ pub(crate) struct Quota {
 pub(crate) struct Failures {
     /// Tries of one record, over all runs.
     pub(crate) max_attempts: Option<At<i64>>,
+    /// How many of the first records may fail for one cause before a run stops, at most 200; 20 if nothing is said, 0 for never.
+    pub(crate) stop_after: Option<At<i64>>,
 }
 
 /// Who is running.

@@ -94,6 +94,8 @@ pub struct Settings {
     pub pacing: Pacing,
     /// Tries of one record, over all runs.
     pub max_attempts: u64,
+    /// The first records that may fail for one cause before a run stops; 0 for as many as there are.
+    pub stop_after: u64,
     /// How long a run that went silent is waited for, in milliseconds.
     pub lease_ttl_ms: u64,
     /// What a run does that finds another one at work.
@@ -222,6 +224,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let retry = pace::retry(collect, raw.retry.as_ref());
     let pacing = pace::pacing(collect, raw.quota.as_ref());
     let max_attempts = pace::max_attempts(collect, raw.failures.as_ref());
+    let stop_after = pace::stop_after(collect, raw.failures.as_ref());
     let lease_ttl_ms = pace::lease_ttl_ms(collect, raw.lease.as_ref());
     let overlap = pace::overlap(collect, raw.lease.as_ref());
     Some(Settings {
@@ -249,6 +252,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         retry,
         pacing,
         max_attempts,
+        stop_after,
         lease_ttl_ms,
         overlap,
         state_dir,

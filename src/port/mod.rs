@@ -4,6 +4,7 @@
 
 pub mod chance;
 pub mod clock;
+pub mod error_document;
 pub mod journal;
 pub mod preview;
 pub mod process;

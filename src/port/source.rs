@@ -20,6 +20,19 @@ pub struct Record {
     pub cursor: Option<String>,
 }
 
+/// What a source knows of all its records before the first one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Preview {
+    /// The file or address.
+    pub what: String,
+    /// The names of the fields that each record has.
+    pub fields: Vec<String>,
+    /// The delimiter that seems to set the names apart, where it is not the one that the job file says.
+    pub delimiter: Option<char>,
+    /// What is odd, in sentences.
+    pub notes: Vec<String>,
+}
+
 /// Why one record can't be read; the others can.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
@@ -52,6 +65,16 @@ pub enum SourceError {
         /// What is wrong there, and what to do.
         why: String,
     },
+    /// It is something else than what the job file says, as its first bytes show.
+    #[error("{what} is {seen}; no record of it was read")]
+    Foreign {
+        /// The file or address.
+        what: String,
+        /// What it is.
+        seen: String,
+        /// What to do next.
+        advice: String,
+    },
     /// Reading failed for a reason that may pass.
     #[error("{what} could not be read: {why}")]
     Unavailable {
@@ -63,10 +86,23 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// What to do about an error document.
+    pub const REFUSED: &str = "the service refused to give the data: see what it says, then get the data and run again";
+    /// What to do about text in place of data.
+    pub const SAID: &str =
+        "it looks like what a service says when it is out of order or refuses: see what wrote it, then run again";
+
+    /// `what` is one line of text, in place of a table.
+    pub fn one_line(what: &str, line: &str) -> Self {
+        let shown: String = line.chars().take(120).collect();
+        let seen = format!("one line of text and no table: {shown:?}");
+        Self::Foreign { what: what.to_owned(), seen, advice: Self::SAID.to_owned() }
+    }
+
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Missing { .. } | Self::Broken { .. } => Fault::Corrupt,
+            Self::Missing { .. } | Self::Broken { .. } | Self::Foreign { .. } => Fault::Corrupt,
             Self::Denied { .. } => Fault::Denied,
             Self::Unavailable { .. } => Fault::Transient,
         }
@@ -77,6 +113,12 @@ impl SourceError {
 pub trait Source: Send {
     /// The next record; `None` at the end. After an error there is no next.
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>>;
+
+    /// What is known of all records before the first one, such as the names in a header row; none where a source has no such thing, or
+    /// where `next` fails for good at once. Asked before `next`, or not at all.
+    fn preview(&mut self) -> BoxFuture<'_, Option<Preview>> {
+        Box::pin(async { None })
+    }
 
     /// Whether a later run can read the same records again: a file can be, standard input can't.
     fn rereadable(&self) -> bool;

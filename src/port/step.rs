@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fault::Fault;
 use crate::ledger::key::{Key, KeyError, Version};
 use crate::ledger::lease::Fence;
+use crate::ledger::path::MemberPath;
 use crate::machine::MachineTrouble;
 use crate::time::Timestamp;
 
@@ -90,6 +91,11 @@ pub trait Identify: Send + Sync {
     /// The same for a record of which less may have been made: a version that is the record's content is left empty.
     fn sight(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
         self.identify(body)
+    }
+
+    /// The plain paths at which keys and versions are found, each with the word for it; without those that are other jq.
+    fn paths(&self) -> Vec<(&'static str, MemberPath)> {
+        Vec::new()
     }
 }
 

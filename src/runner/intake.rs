@@ -28,6 +28,7 @@ use crate::port::step::{Identify, StepError};
 use crate::runner::batch::{KeptRecord, Waiting};
 use crate::runner::marks::{Begun, settles};
 use crate::runner::plan::Events;
+use crate::runner::probation::Probation;
 use crate::runner::sifting::Sifting;
 use crate::runner::work::{StepFailure, Worked};
 use crate::time::Timestamp;
@@ -66,6 +67,8 @@ pub struct Intake {
     pub begun: Vec<(Begun, Option<Place>)>,
     /// Those of them that an earlier run began, and of which nobody knows how they ended.
     pub in_doubt: Vec<Begun>,
+    /// What the first records of the source have shown.
+    pub probation: Probation,
     /// What is known of the source as a whole.
     pub sifting: Sifting,
     /// Finds keys.
@@ -153,7 +156,10 @@ impl Intake {
         }
         let (step, error) = match result {
             Ok(values) => match self.shaped(values, &item.key) {
-                Ok(output) => return Some(self.done(item, place, output, now)),
+                Ok(output) => {
+                    self.probation.passed();
+                    return Some(self.done(item, place, output, now));
+                }
                 // It is left to the next run, and no failure of its own.
                 Err(_) if self.foreign.is_some() => return None,
                 Err(rejection) => ("output".to_owned(), rejection.to_string()),
@@ -339,6 +345,9 @@ impl Intake {
         match admission {
             Admission::Fresh | Admission::Changed | Admission::Again(_) => Taken::Work(item, place),
             Admission::Done | Admission::Twice | Admission::Rests => {
+                if admission == Admission::Done {
+                    self.probation.passed();
+                }
                 self.counts.skipped += 1;
                 self.low.settle(place);
                 Taken::Nothing
@@ -446,6 +455,7 @@ impl Intake {
         match self.book.admit(&key, &version) {
             // The same unreadable bytes once more: as much a failure as the first, and told once.
             Admission::Twice if self.book.has_failed(&key, &version) => {
+                self.probation.failed(step, &error, &position.to_string(), record);
                 self.counts.failed += 1;
                 self.low.settle(place);
                 Taken::Nothing
@@ -472,6 +482,10 @@ impl Intake {
         let told = failure_mark(step, &error);
         let mark = self.book.again().mark(&version);
         let before = self.book.tried(&key).filter(|tried| tried.version == mark);
+        // What is known to fail is no evidence against a job that has worked before.
+        if before.is_none() || self.book.keys() == 0 {
+            self.probation.failed(step, &error, &position, record);
+        }
         let answered = self.book.tried(&key).and_then(|tried| tried.asked);
         let attempts = self.book.attempts(&key, &version) + 1;
         let state = if attempts >= self.max_attempts { FailureState::Dead } else { FailureState::Open };

@@ -11,6 +11,8 @@
 pub mod replay;
 pub mod marks;
 pub mod forced;
+pub mod header_row;
+pub mod probation;
 pub mod feed;
 pub mod asked;
 pub mod passes;

@@ -21,6 +21,7 @@ use crate::port::process::Processes;
 use crate::port::store::StoreError;
 use crate::runner::intake::Intake;
 use crate::runner::plan::{Parts, PassError, Plan};
+use crate::runner::probation::Probation;
 use crate::runner::sifting::Sifting;
 use crate::time::Timestamp;
 
@@ -110,7 +111,9 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     let mut buried = Vec::new();
     if let Some(snapshot) = snapshot {
         lives_here(snapshot, plan.rollover.as_ref())?;
-        same_definition(snapshot, &definition, plan)?;
+        if !plan.adopt {
+            same_definition(snapshot, &definition)?;
+        }
         buried.extend(allowed(snapshot, &claimant, loaded.service_time)?);
     }
     for run in &buried {
@@ -119,8 +122,16 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     let me = Holder { run: run.id.clone(), ..plan.holder.clone() };
     let fresh = State { job: plan.job.clone(), ..State::default() };
     let mut chain = Chain::from(snapshot, fresh, me);
-    let gone = snapshot.map(|snapshot| snapshot.gone.clone()).unwrap_or_default();
+    let begins_anew = snapshot.is_some_and(|snapshot| begins_anew(snapshot, &definition));
+    let goes_elsewhere = begins_anew && definition.tab != chain.state().definition.tab;
+    let gone = snapshot.filter(|_| !goes_elsewhere).map(|snapshot| snapshot.gone.clone()).unwrap_or_default();
     chain.amend(|state| {
+        if begins_anew {
+            state.key_column = None;
+        }
+        if goes_elsewhere {
+            state.columns.clear();
+        }
         if let Some(rollover) = &plan.rollover {
             rollover.mark(state);
         }
@@ -196,12 +207,22 @@ pub fn lives_here(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<()
     }
 }
 
-fn same_definition(snapshot: &Snapshot, definition: &Definition, plan: &Plan) -> Result<(), PassError> {
-    let moved = definition.moved_from(&snapshot.state.definition);
-    if moved.is_empty() || plan.adopt {
-        return Ok(());
+/// Whether the job finds its keys elsewhere than before, or writes elsewhere, and nothing is done yet: then it is as on its first day, and
+/// what it had found out about its tab counts no more.
+pub fn begins_anew(snapshot: &Snapshot, definition: &Definition) -> bool {
+    let before = &snapshot.state.definition;
+    snapshot.book.keys() == 0 && (definition.key != before.key || definition.tab != before.tab)
+}
+
+/// A definition that changed would process what is done again. While no key is done, in earlier spreadsheets neither, there is nothing
+/// to lose, and a wrong key may be put right; but a copy of a spreadsheet is another place, whatever is in it.
+pub fn same_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), PassError> {
+    let keys = snapshot.book.keys();
+    let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
+    match definition.moved_from(&snapshot.state.definition) {
+        moved if moved.is_empty() || (keys == 0 && !is_copy) => Ok(()),
+        moved => Err(PassError::Redefined { moved, keys }),
     }
-    Err(PassError::Redefined { moved, keys: snapshot.book.keys() })
 }
 
 /// Whether the lease may be claimed; the run that left it behind is told as crashed.
@@ -247,7 +268,7 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         Some((tab, columns)) if !columns.is_empty() => Header::closed(tab.clone(), columns.clone()),
         _ => Header::open(plan.tab.clone(), &plan.columns.order),
     };
-    let gone = snapshot.map(|snapshot| snapshot.gone.as_slice()).unwrap_or_default();
+    let gone = chain.state().deleted.as_slice();
     let header = header.with(plan.columns.new_columns, gone);
     let key_column =
         chain.state().key_column.clone().or_else(|| plan.key_column.clone()).map(|name| match name.as_str() {
@@ -273,6 +294,7 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         mode: plan.mode,
         run: run.to_owned(),
         max_attempts: plan.max_attempts,
+        probation: Probation::new(plan.stop_after),
         begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
         in_doubt: chain.state().begun.clone(),
         sifting: Sifting::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),

@@ -26,15 +26,19 @@ use crate::runner::asked::AskedRecords;
 use crate::runner::batch::Queue;
 use crate::runner::committer::Committer;
 use crate::runner::feed::{Fed, Feed, Retrying};
+use crate::runner::header_row::see_header;
 use crate::runner::intake::{Intake, Taken};
 use crate::runner::marks::{MAX_MARKED, Marks};
 use crate::runner::opening::{Opened, open};
 use crate::runner::passes::Passes;
 use crate::runner::plan::{Parts, PassError, Plan};
+use crate::runner::probation::Cause;
 use crate::runner::replay::{Keeping, Replay, item_of};
 use crate::runner::settle::{Ending, Settler};
 use crate::runner::stop::{Stop, StopReason};
 use crate::runner::work::{StepFailure, Worked, Worker};
+
+mod first;
 
 /// Results wait this long for a commit after the service has throttled a call, in milliseconds.
 const STRETCHED_MS: u64 = 30_000;
@@ -45,14 +49,25 @@ const PROGRESS_EVERY: u64 = 32;
 
 /// Runs a job once over its source. Returns when everything that was taken in is committed or told;
 /// an error tells why that could not be, and what was committed before stays.
-pub async fn pass(parts: Parts, plan: Plan, stop: Stop) -> Result<Report, PassError> {
+pub async fn pass(mut parts: Parts, plan: Plan, stop: Stop) -> Result<Report, PassError> {
     // Reading the state may take minutes where the service is out of order; nothing is written yet, so it may end anywhere.
     let opened = tokio::select! {
         opened = open(&parts, &plan) => opened?,
         reason = stop.reason() => return Err(PassError::Stopped { reason }),
     };
+    let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());
+    if let Some(source) = parts.source.as_mut().filter(|_| reads_once && plan.retrying.reads_source()) {
+        see_header(source.as_mut(), parts.identify.as_ref(), &parts.events, &stop).await?;
+    }
     // A run is long and its future large; whoever holds it should not have to be.
-    Box::pin(Pass::new(parts, plan, stop, opened)?.run()).await
+    match Box::pin(Pass::new(parts, plan, stop, opened)?.run()).await {
+        // Of what can be read once only the header is gone: nobody may wait for the lease and begin again.
+        Err(PassError::Held { holder, .. }) if reads_once => {
+            let by = format!("run {} on {} has taken the lease meanwhile", holder.run, holder.host);
+            Err(PassError::Fenced { by })
+        }
+        ended => ended,
+    }
 }
 
 struct Pass {
@@ -178,7 +193,7 @@ impl Pass {
             }
             closed => closed,
         };
-        let (report, trouble) = (self.report(), self.trouble);
+        let (report, trouble, all_alike) = (self.report(), self.trouble, self.intake.probation.take_end());
         match (closed, trouble, self.source_error) {
             (Ok(()), Some(trouble), _) => Err(PassError::Machine { trouble, report: Box::new(report) }),
             // What came first is what has to be put right; what could not be written for it is done by the next run.
@@ -187,8 +202,11 @@ impl Pass {
                 Err(PassError::Machine { trouble, report: Box::new(report) })
             }
             (Err(error), None, _) => Err(error),
-            (Ok(()), None, Some(error)) => Err(PassError::Source { error, report: Box::new(report) }),
-            (Ok(()), None, None) => Ok(report),
+            (Ok(()), None, source_error) => match (all_alike, source_error) {
+                (Some(cause), _) => Err(PassError::AllAlike { cause: Box::new(cause), report: Some(Box::new(report)) }),
+                (None, Some(error)) => Err(PassError::Source { error, report: Box::new(report) }),
+                (None, None) => Ok(report),
+            },
         }
     }
 
@@ -225,6 +243,7 @@ impl Pass {
                 Happening::Fed(Err(error)) => {
                     self.feed = None;
                     self.source_error = Some(error);
+                    self.end_probation();
                 }
                 Happening::Worked(worked) => {
                     self.worked(worked);
@@ -317,6 +336,11 @@ impl Pass {
 
     fn take(&mut self, fed: Fed) {
         let now = self.committer.moment();
+        let is_of_source = matches!(fed, Fed::Record(_)) && self.plan.retrying.reads_source();
+        self.intake.probation.watch(is_of_source);
+        if is_of_source {
+            self.intake.probation.read();
+        }
         let taken = match fed {
             Fed::Record(record) => self.intake.take(record, now),
             Fed::Surveyed(survey) => return self.intake.sift_by(*survey),
@@ -332,9 +356,10 @@ impl Pass {
                 self.marks.push(item, place, self.clock.monotonic_ms());
             }
             Taken::Work(item, place) => self.work(item, place),
-            Taken::Wait(waiting) => self.queue.push(waiting, self.clock.monotonic_ms()),
+            Taken::Wait(waiting) => self.put(waiting, is_of_source),
             Taken::Nothing => {}
         }
+        self.see_what_the_first_show();
         if self.intake.counts.read.is_multiple_of(PROGRESS_EVERY) {
             self.progress();
         }
@@ -346,6 +371,9 @@ impl Pass {
         if !self.intake.source_is_same() {
             let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
             self.source_error = Some(SourceError::Unavailable { what, why });
+        }
+        if self.plan.retrying.reads_source() {
+            self.source_is_read();
         }
         if let (Some(comparison), Some(feed)) = (self.intake.source_read(), &mut self.feed) {
             feed.compare(comparison);
@@ -367,9 +395,14 @@ impl Pass {
         if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &worked.result {
             self.stop_for(trouble.clone());
         }
+        // What a program was run for is written whatever comes of it, so that it counts as tried.
+        let is_of_source = worked.item.again.is_none() && self.plan.retrying.reads_source();
+        self.intake.probation.watch(is_of_source);
+        let may_be_held = is_of_source && !self.worker.has_outside_effects();
         if let Some(waiting) = self.intake.worked(worked, self.committer.moment()) {
-            self.queue.push(waiting, self.clock.monotonic_ms());
+            self.put(waiting, may_be_held);
         }
+        self.see_what_the_first_show();
     }
 
     /// This machine is in the way: what is done is committed, and all that has not begun is left as it was.
@@ -388,6 +421,7 @@ impl Pass {
 
     fn take_nothing_more(&mut self) {
         self.feed = None;
+        self.end_probation();
         let given_up = self.marks.give_up();
         self.intake.not_begun(&given_up);
     }
@@ -466,7 +500,8 @@ impl Pass {
     /// How the run's row is closed: with what ended it, as far as is known now.
     fn closing(&self) -> impl Fn(Run) -> Run + use<> {
         let trouble = self.trouble.as_ref().map(ToString::to_string);
-        let broken = trouble.or_else(|| self.source_error.as_ref().map(ToString::to_string));
+        let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
+        let broken = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let repeated = self.intake.sifting.repeats().sentence(self.intake.book.again());
         let (asked, job) = (self.asked, self.plan.job.clone());
         // How long a run took is measured: a clock that was set meanwhile would say anything.
@@ -526,7 +561,7 @@ impl Pass {
         Report {
             run: self.committer.run.clone(),
             keys: self.intake.book.keys(),
-            open_failures: self.intake.book.open_failures() as u64,
+            open_failures: (self.intake.book.open_failures() as u64).saturating_sub(self.intake.probation.unwritten()),
             dead_failures: self.intake.book.dead_failures() as u64,
             tried_again: self.intake.tried_again,
             rows: rows.saturating_sub(usage.updated),

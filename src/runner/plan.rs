@@ -22,11 +22,12 @@ use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::journal::Journal;
 use crate::port::process::Processes;
-use crate::port::source::{Source, SourceError};
+use crate::port::source::{Preview, Source, SourceError};
 use crate::port::step::{Identify, Step};
 use crate::port::store::{Store, StoreError};
 use crate::retry::RetryPolicy;
 use crate::runner::feed::Retrying;
+use crate::runner::probation::Cause;
 use crate::runner::stop::StopReason;
 use crate::time::Timestamp;
 
@@ -122,6 +123,8 @@ pub struct Plan {
     pub rollover: Option<Rollover>,
     /// Runs in which a version of a key may fail before it is left alone.
     pub max_attempts: u64,
+    /// The first records that may fail for one cause before the run stops; 0 for as many as there are.
+    pub stop_after: u64,
     /// How often outside effects may be made.
     pub delivery: Delivery,
     /// The version of this tool, for Runs.
@@ -209,6 +212,27 @@ pub enum PassError {
         /// What was done all the same.
         report: Box<Report>,
     },
+    /// The source is not what it should be, and nothing was written.
+    #[error("read the source: {0}")]
+    Input(SourceError),
+    /// No record would have a key, or each one would lose its version.
+    #[error("run the job: {what} {path} names a field that the header row of {} does not have: it has {}", preview.what, listed(&preview.fields))]
+    NoField {
+        /// `key` or `version`.
+        what: &'static str,
+        /// The expression.
+        path: String,
+        /// What the source says of its records.
+        preview: Box<Preview>,
+    },
+    /// All of the first records fail for one cause.
+    #[error("run the job: {}", cause.sentence())]
+    AllAlike {
+        /// Why.
+        cause: Box<Cause>,
+        /// How the run ended; none where only the source was looked at.
+        report: Option<Box<Report>>,
+    },
     /// The source could not be read to its end; what came before is on the sheet.
     #[error("read the source: {error}")]
     Source {
@@ -229,13 +253,29 @@ impl PassError {
             | Self::GoesOn { .. }
             | Self::Unmoved { .. }
             | Self::Refused { .. }
-            | Self::NoFailure { .. } => Fault::Corrupt,
+            | Self::NoFailure { .. }
+            | Self::NoField { .. }
+            | Self::AllAlike { .. } => Fault::Corrupt,
             Self::Stopped { .. } => Fault::Transient,
             Self::Unfinished { fault, .. } => *fault,
             Self::Machine { .. } => Fault::Machine,
-            Self::Source { error, .. } => error.fault(),
+            Self::Source { error, .. } | Self::Input(error) => error.fault(),
         }
     }
+}
+
+/// The names of fields, the first ten of many.
+fn listed(fields: &[String]) -> String {
+    const MOST: usize = 10;
+    let cut = |name: &String| match name.char_indices().nth(60) {
+        Some((at, _)) => format!("\"{}…\"", name.get(..at).unwrap_or_default()),
+        // A header row whose quotes are around other delimiters is shown as it is.
+        None if name.starts_with('"') => name.clone(),
+        None => format!("\"{name}\""),
+    };
+    let names: Vec<String> = fields.iter().take(MOST).map(cut).collect();
+    let more = if fields.len() > MOST { format!(" and {} more", fields.len() - MOST) } else { String::new() };
+    format!("{}{more}", names.join(", "))
 }
 
 fn keys_in_words(keys: u64) -> String {

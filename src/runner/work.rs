@@ -83,6 +83,16 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Whether any step does something outside the sheet.
+    pub fn has_outside_effects(&self) -> bool {
+        self.steps.iter().any(|step| step.has_outside_effects())
+    }
+
+    /// Whether the step of this name does something outside the sheet.
+    pub fn runs_program(&self, name: &str) -> bool {
+        self.steps.iter().any(|step| step.name() == name && step.has_outside_effects())
+    }
+
     /// Takes an item through all steps. `shown` is what the book showed of its key when it was taken in hand.
     pub async fn work(self, item: Item, place: Place, shown: String) -> Worked {
         let mut tally = Tally::default();

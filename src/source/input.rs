@@ -12,14 +12,16 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::port::source::{Record, Source, SourceError};
+use crate::port::source::{Preview, Record, Source, SourceError};
+use crate::source::head::{Counted, Foreign, Unmarked};
+use crate::source::magic::Kind;
 use crate::source::skim::Depth;
 use crate::source::spool::Spool;
 
@@ -56,24 +58,28 @@ impl Input {
         }
     }
 
-    /// Opens it; says whether it is missing or may not be read.
-    pub(crate) fn open(&self) -> Result<Opened, SourceError> {
+    /// Opens it; says whether it is missing or may not be read. Whoever reads it is told if its first bytes are not of this kind.
+    pub(crate) fn open(&self, kind: Kind) -> Result<Opened, SourceError> {
         let (bytes, size) = match self {
             Self::Stdin => (Bytes::Once(Box::new(io::stdin())), None),
             Self::File(path) if waits_to_be_opened(path) => (Bytes::Once(Box::new(Pipe::Named(path.clone()))), None),
             Self::File(path) => {
                 let file = File::open(path).map_err(|e| self.failed(&e))?;
-                let kind = file.metadata().map_err(|e| self.failed(&e))?;
-                if kind.is_dir() {
+                let about = file.metadata().map_err(|e| self.failed(&e))?;
+                if about.is_dir() {
                     return Err(SourceError::Denied {
                         what: self.name(),
                         why: "it is a folder; name a file in it".into(),
                     });
                 }
-                if kind.is_file() { (Bytes::File(file), Some(kind.len())) } else { (Bytes::Once(Box::new(file)), None) }
+                if about.is_file() {
+                    (Bytes::File(file), Some(about.len()))
+                } else {
+                    (Bytes::Once(Box::new(file)), None)
+                }
             }
         };
-        Ok(Opened { name: self.name(), bytes, size, read: Arc::default() })
+        Ok(Opened { name: self.name(), kind, seen: Arc::default(), bytes, size, read: Arc::default() })
     }
 
     fn failed(&self, error: &io::Error) -> SourceError {
@@ -83,7 +89,11 @@ impl Input {
 
 /// What an I/O error means for a source.
 pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
-    let (what, why) = (name.to_owned(), error.to_string());
+    let what = name.to_owned();
+    if let Some(Foreign(seen)) = error.get_ref().and_then(|error| error.downcast_ref()) {
+        return SourceError::Foreign { what, seen: seen.what.clone(), advice: seen.advice.clone() };
+    }
+    let why = error.to_string();
     match error.kind() {
         io::ErrorKind::NotFound => SourceError::Missing {
             what,
@@ -121,6 +131,9 @@ impl Read for Pipe {
 pub(crate) struct Opened {
     /// How it is called in positions.
     pub(crate) name: String,
+    /// Its first bytes, once they are read.
+    pub(crate) seen: Arc<OnceLock<Vec<u8>>>,
+    kind: Kind,
     bytes: Bytes,
     size: Option<u64>,
     read: Arc<AtomicU64>,
@@ -139,7 +152,7 @@ enum Bytes {
 }
 
 impl Opened {
-    /// The bytes from their start on, without a byte order mark.
+    /// The bytes from their start on, without a byte order mark; an error where they are of another kind.
     fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
         let raw: Box<dyn Read + Send> = match &mut self.bytes {
             Bytes::File(file) => {
@@ -156,7 +169,7 @@ impl Opened {
             },
         };
         let counted = Counted { inner: raw, read: Arc::clone(&self.read) };
-        Ok(Box::new(Unmarked { inner: counted, head: Head::Unread }))
+        Ok(Box::new(Unmarked::new(counted, self.kind, Arc::clone(&self.seen))))
     }
 
     /// Bytes that come once only are kept in a file on their way: they are read twice.
@@ -172,67 +185,26 @@ impl Opened {
     }
 }
 
-/// Counts what is read.
-struct Counted {
-    inner: Box<dyn Read + Send>,
-    read: Arc<AtomicU64>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.inner.read(buffer) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Ok(n) => {
-                    self.read.fetch_add(n as u64, Ordering::Relaxed);
-                    return Ok(n);
-                }
-                other => return other,
-            }
-        }
-    }
-}
-
-/// The bytes without the UTF-8 byte order mark that some programs put in front.
-struct Unmarked {
-    inner: Counted,
-    head: Head,
-}
-
-enum Head {
-    Unread,
-    Held(io::Cursor<Vec<u8>>),
-    Passed,
-}
-
-impl Read for Unmarked {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if matches!(self.head, Head::Unread) {
-            let mut head = Vec::with_capacity(3);
-            (&mut self.inner).take(3).read_to_end(&mut head)?;
-            if head == [0xEF, 0xBB, 0xBF] {
-                head.clear();
-            }
-            self.head = Head::Held(io::Cursor::new(head));
-        }
-        if let Head::Held(head) = &mut self.head {
-            let n = head.read(buffer)?;
-            if n > 0 || buffer.is_empty() {
-                return Ok(n);
-            }
-            self.head = Head::Passed;
-        }
-        self.inner.read(buffer)
-    }
-}
-
 /// Makes records of bytes; lives on the reading thread. After an error there is no next.
 pub(crate) trait Records: Send {
     /// The next record; `None` at the end.
     fn next(&mut self) -> Result<Option<Record>, SourceError>;
+
+    /// What is known of all records before the first one.
+    fn begin(&mut self) -> Result<Option<Preview>, SourceError> {
+        Ok(None)
+    }
 }
 
 type Batch = (Vec<Record>, Result<bool, SourceError>);
+/// The records, and what is known of them; or why there are none.
+type Begun = Result<(Box<dyn Records>, Option<Preview>), SourceError>;
+
+/// What a reading thread hands over.
+enum Message {
+    Begun(Option<Preview>),
+    Record(Record),
+}
 
 /// What makes records of bytes that have this name, as deep as is said.
 type Make = Box<dyn Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send>;
@@ -247,13 +219,15 @@ pub struct Reading {
     feed: Feed,
     ready: std::vec::IntoIter<Record>,
     ended: Option<Result<(), SourceError>>,
+    preview: Option<Preview>,
 }
 
 enum Feed {
     Unread,
     Idle(Box<dyn Records>),
+    Begin(JoinHandle<Begun>),
     Batch(JoinHandle<(Box<dyn Records>, Batch)>),
-    Channel(mpsc::Receiver<Result<Record, SourceError>>),
+    Channel(mpsc::Receiver<Result<Message, SourceError>>),
     /// No thread could be had; why.
     Unthreaded(String),
     Done,
@@ -266,7 +240,16 @@ impl Reading {
         make: impl Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send + 'static,
     ) -> Self {
         let (is_file, ready) = (opened.size.is_some(), Vec::new().into_iter());
-        Self { opened, make: Box::new(make), twice: None, is_file, feed: Feed::Unread, ready, ended: None }
+        Self {
+            opened,
+            make: Box::new(make),
+            twice: None,
+            is_file,
+            feed: Feed::Unread,
+            ready,
+            ended: None,
+            preview: None,
+        }
     }
 
     /// The same, to be read twice: at first as deep as `depth`, and whole once it is set back.
@@ -306,6 +289,21 @@ impl Reading {
         }
     }
 
+    async fn look(&mut self) -> Option<Preview> {
+        while matches!(self.feed, Feed::Unread | Feed::Idle(_) | Feed::Begin(_)) && self.ended.is_none() {
+            self.refill().await;
+        }
+        if let Feed::Channel(channel) = &mut self.feed {
+            match channel.recv().await {
+                Some(Ok(Message::Begun(preview))) => self.preview = preview,
+                Some(Ok(Message::Record(record))) => self.ready = vec![record].into_iter(),
+                Some(Err(error)) => self.ended = Some(Err(error)),
+                None => self.ended = Some(Ok(())),
+            }
+        }
+        self.preview.clone()
+    }
+
     /// Gets more records or the end. What it waits for stays in `self`, so that a caller may stop waiting at any point.
     async fn refill(&mut self) {
         if let Feed::Unread = &self.feed
@@ -317,9 +315,22 @@ impl Reading {
         if let Feed::Idle(_) = &self.feed
             && let Feed::Idle(records) = std::mem::replace(&mut self.feed, Feed::Done)
         {
-            self.feed = if self.opened.size.is_some() { Feed::Batch(read_batch(records)) } else { channel(records) };
+            self.feed = if self.opened.size.is_some() { Feed::Begin(begin(records)) } else { channel(records) };
+            return;
         }
         match &mut self.feed {
+            Feed::Begin(begun) => {
+                let done = begun.await;
+                self.feed = Feed::Done;
+                match done {
+                    Ok(Ok((records, preview))) => {
+                        self.preview = preview;
+                        self.feed = Feed::Batch(read_batch(records));
+                    }
+                    Ok(Err(error)) => self.ended = Some(Err(error)),
+                    Err(_) => self.ended = Some(Err(stopped())),
+                }
+            }
             Feed::Batch(batch) => {
                 let done = batch.await;
                 self.feed = Feed::Done;
@@ -336,7 +347,8 @@ impl Reading {
                 }
             }
             Feed::Channel(channel) => match channel.recv().await {
-                Some(Ok(record)) => self.ready = vec![record].into_iter(),
+                Some(Ok(Message::Record(record))) => self.ready = vec![record].into_iter(),
+                Some(Ok(Message::Begun(preview))) => self.preview = preview,
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             },
@@ -354,6 +366,13 @@ fn unthreaded(why: &str) -> SourceError {
 
 fn stopped() -> SourceError {
     SourceError::Unavailable { what: "the source".into(), why: "the reading thread stopped".into() }
+}
+
+fn begin(mut records: Box<dyn Records>) -> JoinHandle<Begun> {
+    spawn_blocking(move || {
+        let preview = records.begin()?;
+        Ok((records, preview))
+    })
 }
 
 fn read_batch(mut records: Box<dyn Records>) -> JoinHandle<(Box<dyn Records>, Batch)> {
@@ -396,8 +415,11 @@ fn weight(record: &Record) -> u64 {
 fn channel(mut records: Box<dyn Records>) -> Feed {
     let (sender, receiver) = mpsc::channel(CHANNEL_RECORDS);
     let spawned = std::thread::Builder::new().name("source".into()).spawn(move || {
-        let mut last = false;
+        let begun = records.begin().map(Message::Begun);
+        let mut last = begun.is_err();
+        last |= sender.blocking_send(begun).is_err();
         while !last && let Some(next) = records.next().transpose() {
+            let next = next.map(Message::Record);
             last = next.is_err();
             // The send fails once nobody listens any more.
             last |= sender.blocking_send(next).is_err();
@@ -412,6 +434,10 @@ fn channel(mut records: Box<dyn Records>) -> Feed {
 impl Source for Reading {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
         Box::pin(self.advance())
+    }
+
+    fn preview(&mut self) -> BoxFuture<'_, Option<Preview>> {
+        Box::pin(self.look())
     }
 
     fn rereadable(&self) -> bool {
@@ -460,7 +486,9 @@ mod tests {
     }
 
     fn of(text: &'static [u8], size: Option<u64>) -> Reading {
-        let opened = Opened { name: "x".into(), bytes: Bytes::Once(Box::new(text)), size, read: Arc::default() };
+        let bytes = Bytes::Once(Box::new(text));
+        let opened =
+            Opened { name: "x".into(), kind: Kind::Csv, seen: Arc::default(), bytes, size, read: Arc::default() };
         Reading::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)))
     }
 
@@ -514,7 +542,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [path, other] = ["a", "b"].map(|name| folder.path().join(name));
         std::fs::write(&path, "abc").expect("a file");
-        let opened = Input::File(path.clone()).open().expect("the file opens");
+        let opened = Input::File(path.clone()).open(Kind::Csv).expect("the file opens");
         let mut reading = Reading::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).twice(Depth::Whole);
         assert_eq!(all(&mut reading).await.0, "abc");
         std::fs::write(&other, "xyz").expect("a file");
@@ -525,7 +553,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_stops_waiting_loses_no_record() {
-        let opened = Input::File("Cargo.toml".into()).open().expect("the file opens");
+        let opened = Input::File("Cargo.toml".into()).open(Kind::Csv).expect("the file opens");
         let mut reading = Reading::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)));
         let mut next = 1;
         while next < 600 {

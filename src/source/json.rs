@@ -4,14 +4,16 @@
 //! is handed in.
 
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use crate::ledger::item::Position;
 use crate::ledger::path::MemberPath;
+use crate::port::error_document::{is_error_document, shown};
 use crate::port::source::{Record, SourceError};
 use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
+use crate::source::magic::{Kind, Seen, error_document};
 use crate::source::skim::Depth;
 use crate::source::splitter::{Place, Splitter, Stop};
 use crate::source::text::parse;
@@ -48,8 +50,12 @@ fn array_path(expression: &str) -> Option<MemberPath> {
 /// for good where the document is cut off, unbalanced or has no array at the path, where a record is longer than 64 MiB, and
 /// where a document that is read whole is longer than 256 MiB.
 pub fn open(input: &Input, items: Items) -> Result<Reading, SourceError> {
-    Ok(Reading::new(input.open()?, move |name, reader, depth| match &items {
-        Items::Path(path) => Box::new(Elements { depth, ..Elements::new(name, reader, path.clone()) }),
+    let opened = input.open(Kind::Json)?;
+    let seen = Arc::clone(&opened.seen);
+    Ok(Reading::new(opened, move |name, reader, depth| match &items {
+        Items::Path(path) => {
+            Box::new(Elements { depth, seen: Arc::clone(&seen), ..Elements::new(name, reader, path.clone()) })
+        }
         Items::Whole(extract) => Box::new(Whole {
             name,
             reader: Some(reader),
@@ -65,12 +71,22 @@ struct Elements<R> {
     name: String,
     depth: Depth,
     splitter: Splitter<R>,
+    /// The first bytes of the document, once they are read.
+    seen: Arc<OnceLock<Vec<u8>>>,
     record: u64,
 }
 
 impl<R: Read + Send> Elements<R> {
     fn new(name: String, reader: R, path: MemberPath) -> Self {
-        Self { name, depth: Depth::Whole, splitter: Splitter::new(reader, path, MAX_RECORD_BYTES), record: 0 }
+        let splitter = Splitter::new(reader, path, MAX_RECORD_BYTES);
+        Self { name, depth: Depth::Whole, splitter, seen: Arc::default(), record: 0 }
+    }
+
+    /// Whether the document says what went wrong, in place of the list.
+    fn refusal(&self) -> Option<SourceError> {
+        let head = self.seen.get().filter(|_| self.record == 0)?;
+        let Seen { what: seen, advice } = error_document(std::str::from_utf8(head).ok()?)?;
+        Some(SourceError::Foreign { what: self.name.clone(), seen, advice })
     }
 
     fn stopped(&self, stop: Stop) -> SourceError {
@@ -88,10 +104,10 @@ impl<R: Read + Send> Elements<R> {
                       is kept"
                     .into(),
             },
-            Stop::Broken(at, why) => SourceError::Broken {
+            Stop::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {
                 position: position(at),
                 why: format!("{why}; nothing after this place can be read, what came before is kept"),
-            },
+            }),
         }
     }
 }
@@ -110,6 +126,12 @@ impl<R: Read + Send> Records for Elements<R> {
         let position = Position { origin: self.name.clone(), record: self.record, line: Some(line) };
         Ok(Some(Record { body, bytes, position, cursor: None }))
     }
+}
+
+/// The document says what went wrong, and has no record.
+fn refused(name: &str, document: &str) -> SourceError {
+    let Seen { what: seen, advice } = Seen::refusal(document);
+    SourceError::Foreign { what: name.to_owned(), seen, advice }
 }
 
 struct Whole<R> {
@@ -139,7 +161,12 @@ impl<R: Read + Send> Whole<R> {
             };
             broken(format!("{} (byte {n})", self.name), why)
         })?;
-        (self.extract)(document).map_err(|why| broken(self.name.clone(), format!("items: {why}")))
+        let refusal = is_error_document(&document).then(|| shown(&document));
+        let values = (self.extract)(document).map_err(|why| broken(self.name.clone(), format!("items: {why}")));
+        match refusal {
+            Some(document) if values.as_ref().map_or(true, Vec::is_empty) => Err(refused(&self.name, &document)),
+            _ => values,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use crate::ledger::item::Position;
 use crate::port::source::{Record, SourceError};
 use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
+use crate::source::magic::Kind;
 use crate::source::skim::Depth;
 use crate::source::text::parse;
 
@@ -15,7 +16,7 @@ use crate::source::text::parse;
 pub fn open(input: &Input) -> Result<Reading, SourceError> {
     let make =
         |name, reader, depth| Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).skimming(depth)) as Box<dyn Records>;
-    Ok(Reading::new(input.open()?, make))
+    Ok(Reading::new(input.open(Kind::Jsonl)?, make))
 }
 
 struct Lines<R> {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::ledger::cast::number_text;
 use crate::ledger::key::{Key, KeyError, MAX_VERSION_CHARS, Version, digest_of};
 use crate::ledger::literal;
+use crate::ledger::path::MemberPath;
 use crate::port::step::{Identify, IdentifyError};
 use crate::step::jq::Program;
 
@@ -56,6 +57,15 @@ impl Identify for JqIdentify {
             Versions::Content | Versions::None => String::new(),
         };
         Ok((key, Version(version)))
+    }
+
+    fn paths(&self) -> Vec<(&'static str, MemberPath)> {
+        let version = match &self.versions {
+            Versions::Named(program) => Some(program),
+            Versions::Content | Versions::None => None,
+        };
+        let programs = [("key", Some(&self.key)), ("version", version)];
+        programs.into_iter().filter_map(|(what, program)| Some((what, program?.path()?.clone()))).collect()
     }
 }
 

@@ -215,6 +215,7 @@ impl Job {
             retrying: Retrying::Usual,
             rollover: None,
             max_attempts: 1_000,
+            stop_after: 0,
             delivery: Delivery::AtLeastOnce,
             version: "0".into(),
         };

@@ -44,7 +44,7 @@ pub async fn command(
         .extend(settings.notes.iter().map(|note| Line::warning(Subject::JobFile, note.what.clone(), Some(&note.help))));
     lines.push(Line::fine(Subject::Spreadsheet, place.to_string()));
     lines.extend(way(&settings));
-    lines.push(source(&settings).await);
+    lines.extend(source(&settings).await);
     lines.extend(programs(&settings));
     let mut checked =
         Checked { job: settings.job.clone(), place, lines: Vec::new(), probe: None, leftovers: 0, exit: Exit::Ok };

@@ -12,6 +12,7 @@ pub mod run;
 pub mod status;
 pub mod show;
 pub mod check;
+mod fields;
 pub mod failures;
 pub mod explain;
 pub mod fsck;

@@ -105,10 +105,13 @@ pub async fn of(
         }
         Err(error) => {
             let trouble = of_app(&error, &settings);
-            if let AppError::Pass(PassError::Source { report, .. } | PassError::Machine { report, .. }) = &error {
-                reporter.finish(report, trouble.exit());
-            } else {
-                reporter.abandon();
+            match &error {
+                AppError::Pass(
+                    PassError::Source { report, .. }
+                    | PassError::Machine { report, .. }
+                    | PassError::AllAlike { report: Some(report), .. },
+                ) => reporter.finish(report, trouble.exit()),
+                _ => reporter.abandon(),
             }
             Err(trouble)
         }

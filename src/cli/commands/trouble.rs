@@ -1,6 +1,7 @@
 //! Errors of the commands, each with its exit and with what to do next.
 
 use crate::app::error::AppError;
+use crate::cli::commands::fields::{all_alike, no_field};
 use crate::cli::errors::Trouble;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::output::place::Spreadsheet;
@@ -12,6 +13,7 @@ use crate::machine::{MachineTrouble, Refused};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::plan::PassError;
+use crate::runner::probation::Cause;
 use crate::runner::stop::StopReason;
 use crate::store::unread::{EARLIER, unreadable};
 
@@ -30,7 +32,8 @@ pub fn of_app(error: &AppError, settings: &Settings) -> Trouble {
             .with_help("restore it from the trash, or share it with the job's account again; where it is lost for good, run --adopt leaves it behind");
     }
     let of_proxy = || of_proxy(&trouble, settings);
-    match of_proxy().or_else(|| help(error).map(str::to_owned)).or_else(|| whereabouts(error, exit, settings)) {
+    let help = || advice(error, settings).or_else(|| help(error).map(str::to_owned));
+    match of_proxy().or_else(help).or_else(|| whereabouts(error, exit, settings)) {
         Some(help) => trouble.with_help(help),
         None => trouble,
     }
@@ -86,14 +89,18 @@ fn exit(error: &AppError) -> Exit {
 fn of_pass(error: &PassError) -> Exit {
     match error {
         PassError::Held { .. } | PassError::Fenced { .. } | PassError::MovedOn => Exit::TempFail,
-        PassError::Redefined { .. } | PassError::GoesOn { .. } | PassError::Unmoved { .. } => Exit::Config,
+        PassError::Redefined { .. }
+        | PassError::GoesOn { .. }
+        | PassError::Unmoved { .. }
+        | PassError::NoField { .. } => Exit::Config,
         PassError::Stopped { reason: StopReason::Interrupt } => Exit::Interrupted,
         PassError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
         PassError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
         PassError::Store(error) => of_store(error),
         PassError::Refused { .. } => Exit::DataErr,
         PassError::NoFailure { .. } => Exit::Unknown,
-        PassError::Source { error, .. } => of_source(error),
+        PassError::Source { error, .. } | PassError::Input(error) => of_source(error),
+        PassError::AllAlike { cause, .. } => of_cause(cause),
         PassError::Machine { trouble, .. } => Exit::from(trouble.refused),
         PassError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
         PassError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
@@ -114,9 +121,37 @@ fn of_store(error: &StoreError) -> Exit {
 fn of_source(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
-        SourceError::Broken { .. } => Exit::DataErr,
+        SourceError::Broken { .. } | SourceError::Foreign { .. } => Exit::DataErr,
         SourceError::Denied { .. } => Exit::NoPerm,
         SourceError::Unavailable { .. } => Exit::IoErr,
+    }
+}
+
+/// What all of the first records failed for: their text, the expressions of the job file, what rows became, or a program.
+fn of_cause(cause: &Cause) -> Exit {
+    match cause.step.as_str() {
+        "item" => Exit::Config,
+        _ if cause.is_program => Exit::Failed,
+        _ => Exit::DataErr,
+    }
+}
+
+/// Help that depends on what was read.
+fn advice(error: &AppError, settings: &Settings) -> Option<String> {
+    match error {
+        AppError::Source(SourceError::Foreign { advice, .. })
+        | AppError::Pass(
+            PassError::Input(SourceError::Foreign { advice, .. })
+            | PassError::Source { error: SourceError::Foreign { advice, .. }, .. },
+        ) => Some(advice.clone()),
+        AppError::Pass(PassError::NoField { what, path, preview }) => Some(no_field(what, path, preview)),
+        AppError::Pass(PassError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
+        AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, report })
+            if report.run.counts.read == 0 =>
+        {
+            Some("no record was read; correct the source and run again".to_owned())
+        }
+        _ => None,
     }
 }
 

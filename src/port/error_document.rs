@@ -1,0 +1,68 @@
+//! JSON documents in which a service says what went wrong, in place of the data that it was asked for.
+//!
+//! In scope: recognizing them, showing them. Out of scope: when to ask; a record may well have a member `error`.
+
+use serde_json::Value;
+
+/// Members that say what went wrong.
+const ERRORS: [&str; 4] = ["error", "errors", "fault", "exception"];
+/// Members that say it where nothing but texts and numbers is beside them.
+const MESSAGES: [&str; 5] = ["message", "detail", "msg", "error_description", "errormessage"];
+/// The characters that are shown of a document.
+const SHOWN_CHARS: usize = 160;
+
+/// Whether a document, or the only record of a source, is one that says what went wrong. Asked only where it is not what was expected.
+pub fn is_error_document(document: &Value) -> bool {
+    let Value::Object(members) = document else { return false };
+    let says = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) => true,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+    };
+    let named = |words: &[&str], name: &str| words.contains(&name.to_lowercase().as_str());
+    let has_error = members.iter().any(|(name, value)| named(&ERRORS, name) && says(value));
+    let has_message = members.iter().any(|(name, value)| named(&MESSAGES, name) && says(value));
+    let is_flat = members.values().all(|value| !matches!(value, Value::Array(_) | Value::Object(_)));
+    has_error || (has_message && is_flat)
+}
+
+/// The beginning of a document, for people.
+pub fn shown(document: &Value) -> String {
+    let text = document.to_string();
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_error_document_is_told_from_data() {
+        for document in [
+            json!({"error": "rate limit"}),
+            json!({"errors": [{"message": "no"}], "data": null}),
+            json!({"Message": "Forbidden"}),
+            json!({"detail": "Not found.", "status": 404}),
+        ] {
+            assert!(is_error_document(&document), "{document}");
+        }
+        for document in [
+            json!({"error": null, "data": []}),
+            json!({"errors": [], "items": []}),
+            json!({"status": "ok", "message": "success", "items": []}),
+            json!({"id": 1, "name": "a"}),
+            json!([{"error": "x"}]),
+        ] {
+            assert!(!is_error_document(&document), "{document}");
+        }
+        assert_eq!(shown(&json!({"error": "x".repeat(500)})).chars().count(), 161);
+    }
+}

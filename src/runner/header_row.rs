@@ -1,0 +1,63 @@
+//! Whether the header row of a source has the fields by which the job finds keys and versions; looked at before anything is written.
+//!
+//! In scope: plain paths such as `.id`. Out of scope: other jq, whose first records show it (`runner::probation`).
+
+use crate::ledger::event::Event;
+use crate::ledger::path::MemberPath;
+use crate::port::source::{Preview, Source, SourceError};
+use crate::port::step::Identify;
+use crate::runner::plan::{Events, PassError};
+use crate::runner::stop::Stop;
+
+/// Looks at the header row, which may be long in coming, unless the run is to stop; tells what is odd.
+pub async fn see_header(
+    source: &mut dyn Source,
+    identify: &dyn Identify,
+    events: &Events,
+    stop: &Stop,
+) -> Result<(), PassError> {
+    let notes = tokio::select! {
+        notes = read_header(source, identify) => notes?,
+        reason = stop.reason() => return Err(PassError::Stopped { reason }),
+    };
+    for message in notes {
+        events(Event::Blemish { message });
+    }
+    Ok(())
+}
+
+/// Looks at what the source says of all its records; returns what is odd, in sentences. An error where no record has a key, or each one
+/// would lose its version.
+pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Result<Vec<String>, PassError> {
+    let Some(preview) = source.preview().await else { return Ok(Vec::new()) };
+    let paths = identify.paths();
+    let Some((what, path)) = paths.into_iter().find(|(_, path)| !has(&preview, path)) else {
+        return Ok(preview.notes);
+    };
+    match source.next().await {
+        // What a service says in place of a table has no rows.
+        Ok(None) if is_prose(&preview) => {
+            let line = preview.fields.join(",");
+            Err(PassError::Input(SourceError::one_line(&preview.what, &line)))
+        }
+        Err(error @ SourceError::Foreign { .. }) => Err(PassError::Input(error)),
+        _ => Err(PassError::NoField { what, path: path.to_string(), preview: Box::new(preview) }),
+    }
+}
+
+/// Values of a header row are texts, so that nothing is below one of them.
+fn has(preview: &Preview, path: &MemberPath) -> bool {
+    match path.members() {
+        [] => true,
+        [name] => preview.fields.contains(name),
+        [_, ..] => false,
+    }
+}
+
+fn is_prose(preview: &Preview) -> bool {
+    match preview.fields.as_slice() {
+        [_] => preview.delimiter.is_none(),
+        [_, rest @ ..] => rest.iter().any(|field| field.starts_with(' ')),
+        [] => false,
+    }
+}

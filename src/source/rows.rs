@@ -1,0 +1,374 @@
+//! Finds CSV rows in bytes, strictly: where each row and each field begins and ends, and whether the quotes are as RFC 4180 has them.
+//!
+//! In scope: quotes, line ends, line numbers, and where the next row begins after one whose quotes are damaged. Out of scope: names of
+//! fields and records (`source::csv`), what a line looks like by itself (`source::damage`).
+//!
+//! The csv crate takes any bytes for CSV: text after a closing quote is joined to the field, and a stray quote makes one field of all
+//! the rows up to the next one. It does not say where it was lenient. Well-formed input is read here as that crate reads it; the
+//! tests of `source::csv` compare the two.
+
+use std::io::{self, Read};
+
+use memchr::{memchr, memchr2, memchr2_iter, memchr3};
+
+use crate::source::damage::{Damage, Fault, LineShape, are_rows, is_odd};
+
+/// Bytes that are asked for at once.
+const CHUNK: usize = 1 << 16;
+/// Bytes after a damaged row that are searched for its end.
+const SEARCHED: usize = 1 << 20;
+
+/// Reads rows one after another; memory is bounded by the longest row.
+pub(crate) struct RowReader<R> {
+    reader: R,
+    delimiter: u8,
+    limit: usize,
+    buffer: Vec<u8>,
+    /// Where the next row begins in the buffer, its line, and the bytes of the input before the buffer.
+    at: usize,
+    line: u64,
+    gone: u64,
+    /// Whether the byte before `at` is a carriage return, so that a line feed there belongs to it.
+    after_return: bool,
+    is_ended: bool,
+    /// Whether the row in hand is longer than `limit`.
+    is_over: bool,
+    spans: Vec<Span>,
+    /// Fields of a row, once the header row is known.
+    expected: Option<usize>,
+}
+
+/// One field in the buffer, without its quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: usize,
+    end: usize,
+    is_quoted: bool,
+    /// Whether quotes in it are written twice.
+    is_doubled: bool,
+}
+
+/// A row as it stands in the input.
+pub(crate) struct Row<'a> {
+    /// Where it begins, from 1.
+    pub(crate) line: u64,
+    /// Its bytes, without its line end.
+    pub(crate) bytes: &'a [u8],
+    /// Whether a line end follows it.
+    pub(crate) is_ended: bool,
+    /// What is wrong with its quotes; it has no fields then.
+    pub(crate) damage: Option<Damage>,
+    buffer: &'a [u8],
+    spans: &'a [Span],
+}
+
+impl Row<'_> {
+    /// How many fields it has.
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The bytes of each field, without quotes around them; those inside are still written twice where the flag says so.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&[u8], bool)> {
+        self.spans.iter().map(|span| (self.buffer.get(span.start..span.end).unwrap_or_default(), span.is_doubled))
+    }
+}
+
+/// Why no further row can be read; where is the reader's own position.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The input can't be read.
+    Io(io::Error),
+    /// A row is longer than the limit.
+    TooLong,
+    /// A quote is open at the end of the input, and what follows it is no rows.
+    CutOff,
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// How a scan of one row ended.
+enum Scanned {
+    /// At a line end or the end of the input.
+    At(usize),
+    /// In a field whose quotes are wrong; `from` is where it begins.
+    Damaged { from: usize, fault: Fault },
+}
+
+/// How a quoted field ends.
+enum Closing {
+    Closed { quote: usize, is_doubled: bool },
+    Text { quote: usize },
+    Never,
+}
+
+impl<R: Read> RowReader<R> {
+    /// Reads `reader`; a row of more than `limit` bytes ends the reading.
+    pub(crate) fn new(reader: R, delimiter: u8, limit: usize) -> Self {
+        Self {
+            reader,
+            delimiter,
+            limit,
+            buffer: Vec::new(),
+            at: 0,
+            line: 1,
+            gone: 0,
+            after_return: false,
+            is_ended: false,
+            is_over: false,
+            spans: Vec::new(),
+            expected: None,
+        }
+    }
+
+    /// Rows have so many fields from now on.
+    pub(crate) fn expect(&mut self, fields: usize) {
+        self.expected = Some(fields);
+    }
+
+    /// The line on which the next row begins, and the bytes before it.
+    pub(crate) fn position(&self) -> (u64, u64) {
+        (self.line, self.gone + self.at as u64)
+    }
+
+    /// Bytes of the input that were read.
+    pub(crate) fn read_bytes(&self) -> u64 {
+        self.gone + self.buffer.len() as u64
+    }
+
+    /// The next row; blank lines are passed over. After an error there is no next.
+    pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, Stop> {
+        if !self.skip_blank_lines()? {
+            return Ok(None);
+        }
+        self.is_over = false;
+        let (start, line) = (self.at, self.line);
+        let (end, damage) = match self.scan()? {
+            Scanned::At(_) if self.is_over => return Err(Stop::TooLong),
+            Scanned::At(end) => match self.swallowing_field() {
+                Some(from) => self.row_or_line(from, end)?,
+                None => (end, None),
+            },
+            Scanned::Damaged { from, fault } => {
+                // The quote that is a stray one may be that of an earlier field, which ran over lines.
+                let first = self.field_over_lines().unwrap_or(from);
+                let end = self.end_of_damaged(first, fault)?;
+                let (from, fault) = if end < from { (first, Fault::ClosedBelow) } else { (from, fault) };
+                (end, Some(self.damage(from, fault)))
+            }
+        };
+        let has_quotes = damage.is_some() || self.spans.iter().any(|span| span.is_quoted);
+        let lines = if has_quotes { self.line_ends(start, end) } else { 0 };
+        let ended = self.buffer.get(end).copied();
+        self.line += lines + u64::from(ended.is_some());
+        self.after_return = ended == Some(b'\r');
+        self.at = end + usize::from(ended.is_some());
+        if damage.is_some() {
+            self.spans.clear();
+        }
+        let bytes = self.buffer.get(start..end).unwrap_or_default();
+        Ok(Some(Row { line, bytes, is_ended: ended.is_some(), damage, buffer: &self.buffer, spans: &self.spans }))
+    }
+
+    /// Moves to the next row; false at the end of the input.
+    fn skip_blank_lines(&mut self) -> io::Result<bool> {
+        // Moved only when half of it is done with: a row may leave much behind it that was read to find its end.
+        if self.at * 2 > self.buffer.len() {
+            self.buffer.drain(..self.at);
+            self.gone += self.at as u64;
+            self.at = 0;
+        }
+        loop {
+            match self.byte(self.at)? {
+                Some(b'\n') => self.line += u64::from(!self.after_return),
+                Some(b'\r') => self.line += 1,
+                Some(_) => return Ok(true),
+                None => return Ok(false),
+            }
+            self.after_return = self.buffer.get(self.at) == Some(&b'\r');
+            self.at += 1;
+        }
+    }
+
+    /// Finds the fields of the row at `at`.
+    fn scan(&mut self) -> io::Result<Scanned> {
+        self.spans.clear();
+        let mut from = self.at;
+        loop {
+            let end = if self.byte(from)? == Some(b'"') {
+                match self.close(from)? {
+                    Closing::Closed { quote, is_doubled } => {
+                        self.spans.push(Span { start: from + 1, end: quote, is_quoted: true, is_doubled });
+                        quote + 1
+                    }
+                    Closing::Text { quote } => {
+                        let is_escaped = self.buffer.get(quote.wrapping_sub(1)) == Some(&b'\\');
+                        return Ok(Scanned::Damaged { from, fault: Fault::TextAfterQuote { is_escaped } });
+                    }
+                    Closing::Never => return Ok(Scanned::Damaged { from, fault: Fault::NeverClosed }),
+                }
+            } else {
+                let delimiter = self.delimiter;
+                let end = self.find(from, |bytes| memchr3(delimiter, b'\n', b'\r', bytes))?;
+                let end = end.unwrap_or(self.buffer.len());
+                if self.has_blanks_before_a_quote(from, end) {
+                    return Ok(Scanned::Damaged { from, fault: Fault::BlanksBeforeQuote });
+                }
+                self.spans.push(Span { start: from, end, is_quoted: false, is_doubled: false });
+                end
+            };
+            if self.buffer.get(end) != Some(&self.delimiter) {
+                return Ok(Scanned::At(end));
+            }
+            from = end + 1;
+        }
+    }
+
+    /// Finds the quote that closes the field opened at `open`.
+    fn close(&mut self, open: usize) -> io::Result<Closing> {
+        let (mut from, mut is_doubled) = (open + 1, false);
+        loop {
+            let Some(quote) = self.find(from, |bytes| memchr(b'"', bytes))? else { return Ok(Closing::Never) };
+            match self.byte(quote + 1)? {
+                Some(b'"') => (from, is_doubled) = (quote + 2, true),
+                None if self.is_over => return Ok(Closing::Never),
+                None | Some(b'\n' | b'\r') => return Ok(Closing::Closed { quote, is_doubled }),
+                Some(byte) if byte == self.delimiter => return Ok(Closing::Closed { quote, is_doubled }),
+                Some(_) => return Ok(Closing::Text { quote }),
+            }
+        }
+    }
+
+    fn has_blanks_before_a_quote(&self, from: usize, end: usize) -> bool {
+        let field = self.buffer.get(from..end).unwrap_or_default();
+        // Most fields begin with neither, and are not looked at any further.
+        matches!(field.first(), Some(b' ' | b'\t')) && field.trim_ascii_start().first() == Some(&b'"')
+    }
+
+    /// The first field that runs over a line end, where the row has another number of fields than the header names: its quote may be a
+    /// stray one, and the lines rows of their own.
+    fn swallowing_field(&self) -> Option<usize> {
+        if self.expected.is_none_or(|expected| expected == self.spans.len()) {
+            return None;
+        }
+        self.field_over_lines()
+    }
+
+    /// Where the first field begins that runs over a line end.
+    fn field_over_lines(&self) -> Option<usize> {
+        let runs_over = |span: &&Span| span.is_quoted && self.line_ends(span.start, span.end) > 0;
+        self.spans.iter().find(runs_over).map(|span| span.start - 1)
+    }
+
+    /// Whether a row that ends at `end` is one, or ends with the line on which its field at `from` begins.
+    fn row_or_line(&mut self, from: usize, end: usize) -> Result<(usize, Option<Damage>), Stop> {
+        let spans = std::mem::take(&mut self.spans);
+        let first = self.line_end(from)?;
+        let found = self.end_of_damaged(from, Fault::ClosedBelow)?;
+        self.spans = spans;
+        if found != first {
+            return Ok((end, None));
+        }
+        Ok((found, Some(self.damage(from, Fault::ClosedBelow))))
+    }
+
+    /// Where a row ends whose quotes are wrong in the field that begins at `from`. Its quotes say nothing of that, so the lines do: it ends
+    /// with its line, unless a quote is open there and what follows, up to the line that closes it, does not look like rows.
+    fn end_of_damaged(&mut self, from: usize, fault: Fault) -> Result<usize, Stop> {
+        let first = self.line_end(from)?;
+        if first == self.buffer.len() {
+            return match fault {
+                _ if self.is_over => Err(Stop::TooLong),
+                Fault::NeverClosed => Err(Stop::CutOff),
+                _ => Ok(first),
+            };
+        }
+        if !is_odd(self.buffer.get(self.at..first).unwrap_or_default()) {
+            return Ok(first);
+        }
+        let expected = self.expected.unwrap_or(1);
+        let (mut looks_right, mut lines) = (0, 0);
+        let mut next = first + 1;
+        while next - first < SEARCHED && self.byte(next)?.is_some() {
+            let end = self.line_end(next)?;
+            let line = self.buffer.get(next..end).unwrap_or_default();
+            if !line.is_empty() {
+                let shape = LineShape::of(line, self.delimiter);
+                lines += 1;
+                looks_right += usize::from(shape.looks_like_a_row(expected));
+                if shape.is_odd {
+                    return Ok(if are_rows(looks_right, lines, expected) { first } else { end });
+                }
+            }
+            next = end + 1;
+        }
+        let is_at_the_end = self.is_ended && next >= self.buffer.len();
+        if fault == Fault::NeverClosed && is_at_the_end && !are_rows(looks_right, lines, expected) {
+            return Err(Stop::CutOff);
+        }
+        Ok(first)
+    }
+
+    fn damage(&self, from: usize, fault: Fault) -> Damage {
+        let field = self.spans.iter().take_while(|span| span.end < from).count();
+        Damage { fault, field, line: self.line + self.line_ends(self.at, from) }
+    }
+
+    /// The end of the line on which `from` is, or of what there is.
+    fn line_end(&mut self, from: usize) -> io::Result<usize> {
+        let found = self.find(from, |bytes| memchr2(b'\n', b'\r', bytes))?;
+        Ok(found.unwrap_or(self.buffer.len()))
+    }
+
+    /// The line ends from one place to another; a carriage return and a line feed are one.
+    fn line_ends(&self, from: usize, to: usize) -> u64 {
+        let bytes = self.buffer.get(from..to).unwrap_or_default();
+        let ends = memchr2_iter(b'\n', b'\r', bytes);
+        ends.filter(|&at| bytes.get(at) == Some(&b'\n') || self.buffer.get(from + at + 1) != Some(&b'\n')).count()
+            as u64
+    }
+
+    /// Where `search` finds something from `from` on; none up to the end of the input.
+    fn find(&mut self, mut from: usize, search: impl Fn(&[u8]) -> Option<usize>) -> io::Result<Option<usize>> {
+        loop {
+            if let Some(at) = self.buffer.get(from..).and_then(&search) {
+                return Ok(Some(from + at));
+            }
+            from = from.max(self.buffer.len());
+            if !self.fill()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn byte(&mut self, at: usize) -> io::Result<Option<u8>> {
+        loop {
+            if let Some(byte) = self.buffer.get(at) {
+                return Ok(Some(*byte));
+            }
+            if !self.fill()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads on; false at the end of the input, and where the row in hand is too long.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.buffer.len() - self.at > self.limit {
+            self.is_over = true;
+        }
+        if self.is_ended || self.is_over {
+            return Ok(false);
+        }
+        let filled = self.buffer.len();
+        self.buffer.resize(filled + CHUNK, 0);
+        let read = self.reader.read(self.buffer.get_mut(filled..).unwrap_or_default());
+        self.buffer.truncate(filled + read.as_ref().copied().unwrap_or(0));
+        self.is_ended = read? == 0;
+        Ok(!self.is_ended)
+    }
+}

@@ -1,0 +1,267 @@
+//! Sources as people have them: quotes that are wrong, header rows without the key, pages and archives in place of data, and records that
+//! all fail for one cause. Each is named as what it is, costs no other record, and never ends green.
+
+use std::io::Write as _;
+use std::ops::Range;
+use std::process::{Output, Stdio};
+
+use crate::workshop::{Ended, Workshop};
+
+/// A job of this name and kind over `file`, with these further lines below its first ones.
+fn job(shop: &Workshop, kind: &str, file: &str, key: &str, more: &str) {
+    let text = format!(
+        "name = \"{kind}\"\n[source]\n{kind} = \"{file}\"\n{more}\n[item]\nkey = {key:?}\n[sheet]\ntab = \"Rows\"\n[commit]\nevery = \"1h\"\n"
+    );
+    shop.write(&format!("{kind}.toml"), &text);
+}
+
+/// Runs the job of this kind over these bytes as a file.
+fn over_file(shop: &Workshop, kind: &str, bytes: &[u8]) -> Ended {
+    std::fs::write(shop.path("input"), bytes).expect("the folder takes files");
+    shop.run(&["run", &format!("{kind}.toml"), "--input", "input"])
+}
+
+/// Runs the job of this kind over these bytes on standard input.
+fn over_stdin(shop: &Workshop, kind: &str, bytes: &[u8]) -> Ended {
+    let mut command = shop.command(&["run", &format!("{kind}.toml"), "--input", "-"]);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary can be run");
+    // A run that has seen enough may be over before it has read all.
+    let _ = child.stdin.take().expect("its input is held").write_all(bytes);
+    let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
+    Ended { code: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+/// A line for each number.
+fn lines(numbers: Range<u32>, line: impl Fn(u32) -> String) -> String {
+    numbers.map(line).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+fn failures(shop: &Workshop, kind: &str) -> Vec<String> {
+    shop.column(&format!("{kind}.toml"), &format!("Failures {kind}"), "where")
+}
+
+#[test]
+fn a_stray_quote_costs_its_own_row_of_a_thousand() {
+    for damaged in ["500,\"stray,x", "500,\"a\"b,x", "500, \"a\",x", "500,\"say \\\"hi\\\"\",x", "500,\"a\"\",x"] {
+        let mut text = "id,name,note\n".to_owned();
+        for n in 1..=1_000 {
+            let row = if n == 500 { damaged.to_owned() } else { format!("{n},\"name, {n}\",x") };
+            text.push_str(&row);
+            text.push('\n');
+        }
+        for run in [over_file, over_stdin] {
+            let shop = Workshop::empty();
+            job(&shop, "csv", "input", ".id", "");
+            run(&shop, "csv", text.as_bytes()).exits(3).shows("read 1,000 · new 999").says("damaged");
+            assert!(failures(&shop, "csv")[0].ends_with(":501 (record 500)"), "{damaged}");
+            let ids = shop.column("csv.toml", "Rows", "id");
+            assert!(ids.len() == 999 && !ids.contains(&"500".to_owned()));
+        }
+    }
+}
+
+#[test]
+fn a_header_row_without_the_key_stops_before_anything_is_written() {
+    for (header, row, help) in [
+        ("ID,name", "1,a", "did you mean .ID?"),
+        ("order id,name", "1,a", "did you mean .\"order id\"?"),
+        ("id;name;note", "1;a;b", "write delimiter = \";\" below [source]; the header row then has .id"),
+        ("\"id\";\"name\"", "\"1\";\"a\"", "write delimiter = \";\""),
+        ("id\tname", "1\ta", "write delimiter = \"\\t\""),
+        ("id|name", "1|a", "write delimiter = \"|\""),
+    ] {
+        let shop = Workshop::empty();
+        job(&shop, "csv", "input", ".id", "");
+        let text = format!("{header}\n{row}\n{row}2\n");
+        over_file(&shop, "csv", text.as_bytes())
+            .exits(78)
+            .says("key .id names a field that the header row of input")
+            .says(help);
+        assert!(!shop.path("csv.sheet").exists(), "{header}");
+        shop.run(&["check", "csv.toml"]).exits(78).shows("key .id names a field").shows(help);
+        over_stdin(&shop, "csv", text.as_bytes()).exits(78).says(help);
+        shop.run(&["show", "csv.toml"]).exits(66);
+    }
+}
+
+#[test]
+fn a_header_row_without_the_version_stops_too() {
+    let shop = Workshop::empty();
+    job(&shop, "csv", "input", ".id\"\nversion = \".updated", "");
+    shop.write("csv.toml", &shop.read("csv.toml").replace("\\\"\\nversion = \\\"", "\"\nversion = \""));
+    over_file(&shop, "csv", b"id,updated_at\n1,2\n")
+        .exits(78)
+        .says("version .updated names a field")
+        .says("updated_at");
+    over_file(&shop, "csv", b"id,updated\n1,2\n").exits(0);
+}
+
+#[test]
+fn an_input_that_is_something_else_is_named_and_exits_with_65() {
+    let wide: Vec<u8> = "id,name\r\n1,b\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let marked = [b"\xff\xfe".as_slice(), &wide].concat();
+    let inputs: [(&[u8], &str); 9] = [
+        (b"<!DOCTYPE html>\n<html><title>Sign in</title></html>\n", "an HTML page, titled \"Sign in\""),
+        (b"<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code></Error>", "an XML document"),
+        (b"PK\x03\x04\x14\0[Content_Types].xml\0xl/workbook.xml\0", "an Excel workbook (.xlsx)"),
+        (b"PK\x03\x04\x14\0data.csv\0", "a zip archive"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "gzip-compressed data"),
+        (&marked, "text in UTF-16"),
+        (&wide, "text in UTF-16LE"),
+        (b"\x01\0\x02\0\0\0\x03\x04\x05\x06", "binary data"),
+        (b"Service unavailable\n", "one line of text"),
+    ];
+    for (bytes, what) in inputs {
+        for kind in ["csv", "json", "jsonl"] {
+            let shop = Workshop::empty();
+            job(&shop, kind, "input", ".id", "");
+            for ended in [over_file(&shop, kind, bytes), over_stdin(&shop, kind, bytes)] {
+                ended.exits(65).says(what).says("help: ");
+            }
+            shop.run(&["check", &format!("{kind}.toml")]).exits(65).shows(what);
+        }
+    }
+}
+
+#[test]
+fn an_error_document_in_place_of_the_list_is_named() {
+    let refusal = "{\"error\":{\"code\":429,\"message\":\"rate limit\"}}";
+    for (kind, more) in [
+        ("csv", ""),
+        ("json", ""),
+        ("json", "items = \".data[]\""),
+        ("json", "items = \".data[]?\""),
+        ("json", "items = \"(.data // [])[]\""),
+        ("jsonl", ""),
+    ] {
+        let shop = Workshop::empty();
+        job(&shop, kind, "input", ".id", more);
+        for ended in [over_file(&shop, kind, refusal.as_bytes()), over_stdin(&shop, kind, refusal.as_bytes())] {
+            ended.exits(65).says("is a JSON error document: {\"error\":").says("rate limit");
+        }
+        shop.run(&["check", &format!("{kind}.toml")]).exits(65).shows("a JSON error document");
+    }
+    let shop = Workshop::empty();
+    job(&shop, "json", "input", ".id", "items = \".data[]?\"");
+    over_file(&shop, "json", b"{\"error\":null,\"data\":[]}").exits(0);
+}
+
+#[test]
+fn an_empty_input_is_said_and_a_header_row_alone_is_no_mistake() {
+    let shop = Workshop::empty();
+    for (kind, bytes, code) in [
+        ("csv", "", 65),
+        ("csv", "id,name\n", 0),
+        ("json", "", 65),
+        ("json", "[]", 0),
+        ("jsonl", "", 0),
+        ("jsonl", "\n\n", 0),
+    ] {
+        job(&shop, kind, "input", ".id", "");
+        for ended in [over_file(&shop, kind, bytes.as_bytes()), over_stdin(&shop, kind, bytes.as_bytes())] {
+            ended.exits(code).says(if code == 0 { "the source has no record" } else { "empty" });
+        }
+    }
+}
+
+#[test]
+fn first_records_that_all_fail_for_one_cause_stop_every_run() {
+    let records = lines(0..50_000, |n| format!("{{\"ID\":{n},\"name\":\"n{n}\"}}"));
+    let shop = Workshop::empty();
+    job(&shop, "jsonl", "input", ".id", "");
+    for _ in 0..6 {
+        let ended = over_file(&shop, "jsonl", records.as_bytes());
+        ended.exits(78).says("the first 20 records of the source all fail for one cause: item: the record has no key");
+        ended
+            .says("did you mean key = \".ID\"?")
+            .says("stop_after = 0")
+            .shows("read 20 · new 0 · skipped 0 · failed 20");
+    }
+    assert!(failures(&shop, "jsonl").is_empty());
+    assert_eq!(shop.column("jsonl.toml", "Runs", "status"), ["failed"; 6]);
+    shop.run(&["check", "jsonl.toml"]).exits(78).shows("the first 20 records");
+    // No key is done, so that the key may be put right.
+    shop.change("jsonl.toml", "\".id\"", "\".ID\"");
+    shop.run(&["run", "jsonl.toml"]).exits(0).shows("new 50,000");
+}
+
+#[test]
+fn the_first_records_stop_a_run_for_what_steps_make_of_them_too() {
+    let rows = lines(0..30, |n| format!("{n},\"{n},5\""));
+    let shop = Workshop::empty();
+    job(&shop, "csv", "input", ".id", "");
+    shop.change("csv.toml", "tab = \"Rows\"", "tab = \"Rows\"\ncolumns = { amount = \"number\" }");
+    let text = format!("id,amount\n{rows}");
+    over_file(&shop, "csv", text.as_bytes())
+        .exits(65)
+        .says("one cause: output: column \"amount\"")
+        .says("[sheet] columns");
+    shop.change("csv.toml", "[sheet]", "[failures]\nstop_after = 0\n\n[sheet]");
+    over_file(&shop, "csv", text.as_bytes()).exits(3).shows("failed 30");
+    let quoted = lines(0..30, |n| format!("{n}, \"a\""));
+    let other = Workshop::empty();
+    job(&other, "csv", "input", ".id", "");
+    over_file(&other, "csv", format!("id,name\n{quoted}").as_bytes()).exits(65).says("one cause: source: the quotes");
+    assert!(failures(&other, "csv").is_empty());
+}
+
+#[test]
+fn a_job_that_has_other_records_is_not_stopped() {
+    let bad = |n: Range<u32>| lines(n, |n| format!("{{\"x\":{n}}}"));
+    let good = |n: Range<u32>| lines(n, |n| format!("{{\"id\":{n}}}"));
+    let shop = Workshop::empty();
+    job(&shop, "jsonl", "input", ".id", "");
+    // Fewer than 20 are failures as ever, and known from then on.
+    over_file(&shop, "jsonl", (bad(0..19) + &good(0..1)).as_bytes()).exits(3).shows("new 1 · skipped 0 · failed 19");
+    over_file(&shop, "jsonl", (bad(0..25) + &good(0..1)).as_bytes()).exits(3).shows("failed 25");
+    // What is done already shows that the source is right, and a new record is reached behind those that are known to fail.
+    over_file(&shop, "jsonl", (good(0..1) + &bad(100..150)).as_bytes()).exits(3).shows("failed 50");
+    over_file(&shop, "jsonl", (bad(100..150) + &good(0..2)).as_bytes()).exits(3).shows("new 1");
+    for _ in 0..4 {
+        over_file(&shop, "jsonl", (bad(100..150) + &good(0..2)).as_bytes());
+    }
+    over_file(&shop, "jsonl", (bad(100..150) + &good(0..3)).as_bytes()).exits(0).shows("new 1 · skipped 52");
+    // Two causes are not one.
+    let mixed: String = (0..30).map(|n| if n == 19 { "[]\n".to_owned() } else { format!("{{\"y\":{n}}}\n") }).collect();
+    over_file(&shop, "jsonl", mixed.as_bytes()).exits(3).shows("failed 30");
+}
+
+#[test]
+fn programs_that_all_fail_stop_a_run_and_count_as_tried() {
+    let records = lines(0..200, |n| format!("{{\"id\":{n}}}"));
+    for delivery in ["at-least-once", "at-most-once"] {
+        let shop = Workshop::empty();
+        job(&shop, "jsonl", "input", ".id", "");
+        let step = format!(
+            "[[step]]\nname = \"letter\"\ncommand = [\"sh\", \"-c\", \"echo x >> ran; echo no such host >&2; exit 1\"]\ndelivery = \"{delivery}\"\n\n[sheet]"
+        );
+        shop.change("jsonl.toml", "[sheet]", &step);
+        over_file(&shop, "jsonl", records.as_bytes()).exits(1).says("one cause: letter").says("no such host");
+        assert_eq!((shop.read("ran").lines().count(), failures(&shop, "jsonl").len()), (20, 20), "{delivery}");
+        for _ in 0..5 {
+            over_file(&shop, "jsonl", records.as_bytes()).exits(1);
+        }
+    }
+}
+
+#[test]
+fn a_definition_may_change_while_no_key_is_done() {
+    let shop = Workshop::empty();
+    job(&shop, "jsonl", "input", ".idd", "");
+    over_file(&shop, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(3).shows("failed 2");
+    shop.change("jsonl.toml", ".idd", ".id");
+    shop.change("jsonl.toml", "tab = \"Rows\"", "tab = \"Others\"\nmode = \"upsert\"");
+    shop.run(&["check", "jsonl.toml"]).exits(0).shows("its key and tab and mode changed, and no key is done yet");
+    over_file(&shop, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(0).shows("new 2");
+    shop.change("jsonl.toml", "\".id\"", "\".idd\"");
+    over_file(&shop, "jsonl", b"{\"id\":1}\n").exits(78).says("its key changed since the last run");
+    shop.run(&["check", "jsonl.toml"]).exits(78);
+    // Once all is forgotten, nothing is done.
+    shop.change("jsonl.toml", "\".idd\"", "\".id\"");
+    shop.run(&["reset", "jsonl.toml", "--yes"]).exits(0);
+    shop.change("jsonl.toml", "\".id\"", "\".name\"");
+    shop.change("jsonl.toml", "Others", "Rows");
+    over_file(&shop, "jsonl", b"{\"name\":1}\n").exits(0).shows("new 1");
+}
