@@ -30,6 +30,9 @@ use crate::runner::plan::{Errands, Events, Parts, PassError, Plan};
 use crate::runner::stop::Stop;
 use crate::store::sheets::SheetsStore;
 
+/// Items in hand at once where steps change nothing outside the sheet; those of which it is not known how long they take are evaluated
+/// one after another, and this many are on their way.
+const ITEMS_IN_HAND: usize = 64;
 /// Bytes in one commit, roughly; Google recommends payloads of at most 2 MB.
 const MAX_BATCH_BYTES: usize = 2_000_000;
 
@@ -103,7 +106,7 @@ async fn run_once(
     if wish.retrying.brings_items() {
         see_that_programs_are_there(settings)?;
     }
-    let source = wish.retrying.reads_source().then(|| settings.source.open()).transpose().map_err(AppError::Source)?;
+    let source = wish.retrying.reads_source().then(|| settings.open_source()).transpose().map_err(AppError::Source)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
     let Sheet { sheets, id } = connect(settings, &clock, &chance)?;
@@ -217,7 +220,7 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
         commit_every_ms: settings.commit.every_ms,
         max_rows: settings.commit.max_rows,
         max_bytes: MAX_BATCH_BYTES,
-        concurrency: 1,
+        concurrency: if settings.programs().is_empty() { ITEMS_IN_HAND } else { 1 },
         retry,
         retrying: wish.retrying.clone(),
         rollover: wish.rollover.clone(),

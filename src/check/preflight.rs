@@ -47,7 +47,7 @@ pub async fn source(settings: &Settings) -> Line {
     if settings.source.input == Input::Stdin {
         return Line::fine(subject, "standard input, which is not read here");
     }
-    let mut source = match settings.source.open() {
+    let mut source = match settings.open_source() {
         Ok(source) => source,
         Err(error) => return Line::problem(subject, Blocker::Source(error)),
     };
@@ -60,7 +60,7 @@ pub async fn source(settings: &Settings) -> Line {
                 let what = format!("the first record of {name} can't be read: {bad}");
                 Line::warning(subject, what, Some("it would be a failure; the others are read all the same"))
             }
-            Ok(body) => match identify.identify(&body) {
+            Ok(body) => match identify.identify(&body).await {
                 Ok((key, _)) => Line::fine(subject, format!("{name}, whose first record has key {}", key.as_str())),
                 Err(error) => {
                     let what = format!("the first record of {name} has no key: {error}");

@@ -18,6 +18,7 @@ use crate::config::environment::{host_name, process_variable};
 use crate::google::options::QUIET;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::step::worker::serve::{WORD, serve};
 use crate::system::{SystemChance, SystemClock};
 
 /// The deep types of google-sheets4 want more stack than a thread's usual 2 MiB when they are built without optimisation.
@@ -29,6 +30,11 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs one invocation.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
+    let words: Vec<OsString> = words.into_iter().collect();
+    if words.get(1).is_some_and(|word| word == WORD) {
+        let code = serve();
+        return Exit::all().find(|exit| exit.code() == code).unwrap_or(Exit::Software);
+    }
     #[cfg(feature = "failpoints")]
     crate::failpoint::arm(&process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
     let mut builder = Builder::new_multi_thread();

@@ -8,6 +8,7 @@
 mod collect;
 mod columns;
 pub mod environment;
+pub mod evaluation;
 pub mod flags;
 mod keys;
 pub mod pace;

@@ -12,6 +12,7 @@ use toml::de::{DeTable, Deserializer};
 use crate::config::collect::Collector;
 use crate::config::columns::columns;
 use crate::config::environment::Environment;
+use crate::config::evaluation::{self, EvaluationSettings};
 use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
 use crate::config::pace::{self, CommitSettings, Overlap, ScheduleSettings};
@@ -24,6 +25,7 @@ use crate::config::target::{self, CredentialSettings, Target};
 use crate::ledger::columns::Columns;
 use crate::ledger::mode::{Again, Delivery, Mode};
 use crate::port::clock::Clock;
+use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 use crate::retry::RetryPolicy;
 use crate::step::identify::{JqIdentify, Versions};
@@ -51,6 +53,8 @@ pub struct Settings {
     pub key: Program,
     /// The jq expression of the version.
     pub version: Option<Program>,
+    /// How its expressions are evaluated.
+    pub evaluation: EvaluationSettings,
     /// Its steps, in order.
     pub steps: Vec<StepSettings>,
     /// How often what its steps do outside the sheet may be done.
@@ -93,11 +97,16 @@ impl Settings {
     /// Finds keys and versions.
     pub fn identify(&self) -> JqIdentify {
         let versions = match &self.version {
-            Some(program) => Versions::Named(program.clone()),
+            Some(program) => Versions::Named(self.evaluation.expression(program)),
             None if self.mode == Mode::Upsert => Versions::Content,
             None => Versions::None,
         };
-        JqIdentify::new(self.key.clone(), versions)
+        JqIdentify::new(self.evaluation.expression(&self.key), versions)
+    }
+
+    /// Opens the source; says whether it is missing or may not be read. What is wrong inside comes with its records.
+    pub fn open_source(&self) -> Result<Box<dyn Source>, SourceError> {
+        self.source.open(&self.evaluation)
     }
 
     /// The names of steps that run programs.
@@ -108,7 +117,7 @@ impl Settings {
 
     /// The steps, ready to run.
     pub fn make_steps(&self, clock: &Arc<dyn Clock>) -> Vec<Arc<dyn Step>> {
-        self.steps.iter().map(|step| step.make(clock)).collect()
+        self.steps.iter().map(|step| step.make(clock, &self.evaluation)).collect()
     }
 
     /// The steps' expressions, in order; with the source's kind and the key they are what the definition's hash is made of.
@@ -175,7 +184,9 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let item = raw.item.as_ref();
     let key = item.and_then(|item| item.key.as_ref()).and_then(|at| collect.program(at, "`item.key`"));
     let version = item.and_then(|item| item.version.as_ref()).and_then(|at| collect.program(at, "`item.version`"));
-    let steps = steps::settings(collect, raw, path, job.as_deref());
+    let evaluation = evaluation::settings(collect, raw);
+    let jq_timeout_ms = u64::try_from(evaluation.bounds.time.as_millis()).unwrap_or(u64::MAX);
+    let steps = steps::settings(collect, raw, path, job.as_deref(), jq_timeout_ms);
     let delivery = steps::delivery(collect, raw);
     let target = target::target(collect, flags, raw, job.as_deref());
     let sheet = raw.sheet.as_ref();
@@ -201,6 +212,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         source: source?,
         key: key?,
         version,
+        evaluation,
         steps,
         delivery,
         target: target?,

@@ -132,4 +132,6 @@ pub struct Report {
     pub writes: u64,
     /// Calls that were answered 429.
     pub throttled: u64,
+    /// Items that became done and made no row.
+    pub rowless: u64,
 }

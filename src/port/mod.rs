@@ -4,6 +4,7 @@
 
 pub mod chance;
 pub mod clock;
+pub mod evaluator;
 pub mod journal;
 pub mod source;
 pub mod step;

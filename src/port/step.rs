@@ -85,8 +85,11 @@ pub trait Step: Send + Sync {
 /// Finds the key and the version in a record.
 pub trait Identify: Send + Sync {
     /// The record's key and version.
-    fn identify(&self, body: &Value) -> Result<(Key, Version), IdentifyError>;
+    fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity>;
 }
+
+/// A record's key and version, or why it has none.
+pub type Identity = Result<(Key, Version), IdentifyError>;
 
 /// Why a record has no usable key or version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -104,4 +107,7 @@ pub enum IdentifyError {
         /// What it said.
         why: String,
     },
+    /// This machine refuses what it takes to find them; the record is not to blame.
+    #[error("{0}")]
+    Machine(MachineTrouble),
 }

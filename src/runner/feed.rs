@@ -4,6 +4,11 @@
 //! them (`port::store`).
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesOrdered, StreamExt};
+use serde_json::Value;
 
 use crate::ledger::book::{Book, Tried};
 use crate::ledger::commit::Settled;
@@ -11,9 +16,12 @@ use crate::ledger::failure::{Answer, FailureState, Kept};
 use crate::ledger::journal::StepResult;
 use crate::ledger::key::{Fingerprint, Key};
 use crate::port::source::{Record, Source, SourceError};
+use crate::port::step::{Identify, Identity};
 
 /// Failures that are read of their own accord in one run; a run that is asked for them reads them all.
 pub const MOST_KEPT: usize = 600;
+/// Records of the source whose key is being found at once, where that takes a while.
+const MOST_AHEAD: usize = 128;
 /// Characters of records that wait in memory.
 const MOST_CHARS: usize = 32 << 20;
 
@@ -85,18 +93,28 @@ fn rests(tried: &Tried) -> bool {
 
 /// One thing to be taken in.
 pub enum Fed {
-    /// A record of the source.
-    Record(Record),
-    /// A failure.
-    Kept(Box<Kept>),
+    /// A record of the source, and its key and version if it could be read.
+    Record(Record, Option<Identity>),
+    /// A failure, and what its kept record is now; none where it was too large to be kept.
+    Kept(Box<Kept>, Option<Reread>),
     /// Something that was worked out beforehand.
     Errand(Box<Settled>),
     /// A result that an earlier run kept on this machine.
     Result(Box<StepResult>),
 }
 
+/// A kept record with its key and version; an error says why it is no record.
+pub type Reread = Result<(Value, Identity), String>;
+
 /// What a run takes in.
 pub struct Feed {
+    identify: Arc<dyn Identify>,
+    /// Records of the source whose keys are being found, in order.
+    ahead: FuturesOrdered<BoxFuture<'static, Fed>>,
+    /// Why the source can't go on, once those are taken in.
+    broken: Option<SourceError>,
+    /// A failure whose record is being read.
+    reread: Option<BoxFuture<'static, Fed>>,
     errands: VecDeque<Settled>,
     results: VecDeque<StepResult>,
     asked: VecDeque<Kept>,
@@ -107,12 +125,21 @@ pub struct Feed {
 impl Feed {
     /// What somebody asks for or has mended comes first, and what only was open last: most of it the source yields again. Records
     /// beyond what memory is for are left to the next run; the number of these comes with it.
-    pub fn new(kept: Vec<Kept>, source: Option<Box<dyn Source>>, book: &Book) -> (Self, usize) {
+    pub fn new(
+        kept: Vec<Kept>,
+        source: Option<Box<dyn Source>>,
+        book: &Book,
+        identify: Arc<dyn Identify>,
+    ) -> (Self, usize) {
         let is_asked = |kept: &Kept| book.tried(&kept.failure.key).is_some_and(|tried| tried.asked.is_some());
         let (asked, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| kept.mended || is_asked(kept));
         let mut chars = 0;
         let (mut feed, mut beyond) = (
             Self {
+                identify,
+                ahead: FuturesOrdered::new(),
+                broken: None,
+                reread: None,
                 errands: VecDeque::new(),
                 results: VecDeque::new(),
                 asked: asked.into(),
@@ -156,19 +183,86 @@ impl Feed {
             return Ok(Some(Fed::Result(Box::new(result))));
         }
         if let Some(kept) = self.asked.pop_front() {
-            return Ok(Some(Fed::Kept(Box::new(kept))));
+            self.reread = Some(reread(kept, Arc::clone(&self.identify)));
         }
-        if let Some(source) = &mut self.source {
-            if let Some(record) = source.next().await? {
-                return Ok(Some(Fed::Record(record)));
+        if let Some(fed) = self.read_again().await {
+            return Ok(Some(fed));
+        }
+        if let Some(fed) = self.of_source().await? {
+            return Ok(Some(fed));
+        }
+        if let Some(kept) = self.left.pop_front() {
+            self.reread = Some(reread(kept, Arc::clone(&self.identify)));
+        }
+        Ok(self.read_again().await)
+    }
+
+    /// The failure whose record is being read. What it waits for stays here, so that a caller may stop waiting at any point.
+    async fn read_again(&mut self) -> Option<Fed> {
+        let fed = self.reread.as_mut()?.await;
+        self.reread = None;
+        Some(fed)
+    }
+
+    /// The next record of the source, in its order; others are read meanwhile. A caller may stop waiting at any point.
+    async fn of_source(&mut self) -> Result<Option<Fed>, SourceError> {
+        loop {
+            let (waits, has_room) = (!self.ahead.is_empty(), self.ahead.len() < MOST_AHEAD);
+            let Some(source) = self.source.as_mut().filter(|_| has_room) else {
+                return match self.ahead.next().await {
+                    Some(fed) => Ok(Some(fed)),
+                    None => self.broken.take().map_or(Ok(None), Err),
+                };
+            };
+            let read = tokio::select! {
+                biased;
+                Some(fed) = self.ahead.next(), if waits => return Ok(Some(fed)),
+                read = source.next() => read,
+            };
+            match read {
+                Ok(Some(record)) => {
+                    let mut fed = identified(record, Arc::clone(&self.identify));
+                    if !waits && let Some(fed) = (&mut fed).now_or_never() {
+                        return Ok(Some(fed));
+                    }
+                    self.ahead.push_back(fed);
+                }
+                Ok(None) => self.source = None,
+                Err(error) => (self.source, self.broken) = (None, Some(error)),
             }
-            self.source = None;
         }
-        Ok(self.left.pop_front().map(|kept| Fed::Kept(Box::new(kept))))
     }
 
     /// How far the source is, in units read and in all.
     pub fn progress(&self) -> Option<(u64, u64)> {
         self.source.as_ref().and_then(|source| source.progress())
     }
+}
+
+fn identified(record: Record, identify: Arc<dyn Identify>) -> BoxFuture<'static, Fed> {
+    async move {
+        let identity = match &record.body {
+            Ok(body) => Some(identify.identify(body).await),
+            Err(_) => None,
+        };
+        Fed::Record(record, identity)
+    }
+    .boxed()
+}
+
+fn reread(kept: Kept, identify: Arc<dyn Identify>) -> BoxFuture<'static, Fed> {
+    async move {
+        if !kept.failure.kept {
+            return Fed::Kept(Box::new(kept), None);
+        }
+        let again = match serde_json::from_str::<Value>(&kept.failure.payload.concat()) {
+            Ok(body) => {
+                let identity = identify.identify(&body).await;
+                Ok((body, identity))
+            }
+            Err(error) => Err(format!("the kept record is no JSON: {error}")),
+        };
+        Fed::Kept(Box::new(kept), Some(again))
+    }
+    .boxed()
 }

@@ -14,13 +14,14 @@ use crate::ledger::event::Event;
 use crate::ledger::failure::{Answer, Failure, FailureState, Kept, failure_mark, payload_cells, shortened, unkept};
 use crate::ledger::header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::item::{Item, Output, Position};
-use crate::ledger::key::{Key, Version};
+use crate::ledger::key::{Key, KeyError, Version};
 use crate::ledger::mode::Mode;
 use crate::ledger::run::Counts;
 use crate::ledger::shape::{row_of, shape};
 use crate::port::source::Record;
-use crate::port::step::{Identify, StepError};
+use crate::port::step::{Identity, StepError};
 use crate::runner::batch::{KeptRecord, Waiting};
+use crate::runner::feed::Reread;
 use crate::runner::marks::{Begun, settles};
 use crate::runner::plan::Events;
 use crate::runner::work::{StepFailure, Worked};
@@ -54,8 +55,8 @@ pub struct Intake {
     pub begun: Vec<(Begun, Option<Place>)>,
     /// Those of them that an earlier run began, and of which nobody knows how they ended.
     pub in_doubt: Vec<Begun>,
-    /// Finds keys.
-    pub identify: Arc<dyn Identify>,
+    /// Items that became done and made no row.
+    pub rowless: u64,
     /// Where events go.
     pub events: Events,
 }
@@ -81,8 +82,8 @@ pub(super) struct Failed<'a> {
 }
 
 impl Intake {
-    /// Takes a record in.
-    pub fn take(&mut self, record: Record, now: Timestamp) -> Taken {
+    /// Takes a record in; `identity` is its key and version, if it could be read.
+    pub fn take(&mut self, record: Record, identity: Option<Identity>, now: Timestamp) -> Taken {
         self.counts.read += 1;
         let Record { body, bytes, position, cursor } = record;
         let place = self.low.read(cursor);
@@ -90,7 +91,7 @@ impl Intake {
             Ok(body) => body,
             Err(bad) => return self.nameless("source", bad.to_string(), &bytes, &position, place, now),
         };
-        match self.identify.identify(&body) {
+        match identity.unwrap_or(Err(KeyError::Missing.into())) {
             Ok((key, version)) if !self.book.again().takes(&version) => {
                 let error = format!(
                     "the version {} is neither a number nor a moment such as 2026-11-26T09:00:00Z; with order = \"newer\" it has to be one",
@@ -145,8 +146,8 @@ impl Intake {
         self.fail(failed, place, now)
     }
 
-    /// Takes in a failure that is to be tried again, or left alone.
-    pub fn take_kept(&mut self, kept: Kept, now: Timestamp) -> Taken {
+    /// Takes in a failure that is to be tried again, or left alone; `again` is what its kept record is now, if one is kept.
+    pub fn take_kept(&mut self, kept: Kept, again: Option<Reread>, now: Timestamp) -> Taken {
         let Kept { failure, mended, row } = kept;
         if mended {
             self.book.ask(Answer::Retry, |key| key == failure.key.fingerprint());
@@ -156,22 +157,18 @@ impl Intake {
             Some(Answer::Skip) => Taken::Wait(self.leave(failure, FailureState::Skipped, now)),
             // The source has yielded it, in this version or another one, and that is what counts.
             None if tried.rests() || self.book.has_met(&failure.key) || self.book.knows(&failure.key) => Taken::Nothing,
-            asked => self.try_again(failure, row, asked.is_some(), now),
+            asked => self.try_again(failure, again, row, asked.is_some(), now),
         }
     }
 
-    fn try_again(&mut self, failure: Failure, row: u32, asked: bool, now: Timestamp) -> Taken {
-        if !failure.kept {
-            // Its record was too large to be kept: it is tried again when the source yields it.
-            return Taken::Nothing;
-        }
-        let text = failure.payload.concat();
-        let body = serde_json::from_str::<Value>(&text)
-            .map_err(|error| ("source", format!("the kept record is no JSON: {error}")));
-        let found = body.and_then(|body| match self.identify.identify(&body) {
-            Ok((key, version)) => Ok((key, version, body)),
-            Err(error) => Err(("item", error.to_string())),
-        });
+    fn try_again(&mut self, failure: Failure, again: Option<Reread>, row: u32, asked: bool, now: Timestamp) -> Taken {
+        // Where its record was too large to be kept it is tried again when the source yields it.
+        let Some(again) = again else { return Taken::Nothing };
+        let found = match again {
+            Ok((body, Ok((key, version)))) => Ok((key, version, body)),
+            Ok((_, Err(error))) => Err(("item", error.to_string())),
+            Err(error) => Err(("source", error)),
+        };
         let (key, version, body) = match found {
             Ok(found) => found,
             // What never was a record can't become one by itself.
@@ -179,8 +176,9 @@ impl Intake {
             Err((step, error)) => {
                 self.counts.read += 1;
                 let place = self.low.read(None);
-                let Failure { key, version, place: position, .. } = failure;
-                let failed = Failed { key, version, step, error, record: text.as_bytes(), position };
+                let Failure { key, version, place: position, payload, .. } = failure;
+                let record = payload.concat();
+                let failed = Failed { key, version, step, error, record: record.as_bytes(), position };
                 return self.fail(failed, place, now).map_or(Taken::Nothing, Taken::Wait);
             }
         };
@@ -324,6 +322,7 @@ impl Intake {
     }
 
     fn done(&mut self, item: Item, place: Place, output: Output, now: Timestamp) -> Waiting {
+        self.rowless += u64::from(output.is_empty());
         let Item { key, version, body, position, again } = item;
         let record = Some(Arc::new(KeptRecord { json: body.to_string().into(), position: position.clone() }));
         let (failed, of, at) = match again {

@@ -255,7 +255,7 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         max_attempts: plan.max_attempts,
         begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
         in_doubt: chain.state().begun.clone(),
-        identify: Arc::clone(&parts.identify),
+        rowless: 0,
         events: Arc::clone(&parts.events),
     };
     Ok((intake, table.is_some()))

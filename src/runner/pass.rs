@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::{FuturesOrdered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::cursor::Place;
@@ -19,7 +19,7 @@ use crate::ledger::run::{Run, RunStatus};
 use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
 use crate::port::source::SourceError;
-use crate::port::step::StepError;
+use crate::port::step::{IdentifyError, StepError};
 use crate::port::store::Store;
 use crate::runner::batch::Queue;
 use crate::runner::committer::Committer;
@@ -60,7 +60,7 @@ struct Pass {
     /// What this machine refuses, once it has: nothing more is taken in then.
     trouble: Option<MachineTrouble>,
     worker: Worker,
-    works: FuturesUnordered<BoxFuture<'static, Worked>>,
+    works: FuturesOrdered<BoxFuture<'static, Worked>>,
     marks: Marks,
     replay: Replay,
     told_unkept: bool,
@@ -85,7 +85,18 @@ enum Happening {
 
 impl Pass {
     fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Self {
-        let Parts { store, source, steps, clock, chance, journal: parts_journal, errands, events, .. } = parts;
+        let Parts {
+            store,
+            source,
+            identify: parts_identify,
+            steps,
+            clock,
+            chance,
+            journal: parts_journal,
+            errands,
+            events,
+            ..
+        } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
@@ -117,6 +128,7 @@ impl Pass {
             std::mem::take(&mut opened.kept),
             source.filter(|_| plan.retrying.reads_source()),
             &opened.intake.book,
+            parts_identify,
         );
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         if beyond > 0 {
@@ -126,7 +138,7 @@ impl Pass {
             (committer.settler.events)(Event::Blemish { message });
         }
         let queue = Queue::new(plan.max_bytes, plan.max_rows);
-        let works = FuturesUnordered::new();
+        let works = FuturesOrdered::new();
         Self {
             plan,
             stop,
@@ -245,7 +257,7 @@ impl Pass {
 
     fn work(&mut self, item: Item, place: Place) {
         let shown = self.intake.book.shown(&item.key);
-        self.works.push(Box::pin(self.worker.clone().work(item, place, shown)));
+        self.works.push_back(Box::pin(self.worker.clone().work(item, place, shown)));
     }
 
     /// Nothing more comes; what an earlier run had begun and the source did not yield is told now, if the source was asked.
@@ -262,8 +274,10 @@ impl Pass {
     fn take(&mut self, fed: Fed) {
         let now = self.committer.moment();
         let taken = match fed {
-            Fed::Record(record) => self.intake.take(record, now),
-            Fed::Kept(kept) => self.intake.take_kept(*kept, now),
+            Fed::Record(_, Some(Err(IdentifyError::Machine(trouble)))) => return self.stop_for(trouble),
+            Fed::Kept(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => return self.stop_for(trouble),
+            Fed::Record(record, identity) => self.intake.take(record, identity, now),
+            Fed::Kept(kept, again) => self.intake.take_kept(*kept, again, now),
             Fed::Result(result) => return self.take_result(*result),
             Fed::Errand(errand) => Taken::Wait(self.intake.take_errand(*errand)),
         };
@@ -331,7 +345,7 @@ impl Pass {
         self.worker.cancel.cancel();
         let left = self.works.len();
         self.left |= left > 0;
-        self.works.clear();
+        self.works = FuturesOrdered::new();
         self.emit(Event::Stopping {
             why: format!("no more time; items in hand that are left to the next run: {left}"),
         });
@@ -398,6 +412,7 @@ impl Pass {
         } else {
             String::new()
         };
+        let rowless = without_row(self.intake.rowless);
         move |run| {
             let (status, message) = match (&broken, asked) {
                 (Some(error), _) => (RunStatus::Failed, error.clone()),
@@ -408,9 +423,9 @@ impl Pass {
                     (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.word()))
                 }
                 (None, None) if run.counts.failed > 0 => {
-                    (RunStatus::Partial, format!("{} failed; see Failures {job}", run.counts.failed))
+                    (RunStatus::Partial, with(format!("{} failed; see Failures {job}", run.counts.failed), &rowless))
                 }
-                (None, None) => (RunStatus::Succeeded, said.clone()),
+                (None, None) => (RunStatus::Succeeded, with(said.clone(), &rowless)),
             };
             Run { status, message, finished: Some(finished), ..run }
         }
@@ -453,6 +468,7 @@ impl Pass {
             reads: usage.reads,
             writes: usage.writes,
             throttled: usage.throttled,
+            rowless: self.intake.rowless,
         }
     }
 
@@ -465,5 +481,23 @@ async fn drawn(feed: &mut Option<Feed>) -> Result<Option<Fed>, SourceError> {
     match feed {
         Some(feed) => feed.next().await,
         None => std::future::pending().await,
+    }
+}
+
+/// What is said of items that made no row; nothing where there are none.
+fn without_row(items: u64) -> String {
+    match items {
+        0 => String::new(),
+        1 => "1 item made no row".to_owned(),
+        _ => format!("{items} items made no row"),
+    }
+}
+
+/// One sentence and another, where there is one.
+fn with(said: String, more: &str) -> String {
+    match (said.is_empty(), more.is_empty()) {
+        (_, true) => said,
+        (true, false) => more.to_owned(),
+        (false, false) => format!("{said}; {more}"),
     }
 }

@@ -4,9 +4,12 @@
 //! Out of scope: reading the job file (`config`), making rows of what a step yields (`ledger::shape`).
 
 pub mod command;
+pub mod expression;
 pub mod identify;
 pub mod jq;
 pub mod map;
+mod bounded;
+mod cost;
 mod filters;
 mod numbers;
 mod paths;
@@ -14,3 +17,4 @@ mod rewrite;
 mod texts;
 pub mod syntax;
 mod value;
+pub mod worker;

@@ -1,14 +1,19 @@
 //! What every command about a job does first: read its settings, and say where the job is.
 
+use std::sync::Arc;
+
 use crate::cli::commands::trouble::of_config;
 use crate::cli::errors::Trouble;
 use crate::cli::job_args::JobArgs;
 use crate::cli::output::place::{Place, Spreadsheet};
+use crate::config::environment::own_program;
 use crate::config::flags::Overrides;
 use crate::config::settings::{Settings, load};
 use crate::config::target::{GOOGLE_API_URL, Target};
+use crate::step::worker::workers::Workers;
+use crate::system::SystemClock;
 
-/// Reads the job's settings, flags before everything else.
+/// Reads the job's settings, flags before everything else. Expressions that may not end are evaluated by a process of their own.
 pub fn settings(job: &JobArgs, input: Option<std::path::PathBuf>) -> Result<Settings, Trouble> {
     let flags = Overrides {
         spreadsheet: job.spreadsheet.clone(),
@@ -17,7 +22,10 @@ pub fn settings(job: &JobArgs, input: Option<std::path::PathBuf>) -> Result<Sett
         input,
         ..Overrides::default()
     };
-    load(&job.job, &flags).map_err(of_config)
+    let mut settings = load(&job.job, &flags).map_err(of_config)?;
+    let workers = Workers::of_this_program(own_program(), Arc::new(SystemClock::new()));
+    settings.evaluation.evaluator = Some(Arc::new(workers));
+    Ok(settings)
 }
 
 /// Where the job is, for people.

@@ -24,6 +24,7 @@ pub struct RunDocument<'a> {
     keys: u64,
     open_failures: u64,
     dead_failures: u64,
+    rowless: u64,
     commits: u64,
     calls: CallsDocument,
     started: String,
@@ -95,6 +96,7 @@ impl<'a> RunDocument<'a> {
             keys: report.keys,
             open_failures: report.open_failures,
             dead_failures: report.dead_failures,
+            rowless: report.rowless,
             commits: report.commits,
             calls: CallsDocument { reads: report.reads, writes: report.writes, throttled: report.throttled },
             started: run.started.to_string(),
@@ -153,6 +155,7 @@ mod tests {
           "keys": 1704,
           "open_failures": 5,
           "dead_failures": 0,
+          "rowless": 0,
           "commits": 2,
           "calls": {
             "reads": 2,

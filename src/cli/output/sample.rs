@@ -38,6 +38,7 @@ pub fn report() -> Report {
         reads: 2,
         writes: 3,
         throttled: 0,
+        rowless: 0,
     }
 }
 

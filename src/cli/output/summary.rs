@@ -26,6 +26,11 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         grouped(counts.skipped),
         grouped(counts.recovered)
     );
+    if report.rowless > 0 && !report.run.message.contains("made no row")
+        || report.run.status == RunStatus::Succeeded && report.rowless > 0
+    {
+        let _ = writeln!(out, "  {} made no row", counted(report.rowless, "item"));
+    }
     let throttled = match report.throttled {
         0 => "no 429".to_owned(),
         n => palette.warn(&format!("{} × 429", grouped(n))),
