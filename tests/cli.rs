@@ -58,3 +58,9 @@ mod refusals;
 
 #[path = "cli/secrets.rs"]
 mod secrets;
+
+#[path = "cli/endless.rs"]
+mod endless;
+
+#[path = "cli/rowless.rs"]
+mod rowless;

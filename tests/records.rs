@@ -59,7 +59,7 @@ async fn process(
     column: &mut Option<KeyColumn>,
 ) -> Result<Vec<(String, Row)>, String> {
     let body = record.body.map_err(|e| e.to_string())?;
-    let (key, version) = settings.identify().identify(&body).map_err(|e| e.to_string())?;
+    let (key, version) = settings.identify().identify(&body).await.map_err(|e| e.to_string())?;
     let context = StepContext {
         key: key.clone(),
         version,

@@ -343,6 +343,8 @@ impl Pass {
     /// Items whose steps are still at work are left to the next run: they are neither done nor failed, and the cursor stays before them.
     fn leave_what_is_in_hand(&mut self) {
         self.worker.cancel.cancel();
+        // The source may have come to its end before anybody asked; with items left the run has not.
+        self.asked = self.asked.or_else(|| self.stop.asked());
         let left = self.works.len();
         self.left |= left > 0;
         self.works = FuturesOrdered::new();

@@ -376,7 +376,7 @@ fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Sc
         ("sort_by" | "group_by" | "unique_by" | "min_by" | "max_by", [key]) => {
             let key = made(key, input, scope)?;
             let keys = input.times(key.count.times(key.size)?)?;
-            Some(Made::worked(input.by(2.0), input.times(key.work)?.plus(keys.by(30.0)).plus(input.by(30.0))))
+            Some(Made::worked(input.by(2.0), input.times(key.work)?.plus(keys).plus(input.by(30.0))))
         }
         (
             "has" | "startswith" | "endswith" | "ltrimstr" | "rtrimstr" | "index" | "rindex" | "contains" | "inside"

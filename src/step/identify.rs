@@ -108,8 +108,8 @@ mod tests {
     }
 
     fn find(key: &str, body: &Value) -> Result<(String, String), IdentifyError> {
-        let found = JqIdentify::new(expression(key), Versions::Named(expression(".v"))).identify(body);
-        let found = found.now_or_never().expect("it is evaluated here")?;
+        let identify = JqIdentify::new(expression(key), Versions::Named(expression(".v")));
+        let found = identify.identify(body).now_or_never().expect("it is evaluated here")?;
         Ok((found.0.as_str().to_owned(), found.1.0))
     }
 

@@ -16,7 +16,7 @@ use crate::step::worker::frame::{EVALUATION, EXPRESSION, FAILURE, READY, VALUES,
 pub const WORD: &str = "evaluate-jq";
 
 /// The stack of the evaluating thread: recursion that is deep for a reason has room.
-const STACK: usize = 256 << 20;
+const STACK: usize = 64 << 20;
 /// Memory beside the values: the program itself, its threads' stacks and buffers.
 const BESIDE: u64 = (STACK as u64) + (64 << 20);
 /// Address space beside that: what the C library reserves and never touches.
