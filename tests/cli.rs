@@ -100,3 +100,9 @@ mod machine_tabs;
 
 #[path = "cli/hostile.rs"]
 mod hostile;
+
+#[path = "cli/endless.rs"]
+mod endless;
+
+#[path = "cli/rowless.rs"]
+mod rowless;

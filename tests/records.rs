@@ -34,7 +34,7 @@ fn job(file: &str, flags: &Overrides) -> Settings {
 
 async fn run(settings: &Settings) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut source = settings.source.open().expect("the source opens");
+    let mut source = settings.open_source().expect("the source opens");
     loop {
         match source.next().await {
             Ok(Some(record)) => {
@@ -59,7 +59,7 @@ async fn process(
     column: &mut Option<KeyColumn>,
 ) -> Result<Vec<(String, Row)>, String> {
     let body = record.body.map_err(|e| e.to_string())?;
-    let (key, version) = settings.identify().identify(&body).map_err(|e| e.to_string())?;
+    let (key, version) = settings.identify().identify(&body).await.map_err(|e| e.to_string())?;
     let context = StepContext {
         key: key.clone(),
         version,

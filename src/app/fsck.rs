@@ -326,13 +326,14 @@ async fn adopted(
 /// only once.
 async fn versions(settings: &Settings, keys: &HashSet<Print>) -> Result<HashMap<Print, Version>, AppError> {
     let mut found = HashMap::new();
-    let mut source = settings.source.open().map_err(AppError::Source)?;
+    let mut source = settings.open_source().map_err(AppError::Source)?;
     if keys.is_empty() || !source.rereadable() {
         return Ok(found);
     }
     let identify = settings.identify();
     while let Some(record) = source.next().await.map_err(AppError::Source)? {
-        let Some((key, version)) = record.body.ok().and_then(|body| identify.identify(&body).ok()) else { continue };
+        let Ok(body) = record.body else { continue };
+        let Ok((key, version)) = identify.identify(&body).await else { continue };
         let print = Print::of(key.as_str());
         if keys.contains(&print) {
             found.insert(print, version);

@@ -37,6 +37,9 @@ use crate::runner::stop::Stop;
 use crate::store::reach::Missing;
 use crate::store::sheets::SheetsStore;
 
+/// Items in hand at once where steps change nothing outside the sheet; those of which it is not known how long they take are evaluated
+/// one after another, and this many are on their way.
+const ITEMS_IN_HAND: usize = 64;
 /// Bytes in one commit, roughly; Google recommends payloads of at most 2 MB.
 const MAX_BATCH_BYTES: usize = 2_000_000;
 
@@ -302,7 +305,7 @@ fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
         commit_every_ms: settings.commit.every_ms,
         max_rows: settings.commit.max_rows,
         max_bytes: MAX_BATCH_BYTES,
-        concurrency: 1,
+        concurrency: if settings.programs().is_empty() { ITEMS_IN_HAND } else { 1 },
         retry,
         retrying: wish.retrying.clone(),
         rollover: wish.rollover.clone(),

@@ -51,7 +51,7 @@ pub async fn source(settings: &Settings) -> Vec<Line> {
     if settings.source.input == Input::Stdin {
         return vec![Line::fine(subject, "standard input, which is not read here")];
     }
-    let mut source = match settings.source.open() {
+    let mut source = match settings.open_source() {
         Ok(source) => source,
         Err(error) => return vec![Line::problem(subject, Blocker::Source(error))],
     };
@@ -88,7 +88,7 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
                 first.get_or_insert_with(line);
                 probation.failed("source", &bad.to_string(), &place, &record.bytes);
             }
-            Ok(body) => match identify.identify(&body) {
+            Ok(body) => match identify.identify(&body).await {
                 Ok((key, _)) if read == 1 => {
                     return Line::fine(subject, format!("{name}, whose first record has key {}", key.as_str()));
                 }

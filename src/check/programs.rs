@@ -14,7 +14,7 @@ pub fn programs(settings: &Settings) -> Vec<Line> {
 fn of_step(step: &StepSettings) -> Option<Line> {
     let name = step.name.clone();
     match &step.deed {
-        Deed::Map(_) => None,
+        Deed::Map(..) => None,
         Deed::Command(command) => Some(match command.program() {
             Ok(path) => Line::fine(Subject::Step, format!("{name} runs {}", path.display())),
             Err(why) => Line::problem(Subject::Step, Blocker::Program { step: name, why }),

@@ -20,6 +20,7 @@ use crate::config::environment::{host_name, process_variable};
 use crate::google::options::QUIET;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::step::worker::serve::{WORD, serve};
 use crate::system::{SystemChance, SystemClock, beyond_the_calendar};
 
 /// How long what is still open may take to close. The embedded sheet does so at once, and folds its log into its one file; what never
@@ -28,6 +29,11 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs one invocation.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
+    let words: Vec<OsString> = words.into_iter().collect();
+    if words.get(1).is_some_and(|word| word == WORD) {
+        let code = serve();
+        return Exit::all().find(|exit| exit.code() == code).unwrap_or(Exit::Software);
+    }
     #[cfg(feature = "failpoints")]
     crate::failpoint::arm(&process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());

@@ -40,6 +40,11 @@ pub fn host_name() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
 }
 
+/// The file of the running program, as it was started.
+pub fn own_program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
 /// A value and where it came from.
 #[derive(Clone, Copy)]
 pub(crate) struct Found<'a> {

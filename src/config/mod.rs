@@ -9,6 +9,7 @@ pub mod collect;
 mod columns;
 mod env_file;
 pub mod environment;
+pub mod evaluation;
 pub mod flags;
 pub(crate) mod keys;
 mod linked;

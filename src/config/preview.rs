@@ -15,8 +15,9 @@ impl Settings {
     pub fn preview(&self, clock: &Arc<dyn Clock>) -> Option<Arc<dyn Preview>> {
         let Input::File(path) = &self.source.input else { return None };
         let source = path.is_file().then(|| self.source.clone())?;
+        let evaluation = self.evaluation.clone();
         let look = FirstRow {
-            open: Box::new(move || source.open()),
+            open: Box::new(move || source.open(&evaluation)),
             steps: self.make_steps(clock),
             identify: Arc::new(self.identify()),
             columns: self.columns.clone(),

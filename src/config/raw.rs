@@ -65,6 +65,8 @@ pub(crate) struct JobFile {
     pub(crate) item: Option<Item>,
     /// What is done with a record, in order; without a step a record is its own row.
     pub(crate) step: Vec<Step>,
+    /// How much time and memory expressions may take.
+    pub(crate) jq: Option<Jq>,
     /// Where rows go.
     pub(crate) sheet: Option<Sheet>,
     /// How often results are written.
@@ -132,7 +134,7 @@ pub(crate) struct Step {
     pub(crate) map: Option<Text>,
     /// A program and its arguments, run for each item: the item on its standard input, values on its standard output.
     pub(crate) command: Option<At<Vec<String>>>,
-    /// How long a program may take for one item; 60s if nothing is said.
+    /// How long a program may take for one item, 60s if nothing is said; or an expression, 10s or what `jq.timeout` says.
     pub(crate) timeout: Option<Text>,
     /// Whether a program may be run twice for one item after a crash, with the same idempotency key, or never: then the item is marked on
     /// the sheet first, and is in doubt after a crash.
@@ -140,6 +142,17 @@ pub(crate) struct Step {
     pub(crate) delivery: Option<Text>,
     /// The step's name, for failures and idempotency keys.
     pub(crate) name: Option<Text>,
+}
+
+/// How much time and memory expressions may take.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Jq {
+    /// How long an expression may take for one record; 10s if nothing is said. A `map` step may have its own.
+    pub(crate) timeout: Option<Text>,
+    /// Megabytes of memory that an expression may take for one record; 512 if nothing is said.
+    pub(crate) memory: Option<At<i64>>,
 }
 
 /// Where rows go.

@@ -12,6 +12,7 @@ use toml::de::{DeTable, Deserializer};
 use crate::config::collect::{Collector, Note};
 use crate::config::columns::columns;
 use crate::config::environment::Environment;
+use crate::config::evaluation::{self, EvaluationSettings};
 use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
 use crate::config::pace::{self, CommitSettings, Overlap, ScheduleSettings};
@@ -58,6 +59,8 @@ pub struct Settings {
     pub key: Program,
     /// The jq expression of the version.
     pub version: Option<Program>,
+    /// How its expressions are evaluated.
+    pub evaluation: EvaluationSettings,
     /// Its steps, in order.
     pub steps: Vec<StepSettings>,
     /// How often what its steps do outside the sheet may be done.
@@ -110,21 +113,22 @@ impl Settings {
     /// Finds keys and versions.
     pub fn identify(&self) -> JqIdentify {
         let versions = match &self.version {
-            Some(program) => Versions::Named(program.clone()),
+            Some(program) => Versions::Named(self.evaluation.expression(program)),
             None if self.mode == Mode::Upsert => Versions::Content,
             None => Versions::None,
         };
-        JqIdentify::new(self.key.clone(), versions)
+        JqIdentify::new(self.evaluation.expression(&self.key), versions)
     }
 
-    /// Opens the source: to be read twice where only one record of each key counts.
+    /// Opens the source, to be read twice where only one record of each key counts; says whether it is missing or may not be read. What is
+    /// wrong inside comes with its records.
     pub fn open_source(&self) -> Result<Box<dyn Source>, SourceError> {
         if self.again == Again::Every {
-            return self.source.open();
+            return self.source.open(&self.evaluation);
         }
         let version = self.version.as_ref().map(Program::path);
         let paths: Vec<_> = std::iter::once(self.key.path()).chain(version).collect();
-        self.source.open_twice(Depth::of(&paths))
+        self.source.open_twice(&self.evaluation, Depth::of(&paths))
     }
 
     /// The names of steps that run programs.
@@ -135,7 +139,7 @@ impl Settings {
 
     /// The steps, ready to run.
     pub fn make_steps(&self, clock: &Arc<dyn Clock>) -> Vec<Arc<dyn Step>> {
-        self.steps.iter().map(|step| step.make(clock)).collect()
+        self.steps.iter().map(|step| step.make(clock, &self.evaluation)).collect()
     }
 
     /// The steps' expressions, in order; with the source's kind and the key they are what the definition's hash is made of.
@@ -202,7 +206,9 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
     let item = raw.item.as_ref();
     let key = item.and_then(|item| item.key.as_ref()).and_then(|at| collect.program(at, "`item.key`"));
     let version = item.and_then(|item| item.version.as_ref()).and_then(|at| collect.program(at, "`item.version`"));
-    let steps = steps::settings(collect, raw, path, job.as_deref());
+    let evaluation = evaluation::settings(collect, raw);
+    let jq_timeout_ms = u64::try_from(evaluation.bounds.time.as_millis()).unwrap_or(u64::MAX);
+    let steps = steps::settings(collect, raw, path, job.as_deref(), jq_timeout_ms);
     let delivery = steps::delivery(collect, raw);
     wrong_place::misspelt(collect);
     let (target, choice) = target::target(collect, flags, raw, job.as_deref(), path).unzip();
@@ -234,6 +240,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
         source: source?,
         key: key?,
         version,
+        evaluation,
         steps,
         delivery,
         target: target?,

@@ -5,16 +5,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::future::FutureExt;
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 use crate::config::collect::Collector;
+use crate::config::evaluation::EvaluationSettings;
 use crate::config::problem::Problem;
 use crate::config::raw::{At, Source as RawSource};
+use crate::port::evaluator::EvaluationError;
 use crate::port::source::{Source, SourceError};
 use crate::source::input::{Input, Reading};
-use crate::source::json::{Extract, Items};
+use crate::source::json::{Extract, Items, NoItems};
 use crate::source::skim::Depth;
 use crate::source::{csv, json, jsonl};
+use crate::step::expression::Expression;
 use crate::step::jq::Program;
 
 /// What a job reads, and how.
@@ -54,31 +59,46 @@ impl SourceSettings {
     }
 
     /// Opens the source; says whether it is missing or may not be read. What is wrong inside comes with its records.
-    pub fn open(&self) -> Result<Box<dyn Source>, SourceError> {
-        Ok(Box::new(self.reading()?))
+    pub fn open(&self, evaluation: &EvaluationSettings) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(self.reading(evaluation)?))
     }
 
     /// Opens the source to be read twice, the first time as deep as is said.
-    pub fn open_twice(&self, first: Depth) -> Result<Box<dyn Source>, SourceError> {
-        Ok(Box::new(self.reading()?.twice(first)))
+    pub fn open_twice(&self, evaluation: &EvaluationSettings, first: Depth) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(self.reading(evaluation)?.twice(first)))
     }
 
-    fn reading(&self) -> Result<Reading, SourceError> {
+    fn reading(&self, evaluation: &EvaluationSettings) -> Result<Reading, SourceError> {
         match &self.format {
             Format::Csv { delimiter } => csv::open(&self.input, *delimiter),
             Format::Jsonl => jsonl::open(&self.input),
-            Format::Json { items } => json::open(&self.input, Items::of(items.source(), || extract(items.clone()))),
+            Format::Json { items } => {
+                json::open(&self.input, Items::of(items.source(), || extract(evaluation.expression(items))))
+            }
         }
     }
 }
 
-fn extract(program: Program) -> Extract {
-    Arc::new(move |document: Value| {
-        let values = program.run_whole(document).map_err(|error| error.to_string())?;
+fn extract(items: Expression) -> Extract {
+    // The thread that reads may wait, and is none of the runtime's own.
+    let runtime = Handle::try_current();
+    Arc::new(move |document: Value, bytes: u64| {
+        let values = items.values_of_document(document, bytes);
+        let values = match &runtime {
+            Ok(runtime) => runtime.block_on(values),
+            Err(_) => {
+                values.now_or_never().unwrap_or_else(|| Err(EvaluationError::Rejected("nobody evaluates it".into())))
+            }
+        };
+        let values = values.map_err(|error| match error {
+            EvaluationError::Rejected(why) => NoItems::Broken(why),
+            EvaluationError::Machine(trouble) => NoItems::Unavailable(trouble.to_string()),
+        })?;
         match values.as_slice() {
             [Value::Array(_)] => {
-                let expression = program.source().trim();
-                Err(format!("{expression} is one array; write {expression}[] to make a record of each element"))
+                let expression = items.source().trim();
+                let why = format!("{expression} is one array; write {expression}[] to make a record of each element");
+                Err(NoItems::Broken(why))
             }
             _ => Ok(values),
         }

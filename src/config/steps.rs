@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::collect::Collector;
+use crate::config::evaluation::EvaluationSettings;
 use crate::config::raw::{At, JobFile, Step as Raw};
 use crate::ledger::mode::Delivery;
 use crate::port::clock::Clock;
@@ -17,7 +18,7 @@ use crate::step::map::{self, Map};
 /// How long a program may take for one item, in milliseconds, if the job does not say.
 const DEFAULT_TIMEOUT_MS: u64 = 60_000;
 /// The longest time that may be said.
-const MAX_TIMEOUT_MS: u64 = 3_600_000;
+pub(super) const MAX_TIMEOUT_MS: u64 = 3_600_000;
 /// What is said of programs that may not be run twice for one item.
 const AT_MOST_ONCE: &str = "at-most-once";
 
@@ -33,17 +34,19 @@ pub struct StepSettings {
 /// What a step does.
 #[derive(Debug, Clone)]
 pub enum Deed {
-    /// It makes values of values.
-    Map(Program),
+    /// It makes values of values, within so many milliseconds for each.
+    Map(Program, u64),
     /// It runs a program.
     Command(CommandSettings),
 }
 
 impl StepSettings {
-    /// The step, ready to run.
-    pub fn make(&self, clock: &Arc<dyn Clock>) -> Arc<dyn Step> {
+    /// The step, ready to run; its expressions are evaluated as `evaluation` says.
+    pub fn make(&self, clock: &Arc<dyn Clock>, evaluation: &EvaluationSettings) -> Arc<dyn Step> {
         match &self.deed {
-            Deed::Map(program) => Arc::new(Map::new(self.name.clone(), program.clone())),
+            Deed::Map(program, timeout_ms) => {
+                Arc::new(Map::new(self.name.clone(), evaluation.expression_within(program, *timeout_ms)))
+            }
             Deed::Command(settings) => Arc::new(Command::new(self.name.clone(), settings.clone(), Arc::clone(clock))),
         }
     }
@@ -51,7 +54,7 @@ impl StepSettings {
     /// What makes it this step, in the definition of a job.
     pub fn expression(&self) -> String {
         match &self.deed {
-            Deed::Map(program) => program.source().to_owned(),
+            Deed::Map(program, _) => program.source().to_owned(),
             Deed::Command(settings) => format!("command {}", settings.words.join("\u{1f}")),
         }
     }
@@ -63,6 +66,7 @@ pub(super) fn settings(
     raw: &JobFile,
     path: &Path,
     job: Option<&str>,
+    jq_timeout_ms: u64,
 ) -> Vec<StepSettings> {
     let mut steps: Vec<StepSettings> = Vec::new();
     for (at, step) in raw.step.iter().enumerate() {
@@ -78,13 +82,20 @@ pub(super) fn settings(
             let help = "failures are told by the step's name; give each its own";
             collect.wrong(named, "two steps have this name", "taken", help);
         }
-        let deed = deed(collect, raw, step, path, job);
+        let deed = deed(collect, raw, step, path, job, jq_timeout_ms);
         steps.extend(name.zip(deed).map(|(name, deed)| StepSettings { name, deed }));
     }
     steps
 }
 
-fn deed(collect: &mut Collector<'_>, raw: &JobFile, step: &Raw, path: &Path, job: Option<&str>) -> Option<Deed> {
+fn deed(
+    collect: &mut Collector<'_>,
+    raw: &JobFile,
+    step: &Raw,
+    path: &Path,
+    job: Option<&str>,
+    jq_timeout_ms: u64,
+) -> Option<Deed> {
     match (&step.map, &step.command) {
         (Some(_), Some(command)) => {
             let help = "make two steps of it, each with its own [[step]]";
@@ -92,11 +103,15 @@ fn deed(collect: &mut Collector<'_>, raw: &JobFile, step: &Raw, path: &Path, job
             None
         }
         (Some(map), None) => {
-            let only_for_commands = [("timeout", &step.timeout), ("delivery", &step.delivery)];
-            for (name, at) in only_for_commands.into_iter().filter_map(|(name, at)| Some((name, at.as_ref()?))) {
-                collect.wrong(at, format!("`step.{name}` is for steps with a `command`"), "of no use here", "");
+            if let Some(at) = &step.delivery {
+                collect.wrong(at, "`step.delivery` is for steps with a `command`", "of no use here", "");
             }
-            collect.program(map, "`step.map`").map(Deed::Map)
+            let timeout_ms = step
+                .timeout
+                .as_ref()
+                .map_or(Some(jq_timeout_ms), |at| collect.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
+            let program = collect.program(map, "`step.map`");
+            Some(Deed::Map(program?, timeout_ms?))
         }
         (None, Some(command)) => {
             let words = words(collect, command);

@@ -1,4 +1,5 @@
 //! Job files as a whole: what they mean, which of flag, environment and file wins, and every error at once.
+use futures_util::future::FutureExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,7 +50,8 @@ fn the_fixture_says_what_it_means() {
         ["time", "magnitude", "url"]
     );
     assert_eq!(settings.api_url, "https://sheets.googleapis.com/");
-    let (key, _) = settings.identify().identify(&serde_json::json!({"id": "a"})).expect("a key");
+    let (identify, record) = (settings.identify(), serde_json::json!({"id": "a"}));
+    let (key, _) = identify.identify(&record).now_or_never().expect("found here").expect("a key");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     assert_eq!((key.as_str(), settings.make_steps(&clock).len(), settings.step_expressions().len()), ("a", 1, 1));
 }

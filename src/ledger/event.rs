@@ -173,4 +173,6 @@ pub struct Report {
     pub repeats: Repeats,
     /// Which of a key's records count.
     pub again: Again,
+    /// Items that became done and made no row.
+    pub rowless: u64,
 }

@@ -65,7 +65,8 @@ pub async fn forcing_since(
     let mut found = Forcing { again: 0, fresh: 0, over: 0, begun_by: noted.first().cloned(), settled: Vec::new() };
     let (mut seen, mut taken) = (HashSet::new(), HashSet::new());
     while let Some(record) = source.next().await? {
-        let Some((key, version)) = record.body.ok().and_then(|body| identify.identify(&body).ok()) else { continue };
+        let Ok(body) = record.body else { continue };
+        let Ok((key, version)) = identify.identify(&body).await else { continue };
         let of = (key.fingerprint(), again.mark(&version));
         if !again.takes(&version) || !seen.insert(of) {
             continue;

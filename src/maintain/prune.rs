@@ -118,7 +118,8 @@ fn keep_one(going: &mut Vec<Group>, end: &End) {
 pub async fn yielded(found: &Pruning, source: &mut dyn Source, identify: &dyn Identify) -> Result<u64, SourceError> {
     let mut met = HashSet::new();
     while let Some(record) = source.next().await? {
-        let Some((key, _)) = record.body.ok().and_then(|body| identify.identify(&body).ok()) else { continue };
+        let Ok(body) = record.body else { continue };
+        let Ok((key, _)) = identify.identify(&body).await else { continue };
         if found.forgotten.contains(&key.fingerprint()) {
             met.insert(key.fingerprint());
         }

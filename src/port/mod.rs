@@ -5,6 +5,7 @@
 pub mod chance;
 pub mod clock;
 pub mod error_document;
+pub mod evaluator;
 pub mod journal;
 pub mod preview;
 pub mod process;

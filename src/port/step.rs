@@ -86,10 +86,10 @@ pub trait Step: Send + Sync {
 /// Finds the key and the version in a record.
 pub trait Identify: Send + Sync {
     /// The record's key and version.
-    fn identify(&self, body: &Value) -> Result<(Key, Version), IdentifyError>;
+    fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity>;
 
     /// The same for a record of which less may have been made: a version that is the record's content is left empty.
-    fn sight(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
+    fn sight<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
         self.identify(body)
     }
 
@@ -98,6 +98,9 @@ pub trait Identify: Send + Sync {
         Vec::new()
     }
 }
+
+/// A record's key and version, or why it has none.
+pub type Identity = Result<(Key, Version), IdentifyError>;
 
 /// Why a record has no usable key or version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -115,4 +118,7 @@ pub enum IdentifyError {
         /// What it said.
         why: String,
     },
+    /// This machine refuses what it takes to find them; the record is not to blame.
+    #[error("{0}")]
+    Machine(MachineTrouble),
 }

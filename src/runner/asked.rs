@@ -15,6 +15,7 @@ use crate::ledger::key::{Fingerprint, Key, Version};
 use crate::ledger::mode::Again;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
+use crate::runner::keyed_records::{Extent, KeyedRecords};
 use crate::runner::plan::Events;
 
 /// A source that yields the records of such failures only. That it can't be read is told, and no reason to stop: the records that were kept
@@ -24,6 +25,7 @@ pub struct AskedRecords {
     /// Whether it can't be read further, and whether that was told.
     is_broken: bool,
     is_told: bool,
+    keyed: KeyedRecords,
     identify: Arc<dyn Identify>,
     again: Again,
     /// The failures, each with the mark of the version that failed.
@@ -36,7 +38,16 @@ impl AskedRecords {
     pub fn of(inner: Box<dyn Source>, book: &Book, identify: Arc<dyn Identify>, events: Events) -> Self {
         let asked = book.failures().into_iter().filter(|(_, tried)| tried.asked == Some(Answer::Retry));
         let asked = asked.map(|(key, tried)| (key, tried.version)).collect();
-        Self { inner, is_broken: false, is_told: false, identify, again: book.again(), asked, events }
+        Self {
+            inner,
+            is_broken: false,
+            is_told: false,
+            keyed: KeyedRecords::default(),
+            identify,
+            again: book.again(),
+            asked,
+            events,
+        }
     }
 
     /// Where each version is done once, another version is another item; where one counts, it is what became of this one.
@@ -53,18 +64,19 @@ impl Source for AskedRecords {
                 if self.is_broken {
                     return Ok(None);
                 }
-                let record = match self.inner.next().await {
-                    Ok(Some(record)) => record,
-                    Ok(None) => return Ok(None),
-                    Err(error) => {
-                        self.is_broken = true;
-                        if !std::mem::replace(&mut self.is_told, true) {
-                            (self.events)(Event::Blemish { message: unread(&error) });
+                let (record, identity) =
+                    match self.keyed.next(self.inner.as_mut(), &self.identify, Extent::Survey).await {
+                        Ok(Some(keyed)) => keyed,
+                        Ok(None) => return Ok(None),
+                        Err(error) => {
+                            self.is_broken = true;
+                            if !std::mem::replace(&mut self.is_told, true) {
+                                (self.events)(Event::Blemish { message: unread(&error) });
+                            }
+                            return Ok(None);
                         }
-                        return Ok(None);
-                    }
-                };
-                let identified = record.body.as_ref().ok().and_then(|body| self.identify.sight(body).ok());
+                    };
+                let identified = identity.and_then(Result::ok);
                 if identified.is_some_and(|(key, version)| self.is_asked_for(&key, &version)) {
                     // The source is not read to its end for all the others, so that its cursor stays where it is.
                     return Ok(Some(Record { cursor: None, ..record }));

@@ -5,19 +5,29 @@
 //! them (`port::store`).
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesOrdered, StreamExt};
+use serde_json::Value;
 
 use crate::ledger::book::{Book, Tried};
 use crate::ledger::commit::Settled;
 use crate::ledger::failure::{Answer, FailureState, Kept};
 use crate::ledger::journal::StepResult;
 use crate::ledger::key::{Fingerprint, Key};
+use crate::ledger::literal;
 use crate::ledger::repeats::{Comparison, Repeats};
 use crate::ledger::survey::Survey;
 use crate::port::source::{Record, SourceError};
+use crate::port::step::{Identify, Identity};
+use crate::runner::keyed_records::{Extent, find_key};
 use crate::runner::passes::{Drawn, Passes};
 
 /// Failures that are read of their own accord in one run; a run that is asked for them reads them all.
 pub const MOST_KEPT: usize = 600;
+/// Records of the source whose key is being found at once, where that takes a while.
+const MOST_AHEAD: usize = 128;
 /// Characters of records that wait in memory.
 const MOST_CHARS: usize = 32 << 20;
 
@@ -96,22 +106,34 @@ fn rests(tried: &Tried) -> bool {
 pub enum Fed {
     /// The source was read through before its first record, to see which of them count.
     Surveyed(Box<Survey>),
-    /// A record of the source.
-    Record(Record),
+    /// A record of the source, and its key and version if it could be read.
+    Record(Record, Option<Identity>),
     /// The source has no further record.
     SourceRead,
     /// Records of one key were compared.
     Compared(Repeats),
-    /// A failure.
-    Kept(Box<Kept>),
+    /// A failure, and what its kept record is now; none where it was too large to be kept.
+    Kept(Box<Kept>, Option<Reread>),
     /// Something that was worked out beforehand.
     Errand(Box<Settled>),
     /// A result that an earlier run kept on this machine.
     Result(Box<StepResult>),
 }
 
+/// A kept record with its key and version; an error says why it is no record.
+pub type Reread = Result<(Value, Identity), String>;
+
 /// What a run takes in.
 pub struct Feed {
+    identify: Arc<dyn Identify>,
+    /// Records of the source whose keys are being found, in order.
+    ahead: FuturesOrdered<BoxFuture<'static, Fed>>,
+    /// Whether the last of those is something after which the caller says how the source goes on.
+    is_barred: bool,
+    /// Why the source can't go on, once those are taken in.
+    broken: Option<SourceError>,
+    /// A failure whose record is being read.
+    reread: Option<BoxFuture<'static, Fed>>,
     errands: VecDeque<Settled>,
     results: VecDeque<StepResult>,
     first: VecDeque<Kept>,
@@ -123,7 +145,7 @@ impl Feed {
     /// What somebody has mended, or says is to be left alone, comes first; then the source; and then failures of which it has not yielded the
     /// record, those that are asked for before those that only were open. Records beyond what memory is for are left to the next run; the
     /// number of these comes with it.
-    pub fn new(kept: Vec<Kept>, source: Option<Passes>, book: &Book) -> (Self, usize) {
+    pub fn new(kept: Vec<Kept>, source: Option<Passes>, book: &Book, identify: Arc<dyn Identify>) -> (Self, usize) {
         let asked = |kept: &Kept| book.tried(&kept.failure.key).and_then(|tried| tried.asked);
         let comes_first = |kept: &Kept| kept.mended || asked(kept) == Some(Answer::Skip);
         let (first, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(comes_first);
@@ -134,7 +156,19 @@ impl Feed {
             chars += kept.failure.payload.iter().map(String::len).sum::<usize>();
             if chars > MOST_CHARS { beyond += 1 } else { left.push_back(kept) }
         }
-        (Self { errands: VecDeque::new(), results: VecDeque::new(), first: first.into(), source, left }, beyond)
+        let feed = Self {
+            identify,
+            ahead: FuturesOrdered::new(),
+            is_barred: false,
+            broken: None,
+            reread: None,
+            errands: VecDeque::new(),
+            results: VecDeque::new(),
+            first: first.into(),
+            source,
+            left,
+        };
+        (feed, beyond)
     }
 
     /// The same, after these results.
@@ -165,20 +199,75 @@ impl Feed {
             return Ok(Some(Fed::Result(Box::new(result))));
         }
         if let Some(kept) = self.first.pop_front() {
-            return Ok(Some(Fed::Kept(Box::new(kept))));
+            self.reread = Some(reread(kept, Arc::clone(&self.identify)));
         }
-        if let Some(source) = &mut self.source {
-            if let Some(drawn) = source.next().await? {
-                return Ok(Some(match drawn {
-                    Drawn::Surveyed(survey) => Fed::Surveyed(survey),
-                    Drawn::Record(record) => Fed::Record(record),
-                    Drawn::Read => Fed::SourceRead,
-                    Drawn::Compared(repeats) => Fed::Compared(repeats),
-                }));
+        if let Some(fed) = self.read_again().await {
+            return Ok(Some(fed));
+        }
+        if let Some(fed) = self.of_source().await? {
+            return Ok(Some(fed));
+        }
+        if let Some(kept) = self.left.pop_front() {
+            self.reread = Some(reread(kept, Arc::clone(&self.identify)));
+        }
+        Ok(self.read_again().await)
+    }
+
+    /// The failure whose record is being read. What it waits for stays here, so that a caller may stop waiting at any point.
+    async fn read_again(&mut self) -> Option<Fed> {
+        let fed = self.reread.as_mut()?.await;
+        self.reread = None;
+        Some(fed)
+    }
+
+    /// What the source yields next, in its order; further records are read meanwhile, up to where something else comes. A caller may stop
+    /// waiting at any point.
+    async fn of_source(&mut self) -> Result<Option<Fed>, SourceError> {
+        loop {
+            let (waits, has_room) = (!self.ahead.is_empty(), self.ahead.len() < MOST_AHEAD && !self.is_barred);
+            let Some(source) = self.source.as_mut().filter(|_| has_room) else {
+                return match self.ahead.next().await {
+                    Some(fed) => Ok(Some(self.handed_out(fed))),
+                    None => self.broken.take().map_or(Ok(None), Err),
+                };
+            };
+            let drawn = tokio::select! {
+                biased;
+                Some(fed) = self.ahead.next(), if waits => return Ok(Some(self.handed_out(fed))),
+                drawn = source.next() => drawn,
+            };
+            let mut fed = match drawn {
+                Ok(Some(Drawn::Record(record))) => identified(record, Arc::clone(&self.identify)),
+                Ok(Some(Drawn::Surveyed(survey))) => self.barred(Fed::Surveyed(survey)),
+                Ok(Some(Drawn::Read)) => self.barred(Fed::SourceRead),
+                Ok(Some(Drawn::Compared(repeats))) => self.barred(Fed::Compared(repeats)),
+                Ok(None) => {
+                    self.source = None;
+                    continue;
+                }
+                Err(error) => {
+                    (self.source, self.broken) = (None, Some(error));
+                    continue;
+                }
+            };
+            if !waits && let Some(fed) = (&mut fed).now_or_never() {
+                return Ok(Some(self.handed_out(fed)));
             }
-            self.source = None;
+            self.ahead.push_back(fed);
         }
-        Ok(self.left.pop_front().map(|kept| Fed::Kept(Box::new(kept))))
+    }
+
+    /// Something after which the caller says how the source goes on: nothing is read beyond it before it is handed out.
+    fn barred(&mut self, fed: Fed) -> BoxFuture<'static, Fed> {
+        self.is_barred = true;
+        std::future::ready(fed).boxed()
+    }
+
+    fn handed_out(&mut self, fed: Fed) -> Fed {
+        if !matches!(fed, Fed::Record(..)) {
+            self.is_barred = false;
+        }
+        fed
     }
 
     /// Records of the source are to be compared, which was read.
@@ -192,4 +281,25 @@ impl Feed {
     pub fn progress(&self) -> Option<(u64, u64)> {
         self.source.as_ref().and_then(Passes::progress)
     }
+}
+
+fn identified(record: Record, identify: Arc<dyn Identify>) -> BoxFuture<'static, Fed> {
+    find_key(record, identify, Extent::Whole).map(|(record, identity)| Fed::Record(record, identity)).boxed()
+}
+
+fn reread(kept: Kept, identify: Arc<dyn Identify>) -> BoxFuture<'static, Fed> {
+    async move {
+        if !kept.failure.kept {
+            return Fed::Kept(Box::new(kept), None);
+        }
+        let again = match literal::parse(&kept.failure.payload.concat()) {
+            Ok(body) => {
+                let identity = identify.identify(&body).await;
+                Ok((body, identity))
+            }
+            Err(error) => Err(format!("the kept record is no JSON: {error}")),
+        };
+        Fed::Kept(Box::new(kept), Some(again))
+    }
+    .boxed()
 }

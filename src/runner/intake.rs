@@ -18,14 +18,15 @@ use crate::ledger::failure::{
 use crate::ledger::first_rows::FirstRows;
 use crate::ledger::header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::item::{Item, Output, Position};
-use crate::ledger::key::{Key, Version};
+use crate::ledger::key::{Key, KeyError, Version};
 use crate::ledger::literal;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::run::Counts;
 use crate::ledger::shape::{row_of, shape};
 use crate::port::source::Record;
-use crate::port::step::{Identify, StepError};
+use crate::port::step::{Identity, StepError};
 use crate::runner::batch::{KeptRecord, Waiting};
+use crate::runner::feed::Reread;
 use crate::runner::marks::{Begun, settles};
 use crate::runner::plan::Events;
 use crate::runner::probation::Probation;
@@ -71,8 +72,8 @@ pub struct Intake {
     pub probation: Probation,
     /// What is known of the source as a whole.
     pub sifting: Sifting,
-    /// Finds keys.
-    pub identify: Arc<dyn Identify>,
+    /// Items that became done and made no row.
+    pub rowless: u64,
     /// Where events go.
     pub events: Events,
 }
@@ -98,8 +99,8 @@ pub(super) struct Failed<'a> {
 }
 
 impl Intake {
-    /// Takes a record in.
-    pub fn take(&mut self, record: Record, now: Timestamp) -> Taken {
+    /// Takes a record in; `identity` is its key and version, if it could be read.
+    pub fn take(&mut self, record: Record, identity: Option<Identity>, now: Timestamp) -> Taken {
         self.counts.read += 1;
         let Record { body, bytes, position, cursor } = record;
         let place = self.low.read(cursor);
@@ -110,7 +111,7 @@ impl Intake {
                 return self.nameless("source", bad.to_string(), &bytes, &position, place, now);
             }
         };
-        match self.identify.identify(&body) {
+        match identity.unwrap_or(Err(KeyError::Missing.into())) {
             Ok((key, version)) => match self.sift(&key, &version, &position, &body) {
                 Ok(counts) if counts || self.in_doubt.contains(&(key.clone(), version.clone())) => {
                     self.admit(Item { key, version, body, position, again: None }, place, now)
@@ -176,8 +177,8 @@ impl Intake {
         self.fail(failed, place, now)
     }
 
-    /// Takes in a failure that is to be tried again, or left alone.
-    pub fn take_kept(&mut self, kept: Kept, now: Timestamp) -> Taken {
+    /// Takes in a failure that is to be tried again, or left alone; `again` is what its kept record is now, if one is kept.
+    pub fn take_kept(&mut self, kept: Kept, again: Option<Reread>, now: Timestamp) -> Taken {
         let Kept { failure, mended, row } = kept;
         if mended {
             self.book.ask(Answer::Retry, |key| key == failure.key.fingerprint());
@@ -194,7 +195,7 @@ impl Intake {
                 // What the source has of it by now is done already.
                 Taken::Wait(self.leave(failure, FailureState::Recovered, now))
             }
-            asked => self.try_again(failure, row, asked.is_some(), now),
+            asked => self.try_again(failure, again, row, asked.is_some(), now),
         }
     }
 
@@ -203,20 +204,17 @@ impl Intake {
         self.book.again() != Again::Every && self.book.has_met(key)
     }
 
-    fn try_again(&mut self, failure: Failure, row: u32, asked: bool, now: Timestamp) -> Taken {
-        if !failure.kept {
-            // Its record was too large to be kept: it is tried again when the source yields it.
-            return Taken::Nothing;
-        }
-        let text = failure.payload.concat();
-        let body = literal::parse(&text).map_err(|error| ("source", format!("the kept record is no JSON: {error}")));
-        let found = body.and_then(|body| match self.identify.identify(&body) {
-            Ok((key, version)) => match self.unordered(&key, &version) {
+    fn try_again(&mut self, failure: Failure, again: Option<Reread>, row: u32, asked: bool, now: Timestamp) -> Taken {
+        // Where its record was too large to be kept it is tried again when the source yields it.
+        let Some(again) = again else { return Taken::Nothing };
+        let found = match again {
+            Ok((body, Ok((key, version)))) => match self.unordered(&key, &version) {
                 Some(why) => Err(("item", why)),
                 None => Ok((key, version, body)),
             },
-            Err(error) => Err(("item", error.to_string())),
-        });
+            Ok((_, Err(error))) => Err(("item", error.to_string())),
+            Err(error) => Err(("source", error)),
+        };
         let (key, version, body) = match found {
             Ok(found) => found,
             // What never was a record can't become one by itself.
@@ -224,8 +222,9 @@ impl Intake {
             Err((step, error)) => {
                 self.counts.read += 1;
                 let place = self.low.read(None);
-                let Failure { key, version, place: position, .. } = failure;
-                let failed = Failed { key, version, step, error, record: text.as_bytes(), position };
+                let Failure { key, version, place: position, payload, .. } = failure;
+                let record = payload.concat();
+                let failed = Failed { key, version, step, error, record: record.as_bytes(), position };
                 return self.fail(failed, place, now).map_or(Taken::Nothing, Taken::Wait);
             }
         };
@@ -399,6 +398,7 @@ impl Intake {
     }
 
     fn done(&mut self, item: Item, place: Place, output: Output, now: Timestamp) -> Waiting {
+        self.rowless += u64::from(output.is_empty());
         let Item { key, version, body, position, again } = item;
         let record = Some(Arc::new(KeptRecord { json: literal::render(&body).into(), position: position.clone() }));
         let (failed, of, at) = match again {

@@ -15,6 +15,7 @@ pub mod header_row;
 pub mod probation;
 pub mod feed;
 pub mod asked;
+pub mod keyed_records;
 pub mod passes;
 pub mod sifting;
 pub mod plan;

@@ -298,7 +298,7 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
         in_doubt: chain.state().begun.clone(),
         sifting: Sifting::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
-        identify: Arc::clone(&parts.identify),
+        rowless: 0,
         events: Arc::clone(&parts.events),
     };
     Ok((intake, table.is_some()))

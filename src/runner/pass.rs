@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::{FuturesOrdered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::ledger::cursor::Place;
@@ -20,7 +20,7 @@ use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
 use crate::port::journal::JournalFault;
 use crate::port::source::{Source, SourceError};
-use crate::port::step::StepError;
+use crate::port::step::{IdentifyError, StepError};
 use crate::port::store::{Store, StoreError};
 use crate::runner::asked::AskedRecords;
 use crate::runner::batch::Queue;
@@ -80,7 +80,7 @@ struct Pass {
     /// What this machine refuses, once it has: nothing more is taken in then.
     trouble: Option<MachineTrouble>,
     worker: Worker,
-    works: FuturesUnordered<BoxFuture<'static, Worked>>,
+    works: FuturesOrdered<BoxFuture<'static, Worked>>,
     marks: Marks,
     replay: Replay,
     /// Whether items were left in their steps, so that their results may yet be kept.
@@ -149,8 +149,8 @@ impl Pass {
         } else {
             source.filter(|_| plan.retrying.reads_source())
         };
-        let passes = source.map(|source| Passes::new(source, identify, opened.intake.book.again()));
-        let (feed, beyond) = Feed::new(std::mem::take(&mut opened.kept), passes, &opened.intake.book);
+        let passes = source.map(|source| Passes::new(source, Arc::clone(&identify), opened.intake.book.again()));
+        let (feed, beyond) = Feed::new(std::mem::take(&mut opened.kept), passes, &opened.intake.book, identify);
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         if beyond > 0 {
             let message = format!(
@@ -159,7 +159,7 @@ impl Pass {
             (committer.settler.events)(Event::Blemish { message });
         }
         let queue = Queue::new(plan.max_bytes, plan.max_rows);
-        let works = FuturesUnordered::new();
+        let works = FuturesOrdered::new();
         Ok(Self {
             plan,
             stop,
@@ -320,7 +320,7 @@ impl Pass {
 
     fn work(&mut self, item: Item, place: Place) {
         let shown = self.intake.book.shown(&item.key);
-        self.works.push(Box::pin(self.worker.clone().work(item, place, shown)));
+        self.works.push_back(Box::pin(self.worker.clone().work(item, place, shown)));
     }
 
     /// Nothing more comes; what an earlier run had begun and the source did not yield is told now, if the source was asked.
@@ -336,17 +336,19 @@ impl Pass {
 
     fn take(&mut self, fed: Fed) {
         let now = self.committer.moment();
-        let is_of_source = matches!(fed, Fed::Record(_)) && self.plan.retrying.reads_source();
+        let is_of_source = matches!(fed, Fed::Record(..)) && self.plan.retrying.reads_source();
         self.intake.probation.watch(is_of_source);
         if is_of_source {
             self.intake.probation.read();
         }
         let taken = match fed {
-            Fed::Record(record) => self.intake.take(record, now),
+            Fed::Record(_, Some(Err(IdentifyError::Machine(trouble)))) => return self.stop_for(trouble),
+            Fed::Kept(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => return self.stop_for(trouble),
+            Fed::Record(record, identity) => self.intake.take(record, identity, now),
+            Fed::Kept(kept, again) => self.intake.take_kept(*kept, again, now),
             Fed::Surveyed(survey) => return self.intake.sift_by(*survey),
             Fed::SourceRead => return self.source_read(),
             Fed::Compared(repeats) => return self.intake.compared(repeats),
-            Fed::Kept(kept) => self.intake.take_kept(*kept, now),
             Fed::Result(result) => return self.take_result(*result),
             Fed::Errand(errand) => Taken::Wait(self.intake.take_errand(*errand)),
         };
@@ -437,6 +439,8 @@ impl Pass {
     /// Their programs are asked to end, and waited for a while; until then the lease is kept, so that nobody does the same beside them.
     fn leave_what_is_in_hand(&mut self, patience: Duration) {
         self.worker.cancel.cancel();
+        // The source may have come to its end before anybody asked; with items left the run has not.
+        self.asked = self.asked.or_else(|| self.stop.asked());
         let left = self.works.len();
         self.left |= left > 0;
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
@@ -512,6 +516,7 @@ impl Pass {
         } else {
             String::new()
         };
+        let rowless = without_row(self.intake.rowless);
         move |run| {
             let (status, message) = match (&broken, asked) {
                 (Some(error), _) => (RunStatus::Failed, error.clone()),
@@ -522,9 +527,9 @@ impl Pass {
                     (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.word()))
                 }
                 (None, None) if run.counts.failed > 0 => {
-                    (RunStatus::Partial, format!("{} failed; see Failures {job}", run.counts.failed))
+                    (RunStatus::Partial, with(format!("{} failed; see Failures {job}", run.counts.failed), &rowless))
                 }
-                (None, None) => (RunStatus::Succeeded, said.clone()),
+                (None, None) => (RunStatus::Succeeded, with(said.clone(), &rowless)),
             };
             let message = [Some(message), repeated.clone()].into_iter().flatten().filter(|part| !part.is_empty());
             let message = message.collect::<Vec<_>>().join("; ");
@@ -573,6 +578,7 @@ impl Pass {
             is_quota_shared: usage.is_quota_shared,
             repeats: self.intake.sifting.repeats().clone(),
             again: self.intake.book.again(),
+            rowless: self.intake.rowless,
         }
     }
 
@@ -585,5 +591,23 @@ async fn drawn(feed: &mut Option<Feed>) -> Result<Option<Fed>, SourceError> {
     match feed {
         Some(feed) => feed.next().await,
         None => std::future::pending().await,
+    }
+}
+
+/// What is said of items that made no row; nothing where there are none.
+fn without_row(items: u64) -> String {
+    match items {
+        0 => String::new(),
+        1 => "1 item made no row".to_owned(),
+        _ => format!("{items} items made no row"),
+    }
+}
+
+/// One sentence and another, where there is one.
+fn with(said: String, more: &str) -> String {
+    match (said.is_empty(), more.is_empty()) {
+        (_, true) => said,
+        (true, false) => more.to_owned(),
+        (false, false) => format!("{said}; {more}"),
     }
 }

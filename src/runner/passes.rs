@@ -16,6 +16,7 @@ use crate::ledger::repeats::{Comparison, Repeats};
 use crate::ledger::survey::Survey;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
+use crate::runner::keyed_records::{Extent, KeyedRecords};
 
 /// A source on its way to its end.
 pub struct Passes {
@@ -27,6 +28,8 @@ pub struct Passes {
     read: u64,
     /// What ended the survey before its source's end.
     broken: Option<SourceError>,
+    /// Where records are surveyed or compared.
+    keyed: KeyedRecords,
 }
 
 enum Stage {
@@ -53,7 +56,7 @@ impl Passes {
     /// The readings that a source needs by this rule.
     pub fn new(source: Box<dyn Source>, identify: Arc<dyn Identify>, again: Again) -> Self {
         let stage = if again == Again::Every { Stage::Records } else { Stage::Survey(Survey::new(again)) };
-        Self { source, identify, stage, most: None, read: 0, broken: None }
+        Self { source, identify, stage, most: None, read: 0, broken: None, keyed: KeyedRecords::default() }
     }
 
     /// Compares records in one more reading; asked once all are read.
@@ -65,7 +68,8 @@ impl Passes {
     pub async fn next(&mut self) -> Result<Option<Drawn>, SourceError> {
         match &mut self.stage {
             Stage::Survey(survey) => {
-                self.broken = survey_all(survey, self.source.as_mut(), self.identify.as_ref()).await.err();
+                let (keyed, source) = (&mut self.keyed, self.source.as_mut());
+                self.broken = survey_all(survey, keyed, source, &self.identify).await.err();
                 self.source.rewind()?;
                 let survey = std::mem::take(survey);
                 self.most = Some(survey.records());
@@ -86,7 +90,8 @@ impl Passes {
                 Ok(Some(Drawn::Read))
             }
             Stage::Compare(comparison) => {
-                compare_all(comparison, &mut self.read, self.source.as_mut(), self.identify.as_ref()).await;
+                let (keyed, source) = (&mut self.keyed, self.source.as_mut());
+                compare_all(comparison, &mut self.read, keyed, source, &self.identify).await;
                 let Stage::Compare(comparison) = std::mem::replace(&mut self.stage, Stage::Over) else {
                     return Ok(None);
                 };
@@ -102,24 +107,34 @@ impl Passes {
     }
 }
 
-async fn survey_all(survey: &mut Survey, source: &mut dyn Source, identify: &dyn Identify) -> Result<(), SourceError> {
-    while let Some(record) = source.next().await? {
-        let found = record.body.ok().and_then(|body| identify.sight(&body).ok());
+async fn survey_all(
+    survey: &mut Survey,
+    keyed: &mut KeyedRecords,
+    source: &mut dyn Source,
+    identify: &Arc<dyn Identify>,
+) -> Result<(), SourceError> {
+    while let Some((_, identity)) = keyed.next(source, identify, Extent::Survey).await? {
+        let found = identity.and_then(Result::ok);
         survey.see(found.as_ref().map(|(key, version)| (key, version)));
     }
     Ok(())
 }
 
 /// Where the source can't be read again, what was found so far is told: the records themselves are processed.
-async fn compare_all(comparison: &mut Comparison, read: &mut u64, source: &mut dyn Source, identify: &dyn Identify) {
+async fn compare_all(
+    comparison: &mut Comparison,
+    read: &mut u64,
+    keyed: &mut KeyedRecords,
+    source: &mut dyn Source,
+    identify: &Arc<dyn Identify>,
+) {
     if *read > 0 && source.rewind().is_err() {
         return;
     }
     *read = 0;
-    while let Ok(Some(record)) = source.next().await {
-        let Ok(body) = record.body else { continue };
-        let Ok((key, version)) = identify.identify(&body) else { continue };
-        if !comparison.see(&key, &version, &record.position, &body) {
+    while let Ok(Some((record, identity))) = keyed.next(source, identify, Extent::Whole).await {
+        let (Ok(body), Some(Ok((key, version)))) = (&record.body, identity) else { continue };
+        if !comparison.see(&key, &version, &record.position, body) {
             return;
         }
     }

@@ -56,7 +56,7 @@ impl FirstRow {
         for _ in 0..MAX_RECORDS {
             let record = source.next().await.ok()??;
             let Ok(body) = record.body else { continue };
-            let Ok((key, version)) = self.identify.identify(&body) else { continue };
+            let Ok((key, version)) = self.identify.identify(&body).await else { continue };
             if let Some(columns) = self.columns_of(body, &key, version).await {
                 return Some(columns);
             }

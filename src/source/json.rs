@@ -21,8 +21,17 @@ use crate::source::text::parse;
 /// The largest document that is read as a whole, in bytes.
 pub const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
 
-/// What makes records of a whole document; the error is a sentence.
-pub type Extract = Arc<dyn Fn(Value) -> Result<Vec<Value>, String> + Send + Sync>;
+/// What makes records of a whole document of so many bytes.
+pub type Extract = Arc<dyn Fn(Value, u64) -> Result<Vec<Value>, NoItems> + Send + Sync>;
+
+/// Why a document has no records; a sentence each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoItems {
+    /// It is not what the expression needs.
+    Broken(String),
+    /// The expression could not be evaluated, whatever the document is.
+    Unavailable(String),
+}
 
 /// Which values of a document are its records.
 pub enum Items {
@@ -162,7 +171,10 @@ impl<R: Read + Send> Whole<R> {
             broken(format!("{} (byte {n})", self.name), why)
         })?;
         let refusal = is_error_document(&document).then(|| shown(&document));
-        let values = (self.extract)(document).map_err(|why| broken(self.name.clone(), format!("items: {why}")));
+        let values = (self.extract)(document, n as u64).map_err(|no_items| match no_items {
+            NoItems::Broken(why) => broken(self.name.clone(), format!("items: {why}")),
+            NoItems::Unavailable(why) => SourceError::Unavailable { what: self.name.clone(), why },
+        });
         match refusal {
             Some(document) if values.as_ref().map_or(true, Vec::is_empty) => Err(refused(&self.name, &document)),
             _ => values,
@@ -200,7 +212,7 @@ mod tests {
     }
 
     fn identity() -> Extract {
-        Arc::new(|value| Ok(vec![value]))
+        Arc::new(|value, _| Ok(vec![value]))
     }
 
     async fn read(text: &[u8], items: &str) -> (Vec<Record>, Option<String>) {

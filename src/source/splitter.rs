@@ -145,7 +145,7 @@ impl<R: Read> Splitter<R> {
                 other => return Err(self.unexpected(other, "a comma or a closing brace")),
             }
             first = false;
-            let name = self.member_name(true)?;
+            let name = self.member_name()?;
             if self.path.members().get(depth).is_some_and(|wanted| *wanted == name) {
                 return Ok(());
             }
@@ -154,14 +154,14 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// A member's name and its colon; the name is decoded only if it is wanted.
-    fn member_name(&mut self, wanted: bool) -> Walk<String> {
+    /// A member's name and its colon.
+    fn member_name(&mut self) -> Walk<String> {
         let found = self.after_space()?;
         if found != b'"' {
             return Err(self.unexpected(found, "a member's name in quotes"));
         }
         self.element.clear();
-        self.string(wanted)?;
+        self.string(true)?;
         let name = serde_json::from_slice(&self.element).unwrap_or_default();
         match self.after_space()? {
             b':' => self.bump(false)?,
@@ -172,14 +172,19 @@ impl<R: Read> Splitter<R> {
 
     /// Walks what follows the array to the end of the document.
     fn finish(&mut self) -> Walk<()> {
-        for _ in 0..self.path.members().len() {
+        for depth in (0..self.path.members().len()).rev() {
             loop {
                 match self.after_space()? {
                     b'}' => break self.bump(false)?,
                     b',' => self.bump(false)?,
                     other => return Err(self.unexpected(other, "a comma or a closing brace")),
                 }
-                self.member_name(false)?;
+                self.after_space()?;
+                let place = self.place();
+                let name = self.member_name()?;
+                if self.path.members().get(depth).is_some_and(|wanted| *wanted == name) {
+                    return Err(self.twice(depth, &name, place));
+                }
                 self.after_space()?;
                 self.value(false)?;
             }
@@ -301,6 +306,18 @@ impl<R: Read> Splitter<R> {
         Ok(())
     }
 
+    /// Whoever reads such a document whole takes the last one; here the elements of the first were handed over already.
+    fn twice(&self, depth: usize, name: &str, place: Place) -> Stop {
+        let why = format!(
+            "items is {}[], and the object at {} has the member {name:?} twice: records of the first one were read, those of this one \
+             are not; make it one, or read the last one with items = \"{}[] | .\"",
+            self.path,
+            self.path.upto(depth),
+            self.path
+        );
+        Stop::Broken(place, why)
+    }
+
     fn unexpected(&self, found: u8, wanted: &str) -> Stop {
         let found =
             if found.is_ascii_graphic() { format!("`{}`", char::from(found)) } else { format!("byte {found:#04x}") };
@@ -408,6 +425,37 @@ mod tests {
             assert_eq!(broken(text, path), told, "{text}");
         }
         assert!(broken(&format!("[\"{}\"]", "x".repeat(2_000)), ".[]").contains("longer than 1000 bytes"));
+    }
+
+    #[test]
+    fn a_member_of_the_path_that_comes_twice_is_told() {
+        for (text, path, at) in [
+            (
+                r#"{"data":[1],"data":[2]}"#,
+                ".data[]",
+                "1:13 items is .data[], and the object at . has the member \"data\" twice",
+            ),
+            (
+                r#"{"data":[1],"d\u0061ta":null}"#,
+                ".data[]",
+                "1:13 items is .data[], and the object at . has the member",
+            ),
+            (
+                r#"{"a":{"b":[1],"c":0,"b":[2]}}"#,
+                ".a.b[]",
+                "1:21 items is .a.b[], and the object at .a has the member \"b\"",
+            ),
+            (
+                r#"{"a":{"b":[1]},"a":{"b":[2]}}"#,
+                ".a.b[]",
+                "1:16 items is .a.b[], and the object at . has the member \"a\"",
+            ),
+        ] {
+            let told = broken(text, path);
+            assert!(told.starts_with(at), "{told}");
+            assert_eq!(split(text.as_bytes(), path).0, ["1"]);
+        }
+        assert!(split(br#"{"a":{"b":[1]},"b":[2],"c":{"a":1}}"#, ".a.b[]").1.is_none());
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

@@ -2,20 +2,22 @@
 //!
 //! In scope: what of a jq result can be a key or a version. Out of scope: what a key is (`ledger::key`).
 
+use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 
 use crate::ledger::cast::number_text;
 use crate::ledger::key::{Key, KeyError, MAX_VERSION_CHARS, Version, digest_of};
 use crate::ledger::literal;
 use crate::ledger::path::MemberPath;
-use crate::port::step::{Identify, IdentifyError};
-use crate::step::jq::Program;
+use crate::port::evaluator::EvaluationError;
+use crate::port::step::{Identify, IdentifyError, Identity};
+use crate::step::expression::Expression;
 
 /// Where a record's version comes from.
 #[derive(Debug, Clone)]
 pub enum Versions {
     /// A jq expression.
-    Named(Program),
+    Named(Expression),
     /// The record's content: any other content is another version.
     Content,
     /// Records have none.
@@ -25,13 +27,13 @@ pub enum Versions {
 /// The key and version of a record.
 #[derive(Debug)]
 pub struct JqIdentify {
-    key: Program,
+    key: Expression,
     versions: Versions,
 }
 
 impl JqIdentify {
     /// Finds the key by `key`.
-    pub fn new(key: Program, versions: Versions) -> Self {
+    pub fn new(key: Expression, versions: Versions) -> Self {
         Self { key, versions }
     }
 }
@@ -39,26 +41,20 @@ impl JqIdentify {
 impl Identify for JqIdentify {
     /// A text is taken to the letter, a number by its digits (42 is `42`), one that no double holds as it is written; null and nothing
     /// are a missing key, and no version.
-    fn identify(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
-        let (key, version) = self.sight(body)?;
-        match &self.versions {
-            Versions::Content => Ok((key, Version(content(body)))),
-            Versions::Named(_) | Versions::None => Ok((key, version)),
+    fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
+        async move {
+            let (key, version) = self.found(body).await?;
+            match &self.versions {
+                Versions::Content => Ok((key, Version(content(body)))),
+                Versions::Named(_) | Versions::None => Ok((key, version)),
+            }
         }
+        .boxed()
     }
 
-    fn sight(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
-        let key = match single("key", &self.key, body)? {
-            Some(text) => Key::new(text)?,
-            None => return Err(KeyError::Missing.into()),
-        };
-        let version = match &self.versions {
-            Versions::Named(program) => short(program, single("version", program, body)?.unwrap_or_default())?,
-            Versions::Content | Versions::None => String::new(),
-        };
-        Ok((key, Version(version)))
+    fn sight<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
+        self.found(body).boxed()
     }
-
     fn paths(&self) -> Vec<(&'static str, MemberPath)> {
         let version = match &self.versions {
             Versions::Named(program) => Some(program),
@@ -66,6 +62,20 @@ impl Identify for JqIdentify {
         };
         let programs = [("key", Some(&self.key)), ("version", version)];
         programs.into_iter().filter_map(|(what, program)| Some((what, program?.path()?.clone()))).collect()
+    }
+}
+
+impl JqIdentify {
+    async fn found(&self, body: &Value) -> Identity {
+        let key = match single("key", &self.key, body).await? {
+            Some(text) => Key::new(text)?,
+            None => return Err(KeyError::Missing.into()),
+        };
+        let version = match &self.versions {
+            Versions::Named(version) => short(version, single("version", version, body).await?.unwrap_or_default())?,
+            Versions::Content | Versions::None => String::new(),
+        };
+        Ok((key, Version(version)))
     }
 }
 
@@ -78,19 +88,22 @@ fn content(body: &Value) -> String {
 }
 
 /// A version that a cell takes and people can still read.
-fn short(program: &Program, version: String) -> Result<String, IdentifyError> {
+fn short(expression: &Expression, version: String) -> Result<String, IdentifyError> {
     let chars = version.chars().count();
     if chars <= MAX_VERSION_CHARS {
         return Ok(version);
     }
     let why = format!("it yields a text of {chars} characters; at most 1,000 are taken");
-    Err(IdentifyError::Expression { what: "version", expression: program.source().to_owned(), why })
+    Err(IdentifyError::Expression { what: "version", expression: expression.source().to_owned(), why })
 }
 
-/// The one text or number that `program` yields; none for null or nothing.
-fn single(what: &'static str, program: &Program, body: &Value) -> Result<Option<String>, IdentifyError> {
-    let failed = |why: String| IdentifyError::Expression { what, expression: program.source().to_owned(), why };
-    let mut values = program.find(body).map_err(|error| failed(error.to_string()))?;
+/// The one text or number that `expression` yields; none for null or nothing.
+async fn single(what: &'static str, expression: &Expression, body: &Value) -> Result<Option<String>, IdentifyError> {
+    let failed = |why: String| IdentifyError::Expression { what, expression: expression.source().to_owned(), why };
+    let mut values = expression.values(body).await.map_err(|error| match error {
+        EvaluationError::Rejected(why) => failed(why),
+        EvaluationError::Machine(trouble) => IdentifyError::Machine(trouble),
+    })?;
     if values.len() > 1 {
         return Err(failed(format!("it yields {} values, where one is needed", values.len())));
     }
@@ -109,10 +122,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::step::jq::Program;
+
+    fn expression(source: &str) -> Expression {
+        Expression::unbounded(Program::compile(source).expect("a valid expression"))
+    }
 
     fn find(key: &str, body: &Value) -> Result<(String, String), IdentifyError> {
-        let program = |source| Program::compile(source).expect("a valid expression");
-        let found = JqIdentify::new(program(key), Versions::Named(program(".v"))).identify(body)?;
+        let identify = JqIdentify::new(expression(key), Versions::Named(expression(".v")));
+        let found = identify.identify(body).now_or_never().expect("it is evaluated here")?;
         Ok((found.0.as_str().to_owned(), found.1.0))
     }
 
@@ -126,9 +144,8 @@ mod tests {
 
     #[test]
     fn a_version_by_content_is_another_one_only_when_the_content_is() {
-        let program = Program::compile(".id").expect("a valid expression");
-        let identify = JqIdentify::new(program, Versions::Content);
-        let version = |body: Value| identify.identify(&body).expect("a key").1.0;
+        let identify = JqIdentify::new(expression(".id"), Versions::Content);
+        let version = |body: Value| identify.identify(&body).now_or_never().expect("found here").expect("a key").1.0;
         let one = version(json!({"id": "a", "n": {"x": 1, "y": [2]}}));
         assert_eq!(one, version(json!({"n": {"y": [2], "x": 1}, "id": "a"})));
         assert_ne!(one, version(json!({"id": "a", "n": {"x": 1, "y": [3]}})));

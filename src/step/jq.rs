@@ -20,7 +20,10 @@ use serde_json::Value;
 use thiserror::Error as ThisError;
 
 use crate::ledger::path::MemberPath;
+use crate::step::bounded::cost;
+use crate::step::cost::Cost;
 use crate::step::filters::{defs, funs};
+use crate::step::numbers::in_place;
 use crate::step::rewrite;
 use crate::step::syntax::{SyntaxError, load_error, measured, no_term, undefined};
 use crate::step::value::{from_jaq, to_jaq};
@@ -43,6 +46,8 @@ pub struct Program {
     source: Arc<str>,
     filter: Arc<Filter<JustLut<Val>>>,
     path: Option<MemberPath>,
+    /// What it costs at most, where that is known.
+    cost: Option<Cost>,
 }
 
 impl fmt::Debug for Program {
@@ -76,13 +81,14 @@ impl Program {
         let checked = Loader::new([]).load(&arena, File { code: source, path: () });
         checked.map_err(|errors| load_error(source, &errors))?;
         let term = load::parse(source, |parser| parser.term()).ok_or_else(|| no_term(source))?;
+        let cost = cost(&term);
         let main = Def { name: MAIN, args: Vec::new(), body: rewrite::term(term) };
         let modules = Loader::new(defs().chain([main]))
             .load(&arena, File { code: MAIN, path: () })
             .map_err(|errors| load_error(source, &errors))?;
         let filter =
             Compiler::default().with_funs(funs()).compile(modules).map_err(|errors| undefined(source, &errors))?;
-        Ok(Self { source: source.into(), filter: Arc::new(filter), path: MemberPath::parse(source) })
+        Ok(Self { source: source.into(), filter: Arc::new(filter), path: MemberPath::parse(source), cost })
     }
 
     /// The expression as written.
@@ -95,28 +101,30 @@ impl Program {
         self.path.as_ref()
     }
 
+    /// The same source, shared.
+    pub(crate) fn shared_source(&self) -> Arc<str> {
+        Arc::clone(&self.source)
+    }
+
     /// Every value that the expression yields for `input`, at most 10,000.
-    /// Bounded by its outputs alone: an expression that loops without yielding is not stopped.
+    /// Bounded by its outputs alone: an expression that loops without yielding is not stopped; see `step::expression`.
     pub fn run(&self, input: Value) -> Result<Vec<Value>, RunError> {
-        self.guarded(input, MAX_OUTPUTS)
+        self.run_at_most(input, MAX_OUTPUTS)
     }
 
-    /// Every value that the expression yields for a whole document, at most 10,000,000: the records of a source.
-    pub fn run_whole(&self, document: Value) -> Result<Vec<Value>, RunError> {
-        self.guarded(document, MAX_DOCUMENT_OUTPUTS)
-    }
-
-    /// Like `run`, for a value that is needed elsewhere too. A plain path such as `.id` is followed in place, without a copy.
-    pub fn find(&self, input: &Value) -> Result<Vec<Value>, RunError> {
-        match self.path.as_ref().and_then(|path| path.follow(input)) {
-            Some(found) => Ok(vec![found.clone()]),
-            None => self.run(input.clone()),
-        }
-    }
-
-    fn guarded(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
-        // jaq panics on a few values (a text repeated 10^18 times); such a value must not end the run.
+    /// Every value that the expression yields for `input`, at most `most`.
+    pub fn run_at_most(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
+        // jaq panics on a few values; such a value must not end the run.
         catch_unwind(AssertUnwindSafe(|| self.evaluate(input, most))).unwrap_or(Err(RunError::GaveUp))
+    }
+
+    /// What `run` yields, where it is certain beforehand that this takes no time and memory to speak of; else none.
+    pub fn run_if_small(&self, input: &Value) -> Option<Result<Vec<Value>, RunError>> {
+        if let Some(found) = self.path.as_ref().and_then(|path| path.follow(input)) {
+            return Some(Ok(vec![found.clone()]));
+        }
+        let is_small = self.cost.as_ref().is_some_and(|cost| cost.is_small_for(input));
+        is_small.then(|| in_place(|| self.run(input.clone()))).flatten()
     }
 
     fn evaluate(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
@@ -232,7 +240,7 @@ mod tests {
         for input in [json!({"a": {"b": 7}}), json!({"a": null}), json!({"a": 1}), json!([1]), json!(null), json!({})] {
             for expression in [".", ".a", ".a.b", ".\"a\"", ".[\"a\"].b"] {
                 let program = Program::compile(expression).expect("a valid expression");
-                assert_eq!(program.find(&input), program.run(input.clone()), "{expression} on {input}");
+                assert_eq!(program.run_if_small(&input), Some(program.run(input.clone())), "{expression} on {input}");
             }
         }
     }

@@ -2,11 +2,12 @@
 //!
 //! In scope: running the expression on one input. Out of scope: rows and columns (`ledger::shape`).
 
-use futures_util::future::{BoxFuture, FutureExt, ready};
+use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 
+use crate::port::evaluator::EvaluationError;
 use crate::port::step::{Step, StepContext, StepError};
-use crate::step::jq::Program;
+use crate::step::expression::Expression;
 
 /// The name of a `map` step that the job gives none.
 pub const DEFAULT_NAME: &str = "map";
@@ -15,19 +16,26 @@ pub const DEFAULT_NAME: &str = "map";
 #[derive(Debug)]
 pub struct Map {
     name: String,
-    program: Program,
+    expression: Expression,
 }
 
 impl Map {
-    /// A step of this name that runs `program`.
-    pub fn new(name: impl Into<String>, program: Program) -> Self {
-        Self { name: name.into(), program }
+    /// A step of this name that evaluates `expression`.
+    pub fn new(name: impl Into<String>, expression: Expression) -> Self {
+        Self { name: name.into(), expression }
+    }
+
+    async fn evaluate(&self, input: &Value) -> Result<Vec<Value>, StepError> {
+        self.expression.values(input).await.map_err(|error| match error {
+            EvaluationError::Rejected(why) => StepError::Rejected(why),
+            EvaluationError::Machine(trouble) => StepError::Machine { trouble, begun: false },
+        })
     }
 }
 
 impl Step for Map {
     fn run<'a>(&'a self, input: Value, _context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
-        ready(self.program.run(input).map_err(|error| StepError::Rejected(error.to_string()))).boxed()
+        async move { self.evaluate(&input).await }.boxed()
     }
 
     fn name(&self) -> &str {
@@ -47,10 +55,12 @@ mod tests {
     use super::*;
     use crate::ledger::key::{Key, Version};
     use crate::ledger::lease::Fence;
+    use crate::step::jq::Program;
 
     #[tokio::test]
     async fn a_map_step_yields_rows_and_rejects_what_its_expression_can_not_do() {
-        let step = Map::new("rows", Program::compile("{id: .id, half: (.n / 2)}").expect("a valid expression"));
+        let program = Program::compile("{id: .id, half: (.n / 2)}").expect("a valid expression");
+        let step = Map::new("rows", Expression::unbounded(program));
         let context = StepContext {
             key: Key::new("k").expect("a valid key"),
             version: Version::default(),

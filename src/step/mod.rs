@@ -4,10 +4,13 @@
 //! Out of scope: reading the job file (`config`), making rows of what a step yields (`ledger::shape`).
 
 pub mod command;
+pub mod expression;
 pub mod group;
 pub mod identify;
 pub mod jq;
 pub mod map;
+mod bounded;
+mod cost;
 mod filters;
 mod numbers;
 mod paths;
@@ -16,3 +19,4 @@ mod texts;
 pub mod syntax;
 pub mod talk;
 mod value;
+pub mod worker;

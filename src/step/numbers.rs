@@ -2,12 +2,30 @@
 //!
 //! In scope: one number or an error, never several, none or an infinite one. Out of scope: under which names (`step::filters`).
 
+use std::cell::Cell;
+
 use jaq_core::{Error, ValR};
 use jaq_json::{Num, Rc, Val};
 use jaq_std::ValT as _;
 
 /// The most bytes of a text that is repeated.
 const MAX_REPEATED: f64 = 67_108_864.0;
+
+/// The most bytes of a text that is repeated where no bound of memory holds.
+pub(crate) const REPEATED_IN_PLACE: f64 = 1_024.0;
+
+thread_local! {
+    /// The bound on repeated texts, and whether it was passed.
+    static REPEATED: Cell<(f64, bool)> = const { Cell::new((MAX_REPEATED, false)) };
+}
+
+/// Evaluates with the smaller bound on repeated texts; none where that was passed, so that nobody knows what would have come.
+pub(crate) fn in_place<T>(evaluate: impl FnOnce() -> T) -> Option<T> {
+    let before = REPEATED.replace((REPEATED_IN_PLACE, false));
+    let evaluated = evaluate();
+    let (_, passed) = REPEATED.replace(before);
+    (!passed).then_some(evaluated)
+}
 
 /// The most digits of a whole number that is read exactly from a text.
 const MAX_DIGITS: usize = 1_000;
@@ -80,7 +98,9 @@ pub(crate) fn times(left: Val, right: Val) -> ValR<Val> {
     };
     if let Some((length, count)) = repeated {
         let length = u32::try_from(length).map_or(f64::INFINITY, f64::from);
-        if length.max(1.0) * count.as_f64().unwrap_or(f64::NAN) > MAX_REPEATED {
+        let (most, _) = REPEATED.get();
+        if length.max(1.0) * count.as_f64().unwrap_or(f64::NAN) > most {
+            REPEATED.set((most, true));
             let why = format_args!("cannot repeat a text of {length} bytes {count} times: the most is 64 MiB");
             return Err(Error::str(why));
         }

@@ -71,6 +71,11 @@ impl Live {
         }
     }
 
+    /// Its number among the processes of this machine.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has ended.
     pub fn is_over(&mut self) -> bool {
         self.child.try_wait().expect("it is our child").is_some()

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use serde_json::Value;
 use sheetkeep::ledger::columns::Columns;
 use sheetkeep::ledger::event::{Event, Report};
@@ -19,7 +19,7 @@ use sheetkeep::port::clock::Clock;
 use sheetkeep::port::journal::Journal;
 use sheetkeep::port::process::Processes;
 use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
-use sheetkeep::port::step::{Identify, IdentifyError, Step, StepContext, StepError};
+use sheetkeep::port::step::{Identify, Identity, Step, StepContext, StepError};
 use sheetkeep::port::store::Store;
 use sheetkeep::retry::RetryPolicy;
 use sheetkeep::runner::feed::Retrying;
@@ -135,15 +135,19 @@ impl Source for Slow {
 pub struct ById;
 
 impl Identify for ById {
-    fn identify(&self, body: &Value) -> Result<(Key, Version), IdentifyError> {
-        let text = |name: &str| match body.get(name) {
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(Value::Null) | None => None,
-            Some(other) => Some(other.to_string()),
-        };
-        let key = Key::new(text("id").ok_or(KeyError::Missing)?)?;
-        Ok((key, Version(text("v").unwrap_or_default())))
+    fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
+        Box::pin(ready(named(body)))
     }
+}
+
+fn named(body: &Value) -> Identity {
+    let text = |name: &str| match body.get(name) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Null) | None => None,
+        Some(other) => Some(other.to_string()),
+    };
+    let key = Key::new(text("id").ok_or(KeyError::Missing)?)?;
+    Ok((key, Version(text("v").unwrap_or_default())))
 }
 
 /// What a step does with an item.

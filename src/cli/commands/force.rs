@@ -39,7 +39,7 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, args.input.clone())?;
-    let mut source = settings.source.open().map_err(|error| of_app(&AppError::Source(error), &settings))?;
+    let mut source = settings.open_source().map_err(|error| of_app(&AppError::Source(error), &settings))?;
     if !source.rereadable() {
         return Err(Trouble::new("a forced run reads its source twice, and this one can be read once", Exit::Usage)
             .with_help("save it to a file and name that with --input"));

@@ -101,7 +101,7 @@ async fn prunable(
 
 /// Of the keys that would go, how many the source yields today; none where it can be read only once.
 async fn done_again(settings: &Settings, found: &Pruning) -> Result<Option<u64>, AppError> {
-    let mut source = settings.source.open().map_err(AppError::Source)?;
+    let mut source = settings.open_source().map_err(AppError::Source)?;
     if !source.rereadable() {
         return Ok(None);
     }

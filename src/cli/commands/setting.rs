@@ -1,14 +1,17 @@
 //! What every command about a job does first: read its settings, and say where the job is.
 
 use std::path::PathBuf;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use crate::cli::commands::trouble::of_config;
 use crate::cli::errors::Trouble;
 use crate::cli::job_args::JobArgs;
 use crate::cli::output::place::{Place, Spreadsheet};
+use crate::config::environment::own_program;
 use crate::config::flags::Overrides;
 use crate::config::settings::{Settings, load};
+use crate::step::worker::workers::Workers;
+use crate::system::SystemClock;
 
 /// What is odd about the settings is told once, however often a command reads them.
 static TOLD: Once = Once::new();
@@ -24,7 +27,7 @@ pub fn settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, Troub
     Ok(settings)
 }
 
-/// The same, for a command that tells of what is odd by itself.
+/// The same, for a command that tells of what is odd by itself. Expressions that may not end are evaluated by a process of their own.
 pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, Trouble> {
     let flags = Overrides {
         spreadsheet: job.spreadsheet.clone(),
@@ -33,7 +36,10 @@ pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
         input,
         ..Overrides::default()
     };
-    load(&job.job, &flags).map_err(of_config)
+    let mut settings = load(&job.job, &flags).map_err(of_config)?;
+    let workers = Workers::of_this_program(own_program(), Arc::new(SystemClock::new()));
+    settings.evaluation.evaluator = Some(Arc::new(workers));
+    Ok(settings)
 }
 
 /// Where the job is, for people.

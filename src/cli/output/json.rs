@@ -26,6 +26,7 @@ pub struct RunDocument<'a> {
     open_failures: u64,
     dead_failures: u64,
     tried_again: TriedAgainDocument,
+    rowless: u64,
     commits: u64,
     calls: CallsDocument,
     started: String,
@@ -139,6 +140,7 @@ impl<'a> RunDocument<'a> {
                 from_source: report.tried_again.from_source,
                 from_kept: report.tried_again.from_kept,
             },
+            rowless: report.rowless,
             commits: report.commits,
             calls: CallsDocument {
                 reads: report.reads,
@@ -207,6 +209,7 @@ mod tests {
             "from_source": 0,
             "from_kept": 0
           },
+          "rowless": 0,
           "commits": 2,
           "calls": {
             "reads": 2,

@@ -44,6 +44,7 @@ pub fn report() -> Report {
         is_quota_shared: false,
         repeats: Repeats::default(),
         again: Again::Every,
+        rowless: 0,
     }
 }
 

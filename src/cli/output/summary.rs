@@ -34,6 +34,10 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         let (source, kept) = (grouped(from_source), grouped(from_kept));
         let _ = writeln!(out, "  tried again: {source} from the source · {kept} from the record kept in Failures");
     }
+    let is_in_message = report.run.status != RunStatus::Succeeded && report.run.message.contains("made no row");
+    if report.rowless > 0 && !is_in_message {
+        let _ = writeln!(out, "  {} made no row", counted(report.rowless, "item"));
+    }
     let throttled = match report.throttled {
         0 => "no 429".to_owned(),
         n if report.is_quota_shared => {

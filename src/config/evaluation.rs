@@ -1,0 +1,63 @@
+//! How expressions are evaluated: their bounds, and by whom where they may not end.
+//!
+//! In scope: the settings of `[jq]`. Out of scope: evaluating (`step::expression`).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::collect::Collector;
+use crate::config::raw::JobFile;
+use crate::config::steps::MAX_TIMEOUT_MS;
+use crate::port::evaluator::{Bounds, Evaluator};
+use crate::step::expression::Expression;
+use crate::step::jq::Program;
+
+/// The least and the most memory that may be said, in megabytes.
+const MEMORY_MB: std::ops::RangeInclusive<u64> = 16..=65_536;
+
+/// Bounds of expressions, and who evaluates those of which nobody knows whether they end.
+#[derive(Clone, Default)]
+pub struct EvaluationSettings {
+    /// The bounds of one evaluation.
+    pub bounds: Bounds,
+    /// Evaluates what may not end; where there is none, nothing but the number of its values bounds an expression.
+    pub evaluator: Option<Arc<dyn Evaluator>>,
+}
+
+impl fmt::Debug for EvaluationSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EvaluationSettings").field("bounds", &self.bounds).finish_non_exhaustive()
+    }
+}
+
+impl EvaluationSettings {
+    /// An expression within these bounds.
+    pub fn expression(&self, program: &Program) -> Expression {
+        Expression::new(program.clone(), self.bounds, self.evaluator.clone())
+    }
+
+    /// An expression that has a time of its own.
+    pub fn expression_within(&self, program: &Program, timeout_ms: u64) -> Expression {
+        let bounds = Bounds { time: Duration::from_millis(timeout_ms), ..self.bounds };
+        Expression::new(program.clone(), bounds, self.evaluator.clone())
+    }
+}
+
+/// The settings of `[jq]`.
+pub(super) fn settings(collect: &mut Collector<'_>, raw: &JobFile) -> EvaluationSettings {
+    let mut bounds = Bounds::default();
+    if let Some(jq) = &raw.jq {
+        if let Some(at) = &jq.timeout
+            && let Some(ms) = collect.duration_ms(at, "jq.timeout", 1..=MAX_TIMEOUT_MS)
+        {
+            bounds.time = Duration::from_millis(ms);
+        }
+        if let Some(at) = &jq.memory
+            && let Some(memory) = collect.whole(at, "jq.memory", MEMORY_MB)
+        {
+            bounds.memory = memory << 20;
+        }
+    }
+    EvaluationSettings { bounds, evaluator: None }
+}

@@ -1,0 +1,115 @@
+//! What the two sides of a worker's pipes say, as bytes.
+//!
+//! In scope: writing and reading frames: four bytes of length (little-endian), a byte that says what it is, and the rest.
+//! Out of scope: who says what when.
+
+use serde_json::Value;
+
+/// Bytes before the rest of a frame.
+const HEAD: usize = 5;
+/// The longest frame that is taken.
+const MAX_FRAME: usize = 1 << 30;
+
+/// The worker is there.
+pub(crate) const READY: u8 = b'r';
+/// An expression: its number is that of the expressions before it.
+pub(crate) const EXPRESSION: u8 = b'x';
+/// An evaluation: the number of its expression, the most values, the memory, and the input as JSON.
+pub(crate) const EVALUATION: u8 = b'e';
+/// The values of an evaluation, each four bytes of length and JSON.
+pub(crate) const VALUES: u8 = b'v';
+/// Why an evaluation fails: a sentence.
+pub(crate) const FAILURE: u8 = b'f';
+
+/// Appends a frame whose rest `fill` writes.
+pub(crate) fn put(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0, 0, 0, 0, kind]);
+    fill(out);
+    let length = u32::try_from(out.len() - start - HEAD).unwrap_or(u32::MAX);
+    if let Some(head) = out.get_mut(start..start + 4) {
+        head.copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+/// Appends a value as JSON.
+pub(crate) fn put_json(out: &mut Vec<u8>, value: &Value) {
+    // Writing JSON to a vector can't fail: names of members are texts.
+    let _ = serde_json::to_writer(out, value);
+}
+
+/// The kind and rest of the first frame of `bytes`, and its whole length; none where it is not whole yet.
+pub(crate) fn first(bytes: &[u8]) -> Result<Option<(u8, &[u8], usize)>, Unreadable> {
+    let Some((length, after)) = number(bytes) else { return Ok(None) };
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > MAX_FRAME {
+        return Err(Unreadable);
+    }
+    let Some((kind, rest)) = after.split_first() else { return Ok(None) };
+    Ok(rest.get(..length).map(|rest| (*kind, rest, HEAD + length)))
+}
+
+/// The other side says what it should not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+/// Four bytes as a number, and what follows them.
+pub(crate) fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<4>()?;
+    Some((u32::from_le_bytes(*head), rest))
+}
+
+/// Eight bytes as a number, and what follows them.
+pub(crate) fn long(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<8>()?;
+    Some((u64::from_le_bytes(*head), rest))
+}
+
+/// The values of a frame of that kind.
+pub(crate) fn values(mut rest: &[u8]) -> Result<Vec<Value>, Unreadable> {
+    let mut values = Vec::new();
+    while !rest.is_empty() {
+        let (length, after) = number(rest).ok_or(Unreadable)?;
+        let (json, after) =
+            after.split_at_checked(usize::try_from(length).map_err(|_| Unreadable)?).ok_or(Unreadable)?;
+        values.push(serde_json::from_slice(json).map_err(|_| Unreadable)?);
+        rest = after;
+    }
+    Ok(values)
+}
+
+/// Appends a value with its length before it.
+pub(crate) fn put_value(out: &mut Vec<u8>, value: &Value) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    put_json(out, value);
+    let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
+    if let Some(head) = out.get_mut(start..start + 4) {
+        head.copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_come_out_as_they_went_in_wherever_the_bytes_are_cut() {
+        let wanted = vec![json!({"a": [1, 2.5, "ü"]}), json!(null), json!(u64::MAX)];
+        let mut bytes = Vec::new();
+        put(&mut bytes, VALUES, |out| wanted.iter().for_each(|value| put_value(out, value)));
+        for cut in 0..bytes.len() {
+            assert_eq!(first(&bytes[..cut]), Ok(None), "{cut}");
+        }
+        let (kind, rest, length) = first(&bytes).expect("readable").expect("whole");
+        assert_eq!((kind, length, values(rest)), (VALUES, bytes.len(), Ok(wanted)));
+    }
+
+    #[test]
+    fn a_length_beyond_all_measure_is_not_waited_for() {
+        assert_eq!(first(&[0xff; 9]), Err(Unreadable));
+        assert_eq!(values(&[9, 0, 0, 0, b'1']), Err(Unreadable));
+    }
+}

@@ -1,0 +1,155 @@
+//! The worker's side: expressions and inputs come in on standard input, values go out on standard output.
+//!
+//! In scope: the process's three threads and its bounds of memory. Out of scope: bounds of time, which whoever started it keeps.
+//!
+//! It ends as soon as standard input does: whoever started it is gone then, or done.
+
+use std::io::{self, Read, Write};
+use std::process::exit;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use crate::step::jq::Program;
+use crate::step::worker::frame::{EVALUATION, EXPRESSION, FAILURE, READY, VALUES, first, long, number, put, put_value};
+
+/// The word of the command line that makes a process a worker.
+pub const WORD: &str = "evaluate-jq";
+
+/// The stack of the evaluating thread: recursion that is deep for a reason has room.
+const STACK: usize = 64 << 20;
+/// Memory beside the values: the program itself, its threads' stacks and buffers.
+const BESIDE: u64 = (STACK as u64) + (64 << 20);
+/// Address space beside that: what the C library reserves and never touches.
+const RESERVED: u64 = 512 << 20;
+/// Frames that wait to be evaluated.
+const WAITING: usize = 512;
+/// Answers that are written at once, in bytes.
+const GATHERED: usize = 1 << 16;
+
+/// The exit code of a worker that gets no thread.
+pub(crate) const NO_THREAD: u8 = 71;
+
+/// A frame that came in.
+type Frame = (u8, Vec<u8>);
+
+/// Serves until standard input ends. Returns the process's exit code.
+pub fn serve() -> u8 {
+    std::panic::set_hook(Box::new(|_| {}));
+    no_core();
+    let (frames, to_evaluate) = sync_channel(WAITING);
+    let (answers, to_write) = sync_channel(WAITING);
+    // An answer is written at once, whatever the next evaluation does.
+    let writing = thread::Builder::new().spawn(move || write(&to_write));
+    let evaluating = thread::Builder::new().stack_size(STACK).spawn(move || answer(&to_evaluate, &answers));
+    if writing.is_err() || evaluating.is_err() {
+        return NO_THREAD;
+    }
+    read(&frames);
+    // What is still being evaluated nobody waits for.
+    exit(0)
+}
+
+fn read(sender: &SyncSender<Frame>) {
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 1 << 16];
+    let mut input = io::stdin().lock();
+    loop {
+        let mut at = 0;
+        while let Ok(Some((kind, rest, length))) = first(bytes.get(at..).unwrap_or_default()) {
+            if sender.send((kind, rest.to_vec())).is_err() {
+                return;
+            }
+            at += length;
+        }
+        bytes.drain(..at);
+        match input.read(&mut chunk) {
+            Ok(0) => return,
+            Ok(n) => bytes.extend_from_slice(chunk.get(..n).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn answer(frames: &Receiver<Frame>, answers: &SyncSender<Vec<u8>>) {
+    let mut programs = Vec::new();
+    let mut limited = 0;
+    let mut out = Vec::new();
+    put(&mut out, READY, |_| {});
+    while answers.send(std::mem::take(&mut out)).is_ok() {
+        let Ok((kind, rest)) = frames.recv() else { return };
+        match kind {
+            EXPRESSION => programs.push(Program::compile(&String::from_utf8_lossy(&rest))),
+            EVALUATION => evaluate(&rest, &programs, &mut limited, &mut out),
+            _ => exit(70),
+        }
+    }
+}
+
+fn write(answers: &Receiver<Vec<u8>>) {
+    let mut output = io::stdout().lock();
+    while let Ok(mut out) = answers.recv() {
+        while out.len() < GATHERED
+            && let Ok(more) = answers.try_recv()
+        {
+            out.extend_from_slice(&more);
+        }
+        if output.write_all(&out).and_then(|()| output.flush()).is_err() {
+            exit(0);
+        }
+    }
+}
+
+fn evaluate(
+    rest: &[u8],
+    programs: &[Result<Program, crate::step::syntax::SyntaxError>],
+    limited: &mut u64,
+    out: &mut Vec<u8>,
+) {
+    let read = || {
+        let (program, rest) = number(rest)?;
+        let (most, rest) = number(rest)?;
+        let (memory, json) = long(rest)?;
+        let program = programs.get(usize::try_from(program).ok()?)?.as_ref().ok()?;
+        Some((program, usize::try_from(most).ok()?, memory, json))
+    };
+    let Some((program, most, memory, json)) = read() else { exit(70) };
+    if *limited != memory {
+        *limited = memory;
+        limit(memory);
+    }
+    let values = match serde_json::from_slice(json) {
+        Ok(input) => program.run_at_most(input, most).map_err(|error| error.to_string()),
+        Err(error) => Err(format!("the record can't be handed over: {error}")),
+    };
+    match values {
+        Ok(values) => put(out, VALUES, |out| values.iter().for_each(|value| put_value(out, value))),
+        Err(why) => put(out, FAILURE, |out| out.extend_from_slice(why.as_bytes())),
+    }
+}
+
+/// From here on the process has this much memory for values; where it asks for more, it ends.
+#[cfg(unix)]
+fn limit(memory: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let data = memory.saturating_add(BESIDE);
+    for (resource, most) in [(Resource::Data, data), (Resource::As, data.saturating_add(RESERVED))] {
+        let maximum = getrlimit(resource).maximum;
+        let current = Some(maximum.map_or(most, |maximum| most.min(maximum)));
+        // A system that has no such limit goes without.
+        let _ = setrlimit(resource, Rlimit { current, maximum });
+    }
+}
+
+#[cfg(not(unix))]
+fn limit(_: u64) {}
+
+/// A process that ends for want of memory leaves no record on the disk.
+#[cfg(unix)]
+fn no_core() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+#[cfg(not(unix))]
+fn no_core() {}

@@ -1,0 +1,140 @@
+//! Expressions without end or bound: such a record is that record's failure, the others are done, and signals and deadlines are heard.
+
+use std::fs;
+
+use crate::workshop::Workshop;
+
+const RECORDS: &str = r#"{"id":"a","p":1,"n":2,"total":10,"page":5}
+{"id":"bad","p":0,"n":1e12,"total":10,"page":0}
+{"id":"c","p":2,"n":3,"total":4,"page":2}
+"#;
+
+/// A job whose expressions have little time and memory.
+fn shop(key: &str, map: &str) -> Workshop {
+    let shop = Workshop::empty();
+    let job = format!(
+        "name = \"j\"\n[source]\njsonl = \"r.jsonl\"\n[item]\nkey = '''{key}'''\n[jq]\ntimeout = \"1s\"\nmemory = 64\n\
+         [[step]]\nmap = '''{map}'''\n[sheet]\ntab = \"T\"\n"
+    );
+    shop.write("j.toml", &job);
+    shop.write("r.jsonl", RECORDS);
+    shop
+}
+
+#[test]
+fn a_record_on_which_jq_never_ends_fails_alone() {
+    for (map, why) in [
+        (r#"if .id == "bad" then (def f: f; f) else {id} end"#, "stopped after 1 s"),
+        (".p as $p | {id, x: (0 | until(. >= 10; . + $p))}", "stopped after 1 s"),
+        ("{id, x: ([range(0; .total; .page)] | length)}", "by 0 never ends"),
+        (r#"{id, x: ("x" * .n | length)}"#, "cannot repeat a text"),
+        (r#"if .id == "bad" then (def f: 1 + f; f) else {id} end"#, "recurses without end"),
+        (r#"if .id == "bad" then reduce range(99) as $i ("xxx"; . + .) else . end | {id: .id}"#, "more than 64 MB"),
+        (r#"{id, x: (last(range(if .id == "bad" then 1e18 else 9 end)))}"#, "stopped after 1 s"),
+    ] {
+        let shop = shop(".id", map);
+        if !why.contains("1 s") {
+            shop.change("j.toml", "timeout = \"1s\"", "timeout = \"50s\"");
+        }
+        let ended = shop.run(&["run", "j.toml"]);
+        ended.exits(3).shows("new 2").shows("failed 1").says(why);
+        assert_eq!(shop.column("j.toml", "T", "id"), ["a", "c"], "{map}");
+        assert_eq!(shop.column("j.toml", "Failures j", "key"), ["bad"], "{map}");
+    }
+}
+
+#[test]
+fn a_step_may_have_a_time_of_its_own() {
+    let shop = shop(".id", ".p as $p | {id, x: (0 | until(. >= 10; . + $p))}");
+    shop.change("j.toml", "[sheet]", "timeout = \"300ms\"\n[sheet]");
+    shop.run(&["run", "j.toml"]).exits(3).says("stopped after 300 ms").shows("new 2");
+}
+
+#[test]
+fn a_key_or_a_version_without_end_fails_its_record_alone() {
+    let endless = r#"if .id == "bad" then (def f: f; f) else .id end"#;
+    let shop = shop(endless, "{id}");
+    shop.run(&["run", "j.toml"]).exits(3).shows("new 2").says("r.jsonl:2 (record 2)").says("stopped after 1 s");
+    assert_eq!(shop.column("j.toml", "T", "id"), ["a", "c"]);
+    let shop = self::shop(".id", "{id}");
+    shop.change("j.toml", "[jq]", &format!("version = '''{endless}'''\n[jq]"));
+    shop.run(&["run", "j.toml"]).exits(3).shows("new 2").says("version").says("stopped after 1 s");
+}
+
+#[test]
+fn items_without_end_stop_the_run_with_their_place() {
+    let shop = shop(".id", "{id}");
+    shop.change("j.toml", "jsonl = \"r.jsonl\"", "json = \"d.json\"\nitems = \"def f: f; f\"");
+    shop.write("d.json", r#"{"items": [{"id": "a"}]}"#);
+    shop.run(&["run", "j.toml"]).exits(65).says("d.json: items: it was stopped after 1 s");
+    shop.run(&["check", "j.toml"]).exits(65);
+}
+
+#[test]
+fn a_check_ends_though_the_key_does_not() {
+    let shop = shop("def f: f; f", "{id}");
+    shop.run(&["check", "j.toml"]).exits(0).shows("stopped after 1 s");
+}
+
+#[test]
+fn a_forced_run_passes_over_a_key_without_end() {
+    let shop = shop(r#"if .id == "bad" then (def f: f; f) else .id end"#, "{id}");
+    shop.run(&["run", "j.toml"]).exits(3);
+    shop.run(&["run", "j.toml", "--force"]).exits(0).shows("2 keys again");
+}
+
+/// A run that has a record in hand on which jq never ends, and a minute for it.
+fn stuck(arguments: &[&str]) -> (Workshop, crate::live::Live) {
+    let shop = shop(".id", "def f: f; f");
+    shop.change("j.toml", "timeout = \"1s\"", "timeout = \"1h\"");
+    shop.write("r.jsonl", "{\"id\":\"a\"}\n{\"no\":\"key\"}\n");
+    let mut live = shop.start(&[&["run", "j.toml"], arguments].concat());
+    live.hears("failed #");
+    (shop, live)
+}
+
+#[test]
+fn signals_are_heard_while_jq_does_not_end() {
+    let (shop, mut live) = stuck(&[]);
+    live.signal("-TERM");
+    live.signal("-INT");
+    live.ends_by_itself().exits(143).says("left to the next run: 1");
+    assert_eq!(shop.column("j.toml", "Runs", "status"), ["interrupted"]);
+}
+
+#[test]
+fn a_deadline_is_kept_while_jq_does_not_end() {
+    let (shop, mut live) = stuck(&["--deadline", "3s"]);
+    live.ends_by_itself().exits(124);
+    assert_eq!(shop.column("j.toml", "Runs", "status"), ["timed out"]);
+}
+
+/// Processes below this one, by their words and their environment.
+#[cfg(target_os = "linux")]
+fn children_of(parent: u32) -> Vec<(u32, String, String)> {
+    let entries = fs::read_dir("/proc").expect("the system shows processes").map_while(Result::ok);
+    let numbers = entries.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+    let read = |pid: u32, file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let is_child = |pid: &u32| {
+        let stat = read(*pid, "stat");
+        stat.rsplit(')').next().and_then(|rest| rest.split(' ').nth(2)?.parse().ok()) == Some(parent)
+    };
+    numbers.filter(is_child).map(|pid| (pid, read(pid, "cmdline"), read(pid, "environ"))).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_worker_shows_no_record_and_is_gone_after_the_run() {
+    let (_shop, mut live) = stuck(&[]);
+    let worker = loop {
+        if let Some(worker) = children_of(live.id()).into_iter().find(|(_, words, _)| words.contains("evaluate-jq")) {
+            break worker;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!((worker.1.as_str(), worker.2.as_str()), ("sheetkeep\0evaluate-jq\0", ""));
+    live.kill();
+    while fs::read_to_string(format!("/proc/{}/cmdline", worker.0)).is_ok_and(|words| words.contains("evaluate-jq")) {
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,53 @@
+//! Items of which no row is made: done all the same, counted and named.
+
+use crate::workshop::Workshop;
+
+fn shop(mode: &str, map: &str) -> Workshop {
+    let shop = Workshop::empty();
+    let job = format!(
+        "name = \"j\"\n[source]\ncsv = \"r.csv\"\n[item]\nkey = \".id\"\n[[step]]\nmap = '''{map}'''\n[sheet]\ntab = \"T\"\nmode = \"{mode}\"\n"
+    );
+    shop.write("j.toml", &job);
+    shop.write("r.csv", "id,n\na,1\nb,\nc,3\nd,10 500\n");
+    shop
+}
+
+#[test]
+fn items_that_make_no_row_are_counted_and_named() {
+    for mode in ["append", "upsert"] {
+        let shop = shop(mode, "select(.n != \"\") | {id, n}");
+        shop.run(&["run", "j.toml"]).exits(0).shows("new 4").shows("  1 item made no row\n").shows("3 rows added");
+        assert_eq!(shop.column("j.toml", "Runs", "message"), ["1 item made no row"]);
+        let again = shop.run(&["run", "j.toml", "--json"]);
+        let again = again.exits(0).document();
+        assert_eq!((&again["rowless"], &again["counts"]["skipped"]), (&0.into(), &4.into()), "{mode}");
+    }
+}
+
+#[test]
+fn items_without_a_row_are_named_beside_failures_too() {
+    let shop = shop("append", "if .id == \"c\" then empty else {id, n: (.n | tonumber)} end");
+    let ended = shop.run(&["run", "j.toml", "--json"]);
+    let document = ended.exits(3).document();
+    assert_eq!((&document["rowless"], &document["counts"]["failed"]), (&1.into(), &2.into()));
+    assert_eq!(document["message"], "2 failed; see Failures j; 1 item made no row");
+    assert_eq!(shop.column("j.toml", "Failures j", "key"), ["b", "d"]);
+}
+
+#[test]
+fn a_number_with_a_blank_in_it_fails_and_makes_no_two_rows() {
+    let shop = shop("append", "{id, n: (.n | tonumber)}");
+    shop.run(&["run", "j.toml"]).exits(3).shows("new 2").shows("failed 2").says("cannot parse \"10 500\" as a number");
+    assert_eq!(shop.column("j.toml", "T", "id"), ["a", "c"]);
+}
+
+#[test]
+fn a_member_of_the_items_path_that_comes_twice_stops_the_run() {
+    let shop = shop("append", "{id}");
+    shop.change("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
+    shop.write("d.json", "{\"data\":[{\"id\":\"a\"}],\n\"data\":[{\"id\":\"b\"}]}");
+    shop.run(&["run", "j.toml"]).exits(65).says("d.json:2:1").says("has the member \"data\" twice");
+    shop.change("j.toml", "\".data[]\"", "\".data[] | .\"");
+    shop.run(&["run", "j.toml", "--adopt"]).exits(0);
+    assert_eq!(shop.column("j.toml", "T", "id"), ["a", "b"]);
+}
