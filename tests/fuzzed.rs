@@ -26,6 +26,8 @@ mod journal;
 mod number_pattern;
 #[path = "../fuzz/readers/ranges.rs"]
 mod ranges;
+#[path = "../fuzz/readers/records.rs"]
+mod records;
 #[path = "../fuzz/readers/tabs.rs"]
 mod tabs;
 
@@ -96,6 +98,16 @@ const PIECES: &[&str] = &[
     "0-18277",
     "0-99999999",
     "1>2",
+    "|",
+    "tonumber",
+    "fromjson",
+    ".[]",
+    "..",
+    " as $x | ",
+    "\\(",
+    "|=",
+    "range(",
+    "* 9e9",
 ];
 
 fn changed(seed: &[u8], chance: &SeededChance) -> Vec<u8> {
@@ -232,4 +244,22 @@ fn no_journal_makes_its_reader_panic() {
         b"0123456789abcdef {\"job\":\"j\"}\n",
     ];
     fuzz("journal", seeds, journal::read_all);
+}
+
+#[test]
+fn a_record_and_an_expression_make_values_or_one_failure() {
+    let seeds: &[&[u8]] = &[
+        b"\x00{id, time: (.t/1000 | todate), n: .m, p: (.a * .b)}\n{\"id\":\"x\",\"t\":1517966773840,\"m\":2.5,\"a\":\"ab\",\"b\":3}",
+        b"\x01.n | tonumber? // 0\n{\"n\":\"10 500\"}",
+        b"\x02tonumber\n 1.5e3 ",
+        b"\x03[.[] | fromjson]\n[\"1\",\"{\\\"a\\\":[1]}\",\"\"]",
+        b"\x04.items[] as {a: $x, $b} | \"\\($x)-\\($b)\" | split(\"-\") | join(\",\")\n{\"items\":[{\"a\":1,\"b\":null}]}",
+        b"\x05if .a then .b |= (. // 1) else del(.a, .c[0]) end | .d[2] = 1 | to_entries\n{\"a\":false,\"c\":[1,2]}",
+        b"\x06map(select(. != null)) | sort_by(.) | group_by(.)[] | {n: length, v: .[0], c: (. | @csv)}\n[3,null,1,\"a\"]",
+        b"\x07def f: f; f\nnull",
+        b"\x00gsub(\"(?<a>[a-z])\\\\d*\"; \"<\\(.a)>\") | test(\"x\"; \"i\"), ascii_upcase, @base64, @uri\n\"a1b22\"",
+        b"\x01.. | numbers | floor, -., . % 3, ., 1 / .\n[1,[2.5],{\"a\":-7e9}]",
+        b"\x02[limit(3; range(10))] + [paths] | flatten | tojson | fromjson\n{\"a\":[[[1]]]}",
+    ];
+    fuzz("records", seeds, records::read_all);
 }

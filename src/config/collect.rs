@@ -161,7 +161,11 @@ impl<'a> Collector<'a> {
                     let message = format!("{what} is no jq expression with its ${{…}} filled in");
                     Problem::at(at.span(), message, "what was filled in is not shown")
                 };
-                self.say(problem.help("expressions are jq, as in https://jqlang.org/manual"));
+                self.say(
+                    problem.help(
+                        "expressions are jq (jaq), as in https://jqlang.org/manual; docs/jq.md lists what differs",
+                    ),
+                );
                 None
             }
         }

@@ -116,9 +116,9 @@ pub(crate) struct Source {
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["key"]))]
 pub(crate) struct Item {
-    /// jq that yields a record's key, a text or a number.
+    /// jq (jaq) that yields a record's key, a text or a number.
     pub(crate) key: Option<Text>,
-    /// jq that yields a record's version; a hash of the record if none is named and rows are kept one a key.
+    /// jq (jaq) that yields a record's version; a hash of the record if none is named and rows are kept one a key.
     pub(crate) version: Option<Text>,
     /// Which versions are worth processing again: any other one, or only a newer one (versions are then numbers or moments).
     #[schemars(extend("enum" = ["any", "newer"]))]
@@ -130,7 +130,7 @@ pub(crate) struct Item {
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct Step {
-    /// jq that yields rows: objects of column and value; none, one or several.
+    /// jq (jaq) that yields rows: objects of column and value; none, one or several.
     pub(crate) map: Option<Text>,
     /// A program and its arguments, run for each item: the item on its standard input, values on its standard output.
     pub(crate) command: Option<At<Vec<String>>>,

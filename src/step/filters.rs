@@ -7,6 +7,8 @@
 //! further inputs, and those that write to the log or end the process, are not there. So the same record yields the same
 //! rows on every machine and in every run.
 
+use std::sync::LazyLock;
+
 use jaq_core::data::JustLut;
 use jaq_core::load;
 use jaq_core::load::parse::Def;
@@ -52,12 +54,18 @@ const FRONTED: [(&str, &str); 3] = [("range", "__range"), ("limit", "__limit"), 
 
 /// Definitions that an expression may use.
 pub(crate) fn defs<'s>() -> impl Iterator<Item = Def<&'s str>> {
+    /// Read once; an expression takes a copy.
+    static ALL: LazyLock<Vec<Def<&'static str>>> = LazyLock::new(|| all().collect());
+    ALL.iter().map(|def| -> Def<&'s str> { def.clone() })
+}
+
+fn all() -> impl Iterator<Item = Def<&'static str>> {
     let [first, rest] = DEFS.map(|text| load::parse(text, |parser| parser.defs()).unwrap_or_default());
     let own = first.iter().chain(&rest).map(|def| (def.name, def.args.len()));
     let replaced: Vec<_> = own.chain(natives().map(|(name, args, _)| (name, args.len()))).collect();
     let usual = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let usual = usual.filter(move |def| !BARRED.contains(&def.name) && !replaced.contains(&(def.name, def.args.len())));
-    first.into_iter().chain(usual).chain(rest).map(|def| -> Def<&'s str> { definition(def) })
+    first.into_iter().chain(usual).chain(rest).map(definition)
 }
 
 /// Native filters that an expression may use.

@@ -8,8 +8,8 @@ use serde_json::{Number, Value};
 
 use crate::ledger::literal;
 
-/// How deep a result may be nested; records are at most 128 deep, which is where `serde_json` stops.
-const MAX_DEPTH: usize = 256;
+/// How deep a result may be nested: what is kept or handed on is read again, and `serde_json` reads 127 levels.
+const MAX_DEPTH: usize = 126;
 
 /// The value as jaq holds it.
 pub(crate) fn to_jaq(value: Value) -> Val {
@@ -69,7 +69,7 @@ impl Unheld {
 
 fn convert(value: &Val, depth: usize) -> Result<Value, Unheld> {
     if depth > MAX_DEPTH {
-        return Err(Unheld::here("is nested more than 256 deep"));
+        return Err(Unheld::here("is nested more than 126 deep"));
     }
     match value {
         Val::Null => Ok(Value::Null),
