@@ -23,13 +23,13 @@ use crate::ledger::literal;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::run::Counts;
 use crate::ledger::shape::{row_of, shape};
+use crate::ledger::sifting::Sifting;
 use crate::port::source::Record;
 use crate::port::step::{Identify, StepError};
 use crate::runner::batch::{KeptRecord, Waiting};
 use crate::runner::marks::{Begun, settles};
 use crate::runner::plan::Events;
 use crate::runner::probation::Probation;
-use crate::runner::sifting::Sifting;
 use crate::runner::work::{StepFailure, Worked};
 use crate::time::Timestamp;
 
