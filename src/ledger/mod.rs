@@ -55,6 +55,7 @@ pub mod mode;
 pub mod path;
 pub mod repeats;
 pub mod survey;
+pub mod sifting;
 pub mod entry;
 pub mod failure;
 pub mod item;

@@ -23,6 +23,7 @@ use crate::ledger::literal;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::run::Counts;
 use crate::ledger::shape::{row_of, shape};
+use crate::ledger::sifting::Sifting;
 use crate::port::source::Record;
 use crate::port::step::{Identity, StepError};
 use crate::runner::batch::{KeptRecord, Waiting};
@@ -30,7 +31,6 @@ use crate::runner::feed::Reread;
 use crate::runner::marks::{Begun, settles};
 use crate::runner::plan::Events;
 use crate::runner::probation::Probation;
-use crate::runner::sifting::Sifting;
 use crate::runner::work::{StepFailure, Worked};
 use crate::time::Timestamp;
 

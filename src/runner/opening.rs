@@ -16,13 +16,13 @@ use crate::ledger::header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::lease::{Holder, Standing};
 use crate::ledger::rollover::Rollover;
 use crate::ledger::run::{Counts, Run, RunStatus, run_id};
+use crate::ledger::sifting::Sifting;
 use crate::ledger::snapshot::{Definition, Loaded, Snapshot, State};
 use crate::port::process::Processes;
 use crate::port::store::StoreError;
 use crate::runner::intake::Intake;
 use crate::runner::plan::{Parts, PassError, Plan};
 use crate::runner::probation::Probation;
-use crate::runner::sifting::Sifting;
 use crate::time::Timestamp;
 
 /// The service's clock, carried on by this machine's monotonic one.

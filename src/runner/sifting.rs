@@ -13,34 +13,12 @@ use crate::ledger::item::Position;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::mode::Again;
 use crate::ledger::rank::{Kind, why_unordered};
-use crate::ledger::repeats::{Comparison, Repeats, Watch, content_mark};
+use crate::ledger::repeats::{Comparison, Repeats, content_mark};
+use crate::ledger::sifting::Sifting;
 use crate::ledger::survey::{Sieve, Sifted, Survey};
 use crate::runner::batch::Waiting;
 use crate::runner::intake::{Failed, Intake};
 use crate::time::Timestamp;
-
-/// What a run knows of its source as a whole.
-#[derive(Debug, Default)]
-pub struct Sifting {
-    /// Where one record of each key counts; known once the source was surveyed.
-    sieve: Option<Sieve>,
-    /// Where each version of a key counts.
-    watch: Option<Watch>,
-    /// What the watch has come to.
-    repeats: Repeats,
-}
-
-impl Sifting {
-    /// What is known before the first record of a source that can be read again, or not.
-    pub fn new(again: Again, rereadable: bool) -> Self {
-        Self { watch: (again == Again::Every).then(|| Watch::new(rereadable)), ..Self::default() }
-    }
-
-    /// Keys that came more than once with different content, as far as is known.
-    pub fn repeats(&self) -> &Repeats {
-        self.sieve.as_ref().map_or(&self.repeats, Sieve::repeats)
-    }
-}
 
 impl Intake {
     /// The source was surveyed: from now on one record of each key counts.
