@@ -213,7 +213,9 @@ mod tests {
 
     fn sequence(cells: &[&str]) -> Sequence {
         let mut sequence = Sequence::default();
-        cells.iter().for_each(|cell| sequence.push(cell));
+        for cell in cells {
+            sequence.push(cell);
+        }
         sequence
     }
 
