@@ -153,7 +153,9 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
 /// Puts rows of a key in the order in which they were written; those of spreadsheets that the job has left come first.
 fn in_order<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
     let mut sequence = Sequence::default();
-    done.iter().for_each(|row| sequence.push_row(&row.run, row.order));
+    for row in &*done {
+        sequence.push_row(&row.run, row.order);
+    }
     let ranks = sequence.ranks(&runs.map(|run| (run.id.clone(), run.first_commit)).collect());
     let mut ranked: Vec<_> = ranks.into_iter().zip(std::mem::take(done)).collect();
     ranked.sort_by_key(|(rank, row)| (row.spreadsheet.is_none(), if row.spreadsheet.is_none() { *rank } else { 0 }));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::maintain::force::Asked;
+use crate::ledger::order::Asked;
 
 /// What the file says where the job had never run.
 const NEVER: &str = "never ran";

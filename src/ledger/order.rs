@@ -23,6 +23,20 @@ pub struct Order {
     pub term: Fence,
 }
 
+/// When somebody asked for a forced run, in the order of commits: what was done since then is done again already, whoever did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// The number of the commit that was the last one then; none where the job had never run.
+    pub commit: Option<u64>,
+}
+
+impl Asked {
+    /// Whether a row was written after it. Rows of earlier versions do not say.
+    pub fn is_before(self, row: Option<Order>) -> bool {
+        row.is_some_and(|order| self.commit.is_none_or(|commit| order.commit > commit))
+    }
+}
+
 /// What parts a run's id from the order behind it.
 const BEHIND: &str = " #";
 
@@ -199,7 +213,9 @@ mod tests {
 
     fn sequence(cells: &[&str]) -> Sequence {
         let mut sequence = Sequence::default();
-        cells.iter().for_each(|cell| sequence.push(cell));
+        for cell in cells {
+            sequence.push(cell);
+        }
         sequence
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::ledger::commit::Settled;
 use crate::ledger::mode::Again;
-use crate::ledger::order::Order;
+use crate::ledger::order::Asked;
 use crate::maintain::tally::{Tallies, Told};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
@@ -26,20 +26,6 @@ pub struct Forcing {
     pub begun_by: Option<String>,
     /// What is to be forgotten.
     pub settled: Vec<Settled>,
-}
-
-/// When a forced run was asked for: what was done since then is done again already, whoever did it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
-    /// The number of the commit that was the last one then; none where the job had never run.
-    pub commit: Option<u64>,
-}
-
-impl Asked {
-    /// Whether a row was written after it. Rows of earlier versions do not say.
-    pub fn is_before(self, row: Option<Order>) -> bool {
-        row.is_some_and(|order| self.commit.is_none_or(|commit| order.commit > commit))
-    }
 }
 
 /// Reads the source and works it out. Items that name no key fail in every run and are not counted.

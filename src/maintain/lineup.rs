@@ -28,7 +28,9 @@ pub struct Placed<'l> {
 pub fn line_up(listing: &Listing, before: Timestamp) -> Vec<Placed<'_>> {
     let own = || listing.rows.iter().filter(|row| !row.left);
     let mut sequence = Sequence::default();
-    own().for_each(|row| sequence.push_row(&row.run, row.order));
+    for row in own() {
+        sequence.push_row(&row.run, row.order);
+    }
     let mut ranked: Vec<_> = sequence.ranks(&first_commits(listing)).into_iter().zip(own()).collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     let rows = listing.rows.iter().filter(|row| row.left).chain(ranked.into_iter().map(|(_, row)| row));

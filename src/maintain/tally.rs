@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use crate::ledger::commit::Settled;
 use crate::ledger::key::{Fingerprint, Key, Version};
 use crate::ledger::mode::Again;
-use crate::maintain::force::Asked;
+use crate::ledger::order::Asked;
 use crate::store::listing::Listed;
 
 /// A version of a key, as it is told apart.

@@ -351,11 +351,10 @@ impl Fetcher {
         upkeep.see(place.tab, witness, || done.recent());
         blemishes.extend(put_back.as_ref().map(PutBack::blemish));
         blemishes.extend(upkeep.blemishes(&self.data_tab));
-        let known = match done.has_doubt() {
-            true => self.first_commits(&state, tabs.runs.as_ref()).await?,
-            false => FirstCommits::default(),
-        };
-        done.put_in_order(&known);
+        if done.has_doubt() {
+            done.put_in_order(&self.first_commits(&state, tabs.runs.as_ref()).await?);
+        }
+        done.put_in_order(&FirstCommits::default());
         let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
         blemishes.extend(odd);
         let (done, odd) = done.finish(&processed);

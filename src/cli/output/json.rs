@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::place::{Place, Spreadsheet};
-use crate::ledger::event::Report;
+use crate::ledger::event::{Report, TriedAgain};
 use crate::ledger::repeats::{Repeated, which_counts};
 
 /// The version of every JSON document that `sheetkeep` writes to standard output.
@@ -57,6 +57,12 @@ struct CountsDocument {
 struct TriedAgainDocument {
     from_source: u64,
     from_kept: u64,
+}
+
+impl From<TriedAgain> for TriedAgainDocument {
+    fn from(TriedAgain { from_source, from_kept }: TriedAgain) -> Self {
+        Self { from_source, from_kept }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -136,10 +142,7 @@ impl<'a> RunDocument<'a> {
             keys: report.keys,
             open_failures: report.open_failures,
             dead_failures: report.dead_failures,
-            tried_again: TriedAgainDocument {
-                from_source: report.tried_again.from_source,
-                from_kept: report.tried_again.from_kept,
-            },
+            tried_again: report.tried_again.into(),
             rowless: report.rowless,
             commits: report.commits,
             calls: CallsDocument {

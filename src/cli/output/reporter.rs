@@ -22,6 +22,7 @@ const FAILURES_KEPT: usize = 20;
 
 /// Who is looking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a manner of its own, and all may be typed together")]
 pub struct Audience {
     /// A machine: one JSON document at the end, nothing else.
     pub json: bool,
