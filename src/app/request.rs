@@ -4,7 +4,7 @@
 //! In scope: the file in the state directory. Out of scope: what a request means for a key (`maintain::force`). Where there is no disk
 //! nothing is remembered, and asking again after a success that nobody saw is a new request.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::ledger::order::Asked;
+use crate::private;
 
 /// What the file says where the job had never run.
 const NEVER: &str = "never ran";
@@ -45,24 +46,16 @@ impl RequestFile {
     /// Remembers a request, whole and durably.
     pub fn write(&self, asked: Asked) -> io::Result<()> {
         let folder = self.0.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
+        private::make_folder(folder)?;
         let beside = self.0.with_extension(format!("{}.new", std::process::id()));
         // Nobody else writes this name, so whatever stands there was left by a process that is gone.
         let _ = fs::remove_file(&beside);
-        let mut file = new_file(&beside)?;
+        let mut file = private::create_new(&beside)?;
         writeln!(file, "{}", asked.commit.map_or_else(|| NEVER.to_owned(), |commit| commit.to_string()))?;
         file.sync_all()?;
         fs::rename(&beside, &self.0)?;
         File::open(folder)?.sync_all()
     }
-}
-
-fn new_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 #[cfg(test)]

@@ -39,11 +39,7 @@ pub async fn command(
 ) -> Result<Exit, Trouble> {
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::of(&settings);
-    let mut lines = vec![Line::fine(Subject::JobFile, args.job.job.display().to_string())];
-    lines
-        .extend(settings.notes.iter().map(|note| Line::warning(Subject::JobFile, note.what.clone(), Some(&note.help))));
-    lines.push(Line::fine(Subject::Spreadsheet, place.to_string()));
-    lines.extend(way(&settings));
+    let mut lines = meant(args, &settings, &place);
     lines.extend(source(&settings).await);
     lines.extend(programs(&settings));
     let mut checked =
@@ -96,6 +92,14 @@ pub async fn command(
         Some(probed) => end(probed, checked.exit, &settings),
         None => Ok(checked.exit),
     }
+}
+
+/// What the job file and the environment say: what is odd about it, where the rows are to be, and the way there.
+fn meant(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<Line> {
+    let odd = settings.notes.iter().map(|note| Line::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
+    let job_file = Line::fine(Subject::JobFile, args.job.job.display().to_string());
+    let place = Line::fine(Subject::Spreadsheet, place.to_string());
+    std::iter::once(job_file).chain(odd).chain([place]).chain(way(settings)).collect()
 }
 
 /// The way to the service, where a proxy is set. The embedded sheet needs none.

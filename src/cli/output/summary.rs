@@ -59,15 +59,16 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         counted(report.reads, "read"),
     );
     let _ = writeln!(out, "  in {}", place.spreadsheet);
-    failures(&mut out, report, place, palette);
+    out.push_str(&failures(report, place, palette));
     if report.keys > 0 || place.has_address() {
         let _ = writeln!(out, "  see it:  {}", palette.faint(&place.how_to_see()));
     }
     out
 }
 
-/// What is not done, and where to look or what to type.
-fn failures(out: &mut String, report: &Report, place: &Place, palette: Palette) {
+/// The failures that wait, and what to type about them; nothing where there is none.
+fn failures(report: &Report, place: &Place, palette: Palette) -> String {
+    let mut out = String::new();
     if report.open_failures + report.dead_failures > 0 {
         let open = match report.dead_failures {
             0 => format!("{} open", counted(report.open_failures, "failure")),
@@ -81,6 +82,7 @@ fn failures(out: &mut String, report: &Report, place: &Place, palette: Palette) 
         let retry = palette.faint(&place.how_to_retry());
         let _ = writeln!(out, "  {dead} until the source has another record of it, or somebody asks:  {retry}");
     }
+    out
 }
 
 fn headline(run: &Run, palette: Palette) -> String {
