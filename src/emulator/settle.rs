@@ -54,9 +54,10 @@ impl Settler {
             return Ok(());
         }
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        let _closed = self.readers.close();
         keeper.busy_timeout(wait)?;
         keeper.execute_batch("BEGIN IMMEDIATE")?;
+        // Only now, so that readers never wait for another process.
+        let _closed = self.readers.close();
         let folded = self.fold(connection);
         keeper.execute_batch("ROLLBACK")?;
         if folded? {
