@@ -2,6 +2,7 @@
 //!
 //! The programs of the jobs take the run's own resources away, by util-linux' `prlimit`, and so choose the moment.
 
+use std::fs::OpenOptions;
 use std::process::Command;
 
 use crate::live::Live;
@@ -122,6 +123,18 @@ fn a_program_that_may_not_be_executed_any_more_stops_too() {
     let shop = shop("chmod -x letter.sh");
     shop.run(&["run", "letters.toml"]).exits(78).says("Permission denied").shows("failed 0");
     executable(&shop);
+    the_next_run_does_the_rest(&shop);
+    assert_eq!(sent(&shop), PEOPLE);
+}
+
+#[test]
+fn a_program_that_somebody_writes_is_tried_again_and_then_stops() {
+    let shop = shop("");
+    shop.change("letters.toml", "[commit]", "[retry]\nattempts = 3\nbase = \"1ms\"\n\n[commit]");
+    let writer = OpenOptions::new().append(true).open(shop.path("letter.sh")).expect("the program");
+    let told = shop.run(&["run", "letters.toml"]);
+    told.exits(75).says("step letter of a: attempt 3 of 3").says("Text file busy").says("somebody is writing that program");
+    drop(writer);
     the_next_run_does_the_rest(&shop);
     assert_eq!(sent(&shop), PEOPLE);
 }
