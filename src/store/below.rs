@@ -51,14 +51,16 @@ impl Below {
 impl Fetcher {
     /// Looks below the last key of a tab that has `rows` rows. `own` are the positions of the job's columns, `key` the one of the key.
     pub async fn below(&self, tab: &Tab, key: usize, own: &[usize], rows: u32, filled: bool) -> Result<Below, Unread> {
-        let theirs = columns_but(own, tab.width);
-        let read = self.entered_columns(tab, &[vec![key..key + 1], theirs].concat(), 1, rows).await?;
-        let last = |at: usize, counts: fn(&Vec<Value>) -> bool| {
-            read.get(at).and_then(|rows| rows.iter().rposition(counts)).map(|row| index(row))
-        };
-        let last_key = last(0, |row| row.iter().any(|cell| !text(cell).is_empty())).unwrap_or_default();
+        let last = |rows: &[Vec<Value>], counts: fn(&Vec<Value>) -> bool| rows.iter().rposition(counts).map(index);
+        // What people have beside the job's rows is seldom much; where it is nothing, no key has to be read.
+        let theirs = self.entered_columns(tab, &columns_but(own, tab.width), 1, rows).await?;
         // A formula may show nothing, and counts all the same.
-        let last_theirs = (1..read.len()).filter_map(|at| last(at, |row| !row.is_empty())).max();
+        let last_theirs = theirs.iter().filter_map(|rows| last(rows, |row| !row.is_empty())).max();
+        if !filled && last_theirs.is_none_or(|row| row == 0) {
+            return Ok(Below::default());
+        }
+        let keys = self.entered_columns(tab, &blocks(&[key]), 1, rows).await?.pop().unwrap_or_default();
+        let last_key = last(&keys, |row| row.iter().any(|cell| !text(cell).is_empty())).unwrap_or_default();
         if !filled && last_theirs.is_none_or(|row| row <= last_key) {
             return Ok(Below { last: last_key, ..Below::default() });
         }
@@ -82,6 +84,9 @@ impl Fetcher {
     ) -> Result<Vec<Vec<Vec<Value>>>, Unread> {
         let mut all = vec![Vec::new(); columns.len()];
         let mut start = from;
+        if columns.is_empty() {
+            return Ok(all);
+        }
         loop {
             let end = start.saturating_add(PAGE_ROWS - 1);
             let to = if end < rows { end.to_string() } else { String::new() };

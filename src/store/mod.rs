@@ -29,6 +29,7 @@ pub mod reach;
 pub mod room;
 pub mod unread;
 pub mod fetch;
+mod first_contact;
 pub mod first_commits;
 pub mod paging;
 pub mod earlier;

@@ -133,7 +133,10 @@ fn a_program_that_somebody_writes_is_tried_again_and_then_stops() {
     shop.change("letters.toml", "[commit]", "[retry]\nattempts = 3\nbase = \"1ms\"\n\n[commit]");
     let writer = OpenOptions::new().append(true).open(shop.path("letter.sh")).expect("the program");
     let told = shop.run(&["run", "letters.toml"]);
-    told.exits(75).says("step letter of a: attempt 3 of 3").says("Text file busy").says("somebody is writing that program");
+    told.exits(75)
+        .says("step letter of a: attempt 3 of 3")
+        .says("Text file busy")
+        .says("somebody is writing that program");
     drop(writer);
     the_next_run_does_the_rest(&shop);
     assert_eq!(sent(&shop), PEOPLE);
