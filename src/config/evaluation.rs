@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use crate::config::collect::Collector;
 use crate::config::raw::JobFile;
-use crate::config::steps::MAX_TIMEOUT_MS;
 use crate::port::evaluator::{Bounds, Evaluator};
 use crate::step::expression::Expression;
 use crate::step::jq::Program;
+
+/// The longest time that may be said.
+pub(super) const MAX_TIMEOUT_MS: u64 = 3_600_000;
 
 /// The least and the most memory that may be said, in megabytes.
 const MEMORY_MB: std::ops::RangeInclusive<u64> = 16..=65_536;

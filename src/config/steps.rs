@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::collect::Collector;
-use crate::config::evaluation::EvaluationSettings;
+use crate::config::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
 use crate::config::raw::{At, JobFile, Step as Raw};
 use crate::ledger::mode::Delivery;
 use crate::port::clock::Clock;
@@ -17,8 +17,6 @@ use crate::step::map::{self, Map};
 
 /// How long a program may take for one item, in milliseconds, if the job does not say.
 const DEFAULT_TIMEOUT_MS: u64 = 60_000;
-/// The longest time that may be said.
-pub(super) const MAX_TIMEOUT_MS: u64 = 3_600_000;
 /// What is said of programs that may not be run twice for one item.
 const AT_MOST_ONCE: &str = "at-most-once";
 

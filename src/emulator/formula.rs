@@ -5,9 +5,10 @@
 //! that is not known gives `#NAME?`, as in Sheets.
 
 use crate::emulator::a1::{Reference, Span};
+use crate::emulator::elementwise::each;
 use crate::emulator::functions;
 use crate::emulator::grid::Area;
-use crate::emulator::matrix::{CELL_LIMIT, Matrix, Value, count, each};
+use crate::emulator::matrix::{CELL_LIMIT, Matrix, Value, count};
 use crate::emulator::outcome::{Computed, ERRORS, Outcome, compare, finite, number, shown};
 use crate::emulator::purse::Purse;
 

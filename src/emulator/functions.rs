@@ -4,11 +4,12 @@
 //! other kinds (`functions_text`, `functions_lookup`, `functions_array`). What fetches or tells the time is `#NAME?`, as any name
 //! that is not known.
 
+use crate::emulator::elementwise::each;
 use crate::emulator::functions_array::of_arrays;
 use crate::emulator::functions_lookup::of_tables;
 use crate::emulator::functions_text::{of_text, of_texts_and_moments};
 use crate::emulator::given::{Given, size, truth};
-use crate::emulator::matrix::{Value, each};
+use crate::emulator::matrix::Value;
 use crate::emulator::outcome::{Computed, Outcome, finite};
 use crate::emulator::purse::Purse;
 

@@ -36,6 +36,7 @@ pub mod grid;
 pub mod home;
 pub mod late;
 pub mod launch;
+mod elementwise;
 pub mod matrix;
 pub mod metadata;
 pub mod methods;

@@ -15,7 +15,7 @@ use jaq_core::load::parse::Def;
 use jaq_core::native::{Fun, bome, run, unary, v};
 use jaq_json::Val;
 
-use crate::step::rewrite::definition;
+use crate::step::rewrite::{MODULO, OVER, TIMES, definition};
 use crate::step::{numbers, paths, texts};
 
 /// Filters that reach beyond the input: none of them is there.
@@ -33,15 +33,6 @@ pub(crate) const BARRED: [&str; 12] = [
     "input",
     "inputs",
 ];
-
-/// The product of two values, with a bound on texts that are repeated; no expression can spell this name.
-pub(crate) const TIMES: &str = "!times";
-/// The quotient of two values.
-pub(crate) const OVER: &str = "!over";
-/// The remainder of two whole numbers.
-pub(crate) const MODULO: &str = "!modulo";
-/// Sets paths to a value; what is missing on the way is made.
-pub(crate) const ASSIGN: &str = "__assign";
 
 /// Definitions in jq itself; each stands in place of one of the same name and number of arguments. Usual ones call the first of them,
 /// and the others call usual ones.

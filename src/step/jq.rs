@@ -82,7 +82,7 @@ impl Program {
         checked.map_err(|errors| load_error(source, &errors))?;
         let term = load::parse(source, |parser| parser.term()).ok_or_else(|| no_term(source))?;
         let cost = cost(&term);
-        let main = Def { name: MAIN, args: Vec::new(), body: rewrite::term(term) };
+        let main = Def { name: MAIN, args: Vec::new(), body: rewrite::rewritten(term) };
         let modules = Loader::new(defs().chain([main]))
             .load(&arena, File { code: MAIN, path: () })
             .map_err(|errors| load_error(source, &errors))?;

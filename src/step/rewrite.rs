@@ -16,7 +16,14 @@ use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
 use jaq_core::ops::Math;
 use jaq_core::path::{Part, Path};
 
-use crate::step::filters::{ASSIGN, MODULO, OVER, TIMES};
+/// The product of two values, with a bound on texts that are repeated; no expression can spell this name.
+pub(crate) const TIMES: &str = "!times";
+/// The quotient of two values.
+pub(crate) const OVER: &str = "!over";
+/// The remainder of two whole numbers.
+pub(crate) const MODULO: &str = "!modulo";
+/// Sets paths to a value; what is missing on the way is made.
+pub(crate) const ASSIGN: &str = "__assign";
 
 /// A variable that no expression can spell.
 const OPERAND: &str = "$!";
@@ -33,34 +40,34 @@ fn named(operator: Math) -> Option<&'static str> {
 
 /// The definition with its body rewritten.
 pub(crate) fn definition(def: Def<&str>) -> Def<&str> {
-    Def { body: term(def.body), ..def }
+    Def { body: rewritten(def.body), ..def }
 }
 
 /// The term with everything in it rewritten.
-pub(crate) fn term(term: Term<&str>) -> Term<&str> {
+pub(crate) fn rewritten(term: Term<&str>) -> Term<&str> {
     match term {
         Term::Str(format, parts) => text(format, parts),
         Term::BinOp(left, operator, right) => binary(within(left), operator, within(right)),
         Term::Arr(inner) => Term::Arr(inner.map(within)),
         Term::Obj(members) => {
-            Term::Obj(members.into_iter().map(|(name, value)| (self::term(name), value.map(self::term))).collect())
+            Term::Obj(members.into_iter().map(|(name, value)| (rewritten(name), value.map(rewritten))).collect())
         }
         Term::Neg(inner) => Term::Neg(within(inner)),
         Term::Label(name, inner) => Term::Label(name, within(inner)),
         Term::Fold(kind, over, bound, parts) => {
-            Term::Fold(kind, within(over), pattern(bound), parts.into_iter().map(self::term).collect())
+            Term::Fold(kind, within(over), pattern(bound), parts.into_iter().map(rewritten).collect())
         }
         Term::TryCatch(tried, caught) => Term::TryCatch(within(tried), caught.map(within)),
         Term::IfThenElse(cases, other) => {
-            let cases = cases.into_iter().map(|(test, then)| (self::term(test), self::term(then))).collect();
+            let cases = cases.into_iter().map(|(test, then)| (rewritten(test), rewritten(then))).collect();
             Term::IfThenElse(cases, other.map(within))
         }
         Term::Def(defs, inner) => Term::Def(defs.into_iter().map(definition).collect(), within(inner)),
-        Term::Call(name, arguments) => Term::Call(name, arguments.into_iter().map(self::term).collect()),
+        Term::Call(name, arguments) => Term::Call(name, arguments.into_iter().map(rewritten).collect()),
         Term::Path(from, Path(parts)) => {
             let part = |part| match part {
-                Part::Index(index) => Part::Index(self::term(index)),
-                Part::Range(from, upto) => Part::Range(from.map(self::term), upto.map(self::term)),
+                Part::Index(index) => Part::Index(rewritten(index)),
+                Part::Range(from, upto) => Part::Range(from.map(rewritten), upto.map(rewritten)),
             };
             Term::Path(within(from), Path(parts.into_iter().map(|(one, optional)| (part(one), optional)).collect()))
         }
@@ -70,7 +77,7 @@ pub(crate) fn term(term: Term<&str>) -> Term<&str> {
 
 #[expect(clippy::unnecessary_box_returns, reason = "the terms of jaq hold their parts in boxes")]
 fn within(inner: Box<Term<&str>>) -> Box<Term<&str>> {
-    Box::new(term(*inner))
+    Box::new(rewritten(*inner))
 }
 
 fn binary<'s>(left: Box<Term<&'s str>>, operator: BinaryOp<&'s str>, right: Box<Term<&'s str>>) -> Term<&'s str> {
@@ -97,7 +104,9 @@ fn pattern(bound: Pattern<&str>) -> Pattern<&str> {
     match bound {
         Pattern::Var(name) => Pattern::Var(name),
         Pattern::Arr(parts) => Pattern::Arr(parts.into_iter().map(pattern).collect()),
-        Pattern::Obj(parts) => Pattern::Obj(parts.into_iter().map(|(key, part)| (term(key), pattern(part))).collect()),
+        Pattern::Obj(parts) => {
+            Pattern::Obj(parts.into_iter().map(|(key, part)| (rewritten(key), pattern(part))).collect())
+        }
     }
 }
 
@@ -105,7 +114,7 @@ fn pattern(bound: Pattern<&str>) -> Pattern<&str> {
 fn text<'s>(format: Option<&'s str>, parts: Vec<StrPart<&'s str, Term<&'s str>>>) -> Term<&'s str> {
     let has_terms = parts.iter().any(|part| matches!(part, StrPart::Term(_)));
     let parts = parts.into_iter().map(|part| match part {
-        StrPart::Term(inner) => StrPart::Term(term(inner)),
+        StrPart::Term(inner) => StrPart::Term(rewritten(inner)),
         literal => literal,
     });
     Term::Str(format.or(has_terms.then_some("tostring")), parts.collect())

@@ -27,12 +27,10 @@ use crate::port::clock::Clock;
 use crate::port::preview::Preview;
 use crate::port::store::StoreError;
 use crate::store::guard::{self, Place, Proof};
-use crate::store::layout::{Notes, RUNS_TITLE, Tabs};
+use crate::store::layout::{FAILURES_NEEDED, Notes, RUNS_TITLE, Tabs};
 use crate::store::load;
 use crate::store::put_back::{self, PutBack, Told};
-use crate::store::reach::{
-    Circumstances, FAILURES_NEEDED, Missing, Reach, blocking, has_never_written, seen_tab, tables_of,
-};
+use crate::store::reach::{Circumstances, Missing, Reach, blocking, has_never_written, seen_tab, tables_of};
 use crate::store::room::Room;
 use crate::store::unread::{
     Unread, belongs, edited, head_gone, laid_beside, taken_out_unreadably, torn, unread, unreadable,

@@ -12,9 +12,9 @@ use crate::ledger::first_rows::{FirstRows, header_below};
 use crate::ledger::rows::{PROCESSED, RUNS};
 use crate::ledger::snapshot::Blemish;
 use crate::store::fetch::Fetcher;
-use crate::store::layout::{Tab, Tabs};
+use crate::store::layout::{FAILURES_NEEDED, Tab, Tabs};
 use crate::store::load::{header, header_range, rows_range, text};
-use crate::store::reach::{FAILURES_NEEDED, Reach};
+use crate::store::reach::Reach;
 use crate::store::unread::Unread;
 
 /// Rows in which a header is looked for.

@@ -11,6 +11,7 @@ pub mod cells;
 pub mod requests;
 pub mod columns;
 pub mod below;
+mod look_below;
 pub mod headers;
 pub mod encode;
 pub mod index;

@@ -13,11 +13,8 @@ use crate::ledger::record::read_state;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS};
 use crate::ledger::snapshot::Blemish;
 use crate::store::guard::{self, Place, STATE_ROWS};
-use crate::store::layout::{Notes, RUNS_TITLE, Tab, Tabs};
+use crate::store::layout::{FAILURES_NEEDED, Notes, RUNS_TITLE, Tab, Tabs};
 use crate::store::load;
-
-/// Columns of Failures without which it can't be used. Its last one came later than the others, and a tab without it does.
-pub const FAILURES_NEEDED: &[&str] = FAILURES.split_last().expect("it has columns").1;
 
 /// Which tabs are read.
 pub struct Reach<'a> {
