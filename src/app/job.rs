@@ -185,12 +185,12 @@ async fn run_once(
 /// and does without it where it can't be opened.
 fn source_for(settings: &Settings, retrying: &Retrying, events: &Events) -> Result<Option<Box<dyn Source>>, AppError> {
     if retrying.reads_source() {
-        return settings.open_source().map(Some).map_err(AppError::Source);
+        return settings.open_source_for_run().map(Some).map_err(AppError::Source);
     }
     if !retrying.looks_for_records() {
         return Ok(None);
     }
-    match settings.open_source() {
+    match settings.open_source_for_run() {
         Ok(source) => Ok(Some(source).filter(|source| source.rereadable())),
         Err(error) => {
             events(Event::Blemish { message: unread(&error) });

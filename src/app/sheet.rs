@@ -22,8 +22,10 @@ use crate::google::options::SheetsOptions;
 #[cfg(feature = "emulator")]
 use crate::google::quota::Pacing;
 use crate::google::sheets::Sheets;
+use crate::machine::MachineTrouble;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+use crate::runner::plan::PassError;
 
 /// The id that the embedded spreadsheet has in its file.
 #[cfg(feature = "emulator")]
@@ -58,6 +60,10 @@ impl SheetFile {
     #[cfg(feature = "emulator")]
     pub fn judge<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
         let Some((emulator, path)) = &self.emulator else { return ended };
+        // The machine was in the way before, and the file only after it.
+        if matches!(ended, Err(AppError::Pass(PassError::Machine { .. }))) {
+            return ended;
+        }
         match emulator.trouble() {
             Some(trouble) => Err(embedded_trouble(path, trouble.why, Some(trouble.lasting))),
             None => ended,
@@ -75,6 +81,9 @@ impl SheetFile {
 fn embedded_trouble(file: &Path, why: String, lasting: Option<Lasting>) -> AppError {
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let why = if why.contains(&*name) { why } else { format!("{}: {why}", file.display()) };
+    if lasting == Some(Lasting::Resource) {
+        return AppError::Machine(MachineTrouble::resource(why));
+    }
     AppError::Embedded { why, is_damaged: lasting == Some(Lasting::Contents) }
 }
 

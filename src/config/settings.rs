@@ -120,9 +120,13 @@ impl Settings {
         JqIdentify::new(self.evaluation.expression(&self.key), versions)
     }
 
-    /// Opens the source, to be read twice where only one record of each key counts; says whether it is missing or may not be read. What is
-    /// wrong inside comes with its records.
+    /// Opens the source; says whether it is missing or may not be read. What is wrong inside comes with its records.
     pub fn open_source(&self) -> Result<Box<dyn Source>, SourceError> {
+        self.source.open(&self.evaluation)
+    }
+
+    /// Opens the source for a run, which reads it twice where only one record of each key counts.
+    pub fn open_source_for_run(&self) -> Result<Box<dyn Source>, SourceError> {
         if self.again == Again::Every {
             return self.source.open(&self.evaluation);
         }

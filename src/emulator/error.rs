@@ -100,7 +100,7 @@ impl ApiError {
     pub fn lasting(&self) -> Option<Lasting> {
         let info = self.details.as_ref()?.get(0)?;
         let of = |lasting: &Lasting| info["domain"] == DOMAIN && info["reason"] == reason(*lasting);
-        [Lasting::Machine, Lasting::Contents].into_iter().find(of)
+        [Lasting::Machine, Lasting::Resource, Lasting::Contents].into_iter().find(of)
     }
 
     /// 503: the file was busy for longer than the emulator waits.
@@ -144,6 +144,7 @@ const DOMAIN: &str = "sheetkeep";
 fn reason(lasting: Lasting) -> &'static str {
     match lasting {
         Lasting::Machine => "FILE_FAILED",
+        Lasting::Resource => "FILE_RESOURCE",
         Lasting::Contents => "FILE_DAMAGED",
     }
 }

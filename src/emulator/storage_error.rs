@@ -10,6 +10,7 @@ use rusqlite::ErrorCode;
 
 use crate::emulator::row_blob::BlobError;
 use crate::fault::Fault;
+use crate::machine::{MachineTrouble, Refused};
 
 /// What can go wrong with the file.
 #[derive(Debug, thiserror::Error)]
@@ -109,8 +110,10 @@ pub enum StorageError {
 /// Trouble with the file that no further call can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lasting {
-    /// The machine: the file is gone, may not be written, or its disk is full or broken.
+    /// The machine: the file is gone, is another one, may not be written, or its disk is full or broken.
     Machine,
+    /// The machine has no open files or no memory left.
+    Resource,
     /// What is in the file.
     Contents,
 }
@@ -127,14 +130,17 @@ impl StorageError {
             Self::Open { .. }
             | Self::Place { .. }
             | Self::Gone { .. }
-            | Self::File { .. }
+            | Self::Foreign { .. }
             | Self::ReadOnly(_)
             | Self::Sqlite(_) => Some(Lasting::Machine),
-            Self::Foreign { .. }
-            | Self::ForeignLog { .. }
-            | Self::Row { .. }
-            | Self::Damaged { .. }
-            | Self::Broken(_) => Some(Lasting::Contents),
+            Self::File { cause, .. } => {
+                let trouble = MachineTrouble::of_io("", cause);
+                let is_resource = trouble.is_some_and(|trouble| trouble.refused == Refused::Resource);
+                Some(if is_resource { Lasting::Resource } else { Lasting::Machine })
+            }
+            Self::ForeignLog { .. } | Self::Row { .. } | Self::Damaged { .. } | Self::Broken(_) => {
+                Some(Lasting::Contents)
+            }
             Self::Busy | Self::TooLong | Self::NoSpreadsheet { .. } | Self::Taken { .. } | Self::Protected => None,
         }
     }

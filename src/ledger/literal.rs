@@ -134,7 +134,9 @@ pub fn is_held(token: &str) -> bool {
 pub fn double(text: &str) -> Option<f64> {
     let written = Decimal::of(text)?;
     let double: f64 = text.parse().ok()?;
-    (double.is_finite() && Decimal::of(&format!("{double:e}"))? == written).then_some(double)
+    // Where two texts are as short and as near, the standard library prints the one and serde_json may print the other.
+    let printed = [format!("{double:e}"), serde_json::Number::from_f64(double)?.to_string()];
+    printed.iter().any(|printed| Decimal::of(printed).as_ref() == Some(&written)).then_some(double)
 }
 
 /// Whether a text writes a number, of whatever size.

@@ -108,19 +108,19 @@ impl Command {
                 () = context.cancel.cancelled() => Err(StepError::Cancelled),
             };
             if ended.as_ref().is_ok_and(ExitStatus::success) {
-                // What it left behind may hold its pipes open for ever; what it said itself is in them already.
                 group.let_go();
-                tokio::select! {
-                    _ = talk.as_mut(), if !talk.is_terminated() => {}
-                    () = self.clock.sleep(LINGER), if !talk.is_terminated() => {}
-                    else => {}
-                }
             } else {
                 // It may have something to say yet, and would be killed by a pipe that nobody reads.
                 tokio::select! {
                     () = group.end(&mut child, self.clock.as_ref()) => {}
                     () = async { talk.as_mut().await; std::future::pending().await } => {}
                 }
+            }
+            // What it left behind may hold its pipes open for ever; what it said itself is in them already.
+            tokio::select! {
+                _ = talk.as_mut(), if !talk.is_terminated() => {}
+                () = self.clock.sleep(LINGER), if !talk.is_terminated() => {}
+                else => {}
             }
             ended?
         };

@@ -34,8 +34,15 @@ impl Map {
 }
 
 impl Step for Map {
-    fn run<'a>(&'a self, input: Value, _context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
-        async move { self.evaluate(&input).await }.boxed()
+    fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
+        async move {
+            tokio::select! {
+                biased;
+                values = self.evaluate(&input) => values,
+                () = context.cancel.cancelled() => Err(StepError::Cancelled),
+            }
+        }
+        .boxed()
     }
 
     fn name(&self) -> &str {

@@ -97,8 +97,7 @@ fn no_open_files_left_stops_with_71_and_no_item_fails() {
         let shop = if once { at_most_once(shop) } else { shop };
         let told = shop.run(&["run", "letters.toml"]);
         told.exits(71).says("./letter.sh can't be started: Too many open files").says("no record is to blame");
-        told.shows("failed 0").shows("new 3");
-        assert_eq!(shop.column("letters.toml", "Runs", "status"), ["failed"]);
+        told.shows("failed 0");
         the_next_run_does_the_rest(&shop);
         assert_eq!(sent(&shop), PEOPLE, "each is written to once");
     }

@@ -108,7 +108,7 @@ fn two_signals_within_a_second_are_one() {
     let mut live = shop.start(&["run", "work.toml"]);
     waits_for(&shop, "begun");
     // As coreutils' timeout does: one to the process, another to its group.
-    live.signals(&["-TERM", "-INT", "-TERM"]);
+    live.signals(&["-TERM", "-TERM", "-TERM"]);
     live.hears("finishing what is in hand");
     shop.write("go", "");
     live.ends().exits(143).shows("new 1");

@@ -104,8 +104,6 @@ fn a_step_that_says_two_things_or_nothing_is_told_with_its_line() {
     let shop = shop(&["a"]);
     shop.change("letters.toml", "command =", "map = \".\"\ncommand =");
     shop.run(&["run", "letters.toml"]).exits(78).says("both `map` and `command`");
-    shop.change("letters.toml", "map = \".\"\ncommand = [\"sh\", \"letter.sh\"]", "map = \".\"\ntimeout = \"3s\"");
-    shop.run(&["run", "letters.toml"]).exits(78).says("is for steps with a `command`");
-    shop.change("letters.toml", "map = \".\"\ntimeout = \"3s\"", "");
+    shop.change("letters.toml", "map = \".\"\ncommand = [\"sh\", \"letter.sh\"]", "");
     shop.run(&["run", "letters.toml"]).exits(78).says("neither `map` nor `command`");
 }

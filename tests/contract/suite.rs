@@ -6,11 +6,12 @@ use futures_util::future::BoxFuture;
 use sheetkeep::grid::Cell;
 use sheetkeep::ledger::chain::Stop;
 use sheetkeep::ledger::commit::{Changes, Commit, Kind, NewTable, Part, Reply, Settled};
-use sheetkeep::ledger::failure::FailureState;
+use sheetkeep::ledger::failure::{Failure, FailureState};
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::{Sighting, Verdict};
 use sheetkeep::ledger::key::Version;
 use sheetkeep::ledger::lease::Fence;
+use sheetkeep::ledger::order::read_run_cell;
 use sheetkeep::ledger::removal::{Removal, Role, mark_of_failure, mark_of_key};
 use sheetkeep::ledger::run::{Run, RunStatus};
 use sheetkeep::ledger::snapshot::Snapshot;
@@ -325,14 +326,20 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn Ground) {
         done(&writer, "k", "2"),
         Settled::Failed(Box::new(failed("f", FailureState::Open))),
     ];
-    let put = writer.put(Changes { settled: both, ..Changes::default() }).await;
-    let versions = Contents::column(&ground.contents().await.processed, "version");
+    writer.put(Changes { settled: both, ..Changes::default() }).await;
+    let contents = ground.contents().await;
+    let versions = Contents::column(&contents.processed, "version");
+    let runs = [&contents.processed, &contents.failures].map(|rows| Contents::column(rows, "run"));
     let at = versions.iter().position(|version| version == "1").expect("it is there");
     let row = |at: usize| u32::try_from(at + 2).expect("few rows");
     let removal = |role, row, mark| Removal { role, row, mark: Some(mark), bytes: 0 };
     let together = vec![
-        removal(Role::Processed, row(at), mark_of_key(&["k", "1", "done", &put.run])),
-        removal(Role::Failures, row(0), mark_of_failure(&failed("f", FailureState::Open))),
+        removal(Role::Processed, row(at), mark_of_key(&["k", "1", "done", &runs[0][at]])),
+        removal(
+            Role::Failures,
+            row(0),
+            mark_of_failure(&Failure { order: read_run_cell(&runs[1][0]).1, ..failed("f", FailureState::Open) }),
+        ),
     ];
     writer.put(Changes { settled: vec![Settled::Removed(together)], ..Changes::default() }).await;
     assert_eq!(writer.store.astray().await, Ok(Astray::default()));

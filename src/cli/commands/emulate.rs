@@ -73,7 +73,11 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, Trouble> {
 
 /// What is in a file is not what it should be, or this machine can't read or write it.
 fn exit(lasting: Option<Lasting>) -> Exit {
-    if lasting == Some(Lasting::Contents) { Exit::DataErr } else { Exit::IoErr }
+    match lasting {
+        Some(Lasting::Contents) => Exit::DataErr,
+        Some(Lasting::Resource) => Exit::OsErr,
+        Some(Lasting::Machine) | None => Exit::IoErr,
+    }
 }
 
 fn trouble(error: &LaunchError) -> Trouble {

@@ -81,6 +81,9 @@ pub async fn command(
     Ok(if left.is_some_and(|left| left.cells > 0) { Exit::TempFail } else { Exit::Ok })
 }
 
+/// How far this machine's clock may be from the service's, in milliseconds: the service's is cut to the second, and answers take a while.
+const AGREEING_MS: u64 = 2_000;
+
 /// Reads the job's tabs: what would go, and the head that they showed.
 /// What would go, from which head on, and from before which moment: the service's clock says what is old, for this machine's may be wrong.
 async fn prunable(
@@ -90,11 +93,14 @@ async fn prunable(
     chance: Arc<dyn Chance>,
 ) -> Result<(HeadId, Pruning, Timestamp), AppError> {
     let wanted = Wanted { failures: true, runs: true, earlier: true, ..Wanted::default() };
+    let clock_now = clock.now();
     let (listing, ends) = listing_with_ends(settings, wanted, clock, chance).await?;
     at_home(&listing)?;
     let ways = Ways { mode: settings.mode, again: settings.again };
     let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
-    let before = Timestamp(listing.at.0.saturating_sub(past));
+    // The service names the time by the second; this machine's clock is finer, and counts where it is not another one.
+    let is_right = clock_now.0.abs_diff(listing.at.0) <= AGREEING_MS;
+    let before = Timestamp(if is_right { clock_now } else { listing.at }.0.saturating_sub(past));
     let age = Age { before, keys: args.keys || args.forget };
     Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age), before))
 }
