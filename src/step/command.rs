@@ -108,13 +108,7 @@ impl Command {
                 () = context.cancel.cancelled() => Err(StepError::Cancelled),
             };
             if ended.as_ref().is_ok_and(ExitStatus::success) {
-                // What it left behind may hold its pipes open for ever; what it said itself is in them already.
                 group.let_go();
-                tokio::select! {
-                    _ = talk.as_mut(), if !talk.is_terminated() => {}
-                    () = self.clock.sleep(LINGER), if !talk.is_terminated() => {}
-                    else => {}
-                }
             } else {
                 // It may have something to say yet, and would be killed by a pipe that nobody reads.
                 tokio::select! {
@@ -122,7 +116,14 @@ impl Command {
                     () = async { talk.as_mut().await; std::future::pending().await } => {}
                 }
             }
-            ended?
+            let ended = ended?;
+            // What it said is in its pipes, but may not have been read; what it left behind may hold them open for ever.
+            tokio::select! {
+                _ = talk.as_mut(), if !talk.is_terminated() => {}
+                () = self.clock.sleep(LINGER), if !talk.is_terminated() => {}
+                else => {}
+            }
+            ended
         };
         if let Some(error) = out.error.as_ref().or(complaints.error.as_ref()) {
             return Err(unheard(error));
