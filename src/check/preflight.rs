@@ -248,9 +248,10 @@ fn lease(settings: &Settings, coming: &Coming, fetched: &Fetched, snapshot: &Sna
             match settings.overlap {
                 Overlap::Queue { .. } => Line::warning(subject, what, Some("a run would wait for it, as [lease] says")),
                 Overlap::Replace => Line::warning(subject, what, Some("a run would take it over, as [lease] says")),
-                Overlap::Skip => {
-                    Line::problem(subject, Blocker::Pass(PassError::Held { holder, since: lease.since, until }))
-                }
+                Overlap::Skip => Line::problem(
+                    subject,
+                    Blocker::Pass(PassError::Held { holder: Box::new(holder), since: lease.since, until }),
+                ),
             }
         }
     }

@@ -27,7 +27,7 @@ const SPARE: usize = 2;
 /// Pipes that are open at one time, two files each: the embedded sheet, the locks and the journal, a program with its pipes.
 const PIPES: usize = 9;
 /// Longer than any run: a thread that was had is not given back.
-const KEPT: Duration = Duration::from_secs(365 * 24 * 3_600);
+const KEPT: Duration = Duration::from_hours(365 * 24);
 /// How long a thread that was granted may take to begin.
 const BEGIN: Duration = Duration::from_secs(10);
 
@@ -65,16 +65,16 @@ fn see_that_files_open() -> Result<(), MachineTrouble> {
 
 /// Begins as many threads as will be needed, all at the same time, and lets them go again.
 fn see_that_threads_begin(count: usize) -> Result<(), MachineTrouble> {
-    let (hold, held) = channel::<()>();
-    let held = std::sync::Arc::new(std::sync::Mutex::new(held));
+    let (keep, waiting) = channel::<()>();
+    let waiting = std::sync::Arc::new(std::sync::Mutex::new(waiting));
     let begun: Result<Vec<_>, io::Error> = (0..count)
         .map(|_| {
-            let held = std::sync::Arc::clone(&held);
-            let wait = move || drop(held.lock().map(|held| held.recv()));
+            let waiting = std::sync::Arc::clone(&waiting);
+            let wait = move || drop(waiting.lock().map(|waiting| waiting.recv()));
             std::thread::Builder::new().stack_size(STACK_BYTES).spawn(wait)
         })
         .collect();
-    drop(hold);
+    drop(keep);
     let refused = |error| {
         MachineTrouble::resource(format!(
             "{count} threads are needed at the same time, and no more may be had: {error}"
@@ -92,10 +92,10 @@ fn begin_blocking_threads(runtime: &Runtime) -> bool {
     let (tell, told) = channel();
     let mut holds = Vec::new();
     for _ in 0..BLOCKING {
-        let (hold, held) = channel::<()>();
-        holds.push(hold);
+        let (keep, waiting) = channel::<()>();
+        holds.push(keep);
         let tell = tell.clone();
-        runtime.spawn_blocking(move || wait(&held, tell.send(()).is_ok()));
+        runtime.spawn_blocking(move || wait(&waiting, tell.send(()).is_ok()));
     }
     (0..BLOCKING).all(|_| told.recv_timeout(BEGIN) != Err(RecvTimeoutError::Timeout))
 }

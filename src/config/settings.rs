@@ -203,6 +203,7 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
 }
 
 /// Reads every part before giving up on any, so that all problems are found. None only where a problem was kept.
+#[expect(clippy::too_many_lines, reason = "a list: one line for each setting")]
 fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
     let job = raw.name.as_ref().and_then(|at| job_name(collect, at));
     let schedule = pace::schedule(collect, raw.schedule.as_ref());

@@ -49,15 +49,14 @@ impl FirstRows {
         }
         let (tab, seen) = (&self.tab, shown(header));
         let below = header_below(&self.rows, columns);
-        let help = match below {
-            Some(row) => format!("row {row} looks like the header: delete the rows above it"),
-            None => {
-                let wanted: Vec<_> = columns.iter().take(SHOWN).map(|name| quote(name)).collect();
-                format!(
-                    "is it somebody else's table? Name another tab in [sheet] tab, or write a column of the job's ({}) into row 1",
-                    wanted.join(", ")
-                )
-            }
+        let help = if let Some(row) = below {
+            format!("row {row} looks like the header: delete the rows above it")
+        } else {
+            let wanted: Vec<_> = columns.iter().take(SHOWN).map(|name| quote(name)).collect();
+            format!(
+                "is it another table? Name another tab in [sheet] tab, or write a column of the job's ({}) into row 1",
+                wanted.join(", ")
+            )
         };
         Some(format!(
             "tab {tab} has {seen} in row 1, and the job, which has never written there, has no such column: {help}"

@@ -294,8 +294,8 @@ fn reread(kept: Kept, identify: Arc<dyn Identify>) -> BoxFuture<'static, Fed> {
         }
         let again = match literal::parse(&kept.failure.payload.concat()) {
             Ok(body) => {
-                let identity = identify.identify(&body).await;
-                Ok((body, identity))
+                let found = identify.identify(&body).await;
+                Ok((body, found))
             }
             Err(error) => Err(format!("the kept record is no JSON: {error}")),
         };

@@ -388,13 +388,11 @@ impl Intake {
         let Some(first) = rows.first() else { return Ok(()) };
         let columns: Vec<_> = first.cells.iter().map(|(name, _)| name.as_str()).collect();
         self.foreign = self.first_rows.as_ref().and_then(|first_rows| first_rows.refuses(&columns));
-        match &self.foreign {
-            Some(why) => Err(Rejection(why.clone())),
-            None => {
-                self.first_rows = None;
-                Ok(())
-            }
+        if let Some(why) = &self.foreign {
+            return Err(Rejection(why.clone()));
         }
+        self.first_rows = None;
+        Ok(())
     }
 
     fn done(&mut self, item: Item, place: Place, output: Output, now: Timestamp) -> Waiting {

@@ -50,12 +50,12 @@ impl KeyedRecords {
 /// Finds the key and version of a record that can be read.
 pub fn find_key(record: Record, identify: Arc<dyn Identify>, extent: Extent) -> BoxFuture<'static, KeyedRecord> {
     async move {
-        let identity = match (&record.body, extent) {
+        let found = match (&record.body, extent) {
             (Ok(body), Extent::Whole) => Some(identify.identify(body).await),
             (Ok(body), Extent::Survey) => Some(identify.sight(body).await),
             (Err(_), _) => None,
         };
-        (record, identity)
+        (record, found)
     }
     .boxed()
 }

@@ -231,7 +231,7 @@ pub fn allowed(snapshot: &Snapshot, claimant: &Claimant, now: Timestamp) -> Resu
     let holder = match lease.standing(|holder| claimant.outlives(holder), now) {
         Standing::Free => return Ok(None),
         Standing::Held { holder, until } if !claimant.steal => {
-            return Err(PassError::Held { holder, since: lease.since, until });
+            return Err(PassError::Held { holder: Box::new(holder), since: lease.since, until });
         }
         Standing::Dead(holder) | Standing::Held { holder, .. } => holder,
     };

@@ -108,6 +108,7 @@ enum Happening {
 }
 
 impl Pass {
+    #[expect(clippy::too_many_lines, reason = "a list: one line for each part of a run")]
     fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Result<Self, PassError> {
         let Parts { store, source, identify, steps, clock, chance, journal: parts_journal, errands, events, .. } =
             parts;
@@ -342,8 +343,8 @@ impl Pass {
             self.intake.probation.read();
         }
         let taken = match fed {
-            Fed::Record(_, Some(Err(IdentifyError::Machine(trouble)))) => return self.stop_for(trouble),
-            Fed::Kept(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => return self.stop_for(trouble),
+            Fed::Record(_, Some(Err(IdentifyError::Machine(trouble))))
+            | Fed::Kept(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => return self.stop_for(trouble),
             Fed::Record(record, identity) => self.intake.take(record, identity, now),
             Fed::Kept(kept, again) => self.intake.take_kept(*kept, again, now),
             Fed::Surveyed(survey) => return self.intake.sift_by(*survey),

@@ -141,7 +141,7 @@ pub enum PassError {
     #[error("run the job: {} is running it on {} since {since} (its lease ends {until} unless renewed)", holder.run, holder.host)]
     Held {
         /// Who.
-        holder: Holder,
+        holder: Box<Holder>,
         /// Since when.
         since: Timestamp,
         /// Until when.

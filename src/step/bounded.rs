@@ -63,6 +63,7 @@ pub(crate) fn cost(term: &Term<&str>) -> Option<Cost> {
     Some(made.work.plus(made.count.times(made.size)?.by(COPIED)))
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: what each kind of term costs")]
 fn made<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -> Option<Made> {
     Some(match term {
         Term::Id => Made::one(input),
@@ -283,10 +284,7 @@ fn literal<'t>(term: &'t Term<&str>) -> Option<&'t str> {
 
 /// A regular expression that is short, and repeats nothing by number.
 fn is_cheap_regex(term: &Term<&str>) -> bool {
-    let parts = match term {
-        Term::Str(None, parts) => parts,
-        _ => return false,
-    };
+    let Term::Str(None, parts) = term else { return false };
     let texts = parts.iter().map(|part| match part {
         StrPart::Str(text) => (!text.contains('{')).then_some(text.len()),
         StrPart::Char(_) => Some(1),
@@ -303,6 +301,7 @@ fn number(term: &Term<&str>) -> Option<f64> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: what each filter costs")]
 fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Scope<'s>) -> Option<Made> {
     let same = Some(Made::worked(input, input));
     match (name, arguments) {

@@ -47,7 +47,7 @@ const FRONTED: [(&str, &str); 3] = [("range", "__range"), ("limit", "__limit"), 
 pub(crate) fn defs<'s>() -> impl Iterator<Item = Def<&'s str>> {
     /// Read once; an expression takes a copy.
     static ALL: LazyLock<Vec<Def<&'static str>>> = LazyLock::new(|| all().collect());
-    ALL.iter().map(|def| -> Def<&'s str> { def.clone() })
+    ALL.iter().cloned()
 }
 
 fn all() -> impl Iterator<Item = Def<&'static str>> {

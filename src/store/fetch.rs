@@ -195,6 +195,7 @@ impl Fetcher {
         Err(torn().into())
     }
 
+    #[expect(clippy::too_many_lines, reason = "a list: what was read of each tab, in the order of the ranges")]
     async fn put_together(
         &self,
         place: &Place,

@@ -173,7 +173,7 @@ fn failures_blemish(tab: &Tab) -> Option<Blemish> {
 }
 
 /// The data tab as the job called it when it last ran, if it has never written a row there. Of a state that can't be read nothing is known.
-pub fn has_never_written(pairs: &HashMap<String, String>) -> Option<String> {
+pub(crate) fn has_never_written(pairs: &HashMap<String, String>) -> Option<String> {
     let state = read_state(pairs).ok()?;
     (state.columns.is_empty() && state.processed.count == 0).then_some(state.definition.tab)
 }

@@ -136,6 +136,7 @@ impl Upkeep {
     }
 
     /// What has to be read before these keys' rows are written; each key with whether it was done before.
+    #[expect(clippy::needless_pass_by_value, reason = "an iterator is handed over")]
     pub fn need<'k>(&self, mode: Mode, keys: impl Iterator<Item = (&'k str, bool)> + Clone) -> Need {
         if self.finding.is_some() {
             return if self.mends.is_empty() { Need::Rows } else { Need::Nothing };

@@ -42,8 +42,9 @@ pub async fn command(
     chance: Arc<dyn Chance>,
 ) -> Result<Exit, Trouble> {
     let settings = settings(&args.job, None)?;
-    let look = || prunable(&settings, args, Arc::clone(&clock), Arc::clone(&chance));
-    let (mut head, first, before) = look().await.map_err(|error| of_app(&error, &settings))?;
+    // What is old is decided once: rows that this command itself leaves behind are not.
+    let look = |before| prunable(&settings, args, before, Arc::clone(&clock), Arc::clone(&chance));
+    let (mut head, first, before) = look(None).await.map_err(|error| of_app(&error, &settings))?;
     let again = if first.forgotten.is_empty() {
         Some(0)
     } else {
@@ -66,9 +67,9 @@ pub async fn command(
         if exit != Exit::Ok {
             return Ok(exit);
         }
-        let before = left.cells;
-        (head, left, _) = look().await.map_err(|error| of_app(&error, &settings))?;
-        if left.cells >= before {
+        let cells = left.cells;
+        (head, left, _) = look(Some(before)).await.map_err(|error| of_app(&error, &settings))?;
+        if left.cells >= cells {
             break;
         }
     }
@@ -84,11 +85,12 @@ pub async fn command(
 /// How far this machine's clock may be from the service's, in milliseconds: the service's is cut to the second, and answers take a while.
 const AGREEING_MS: u64 = 2_000;
 
-/// Reads the job's tabs: what would go, and the head that they showed.
-/// What would go, from which head on, and from before which moment: the service's clock says what is old, for this machine's may be wrong.
+/// Reads the job's tabs: what would go, the head that they showed, and from before which moment it is. Where `before` is not said yet, the
+/// service's clock says what is old, for this machine's may be wrong.
 async fn prunable(
     settings: &Settings,
     args: &PruneArgs,
+    before: Option<Timestamp>,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<(HeadId, Pruning, Timestamp), AppError> {
@@ -100,7 +102,8 @@ async fn prunable(
     let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
     // The service names the time by the second; this machine's clock is finer, and counts where it is not another one.
     let is_right = clock_now.0.abs_diff(listing.at.0) <= AGREEING_MS;
-    let before = Timestamp(if is_right { clock_now } else { listing.at }.0.saturating_sub(past));
+    let now = if is_right { clock_now } else { listing.at };
+    let before = before.unwrap_or(Timestamp(now.0.saturating_sub(past)));
     let age = Age { before, keys: args.keys || args.forget };
     Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age), before))
 }

@@ -178,6 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "the whole document")]
     fn the_document_of_a_run_is_frozen() {
         let (report, place) = (sample::partial(), sample::place());
         let failures = [FailureDocument {

@@ -38,8 +38,11 @@ pub(crate) fn put_json(out: &mut Vec<u8>, value: &Value) {
     let _ = serde_json::to_writer(out, value);
 }
 
-/// The kind and rest of the first frame of `bytes`, and its whole length; none where it is not whole yet.
-pub(crate) fn first(bytes: &[u8]) -> Result<Option<(u8, &[u8], usize)>, Unreadable> {
+/// The kind and rest of a frame, and its whole length.
+pub(crate) type Frame<'b> = (u8, &'b [u8], usize);
+
+/// The first frame of `bytes`; none where it is not whole yet.
+pub(crate) fn first(bytes: &[u8]) -> Result<Option<Frame<'_>>, Unreadable> {
     let Some((length, after)) = number(bytes) else { return Ok(None) };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > MAX_FRAME {

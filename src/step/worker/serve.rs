@@ -4,6 +4,8 @@
 //!
 //! It ends as soon as standard input does: whoever started it is gone then, or done.
 
+#![expect(clippy::disallowed_methods, reason = "the process is nothing but this, and ends whatever its threads are at")]
+
 use std::io::{self, Read, Write};
 use std::process::exit;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -181,14 +181,13 @@ impl Talk {
             && let Some(question) = waiting.get(self.sent)
         {
             let Evaluation { expression, input, most, bounds } = &question.evaluation;
-            let number = match self.known.get(expression) {
-                Some(number) => *number,
-                None => {
-                    let number = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-                    put(&mut self.unwritten, EXPRESSION, |out| out.extend_from_slice(expression.as_bytes()));
-                    self.known.insert(Arc::clone(expression), number);
-                    number
-                }
+            let number = if let Some(number) = self.known.get(expression) {
+                *number
+            } else {
+                let number = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+                put(&mut self.unwritten, EXPRESSION, |out| out.extend_from_slice(expression.as_bytes()));
+                self.known.insert(Arc::clone(expression), number);
+                number
             };
             put(&mut self.unwritten, EVALUATION, |out| {
                 out.extend_from_slice(&number.to_le_bytes());
