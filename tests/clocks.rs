@@ -188,7 +188,8 @@ async fn prune_keeps_the_version_of_the_last_commit() {
         let listing = house.listing().await;
         let age = Age { before: Timestamp(house.clock.now().0 - 3_600_000), keys: false };
         let found = pruning(&listing, &[], Ways { mode: house.mode, again: house.again }, age);
-        let gone: Vec<u32> = found.settled.iter().flat_map(|one| one.removals()).map(|row| row.row).collect();
+        let gone: Vec<u32> =
+            found.settled.iter().flat_map(sheetkeep::ledger::commit::Settled::removals).map(|row| row.row).collect();
         let versions = house.column("Processed j", "version").await;
         let row_of_the_last = 2 + versions.iter().rposition(|version| version == "3").expect("it is there");
         assert!(!gone.contains(&u32::try_from(row_of_the_last).expect("few")), "{by_ms}: {gone:?} {versions:?}");

@@ -22,9 +22,11 @@ use crate::google::options::SheetsOptions;
 #[cfg(feature = "emulator")]
 use crate::google::quota::Pacing;
 use crate::google::sheets::Sheets;
+#[cfg(feature = "emulator")]
 use crate::machine::MachineTrouble;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
+#[cfg(feature = "emulator")]
 use crate::runner::plan::PassError;
 
 /// The id that the embedded spreadsheet has in its file.

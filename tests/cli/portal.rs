@@ -16,7 +16,7 @@ fn portal(status: &'static str) -> String {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
             std::thread::spawn(move || {
-                let mut seen = [0; 65_536];
+                let mut seen = vec![0; 65_536];
                 while stream.read(&mut seen).is_ok_and(|read| read > 0) {
                     let length = PAGE.len();
                     let head = format!(

@@ -30,7 +30,8 @@ fn source(shop: &Workshop, format: &str, names: [&str; 2], records: &[(&str, &st
         records.iter().map(|(key, value)| json!({names[0]: key, names[1]: value}).to_string()).collect();
     let text = match format {
         "csv" => {
-            format!("{}\n{}", names.join(","), records.iter().map(|(k, v)| format!("{k},{v}\n")).collect::<String>())
+            let rows: Vec<_> = records.iter().map(|(key, value)| format!("{key},{value}\n")).collect();
+            format!("{}\n{}", names.join(","), rows.concat())
         }
         "json" => format!("{{\"rows\":[{}]}}\n", objects.join(",\n")),
         _ => objects.join("\n") + "\n",

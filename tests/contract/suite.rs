@@ -360,8 +360,7 @@ async fn a_failure_is_open_until_it_is_recovered(ground: &dyn Ground) {
     let tried = book.tried(&key("a")).expect("it is open");
     assert_eq!((book.open_failures(), tried.attempts), (1, 3));
     assert_eq!(tried.first_seen, open.first_seen);
-    let closing =
-        Box::new(Failure { state: FailureState::Recovered, payload: Vec::new(), ..open });
+    let closing = Box::new(Failure { state: FailureState::Recovered, payload: Vec::new(), ..open });
     let Settled::Done { key: of, version, known: false, output, .. } = done(&writer, "a", "") else {
         panic!("it is done")
     };
