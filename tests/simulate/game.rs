@@ -99,7 +99,8 @@ impl Game {
         };
         record.look_with(match acts.filter(|_| front.is_some()) {
             None => Eyes::Closely,
-            Some(acts) if acts == ROWS && mode == Mode::Append => Eyes::Closely,
+            // New rows are written by position where the person has something below the last key.
+            Some(acts) if acts == ROWS && mode == Mode::Append => Eyes::Kept,
             Some(acts) if acts == ROWS => Eyes::Keys,
             Some(_) => Eyes::Closed,
         });

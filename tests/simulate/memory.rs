@@ -55,6 +55,7 @@ impl InMemory {
         };
         let rows = held.tables.get("Data").map(|(_, rows)| rows.as_slice()).unwrap_or_default();
         Seen {
+            kept: Vec::new(),
             marked: held.head.map(|head| Marked {
                 head,
                 state_head: held.state.head.map(|head| head.to_string()).unwrap_or_default(),

@@ -5,6 +5,11 @@ use sheetkeep::ledger::head::HeadId;
 
 use crate::seen::{Marked, RunRow, Seen, Told};
 
+/// Rows of a state tab that hold the state; what a batch found and wrote is kept below them.
+const STATE_ROWS: usize = 64;
+/// Cells of a kept row that say what was expected of it.
+const TOLD: usize = 4;
+
 /// The texts of a tab.
 struct Tab<'a> {
     title: &'a str,
@@ -50,7 +55,11 @@ pub fn read(metadata: &Value, values: &Value, called: &dyn Fn(&str) -> String) -
     let runs = rows("Runs", ["run", "status", "new", ""]);
     let filled = |text: &String| !text.is_empty();
     let marked = marked(metadata, &tabs);
+    let states = tabs.iter().filter(|tab| tab.title.starts_with("sheetkeep j #"));
+    let below = states.flat_map(|tab| tab.rows.iter().skip(STATE_ROWS));
+    let kept = below.map(|row| row.iter().skip(TOLD).filter(|text| filled(text)).cloned().collect()).collect();
     Seen {
+        kept,
         lost: marked.is_none() && of("Processed j").is_some(),
         marked,
         rows: data.into_iter().filter(|[key, _]| filled(key)).map(|[key, word]| (key, word)).collect(),

@@ -11,7 +11,9 @@ pub enum Eyes {
     /// Rows and keys agree to the letter.
     #[default]
     Closely,
-    /// Of each key there are as many rows as there should be, whatever stands in them.
+    /// The same, but what a write by position hit by mistake may be missing, or there twice, as long as it is kept on the state tab.
+    Kept,
+    /// Of each key there are as many rows as there should be, whatever stands in them; or they are kept there.
     Keys,
     /// Not at all: columns move, rows are deleted.
     Closed,
@@ -53,6 +55,8 @@ pub struct Seen {
     pub lost: bool,
     /// Key and content of the data tab's rows that have a key.
     pub rows: Vec<(String, String)>,
+    /// The cells of rows that are kept on the state tab, as a batch found and left them.
+    pub kept: Vec<BTreeSet<String>>,
     /// Key, version and run.
     pub processed: Vec<(String, String, String)>,
     pub failures: Vec<Told>,
