@@ -249,13 +249,19 @@ impl<R: Read> RowReader<R> {
         matches!(field.first(), Some(b' ' | b'\t')) && field.trim_ascii_start().first() == Some(&b'"')
     }
 
-    /// The first field that runs over a line end, where the row has another number of fields than the header names: its quote may be a
-    /// stray one, and the lines rows of their own.
+    /// The first field that runs over a line end, where the row has another number of fields than the header names, or a quote in a field
+    /// without quotes around it: its own quote may be a stray one, and the lines rows of their own.
     fn swallowing_field(&self) -> Option<usize> {
-        if self.expected.is_none_or(|expected| expected == self.spans.len()) {
-            return None;
-        }
-        self.field_over_lines()
+        let from = self.field_over_lines()?;
+        let fits = self.expected.is_none_or(|expected| expected == self.spans.len());
+        (!fits || self.has_stray_quote()).then_some(from)
+    }
+
+    /// Whether a field without quotes around it holds one.
+    fn has_stray_quote(&self) -> bool {
+        let holds_quote =
+            |span: &Span| memchr(b'"', self.buffer.get(span.start..span.end).unwrap_or_default()).is_some();
+        self.spans.iter().any(|span| !span.is_quoted && holds_quote(span))
     }
 
     /// Where the first field begins that runs over a line end.
