@@ -3,6 +3,8 @@
 //! In scope: the examples of jq's manual and the shapes of its test suite, in inputs of our own; each was tried with jq 1.7.
 //! Out of scope: what differs (`docs/jq.md`); the tests at the end hold some of that.
 
+#![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
+
 use serde_json::{Value, json};
 use sheetkeep::step::jq::Program;
 

@@ -193,7 +193,7 @@ async fn what_was_done_before_a_move_counts_after_it_and_failures_go_along() {
             estate.run(0, &[item("a", "1"), item("b", "1"), bad("x")]).await.expect("a run");
             let (_, _, would) = estate.would(0).await.expect("nothing is against it");
             assert_eq!((would.stage, would.keys, would.failures), (Stage::NotBegun, 2, 1));
-            estate.roll_over(0).await;
+            Box::pin(estate.roll_over(0)).await;
             let report =
                 estate.run(1, &[item("a", "1"), item("b", "1"), item("c", "1"), bad("x")]).await.expect("a run");
             let counts = report.run.counts;
@@ -232,7 +232,7 @@ async fn a_run_that_comes_between_the_halves_of_a_move_is_not_lost() {
     let old = estate.begin(0).await;
     estate.run(0, &[item("b", "1"), item("x", "1"), bad("z")]).await.expect("it still runs there");
     assert!(matches!(estate.leave(0, &old).await, Err(PassError::MovedOn)));
-    estate.roll_over(0).await;
+    Box::pin(estate.roll_over(0)).await;
     let report = estate.run(1, &[item("a", "1"), item("b", "1"), item("x", "1")]).await.expect("a run");
     assert_eq!((report.run.counts.new, report.keys, report.open_failures), (0, 3, 2), "y and z are open, x is done");
 }
@@ -251,7 +251,7 @@ async fn a_move_that_vanished_anywhere_is_gone_on_with() {
             };
             estate.house.clock.sleep(Duration::from_mins(10)).await;
             let before = estate.run(0, &[item("a", "1"), item("c", "1")]).await;
-            estate.roll_over(0).await;
+            Box::pin(estate.roll_over(0)).await;
             let items = [item("a", "1"), item("b", "1"), item("c", "1")];
             let report = estate.run(1, &items).await.expect("a run");
             let new = u64::from(before.is_err());
@@ -271,9 +271,9 @@ async fn a_job_that_was_moved_twice_knows_the_keys_of_both() {
     for again in [Again::Other, Again::Newer] {
         let estate = Estate::new(Mode::Upsert, again, 0).await;
         estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
-        estate.roll_over(0).await;
+        Box::pin(estate.roll_over(0)).await;
         estate.run(1, &[item("a", "2"), item("c", "1")]).await.expect("a run");
-        estate.roll_over(1).await;
+        Box::pin(estate.roll_over(1)).await;
         let report = estate.run(2, &[item("a", "2"), item("b", "1"), item("c", "1")]).await.expect("a run");
         assert_eq!((report.run.counts.new, report.keys), (0, 3), "{again:?}: of a the version done last counts");
         let changed = estate.run(2, &[item("b", "2")]).await.expect("a run");
@@ -286,7 +286,7 @@ async fn a_job_that_was_moved_twice_knows_the_keys_of_both() {
 async fn steps_get_the_same_idempotency_key_after_a_move() {
     let estate = Estate::new(Mode::Append, Again::Every, 0).await;
     estate.run(0, &[bad("x")]).await.expect("a run");
-    estate.roll_over(0).await;
+    Box::pin(estate.roll_over(0)).await;
     estate.run(1, &[bad("x")]).await.expect("a run");
     let given = estate.given.lock().expect("nobody panics in it").clone();
     assert_eq!((given.len(), &given[0]), (2, &given[1]));
@@ -296,7 +296,7 @@ async fn steps_get_the_same_idempotency_key_after_a_move() {
 async fn keys_of_an_earlier_spreadsheet_can_be_forgotten_and_done_again() {
     let estate = Estate::new(Mode::Append, Again::Every, 0).await;
     estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
-    estate.roll_over(0).await;
+    Box::pin(estate.roll_over(0)).await;
     let listing = estate.listing(1).await;
     let items = [item("a", "1"), item("c", "1")];
     let found = forcing(&listing, Again::Every, &mut Values::of(items.to_vec()), &ById).await.expect("a source");
@@ -312,7 +312,7 @@ async fn keys_of_an_earlier_spreadsheet_can_be_forgotten_and_done_again() {
 async fn a_row_that_somebody_deletes_in_an_earlier_spreadsheet_has_its_key_done_again_and_is_told() {
     let estate = Estate::new(Mode::Append, Again::Every, 0).await;
     estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
-    estate.roll_over(0).await;
+    Box::pin(estate.roll_over(0)).await;
     let id = estate.house.front.id_of("Processed j").await;
     let row = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     estate.house.front.hands(json!([{"deleteDimension": {"range": row}}])).await;
@@ -384,7 +384,7 @@ async fn a_failure_that_waits_to_be_put_back_goes_along() {
         let estate = Estate::with_a_failure_that_waits(nth).await;
         let (_, _, would) = estate.would(0).await.expect("nothing is against it");
         assert_eq!(would.failures, 1);
-        estate.roll_over(0).await;
+        Box::pin(estate.roll_over(0)).await;
         assert_eq!(estate.run(1, &[]).await.expect("a run").open_failures, 1);
     }
 }
@@ -405,7 +405,7 @@ async fn a_failure_goes_back_under_its_headers_though_a_column_was_moved_meanwhi
 async fn a_key_that_was_forgotten_after_a_move_stays_forgotten_when_old_keys_are_taken_out() {
     let estate = Estate::new(Mode::Append, Again::Every, 0).await;
     estate.run(0, &[item("a", "1")]).await.expect("a run");
-    estate.roll_over(0).await;
+    Box::pin(estate.roll_over(0)).await;
     let listing = estate.listing(1).await;
     let settled = resetting(&listing, Again::Every, estate.house.clock.now()).settled;
     let errands = Errands { from: Some(listing.snapshot.head), settled };
@@ -429,9 +429,9 @@ async fn a_job_whose_own_move_has_not_come_to_its_end_is_not_moved_on() {
 async fn an_earlier_spreadsheet_that_is_gone_stops_the_job_until_somebody_leaves_it_behind() {
     let estate = Estate::new(Mode::Append, Again::Every, 0).await;
     estate.run(0, &[item("a", "1")]).await.expect("a run");
-    estate.roll_over(0).await;
+    Box::pin(estate.roll_over(0)).await;
     estate.run(1, &[item("b", "1")]).await.expect("a run");
-    estate.roll_over(1).await;
+    Box::pin(estate.roll_over(1)).await;
     estate.run(2, &[item("c", "1")]).await.expect("a run");
     let path = format!("/drive/v3/files/{}", estate.ids[1]);
     assert_eq!(asked(&estate.house.front, Method::DELETE, &path, Value::Null).await.0, 204);

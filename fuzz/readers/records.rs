@@ -25,7 +25,7 @@ pub fn read_all(bytes: &[u8]) {
     assert_eq!(made, program.run(record), "the same record makes the same rows");
     let types = ColumnType::WORDS;
     let (_, kind) = &types[usize::from(*kind) % types.len()];
-    let columns = Columns { types: vec![("c".to_owned(), kind.clone())], ..Columns::default() };
+    let columns = Columns { types: vec![("c".to_owned(), *kind)], ..Columns::default() };
     for value in made.unwrap_or_default() {
         let text = value.to_string();
         assert_eq!(serde_json::from_str::<Value>(&text).ok().as_ref(), Some(&value), "it can be kept: {text}");

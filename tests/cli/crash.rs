@@ -11,7 +11,7 @@ const KILLS: u64 = 50;
 /// Rows in a commit: small, so that a whole run takes far more commits than there are kills.
 const MAX_ROWS: usize = 4;
 /// Runs that are started at most to get the kills; a run may be over before its moment comes.
-const MAX_RUNS: u64 = 120;
+const MAX_RUNS: u64 = 200;
 /// Runs between two looks at the sheet.
 const LOOK_EVERY: u64 = 5;
 

@@ -17,12 +17,15 @@ const CHANGED: [&str; 7] = [
 fn records(format: &str) -> String {
     let numbers = CHANGED.iter();
     match format {
-        "csv" => "id,v\n".to_owned() + &numbers.map(|number| format!("{number},{number}\n")).collect::<String>(),
+        "csv" => {
+            let rows: Vec<_> = numbers.map(|number| format!("{number},{number}\n")).collect();
+            format!("id,v\n{}", rows.concat())
+        }
         "json" => {
             let all: Vec<_> = numbers.map(|number| format!("{{\"id\": {number}, \"v\": {number}}}")).collect();
             format!("[{}]", all.join(",\n"))
         }
-        _ => numbers.map(|number| format!("{{\"id\": {number}, \"v\": {number}}}\n")).collect(),
+        _ => numbers.map(|number| format!("{{\"id\": {number}, \"v\": {number}}}\n")).collect::<Vec<_>>().concat(),
     }
 }
 
