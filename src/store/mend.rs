@@ -99,7 +99,8 @@ pub fn plan(finding: &Finding, present: &Present<'_>) -> Vec<Mend> {
     for (key, rows) in beside {
         planning.rearrange(key, rows, &mut mends);
     }
-    let mut alike = Alike::default();
+    let made = mends.list.iter().filter(|mend| mend.row.is_none()).filter_map(|mend| mend.key().map(str::to_owned));
+    let mut alike = Alike { made: made.collect(), ..Alike::default() };
     mends.list.into_iter().map(|mend| planning.expecting(mend, &mut alike)).collect()
 }
 
@@ -109,6 +110,8 @@ pub fn plan(finding: &Finding, present: &Present<'_>) -> Vec<Mend> {
 struct Alike {
     cells: HashMap<Vec<usize>, HashMap<String, u32>>,
     keys: Option<HashMap<String, u32>>,
+    /// Keys that get a new row with these very mends.
+    made: HashSet<String>,
 }
 
 /// Mends, one a row: a second one for a row adds the cells that the first leaves alone.
@@ -256,13 +259,18 @@ impl Planning<'_> {
         mends.add(Some(row), "", target.moves.iter().filter_map(moved).collect(), clears);
     }
 
-    /// What was written over.
+    /// What was written over. Of a row that nothing was left of, nothing shows where it stands: blank rows at the end are not even read.
+    /// So what had a key there gets a new row.
     fn restore(&self, astray: &Astray, row: Option<u32>, mends: &mut Mends) {
-        let Some(row) = row else { return };
+        let key = shown(&astray.before, self.key_found());
+        let blanked = !key.is_empty() && astray.after.iter().all(|cell| text(cell).is_empty());
+        if row.is_none() && !blanked {
+            return;
+        }
         let source = Source::Scratch(self.finding.witness.before_row(astray.index));
         let columns = &astray.target.columns;
         let copies = columns.iter().filter_map(|&from| Some(Copy { source, from, to: self.now(from)? }));
-        mends.add(Some(row), "", copies.collect(), Vec::new());
+        mends.add(row, &key, copies.collect(), Vec::new());
     }
 
     /// Rows of a key that were appended under other headers, its lowest ones: their cells go where they were meant to stand.
@@ -297,8 +305,12 @@ impl Planning<'_> {
         Mend { expect, ..mend }
     }
 
-    /// Whether several rows show this key: people copied one, or other cells stand in its column as yet.
+    /// Whether several rows show this key, or will: people copied one, other cells stand in its column as yet, or it was written over
+    /// another row and gets one of its own.
     fn has_twins(&self, key: &str, alike: &mut Alike) -> bool {
+        if alike.made.contains(key) {
+            return true;
+        }
         let keys = alike.keys.get_or_insert_with(|| {
             let mut counts = HashMap::new();
             for (_, cells) in self.rows() {
