@@ -10,6 +10,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 
 use jaq_core::data::JustLut;
 use jaq_core::load::parse::Def;
@@ -23,9 +24,10 @@ use crate::ledger::path::MemberPath;
 use crate::step::bounded::cost;
 use crate::step::cost::Cost;
 use crate::step::filters::{defs, funs};
+use crate::step::nesting::{DEEP_STACK, Nesting};
 use crate::step::numbers::in_place;
 use crate::step::rewrite;
-use crate::step::syntax::{SyntaxError, load_error, measured, no_term, undefined};
+use crate::step::syntax::{SyntaxError, load_error, measured, no_term, no_thread, undefined};
 use crate::step::value::{from_jaq, to_jaq};
 
 /// The most values that an expression may yield for one input.
@@ -76,12 +78,25 @@ pub enum RunError {
 impl Program {
     /// Compiles `source`; the error names the first place that is wrong.
     pub fn compile(source: &str) -> Result<Self, SyntaxError> {
-        measured(source)?;
+        let nesting = measured(source)?;
+        if nesting.is_shallow() {
+            return Self::compile_here(source, nesting);
+        }
+        thread::scope(|scope| {
+            let builder = thread::Builder::new().stack_size(DEEP_STACK);
+            let compiling = builder.spawn_scoped(scope, || Self::compile_here(source, nesting));
+            let compiled = compiling.map(thread::ScopedJoinHandle::join);
+            compiled.map_err(|error| no_thread(source, &error))?.unwrap_or_else(|_| Err(no_term(source)))
+        })
+    }
+
+    fn compile_here(source: &str, nesting: Nesting) -> Result<Self, SyntaxError> {
         let arena = Arena::default();
         let checked = Loader::new([]).load(&arena, File { code: source, path: () });
         checked.map_err(|errors| load_error(source, &errors))?;
         let term = load::parse(source, |parser| parser.term()).ok_or_else(|| no_term(source))?;
-        let cost = cost(&term);
+        // A deep expression needs the stack that the worker has.
+        let cost = if nesting.is_shallow() { cost(&term) } else { None };
         let main = Def { name: MAIN, args: Vec::new(), body: rewrite::rewritten(term) };
         let modules = Loader::new(defs().chain([main]))
             .load(&arena, File { code: MAIN, path: () })
@@ -233,6 +248,19 @@ mod tests {
         assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(RunError::Failed(_))));
         let long = run_on("error", json!("x".repeat(100_000))).expect_err("it says so").to_string();
         assert!(long.len() < 400, "{}", long.len());
+    }
+
+    #[test]
+    fn a_deep_expression_of_any_kind_compiles_or_is_refused() {
+        for levels in [30, 300, 900, 30_000] {
+            let chains = ["1+", ".|", "1,", "null//", "true and "].map(|link| format!("{}1", link.repeat(levels)));
+            let nested = [("-", ""), ("try ", ""), (". as $x|", ""), ("if . then ", " else 1 end"), ("def f:", ";1")];
+            let nested = nested.map(|(open, close)| format!("{}1{}", open.repeat(levels), close.repeat(levels)));
+            for source in chains.iter().chain(&nested) {
+                let compiled = Program::compile(source);
+                assert_eq!(compiled.is_err(), levels > 900 || (levels > 400 && source.contains(" as ")), "{source}");
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod map;
 mod bounded;
 mod cost;
 mod filters;
+mod nesting;
 mod numbers;
 mod paths;
 mod rewrite;

@@ -2,12 +2,14 @@
 //!
 //! In scope: the first error of loading or compiling, placed. Out of scope: compiling (`step::jq`).
 
+use std::io;
 use std::ops::Range;
 
 use jaq_core::{compile, load};
 use thiserror::Error as ThisError;
 
 use crate::step::filters::BARRED;
+use crate::step::nesting::{MAX_LEVELS, Nesting};
 
 /// Why an expression is none.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
@@ -35,8 +37,8 @@ const MAX_BYTES: usize = 64 << 10;
 /// The most brackets that may be open at once in an expression; its reader calls itself for each.
 const MAX_BRACKETS: usize = 200;
 
-/// Refuses a source that is too long or too nested to be read.
-pub(crate) fn measured(source: &str) -> Result<(), SyntaxError> {
+/// How deep `source` nests; an error where it is too long or too nested to be read.
+pub(crate) fn measured(source: &str) -> Result<Nesting, SyntaxError> {
     if source.len() > MAX_BYTES {
         let message = format!("an expression has at most {MAX_BYTES} bytes");
         return Err(SyntaxError { message, at: 0..source.len() });
@@ -53,7 +55,18 @@ pub(crate) fn measured(source: &str) -> Result<(), SyntaxError> {
             return Err(SyntaxError { message, at: at..at + 1 });
         }
     }
-    Ok(())
+    let nesting = Nesting::of(source);
+    if nesting.is_too_deep() {
+        let message = format!("more than {MAX_LEVELS} operators follow each other; write it as several steps");
+        return Err(SyntaxError { message, at: 0..source.len() });
+    }
+    Ok(nesting)
+}
+
+/// The system gives no thread with a stack for a deep expression.
+pub(crate) fn no_thread(source: &str, error: &io::Error) -> SyntaxError {
+    let message = format!("the system gives no thread to compile it in ({error}); run it again later");
+    SyntaxError { message, at: 0..source.len() }
 }
 
 pub(crate) fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> SyntaxError {

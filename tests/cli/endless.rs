@@ -140,3 +140,13 @@ fn the_worker_shows_no_record_and_is_gone_after_the_run() {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn an_expression_of_900_operators_runs_and_of_30000_is_refused() {
+    let chain = |operators: usize| format!("{{id, x: (.p{})}}", "+1".repeat(operators));
+    let shop = shop(".id", &chain(900));
+    shop.run(&["run", "j.toml"]).exits(0).shows("new 3");
+    assert_eq!(shop.column("j.toml", "T", "x"), ["901", "900", "902"]);
+    let shop = self::shop(".id", &chain(30_000));
+    shop.run(&["run", "j.toml"]).exits(78).says("more than 1000 operators");
+}
