@@ -121,6 +121,16 @@ pub fn column_letters(index: usize) -> String {
     letters.iter().rev().map(|&b| char::from(b)).collect()
 }
 
+/// The column with these letters, from 0; none where a tab can't have it.
+pub fn column_number(letters: &str) -> Option<usize> {
+    if !(1..=3).contains(&letters.len()) {
+        return None;
+    }
+    let digit = |byte: u8| byte.is_ascii_alphabetic().then(|| usize::from(byte.to_ascii_uppercase() - b'A') + 1);
+    let number = letters.bytes().try_fold(0, |number, byte| Some(number * 26 + digit(byte)?));
+    number?.checked_sub(1)
+}
+
 /// A tab's title as A1 ranges want it: always in quotes, so that no title can be mistaken for a cell.
 pub fn quoted(title: &str) -> String {
     let mut out = String::with_capacity(title.len() + 2);
@@ -135,7 +145,7 @@ mod tests {
     #[test]
     fn columns_are_lettered_as_people_see_them() {
         for (index, letters) in [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (18_277, "ZZZ")] {
-            assert_eq!(column_letters(index), letters);
+            assert_eq!((column_letters(index).as_str(), column_number(letters)), (letters, Some(index)));
         }
     }
 

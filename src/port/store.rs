@@ -54,12 +54,14 @@ pub trait Store: Send + Sync {
 }
 
 /// Rows that stand wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Astray {
     /// How many: written in a wrong place, or taken out and to be put back.
     pub rows: u64,
     /// What the state no longer counts of Processed, and stands there all the same; said once.
     pub uncounted: Tally,
+    /// What a repair left as it is, in words for people; said once.
+    pub left: Vec<String>,
 }
 
 /// Calls to the service behind a store.

@@ -76,6 +76,9 @@ pub struct Committer {
     commits: u64,
 }
 
+/// The most bytes of what is said of repairs in the run's row.
+const MAX_MESSAGE: usize = 1_000;
+
 /// Commits in a row that may find that people moved rows under them again.
 pub const MAX_MENDS: u32 = 5;
 
@@ -174,7 +177,7 @@ impl Committer {
 
     /// Asks the store for rows that stand wrong; after a load, and after each commit that was applied.
     pub async fn see_what_went_astray(&mut self) -> Result<(), PassError> {
-        let Astray { rows, uncounted } = self.settler.store.astray().await?;
+        let Astray { rows, uncounted, left } = self.settler.store.astray().await?;
         let before = std::mem::replace(&mut self.astray, rows);
         self.chain.amend(|state| state.processed.add_all(uncounted));
         self.mends = if self.astray > 0 { self.mends + 1 } else { 0 };
@@ -187,13 +190,28 @@ impl Committer {
             return Err(StoreError::Corrupt { why }.into());
         }
         if before > 0 && self.astray == 0 {
-            let message = format!("{before} rows that somebody moved while they were written are where they belong");
-            self.emit(Event::Blemish { message });
+            let message = if left.is_empty() {
+                format!("{before} rows that people moved while they were written are where they belong")
+            } else {
+                format!("{before} rows that people moved while they were written were repaired, but not in all cells")
+            };
+            self.note_repair(message);
         }
+        left.into_iter().for_each(|message| self.note_repair(message));
         if self.astray > 0 && self.closing == Closing::Done {
             self.closing = Closing::No;
         }
         Ok(())
+    }
+
+    /// Says what became of rows that were repaired: at once, and in the run's row.
+    fn note_repair(&mut self, message: String) {
+        if self.run.message.len() + message.len() < MAX_MESSAGE {
+            let separator = if self.run.message.is_empty() { "" } else { "; " };
+            self.run.message.push_str(separator);
+            self.run.message.push_str(&message);
+        }
+        self.emit(Event::Blemish { message });
     }
 
     /// The service's time now.

@@ -532,7 +532,9 @@ impl Pass {
                 }
                 (None, None) => (RunStatus::Succeeded, with(said.clone(), &rowless)),
             };
-            let message = [Some(message), repeated.clone()].into_iter().flatten().filter(|part| !part.is_empty());
+            let repaired = Some(run.message.clone());
+            let message =
+                [Some(message), repeated.clone(), repaired].into_iter().flatten().filter(|part| !part.is_empty());
             let message = message.collect::<Vec<_>>().join("; ");
             Run { status, message, finished: Some(finished), ..run }
         }

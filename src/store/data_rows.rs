@@ -1,7 +1,7 @@
 //! The rows of the data tab as requests: appended, inserted, or written over what stands there; with their witness. Pure.
 //!
 //! In scope: which of these a row is, the order of requests, contiguous rows and columns fused. Out of scope: what a batch carries
-//! beside (`store::encode`), what the witness says (`store::witness`), what has to be put right (`store::mend`).
+//! beside (`store::encode`), what the witness says (`store::witness`), what has to be repaired (`store::repair`).
 //!
 //! ```text
 //!  header row ─copy─▶ scratch     rows as found ─copy─▶ scratch     write cells     rows as written ─copy─▶ scratch     append
@@ -20,7 +20,7 @@ use crate::store::cells::{VALUE, VALUE_AND_NUMBER, placed_row, sent};
 use crate::store::guard::STATE_ROWS;
 use crate::store::index::RowIndex;
 use crate::store::layout::Tab;
-use crate::store::mend::{Mend, Source};
+use crate::store::repair::{CellCopy, CellSource, RowRepair};
 use crate::store::requests::{area, copied, copied_rows, index, put, resized, rows_of};
 use crate::store::witness::{Expect, HEADER_ROW, Target, Witness};
 
@@ -36,8 +36,8 @@ pub struct Footing<'a> {
     pub index: Option<&'a RowIndex>,
     /// Where new rows go, where that is not simply below everything.
     pub below: Below,
-    /// Rows to be put right.
-    pub mends: &'a [Mend],
+    /// Rows to be repaired.
+    pub repairs: &'a [RowRepair],
     /// Columns that are the job's own already.
     pub owned: &'a [String],
     /// Where the scratch rows of the commit before stand.
@@ -88,7 +88,7 @@ enum What<'a> {
     /// The same, in a row that was blank, so that it gets their formats too.
     Fresh(Vec<(usize, cell::Cell)>),
     /// With what was misplaced.
-    Mend(&'a Mend),
+    Repair(&'a RowRepair),
 }
 
 /// The requests of a commit's rows. `new` where the batch itself makes the tab, so that nobody can have touched it; `state_tab` is
@@ -97,7 +97,7 @@ pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing:
     let columns = tab.positions();
     let mut writing = Writing { commit, tab, columns, state_tab, footing, out: DataRows::default() };
     let (writes, fresh) = writing.sorted_out();
-    let made: Vec<_> = footing.mends.iter().filter(|mend| mend.row.is_none()).collect();
+    let made: Vec<_> = footing.repairs.iter().filter(|repair| repair.row.is_none()).collect();
     if writes.is_empty() && fresh.is_empty() && made.is_empty() {
         return writing.out;
     }
@@ -123,16 +123,17 @@ impl<'a> Writing<'a> {
     fn sorted_out(&mut self) -> (Vec<Write<'a>>, Vec<&'a Row>) {
         let mut fresh: Vec<(&str, &Row)> = Vec::new();
         let mut writes: HashMap<u32, Write<'a>> = HashMap::new();
-        for mend in self.footing.mends {
-            let Some(row) = mend.row else { continue };
-            let target = Target { expect: mend.expect.clone(), row, columns: mend.columns(), moves: mend.moves() };
-            writes.insert(row, Write { target, what: What::Mend(mend) });
+        for repair in self.footing.repairs {
+            let Some(row) = repair.row else { continue };
+            let target =
+                Target { expect: repair.expect.clone(), row, columns: repair.columns(), moves: repair.moves() };
+            writes.insert(row, Write { target, what: What::Repair(repair) });
         }
         for (key, row) in self.rows() {
             let place =
                 self.footing.index.filter(|_| self.footing.mode == Mode::Upsert).and_then(|index| index.row(key));
             if let Some(at) = place {
-                // What the item says now is newer than what is to be mended.
+                // What the item says now is newer than what is to be repaired.
                 writes.insert(at, self.overwrite(key, at, row));
             } else {
                 fresh.push((key, row));
@@ -212,10 +213,10 @@ impl<'a> Writing<'a> {
     }
 
     /// The witness, and between its two halves the rows that are written over.
-    fn over(&mut self, writes: &[Write<'a>], fresh: &[&Row], made: &[&Mend]) {
+    fn over(&mut self, writes: &[Write<'a>], fresh: &[&Row], made: &[&RowRepair]) {
         let mut used: BTreeSet<usize> = writes.iter().flat_map(|write| write.target.columns.iter().copied()).collect();
         used.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.position(name))));
-        used.extend(self.footing.mends.iter().flat_map(Mend::columns));
+        used.extend(self.footing.repairs.iter().flat_map(RowRepair::columns));
         used.extend(self.key_column());
         let held = self.footing.scratch.filter(|scratch| scratch.tab == self.state_tab);
         let lowest = held.map_or(0, |scratch| scratch.rows);
@@ -228,11 +229,12 @@ impl<'a> Writing<'a> {
             names: used.iter().map(|at| self.tab.name(*at)).collect(),
             used: used.into_iter().collect(),
             appended: fresh.len() + made.len(),
-            made: made.iter().filter_map(|mend| mend.key().map(str::to_owned)).collect(),
+            made: made.iter().filter_map(|repair| repair.key().map(str::to_owned)).collect(),
             keys: self.commit.changes.keys(),
             width,
             base: Witness::base_for(last, width, lowest),
             header,
+            is_repair: !self.footing.repairs.is_empty(),
             targets: writes.iter().map(|write| write.target.clone()).collect(),
         };
         let columns = witness.columns().max(held.map_or(STATE_COLUMNS, |scratch| scratch.columns)).max(STATE_COLUMNS);
@@ -245,15 +247,24 @@ impl<'a> Writing<'a> {
         self.out.requests.push((Part::Layout, header));
         let runs = runs(writes);
         for run in &runs {
-            let copied =
-                self.copy_out(&rows_written(writes, run), (witness.before_row(run.start), margin), PasteType::Formula);
+            let rows = rows_written(writes, run);
+            let copied = self.copy_out(&rows, (witness.before_row(run.start), margin), PasteType::Formula);
             self.out.requests.push((Part::Layout, copied));
+            if witness.is_repair {
+                let copied = self.copy_out(&rows, (witness.shown_before_row(run.start), margin), PasteType::Values);
+                self.out.requests.push((Part::Layout, copied));
+            }
         }
         self.write(writes, &witness);
         for run in &runs {
-            let copied =
-                self.copy_out(&rows_written(writes, run), (witness.after_row(run.start), margin), PasteType::Formula);
+            let rows = rows_written(writes, run);
+            let kind = if witness.is_repair { PasteType::Formula } else { PasteType::Values };
+            let copied = self.copy_out(&rows, (witness.after_row(run.start), margin), kind);
             self.out.requests.push((Part::Layout, copied));
+            if witness.is_repair {
+                let copied = self.copy_out(&rows, (witness.shown_after_row(run.start), margin), PasteType::Values);
+                self.out.requests.push((Part::Layout, copied));
+            }
         }
         self.out.witness = Some(witness);
     }
@@ -278,8 +289,8 @@ impl<'a> Writing<'a> {
     fn write(&mut self, writes: &[Write<'a>], witness: &Witness) {
         let mut at = 0;
         for same in writes.chunk_by(|a, b| b.follows(a)) {
-            if let Some(Write { what: What::Mend(mend), target }) = same.first() {
-                self.mend(mend, target.row, Some((witness.before_row(at), witness.margin())));
+            if let Some(Write { what: What::Repair(repair), target }) = same.first() {
+                self.repair(repair, target.row, Some((witness.before_row(at), witness.margin())));
             } else {
                 self.write_cells(same);
             }
@@ -296,7 +307,7 @@ impl<'a> Writing<'a> {
                     let within = cells.iter().filter(|(column, _)| block.contains(column));
                     within.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
                 }
-                What::Mend(_) => Vec::new(),
+                What::Repair(_) => Vec::new(),
             };
             let rows = same.iter().map(|write| cells(write).into()).collect();
             let fields = if matches!(first.what, What::Fresh(_)) { VALUE_AND_NUMBER } else { VALUE };
@@ -305,24 +316,27 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Puts a row right; `found` is the scratch row that shows it as this batch found it, with the columns before
+    /// Repairs a row; `found` is the scratch row that shows it as this batch found it, with the columns before
     /// its cells.
-    fn mend(&mut self, mend: &Mend, row: u32, found: Option<(u32, u32)>) {
-        for block in blocks(&mend.clears) {
+    fn repair(&mut self, repair: &RowRepair, row: u32, found: Option<(u32, u32)>) {
+        for block in blocks(&repair.clears) {
             let area = area(self.tab.id, row..row + 1, index(block.start)..index(block.end));
             let clear = Request::UpdateCells { rows: Vec::new(), fields: VALUE.into(), start: None, range: Some(area) };
             self.out.requests.push((Part::Layout, clear));
         }
-        let mut copies = mend.copies.clone();
+        let mut copies = repair.copies.clone();
         copies.sort_by_key(|copy| copy.to);
-        let next = |a: &crate::store::mend::Copy, b: &crate::store::mend::Copy| {
-            a.source == b.source && a.to + 1 == b.to && a.from + 1 == b.from
-        };
+        let next = |a: &CellCopy, b: &CellCopy| a.source == b.source && a.to + 1 == b.to && a.from + 1 == b.from;
         for run in copies.chunk_by(next) {
             let Some(first) = run.first() else { continue };
-            let from = match (first.source, self.footing.scratch, found) {
-                (Source::Scratch(row), Some(scratch), _) => (scratch.tab, row, scratch.margin),
-                (Source::Itself, _, Some((row, margin))) => (self.state_tab, row, margin),
+            let from = match (&first.source, self.footing.scratch, found) {
+                (CellSource::Undo(row), Some(scratch), _) => (scratch.tab, *row, scratch.margin),
+                (CellSource::Itself, _, Some((row, margin))) => (self.state_tab, row, margin),
+                (CellSource::Formula(formula), ..) => {
+                    let rows = vec![vec![cell::Cell::formula(formula.as_str()); run.len()].into()];
+                    self.out.requests.push((Part::Layout, put(self.tab.id, row, index(first.to), rows, VALUE)));
+                    continue;
+                }
                 _ => continue,
             };
             let left = from.2 + index(first.from);
@@ -334,7 +348,7 @@ impl<'a> Writing<'a> {
 
     /// Rows that have no place yet: below everything, or inserted above what stands in the job's own columns at the grid's end. An
     /// inserted row is new, so nothing can be written over by it.
-    fn below(&mut self, fresh: &[&Row], made: &[&Mend]) {
+    fn below(&mut self, fresh: &[&Row], made: &[&RowRepair]) {
         let last = self.footing.index.map_or(0, RowIndex::last).max(self.footing.below.last);
         let mut at = last + 1 + index(self.out.filled.len());
         if self.footing.below.inserts && !fresh.is_empty() {
@@ -350,13 +364,13 @@ impl<'a> Writing<'a> {
             return;
         }
         self.insert(at, index(made.len()));
-        for (row, mend) in (at..).zip(made) {
-            if let (Some(column), Expect::Key(key)) = (self.key_column(), &mend.expect) {
+        for (row, repair) in (at..).zip(made) {
+            if let (Some(column), Expect::Key(key)) = (self.key_column(), &repair.expect) {
                 let key = sent(&crate::grid::Cell::text(key.as_str()), Some(NumberKind::Text));
                 let request = put(self.tab.id, row, index(column), vec![vec![key].into()], VALUE_AND_NUMBER);
                 self.out.requests.push((Part::Layout, request));
             }
-            self.mend(mend, row, None);
+            self.repair(repair, row, None);
         }
     }
 

@@ -4,7 +4,9 @@
 
 use crate::fault::Fault;
 use crate::port::store::{Astray, StoreError};
+use crate::store::positions::WholeTab;
 use crate::store::put_back::{self, PutBack, Told};
+use crate::store::repair::TabImage;
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
 
@@ -12,7 +14,10 @@ impl SheetsStore {
     /// Looks at the witness of the last batch where its answer was lost or showed that something went astray.
     pub(super) async fn look_at_the_witness(&self) -> Result<u64, StoreError> {
         let unseen = self.known().upkeep.unseen().cloned();
-        let Some(unseen) = unseen else { return Ok(self.known().upkeep.astray()) };
+        let Some(unseen) = unseen else {
+            self.look_at_repaired_rows().await?;
+            return Ok(self.known().upkeep.astray());
+        };
         let rows = match self.fetcher().scratch(&unseen.title, &unseen.witness).await {
             Ok(rows) => rows,
             Err(Unread::Moved(error)) if self.has_tab(&unseen.title).await? => return Err(error),
@@ -23,11 +28,32 @@ impl SheetsStore {
             }
             Err(Unread::Broken(error)) => return Err(error),
         };
-        let mut known = self.known();
-        if !known.upkeep.looked(&rows) {
+        if !self.known().upkeep.looked(&rows) {
             return Err(unreadable_scratch());
         }
-        Ok(known.upkeep.astray())
+        self.look_at_repaired_rows().await?;
+        Ok(self.known().upkeep.astray())
+    }
+
+    /// Looks once more at rows that were repaired, before anybody says that they are right.
+    async fn look_at_repaired_rows(&self) -> Result<(), StoreError> {
+        let (tab, own) = {
+            let known = self.known();
+            (known.tabs.data.clone().filter(|_| known.upkeep.has_checks()), known.owned.clone())
+        };
+        let Some(tab) = tab else { return Ok(()) };
+        let read = self.fetcher().present(&tab, &own).await;
+        let mut known = self.known();
+        match read {
+            Ok(WholeTab { tab, rows, height }) => {
+                let key = known.upkeep.key_of(&tab);
+                let image = key.map(|key| TabImage { tab: &tab, key, rows: &rows, height, entered: &[], undo: &[] });
+                known.upkeep.checked(image.as_ref());
+            }
+            Err(Unread::Moved(_)) => known.upkeep.checked(None),
+            Err(Unread::Broken(error)) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Looks whether the last batch took out what was meant.
@@ -55,10 +81,11 @@ impl SheetsStore {
         let mut known = self.known();
         known.removed = None;
         known.put_back = told.put_back();
-        Ok(known
-            .put_back
-            .as_ref()
-            .map_or_else(Astray::default, |found| Astray { rows: found.rows(), uncounted: found.uncounted() }))
+        Ok(known.put_back.as_ref().map_or_else(Astray::default, |found| Astray {
+            rows: found.rows(),
+            uncounted: found.uncounted(),
+            ..Astray::default()
+        }))
     }
 
     pub(super) async fn has_tab(&self, title: &str) -> Result<bool, StoreError> {

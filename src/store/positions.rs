@@ -14,10 +14,20 @@ use crate::store::layout::Tab;
 use crate::store::load::{self, PAGE_ROWS};
 use crate::store::reach::seen_tab;
 use crate::store::unread::Unread;
-use crate::store::witness::Witness;
+use crate::store::witness::{Finding, Witness};
 
 /// Cells that one call reads when a whole tab is read.
 const PAGE_CELLS: u32 = 200_000;
+
+/// A tab that was read whole.
+pub struct WholeTab {
+    /// The tab.
+    pub tab: Tab,
+    /// Its rows, the header's among them, without blank ones at the end.
+    pub rows: Vec<Vec<Value>>,
+    /// Rows of its grid.
+    pub height: u32,
+}
 
 impl Fetcher {
     /// The data tab's header, and where keys stand. Each page comes with the header of its moment, so that columns that move
@@ -55,14 +65,14 @@ impl Fetcher {
     }
 
     /// The data tab with all its rows, the header's among them.
-    pub async fn present(&self, known: &Tab, own: &[String]) -> Result<(Tab, Vec<Vec<Value>>), Unread> {
+    pub async fn present(&self, known: &Tab, own: &[String]) -> Result<WholeTab, Unread> {
         let seen = self.tab(known.id).await?;
         let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
         if seen.rows <= page {
             // All of it at one moment.
             let rows = self.rows_of(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
             let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
-            return Ok((tab, rows));
+            return Ok(WholeTab { tab, rows, height: seen.rows });
         }
         let mut rows: Vec<Vec<Value>> = Vec::new();
         let mut from = 1;
@@ -77,7 +87,37 @@ impl Fetcher {
             return Err(Unread::moved(&seen.title));
         }
         let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
-        Ok((tab, rows))
+        Ok(WholeTab { tab, rows, height: seen.rows })
+    }
+
+    /// The data tab's rows as they were entered, for a tab that `present` has read with these rows; none where people changed it in between.
+    pub async fn entered(&self, tab: &Tab, rows: &[Vec<Value>]) -> Result<Vec<Vec<Value>>, Unread> {
+        let page = (PAGE_CELLS as usize / tab.width.max(1)).max(1);
+        let mut entered: Vec<Vec<Value>> = Vec::new();
+        let mut from = 0;
+        while from < rows.len() {
+            let to = rows.len().min(from + page);
+            let range = load::whole_rows_range(&tab.title, row_number(from), row_number(to - 1));
+            entered.extend(self.entered_in(&[range]).await?.into_iter().flatten());
+            entered.resize(to, Vec::new());
+            from = to;
+        }
+        let is_same = rows.iter().zip(&entered).all(|(shown, entered)| shows_what_was_entered(shown, entered));
+        Ok(if is_same { entered } else { Vec::new() })
+    }
+
+    /// The undo rows of a finding as they were entered, those that hold what the batch found.
+    pub async fn undo_rows(&self, title: &str, finding: &Finding) -> Result<Vec<Vec<Value>>, Unread> {
+        let witness = &finding.witness;
+        let (Some(first), Some(last)) = (finding.astray.first(), finding.astray.last()) else { return Ok(Vec::new()) };
+        let (from, to) = (witness.before_row(first.index), witness.before_row(last.index));
+        let range = load::rows_range(title, from + 1, to + 1, witness.columns() as usize);
+        let read = self.entered_in(&[range]).await?.into_iter().next().unwrap_or_default();
+        let cells = |index: usize| {
+            let row = read.get((witness.before_row(index) - from) as usize).map_or(&[][..], Vec::as_slice);
+            row.get(witness.margin() as usize..).unwrap_or_default().to_vec()
+        };
+        Ok(finding.astray.iter().map(|astray| cells(astray.index)).collect())
     }
 
     /// The scratch rows that a witness left on this state tab.
@@ -129,4 +169,22 @@ impl Fetcher {
         let found = metadata.tabs.into_iter().find(|tab| tab.sheet_id == id);
         found.ok_or_else(|| Unread::moved(&self.data_tab))
     }
+}
+
+/// The number of a row, from 1.
+fn row_number(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// Whether the constants of a row are the same in both readings. How the service hands over a day that was entered is not known, so only
+/// texts and numbers of both are compared.
+fn shows_what_was_entered(shown: &[Value], entered: &[Value]) -> bool {
+    let is_same = |(at, entered): (usize, &Value)| match (shown.get(at), entered) {
+        (_, Value::String(text)) if text.starts_with('=') => true,
+        (Some(Value::String(shown)), Value::String(entered)) => shown == entered || entered.is_empty(),
+        (Some(Value::Number(shown)), Value::Number(entered)) => shown == entered,
+        (None, entered) => load::text(entered).is_empty(),
+        _ => true,
+    };
+    entered.iter().enumerate().all(is_same)
 }

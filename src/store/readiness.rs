@@ -10,6 +10,8 @@ use crate::ledger::growth::{CELL_LIMIT, passed};
 use crate::ledger::mode::Mode;
 use crate::store::known::Draft;
 use crate::store::layout::Tab;
+use crate::store::positions::WholeTab;
+use crate::store::repair::TabImage;
 use crate::store::room::Room;
 use crate::store::sheets::{SheetsStore, not_executed};
 use crate::store::unread::Unread;
@@ -78,18 +80,36 @@ impl SheetsStore {
                     let below = self.fetcher().below(&tab, key, &ours, rows, filled).await.map_err(unread)?;
                     self.known().upkeep.goes_below(below);
                 }
-                Need::Rows => {
-                    let (tab, rows) = self.fetcher().present(&tab, &own).await.map_err(unread)?;
-                    if tab.position(key_column).is_none() {
-                        return Err(unread(Unread::moved(&tab.title)));
-                    }
-                    let mut known = self.known();
-                    known.upkeep.mend(&tab, key_column, &rows);
-                    known.tabs.data = Some(tab);
-                    return Ok(());
-                }
+                Need::Rows => return self.plan_repair(&tab, &own, key_column).await,
             }
         }
+    }
+
+    /// Reads all rows, and plans the repair of those that were hit by mistake.
+    async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), Reply> {
+        let WholeTab { tab, rows, height } = self.fetcher().present(tab, own).await.map_err(unread)?;
+        let Some(key) = tab.position(key_column) else { return Err(unread(Unread::moved(&tab.title))) };
+        let entered = self.fetcher().entered(&tab, &rows).await.map_err(unread)?;
+        let (finding, place) = {
+            let known = self.known();
+            (known.upkeep.finding().cloned(), known.place.clone())
+        };
+        let undo = match finding.zip(place) {
+            Some((finding, place)) => self.fetcher().undo_rows(&place.title, &finding).await.map_err(unread)?,
+            None => Vec::new(),
+        };
+        let mut known = self.known();
+        let image = TabImage { tab: &tab, key, rows: &rows, height, entered: &entered, undo: &undo };
+        known.upkeep.repair(&image).map_err(|unknown| Reply::Refused {
+            part: Part::Other,
+            why: format!(
+                "tab {}: rows were moved while a run wrote them, and {}; then run again",
+                tab.title,
+                unknown.join("; ")
+            ),
+        })?;
+        known.tabs.data = Some(tab);
+        Ok(())
     }
 
     /// The data tab that stands, with the header that it will have once this commit has written it, but for columns that it adds.

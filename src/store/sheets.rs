@@ -287,7 +287,8 @@ impl Store for SheetsStore {
         Box::pin(async {
             let removed = self.look_at_what_was_removed().await?;
             let written = self.look_at_the_witness().await?;
-            Ok(Astray { rows: removed.rows + written, ..removed })
+            let left = self.known().upkeep.take_left();
+            Ok(Astray { rows: removed.rows + written, left, ..removed })
         })
     }
 

@@ -1,6 +1,6 @@
 //! What a store knows of the data tab's rows from one commit to the next.
 //!
-//! In scope: positions, the witness of the last commit, what it found, what has to be put right. Pure.
+//! In scope: positions, the witness of the last commit, what it found, what has to be repaired. Pure.
 //! Out of scope: reading any of it (`store::positions`, `store::fetch`), the requests (`store::data_rows`).
 
 use serde_json::Value;
@@ -13,8 +13,8 @@ use crate::store::data_rows::{DataRows, Footing, Scratch};
 use crate::store::index::{Indexing, RowIndex};
 use crate::store::layout::{Tab, Tabs};
 use crate::store::load;
-use crate::store::mend::{Mend, Present, plan};
 use crate::store::reach::Reach;
+use crate::store::repair::{CellCheck, RowRepair, TabImage, plan};
 use crate::store::witness::{Finding, HEADER_ROW, Seen, Witness};
 
 /// Reads of the positions, a pause between them, after which a key that was done and is not there counts as one without a row.
@@ -37,7 +37,13 @@ pub struct Upkeep {
     scratch: Option<Scratch>,
     unseen: Option<Unseen>,
     finding: Option<Finding>,
-    mends: Vec<Mend>,
+    repairs: Vec<RowRepair>,
+    /// What the rows have to show once they are repaired.
+    checks: Vec<CellCheck>,
+    /// The header of the column of keys, when a repair was planned.
+    key_column: Option<String>,
+    /// What a repair left as it is, in words for people.
+    left: Vec<String>,
     /// Rows written over so far.
     updated: u64,
 }
@@ -139,7 +145,7 @@ impl Upkeep {
     #[expect(clippy::needless_pass_by_value, reason = "an iterator is handed over")]
     pub fn need<'k>(&self, mode: Mode, keys: impl Iterator<Item = (&'k str, bool)> + Clone) -> Need {
         if self.finding.is_some() {
-            return if self.mends.is_empty() { Need::Rows } else { Need::Nothing };
+            return if self.repairs.is_empty() { Need::Rows } else { Need::Nothing };
         }
         let mut fresh = keys.clone().next().is_some();
         if mode == Mode::Upsert && fresh {
@@ -174,19 +180,58 @@ impl Upkeep {
         self.below = Some(below);
     }
 
-    /// All rows were read: what is to be put right. Where nothing is left to be, that is that.
-    pub fn mend(&mut self, tab: &Tab, key_column: &str, rows: &[Vec<Value>]) {
-        let (Some(finding), Some(key)) = (&self.finding, tab.position(key_column)) else { return };
+    /// The finding that a repair is to be planned for.
+    pub fn finding(&self) -> Option<&Finding> {
+        self.finding.as_ref()
+    }
+
+    /// All rows were read: what is to be repaired. Where nothing is left to be, that is that. An error says, in words for people, which rows
+    /// could each be the one that was hit.
+    pub fn repair(&mut self, image: &TabImage<'_>) -> Result<(), Vec<String>> {
+        let Some(finding) = &self.finding else { return Ok(()) };
         self.below = None;
-        self.mends = plan(finding, &Present { tab, key, rows });
+        let planned = plan(finding, image);
+        if !planned.unknown.is_empty() {
+            return Err(planned.unknown);
+        }
+        (self.repairs, self.checks) = (planned.repairs, planned.checks);
+        self.left.extend(planned.left);
+        self.key_column = image.tab.header.get(image.key).cloned();
         let mut indexing = Indexing::default();
-        for row in rows {
-            indexing.read(&row.get(key).map(load::text).unwrap_or_default());
+        for row in image.rows {
+            indexing.read(&row.get(image.key).map(load::text).unwrap_or_default());
         }
         self.index = Some(indexing.finish());
-        if self.mends.is_empty() {
+        if self.repairs.is_empty() {
             self.finding = None;
         }
+        Ok(())
+    }
+
+    /// Where the last repair found the column of keys, in the tab as it is now.
+    pub fn key_of(&self, tab: &Tab) -> Option<usize> {
+        tab.position(self.key_column.as_deref()?)
+    }
+
+    /// Whether rows were repaired, and are to be looked at once more.
+    pub fn has_checks(&self) -> bool {
+        self.finding.is_none() && self.unseen.is_none() && !self.checks.is_empty()
+    }
+
+    /// The repaired rows were read once more, or could not be.
+    pub fn checked(&mut self, image: Option<&TabImage<'_>>) {
+        let checks = std::mem::take(&mut self.checks);
+        match image {
+            Some(image) => self.left.extend(checks.iter().filter_map(|check| check.said_of(image))),
+            None => self
+                .left
+                .push("the repaired rows could not be looked at once more, because the tab was changed again".into()),
+        }
+    }
+
+    /// What repairs left as it is; said once.
+    pub fn take_left(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.left)
     }
 
     /// What the next batch goes by.
@@ -195,7 +240,7 @@ impl Upkeep {
             mode,
             index: self.index.as_ref(),
             below: self.below.unwrap_or_default(),
-            mends: &self.mends,
+            repairs: &self.repairs,
             owned: &[],
             scratch: self.scratch,
         }
@@ -214,7 +259,7 @@ impl Upkeep {
             below.grown(rows.grown);
         }
         self.updated += rows.updated;
-        (self.finding, self.mends) = (None, Vec::new());
+        (self.finding, self.repairs) = (None, Vec::new());
         self.scratch = rows.scratch;
         self.unseen = rows.witness.clone().map(|witness| Unseen {
             witness,

@@ -1,7 +1,7 @@
 //! The witness of a write by position: what stood there when it was written. Pure.
 //!
 //! In scope: the scratch rows that a batch leaves on the state tab, reading them back, and what they say.
-//! Out of scope: the requests (`store::data_rows`), and putting right what went astray (`store::mend`).
+//! Out of scope: the requests (`store::data_rows`), and the repair of what went astray (`store::repair`).
 //!
 //! A row is written where the tab was last seen to have its key. People sort, insert and delete meanwhile, and a spreadsheet has no
 //! "only if". So the same batch first copies the rows as it finds them to scratch rows, then writes, then copies them once more:
@@ -13,6 +13,7 @@
 //!   66     the header row as the batch found it
 //!   base   what is expected · row · columns written │ the row as found          one a row written
 //!   …      │ the row as written                                                  as many again
+//!   …      │ the row as found, and the row as written, as values                 twice as many again, in a repair only
 //! ```
 //!
 //! The batch's own answer shows the header and the keys that were found. If they are the expected ones, all is well. If not, or if
@@ -28,8 +29,8 @@ use serde_json::Value;
 use crate::ledger::head::HeadId;
 use crate::ledger::record::remembered;
 use crate::store::guard::STATE_ROWS;
-use crate::store::likeness::{is_apart, shows_cells};
 use crate::store::load::{header, text};
+use crate::store::repair::print::RowPrint;
 
 /// Columns that people may put into the tab between a look at it and a write, before the write is refused and the tab looked at again.
 pub const ROOM: usize = 16;
@@ -48,6 +49,8 @@ const MOST_COLUMNS: usize = 20_000;
 /// Texts in which a batch tells of itself.
 const ABOUT: u32 = 11;
 const WORD: &str = "witness";
+/// The word of a batch that repairs rows.
+const REPAIR: &str = "repair";
 
 /// What a row has to show for a write to be in the right place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +59,8 @@ pub enum Expect {
     Key(String),
     /// Nothing in the columns that are written, for the new row of this key.
     Blank(String),
-    /// Cells with this mark in the columns that are written (`store::likeness`): for a row without a key, or with one that
-    /// others have too.
-    Cells(String),
+    /// What it held when it was read: for a row without a key, or with one that others have too.
+    Row(RowPrint),
 }
 
 impl Expect {
@@ -66,7 +68,7 @@ impl Expect {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Key(key) => Some(key),
-            Self::Blank(_) | Self::Cells(_) => None,
+            Self::Blank(_) | Self::Row(_) => None,
         }
     }
 }
@@ -108,6 +110,8 @@ pub struct Witness {
     pub made: Vec<String>,
     /// The scratch row of the first target.
     pub base: u32,
+    /// Whether the batch repairs rows. What it writes may be formulas, so that rows are kept as values too.
+    pub is_repair: bool,
     /// Rows written over, in order.
     pub targets: Vec<Target>,
 }
@@ -121,8 +125,10 @@ pub struct Astray {
     pub target: Target,
     /// The row that was hit, as it was.
     pub before: Vec<Value>,
-    /// The same row as written.
+    /// The same row as written, as values.
     pub after: Vec<Value>,
+    /// The row as it was, as values; of a batch that keeps none, as it was.
+    pub shown: Vec<Value>,
 }
 
 /// What a witness found.
@@ -151,7 +157,11 @@ impl Witness {
 
     /// The scratch row that says what is expected of a target.
     fn told_row(&self, index: usize) -> u32 {
-        if self.margin() > 0 { self.before_row(index) } else { self.base + count(2 * self.targets.len() + index) }
+        if self.margin() > 0 {
+            self.before_row(index)
+        } else {
+            self.base + self.copies() * count(self.targets.len()) + count(index)
+        }
     }
 
     /// Where copied rows begin, for writes up to this row of a tab so many columns wide, and no higher than `lowest`.
@@ -171,9 +181,24 @@ impl Witness {
         self.base + count(self.targets.len() + index)
     }
 
+    /// The scratch row of a repair with a target as it was found, as values.
+    pub fn shown_before_row(&self, index: usize) -> u32 {
+        self.base + count(2 * self.targets.len() + index)
+    }
+
+    /// The scratch row of a repair with a target as it was written, as values.
+    pub fn shown_after_row(&self, index: usize) -> u32 {
+        self.base + count(3 * self.targets.len() + index)
+    }
+
+    /// How many copies there are of each row.
+    fn copies(&self) -> u32 {
+        if self.is_repair { 4 } else { 2 }
+    }
+
     /// Rows that the state tab needs.
     pub fn rows(&self) -> u32 {
-        let copied = self.after_row(self.targets.len());
+        let copied = self.base + self.copies() * count(self.targets.len());
         if self.margin() > 0 { copied } else { copied + count(self.targets.len()) }
     }
 
@@ -184,7 +209,8 @@ impl Witness {
 
     /// What the batch writes about itself: scratch row and texts.
     pub fn told(&self) -> Vec<(u32, Vec<String>)> {
-        let mut about = vec![WORD.to_owned(), self.head.to_string(), self.header.len().to_string()];
+        let word = if self.is_repair { REPAIR } else { WORD };
+        let mut about = vec![word.to_owned(), self.head.to_string(), self.header.len().to_string()];
         about.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
         about.extend([listed(&self.used), self.appended.to_string(), self.keys.to_string()]);
         about.extend([self.width.to_string(), Value::from(remembered(&self.names)).to_string()]);
@@ -197,7 +223,7 @@ impl Witness {
             let (kind, expect) = match &target.expect {
                 Expect::Key(key) => ("key", key.clone()),
                 Expect::Blank(key) => ("blank", key.clone()),
-                Expect::Cells(mark) => ("cells", mark.clone()),
+                Expect::Row(print) => ("row", print.write()),
             };
             let row = (target.row + 1).to_string();
             let written =
@@ -217,7 +243,7 @@ impl Witness {
     pub fn keys_hit(&self) -> impl Iterator<Item = &str> {
         self.targets.iter().filter_map(|target| match &target.expect {
             Expect::Key(key) | Expect::Blank(key) => Some(key.as_str()),
-            Expect::Cells(_) => None,
+            Expect::Row(_) => None,
         })
     }
 
@@ -225,7 +251,7 @@ impl Witness {
     pub fn read(rows: &[Vec<Value>], head: HeadId) -> Option<(Self, Seen)> {
         let about: Vec<String> = rows.first()?.iter().map(text).collect();
         let field = |at: usize| about.get(at).map_or("", String::as_str);
-        if field(0) != WORD || field(1) != head.to_string() {
+        if ![WORD, REPAIR].contains(&field(0)) || field(1) != head.to_string() {
             return None;
         }
         let number = |at: usize| field(at).parse::<u32>().ok();
@@ -241,6 +267,7 @@ impl Witness {
             width: number(9).filter(|width| (*width as usize) < MOST_COLUMNS)? as usize,
             names: serde_json::from_str(field(10)).ok()?,
             made: about.iter().skip(ABOUT as usize).filter(|key| !key.is_empty()).cloned().collect(),
+            is_repair: field(0) == REPAIR,
             base,
             targets: Vec::new(),
         };
@@ -249,17 +276,25 @@ impl Witness {
         let cells = |at: u32| row(at).map(|row| row.get(margin as usize..).unwrap_or_default().to_vec());
         let mut expected = header(&[cells(STATE_ROWS + 1)?]);
         expected.resize(width as usize, String::new());
-        let (mut read, mut seen) = (Vec::new(), Seen::default());
+        let mut seen = Seen::default();
         seen.header = header(&[cells(HEADER_ROW).unwrap_or_default()]);
+        // Of a tab that leaves no margin it is said below the copies.
+        let first = base.checked_add(targets.checked_mul(if margin > 0 { 0 } else { witness.copies() })?)?;
+        let told = |index: u32| target(row(first.checked_add(index)?)?);
+        let read = (0..targets).map(told).collect::<Option<Vec<_>>>()?;
         for index in 0..targets {
             let before = base.checked_add(index)?;
             // Rows that are empty to their end are not handed over.
-            let told = if margin > 0 { before } else { before.checked_add(targets.checked_mul(2)?)? };
-            read.push(target(row(told)?)?);
             seen.before.push(cells(before).unwrap_or_default());
-            seen.after.push(before.checked_add(targets).and_then(cells).unwrap_or_default());
+            let after = if witness.is_repair { targets.checked_mul(3)? } else { targets };
+            seen.after.push(before.checked_add(after).and_then(cells).unwrap_or_default());
+            if witness.is_repair {
+                let shown = before.checked_add(targets.checked_mul(2)?).and_then(cells);
+                seen.shown.push(shown.unwrap_or_default());
+            }
         }
         (witness.header, witness.targets) = (expected, read);
+
         Some((witness, seen))
     }
 
@@ -268,7 +303,7 @@ impl Witness {
     pub fn is_clean(&self, found: &[String], keys: &[String]) -> bool {
         let hit = |(at, target): (usize, &Target)| match &target.expect {
             Expect::Key(key) => keys.get(at) == Some(key),
-            Expect::Blank(_) | Expect::Cells(_) => false,
+            Expect::Blank(_) | Expect::Row(_) => false,
         };
         !self.is_moved(found) && self.targets.iter().enumerate().all(hit)
     }
@@ -289,11 +324,13 @@ impl Witness {
     /// What went astray. `beside` are the keys of the rows that the batch appended, asked for only where columns moved.
     pub fn finding(self, seen: Seen, beside: impl FnOnce() -> Vec<String>) -> Finding {
         let moved = self.is_moved(&seen.header);
-        let rows = seen.before.into_iter().zip(seen.after);
-        let astray = self.targets.iter().zip(rows).enumerate().filter_map(|(index, (target, (before, after)))| {
-            let astray = moved || !target.is_hit(&before, self.key);
-            astray.then(|| Astray { index, target: target.clone(), before, after })
-        });
+        let shown = if seen.shown.is_empty() { seen.before.clone() } else { seen.shown };
+        let rows = seen.before.into_iter().zip(seen.after).zip(shown);
+        let astray =
+            self.targets.iter().zip(rows).enumerate().filter_map(|(index, (target, ((before, after), shown)))| {
+                let astray = moved || !target.is_hit(&before, &shown, self.key);
+                astray.then(|| Astray { index, target: target.clone(), before, after, shown })
+            });
         let astray = astray.collect();
         let mut beside = if moved && self.appended > self.made.len() { beside() } else { Vec::new() };
         beside.extend(self.made.iter().filter(|_| moved).cloned());
@@ -320,8 +357,10 @@ pub struct Seen {
     pub header: Vec<String>,
     /// Each row as found.
     pub before: Vec<Vec<Value>>,
-    /// Each row as written.
+    /// Each row as written, as values.
     pub after: Vec<Vec<Value>>,
+    /// Each row as found, as values; empty where none are kept.
+    pub shown: Vec<Vec<Value>>,
 }
 
 impl Target {
@@ -330,12 +369,13 @@ impl Target {
         self.columns.iter().all(|at| row.get(*at).is_none_or(|cell| text(cell).is_empty()))
     }
 
-    fn is_hit(&self, row: &[Value], key_column: usize) -> bool {
+    /// Whether this is the row that was meant: as it was found, and the same as values.
+    fn is_hit(&self, row: &[Value], shown: &[Value], key_column: usize) -> bool {
         let key = row.get(key_column).map(text).unwrap_or_default();
         match &self.expect {
             Expect::Key(expected) => *expected == key,
             Expect::Blank(_) => self.was_blank(row),
-            Expect::Cells(mark) => (key.is_empty() || is_apart(mark)) && shows_cells(row, &self.columns, mark),
+            Expect::Row(print) => print.compare(shown, |_| false).is_exact(),
         }
     }
 }
@@ -357,7 +397,7 @@ fn target(row: &[Value]) -> Option<Target> {
     let expect = match field(0).as_str() {
         "key" => Expect::Key(field(1)),
         "blank" => Expect::Blank(field(1)),
-        "cells" => Expect::Cells(field(1)),
+        "row" => Expect::Row(RowPrint::read(&field(1))?),
         _ => return None,
     };
     let written = field(3);

@@ -1,0 +1,185 @@
+//! Which column of a header is which one of a later header. Pure.
+//!
+//! In scope: headers that moved, were renamed, inserted or deleted, or show an error. Out of scope: the cells below them.
+//!
+//! A column is followed by its text. One whose text changed is followed by its neighbours: a gap between two columns that were
+//! found holds the same columns as before if it has as many. What remains is unknown, and nothing is written there.
+
+use std::collections::{HashMap, HashSet};
+
+/// Where the columns of a header are in a later one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnMap {
+    to: Vec<Option<usize>>,
+    from: Vec<Option<usize>>,
+}
+
+impl ColumnMap {
+    /// Follows the columns of `from` to `to`; of the pairs in `known` that is said beforehand.
+    pub fn between(from: &[String], to: &[String], known: &[(usize, usize)]) -> Self {
+        let mut map = Self { to: vec![None; from.len()], from: vec![None; to.len()] };
+        for (here, there) in known {
+            map.join(*here, *there);
+        }
+        map.join_texts(from, to);
+        map.join_gaps();
+        map.join_the_last_unnamed(to);
+        map
+    }
+
+    /// Joins columns that nothing else is known of, in their order, if there are as many here as there.
+    pub fn join_in_order(&mut self, here: &[usize], there: &[usize]) {
+        let here: Vec<_> = here.iter().copied().filter(|at| self.to.get(*at) == Some(&None)).collect();
+        let there: Vec<_> = there.iter().copied().filter(|at| self.from.get(*at) == Some(&None)).collect();
+        if here.len() == there.len() {
+            here.into_iter().zip(there).for_each(|(here, there)| self.join(here, there));
+        }
+    }
+
+    /// Joins a column with another one than before.
+    pub fn correct(&mut self, here: usize, there: usize) {
+        self.to.iter_mut().filter(|to| **to == Some(there)).for_each(|to| *to = None);
+        self.from.iter_mut().filter(|from| **from == Some(here)).for_each(|from| *from = None);
+        self.join(here, there);
+    }
+
+    /// Where a column is now; none where it was deleted or is unknown. Columns to the right of the header keep their distance to it.
+    pub fn get(&self, column: usize) -> Option<usize> {
+        match self.to.get(column) {
+            Some(to) => *to,
+            None => Some(column - self.to.len() + self.from.len()),
+        }
+    }
+
+    /// Which column is at this place now.
+    pub fn origin(&self, column: usize) -> Option<usize> {
+        match self.from.get(column) {
+            Some(from) => *from,
+            None => Some(column - self.from.len() + self.to.len()),
+        }
+    }
+
+    /// Columns of the later header of which nothing is known.
+    pub fn strangers(&self) -> Vec<usize> {
+        self.from.iter().enumerate().filter(|(_, from)| from.is_none()).map(|(at, _)| at).collect()
+    }
+
+    /// Whether each column is where it was.
+    pub fn is_still(&self) -> bool {
+        self.to.len() == self.from.len() && self.to.iter().enumerate().all(|(at, to)| *to == Some(at))
+    }
+
+    fn join(&mut self, here: usize, there: usize) {
+        if let (Some(to @ None), Some(from @ None)) = (self.to.get_mut(here), self.from.get_mut(there)) {
+            (*to, *from) = (Some(there), Some(here));
+        }
+    }
+
+    /// Columns with the same text; of a text that several have, as many times as both headers have it.
+    fn join_texts(&mut self, from: &[String], to: &[String]) {
+        let mut there: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, text) in to.iter().enumerate().filter(|(at, text)| is_name(text) && self.from[*at].is_none()) {
+            there.entry(text).or_default().push(at);
+        }
+        let mut here: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, text) in from.iter().enumerate().filter(|(at, _)| self.to[*at].is_none()) {
+            here.entry(text).or_default().push(at);
+        }
+        for (text, here) in here {
+            if let Some(there) = there.get(text).filter(|there| there.len() == here.len()) {
+                here.iter().zip(there).for_each(|(here, there)| self.join(*here, *there));
+            }
+        }
+    }
+
+    /// Columns between two that were found, or at an end, if there are as many as before and none of them was found elsewhere.
+    fn join_gaps(&mut self) {
+        let mut at = 0;
+        while at < self.to.len() {
+            let end = (at..self.to.len()).find(|column| self.to[*column].is_some()).unwrap_or(self.to.len());
+            let left = if at == 0 { Some(0) } else { self.to[at - 1].map(|left| left + 1) };
+            let right = self.to.get(end).map_or(Some(self.from.len()), |right| *right);
+            if let (Some(left), Some(right)) = (left, right)
+                && right.checked_sub(left) == Some(end - at)
+                && (left..right).all(|column| self.from[column].is_none())
+            {
+                (at..end).zip(left..right).for_each(|(here, there)| self.join(here, there));
+            }
+            at = end + 1;
+        }
+    }
+
+    /// The one column that is left of each, if it has no name now: a new column would have one.
+    fn join_the_last_unnamed(&mut self, to: &[String]) {
+        let here: Vec<_> = (0..self.to.len()).filter(|at| self.to[*at].is_none()).collect();
+        let there = self.strangers();
+        if let ([here], [there]) = (here.as_slice(), there.as_slice())
+            && to.get(*there).is_some_and(|text| !is_name(text))
+        {
+            self.join(*here, *there);
+        }
+    }
+}
+
+/// Whether a header's text can name a column: an error is what a formula shows that was disturbed.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.starts_with('#')
+}
+
+/// Where the columns that a batch meant were when it came. Headers of the job's that are nowhere are the strange ones there, in this
+/// order, if there are as many; `theirs` are columns that are people's own.
+pub fn follow_own(
+    expected: &[String],
+    found: &[String],
+    own: &[usize],
+    is_theirs: impl Fn(usize) -> bool,
+) -> ColumnMap {
+    let mut map = ColumnMap::between(expected, found, &[]);
+    let own: HashSet<usize> = own.iter().copied().collect();
+    let missed: Vec<_> = own.into_iter().filter(|at| map.get(*at).is_none()).collect();
+    let mut missed = missed;
+    missed.sort_unstable();
+    let strangers: Vec<_> = map.strangers().into_iter().filter(|at| !is_theirs(*at)).collect();
+    map.join_in_order(&missed, &strangers);
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(header: &str) -> Vec<String> {
+        header.split_whitespace().map(|text| if text == "_" { String::new() } else { text.to_owned() }).collect()
+    }
+
+    fn map(from: &str, to: &str) -> Vec<Option<usize>> {
+        let (from, to) = (texts(from), texts(to));
+        let map = ColumnMap::between(&from, &to, &[]);
+        (0..from.len()).map(|at| map.get(at)).collect()
+    }
+
+    #[test]
+    fn a_column_is_followed_by_its_text() {
+        assert_eq!(map("id n mine", "mine id new n"), [Some(1), Some(3), Some(0)]);
+        assert_eq!(map("id n mine", "id mine"), [Some(0), None, Some(1)]);
+    }
+
+    #[test]
+    fn a_column_whose_header_became_an_error_is_followed() {
+        assert_eq!(map("id arr n x", "id #REF! n x"), [Some(0), Some(1), Some(2), Some(3)]);
+        assert_eq!(map("id n arr", "#REF! id n"), [Some(1), Some(2), Some(0)]);
+        assert_eq!(map("id a b n", "id #REF! n #REF!"), [Some(0), None, None, Some(2)]);
+    }
+
+    #[test]
+    fn columns_without_a_header_keep_their_place_between_others() {
+        assert_eq!(map("id _ n _ x", "x id _ n _"), [Some(1), Some(2), Some(3), Some(4), Some(0)]);
+        let map = ColumnMap::between(&texts("id n"), &texts("new id n"), &[]);
+        assert_eq!((map.get(5), map.origin(6)), (Some(6), Some(5)));
+    }
+
+    #[test]
+    fn a_deleted_and_a_new_column_are_not_taken_for_each_other() {
+        assert_eq!(map("id a n b", "id n new b x"), [Some(0), None, Some(1), Some(3)]);
+    }
+}

@@ -1,0 +1,286 @@
+//! Where the rows are now that a batch wrote by mistake. Pure.
+//!
+//! In scope: finding each by its key, or by what it holds. Out of scope: what is restored in it (`store::repair`).
+//!
+//! ```text
+//!  its own key is visible        the row that shows the key; of several the one that fits best
+//!  it has no visible key         the row that holds what it held, in each cell
+//!                                else the one that fits best, if no other fits as well and more is equal than different
+//!                                else the one that still shows all that was written, if there is no other
+//! ```
+//!
+//! Where two rows fit equally well, neither is taken: the run stops and shows both.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::store::load::text;
+use crate::store::repair::TabImage;
+use crate::store::repair::columns::ColumnMap;
+use crate::store::repair::print::{Likeness, RowPrint, mark_of};
+use crate::store::witness::{Astray, Expect, Finding};
+
+/// Comparisons of rows at most; where more would be needed, rows are found by their keys and whole contents only.
+const MAX_COMPARISONS: usize = 5_000_000;
+
+/// Where a row is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Located {
+    /// In this row, from 0.
+    At(u32),
+    /// Nowhere: it was deleted, or people changed it beyond recognition.
+    Gone,
+    /// In one of these two.
+    Either(u32, u32),
+}
+
+impl Located {
+    /// The row, if it is known.
+    pub fn row(self) -> Option<u32> {
+        match self {
+            Self::At(row) => Some(row),
+            Self::Gone | Self::Either(..) => None,
+        }
+    }
+}
+
+/// A row that is looked for.
+struct Wanted<'a> {
+    astray: &'a Astray,
+    /// What it held after the write, in the columns of today.
+    print: RowPrint,
+    /// Its key as the batch left it.
+    key: String,
+    /// The key that it had before, where the batch wrote over it.
+    lost_key: Option<String>,
+    /// Cells that were written and hold something: the column of today, and what it holds.
+    written: Vec<(usize, u64)>,
+}
+
+/// Looks for the rows that a batch hit.
+pub struct RowSearch<'a> {
+    image: &'a TabImage<'a>,
+    wanted: Vec<Wanted<'a>>,
+    found: Vec<Option<Located>>,
+    taken: HashSet<usize>,
+    /// Rows by what they show in a column.
+    showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
+}
+
+impl<'a> RowSearch<'a> {
+    /// A search for the rows of a finding; `key` is where the batch found the column of keys.
+    pub fn new(finding: &'a Finding, image: &'a TabImage<'a>, columns: &ColumnMap, key: usize) -> Self {
+        let width = image.width();
+        let wanted = finding.astray.iter().map(|astray| {
+            let is_over = astray.target.columns.contains(&key);
+            let shown = |row: &[Value]| row.get(key).map(text).unwrap_or_default();
+            let before = shown(&astray.before);
+            let written = astray
+                .target
+                .columns
+                .iter()
+                .filter_map(|&at| Some((columns.get(at)?, astray.after.get(at).and_then(mark_of)?)));
+            Wanted {
+                print: RowPrint::of(&astray.after, |_| false).moved(columns, width),
+                key: shown(&astray.after),
+                lost_key: is_over.then_some(before).filter(|key| !key.is_empty()),
+                written: written.collect(),
+                astray,
+            }
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let found = vec![None; wanted.len()];
+        Self { image, wanted, found, taken: HashSet::new(), showing: HashMap::new() }
+    }
+
+    /// Where each row is, in the order of the finding; `key` is where the batch found the column of keys.
+    pub fn locate(mut self, key: usize) -> Vec<Located> {
+        self.by_key(key);
+        self.by_whole_content();
+        self.by_likeness();
+        self.by_room();
+        self.found.into_iter().map(|found| found.unwrap_or(Located::Gone)).collect()
+    }
+
+    /// Rows whose own key is visible.
+    fn by_key(&mut self, key: usize) {
+        for at in 0..self.wanted.len() {
+            let wanted = &self.wanted[at];
+            if wanted.key.is_empty() || wanted.astray.target.columns.contains(&key) {
+                continue;
+            }
+            let mark = mark_of(&Value::from(wanted.key.clone())).unwrap_or_default();
+            let rows = self.rows_showing(self.image.key, mark);
+            let best = self.best(at, &rows);
+            self.found[at] = Some(best.map_or(Located::Gone, |(row, _)| Located::At(number(row))));
+            self.taken.extend(best.map(|(row, _)| row));
+        }
+    }
+
+    /// Rows that hold what they held, first of all those that did not move.
+    fn by_whole_content(&mut self) {
+        for is_still in [true, false] {
+            for at in 0..self.wanted.len() {
+                if self.found[at].is_some() || self.wanted[at].print.is_blank() {
+                    continue;
+                }
+                let place = self.wanted[at].astray.target.row as usize;
+                let rows: Vec<_> = if is_still { vec![place] } else { self.candidates(at) };
+                let exact = rows.into_iter().find(|row| self.is_free(*row) && self.likeness(at, *row).is_exact());
+                if let Some(row) = exact {
+                    self.take(at, row);
+                }
+            }
+        }
+    }
+
+    /// Rows in which people have changed something meanwhile.
+    fn by_likeness(&mut self) {
+        let open: Vec<_> = (0..self.wanted.len()).filter(|at| self.found[*at].is_none()).collect();
+        let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
+        if candidates.values().map(Vec::len).sum::<usize>() > MAX_COMPARISONS {
+            return;
+        }
+        let mut fits: Vec<(i64, usize, usize)> = Vec::new();
+        for (at, rows) in &candidates {
+            let rows: Vec<_> = rows.iter().copied().filter(|row| self.is_free(*row)).collect();
+            let close: Vec<_> = rows.iter().map(|row| (self.likeness(*at, *row), *row)).collect();
+            let mut near: Vec<_> =
+                close.iter().filter(|(like, row)| like.is_close() || self.shows_its_key_again(*at, *row)).collect();
+            let whole: Vec<_> = close.iter().filter(|(_, row)| self.shows_all_that_was_written(*at, *row)).collect();
+            if near.is_empty() && whole.len() == 1 {
+                near = whole;
+            }
+            fits.extend(near.into_iter().map(|(like, row)| (self.score(*at, *like, *row), *at, *row)));
+        }
+        // The best fit first; a row that two fit equally well is nobody's to guess.
+        fits.sort_unstable_by(|a, b| b.cmp(a));
+        while let Some((score, at, row)) = fits.first().copied() {
+            let same: Vec<_> = fits.iter().filter(|fit| fit.0 == score).copied().collect();
+            let other_row = same.iter().find(|fit| fit.1 == at && fit.2 != row && !self.are_alike(fit.2, row));
+            let other_wanted = same.iter().find(|fit| fit.2 == row && fit.1 != at && !self.want_the_same(fit.1, at));
+            match (other_row, other_wanted) {
+                (Some((_, _, other)), _) => self.found[at] = Some(Located::Either(number(row), number(*other))),
+                (None, Some((_, other, _))) => {
+                    let elsewhere = fits.iter().find(|fit| (fit.1 == at || fit.1 == *other) && fit.2 != row);
+                    let second = elsewhere.map_or(row, |fit| fit.2);
+                    for unknown in [at, *other] {
+                        self.found[unknown] = Some(Located::Either(number(row), number(second)));
+                    }
+                }
+                (None, None) => self.take(at, row),
+            }
+            fits.retain(|fit| self.found[fit.1].is_none() && !self.taken.contains(&fit.2));
+        }
+    }
+
+    /// Rows of which the batch left nothing: no blank row can be told from another, and what was there fits into any. The nearest one is taken.
+    fn by_room(&mut self) {
+        for at in 0..self.wanted.len() {
+            let wanted = &self.wanted[at];
+            if self.found[at].is_some()
+                || !wanted.print.is_blank()
+                || !wanted.astray.after.iter().all(|cell| text(cell).is_empty())
+            {
+                continue;
+            }
+            let place = wanted.astray.target.row as usize;
+            let blank = (1..self.image.height as usize).filter(|row| self.is_free(*row) && self.image.is_blank(*row));
+            if let Some(row) = blank.min_by_key(|row| row.abs_diff(place)) {
+                self.take(at, row);
+            }
+        }
+    }
+
+    /// Rows that show one of the cells that were written, or of those beside, or the key that was written over.
+    fn candidates(&mut self, at: usize) -> Vec<usize> {
+        let wanted = &self.wanted[at];
+        let mut shown = wanted.written.clone();
+        if shown.is_empty() {
+            shown = wanted.print.marks().take(1).collect();
+        }
+        let lost = wanted.lost_key.clone().and_then(|key| mark_of(&Value::from(key)));
+        shown.extend(lost.map(|mark| (self.image.key, mark)));
+        let rows: BTreeSet<usize> =
+            shown.into_iter().flat_map(|(column, mark)| self.rows_showing(column, mark)).collect();
+        rows.into_iter().filter(|row| self.may_be(at, *row)).collect()
+    }
+
+    /// A row with another key is another row, whatever else it holds.
+    fn may_be(&self, at: usize, row: usize) -> bool {
+        let key = self.image.cell(row, self.image.key).and_then(mark_of);
+        key == self.wanted[at].print.mark(self.image.key) || self.shows_its_key_again(at, row)
+    }
+
+    fn rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
+        let image = self.image;
+        let by_mark = self.showing.entry(column).or_insert_with(|| {
+            let mut by_mark: HashMap<u64, Vec<usize>> = HashMap::new();
+            for (row, cells) in image.rows() {
+                if let Some(mark) = cells.get(column).and_then(mark_of) {
+                    by_mark.entry(mark).or_default().push(row);
+                }
+            }
+            by_mark
+        });
+        by_mark.get(&mark).cloned().unwrap_or_default()
+    }
+
+    /// The free row that fits best; of several that fit equally well the one that did not move, or the first.
+    fn best(&self, at: usize, rows: &[usize]) -> Option<(usize, Likeness)> {
+        let place = self.wanted[at].astray.target.row as usize;
+        let free = rows.iter().copied().filter(|row| self.is_free(*row)).map(|row| (row, self.likeness(at, row)));
+        free.max_by_key(|(row, like)| (like.score(), *row == place, std::cmp::Reverse(*row)))
+    }
+
+    fn likeness(&self, at: usize, row: usize) -> Likeness {
+        self.image.compare(&self.wanted[at].print, row)
+    }
+
+    /// A row that people gave the key back which was written over fits better than any other.
+    fn score(&self, at: usize, like: Likeness, row: usize) -> i64 {
+        let bonus = if self.shows_its_key_again(at, row) { 1_000_000 } else { 0 };
+        like.score() + bonus
+    }
+
+    fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
+        let lost = self.wanted[at].lost_key.as_deref();
+        lost.is_some_and(|key| self.image.shown(row, self.image.key) == key)
+    }
+
+    fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
+        let written = &self.wanted[at].written;
+        let shows = |(column, mark): &(usize, u64)| self.image.cell(row, *column).and_then(mark_of) == Some(*mark);
+        !written.is_empty() && written.iter().all(shows)
+    }
+
+    /// Whether two rows hold the same, so that it does not matter which is which.
+    fn are_alike(&self, one: usize, other: usize) -> bool {
+        let print = self.image.print(one);
+        print.is_blank() || self.image.compare(&print, other).is_exact()
+    }
+
+    fn want_the_same(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (&self.wanted[one], &self.wanted[other]);
+        one.print == other.print && one.astray.before == other.astray.before && is_same_target(one.astray, other.astray)
+    }
+
+    fn is_free(&self, row: usize) -> bool {
+        row > 0 && !self.taken.contains(&row)
+    }
+
+    fn take(&mut self, at: usize, row: usize) {
+        self.found[at] = Some(Located::At(number(row)));
+        self.taken.insert(row);
+    }
+}
+
+fn is_same_target(one: &Astray, other: &Astray) -> bool {
+    let is_new = |astray: &Astray| matches!(astray.target.expect, Expect::Blank(_));
+    one.target.columns == other.target.columns && is_new(one) == is_new(other)
+}
+
+fn number(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
+}
