@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -48,6 +49,18 @@ pub struct Front {
     latency: Arc<AtomicU64>,
     /// Writes that pass before one is lost, and whether that one is applied.
     loss: Arc<Mutex<Option<(u64, bool)>>>,
+    /// What people do right before or after a write.
+    script: Arc<Mutex<Vec<Scripted>>>,
+    writes: Arc<AtomicU64>,
+}
+
+/// What happens at a write.
+pub struct Scripted {
+    /// Which write, from 1, counted from the start.
+    pub write: u64,
+    /// Whether before it arrives, or after it was applied and before it is answered.
+    pub is_before: bool,
+    pub deed: BoxFuture<'static, ()>,
 }
 
 impl Front {
@@ -69,6 +82,8 @@ impl Front {
             calls: Arc::default(),
             latency: Arc::default(),
             loss: Arc::default(),
+            script: Arc::default(),
+            writes: Arc::default(),
         }
     }
 
@@ -100,6 +115,23 @@ impl Front {
         let _ = calls.wait_for(|calls| *calls >= until).await;
     }
 
+    /// At the nth write from now on this happens, right before it arrives or right after it was applied.
+    pub fn at_write(&self, nth: u64, is_before: bool, deed: BoxFuture<'static, ()>) {
+        let write = self.writes.load(Ordering::Relaxed) + nth;
+        self.script.lock().expect("nobody panics in it").push(Scripted { write, is_before, deed });
+    }
+
+    async fn play(&self, write: u64, is_before: bool) {
+        let due = |scripted: &Scripted| scripted.write == write && scripted.is_before == is_before;
+        let deed = {
+            let mut script = self.script.lock().expect("nobody panics in it");
+            script.iter().position(due).map(|at| script.remove(at).deed)
+        };
+        if let Some(deed) = deed {
+            deed.await;
+        }
+    }
+
     /// A client whose every call the person may come before.
     pub fn sheets(&self, seed: u64) -> Sheets {
         let front = self.clone();
@@ -116,6 +148,11 @@ impl Front {
 
     async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
         self.act().await;
+        let write = match request.uri().path().ends_with(":batchUpdate") {
+            true => self.writes.fetch_add(1, Ordering::Relaxed) + 1,
+            false => 0,
+        };
+        self.play(write, true).await;
         let mut call = call_of(request).await;
         if let (Some(tamper), Ok(mut value)) = (self.tampering, serde_json::from_slice::<Value>(&call.body)) {
             tamper(&mut value);
@@ -130,6 +167,7 @@ impl Front {
             return Err(gone());
         }
         let answer = self.emulator.answer(call).await;
+        self.play(write, false).await;
         self.calls.send_modify(|calls| *calls += 1);
         let Ok(answer) = answer else { return Err(gone()) };
         if lost == Some(true) {

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  its own key is visible        the row that shows the key; of several the one that fits best
-//!  it has no visible key         the row that holds what it held, in each cell
+//!  it has no visible key         the row that holds what it held, in each cell; of several that held the same, as long as none moved
 //!                                else the one that fits best, if no other fits as well and more is equal than different
 //!                                else the one that still shows all that was written, if there is no other
 //! ```
@@ -97,6 +97,7 @@ impl<'a> RowSearch<'a> {
     /// Where each row is, in the order of the finding; `key` is where the batch found the column of keys.
     pub fn locate(mut self, key: usize) -> Vec<Located> {
         self.by_key(key);
+        self.by_place();
         self.by_whole_content();
         self.by_likeness();
         self.by_room();
@@ -115,6 +116,36 @@ impl<'a> RowSearch<'a> {
             let best = self.best(at, &rows);
             self.found[at] = Some(best.map_or(Located::Gone, |(row, _)| Located::At(number(row))));
             self.taken.extend(best.map(|(row, _)| row));
+        }
+    }
+
+    /// Rows that hold the same, and had different keys: which is which only shows as long as none of them moved.
+    fn by_place(&mut self) {
+        for at in 0..self.wanted.len() {
+            if self.found[at].is_some() || self.wanted[at].lost_key.is_none() || self.wanted[at].print.is_blank() {
+                continue;
+            }
+            let is_twin = |other: &usize| {
+                let (one, other) = (&self.wanted[at], &self.wanted[*other]);
+                one.print == other.print && one.lost_key != other.lost_key
+            };
+            let mut group: Vec<_> = (0..self.wanted.len()).filter(|other| self.found[*other].is_none()).collect();
+            group.retain(is_twin);
+            if group.is_empty() {
+                continue;
+            }
+            group.push(at);
+            let place = |at: usize| self.wanted[at].astray.target.row as usize;
+            if group.iter().all(|at| self.is_free(place(*at)) && self.likeness(*at, place(*at)).is_exact()) {
+                group.into_iter().for_each(|at| self.take(at, self.wanted[at].astray.target.row as usize));
+                continue;
+            }
+            let mut rows = self.candidates(at);
+            rows.retain(|row| self.is_free(*row) && self.likeness(at, *row).is_exact());
+            if let [one, other, ..] = rows.as_slice() {
+                let either = Located::Either(number(*one), number(*other));
+                group.into_iter().for_each(|at| self.found[at] = Some(either));
+            }
         }
     }
 

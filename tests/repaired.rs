@@ -1,0 +1,287 @@
+//! Rows that a write hit by mistake, because a person moved something between a run's look and its write: what is restored, what stays
+//! the person's, and what stops the run.
+//!
+//! The person acts right before or right after a given write, through another client; `docs/sheet.md` has the rules. Random acts at random
+//! moments are `tests/hands.rs`.
+
+#![cfg(feature = "emulator")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod front;
+
+#[path = "hands/person.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod person;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::fault::Fault;
+use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::port::clock::Clock;
+use sheetkeep::runner::plan::PassError;
+use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::system::SteeredClock;
+use sheetkeep::time::Timestamp;
+use tokio::sync::Notify;
+
+use crate::front::Front;
+use crate::support::{Job, Values};
+
+/// A sheet with keys k1, k2, … in columns id, a and b, and beside them a person's column.
+struct Desk {
+    front: Front,
+    clock: Arc<dyn Clock>,
+    versions: BTreeMap<String, u64>,
+    /// Whether all rows show the same but for their keys.
+    is_alike: bool,
+    said: Vec<String>,
+}
+
+impl Desk {
+    /// Keys k1 to kn at version 1, each with a remark of the person's.
+    async fn of(keys: u64) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let front = Front::new(Doubts::all().next().expect("there are eight"), 1, &clock, None);
+        let versions = (1..=keys).map(|n| (format!("k{n}"), 1)).collect();
+        let mut desk = Self { front, clock, versions, is_alike: false, said: Vec::new() };
+        desk.run().await.expect("a first run");
+        let wider = json!({"sheetId": desk.id().await, "dimension": "COLUMNS", "length": 3});
+        desk.front.hands(json!([{"appendDimension": wider}])).await;
+        desk.front.type_in("Data", 0, 3, "remark").await;
+        for n in 1..=keys {
+            desk.front.type_in("Data", usize::try_from(n).expect("few"), 3, &format!("my k{n}")).await;
+        }
+        desk
+    }
+
+    async fn run(&mut self) -> Result<(), PassError> {
+        let never = Arc::new(Notify::new());
+        self.run_until(&never).await
+    }
+
+    /// A run that vanishes when `end` says so.
+    async fn run_until(&mut self, end: &Notify) -> Result<(), PassError> {
+        let mut job = Job::new(Arc::clone(&self.clock)).step(|value: &Value, _| {
+            let mut row = value.clone();
+            row.as_object_mut().expect("an object").remove("v");
+            Ok(vec![row])
+        });
+        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
+        (job.plan.mode, job.plan.steal) = (Mode::Upsert, true);
+        job.plan.columns.order = ["id", "a", "b"].map(str::to_owned).into();
+        job.plan.definition.mode = Mode::Upsert.word().into();
+        let sheets = Arc::new(self.front.sheets(job.seed));
+        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let cell = |key: &str, column: &str, version: u64| match self.is_alike {
+            true => "alike".to_owned(),
+            false => format!("{key} {column}{version}"),
+        };
+        let items = self.versions.iter().map(|(key, version)| {
+            json!({"id": key, "a": cell(key, "a", *version), "b": cell(key, "b", *version), "v": version})
+        });
+        let running = job.run(store.keeping(Mode::Upsert, Again::Other), Values::of(items));
+        let ended = tokio::select! {
+            ended = running => ended.map(|_| ()),
+            () = end.notified() => Ok(()),
+        };
+        let events = job.events.lock().expect("nobody panics in it");
+        self.said.extend(events.iter().map(|event| format!("{event:?}")));
+        drop(events);
+        self.clock.sleep(Duration::from_mins(10)).await;
+        ended
+    }
+
+    /// A run in which this happens right before its first write, and which vanishes right after that write.
+    async fn run_and_vanish(&mut self, before: Value) {
+        let front = self.front.clone();
+        self.front.at_write(1, true, async move { front.hands(before).await }.boxed());
+        let end = Arc::new(Notify::new());
+        let ended = Arc::clone(&end);
+        self.front.at_write(1, false, async move { ended.notify_one() }.boxed());
+        self.run_until(&end).await.expect("it vanished");
+    }
+
+    async fn id(&self) -> Value {
+        self.front.id_of("Data").await
+    }
+
+    /// Moves a row or a column, counted from 0, to another place.
+    async fn moved(&self, dimension: &str, from: u64, to: u64) -> Value {
+        let source =
+            json!({"sheetId": self.id().await, "dimension": dimension, "startIndex": from, "endIndex": from + 1});
+        json!([{"moveDimension": {"source": source, "destinationIndex": to}}])
+    }
+
+    /// What row `row` shows, by the header.
+    async fn row_of(&self, key: &str) -> BTreeMap<String, String> {
+        let rows = self.rows_of(key).await;
+        assert_eq!(rows.len(), 1, "rows of {key}: {:?}", self.front.tab("Data").await);
+        rows.into_iter().next().expect("one")
+    }
+
+    async fn rows_of(&self, key: &str) -> Vec<BTreeMap<String, String>> {
+        let all = self.front.tab("Data").await;
+        let rows = all.iter().skip(1).map(|row| all[0].iter().cloned().zip(row.iter().cloned()).collect());
+        rows.filter(|row: &BTreeMap<String, String>| row.get("id").is_some_and(|id| id == key)).collect()
+    }
+
+    async fn shows(&self, key: &str, a: &str, b: &str, remark: &str) {
+        let row = self.row_of(key).await;
+        let cell = |name: &str| row.get(name).cloned().unwrap_or_default();
+        assert_eq!((cell("a"), cell("b"), cell("remark")), (a.into(), b.into(), remark.into()), "{key}");
+    }
+
+    fn says(&self, text: &str) -> bool {
+        self.said.iter().any(|said| said.contains(text))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_corrected_cell_stays_and_the_rest_of_its_row_is_restored() {
+    let mut desk = Desk::of(3).await;
+    desk.versions.insert("k1".into(), 2);
+    // The row of k3 comes to where k1 was.
+    let moved = desk.moved("ROWS", 3, 1).await;
+    desk.run_and_vanish(moved).await;
+    desk.shows("k3", "k1 a2", "k1 b2", "my k3").await;
+    desk.front.type_in("Data", 1, 1, "hers").await;
+    desk.run().await.expect("the next run");
+    desk.shows("k3", "hers", "k3 b1", "my k3").await;
+    desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
+    assert!(desk.says("1 cells that people changed meanwhile are left") && !desk.says("where they belong"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_were_written_over_come_back_to_their_rows() {
+    for moves in [None, Some(("ROWS", 3, 1)), Some(("COLUMNS", 3, 0))] {
+        let mut desk = Desk::of(3).await;
+        desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
+        // The key's column comes to where the job writes.
+        let moved = desk.moved("COLUMNS", 0, 3).await;
+        desk.run_and_vanish(moved).await;
+        assert_eq!(desk.rows_of("k1").await.len(), 0);
+        if let Some((dimension, from, to)) = moves {
+            let moved = desk.moved(dimension, from, to).await;
+            desk.front.hands(moved).await;
+        }
+        desk.run().await.expect("the next run");
+        for (key, version) in [("k1", 2), ("k2", 2), ("k3", 1)] {
+            let cell = |column: &str| format!("{key} {column}{version}");
+            desk.shows(key, &cell("a"), &cell("b"), &format!("my {key}")).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_key_with_one_corrected_cell_gets_no_second_row() {
+    let mut desk = Desk::of(3).await;
+    desk.versions.insert("k1".into(), 2);
+    let moved = desk.moved("COLUMNS", 0, 3).await;
+    desk.run_and_vanish(moved).await;
+    // Of a, b, id, remark the second and the third were written; she corrects the second.
+    desk.front.type_in("Data", 1, 1, "hers").await;
+    let inserted = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    desk.front.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
+    desk.run().await.expect("the next run");
+    desk.shows("k1", "k1 a2", "hers", "my k1").await;
+    desk.shows("k2", "k2 a1", "k2 b1", "my k2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_could_be_either_stop_the_run_and_both_are_shown() {
+    let mut desk = Desk::of(2).await;
+    // But for their keys the two rows hold the same.
+    desk.is_alike = true;
+    desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
+    desk.run().await.expect("a second version");
+    for row in [1, 2] {
+        desk.front.type_in("Data", row, 3, "").await;
+    }
+    desk.versions.extend([("k1".into(), 3), ("k2".into(), 3)]);
+    let moved = desk.moved("COLUMNS", 0, 3).await;
+    desk.run_and_vanish(moved).await;
+    let inserted = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    desk.front.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
+    let before = desk.front.tab("Data").await;
+    let error = desk.run().await.expect_err("nothing is guessed");
+    let said = error.to_string();
+    assert!(said.contains("rows 3 and 4 could each be the one of key") && said.contains("column \"id\""), "{said}");
+    assert_eq!(error.fault(), Fault::Corrupt, "{said}");
+    assert_eq!(desk.front.tab("Data").await, before);
+    // She says which is which.
+    desk.front.type_in("Data", 3, 2, "k1").await;
+    desk.run().await.expect("the next run");
+    desk.shows("k1", "alike", "alike", "").await;
+    desk.shows("k2", "alike", "alike", "").await;
+    assert_eq!(desk.front.tab("Data").await[3][2], "k1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_column_with_a_formula_for_a_header_is_followed() {
+    let mut desk = Desk::of(3).await;
+    let id = desk.id().await;
+    let start = json!({"sheetId": id, "rowIndex": 0, "columnIndex": 4});
+    let header = "={\"arr\";ARRAYFORMULA(\"x-\"&A2:A4)}";
+    let cell = json!({"values": [{"userEnteredValue": {"formulaValue": header}}]});
+    desk.front.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}}])).await;
+    desk.versions.insert("k2".into(), 2);
+    // Her column comes to where b was.
+    let moved = desk.moved("COLUMNS", 4, 2).await;
+    desk.run_and_vanish(moved).await;
+    assert!(
+        desk.front.tab("Data").await[0].iter().any(|header| header.starts_with("#REF!")),
+        "its array is in the way"
+    );
+    desk.run().await.expect("the next run");
+    desk.shows("k2", "k2 a2", "k2 b2", "my k2").await;
+    assert_eq!(desk.front.column("Data", "arr").await, ["x-k1", "x-k2", "x-k3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_s_formula_comes_back_with_the_right_references() {
+    let mut desk = Desk::of(3).await;
+    let id = desk.id().await;
+    let start = json!({"sheetId": id, "rowIndex": 0, "columnIndex": 4});
+    let formula = |row: u32| json!({"values": [{"userEnteredValue": {"formulaValue": format!("=\"f-\"&D{row}")}}]});
+    let header = json!({"values": [{"userEnteredValue": {"stringValue": "f"}}]});
+    let rows = json!([header, formula(2), formula(3), formula(4)]);
+    desk.front.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": rows}}])).await;
+    desk.versions.insert("k2".into(), 2);
+    let moved = desk.moved("COLUMNS", 4, 2).await;
+    desk.run_and_vanish(moved).await;
+    // The column that the formula refers to moves away before the repair.
+    let remark = desk.front.tab("Data").await[0].iter().position(|text| text == "remark").expect("it is there");
+    let moved = desk.moved("COLUMNS", u64::try_from(remark).expect("few"), 0).await;
+    desk.front.hands(moved).await;
+    desk.run().await.expect("the next run");
+    desk.shows("k2", "k2 a2", "k2 b2", "my k2").await;
+    assert_eq!(desk.front.column("Data", "f").await, ["f-my k1", "f-my k2", "f-my k3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_deleted_before_its_repair_stays_deleted_until_its_next_version() {
+    let mut desk = Desk::of(3).await;
+    desk.versions.insert("k1".into(), 2);
+    desk.versions.insert("k2".into(), 2);
+    let moved = desk.moved("ROWS", 2, 1).await;
+    desk.run_and_vanish(moved).await;
+    // Each of the two shows the other's cells; she deletes the first, which is k2's.
+    let first = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    desk.front.hands(json!([{"deleteDimension": {"range": first}}])).await;
+    desk.run().await.expect("the next run");
+    desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
+    assert_eq!(desk.rows_of("k2").await.len(), 0);
+    desk.versions.insert("k2".into(), 3);
+    desk.run().await.expect("a newer version");
+    desk.shows("k2", "k2 a3", "k2 b3", "").await;
+}
