@@ -32,6 +32,13 @@ impl Below {
         Self { last: last_key, blank: end - last_key - 1, inserts: filled && ours.is_some() }
     }
 
+    /// The same where a key is known to be in this row, which another read has shown: no new row goes there or above it.
+    #[must_use]
+    pub fn under(self, row: u32) -> Self {
+        let blank = self.blank.saturating_sub(row.saturating_sub(self.last));
+        Self { last: self.last.max(row), blank, ..self }
+    }
+
     /// So many new rows were put below the last one with a key.
     pub fn grown(&mut self, rows: u32) {
         self.last = self.last.saturating_add(rows);
@@ -69,6 +76,14 @@ mod tests {
         assert_eq!(Below::of(2, None, &[999], true), Below { last: 2, blank: 996, inserts: true });
         assert_eq!(Below::of(2, Some(50), &[10], false), Below { last: 2, blank: 7, inserts: false });
         assert_eq!(Below::of(2, Some(50), &[3], true), Below { last: 2, blank: 0, inserts: true });
+    }
+
+    #[test]
+    fn a_row_in_which_a_key_is_known_to_be_is_not_filled() {
+        let below = Below { last: 3, blank: 5, inserts: false };
+        assert_eq!(below.under(2), below);
+        assert_eq!(below.under(5), Below { last: 5, blank: 3, inserts: false });
+        assert_eq!(below.under(50).blank, 0);
     }
 
     #[test]

@@ -234,12 +234,18 @@ impl Upkeep {
         std::mem::take(&mut self.left)
     }
 
+    /// Where new rows go, below every key that any read has shown.
+    fn below_keys(&self) -> Option<Below> {
+        let last = self.index.as_ref().map_or(0, RowIndex::last);
+        self.below.map(|below| below.under(last))
+    }
+
     /// What the next batch goes by.
     pub fn footing(&self, mode: Mode) -> Footing<'_> {
         Footing {
             mode,
             index: self.index.as_ref(),
-            below: self.below.unwrap_or_default(),
+            below: self.below_keys().unwrap_or_default(),
             repairs: &self.repairs,
             owned: &[],
             scratch: self.scratch,
@@ -248,6 +254,7 @@ impl Upkeep {
 
     /// A batch was applied that did this to the rows, its state now in the tab of this title.
     pub fn applied(&mut self, rows: &DataRows, title: &str) {
+        let below = self.below_keys();
         if let Some(index) = &mut self.index {
             index.appended(rows.appended.iter().chain(&rows.filled).map(String::as_str));
             index.grown(rows.grown);
@@ -255,6 +262,7 @@ impl Upkeep {
                 self.reads = 0;
             }
         }
+        self.below = below;
         if let Some(below) = &mut self.below {
             below.grown(rows.grown);
         }

@@ -168,7 +168,8 @@ impl<'a> RowSearch<'a> {
 
     /// Rows in which people have changed something meanwhile.
     fn by_likeness(&mut self) {
-        let open: Vec<_> = (0..self.wanted.len()).filter(|at| self.found[*at].is_none()).collect();
+        let is_open = |at: &usize| self.found[*at].is_none() && !self.wanted[*at].print.is_blank();
+        let open: Vec<_> = (0..self.wanted.len()).filter(is_open).collect();
         let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
         if candidates.values().map(Vec::len).sum::<usize>() > MAX_COMPARISONS {
             return;
@@ -177,8 +178,9 @@ impl<'a> RowSearch<'a> {
         for (at, rows) in &candidates {
             let rows: Vec<_> = rows.iter().copied().filter(|row| self.is_free(*row)).collect();
             let close: Vec<_> = rows.iter().map(|row| (self.likeness(*at, *row), *row)).collect();
-            let mut near: Vec<_> =
-                close.iter().filter(|(like, row)| like.is_close() || self.shows_its_key_again(*at, *row)).collect();
+            let is_near =
+                |like: &Likeness, row: usize| like.is_close() || (like.equal > 0 && self.shows_its_key_again(*at, row));
+            let mut near: Vec<_> = close.iter().filter(|(like, row)| is_near(like, *row)).collect();
             let whole: Vec<_> = close.iter().filter(|(_, row)| self.shows_all_that_was_written(*at, *row)).collect();
             if near.is_empty() && whole.len() == 1 {
                 near = whole;
