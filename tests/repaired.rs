@@ -82,9 +82,9 @@ impl Desk {
         job.plan.definition.mode = Mode::Upsert.word().into();
         let sheets = Arc::new(self.front.sheets(job.seed));
         let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
-        let cell = |key: &str, column: &str, version: u64| match self.is_alike {
-            true => "alike".to_owned(),
-            false => format!("{key} {column}{version}"),
+        let is_alike = self.is_alike;
+        let cell = |key: &str, column: &str, version: u64| {
+            if is_alike { "alike".to_owned() } else { format!("{key} {column}{version}") }
         };
         let items = self.versions.iter().map(|(key, version)| {
             json!({"id": key, "a": cell(key, "a", *version), "b": cell(key, "b", *version), "v": version})
@@ -94,9 +94,7 @@ impl Desk {
             ended = running => ended.map(|_| ()),
             () = end.notified() => Ok(()),
         };
-        let events = job.events.lock().expect("nobody panics in it");
-        self.said.extend(events.iter().map(|event| format!("{event:?}")));
-        drop(events);
+        self.said.extend(job.events.lock().expect("nobody panics in it").iter().map(|event| format!("{event:?}")));
         self.clock.sleep(Duration::from_mins(10)).await;
         ended
     }

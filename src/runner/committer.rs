@@ -197,7 +197,9 @@ impl Committer {
             };
             self.note_repair(message);
         }
-        left.into_iter().for_each(|message| self.note_repair(message));
+        for message in left {
+            self.note_repair(message);
+        }
         if self.astray > 0 && self.closing == Closing::Done {
             self.closing = Closing::No;
         }

@@ -67,15 +67,15 @@ fn sequence(tokens: &[Token<&str>], comma: Separator) -> usize {
                 }
             }
             (Tok::Word, "end") => here = branches.pop().unwrap_or(here),
-            (
-                Tok::Word,
-                "def" | "try" | "catch" | "label" | "as" | "reduce" | "foreach" | "and" | "or" | "import" | "include",
-            ) => here += LEVEL,
             (Tok::Sym, ",") if comma == Separator::Member => here = 0,
             (Tok::Sym, ";" | ":" | ")" | "]" | "}") => {}
             (Tok::Sym, text) if text.starts_with('.') => here += PART,
             (Tok::Sym, "?") => here += PART,
-            (Tok::Sym, _) => here += LEVEL,
+            (
+                Tok::Word,
+                "def" | "try" | "catch" | "label" | "as" | "reduce" | "foreach" | "and" | "or" | "import" | "include",
+            )
+            | (Tok::Sym, _) => here += LEVEL,
             (Tok::Str(parts), _) => deepest = deepest.max(here + interpolated(parts)),
             (Tok::Block(inner), text) => {
                 let comma = if text.starts_with('{') { Separator::Member } else { Separator::Operator };

@@ -20,7 +20,7 @@ use crate::store::cells::{VALUE, VALUE_AND_NUMBER, placed_row, sent};
 use crate::store::guard::STATE_ROWS;
 use crate::store::index::RowIndex;
 use crate::store::layout::Tab;
-use crate::store::repair::{CellCopy, CellSource, RowRepair};
+use crate::store::repair::row_repair::{CellCopy, CellSource, RowRepair};
 use crate::store::requests::{area, copied, copied_rows, index, put, resized, rows_of};
 use crate::store::witness::{Expect, HEADER_ROW, Target, Witness};
 

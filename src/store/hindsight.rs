@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::port::store::{Astray, StoreError};
 use crate::store::positions::WholeTab;
 use crate::store::put_back::{self, PutBack, Told};
-use crate::store::repair::TabImage;
+use crate::store::repair::image::TabImage;
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
 

@@ -16,6 +16,8 @@ pub mod encode;
 pub mod index;
 pub mod kept;
 pub mod listing;
+pub mod column_map;
+pub mod row_print;
 pub mod witness;
 pub mod repair;
 pub mod data_rows;

@@ -11,7 +11,7 @@ use crate::ledger::mode::Mode;
 use crate::store::known::Draft;
 use crate::store::layout::Tab;
 use crate::store::positions::WholeTab;
-use crate::store::repair::TabImage;
+use crate::store::repair::image::TabImage;
 use crate::store::room::Room;
 use crate::store::sheets::{SheetsStore, not_executed};
 use crate::store::unread::Unread;

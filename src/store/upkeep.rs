@@ -14,7 +14,10 @@ use crate::store::index::{Indexing, RowIndex};
 use crate::store::layout::{Tab, Tabs};
 use crate::store::load;
 use crate::store::reach::Reach;
-use crate::store::repair::{CellCheck, RowRepair, TabImage, plan};
+use crate::store::repair::check::CellCheck;
+use crate::store::repair::image::TabImage;
+use crate::store::repair::plan::plan;
+use crate::store::repair::row_repair::RowRepair;
 use crate::store::witness::{Finding, HEADER_ROW, Seen, Witness};
 
 /// Reads of the positions, a pause between them, after which a key that was done and is not there counts as one without a row.

@@ -30,7 +30,7 @@ use crate::ledger::head::HeadId;
 use crate::ledger::record::remembered;
 use crate::store::guard::STATE_ROWS;
 use crate::store::load::{header, text};
-use crate::store::repair::print::RowPrint;
+use crate::store::row_print::RowPrint;
 
 /// Columns that people may put into the tab between a look at it and a write, before the write is refused and the tab looked at again.
 pub const ROOM: usize = 16;
@@ -276,8 +276,7 @@ impl Witness {
         let cells = |at: u32| row(at).map(|row| row.get(margin as usize..).unwrap_or_default().to_vec());
         let mut expected = header(&[cells(STATE_ROWS + 1)?]);
         expected.resize(width as usize, String::new());
-        let mut seen = Seen::default();
-        seen.header = header(&[cells(HEADER_ROW).unwrap_or_default()]);
+        let mut seen = Seen { header: header(&[cells(HEADER_ROW).unwrap_or_default()]), ..Seen::default() };
         // Of a tab that leaves no margin it is said below the copies.
         let first = base.checked_add(targets.checked_mul(if margin > 0 { 0 } else { witness.copies() })?)?;
         let told = |index: u32| target(row(first.checked_add(index)?)?);

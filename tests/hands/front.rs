@@ -148,10 +148,8 @@ impl Front {
 
     async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
         self.act().await;
-        let write = match request.uri().path().ends_with(":batchUpdate") {
-            true => self.writes.fetch_add(1, Ordering::Relaxed) + 1,
-            false => 0,
-        };
+        let is_write = request.uri().path().ends_with(":batchUpdate");
+        let write = if is_write { self.writes.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
         self.play(write, true).await;
         let mut call = call_of(request).await;
         if let (Some(tamper), Ok(mut value)) = (self.tampering, serde_json::from_slice::<Value>(&call.body)) {

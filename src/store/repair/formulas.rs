@@ -6,7 +6,7 @@
 //! each column is where it was. Where columns moved in between, the reference has to follow its column, as it does in a formula that stays.
 
 use crate::grid::{column_letters, column_number};
-use crate::store::repair::columns::ColumnMap;
+use crate::store::column_map::ColumnMap;
 
 /// What a reference becomes whose cell is gone.
 const LOST: &str = "#REF!";

@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
+use crate::store::column_map::ColumnMap;
 use crate::store::load::text;
-use crate::store::repair::TabImage;
-use crate::store::repair::columns::ColumnMap;
-use crate::store::repair::print::{Likeness, RowPrint, mark_of};
+use crate::store::repair::image::TabImage;
+use crate::store::row_print::{Likeness, RowPrint, mark_of};
 use crate::store::witness::{Astray, Expect, Finding};
 
 /// Comparisons of rows at most; where more would be needed, rows are found by their keys and whole contents only.
@@ -137,14 +137,18 @@ impl<'a> RowSearch<'a> {
             group.push(at);
             let place = |at: usize| self.wanted[at].astray.target.row as usize;
             if group.iter().all(|at| self.is_free(place(*at)) && self.likeness(*at, place(*at)).is_exact()) {
-                group.into_iter().for_each(|at| self.take(at, self.wanted[at].astray.target.row as usize));
+                for at in group {
+                    self.take(at, self.wanted[at].astray.target.row as usize);
+                }
                 continue;
             }
             let mut rows = self.candidates(at);
             rows.retain(|row| self.is_free(*row) && self.likeness(at, *row).is_exact());
             if let [one, other, ..] = rows.as_slice() {
                 let either = Located::Either(number(*one), number(*other));
-                group.into_iter().for_each(|at| self.found[at] = Some(either));
+                for at in group {
+                    self.found[at] = Some(either);
+                }
             }
         }
     }

@@ -2,6 +2,8 @@ use serde_json::json;
 
 use super::*;
 use crate::ledger::head::HeadId;
+use crate::store::layout::Tab;
+use crate::store::row_print::RowPrint;
 use crate::store::witness::{Seen, Target, Witness};
 
 const BASE: u32 = 100;

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::ledger::key::digest_of;
+use crate::store::column_map::ColumnMap;
 use crate::store::load::text;
-use crate::store::repair::columns::ColumnMap;
 
 /// The longest print as a text; a cell takes 50,000 characters.
 const MAX_CHARS: usize = 45_000;
@@ -83,6 +83,7 @@ impl RowPrint {
     }
 
     /// The same print, its columns where they are now; `width` is how many a row has there. Columns that are new say nothing.
+    #[must_use]
     pub fn moved(&self, map: &ColumnMap, width: usize) -> Self {
         let cells = self.cells.iter().filter_map(|(at, mark)| Some((map.get(*at)?, *mark))).collect();
         let says = |at: &usize| {

@@ -1,0 +1,334 @@
+//! The plan of a repair: what is done to which row. Pure.
+//!
+//! In scope: doing again what was meant, then restoring what was written over, each cell by itself. Out of scope: which row is which
+//! (`store::repair::correspondence`), the requests (`store::data_rows`).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::grid::column_letters;
+use crate::store::load::text;
+use crate::store::repair::check::CellCheck;
+use crate::store::repair::correspondence::{Correspondence, number};
+use crate::store::repair::formulas::{Journey, brought_back};
+use crate::store::repair::image::TabImage;
+use crate::store::repair::row_repair::{CellCopy, CellSource, RowRepair};
+use crate::store::repair::rows::Located;
+use crate::store::witness::{Astray, Expect, Finding, Target};
+
+/// What repairs a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RepairPlan {
+    /// The rows.
+    pub repairs: Vec<RowRepair>,
+    /// What was left as it is, in words for people.
+    pub left: Vec<String>,
+    /// Which row is which can't be known, in words for people: nothing may be written.
+    pub unknown: Vec<String>,
+    /// What the rows have to show afterwards, as far as it is known.
+    pub checks: Vec<CellCheck>,
+}
+
+/// What repairs a finding, in the tab as it is now.
+pub fn plan(finding: &Finding, image: &TabImage<'_>) -> RepairPlan {
+    let planning = Planning { there: Correspondence::new(finding, image) };
+    let mut out = Repairs::default();
+    for (at, astray) in finding.astray.iter().enumerate() {
+        planning.redo(at, astray, &mut out);
+    }
+    for (at, astray) in finding.astray.iter().enumerate() {
+        planning.restore(at, astray, &mut out);
+    }
+    let mut beside: BTreeMap<&str, usize> = BTreeMap::new();
+    for key in &finding.beside {
+        *beside.entry(key).or_default() += 1;
+    }
+    for (key, rows) in beside {
+        planning.rearrange(key, rows, &mut out);
+    }
+    if out.changed > 0 {
+        out.left.push(format!("{} cells that people changed meanwhile are left as they are", out.changed));
+    }
+    let new = out.list.iter().filter(|repair| repair.row.is_none()).filter_map(RowRepair::key);
+    let twins: HashSet<String> = new.map(str::to_owned).chain(planning.there.shared_keys().cloned()).collect();
+    let repairs: Vec<_> = out.list.into_iter().map(|repair| planning.expecting(repair, &twins)).collect();
+    let checks = repairs.iter().flat_map(|repair| planning.checks(repair)).collect();
+    RepairPlan { repairs, left: out.left, unknown: planning.unknown(), checks }
+}
+
+/// Repairs, one a row: a second one for a row adds the cells that the first leaves alone.
+#[derive(Default)]
+struct Repairs {
+    list: Vec<RowRepair>,
+    by_row: HashMap<u32, usize>,
+    /// Cells that people changed since, and that are left to them.
+    changed: usize,
+    left: Vec<String>,
+}
+
+impl Repairs {
+    /// Adds copies into a row, or into a new one of this key.
+    fn add(&mut self, row: Option<u32>, key: &str, copies: Vec<CellCopy>, clears: Vec<usize>) {
+        let known = row.and_then(|row| self.by_row.get(&row).copied());
+        if let Some(there) = known.and_then(|at| self.list.get_mut(at)) {
+            let is_taken = |to: usize| there.clears.contains(&to) || there.copies.iter().any(|copy| copy.to == to);
+            let more: Vec<_> = copies.into_iter().filter(|copy| !is_taken(copy.to)).collect();
+            there.copies.extend(more);
+        } else if !copies.is_empty() || !clears.is_empty() {
+            self.by_row.extend(row.map(|row| (row, self.list.len())));
+            self.list.push(RowRepair { row, expect: Expect::Key(key.to_owned()), copies, clears });
+        }
+    }
+
+    fn has(&self, row: u32) -> bool {
+        self.by_row.contains_key(&row)
+    }
+}
+
+/// Where what was meant goes.
+enum Meant<'t> {
+    Row(u32),
+    /// A new row of this key.
+    New(&'t str),
+    /// Nowhere: its row was deleted since.
+    Gone,
+}
+
+struct Planning<'a> {
+    there: Correspondence<'a>,
+}
+
+impl Planning<'_> {
+    /// What was meant, where it was meant to go.
+    fn redo(&self, at: usize, astray: &Astray, out: &mut Repairs) {
+        let target = &astray.target;
+        let source = CellSource::Undo(self.there.finding.witness.after_row(astray.index));
+        let as_meant = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.there.meant(from)? });
+        let copies: Vec<_> = target.columns.iter().filter_map(as_meant).collect();
+        match self.row_meant(at, astray, out) {
+            Meant::Row(row) if target.moves.is_empty() => {
+                let is_ours = |copy: &CellCopy| {
+                    let shown = self.there.image.shown(row as usize, copy.to);
+                    self.there.is_untouched(row, copy.to) || cell(&astray.after, copy.from) == shown
+                };
+                let (ours, theirs): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_ours);
+                out.changed += theirs.len();
+                out.add(Some(row), "", ours, Vec::new());
+            }
+            Meant::Row(row) => self.move_again(target, row, out),
+            Meant::New(key) => out.add(None, key, copies, Vec::new()),
+            Meant::Gone => {}
+        }
+    }
+
+    /// The row that a write was meant for.
+    fn row_meant<'t>(&self, at: usize, astray: &'t Astray, out: &mut Repairs) -> Meant<'t> {
+        let witness = &self.there.finding.witness;
+        let writes_key = astray.target.columns.contains(&witness.key);
+        let hit = self.there.row_of_hit(at);
+        match &astray.target.expect {
+            Expect::Key(key) => match self.there.hit_with_key(key) {
+                // The batch saw the row of this key: where it is nowhere now, people deleted it since.
+                Some(seen) => self.there.row_of_hit(seen).map_or(Meant::Gone, Meant::Row),
+                None => match self.there.row_of(key) {
+                    Some(row) => Meant::Row(row),
+                    None if astray.target.moves.is_empty() && !writes_key => Meant::New(key),
+                    None => Meant::Gone,
+                },
+            },
+            // Its row was blank, so that it is its own wherever its columns went; one that was not is given back to its owner.
+            Expect::Blank(key) if astray.target.was_blank(&astray.before) => {
+                hit.or_else(|| self.there.lowest_that_shows(key)).map_or(Meant::New(key), Meant::Row)
+            }
+            Expect::Blank(key) => Meant::New(key),
+            Expect::Row(print) => {
+                let held = self.there.hits_that_held(print);
+                let own = held.contains(&at).then_some(hit).flatten();
+                let others = held.iter().filter_map(|at| self.there.row_of_hit(*at));
+                let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
+                let row = row.or_else(|| self.there.row_that_holds(print, astray.target.row, |row| !out.has(row)));
+                if row.is_none() && writes_key {
+                    let key = cell(&astray.after, self.there.found.get(witness.key).unwrap_or(witness.key));
+                    out.left.push(format!(
+                        "the row of key \"{key}\", which had lost its key, is gone or was changed: the key gets a new row with its next version"
+                    ));
+                }
+                row.map_or(Meant::Gone, Meant::Row)
+            }
+        }
+    }
+
+    /// Cells that were to be moved within a row. A row that was hit itself is moved within as it was before.
+    fn move_again(&self, target: &Target, row: u32, out: &mut Repairs) {
+        let hit = self.there.hit_at(row);
+        let before = hit.map(|hit| CellSource::Undo(self.there.finding.witness.before_row(hit.index)));
+        let moved = |&(from, to): &(usize, usize)| {
+            let to = self.there.meant(to)?;
+            Some(match &before {
+                Some(source) => CellCopy { source: source.clone(), from: self.there.found.get(from)?, to },
+                None => CellCopy { source: CellSource::Itself, from: self.there.meant(from)?, to },
+            })
+        };
+        let emptied = target.columns.iter().filter(|column| !target.moves.iter().any(|(_, to)| to == *column));
+        let clears = emptied.filter_map(|&column| self.there.meant(column)).collect();
+        out.add(Some(row), "", target.moves.iter().filter_map(moved).collect(), clears);
+    }
+
+    /// What was written over, cell by cell: those that still show what was written.
+    fn restore(&self, at: usize, astray: &Astray, out: &mut Repairs) {
+        let key = self.there.key_before(astray);
+        let source = CellSource::Undo(self.there.finding.witness.before_row(astray.index));
+        let columns = &astray.target.columns;
+        let Some(row) = self.there.row_of_hit(at) else {
+            self.restore_elsewhere(&key, astray, &source, out);
+            return;
+        };
+        let is_elsewhere = row != astray.target.row && self.there.image.is_blank(row as usize);
+        if is_elsewhere && astray.before.iter().any(|cell| !text(cell).is_empty()) {
+            let (was, is) = (astray.target.row + 1, row + 1);
+            out.left.push(format!(
+                "a row was emptied by mistake, as row {was}, and its cells are in row {is} now: its notes and formats may be in another row"
+            ));
+        }
+        let mut copies = Vec::new();
+        for &from in columns {
+            let Some(to) = self.there.now.get(from) else { continue };
+            if self.there.image.shown(row as usize, to) == cell(&astray.after, from) {
+                copies.push(self.restored(at, astray, &source, (from, to), row, out));
+            } else {
+                out.changed += 1;
+            }
+        }
+        out.add(Some(row), &key, copies, Vec::new());
+    }
+
+    /// A row that is nowhere. Of one that had a key and of which nothing was left, a new row is made: people can't have seen that it was one.
+    fn restore_elsewhere(&self, key: &str, astray: &Astray, source: &CellSource, out: &mut Repairs) {
+        let is_over = astray.target.columns.contains(&self.there.key);
+        if key.is_empty() || !is_over {
+            return;
+        }
+        if astray.after.iter().all(|cell| text(cell).is_empty()) {
+            let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.there.now.get(from)? });
+            out.add(None, key, astray.target.columns.iter().filter_map(copy).collect(), Vec::new());
+        } else if self.there.row_of(key).is_none() {
+            out.left.push(format!(
+                "the row of key \"{key}\", whose key was written over, is gone or was changed: the key gets a new row with its next version"
+            ));
+        }
+    }
+
+    /// One cell as it was. A formula is copied by the service, which shifts its references; where columns moved they are worked out here.
+    fn restored(
+        &self,
+        at: usize,
+        astray: &Astray,
+        source: &CellSource,
+        (from, to): (usize, usize),
+        row: u32,
+        out: &mut Repairs,
+    ) -> CellCopy {
+        let entered = self.there.image.undo.get(at).and_then(|cells| cells.get(from)).and_then(Value::as_str);
+        let Some(formula) = entered.filter(|text| text.starts_with('=') && !self.there.now.is_still()) else {
+            return CellCopy { source: source.clone(), from, to };
+        };
+        let witness = &self.there.finding.witness;
+        let journey = Journey {
+            title: &self.there.image.tab.title,
+            kept_row: witness.before_row(astray.index),
+            margin: witness.margin() as usize,
+            row,
+            columns: &self.there.now,
+        };
+        let formula = brought_back(formula, journey);
+        if formula.contains("#REF!") {
+            let cell = format!("{}{}", column_letters(to), row + 1);
+            out.left.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
+        }
+        CellCopy { source: CellSource::Formula(formula), from, to }
+    }
+
+    /// Rows of a key that were appended under other headers, its lowest ones: their cells go where they were meant to be.
+    fn rearrange(&self, key: &str, count: usize, out: &mut Repairs) {
+        let used = &self.there.finding.witness.used;
+        let Some(at) = self.there.now.get(self.there.finding.witness.key) else { return };
+        let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.there.now.get(p)?, self.there.meant(p)?))).collect();
+        let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
+        let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
+        let apart = moves.iter().filter(|(from, to)| from != to);
+        let copies: Vec<_> = apart.map(|&(from, to)| CellCopy { source: CellSource::Itself, from, to }).collect();
+        if copies.is_empty() && clears.is_empty() {
+            return;
+        }
+        let image = self.there.image;
+        let rows = (1..image.rows.len()).rev().filter(|row| image.shown(*row, at) == key);
+        for row in rows.take(count) {
+            out.add(Some(number(row)), key, copies.clone(), clears.clone());
+        }
+    }
+
+    /// A repair that expects its row as it is now.
+    fn expecting(&self, repair: RowRepair, twins: &HashSet<String>) -> RowRepair {
+        let image = self.there.image;
+        let Some(row) = repair.row.map(|row| row as usize) else { return repair };
+        let key = image.shown(row, image.key);
+        let is_known = !key.is_empty() && !twins.contains(&key);
+        RowRepair { expect: if is_known { Expect::Key(key) } else { Expect::Row(image.print(row)) }, ..repair }
+    }
+
+    /// What the row of a repair has to show afterwards: of constants that an undo row holds.
+    fn checks(&self, repair: &RowRepair) -> Vec<CellCheck> {
+        let (Some(key), image) = (repair.key(), self.there.image) else { return Vec::new() };
+        let copies = repair.copies.iter().filter(|copy| copy.to != image.key).filter_map(|copy| {
+            let column = image.tab.header.get(copy.to).filter(|text| !text.is_empty())?.clone();
+            Some(CellCheck { key: key.to_owned(), column, text: self.kept(copy)? })
+        });
+        copies.collect()
+    }
+
+    /// The constant that a copy brings; none of a formula, whose copy shows something else.
+    fn kept(&self, copy: &CellCopy) -> Option<String> {
+        let CellSource::Undo(source) = copy.source else { return None };
+        let (finding, witness) = (self.there.finding, &self.there.finding.witness);
+        let index =
+            |first: u32| usize::try_from(source.checked_sub(first)?).ok().filter(|at| *at < witness.targets.len());
+        let at = |index: usize| finding.astray.binary_search_by_key(&index, |astray| astray.index).ok();
+        if let Some(index) = index(witness.after_row(0)) {
+            return finding.astray.get(at(index)?).map(|astray| cell(&astray.after, copy.from));
+        }
+        let at = at(index(witness.before_row(0))?)?;
+        let entered = cell(self.there.image.undo.get(at)?, copy.from);
+        let before = finding.astray.get(at).map(|astray| cell(&astray.before, copy.from));
+        before.filter(|_| !entered.starts_with('='))
+    }
+
+    /// Which rows could both be the one that was hit.
+    fn unknown(&self) -> Vec<String> {
+        let all = self.there.finding.astray.iter().zip(&self.there.located);
+        let either = all.filter_map(|(astray, located)| match located {
+            Located::Either(one, other) => Some((astray, *one + 1, *other + 1)),
+            Located::At(_) | Located::Gone => None,
+        });
+        let said = either.map(|(astray, one, other)| {
+            let image = self.there.image;
+            let header = image.tab.header.get(image.key).map_or("", String::as_str);
+            let rows = if one == other { format!("row {one}") } else { format!("rows {one} and {other}") };
+            let key = self.there.key_before(astray);
+            if key.is_empty() {
+                format!("{rows} could each be one without a key that a write hit by mistake: restore its cells from the version history")
+            } else {
+                format!("{rows} could each be the one of key \"{key}\": write it into column \"{header}\" of the right one")
+            }
+        });
+        said.collect()
+    }
+}
+
+fn cell(row: &[Value], column: usize) -> String {
+    row.get(column).map(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
