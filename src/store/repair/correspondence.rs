@@ -102,6 +102,12 @@ impl<'a> Correspondence<'a> {
         self.by_key.get(key)?.iter().find(|row| is_own(row)).map(|row| number(*row))
     }
 
+    /// Whether a row that was filled was blank: in the columns that were written, and in those that were meant.
+    pub(super) fn was_free(&self, astray: &Astray) -> bool {
+        let mut meant = astray.target.columns.iter().filter_map(|at| self.found.get(*at));
+        astray.target.was_blank(&astray.before) && meant.all(|at| cell(&astray.before, at).is_empty())
+    }
+
     /// The lowest row that shows this key where keys were written, and was not hit.
     pub(super) fn lowest_that_shows(&self, key: &str) -> Option<u32> {
         let at = self.now.get(self.finding.witness.key)?;

@@ -138,7 +138,7 @@ impl Planning<'_> {
                 },
             },
             // Its row was blank, so that it is its own wherever its columns went; one that was not is given back to its owner.
-            Expect::Blank(key) if astray.target.was_blank(&astray.before) => {
+            Expect::Blank(key) if self.there.was_free(astray) => {
                 hit.or_else(|| self.there.lowest_that_shows(key)).map_or(Meant::New(key), Meant::Row)
             }
             Expect::Blank(key) => Meant::New(key),
