@@ -173,6 +173,7 @@ fn end(probed: Probed, exit: Exit, settings: &Settings) -> Result<Exit, Trouble>
     match probed.ended {
         Some(Ended::Error(error)) => Err(of_app(&AppError::Store(error), settings)),
         Some(Ended::Stopped(StopReason::Interrupt)) => Ok(Exit::Interrupted),
+        Some(Ended::Stopped(StopReason::HangUp)) => Ok(Exit::HungUp),
         Some(Ended::Stopped(_)) => Ok(Exit::Terminated),
         None if exit == Exit::Ok && !sure => {
             let message = "the answers about the guard were lost, so nothing is known of it";
@@ -198,6 +199,7 @@ fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<Watch> {
         stop.ask(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
+            Signal::HangUp => StopReason::HangUp,
         });
         if nth > 1 {
             stop.hurry(Duration::ZERO);

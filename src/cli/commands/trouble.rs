@@ -95,6 +95,7 @@ fn of_pass(error: &PassError) -> Exit {
         | PassError::NoField { .. } => Exit::Config,
         PassError::Stopped { reason: StopReason::Interrupt } => Exit::Interrupted,
         PassError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
+        PassError::Stopped { reason: StopReason::HangUp } => Exit::HungUp,
         PassError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
         PassError::Store(error) => of_store(error),
         PassError::Refused { .. } => Exit::DataErr,
