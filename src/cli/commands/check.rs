@@ -40,10 +40,11 @@ pub async fn command(
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::of(&settings);
     let mut lines = meant(args, &settings, &place);
-    lines.extend(source(&settings).await);
+    let (of_source, looked) = source(&settings, clock.as_ref()).await;
+    lines.extend(of_source);
     lines.extend(programs(&settings));
-    let mut checked =
-        Checked { job: settings.job.clone(), place, lines: Vec::new(), probe: None, leftovers: 0, exit: Exit::Ok };
+    let job = settings.job.clone();
+    let mut checked = Checked { job, place, lines: Vec::new(), looked, probe: None, leftovers: 0, exit: Exit::Ok };
     let mut unreachable = None;
     let mut probed = None;
     match existing(&settings, &clock, &chance) {
@@ -220,7 +221,7 @@ mod tests {
             let probed = Probed { findings: vec![finding], swept: Swept::default(), ended: None };
             let (job, lines, probe) = ("j".to_owned(), Vec::new(), None);
             let place = crate::cli::output::sample::place().spreadsheet;
-            let mut checked = Checked { job, place, lines, probe, leftovers: 0, exit: Exit::Ok };
+            let mut checked = Checked { job, place, lines, looked: None, probe, leftovers: 0, exit: Exit::Ok };
             answered(&probed, &mut checked);
             assert_eq!(checked.exit, exit, "{question:?}");
             assert_eq!(checked.probe.map(|answers| answers.len()), Some(1));
