@@ -195,7 +195,7 @@ pub enum PassError {
     Unfinished {
         /// What happened last.
         why: String,
-        /// `Transient`, `Throttled`, `Denied` or `Machine`.
+        /// `Transient`, `Throttled`, `Denied` or `Machine`; `Corrupt` where something else answers in the service's place.
         fault: Fault,
     },
     /// The store refuses what a batch says.

@@ -191,6 +191,7 @@ fn help(error: &AppError) -> Option<&'static str> {
             "what came before is on the sheet; mend the source and run again, it goes on from there"
         }
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
+        AppError::Pass(PassError::Unfinished { fault: Fault::Corrupt, .. }) => PAGE,
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
         AppError::Pass(PassError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
             PAGE
