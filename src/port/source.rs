@@ -65,6 +65,15 @@ pub enum SourceError {
         /// What is wrong there, and what to do.
         why: String,
     },
+    /// It says two things, and which of them is meant nobody can know: a member of the path to its records that comes twice. Whoever reads
+    /// it before records are processed stops there.
+    #[error("{position}: {why}")]
+    Ambiguous {
+        /// Where the second one begins.
+        position: String,
+        /// What comes twice, and what to do.
+        why: String,
+    },
     /// It is something else than what the job file says, as its first bytes show.
     #[error("{what} is {seen}; no record of it was read")]
     Foreign {
@@ -102,7 +111,7 @@ impl SourceError {
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Missing { .. } | Self::Broken { .. } | Self::Foreign { .. } => Fault::Corrupt,
+            Self::Missing { .. } | Self::Broken { .. } | Self::Ambiguous { .. } | Self::Foreign { .. } => Fault::Corrupt,
             Self::Denied { .. } => Fault::Denied,
             Self::Unavailable { .. } => Fault::Transient,
         }

@@ -122,7 +122,7 @@ fn of_store(error: &StoreError) -> Exit {
 fn of_source(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
-        SourceError::Broken { .. } | SourceError::Foreign { .. } => Exit::DataErr,
+        SourceError::Broken { .. } | SourceError::Ambiguous { .. } | SourceError::Foreign { .. } => Exit::DataErr,
         SourceError::Denied { .. } => Exit::NoPerm,
         SourceError::Unavailable { .. } => Exit::IoErr,
     }
@@ -147,10 +147,12 @@ fn advice(error: &AppError, settings: &Settings) -> Option<String> {
         ) => Some(advice.clone()),
         AppError::Pass(PassError::NoField { what, path, preview }) => Some(no_field(what, path, preview)),
         AppError::Pass(PassError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
-        AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, report })
-            if report.run.counts.read == 0 =>
+        AppError::Pass(PassError::Source {
+            error: SourceError::Broken { .. } | SourceError::Ambiguous { .. },
+            report,
+        }) if report.run.counts.read == 0 =>
         {
-            Some("no record was read; correct the source and run again".to_owned())
+            Some("no record was processed; correct the source and run again".to_owned())
         }
         _ => None,
     }
@@ -189,6 +191,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, .. }) => {
             "what came before is on the sheet; mend the source and run again, it goes on from there"
+        }
+        AppError::Pass(PassError::Source { error: SourceError::Ambiguous { .. }, .. }) => {
+            "rows of the first one are on the sheet, and their keys are done; docs/jq.md says when that is known before"
         }
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { fault: Fault::Corrupt, .. }) => PAGE,
