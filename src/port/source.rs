@@ -20,9 +20,9 @@ pub struct Record {
     pub cursor: Option<String>,
 }
 
-/// What a source knows of all its records before the first one.
+/// The row that names the fields of a source's records, as the source knows it before the first one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Preview {
+pub struct HeaderRow {
     /// The file or address.
     pub what: String,
     /// The names of the fields that each record has.
@@ -125,7 +125,7 @@ pub trait Source: Send {
 
     /// What is known of all records before the first one, such as the names in a header row; none where a source has no such thing, or
     /// where `next` fails for good at once. Asked before `next`, or not at all.
-    fn preview(&mut self) -> BoxFuture<'_, Option<Preview>> {
+    fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {
         Box::pin(async { None })
     }
 

@@ -145,7 +145,7 @@ fn advice(error: &AppError, settings: &Settings) -> Option<String> {
             PassError::Input(SourceError::Foreign { advice, .. })
             | PassError::Source { error: SourceError::Foreign { advice, .. }, .. },
         ) => Some(advice.clone()),
-        AppError::Pass(PassError::NoField { what, path, preview }) => Some(no_field(what, path, preview)),
+        AppError::Pass(PassError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
         AppError::Pass(PassError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
         AppError::Pass(PassError::Source {
             error: SourceError::Broken { .. } | SourceError::Ambiguous { .. },
