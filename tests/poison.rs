@@ -119,7 +119,9 @@ async fn a_renamed_column_is_followed_after_a_first_refusal() {
         let cell = json!({"userEnteredValue": {"stringValue": "number"}});
         house
             .front
-            .hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [{"values": [cell]}]}}]))
+            .hands(
+                json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [{"values": [cell]}]}}]),
+            )
             .await;
         house.run(&items(7, &[])).await.expect("the column is found by its mark");
         let keys = house.column("Data", "number").await;

@@ -56,7 +56,7 @@ pub async fn look(source: &mut dyn Source, identify: Arc<dyn Identify>, again: A
             next = keyed.next(source, &identify, Extent::Whole) => next,
             () = &mut time_is_up => break,
         };
-        let (record, identity) = match next {
+        let (record, found) = match next {
             Ok(Some(keyed)) => keyed,
             Ok(None) => {
                 is_whole = true;
@@ -68,7 +68,7 @@ pub async fn look(source: &mut dyn Source, identify: Arc<dyn Identify>, again: A
             }
         };
         records += 1;
-        let (Ok(body), Some(Ok((key, version)))) = (&record.body, identity) else { continue };
+        let (Ok(body), Some(Ok((key, version)))) = (&record.body, found) else { continue };
         match again {
             Again::Every => watch.see(&key, &version, &record.position, body),
             // One that has no order is its record's failure, and none of the others'.

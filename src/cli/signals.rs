@@ -152,7 +152,8 @@ impl Ears {
 /// stopped, and one that was meant to outlive its terminal can't be brought back.
 #[cfg(unix)]
 fn ignores_hang_ups() -> bool {
-    std::fs::read_to_string("/proc/self/status").map_or(true, |status| is_ignored(&status, rustix::process::Signal::HUP.as_raw()))
+    std::fs::read_to_string("/proc/self/status")
+        .map_or(true, |status| is_ignored(&status, rustix::process::Signal::HUP.as_raw()))
 }
 
 /// Whether the status of a process, as `/proc` has it, shows this signal among the ignored ones: a mask in hexadecimal.

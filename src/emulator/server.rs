@@ -212,10 +212,10 @@ impl Emulator {
         let authorization = text(AUTHORIZATION).or_else(by_key);
         let packed = text(ACCEPT_ENCODING).is_some_and(|takes| packing::takes_gzip(&takes));
         let unpack = text(CONTENT_ENCODING).is_some_and(|how| how.trim().eq_ignore_ascii_case("gzip"));
-        let mut held = guest.bodies.as_ref().map(Bodies::begin);
-        let read = self.read_body(body, held.as_mut()).await;
+        let mut room = guest.bodies.as_ref().map(Bodies::begin);
+        let read = self.read_body(body, room.as_mut()).await;
         let _at_work = guest.seat.as_ref().map(Seat::works);
-        let read = if unpack { read.and_then(|body| unpacked(&body, held.as_mut())) } else { read };
+        let read = if unpack { read.and_then(|body| unpacked(&body, room.as_mut())) } else { read };
         let answer = match read {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
@@ -307,7 +307,8 @@ where
 }
 
 fn crowded() -> Answer {
-    let message = format!("This emulator holds {BODIES_LIMIT} bytes of the bodies of calls already; send it again later.");
+    let message =
+        format!("This emulator holds {BODIES_LIMIT} bytes of the bodies of calls already; send it again later.");
     ApiError { code: 503, status: "UNAVAILABLE", message, details: None }.into()
 }
 

@@ -113,7 +113,11 @@ mod tests {
         let first = turns.take(LONG).unwrap();
         let (served, order) = channel();
         std::thread::scope(|scope| {
-            let waiting = |count: usize| while turns.line().tickets.len() < count { std::thread::yield_now() };
+            let waiting = |count: usize| {
+                while turns.line().tickets.len() < count {
+                    std::thread::yield_now();
+                }
+            };
             let take = |name: &'static str, patience: Option<Duration>| {
                 let served = served.clone();
                 let turns = &turns;

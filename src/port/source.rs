@@ -111,7 +111,9 @@ impl SourceError {
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Missing { .. } | Self::Broken { .. } | Self::Ambiguous { .. } | Self::Foreign { .. } => Fault::Corrupt,
+            Self::Missing { .. } | Self::Broken { .. } | Self::Ambiguous { .. } | Self::Foreign { .. } => {
+                Fault::Corrupt
+            }
             Self::Denied { .. } => Fault::Denied,
             Self::Unavailable { .. } => Fault::Transient,
         }

@@ -377,7 +377,9 @@ mod tests {
 
     fn broken(text: &str, path: &str) -> String {
         match split(text.as_bytes(), path).1 {
-            Some(Stop::Broken(place, why) | Stop::Twice(place, why)) => format!("{}:{} {why}", place.line, place.column),
+            Some(Stop::Broken(place, why) | Stop::Twice(place, why)) => {
+                format!("{}:{} {why}", place.line, place.column)
+            }
             Some(Stop::CutOff(place)) => format!("{}:{} cut off", place.line, place.column),
             other => format!("{other:?}"),
         }

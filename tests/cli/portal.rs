@@ -58,8 +58,8 @@ fn read_request(stream: &mut std::net::TcpStream) {
     let (mut seen, mut piece) = (String::new(), [0; 4_096]);
     loop {
         let is_whole = seen.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-            let lines = head.lines().map(str::to_ascii_lowercase);
-            let length = lines.filter_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok()).next();
+            let mut lines = head.lines().map(str::to_ascii_lowercase);
+            let length = lines.find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
             body.len() >= length.unwrap_or(0)
         });
         if is_whole {

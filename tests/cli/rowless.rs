@@ -48,7 +48,10 @@ fn a_member_of_the_items_path_that_comes_twice_stops_the_run() {
     shop.write("d.json", "{\"data\":[{\"id\":\"a\"}],\n\"data\":[{\"id\":\"b\"}]}");
     shop.run(&["check", "j.toml"]).exits(65).shows("d.json:2:1").shows("has the member \"data\" twice");
     let told = shop.run(&["run", "j.toml"]);
-    told.exits(65).says("d.json:2:1").says("has the member \"data\" twice").says("rows of the first one are on the sheet");
+    told.exits(65)
+        .says("d.json:2:1")
+        .says("has the member \"data\" twice")
+        .says("rows of the first one are on the sheet");
     shop.change("j.toml", "\".data[]\"", "\".data[] | .\"");
     shop.run(&["run", "j.toml", "--adopt"]).exits(0);
     assert_eq!(shop.column("j.toml", "T", "id"), ["a", "b"]);

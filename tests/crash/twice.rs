@@ -6,7 +6,8 @@ use crate::wire::Outside;
 use crate::workshop::Workshop;
 
 /// Each key twice with different content, far apart and close by.
-const RECORDS: &str = "id,v,state\na,2,a early\nb,1,b early\nb,2,b late\nc,5,c newer\na,3,a late\nc,4,c older\nd,1,d only\n";
+const RECORDS: &str =
+    "id,v,state\na,2,a early\nb,1,b early\nb,2,b late\nc,5,c newer\na,3,a late\nc,4,c older\nd,1,d only\n";
 
 /// The job in one mode; what counts of each key, and for whom its program may run.
 struct Story {

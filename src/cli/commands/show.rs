@@ -26,8 +26,7 @@ pub async fn command(
         .await
         .map_err(|error| of_app(&error, &settings))?;
     let (total, spreadsheet) = (Some(read.total), Spreadsheet::of(&settings));
-    let rows =
-        TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total, spreadsheet };
+    let rows = TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total, spreadsheet };
     show(&rows, &session.terminal, args.job.json);
     Ok(Exit::Ok)
 }

@@ -150,8 +150,7 @@ fn advice(error: &AppError, settings: &Settings) -> Option<String> {
         AppError::Pass(PassError::Source {
             error: SourceError::Broken { .. } | SourceError::Ambiguous { .. },
             report,
-        }) if report.run.counts.read == 0 =>
-        {
+        }) if report.run.counts.read == 0 => {
             Some("no record was processed; correct the source and run again".to_owned())
         }
         _ => None,

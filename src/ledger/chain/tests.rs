@@ -235,7 +235,8 @@ fn items_are_suspected_where_their_batch_is_refused_for_what_it_carries_or_stays
 /// A batch without items goes out after a refusal: what the refused one would have made is not there.
 #[test]
 fn columns_of_a_refused_commit_are_not_the_jobs() {
-    let mut chain = Chain::from(Some(&loaded(&State::default(), HeadId { commit: 4, nonce: 1 })), State::default(), me());
+    let mut chain =
+        Chain::from(Some(&loaded(&State::default(), HeadId { commit: 4, nonce: 1 })), State::default(), me());
     let changes = Changes { columns: vec!["a".into()], ..one("k") };
     let refused = chain.draft(1, changes, &terms(false)).expect("nothing is in doubt");
     assert_eq!(refused.state.columns, ["a"]);
