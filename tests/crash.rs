@@ -28,6 +28,10 @@ mod points;
 #[path = "crash/disk.rs"]
 mod disk;
 
+#[cfg(target_os = "linux")]
+#[path = "crash/twice.rs"]
+mod twice;
+
 #[path = "crash/pair.rs"]
 mod pair;
 

@@ -112,3 +112,62 @@ fn of_many_who_swap_one_head_one_wins() {
     }
     assert_eq!(commits_in(&Store::open(&path).unwrap()), 5);
 }
+
+/// The victim with several writers at once: each tells of the rows that were acknowledged to it.
+#[test]
+fn writers_that_will_be_killed() {
+    if !Path::new(FILE).exists() {
+        return;
+    }
+    let store = Store::open(Path::new(FILE)).unwrap();
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let store = &store;
+            scope.spawn(move || {
+                for n in 0..100_000 {
+                    let number = n * WRITERS + writer;
+                    let row = json!({"values": [{"userEnteredValue": {"numberValue": number}}]});
+                    send(store, &json!([{"appendCells": {"sheetId": 1, "rows": [row], "fields": "*"}}])).unwrap();
+                    println!("\nkept {number}");
+                }
+            });
+        }
+    });
+}
+
+const WRITERS: u32 = 8;
+
+/// Commits of several writers go into the file together, and each is in it before its writer hears of it.
+#[test]
+fn a_copy_of_the_file_alone_has_what_each_of_many_writers_was_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..6_usize {
+        let (path, copy) = (folder.path().join(FILE), folder.path().join("copy.sheet"));
+        drop(make(&path));
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "writers_that_will_be_killed", "--nocapture"])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let told = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut told = told.filter_map(|line| line.strip_prefix("kept ").and_then(|n| n.parse::<u32>().ok()));
+        let mut kept: Vec<u32> = told.by_ref().take(20 + round * 7).collect();
+        child.kill().unwrap();
+        kept.extend(told);
+        child.wait().unwrap();
+        std::fs::copy(&path, &copy).unwrap();
+        let store = Store::open(&copy).unwrap();
+        let rows = store.read("s").unwrap().rows(1, 0..u32::MAX).unwrap();
+        let there: Vec<&[Cell]> = rows.iter().map(|(_, cells)| cells.as_slice()).collect();
+        for number in kept {
+            let times = there.iter().filter(|cells| **cells == [Cell::number(f64::from(number))]).count();
+            assert_eq!(times, 1, "{number} of {} rows", there.len());
+        }
+        drop(store);
+        for name in [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm"), "copy.sheet".to_owned()] {
+            let _ = std::fs::remove_file(folder.path().join(name));
+        }
+    }
+}

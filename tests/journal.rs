@@ -155,6 +155,21 @@ async fn results_wait_in_the_journal_while_the_service_is_down_and_the_next_run_
 }
 
 #[tokio::test(start_paused = true)]
+async fn results_of_a_journal_are_no_records_that_were_read() {
+    for (records, read) in [(items(0), 0), (items(2), 2), (items(3), 3)] {
+        let mut house = House::new(false);
+        house.run(&[]).await.0.expect("a first run");
+        house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
+        house.run(&items(3)).await.0.expect_err("the service is down");
+        house.faults("");
+        let counts = house.run(&records).await.0.expect("the service is well again").run.counts;
+        assert_eq!((counts.read, counts.new), (read, 3), "{counts:?}");
+        let told = house.column("Runs", "read").await;
+        assert_eq!(told.last(), Some(&read.to_string()), "{told:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_result_whose_key_somebody_else_settled_meanwhile_is_not_used() {
     let mut house = House::new(false);
     house.run(&[]).await.0.expect("a first run");

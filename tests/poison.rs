@@ -108,6 +108,28 @@ async fn a_record_that_the_service_refuses_is_a_failure_and_all_the_others_are_w
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renamed_column_is_followed_after_a_first_refusal() {
+    for mode in [Mode::Append, Mode::Upsert] {
+        let house = House { mode, ..House::usual() };
+        house.refuse("do=refuse", "poison");
+        house.run(&items(6, &[1])).await.expect("a run that ends");
+        house.front.emulator.set_faults(Vec::new());
+        let view = house.front.view().await.expect("a data tab");
+        let start = json!({"sheetId": view.id, "rowIndex": 0, "columnIndex": view.column("id").expect("its column")});
+        let cell = json!({"userEnteredValue": {"stringValue": "number"}});
+        house
+            .front
+            .hands(
+                json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [{"values": [cell]}]}}]),
+            )
+            .await;
+        house.run(&items(7, &[])).await.expect("the column is found by its mark");
+        let keys = house.column("Data", "number").await;
+        assert_eq!((keys.len(), keys.into_iter().collect()), (7, keys_but(7, &[])), "{mode:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seventeenth_stops_the_run() {
     let house = House::usual();
     house.run(&[]).await.expect("a first run");

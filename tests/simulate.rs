@@ -175,3 +175,12 @@ fn the_simulation_notices_a_judgement_that_takes_every_lost_batch_for_applied() 
 fn the_simulation_notices_a_late_batch_that_arrives_without_its_guard() {
     assert!(notices(Meddling::NoGuardOnLate), "forty games went well though late batches had no guard");
 }
+
+#[test]
+fn the_simulation_notices_rows_that_were_hit_and_are_kept_nowhere() {
+    let notices = |seed| play(seed, Some(Meddling::NothingKept)).is_err_and(|why| why.ends_with("nor kept"));
+    assert!(
+        (0..60).any(notices),
+        "sixty games went well, or went wrong for something else, though nothing was kept of what was hit"
+    );
+}

@@ -6,5 +6,6 @@
 pub mod report;
 pub mod meaning;
 pub mod programs;
+pub mod repeated;
 pub mod preflight;
 pub mod probing;

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::check::report::{Blocker, Line, Subject};
+use crate::check::repeated::{Looked, look};
+use crate::check::report::{Blocker, Line, Subject, Verdict};
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
 use crate::google::address::SpreadsheetId;
@@ -44,24 +45,35 @@ pub struct Coming {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Looks at the source: whether it can be opened, what its first record is, and whether a run would stop on its first records.
-pub async fn source(settings: &Settings) -> Vec<Line> {
+/// Looks at the source: whether it can be opened, what its first record is, and whether a run would stop on its first records. Of a source
+/// that can be read again also whether keys come more than once; none where that was not looked at.
+pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<Line>, Option<Looked>) {
     let subject = Subject::Source;
     let name = settings.source.input.name();
     if settings.source.input == Input::Stdin {
-        return vec![Line::fine(subject, "standard input, which is not read here")];
+        return (vec![Line::fine(subject, "standard input, which is not read here")], None);
     }
     let mut source = match settings.open_source() {
         Ok(source) => source,
-        Err(error) => return vec![Line::problem(subject, Blocker::Source(error))],
+        Err(error) => return (vec![Line::problem(subject, Blocker::Source(error))], None),
     };
     let identify = settings.identify();
     let mut lines: Vec<Line> = match read_header(source.as_mut(), &identify).await {
         Ok(notes) => notes.into_iter().map(|note| Line::warning(subject, note, None)).collect(),
-        Err(error) => return vec![Line::problem(subject, Blocker::Pass(error))],
+        Err(error) => return (vec![Line::problem(subject, Blocker::Pass(error))], None),
     };
-    lines.push(records(&name, source.as_mut(), &identify, settings.stop_after).await);
-    lines
+    let line = records(&name, source.as_mut(), &identify, settings.stop_after).await;
+    let is_stopped = matches!(line.verdict, Verdict::Problem(_));
+    lines.push(line);
+    // Of a pipe the run needs what would be read here.
+    if is_stopped || !source.rereadable() || source.rewind().is_err() {
+        return (lines, None);
+    }
+    let mut looked = look(source.as_mut(), Arc::new(identify), settings.again, clock).await;
+    let hint = "the run says so too; see README, *A key twice in one source*";
+    lines.extend(looked.sentence().map(|sentence| Line::warning(subject, sentence, Some(hint))));
+    lines.extend(looked.broken.take().map(|error| Line::problem(subject, Blocker::Source(error))));
+    (lines, Some(looked))
 }
 
 /// Looks at the first record, and at the next ones as long as none has a key.

@@ -56,6 +56,8 @@ pub enum Exit {
     Config,
     /// The run's own deadline ended it.
     Timeout,
+    /// SIGHUP; what was in hand is committed.
+    HungUp,
     /// SIGINT; what was in hand is committed.
     Interrupted,
     /// SIGTERM; what was in hand is committed.
@@ -63,7 +65,7 @@ pub enum Exit {
 }
 
 /// Number, name and meaning of each exit.
-const TABLE: [(Exit, u8, &str, &str); 20] = [
+const TABLE: [(Exit, u8, &str, &str); 21] = [
     (Exit::Ok, 0, "ok", "success, also when there was nothing to do"),
     (Exit::Failed, 1, "failed", "the job ran and failed"),
     (Exit::Usage, 2, "usage", "the command line is wrong"),
@@ -82,6 +84,7 @@ const TABLE: [(Exit, u8, &str, &str); 20] = [
     (Exit::NoPerm, 77, "noperm", "access is missing"),
     (Exit::Config, 78, "config", "the job file or the environment is wrong"),
     (Exit::Timeout, 124, "timeout", "the run's own deadline ended it"),
+    (Exit::HungUp, 129, "sighup", "SIGHUP; what was in hand is committed"),
     (Exit::Interrupted, 130, "sigint", "SIGINT; what was in hand is committed"),
     (Exit::Terminated, 143, "sigterm", "SIGTERM; what was in hand is committed"),
 ];
@@ -187,6 +190,7 @@ impl From<Signal> for Exit {
         match signal {
             Signal::Interrupt => Self::Interrupted,
             Signal::Terminate => Self::Terminated,
+            Signal::HangUp => Self::HungUp,
         }
     }
 }
@@ -244,6 +248,7 @@ mod tests {
         77 noperm
         78 config
         124 timeout
+        129 sighup
         130 sigint
         143 sigterm
         ");

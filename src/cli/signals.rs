@@ -1,9 +1,11 @@
-//! SIGINT and SIGTERM, as calls.
+//! SIGINT, SIGTERM and SIGHUP, as calls.
 //!
 //! In scope: hearing them and saying which, and how often. Out of scope: what a run does about it (`runner`).
 //!
 //! One wish may come as several signals: coreutils' `timeout` sends one to its child and another to the whole group, and a service
 //! manager may do the same. So a further one counts only a while after the last that counted.
+//!
+//! Whoever starts a process under `nohup` has it ignore SIGHUP, and means it to go on: then that signal is left alone.
 
 use std::fmt;
 use std::io;
@@ -20,14 +22,17 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM, as from a service manager.
     Terminate,
+    /// SIGHUP, as from a terminal that is closed.
+    HangUp,
 }
 
 impl Signal {
-    /// Its name, `SIGINT` or `SIGTERM`.
+    /// Its name, `SIGINT`, `SIGTERM` or `SIGHUP`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::HangUp => "SIGHUP",
         }
     }
 }
@@ -116,21 +121,47 @@ pub fn outlive_file_limits() -> io::Result<()> {
 struct Ears {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// None where the process was started to ignore it.
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl Ears {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let hang_up = if ignores_hang_ups() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())?, hang_up })
     }
 
     async fn next(&mut self) -> Option<Signal> {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             heard = self.interrupt.recv() => heard.map(|()| Signal::Interrupt),
             heard = self.terminate.recv() => heard.map(|()| Signal::Terminate),
+            heard = hang_up => heard.map(|()| Signal::HangUp),
         }
     }
+}
+
+/// Whether this process was started to ignore SIGHUP. Where the system does not say, it counts as ignored: a run that goes on can still be
+/// stopped, and one that was meant to outlive its terminal can't be brought back.
+#[cfg(unix)]
+fn ignores_hang_ups() -> bool {
+    std::fs::read_to_string("/proc/self/status")
+        .map_or(true, |status| is_ignored(&status, rustix::process::Signal::HUP.as_raw()))
+}
+
+/// Whether the status of a process, as `/proc` has it, shows this signal among the ignored ones: a mask in hexadecimal.
+#[cfg(unix)]
+fn is_ignored(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u128::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 #[cfg(not(unix))]
@@ -181,13 +212,24 @@ mod tests {
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
         let on = move |signal, nth| tell.send((signal, nth)).expect("the test listens");
         let watch = Watch::begin(Arc::clone(&clock) as Arc<dyn Clock>, on).expect("signals can be heard");
-        for (flag, signal, nth) in [("-TERM", Signal::Terminate, 1), ("-INT", Signal::Interrupt, 2)] {
+        let signals = [("-TERM", Signal::Terminate, 1), ("-INT", Signal::Interrupt, 2), ("-HUP", Signal::HangUp, 3)];
+        // Tests under nohup ignore the last one, as they should.
+        let heard = if ignores_hang_ups() { 2 } else { 3 };
+        for (flag, signal, nth) in signals.into_iter().take(heard) {
             let me = std::process::id().to_string();
             std::process::Command::new("kill").args([flag, &me]).status().expect("kill runs");
             assert_eq!(told.recv().await, Some((signal, nth)));
             clock.0.fetch_add(SAME_WISH_MS, Ordering::SeqCst);
         }
         assert_eq!(watch.first(), Some(Signal::Terminate));
+    }
+
+    #[test]
+    fn a_process_under_nohup_is_known_by_its_mask() {
+        let hang_up = rustix::process::Signal::HUP.as_raw();
+        let said = ["SigIgn:\t0000000000001001", "SigIgn:\t0000000000001000", "Name:\tsheetkeep"];
+        let is_ignored = said.map(|status| is_ignored(&format!("State:\tR\n{status}\n"), hang_up));
+        assert_eq!(is_ignored, [true, false, true]);
     }
 
     #[test]

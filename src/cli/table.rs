@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use crate::cli::figures::{counted, grouped};
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::terminal::{Stream, visible};
+use crate::cli::output::place::Spreadsheet;
+use crate::cli::terminal::{Terminal, visible};
 
 /// A column is never laid out narrower than this while others can be left out: an id, a moment and a short text are whole.
 const LEAST_COLUMN: usize = 24;
@@ -30,6 +31,8 @@ pub struct TabRows {
     pub first: u64,
     /// The number of rows in the tab, the header not counted; none where nobody can tell.
     pub total: Option<u64>,
+    /// Where the tab is.
+    pub spreadsheet: Spreadsheet,
 }
 
 /// Columns ruled as in a spreadsheet, rows close together.
@@ -47,19 +50,23 @@ struct TabDocument<'a> {
     rows: &'a [Vec<String>],
     first: u64,
     total: Option<u64>,
+    spreadsheet: &'a Spreadsheet,
 }
 
-/// Shows `tab` on `out`: as JSON if asked for, as a table where somebody looks, as tab-separated text elsewhere.
-pub fn show(tab: &TabRows, out: &Stream, json: bool) {
-    out.put(&if json {
-        document(tab)
+/// Shows `tab` on standard output: as JSON if asked for, as a table where somebody looks, as tab-separated text elsewhere. The place from
+/// which it was read is told beside it; where the text is for a program, on standard error.
+pub fn show(tab: &TabRows, terminal: &Terminal, json: bool) {
+    let out = terminal.out();
+    let place = format!("  in {}\n", tab.spreadsheet);
+    if json {
+        out.put(&document(tab));
     } else if tab.total.is_none() {
-        format!("{}: unknown\n", visible(&tab.tab))
+        out.put(&format!("{}: unknown\n{place}", visible(&tab.tab)));
     } else if out.is_terminal() {
-        table(tab, out.width(), out.colour())
-    } else {
-        separated(tab)
-    });
+        out.put(&(table(tab, out.width(), out.colour()) + &place));
+    } else if out.put(&separated(tab)) {
+        terminal.err().put(&place);
+    }
 }
 
 /// One JSON document; cells are texts as the sheet shows them.
@@ -71,6 +78,7 @@ pub fn document(tab: &TabRows) -> String {
         rows: &tab.rows,
         first: tab.first,
         total: tab.total,
+        spreadsheet: &tab.spreadsheet,
     })
 }
 
@@ -198,6 +206,7 @@ mod tests {
             ],
             first: 1_705,
             total: Some(1_707),
+            spreadsheet: sample::place().spreadsheet,
         }
     }
 
@@ -241,18 +250,19 @@ mod tests {
     #[test]
     fn a_pipe_gets_tab_separated_text() {
         let (terminal, captured) = sample::pipes();
-        show(&quakes(), terminal.out(), false);
+        show(&quakes(), &terminal, false);
         insta::assert_snapshot!(captured.out().replace('\t', "→"), @r"
         id→time→magnitude→place
         us1000chhc→2018-02-07 00:31:28→4.6→17 km NNE of Hualien City, Taiwan, a long way from anywhere
         ak18223050→2018-02-07 01:01:36→12.5→82 km\tW of Kobuk\nAlaska
         nc72965236→→→
         ");
+        assert_eq!(captured.err(), "  in local file fixtures/quakes.sheet, because no spreadsheet is set\n");
     }
 
     #[test]
     fn a_machine_gets_json() {
-        insta::assert_snapshot!(document(&quakes()).trim_end(), @r#"{"schema_version":1,"tab":"Quakes","columns":["id","time","magnitude","place"],"rows":[["us1000chhc","2018-02-07 00:31:28","4.6","17 km NNE of Hualien City, Taiwan, a long way from anywhere"],["ak18223050","2018-02-07 01:01:36","12.5","82 km\tW of Kobuk\nAlaska"],["nc72965236"]],"first":1705,"total":1707}"#);
+        insta::assert_snapshot!(document(&quakes()).trim_end(), @r#"{"schema_version":1,"tab":"Quakes","columns":["id","time","magnitude","place"],"rows":[["us1000chhc","2018-02-07 00:31:28","4.6","17 km NNE of Hualien City, Taiwan, a long way from anywhere"],["ak18223050","2018-02-07 01:01:36","12.5","82 km\tW of Kobuk\nAlaska"],["nc72965236"]],"first":1705,"total":1707,"spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"}}"#);
     }
 
     #[test]
@@ -269,6 +279,7 @@ mod tests {
             rows: vec![texts(&["20180207-012613-00abc", "", "succeeded"])],
             first: 1,
             total: Some(1),
+            spreadsheet: sample::place().spreadsheet,
         };
         let narrow = table(&runs, 40, false);
         assert!(narrow.contains("succeeded") && narrow.ends_with("1 more column: scheduled_for\n"), "{narrow}");

@@ -24,6 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::emulator::bodies::{Bodies, Held};
 use crate::emulator::call::{API_KEY, Answer, Call, Query};
 use crate::emulator::door::Door;
 use crate::emulator::error::ApiError;
@@ -34,6 +35,9 @@ use crate::emulator::service::{Dropped, Emulator};
 
 /// The largest body that is read, in bytes; Sheets was seen to take 9 MB.
 const BODY_LIMIT: usize = 64 << 20;
+
+/// How many bytes of bodies are held at once, those of all connections together.
+const BODIES_LIMIT: u64 = 256 << 20;
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -64,6 +68,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 struct Guest {
     door: Option<Door>,
     seat: Option<Arc<Seat>>,
+    /// With whose bodies its own have to share.
+    bodies: Option<Arc<Bodies>>,
 }
 
 impl Emulator {
@@ -79,7 +85,7 @@ impl Emulator {
     /// Serves the connections of a listener until `stop`; calls in hand are answered, for at most 10 s.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
         let mut connections = JoinSet::new();
-        let seats = Seats::new(CONNECTION_LIMIT);
+        let (seats, bodies) = (Seats::new(CONNECTION_LIMIT), Bodies::new(BODIES_LIMIT));
         let is_open = listener.local_addr().is_ok_and(|bound| !bound.ip().to_canonical().is_loopback());
         loop {
             while connections.try_join_next().is_some() {}
@@ -93,8 +99,8 @@ impl Emulator {
                         seat = seats.take() => Arc::new(seat),
                         () = stop.cancelled() => break,
                     };
-                    let (emulator, stop) = (self.clone(), stop.clone());
-                    connections.spawn(async move { emulator.serve_tcp(stream, is_open, seat, stop).await });
+                    let (emulator, stop, bodies) = (self.clone(), stop.clone(), Arc::clone(&bodies));
+                    connections.spawn(async move { emulator.serve_tcp(stream, is_open, (seat, bodies), stop).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -111,13 +117,19 @@ impl Emulator {
         }
     }
 
-    async fn serve_tcp(&self, stream: TcpStream, is_open: bool, seat: Arc<Seat>, stop: CancellationToken) {
+    async fn serve_tcp(
+        &self,
+        stream: TcpStream,
+        is_open: bool,
+        (seat, bodies): (Arc<Seat>, Arc<Bodies>),
+        stop: CancellationToken,
+    ) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "small answers of this connection may be held back");
         }
         let Ok(local) = stream.local_addr() else { return };
         let door = Door { address: local.ip().to_canonical(), is_open, hosts: self.hosts() };
-        let guest = Guest { door: Some(door), seat: Some(Arc::clone(&seat)) };
+        let guest = Guest { door: Some(door), seat: Some(Arc::clone(&seat)), bodies: Some(bodies) };
         tokio::select! {
             () = self.serve_until(stream, stop, guest) => {}
             () = seat.is_lost() => tracing::debug!("an idle connection made room for another one"),
@@ -200,9 +212,10 @@ impl Emulator {
         let authorization = text(AUTHORIZATION).or_else(by_key);
         let packed = text(ACCEPT_ENCODING).is_some_and(|takes| packing::takes_gzip(&takes));
         let unpack = text(CONTENT_ENCODING).is_some_and(|how| how.trim().eq_ignore_ascii_case("gzip"));
-        let read = self.read_body(body).await;
+        let mut room = guest.bodies.as_ref().map(Bodies::begin);
+        let read = self.read_body(body, room.as_mut()).await;
         let _at_work = guest.seat.as_ref().map(Seat::works);
-        let read = if unpack { read.and_then(|body| unpacked(&body)) } else { read };
+        let read = if unpack { read.and_then(|body| unpacked(&body, room.as_mut())) } else { read };
         let answer = match read {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
@@ -215,21 +228,21 @@ impl Emulator {
         Ok(self.dress(answer, pretty, packed))
     }
 
-    async fn read_body<B>(&self, body: B) -> Result<Bytes, Answer>
+    async fn read_body<B>(&self, body: B, held: Option<&mut Held>) -> Result<Bytes, Answer>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let refusal = |code, status, message: String| ApiError { code, status, message, details: None }.into();
         tokio::select! {
-            collected = Limited::new(body, BODY_LIMIT).collect() => match collected {
-                Ok(collected) => Ok(collected.to_bytes()),
-                Err(error) if error.is::<LengthLimitError>() => {
+            collected = collected(body, held) => collected.map_err(|unread| match unread {
+                Unread::Crowded => crowded(),
+                Unread::Broken(error) if error.is::<LengthLimitError>() => {
                     let told = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
-                    Err(refusal(413, "INVALID_ARGUMENT", told))
+                    refusal(413, "INVALID_ARGUMENT", told)
                 }
-                Err(error) => Err(refusal(400, "INVALID_ARGUMENT", format!("The body could not be read: {error}"))),
-            },
+                Unread::Broken(error) => refusal(400, "INVALID_ARGUMENT", format!("The body could not be read: {error}")),
+            }),
             () = self.clock().sleep(BODY_TIMEOUT) => Err(refusal(408, "DEADLINE_EXCEEDED", "Request Timeout".to_owned())),
         }
     }
@@ -268,12 +281,44 @@ impl Emulator {
     }
 }
 
+/// Why there is no body.
+enum Unread {
+    /// Others have all the room.
+    Crowded,
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A body, whose bytes count from the moment at which they come.
+async fn collected<B>(body: B, mut held: Option<&mut Held>) -> Result<Bytes, Unread>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut body = std::pin::pin!(Limited::new(body, BODY_LIMIT));
+    let mut read = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(Unread::Broken)?.into_data() else { continue };
+        if held.as_mut().is_some_and(|held| !held.grow(data.len())) {
+            return Err(Unread::Crowded);
+        }
+        read.extend_from_slice(&data);
+    }
+    Ok(read.into())
+}
+
+fn crowded() -> Answer {
+    let message =
+        format!("This emulator holds {BODIES_LIMIT} bytes of the bodies of calls already; send it again later.");
+    ApiError { code: 503, status: "UNAVAILABLE", message, details: None }.into()
+}
+
 /// A body that came compressed; one that unpacks to more than a body may have is refused.
-fn unpacked(body: &Bytes) -> Result<Bytes, Answer> {
-    packing::unpack(body, BODY_LIMIT).map(Bytes::from).map_err(|why| {
+fn unpacked(body: &Bytes, held: Option<&mut Held>) -> Result<Bytes, Answer> {
+    let body = packing::unpack(body, BODY_LIMIT).map_err(|why| {
         let message = format!("The body could not be unpacked: {why}");
-        ApiError { code: 400, status: "INVALID_ARGUMENT", message, details: None }.into()
-    })
+        Answer::from(ApiError { code: 400, status: "INVALID_ARGUMENT", message, details: None })
+    })?;
+    if held.is_some_and(|held| !held.grow(body.len())) { Err(crowded()) } else { Ok(body.into()) }
 }
 
 /// A listener; port 0 is any free one.

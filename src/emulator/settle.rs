@@ -3,10 +3,11 @@
 //! In scope: one commit's way from the log into the file, whom that waits for, and what is done with a file that was copied alone.
 //! Out of scope: what the copy of the log in the file looks like (`tail`).
 //!
-//! The order: commit to the log, durably; the log once more behind the last page of the file; the pages themselves; the log is
-//! emptied. A process that is killed anywhere in between leaves a file that is whole by itself, for the tail is there from before the
+//! The order: commit to the log; the log once more behind the last page of the file; the log is made durable, and so are the pages
+//! themselves; the log is emptied. Several commits may go this way together (`group`). A process that is killed anywhere in between leaves a file that is whole by itself, for the tail is there from before the
 //! first page is written over until after the last one. All but the first step is done under `SQLite`'s lock of writers.
 
+use std::fs::File;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -84,6 +85,9 @@ impl Settler {
         let is_whole = logged == done;
         if is_whole {
             file.set_len(end).map_err(told)?;
+        } else {
+            // What SQLite did not bring into the file it may not have made durable in the log either.
+            File::open(self.home.log()).and_then(|log| log.sync_data()).map_err(told)?;
         }
         Ok(is_whole)
     }

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 
 pub use crate::emulator::storage_error::StorageError;
 
+use crate::emulator::group::{Group, Part};
 use crate::emulator::home::Home;
 use crate::emulator::settle::{Reading, Settler, make_whole};
 use crate::emulator::sqlite_file::{BUSY_TIMEOUT, SCHEMA, connect, misplaced, prepare};
@@ -22,6 +23,8 @@ use crate::port::clock::Clock;
 
 /// Connections to one file: readers do not wait for the writer, but while its pages are written into the file.
 const FILE_CONNECTIONS: usize = 4;
+/// How long a commit on its way into the file waits for those who are about to commit too.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 /// The spreadsheets of one file, to be looked at and changed through `Store::read` and `Store::write`.
 ///
@@ -30,6 +33,7 @@ pub struct Store {
     idle: Mutex<Pool>,
     returned: Condvar,
     writers: Turns,
+    group: Group,
     /// By which the work of a write is measured, where it is.
     clock: Option<Arc<dyn Clock>>,
     /// None for memory. Closes last.
@@ -82,6 +86,7 @@ impl Store {
             idle: Mutex::new(Pool { idle: vec![first], open: 1, limit }),
             returned: Condvar::new(),
             writers: Turns::default(),
+            group: Group::default(),
             clock: None,
             settler,
         }
@@ -139,9 +144,40 @@ impl Store {
         self.settler.as_ref().map_or(Ok(()), |settler| settler.home().see_that_it_is_there())
     }
 
-    /// Brings what this connection has committed into the file itself.
-    pub(crate) fn settle(&self, connection: &Connection) -> Result<(), StorageError> {
-        self.settler.as_ref().map_or(Ok(()), |settler| settler.settle(connection, BUSY_TIMEOUT))
+    /// A commit was made in the turn of a writer: its number.
+    pub(crate) fn note_commit(&self) -> u64 {
+        self.group.commit()
+    }
+
+    /// Waits until the commit of this number is in the file itself, and brings it there with all others where nobody does so yet.
+    /// `connection` is in no transaction, and the caller has no turn any more.
+    pub(crate) fn settle(&self, commit: u64, connection: Connection) -> Result<(), StorageError> {
+        let Some(settler) = &self.settler else {
+            self.give_back(connection);
+            return Ok(());
+        };
+        let (lead, connection) = match self.group.join(commit) {
+            Part::Leads(lead) => (lead, connection),
+            part => {
+                // Connections are few, and whoever waits needs none.
+                self.give_back(connection);
+                let waits = matches!(part, Part::Waits);
+                let Some(lead) = waits.then(|| self.group.wait(commit)).flatten() else { return Ok(()) };
+                (lead, self.take()?)
+            }
+        };
+        let settled = self.settle_all(settler, &connection);
+        self.give_back(connection);
+        lead.settled(settled?);
+        Ok(())
+    }
+
+    /// Brings all that is committed into the file: the number of the last commit of that.
+    fn settle_all(&self, settler: &Settler, connection: &Connection) -> Result<u64, StorageError> {
+        let _turn = self.writers.take_after_others(TOGETHER, BUSY_TIMEOUT).ok_or(StorageError::Busy)?;
+        let through = self.group.last();
+        settler.settle(connection, BUSY_TIMEOUT)?;
+        Ok(through)
     }
 
     /// Takes back what `take` gave.

@@ -232,12 +232,17 @@ impl Transaction<'_> {
 
     /// Makes everything durable, in the file itself and not only in a log beside it. Fails without a trace, or, where the disk fails
     /// after the commit, without a word on what is there.
-    pub fn commit(self) -> Result<(), StorageError> {
+    pub fn commit(mut self) -> Result<(), StorageError> {
         failpoint::pass(failpoint::SYNC);
         self.store.see_that_it_is_there()?;
         self.db().execute_batch("COMMIT")?;
+        let commit = self.store.note_commit();
+        // The next writer need not wait for the disk.
+        self.stay = None;
+        if let Some(connection) = self.connection.take() {
+            self.store.settle(commit, connection)?;
+        }
         failpoint::pass(failpoint::SYNCED);
-        self.store.settle(self.db())?;
         self.store.see_that_it_is_there()
     }
 

@@ -35,17 +35,39 @@ impl Turns {
 
     /// Waits for a turn, but not longer than that; `None` then.
     pub fn take(&self, wait: Duration) -> Option<Turn<'_>> {
+        let (turn, has_come) = self.queue(wait);
+        has_come.then_some(turn)
+    }
+
+    /// The same, but after `patience` it is before all others that wait: they have had the time to go first.
+    pub fn take_after_others(&self, patience: Duration, wait: Duration) -> Option<Turn<'_>> {
+        let (turn, has_come) = self.queue(patience);
+        if has_come {
+            return Some(turn);
+        }
+        let mut line = self.line();
+        line.tickets.retain(|ticket| *ticket != turn.ticket);
+        let next = line.tickets.len().min(1);
+        line.tickets.insert(next, turn.ticket);
+        self.comes_first(line, turn.ticket, wait).then_some(turn)
+    }
+
+    /// A place in the line, and whether its turn has come within that time.
+    fn queue(&self, wait: Duration) -> (Turn<'_>, bool) {
         let mut line = self.line();
         line.issued += 1;
         let turn = Turn { turns: self, ticket: line.issued };
         line.tickets.push_back(turn.ticket);
-        let is_not_first = |line: &mut Line| line.tickets.front() != Some(&turn.ticket);
+        let has_come = self.comes_first(line, turn.ticket, wait);
+        (turn, has_come)
+    }
+
+    /// Gives the lock back before it returns: a turn that is dropped needs it.
+    fn comes_first(&self, line: MutexGuard<'_, Line>, ticket: u64, wait: Duration) -> bool {
+        let is_not_first = |line: &mut Line| line.tickets.front() != Some(&ticket);
         let waited = self.moved.wait_timeout_while(line, wait, is_not_first);
-        let (line, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        let is_late = timeout.timed_out();
-        // Dropping the turn of one that is late takes it out of the line, which it needs the lock for.
-        drop(line);
-        if is_late { None } else { Some(turn) }
+        let (_line, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        !timeout.timed_out()
     }
 }
 
@@ -83,6 +105,44 @@ mod tests {
             drop(first);
         });
         assert_eq!(order.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn who_lets_others_go_first_does_so_for_a_while() {
+        let turns = Turns::default();
+        let first = turns.take(LONG).unwrap();
+        let (served, order) = channel();
+        std::thread::scope(|scope| {
+            let waiting = |count: usize| {
+                while turns.line().tickets.len() < count {
+                    std::thread::yield_now();
+                }
+            };
+            let take = |name: &'static str, patience: Option<Duration>| {
+                let served = served.clone();
+                let turns = &turns;
+                scope.spawn(move || {
+                    let _turn = match patience {
+                        Some(patience) => turns.take_after_others(patience, LONG).unwrap(),
+                        None => turns.take(LONG).unwrap(),
+                    };
+                    served.send(name).unwrap();
+                });
+            };
+            take("second", None);
+            waiting(2);
+            take("impatient", Some(Duration::ZERO));
+            waiting(3);
+            take("patient", Some(LONG));
+            waiting(4);
+            take("last", None);
+            waiting(5);
+            while turns.line().tickets.get(1) != Some(&3) {
+                std::thread::yield_now();
+            }
+            drop(first);
+        });
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), ["impatient", "second", "patient", "last"]);
     }
 
     #[test]

@@ -354,6 +354,11 @@ impl CallError {
     pub fn fault(&self) -> Fault {
         self.cause.fault()
     }
+
+    /// What to do about it once it has ended a run: a page that came in the service's place until then does not go away by itself.
+    pub fn final_fault(&self) -> Fault {
+        if self.cause.is_foreign() { Fault::Corrupt } else { self.fault() }
+    }
 }
 
 impl fmt::Display for CallError {

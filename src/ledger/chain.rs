@@ -223,6 +223,7 @@ impl Chain {
             let gone = one.removals().iter().filter(|removal| removal.role == Role::Processed);
             gone.filter_map(|removal| removal.mark).for_each(|mark| state.processed.take_hash(mark));
         }
+        state.columns = changes.owned_columns(state.columns);
         state.head = Some(to);
         state.cursor.clone_from(&terms.cursor);
         state.run = (!terms.release).then(|| terms.run.clone());

@@ -221,6 +221,21 @@ impl Changes {
         self.settled.iter().map(Settled::rows).sum()
     }
 
+    /// The job's own columns once these changes are applied: those so far, then each that these changes make or write; of a tab that the
+    /// job makes, all of them.
+    pub fn owned_columns(&self, mut columns: Vec<String>) -> Vec<String> {
+        let made = self.tables.iter().flat_map(|table| table.columns.iter());
+        let written = self.settled.iter().flat_map(Settled::columns);
+        let mut known: HashSet<String> = columns.iter().cloned().collect();
+        for name in made.chain(&self.columns).map(String::as_str).chain(written) {
+            if !known.contains(name) {
+                known.insert(name.to_owned());
+                columns.push(name.to_owned());
+            }
+        }
+        columns
+    }
+
     /// Rows of data that stay: where a key has one row, only the last of several versions does.
     pub fn kept_rows(&self, mode: Mode) -> usize {
         match mode {

@@ -20,9 +20,9 @@ pub struct Record {
     pub cursor: Option<String>,
 }
 
-/// What a source knows of all its records before the first one.
+/// The row that names the fields of a source's records, as the source knows it before the first one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Preview {
+pub struct HeaderRow {
     /// The file or address.
     pub what: String,
     /// The names of the fields that each record has.
@@ -65,6 +65,15 @@ pub enum SourceError {
         /// What is wrong there, and what to do.
         why: String,
     },
+    /// It says two things, and which of them is meant nobody can know: a member of the path to its records that comes twice. Whoever reads
+    /// it before records are processed stops there.
+    #[error("{position}: {why}")]
+    Ambiguous {
+        /// Where the second one begins.
+        position: String,
+        /// What comes twice, and what to do.
+        why: String,
+    },
     /// It is something else than what the job file says, as its first bytes show.
     #[error("{what} is {seen}; no record of it was read")]
     Foreign {
@@ -102,7 +111,9 @@ impl SourceError {
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Missing { .. } | Self::Broken { .. } | Self::Foreign { .. } => Fault::Corrupt,
+            Self::Missing { .. } | Self::Broken { .. } | Self::Ambiguous { .. } | Self::Foreign { .. } => {
+                Fault::Corrupt
+            }
             Self::Denied { .. } => Fault::Denied,
             Self::Unavailable { .. } => Fault::Transient,
         }
@@ -116,7 +127,7 @@ pub trait Source: Send {
 
     /// What is known of all records before the first one, such as the names in a header row; none where a source has no such thing, or
     /// where `next` fails for good at once. Asked before `next`, or not at all.
-    fn preview(&mut self) -> BoxFuture<'_, Option<Preview>> {
+    fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {
         Box::pin(async { None })
     }
 

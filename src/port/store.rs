@@ -142,4 +142,9 @@ impl StoreError {
             Self::Missing { .. } | Self::Corrupt { .. } | Self::Unsafe { .. } => Fault::Corrupt,
         }
     }
+
+    /// What to do about it once it has ended a run: a page that came in the service's place until then does not go away by itself.
+    pub fn final_fault(&self) -> Fault {
+        if matches!(self, Self::Foreign { .. }) { Fault::Corrupt } else { self.fault() }
+    }
 }

@@ -3,7 +3,6 @@
 //! In scope: the chain and its drafts, the lease's trust window, the run's row, counts of what is on the store.
 //! Out of scope: when to commit (`runner::pass`), one commit's fate (`runner::settle`), what the items are (`runner::intake`).
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -255,7 +254,6 @@ impl Committer {
         } else if changes.rows() > 0 {
             changes.columns = intake.header.pending().to_vec();
         }
-        self.own(&changes);
         let so_far = self.run_with(&changes, intake.counts);
         let run = close.map_or_else(|| so_far.clone(), |close| close(so_far.clone()));
         if close.is_some() && !self.told {
@@ -283,22 +281,6 @@ impl Committer {
         let settling = self.settler.clone().settle(commit, self.chain.drafted().clone());
         self.in_flight = Some(Box::pin(settling));
         Ok(())
-    }
-
-    /// The columns that these changes write are the job's own from then on; of a tab that the job makes, all are.
-    fn own(&mut self, changes: &Changes) {
-        let made = changes.tables.iter().flat_map(|table| table.columns.iter());
-        let written = changes.settled.iter().flat_map(Settled::columns);
-        let names = made.chain(&changes.columns).map(String::as_str).chain(written);
-        self.chain.amend(|state| {
-            let mut known: HashSet<String> = state.columns.iter().cloned().collect();
-            for name in names {
-                if !known.contains(name) {
-                    known.insert(name.to_owned());
-                    state.columns.push(name.to_owned());
-                }
-            }
-        });
     }
 
     /// A commit has ended: goes on, drafts again, loads again, or stops. `close` is what a last commit closes the run with.

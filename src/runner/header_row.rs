@@ -4,7 +4,7 @@
 
 use crate::ledger::event::Event;
 use crate::ledger::path::MemberPath;
-use crate::port::source::{Preview, Source, SourceError};
+use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::plan::{Events, PassError};
 use crate::runner::stop::Stop;
@@ -29,34 +29,34 @@ pub async fn see_header(
 /// Looks at what the source says of all its records; returns what is odd, in sentences. An error where no record has a key, or each one
 /// would lose its version.
 pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Result<Vec<String>, PassError> {
-    let Some(preview) = source.preview().await else { return Ok(Vec::new()) };
+    let Some(header_row) = source.header_row().await else { return Ok(Vec::new()) };
     let paths = identify.paths();
-    let Some((what, path)) = paths.into_iter().find(|(_, path)| !has(&preview, path)) else {
-        return Ok(preview.notes);
+    let Some((what, path)) = paths.into_iter().find(|(_, path)| !has(&header_row, path)) else {
+        return Ok(header_row.notes);
     };
     match source.next().await {
         // What a service says in place of a table has no rows.
-        Ok(None) if is_prose(&preview) => {
-            let line = preview.fields.join(",");
-            Err(PassError::Input(SourceError::one_line(&preview.what, &line)))
+        Ok(None) if is_prose(&header_row) => {
+            let line = header_row.fields.join(",");
+            Err(PassError::Input(SourceError::one_line(&header_row.what, &line)))
         }
         Err(error @ SourceError::Foreign { .. }) => Err(PassError::Input(error)),
-        _ => Err(PassError::NoField { what, path: path.to_string(), preview: Box::new(preview) }),
+        _ => Err(PassError::NoField { what, path: path.to_string(), header_row: Box::new(header_row) }),
     }
 }
 
 /// Values of a header row are texts, so that nothing is below one of them.
-fn has(preview: &Preview, path: &MemberPath) -> bool {
+fn has(header_row: &HeaderRow, path: &MemberPath) -> bool {
     match path.members() {
         [] => true,
-        [name] => preview.fields.contains(name),
+        [name] => header_row.fields.contains(name),
         [_, ..] => false,
     }
 }
 
-fn is_prose(preview: &Preview) -> bool {
-    match preview.fields.as_slice() {
-        [_] => preview.delimiter.is_none(),
+fn is_prose(header_row: &HeaderRow) -> bool {
+    match header_row.fields.as_slice() {
+        [_] => header_row.delimiter.is_none(),
         [_, rest @ ..] => rest.iter().any(|field| field.starts_with(' ')),
         [] => false,
     }

@@ -70,6 +70,11 @@ impl Passes {
             Stage::Survey(survey) => {
                 let (keyed, source) = (&mut self.keyed, self.source.as_mut());
                 self.broken = survey_all(survey, keyed, source, &self.identify).await.err();
+                // Of a source that is cut off what came before counts; of one that says two things nothing does.
+                if let Some(error) = self.broken.take_if(|error| matches!(error, SourceError::Ambiguous { .. })) {
+                    self.stage = Stage::Over;
+                    return Err(error);
+                }
                 self.source.rewind()?;
                 let survey = std::mem::take(survey);
                 self.most = Some(survey.records());

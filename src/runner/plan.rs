@@ -22,7 +22,7 @@ use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::journal::Journal;
 use crate::port::process::Processes;
-use crate::port::source::{Preview, Source, SourceError};
+use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::{Identify, Step};
 use crate::port::store::{Store, StoreError};
 use crate::retry::RetryPolicy;
@@ -195,7 +195,7 @@ pub enum PassError {
     Unfinished {
         /// What happened last.
         why: String,
-        /// `Transient`, `Throttled`, `Denied` or `Machine`.
+        /// `Transient`, `Throttled`, `Denied` or `Machine`; `Corrupt` where something else answers in the service's place.
         fault: Fault,
     },
     /// The store refuses what a batch says.
@@ -216,14 +216,14 @@ pub enum PassError {
     #[error("read the source: {0}")]
     Input(SourceError),
     /// No record would have a key, or each one would lose its version.
-    #[error("run the job: {what} {path} names a field that the header row of {} does not have: it has {}", preview.what, listed(&preview.fields))]
+    #[error("run the job: {what} {path} names a field that the header row of {} does not have: it has {}", header_row.what, listed(&header_row.fields))]
     NoField {
         /// `key` or `version`.
         what: &'static str,
         /// The expression.
         path: String,
         /// What the source says of its records.
-        preview: Box<Preview>,
+        header_row: Box<HeaderRow>,
     },
     /// All of the first records fail for one cause.
     #[error("run the job: {}", cause.sentence())]

@@ -11,7 +11,7 @@ use crate::ledger::event::Event;
 use crate::ledger::judge::{Drafted, Sighting};
 use crate::ledger::settlement::{End, Move, Settlement};
 use crate::port::clock::Clock;
-use crate::port::store::{Store, StoreError};
+use crate::port::store::Store;
 use crate::runner::plan::Events;
 
 /// Between two looks that could not be made, in milliseconds.
@@ -90,9 +90,7 @@ impl Settler {
                 Ok(sighting) => return Some(sighting),
                 Err(error) => error,
             };
-            // Should it stay so, what is said at the end is that something else answers.
-            let is_foreign = matches!(error, StoreError::Foreign { .. });
-            (*why, *fault) = (error.to_string(), if is_foreign { Fault::Corrupt } else { error.fault() });
+            (*why, *fault) = (error.to_string(), error.final_fault());
             if !error.fault().passes() {
                 return None;
             }

@@ -15,6 +15,8 @@ pub enum StopReason {
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// SIGHUP.
+    HangUp,
     /// The run's own deadline.
     Deadline,
 }
@@ -25,6 +27,7 @@ impl StopReason {
         match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::HangUp => "SIGHUP",
             Self::Deadline => "the deadline",
         }
     }

@@ -10,7 +10,7 @@ use memchr::{memchr, memchr_iter};
 use serde_json::{Map, Value};
 
 use crate::ledger::item::Position;
-use crate::port::source::{BadRecord, Preview, Record, SourceError};
+use crate::port::source::{BadRecord, HeaderRow, Record, SourceError};
 use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
 use crate::source::magic::{Kind, is_error_page};
 use crate::source::rows::{Row, RowReader, Stop};
@@ -157,7 +157,7 @@ impl<R: Read + Send> Rows<R> {
 }
 
 impl<R: Read + Send> Records for Rows<R> {
-    fn begin(&mut self) -> Result<Option<Preview>, SourceError> {
+    fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
         let delimiter = self.delimiter;
         let columns = self.header()?.to_vec();
         let alone = columns.first().filter(|_| columns.len() == 1);
@@ -178,7 +178,7 @@ impl<R: Read + Send> Records for Rows<R> {
                 at + 1
             ));
         }
-        Ok(Some(Preview { what: self.name.clone(), fields: columns, delimiter: seen, notes }))
+        Ok(Some(HeaderRow { what: self.name.clone(), fields: columns, delimiter: seen, notes }))
     }
 
     fn next(&mut self) -> Result<Option<Record>, SourceError> {

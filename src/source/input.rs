@@ -19,7 +19,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::port::source::{Preview, Record, Source, SourceError};
+use crate::port::source::{HeaderRow, Record, Source, SourceError};
 use crate::source::head::{Counted, Foreign, Unmarked};
 use crate::source::magic::Kind;
 use crate::source::skim::Depth;
@@ -191,18 +191,18 @@ pub(crate) trait Records: Send {
     fn next(&mut self) -> Result<Option<Record>, SourceError>;
 
     /// What is known of all records before the first one.
-    fn begin(&mut self) -> Result<Option<Preview>, SourceError> {
+    fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
         Ok(None)
     }
 }
 
 type Batch = (Vec<Record>, Result<bool, SourceError>);
 /// The records, and what is known of them; or why there are none.
-type Begun = Result<(Box<dyn Records>, Option<Preview>), SourceError>;
+type Begun = Result<(Box<dyn Records>, Option<HeaderRow>), SourceError>;
 
 /// What a reading thread hands over.
 enum Message {
-    Begun(Option<Preview>),
+    Begun(Option<HeaderRow>),
     Record(Record),
 }
 
@@ -219,7 +219,7 @@ pub struct Reading {
     feed: Feed,
     ready: std::vec::IntoIter<Record>,
     ended: Option<Result<(), SourceError>>,
-    preview: Option<Preview>,
+    header_row: Option<HeaderRow>,
 }
 
 enum Feed {
@@ -248,7 +248,7 @@ impl Reading {
             feed: Feed::Unread,
             ready,
             ended: None,
-            preview: None,
+            header_row: None,
         }
     }
 
@@ -289,19 +289,19 @@ impl Reading {
         }
     }
 
-    async fn look(&mut self) -> Option<Preview> {
+    async fn look(&mut self) -> Option<HeaderRow> {
         while matches!(self.feed, Feed::Unread | Feed::Idle(_) | Feed::Begin(_)) && self.ended.is_none() {
             self.refill().await;
         }
         if let Feed::Channel(channel) = &mut self.feed {
             match channel.recv().await {
-                Some(Ok(Message::Begun(preview))) => self.preview = preview,
+                Some(Ok(Message::Begun(header_row))) => self.header_row = header_row,
                 Some(Ok(Message::Record(record))) => self.ready = vec![record].into_iter(),
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             }
         }
-        self.preview.clone()
+        self.header_row.clone()
     }
 
     /// Gets more records or the end. What it waits for stays in `self`, so that a caller may stop waiting at any point.
@@ -323,8 +323,8 @@ impl Reading {
                 let done = begun.await;
                 self.feed = Feed::Done;
                 match done {
-                    Ok(Ok((records, preview))) => {
-                        self.preview = preview;
+                    Ok(Ok((records, header_row))) => {
+                        self.header_row = header_row;
                         self.feed = Feed::Batch(read_batch(records));
                     }
                     Ok(Err(error)) => self.ended = Some(Err(error)),
@@ -348,7 +348,7 @@ impl Reading {
             }
             Feed::Channel(channel) => match channel.recv().await {
                 Some(Ok(Message::Record(record))) => self.ready = vec![record].into_iter(),
-                Some(Ok(Message::Begun(preview))) => self.preview = preview,
+                Some(Ok(Message::Begun(header_row))) => self.header_row = header_row,
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             },
@@ -370,8 +370,8 @@ fn stopped() -> SourceError {
 
 fn begin(mut records: Box<dyn Records>) -> JoinHandle<Begun> {
     spawn_blocking(move || {
-        let preview = records.begin()?;
-        Ok((records, preview))
+        let header_row = records.begin()?;
+        Ok((records, header_row))
     })
 }
 
@@ -436,7 +436,7 @@ impl Source for Reading {
         Box::pin(self.advance())
     }
 
-    fn preview(&mut self) -> BoxFuture<'_, Option<Preview>> {
+    fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {
         Box::pin(self.look())
     }
 

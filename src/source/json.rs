@@ -113,6 +113,7 @@ impl<R: Read + Send> Elements<R> {
                       is kept"
                     .into(),
             },
+            Stop::Twice(at, why) => SourceError::Ambiguous { position: position(at), why },
             Stop::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {
                 position: position(at),
                 why: format!("{why}; nothing after this place can be read, what came before is kept"),

@@ -35,6 +35,8 @@ pub(crate) enum Stop {
     CutOff(Place),
     /// The document is not what it should be from here on.
     Broken(Place, String),
+    /// A member of the path comes once more.
+    Twice(Place, String),
 }
 
 type Walk<T> = Result<T, Stop>;
@@ -315,7 +317,7 @@ impl<R: Read> Splitter<R> {
             self.path.upto(depth),
             self.path
         );
-        Stop::Broken(place, why)
+        Stop::Twice(place, why)
     }
 
     fn unexpected(&self, found: u8, wanted: &str) -> Stop {
@@ -375,7 +377,9 @@ mod tests {
 
     fn broken(text: &str, path: &str) -> String {
         match split(text.as_bytes(), path).1 {
-            Some(Stop::Broken(place, why)) => format!("{}:{} {why}", place.line, place.column),
+            Some(Stop::Broken(place, why) | Stop::Twice(place, why)) => {
+                format!("{}:{} {why}", place.line, place.column)
+            }
             Some(Stop::CutOff(place)) => format!("{}:{} cut off", place.line, place.column),
             other => format!("{other:?}"),
         }

@@ -5,6 +5,7 @@
 use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
+use crate::google::error::Cause;
 use crate::google::sheets::{Reply as Answer, Sheets};
 use crate::ledger::commit::{Part, Reply};
 use crate::store::guard::{self, Op, Place, Proof, Proved};
@@ -44,7 +45,7 @@ enum Refused {
 /// Where the service refuses a batch that it must refuse; `None` if it does not.
 async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[Op]) -> Result<Option<Refused>, Reply> {
     let batch = Batch::new(ops.iter().filter_map(Op::request).collect());
-    let mut why = String::new();
+    let (mut why, mut fault) = (String::new(), Fault::Transient);
     for _ in 0..PROBE_SENDS {
         match sheets.batch_update(id, &batch).await {
             Answer::Applied(_) => return Ok(None),
@@ -55,10 +56,13 @@ async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[Op]) -> Result<Opti
                 return Err(Reply::NotExecuted { fault: refusal.fault(), why: refusal.message });
             }
             Answer::NotExecuted(error) | Answer::TooLarge(error) => {
-                return Err(Reply::NotExecuted { fault: error.fault(), why: error.to_string() });
+                return Err(Reply::NotExecuted { fault: error.final_fault(), why: error.to_string() });
             }
-            Answer::Lost(cause) => why = cause.to_string(),
+            Answer::Lost(cause) => {
+                why = cause.to_string();
+                fault = if Cause::Lost(cause).is_foreign() { Fault::Corrupt } else { Fault::Transient };
+            }
         }
     }
-    Err(Reply::NotExecuted { fault: Fault::Transient, why })
+    Err(Reply::NotExecuted { fault, why })
 }

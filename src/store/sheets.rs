@@ -157,7 +157,7 @@ impl SheetsStore {
                 },
                 Answer::TooLarge(_) => return Reply::TooLarge,
                 Answer::NotExecuted(error) => {
-                    return Reply::NotExecuted { fault: error.fault(), why: error.to_string() };
+                    return Reply::NotExecuted { fault: error.final_fault(), why: error.to_string() };
                 }
                 Answer::Lost(cause) => return Reply::Lost { why: cause.to_string() },
             }
@@ -337,5 +337,5 @@ fn probe_salt(head: HeadId) -> u64 {
 
 /// A batch that was not sent, because something before it could not be read.
 pub(super) fn not_executed(error: &StoreError) -> Reply {
-    Reply::NotExecuted { fault: error.fault(), why: error.to_string() }
+    Reply::NotExecuted { fault: error.final_fault(), why: error.to_string() }
 }

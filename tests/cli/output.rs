@@ -92,7 +92,7 @@ fn show_has_the_last_rows_of_any_tab_as_text_for_pipes_or_as_a_document() {
     assert_eq!((lines.len(), lines[0].split('\t').next()), (4, Some("id")));
     assert!(lines.iter().all(|line| line.split('\t').count() == 8), "{lines:?}");
     let document = shop.run(&["show", "quakes.toml", "--last", "3", "--json"]).document();
-    assert_eq!(keys(&document), names("schema_version tab columns rows first total"));
+    assert_eq!(keys(&document), names("schema_version tab columns rows first total spreadsheet"));
     assert_eq!((&document["first"], &document["total"]), (&6.into(), &8.into()));
     shop.run(&["show", "quakes.toml", "--tab", "Runs"]).exits(0).shows("first_commit").shows("succeeded");
 }

@@ -181,3 +181,30 @@ fn a_linked_job_does_not_pass_over_what_lies_beside_its_file() {
     assert!(!shop.path("links/quakes.sheet").exists());
     shop.run(&["run", "links/quakes.toml", "--embedded", "repo/quakes.sheet"]).exits(0).shows("new 0 · skipped 3");
 }
+
+#[test]
+fn whatever_reads_the_job_names_the_place_it_read() {
+    let shop = Workshop::few_quakes(2);
+    shop.run(&["run", "quakes.toml"]).exits(0);
+    let place = "local file quakes.sheet, because no spreadsheet is set";
+    let key = shop.column("quakes.toml", "Quakes", "id").remove(0);
+    let commands: [&[&str]; 7] = [
+        &["show", "quakes.toml"],
+        &["failures", "list", "quakes.toml"],
+        &["status", "quakes.toml"],
+        &["explain", "quakes.toml", &key],
+        &["fsck", "quakes.toml"],
+        &["reset", "quakes.toml"],
+        &["prune", "quakes.toml", "--older-than", "90d"],
+    ];
+    for command in commands {
+        let said = shop.run(command);
+        assert!(format!("{}{}", said.out, said.err).contains(place), "{command:?}: {} {}", said.out, said.err);
+        let document = shop.run(&[command, &["--json"]].concat()).document();
+        let there = serde_json::json!({"kind": "embedded", "file": "quakes.sheet", "because": "no spreadsheet is set"});
+        assert_eq!(document["spreadsheet"], there, "{command:?}");
+    }
+    // What a program reads has no line more than before.
+    let said = shop.run(&["show", "quakes.toml"]);
+    assert_eq!((said.out.lines().count(), said.err.trim()), (3, &*format!("in {place}")));
+}

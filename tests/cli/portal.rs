@@ -3,8 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
+use serde_json::json;
+
 use crate::wire::Emulator;
-use crate::workshop::Workshop;
+use crate::workshop::{Workshop, ended, feed};
 
 const PAGE: &str = "<!DOCTYPE html><html><title>Hotel</title><body>Please log in</body></html>";
 
@@ -30,6 +32,44 @@ fn portal(status: &'static str) -> String {
         }
     });
     format!("http://{address}")
+}
+
+/// A token service that grants a token once, and answers whatever comes after that with its page.
+fn portal_after_a_token(emulator: &Emulator) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has one");
+    let granted = json!({"access_token": emulator.token(), "expires_in": 3_600, "token_type": "Bearer"}).to_string();
+    std::thread::spawn(move || {
+        let mut granted = Some(granted);
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            read_request(&mut stream);
+            let body = granted.take().unwrap_or_else(|| PAGE.to_owned());
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+            let _ = stream.write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+/// Reads a request to its end, so that closing the connection does not break the answer off.
+fn read_request(stream: &mut std::net::TcpStream) {
+    let (mut seen, mut piece) = (String::new(), [0; 4_096]);
+    loop {
+        let is_whole = seen.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let mut lines = head.lines().map(str::to_ascii_lowercase);
+            let length = lines.find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+            body.len() >= length.unwrap_or(0)
+        });
+        if is_whole {
+            return;
+        }
+        match stream.read(&mut piece) {
+            Ok(read) if read > 0 => seen.push_str(&String::from_utf8_lossy(&piece[..read])),
+            _ => return,
+        }
+    }
 }
 
 fn shop() -> Workshop {
@@ -59,6 +99,25 @@ fn a_page_in_place_of_a_token_ends_with_76() {
 }
 
 #[test]
+fn a_page_in_place_of_a_new_token_ends_a_write_with_76() {
+    for skip in 0..4 {
+        let shop = shop();
+        let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+        let url = portal_after_a_token(&emulator);
+        shop.write("portal.json", &shop.read("emulator-key.json").replace(&emulator.url, &url));
+        let run = || {
+            let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+            command.env("GOOGLE_APPLICATION_CREDENTIALS", shop.path("portal.json"));
+            ended(command)
+        };
+        emulator.fails(&format!("[{{\"on\": \"writes\", \"do\": \"fail\", \"status\": 401, \"skip\": {skip}}}]"));
+        run().exits(76).says("log in to this network");
+        shop.write("usgs-all-week.geojson", &feed(0..4));
+        emulator.run(&shop, "1AbC", &["run", "quakes.toml"]).exits(0);
+    }
+}
+
+#[test]
 fn a_page_in_place_of_the_sheets_api_ends_with_76() {
     for status in ["200 OK", "302 Found"] {
         let (shop, url) = (shop(), portal(status));
@@ -66,7 +125,7 @@ fn a_page_in_place_of_the_sheets_api_ends_with_76() {
         for command in ["run", "status", "show", "check"] {
             let mut command = emulator.command(&shop, "1AbC", &[command, "quakes.toml"]);
             command.env("SHEETKEEP_API_URL", &url);
-            crate::workshop::ended(command).exits(76);
+            ended(command).exits(76);
         }
     }
 }
@@ -77,9 +136,9 @@ fn a_service_that_is_out_of_order_still_ends_with_69() {
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
     let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
     command.env("SHEETKEEP_API_URL", &url);
-    crate::workshop::ended(command).exits(69);
+    ended(command).exits(69);
     shop.write("portal.json", &shop.read("emulator-key.json").replace(&emulator.url, &url));
     let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
     command.env("GOOGLE_APPLICATION_CREDENTIALS", "portal.json");
-    crate::workshop::ended(command).exits(69).says("no JSON");
+    ended(command).exits(69).says("no JSON");
 }

@@ -133,6 +133,34 @@ fn a_second_signal_ends_a_program_with_its_children() {
 }
 
 #[test]
+fn a_closed_terminal_ends_a_run_and_a_second_time_its_program() {
+    let shop = shop("sleep 600 & echo $! >> pids; trap 'echo > asked; exit 1' TERM; echo > begun; wait");
+    shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    let mut live = shop.start(&["run", "work.toml"]);
+    waits_for(&shop, "begun");
+    live.signal("-HUP");
+    live.hears("finishing what is in hand");
+    while !shop.path("asked").exists() && !live.is_over() {
+        live.signal("-HUP");
+    }
+    live.ends().exits(129).shows("new 0").says("left to the next run: 1");
+    assert!(shop.path("asked").exists(), "the program was asked to end");
+    assert!(!is_alive(&noted(&shop)[0]));
+    assert_eq!(shop.column("work.toml", "Runs", "status"), ["interrupted"]);
+}
+
+#[test]
+fn under_nohup_a_closed_terminal_ends_no_run() {
+    let shop = shop("echo > begun; while [ ! -e go ]; do sleep 0.01; done");
+    shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    let live = shop.start_under_nohup(&["run", "work.toml"]);
+    waits_for(&shop, "begun");
+    live.signal("-HUP");
+    shop.write("go", "");
+    live.ends().exits(0).shows("new 1");
+}
+
+#[test]
 fn a_deadline_ends_a_program_with_its_children_and_says_so() {
     let shop = shop("trap '' TERM; sh -c \"trap '' TERM; sleep 600\" & echo $! >> pids; wait");
     shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");

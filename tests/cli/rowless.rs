@@ -46,8 +46,31 @@ fn a_member_of_the_items_path_that_comes_twice_stops_the_run() {
     let shop = shop("append", "{id}");
     shop.change("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
     shop.write("d.json", "{\"data\":[{\"id\":\"a\"}],\n\"data\":[{\"id\":\"b\"}]}");
-    shop.run(&["run", "j.toml"]).exits(65).says("d.json:2:1").says("has the member \"data\" twice");
+    shop.run(&["check", "j.toml"]).exits(65).shows("d.json:2:1").shows("has the member \"data\" twice");
+    let told = shop.run(&["run", "j.toml"]);
+    told.exits(65)
+        .says("d.json:2:1")
+        .says("has the member \"data\" twice")
+        .says("rows of the first one are on the sheet");
     shop.change("j.toml", "\".data[]\"", "\".data[] | .\"");
     shop.run(&["run", "j.toml", "--adopt"]).exits(0);
     assert_eq!(shop.column("j.toml", "T", "id"), ["a", "b"]);
+}
+
+#[test]
+fn such_a_member_is_known_before_rows_where_keys_are_read_first() {
+    for (mode, order) in [("upsert", ""), ("upsert", "newer"), ("append", "newer")] {
+        let shop = shop(mode, "{id}");
+        shop.change("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
+        if order == "newer" {
+            shop.change("j.toml", "key = \".id\"", "key = \".id\"\nversion = \".v\"\norder = \"newer\"");
+        }
+        shop.write("d.json", "{\"data\":[{\"id\":\"a\",\"v\":1}],\n\"data\":[{\"id\":\"b\",\"v\":1}]}");
+        shop.run(&["run", "j.toml"]).exits(65).says("has the member \"data\" twice").says("no record was processed");
+        let text = shop.read("d.json");
+        let mut live = shop.start(&["run", "j.toml", "--input", "-"]);
+        live.feed(&text);
+        live.ends().exits(65).says("has the member \"data\" twice").says("no record was processed");
+        assert_eq!(shop.column("j.toml", "Processed j", "key"), [""; 0], "{mode} {order}");
+    }
 }

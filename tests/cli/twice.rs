@@ -96,6 +96,55 @@ fn a_key_twice_is_told_to_machines_with_both_places() {
 }
 
 #[test]
+fn a_check_tells_of_a_key_twice_before_the_run() {
+    for format in FORMATS {
+        for (mode, item, counts) in [
+            ("upsert", "key = \".id\"", "last"),
+            ("append", "key = \".id\"", "first"),
+            ("append", "key = \".id\"\nversion = \".state\"\norder = \"newer\"", "newest"),
+        ] {
+            let shop = job(format, mode, item);
+            let records = if counts == "newest" { [("1001", "2"), ("1002", "1"), ("1001", "1")] } else { ORDERS };
+            source(&shop, format, ["id", "state"], &records);
+            let told = format!(
+                "key 1001 ({} and {}) came more than once with different content: the {counts} record counts",
+                place(format, 1),
+                place(format, 3)
+            );
+            shop.run(&["check", "j.toml"]).exits(0).shows(&format!("warning  source      {told}"));
+            let document = shop.run(&["check", "j.toml", "--json"]).exits(0).document();
+            let first = json!([{"key": "1001", "places": [place(format, 1), place(format, 3)]}]);
+            assert_eq!(document["repeated_keys"], json!({"count": 1, "counts": counts, "first": first}));
+            shop.run(&["run", "j.toml"]).exits(0).shows(&told);
+        }
+    }
+    let shop = job("csv", "append", "key = \".id\"\nversion = \".state\"");
+    source(&shop, "csv", ["id", "state"], &ORDERS);
+    let told = shop.run(&["check", "j.toml"]);
+    assert!(!told.exits(0).out.contains("more than once"), "each version counts: {}", told.out);
+}
+
+#[test]
+fn a_check_of_a_long_source_reads_its_first_records() {
+    let shop = job("csv", "upsert", "key = \".id\"");
+    let row = |n: usize| format!("{},{n}\n", if n == 7 || n > 100_000 { 5 } else { n });
+    shop.write("in.csv", &format!("id,n\n{}", (0..100_100).map(row).collect::<String>()));
+    // A slow machine reads fewer of them in the time that there is.
+    let said = shop.run(&["check", "j.toml"]);
+    said.exits(0).shows("in its first ").shows(" records: key 5 (in.csv:7 and in.csv:9) came more than once");
+}
+
+#[test]
+fn a_check_finds_a_document_that_breaks_off() {
+    let shop = job("json", "append", "key = \".id\"");
+    shop.write("in.json", "{\"rows\":[{\"id\":1},{\"id\":2},{\"id\"");
+    let run = shop.run(&["run", "j.toml"]);
+    let check = shop.run(&["check", "j.toml"]);
+    assert_eq!(check.code, run.code, "{} {}", check.out, run.err);
+    check.exits(65).shows("problem  source");
+}
+
+#[test]
 fn standard_input_is_read_twice_and_leaves_no_file() {
     let shop = job("csv", "upsert", "key = \".id\"");
     let text = source(&shop, "csv", ["id", "state"], &ORDERS);

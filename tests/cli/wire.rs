@@ -110,7 +110,7 @@ impl Emulator {
     }
 
     /// A token for whoever holds the credentials file, asked for as Google's documentation says.
-    fn token(&self) -> String {
+    pub fn token(&self) -> String {
         let file = std::fs::read_to_string(&self.credentials).expect("it wrote a credentials file");
         let file: Value = serde_json::from_str(&file).expect("the credentials are JSON");
         let now = now_by(&self.url);

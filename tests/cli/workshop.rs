@@ -125,6 +125,16 @@ impl Workshop {
         Live::start(self.command(args))
     }
 
+    /// Starts it as `nohup` does: it ignores SIGHUP from its beginning.
+    pub fn start_under_nohup(&self, args: &[&str]) -> Live {
+        let whole = self.command(args);
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(whole.get_program()).args(whole.get_args());
+        command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        command.envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Live::start(command)
+    }
+
     /// Starts it as a second machine would: with a state directory of its own.
     pub fn start_elsewhere(&self, args: &[&str]) -> Live {
         let mut command = self.command(args);

@@ -16,7 +16,7 @@ const RECORDS: usize = 8;
 const MAX_CALLS: u32 = 2_000;
 
 /// What kills the process, compiled once.
-fn killer() -> &'static PathBuf {
+pub fn killer() -> &'static PathBuf {
     static KILLER: OnceLock<PathBuf> = OnceLock::new();
     KILLER.get_or_init(|| {
         let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("killer-{}.so", std::process::id()));

@@ -82,13 +82,16 @@ impl Game {
         let chance = SeededChance::new(seed);
         let below = |bound: u64| chance.bits() % bound;
         let mode = [Mode::Append, Mode::Upsert][usize::try_from(below(2)).expect("few")];
+        let is_kept = meddling == Some(Meddling::NothingKept);
+        let mode = if is_kept { Mode::Append } else { mode };
         let record = Arc::new(Record::new(mode));
         let on_sheet = match meddling {
             None => below(8) < 5,
-            Some(meddling) => meddling == Meddling::NoGuardOnLate,
+            Some(meddling) => matches!(meddling, Meddling::NoGuardOnLate | Meddling::NothingKept),
         };
         let acts =
             [None, Some(ROWS), Some(if columns_move { ALL } else { CALM })][usize::try_from(below(3)).expect("few")];
+        let acts = if is_kept { Some(ROWS) } else { acts };
         let ttl_ms = [5_000, 30_000, 300_000][usize::try_from(below(3)).expect("few")];
         let (place, front): (Arc<dyn Place>, _) = if on_sheet {
             let place = OnSheet::new(below(8), seed, &record, &clock, meddling);

@@ -17,6 +17,8 @@ pub enum Meddling {
     Gullible,
     /// A late batch arrives without the requests of its guard.
     NoGuardOnLate,
+    /// Nothing of the rows that a write by position hits is copied to the state tab.
+    NothingKept,
 }
 
 /// A place.

@@ -73,6 +73,9 @@ impl OnSheet {
             if matches!(kind, Some(Kind::Late(_))) && self.meddling == Some(Meddling::NoGuardOnLate) {
                 without_guard(&mut call);
             }
+            if self.meddling == Some(Meddling::NothingKept) {
+                without_copies(&mut call);
+            }
             let containing = self.record.poison().map(|poison| poison.text);
             let fault = kind.and_then(Kind::fault).map(|fault| match kind {
                 Some(Kind::Refuses(_)) => Fault { containing, ..fault },
@@ -140,6 +143,15 @@ impl OnSheet {
 fn in_query(title: &str) -> String {
     let quoted = format!("'{}'", title.replace('\'', "''"));
     percent_encoding::utf8_percent_encode(&quoted, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// Takes out of a batch whatever copies cells.
+fn without_copies(call: &mut Call) {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&call.body) else { return };
+    if let Some(requests) = body["requests"].as_array_mut() {
+        requests.retain(|request| request.get("copyPaste").is_none());
+        call.body = body.to_string().into();
+    }
 }
 
 /// Leaves of a batch what it appends.

@@ -40,10 +40,11 @@ pub async fn command(
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::of(&settings);
     let mut lines = meant(args, &settings, &place);
-    lines.extend(source(&settings).await);
+    let (of_source, looked) = source(&settings, clock.as_ref()).await;
+    lines.extend(of_source);
     lines.extend(programs(&settings));
-    let mut checked =
-        Checked { job: settings.job.clone(), place, lines: Vec::new(), probe: None, leftovers: 0, exit: Exit::Ok };
+    let job = settings.job.clone();
+    let mut checked = Checked { job, place, lines: Vec::new(), looked, probe: None, leftovers: 0, exit: Exit::Ok };
     let mut unreachable = None;
     let mut probed = None;
     match existing(&settings, &clock, &chance) {
@@ -173,6 +174,7 @@ fn end(probed: Probed, exit: Exit, settings: &Settings) -> Result<Exit, Trouble>
     match probed.ended {
         Some(Ended::Error(error)) => Err(of_app(&AppError::Store(error), settings)),
         Some(Ended::Stopped(StopReason::Interrupt)) => Ok(Exit::Interrupted),
+        Some(Ended::Stopped(StopReason::HangUp)) => Ok(Exit::HungUp),
         Some(Ended::Stopped(_)) => Ok(Exit::Terminated),
         None if exit == Exit::Ok && !sure => {
             let message = "the answers about the guard were lost, so nothing is known of it";
@@ -198,6 +200,7 @@ fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<Watch> {
         stop.ask(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
+            Signal::HangUp => StopReason::HangUp,
         });
         if nth > 1 {
             stop.hurry(Duration::ZERO);
@@ -218,7 +221,7 @@ mod tests {
             let probed = Probed { findings: vec![finding], swept: Swept::default(), ended: None };
             let (job, lines, probe) = ("j".to_owned(), Vec::new(), None);
             let place = crate::cli::output::sample::place().spreadsheet;
-            let mut checked = Checked { job, place, lines, probe, leftovers: 0, exit: Exit::Ok };
+            let mut checked = Checked { job, place, lines, looked: None, probe, leftovers: 0, exit: Exit::Ok };
             answered(&probed, &mut checked);
             assert_eq!(checked.exit, exit, "{question:?}");
             assert_eq!(checked.probe.map(|answers| answers.len()), Some(1));

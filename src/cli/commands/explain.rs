@@ -12,8 +12,10 @@ use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
+use crate::config::settings::Settings;
 use crate::ledger::failure::Answer;
 use crate::ledger::key::Key;
 use crate::ledger::order::Order;
@@ -37,7 +39,7 @@ pub async fn command(
         return Err(Trouble::new(why, Exit::Unknown)
             .with_help("keys are matched to the letter; the source may not have yielded it yet"));
     }
-    let text = if args.job.json { line(&Document::of(&life, &settings.job)) } else { told(&life, &settings.job) };
+    let text = if args.job.json { line(&Document::of(&life, &settings)) } else { told(&life, &settings.job) };
     session.terminal.out().put(&text);
     if !args.job.json {
         session.terminal.out().put(&whereabouts(&settings));
@@ -108,6 +110,7 @@ pub fn joined(rows: &[u32]) -> String {
 struct Document<'a> {
     schema_version: u32,
     job: &'a str,
+    spreadsheet: Spreadsheet,
     key: &'a str,
     tab: &'a str,
     rows: &'a [u32],
@@ -154,7 +157,7 @@ struct RunDocument<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn of(life: &'a Life, job: &'a str) -> Self {
+    fn of(life: &'a Life, settings: &'a Settings) -> Self {
         let processed = life.done.iter().map(|row| ProcessedDocument {
             row: row.row,
             spreadsheet: row.spreadsheet.as_deref(),
@@ -187,7 +190,8 @@ impl<'a> Document<'a> {
         });
         Self {
             schema_version: SCHEMA_VERSION,
-            job,
+            job: &settings.job,
+            spreadsheet: Spreadsheet::of(settings),
             key: &life.key,
             tab: &life.data.0,
             rows: &life.data.1,

@@ -9,6 +9,7 @@ use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
+use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
 use crate::cli::terminal::visible;
@@ -62,7 +63,8 @@ async fn list(
     }
     let first = found.total.map_or(0, |total| total + 1 - (rows.len() as u64).min(total));
     let header = COLUMNS.map(str::to_owned).to_vec();
-    show(&TabRows { tab: found.tab, header, rows, first, total: found.total }, session.terminal.out(), args.job.json);
+    let (total, spreadsheet) = (found.total, Spreadsheet::of(&settings));
+    show(&TabRows { tab: found.tab, header, rows, first, total, spreadsheet }, &session.terminal, args.job.json);
     Ok(Exit::Ok)
 }
 

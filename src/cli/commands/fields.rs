@@ -4,15 +4,15 @@
 
 use crate::config::keys::closest;
 use crate::ledger::path::MemberPath;
-use crate::port::source::Preview;
+use crate::port::source::HeaderRow;
 use crate::runner::probation::Cause;
 
 /// Names that are shown as near.
 const MOST_NAMES: usize = 3;
 
 /// Help for a job whose key or version names a field that the header row does not have.
-pub fn no_field(what: &str, path: &str, preview: &Preview) -> String {
-    if let (Some(delimiter), [line]) = (preview.delimiter, preview.fields.as_slice()) {
+pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
+    if let (Some(delimiter), [line]) = (header_row.delimiter, header_row.fields.as_slice()) {
         let parts: Vec<String> = line.split(delimiter).map(|part| part.trim().trim_matches('"').to_owned()).collect();
         let delimiter = delimiter.to_string();
         let found = match near(path, &parts).as_slice() {
@@ -23,7 +23,7 @@ pub fn no_field(what: &str, path: &str, preview: &Preview) -> String {
             "the header row is one field with {delimiter:?} in it: write delimiter = {delimiter:?} below [source]; {found}"
         );
     }
-    meant(what, &near(path, &preview.fields))
+    meant(what, &near(path, &header_row.fields))
 }
 
 fn meant(what: &str, names: &[String]) -> String {
@@ -91,7 +91,7 @@ mod tests {
 
     fn help(path: &str, fields: &[&str], delimiter: Option<char>) -> String {
         let fields = fields.iter().map(ToString::to_string).collect();
-        no_field("key", path, &Preview { fields, delimiter, ..Preview::default() })
+        no_field("key", path, &HeaderRow { fields, delimiter, ..HeaderRow::default() })
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
 use crate::cli::figures::{counted, grouped};
 use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::config::settings::Settings;
@@ -160,6 +161,7 @@ fn text(settings: &Settings, found: &Forcing, remembered: Option<Asked>) -> Stri
 struct ForceDocument<'a> {
     schema_version: u32,
     job: &'a str,
+    spreadsheet: Spreadsheet,
     tab: &'a str,
     written: bool,
     again: u64,
@@ -172,6 +174,7 @@ fn document<'a>(settings: &'a Settings, found: &'a Forcing) -> ForceDocument<'a>
     ForceDocument {
         schema_version: SCHEMA_VERSION,
         job: &settings.job,
+        spreadsheet: Spreadsheet::of(settings),
         tab: &settings.tab,
         written: false,
         again: found.again,

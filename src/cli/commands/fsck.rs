@@ -15,6 +15,7 @@ use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
 use crate::cli::figures::counted;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::{FsckArgs, RepairChoice};
@@ -69,7 +70,7 @@ pub async fn command(
     }
     let plan = repair.filter(|_| !args.yes);
     let text = if args.job.json {
-        line(&Document::of(&checked, &settings.job, plan, (mended, &remade)))
+        line(&Document::of(&checked, &settings, plan, (mended, &remade)))
     } else {
         told(&checked, &settings, plan, (mended, &remade))
     };
@@ -193,6 +194,7 @@ fn planned(checked: &Checked, repair: Repair) -> String {
 struct Document<'a> {
     schema_version: u32,
     job: &'a str,
+    spreadsheet: Spreadsheet,
     agrees: bool,
     keys: u64,
     rows: u64,
@@ -232,7 +234,12 @@ struct FindingDocument<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn of(checked: &'a Checked, job: &'a str, plan: Option<Repair>, (mended, remade): (u64, &'a [String])) -> Self {
+    fn of(
+        checked: &'a Checked,
+        settings: &'a Settings,
+        plan: Option<Repair>,
+        (mended, remade): (u64, &'a [String]),
+    ) -> Self {
         let findings = checked.findings.iter().map(|finding| FindingDocument {
             what: finding.what.word(),
             key: finding.key.as_deref(),
@@ -241,7 +248,8 @@ impl<'a> Document<'a> {
         });
         Self {
             schema_version: SCHEMA_VERSION,
-            job,
+            job: &settings.job,
+            spreadsheet: Spreadsheet::of(settings),
             agrees: checked.agrees(),
             keys: checked.keys,
             rows: checked.rows,

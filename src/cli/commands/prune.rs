@@ -17,6 +17,7 @@ use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
 use crate::cli::figures::{counted, grouped};
 use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::PruneArgs;
@@ -197,6 +198,7 @@ impl Told<'_> {
         PruneDocument {
             schema_version: SCHEMA_VERSION,
             job: &self.settings.job,
+            spreadsheet: Spreadsheet::of(self.settings),
             before: self.before.to_string(),
             written: left.is_some(),
             runs: found.runs,
@@ -218,6 +220,7 @@ impl Told<'_> {
 struct PruneDocument<'a> {
     schema_version: u32,
     job: &'a str,
+    spreadsheet: Spreadsheet,
     before: String,
     written: bool,
     runs: u64,

@@ -15,6 +15,7 @@ use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
 use crate::cli::figures::counted;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::ResetArgs;
@@ -88,6 +89,7 @@ fn text(settings: &Settings, found: &Resetting, written: bool) -> String {
 struct ResetDocument<'a> {
     schema_version: u32,
     job: &'a str,
+    spreadsheet: Spreadsheet,
     written: bool,
     keys: u64,
     failures: u64,
@@ -96,5 +98,6 @@ struct ResetDocument<'a> {
 
 fn document<'a>(settings: &'a Settings, found: &Resetting, written: bool) -> ResetDocument<'a> {
     let Resetting { keys, failures, rows, .. } = *found;
-    ResetDocument { schema_version: SCHEMA_VERSION, job: &settings.job, written, keys, failures, rows }
+    let spreadsheet = Spreadsheet::of(settings);
+    ResetDocument { schema_version: SCHEMA_VERSION, job: &settings.job, spreadsheet, written, keys, failures, rows }
 }

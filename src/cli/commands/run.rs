@@ -162,6 +162,7 @@ fn listen(stop: &Stop, at_once: &CancellationToken, clock: &Arc<dyn Clock>) -> O
         stop.ask(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
+            Signal::HangUp => StopReason::HangUp,
         });
         match nth {
             0 | 1 => {}

@@ -8,6 +8,7 @@ use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::Trouble;
 use crate::cli::exit::Exit;
+use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
 use crate::port::chance::Chance;
@@ -24,8 +25,8 @@ pub async fn command(
     let read = last_rows(&settings, args.tab.as_deref(), args.last, clock, chance)
         .await
         .map_err(|error| of_app(&error, &settings))?;
-    let rows =
-        TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total: Some(read.total) };
-    show(&rows, session.terminal.out(), args.job.json);
+    let (total, spreadsheet) = (Some(read.total), Spreadsheet::of(&settings));
+    let rows = TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total, spreadsheet };
+    show(&rows, &session.terminal, args.job.json);
     Ok(Exit::Ok)
 }

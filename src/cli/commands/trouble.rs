@@ -95,6 +95,7 @@ fn of_pass(error: &PassError) -> Exit {
         | PassError::NoField { .. } => Exit::Config,
         PassError::Stopped { reason: StopReason::Interrupt } => Exit::Interrupted,
         PassError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
+        PassError::Stopped { reason: StopReason::HangUp } => Exit::HungUp,
         PassError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
         PassError::Store(error) => of_store(error),
         PassError::Refused { .. } => Exit::DataErr,
@@ -121,7 +122,7 @@ fn of_store(error: &StoreError) -> Exit {
 fn of_source(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
-        SourceError::Broken { .. } | SourceError::Foreign { .. } => Exit::DataErr,
+        SourceError::Broken { .. } | SourceError::Ambiguous { .. } | SourceError::Foreign { .. } => Exit::DataErr,
         SourceError::Denied { .. } => Exit::NoPerm,
         SourceError::Unavailable { .. } => Exit::IoErr,
     }
@@ -144,12 +145,13 @@ fn advice(error: &AppError, settings: &Settings) -> Option<String> {
             PassError::Input(SourceError::Foreign { advice, .. })
             | PassError::Source { error: SourceError::Foreign { advice, .. }, .. },
         ) => Some(advice.clone()),
-        AppError::Pass(PassError::NoField { what, path, preview }) => Some(no_field(what, path, preview)),
+        AppError::Pass(PassError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
         AppError::Pass(PassError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
-        AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, report })
-            if report.run.counts.read == 0 =>
-        {
-            Some("no record was read; correct the source and run again".to_owned())
+        AppError::Pass(PassError::Source {
+            error: SourceError::Broken { .. } | SourceError::Ambiguous { .. },
+            report,
+        }) if report.run.counts.read == 0 => {
+            Some("no record was processed; correct the source and run again".to_owned())
         }
         _ => None,
     }
@@ -189,7 +191,11 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, .. }) => {
             "what came before is on the sheet; mend the source and run again, it goes on from there"
         }
+        AppError::Pass(PassError::Source { error: SourceError::Ambiguous { .. }, .. }) => {
+            "rows of the first one are on the sheet, and their keys are done; docs/jq.md says when that is known before"
+        }
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
+        AppError::Pass(PassError::Unfinished { fault: Fault::Corrupt, .. }) => PAGE,
         AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
         AppError::Pass(PassError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
             PAGE

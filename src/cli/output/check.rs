@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::check::repeated::Looked;
 use crate::cli::exit::Exit;
-use crate::cli::output::json::SCHEMA_VERSION;
+use crate::cli::output::json::{RepeatedDocument, SCHEMA_VERSION};
 use crate::cli::output::place::Spreadsheet;
 use crate::cli::terminal::{Palette, visible};
 
@@ -40,7 +41,7 @@ pub struct ProbeAnswer {
 }
 
 /// All of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Checked {
     /// The job.
     pub job: String,
@@ -48,6 +49,8 @@ pub struct Checked {
     pub place: Spreadsheet,
     /// The lines, in the order in which a run would come to them.
     pub lines: Vec<CheckLine>,
+    /// What the first records of the source have shown, where they were looked at.
+    pub looked: Option<Looked>,
     /// The answers; none where nothing was asked.
     pub probe: Option<Vec<ProbeAnswer>>,
     /// Tabs and names of earlier probes that were swept up.
@@ -63,6 +66,9 @@ struct CheckDocument<'a> {
     spreadsheet: &'a Spreadsheet,
     lines: &'a [CheckLine],
     probe: Option<&'a [ProbeAnswer]>,
+    /// There only where a key comes more than once with different content in the records that were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeated_keys: Option<RepeatedDocument<'a>>,
     exit_code: u8,
 }
 
@@ -75,6 +81,7 @@ impl Checked {
             spreadsheet: &self.place,
             lines: &self.lines,
             probe: self.probe.as_deref(),
+            repeated_keys: self.looked.as_ref().and_then(|looked| RepeatedDocument::of(&looked.repeats, looked.again)),
             exit_code: self.exit.code(),
         }
     }

@@ -6,7 +6,8 @@ use serde::Serialize;
 use crate::cli::exit::Exit;
 use crate::cli::output::place::{Place, Spreadsheet};
 use crate::ledger::event::{Report, TriedAgain};
-use crate::ledger::repeats::{Repeated, which_counts};
+use crate::ledger::mode::Again;
+use crate::ledger::repeats::{Repeated, Repeats, which_counts};
 
 /// The version of every JSON document that `sheetkeep` writes to standard output.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -87,8 +88,9 @@ pub struct FailureDocument {
 }
 
 /// Keys that the source yielded more than once, with different content.
+/// Keys that came more than once with different content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct RepeatedDocument<'a> {
+pub struct RepeatedDocument<'a> {
     count: u64,
     /// `first`, `last` or `newest`.
     counts: &'static str,
@@ -103,13 +105,14 @@ struct RepeatedKeyDocument<'a> {
 }
 
 impl<'a> RepeatedDocument<'a> {
-    fn of(report: &'a Report) -> Self {
+    /// Of what was found by this rule; none where nothing was.
+    pub fn of(repeats: &'a Repeats, again: Again) -> Option<Self> {
         let document = |one: &'a Repeated| RepeatedKeyDocument {
             key: &one.key,
             places: one.places.each_ref().map(String::as_str),
         };
-        let first = report.repeats.told.iter().map(document).collect();
-        Self { count: report.repeats.keys, counts: which_counts(report.again), first }
+        let first = repeats.told.iter().map(document).collect();
+        (repeats.keys > 0).then(|| Self { count: repeats.keys, counts: which_counts(again), first })
     }
 }
 
@@ -158,7 +161,7 @@ impl<'a> RunDocument<'a> {
             spreadsheet: &place.spreadsheet,
             failures,
             failures_left_out: left_out,
-            repeated_keys: (report.repeats.keys > 0).then(|| RepeatedDocument::of(report)),
+            repeated_keys: RepeatedDocument::of(&report.repeats, report.again),
             exit_code: exit.code(),
         }
     }

@@ -64,3 +64,34 @@ async fn an_idle_connection_that_has_called_stays_for_minutes() {
     let (_, seconds) = heard(&emulator, &mut stream).await;
     assert!((120..=240).contains(&seconds), "{seconds} s");
 }
+
+/// A connection that has sent so many bytes of a body, and owes one more.
+async fn with_a_body(address: SocketAddr, bytes: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let length = bytes + 1;
+    let head = format!("POST /_emulator/faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // What the server refuses it does not read.
+    let _ = stream.write_all(&vec![b' '; bytes]).await;
+    stream
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_much_together_are_refused() {
+    let (_, address) = served().await;
+    let answered = (0..6).map(|_| {
+        Box::pin(async move {
+            let (mut stream, mut answer) = (with_a_body(address, 63 << 20).await, [0; 12]);
+            stream.read_exact(&mut answer).await.map(|_| answer)
+        })
+    });
+    // Each owes a byte, so that only who is refused is answered.
+    let (answer, _, others) = futures_util::future::select_all(answered).await;
+    // Where the connection is cut while it still sends, the answer may be lost on its way.
+    assert_eq!(&answer.unwrap_or(*b"HTTP/1.1 503"), b"HTTP/1.1 503");
+    let (mut small, mut answer) = (TcpStream::connect(address).await.unwrap(), [0; 12]);
+    small.write_all(CALL.as_bytes()).await.unwrap();
+    small.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200", "a small call goes on");
+    drop(others);
+}

@@ -231,3 +231,16 @@ fn items_are_suspected_where_their_batch_is_refused_for_what_it_carries_or_stays
         draft(&mut chain, 3, false);
     }
 }
+
+/// A batch without items goes out after a refusal: what the refused one would have made is not there.
+#[test]
+fn columns_of_a_refused_commit_are_not_the_jobs() {
+    let mut chain =
+        Chain::from(Some(&loaded(&State::default(), HeadId { commit: 4, nonce: 1 })), State::default(), me());
+    let changes = Changes { columns: vec!["a".into()], ..one("k") };
+    let refused = chain.draft(1, changes, &terms(false)).expect("nothing is in doubt");
+    assert_eq!(refused.state.columns, ["a"]);
+    assert!(matches!(chain.ended(&refused, &End::Refused(Part::Content)), After::Suspect(_)));
+    let without_items = chain.draft(2, Changes::default(), &terms(false)).expect("it was asked for");
+    assert!(without_items.state.columns.is_empty(), "{:?}", without_items.state.columns);
+}

@@ -228,8 +228,8 @@ fn a_header_row_with_names_twice_or_without_one_says_which() {
     assert!(told(b"a,,\n1,2,3\n").contains("fields 2 and 3 have no name"));
     assert!(told(b"a, \"b\"\n1,2\n").contains("blanks come before the opening quote of field 2"));
     let mut rows = Rows::new("a.csv".into(), &b"id,,c\n"[..], b',', 100);
-    let preview = rows.begin().expect("a header").expect("it says something");
-    assert!(preview.notes[0].contains("field 2 has no name"), "{:?}", preview.notes);
+    let header_row = rows.begin().expect("a header").expect("it says something");
+    assert!(header_row.notes[0].contains("field 2 has no name"), "{:?}", header_row.notes);
 }
 
 #[test]
@@ -244,8 +244,8 @@ fn a_header_row_of_one_field_suggests_the_delimiter_that_is_in_it() {
         (b"id,a;b;c\n", b',', None),
     ] {
         let mut rows = Rows::new("a.csv".into(), text, delimiter, 100);
-        let preview = rows.begin().expect("a header").expect("it says something");
-        assert_eq!(preview.delimiter, seen);
+        let header_row = rows.begin().expect("a header").expect("it says something");
+        assert_eq!(header_row.delimiter, seen);
     }
 }
 

@@ -1,0 +1,80 @@
+//! Keys that the source yields more than once, before a run says so.
+//!
+//! In scope: reading the first records within bounds, and what was found. Out of scope: which record counts, which a run decides once it
+//! has read the whole source (`ledger::survey`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ledger::key::Version;
+use crate::ledger::mode::Again;
+use crate::ledger::repeats::{Repeats, Watch};
+use crate::port::clock::Clock;
+use crate::port::source::{Source, SourceError};
+use crate::port::step::Identify;
+use crate::runner::keyed_records::{Extent, KeyedRecords};
+
+/// Records that are read at most.
+pub const MOST_RECORDS: u64 = 100_000;
+/// How long is read at most; a record that is in hand then is left.
+pub const LONGEST: Duration = Duration::from_secs(5);
+
+/// What the first records of a source have shown.
+#[derive(Debug)]
+pub struct Looked {
+    /// Keys that came more than once with different content.
+    pub repeats: Repeats,
+    /// Records that were read.
+    pub records: u64,
+    /// Whether the source was read to its end.
+    pub is_whole: bool,
+    /// On what a run would stop behind the records that were read.
+    pub broken: Option<SourceError>,
+    /// Which record of a key counts.
+    pub again: Again,
+}
+
+impl Looked {
+    /// What to say of the keys, without a full stop; none where no key came again.
+    pub fn sentence(&self) -> Option<String> {
+        let said = self.repeats.sentence(self.again)?;
+        Some(if self.is_whole { said } else { format!("in its first {} records: {said}", self.records) })
+    }
+}
+
+/// Reads the first records of a source that stands at its start.
+pub async fn look(source: &mut dyn Source, identify: Arc<dyn Identify>, again: Again, clock: &dyn Clock) -> Looked {
+    let mut watch = Watch::new(false);
+    let mut keyed = KeyedRecords::default();
+    let mut records = 0;
+    let (mut is_whole, mut broken) = (false, None);
+    let ends_ms = clock.monotonic_ms().saturating_add(u64::try_from(LONGEST.as_millis()).unwrap_or(u64::MAX));
+    let mut time_is_up = clock.sleep(LONGEST);
+    // A source that is always ready leaves the wait no moment to end in.
+    while records < MOST_RECORDS && clock.monotonic_ms() < ends_ms {
+        let next = tokio::select! {
+            next = keyed.next(source, &identify, Extent::Whole) => next,
+            () = &mut time_is_up => break,
+        };
+        let (record, found) = match next {
+            Ok(Some(keyed)) => keyed,
+            Ok(None) => {
+                is_whole = true;
+                break;
+            }
+            Err(error) => {
+                broken = Some(error);
+                break;
+            }
+        };
+        records += 1;
+        let (Ok(body), Some(Ok((key, version)))) = (&record.body, found) else { continue };
+        match again {
+            Again::Every => watch.see(&key, &version, &record.position, body),
+            // One that has no order is its record's failure, and none of the others'.
+            Again::Newer if !again.takes(&version) => {}
+            Again::Newer | Again::Other => watch.see(&key, &Version::default(), &record.position, body),
+        }
+    }
+    Looked { repeats: watch.end().1, records, is_whole, broken, again }
+}

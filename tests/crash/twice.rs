@@ -1,0 +1,83 @@
+//! Killed in a run whose source yields keys twice: one record of each key counts all the same, in this run and in the next one.
+
+use crate::disk::killer;
+use crate::story::runs_tell_the_story;
+use crate::wire::Outside;
+use crate::workshop::Workshop;
+
+/// Each key twice with different content, far apart and close by.
+const RECORDS: &str =
+    "id,v,state\na,2,a early\nb,1,b early\nb,2,b late\nc,5,c newer\na,3,a late\nc,4,c older\nd,1,d only\n";
+
+/// The job in one mode; what counts of each key, and for whom its program may run.
+struct Story {
+    mode: &'static str,
+    item: &'static str,
+    counts: [&'static str; 4],
+}
+
+const STORIES: [Story; 3] = [
+    Story { mode: "upsert", item: "key = \".id\"", counts: ["a late", "b late", "c older", "d only"] },
+    Story {
+        mode: "append",
+        item: "key = \".id\"\nversion = \".v\"\norder = \"newer\"",
+        counts: ["a late", "b late", "c newer", "d only"],
+    },
+    Story { mode: "append", item: "key = \".id\"", counts: ["a early", "b early", "c newer", "d only"] },
+];
+
+fn shop(story: &Story) -> Workshop {
+    let shop = Workshop::empty();
+    shop.write("in.csv", RECORDS);
+    shop.write(
+        "j.toml",
+        &format!(
+            "name = \"j\"\n[source]\ncsv = \"in.csv\"\n[item]\n{}\n[[step]]\nname = \"note\"\ncommand = [\"sh\", \"-c\", \"tee -a ran\"]\n\
+             [sheet]\ntab = \"Data\"\nmode = \"{}\"\n[commit]\nmax_rows = 1\n",
+            story.item, story.mode
+        ),
+    );
+    shop
+}
+
+/// The rows are those of the records that count; the others were given to no program, and one at most was given to it twice.
+#[track_caller]
+fn holds_what_counts(shop: &Workshop, story: &Story) {
+    let outside = Outside::of_file(shop, "j.sheet");
+    let mut rows = outside.column("Data", "state");
+    rows.sort();
+    assert_eq!(rows, story.counts);
+    let mut keys = outside.column("Processed j", "key");
+    keys.sort();
+    assert_eq!(keys, ["a", "b", "c", "d"]);
+    runs_tell_the_story(&outside, "Processed j");
+    let ran = shop.read("ran");
+    let is_meant = |line: &str| story.counts.iter().any(|state| line.contains(state));
+    assert!(ran.lines().all(is_meant) && (4..=5).contains(&ran.lines().count()), "{ran}");
+}
+
+#[test]
+fn killed_anywhere_in_a_source_with_keys_twice_one_record_counts() {
+    let preload = killer().to_string_lossy();
+    for story in &STORIES {
+        let mut kills = 0;
+        // One sync in three.
+        for nth in (1..200_u32).step_by(3) {
+            let shop = shop(story);
+            let armed = [("LD_PRELOAD", &*preload), ("KILL_AFTER_SYNC", &*nth.to_string())];
+            let is_over = shop.run_with(&armed, &["run", "j.toml"]).code.is_some();
+            kills += u32::from(!is_over);
+            if !is_over {
+                shop.run(&["run", "j.toml"]).exits(0);
+            }
+            holds_what_counts(&shop, story);
+            let ran = shop.read("ran").lines().count();
+            shop.run(&["run", "j.toml"]).exits(0).shows("new 0 · ");
+            assert_eq!(shop.read("ran").lines().count(), ran, "an unchanged source runs no program");
+            if is_over {
+                break;
+            }
+        }
+        assert!(kills >= 4, "only {kills} kills");
+    }
+}
