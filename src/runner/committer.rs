@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use crate::fault::Fault;
 use crate::ledger::blame::Blame;
 use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
-use crate::ledger::commit::{Changes, NewTable, Settled};
+use crate::ledger::commit::{Changes, NewTable, Part, Settled};
 use crate::ledger::event::Event;
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Verdict;
@@ -373,17 +373,19 @@ impl Committer {
             Halt::Corrupt => head_gone(),
             Halt::Unsafe => PassError::Store(StoreError::Unsafe { why: ending.why }),
             Halt::Unclear | Halt::NotExecuted => unfinished(ending.why, ending.fault),
-            Halt::Refused(_) => self.refused(ending.why).await,
+            Halt::Refused(part) => self.refused(part, ending.why).await,
             Halt::TooLarge => PassError::Refused { why: "one record alone is too large for a batch".into() },
         }
     }
 
-    /// A refused batch: where a tab that it needs is gone, one more load names it and the mend.
-    async fn refused(&self, why: String) -> PassError {
+    /// A refused batch: where a tab that it needs is gone, one more load names it and what to do. Where people changed tabs between each
+    /// look and the batch, nothing is wrong with either.
+    async fn refused(&self, part: Part, why: String) -> PassError {
         let loaded = self.settler.store.load().await;
         let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| unblocked(&snapshot));
         match explained {
             Some(Err(error)) => error,
+            _ if part == Part::Layout => PassError::Restless { why },
             _ => PassError::Refused { why },
         }
     }

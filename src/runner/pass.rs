@@ -188,7 +188,10 @@ impl Pass {
         let closed = self.go_through().await;
         self.end_what_is_in_hand().await;
         let closed = match closed {
-            Err(error) if matches!(error, PassError::Refused { .. }) || self.intake.foreign.is_some() => {
+            Err(error)
+                if matches!(error, PassError::Refused { .. } | PassError::Restless { .. })
+                    || self.intake.foreign.is_some() =>
+            {
                 self.give_back(&error).await;
                 Err(error)
             }

@@ -22,6 +22,7 @@ use crate::store::layout::{Notes, Tab};
 use crate::store::load;
 use crate::store::processed::ProcessedRows;
 use crate::store::reach::seen_tab;
+use crate::store::retitled::settled;
 use crate::store::unread::{EARLIER, Unread, edited};
 
 /// Looks at a spreadsheet whose rows and state do not fit, before that counts as people's hands.
@@ -176,10 +177,7 @@ fn left_behind(spreadsheet: &str) -> Blemish {
 /// An error of a spreadsheet that the job has left, which is not the one that the user named.
 fn beside(spreadsheet: &str, error: Unread) -> Unread {
     let said = |why: String| format!("{EARLIER} {spreadsheet}, whose keys count: {why}");
-    let error = match error {
-        Unread::Moved(error) | Unread::Broken(error) => error,
-    };
-    Unread::Broken(match error {
+    Unread::Broken(match settled(error) {
         StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: said(why), fault },
         StoreError::Foreign { why } => StoreError::Foreign { why: said(why) },
         StoreError::Machine { trouble } => StoreError::Machine { trouble },

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
 use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
@@ -22,7 +21,7 @@ use crate::ledger::order::FirstCommits;
 use crate::ledger::record::read_state;
 use crate::ledger::removal::Role;
 use crate::ledger::rows::RUNS;
-use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
+use crate::ledger::snapshot::{Blemish, Check, LONGEST_MS, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
 use crate::port::clock::Clock;
 use crate::port::preview::Preview;
 use crate::port::store::StoreError;
@@ -31,6 +30,7 @@ use crate::store::layout::{FAILURES_NEEDED, Notes, RUNS_TITLE, Tabs};
 use crate::store::load;
 use crate::store::put_back::{self, PutBack, Told};
 use crate::store::reach::{Circumstances, Missing, Reach, blocking, has_never_written, seen_tab, tables_of};
+use crate::store::retitled::{restless, settled};
 use crate::store::room::Room;
 use crate::store::unread::{
     Unread, belongs, edited, head_gone, laid_beside, taken_out_unreadably, torn, unread, unreadable,
@@ -106,24 +106,24 @@ impl Fetcher {
     /// Loads until head, state and Processed belong together.
     pub async fn fetch(&self) -> Result<Fetched, StoreError> {
         let mut check = LoadCheck::default();
-        let mut moves = 0;
+        let (mut moves, began_ms) = (0, self.clock.monotonic_ms());
         loop {
             match self.fetch_once(&mut check).await {
                 Ok(Some(fetched)) => return Ok(fetched),
                 Ok(None) => {}
-                Err(Unread::Moved(_)) if moves < MAX_MOVES => {
+                Err(Unread::Moved(_)) if moves < MAX_MOVES && !self.is_late(began_ms) => {
                     moves += 1;
                     self.clock.sleep(Duration::from_millis(MOVED_MS)).await;
                 }
                 Err(Unread::Broken(error)) => return Err(error),
-                Err(Unread::Moved(error)) => {
-                    let why = format!(
-                        "read the spreadsheet: its tabs were changed as often as they were read; run again ({error})"
-                    );
-                    return Err(StoreError::Unavailable { why, fault: Fault::Transient });
-                }
+                Err(moved) => return Err(settled(moved)),
             }
         }
+    }
+
+    /// Whether it is too late to begin another load, because people change what is read.
+    fn is_late(&self, began_ms: u64) -> bool {
+        self.clock.monotonic_ms().saturating_sub(began_ms) >= LONGEST_MS
     }
 
     /// One load; `None` when what it read did not belong together, and the wait before the next one is over.
@@ -145,6 +145,7 @@ impl Fetcher {
                 return Ok(None);
             }
             Check::Torn => return Err(torn().into()),
+            Check::Restless => return Err(restless(&changed(&read.tabs), "").into()),
         };
         Ok(Some(self.loaded(&metadata, place, read, edited)))
     }
@@ -333,4 +334,10 @@ impl Fetcher {
             .service_time()
             .map_or_else(|| self.clock.now(), |(at, seen_ms)| at.plus(now_ms.saturating_sub(seen_ms)))
     }
+}
+
+/// Which tab was changed, as the beginning of a sentence.
+fn changed(tabs: &Tabs) -> String {
+    let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
+    format!("tab {title} was")
 }

@@ -23,6 +23,7 @@ pub mod data_rows;
 pub mod removed;
 pub mod put_back;
 pub mod upkeep;
+pub mod retitled;
 pub mod load;
 pub mod laid;
 pub mod processed;

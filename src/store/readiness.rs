@@ -8,8 +8,10 @@ use crate::ledger::columns::MAX_COLUMNS;
 use crate::ledger::commit::{Commit, Part, Reply, Settled};
 use crate::ledger::growth::{CELL_LIMIT, passed};
 use crate::ledger::mode::Mode;
+use crate::ledger::removal::Role;
 use crate::store::known::Draft;
 use crate::store::layout::Tab;
+use crate::store::retitled::MAX_TITLES;
 use crate::store::room::Room;
 use crate::store::sheets::{SheetsStore, not_executed};
 use crate::store::unread::Unread;
@@ -49,6 +51,7 @@ impl SheetsStore {
             return Ok(());
         };
         let own = self.known().owned.clone();
+        let mut titles = 0;
         loop {
             let new = !commit.changes.tables.is_empty();
             // In a tab that has no header yet no key has a row.
@@ -75,8 +78,14 @@ impl SheetsStore {
                     ours.sort_unstable();
                     ours.dedup();
                     let (rows, filled) = self.known().upkeep.grid();
-                    let below = self.fetcher().below(&tab, key, &ours, rows, filled).await.map_err(unread)?;
-                    self.known().upkeep.goes_below(below);
+                    match self.fetcher().below(&tab, key, &ours, rows, filled).await {
+                        Ok(below) => self.known().upkeep.goes_below(below),
+                        Err(error) if titles < MAX_TITLES => {
+                            titles += 1;
+                            self.retitled(Role::Data, &tab, error).await.map_err(unread)?;
+                        }
+                        Err(error) => return Err(unread(error)),
+                    }
                 }
                 Need::Rows => {
                     let (tab, rows) = self.fetcher().present(&tab, &own).await.map_err(unread)?;
