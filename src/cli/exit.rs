@@ -81,7 +81,7 @@ const TABLE: [(Exit, u8, &str, &str); 20] = [
         Exit::TempFail,
         75,
         "tempfail",
-        "try again later: another run is at it, a quota is used up, or people change tabs as fast as they are read",
+        "try again later: another run is at it, or a quota is used up",
     ),
     (Exit::Protocol, 76, "protocol", "a service answered what it should not"),
     (Exit::NoPerm, 77, "noperm", "access is missing"),
