@@ -77,12 +77,7 @@ const TABLE: [(Exit, u8, &str, &str); 20] = [
     (Exit::OsErr, 71, "oserr", "the operating system refused a resource: processes, open files, memory"),
     (Exit::CantCreate, 73, "cantcreat", "an output file can't be created"),
     (Exit::IoErr, 74, "ioerr", "reading or writing on this machine failed"),
-    (
-        Exit::TempFail,
-        75,
-        "tempfail",
-        "try again later: another run is at it, or a quota is used up",
-    ),
+    (Exit::TempFail, 75, "tempfail", "try again later: another run is at it, or a quota is used up"),
     (Exit::Protocol, 76, "protocol", "a service answered what it should not"),
     (Exit::NoPerm, 77, "noperm", "access is missing"),
     (Exit::Config, 78, "config", "the job file or the environment is wrong"),

@@ -221,7 +221,10 @@ impl Chain {
         }
         for one in &changes.settled {
             let gone = one.removals().iter().filter(|removal| removal.role == Role::Processed);
-            gone.filter_map(|removal| removal.mark).for_each(|mark| state.processed.take_hash(mark));
+            for mark in gone.filter_map(|removal| removal.mark) {
+                state.processed.take_hash(mark);
+                state.pruned = Some(to.commit);
+            }
         }
         state.head = Some(to);
         state.cursor.clone_from(&terms.cursor);

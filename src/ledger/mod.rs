@@ -61,6 +61,7 @@ pub mod failure;
 pub mod item;
 pub mod tries;
 pub mod audit;
+pub mod doings;
 pub mod book;
 pub mod cursor;
 pub mod columns;

@@ -52,6 +52,8 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("previous spreadsheets", state.previous.join(" ")),
         ("next spreadsheet", optional(&state.next)),
     ];
+    // What most jobs never have takes no row.
+    pairs.extend(state.pruned.map(|commit| ("pruned by commit", commit.to_string())));
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
     }
@@ -175,6 +177,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         tries: Tries::read(fields.text("failures again")),
         begun: read_begun(fields.text("begun")),
         forced: fields.words("forced"),
+        pruned: fields.text("pruned by commit").parse().ok(),
         previous: fields.words("previous spreadsheets"),
         next: fields.optional("next spreadsheet"),
     })
@@ -261,6 +264,7 @@ mod tests {
             cursor: Some("page 7".into()),
             definition: Definition { tab: "Quakes".into(), key: ".id".into(), ..Definition::default() },
             columns: vec!["id".into(), "a \"b\"".into()],
+            pruned: Some(11),
             deleted: vec!["a \"b\"".into()],
             key_column: Some("id".into()),
             timezone: Some("Europe/Berlin".into()),

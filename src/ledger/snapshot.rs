@@ -133,6 +133,8 @@ pub struct State {
     pub previous: Vec<String>,
     /// The spreadsheet in which the job goes on; none where that is this one.
     pub next: Option<String>,
+    /// The last commit that took rows out of Processed: of keys that were there before it, not all that was done may be known.
+    pub pruned: Option<u64>,
     /// Items whose steps had begun, or were about to, when this state was written; of jobs that do things at most once.
     pub begun: Vec<(Key, Version)>,
 }
@@ -239,7 +241,7 @@ impl LoadCheck {
         }
         let since_ms = *self.since_ms.get_or_insert(now_ms);
         let is_late = self.loads > SAME_LOADS && now_ms.saturating_sub(since_ms) >= LONGEST_MS;
-        let is_last = self.loads >= MAX_LOADS || is_late;
+        let is_last = self.loads >= MAX_LOADS;
         if reading.head != Some(head) {
             self.same = None;
             return if is_last { Check::Torn } else { Check::Again { after_ms: AGAIN_MS / 4 } };
@@ -251,7 +253,7 @@ impl LoadCheck {
         if times >= SAME_LOADS && now_ms.saturating_sub(since_ms) >= SAME_MS {
             return Check::Edited;
         }
-        if is_last {
+        if is_last || is_late {
             return Check::Restless;
         }
         self.same = Some(Same { reading, times, since_ms });

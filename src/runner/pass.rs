@@ -36,7 +36,7 @@ use crate::runner::probation::Cause;
 use crate::runner::replay::{Keeping, Replay, item_of};
 use crate::runner::settle::{Ending, Settler};
 use crate::runner::stop::{Stop, StopReason};
-use crate::runner::work::{StepFailure, Worked, Worker};
+use crate::runner::work::{Known, StepFailure, Worked, Worker};
 
 mod first;
 
@@ -323,8 +323,9 @@ impl Pass {
     }
 
     fn work(&mut self, item: Item, place: Place) {
-        let shown = self.intake.book.shown(&item.key);
-        self.works.push_back(Box::pin(self.worker.clone().work(item, place, shown)));
+        let book = &self.intake.book;
+        let known = Known { shown: book.shown(&item.key), change: book.change(&item.key, &item.version) };
+        self.works.push_back(Box::pin(self.worker.clone().work(item, place, known)));
     }
 
     /// Nothing more comes; what an earlier run had begun and the source did not yield is told now, if the source was asked.

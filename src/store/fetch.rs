@@ -280,7 +280,7 @@ impl Fetcher {
         done.put_in_order(&FirstCommits::default());
         let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
         blemishes.extend(odd);
-        let (done, odd) = done.finish(&processed);
+        let (done, odd) = done.pruned_by(state.pruned).finish(&processed);
         blemishes.extend(odd);
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
