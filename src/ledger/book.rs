@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::ledger::commit::Commit;
 use crate::ledger::doings::{Doing, Past};
 use crate::ledger::entry::{Entry, Step};
 use crate::ledger::failure::{Answer, Failure, FailureState};
@@ -344,12 +343,12 @@ impl Book {
         }
     }
 
-    /// A commit of this run is on the store: which doings its rows tell of.
-    pub fn wrote(&mut self, commit: &Commit) {
+    /// Rows of Processed are on the store that this run wrote: each with its key and the text of its cell `run`.
+    pub fn wrote<'k>(&mut self, rows: impl Iterator<Item = (&'k Key, String)>) {
         if self.again() != Again::Other {
             return;
         }
-        for (key, _, _, run_cell) in commit.processed() {
+        for (key, run_cell) in rows {
             if let Some(latest) = self.latest.get_mut(&key.fingerprint()) {
                 latest.doing = Doing::of(&run_cell);
             }

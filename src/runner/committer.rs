@@ -344,7 +344,7 @@ impl Committer {
         self.blame.applied(items.len());
         self.begun.clone_from(&commit.state.begun);
         let keys = intake.applied(&items);
-        intake.book.wrote(&commit);
+        intake.book.wrote(commit.processed().map(|(key, _, _, run_cell)| (key, run_cell)));
         let rows = commit.changes.kept_rows(intake.mode) as u64;
         if self.commits == 0 {
             self.run.first_commit = id.commit;

@@ -29,11 +29,13 @@ use crate::port::step::{Identity, StepError};
 use crate::runner::batch::{KeptRecord, Waiting};
 use crate::runner::feed::Reread;
 use crate::runner::marks::{Begun, settles};
-use crate::runner::overtaken::FOLLOWED;
 use crate::runner::plan::Events;
 use crate::runner::probation::Probation;
 use crate::runner::work::{StepFailure, Worked};
 use crate::time::Timestamp;
+
+/// What a failure says that was asked for after the source had gone on to another version of its key.
+const FOLLOWED: &str = "over: the source has another version of it by now, and that one counts";
 
 /// What a run takes in.
 pub struct Intake {

@@ -13,9 +13,6 @@ use crate::runner::batch::Waiting;
 use crate::runner::intake::Intake;
 use crate::time::Timestamp;
 
-/// What a failure says that was asked for after the source had gone on to another version of its key.
-pub const FOLLOWED: &str = "over: the source has another version of it by now, and that one counts";
-
 impl Intake {
     /// What closes the failure of a key of which the source has this item, whose version is done, and where one version counts: that other
     /// version is nobody's wish any more. None where there is no such failure; where it is in doubt, because a person has to look; and

@@ -22,7 +22,7 @@ use crate::store::layout::{Notes, Tab};
 use crate::store::load;
 use crate::store::processed::ProcessedRows;
 use crate::store::reach::seen_tab;
-use crate::store::retitled::settled;
+use crate::store::restless::settled;
 use crate::store::unread::{EARLIER, Unread, edited};
 
 /// Looks at a spreadsheet whose rows and state do not fit, before that counts as people's hands.

@@ -14,7 +14,7 @@ use crate::store::fetch::Fetcher;
 use crate::store::load::{rows_range, text};
 use crate::store::reach::NEAR;
 use crate::store::removed::MOST_COLUMNS;
-use crate::store::retitled::settled;
+use crate::store::restless::settled;
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
 

@@ -30,7 +30,7 @@ use crate::store::layout::{FAILURES_NEEDED, Notes, RUNS_TITLE, Tabs};
 use crate::store::load;
 use crate::store::put_back::{self, PutBack, Told};
 use crate::store::reach::{Circumstances, Missing, Reach, blocking, has_never_written, seen_tab, tables_of};
-use crate::store::retitled::{restless, settled};
+use crate::store::restless::{restless, settled};
 use crate::store::room::Room;
 use crate::store::unread::{
     Unread, belongs, edited, head_gone, laid_beside, taken_out_unreadably, torn, unread, unreadable,

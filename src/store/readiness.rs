@@ -11,7 +11,7 @@ use crate::ledger::mode::Mode;
 use crate::ledger::removal::Role;
 use crate::store::known::Draft;
 use crate::store::layout::Tab;
-use crate::store::retitled::MAX_TITLES;
+use crate::store::restless::MAX_TITLES;
 use crate::store::room::Room;
 use crate::store::sheets::{SheetsStore, not_executed};
 use crate::store::unread::Unread;

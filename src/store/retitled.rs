@@ -1,20 +1,14 @@
 //! Tabs whose titles people change while they are read: found again by their ids, as often as that may help.
 //!
-//! In scope: the title of a known tab as it is now, the error where people change tabs as fast as they are read. Out of scope: the load,
-//! which looks for all tabs anew (`store::fetch`).
+//! In scope: the title of a known tab as it is now. Out of scope: the load, which looks for all tabs anew (`store::fetch`).
 //!
 //! The service takes titles in the ranges that it reads, and no ids. So between the look at the titles and the read somebody may have
 //! renamed a tab, which people may do at any time.
 
-use crate::fault::Fault;
 use crate::ledger::removal::Role;
-use crate::port::store::StoreError;
 use crate::store::layout::Tab;
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
-
-/// Titles of one tab that are tried before it counts as changed as often as it is read.
-pub const MAX_TITLES: u32 = 5;
 
 impl SheetsStore {
     /// The tab of this role under the title that it has now, where that is another one than `read` had; the error where it is the same, so
@@ -39,21 +33,4 @@ impl SheetsStore {
         }
         Ok(Tab { title: there.title, ..read.clone() })
     }
-}
-
-/// What is said where tabs can't be read because people change them.
-pub fn settled(error: Unread) -> StoreError {
-    match error {
-        Unread::Broken(error) => error,
-        Unread::Moved(error) => restless("its tabs were", &error.to_string()),
-    }
-}
-
-/// The error of a sheet that people change as fast as it is read; `what` was, such as "tab Data was", with the last trouble.
-pub fn restless(what: &str, last: &str) -> StoreError {
-    let last = if last.is_empty() { String::new() } else { format!(" ({last})") };
-    let why = format!(
-        "read the spreadsheet: {what} changed by somebody as often as it was read; leave the tabs alone for a minute, then run again{last}"
-    );
-    StoreError::Unavailable { why, fault: Fault::Throttled }
 }

@@ -32,7 +32,7 @@ use crate::store::layout::Tabs;
 use crate::store::proof::prove;
 use crate::store::reach::Missing;
 use crate::store::removed::Gone;
-use crate::store::retitled::{MAX_TITLES, settled};
+use crate::store::restless::{MAX_TITLES, settled};
 use crate::store::unread::Unread;
 use crate::store::upkeep::Unseen;
 use futures_util::future::BoxFuture;

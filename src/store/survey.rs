@@ -22,7 +22,7 @@ use crate::store::layout::{Tab, Tabs};
 use crate::store::load::{self, cell_in, is_failure_beside, text};
 use crate::store::put_back::{PutBack, WAITING};
 use crate::store::reach::NEAR;
-use crate::store::retitled::settled;
+use crate::store::restless::settled;
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
 use crate::time::Timestamp;
