@@ -28,6 +28,8 @@ use sheetkeep::ledger::key::{Key, Version, idempotency_key};
 use sheetkeep::ledger::mode::{Again, Mode};
 use sheetkeep::maintain::prune::{Age, Ways, pruning};
 use sheetkeep::port::step::StepError;
+use sheetkeep::port::store::Store as _;
+
 use sheetkeep::runner::feed::Retrying;
 use sheetkeep::runner::plan::Errands;
 use sheetkeep::time::Timestamp;
@@ -88,14 +90,29 @@ impl Shop {
         self.house.front.type_in("Failures j", nth + 1, at, &record.to_string()).await;
     }
 
-    /// Somebody deletes the rows of a tab in which a column reads so.
-    async fn delete_rows(&self, title: &str, column: &str, reads: &str) {
+    /// Somebody deletes the one row of a tab in which these columns read so.
+    async fn delete_row(&self, title: &str, reads: &[(&str, &str)]) {
         let id = self.house.front.id_of(title).await;
-        let cells = self.house.column(title, column).await;
-        for (row, _) in cells.iter().enumerate().rev().filter(|(_, cell)| *cell == reads) {
-            let range = json!({"sheetId": id, "dimension": "ROWS", "startIndex": row + 1, "endIndex": row + 2});
-            self.house.front.hands(json!([{"deleteDimension": {"range": range}}])).await;
-        }
+        let rows = self.house.front.tab(title).await;
+        let at = |name: &str| rows[0].iter().position(|cell| cell == name).expect("a column");
+        let is_it =
+            |row: &Vec<String>| reads.iter().all(|(name, text)| row.get(at(name)).is_some_and(|cell| cell == text));
+        let row = rows.iter().position(is_it).expect("a row");
+        let range = json!({"sheetId": id, "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
+        self.house.front.hands(json!([{"deleteDimension": {"range": range}}])).await;
+    }
+
+    /// Whether a look at the sheet finds that people have edited Processed, as fsck does.
+    async fn edited(&self) -> bool {
+        let loaded = self.house.store(7).load().await.expect("a load").snapshot.expect("it has run");
+        loaded.said != loaded.state.processed || !loaded.state.redo.is_empty()
+    }
+
+    /// A usual run, and the notes that it gives.
+    async fn run_with_notes(&self, items: &[Value]) -> (Report, Vec<String>) {
+        let loaded = self.house.store(7).load().await.expect("a load").snapshot.expect("it has run");
+        let notes = loaded.blemishes.into_iter().map(|blemish| blemish.message).collect();
+        (self.usual(items).await, notes)
     }
 }
 
@@ -248,4 +265,105 @@ async fn rows_that_prune_took_out_give_no_key_away_again() {
     let called = shop.called();
     assert_eq!(called.len(), 3);
     assert_ne!(called[0], called[2], "version 1 is no first time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
+    for (mode, again) in ORDERED {
+        for gone in ["1", "2"] {
+            for sorted in [false, true] {
+                let told = format!("{mode:?} {again:?}, version {gone} deleted, sorted: {sorted}");
+                let shop = Shop::new(mode, again, 10);
+                let beside = json!({"id": "b", "v": "1", "text": "beside"});
+                for version in ["1", "2"] {
+                    shop.usual(&[item(version), beside.clone()]).await;
+                }
+                if sorted {
+                    shop.house.front.sort_upside_down("Processed j").await;
+                }
+                shop.delete_row("Processed j", &[("key", "a"), ("version", gone)]).await;
+                let before = shop.called();
+                assert!(shop.edited().await, "{told}: fsck sees it");
+                // A run to which the source yields nothing of it does not forget it, and says so.
+                let (report, notes) = shop.run_with_notes(&[beside.clone()]).await;
+                assert_eq!(report.run.counts.new, 0, "{told}");
+                assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{told}: {notes:?}");
+                assert!(shop.edited().await, "{told}: fsck sees it until it is done");
+                let mut back = "1";
+                if again == Again::Newer && gone == "1" {
+                    // The row that is left is of a newer version.
+                    assert_eq!(shop.usual(&[item(back), beside.clone()]).await.run.counts.new, 0, "{told}");
+                    back = "2";
+                }
+                let report = shop.usual(&[item(back), beside.clone()]).await;
+                assert_eq!(report.run.counts.new, 1, "{told}");
+                let (texts, shown) = (shop.texts().await, format!("text {back}"));
+                match mode {
+                    Mode::Upsert => assert_eq!(texts, [&shown, "beside"], "{told}"),
+                    Mode::Append => assert_eq!(texts, ["text 1", "beside", "text 2", &shown], "{told}"),
+                }
+                let called = shop.called();
+                assert_eq!(called.len(), 1, "{told}");
+                assert!(!before.contains(&called[0]), "{told}: a service has seen this key");
+                assert!(!shop.edited().await, "{told}: all is well again");
+                assert_eq!(shop.usual(&[item(back), beside.clone()]).await.run.counts.new, 0, "{told}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_version_once_is_left_alone_when_rows_are_deleted() {
+    let shop = Shop::new(Mode::Append, Again::Every, 10);
+    for version in ["1", "2"] {
+        shop.usual(&[item(version)]).await;
+    }
+    shop.delete_row("Processed j", &[("version", "2")]).await;
+    assert_eq!(shop.usual(&[item("1")]).await.run.counts.new, 0, "its row is there");
+    assert_eq!(shop.usual(&[item("2")]).await.run.counts.new, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_deleted_rows_are_told_apart_or_told_of() {
+    for (newer, whole) in [(3, 40), (20, 0)] {
+        let shop = Shop::new(Mode::Upsert, Again::Other, 1_000);
+        let items = |version: &str| -> Vec<Value> {
+            (0..60).map(|n| json!({"id": format!("k{n}"), "v": version, "text": version})).collect()
+        };
+        shop.usual(&items("1")).await;
+        shop.usual(&items("2")[..newer]).await;
+        for n in 0..newer {
+            shop.delete_row("Processed j", &[("key", &format!("k{n}")), ("version", "2")]).await;
+        }
+        for n in 60 - whole..60 {
+            shop.delete_row("Processed j", &[("key", &format!("k{n}"))]).await;
+        }
+        let (report, notes) = shop.run_with_notes(&items("1")).await;
+        let told = format!("{newer} {whole}: {notes:?}");
+        if whole > 0 {
+            assert_eq!(report.run.counts.new, (newer + whole) as u64, "{told}");
+            assert_eq!(shop.texts().await, ["1"; 60], "{told}");
+            assert!(!shop.edited().await, "{told}");
+        } else {
+            // Too many: what can't be put right is said, and goes on being said.
+            assert!(
+                notes.iter().any(|note| note.contains("20 rows were deleted") && note.contains("--force")),
+                "{told}"
+            );
+            assert!(shop.edited().await, "{told}");
+            let (_, notes) = shop.run_with_notes(&items("1")).await;
+            assert!(notes.iter().any(|note| note.contains("--force")), "{notes:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_people_type_into_processed_count_as_they_stand() {
+    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    shop.usual(&[item("1")]).await;
+    for (column, text) in ["b", "1", "done", "typed"].iter().enumerate() {
+        shop.house.front.type_in("Processed j", 2, column, text).await;
+    }
+    let beside = json!({"id": "b", "v": "1", "text": "beside"});
+    assert_eq!(shop.usual(&[item("1"), beside]).await.run.counts.new, 0);
 }

@@ -10,6 +10,7 @@ use crate::ledger::entry::{Entry, Step};
 use crate::ledger::failure::{Answer, Failure, FailureState};
 use crate::ledger::key::{Fingerprint, Key, Version, digest_of};
 use crate::ledger::mode::Again;
+use crate::ledger::redo::Redo;
 use crate::ledger::tries::{Tries, mark};
 use crate::time::Timestamp;
 
@@ -156,6 +157,17 @@ impl DoneSet {
         self.keys
     }
 
+    /// Whether some version of the key is done whose fingerprint begins with these 64 bits.
+    fn knows_mark(&self, mark: u64) -> bool {
+        let at = self.rows.partition_point(|row| row.0.0 < mark);
+        self.rows.get(at).is_some_and(|row| row.0.0 == mark)
+    }
+
+    /// Each key of which some version is done.
+    fn prints(&self) -> impl Iterator<Item = Fingerprint> {
+        self.rows.chunk_by(|a, b| a.0 == b.0).filter_map(|rows| rows.first().map(|row| row.0))
+    }
+
     /// The marks of a key's versions that are done.
     fn versions(&self, key: Fingerprint) -> impl Iterator<Item = u64> {
         let from = self.rows.partition_point(|row| row.0 < key);
@@ -232,6 +244,7 @@ pub struct Book {
     /// Keys of failures that are left alone, of which this run has seen the record that decides.
     compared: HashSet<Fingerprint>,
     tries: Tries,
+    redo: Redo,
     new_keys: u64,
 }
 
@@ -255,6 +268,32 @@ impl Book {
         tries.keep(|mark| open.contains(&mark));
         self.tries = tries;
         self
+    }
+
+    /// The same book, in which these keys are to be done again, whatever their rows say.
+    #[must_use]
+    pub fn doing_again(mut self, redo: Redo) -> Self {
+        self.redo = redo;
+        self
+    }
+
+    /// Keys that are to be done again, once these are done.
+    pub fn redo_after<'k>(&self, done: impl Iterator<Item = &'k Key>) -> Redo {
+        let mut redo = self.redo.clone();
+        if redo.keys() > 0 {
+            done.for_each(|key| redo.forget(key.fingerprint()));
+        }
+        redo
+    }
+
+    /// Whether some version of the key is done, as loaded, whose fingerprint begins with these 64 bits.
+    pub fn knows_mark(&self, mark: u64) -> bool {
+        self.done.knows_mark(mark)
+    }
+
+    /// Those keys with rows of which this is true.
+    pub fn keys_of<'b>(&'b self, is_one: impl Fn(Fingerprint) -> bool + 'b) -> impl Iterator<Item = Fingerprint> + 'b {
+        self.done.prints().filter(move |print| is_one(*print))
     }
 
     /// How often failures failed that stayed the same.
@@ -327,6 +366,7 @@ impl Book {
     pub fn done(&mut self, key: &Key, version: &Version) {
         let (print, mark) = (key.fingerprint(), self.again().mark(version));
         self.new_keys += u64::from(!self.knows_print(print));
+        self.redo.forget(print);
         self.advance((print, mark), Step::Done);
         // Where every version counts and the job names none, a key can't come a second time.
         if self.again() != Again::Every || !version.0.is_empty() {
@@ -357,10 +397,14 @@ impl Book {
 
     /// The name of the change that doing this version of a key is, where the key comes back to a version; none for its first time.
     pub fn change(&self, key: &Key, version: &Version) -> Option<String> {
+        let (print, to) = (key.fingerprint(), self.again().mark(version));
+        if let Some(commit) = self.redo.of(print) {
+            // What it follows is gone.
+            return Some(format!("again after commit {commit}"));
+        }
         if self.again() != Again::Other {
             return None;
         }
-        let (print, to) = (key.fingerprint(), self.again().mark(version));
         let since = self.latest.get(&print).map(|latest| (latest.marks[1], latest.doing));
         let known: Vec<u64> = self.done.versions(print).collect();
         self.done.past.change(print, to, &known, since)
@@ -443,7 +487,8 @@ impl Book {
 
     /// Whether the key is done in this version, as loaded: used when a draft is made anew after a reload.
     pub fn is_done(&self, key: &Key, version: &Version) -> bool {
-        self.done.has(key.fingerprint(), self.again().mark(version))
+        let (print, mark) = (key.fingerprint(), self.again().mark(version));
+        !self.is_to_redo(print, mark) && self.done.has(print, mark)
     }
 
     /// Whether a failure is told already, as it stands in a row of this run.
@@ -467,7 +512,8 @@ impl Book {
     /// Puts a newer load under what this run has in hand; entries that the load settles are forgotten, and failures that the
     /// load does not show yet are kept.
     pub fn rebase(&mut self, fresh: Self) {
-        let Self { done, mut failures, tries, .. } = fresh;
+        let Self { done, mut failures, tries, redo, .. } = fresh;
+        self.redo = redo;
         self.tries = if self.tries == Tries::default() { tries } else { std::mem::take(&mut self.tries) };
         self.moved.retain(|(print, mark), entry| {
             let unsettled = matches!(entry, Entry::InHand | Entry::Failed) && !done.has(*print, *mark);
@@ -497,6 +543,7 @@ impl Book {
         if let Some(tried) = self.failures.get(&print) {
             parts.push(format!("{} {} {}", tried.state.word(), tried.version, tried.last_seen));
         }
+        parts.extend(self.redo.of(print).map(|commit| format!("again after {commit}")));
         let digest = digest_of(&parts.iter().map(String::as_str).collect::<Vec<_>>());
         data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
     }
@@ -513,11 +560,21 @@ impl Book {
 
     /// Whether this version is done, as loaded or in this run, and nothing has followed it that counts instead.
     fn has(&self, print: Fingerprint, mark: u64) -> bool {
+        if self.is_to_redo(print, mark) {
+            return false;
+        }
         match (self.again(), self.latest.get(&print)) {
             (Again::Every, _) | (_, None) => self.done.has(print, mark),
             (Again::Other, Some(latest)) => latest.marks.contains(&mark),
             (Again::Newer, Some(latest)) => mark <= latest.newest(),
         }
+    }
+
+    /// Whether a version of a key is done again although rows of the key are left: rows of it were deleted. An older one than those that are
+    /// left is no reason, where versions have an order.
+    fn is_to_redo(&self, print: Fingerprint, mark: u64) -> bool {
+        let is_older = self.again() == Again::Newer && mark < self.newest(print);
+        self.redo.of(print).is_some() && !is_older
     }
 
     /// The mark of the version of a key that was done last, or of the newest one where versions have an order; 0 where none is done.

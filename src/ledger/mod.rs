@@ -62,6 +62,8 @@ pub mod item;
 pub mod tries;
 pub mod audit;
 pub mod doings;
+pub mod key_sums;
+pub mod redo;
 pub mod book;
 pub mod cursor;
 pub mod columns;

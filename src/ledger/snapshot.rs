@@ -7,8 +7,10 @@ use crate::ledger::book::Book;
 use crate::ledger::first_rows::FirstRows;
 use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version, digest_of};
+use crate::ledger::key_sums::KeySums;
 use crate::ledger::lease::{Fence, Lease};
 use crate::ledger::mode::Again;
+use crate::ledger::redo::Redo;
 use crate::ledger::run::Run;
 use crate::ledger::tries::Tries;
 use crate::time::Timestamp;
@@ -133,7 +135,11 @@ pub struct State {
     pub previous: Vec<String>,
     /// The spreadsheet in which the job goes on; none where that is this one.
     pub next: Option<String>,
-    /// The last commit that took rows out of Processed: of keys that were there before it, not all that was done may be known.
+    /// The keys of the rows in Processed as of this head, as sums; none where each version of a key counts, or where they are not known.
+    pub key_sums: Option<KeySums>,
+    /// Keys that are to be done again, because people deleted rows of theirs.
+    pub redo: Redo,
+    /// The last commit that took rows out of Processed, or the first one after people did: of keys that were there before it, not all that was done may be known.
     pub pruned: Option<u64>,
     /// Items whose steps had begun, or were about to, when this state was written; of jobs that do things at most once.
     pub begun: Vec<(Key, Version)>,

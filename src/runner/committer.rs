@@ -244,10 +244,17 @@ impl Committer {
         let forced = self.forced.after(close.is_some(), run.status);
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
         let begun = intake.begun_beside(&items);
+        let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
+        let mut redo = intake.book.redo_after(done);
+        if forced.is_empty() && !self.chain.state().forced.is_empty() {
+            // A forced run has done again what the source yields.
+            redo.unknown = 0;
+        }
         let rollover = &self.rollover;
         self.chain.amend(|state| {
             state.key_column = key_column.or(state.key_column.take());
             state.tries = intake.book.tries().clone();
+            state.redo = redo;
             state.begun = begun;
             state.forced = forced;
             if let Some(rollover) = rollover {

@@ -16,6 +16,7 @@ use crate::ledger::book::Book;
 use crate::ledger::first_rows::FirstRows;
 use crate::ledger::growth::crowded;
 use crate::ledger::judge::Sighting;
+use crate::ledger::key_sums::KeySums;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::order::FirstCommits;
 use crate::ledger::record::read_state;
@@ -25,6 +26,7 @@ use crate::ledger::snapshot::{Blemish, Check, LONGEST_MS, LoadCheck, Loaded, Rea
 use crate::port::clock::Clock;
 use crate::port::preview::Preview;
 use crate::port::store::StoreError;
+use crate::store::gone_keys::{Gone, notice};
 use crate::store::guard::{self, Place, Proof};
 use crate::store::layout::{FAILURES_NEEDED, Notes, RUNS_TITLE, Tabs};
 use crate::store::load;
@@ -85,6 +87,8 @@ pub struct Fetched {
 /// A snapshot's parts as read, before they are held against the head.
 struct Read {
     state: State,
+    /// The keys of the rows that are there, as sums.
+    key_sums: Option<KeySums>,
     notes: Notes,
     found: Tally,
     tabs: Tabs,
@@ -247,7 +251,21 @@ impl Fetcher {
         if blemishes.iter().any(|blemish| blemish.blocking) && !goes_on {
             let (book, upkeep) = (Book::default(), Upkeep::default());
             let (found, put_back, unmoved) = (state.processed, None, None);
-            return Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first });
+            let key_sums = state.key_sums;
+            return Ok(Read {
+                state,
+                key_sums,
+                notes,
+                found,
+                tabs,
+                upkeep,
+                put_back,
+                book,
+                gone,
+                blemishes,
+                unmoved,
+                first,
+            });
         }
         let (mut processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
@@ -269,7 +287,7 @@ impl Fetcher {
             done.read(&waiting.rows_in(Role::Processed, &processed));
             open.read_astray(&waiting.rows_in(Role::Failures, &failures));
         }
-        let found = done.found;
+        let (found, key_sums) = (done.found, done.key_sums());
         let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
         upkeep.see(place.tab, witness, || done.recent());
         blemishes.extend(put_back.as_ref().map(PutBack::blemish));
@@ -285,12 +303,33 @@ impl Fetcher {
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
         let book = Book::new(done, open).counting(state.tries.clone());
-        Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first })
+        Ok(Read { state, key_sums, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first })
     }
 
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
-        let Read { mut state, notes, found, tabs, upkeep, put_back, book, gone, mut blemishes, unmoved, first } = read;
+        let edited_now = edited.is_some();
+        let Read {
+            mut state,
+            key_sums,
+            notes,
+            found,
+            tabs,
+            upkeep,
+            put_back,
+            book,
+            gone,
+            mut blemishes,
+            unmoved,
+            first,
+        } = read;
         blemishes.extend(edited);
+        if edited_now {
+            notice(&mut state, Gone { found, key_sums, book: &book, upkeep: &upkeep }, place.head.commit);
+        }
+        state.key_sums = key_sums;
+        let book = book.doing_again(state.redo.clone());
+        let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
+        blemishes.extend(state.redo.notes(title).into_iter().map(|message| Blemish { message, blocking: false }));
         let room = Room::of(metadata);
         blemishes.extend(crowded(room.cells()).map(|message| Blemish { message, blocking: false }));
         // After people's hands, further counting goes on from what is there.

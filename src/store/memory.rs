@@ -230,7 +230,7 @@ fn book(held: &Held, again: Again) -> Book {
     }
     let doings = held.processed.iter().map(|(_, _, run)| Doing::of(run)).collect();
     let done = DoneSet::of_doings(again, done, doings, forgotten, held.state.pruned);
-    Book::new(done, failures).counting(held.state.tries.clone())
+    Book::new(done, failures).counting(held.state.tries.clone()).doing_again(held.state.redo.clone())
 }
 
 /// Keeps one settled item; the rows that it was written over.

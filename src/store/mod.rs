@@ -32,6 +32,7 @@ pub mod reach;
 pub mod room;
 pub mod unread;
 pub mod fetch;
+mod gone_keys;
 mod first_contact;
 pub mod first_commits;
 pub mod paging;

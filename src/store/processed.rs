@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::ledger::book::DoneSet;
 use crate::ledger::doings::Doing;
 use crate::ledger::key::{Fingerprint, Version};
+use crate::ledger::key_sums::KeySums;
 use crate::ledger::mode::Again;
 use crate::ledger::order::{FirstCommits, Sequence};
 use crate::ledger::rows::{FORGOTTEN, PROCESSED};
@@ -33,6 +34,8 @@ pub struct ProcessedRows {
     sequence: Sequence,
     /// Count and sum of what was read.
     pub found: Tally,
+    /// The keys of these rows as sums, where one version of a key counts.
+    key_sums: KeySums,
     /// How many of the last keys are kept as texts, and these.
     keep: usize,
     recent: VecDeque<String>,
@@ -74,6 +77,9 @@ impl ProcessedRows {
             }
             let [key, version, state, run] = &texts;
             self.found.add(&[key, version, state, run]);
+            if self.again != Again::Every {
+                self.key_sums.add(Fingerprint::of(key));
+            }
             if beside {
                 self.shifted += 1;
                 continue;
@@ -111,6 +117,7 @@ impl ProcessedRows {
     /// Takes in a page that was read by itself, the one below the rows read so far.
     pub fn append(&mut self, below: Self) {
         self.found.add_all(below.found);
+        self.key_sums.add_all(&below.key_sums);
         self.keyless += below.keyless;
         self.shifted += below.shifted;
         self.rows.extend(below.rows);
@@ -119,6 +126,11 @@ impl ProcessedRows {
         self.recent.extend(below.recent);
         self.recent.drain(..self.recent.len().saturating_sub(self.keep));
         self.sequence.append(below.sequence);
+    }
+
+    /// The keys of what was read as sums; none where each version of a key counts.
+    pub fn key_sums(&self) -> Option<KeySums> {
+        (self.again != Again::Every).then_some(self.key_sums)
     }
 
     /// Whether Runs has to say in which order runs have done some of the keys.
