@@ -258,7 +258,7 @@ async fn rows_that_prune_took_out_give_no_key_away_again() {
     let age = Age { before: Timestamp(shop.house.clock.now().0 - 3_600_000), keys: false };
     let found = pruning(&listing, &[], Ways { mode: shop.house.mode, again: shop.house.again }, age);
     assert!(found.settled_rows > 0);
-    let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled.into() };
+    let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
     shop.house.run(&[], Retrying::Nothing, Some(errands)).await.expect("a run");
     assert_eq!(shop.house.column("Processed j", "version").await, ["2"]);
     shop.usual(&[item("1")]).await;
@@ -285,7 +285,7 @@ async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
                 let before = shop.called();
                 assert!(shop.edited().await, "{told}: fsck sees it");
                 // A run to which the source yields nothing of it does not forget it, and says so.
-                let (report, notes) = shop.run_with_notes(&[beside.clone()]).await;
+                let (report, notes) = shop.run_with_notes(std::slice::from_ref(&beside)).await;
                 assert_eq!(report.run.counts.new, 0, "{told}");
                 assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{told}: {notes:?}");
                 assert!(shop.edited().await, "{told}: fsck sees it until it is done");

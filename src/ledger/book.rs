@@ -103,7 +103,7 @@ impl DoneSet {
     pub fn of_doings(
         again: Again,
         rows: Vec<(Fingerprint, u64)>,
-        doings: Vec<Doing>,
+        doings: &[Doing],
         forgotten: Vec<(Fingerprint, u64)>,
         pruned: Option<u64>,
     ) -> Self {
@@ -111,7 +111,7 @@ impl DoneSet {
             return Self::with_forgotten(again, rows, forgotten);
         }
         let keys = sorted_keys(&forgotten);
-        let all = || rows.iter().zip(&doings).map(|((key, mark), doing)| (*key, *mark, *doing));
+        let all = || rows.iter().zip(doings).map(|((key, mark), doing)| (*key, *mark, *doing));
         let past = Past::of(all(), pruned);
         let mut left: Vec<_> = all().collect();
         without(&mut left, forgotten, |row| (row.0, row.1));

@@ -120,7 +120,7 @@ impl Fetcher {
                     self.clock.sleep(Duration::from_millis(MOVED_MS)).await;
                 }
                 Err(Unread::Broken(error)) => return Err(error),
-                Err(moved) => return Err(settled(moved)),
+                Err(last) => return Err(settled(last)),
             }
         }
     }

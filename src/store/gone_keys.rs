@@ -8,6 +8,7 @@ use crate::ledger::snapshot::{State, Tally};
 use crate::store::upkeep::Upkeep;
 
 /// What is there after people have edited Processed.
+#[derive(Clone, Copy)]
 pub struct Gone<'a> {
     /// Its rows.
     pub found: Tally,
@@ -35,7 +36,9 @@ pub fn notice(state: &mut State, gone: Gone<'_>, commit: u64) {
     };
     let less = || {
         let mut said = said;
-        of_no_key.iter().for_each(|mark| said.take(*mark));
+        for mark in &of_no_key {
+            said.take(*mark);
+        }
         said.differing(&sums)
     };
     let noticed = state.redo.clone();

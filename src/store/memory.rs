@@ -228,8 +228,8 @@ fn book(held: &Held, again: Again) -> Book {
             failures.insert(key, tried);
         }
     }
-    let doings = held.processed.iter().map(|(_, _, run)| Doing::of(run)).collect();
-    let done = DoneSet::of_doings(again, done, doings, forgotten, held.state.pruned);
+    let doings: Vec<_> = held.processed.iter().map(|(_, _, run)| Doing::of(run)).collect();
+    let done = DoneSet::of_doings(again, done, &doings, forgotten, held.state.pruned);
     Book::new(done, failures).counting(held.state.tries.clone()).doing_again(held.state.redo.clone())
 }
 

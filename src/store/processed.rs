@@ -188,6 +188,6 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
             blemishes.push(Blemish { message, blocking: false });
         }
-        (DoneSet::of_doings(self.again, self.rows, self.doings, self.forgotten, self.pruned), blemishes)
+        (DoneSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.pruned), blemishes)
     }
 }
