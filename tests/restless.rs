@@ -50,8 +50,8 @@ async fn begun(mode: Mode, again: Again) -> House {
     house.usual(&[items("1"), vec![bad]].concat()).await;
     let at = house.front.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
     house.front.type_in("Failures j", 1, at, "retry").await;
-    let more = json!({"sheetId": house.front.id_of("Data").await, "dimension": "COLUMNS", "length": 2});
-    house.front.hands(json!([{"appendDimension": more}])).await;
+    let wider = json!({"sheetId": house.front.id_of("Data").await, "dimension": "COLUMNS", "length": 2});
+    house.front.hands(json!([{"appendDimension": wider}])).await;
     house.front.type_in("Data", 30, 4, "a total").await;
     house
 }
@@ -79,7 +79,7 @@ async fn a_tab_is_renamed_after_any_call_and_the_run_goes_on() {
                     front.after_calls(calls).await;
                     rename(front, &id, "as we like it").await;
                 };
-                let (report, _) = run_beside(&house, deed).await;
+                let (report, _) = Box::pin(run_beside(&house, deed)).await;
                 let told = format!("{mode:?} {title} after {calls} calls");
                 let report = report.unwrap_or_else(|error| panic!("{told}: {error}"));
                 assert_eq!(report.run.counts.new, 4, "{told}");
@@ -101,7 +101,7 @@ async fn tabs_renamed_again_and_again_end_a_run_in_time() {
                         rename(front, &id, &format!("name {nth}")).await;
                     }
                 };
-                let (report, took_ms) = run_beside(&house, deeds).await;
+                let (report, took_ms) = Box::pin(run_beside(&house, deeds)).await;
                 let told = format!("{mode:?} {title}, every {every} calls: {report:?}");
                 assert!(took_ms < 120_000, "{took_ms} ms: {told}");
                 if let Err(error) = report {
@@ -137,7 +137,7 @@ async fn keys_moved_again_and_again_end_a_run_in_time() {
                 }
             }
         };
-        let (report, took_ms) = run_beside(&house, deeds).await;
+        let (report, took_ms) = Box::pin(run_beside(&house, deeds)).await;
         let error = report.expect_err("it never stands still");
         assert_eq!(error.fault(), Fault::Throttled, "{latency_ms}: {error}");
         assert!(error.to_string().contains("tab Processed j was changed by somebody as often as"), "{error}");
