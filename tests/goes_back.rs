@@ -192,7 +192,7 @@ async fn a_failure_is_over_when_its_source_goes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn asking_for_a_failure_whose_source_went_back_writes_nothing_over() {
+async fn a_retry_writes_nothing_over_a_source_that_went_back() {
     for (mode, again) in ORDERED {
         let shop = Shop::new(mode, again, 10);
         shop.usual(&[item("1")]).await;

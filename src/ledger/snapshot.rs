@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn invariant_7_a_tab_that_changes_with_each_load_is_given_up_in_time() {
+    fn invariant_7_a_restless_tab_is_given_up_in_time() {
         for (load_ms, loads) in [(100, MAX_LOADS), (10_000, 7), (40_000, SAME_LOADS + 1)] {
             let mut check = LoadCheck::default();
             let verdicts: Vec<_> = (0..MAX_LOADS)
