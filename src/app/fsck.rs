@@ -172,8 +172,14 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<Checked, Ap
     }
     let notes = surveyed.snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect();
     let (said, there) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
-    let edited =
-        (said != there).then(|| Edited { tab: processed.title.clone(), written: said.count, found: there.count });
+    // What a run has noticed stays a finding until the keys are done again.
+    let redo = &surveyed.snapshot.state.redo;
+    let written = said.count.max(there.count.saturating_add(redo.keys()).saturating_add(redo.unknown));
+    let edited = (said != there || !redo.is_empty()).then(|| Edited {
+        tab: processed.title.clone(),
+        written,
+        found: there.count,
+    });
     let gone = gone_tabs(&settings.job, &surveyed.tabs);
     Ok(Checked { gone, keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
 }

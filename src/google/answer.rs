@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use google_sheets4::common;
 use hyper::HeaderMap;
-use hyper::header::{DATE, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use serde_json::Value;
 
 use crate::google::error::{LostCause, Refusal, TokenError, tidy};
@@ -69,6 +69,8 @@ pub(crate) struct Told {
     pub(crate) date: Option<Timestamp>,
     /// Milliseconds to wait, from `Retry-After` in either form (RFC 9110, 10.2.3).
     pub(crate) retry_after_ms: Option<u64>,
+    /// Whether the answer is a web page.
+    pub(crate) is_page: bool,
 }
 
 impl Told {
@@ -80,7 +82,8 @@ impl Told {
             Ok(seconds) => Some(seconds.saturating_mul(1_000)),
             Err(_) => moment(value).map(|until| until.since(date.unwrap_or(now))),
         });
-        Self { date, retry_after_ms }
+        let is_page = text(CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"));
+        Self { date, retry_after_ms, is_page }
     }
 }
 
@@ -98,8 +101,14 @@ pub(crate) fn failure(status: u16, told: Told, body: Option<&Value>) -> Failure 
     let envelope = if TELLING.contains(&status) { body.and_then(|json| Refusal::read(status, json)) } else { None };
     match envelope {
         Some(refusal) => Failure::Refused { refusal: Box::new(refusal), retry_after_ms },
+        None if told.is_page && is_refusal(status) => Failure::Lost { cause: LostCause::Page(status), retry_after_ms },
         None => Failure::Lost { cause: LostCause::Status(status), retry_after_ms },
     }
+}
+
+/// Whether a status says no, and not that the service is out of order or has too much to do.
+fn is_refusal(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 425 | 429)
 }
 
 /// What an error of the HTTP client means: only a connection that was never made is sure to have sent nothing.

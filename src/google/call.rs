@@ -307,7 +307,7 @@ fn again(method: Method, failure: &Failure) -> Option<(Fault, Option<u64>)> {
 fn unauthorised(method: Method, failure: &Failure) -> bool {
     match failure {
         Failure::Refused { refusal, .. } => refusal.code == 401,
-        Failure::Lost { cause, .. } => *cause == LostCause::Status(401) && !method.writes(),
+        Failure::Lost { cause: LostCause::Status(401) | LostCause::Page(401), .. } => !method.writes(),
         _ => false,
     }
 }

@@ -178,9 +178,12 @@ impl fmt::Display for Refusal {
 /// Why nothing is known of what a call did.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LostCause {
-    /// An answer with a status that says nothing about what was done.
+    /// An answer with a status that says nothing about what was done: its words are missing, or break off.
     #[error("the service answered {0} without telling what it did")]
     Status(u16),
+    /// A web page with the status of a refusal: the API never answers so.
+    #[error("a web page came with {0} in place of the service's answer")]
+    Page(u16),
     /// No complete answer within the deadline.
     #[error("no complete answer came within {} s", .after_ms / 1_000)]
     Hung {
@@ -202,13 +205,19 @@ pub enum LostCause {
 }
 
 impl LostCause {
-    /// What to do about it; for a write, only after it was judged.
+    /// What to do about it; for a write, only after it was judged. A status alone never says that access is missing: only the API's own
+    /// words do, and where these are missing or break off, the same call may bring them.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Status(400..=407 | 409..=424 | 426..=428 | 430..=499 | 501 | 505) => Fault::Denied,
-            Self::Oversized { .. } => Fault::Rejected,
+            Self::Status(429) => Fault::Throttled,
+            Self::Oversized { .. } | Self::Status(501 | 505) => Fault::Rejected,
             _ => Fault::Transient,
         }
+    }
+
+    /// Whether something else than the API has answered.
+    fn is_foreign(&self) -> bool {
+        matches!(self, Self::Garbled(_) | Self::Page(_) | Self::Status(300..=399 | 501 | 505 | 511))
     }
 }
 
@@ -321,7 +330,7 @@ impl Cause {
     pub fn is_foreign(&self) -> bool {
         match self {
             Self::Token(error) => *error == TokenError::Foreign,
-            Self::Lost(cause) => matches!(cause, LostCause::Garbled(_) | LostCause::Status(300..=399 | 511)),
+            Self::Lost(cause) => cause.is_foreign(),
             Self::Refused { .. } | Self::Unreachable(_) | Self::TooLarge(_) | Self::Proxy(_) | Self::Machine(_) => {
                 false
             }

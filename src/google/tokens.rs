@@ -307,7 +307,13 @@ impl Inner {
             };
             return serde_json::from_slice(&body).map_err(odd);
         }
-        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let told: Value = match serde_json::from_slice(&body) {
+            // Half of an answer says nothing of what the account may do.
+            Err(error) if error.is_eof() => {
+                return Err(TokenError::Unready(format!("the answer is {status}, and its text breaks off")));
+            }
+            told => told.unwrap_or_default(),
+        };
         let text = told.pointer("/error/message").or(told.get("error")).and_then(Value::as_str).unwrap_or_default();
         Err(match status.as_u16() {
             400 | 401 | 403 | 404 => TokenError::Refused {

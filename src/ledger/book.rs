@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::ledger::doings::{Doing, Past};
 use crate::ledger::entry::{Entry, Step};
 use crate::ledger::failure::{Answer, Failure, FailureState};
 use crate::ledger::key::{Fingerprint, Key, Version, digest_of};
 use crate::ledger::mode::Again;
+use crate::ledger::redo::Redo;
 use crate::ledger::tries::{Tries, mark};
 use crate::time::Timestamp;
 
@@ -72,6 +74,8 @@ pub struct DoneSet {
     keys: usize,
     /// Keys of which something was forgotten, sorted: they may have rows although they are not done.
     forgotten: Vec<Fingerprint>,
+    /// What was done before, where one version counts.
+    past: Past,
 }
 
 impl DoneSet {
@@ -91,15 +95,45 @@ impl DoneSet {
         }
         rows.shrink_to_fit();
         let keys = rows.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows, keys, forgotten: Vec::new() }
+        Self { again, rows, keys, forgotten: Vec::new(), past: Past::default() }
+    }
+
+    /// The same, where each row says which doing wrote it (`doings` has as many, but for none where it is not asked for): of the last
+    /// doing of a key all versions count. `pruned` is the last commit that took rows out.
+    pub fn of_doings(
+        again: Again,
+        rows: Vec<(Fingerprint, u64)>,
+        doings: &[Doing],
+        forgotten: Vec<(Fingerprint, u64)>,
+        pruned: Option<u64>,
+    ) -> Self {
+        if again != Again::Other {
+            return Self::with_forgotten(again, rows, forgotten);
+        }
+        let keys = sorted_keys(&forgotten);
+        let all = || rows.iter().zip(doings).map(|((key, mark), doing)| (*key, *mark, *doing));
+        let past = Past::of(all(), pruned);
+        let mut left: Vec<_> = all().collect();
+        without(&mut left, forgotten, |row| (row.0, row.1));
+        left.sort_by_key(|row| row.0);
+        let mut counting = Vec::new();
+        for of_key in left.chunk_by(|a, b| a.0 == b.0) {
+            let Some(last) = of_key.last() else { continue };
+            let with_it = of_key.iter().rev().take_while(|row| row.2.is_one_with(last.2)).count().max(1);
+            counting.extend(of_key.iter().rev().take(with_it).map(|row| (row.0, row.1)));
+        }
+        counting.sort_unstable();
+        counting.dedup();
+        counting.shrink_to_fit();
+        let count = counting.chunk_by(|a, b| a.0 == b.0).count();
+        Self { again, rows: counting, keys: count, forgotten: keys, past }
     }
 
     /// The same, where each of `forgotten` has taken back one of the rows.
-    pub fn with_forgotten(again: Again, rows: Vec<(Fingerprint, u64)>, forgotten: Vec<(Fingerprint, u64)>) -> Self {
-        let mut keys: Vec<_> = forgotten.iter().map(|row| row.0).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        Self { forgotten: keys, ..Self::from_rows(again, without(rows, forgotten)) }
+    pub fn with_forgotten(again: Again, mut rows: Vec<(Fingerprint, u64)>, forgotten: Vec<(Fingerprint, u64)>) -> Self {
+        let keys = sorted_keys(&forgotten);
+        without(&mut rows, forgotten, |row| *row);
+        Self { forgotten: keys, ..Self::from_rows(again, rows) }
     }
 
     /// Whether something of the key was forgotten.
@@ -123,6 +157,17 @@ impl DoneSet {
         self.keys
     }
 
+    /// Whether some version of the key is done whose fingerprint begins with these 64 bits.
+    fn knows_mark(&self, mark: u64) -> bool {
+        let at = self.rows.partition_point(|row| row.0.0 < mark);
+        self.rows.get(at).is_some_and(|row| row.0.0 == mark)
+    }
+
+    /// Each key of which some version is done.
+    fn prints(&self) -> impl Iterator<Item = Fingerprint> {
+        self.rows.chunk_by(|a, b| a.0 == b.0).filter_map(|rows| rows.first().map(|row| row.0))
+    }
+
     /// The marks of a key's versions that are done.
     fn versions(&self, key: Fingerprint) -> impl Iterator<Item = u64> {
         let from = self.rows.partition_point(|row| row.0 < key);
@@ -136,24 +181,45 @@ impl DoneSet {
     }
 }
 
-/// What is done of these rows, in their order, once each of `forgotten` has taken back one of the same key and version: the first one,
-/// which was there when it was written.
-fn without(mut done: Vec<(Fingerprint, u64)>, forgotten: Vec<(Fingerprint, u64)>) -> Vec<(Fingerprint, u64)> {
+fn sorted_keys(rows: &[(Fingerprint, u64)]) -> Vec<Fingerprint> {
+    let mut keys: Vec<_> = rows.iter().map(|row| row.0).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// Leaves of these rows, in their order, what is done once each of `forgotten` has taken back one of the same key and version: the first
+/// one, which was there when it was written.
+fn without<R>(done: &mut Vec<R>, forgotten: Vec<(Fingerprint, u64)>, of: impl Fn(&R) -> (Fingerprint, u64)) {
     if forgotten.is_empty() {
-        return done;
+        return;
     }
     let mut owed: HashMap<(Fingerprint, u64), u32> = HashMap::new();
     for row in forgotten {
         *owed.entry(row).or_default() += 1;
     }
-    done.retain(|row| match owed.get_mut(row) {
+    done.retain(|row| match owed.get_mut(&of(row)) {
         Some(times @ 1..) => {
             *times -= 1;
             false
         }
         _ => true,
     });
-    done
+}
+
+/// What was done last of a key in this run.
+#[derive(Debug, Clone, Copy, Default)]
+struct Latest {
+    /// The version's mark, and the one that counts as done beside it; twice the same where there is one.
+    marks: [u64; 2],
+    /// The doing, once its commit is applied.
+    doing: Doing,
+}
+
+impl Latest {
+    fn newest(&self) -> u64 {
+        self.marks[0].max(self.marks[1])
+    }
 }
 
 /// The book of one run. Each version of a key stands for itself: a source may hold several of them, and each is done once;
@@ -167,7 +233,7 @@ pub struct Book {
     /// both tables meanwhile.
     settled: BTreeSet<(Fingerprint, u64)>,
     /// The version done last in this run, of keys done in it that may come again.
-    latest: BTreeMap<Fingerprint, u64>,
+    latest: BTreeMap<Fingerprint, Latest>,
     failures: HashMap<Fingerprint, Tried>,
     /// Of the keys with failures, those of which this run has seen an item.
     met: HashSet<Fingerprint>,
@@ -178,6 +244,7 @@ pub struct Book {
     /// Keys of failures that are left alone, of which this run has seen the record that decides.
     compared: HashSet<Fingerprint>,
     tries: Tries,
+    redo: Redo,
     new_keys: u64,
 }
 
@@ -201,6 +268,32 @@ impl Book {
         tries.keep(|mark| open.contains(&mark));
         self.tries = tries;
         self
+    }
+
+    /// The same book, in which these keys are to be done again, whatever their rows say.
+    #[must_use]
+    pub fn doing_again(mut self, redo: Redo) -> Self {
+        self.redo = redo;
+        self
+    }
+
+    /// Keys that are to be done again, once these are done.
+    pub fn redo_after<'k>(&self, done: impl Iterator<Item = &'k Key>) -> Redo {
+        let mut redo = self.redo.clone();
+        if redo.keys() > 0 {
+            done.for_each(|key| redo.forget(key.fingerprint()));
+        }
+        redo
+    }
+
+    /// Whether some version of the key is done, as loaded, whose fingerprint begins with these 64 bits.
+    pub fn knows_mark(&self, mark: u64) -> bool {
+        self.done.knows_mark(mark)
+    }
+
+    /// Those keys with rows of which this is true.
+    pub fn keys_of<'b>(&'b self, is_one: impl Fn(Fingerprint) -> bool + 'b) -> impl Iterator<Item = Fingerprint> + 'b {
+        self.done.prints().filter(move |print| is_one(*print))
     }
 
     /// How often failures failed that stayed the same.
@@ -273,11 +366,48 @@ impl Book {
     pub fn done(&mut self, key: &Key, version: &Version) {
         let (print, mark) = (key.fingerprint(), self.again().mark(version));
         self.new_keys += u64::from(!self.knows_print(print));
+        self.redo.forget(print);
         self.advance((print, mark), Step::Done);
         // Where every version counts and the job names none, a key can't come a second time.
         if self.again() != Again::Every || !version.0.is_empty() {
-            self.latest.insert(print, mark);
+            self.latest.insert(print, Latest { marks: [mark; 2], ..Latest::default() });
         }
+    }
+
+    /// The same item settles one more version: that of the record that somebody had corrected. Both count.
+    pub fn done_beside(&mut self, key: &Key, version: &Version, own: (&Key, &Version)) {
+        let before = self.latest.get(&key.fingerprint()).copied().filter(|_| own.0 == key);
+        self.done(key, version);
+        if let (Some(before), Some(latest)) = (before, self.latest.get_mut(&key.fingerprint())) {
+            latest.marks = [before.marks[0], latest.marks[0]];
+        }
+    }
+
+    /// Rows of Processed are on the store that this run wrote: each with its key and the text of its cell `run`.
+    pub fn wrote<'k>(&mut self, rows: impl Iterator<Item = (&'k Key, String)>) {
+        if self.again() != Again::Other {
+            return;
+        }
+        for (key, run_cell) in rows {
+            if let Some(latest) = self.latest.get_mut(&key.fingerprint()) {
+                latest.doing = Doing::of(&run_cell);
+            }
+        }
+    }
+
+    /// The name of the change that doing this version of a key is, where the key comes back to a version; none for its first time.
+    pub fn change(&self, key: &Key, version: &Version) -> Option<String> {
+        let (print, to) = (key.fingerprint(), self.again().mark(version));
+        if let Some(commit) = self.redo.of(print) {
+            // What it follows is gone.
+            return Some(format!("again after commit {commit}"));
+        }
+        if self.again() != Again::Other {
+            return None;
+        }
+        let since = self.latest.get(&print).map(|latest| (latest.marks[1], latest.doing));
+        let known: Vec<u64> = self.done.versions(print).collect();
+        self.done.past.change(print, to, &known, since)
     }
 
     /// The item in hand failed; what is known of its key from now on. `told` is whether a row tells it.
@@ -291,6 +421,13 @@ impl Book {
         self.failures.insert(print, tried);
         if told {
             self.tries.forget(print);
+        }
+    }
+
+    /// The key's failure is over, and nothing of it was tried; the row that says so waits for a commit.
+    pub fn close_untried(&mut self, key: &Key, now: Timestamp) {
+        if let Some(tried) = self.failures.get_mut(&key.fingerprint()) {
+            (tried.state, tried.asked, tried.last_seen) = (FailureState::Recovered, None, now);
         }
     }
 
@@ -350,7 +487,8 @@ impl Book {
 
     /// Whether the key is done in this version, as loaded: used when a draft is made anew after a reload.
     pub fn is_done(&self, key: &Key, version: &Version) -> bool {
-        self.done.has(key.fingerprint(), self.again().mark(version))
+        let (print, mark) = (key.fingerprint(), self.again().mark(version));
+        !self.is_to_redo(print, mark) && self.done.has(print, mark)
     }
 
     /// Whether a failure is told already, as it stands in a row of this run.
@@ -374,7 +512,8 @@ impl Book {
     /// Puts a newer load under what this run has in hand; entries that the load settles are forgotten, and failures that the
     /// load does not show yet are kept.
     pub fn rebase(&mut self, fresh: Self) {
-        let Self { done, mut failures, tries, .. } = fresh;
+        let Self { done, mut failures, tries, redo, .. } = fresh;
+        self.redo = redo;
         self.tries = if self.tries == Tries::default() { tries } else { std::mem::take(&mut self.tries) };
         self.moved.retain(|(print, mark), entry| {
             let unsettled = matches!(entry, Entry::InHand | Entry::Failed) && !done.has(*print, *mark);
@@ -404,6 +543,7 @@ impl Book {
         if let Some(tried) = self.failures.get(&print) {
             parts.push(format!("{} {} {}", tried.state.word(), tried.version, tried.last_seen));
         }
+        parts.extend(self.redo.of(print).map(|commit| format!("again after {commit}")));
         let digest = digest_of(&parts.iter().map(String::as_str).collect::<Vec<_>>());
         data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
     }
@@ -420,16 +560,26 @@ impl Book {
 
     /// Whether this version is done, as loaded or in this run, and nothing has followed it that counts instead.
     fn has(&self, print: Fingerprint, mark: u64) -> bool {
+        if self.is_to_redo(print, mark) {
+            return false;
+        }
         match (self.again(), self.latest.get(&print)) {
             (Again::Every, _) | (_, None) => self.done.has(print, mark),
-            (Again::Other, Some(latest)) => *latest == mark,
-            (Again::Newer, Some(latest)) => mark <= *latest,
+            (Again::Other, Some(latest)) => latest.marks.contains(&mark),
+            (Again::Newer, Some(latest)) => mark <= latest.newest(),
         }
+    }
+
+    /// Whether a version of a key is done again although rows of the key are left: rows of it were deleted. An older one than those that are
+    /// left is no reason, where versions have an order.
+    fn is_to_redo(&self, print: Fingerprint, mark: u64) -> bool {
+        let is_older = self.again() == Again::Newer && mark < self.newest(print);
+        self.redo.of(print).is_some() && !is_older
     }
 
     /// The mark of the version of a key that was done last, or of the newest one where versions have an order; 0 where none is done.
     pub fn newest(&self, print: Fingerprint) -> u64 {
-        self.latest.get(&print).copied().or_else(|| self.done.versions(print).last()).unwrap_or(0)
+        self.latest.get(&print).map(Latest::newest).or_else(|| self.done.versions(print).last()).unwrap_or(0)
     }
 
     /// Whether a version of this mark has failed in this run.

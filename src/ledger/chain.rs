@@ -218,10 +218,16 @@ impl Chain {
         state.lease = self.lease_after(terms);
         for (key, version, word, run) in changes.processed(&terms.run.id, state.lease.fence, to.commit) {
             state.processed.add(&processed_row(key, version, word, &run));
+            if let Some(sums) = &mut state.key_sums {
+                sums.add(key.fingerprint());
+            }
         }
         for one in &changes.settled {
             let gone = one.removals().iter().filter(|removal| removal.role == Role::Processed);
-            gone.filter_map(|removal| removal.mark).for_each(|mark| state.processed.take_hash(mark));
+            for mark in gone.filter_map(|removal| removal.mark) {
+                state.processed.take_hash(mark);
+                state.pruned = Some(to.commit);
+            }
         }
         state.columns = changes.owned_columns(state.columns);
         state.head = Some(to);

@@ -195,9 +195,16 @@ impl Changes {
         commit: u64,
     ) -> impl Iterator<Item = (&'a Key, &'a Version, &'static str, String)> {
         let mut turns: HashMap<&Key, u32> = HashMap::new();
-        self.settled.iter().flat_map(Settled::processed).map(move |(key, version, word)| {
-            let order = Order { commit, turn: turn_of(&mut turns, key), term };
-            (key, version, word, run_cell(run, Some(order)))
+        self.settled.iter().flat_map(move |one| {
+            // Two versions of a key that one item settles have one order: neither follows the other.
+            let mut last: Option<(&Key, u32)> = None;
+            let rows = one.processed().map(|(key, version, word)| {
+                let same = last.filter(|(of, _)| *of == key);
+                let turn = same.map_or_else(|| turn_of(&mut turns, key), |(_, turn)| turn);
+                last = Some((key, turn));
+                (key, version, word, run_cell(run, Some(Order { commit, turn, term })))
+            });
+            rows.collect::<Vec<_>>()
         })
     }
 

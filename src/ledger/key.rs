@@ -115,7 +115,22 @@ pub fn digest_of(parts: &[&str]) -> [u8; 32] {
 /// The key under which a step's outside effect may be made at most once: the same for every attempt, run and machine.
 /// Its form is frozen; a changed form would let effects happen twice.
 pub fn idempotency_key(spreadsheet: &str, job: &str, step: &str, key: &Key, version: &Version) -> String {
-    let digest = digest_of(&[spreadsheet, job, step, key.as_str(), &version.0]);
+    idempotency_key_of(spreadsheet, job, step, key, version, None)
+}
+
+/// The same for a change that has a name, because the key comes back to a version that was done before (`ledger::doings`): a service that
+/// takes each key once would drop it otherwise. Its form is frozen too.
+pub fn idempotency_key_of(
+    spreadsheet: &str,
+    job: &str,
+    step: &str,
+    key: &Key,
+    version: &Version,
+    change: Option<&str>,
+) -> String {
+    let mut parts = vec![spreadsheet, job, step, key.as_str(), &version.0];
+    parts.extend(change);
+    let digest = digest_of(&parts);
     let text = BASE32_NOPAD.encode(&digest).to_lowercase();
     format!("sk1_{}", text.get(..26).unwrap_or(&text))
 }
@@ -132,6 +147,9 @@ mod tests {
         let version = Version("1517966996303".into());
         let made = idempotency_key("1SampleSpreadsheetId", "quakes", "map", &key, &version);
         assert_eq!(made, "sk1_tc2lszfrz5snl3wlmvrncim32u");
+        let back = |change| idempotency_key_of("1SampleSpreadsheetId", "quakes", "map", &key, &version, change);
+        assert_eq!(back(None), made);
+        assert_eq!(back(Some("after 0000000000000002 0000000000000003")), "sk1_6m7actwqxjfxsutnqgbxnnsjos");
     }
 
     #[test]

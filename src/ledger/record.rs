@@ -11,7 +11,9 @@ use serde_json::Value;
 use crate::ledger::columns::{MAX_CELL_UNITS, header_text, header_texts};
 use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version};
+use crate::ledger::key_sums::KeySums;
 use crate::ledger::lease::{Fence, Holder, Lease};
+use crate::ledger::redo::Redo;
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
 use crate::ledger::snapshot::{Definition, SCHEMA, State, Tally};
 use crate::ledger::tries::Tries;
@@ -52,6 +54,10 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("previous spreadsheets", state.previous.join(" ")),
         ("next spreadsheet", optional(&state.next)),
     ];
+    // What most jobs never have takes no row.
+    pairs.extend(state.key_sums.map(|sums| ("processed keys", sums.text())));
+    pairs.extend((!state.redo.is_empty()).then(|| ("to do again", state.redo.text())));
+    pairs.extend(state.pruned.map(|commit| ("pruned by commit", commit.to_string())));
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
     }
@@ -175,6 +181,9 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         tries: Tries::read(fields.text("failures again")),
         begun: read_begun(fields.text("begun")),
         forced: fields.words("forced"),
+        key_sums: KeySums::read(fields.text("processed keys")),
+        redo: Redo::read(fields.text("to do again")),
+        pruned: fields.text("pruned by commit").parse().ok(),
         previous: fields.words("previous spreadsheets"),
         next: fields.optional("next spreadsheet"),
     })
@@ -261,6 +270,9 @@ mod tests {
             cursor: Some("page 7".into()),
             definition: Definition { tab: "Quakes".into(), key: ".id".into(), ..Definition::default() },
             columns: vec!["id".into(), "a \"b\"".into()],
+            pruned: Some(11),
+            key_sums: Some(KeySums::default()),
+            redo: Redo::read("0123456789ab:12 ?:3"),
             deleted: vec!["a \"b\"".into()],
             key_column: Some("id".into()),
             timezone: Some("Europe/Berlin".into()),

@@ -7,8 +7,10 @@ use crate::ledger::book::Book;
 use crate::ledger::first_rows::FirstRows;
 use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version, digest_of};
+use crate::ledger::key_sums::KeySums;
 use crate::ledger::lease::{Fence, Lease};
 use crate::ledger::mode::Again;
+use crate::ledger::redo::Redo;
 use crate::ledger::run::Run;
 use crate::ledger::tries::Tries;
 use crate::time::Timestamp;
@@ -133,6 +135,12 @@ pub struct State {
     pub previous: Vec<String>,
     /// The spreadsheet in which the job goes on; none where that is this one.
     pub next: Option<String>,
+    /// The keys of the rows in Processed as of this head, as sums; none where each version of a key counts, or where they are not known.
+    pub key_sums: Option<KeySums>,
+    /// Keys that are to be done again, because people deleted rows of theirs.
+    pub redo: Redo,
+    /// The last commit that took rows out of Processed, or the first one after people did: of keys that were there before it, not all that was done may be known.
+    pub pruned: Option<u64>,
     /// Items whose steps had begun, or were about to, when this state was written; of jobs that do things at most once.
     pub begun: Vec<(Key, Version)>,
 }
@@ -197,8 +205,10 @@ pub enum Check {
     },
     /// The state is right, and Processed has been different in the same way for long enough: people's hands. Carry on with what is there.
     Edited,
-    /// They never came together.
+    /// They never came together: the state was another one each time.
     Torn,
+    /// The state is right, and Processed was another one each time: people change it as fast as it is read.
+    Restless,
 }
 
 /// Loads in all before a reader gives up.
@@ -207,6 +217,8 @@ pub const MAX_LOADS: u32 = 12;
 const SAME_LOADS: u32 = 3;
 /// Over this many milliseconds.
 const SAME_MS: u64 = 10_000;
+/// No load is begun so many milliseconds after the first one that did not come together, unless people's hands could not be told yet.
+pub const LONGEST_MS: u64 = 60_000;
 /// Between two loads.
 const AGAIN_MS: u64 = 2_000;
 
@@ -215,6 +227,8 @@ const AGAIN_MS: u64 = 2_000;
 pub struct LoadCheck {
     loads: u32,
     same: Option<Same>,
+    /// When the first load ended that did not come together.
+    since_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,12 +245,12 @@ impl LoadCheck {
         if reading.head == Some(head) && reading.said == reading.found {
             return Check::Whole;
         }
-        if self.loads >= MAX_LOADS {
-            return Check::Torn;
-        }
+        let since_ms = *self.since_ms.get_or_insert(now_ms);
+        let is_late = self.loads > SAME_LOADS && now_ms.saturating_sub(since_ms) >= LONGEST_MS;
+        let is_last = self.loads >= MAX_LOADS;
         if reading.head != Some(head) {
             self.same = None;
-            return Check::Again { after_ms: AGAIN_MS / 4 };
+            return if is_last { Check::Torn } else { Check::Again { after_ms: AGAIN_MS / 4 } };
         }
         let (times, since_ms) = match &self.same {
             Some(same) if same.reading == reading => (same.times + 1, same.since_ms),
@@ -244,6 +258,9 @@ impl LoadCheck {
         };
         if times >= SAME_LOADS && now_ms.saturating_sub(since_ms) >= SAME_MS {
             return Check::Edited;
+        }
+        if is_last || is_late {
+            return Check::Restless;
         }
         self.same = Some(Same { reading, times, since_ms });
         Check::Again { after_ms: AGAIN_MS }
@@ -315,6 +332,22 @@ mod tests {
         assert!(matches!(check.check(head(3), edited, 2_000), Check::Again { .. }));
         assert!(matches!(check.check(head(3), edited, 9_999), Check::Again { .. }));
         assert_eq!(check.check(head(3), edited, 10_000), Check::Edited);
+    }
+
+    #[test]
+    fn invariant_7_a_restless_tab_is_given_up_in_time() {
+        for (load_ms, loads) in [(100, MAX_LOADS), (10_000, 7), (40_000, SAME_LOADS + 1)] {
+            let mut check = LoadCheck::default();
+            let verdicts: Vec<_> = (0..MAX_LOADS)
+                .map(|n| {
+                    let found = tally(&[&n.to_string()]);
+                    let reading = Reading { head: Some(head(3)), said: tally(&["a"]), found };
+                    check.check(head(3), reading, u64::from(n) * load_ms)
+                })
+                .collect();
+            let given_up = verdicts.iter().position(|verdict| *verdict == Check::Restless);
+            assert_eq!(given_up, Some(loads as usize - 1), "{load_ms}");
+        }
     }
 
     #[test]

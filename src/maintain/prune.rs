@@ -225,8 +225,14 @@ fn followed<'l>(rows: &[Placed<'l>], again: Again) -> Vec<Placed<'l>> {
         Again::Newer => rows.iter().max_by_key(|placed| again.mark(&placed.row.version)),
         Again::Every | Again::Other => rows.last(),
     };
-    let counts = counts.map(|placed| placed.row.row);
-    rows.iter().copied().filter(|placed| Some(placed.row.row) != counts && may_go(placed)).collect()
+    let Some(counts) = counts else { return Vec::new() };
+    // What one item did of two versions counts together.
+    let is_one = |placed: &Placed<'_>| {
+        let one =
+            placed.row.order.is_some() && placed.row.order == counts.row.order && placed.row.run == counts.row.run;
+        placed.row.row == counts.row.row || (again == Again::Other && one)
+    };
+    rows.iter().copied().filter(|placed| !is_one(placed) && may_go(placed)).collect()
 }
 
 /// Whether a row is old, and stands where it can be taken out.

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use crate::fault::Fault;
 use crate::ledger::blame::Blame;
 use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
-use crate::ledger::commit::{Changes, NewTable, Settled};
+use crate::ledger::commit::{Changes, NewTable, Part, Settled};
 use crate::ledger::event::Event;
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Verdict;
@@ -262,10 +262,17 @@ impl Committer {
         let forced = self.forced.after(close.is_some(), run.status);
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
         let begun = intake.begun_beside(&items);
+        let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
+        let mut redo = intake.book.redo_after(done);
+        if forced.is_empty() && !self.chain.state().forced.is_empty() {
+            // A forced run has done again what the source yields.
+            redo.unknown = 0;
+        }
         let rollover = &self.rollover;
         self.chain.amend(|state| {
             state.key_column = key_column.or(state.key_column.take());
             state.tries = intake.book.tries().clone();
+            state.redo = redo;
             state.begun = begun;
             state.forced = forced;
             if let Some(rollover) = rollover {
@@ -346,6 +353,7 @@ impl Committer {
         self.blame.applied(items.len());
         self.begun.clone_from(&commit.state.begun);
         let keys = intake.applied(&items);
+        intake.book.wrote(commit.processed().map(|(key, _, _, run_cell)| (key, run_cell)));
         let rows = commit.changes.kept_rows(intake.mode) as u64;
         if self.commits == 0 {
             self.run.first_commit = id.commit;
@@ -375,17 +383,19 @@ impl Committer {
             Halt::Corrupt => head_gone(),
             Halt::Unsafe => PassError::Store(StoreError::Unsafe { why: ending.why }),
             Halt::Unclear | Halt::NotExecuted => unfinished(ending.why, ending.fault),
-            Halt::Refused(_) => self.refused(ending.why).await,
+            Halt::Refused(part) => self.refused(part, ending.why).await,
             Halt::TooLarge => PassError::Refused { why: "one record alone is too large for a batch".into() },
         }
     }
 
-    /// A refused batch: where a tab that it needs is gone, one more load names it and the mend.
-    async fn refused(&self, why: String) -> PassError {
+    /// A refused batch: where a tab that it needs is gone, one more load names it and what to do. Where people changed tabs between each
+    /// look and the batch, nothing is wrong with either.
+    async fn refused(&self, part: Part, why: String) -> PassError {
         let loaded = self.settler.store.load().await;
         let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| unblocked(&snapshot));
         match explained {
             Some(Err(error)) => error,
+            _ if part == Part::Layout => PassError::Restless { why },
             _ => PassError::Refused { why },
         }
     }

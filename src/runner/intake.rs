@@ -34,6 +34,9 @@ use crate::runner::probation::Probation;
 use crate::runner::work::{StepFailure, Worked};
 use crate::time::Timestamp;
 
+/// What a failure says that was asked for after the source had gone on to another version of its key.
+const FOLLOWED: &str = "over: the source has another version of it by now, and that one counts";
+
 /// What a run takes in.
 pub struct Intake {
     /// Keys and failures.
@@ -193,7 +196,8 @@ impl Intake {
                     return Taken::Nothing;
                 }
                 // What the source has of it by now is done already.
-                Taken::Wait(self.leave(failure, FailureState::Recovered, now))
+                let over = Failure { error: FOLLOWED.to_owned(), ..failure };
+                Taken::Wait(self.leave(over, FailureState::Recovered, now))
             }
             asked => self.try_again(failure, again, row, asked.is_some(), now),
         }
@@ -291,8 +295,10 @@ impl Intake {
         for waiting in items {
             self.low.settle(waiting.place);
             self.begun.retain(|one| !settles(waiting, one));
-            for (key, version) in waiting.settled.done() {
+            let mut done = waiting.settled.done();
+            if let Some((key, version)) = done.next() {
                 self.book.done(key, version);
+                done.for_each(|(other, at)| self.book.done_beside(other, at, (key, version)));
             }
             let done = matches!(waiting.settled, Settled::Done { .. });
             keys += u64::from(done);
@@ -344,10 +350,13 @@ impl Intake {
         match admission {
             Admission::Fresh | Admission::Changed | Admission::Again(_) => Taken::Work(item, place),
             Admission::Done | Admission::Twice | Admission::Rests => {
+                self.counts.skipped += 1;
                 if admission == Admission::Done {
                     self.probation.passed();
+                    if let Some(over) = self.overtaken(&item, place, now) {
+                        return Taken::Wait(over);
+                    }
                 }
-                self.counts.skipped += 1;
                 self.low.settle(place);
                 Taken::Nothing
             }
@@ -409,7 +418,7 @@ impl Intake {
     }
 
     /// The row that closes a key's failure, if it has one.
-    fn closing(&mut self, failed: Key, of: Version, at: String, now: Timestamp) -> Option<Box<Failure>> {
+    pub(super) fn closing(&mut self, failed: Key, of: Version, at: String, now: Timestamp) -> Option<Box<Failure>> {
         let tried = self.book.tried(&failed)?;
         if tried.version != self.book.again().mark(&of) && self.book.has_failed_here(&failed, tried.version) {
             // Another record of the key failed in this very run, and will in the next one.

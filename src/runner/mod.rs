@@ -25,6 +25,7 @@ pub mod settle;
 pub mod batch;
 pub mod intake;
 pub mod opening;
+mod overtaken;
 pub mod preview;
 pub mod committer;
 mod reload;

@@ -13,7 +13,9 @@ use crate::ledger::cursor::LowWater;
 use crate::ledger::event::{Event, TriedAgain};
 use crate::ledger::failure::Kept;
 use crate::ledger::header::{ADDED_KEY_COLUMN, Header, KeyColumn};
+use crate::ledger::key_sums::KeySums;
 use crate::ledger::lease::{Holder, Standing};
+use crate::ledger::mode::Again;
 use crate::ledger::rollover::Rollover;
 use crate::ledger::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::sifting::Sifting;
@@ -120,7 +122,8 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
         (parts.events)(Event::Buried { run: run.id.clone() });
     }
     let me = Holder { run: run.id.clone(), ..plan.holder.clone() };
-    let fresh = State { job: plan.job.clone(), ..State::default() };
+    let key_sums = (loaded.again != Again::Every).then(KeySums::default);
+    let fresh = State { job: plan.job.clone(), key_sums, ..State::default() };
     let mut chain = Chain::from(snapshot, fresh, me);
     let begins_anew = snapshot.is_some_and(|snapshot| begins_anew(snapshot, &definition));
     let goes_elsewhere = begins_anew && definition.tab != chain.state().definition.tab;

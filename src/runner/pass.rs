@@ -36,7 +36,7 @@ use crate::runner::probation::Cause;
 use crate::runner::replay::{Keeping, Replay, item_of};
 use crate::runner::settle::{Ending, Settler};
 use crate::runner::stop::{Stop, StopReason};
-use crate::runner::work::{StepFailure, Worked, Worker};
+use crate::runner::work::{Known, StepFailure, Worked, Worker};
 
 mod first;
 
@@ -188,7 +188,10 @@ impl Pass {
         let closed = self.go_through().await;
         self.end_what_is_in_hand().await;
         let closed = match closed {
-            Err(error) if matches!(error, PassError::Refused { .. }) || self.intake.foreign.is_some() => {
+            Err(error)
+                if matches!(error, PassError::Refused { .. } | PassError::Restless { .. })
+                    || self.intake.foreign.is_some() =>
+            {
                 self.give_back(&error).await;
                 Err(error)
             }
@@ -320,8 +323,9 @@ impl Pass {
     }
 
     fn work(&mut self, item: Item, place: Place) {
-        let shown = self.intake.book.shown(&item.key);
-        self.works.push_back(Box::pin(self.worker.clone().work(item, place, shown)));
+        let book = &self.intake.book;
+        let known = Known { shown: book.shown(&item.key), change: book.change(&item.key, &item.version) };
+        self.works.push_back(Box::pin(self.worker.clone().work(item, place, known)));
     }
 
     /// Nothing more comes; what an earlier run had begun and the source did not yield is told now, if the source was asked.

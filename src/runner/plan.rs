@@ -204,6 +204,15 @@ pub enum PassError {
         /// What the store said.
         why: String,
     },
+    /// People change the tabs as fast as they are read and written.
+    #[error(
+        "write to the sheet: its tabs were changed by somebody as often as they were read; leave the tabs alone for a minute, then run \
+         again ({why})"
+    )]
+    Restless {
+        /// What happened last.
+        why: String,
+    },
     /// This machine refuses what the run needs; what was done before is on the sheet, and the item in hand is as it was.
     #[error("go on: {trouble}")]
     Machine {
@@ -258,6 +267,7 @@ impl PassError {
             | Self::AllAlike { .. } => Fault::Corrupt,
             Self::Stopped { .. } => Fault::Transient,
             Self::Unfinished { fault, .. } => *fault,
+            Self::Restless { .. } => Fault::Throttled,
             Self::Machine { .. } => Fault::Machine,
             Self::Source { error, .. } | Self::Input(error) => error.fault(),
         }

@@ -43,7 +43,10 @@ impl Committer {
             let took_ms = self.now_ms().saturating_sub(began_ms);
             self.applied(snapshot.head, newest, took_ms, intake, queue)?;
             // What waits to be put back counts, and so does what people did.
-            self.chain.amend(|state| state.processed = snapshot.state.processed);
+            self.chain.amend(|state| {
+                state.processed = snapshot.state.processed;
+                state.key_sums = snapshot.state.key_sums;
+            });
             intake.book.rebase(snapshot.book);
             self.stand_on(&snapshot.tables, &snapshot.gone, intake, queue)?;
             return self.see_what_went_astray().await;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ledger::cursor::Place;
 use crate::ledger::event::Event;
 use crate::ledger::item::Item;
-use crate::ledger::key::idempotency_key;
+use crate::ledger::key::idempotency_key_of;
 use crate::ledger::lease::Fence;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
@@ -48,6 +48,15 @@ pub struct StepFailure {
     pub step: String,
     /// What it said.
     pub error: StepError,
+}
+
+/// What the book showed of an item's key when the item was taken in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// A mark of all of it, kept with the item's result.
+    pub shown: String,
+    /// The name of the change, where the key comes back to a version that was done before.
+    pub change: Option<String>,
 }
 
 /// What is counted on an item's way.
@@ -93,24 +102,24 @@ impl Worker {
         self.steps.iter().any(|step| step.name() == name && step.has_outside_effects())
     }
 
-    /// Takes an item through all steps. `shown` is what the book showed of its key when it was taken in hand.
-    pub async fn work(self, item: Item, place: Place, shown: String) -> Worked {
+    /// Takes an item through all steps.
+    pub async fn work(self, item: Item, place: Place, known: Known) -> Worked {
         let mut tally = Tally::default();
-        let result = self.steps_of(&item, &mut tally).await;
+        let result = self.steps_of(&item, known.change.as_deref(), &mut tally).await;
         let unkept = match (&self.keeping, &result) {
-            (Some(keeping), Ok(values)) => keeping.keep(&item, shown, values).await.err(),
+            (Some(keeping), Ok(values)) => keeping.keep(&item, known.shown, values).await.err(),
             _ => None,
         };
         Worked { item, place, result, retries: tally.retries, begun: tally.begun, unkept }
     }
 
-    async fn steps_of(&self, item: &Item, tally: &mut Tally) -> Result<Vec<Value>, StepFailure> {
+    async fn steps_of(&self, item: &Item, change: Option<&str>, tally: &mut Tally) -> Result<Vec<Value>, StepFailure> {
         let mut values = vec![item.body.clone()];
         for step in self.steps.iter() {
             let mut made = Vec::with_capacity(values.len());
             for value in values {
                 let failed = |error| StepFailure { step: step.name().to_owned(), error };
-                made.extend(self.tried(step.as_ref(), item, value, tally).await.map_err(failed)?);
+                made.extend(self.tried(step.as_ref(), (item, change), value, tally).await.map_err(failed)?);
                 if made.len() > MAX_VALUES {
                     let error = StepError::Rejected(format!("makes more than {MAX_VALUES} values of one item"));
                     return Err(StepFailure { step: step.name().to_owned(), error });
@@ -124,14 +133,14 @@ impl Worker {
     async fn tried(
         &self,
         step: &dyn Step,
-        item: &Item,
+        (item, change): (&Item, Option<&str>),
         value: Value,
         tally: &mut Tally,
     ) -> Result<Vec<Value>, StepError> {
         let began = self.clock.monotonic_ms();
         let mut attempt = 1;
         loop {
-            let context = self.context(step, item, attempt);
+            let context = self.context(step, (item, change), attempt);
             let ended = step.run(value.clone(), &context).await;
             let kept_off = matches!(&ended, Err(StepError::Machine { begun: false, .. }));
             tally.begun |= step.has_outside_effects() && !kept_off;
@@ -167,11 +176,12 @@ impl Worker {
         }
     }
 
-    fn context(&self, step: &dyn Step, item: &Item, attempt: u32) -> StepContext {
+    fn context(&self, step: &dyn Step, (item, change): (&Item, Option<&str>), attempt: u32) -> StepContext {
+        let Item { key, version, .. } = item;
         StepContext {
-            key: item.key.clone(),
-            version: item.version.clone(),
-            idempotency_key: idempotency_key(&self.spreadsheet, &self.job, step.name(), &item.key, &item.version),
+            key: key.clone(),
+            version: version.clone(),
+            idempotency_key: idempotency_key_of(&self.spreadsheet, &self.job, step.name(), key, version, change),
             fence: self.fence,
             attempt,
             deadline: None,

@@ -4,7 +4,7 @@
 //! (`runner::work`), and what becomes of a result until it is on the sheet (`journal`).
 //!
 //! ```text
-//!  standard input    the item, as one line of JSON
+//!  standard input    the item, as one line of JSON: a file that holds all of it before the program starts (`fed`)
 //!  environment       SHEETKEEP_JOB, _STEP, _KEY, _VERSION, _IDEMPOTENCY_KEY, _FENCE, _ATTEMPT
 //!  standard output   JSON values, which go to the next step or become rows; nothing: the item itself does
 //!  exit code         0 done · 75 may work later · any other: this item is bad
@@ -30,8 +30,9 @@ use crate::ledger::literal;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::clock::Clock;
 use crate::port::step::{Step, StepContext, StepError};
+use crate::step::fed;
 use crate::step::group::Group;
-use crate::step::talk::{Heard, Told};
+use crate::step::talk::Heard;
 
 /// The name of a `command` step that the job gives none.
 pub const DEFAULT_NAME: &str = "command";
@@ -94,13 +95,15 @@ impl Command {
 
     async fn run_once(&self, input: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
         let program = self.settings.words.first().map(String::as_str).unwrap_or_default();
-        let mut child = self.process(context).spawn().map_err(|error| self.unstarted(program, &error))?;
+        let item =
+            fed::whole(format!("{}\n", literal::render(&input)).as_bytes()).map_err(|error| unfed(program, &error))?;
+        let started = self.process(context).stdin(Stdio::from(item)).spawn();
+        let mut child = started.map_err(|error| self.unstarted(program, &error))?;
         let mut group = Group::led_by(&child);
-        let mut told = Told::to(&mut child, format!("{}\n", literal::render(&input)));
         let mut out = Heard::of(child.stdout.take(), MAX_OUT);
         let mut complaints = Heard::of(child.stderr.take(), MAX_COMPLAINTS);
         let ended = {
-            let talk = async { tokio::join!(told.tell(), out.listen(), complaints.listen()) }.fuse();
+            let talk = async { tokio::join!(out.listen(), complaints.listen()) }.fuse();
             tokio::pin!(talk);
             let ended = tokio::select! {
                 ended = ended(&mut child, talk.as_mut()) => ended.map_err(|error| unheard(&error)),
@@ -163,7 +166,7 @@ impl Command {
         let (program, arguments) = self.settings.words.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
         let mut process = Process::new(program);
         process.args(arguments).current_dir(&self.settings.folder).kill_on_drop(true);
-        process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        process.stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C at the terminal asks sheetkeep to finish what is in hand; it is not meant for the program. And what ends the program has
         // to reach all that it started.
         #[cfg(unix)]
@@ -200,7 +203,15 @@ impl Step for Command {
     }
 }
 
-/// Waits for a program's end, while it is told and listened to.
+/// Without the whole item no program starts.
+fn unfed(program: &str, error: &io::Error) -> StepError {
+    let deed = format!("the item for the program {program} can't be kept ready");
+    let trouble = MachineTrouble::of_io(&deed, error);
+    let trouble = trouble.unwrap_or_else(|| MachineTrouble::resource(format!("{deed}: {error}")));
+    StepError::Machine { trouble, begun: false }
+}
+
+/// Waits for a program's end, while it is listened to.
 async fn ended<T>(child: &mut Child, talk: Pin<&mut impl FusedFuture<Output = T>>) -> io::Result<ExitStatus> {
     tokio::select! {
         status = child.wait() => return status,
@@ -280,6 +291,39 @@ mod tests {
         let made = shell(script, 60_000, &context()).await;
         assert_eq!(made, Ok(vec![json!({"got": {"id": "k"}, "key": "sk1_x", "try": 2}), json!(7)]));
         assert_eq!(shell("cat >/dev/null", 60_000, &context()).await, Ok(vec![json!({"id": "k"})]));
+    }
+
+    /// What a program finds on its standard input before it reads it: the kind of file, its size, and what is left to read.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_item_is_whole_before_its_program_starts() {
+        let script =
+            r#"printf '["%s", %s]' "$(stat -L -c %F /proc/self/fd/0)" "$(stat -L -c %s /proc/self/fd/0)"; wc -c"#;
+        for size in [0, 1, 65_535, 65_536, 65_537, 3_000_000] {
+            let words = ["sh", "-c", script].map(str::to_owned).to_vec();
+            let settings = CommandSettings { words, timeout_ms: 60_000, folder: ".".into(), job: "j".into() };
+            let step = Command::new("notify", settings, Arc::new(SystemClock::new()));
+            let made = step.run(json!("x".repeat(size)), &context()).await;
+            // Two quotes and the end of the line.
+            assert_eq!(made, Ok(vec![json!(["regular file", size + 3]), json!(size + 3)]));
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_program_has_its_three_streams_and_no_more() {
+        let open = || std::fs::read_dir("/proc/self/fd").expect("a process").count();
+        let script = "cd /proc/self/fd && set -- * && echo $#";
+        let ours = shell(script, 60_000, &context()).await.expect("a count");
+        let theirs = std::process::Command::new("sh").args(["-c", script]).output().expect("a shell");
+        let usual: u64 = String::from_utf8_lossy(&theirs.stdout).trim().parse().expect("a count");
+        assert_eq!(ours, [json!(usual)]);
+        // Programs that leave the item unread do not keep it open here.
+        let before = open();
+        for _ in 0..50 {
+            shell("exit 0", 60_000, &context()).await.expect("nothing to say");
+        }
+        assert!(open() < before + 50, "{before} {}", open());
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ pub mod jq;
 pub mod map;
 mod bounded;
 mod cost;
+mod fed;
 mod filters;
 mod nesting;
 mod numbers;

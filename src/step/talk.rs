@@ -1,11 +1,11 @@
-//! What goes into a program and comes out of it while it runs.
+//! What comes out of a program while it runs.
 //!
-//! In scope: its three pipes, at the same time and within bounds. Out of scope: what its words mean (`step::command`).
+//! In scope: its two pipes, at the same time and within bounds. Out of scope: what its words mean (`step::command`), and what goes into it
+//! (`step::fed`).
 
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes of one read.
 const CHUNK: usize = 16 << 10;
@@ -42,27 +42,6 @@ impl<P: AsyncRead + Unpin> Heard<P> {
                     return;
                 }
             }
-        }
-    }
-}
-
-/// What a program is told, all of it at once.
-pub struct Told {
-    pipe: Option<ChildStdin>,
-    line: String,
-}
-
-impl Told {
-    /// This line, for the standard input of `child`.
-    pub fn to(child: &mut Child, line: String) -> Self {
-        Self { pipe: child.stdin.take(), line }
-    }
-
-    /// Writes it, and closes the pipe.
-    pub async fn tell(&mut self) {
-        if let Some(mut pipe) = self.pipe.take() {
-            // A program that does not care for its input closes it; its exit code is what counts.
-            let _unread = pipe.write_all(self.line.as_bytes()).await;
         }
     }
 }

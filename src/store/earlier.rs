@@ -22,6 +22,7 @@ use crate::store::layout::{Notes, Tab};
 use crate::store::load;
 use crate::store::processed::ProcessedRows;
 use crate::store::reach::seen_tab;
+use crate::store::restless::settled;
 use crate::store::unread::{EARLIER, Unread, edited};
 
 /// Looks at a spreadsheet whose rows and state do not fit, before that counts as people's hands.
@@ -53,6 +54,9 @@ impl Fetcher {
             };
             if left.next.as_ref() != Some(&successor) {
                 unmoved = Some(previous.clone());
+            }
+            if left.pruned.is_some() {
+                state.pruned = state.pruned.or(Some(1));
             }
             blemishes.extend(odd.map(|message| told_of(previous, &message)));
             above.push(rows);
@@ -98,6 +102,7 @@ impl Fetcher {
                 rows.put_in_order(&self.first_commits(&state, runs.as_ref()).await?);
             }
             rows.put_in_order(&FirstCommits::default());
+            rows.keep_gaps(state.pruned);
             let reading = Reading { head: state.head, said: state.processed, found: rows.found };
             if reading.said == reading.found {
                 return Ok((state, rows, None));
@@ -176,10 +181,7 @@ fn left_behind(spreadsheet: &str) -> Blemish {
 /// An error of a spreadsheet that the job has left, which is not the one that the user named.
 fn beside(spreadsheet: &str, error: Unread) -> Unread {
     let said = |why: String| format!("{EARLIER} {spreadsheet}, whose keys count: {why}");
-    let error = match error {
-        Unread::Moved(error) | Unread::Broken(error) => error,
-    };
-    Unread::Broken(match error {
+    Unread::Broken(match settled(error) {
         StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: said(why), fault },
         StoreError::Foreign { why } => StoreError::Foreign { why: said(why) },
         StoreError::Machine { trouble } => StoreError::Machine { trouble },

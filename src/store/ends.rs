@@ -14,6 +14,7 @@ use crate::store::fetch::Fetcher;
 use crate::store::load::{rows_range, text};
 use crate::store::reach::NEAR;
 use crate::store::removed::MOST_COLUMNS;
+use crate::store::restless::settled;
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
 
@@ -62,7 +63,7 @@ impl SheetsStore {
             let read = self.fetcher().blank_end(seen, Looking::Everywhere).await;
             let blank = match read {
                 Ok(blank) => blank,
-                Err(Unread::Moved(error) | Unread::Broken(error)) => return Err(error),
+                Err(error) => return Err(settled(error)),
             };
             ends.push(End { role, rows: seen.rows, columns: seen.columns, blank });
         }

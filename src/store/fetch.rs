@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
 use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
@@ -17,20 +16,23 @@ use crate::ledger::book::Book;
 use crate::ledger::first_rows::FirstRows;
 use crate::ledger::growth::crowded;
 use crate::ledger::judge::Sighting;
+use crate::ledger::key_sums::KeySums;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::order::FirstCommits;
 use crate::ledger::record::read_state;
 use crate::ledger::removal::Role;
 use crate::ledger::rows::RUNS;
-use crate::ledger::snapshot::{Blemish, Check, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
+use crate::ledger::snapshot::{Blemish, Check, LONGEST_MS, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
 use crate::port::clock::Clock;
 use crate::port::preview::Preview;
 use crate::port::store::StoreError;
+use crate::store::gone_keys::{Gone, notice};
 use crate::store::guard::{self, Place, Proof};
 use crate::store::layout::{FAILURES_NEEDED, Notes, RUNS_TITLE, Tabs};
 use crate::store::load;
 use crate::store::put_back::{self, PutBack, Told};
 use crate::store::reach::{Circumstances, Missing, Reach, blocking, has_never_written, seen_tab, tables_of};
+use crate::store::restless::{restless, settled};
 use crate::store::room::Room;
 use crate::store::unread::{
     Unread, belongs, edited, head_gone, laid_beside, taken_out_unreadably, torn, unread, unreadable,
@@ -85,6 +87,8 @@ pub struct Fetched {
 /// A snapshot's parts as read, before they are held against the head.
 struct Read {
     state: State,
+    /// The keys of the rows that are there, as sums.
+    key_sums: Option<KeySums>,
     notes: Notes,
     found: Tally,
     tabs: Tabs,
@@ -106,24 +110,24 @@ impl Fetcher {
     /// Loads until head, state and Processed belong together.
     pub async fn fetch(&self) -> Result<Fetched, StoreError> {
         let mut check = LoadCheck::default();
-        let mut moves = 0;
+        let (mut moves, began_ms) = (0, self.clock.monotonic_ms());
         loop {
             match self.fetch_once(&mut check).await {
                 Ok(Some(fetched)) => return Ok(fetched),
                 Ok(None) => {}
-                Err(Unread::Moved(_)) if moves < MAX_MOVES => {
+                Err(Unread::Moved(_)) if moves < MAX_MOVES && !self.is_late(began_ms) => {
                     moves += 1;
                     self.clock.sleep(Duration::from_millis(MOVED_MS)).await;
                 }
                 Err(Unread::Broken(error)) => return Err(error),
-                Err(Unread::Moved(error)) => {
-                    let why = format!(
-                        "read the spreadsheet: its tabs were changed as often as they were read; run again ({error})"
-                    );
-                    return Err(StoreError::Unavailable { why, fault: Fault::Transient });
-                }
+                Err(last) => return Err(settled(last)),
             }
         }
+    }
+
+    /// Whether it is too late to begin another load, because people change what is read.
+    fn is_late(&self, began_ms: u64) -> bool {
+        self.clock.monotonic_ms().saturating_sub(began_ms) >= LONGEST_MS
     }
 
     /// One load; `None` when what it read did not belong together, and the wait before the next one is over.
@@ -145,6 +149,7 @@ impl Fetcher {
                 return Ok(None);
             }
             Check::Torn => return Err(torn().into()),
+            Check::Restless => return Err(restless(&changed(&read.tabs), "").into()),
         };
         Ok(Some(self.loaded(&metadata, place, read, edited)))
     }
@@ -246,7 +251,21 @@ impl Fetcher {
         if blemishes.iter().any(|blemish| blemish.blocking) && !goes_on {
             let (book, upkeep) = (Book::default(), Upkeep::default());
             let (found, put_back, unmoved) = (state.processed, None, None);
-            return Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first });
+            let key_sums = state.key_sums;
+            return Ok(Read {
+                state,
+                key_sums,
+                notes,
+                found,
+                tabs,
+                upkeep,
+                put_back,
+                book,
+                gone,
+                blemishes,
+                unmoved,
+                first,
+            });
         }
         let (mut processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
@@ -268,7 +287,7 @@ impl Fetcher {
             done.read(&waiting.rows_in(Role::Processed, &processed));
             open.read_astray(&waiting.rows_in(Role::Failures, &failures));
         }
-        let found = done.found;
+        let (found, key_sums) = (done.found, done.key_sums());
         let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
         upkeep.see(place.tab, witness, || done.recent());
         blemishes.extend(put_back.as_ref().map(PutBack::blemish));
@@ -279,17 +298,38 @@ impl Fetcher {
         done.put_in_order(&FirstCommits::default());
         let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
         blemishes.extend(odd);
-        let (done, odd) = done.finish(&processed);
+        let (done, odd) = done.pruned_by(state.pruned).finish(&processed);
         blemishes.extend(odd);
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
         let book = Book::new(done, open).counting(state.tries.clone());
-        Ok(Read { state, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first })
+        Ok(Read { state, key_sums, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first })
     }
 
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
-        let Read { mut state, notes, found, tabs, upkeep, put_back, book, gone, mut blemishes, unmoved, first } = read;
+        let edited_now = edited.is_some();
+        let Read {
+            mut state,
+            key_sums,
+            notes,
+            found,
+            tabs,
+            upkeep,
+            put_back,
+            book,
+            gone,
+            mut blemishes,
+            unmoved,
+            first,
+        } = read;
         blemishes.extend(edited);
+        if edited_now {
+            notice(&mut state, Gone { found, key_sums, book: &book, upkeep: &upkeep }, place.head.commit);
+        }
+        state.key_sums = key_sums;
+        let book = book.doing_again(state.redo.clone());
+        let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
+        blemishes.extend(state.redo.notes(title).into_iter().map(|message| Blemish { message, blocking: false }));
         let room = Room::of(metadata);
         blemishes.extend(crowded(room.cells()).map(|message| Blemish { message, blocking: false }));
         // After people's hands, further counting goes on from what is there.
@@ -333,4 +373,10 @@ impl Fetcher {
             .service_time()
             .map_or_else(|| self.clock.now(), |(at, seen_ms)| at.plus(now_ms.saturating_sub(seen_ms)))
     }
+}
+
+/// Which tab was changed, as the beginning of a sentence.
+fn changed(tabs: &Tabs) -> String {
+    let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
+    format!("tab {title} was")
 }

@@ -80,6 +80,11 @@ impl RowIndex {
         self.rows.get(at).map(|row| row.1)
     }
 
+    /// The first 64 bits of the fingerprint of each key that has a row.
+    pub fn marks(&self) -> impl Iterator<Item = u64> {
+        self.rows.iter().map(|row| row.0)
+    }
+
     /// The last row that has a key, from 0; 0, the header's, where none has.
     pub fn last(&self) -> u32 {
         self.last

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use crate::grid::Row;
 use crate::ledger::book::{Book, DoneSet, Tried};
 use crate::ledger::commit::{Commit, Kind, Part, Reply, Settled};
+use crate::ledger::doings::Doing;
 use crate::ledger::failure::{Answer, Failure, FailureState, IN_DOUBT, Kept, failure_mark};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
@@ -227,7 +228,9 @@ fn book(held: &Held, again: Again) -> Book {
             failures.insert(key, tried);
         }
     }
-    Book::new(DoneSet::with_forgotten(again, done, forgotten), failures).counting(held.state.tries.clone())
+    let doings: Vec<_> = held.processed.iter().map(|(_, _, run)| Doing::of(run)).collect();
+    let done = DoneSet::of_doings(again, done, &doings, forgotten, held.state.pruned);
+    Book::new(done, failures).counting(held.state.tries.clone()).doing_again(held.state.redo.clone())
 }
 
 /// Keeps one settled item; the rows that it was written over.

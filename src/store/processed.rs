@@ -9,7 +9,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::ledger::book::DoneSet;
+use crate::ledger::doings::Doing;
 use crate::ledger::key::{Fingerprint, Version};
+use crate::ledger::key_sums::KeySums;
 use crate::ledger::mode::Again;
 use crate::ledger::order::{FirstCommits, Sequence};
 use crate::ledger::rows::{FORGOTTEN, PROCESSED};
@@ -23,11 +25,17 @@ pub struct ProcessedRows {
     again: Again,
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
+    /// What each row says of the doing that wrote it, where the order counts.
+    doings: Vec<Doing>,
+    /// The last commit that took rows out of the tab.
+    pruned: Option<u64>,
     forgotten: Vec<(Fingerprint, u64)>,
     /// What each row says of its order, where the order counts in which versions were done.
     sequence: Sequence,
     /// Count and sum of what was read.
     pub found: Tally,
+    /// The keys of these rows as sums, where one version of a key counts.
+    key_sums: KeySums,
     /// How many of the last keys are kept as texts, and these.
     keep: usize,
     recent: VecDeque<String>,
@@ -69,6 +77,9 @@ impl ProcessedRows {
             }
             let [key, version, state, run] = &texts;
             self.found.add(&[key, version, state, run]);
+            if self.again != Again::Every {
+                self.key_sums.add(Fingerprint::of(key));
+            }
             if beside {
                 self.shifted += 1;
                 continue;
@@ -91,6 +102,7 @@ impl ProcessedRows {
             self.rows.push(entry);
             if self.again == Again::Other {
                 self.sequence.push(run);
+                self.doings.push(Doing::of(run));
             }
         }
     }
@@ -105,13 +117,20 @@ impl ProcessedRows {
     /// Takes in a page that was read by itself, the one below the rows read so far.
     pub fn append(&mut self, below: Self) {
         self.found.add_all(below.found);
+        self.key_sums.add_all(&below.key_sums);
         self.keyless += below.keyless;
         self.shifted += below.shifted;
         self.rows.extend(below.rows);
+        self.doings.extend(below.doings);
         self.forgotten.extend(below.forgotten);
         self.recent.extend(below.recent);
         self.recent.drain(..self.recent.len().saturating_sub(self.keep));
         self.sequence.append(below.sequence);
+    }
+
+    /// The keys of what was read as sums; none where each version of a key counts.
+    pub fn key_sums(&self) -> Option<KeySums> {
+        (self.again != Again::Every).then_some(self.key_sums)
     }
 
     /// Whether Runs has to say in which order runs have done some of the keys.
@@ -129,14 +148,28 @@ impl ProcessedRows {
         if ranks.is_sorted() {
             return;
         }
-        let mut ranked: Vec<_> = ranks.into_iter().zip(std::mem::take(&mut self.rows)).collect();
+        let rows = std::mem::take(&mut self.rows).into_iter().zip(std::mem::take(&mut self.doings));
+        let mut ranked: Vec<_> = ranks.into_iter().zip(rows).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
-        self.rows = ranked.into_iter().map(|(_, row)| row).collect();
+        (self.rows, self.doings) = ranked.into_iter().map(|(_, row)| row).unzip();
     }
 
     /// The texts of the last keys, as many as were asked for.
     pub fn recent(&mut self) -> Vec<String> {
         std::mem::take(&mut self.recent).into()
+    }
+
+    /// The same, of a tab from which rows were taken out, the last time by this commit.
+    #[must_use]
+    pub fn pruned_by(self, commit: Option<u64>) -> Self {
+        Self { pruned: commit, ..self }
+    }
+
+    /// Of a spreadsheet that the job has left: what is missing there is missing for good, whatever the numbers of later commits.
+    pub fn keep_gaps(&mut self, pruned: Option<u64>) {
+        if let Some(pruned) = pruned {
+            self.doings.iter_mut().for_each(|doing| doing.keep_gap(pruned));
+        }
     }
 
     /// The processed set, and what was odd. Rows that were not put in order go by what they say themselves.
@@ -155,6 +188,6 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
             blemishes.push(Blemish { message, blocking: false });
         }
-        (DoneSet::with_forgotten(self.again, self.rows, self.forgotten), blemishes)
+        (DoneSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.pruned), blemishes)
     }
 }

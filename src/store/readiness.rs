@@ -8,10 +8,12 @@ use crate::ledger::columns::MAX_COLUMNS;
 use crate::ledger::commit::{Commit, Part, Reply, Settled};
 use crate::ledger::growth::{CELL_LIMIT, passed};
 use crate::ledger::mode::Mode;
+use crate::ledger::removal::Role;
 use crate::store::known::Draft;
 use crate::store::layout::Tab;
 use crate::store::positions::WholeTab;
 use crate::store::repair::image::TabImage;
+use crate::store::restless::MAX_TITLES;
 use crate::store::room::Room;
 use crate::store::sheets::{SheetsStore, not_executed};
 use crate::store::unread::Unread;
@@ -51,6 +53,7 @@ impl SheetsStore {
             return Ok(());
         };
         let own = self.known().owned.clone();
+        let mut titles = 0;
         loop {
             let new = !commit.changes.tables.is_empty();
             // In a tab that has no header yet no key has a row.
@@ -77,8 +80,14 @@ impl SheetsStore {
                     ours.sort_unstable();
                     ours.dedup();
                     let (rows, filled) = self.known().upkeep.grid();
-                    let below = self.fetcher().below(&tab, key, &ours, rows, filled).await.map_err(unread)?;
-                    self.known().upkeep.goes_below(below);
+                    match self.fetcher().below(&tab, key, &ours, rows, filled).await {
+                        Ok(below) => self.known().upkeep.goes_below(below),
+                        Err(error) if titles < MAX_TITLES => {
+                            titles += 1;
+                            self.retitled(Role::Data, &tab, error).await.map_err(unread)?;
+                        }
+                        Err(error) => return Err(unread(error)),
+                    }
                 }
                 Need::Rows => return self.plan_repair(&tab, &own, key_column).await,
             }

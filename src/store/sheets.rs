@@ -16,6 +16,7 @@ use crate::ledger::head::HeadId;
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::Fingerprint;
 use crate::ledger::mode::{Again, Mode};
+use crate::ledger::removal::Role;
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
 use crate::port::preview::Preview;
@@ -31,6 +32,7 @@ use crate::store::layout::Tabs;
 use crate::store::proof::prove;
 use crate::store::reach::Missing;
 use crate::store::removed::Gone;
+use crate::store::restless::{MAX_TITLES, settled};
 use crate::store::unread::Unread;
 use crate::store::upkeep::Unseen;
 use futures_util::future::BoxFuture;
@@ -295,11 +297,14 @@ impl Store for SheetsStore {
     fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
         Box::pin(async move {
             let tab = self.known().tabs.failures.clone();
-            let Some(tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
-            match self.fetcher.kept(&tab, rows).await {
-                Ok(kept) => Ok(kept),
-                Err(Unread::Moved(error) | Unread::Broken(error)) => Err(error),
+            let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
+            for _ in 0..MAX_TITLES {
+                match self.fetcher.kept(&tab, rows).await {
+                    Ok(kept) => return Ok(kept),
+                    Err(error) => tab = self.retitled(Role::Failures, &tab, error).await.map_err(settled)?,
+                }
             }
+            Err(settled(Unread::moved(&tab.title)))
         })
     }
 
@@ -309,11 +314,14 @@ impl Store for SheetsStore {
     ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
         Box::pin(async move {
             let tab = self.known().tabs.failures.clone();
-            let Some(tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
-            match self.fetcher.marks(&tab, rows).await {
-                Ok(marks) => Ok(marks),
-                Err(Unread::Moved(error) | Unread::Broken(error)) => Err(error),
+            let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
+            for _ in 0..MAX_TITLES {
+                match self.fetcher.marks(&tab, rows).await {
+                    Ok(marks) => return Ok(marks),
+                    Err(error) => tab = self.retitled(Role::Failures, &tab, error).await.map_err(settled)?,
+                }
             }
+            Err(settled(Unread::moved(&tab.title)))
         })
     }
 

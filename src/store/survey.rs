@@ -22,6 +22,7 @@ use crate::store::layout::{Tab, Tabs};
 use crate::store::load::{self, cell_in, is_failure_beside, text};
 use crate::store::put_back::{PutBack, WAITING};
 use crate::store::reach::NEAR;
+use crate::store::restless::settled;
 use crate::store::sheets::SheetsStore;
 use crate::store::unread::Unread;
 use crate::time::Timestamp;
@@ -167,7 +168,7 @@ impl SheetsStore {
                 .iter()
                 .map(|rows| rows.first().and_then(|row| row.first()).map(text).unwrap_or_default())
                 .collect()),
-            Err(Unread::Moved(error) | Unread::Broken(error)) => Err(error),
+            Err(error) => Err(settled(error)),
         }
     }
 }

@@ -173,6 +173,11 @@ impl Upkeep {
         self.index = Some(index);
     }
 
+    /// The first 64 bits of the fingerprint of each key that has a row, as far as the load read them.
+    pub fn keyed(&self) -> impl Iterator<Item = u64> {
+        self.index.iter().flat_map(RowIndex::marks)
+    }
+
     /// Rows of the grid and whether its last one holds something of people's, as they were when it was read.
     pub fn grid(&self) -> (u32, bool) {
         (self.rows, self.filled)

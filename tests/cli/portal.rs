@@ -1,4 +1,4 @@
-//! The login page of a network in the service's place, with 200: it ends as the runbook says.
+//! The login page of a network in the service's place, with 200, and answers that break off: they end as the runbook says.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -12,6 +12,11 @@ const PAGE: &str = "<!DOCTYPE html><html><title>Hotel</title><body>Please log in
 
 /// A server that answers everything with its page; it ends with the test's process.
 fn portal(status: &'static str) -> String {
+    server(status, "text/html", PAGE)
+}
+
+/// A server that answers everything alike.
+fn server(status: &'static str, kind: &'static str, body: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has one");
     std::thread::spawn(move || {
@@ -20,11 +25,11 @@ fn portal(status: &'static str) -> String {
             std::thread::spawn(move || {
                 let mut seen = vec![0; 65_536];
                 while stream.read(&mut seen).is_ok_and(|read| read > 0) {
-                    let length = PAGE.len();
+                    let length = body.len();
                     let head = format!(
-                        "HTTP/1.1 {status}\r\ncontent-type: text/html\r\nlocation: /login\r\ncontent-length: {length}\r\n\r\n"
+                        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nlocation: /login\r\ncontent-length: {length}\r\n\r\n"
                     );
-                    if stream.write_all(format!("{head}{PAGE}").as_bytes()).is_err() {
+                    if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
                         return;
                     }
                 }
@@ -141,4 +146,28 @@ fn a_service_that_is_out_of_order_still_ends_with_69() {
     let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
     command.env("GOOGLE_APPLICATION_CREDENTIALS", "portal.json");
     ended(command).exits(69).says("no JSON");
+}
+
+#[test]
+fn an_answer_that_breaks_off_never_blames_the_permissions() {
+    for (status, exit) in [("400 Bad Request", 69), ("403 Forbidden", 69), ("404 Not Found", 69), ("429 Too Many", 75)]
+    {
+        for body in ["", r#"{"error": {"code": 403, "mess"#] {
+            let (shop, url) = (shop(), server(status, "application/json", body));
+            shop.change("quakes.toml", "attempts = 2", "attempts = 2\nmax_elapsed = \"1s\"");
+            let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+            for command in ["run", "status", "show"] {
+                let mut command = emulator.command(&shop, "1AbC", &[command, "quakes.toml"]);
+                command.env("SHEETKEEP_API_URL", &url);
+                let ended = ended(command);
+                ended.exits(exit);
+                assert!(!ended.err.contains("shar"), "{status}: {}", ended.err);
+            }
+        }
+    }
+    let (shop, url) = (shop(), portal("403 Forbidden"));
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    command.env("SHEETKEEP_API_URL", &url);
+    ended(command).exits(76).says("a web page came with 403");
 }

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use crate::live::Live;
+use crate::wire::Emulator;
 use crate::workshop::Workshop;
 
 const JOB: &str = r#"
@@ -187,4 +189,43 @@ fn a_retry_of_a_step_is_a_line_of_the_log() {
     assert!(
         retries.iter().all(|line| line["delay_ms"].is_u64() && line["cause"] == "sh asks to be tried again: try later")
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_run_leaves_no_program_a_part_of_its_item() {
+    for size in [10, 300_000] {
+        let shop = shop("echo > begun; while [ ! -e go ]; do sleep 0.01; done; cat > got.part; mv got.part got");
+        shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+        let item = format!("{{\"id\":\"a\",\"text\":\"{}\"}}\n", "x".repeat(size));
+        shop.write("items.jsonl", &item);
+        let mut live = shop.start(&["run", "work.toml"]);
+        // The program has read nothing yet.
+        waits_for(&shop, "begun");
+        live.kill();
+        live.ends();
+        shop.write("go", "");
+        waits_for(&shop, "got");
+        assert!(shop.read("got") == item, "{size}: the program acted on {} bytes", shop.read("got").len());
+    }
+}
+
+#[test]
+fn an_item_for_which_there_is_no_room_stops_the_run() {
+    // The limit on the size of files counts for the item as well.
+    let shop = shop("prlimit --pid $PPID --fsize=100000:unlimited; echo $SHEETKEEP_KEY >> done");
+    shop.write(
+        "items.jsonl",
+        &format!("{{\"id\": \"a\"}}\n{{\"id\": \"b\", \"text\": \"{}\"}}\n", "x".repeat(200_000)),
+    );
+    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    let told = Live::start(emulator.command(&shop, "1AbC", &["run", "work.toml"])).ends();
+    told.exits(74)
+        .says("the item for the program sh can't be kept ready")
+        .says("no record is to blame")
+        .shows("failed 0");
+    shop.write("worker.sh", "echo $SHEETKEEP_KEY >> done; echo '{\"id\": \"b\"}'");
+    let next = Live::start(emulator.command(&shop, "1AbC", &["run", "work.toml"])).ends();
+    next.exits(0).shows("new 1");
+    assert_eq!(shop.read("done"), "a\nb\n");
 }

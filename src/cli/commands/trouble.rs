@@ -88,7 +88,9 @@ fn exit(error: &AppError) -> Exit {
 
 fn of_pass(error: &PassError) -> Exit {
     match error {
-        PassError::Held { .. } | PassError::Fenced { .. } | PassError::MovedOn => Exit::TempFail,
+        PassError::Held { .. } | PassError::Fenced { .. } | PassError::MovedOn | PassError::Restless { .. } => {
+            Exit::TempFail
+        }
         PassError::Redefined { .. }
         | PassError::GoesOn { .. }
         | PassError::Unmoved { .. }
@@ -196,7 +198,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(PassError::Unfinished { fault: Fault::Corrupt, .. }) => PAGE,
-        AppError::Pass(PassError::Unfinished { .. }) => "run it again later: keys that are on the sheet are skipped",
+        AppError::Pass(PassError::Unfinished { .. } | PassError::Restless { .. }) => {
+            "run it again later: keys that are on the sheet are skipped"
+        }
         AppError::Pass(PassError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
             PAGE
         }

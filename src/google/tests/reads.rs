@@ -214,10 +214,44 @@ async fn what_does_not_pass_is_told_at_once_with_what_to_do() {
     assert_eq!((error.fault(), stub.calls().len()), (Fault::Denied, 1));
     let told = error.to_string();
     assert!(told.contains("SHEETKEEP_SPREADSHEET_ID") && told.contains("robot@test"), "{told}");
-    let stub = Stub::new(|_, _| Answer::html(404));
-    let error = stub.client().metadata(&book()).await.expect_err("something else answers there");
-    assert_eq!((error.fault(), stub.calls().len()), (Fault::Denied, 1));
-    assert!(!error.to_string().contains("html"), "{error}");
+}
+
+/// An answer of the API that is no answer, because its words are missing or break off, or something else answers.
+fn broken_answers(status: u16) -> [(Answer, bool); 4] {
+    let whole = json!({"error": {"code": status, "message": "No.", "status": "X"}}).to_string();
+    let json = |body: &str| {
+        Answer::Whole(status, vec![("content-type", "application/json; charset=UTF-8".to_owned())], body.to_owned())
+    };
+    let cut = format!("HTTP/1.1 {status} No\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{whole}");
+    [
+        (json(&whole[..30]), false),
+        (json(""), false),
+        (Answer::Bytes(cut[..cut.len() - 9].to_owned()), false),
+        (Answer::html(status), true),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_answer_never_says_that_access_is_missing() {
+    for status in [400, 401, 403, 404, 409, 410, 429, 500, 503] {
+        for nth in 0..4 {
+            let broken = move || broken_answers(status).into_iter().nth(nth).expect("there are four");
+            let stub = Stub::new(move |_, _| broken().0);
+            let error = stub.client().metadata(&book()).await.expect_err("no answer");
+            let told = format!("{status}, {nth}: {error}");
+            let expected = if status == 429 { Fault::Throttled } else { Fault::Transient };
+            assert_eq!(error.fault(), expected, "{told}");
+            let is_page = broken().1 && status < 500 && status != 429;
+            assert_eq!(error.cause.is_foreign(), is_page, "{told}");
+            assert!(!told.contains("shar") && !told.contains("html"), "{told}");
+            assert!(stub.calls().len() > 1, "it may pass: {told}");
+            // What is whole the next time counts.
+            let stub =
+                Stub::new(move |_, n| if n == 0 { broken().0 } else { Answer::error(404, "NOT_FOUND", "Gone.") });
+            let error = stub.client().metadata(&book()).await.expect_err("refused");
+            assert_eq!(error.fault(), Fault::Denied, "{told}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

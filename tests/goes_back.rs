@@ -1,0 +1,369 @@
+//! Sources that go back to an earlier version, people who sort and delete in the machine tabs, and records that people correct: what the sheet
+//! shows is what the source says, and no program runs for nothing.
+
+#![cfg(feature = "emulator")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod front;
+
+#[path = "hands/person.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod person;
+
+#[path = "house/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod house;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::key::{Key, Version, idempotency_key};
+use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::maintain::prune::{Age, Ways, pruning};
+use sheetkeep::port::step::StepError;
+use sheetkeep::port::store::Store as _;
+
+use sheetkeep::runner::feed::Retrying;
+use sheetkeep::runner::plan::Errands;
+use sheetkeep::time::Timestamp;
+
+use crate::house::House;
+use crate::support::{Job, Values};
+
+const TABS: [&str; 2] = ["Processed j", "Failures j"];
+
+/// A job whose program notes with which idempotency key it was called.
+struct Shop {
+    house: House,
+    max_attempts: u64,
+    called: Arc<Mutex<Vec<String>>>,
+}
+
+impl Shop {
+    fn new(mode: Mode, again: Again, max_rows: usize) -> Self {
+        let house = House { max_rows, ..House::new(mode, again, 0) };
+        Self { house, max_attempts: 1_000, called: Arc::default() }
+    }
+
+    async fn run(&self, retrying: Retrying, items: &[Value]) -> Report {
+        let called = Arc::clone(&self.called);
+        let mut job = Job::new(Arc::clone(&self.house.clock)).outside_step(move |value, context| {
+            called.lock().expect("nobody panics in it").push(context.idempotency_key.clone());
+            match value["bad"].as_str() {
+                Some(why) => Err(StepError::Rejected(why.to_owned())),
+                None => Ok(vec![json!({"id": value["id"], "text": value["text"]})]),
+            }
+        });
+        job.seed = u64::try_from(self.house.clock.now().0).unwrap_or(0);
+        let (mode, max_rows) = (self.house.mode, self.house.max_rows);
+        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (mode, max_rows, retrying);
+        job.plan.max_attempts = self.max_attempts;
+        let report = job.run(self.house.store(job.seed), Values::of(items.to_vec())).await.expect("a run");
+        self.house.clock.sleep(Duration::from_secs(2)).await;
+        report
+    }
+
+    async fn usual(&self, items: &[Value]) -> Report {
+        self.run(Retrying::Usual, items).await
+    }
+
+    /// The keys with which programs were called since this was asked last.
+    fn called(&self) -> Vec<String> {
+        std::mem::take(&mut *self.called.lock().expect("nobody panics in it"))
+    }
+
+    async fn texts(&self) -> Vec<String> {
+        self.house.column("Data", "text").await
+    }
+
+    /// A person corrects the record that Failures keeps in its nth row, from 0.
+    async fn correct(&self, nth: usize, record: &Value) {
+        let at =
+            self.house.front.tab("Failures j").await[0].iter().position(|name| name == "payload").expect("it is there");
+        self.house.front.type_in("Failures j", nth + 1, at, &record.to_string()).await;
+    }
+
+    /// Somebody deletes the one row of a tab in which these columns read so.
+    async fn delete_row(&self, title: &str, reads: &[(&str, &str)]) {
+        let id = self.house.front.id_of(title).await;
+        let rows = self.house.front.tab(title).await;
+        let at = |name: &str| rows[0].iter().position(|cell| cell == name).expect("a column");
+        let is_it =
+            |row: &Vec<String>| reads.iter().all(|(name, text)| row.get(at(name)).is_some_and(|cell| cell == text));
+        let row = rows.iter().position(is_it).expect("a row");
+        let range = json!({"sheetId": id, "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
+        self.house.front.hands(json!([{"deleteDimension": {"range": range}}])).await;
+    }
+
+    /// Whether a look at the sheet finds that people have edited Processed, as fsck does.
+    async fn edited(&self) -> bool {
+        let loaded = self.house.store(7).load().await.expect("a load").snapshot.expect("it has run");
+        loaded.said != loaded.state.processed || !loaded.state.redo.is_empty()
+    }
+
+    /// A usual run, and the notes that it gives.
+    async fn run_with_notes(&self, items: &[Value]) -> (Report, Vec<String>) {
+        let loaded = self.house.store(7).load().await.expect("a load").snapshot.expect("it has run");
+        let notes = loaded.blemishes.into_iter().map(|blemish| blemish.message).collect();
+        (self.usual(items).await, notes)
+    }
+}
+
+fn item(version: &str) -> Value {
+    json!({"id": "a", "v": version, "text": format!("text {version}")})
+}
+
+fn bad(version: &str) -> Value {
+    json!({"id": "a", "v": version, "bad": "it is bad"})
+}
+
+/// The ways in which rows can be kept, but for append with each version done once.
+const ORDERED: [(Mode, Again); 4] = [
+    (Mode::Upsert, Again::Other),
+    (Mode::Upsert, Again::Newer),
+    (Mode::Append, Again::Other),
+    (Mode::Append, Again::Newer),
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_corrected_record_beside_the_sources_own_survives_sorting() {
+    for (mode, again) in [(Mode::Append, Again::Every), ORDERED[0], ORDERED[1], ORDERED[2], ORDERED[3]] {
+        for max_rows in [1, 10] {
+            for (corrected, own) in [("1", "2"), ("2", "1"), ("2", "2"), ("1", "1"), ("2", "3"), ("3", "2")] {
+                for tabs in [&TABS[..0], &TABS[..1], &TABS[1..], &TABS[..]] {
+                    let told = format!("{mode:?} {again:?} {max_rows} {corrected} {own} {tabs:?}");
+                    let shop = Shop::new(mode, again, max_rows);
+                    shop.usual(&[bad("1")]).await;
+                    shop.correct(0, &item(corrected)).await;
+                    // In one run, and with many rows a commit in one commit: what was corrected, then what the source says.
+                    shop.usual(&[item(own)]).await;
+                    let texts = shop.texts().await;
+                    shop.called();
+                    for nth in 0..3 {
+                        for tab in tabs {
+                            shop.house.front.sort_upside_down(tab).await;
+                        }
+                        let report = shop.usual(&[item(own)]).await;
+                        assert_eq!(shop.called(), [""; 0], "{told} {nth}");
+                        assert_eq!((report.run.counts.new, report.open_failures), (0, 0), "{told} {nth}");
+                        assert_eq!(shop.texts().await, texts, "{told} {nth}");
+                    }
+                    // The bad record may come again for as long as its version counts.
+                    if again == Again::Every || corrected == own {
+                        shop.usual(&[bad("1")]).await;
+                        assert_eq!(shop.called(), [""; 0], "{told}: what was corrected stays done");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_over_when_its_source_goes_back() {
+    for (mode, again) in ORDERED {
+        for state in ["open", "dead"] {
+            let told = format!("{mode:?} {again:?} {state}");
+            let shop = Shop { max_attempts: if state == "dead" { 1 } else { 5 }, ..Shop::new(mode, again, 10) };
+            shop.usual(&[item("1")]).await;
+            shop.usual(&[bad("2")]).await;
+            let report = shop.usual(&[item("1")]).await;
+            assert_eq!((report.open_failures, report.run.counts.new, report.run.counts.failed), (0, 0, 0), "{told}");
+            let states = shop.house.column("Failures j", "state").await;
+            let errors = shop.house.column("Failures j", "error").await;
+            assert_eq!(states, [state, "recovered"], "{told}");
+            assert_eq!(errors[1], "over: the source is back at version \"1\", which is done", "{told}");
+            shop.called();
+            shop.run(Retrying::Only, &[item("1")]).await;
+            shop.usual(&[item("1")]).await;
+            assert_eq!((shop.called(), shop.texts().await), (vec![], vec!["text 1".to_owned()]), "{told}");
+            // The version may come again, and is tried again.
+            let report = shop.usual(&[item("2")]).await;
+            assert_eq!((report.run.counts.new, report.open_failures), (1, 0), "{told}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_writes_nothing_over_a_source_that_went_back() {
+    for (mode, again) in ORDERED {
+        let shop = Shop::new(mode, again, 10);
+        shop.usual(&[item("1")]).await;
+        shop.usual(&[bad("2")]).await;
+        shop.correct(0, &bad("2")).await;
+        shop.called();
+        let report = shop.run(Retrying::Only, &[item("1")]).await;
+        assert_eq!((report.open_failures, shop.called()), (0, vec![]), "{mode:?} {again:?}");
+        assert_eq!(shop.texts().await, ["text 1"], "{mode:?} {again:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_back_has_an_idempotency_key_of_its_own() {
+    for mode in [Mode::Upsert, Mode::Append] {
+        let shop = Shop::new(mode, Again::Other, 10);
+        let mut seen = Vec::new();
+        for version in ["1", "2", "1", "2", "1", "3", "3", "1"] {
+            shop.usual(&[item(version)]).await;
+            for tab in TABS {
+                shop.house.front.sort_upside_down(tab).await;
+            }
+            seen.extend(shop.called());
+        }
+        assert_eq!(seen.len(), 7, "an unchanged source changes nothing");
+        assert_eq!(seen.iter().collect::<std::collections::BTreeSet<_>>().len(), 7, "{seen:?}");
+        // The first times are what they always were.
+        let first = |version: &str| {
+            let (key, version) = (Key::new("a").expect("a key"), Version(version.to_owned()));
+            idempotency_key(front::ID, "j", "does", &key, &version)
+        };
+        assert_eq!([&seen[0], &seen[1], &seen[5]], [&first("1"), &first("2"), &first("3")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_change_tried_again_has_the_same_key() {
+    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    for version in ["1", "2"] {
+        shop.usual(&[item(version)]).await;
+    }
+    shop.called();
+    // The service loses what a run writes, so that other machines and later runs try it again.
+    let back = [json!({"id": "a", "v": "1", "text": "text 1", "bad": "not yet"})];
+    shop.usual(&back).await;
+    shop.usual(&back).await;
+    shop.house.front.sort_upside_down("Processed j").await;
+    shop.usual(&[item("1")]).await;
+    let tried = shop.called();
+    assert_eq!((tried.len(), &tried[0], &tried[1]), (3, &tried[1], &tried[2]));
+    let report = shop.usual(&[item("1")]).await;
+    assert_eq!((report.run.counts.new, report.open_failures), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_prune_took_out_give_no_key_away_again() {
+    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    for version in ["1", "2"] {
+        shop.usual(&[item(version)]).await;
+    }
+    shop.house.clock.sleep(Duration::from_hours(24 * 100)).await;
+    let listing = shop.house.listing().await;
+    let age = Age { before: Timestamp(shop.house.clock.now().0 - 3_600_000), keys: false };
+    let found = pruning(&listing, &[], Ways { mode: shop.house.mode, again: shop.house.again }, age);
+    assert!(found.settled_rows > 0);
+    let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
+    shop.house.run(&[], Retrying::Nothing, Some(errands)).await.expect("a run");
+    assert_eq!(shop.house.column("Processed j", "version").await, ["2"]);
+    shop.usual(&[item("1")]).await;
+    let called = shop.called();
+    assert_eq!(called.len(), 3);
+    assert_ne!(called[0], called[2], "version 1 is no first time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
+    for (mode, again) in ORDERED {
+        for gone in ["1", "2"] {
+            for sorted in [false, true] {
+                let told = format!("{mode:?} {again:?}, version {gone} deleted, sorted: {sorted}");
+                let shop = Shop::new(mode, again, 10);
+                let beside = json!({"id": "b", "v": "1", "text": "beside"});
+                for version in ["1", "2"] {
+                    shop.usual(&[item(version), beside.clone()]).await;
+                }
+                if sorted {
+                    shop.house.front.sort_upside_down("Processed j").await;
+                }
+                shop.delete_row("Processed j", &[("key", "a"), ("version", gone)]).await;
+                let before = shop.called();
+                assert!(shop.edited().await, "{told}: fsck sees it");
+                // A run to which the source yields nothing of it does not forget it, and says so.
+                let (report, notes) = shop.run_with_notes(std::slice::from_ref(&beside)).await;
+                assert_eq!(report.run.counts.new, 0, "{told}");
+                assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{told}: {notes:?}");
+                assert!(shop.edited().await, "{told}: fsck sees it until it is done");
+                let mut back = "1";
+                if again == Again::Newer && gone == "1" {
+                    // The row that is left is of a newer version.
+                    assert_eq!(shop.usual(&[item(back), beside.clone()]).await.run.counts.new, 0, "{told}");
+                    back = "2";
+                }
+                let report = shop.usual(&[item(back), beside.clone()]).await;
+                assert_eq!(report.run.counts.new, 1, "{told}");
+                let (texts, shown) = (shop.texts().await, format!("text {back}"));
+                match mode {
+                    Mode::Upsert => assert_eq!(texts, [&shown, "beside"], "{told}"),
+                    Mode::Append => assert_eq!(texts, ["text 1", "beside", "text 2", &shown], "{told}"),
+                }
+                let called = shop.called();
+                assert_eq!(called.len(), 1, "{told}");
+                assert!(!before.contains(&called[0]), "{told}: a service has seen this key");
+                assert!(!shop.edited().await, "{told}: all is well again");
+                assert_eq!(shop.usual(&[item(back), beside.clone()]).await.run.counts.new, 0, "{told}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_version_once_is_left_alone_when_rows_are_deleted() {
+    let shop = Shop::new(Mode::Append, Again::Every, 10);
+    for version in ["1", "2"] {
+        shop.usual(&[item(version)]).await;
+    }
+    shop.delete_row("Processed j", &[("version", "2")]).await;
+    assert_eq!(shop.usual(&[item("1")]).await.run.counts.new, 0, "its row is there");
+    assert_eq!(shop.usual(&[item("2")]).await.run.counts.new, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_deleted_rows_are_told_apart_or_told_of() {
+    for (newer, whole) in [(3, 40), (20, 0)] {
+        let shop = Shop::new(Mode::Upsert, Again::Other, 1_000);
+        let items = |version: &str| -> Vec<Value> {
+            (0..60).map(|n| json!({"id": format!("k{n}"), "v": version, "text": version})).collect()
+        };
+        shop.usual(&items("1")).await;
+        shop.usual(&items("2")[..newer]).await;
+        for n in 0..newer {
+            shop.delete_row("Processed j", &[("key", &format!("k{n}")), ("version", "2")]).await;
+        }
+        for n in 60 - whole..60 {
+            shop.delete_row("Processed j", &[("key", &format!("k{n}"))]).await;
+        }
+        let (report, notes) = shop.run_with_notes(&items("1")).await;
+        let told = format!("{newer} {whole}: {notes:?}");
+        if whole > 0 {
+            assert_eq!(report.run.counts.new, (newer + whole) as u64, "{told}");
+            assert_eq!(shop.texts().await, ["1"; 60], "{told}");
+            assert!(!shop.edited().await, "{told}");
+        } else {
+            // Too many: what can't be put right is said, and goes on being said.
+            assert!(
+                notes.iter().any(|note| note.contains("20 rows were deleted") && note.contains("--force")),
+                "{told}"
+            );
+            assert!(shop.edited().await, "{told}");
+            let (_, notes) = shop.run_with_notes(&items("1")).await;
+            assert!(notes.iter().any(|note| note.contains("--force")), "{notes:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_people_type_into_processed_count_as_they_stand() {
+    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    shop.usual(&[item("1")]).await;
+    for (column, text) in ["b", "1", "done", "typed"].iter().enumerate() {
+        shop.house.front.type_in("Processed j", 2, column, text).await;
+    }
+    let beside = json!({"id": "b", "v": "1", "text": "beside"});
+    assert_eq!(shop.usual(&[item("1"), beside]).await.run.counts.new, 0);
+}
