@@ -40,7 +40,7 @@ pub fn read_all(bytes: &[u8]) {
         }
         1 => {
             let tab = tab(&PROCESSED);
-            let mut read = ProcessedRows::of(&tab, again).keeping(3);
+            let mut read = ProcessedRows::of(&tab, again).keeping(Some(3));
             read.read(&rows);
             let _ = (read.recent(), read.finish(&tab));
         }

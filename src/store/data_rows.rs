@@ -7,7 +7,7 @@
 //!  header row ─copy─▶ scratch     rows as found ─copy─▶ scratch     write cells     rows as written ─copy─▶ scratch     append
 //! ```
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use crate::google::body::{PasteType, Request};
@@ -22,7 +22,7 @@ use crate::store::index::RowIndex;
 use crate::store::layout::Tab;
 use crate::store::repair::row_repair::{CellCopy, CellSource, RowRepair};
 use crate::store::requests::{area, copied, copied_rows, index, put, resized, rows_of};
-use crate::store::witness::{Expect, HEADER_ROW, Target, Witness};
+use crate::store::witness::{Expect, HEADER_ROW, Target, Witness, key_mark};
 
 /// Columns of a state tab that holds no scratch rows.
 const STATE_COLUMNS: u32 = 26;
@@ -231,6 +231,7 @@ impl<'a> Writing<'a> {
             appended: fresh.len() + made.len(),
             made: made.iter().filter_map(|repair| repair.key().map(str::to_owned)).collect(),
             keys: self.commit.changes.keys(),
+            counts: self.counts(writes),
             width,
             base: Witness::base_for(last, width, lowest),
             header,
@@ -267,6 +268,22 @@ impl<'a> Writing<'a> {
             }
         }
         self.out.witness = Some(witness);
+    }
+
+    /// How many rows of each key are appended, where that is not what is expected: one, and none of a key whose row is written over.
+    fn counts(&self, writes: &[Write<'a>]) -> HashMap<String, usize> {
+        let hit: HashSet<&str> = writes.iter().filter_map(|write| write.target.key()).collect();
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for one in &self.commit.changes.settled {
+            if let Settled::Done { key, .. } = one {
+                counts.insert(key.as_str(), 0);
+            }
+        }
+        for key in &self.out.appended {
+            *counts.entry(key).or_default() += 1;
+        }
+        let odd = counts.into_iter().filter(|(key, count)| *count != usize::from(!hit.contains(key)));
+        odd.map(|(key, count)| (key_mark(key), count)).collect()
     }
 
     fn tell(&mut self, witness: &Witness) {

@@ -96,7 +96,7 @@ impl Fetcher {
             let (pairs, seen, mut tab) = self.what_is_there().await?;
             let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
             let first = self.first_page(&seen).await?;
-            let mut rows = self.read_keys(&mut tab, Some(&seen), first, 0, Some(state.processed)).await?;
+            let mut rows = self.read_keys(&mut tab, Some(&seen), first, None, Some(state.processed)).await?;
             if rows.has_doubt() {
                 let runs = self.left_runs(&pairs).await?;
                 rows.put_in_order(&self.first_commits(&state, runs.as_ref()).await?);

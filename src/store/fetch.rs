@@ -271,7 +271,7 @@ impl Fetcher {
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
         let witness = Witness::read(&scratch, place.head);
         let beside = witness.as_ref().filter(|(witness, seen)| witness.is_moved(&seen.header));
-        let keep = beside.map_or(0, |(witness, _)| witness.keys);
+        let keep = beside.map(|(witness, _)| witness.head.commit);
         // Rows that are to go back count as if they stood there.
         let put_back = match put_back::read(&scratch, place.head, place.tab) {
             Told::Unreadable => return Err(taken_out_unreadably(&place.title).into()),
@@ -289,7 +289,7 @@ impl Fetcher {
         }
         let (found, key_sums) = (done.found, done.key_sums());
         let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
-        upkeep.see(place.tab, witness, || done.recent());
+        upkeep.see(place.tab, witness, &done.recent());
         blemishes.extend(put_back.as_ref().map(PutBack::blemish));
         blemishes.extend(upkeep.blemishes(&self.data_tab));
         if done.has_doubt() {

@@ -59,7 +59,7 @@ impl Fetcher {
         tab: &mut Tab,
         seen: Option<&Seen>,
         first: Vec<Vec<Value>>,
-        keep: usize,
+        keep: Option<u64>,
         said: Option<Tally>,
     ) -> Result<ProcessedRows, Unread> {
         let done = self.read_processed(tab, seen, first, keep).await?;
@@ -69,13 +69,13 @@ impl Fetcher {
         Ok(self.read_otherwise(tab, seen, said, keep).await?.unwrap_or(done))
     }
 
-    /// Every row of a tab of keys whose first page was read already; the texts of the last `keep` keys are kept.
+    /// Every row of a tab of keys whose first page was read already; the texts of the keys of the commit `keep` are kept.
     async fn read_processed(
         &self,
         tab: &Tab,
         seen: Option<&Seen>,
         first: Vec<Vec<Value>>,
-        keep: usize,
+        keep: Option<u64>,
     ) -> Result<ProcessedRows, Unread> {
         let empty = || ProcessedRows::of(tab, self.again).keeping(keep).laying(Arc::clone(&tab.laid));
         let mut done = empty();
@@ -90,7 +90,7 @@ impl Fetcher {
         tab: &mut Tab,
         seen: Option<&Seen>,
         said: Tally,
-        keep: usize,
+        keep: Option<u64>,
     ) -> Result<Option<ProcessedRows>, Unread> {
         let Some(there) = seen else { return Ok(None) };
         let mut search = Search::of(PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX)));

@@ -3,7 +3,7 @@
 //! In scope: count and sum of the rows, rows that are laid otherwise, the order in which versions were done. Out of scope: pages
 //! (`store::paging`), what an order is (`ledger::order`), what follows from it (`ledger::book`).
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::ledger::doings::Doing;
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::key_sums::KeySums;
 use crate::ledger::mode::Again;
-use crate::ledger::order::{FirstCommits, Sequence};
+use crate::ledger::order::{FirstCommits, Sequence, read_run_cell};
 use crate::ledger::rows::{FORGOTTEN, PROCESSED};
 use crate::ledger::snapshot::{Blemish, Tally};
 use crate::store::laid::{Laid, is_beside};
@@ -36,9 +36,9 @@ pub struct ProcessedRows {
     pub found: Tally,
     /// The keys of these rows as sums, where one version of a key counts.
     key_sums: KeySums,
-    /// How many of the last keys are kept as texts, and these.
-    keep: usize,
-    recent: VecDeque<String>,
+    /// The commit whose keys are kept as texts, and these.
+    keep: Option<u64>,
+    recent: BTreeSet<String>,
     /// Rows with content but no key.
     keyless: usize,
     /// Rows whose cells stand in other columns than the header says, and nobody knows in which.
@@ -60,10 +60,10 @@ impl ProcessedRows {
         Self { laid, ..self }
     }
 
-    /// Keeps the texts of the last keys.
+    /// Keeps the texts of the keys that this commit made done.
     #[must_use]
-    pub fn keeping(mut self, last: usize) -> Self {
-        self.keep = last;
+    pub fn keeping(mut self, commit: Option<u64>) -> Self {
+        self.keep = commit;
         self
     }
 
@@ -88,11 +88,8 @@ impl ProcessedRows {
                 self.keyless += 1;
                 continue;
             }
-            if self.keep > 0 {
-                if self.recent.len() == self.keep {
-                    self.recent.pop_front();
-                }
-                self.recent.push_back(key.clone());
+            if self.keep.is_some() && read_run_cell(run).1.map(|order| order.commit) == self.keep {
+                self.recent.insert(key.clone());
             }
             let entry = (Fingerprint::of(key), self.again.mark(&Version(version.clone())));
             if state == FORGOTTEN {
@@ -124,7 +121,6 @@ impl ProcessedRows {
         self.doings.extend(below.doings);
         self.forgotten.extend(below.forgotten);
         self.recent.extend(below.recent);
-        self.recent.drain(..self.recent.len().saturating_sub(self.keep));
         self.sequence.append(below.sequence);
     }
 
@@ -154,9 +150,9 @@ impl ProcessedRows {
         (self.rows, self.doings) = ranked.into_iter().map(|(_, row)| row).unzip();
     }
 
-    /// The texts of the last keys, as many as were asked for.
-    pub fn recent(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.recent).into()
+    /// The keys of the commit that was asked for.
+    pub fn recent(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.recent)
     }
 
     /// The same, of a tab from which rows were taken out, the last time by this commit.

@@ -3,6 +3,8 @@
 //! In scope: positions, the witness of the last commit, what it found, what has to be repaired. Pure.
 //! Out of scope: reading any of it (`store::positions`, `store::fetch`), the requests (`store::data_rows`).
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::grid::{column_letters, quoted};
@@ -111,12 +113,12 @@ impl Upkeep {
     }
 
     /// The witness of the head's commit, as a load found it in the scratch rows of the state tab.
-    pub fn see(&mut self, state_tab: i32, witness: Option<(Witness, Seen)>, beside: impl FnOnce() -> Vec<String>) {
+    /// `done` are the keys that this commit made done.
+    pub fn see(&mut self, state_tab: i32, witness: Option<(Witness, Seen)>, done: &BTreeSet<String>) {
         let Some((witness, seen)) = witness else { return };
         self.scratch = Some(scratch_of(state_tab, &witness));
-        let hit: Vec<_> = witness.keys_hit().map(str::to_owned).collect();
-        let appended = || beside().into_iter().filter(|key| !hit.contains(key)).collect();
-        self.finding = Some(witness.finding(seen, appended)).filter(|finding| !finding.is_clean());
+        let appended = witness.keys_appended(done.iter().map(String::as_str));
+        self.finding = Some(witness.finding(seen, || appended)).filter(|finding| !finding.is_clean());
     }
 
     /// The same, counting on from what was known before a load.

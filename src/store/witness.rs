@@ -8,7 +8,8 @@
 //!
 //! ```text
 //!  state tab, below the state
-//!   64     witness · head · columns · key · base · rows · used · appended · keys · width · names · made the batch says of itself
+//!   64     witness · head · columns · key · base · rows · used · appended · keys · width · names · counts · made
+//!                                                                             the batch says of itself
 //!   65     the header row as the batch expects it
 //!   66     the header row as the batch found it
 //!   base   what is expected · row · columns written │ the row as found          one a row written
@@ -24,9 +25,12 @@
 //! The rows as found stand at or below the rows that they were copied from, where the tab is not too large for that: a formula
 //! that is copied upwards would lose references that leave the sheet.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Value;
 
 use crate::ledger::head::HeadId;
+use crate::ledger::key::digest_of;
 use crate::ledger::record::remembered;
 use crate::store::guard::STATE_ROWS;
 use crate::store::load::{header, text};
@@ -47,7 +51,9 @@ const ROOMY_CELLS: u32 = 1_000_000;
 /// More columns than any tab has.
 const MOST_COLUMNS: usize = 20_000;
 /// Texts in which a batch tells of itself.
-const ABOUT: u32 = 11;
+const ABOUT: u32 = 12;
+/// Characters of the counts of rows that a batch tells; a cell takes 50,000.
+const MAX_COUNTS: usize = 45_000;
 const WORD: &str = "witness";
 /// The word of a batch that repairs rows.
 const REPAIR: &str = "repair";
@@ -104,6 +110,9 @@ pub struct Witness {
     pub appended: usize,
     /// Rows of Processed that the same batch appended.
     pub keys: usize,
+    /// How many rows of a key were appended or inserted, by `key_mark`, where that is not what is expected: one, and none of a key whose
+    /// row is written over.
+    pub counts: HashMap<String, usize>,
     /// Columns that a copied row may have: those of the tab, and some more that people may put in.
     pub width: usize,
     /// Keys among these whose rows a mend makes anew; no row of Processed goes with them.
@@ -214,6 +223,7 @@ impl Witness {
         about.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
         about.extend([listed(&self.used), self.appended.to_string(), self.keys.to_string()]);
         about.extend([self.width.to_string(), Value::from(remembered(&self.names)).to_string()]);
+        about.push(written_counts(&self.counts));
         about.extend(self.made.iter().cloned());
         // Nothing of an older one is left behind it.
         about.resize(self.columns() as usize, String::new());
@@ -239,12 +249,19 @@ impl Witness {
         self.names.get(at).map(String::as_str)
     }
 
+    /// The keys of rows that were appended or inserted, as often as they have one, of those that the batch made done.
+    pub fn keys_appended<'k>(&self, done: impl IntoIterator<Item = &'k str>) -> Vec<String> {
+        let hit: HashSet<&str> = self.keys_hit().collect();
+        let count = |key: &str| match self.counts.get(&key_mark(key)) {
+            Some(count) => *count,
+            None => usize::from(!hit.contains(key)),
+        };
+        done.into_iter().flat_map(|key| std::iter::repeat_n(key.to_owned(), count(key))).collect()
+    }
+
     /// Keys of the rows that are written over, or filled.
     pub fn keys_hit(&self) -> impl Iterator<Item = &str> {
-        self.targets.iter().filter_map(|target| match &target.expect {
-            Expect::Key(key) | Expect::Blank(key) => Some(key.as_str()),
-            Expect::Row(_) => None,
-        })
+        self.targets.iter().filter_map(Target::key)
     }
 
     /// Reads a witness and what it saw; `rows` begin with the first scratch row. `None` where the commit of this head left none.
@@ -266,6 +283,7 @@ impl Witness {
             keys: number(8)? as usize,
             width: number(9).filter(|width| (*width as usize) < MOST_COLUMNS)? as usize,
             names: serde_json::from_str(field(10)).ok()?,
+            counts: read_counts(field(11)),
             made: about.iter().skip(ABOUT as usize).filter(|key| !key.is_empty()).cloned().collect(),
             is_repair: field(0) == REPAIR,
             base,
@@ -337,6 +355,31 @@ impl Witness {
     }
 }
 
+/// By this a batch names a key of which it appended several rows, or none.
+pub fn key_mark(key: &str) -> String {
+    let digest = digest_of(&[key]);
+    data_encoding::HEXLOWER.encode(digest.get(..4).unwrap_or(&digest))
+}
+
+fn written_counts(counts: &HashMap<String, usize>) -> String {
+    let mut all: Vec<_> = counts.iter().map(|(mark, count)| format!("{mark}:{count}")).collect();
+    all.sort_unstable();
+    let mut out = String::new();
+    for count in all {
+        if out.len() + count.len() > MAX_COUNTS {
+            break;
+        }
+        out.push_str(if out.is_empty() { "" } else { " " });
+        out.push_str(&count);
+    }
+    out
+}
+
+fn read_counts(text: &str) -> HashMap<String, usize> {
+    let counts = text.split(' ').filter_map(|part| part.split_once(':'));
+    counts.filter_map(|(mark, count)| Some((mark.to_owned(), count.parse().ok()?))).collect()
+}
+
 /// Whether the columns to the right of one stand elsewhere in the other header; where none of them is known there, whether it has
 /// another length.
 pub fn is_shifted(header: &[String], at: usize, found: &[String]) -> bool {
@@ -363,6 +406,14 @@ pub struct Seen {
 }
 
 impl Target {
+    /// The key of the row that is written over, or filled.
+    pub fn key(&self) -> Option<&str> {
+        match &self.expect {
+            Expect::Key(key) | Expect::Blank(key) => Some(key),
+            Expect::Row(_) => None,
+        }
+    }
+
     /// Whether nothing stood in the cells that were written.
     pub fn was_blank(&self, row: &[Value]) -> bool {
         self.columns.iter().all(|at| row.get(*at).is_none_or(|cell| text(cell).is_empty()))

@@ -131,18 +131,18 @@ fn pages_that_are_read_each_by_itself_and_put_below_one_another_say_what_the_who
         json!(["b", "1", "done", "20260101-r1"]),
         json!(["", "1", "done", "20260101-r1"]),
         json!(["b", "1", "forgotten", "20260102-r2"]),
-        json!(["c", "1", "done", "20260102-r2"]),
-        json!(["c", "2", "done", "20260102-r2"]),
+        json!(["c", "1", "done", "20260102-r2 #1.7"]),
+        json!(["c", "2", "done", "20260102-r2 #1.7.1"]),
         json!(["x", "d", "1", "done", RUN]),
     ]
     .map(|cells| row(&cells));
     let tab = tab(&PROCESSED);
     for again in [Again::Every, Again::Other, Again::Newer] {
-        let empty = || ProcessedRows::of(&tab, again).keeping(3);
+        let empty = || ProcessedRows::of(&tab, again).keeping(Some(7));
         let mut whole = empty().reading(&written);
         let (found, recent) = (whole.found, whole.recent());
         let whole = whole.finish(&tab);
-        assert_eq!((found.count, recent.len(), whole.1.len()), (8, 3, 2));
+        assert_eq!((found.count, recent.len(), whole.1.len()), (8, 1, 2));
         for rows in 1..written.len() {
             let mut pages = empty();
             written.chunks(rows).for_each(|page| pages.append(empty().reading(page)));

@@ -34,6 +34,7 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         keys: 1,
         width: 20,
         made: Vec::new(),
+        counts: HashMap::new(),
         base: BASE,
         is_repair: false,
         targets: wrote.iter().map(target).collect(),

@@ -17,6 +17,7 @@ fn witness(targets: Vec<Target>) -> Witness {
         keys: 0,
         width: 20,
         made: vec!["m".into()],
+        counts: HashMap::from([(key_mark("twice"), 2)]),
         base: FIRST_ROW,
         is_repair: targets.iter().any(|target| matches!(target.expect, Expect::Row(_))),
         targets,
