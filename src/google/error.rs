@@ -337,8 +337,14 @@ impl Cause {
         }
     }
 
-    /// Whether a proxy is why.
-    pub fn is_of_proxy(&self) -> bool {
+    /// What to do about it once it has ended a run: a page that came in the service's place until then does not go away by itself. An answer
+    /// that only breaks off is another matter.
+    pub fn final_fault(&self) -> Fault {
+        let breaks_off = matches!(self, Self::Lost(LostCause::Garbled(_)));
+        if self.is_foreign() && !breaks_off { Fault::Corrupt } else { self.fault() }
+    }
+
+    /// Whether a proxy is why.(&self) -> bool {
         matches!(self, Self::Proxy(_) | Self::Token(TokenError::Proxy(_)))
     }
 }
@@ -364,9 +370,9 @@ impl CallError {
         self.cause.fault()
     }
 
-    /// What to do about it once it has ended a run: a page that came in the service's place until then does not go away by itself.
+    /// What to do about it once it has ended a run.
     pub fn final_fault(&self) -> Fault {
-        if self.cause.is_foreign() { Fault::Corrupt } else { self.fault() }
+        self.cause.final_fault()
     }
 }
 

@@ -60,7 +60,7 @@ async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[Op]) -> Result<Opti
             }
             Answer::Lost(cause) => {
                 why = cause.to_string();
-                fault = if Cause::Lost(cause).is_foreign() { Fault::Corrupt } else { Fault::Transient };
+                fault = Cause::Lost(cause).final_fault();
             }
         }
     }

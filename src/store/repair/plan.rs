@@ -133,7 +133,8 @@ impl Planning<'_> {
                 Some(seen) => self.there.row_of_hit(seen).map_or(Meant::Gone, Meant::Row),
                 None => match self.there.row_of(key) {
                     Some(row) => Meant::Row(row),
-                    None if astray.target.moves.is_empty() && !writes_key => Meant::New(key),
+                    // A repair had just seen all rows: this one was deleted since.
+                    None if !witness.is_repair && astray.target.moves.is_empty() && !writes_key => Meant::New(key),
                     None => Meant::Gone,
                 },
             },
