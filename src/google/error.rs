@@ -344,7 +344,8 @@ impl Cause {
         if self.is_foreign() && !breaks_off { Fault::Corrupt } else { self.fault() }
     }
 
-    /// Whether a proxy is why.(&self) -> bool {
+    /// Whether a proxy is why.
+    pub fn is_of_proxy(&self) -> bool {
         matches!(self, Self::Proxy(_) | Self::Token(TokenError::Proxy(_)))
     }
 }
