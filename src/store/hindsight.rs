@@ -45,7 +45,7 @@ impl SheetsStore {
         let read = self.fetcher().present(&tab, &own).await;
         let mut known = self.known();
         match read {
-            Ok(WholeTab { tab, rows, height }) => {
+            Ok(WholeTab { tab, rows, height, .. }) => {
                 let key = known.upkeep.key_of(&tab);
                 let image = key.map(|key| TabImage { tab: &tab, key, rows: &rows, height, entered: &[], undo: &[] });
                 known.upkeep.checked(image.as_ref());

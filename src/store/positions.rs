@@ -27,6 +27,8 @@ pub struct WholeTab {
     pub rows: Vec<Vec<Value>>,
     /// Rows of its grid.
     pub height: u32,
+    /// Whether it took several calls, so that rows may have moved from one to the other.
+    pub is_paged: bool,
 }
 
 impl Fetcher {
@@ -72,7 +74,7 @@ impl Fetcher {
             // All of it at one moment.
             let rows = self.rows_of(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
             let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
-            return Ok(WholeTab { tab, rows, height: seen.rows });
+            return Ok(WholeTab { tab, rows, height: seen.rows, is_paged: false });
         }
         let mut rows: Vec<Vec<Value>> = Vec::new();
         let mut from = 1;
@@ -87,11 +89,13 @@ impl Fetcher {
             return Err(Unread::moved(&seen.title));
         }
         let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
-        Ok(WholeTab { tab, rows, height: seen.rows })
+        Ok(WholeTab { tab, rows, height: seen.rows, is_paged: true })
     }
 
-    /// The data tab's rows as they were entered, for a tab that `present` has read with these rows; none where people changed it in between.
-    pub async fn entered(&self, tab: &Tab, rows: &[Vec<Value>]) -> Result<Vec<Vec<Value>>, Unread> {
+    /// The rows of a tab that was read whole as they were entered; none where people changed it in between. A tab that takes several calls
+    /// has to be the same in both readings: one alone may miss a row that moved from a page to an earlier one.
+    pub async fn entered(&self, whole: &WholeTab) -> Result<Vec<Vec<Value>>, Unread> {
+        let WholeTab { tab, rows, .. } = whole;
         let page = (PAGE_CELLS as usize / tab.width.max(1)).max(1);
         let mut entered: Vec<Vec<Value>> = Vec::new();
         let mut from = 0;
@@ -103,7 +107,11 @@ impl Fetcher {
             from = to;
         }
         let is_same = rows.iter().zip(&entered).all(|(shown, entered)| shows_what_was_entered(shown, entered));
-        Ok(if is_same { entered } else { Vec::new() })
+        match (is_same, whole.is_paged) {
+            (true, _) => Ok(entered),
+            (false, false) => Ok(Vec::new()),
+            (false, true) => Err(Unread::moved(&tab.title)),
+        }
     }
 
     /// The undo rows of a finding as they were entered, those that hold what the batch found.

@@ -96,9 +96,10 @@ impl SheetsStore {
 
     /// Reads all rows, and plans the repair of those that were hit by mistake.
     async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), Reply> {
-        let WholeTab { tab, rows, height } = self.fetcher().present(tab, own).await.map_err(unread)?;
-        let Some(key) = tab.position(key_column) else { return Err(unread(Unread::moved(&tab.title))) };
-        let entered = self.fetcher().entered(&tab, &rows).await.map_err(unread)?;
+        let whole = self.fetcher().present(tab, own).await.map_err(unread)?;
+        let Some(key) = whole.tab.position(key_column) else { return Err(unread(Unread::moved(&whole.tab.title))) };
+        let entered = self.fetcher().entered(&whole).await.map_err(unread)?;
+        let WholeTab { tab, rows, height, .. } = whole;
         let (finding, place) = {
             let known = self.known();
             (known.upkeep.finding().cloned(), known.place.clone())

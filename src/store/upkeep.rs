@@ -16,7 +16,7 @@ use crate::store::index::{Indexing, RowIndex};
 use crate::store::layout::{Tab, Tabs};
 use crate::store::load;
 use crate::store::reach::Reach;
-use crate::store::repair::check::CellCheck;
+use crate::store::repair::check::{CellCheck, said_of};
 use crate::store::repair::image::TabImage;
 use crate::store::repair::plan::plan;
 use crate::store::repair::row_repair::RowRepair;
@@ -232,7 +232,7 @@ impl Upkeep {
     pub fn checked(&mut self, image: Option<&TabImage<'_>>) {
         let checks = std::mem::take(&mut self.checks);
         match image {
-            Some(image) => self.left.extend(checks.iter().filter_map(|check| check.said_of(image))),
+            Some(image) => self.left.extend(said_of(&checks, image)),
             None => self
                 .left
                 .push("the repaired rows could not be looked at once more, because the tab was changed again".into()),

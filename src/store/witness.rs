@@ -52,8 +52,8 @@ const ROOMY_CELLS: u32 = 1_000_000;
 const MOST_COLUMNS: usize = 20_000;
 /// Texts in which a batch tells of itself.
 const ABOUT: u32 = 12;
-/// Characters of the counts of rows that a batch tells; a cell takes 50,000.
-const MAX_COUNTS: usize = 45_000;
+/// Characters of a list that a batch tells; a cell takes 50,000.
+const MAX_LIST: usize = 45_000;
 const WORD: &str = "witness";
 /// The word of a batch that repairs rows.
 const REPAIR: &str = "repair";
@@ -213,7 +213,25 @@ impl Witness {
 
     /// Columns that the state tab needs.
     pub fn columns(&self) -> u32 {
-        (count(self.width) + self.margin()).max(ABOUT + count(self.made.len()))
+        (count(self.width) + self.margin()).max(ABOUT + count(self.made_cells().len()))
+    }
+
+    /// The keys whose rows are made anew, as lists that fit a cell.
+    fn made_cells(&self) -> Vec<String> {
+        let mut cells: Vec<Vec<&str>> = Vec::new();
+        let mut chars = 0;
+        for key in &self.made {
+            // A letter takes six in JSON at most.
+            chars += 6 * key.chars().count() + 3;
+            match cells.last_mut().filter(|_| chars < MAX_LIST) {
+                Some(cell) => cell.push(key),
+                None => {
+                    chars = 6 * key.chars().count() + 3;
+                    cells.push(vec![key]);
+                }
+            }
+        }
+        cells.into_iter().map(|cell| Value::from(cell).to_string()).collect()
     }
 
     /// What the batch writes about itself: scratch row and texts.
@@ -224,7 +242,7 @@ impl Witness {
         about.extend([listed(&self.used), self.appended.to_string(), self.keys.to_string()]);
         about.extend([self.width.to_string(), Value::from(remembered(&self.names)).to_string()]);
         about.push(written_counts(&self.counts));
-        about.extend(self.made.iter().cloned());
+        about.extend(self.made_cells());
         // Nothing of an older one is left behind it.
         about.resize(self.columns() as usize, String::new());
         let mut expected = vec![String::new(); self.margin() as usize];
@@ -284,7 +302,7 @@ impl Witness {
             width: number(9).filter(|width| (*width as usize) < MOST_COLUMNS)? as usize,
             names: serde_json::from_str(field(10)).ok()?,
             counts: read_counts(field(11)),
-            made: about.iter().skip(ABOUT as usize).filter(|key| !key.is_empty()).cloned().collect(),
+            made: read_made(about.get(ABOUT as usize..).unwrap_or_default()),
             is_repair: field(0) == REPAIR,
             base,
             targets: Vec::new(),
@@ -366,13 +384,18 @@ fn written_counts(counts: &HashMap<String, usize>) -> String {
     all.sort_unstable();
     let mut out = String::new();
     for count in all {
-        if out.len() + count.len() > MAX_COUNTS {
+        if out.len() + count.len() > MAX_LIST {
             break;
         }
         out.push_str(if out.is_empty() { "" } else { " " });
         out.push_str(&count);
     }
     out
+}
+
+fn read_made(cells: &[String]) -> Vec<String> {
+    let lists = cells.iter().filter_map(|cell| serde_json::from_str::<Vec<String>>(cell).ok());
+    lists.flatten().collect()
 }
 
 fn read_counts(text: &str) -> HashMap<String, usize> {

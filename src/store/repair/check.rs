@@ -3,6 +3,8 @@
 //! In scope: what a cell has to show once its row is repaired, and what is said where it does not. Out of scope: reading the tab again
 //! (`store::hindsight`).
 
+use std::collections::HashMap;
+
 use crate::store::repair::image::TabImage;
 
 /// A cell that was repaired.
@@ -16,16 +18,30 @@ pub struct CellCheck {
     pub text: String,
 }
 
-impl CellCheck {
-    /// What to say of a cell that shows something else; nothing of one whose row or column is gone.
-    pub fn said_of(&self, image: &TabImage<'_>) -> Option<String> {
-        let column = image.tab.header.iter().position(|text| *text == self.column)?;
-        let mut rows = image.rows().filter(|(row, _)| image.shown(*row, image.key) == self.key).peekable();
-        rows.peek()?;
-        let is_right = rows.any(|(row, _)| image.shown(row, column) == self.text);
-        let (key, column) = (&self.key, &self.column);
-        (!is_right).then(|| {
-            format!("column \"{column}\" of key \"{key}\" was changed after its repair: see whether it is right")
-        })
+/// Cells of which it is said that they show something else, at most.
+const MOST_SAID: usize = 10;
+
+/// What to say of cells that show something else; nothing of those whose row or column is gone.
+pub fn said_of(checks: &[CellCheck], image: &TabImage<'_>) -> Vec<String> {
+    let mut rows: HashMap<String, Vec<usize>> = HashMap::new();
+    for (row, _) in image.rows() {
+        rows.entry(image.shown(row, image.key)).or_default().push(row);
     }
+    let mut columns: HashMap<&str, usize> = HashMap::new();
+    for (at, text) in image.tab.header.iter().enumerate() {
+        columns.entry(text).or_insert(at);
+    }
+    let is_wrong = |check: &&CellCheck| {
+        let (Some(rows), Some(column)) = (rows.get(&check.key), columns.get(check.column.as_str())) else {
+            return false;
+        };
+        !rows.iter().any(|row| image.shown(*row, *column) == check.text)
+    };
+    let wrong: Vec<_> = checks.iter().filter(is_wrong).collect();
+    let said = wrong.iter().take(MOST_SAID).map(|CellCheck { key, column, .. }| {
+        format!("column \"{column}\" of key \"{key}\" was changed after its repair: see whether it is right")
+    });
+    let more = wrong.len().saturating_sub(MOST_SAID);
+    let more = (more > 0).then(|| format!("{more} more cells were changed after their repair"));
+    said.chain(more).collect()
 }

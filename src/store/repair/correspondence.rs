@@ -34,8 +34,12 @@ pub(super) struct Correspondence<'a> {
     hit_by_row: HashMap<u32, usize>,
     /// Which row that was hit had this key before.
     hit_by_key: HashMap<String, usize>,
+    /// Which rows that were hit had a key with this mark before, or none.
+    hit_by_mark: HashMap<Option<u64>, Vec<usize>>,
     /// Rows of today by the key that they show.
     by_key: HashMap<String, Vec<usize>>,
+    /// The lowest rows of today that show a key where the batch wrote keys, and were not hit.
+    lowest: HashMap<String, u32>,
 }
 
 impl<'a> Correspondence<'a> {
@@ -59,12 +63,22 @@ impl<'a> Correspondence<'a> {
         correct_by_content(&mut now, finding, image, key, &by_key);
         let located = RowSearch::new(finding, image, &now, key).locate(key);
         let rows = located.iter().enumerate().filter_map(|(at, located)| Some((located.row()?, at)));
-        let hit_by_row = rows.collect();
+        let hit_by_row: HashMap<u32, usize> = rows.collect();
         let mut hit_by_key = HashMap::new();
+        let mut hit_by_mark: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
         for (at, astray) in finding.astray.iter().enumerate() {
             hit_by_key.entry(cell(&astray.before, key)).or_insert(at);
+            hit_by_mark.entry(astray.shown.get(key).and_then(mark_of)).or_default().push(at);
         }
-        Self { finding, image, found, now, key, located, hit_by_row, hit_by_key, by_key }
+        let mut lowest = HashMap::new();
+        if let Some(at) = now.get(witness.key) {
+            for row in (1..image.rows.len()).map(number) {
+                if !hit_by_row.contains_key(&row) {
+                    lowest.insert(image.shown(row as usize, at), row);
+                }
+            }
+        }
+        Self { finding, image, found, now, key, located, hit_by_row, hit_by_key, hit_by_mark, by_key, lowest }
     }
 
     /// The key that a row had when the batch came.
@@ -110,9 +124,7 @@ impl<'a> Correspondence<'a> {
 
     /// The lowest row that shows this key where keys were written, and was not hit.
     pub(super) fn lowest_that_shows(&self, key: &str) -> Option<u32> {
-        let at = self.now.get(self.finding.witness.key)?;
-        let mut rows = (1..self.image.rows.len()).rev().filter(|row| self.image.shown(*row, at) == key).map(number);
-        rows.find(|row| self.hit_at(*row).is_none())
+        self.lowest.get(key).copied()
     }
 
     /// Where the column that the batch meant is now. One whose header is nowhere any more was deleted.
@@ -133,11 +145,12 @@ impl<'a> Correspondence<'a> {
 
     /// The rows that held this when the batch came, among those that were hit.
     pub(super) fn hits_that_held(&self, print: &RowPrint) -> Vec<usize> {
-        let held = |astray: &Astray| {
-            let width = self.finding.header.len().max(astray.shown.len());
-            print.moved(&self.found, width).compare(&astray.shown, |_| false).is_exact()
-        };
-        (0..self.finding.astray.len()).filter(|at| held(&self.finding.astray[*at])).collect()
+        let width = self.finding.astray.iter().map(|astray| astray.shown.len()).max().unwrap_or_default();
+        let print = print.moved(&self.found, width.max(self.finding.header.len()));
+        // Only those that had the same key, or none, are compared.
+        let key = print.mark(self.key);
+        let likely = self.hit_by_mark.get(&key).into_iter().flatten();
+        likely.copied().filter(|at| print.compare(&self.finding.astray[*at].shown, |_| false).is_exact()).collect()
     }
 
     /// The row that holds what a repair expected: in each cell, or else more of it than any other row that is free. Of blank rows, which are

@@ -52,7 +52,8 @@ impl TabImage<'_> {
     fn is_worked_out(&self, row: usize, column: usize) -> bool {
         let Some(entered) = self.entered.get(row) else { return false };
         match entered.get(column) {
-            Some(Value::String(text)) if text.starts_with('=') => true,
+            // A text may begin so, too: then it shows itself.
+            Some(Value::String(entered)) if entered.starts_with('=') => self.shown(row, column) != *entered,
             Some(cell) if !text(cell).is_empty() => false,
             _ => !self.shown(row, column).is_empty(),
         }

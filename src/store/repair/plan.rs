@@ -47,8 +47,14 @@ pub fn plan(finding: &Finding, image: &TabImage<'_>) -> RepairPlan {
     for (key, rows) in beside {
         planning.rearrange(key, rows, &mut out);
     }
-    if out.changed > 0 {
-        out.left.push(format!("{} cells that people changed meanwhile are left as they are", out.changed));
+    if out.gone > 0 {
+        out.left.push(format!(
+            "{} rows that a write hit by mistake were not found again: they were deleted, or people changed them",
+            out.gone
+        ));
+    }
+    if !out.changed.is_empty() {
+        out.left.push(format!("{} cells that people changed meanwhile are left as they are", out.changed.len()));
     }
     let new = out.list.iter().filter(|repair| repair.row.is_none()).filter_map(RowRepair::key);
     let twins: HashSet<String> = new.map(str::to_owned).chain(planning.there.shared_keys().cloned()).collect();
@@ -62,8 +68,10 @@ pub fn plan(finding: &Finding, image: &TabImage<'_>) -> RepairPlan {
 struct Repairs {
     list: Vec<RowRepair>,
     by_row: HashMap<u32, usize>,
-    /// Cells that people changed since, and that are left to them.
-    changed: usize,
+    /// Cells that people changed since, and that are left to them: row and column.
+    changed: HashSet<(u32, usize)>,
+    /// Rows that were hit and are nowhere.
+    gone: usize,
     left: Vec<String>,
 }
 
@@ -78,6 +86,14 @@ impl Repairs {
         } else if !copies.is_empty() || !clears.is_empty() {
             self.by_row.extend(row.map(|row| (row, self.list.len())));
             self.list.push(RowRepair { row, expect: Expect::Key(key.to_owned()), copies, clears });
+        }
+    }
+
+    /// A formula that was kept elsewhere may have lost references on its way.
+    fn note_lost_references(&mut self, formula: &str, column: usize, row: u32) {
+        if formula.contains("#REF!") {
+            let cell = format!("{}{}", column_letters(column), row + 1);
+            self.left.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
         }
     }
 
@@ -113,7 +129,7 @@ impl Planning<'_> {
                     self.there.is_untouched(row, copy.to) || cell(&astray.after, copy.from) == shown
                 };
                 let (ours, theirs): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_ours);
-                out.changed += theirs.len();
+                out.changed.extend(theirs.iter().map(|copy| (row, copy.to)));
                 out.add(Some(row), "", ours, Vec::new());
             }
             Meant::Row(row) => self.move_again(target, row, out),
@@ -198,7 +214,7 @@ impl Planning<'_> {
             if self.there.image.shown(row as usize, to) == cell(&astray.after, from) {
                 copies.push(self.restored(at, astray, &source, (from, to), row, out));
             } else {
-                out.changed += 1;
+                out.changed.insert((row, to));
             }
         }
         out.add(Some(row), &key, copies, Vec::new());
@@ -208,6 +224,8 @@ impl Planning<'_> {
     fn restore_elsewhere(&self, key: &str, astray: &Astray, source: &CellSource, out: &mut Repairs) {
         let is_over = astray.target.columns.contains(&self.there.key);
         if key.is_empty() || !is_over {
+            let is_blank = astray.before.iter().all(|cell| text(cell).is_empty());
+            out.gone += usize::from(!is_blank);
             return;
         }
         if astray.after.iter().all(|cell| text(cell).is_empty()) {
@@ -230,10 +248,13 @@ impl Planning<'_> {
         row: u32,
         out: &mut Repairs,
     ) -> CellCopy {
-        let entered = self.there.image.undo.get(at).and_then(|cells| cells.get(from)).and_then(Value::as_str);
-        let Some(formula) = entered.filter(|text| text.starts_with('=') && !self.there.now.is_still()) else {
+        let Some(formula) = self.formula_before(at, astray, from) else {
             return CellCopy { source: source.clone(), from, to };
         };
+        if self.there.now.is_still() {
+            out.note_lost_references(&formula, to, row);
+            return CellCopy { source: source.clone(), from, to };
+        }
         let witness = &self.there.finding.witness;
         let journey = Journey {
             title: &self.there.image.tab.title,
@@ -242,12 +263,15 @@ impl Planning<'_> {
             row,
             columns: &self.there.now,
         };
-        let formula = brought_back(formula, journey);
-        if formula.contains("#REF!") {
-            let cell = format!("{}{}", column_letters(to), row + 1);
-            out.left.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
-        }
+        let formula = brought_back(&formula, journey);
+        out.note_lost_references(&formula, to, row);
         CellCopy { source: CellSource::Formula(formula), from, to }
+    }
+
+    /// The formula that was in a cell before it was written over. A text that begins like one shows itself, and is none.
+    fn formula_before(&self, at: usize, astray: &Astray, column: usize) -> Option<String> {
+        let entered = cell(self.there.image.undo.get(at)?, column);
+        (entered.starts_with('=') && entered != cell(&astray.before, column)).then_some(entered)
     }
 
     /// Rows of a key that were appended under other headers, its lowest ones: their cells go where they were meant to be.
@@ -299,9 +323,9 @@ impl Planning<'_> {
             return finding.astray.get(at(index)?).map(|astray| cell(&astray.after, copy.from));
         }
         let at = at(index(witness.before_row(0))?)?;
-        let entered = cell(self.there.image.undo.get(at)?, copy.from);
-        let before = finding.astray.get(at).map(|astray| cell(&astray.before, copy.from));
-        before.filter(|_| !entered.starts_with('='))
+        let astray = finding.astray.get(at)?;
+        let is_read = self.there.image.undo.get(at).is_some();
+        (is_read && self.formula_before(at, astray, copy.from).is_none()).then(|| cell(&astray.before, copy.from))
     }
 
     /// Which rows could both be the one that was hit.

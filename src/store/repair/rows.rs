@@ -21,8 +21,8 @@ use crate::store::repair::image::TabImage;
 use crate::store::row_print::{Likeness, RowPrint, mark_of};
 use crate::store::witness::{Astray, Expect, Finding};
 
-/// Comparisons of rows at most; where more would be needed, rows are found by their keys and whole contents only.
-const MAX_COMPARISONS: usize = 5_000_000;
+/// Rows that are compared with one that is wanted, at most.
+const MOST_CANDIDATES: usize = 2_000;
 
 /// Where a row is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,9 +175,6 @@ impl<'a> RowSearch<'a> {
         let is_open = |at: &usize| self.found[*at].is_none() && !self.wanted[*at].print.is_blank();
         let open: Vec<_> = (0..self.wanted.len()).filter(is_open).collect();
         let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
-        if candidates.values().map(Vec::len).sum::<usize>() > MAX_COMPARISONS {
-            return;
-        }
         let mut fits: Vec<(i64, usize, usize)> = Vec::new();
         for (at, rows) in &candidates {
             let rows: Vec<_> = rows.iter().copied().filter(|row| self.is_free(*row)).collect();
@@ -193,22 +190,36 @@ impl<'a> RowSearch<'a> {
         }
         // The best fit first; a row that two fit equally well is nobody's to guess.
         fits.sort_unstable_by(|a, b| b.cmp(a));
-        while let Some((score, at, row)) = fits.first().copied() {
-            let same: Vec<_> = fits.iter().filter(|fit| fit.0 == score).copied().collect();
-            let other_row = same.iter().find(|fit| fit.1 == at && fit.2 != row && !self.are_alike(fit.2, row));
-            let other_wanted = same.iter().find(|fit| fit.2 == row && fit.1 != at && !self.want_the_same(fit.1, at));
+        for same in fits.chunk_by(|a, b| a.0 == b.0) {
+            self.settle(same);
+        }
+    }
+
+    /// Settles fits that are equally good.
+    fn settle(&mut self, fits: &[(i64, usize, usize)]) {
+        let (mut by_wanted, mut by_row): (HashMap<usize, Vec<usize>>, HashMap<usize, Vec<usize>>) = Default::default();
+        for (_, at, row) in fits {
+            by_wanted.entry(*at).or_default().push(*row);
+            by_row.entry(*row).or_default().push(*at);
+        }
+        for (_, at, row) in fits {
+            if self.found[*at].is_some() || !self.is_free(*row) {
+                continue;
+            }
+            let rows = by_wanted.get(at).into_iter().flatten().filter(|other| *other != row && self.is_free(**other));
+            let other_row = rows.copied().find(|other| !self.are_alike(*other, *row));
+            let wanted = by_row.get(row).into_iter().flatten().filter(|other| *other != at);
+            let wanted = wanted.filter(|other| self.found[**other].is_none());
+            let other_wanted = wanted.copied().find(|other| !self.want_the_same(*other, *at));
             match (other_row, other_wanted) {
-                (Some((_, _, other)), _) => self.found[at] = Some(Located::Either(number(row), number(*other))),
-                (None, Some((_, other, _))) => {
-                    let elsewhere = fits.iter().find(|fit| (fit.1 == at || fit.1 == *other) && fit.2 != row);
-                    let second = elsewhere.map_or(row, |fit| fit.2);
-                    for unknown in [at, *other] {
-                        self.found[unknown] = Some(Located::Either(number(row), number(second)));
+                (Some(other), _) => self.found[*at] = Some(Located::Either(number(*row), number(other))),
+                (None, Some(other)) => {
+                    for unknown in [*at, other] {
+                        self.found[unknown] = Some(Located::Either(number(*row), number(*row)));
                     }
                 }
-                (None, None) => self.take(at, row),
+                (None, None) => self.take(*at, *row),
             }
-            fits.retain(|fit| self.found[fit.1].is_none() && !self.taken.contains(&fit.2));
         }
     }
 
@@ -230,18 +241,30 @@ impl<'a> RowSearch<'a> {
         }
     }
 
-    /// Rows that show one of the cells that were written, or of those beside, or the key that was written over.
+    /// Rows that show what a row held: in the column in which fewest do, and in those two of the columns that were written; and rows that
+    /// show the key that was written over.
     fn candidates(&mut self, at: usize) -> Vec<usize> {
         let wanted = &self.wanted[at];
-        let mut shown = wanted.written.clone();
-        if shown.is_empty() {
-            shown = wanted.print.marks().take(1).collect();
-        }
+        let (written, all) = (wanted.written.clone(), wanted.print.marks().collect::<Vec<_>>());
         let lost = wanted.lost_key.clone().and_then(|key| mark_of(&Value::from(key)));
-        shown.extend(lost.map(|mark| (self.image.key, mark)));
-        let rows: BTreeSet<usize> =
-            shown.into_iter().flat_map(|(column, mark)| self.rows_showing(column, mark)).collect();
+        let mut lists = self.rarest(&written, 2);
+        lists.extend(self.rarest(&all, 1));
+        lists.extend(lost.map(|mark| self.rows_showing(self.image.key, mark)));
+        let rows: BTreeSet<usize> = lists.into_iter().flat_map(|rows| rows.into_iter().take(MOST_CANDIDATES)).collect();
         rows.into_iter().filter(|row| self.may_be(at, *row)).collect()
+    }
+
+    /// The shortest ones of the lists of rows that show these cells.
+    fn rarest(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
+        let mut counted: Vec<_> =
+            marks.iter().map(|(column, mark)| (self.count_showing(*column, *mark), *column, *mark)).collect();
+        counted.sort_unstable();
+        counted.retain(|(count, ..)| *count > 0);
+        counted.into_iter().take(most).map(|(_, column, mark)| self.rows_showing(column, mark)).collect()
+    }
+
+    fn count_showing(&mut self, column: usize, mark: u64) -> usize {
+        self.shown_in(column).get(&mark).map_or(0, Vec::len)
     }
 
     /// A row with another key is another row, whatever else it holds.
@@ -251,8 +274,13 @@ impl<'a> RowSearch<'a> {
     }
 
     fn rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
+        self.shown_in(column).get(&mark).cloned().unwrap_or_default()
+    }
+
+    /// The rows by what they show in a column.
+    fn shown_in(&mut self, column: usize) -> &HashMap<u64, Vec<usize>> {
         let image = self.image;
-        let by_mark = self.showing.entry(column).or_insert_with(|| {
+        self.showing.entry(column).or_insert_with(|| {
             let mut by_mark: HashMap<u64, Vec<usize>> = HashMap::new();
             for (row, cells) in image.rows() {
                 if let Some(mark) = cells.get(column).and_then(mark_of) {
@@ -260,8 +288,7 @@ impl<'a> RowSearch<'a> {
                 }
             }
             by_mark
-        });
-        by_mark.get(&mark).cloned().unwrap_or_default()
+        })
     }
 
     /// The free row that fits best; of several that fit equally well the one that did not move, or the first.
