@@ -54,6 +54,7 @@ pub enum Fate {
 }
 
 /// A row.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that a deed or a write has left")]
 pub struct Row {
     pub whose: Whose,
     /// The job appended it, and she has not touched it yet.

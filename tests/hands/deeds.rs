@@ -2,6 +2,8 @@
 //!
 //! Out of scope: when she does it (`desk.rs`), deeds on columns (`deeds_columns.rs`), the tab `Processed` (`desk.rs`).
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use sheetkeep::port::chance::Chance;
 use sheetkeep::system::SeededChance;
@@ -210,7 +212,7 @@ impl Hand {
         }
         let mut requests = Vec::new();
         let mut told = String::new();
-        for _ in 0..1 + self.below(2) {
+        for _ in 0..=self.below(2) {
             let wrong: Vec<_> = waiting.iter().filter(|(waits, _)| *waits == at).map(|(_, column)| *column).collect();
             let is_words = |holds: &Holds| matches!(holds, Holds::Words | Holds::Job("a" | "b" | "c"));
             let words = book.columns.iter().filter(|(_, column)| is_words(&column.holds)).map(|(stamp, _)| *stamp);
@@ -227,7 +229,7 @@ impl Hand {
             let is_right = is_keys || (wrong.contains(&column) && self.draws(0.3));
             self.made += 1;
             let text = if is_right { right } else { format!("hers {}", self.made) };
-            told += &format!("row {} column {place} ({holds:?}) {text:?}; ", at + 1);
+            let _ = write!(told, "row {} column {place} ({holds:?}) {text:?}; ", at + 1);
             book.type_in(sight, stamp, column, &text);
             requests.push(written(sight.view.id, at, place, &text));
         }
@@ -307,7 +309,7 @@ impl Hand {
     }
 
     /// She writes a key into the row that it is of, as a message said.
-    pub fn restore_key(&mut self, book: &mut Book, sight: &Sight, key: &str) -> Done {
+    pub fn restore_key(book: &mut Book, sight: &Sight, key: &str) -> Done {
         let place = sight.column(book.job("id")?)?;
         let own = book.rows.iter().find(|(_, row)| row.whose == Whose::Key(key.to_owned()));
         let at = sight.row(*own?.0)?;
@@ -315,7 +317,7 @@ impl Hand {
     }
 
     /// The key is in none of the rows: she writes it into one of those that were shown, and it is that key's from now on.
-    pub fn choose_row(&mut self, book: &mut Book, sight: &Sight, key: &str, at: usize) -> Done {
+    pub fn choose_row(book: &mut Book, sight: &Sight, key: &str, at: usize) -> Done {
         let (keys, stamp) = (book.job("id")?, sight.lines.get(at)?.stamp?);
         let row = book.rows.get_mut(&stamp)?;
         row.whose = Whose::Key(key.to_owned());

@@ -113,8 +113,8 @@ impl Desk {
         }
         let is_write = call.path.ends_with(":batchUpdate");
         if !is_write {
-            let (call, _) = (call.path.rsplit('/').next().unwrap_or_default(), ());
-            table.diary.push(format!("read {}", call.chars().take(90).collect::<String>()));
+            let read: String = call.path.rsplit('/').next().unwrap_or_default().chars().take(90).collect();
+            table.diary.push(format!("read {read}"));
         }
         let mut body = serde_json::from_slice::<Value>(&call.body).unwrap_or_default();
         if let (Some(tamper), true) = (self.tampering, body.is_object()) {

@@ -17,7 +17,7 @@ use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 
 use crate::book::{JOBS, value};
-use crate::deeds::Deed;
+use crate::deeds::{Deed, Hand};
 use crate::desk::Desk;
 use crate::front::{Front, Tampering};
 use crate::support::{Job, Values};
@@ -155,11 +155,11 @@ impl Game {
             () = self.desk.after_calls(calls) => Ok(()),
             () = self.desk.act_every(pace) => Ok(()),
         };
-        let events = job.events.lock().expect("nobody panics in it");
-        let said: Vec<_> =
-            events.iter().map(|event| format!("{event:?}")).filter(|said| !said.contains("Progress")).collect();
+        let said: Vec<_> = {
+            let events = job.events.lock().expect("nobody panics in it");
+            events.iter().map(|event| format!("{event:?}")).filter(|said| !said.contains("Progress")).collect()
+        };
         self.tally.repairs += u64::from(said.iter().any(|said| said.contains("moved")));
-        drop(events);
         let mut table = self.desk.table.lock().await;
         table.diary.extend(said);
         table.diary.push(format!("it ended with {ended:?}"));
@@ -180,7 +180,7 @@ impl Game {
     /// A run in which nobody edits; where it asks for a key, she writes it.
     async fn quiet(&mut self) -> Result<(), String> {
         for _ in 0..ADVICE {
-            let error = match self.run(false).await {
+            let error = match Box::pin(self.run(false)).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -211,10 +211,10 @@ impl Game {
             .split(|c: char| !c.is_ascii_digit())
             .filter_map(|text| text.parse().ok())
             .collect();
-        let own = table.hand.restore_key(&mut table.book, &sight, &key);
+        let own = Hand::restore_key(&mut table.book, &sight, &key);
         let done = match (own, rows.last()) {
             (Some(done), _) => Some(done),
-            (None, Some(row)) => table.hand.choose_row(&mut table.book, &sight, &key, row - 1),
+            (None, Some(row)) => Hand::choose_row(&mut table.book, &sight, &key, row - 1),
             (None, None) => None,
         };
         let (requests, told) = done.ok_or(format!("what it says can't be done: {said}"))?;
@@ -224,7 +224,7 @@ impl Game {
     }
 
     async fn settle(&mut self) -> Result<(), String> {
-        self.quiet().await?;
+        Box::pin(self.quiet()).await?;
         let sight = self.desk.sight().await.ok_or("there is no data tab")?;
         let mut table = self.desk.table.lock().await;
         table.diary.push("all is quiet".into());
@@ -249,7 +249,7 @@ impl Game {
                 table.eagerness = if self.pace == Pace::Fast { f64::MIN_POSITIVE } else { eagerness };
                 table.loss = loss;
             }
-            let ended = self.run(crash).await;
+            let ended = Box::pin(self.run(crash)).await;
             {
                 let mut table = self.desk.table.lock().await;
                 (table.eagerness, table.loss) = (0.0, None);
@@ -267,13 +267,13 @@ impl Game {
             for _ in 0..self.below(4) {
                 self.desk.act_now().await;
             }
-            self.settle().await?;
+            Box::pin(self.settle()).await?;
             self.dress().await?;
             for _ in 0..self.below(3) {
                 self.desk.act_now().await;
             }
         }
-        self.settle().await?;
+        Box::pin(self.settle()).await?;
         self.tally.deeds.clone_from(&self.desk.table.lock().await.deeds);
         Ok(())
     }

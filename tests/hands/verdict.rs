@@ -22,10 +22,10 @@ impl Book {
                 emptied.push(stamp);
                 continue;
             }
-            if let Whose::Key(key) = &self.rows[&stamp].whose {
-                if let Some(other) = keys.insert(key.clone(), at) {
-                    return Err(format!("rows {} and {} are both of {key}", other + 1, at + 1));
-                }
+            if let Whose::Key(key) = &self.rows[&stamp].whose
+                && let Some(other) = keys.insert(key.clone(), at)
+            {
+                return Err(format!("rows {} and {} are both of {key}", other + 1, at + 1));
             }
             self.check_row(sight, at, stamp)?;
         }
@@ -118,6 +118,10 @@ impl Book {
             let seen = sight.entered(at, place);
             let mut owed = self.owed(row, *column);
             owed.extend(row.missed.get(column).cloned());
+            if row.is_new && kept.holds == Holds::Filled {
+                // A row that was inserted has no formula of those that were filled down.
+                owed.push(String::new());
+            }
             if !owed.iter().any(|owed| owed == seen) {
                 let is_excused =
                     (row.is_raced && kept.holds != Holds::Job("id")) || (row.is_spent && row.whose == Whose::Hers);

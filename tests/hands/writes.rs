@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::book::{
@@ -12,6 +14,7 @@ use crate::sight::Sight;
 
 impl Book {
     /// Takes in a batch that was applied. Returns stamps for rows that are new, by position, and what happened in words.
+    #[expect(clippy::too_many_lines, reason = "one look at each cell, and what follows from it")]
     pub fn see_write(&mut self, before: Option<&Sight>, after: &Sight, body: &Value) -> (Vec<(usize, u32)>, String) {
         self.forget_emptied(before);
         self.see_deleted();
@@ -32,18 +35,18 @@ impl Book {
                 if is_hit {
                     let is_back = row.cells.get(&column).map_or("", String::as_str) == new;
                     let what = if is_back { "restored" } else { "HIT" };
-                    told += &format!("\n    {what} row {} ({:?}) {holds:?}: {old:?} -> {new:?}", at + 1, row.whose);
+                    let _ = write!(told, "\n    {what} row {} ({:?}) {holds:?}: {old:?} -> {new:?}", at + 1, row.whose);
                     if let (Whose::Key(key), false) = (&row.whose, is_back) {
                         hit.push(key.clone());
                     }
                 } else if old != new {
-                    told += &format!("\n    row {} {holds:?}: {old:?} -> {new:?}", at + 1);
+                    let _ = write!(told, "\n    row {} {holds:?}: {old:?} -> {new:?}", at + 1);
                 }
                 let calls = self.calls;
                 let Some(row) = self.rows.get_mut(&stamp) else { continue };
                 if let Some((when, _)) = row.fresh.get(&column).filter(|_| old != new) {
                     if when + CALLS_OF_A_REPAIR_THAT_LOSE_WHAT_IS_TYPED > calls {
-                        told += "    (raced)";
+                        told.push_str("    (raced)");
                         row.is_raced = true;
                     }
                     row.fresh.remove(&column);
@@ -73,8 +76,11 @@ impl Book {
             }
         }
         for (key, name, text) in came {
-            let written = self.written.get_mut(&key).filter(|written| value(&key, name, written.version) == text);
-            written.into_iter().for_each(|written| _ = written.landed.insert(name));
+            if let Some(written) =
+                self.written.get_mut(&key).filter(|written| value(&key, name, written.version) == text)
+            {
+                written.landed.insert(name);
+            }
         }
         (made, told)
     }
@@ -175,9 +181,11 @@ impl Book {
             });
             let cells = cells.collect();
             let stamp = self.stamp();
-            *told += &format!("\n    new row {} of {key}, stray {is_stray}: {:?}", at + 1, line.entered);
-            let whose = if is_stray { Whose::Unkeyed } else { Whose::Key(key) };
-            let row = Row::of(whose, true, cells);
+            let _ = write!(told, "\n    new row {} of {key}, stray {is_stray}: {:?}", at + 1, line.entered);
+            let whose = if is_stray { Whose::Unkeyed } else { Whose::Key(key.clone()) };
+            let mut row = Row::of(whose, true, cells);
+            // What comes back of a row that she deleted during its repair is what it held then.
+            row.is_raced = self.gone.get(&key) == Some(&Fate::Either) && ROWS_DELETED_DURING_THEIR_REPAIR_MAY_COME_BACK;
             self.rows.insert(stamp, row);
             made.push((at, stamp));
         }
@@ -189,20 +197,17 @@ impl Book {
         let is_there = |name: &str| {
             let column = self.job(name).and_then(|stamp| after.column(stamp));
             // A row that is new has no stamp yet.
-            let mut rows = own.iter().filter_map(|(stamp, row)| match row.is_new {
-                true => after
-                    .row(**stamp)
-                    .or_else(|| after.lines.iter().position(|line| line.entered.iter().any(|text| text == key))),
-                false => after.row(**stamp),
-            });
+            let shown = || after.lines.iter().position(|line| line.entered.iter().any(|text| text == key));
+            let mut rows =
+                own.iter().filter_map(|(stamp, row)| after.row(**stamp).or_else(|| shown().filter(|_| row.is_new)));
             column.is_some_and(|column| rows.any(|row| after.entered(row, column) == value(key, name, version)))
         };
         let landed: Vec<_> = JOBS.into_iter().filter(|name| is_there(name)).collect();
         let written = self.written.entry(key.to_owned()).or_default();
-        if written.version != version {
-            *written = Written { version, has_hit, ..Written::default() };
-        } else {
+        if written.version == version {
             written.is_mixed |= has_hit;
+        } else {
+            *written = Written { version, has_hit, ..Written::default() };
         }
         // A cell that shows the key, or the same in many versions, says nothing.
         written.landed.extend(landed.into_iter().filter(|name| *name != "id"));
