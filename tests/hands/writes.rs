@@ -108,6 +108,12 @@ impl Book {
         let (waited, waiting) = (stamps(before), stamps(after));
         for (_, row) in self.rows.iter_mut().filter(|(stamp, _)| waited.contains(stamp) && waiting.contains(stamp)) {
             row.is_missed = true;
+            // Of a version that more than one batch was at, the document does not say which one has to have seen the row.
+            if let Whose::Key(key) = &row.whose
+                && let Some(written) = self.written.get_mut(key)
+            {
+                written.is_mixed = true;
+            }
         }
     }
 
