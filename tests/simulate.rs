@@ -18,7 +18,7 @@ mod front;
 #[path = "hands/person.rs"]
 mod person;
 
-#[path = "simulate/evidence.rs"]
+#[path = "support/evidence.rs"]
 mod evidence;
 
 #[path = "simulate/game.rs"]
@@ -139,7 +139,7 @@ fn whatever_happens_to_calls_machines_and_rows_each_key_is_there_once_and_runs_t
     let seconds = watch.seconds();
     println!("simulate: {} seeds in {seconds:.1} s, {tally:#?}", seeds.len());
     if games.is_some() {
-        evidence::write(&commit, seeds.len(), &tally, seconds);
+        evidence::write("simulate.json", &tally.told(&commit, seeds.len(), seconds));
     }
     assert!(
         seeds.len() < 100

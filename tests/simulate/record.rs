@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
+use serde_json::{Value, json};
 use sheetkeep::ledger::event::Report;
 use sheetkeep::ledger::mode::Mode;
 
@@ -30,6 +31,29 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// The evidence of these games.
+    pub fn told(&self, commit: &str, seeds: usize, seconds: f64) -> Value {
+        json!({
+            "command": format!("SIMULATE={seeds} cargo test --release --test simulate -- --nocapture"),
+            "commit": commit,
+            "seeds": seeds,
+            "violations": 0,
+            "runs": self.runs,
+            "runs that ended well": self.finished,
+            "commits": self.commits,
+            "checks": self.checks,
+            "crashes": self.crashes,
+            "pauses": self.pauses,
+            "runs by a wrong clock": self.wrong_clocks,
+            "machine troubles": self.troubles,
+            "takeovers": self.takeovers,
+            "late deliveries": self.late_deliveries,
+            "edits by a person": self.acts,
+            "faults": self.faults,
+            "wall seconds": (seconds * 10.0).round() / 10.0,
+        })
+    }
+
     /// Takes another game's counts in.
     pub fn add(&mut self, other: &Self) {
         for (kind, times) in &other.faults {

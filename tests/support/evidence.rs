@@ -1,12 +1,11 @@
-//! What a long simulation leaves behind: `docs/evidence/simulate.json`, and how long it took.
+//! What a long test leaves behind in `docs/evidence`: of which commit it is, and how long it took.
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Instant;
 
-use serde_json::json;
-
-use crate::record::Tally;
+use serde_json::{Value, json};
 
 /// Measures a whole simulation, which has no clock of its own.
 pub struct Stopwatch(Instant);
@@ -33,29 +32,22 @@ pub fn commit() -> String {
     if changed.is_some_and(|changed| changed.is_empty()) { head } else { format!("{head}, with changes") }
 }
 
-/// Writes the evidence.
-pub fn write(commit: &str, seeds: usize, tally: &Tally, seconds: f64) {
-    let told = json!({
-        "command": format!("SIMULATE={seeds} cargo test --release --test simulate -- --nocapture"),
-        "commit": commit,
-        "seeds": seeds,
-        "violations": 0,
-        "runs": tally.runs,
-        "runs that ended well": tally.finished,
-        "commits": tally.commits,
-        "checks": tally.checks,
-        "crashes": tally.crashes,
-        "pauses": tally.pauses,
-        "runs by a wrong clock": tally.wrong_clocks,
-        "machine troubles": tally.troubles,
-        "takeovers": tally.takeovers,
-        "late deliveries": tally.late_deliveries,
-        "edits by a person": tally.acts,
-        "faults": tally.faults,
-        "wall seconds": (seconds * 10.0).round() / 10.0,
-    });
+/// Writes a file of evidence.
+#[allow(dead_code, reason = "one test writes whole files, another one parts")]
+pub fn write(file: &str, told: &Value) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evidence");
     std::fs::create_dir_all(&folder).expect("the folder of the evidence can be made");
-    let text = serde_json::to_string_pretty(&told).expect("it is JSON");
-    std::fs::write(folder.join("simulate.json"), text + "\n").expect("the evidence can be written");
+    let text = serde_json::to_string_pretty(told).expect("it is JSON");
+    std::fs::write(folder.join(file), text + "\n").expect("the evidence can be written");
+}
+
+/// Writes one part of a file of evidence, and leaves the others.
+#[allow(dead_code, reason = "one test writes whole files, another one parts")]
+pub fn write_part(file: &str, part: &str, told: &Value) {
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = WRITING.lock();
+    let there = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evidence").join(file));
+    let mut all: Value = there.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_else(|| json!({}));
+    all[part] = told.clone();
+    write(file, &all);
 }

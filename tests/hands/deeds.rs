@@ -1,0 +1,348 @@
+//! What a person does in the data tab: the requests of one deed, and what the book then owes.
+//!
+//! Out of scope: when she does it (`desk.rs`), deeds on columns (`deeds_columns.rs`), the tab `Processed` (`desk.rs`).
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use sheetkeep::port::chance::Chance;
+use sheetkeep::system::SeededChance;
+
+use crate::book::{Book, Fate, Holds, Row, TOUCHES_APPENDED_ROWS_THAT_WAIT, Whose};
+use crate::sight::Sight;
+
+/// Rows and columns beyond which she adds no more.
+const ROWS: usize = 45;
+
+/// What she does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deed {
+    Sort,
+    InsertOwnRow,
+    InsertBlankRows,
+    DeleteOwnRow,
+    DeleteKeyedRow,
+    DeleteWaitingRow,
+    MoveRows,
+    TypeIntoWaitingRow,
+    TypeIntoAnyRow,
+    ChangeKey,
+    InsertColumn,
+    InsertArrayColumn,
+    InsertFormulaColumn,
+    MoveJobColumn,
+    MoveOwnColumn,
+    RenameHeader,
+    RenameTab,
+    Filter,
+    FillDown,
+    SortProcessed,
+    DeleteProcessed,
+}
+
+impl Deed {
+    /// All, each as often as it is drawn.
+    pub const ALL: [(Self, u64); 21] = [
+        (Self::Sort, 10),
+        (Self::InsertOwnRow, 6),
+        (Self::InsertBlankRows, 4),
+        (Self::DeleteOwnRow, 4),
+        (Self::DeleteKeyedRow, 2),
+        (Self::DeleteWaitingRow, 3),
+        (Self::MoveRows, 10),
+        (Self::TypeIntoWaitingRow, 14),
+        (Self::TypeIntoAnyRow, 6),
+        (Self::ChangeKey, 1),
+        (Self::InsertColumn, 3),
+        (Self::InsertArrayColumn, 3),
+        (Self::InsertFormulaColumn, 3),
+        (Self::MoveJobColumn, 8),
+        (Self::MoveOwnColumn, 8),
+        (Self::RenameHeader, 2),
+        (Self::RenameTab, 1),
+        (Self::Filter, 1),
+        (Self::FillDown, 1),
+        (Self::SortProcessed, 3),
+        (Self::DeleteProcessed, 2),
+    ];
+
+    /// Whether it leaves columns where they are.
+    pub fn is_on_rows(self) -> bool {
+        use Deed::{FillDown, InsertArrayColumn, InsertColumn, InsertFormulaColumn};
+        use Deed::{MoveJobColumn, MoveOwnColumn, RenameHeader};
+        !matches!(
+            self,
+            InsertColumn
+                | InsertArrayColumn
+                | InsertFormulaColumn
+                | MoveJobColumn
+                | MoveOwnColumn
+                | RenameHeader
+                | FillDown
+        )
+    }
+}
+
+/// Her requests, and what is told of them.
+pub type Done = Option<(Vec<Value>, String)>;
+
+/// The person.
+pub struct Hand {
+    chance: SeededChance,
+    pub made: u64,
+}
+
+impl Hand {
+    pub fn new(seed: u64) -> Self {
+        Self { chance: SeededChance::new(seed ^ 0xBEEF), made: 0 }
+    }
+
+    pub fn draws(&mut self, likely: f64) -> bool {
+        self.chance.draw() < likely
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.chance.bits() % (bound.max(1) as u64)).unwrap_or(0)
+    }
+
+    pub fn one_of<T: Clone>(&mut self, all: &[T]) -> Option<T> {
+        if all.is_empty() { None } else { all.get(self.below(all.len())).cloned() }
+    }
+
+    /// One deed of these.
+    pub fn pick(&mut self, may: impl Fn(Deed) -> bool) -> Deed {
+        let may = Deed::ALL
+            .into_iter()
+            .filter(|(deed, _)| may(*deed))
+            .flat_map(|(deed, times)| (0..times).map(move |_| deed));
+        let may: Vec<_> = may.collect();
+        self.one_of(&may).unwrap_or(Deed::Sort)
+    }
+
+    /// A deed in the data tab.
+    pub fn act(&mut self, deed: Deed, book: &mut Book, sight: &Sight) -> Done {
+        let rows = sight.depth();
+        let view = &sight.view;
+        match deed {
+            Deed::Sort if rows > 2 => {
+                let order = if self.below(2) == 0 { "ASCENDING" } else { "DESCENDING" };
+                let by = self.below(view.width());
+                let range = json!({"sheetId": view.id, "startRowIndex": 1});
+                let specs = json!([{"dimensionIndex": by, "sortOrder": order}]);
+                Some((vec![json!({"sortRange": {"range": range, "sortSpecs": specs}})], format!("column {by} {order}")))
+            }
+            Deed::InsertOwnRow if rows < ROWS => self.own_row(book, sight),
+            Deed::InsertBlankRows if rows < ROWS => {
+                let at = 1 + self.below(rows);
+                let range = view.span("ROWS", at, at + 1 + self.below(2));
+                let told = format!("{range}");
+                Some((vec![json!({"insertDimension": {"range": range, "inheritFromBefore": true}})], told))
+            }
+            Deed::MoveRows if rows > 3 => {
+                let from = 1 + self.below(rows - 2);
+                let to = (from + 1 + self.below(2)).min(rows);
+                let target = 1 + self.below(rows - 1);
+                let is_moved = target < from || target > to;
+                let request =
+                    json!({"moveDimension": {"source": view.span("ROWS", from, to), "destinationIndex": target}});
+                is_moved.then(|| (vec![request], format!("rows {}..{to} before row {}", from + 1, target + 1)))
+            }
+            Deed::DeleteOwnRow | Deed::DeleteKeyedRow | Deed::DeleteWaitingRow => self.delete_row(deed, book, sight),
+            Deed::TypeIntoWaitingRow | Deed::TypeIntoAnyRow => self.type_cells(deed, book, sight),
+            Deed::ChangeKey => self.change_key(book, sight),
+            Deed::RenameTab => {
+                self.made += 1;
+                let properties = json!({"sheetId": view.id, "title": format!("It's tab {}", self.made)});
+                let request = json!({"updateSheetProperties": {"properties": properties, "fields": "title"}});
+                Some((vec![request], format!("{}", self.made)))
+            }
+            Deed::Filter => {
+                let range = json!({"sheetId": view.id, "startRowIndex": 0, "startColumnIndex": 0});
+                Some((vec![json!({"setBasicFilter": {"filter": {"range": range}}})], String::new()))
+            }
+            _ if !deed.is_on_rows() => self.act_on_columns(deed, book, sight),
+            _ => None,
+        }
+    }
+
+    fn delete_row(&mut self, deed: Deed, book: &mut Book, sight: &Sight) -> Done {
+        let waiting = book.waiting(sight);
+        let may = |at: usize, row: &Row| match deed {
+            Deed::DeleteOwnRow => row.whose != Whose::Hers || waiting.iter().all(|(waits, _)| *waits != at),
+            _ => true,
+        };
+        let may = |at: usize, row: &Row| {
+            may(at, row)
+                && match deed {
+                    Deed::DeleteWaitingRow => waiting.iter().any(|(waits, _)| *waits == at),
+                    Deed::DeleteKeyedRow => matches!(row.whose, Whose::Key(_)),
+                    _ => !matches!(row.whose, Whose::Key(_)),
+                }
+        };
+        let all = sight.lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.stamp?)));
+        let is_waiting = |at: usize| waiting.iter().any(|(waits, _)| *waits == at);
+        let all = all.filter(|(at, stamp)| {
+            let row = book.rows.get(stamp).filter(|row| may(*at, row));
+            row.is_some_and(|row| TOUCHES_APPENDED_ROWS_THAT_WAIT || !(row.is_new && is_waiting(*at)))
+        });
+        let all: Vec<_> = all.collect();
+        let (at, stamp) = self.one_of(&all)?;
+        let told = format!("row {} ({:?})", at + 1, book.rows.get(&stamp)?.whose);
+        book.delete(sight, stamp);
+        Some((vec![json!({"deleteDimension": {"range": sight.view.span("ROWS", at, at + 1)}})], told))
+    }
+
+    /// One or two cells of a row: words of hers, or what was there before the job wrote over it.
+    fn type_cells(&mut self, deed: Deed, book: &mut Book, sight: &Sight) -> Done {
+        let waiting = book.waiting(sight);
+        let rows: Vec<_> = if deed == Deed::TypeIntoWaitingRow {
+            waiting.iter().map(|(at, _)| *at).collect()
+        } else {
+            let known = sight.lines.iter().enumerate();
+            known
+                .filter(|(_, line)| line.stamp.is_some_and(|stamp| book.rows.contains_key(&stamp)))
+                .map(|(at, _)| at)
+                .collect()
+        };
+        let at = self.one_of(&rows)?;
+        let stamp = sight.lines[at].stamp?;
+        let is_new = book.rows.get(&stamp)?.is_new && waiting.iter().any(|(waits, _)| *waits == at);
+        if is_new && !TOUCHES_APPENDED_ROWS_THAT_WAIT {
+            return None;
+        }
+        let mut requests = Vec::new();
+        let mut told = String::new();
+        for _ in 0..=self.below(2) {
+            let wrong: Vec<_> = waiting.iter().filter(|(waits, _)| *waits == at).map(|(_, column)| *column).collect();
+            let is_words = |holds: &Holds| matches!(holds, Holds::Words | Holds::Job("a" | "b" | "c"));
+            let words = book.columns.iter().filter(|(_, column)| is_words(&column.holds)).map(|(stamp, _)| *stamp);
+            let words: Vec<_> = words.collect();
+            let column = if self.draws(0.7) { self.one_of(&wrong) } else { None }.or_else(|| self.one_of(&words))?;
+            let place = sight.column(column)?;
+            let holds = book.columns.get(&column)?.holds.clone();
+            let right = book.rows.get(&stamp)?.cells.get(&column).cloned().unwrap_or_default();
+            // A formula that she knows by heart is none; nor is a key's cell for words.
+            if right.starts_with('=') || !(is_words(&holds) || holds == Holds::Job("id")) {
+                continue;
+            }
+            let is_keys = holds == Holds::Job("id");
+            let is_right = is_keys || (wrong.contains(&column) && self.draws(0.3));
+            self.made += 1;
+            let text = if is_right { right } else { format!("hers {}", self.made) };
+            let _ = write!(told, "row {} column {place} ({holds:?}) {text:?}; ", at + 1);
+            book.type_in(sight, stamp, column, &text);
+            requests.push(written(sight.view.id, at, place, &text));
+        }
+        (!requests.is_empty()).then_some((requests, told))
+    }
+
+    fn change_key(&mut self, book: &mut Book, sight: &Sight) -> Done {
+        let keys = book.job("id")?;
+        let place = sight.column(keys)?;
+        let is_keyed = |stamp: &u32| book.rows.get(stamp).is_some_and(|row| matches!(row.whose, Whose::Key(_)));
+        let all = sight.lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.stamp.filter(is_keyed)?)));
+        let all: Vec<_> = all.collect();
+        let (at, stamp) = self.one_of(&all)?;
+        let is_new = book.rows.get(&stamp)?.is_new && book.waiting(sight).iter().any(|(waits, _)| *waits == at);
+        if is_new && !TOUCHES_APPENDED_ROWS_THAT_WAIT {
+            return None;
+        }
+        self.made += 1;
+        let text = if self.draws(0.4) { String::new() } else { format!("odd {}", self.made) };
+        let told = format!("row {} ({:?}) to {text:?}", at + 1, book.rows.get(&stamp)?.whose);
+        book.type_in(sight, stamp, keys, &text);
+        Some((vec![written(sight.view.id, at, place, &text)], told))
+    }
+
+    /// A row without a key, with words and a formula in the job's columns: a total, a remark.
+    fn own_row(&mut self, book: &mut Book, sight: &Sight) -> Done {
+        let [a, b, mark] = [book.job("a")?, book.job("b")?, *book.words().first()?];
+        let at = 1 + self.below(sight.depth());
+        self.made += 1;
+        let stamp = book.stamp();
+        let filled = [
+            (a, format!("remark {}", self.made)),
+            (b, format!("=1000+{}", self.made)),
+            (mark, format!("own {}", self.made)),
+        ];
+        let range = sight.view.span("ROWS", at, at + 1);
+        let mut requests = vec![json!({"insertDimension": {"range": range, "inheritFromBefore": true}})];
+        for (column, text) in &filled {
+            requests.push(written(sight.view.id, at, sight.column(*column)?, text));
+        }
+        requests.push(noted(sight.view.id, at, sight.column(mark)?, &format!("row {stamp}")));
+        let row = Row::of(Whose::Hers, false, filled.into());
+        book.rows.insert(stamp, row);
+        Some((requests, format!("own {} as row {}", self.made, at + 1)))
+    }
+
+    /// When all is quiet: words of hers in her columns, and formulas in theirs.
+    pub fn dress(&mut self, book: &mut Book, sight: &Sight) -> Vec<Value> {
+        let mut requests = Vec::new();
+        let columns: Vec<_> = book.columns.iter().map(|(stamp, column)| (*stamp, column.holds.clone())).collect();
+        for (at, line) in sight.lines.iter().enumerate() {
+            let Some(Whose::Key(key)) = line.stamp.and_then(|stamp| Some(book.rows.get(&stamp)?.whose.clone())) else {
+                continue;
+            };
+            for (column, holds) in &columns {
+                let (Some(place), Some(stamp)) = (sight.column(*column), line.stamp) else { continue };
+                if !sight.entered(at, place).is_empty() || !self.draws(0.6) {
+                    continue;
+                }
+                self.made += 1;
+                let (text, kept) = match holds {
+                    Holds::Words => (format!("my {key} {}", self.made), format!("my {key} {}", self.made)),
+                    Holds::Formula(of) => {
+                        let Some(other) = sight.column(*of) else { continue };
+                        let letters = crate::sight::letters(other);
+                        (format!("=\"f-\"&{letters}{}", at + 1), format!("=\"f-\"&{{{of}}}."))
+                    }
+                    _ => continue,
+                };
+                if let Some(row) = book.rows.get_mut(&stamp) {
+                    row.cells.insert(*column, kept);
+                }
+                requests.push(written(sight.view.id, at, place, &text));
+            }
+        }
+        requests
+    }
+
+    /// She writes a key into the row that it is of, as a message said.
+    pub fn restore_key(book: &mut Book, sight: &Sight, key: &str) -> Done {
+        let place = sight.column(book.job("id")?)?;
+        let own = book.rows.iter().find(|(_, row)| row.whose == Whose::Key(key.to_owned()));
+        let at = sight.row(*own?.0)?;
+        Some((vec![written(sight.view.id, at, place, key)], format!("row {} is {key}", at + 1)))
+    }
+
+    /// The key is in none of the rows: she writes it into one of those that were shown, and it is that key's from now on.
+    pub fn choose_row(book: &mut Book, sight: &Sight, key: &str, at: usize) -> Done {
+        let (keys, stamp) = (book.job("id")?, sight.lines.get(at)?.stamp?);
+        let row = book.rows.get_mut(&stamp)?;
+        row.whose = Whose::Key(key.to_owned());
+        row.cells.insert(keys, key.to_owned());
+        book.gone.insert(key.to_owned(), Fate::Either);
+        Some((vec![written(sight.view.id, at, sight.column(keys)?, key)], format!("row {} becomes {key}", at + 1)))
+    }
+}
+
+/// Somebody enters this; what begins with `=` is a formula.
+pub fn written(tab: i64, row: usize, column: usize, text: &str) -> Value {
+    let value = match text {
+        "" => json!({}),
+        _ if text.starts_with('=') => json!({"userEnteredValue": {"formulaValue": text}}),
+        _ => match text.parse::<u32>() {
+            Ok(number) => json!({"userEnteredValue": {"numberValue": number}}),
+            Err(_) => json!({"userEnteredValue": {"stringValue": text}}),
+        },
+    };
+    let start = json!({"sheetId": tab, "rowIndex": row, "columnIndex": column});
+    json!({"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [{"values": [value]}]}})
+}
+
+/// A note at a cell.
+pub fn noted(tab: i64, row: usize, column: usize, note: &str) -> Value {
+    let start = json!({"sheetId": tab, "rowIndex": row, "columnIndex": column});
+    json!({"updateCells": {"start": start, "fields": "note", "rows": [{"values": [{"note": note}]}]}})
+}

@@ -1,0 +1,300 @@
+//! One game: a source that changes and goes back, runs over it, a person, now and then a crash, a lost answer or a step that fails.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::fault::Fault;
+use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::port::chance::Chance;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::step::StepError;
+use sheetkeep::runner::plan::PassError;
+use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::system::{SeededChance, SteeredClock};
+use sheetkeep::time::Timestamp;
+
+use crate::book::{JOBS, value};
+use crate::deeds::{Deed, Hand};
+use crate::desk::Desk;
+use crate::front::{Front, Tampering};
+use crate::support::{Job, Values};
+
+/// Keys of a game's source.
+const KEYS: u64 = 14;
+/// How often a message's advice is followed before a run counts as stuck.
+const ADVICE: u32 = 6;
+/// A call's time where the person does not wait for calls.
+const LATENCY: Duration = Duration::from_millis(300);
+const FAST: Duration = Duration::from_millis(50);
+
+/// How the person keeps time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Now and then between two calls.
+    Person,
+    /// A deed each 50 ms, while calls take 300 ms.
+    Fast,
+}
+
+/// What games came to.
+#[derive(Debug, Default, Clone)]
+pub struct Tally {
+    pub runs: u64,
+    pub crashes: u64,
+    pub lost: u64,
+    pub failed_items: u64,
+    pub went_back: u64,
+    /// Runs that said that they repaired rows.
+    pub repairs: u64,
+    pub deeds: BTreeMap<Deed, u64>,
+    /// Stops with 65 that the document allows, by their reason.
+    pub stops: BTreeMap<&'static str, u64>,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.crashes += other.crashes;
+        self.lost += other.lost;
+        self.failed_items += other.failed_items;
+        self.went_back += other.went_back;
+        self.repairs += other.repairs;
+        for (deed, times) in &other.deeds {
+            *self.deeds.entry(*deed).or_default() += times;
+        }
+        for (why, times) in &other.stops {
+            *self.stops.entry(why).or_default() += times;
+        }
+    }
+}
+
+/// A stop with 65 that the document names.
+const MOVED: &str = "rows moved as fast as they were repaired";
+const EITHER: &str = "rows that could each be the one";
+
+/// One game.
+pub struct Game {
+    desk: Desk,
+    clock: Arc<dyn Clock>,
+    chance: SeededChance,
+    seed: u64,
+    pace: Pace,
+    /// The key whose step fails in the next run.
+    fails: Option<String>,
+    pub tally: Tally,
+}
+
+impl Game {
+    pub fn new(seed: u64, pace: Pace, tampering: Option<Tampering>) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let doubts = Doubts::all().nth(usize::try_from(seed % 8).expect("few")).expect("there are eight");
+        let front = Front::new(doubts, seed, &clock, None);
+        let latency = (pace == Pace::Fast).then_some(LATENCY);
+        let desk = Desk::new(front, seed, &clock, latency, tampering);
+        let chance = SeededChance::new(seed);
+        Self { desk, clock, chance, seed, pace, fails: None, tally: Tally::default() }
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.chance.bits() % bound
+    }
+
+    /// New keys, further versions of some, and earlier ones of others.
+    async fn evolve(&mut self) {
+        let table = Arc::clone(&self.desk.table);
+        let book = &mut table.lock().await.book;
+        for _ in 0..=self.below(6) {
+            let key = format!("k{:02}", self.below(KEYS));
+            let goes_back = self.below(4) == 0;
+            let now = book.source.get(&key).copied().unwrap_or(0);
+            let highest = book.highest.entry(key.clone()).or_default();
+            let version = if goes_back && now > 1 { now - 1 } else { *highest + 1 };
+            self.tally.went_back += u64::from(version < now);
+            *highest = version.max(*highest);
+            book.source.insert(key, version);
+        }
+    }
+
+    async fn run(&mut self, crash: bool) -> Result<(), PassError> {
+        self.tally.runs += 1;
+        let fails = self.fails.clone();
+        let mut job = Job::new(Arc::clone(&self.clock)).step(move |value: &Value, _| {
+            if fails.as_deref() == value["id"].as_str() {
+                return Err(StepError::Rejected("its program was killed".into()));
+            }
+            let mut row = value.clone();
+            row.as_object_mut().expect("an object").remove("v");
+            Ok(vec![row])
+        });
+        job.seed = self.seed.wrapping_mul(1_000).wrapping_add(self.tally.runs);
+        job.plan.max_rows = 1 + usize::try_from(self.below(6)).expect("few");
+        job.plan.mode = Mode::Upsert;
+        job.plan.columns.order = JOBS.map(str::to_owned).into();
+        job.plan.definition.mode = Mode::Upsert.word().into();
+        job.plan.steal = true;
+        let items: Vec<_> = {
+            let mut table = self.desk.table.lock().await;
+            table.book.begin();
+            let told =
+                format!("run {}, crash {crash}, fails {:?}, {:?}", self.tally.runs, self.fails, table.book.source);
+            table.diary.push(told);
+            table.book.source.iter().map(|(key, version)| item(key, *version)).collect()
+        };
+        let sheets = Arc::new(self.desk.sheets(job.seed));
+        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let running = job.run(store.keeping(Mode::Upsert, Again::Other), Values::of(items));
+        let calls = if crash { 4 + self.below(30) } else { u64::MAX / 2 };
+        self.tally.crashes += u64::from(crash);
+        let is_fast = self.pace == Pace::Fast && self.desk.table.lock().await.eagerness > 0.0;
+        let pace = if is_fast { FAST } else { Duration::from_hours(1_000_000) };
+        let ended = tokio::select! {
+            ended = running => ended.map(|_| ()),
+            () = self.desk.after_calls(calls) => Ok(()),
+            () = self.desk.act_every(pace) => Ok(()),
+        };
+        let said: Vec<_> = {
+            let events = job.events.lock().expect("nobody panics in it");
+            events.iter().map(|event| format!("{event:?}")).filter(|said| !said.contains("Progress")).collect()
+        };
+        self.tally.repairs += u64::from(said.iter().any(|said| said.contains("moved")));
+        let mut table = self.desk.table.lock().await;
+        table.diary.extend(said);
+        table.diary.push(format!("it ended with {ended:?}"));
+        ended
+    }
+
+    /// The reason of a stop that the document names.
+    fn allowed(error: &PassError) -> Option<&'static str> {
+        let said = error.to_string();
+        match () {
+            () if error.fault() != Fault::Corrupt => None,
+            () if said.contains("moved as fast") => Some(MOVED),
+            () if said.contains("could each be") => Some(EITHER),
+            () => None,
+        }
+    }
+
+    /// A run in which nobody edits; where it asks for a key, she writes it.
+    async fn quiet(&mut self) -> Result<(), String> {
+        for _ in 0..ADVICE {
+            let error = match Box::pin(self.run(false)).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if Self::allowed(&error) != Some(EITHER) {
+                return Err(format!("run {} was quiet: {error} ({:?})", self.tally.runs, error.fault()));
+            }
+            *self.tally.stops.entry(EITHER).or_default() += 1;
+            self.follow(&error.to_string()).await?;
+        }
+        Err(format!("run {}: stuck, though she did {ADVICE} times what it said", self.tally.runs))
+    }
+
+    /// She does what the message says: `rows 3 and 4 could each be the one of key "k1"`.
+    async fn follow(&mut self, said: &str) -> Result<(), String> {
+        let table = Arc::clone(&self.desk.table);
+        let mut table = table.lock().await;
+        let table = &mut *table;
+        let sight = self.desk.sight().await.ok_or("there is no data tab")?;
+        let key = said
+            .split("of key ")
+            .nth(1)
+            .map(|rest| rest.chars().filter(|c| c.is_alphanumeric()).take(3).collect::<String>());
+        let key = key.ok_or(format!("no key in {said:?}"))?;
+        let rows: Vec<usize> = said
+            .split(" could each")
+            .next()
+            .unwrap_or_default()
+            .split(|c: char| !c.is_ascii_digit())
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        let own = Hand::restore_key(&mut table.book, &sight, &key);
+        let done = match (own, rows.last()) {
+            (Some(done), _) => Some(done),
+            (None, Some(row)) => Hand::choose_row(&mut table.book, &sight, &key, row - 1),
+            (None, None) => None,
+        };
+        let (requests, told) = done.ok_or(format!("what it says can't be done: {said}"))?;
+        table.diary.push(format!("as it says: {told}"));
+        self.desk.front.hands(json!(requests)).await;
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<(), String> {
+        Box::pin(self.quiet()).await?;
+        let sight = self.desk.sight().await.ok_or("there is no data tab")?;
+        let mut table = self.desk.table.lock().await;
+        table.diary.push("all is quiet".into());
+        table.book.settle(&sight).map_err(|why| format!("after run {}: {why}\n{}", self.tally.runs, sight.told()))
+    }
+
+    pub async fn play(&mut self) -> Result<(), String> {
+        let is_on_rows = self.below(2) == 0;
+        self.desk.table.lock().await.is_on_rows = is_on_rows;
+        for _ in 0..2 + self.below(3) {
+            self.evolve().await;
+            let crash = self.below(4) == 0;
+            let loss = (self.below(4) == 0).then(|| (self.below(6), self.below(2) == 0));
+            self.tally.lost += u64::from(loss.is_some());
+            let failing = self.below(KEYS * 3);
+            self.fails = (failing < KEYS).then(|| format!("k{failing:02}"));
+            self.tally.failed_items += u64::from(self.fails.is_some());
+            let eagerness = [0.1, 0.3, 0.6][usize::try_from(self.below(3)).expect("few")];
+            {
+                let mut table = self.desk.table.lock().await;
+                // At the fast pace she does not wait for calls.
+                table.eagerness = if self.pace == Pace::Fast { f64::MIN_POSITIVE } else { eagerness };
+                table.loss = loss;
+            }
+            let ended = Box::pin(self.run(crash)).await;
+            {
+                let mut table = self.desk.table.lock().await;
+                (table.eagerness, table.loss) = (0.0, None);
+            }
+            self.fails = None;
+            match ended {
+                Ok(()) => {}
+                Err(error) if error.fault().passes() => {}
+                Err(error) => match Self::allowed(&error) {
+                    Some(why) => *self.tally.stops.entry(why).or_default() += 1,
+                    None => return Err(format!("run {}: {error} ({:?})", self.tally.runs, error.fault())),
+                },
+            }
+            // What a run left behind waits until the next one, and she may be there first.
+            for _ in 0..self.below(4) {
+                self.desk.act_now().await;
+            }
+            Box::pin(self.settle()).await?;
+            self.dress().await?;
+            for _ in 0..self.below(3) {
+                self.desk.act_now().await;
+            }
+        }
+        Box::pin(self.settle()).await?;
+        self.tally.deeds.clone_from(&self.desk.table.lock().await.deeds);
+        Ok(())
+    }
+
+    async fn dress(&mut self) -> Result<(), String> {
+        let sight = self.desk.sight().await.ok_or("there is no data tab")?;
+        let mut table = self.desk.table.lock().await;
+        let table = &mut *table;
+        let requests = table.hand.dress(&mut table.book, &sight);
+        if !requests.is_empty() {
+            self.desk.front.hands(json!(requests)).await;
+        }
+        Ok(())
+    }
+
+    pub async fn diary(&self) -> String {
+        self.desk.table.lock().await.diary.join("\n")
+    }
+}
+
+fn item(key: &str, version: u64) -> Value {
+    let number: u64 = value(key, "b", version).parse().expect("a number");
+    json!({"id": key, "a": value(key, "a", version), "b": number, "c": value(key, "c", version), "v": version})
+}

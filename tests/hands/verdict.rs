@@ -1,0 +1,189 @@
+//! Whether a quiet tab shows what the book owes.
+
+use std::collections::BTreeMap;
+
+use crate::book::{Book, Fate, Holds, Row, Whose, value};
+use crate::sight::{Sight, letters, rows_of};
+
+impl Book {
+    /// Compares, and takes in what the document left open.
+    pub fn settle(&mut self, sight: &Sight) -> Result<(), String> {
+        self.check_columns(sight)?;
+        let mut keys = BTreeMap::new();
+        let mut emptied = Vec::new();
+        for (at, line) in sight.lines.iter().enumerate().skip(1) {
+            let known = line.stamp.filter(|stamp| self.rows.contains_key(stamp));
+            let Some(stamp) = known else {
+                self.check_blank(sight, at)?;
+                continue;
+            };
+            if self.rows[&stamp].is_new && self.check_blank(sight, at).is_ok() {
+                // The job appended here, and took it back.
+                emptied.push(stamp);
+                continue;
+            }
+            if let Whose::Key(key) = &self.rows[&stamp].whose
+                && let Some(other) = keys.insert(key.clone(), at)
+            {
+                return Err(format!("rows {} and {} are both of {key}", other + 1, at + 1));
+            }
+            self.check_row(sight, at, stamp)?;
+        }
+        for stamp in emptied {
+            self.rows.remove(&stamp);
+        }
+        for (stamp, row) in &mut self.rows {
+            if sight.row(*stamp).is_none() {
+                return Err(format!("row {stamp} ({:?}) is gone, with its notes", row.whose));
+            }
+            row.changed = 0;
+            row.is_new = false;
+        }
+        self.check_keys(&keys)
+    }
+
+    fn check_keys(&mut self, keys: &BTreeMap<String, usize>) -> Result<(), String> {
+        for (key, version) in &self.source {
+            let fate = self.gone.get(key).copied();
+            match (keys.get(key), fate) {
+                (Some(_), None) => {}
+                (Some(at), Some(Fate::Stays)) => {
+                    return Err(format!("row {}: {key} came back without a version after {version}", at + 1));
+                }
+                (Some(_), Some(_)) => {
+                    self.gone.remove(key);
+                }
+                (None, Some(Fate::Stays | Fate::Either)) => {
+                    self.gone.insert(key.clone(), Fate::Stays);
+                }
+                (None, Some(Fate::Goes)) => {
+                    return Err(format!("{key} has no row, though version {version} is newer than its deletion"));
+                }
+                (None, None) => return Err(format!("{key} has no row: it is lost")),
+            }
+        }
+        self.again.clear();
+        self.deleted.clear();
+        Ok(())
+    }
+
+    fn check_columns(&self, sight: &Sight) -> Result<(), String> {
+        for (stamp, column) in &self.columns {
+            let Some(at) = sight.column(*stamp) else {
+                return Err(format!("column {stamp} ({:?}, {:?}) is gone", column.holds, column.header));
+            };
+            if sight.entered(0, at) != column.header {
+                return Err(format!(
+                    "column {}: its header was {:?} and is {:?}",
+                    letters(at),
+                    column.header,
+                    sight.entered(0, at)
+                ));
+            }
+            if let Holds::Array(of) = column.holds {
+                Self::check_array(sight, at, of)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A column that a formula in its header fills.
+    fn check_array(sight: &Sight, at: usize, of: u32) -> Result<(), String> {
+        let formula = sight.view.text(0, at);
+        let (Some(of), Some((first, last))) = (sight.column(of), rows_of(&formula)) else {
+            return Err(format!("column {}: {formula:?} refers to nothing", letters(at)));
+        };
+        for row in 1..sight.lines.len() {
+            let meant = match first + row - 1 {
+                beyond if beyond > last => String::new(),
+                meant => format!("x-{}", sight.shown(meant - 1, of)),
+            };
+            if sight.shown(row, at) != meant {
+                return Err(format!(
+                    "column {}: {formula:?} shows {:?} in row {}, not {meant:?}",
+                    letters(at),
+                    sight.shown(row, at),
+                    row + 1
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_row(&mut self, sight: &Sight, at: usize, stamp: u32) -> Result<(), String> {
+        let mut settled = BTreeMap::new();
+        let row = &self.rows[&stamp];
+        for (column, kept) in &self.columns {
+            let Some(place) = sight.column(*column) else { continue };
+            let seen = sight.entered(at, place);
+            let mut owed = self.owed(row, *column);
+            owed.extend(row.missed.get(column).cloned());
+            if row.is_new && kept.holds == Holds::Filled {
+                // A row that was inserted has no formula of those that were filled down.
+                owed.push(String::new());
+            }
+            if !owed.iter().any(|owed| owed == seen) {
+                let is_excused =
+                    (row.is_raced && kept.holds != Holds::Job("id")) || (row.is_spent && row.whose == Whose::Hers);
+                if is_excused {
+                    settled.insert(*column, seen.to_owned());
+                    continue;
+                }
+                return Err(format!(
+                    "row {} ({:?}), column {} ({:?}): {seen:?} is there, and {owed:?} is owed; typed: {:?}",
+                    at + 1,
+                    row.whose,
+                    letters(place),
+                    kept.holds,
+                    row.typed
+                ));
+            }
+            settled.insert(*column, seen.to_owned());
+        }
+        let row = self.rows.get_mut(&stamp).expect("it was just there");
+        // The rest belongs to columns that are no more.
+        row.cells = settled;
+        row.is_spent = false;
+        row.fresh.clear();
+        row.missed.clear();
+        (row.is_raced, row.is_missed) = (false, false);
+        let (columns, cells) = (&self.columns, &row.cells);
+        row.typed.retain(|name, (text, fate)| {
+            *fate = Fate::Stays;
+            cells.iter().any(|(column, seen)| {
+                columns.get(column).is_some_and(|column| column.holds == Holds::Job(name)) && seen == text
+            })
+        });
+        Ok(())
+    }
+
+    /// What a cell may show.
+    fn owed(&self, row: &Row, column: u32) -> Vec<String> {
+        let kept = row.cells.get(&column).cloned().unwrap_or_default();
+        let Some((key, name)) = self.job_cell(row, column) else { return vec![kept] };
+        let newest = value(&key, name, self.source.get(&key).copied().unwrap_or(0));
+        match row.typed.get(name) {
+            None | Some((_, Fate::Goes)) => vec![newest],
+            Some((text, Fate::Stays)) => vec![text.clone()],
+            Some((text, Fate::Either)) => vec![text.clone(), newest],
+        }
+    }
+
+    /// A row that nothing is owed to shows nothing but what was filled down.
+    pub fn check_blank(&self, sight: &Sight, at: usize) -> Result<(), String> {
+        let may_hold = |place: usize| {
+            let column = sight.columns.get(place).copied().flatten().and_then(|stamp| self.columns.get(&stamp));
+            column.is_some_and(|column| column.holds == Holds::Filled)
+        };
+        let line = &sight.lines[at];
+        if line.entered.iter().any(|text| self.emptied.contains(text)) {
+            return Ok(());
+        }
+        match line.entered.iter().enumerate().find(|(place, text)| !text.is_empty() && !may_hold(*place)) {
+            Some((place, text)) => {
+                Err(format!("row {}, column {}: nobody knows {text:?}: {:?}", at + 1, letters(place), line.entered))
+            }
+            None => Ok(()),
+        }
+    }
+}
