@@ -283,3 +283,59 @@ async fn a_row_deleted_before_its_repair_stays_deleted_until_its_next_version() 
     desk.run().await.expect("a newer version");
     desk.shows("k2", "k2 a3", "k2 b3", "").await;
 }
+
+/// A write for k1 that came to the row of k3, by a run that vanished.
+async fn hit() -> Desk {
+    let mut desk = Desk::of(3).await;
+    desk.versions.insert("k1".into(), 2);
+    let moved = desk.moved("ROWS", 3, 1).await;
+    desk.run_and_vanish(moved).await;
+    desk
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_typed_while_a_repair_is_on_its_way_stays() {
+    for column in [1, 3] {
+        let mut desk = hit().await;
+        let front = desk.front.clone();
+        desk.front.at_write(1, true, async move { front.type_in("Data", 1, column, "hers").await }.boxed());
+        desk.run().await.expect("the next run");
+        let cells = if column == 1 { ["hers", "k3 b1", "my k3"] } else { ["k3 a1", "k3 b1", "hers"] };
+        desk.shows("k3", cells[0], cells[1], cells[2]).await;
+        desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_deleted_while_its_repair_is_on_its_way_stays_deleted() {
+    for typed in [false, true] {
+        let mut desk = hit().await;
+        if typed {
+            desk.front.type_in("Data", 1, 2, "hers").await;
+        }
+        let row = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+        let front = desk.front.clone();
+        let deleted = json!([{"deleteDimension": {"range": row}}]);
+        desk.front.at_write(1, true, async move { front.hands(deleted).await }.boxed());
+        desk.run().await.expect("the next run");
+        assert_eq!(desk.rows_of("k3").await.len(), 0);
+        desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
+        desk.shows("k2", "k2 a1", "k2 b1", "my k2").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_begins_like_a_formula_stays_a_text() {
+    let mut desk = Desk::of(3).await;
+    let text = "=IMPORTDATA(\"x\"&B2)";
+    desk.front.type_in("Data", 3, 1, text).await;
+    desk.versions.insert("k1".into(), 2);
+    let moved = desk.moved("ROWS", 3, 1).await;
+    desk.run_and_vanish(moved).await;
+    let inserted = json!({"sheetId": desk.id().await, "dimension": "COLUMNS", "startIndex": 1, "endIndex": 2});
+    desk.front.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
+    desk.run().await.expect("the next run");
+    desk.shows("k3", text, "k3 b1", "my k3").await;
+    let view = desk.front.view().await.expect("the tab");
+    assert_eq!(view.rows[1][2]["userEnteredValue"]["stringValue"], text);
+}

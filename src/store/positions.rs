@@ -92,9 +92,9 @@ impl Fetcher {
         Ok(WholeTab { tab, rows, height: seen.rows, is_paged: true })
     }
 
-    /// The rows of a tab that was read whole as they were entered; none where people changed it in between. A tab that takes several calls
+    /// The rows of a tab that was read whole as they were entered, its keys in column `key`; none where people changed it in between. A tab that takes several calls
     /// has to be the same in both readings: one alone may miss a row that moved from a page to an earlier one.
-    pub async fn entered(&self, whole: &WholeTab) -> Result<Vec<Vec<Value>>, Unread> {
+    pub async fn entered(&self, whole: &WholeTab, key: usize) -> Result<Vec<Vec<Value>>, Unread> {
         let WholeTab { tab, rows, .. } = whole;
         let page = (PAGE_CELLS as usize / tab.width.max(1)).max(1);
         let mut entered: Vec<Vec<Value>> = Vec::new();
@@ -106,7 +106,13 @@ impl Fetcher {
             entered.resize(to, Vec::new());
             from = to;
         }
-        let is_same = rows.iter().zip(&entered).all(|(shown, entered)| shows_what_was_entered(shown, entered));
+        // Keys are constants; what else is shown and was not entered may fill the cells of another one's formula.
+        let key_of = |row: &Vec<Value>| row.get(key).map(load::text).unwrap_or_default();
+        let is_same = rows
+            .iter()
+            .zip(&entered)
+            .skip(1)
+            .all(|(shown, entered)| key_of(shown) == key_of(entered) && shows_what_was_entered(shown, entered));
         match (is_same, whole.is_paged) {
             (true, _) => Ok(entered),
             (false, false) => Ok(Vec::new()),

@@ -98,7 +98,7 @@ impl SheetsStore {
     async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), Reply> {
         let whole = self.fetcher().present(tab, own).await.map_err(unread)?;
         let Some(key) = whole.tab.position(key_column) else { return Err(unread(Unread::moved(&whole.tab.title))) };
-        let entered = self.fetcher().entered(&whole).await.map_err(unread)?;
+        let entered = self.fetcher().entered(&whole, key).await.map_err(unread)?;
         let WholeTab { tab, rows, height, .. } = whole;
         let (finding, place) = {
             let known = self.known();

@@ -77,6 +77,11 @@ impl RowPrint {
         print
     }
 
+    /// Whether it says what a column held, be it nothing.
+    pub fn is_about(&self, column: usize) -> bool {
+        !self.skipped.contains(&column) && self.end.is_none_or(|end| column < end)
+    }
+
     /// Whether it says nothing.
     pub fn is_blank(&self) -> bool {
         self.cells.is_empty()

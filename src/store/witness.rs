@@ -27,7 +27,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::ledger::head::HeadId;
 use crate::ledger::key::digest_of;
@@ -65,8 +65,13 @@ pub enum Expect {
     Key(String),
     /// Nothing in the columns that are written, for the new row of this key.
     Blank(String),
-    /// What it held when it was read: for a row without a key, or with one that others have too.
-    Row(RowPrint),
+    /// What it held when its repair was planned.
+    Row {
+        /// Its key, if it shows one that no other row shows.
+        key: Option<String>,
+        /// What it held.
+        print: RowPrint,
+    },
 }
 
 impl Expect {
@@ -74,7 +79,8 @@ impl Expect {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Key(key) => Some(key),
-            Self::Blank(_) | Self::Row(_) => None,
+            Self::Row { key, .. } => key.as_deref(),
+            Self::Blank(_) => None,
         }
     }
 }
@@ -251,7 +257,7 @@ impl Witness {
             let (kind, expect) = match &target.expect {
                 Expect::Key(key) => ("key", key.clone()),
                 Expect::Blank(key) => ("blank", key.clone()),
-                Expect::Row(print) => ("row", print.write()),
+                Expect::Row { key, print } => ("row", json!([key, print.write()]).to_string()),
             };
             let row = (target.row + 1).to_string();
             let written =
@@ -338,7 +344,7 @@ impl Witness {
     pub fn is_clean(&self, found: &[String], keys: &[String]) -> bool {
         let hit = |(at, target): (usize, &Target)| match &target.expect {
             Expect::Key(key) => keys.get(at) == Some(key),
-            Expect::Blank(_) | Expect::Row(_) => false,
+            Expect::Blank(_) | Expect::Row { .. } => false,
         };
         !self.is_moved(found) && self.targets.iter().enumerate().all(hit)
     }
@@ -433,7 +439,7 @@ impl Target {
     pub fn key(&self) -> Option<&str> {
         match &self.expect {
             Expect::Key(key) | Expect::Blank(key) => Some(key),
-            Expect::Row(_) => None,
+            Expect::Row { .. } => None,
         }
     }
 
@@ -448,7 +454,11 @@ impl Target {
         match &self.expect {
             Expect::Key(expected) => *expected == key,
             Expect::Blank(_) => self.was_blank(row),
-            Expect::Row(print) => print.compare(shown, |_| false).is_exact(),
+            Expect::Row { key: expected, print } => {
+                let shown_key = shown.get(key_column).map(text).unwrap_or_default();
+                expected.as_ref().is_none_or(|expected| *expected == shown_key)
+                    && print.compare(shown, |_| false).is_exact()
+            }
         }
     }
 }
@@ -470,7 +480,10 @@ fn target(row: &[Value]) -> Option<Target> {
     let expect = match field(0).as_str() {
         "key" => Expect::Key(field(1)),
         "blank" => Expect::Blank(field(1)),
-        "row" => Expect::Row(RowPrint::read(&field(1))?),
+        "row" => {
+            let (key, print): (Option<String>, String) = serde_json::from_str(&field(1)).ok()?;
+            Expect::Row { key, print: RowPrint::read(&print)? }
+        }
         _ => return None,
     };
     let written = field(3);

@@ -15,6 +15,7 @@ use crate::store::repair::formulas::{Journey, brought_back};
 use crate::store::repair::image::TabImage;
 use crate::store::repair::row_repair::{CellCopy, CellSource, RowRepair};
 use crate::store::repair::rows::Located;
+use crate::store::row_print::mark_of;
 use crate::store::witness::{Astray, Expect, Finding, Target};
 
 /// What repairs a finding.
@@ -126,7 +127,8 @@ impl Planning<'_> {
             Meant::Row(row) if target.moves.is_empty() => {
                 let is_ours = |copy: &CellCopy| {
                     let shown = self.there.image.shown(row as usize, copy.to);
-                    self.there.is_untouched(row, copy.to) || cell(&astray.after, copy.from) == shown
+                    let is_done = cell(&astray.after, copy.from) == shown;
+                    self.is_as_planned(target, row, copy) && (is_done || self.there.is_untouched(row, copy.to))
                 };
                 let (ours, theirs): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_ours);
                 out.changed.extend(theirs.iter().map(|copy| (row, copy.to)));
@@ -144,7 +146,7 @@ impl Planning<'_> {
         let writes_key = astray.target.columns.contains(&witness.key);
         let hit = self.there.row_of_hit(at);
         match &astray.target.expect {
-            Expect::Key(key) => match self.there.hit_with_key(key) {
+            Expect::Key(key) | Expect::Row { key: Some(key), .. } => match self.there.hit_with_key(key) {
                 // The batch saw the row of this key: where it is nowhere now, people deleted it since.
                 Some(seen) => self.there.row_of_hit(seen).map_or(Meant::Gone, Meant::Row),
                 None => match self.there.row_of(key) {
@@ -159,7 +161,7 @@ impl Planning<'_> {
                 hit.or_else(|| self.there.lowest_that_shows(key)).map_or(Meant::New(key), Meant::Row)
             }
             Expect::Blank(key) => Meant::New(key),
-            Expect::Row(print) => {
+            Expect::Row { key: None, print } => {
                 let held = self.there.hits_that_held(print);
                 let own = held.contains(&at).then_some(hit).flatten();
                 let others = held.iter().filter_map(|at| self.there.row_of_hit(*at));
@@ -174,6 +176,16 @@ impl Planning<'_> {
                 row.map_or(Meant::Gone, Meant::Row)
             }
         }
+    }
+
+    /// Whether a cell of a row that a repair was meant for held what the plan had seen: else people typed into it until the repair came.
+    fn is_as_planned(&self, target: &Target, row: u32, copy: &CellCopy) -> bool {
+        let Expect::Row { print, .. } = &target.expect else { return true };
+        let held = match self.there.hit_at(row) {
+            Some(hit) => self.there.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
+            None => self.there.image.cell(row as usize, copy.to).and_then(mark_of),
+        };
+        !print.is_about(copy.from) || held == print.mark(copy.from)
     }
 
     /// Cells that were to be moved within a row. A row that was hit itself is moved within as it was before.
@@ -298,8 +310,8 @@ impl Planning<'_> {
         let image = self.there.image;
         let Some(row) = repair.row.map(|row| row as usize) else { return repair };
         let key = image.shown(row, image.key);
-        let is_known = !key.is_empty() && !twins.contains(&key);
-        RowRepair { expect: if is_known { Expect::Key(key) } else { Expect::Row(image.print(row)) }, ..repair }
+        let key = Some(key).filter(|key| !key.is_empty() && !twins.contains(key));
+        RowRepair { expect: Expect::Row { key, print: image.print(row) }, ..repair }
     }
 
     /// What the row of a repair has to show afterwards: of constants that an undo row holds.

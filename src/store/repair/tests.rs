@@ -78,7 +78,7 @@ fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_ch
         mends[0],
         RowRepair {
             row: Some(3),
-            expect: Expect::Key("a".into()),
+            expect: Expect::Row { key: Some("a".into()), print: RowPrint::of(&moved[3], |_| false) },
             copies: vec![scratch(BASE + 1, 1, 1)],
             clears: Vec::new()
         }
@@ -95,7 +95,7 @@ fn a_row_without_a_key_is_found_by_what_was_written_into_it() {
     let now = rows(&[json!(["id", "n"]), json!(["a", 1]), json!(["", 10, "total"])]);
     let mends = repairs(&finding, &present(&tab, &now));
     assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
-    assert_eq!(mends[1].expect, Expect::Row(RowPrint::of(&now[2], |_| false)));
+    assert_eq!(mends[1].expect, Expect::Row { key: None, print: RowPrint::of(&now[2], |_| false) });
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_row_without_a_key_that_others_resemble_is_known_by_what_people_wrote_beside
     let mends = repairs(&finding, &present(&tab, &now));
     let of_row = |row| mends.iter().find(|mend| mend.row == Some(row)).map(|mend| mend.expect.clone());
     for (row, twin) in [(2, 3), (3, 2)] {
-        let Some(Expect::Row(print)) = of_row(row) else { unreachable!("it has no key") };
+        let Some(Expect::Row { print, .. }) = of_row(row) else { unreachable!("it has no key") };
         let is_it = |row: usize| print.compare(&now[row], |_| false).is_exact();
         assert!(is_it(row as usize) && !is_it(twin));
     }

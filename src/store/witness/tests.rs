@@ -19,7 +19,7 @@ fn witness(targets: Vec<Target>) -> Witness {
         made: vec!["m".into()],
         counts: HashMap::from([(key_mark("twice"), 2)]),
         base: FIRST_ROW,
-        is_repair: targets.iter().any(|target| matches!(target.expect, Expect::Row(_))),
+        is_repair: targets.iter().any(|target| matches!(target.expect, Expect::Row { .. })),
         targets,
     }
 }
@@ -59,7 +59,11 @@ fn scratch(witness: &Witness, header: &[&str], before: &[Value], after: &[Value]
 fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
     let witness = witness(vec![
         written("a", 4),
-        Target { expect: Expect::Row(print(&[json!("m")])), moves: vec![(0, 2), (2, 1)], ..written("", 5) },
+        Target {
+            expect: Expect::Row { key: Some("m".into()), print: print(&[json!("m")]) },
+            moves: vec![(0, 2), (2, 1)],
+            ..written("", 5)
+        },
     ]);
     let rows = scratch(&witness, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
     let (read, seen) = Witness::read(&rows, HEAD).expect("it was left");
@@ -116,7 +120,8 @@ fn a_header_written_anew_stood_still_unless_the_columns_beside_it_moved() {
 #[test]
 fn a_row_without_a_key_is_known_by_what_it_holds() {
     let row = [json!(""), json!("x"), json!(7)];
-    let target = Target { expect: Expect::Row(print(&row)), row: 3, columns: vec![2], moves: Vec::new() };
+    let target =
+        Target { expect: Expect::Row { key: None, print: print(&row) }, row: 3, columns: vec![2], moves: Vec::new() };
     assert!(target.is_hit(&[], &row, 0));
     assert!(!target.is_hit(&[], &[json!("k"), json!("x"), json!(7)], 0));
     assert!(!target.is_hit(&[], &[json!(""), json!("x"), json!(8)], 0));
