@@ -166,8 +166,8 @@ fn agree(rows: &[(String, String)], expected: &[(String, String)]) -> Result<(),
     ))
 }
 
-/// The same, but for rows that a write by position went astray over: until they are put right, each that is missing or there more than once
-/// is kept on the state tab.
+/// The same, but for rows that a write by position hit by mistake: until they are repaired, each that is missing is kept on the state tab. One
+/// that is there more than once is in a row that waits for its own cells; those are kept.
 fn agree_but_for_kept(
     rows: &[(String, String)],
     expected: &[(String, String)],
@@ -177,7 +177,8 @@ fn agree_but_for_kept(
     let astray: BTreeSet<_> =
         rows.iter().chain(expected).filter(|row| times(rows, row) != times(expected, row)).collect();
     let is_kept = |(key, word): &(String, String)| kept.iter().any(|cells| cells.contains(key) && cells.contains(word));
-    if astray.into_iter().all(|row| expected.contains(row) && is_kept(row)) {
+    let is_surplus = |row: &(String, String)| times(rows, row) > times(expected, row) && !kept.is_empty();
+    if astray.into_iter().all(|row| expected.contains(row) && (is_surplus(row) || is_kept(row))) {
         return Ok(());
     }
     agree(rows, expected).map_err(|why| format!("{why}, nor kept"))
