@@ -96,14 +96,14 @@ impl Row {
 /// Finding: what she types into a row between the look of a repair and its write is lost, and the run says that rows are where they belong;
 /// a further repair may then bring back what was there by mistake. Until that is decided, the model lets go of rows in which she changed a
 /// cell within these last calls before a write that changed it, too.
-pub const CALLS_OF_A_REPAIR_THAT_LOSE_WHAT_IS_TYPED: u64 = 3;
+pub const CALLS_OF_A_REPAIR_THAT_LOSE_WHAT_IS_TYPED: u64 = 0;
 
 /// Finding: a row that she deletes between the look of its repair and that write comes back. Until that is decided, the model lets it.
-pub const ROWS_DELETED_DURING_THEIR_REPAIR_MAY_COME_BACK: bool = true;
+pub const ROWS_DELETED_DURING_THEIR_REPAIR_MAY_COME_BACK: bool = false;
 
 /// Finding: where a repair went elsewhere, what she types meanwhile into the cell that it was for is written over by the repair after it:
 /// the first line of the document's table on cells forbids that, the second asks for it. Until that is decided, the model takes both.
-pub const REPAIRS_THAT_MISSED_MAY_WRITE_OVER_WHAT_IS_TYPED: bool = true;
+pub const REPAIRS_THAT_MISSED_MAY_WRITE_OVER_WHAT_IS_TYPED: bool = false;
 
 /// Finding: where she deletes a key's row in `Processed` before a repair of its row, the key has two rows afterwards. Until that is decided
 /// she does so only while no run is under way and nothing waits.
