@@ -17,7 +17,8 @@ pub(crate) fn first_beyond(source: &str, most: usize) -> Option<usize> {
         rest = match (open.last(), c) {
             (Some('"'), '\\') => match after.chars().next() {
                 Some('(') => {
-                    (open.push('('), brackets += 1);
+                    open.push('(');
+                    brackets += 1;
                     after.get(1..).unwrap_or_default()
                 }
                 escaped => after.get(escaped.map_or(0, char::len_utf8)..).unwrap_or_default(),
@@ -33,7 +34,8 @@ pub(crate) fn first_beyond(source: &str, most: usize) -> Option<usize> {
                 after
             }
             (_, '(' | '[' | '{') => {
-                (open.push(c), brackets += 1);
+                open.push(c);
+                brackets += 1;
                 after
             }
             (_, c) if is_in_token(c) || c.is_whitespace() => after,

@@ -4,7 +4,8 @@
 //!
 //! jaq reads, compiles, evaluates and drops an expression by calling itself once for each level: `1 + 1 + 1` has two.
 //! A chain of a few thousand operators would overflow any stack, which no program survives. The count is an upper bound:
-//! it takes operators of one sequence to nest, whatever their precedence.
+//! it takes operators of one sequence to nest, whatever their precedence. Beside operators, the parts of patterns and the arguments of a call
+//! nest; the members of objects and the parts of texts do no more than `step::rewrite` makes them.
 
 use jaq_core::load::lex::{Lexer, StrPart, Tok, Token};
 
@@ -81,97 +82,126 @@ enum Next {
 
 /// The levels of tokens that follow each other.
 fn levels(tokens: &[Token<&str>], kind: Sequence) -> usize {
+    let mut walk = Walk { kind, here: 0, deepest: 0, members: 1, open: Vec::new() };
     let start = if kind == Sequence::Members { Next::Name } else { Next::Term };
-    let (mut deepest, mut here, mut next) = (0, 0, start);
-    let mut members = 1;
-    let mut open: Vec<Open> = Vec::new();
-    for Token(text, token) in tokens {
-        let at = next;
-        next = Next::Operator;
-        match (token, *text) {
-            (Tok::Str(parts), _) => deepest = deepest.max(here + interpolated(parts)),
-            (Tok::Block(inner), _) if at == Next::Pattern || kind == Sequence::Variables => {
-                here += LEVEL + levels(inner, Sequence::Variables);
+    tokens.iter().fold(start, |at, token| walk.pass(token, at));
+    walk.deepest + halvings(walk.members) * LEVEL
+}
+
+/// A walk along one sequence.
+struct Walk {
+    kind: Sequence,
+    /// The levels that the next token is in.
+    here: usize,
+    deepest: usize,
+    members: usize,
+    open: Vec<Open>,
+}
+
+impl Walk {
+    /// Passes a token that is there for `at`; what the next one may be.
+    fn pass(&mut self, Token(text, token): &Token<&str>, at: Next) -> Next {
+        let next = match token {
+            Tok::Word if at != Next::Name => self.word(text, at),
+            Tok::Sym => self.symbol(text),
+            Tok::Str(parts) => {
+                self.deepest = self.deepest.max(self.here + interpolated(parts));
+                Next::Operator
             }
-            (Tok::Block(inner), text) => {
+            Tok::Block(inner) if at == Next::Pattern || self.kind == Sequence::Variables => {
+                self.here += LEVEL + levels(inner, Sequence::Variables);
+                Next::Operator
+            }
+            Tok::Block(inner) => {
                 let kind = if text.starts_with('{') { Sequence::Members } else { Sequence::Terms };
-                deepest = deepest.max(here + LEVEL + levels(inner, kind));
+                self.deepest = self.deepest.max(self.here + LEVEL + levels(inner, kind));
                 // An index follows what it is the index of.
-                here += PART;
+                self.here += PART;
+                Next::Operator
             }
-            (Tok::Word, _) if at == Next::Name => {}
-            (Tok::Word, "if") if at == Next::Term => {
-                here += LEVEL;
-                open.push(Open::Branches(here));
-                next = Next::Term;
-            }
-            (Tok::Word, "then" | "else" | "elif") if at == Next::Operator => {
-                leave_scopes(&mut open);
-                if let Some(Open::Branches(start)) = open.last_mut() {
-                    *start += if *text == "elif" { LEVEL } else { 0 };
-                    here = *start;
-                }
-                next = Next::Term;
-            }
-            (Tok::Word, "end") if at == Next::Operator => {
-                leave_scopes(&mut open);
-                if let Some(Open::Branches(start)) = open.pop_if(|last| matches!(last, Open::Branches(_))) {
-                    here = start;
-                }
-            }
-            (Tok::Word, "def") if at == Next::Term => {
-                here += LEVEL;
-                open.push(Open::Definition);
-            }
-            (Tok::Word, "label") if at == Next::Term => {
-                here += LEVEL;
-                open.push(Open::Scope);
-            }
-            (Tok::Word, "as") => {
-                here += LEVEL;
-                next = Next::Pattern;
-            }
-            (Tok::Word, "try" | "catch" | "reduce" | "foreach" | "and" | "or" | "import" | "include") => {
-                here += LEVEL;
-                next = Next::Term;
-            }
-            (Tok::Sym, ",") if kind == Sequence::Members && open.is_empty() => {
-                members += 1;
-                (here, next) = (0, Next::Name);
-            }
-            (Tok::Sym, ",") if kind == Sequence::Variables => here += PART,
-            (Tok::Sym, ";") => {
-                // Arguments are bound within each other.
-                here += PART;
-                leave_scopes(&mut open);
-                if open.pop_if(|last| matches!(last, Open::Definition)).is_some() {
-                    open.push(Open::Scope);
-                }
-                next = Next::Term;
-            }
-            (Tok::Sym, ":") => next = Next::Term,
-            (Tok::Sym, ")" | "]" | "}") => {}
-            (Tok::Sym, "?") => here += PART,
-            (Tok::Sym, text) if text.starts_with('.') => here += PART,
-            (Tok::Sym, _) => {
-                here += LEVEL;
-                next = Next::Term;
-            }
-            _ => {}
-        }
-        deepest = deepest.max(here);
+            _ => Next::Operator,
+        };
+        self.deepest = self.deepest.max(self.here);
+        next
     }
-    deepest + halvings(members) * LEVEL
+
+    fn word(&mut self, word: &str, at: Next) -> Next {
+        match (word, at) {
+            ("if", Next::Term) => {
+                self.here += LEVEL;
+                self.open.push(Open::Branches(self.here));
+                Next::Term
+            }
+            ("then" | "else" | "elif", Next::Operator) => {
+                self.leave_scopes();
+                if let Some(Open::Branches(start)) = self.open.last_mut() {
+                    *start += if word == "elif" { LEVEL } else { 0 };
+                    self.here = *start;
+                }
+                Next::Term
+            }
+            ("end", Next::Operator) => {
+                self.leave_scopes();
+                if let Some(Open::Branches(start)) = self.open.pop_if(|last| matches!(last, Open::Branches(_))) {
+                    self.here = start;
+                }
+                Next::Operator
+            }
+            ("def" | "label", Next::Term) => {
+                self.here += LEVEL;
+                self.open.push(if word == "def" { Open::Definition } else { Open::Scope });
+                Next::Operator
+            }
+            ("as", _) => {
+                self.here += LEVEL;
+                Next::Pattern
+            }
+            ("try" | "catch" | "reduce" | "foreach" | "and" | "or" | "import" | "include", _) => {
+                self.here += LEVEL;
+                Next::Term
+            }
+            _ => Next::Operator,
+        }
+    }
+
+    fn symbol(&mut self, symbol: &str) -> Next {
+        match symbol {
+            "," if self.kind == Sequence::Members && self.open.is_empty() => {
+                self.members += 1;
+                self.here = 0;
+                return Next::Name;
+            }
+            "," if self.kind == Sequence::Variables => self.here += PART,
+            ";" => {
+                // Arguments are bound within each other.
+                self.here += PART;
+                self.leave_scopes();
+                if self.open.pop_if(|last| matches!(last, Open::Definition)).is_some() {
+                    self.open.push(Open::Scope);
+                }
+                return Next::Term;
+            }
+            ":" => return Next::Term,
+            ")" | "]" | "}" => {}
+            "?" => self.here += PART,
+            path if path.starts_with('.') => self.here += PART,
+            _ => {
+                self.here += LEVEL;
+                return Next::Term;
+            }
+        }
+        Next::Operator
+    }
+
+    /// Whatever ends a term ends the definitions and labels that were made for it.
+    fn leave_scopes(&mut self) {
+        while self.open.pop_if(|last| matches!(last, Open::Scope)).is_some() {}
+    }
 }
 
 /// How often so many parts are halved.
 fn halvings(parts: usize) -> usize {
     std::iter::successors(Some(parts), |parts| Some(parts.div_ceil(2))).take_while(|parts| *parts > WIDEST).count()
-}
-
-/// Whatever ends a term ends the definitions and labels that were made for it.
-fn leave_scopes(open: &mut Vec<Open>) {
-    while open.pop_if(|last| matches!(last, Open::Scope)).is_some() {}
 }
 
 /// The levels of the terms within a text; each `\(…)` is one block.
