@@ -32,6 +32,12 @@ fn otherwise(question: Question) -> &'static str {
         Question::InOrder => "nothing here would hold: do not run a job on this service",
         Question::CopyInOrder => "in mode upsert a row that people moved would not be noticed: use append",
         Question::CopyShifts => "in mode upsert formulas of people in a row written by mistake come back changed",
+        Question::CopySpilled => {
+            "in mode upsert a row written by mistake comes back with values where a formula of people spilled, and that formula shows #REF!"
+        }
+        Question::CopyBeyond => {
+            "in mode upsert formulas of people that refer far below or to the right may come back as #REF! in a row written by mistake"
+        }
         Question::ReadsBack => "in mode upsert the scratch rows are read by a call of their own",
         Question::CallerMarkId => "a mark is still found by its key; nothing follows",
         Question::TakenMarkId => "two marks could have one id; they are looked for by key, so nothing follows",

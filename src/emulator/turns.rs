@@ -21,6 +21,18 @@ struct Line {
     issued: u64,
 }
 
+impl Line {
+    /// Puts a ticket behind whoever has the turn; a ticket whose turn has come meanwhile keeps it.
+    fn let_go_next(&mut self, ticket: u64) {
+        if self.tickets.front() == Some(&ticket) {
+            return;
+        }
+        self.tickets.retain(|other| *other != ticket);
+        let next = self.tickets.len().min(1);
+        self.tickets.insert(next, ticket);
+    }
+}
+
 /// A turn; it is over when this is dropped.
 #[derive(Debug)]
 pub struct Turn<'t> {
@@ -42,13 +54,14 @@ impl Turns {
     /// The same, but after `patience` it is before all others that wait: they have had the time to go first.
     pub fn take_after_others(&self, patience: Duration, wait: Duration) -> Option<Turn<'_>> {
         let (turn, has_come) = self.queue(patience);
-        if has_come {
-            return Some(turn);
-        }
+        if has_come { Some(turn) } else { self.take_now_or_next(turn, wait) }
+    }
+
+    /// The turn of whoever has no patience left: at once where it has come meanwhile, and after the one that is under way else.
+    fn take_now_or_next<'t>(&'t self, turn: Turn<'t>, wait: Duration) -> Option<Turn<'t>> {
         let mut line = self.line();
-        line.tickets.retain(|ticket| *ticket != turn.ticket);
-        let next = line.tickets.len().min(1);
-        line.tickets.insert(next, turn.ticket);
+        line.let_go_next(turn.ticket);
+        // Whoever is first stays first, so no thread has to be woken.
         self.comes_first(line, turn.ticket, wait).then_some(turn)
     }
 
@@ -143,6 +156,40 @@ mod tests {
             drop(first);
         });
         assert_eq!(order.try_iter().collect::<Vec<_>>(), ["impatient", "second", "patient", "last"]);
+    }
+
+    #[test]
+    fn a_turn_that_comes_as_patience_ends_is_kept() {
+        let mut line = Line { tickets: VecDeque::from([2, 3]), issued: 3 };
+        line.let_go_next(2);
+        assert_eq!(line.tickets, [2, 3]);
+        line.tickets.push_front(1);
+        line.let_go_next(3);
+        assert_eq!(line.tickets, [1, 3, 2]);
+    }
+
+    #[test]
+    fn a_turn_that_ends_as_patience_does_stalls_nobody() {
+        let turns = Turns::default();
+        let first = turns.take(LONG).unwrap();
+        // The leader's patience ends, and before it takes the lock again the turn before ends.
+        let (leader, has_come) = turns.queue(Duration::ZERO);
+        assert!(!has_come);
+        let (served, order) = channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _turn = turns.take(LONG).unwrap();
+                served.send("other").unwrap();
+            });
+            while turns.line().tickets.len() < 3 {
+                std::thread::yield_now();
+            }
+            drop(first);
+            let turn = turns.take_now_or_next(leader, Duration::ZERO).unwrap();
+            served.send("leader").unwrap();
+            drop(turn);
+        });
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), ["leader", "other"]);
     }
 
     #[test]

@@ -157,6 +157,9 @@ impl Refusal {
             400 if self.message.contains("above the limit of") => {
                 Some("delete blank rows, columns and tabs that nobody needs; a spreadsheet takes 10,000,000 cells, empty ones included".to_owned())
             }
+            400 if self.message.contains("allowed storage limit") => Some(
+                "remove developer metadata that other tools keep on that tab or spreadsheet; each takes 30,000 characters".to_owned(),
+            ),
             _ => None,
         }
     }

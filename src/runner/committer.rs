@@ -389,7 +389,7 @@ impl Committer {
     }
 
     /// A refused batch: where a tab that it needs is gone, one more load names it and what to do. Where people changed tabs between each
-    /// look and the batch, nothing is wrong with either.
+    /// look and the batch, nothing is wrong with either. A store says `Part::Layout` again and again of such places alone.
     async fn refused(&self, part: Part, why: String) -> PassError {
         let loaded = self.settler.store.load().await;
         let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| unblocked(&snapshot));

@@ -264,6 +264,81 @@ mod tests {
     }
 
     #[test]
+    fn commas_within_a_member_are_counted() {
+        for levels in [30, 300, 900, 8_000] {
+            let commas = "1,".repeat(levels);
+            for member in [
+                format!("if {commas}1 then 1 else 1 end"),
+                format!("if 1 then {commas}1 else 1 end"),
+                format!("if 1 then 1 else {commas}1 end"),
+                format!("if end,{commas}1 then 1 else 1 end"),
+                format!("if 1 then label $x|{commas}1 else 1 end"),
+                format!("(1|{{a: def f: {commas}1; 1}})|.a"),
+                format!("def f: 1; {commas}1"),
+                format!("def if: 1; def g: if; {commas}1"),
+                format!("label $x|{commas}1"),
+                format!("try def f: 1; {commas}1"),
+                format!("reduce def f: 1; {commas}1 as $x (0; 1)"),
+                format!("1 as {{a: $x, $y}} | def f: 1; {commas}1"),
+                format!("\"\\(def f: 1; {commas}1)\""),
+                format!(".. | if . then . as [$x] | label $y | {commas}1 else 2 end?"),
+            ] {
+                is_compiled_and_run_or_refused(&format!("{{id, @json \"t\": {member}, u: 1}}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_wide_expression_of_any_kind_runs_or_is_refused() {
+        for count in [10, 310, 3_000, 8_000] {
+            let of = |part: &str, between: &str| vec![part; count].join(between);
+            for source in [
+                format!("{{{}}}", of("a: 1", ",")),
+                format!("\"{}\"", of("\\(1)", "")),
+                format!("\"{}\"", of("\\n", "")),
+                format!(". as {{{}}} | 1", of("$a", ",")),
+                format!(". as [{}] | 1", of("$a", ",")),
+                format!(". as [[{}],{}] | 1", of("$a", ","), of("[$a]", ",")),
+                format!("reduce . as {{{}}} (0; 1)", of("$a", ",")),
+                format!("def f({}): 1; f({})", of("a", ";"), of("1", ";")),
+                format!("def f({}): 1; f({})", of("$a", ";"), of("1", ";")),
+                format!("{}1{}", "(\")\"+".repeat(count), ")".repeat(count)),
+                format!("{}1{}", "(#)\n".repeat(count), ")".repeat(count)),
+            ] {
+                is_compiled_and_run_or_refused(&source);
+            }
+        }
+    }
+
+    #[test]
+    fn many_members_and_parts_come_in_the_order_of_few() {
+        let members: Vec<String> = (0..40).map(|n| format!("c{}: ({n}, -{n})", n % 30)).collect();
+        let of = |members: &[String]| format!("{{{}}}", members.join(","));
+        let whole = run_on(&of(&members[..13]), json!(null));
+        let added = members[..13].iter().map(|one| of(std::slice::from_ref(one))).rev();
+        let added = added.reduce(|later, one| format!("{one} + ({later})")).expect("members");
+        assert_eq!(whole, run_on(&added, json!(null)));
+        let wide = members.join(",").replace(['(', ')'], "").replace(", -", ", d");
+        let row = run_on(&format!("{{{wide}}} | [keys_unsorted[0], .c0, .c9, .c29, length]"), json!({"d0": 1}));
+        assert_eq!(row, Ok(vec![json!(["c0", 30, 39, 29, 70])]));
+        let text = run_on(r#""a\n\(1, 2)c\t\(3)\n\(4, 5)e""#, json!(null));
+        let texts = ["a\n1c\t3\n4e", "a\n1c\t3\n5e", "a\n2c\t3\n4e", "a\n2c\t3\n5e"];
+        assert_eq!(text, Ok(texts.map(|text| json!(text)).to_vec()));
+    }
+
+    /// On the stack of a test where the expression is shallow, and on the worker's else.
+    fn is_compiled_and_run_or_refused(source: &str) {
+        let Ok(nesting) = measured(source) else { return };
+        let stack = if nesting.is_shallow() { 2 << 20 } else { DEEP_STACK };
+        let compile_and_run = || Program::compile(source).map(|program| program.run(json!(null)));
+        let ended = thread::scope(|scope| {
+            let thread = thread::Builder::new().stack_size(stack).spawn_scoped(scope, compile_and_run);
+            thread.expect("a thread").join()
+        });
+        assert!(ended.is_ok(), "{source}");
+    }
+
+    #[test]
     fn a_path_that_is_followed_in_place_finds_what_jq_finds() {
         for input in [json!({"a": {"b": 7}}), json!({"a": null}), json!({"a": 1}), json!([1]), json!(null), json!({})] {
             for expression in [".", ".a", ".a.b", ".\"a\"", ".[\"a\"].b"] {

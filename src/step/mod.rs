@@ -10,6 +10,7 @@ pub mod identify;
 pub mod jq;
 pub mod map;
 mod bounded;
+mod brackets;
 mod cost;
 mod fed;
 mod filters;

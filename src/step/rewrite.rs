@@ -9,12 +9,15 @@
 //!  a *= b    b as $! | a |= !times(.; $!)
 //!  a = b     __assign(a; b)     what is missing on the way is made
 //!  "\(a)"    a | tostring       numbers as jq writes them: 3, not 3.0
+//!  {a, … z}  {a, …} + {…, z}    jaq nests as deep as there are members, and the same for the parts of a text
 //! ```
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
 use jaq_core::ops::Math;
 use jaq_core::path::{Part, Path};
+
+use crate::step::nesting::WIDEST;
 
 /// The product of two values, with a bound on texts that are repeated; no expression can spell this name.
 pub(crate) const TIMES: &str = "!times";
@@ -50,7 +53,8 @@ pub(crate) fn rewritten(term: Term<&str>) -> Term<&str> {
         Term::BinOp(left, operator, right) => binary(within(left), operator, within(right)),
         Term::Arr(inner) => Term::Arr(inner.map(within)),
         Term::Obj(members) => {
-            Term::Obj(members.into_iter().map(|(name, value)| (rewritten(name), value.map(rewritten))).collect())
+            let members = members.into_iter().map(|(name, value)| (rewritten(name), value.map(rewritten)));
+            sum(members.collect(), &Term::Obj)
         }
         Term::Neg(inner) => Term::Neg(within(inner)),
         Term::Label(name, inner) => Term::Label(name, within(inner)),
@@ -117,5 +121,15 @@ fn text<'s>(format: Option<&'s str>, parts: Vec<StrPart<&'s str, Term<&'s str>>>
         StrPart::Term(inner) => StrPart::Term(rewritten(inner)),
         literal => literal,
     });
-    Term::Str(format.or(has_terms.then_some("tostring")), parts.collect())
+    let format = format.or(has_terms.then_some("tostring"));
+    sum(parts.collect(), &|parts| Term::Str(format, parts))
+}
+
+/// What many parts make together: two halves, added, with the same values in the same order, and as deep as the halvings alone.
+fn sum<'s, T>(mut parts: Vec<T>, whole: &impl Fn(Vec<T>) -> Term<&'s str>) -> Term<&'s str> {
+    if parts.len() <= WIDEST {
+        return whole(parts);
+    }
+    let later = parts.split_off(parts.len().div_ceil(2));
+    Term::BinOp(Box::new(sum(parts, whole)), BinaryOp::Math(Math::Add), Box::new(sum(later, whole)))
 }

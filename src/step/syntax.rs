@@ -8,6 +8,7 @@ use std::ops::Range;
 use jaq_core::{compile, load};
 use thiserror::Error as ThisError;
 
+use crate::step::brackets;
 use crate::step::filters::BARRED;
 use crate::step::nesting::{MAX_LEVELS, Nesting};
 
@@ -43,17 +44,9 @@ pub(crate) fn measured(source: &str) -> Result<Nesting, SyntaxError> {
         let message = format!("an expression has at most {MAX_BYTES} bytes");
         return Err(SyntaxError { message, at: 0..source.len() });
     }
-    let mut open = 0_usize;
-    for (at, byte) in source.bytes().enumerate() {
-        match byte {
-            b'(' | b'[' | b'{' => open += 1,
-            b')' | b']' | b'}' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        if open > MAX_BRACKETS {
-            let message = format!("more than {MAX_BRACKETS} brackets are open");
-            return Err(SyntaxError { message, at: at..at + 1 });
-        }
+    if let Some(at) = brackets::first_beyond(source, MAX_BRACKETS) {
+        let message = format!("more than {MAX_BRACKETS} brackets are open");
+        return Err(SyntaxError { message, at: at..char_end(source, at) });
     }
     let nesting = Nesting::of(source);
     if nesting.is_too_deep() {

@@ -19,6 +19,8 @@ use crate::store::upkeep::Upkeep;
 
 /// Drafts that are remembered.
 const MAX_DRAFTS: usize = MAX_REMEMBERED;
+/// Refusals in a row of what batches do to tabs that are answered with another load.
+const MAX_LAYOUT_REFUSALS: u32 = 2;
 
 /// What is known of the place: as of the last load, look or applied commit.
 #[derive(Debug, Clone)]
@@ -43,6 +45,8 @@ pub struct Known {
     pub owned: Vec<String>,
     /// Batches that were sent from here, the last ones.
     pub drafts: Vec<Draft>,
+    /// How often the service has refused what a batch does to tabs since the last one that was applied, for no place that is gone.
+    pub layout_refusals: u32,
 }
 
 /// A batch as it was first sent, and what will be known once it is applied. A commit that is sent again is sent from here, so
@@ -83,6 +87,7 @@ impl Known {
             room: Room::default(),
             owned: Vec::new(),
             drafts: Vec::new(),
+            layout_refusals: 0,
         }
     }
 
@@ -106,5 +111,13 @@ impl Known {
         self.tabs = draft.tabs;
         self.owned = draft.owned.to_vec();
         self.drafts.clear();
+        self.layout_refusals = 0;
+    }
+
+    /// Counts one more refusal of what a batch does to tabs, for no place that is gone: whether another load can't help. A first one
+    /// may find a tab that was made meanwhile, and a second one too, where several jobs begin at once.
+    pub fn is_layout_refused_for_good(&mut self) -> bool {
+        self.layout_refusals += 1;
+        self.layout_refusals > MAX_LAYOUT_REFUSALS
     }
 }

@@ -254,6 +254,10 @@ impl SheetsStore {
             part => part,
         };
         let mut known = self.known();
+        let part = match part {
+            Part::Layout if !refusal.is_about_a_place() && known.is_layout_refused_for_good() => Part::Other,
+            part => part,
+        };
         let place = known.place.clone();
         if part == Part::Guard && known.stance.refused(commit, place.as_ref(), draft.form) {
             return None;

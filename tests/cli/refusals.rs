@@ -1,6 +1,6 @@
 //! What can't be done, each with its exit code, and with what to do instead. The codes are published and never renumbered.
 
-use crate::wire::Emulator;
+use crate::wire::{Emulator, Outside};
 use crate::workshop::{Workshop, ended};
 
 #[test]
@@ -167,4 +167,29 @@ fn modes_and_sources_that_are_not_built_yet_say_so() {
     let shop = Workshop::few_quakes(2);
     shop.change("quakes.toml", "mode = \"append\"", "mode = \"mirror\"");
     shop.run(&["run", "quakes.toml"]).exits(78).says("not built yet");
+}
+
+#[test]
+fn a_mark_that_does_not_fit_exits_with_65_and_no_one_waits() {
+    let shop = Workshop::empty();
+    shop.write("a.json", r#"[{"id": 1, "a": "x"}]"#);
+    shop.write(
+        "job.toml",
+        "name = \"job\"\n[source]\njson = \"a.json\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Data\"\n",
+    );
+    shop.run(&["run", "job.toml"]).exits(0);
+    let hands = Outside::of_file(&shop, "job.sheet");
+    let mark = |size: usize| {
+        serde_json::json!([{"createDeveloperMetadata": {"developerMetadata": {"metadataKey": "k", "metadataValue": "x".repeat(size),
+            "visibility": "DOCUMENT", "location": {"sheetId": hands.tab_id("Data")}}}}])
+    };
+    // A person's own marks leave no room for another column's.
+    for size in [20_000, 5_000, 4_000, 900, 90, 9, 0].into_iter().flat_map(|size| std::iter::repeat_n(size, 10)) {
+        hands.tries(&mark(size));
+    }
+    drop(hands);
+    shop.write("a.json", r#"[{"id": 1, "a": "x"}, {"id": 2, "a": "y", "b": "z"}]"#);
+    let ended = shop.run(&["run", "job.toml"]);
+    ended.exits(65).says("would exceed the allowed storage limit").says("remove developer metadata");
+    assert!(!ended.err.contains("changed by"), "no one changed a tab: {}", ended.err);
 }

@@ -51,6 +51,8 @@ async fn once(desk: &Desk, question: Question) -> Result<(Outcome, String), Unan
         Question::InOrder => cells::in_order(desk).await,
         Question::CopyInOrder => cells::copy_in_order(desk).await,
         Question::CopyShifts => cells::copy_shifts(desk).await,
+        Question::CopySpilled => cells::copy_spilled(desk).await,
+        Question::CopyBeyond => cells::copy_beyond(desk).await,
         Question::ReadsBack => cells::reads_back(desk).await,
         Question::CellLength => cells::length(desk).await,
         Question::FormulaText => cells::formula_text(desk).await,

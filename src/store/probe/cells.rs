@@ -5,7 +5,7 @@
 use crate::google::body::{Batch, GridRange, PasteOrientation, PasteType, Request};
 use crate::google::cell::Cell;
 use crate::grid::quoted;
-use crate::store::probe::desk::{Desk, Sent, Tab, Unanswered, text_at};
+use crate::store::probe::desk::{Desk, ROWS, Sent, Tab, Unanswered, text_at};
 use crate::store::probe::question::Outcome;
 
 type Answer = Result<(Outcome, String), Unanswered>;
@@ -23,11 +23,11 @@ fn one_cell(tab: &Tab, row: u32, column: u32) -> GridRange {
     }
 }
 
-fn copy(tab: &Tab, from: (u32, u32), to: (u32, u32)) -> Request {
+fn copy(tab: &Tab, from: (u32, u32), to: (u32, u32), paste_type: PasteType) -> Request {
     Request::CopyPaste {
         source: one_cell(tab, from.0, from.1),
         destination: one_cell(tab, to.0, to.1),
-        paste_type: PasteType::Normal,
+        paste_type,
         paste_orientation: PasteOrientation::Normal,
     }
 }
@@ -46,7 +46,8 @@ pub async fn in_order(desk: &Desk) -> Answer {
 pub async fn copy_in_order(desk: &Desk) -> Answer {
     let tab = desk.new_tab();
     let late = tab.write(0, 0, Cell::text("late"));
-    let requests = vec![tab.add(), tab.write(0, 0, Cell::text("early")), copy(&tab, (0, 0), (1, 0)), late];
+    let requests =
+        vec![tab.add(), tab.write(0, 0, Cell::text("early")), copy(&tab, (0, 0), (1, 0), PasteType::Normal), late];
     desk.prepare(requests).await?;
     let rows = desk.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "early").await?;
     let seen = text_at(&rows, 1, 0);
@@ -57,11 +58,50 @@ pub async fn copy_in_order(desk: &Desk) -> Answer {
 pub async fn copy_shifts(desk: &Desk) -> Answer {
     let tab = desk.new_tab();
     let texts = [(0, "upper"), (1, "lower")].map(|(row, text)| tab.write(row, 0, Cell::text(text)));
-    let formula = [tab.write(0, 1, Cell::formula("=A1")), copy(&tab, (0, 1), (1, 1))];
+    let formula = [tab.write(0, 1, Cell::formula("=A1")), copy(&tab, (0, 1), (1, 1), PasteType::Normal)];
     desk.prepare(std::iter::once(tab.add()).chain(texts).chain(formula).collect()).await?;
     let rows = desk.read(&tab, "A1:B2", |rows| text_at(rows, 1, 1) == "lower").await?;
     let seen = text_at(&rows, 1, 1);
     Ok((Outcome::of(seen == "lower"), format!("the copied formula shows \"{seen}\"")))
+}
+
+/// Copies a cell that shows what a formula beside it spills into it, as undo rows are copied.
+pub async fn copy_spilled(desk: &Desk) -> Answer {
+    let tab = desk.new_tab();
+    let texts = [(0, "own"), (1, "spilled")].map(|(row, text)| tab.write(row, 1, Cell::text(text)));
+    // Nothing in this formula depends on the spreadsheet's locale.
+    let formula = tab.write(0, 0, Cell::formula("=ARRAYFORMULA(B1:B2)"));
+    desk.prepare(std::iter::once(tab.add()).chain(texts).chain([formula]).collect()).await?;
+    let rows = desk.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "spilled").await?;
+    if text_at(&rows, 1, 0) != "spilled" {
+        return Err(Unanswered::Unclear(format!("the formula spills \"{}\"", text_at(&rows, 1, 0))));
+    }
+    desk.prepare(vec![copy(&tab, (1, 0), (1, 2), PasteType::Formula), tab.write(1, 3, Cell::text("copied"))]).await?;
+    let rows = desk.read(&tab, "A1:D2", |rows| text_at(rows, 1, 3) == "copied").await?;
+    if text_at(&rows, 1, 3) != "copied" {
+        return Err(Unanswered::Unclear("no read shows the copy".to_owned()));
+    }
+    let seen = text_at(&rows, 1, 2);
+    Ok((Outcome::of(seen.is_empty()), format!("the copy holds \"{seen}\"")))
+}
+
+/// Copies a formula to where its reference is beyond the grid, and back.
+pub async fn copy_beyond(desk: &Desk) -> Answer {
+    let tab = desk.new_tab();
+    let last = ROWS - 1;
+    let formula = Cell::formula(format!("=A{ROWS}"));
+    let there = vec![
+        tab.add(),
+        tab.write(last, 0, Cell::text("there")),
+        tab.write(0, 1, formula),
+        copy(&tab, (0, 1), (last, 1), PasteType::Formula),
+        tab.write(0, 1, Cell::text("written over")),
+        copy(&tab, (last, 1), (0, 1), PasteType::Formula),
+    ];
+    desk.prepare(there).await?;
+    let rows = desk.read(&tab, "B1", |rows| text_at(rows, 0, 0) == "there").await?;
+    let seen = text_at(&rows, 0, 0);
+    Ok((Outcome::of(seen == "there"), format!("the formula that came back shows \"{seen}\"")))
 }
 
 /// Reads a cell back in the answer to the batch that changes it.

@@ -21,6 +21,8 @@ pub enum Question {
     InOrder,
     CopyInOrder,
     CopyShifts,
+    CopySpilled,
+    CopyBeyond,
     ReadsBack,
     CallerMarkId,
     TakenMarkId,
@@ -39,7 +41,7 @@ pub enum Question {
 use Question as Q;
 
 /// Every question, its word for machines, and what is assumed.
-const TABLE: [(Question, &str, &str); 27] = [
+const TABLE: [(Question, &str, &str); 29] = [
     (Q::CallerTabId, "caller_tab_id", "the id that a caller chooses for a tab is kept"),
     (Q::MissingTab, "missing_tab", "a request for a tab that is gone refuses the whole batch"),
     (Q::TakenTabId, "taken_tab_id", "the id of a tab that is there is refused to a new one"),
@@ -54,6 +56,8 @@ const TABLE: [(Question, &str, &str); 27] = [
     (Q::InOrder, "in_order", "a batch is applied in order"),
     (Q::CopyInOrder, "copy_in_order", "copyPaste copies what stands there at that point of the batch"),
     (Q::CopyShifts, "copy_shifts", "copyPaste shifts the references of formulas"),
+    (Q::CopySpilled, "copy_spilled", "a copy of a cell that a formula spills into is blank"),
+    (Q::CopyBeyond, "copy_beyond", "a reference that a copy shifts beyond the grid comes back as it was"),
     (Q::ReadsBack, "reads_back", "the answer to a batch shows cells as they are after it"),
     (Q::CallerMarkId, "caller_mark_id", "the id that a caller chooses for developer metadata is kept"),
     (Q::TakenMarkId, "taken_mark_id", "an id of developer metadata that is taken refuses the batch"),
