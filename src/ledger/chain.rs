@@ -224,9 +224,13 @@ impl Chain {
         }
         for one in &changes.settled {
             let gone = one.removals().iter().filter(|removal| removal.role == Role::Processed);
-            for mark in gone.filter_map(|removal| removal.mark) {
+            for removal in gone {
+                let Some(mark) = removal.mark else { continue };
                 state.processed.take_hash(mark);
                 state.pruned = Some(to.commit);
+                if let Some((sums, key)) = state.key_sums.as_mut().zip(removal.key) {
+                    sums.take(key);
+                }
             }
         }
         state.columns = changes.owned_columns(state.columns);

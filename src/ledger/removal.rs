@@ -52,6 +52,8 @@ pub struct Removal {
     pub row: u32,
     /// The mark of what it says; none of a blank row.
     pub mark: Option<u64>,
+    /// Of a row of Processed, the first 64 bits of its key's fingerprint.
+    pub key: Option<u64>,
     /// Roughly how many bytes it has.
     pub bytes: u32,
 }

@@ -87,7 +87,9 @@ pub fn pruning(listing: &Listing, ends: &[End], ways: Ways, age: Age) -> Pruning
         let blank = end.blank.saturating_sub(KEPT_BLANK);
         found.blank += u64::from(blank);
         let first = end.rows.saturating_sub(blank);
-        going.extend((first + 1..=end.rows).map(|row| vec![Removal { role: end.role, row, mark: None, bytes: 0 }]));
+        going.extend(
+            (first + 1..=end.rows).map(|row| vec![Removal { role: end.role, row, mark: None, key: None, bytes: 0 }]),
+        );
     }
     for end in ends {
         keep_one(&mut going, end);
@@ -144,7 +146,8 @@ fn closed_failures(listing: &Listing, before: Timestamp, found: &mut Pruning) ->
     for (row, failure) in listing.failures.iter().filter(|(_, failure)| goes(failure)) {
         let bytes = failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let removal = Removal { role: Role::Failures, row: *row, mark: Some(mark_of_failure(failure)), bytes };
+        let removal =
+            Removal { role: Role::Failures, row: *row, mark: Some(mark_of_failure(failure)), key: None, bytes };
         going.entry(&failure.key).or_default().push(removal);
     }
     found.failures = (going.len() as u64, going.values().map(Vec::len).sum::<usize>() as u64);
@@ -157,8 +160,9 @@ fn old_runs(listing: &Listing, before: Timestamp, found: &mut Pruning) -> Vec<Gr
     let own = || listing.runs.iter().filter(|(_, run)| run.job == *job && run.status != RunStatus::Running);
     let others = own().filter(|(_, run)| run.trigger.kind != TRIGGER);
     let last = others.max_by_key(|(_, run)| run.last_commit).map(|(row, _)| *row);
-    let removal =
-        |(row, run): &(u32, Run)| vec![Removal { role: Role::Runs, row: *row, mark: Some(mark_of_run(run)), bytes: 0 }];
+    let removal = |(row, run): &(u32, Run)| {
+        vec![Removal { role: Role::Runs, row: *row, mark: Some(mark_of_run(run)), key: None, bytes: 0 }]
+    };
     let going: Vec<_> =
         own().filter(|(row, run)| run.started < before && Some(*row) != last && stands(*row)).map(removal).collect();
     found.runs = going.len() as u64;
@@ -246,5 +250,6 @@ fn stands(row: u32) -> bool {
 }
 
 fn removal_of(placed: Placed<'_>) -> Removal {
-    Removal { role: Role::Processed, row: placed.row.row, mark: Some(placed.row.mark), bytes: 0 }
+    let key = Some(placed.row.key.fingerprint().0);
+    Removal { role: Role::Processed, row: placed.row.row, mark: Some(placed.row.mark), key, bytes: 0 }
 }

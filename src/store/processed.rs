@@ -36,6 +36,8 @@ pub struct ProcessedRows {
     pub found: Tally,
     /// The keys of these rows as sums, where one version of a key counts.
     key_sums: KeySums,
+    /// The keys of those of them that carry no order.
+    unordered: Vec<Fingerprint>,
     /// The commit whose keys are kept as texts, and these.
     keep: Option<u64>,
     recent: BTreeSet<String>,
@@ -79,6 +81,9 @@ impl ProcessedRows {
             self.found.add(&[key, version, state, run]);
             if self.again != Again::Every {
                 self.key_sums.add(Fingerprint::of(key));
+                if read_run_cell(run).1.is_none() {
+                    self.unordered.push(Fingerprint::of(key));
+                }
             }
             if beside {
                 self.shifted += 1;
@@ -115,6 +120,7 @@ impl ProcessedRows {
     pub fn append(&mut self, below: Self) {
         self.found.add_all(below.found);
         self.key_sums.add_all(&below.key_sums);
+        self.unordered.extend(below.unordered);
         self.keyless += below.keyless;
         self.shifted += below.shifted;
         self.rows.extend(below.rows);
@@ -127,6 +133,13 @@ impl ProcessedRows {
     /// The keys of what was read as sums; none where each version of a key counts.
     pub fn key_sums(&self) -> Option<KeySums> {
         (self.again != Again::Every).then_some(self.key_sums)
+    }
+
+    /// The keys of what was read that carries no order, sorted; taken once. None where each version of a key counts.
+    pub fn unordered(&mut self) -> Vec<Fingerprint> {
+        let mut keys = std::mem::take(&mut self.unordered);
+        keys.sort_unstable();
+        keys
     }
 
     /// Whether Runs has to say in which order runs have done some of the keys.
