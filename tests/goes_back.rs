@@ -463,3 +463,92 @@ async fn a_row_that_is_deleted_after_prune_is_noticed() {
         assert_eq!(shop.texts().await[0], "text 2", "{again:?}");
     }
 }
+
+/// An item of this key that a program can't process in this version.
+fn bad_other(id: &str, version: &str) -> Value {
+    json!({"id": id, "v": version, "bad": "not yet"})
+}
+
+#[tokio::test(start_paused = true)]
+async fn prune_changes_no_key_of_what_is_tried_again() {
+    for (versions, to) in [(&["1"][..], "2"), (&["1", "2"], "3"), (&["1", "2"], "1"), (&["1", "2", "1"], "2")] {
+        let told = format!("{versions:?}, then {to}");
+        let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+        for (at, version) in versions.iter().enumerate() {
+            shop.usual(&[item(version), other("b", &format!("{at}")), other("c", "1")]).await;
+        }
+        shop.usual(&[item(versions.last().expect("one")), other("b", "9"), other("c", "1")]).await;
+        shop.house.clock.sleep(Duration::from_hours(24 * 100)).await;
+        shop.called();
+        let failing = [bad_other("a", to), other("b", "9"), other("c", "1")];
+        shop.usual(&failing).await;
+        shop.prune().await;
+        shop.usual(&failing).await;
+        shop.usual(&[item(to), other("b", "9"), other("c", "1")]).await;
+        let called = shop.called();
+        assert_eq!((called.len(), &called[0], &called[1]), (3, &called[1], &called[2]), "{told}");
+        // A key that has lost no row, and has no failure: its next version is a first time.
+        shop.usual(&[item(to), other("b", "9"), other("c", "2")]).await;
+        let first = idempotency_key(front::ID, "j", "does", &Key::new("c").expect("a key"), &Version("2".to_owned()));
+        assert_eq!(shop.called(), [first], "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_run_that_sees_a_deletion_gives_the_keys_of_the_next() {
+    // Deletions of which it is known whose rows they were, and too many.
+    for many in [1, 20] {
+        let shop = Shop::new(Mode::Upsert, Again::Other, 1_000);
+        let keys: Vec<String> = (0..many).map(|n| format!("k{n}")).collect();
+        let of = |version: &str| keys.iter().map(|key| other(key, version)).collect::<Vec<_>>();
+        shop.usual(&[of("1"), vec![item("1")]].concat()).await;
+        shop.usual(&[of("2"), vec![item("1")]].concat()).await;
+        for key in &keys {
+            shop.delete_row("Processed j", &[("key", key), ("version", "2")]).await;
+        }
+        shop.called();
+        for _ in 0..2 {
+            shop.usual(&[bad_other("a", "2"), bad_other("k0", "3")]).await;
+        }
+        shop.usual(&[item("2"), other("k0", "3")]).await;
+        let called = shop.called();
+        assert_eq!(called.len(), 6, "{many}");
+        for of_key in [[0, 2, 4], [1, 3, 5]] {
+            assert!(of_key.iter().all(|at| called[*at] == called[of_key[0]]), "{many}: {called:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_whose_row_was_deleted_has_another_key() {
+    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    for version in ["1", "2"] {
+        shop.usual(&[item(version)]).await;
+    }
+    shop.delete_row("Processed j", &[("version", "2")]).await;
+    for version in ["1", "2"] {
+        shop.usual(&[item(version)]).await;
+    }
+    let called = shop.called();
+    assert_eq!(called.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{called:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_total_in_the_data_tab_hides_no_deleted_row() {
+    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    for version in ["1", "2"] {
+        shop.usual(&[item(version), other("b", "1")]).await;
+    }
+    // The state as an earlier version of sheetkeep left it.
+    let (_, metadata) =
+        shop.house.front.ask(hyper::Method::GET, "", "fields=sheets.properties.title", Value::Null).await;
+    let titles = metadata["sheets"].as_array().expect("tabs").iter().map(|tab| &tab["properties"]["title"]);
+    let title = titles.filter_map(Value::as_str).find(|title| title.starts_with("sheetkeep ")).expect("the state");
+    let fields = shop.house.front.tab(title).await;
+    let at = fields.iter().position(|row| row.first().is_some_and(|name| name == "processed keys")).expect("the sums");
+    shop.house.front.type_in(title, at, 1, "").await;
+    shop.house.front.type_in("Data", 4, 0, "Total").await;
+    shop.delete_row("Processed j", &[("key", "a"), ("version", "2")]).await;
+    let (_, notes) = shop.run_with_notes(&[item("1"), other("b", "1")]).await;
+    assert!(notes.iter().any(|note| note.contains("1 rows were deleted or changed")), "{notes:?}");
+}

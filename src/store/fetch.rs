@@ -14,6 +14,7 @@ use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
 use crate::ledger::first_rows::FirstRows;
+use crate::ledger::gaps::Gaps;
 use crate::ledger::growth::crowded;
 use crate::ledger::judge::Sighting;
 use crate::ledger::key::Fingerprint;
@@ -302,7 +303,9 @@ impl Fetcher {
         done.put_in_order(&FirstCommits::default());
         let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
         blemishes.extend(odd);
-        let (done, odd) = done.pruned_by(state.pruned).finish(&processed);
+        // Of which keys people have deleted rows is known only once all is read.
+        let gaps = if found == state.processed { state.gaps.clone() } else { Gaps::everywhere() };
+        let (done, odd) = done.with_gaps(gaps).finish(&processed);
         blemishes.extend(odd);
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
@@ -350,7 +353,7 @@ impl Fetcher {
             );
         }
         state.key_sums = key_sums;
-        let book = book.doing_again(state.redo.clone());
+        let book = book.doing_again(state.redo.clone()).knowing_gaps(state.gaps.clone());
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
         blemishes.extend(state.redo.notes(title).into_iter().map(|message| Blemish { message, blocking: false }));
         let room = Room::of(metadata);

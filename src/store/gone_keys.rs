@@ -31,17 +31,22 @@ pub fn notice(state: &mut State, gone: Gone<'_>, commit: u64) {
     let written = state.processed.count;
     let Some(said) = state.key_sums.filter(|said| said.count == written) else {
         // An earlier version of sheetkeep wrote the state.
-        state.redo.unknown += written.saturating_sub(found.count);
+        note_unknown(state, written.saturating_sub(found.count), commit);
         return;
     };
-    let noticed = state.redo.clone();
-    match lost(said, sums, &gone) {
-        Some(lost) => state.redo.notice(book.keys_of(lost), commit),
-        None => state.redo.unknown += written.saturating_sub(found.count).max(1),
-    }
-    if state.redo != noticed {
-        // From now on rows may be missing of any key that was there.
-        state.pruned = state.pruned.max(Some(commit + 1));
+    let Some(lost) = lost(said, sums, &gone) else {
+        return note_unknown(state, written.saturating_sub(found.count).max(1), commit);
+    };
+    let keys: Vec<Fingerprint> = book.keys_of(lost).collect();
+    keys.iter().for_each(|key| state.gaps.note(key.0, commit + 1));
+    state.redo.notice(keys.into_iter(), commit);
+}
+
+/// Rows are gone, of any keys that were there.
+fn note_unknown(state: &mut State, rows: u64, commit: u64) {
+    if rows > 0 {
+        state.redo.unknown += rows;
+        state.gaps.note_all(commit + 1);
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::ledger::book::DoneSet;
 use crate::ledger::doings::Doing;
+use crate::ledger::gaps::Gaps;
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::key_sums::KeySums;
 use crate::ledger::mode::Again;
@@ -27,8 +28,8 @@ pub struct ProcessedRows {
     rows: Vec<(Fingerprint, u64)>,
     /// What each row says of the doing that wrote it, where the order counts.
     doings: Vec<Doing>,
-    /// The last commit that took rows out of the tab.
-    pruned: Option<u64>,
+    /// Of which keys not all rows are left.
+    gaps: Gaps,
     forgotten: Vec<(Fingerprint, u64)>,
     /// What each row says of its order, where the order counts in which versions were done.
     sequence: Sequence,
@@ -168,10 +169,10 @@ impl ProcessedRows {
         std::mem::take(&mut self.recent)
     }
 
-    /// The same, of a tab from which rows were taken out, the last time by this commit.
+    /// The same, of a tab in which not all rows of these keys are left.
     #[must_use]
-    pub fn pruned_by(self, commit: Option<u64>) -> Self {
-        Self { pruned: commit, ..self }
+    pub fn with_gaps(self, gaps: Gaps) -> Self {
+        Self { gaps, ..self }
     }
 
     /// Of a spreadsheet that the job has left: what is missing there is missing for good, whatever the numbers of later commits.
@@ -197,6 +198,6 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
             blemishes.push(Blemish { message, blocking: false });
         }
-        (DoneSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.pruned), blemishes)
+        (DoneSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.gaps), blemishes)
     }
 }

@@ -21,7 +21,14 @@ fn row(key: &str) -> [&str; 4] {
 }
 
 fn removal(key: &str, row_number: u32) -> Removal {
-    Removal { role: Role::Processed, row: row_number, mark: Some(mark_of_key(&row(key))), key: None, bytes: 0 }
+    Removal {
+        role: Role::Processed,
+        row: row_number,
+        mark: Some(mark_of_key(&row(key))),
+        key: None,
+        loss: Loss::Nothing,
+        bytes: 0,
+    }
 }
 
 fn removed(rows: Vec<Removal>) -> Removed {
