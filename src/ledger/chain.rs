@@ -10,7 +10,7 @@ use crate::ledger::commit::{Changes, Commit, Kind, Part};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Drafted;
 use crate::ledger::lease::{Fence, Holder, Lease};
-use crate::ledger::removal::{Loss, Role};
+use crate::ledger::removal::{Gap, Role};
 use crate::ledger::rows::processed_row;
 use crate::ledger::run::Run;
 use crate::ledger::settlement::End;
@@ -230,10 +230,10 @@ impl Chain {
                 if let Some((sums, key)) = state.key_sums.as_mut().zip(removal.key) {
                     sums.take(key);
                 }
-                match (removal.loss, removal.key) {
-                    (Loss::Nothing, _) => {}
-                    (Loss::OfKey, Some(key)) => state.gaps.note(key, to.commit),
-                    (Loss::OfKey | Loss::OfAny, _) => state.gaps.note_all(to.commit),
+                match (removal.gap, removal.key) {
+                    (Gap::Nothing, _) => {}
+                    (Gap::OfKey, Some(key)) => state.gaps.note(key, to.commit),
+                    (Gap::OfKey | Gap::OfAny, _) => state.gaps.note_all(to.commit),
                 }
             }
         }

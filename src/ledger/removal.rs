@@ -45,7 +45,7 @@ impl Role {
 
 /// What is no longer known once a row of Processed is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Loss {
+pub enum Gap {
     /// Nothing that counts: the row is of another tab or blank, or all rows of its key go.
     Nothing,
     /// What was done of its key before.
@@ -65,8 +65,8 @@ pub struct Removal {
     pub mark: Option<u64>,
     /// Of a row of Processed, the first 64 bits of its key's fingerprint.
     pub key: Option<u64>,
-    /// What is lost with it.
-    pub loss: Loss,
+    /// What is no longer known without it.
+    pub gap: Gap,
     /// Roughly how many bytes it has.
     pub bytes: u32,
 }

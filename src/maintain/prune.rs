@@ -12,7 +12,7 @@ use crate::ledger::commit::Settled;
 use crate::ledger::failure::Failure;
 use crate::ledger::key::{Fingerprint, Key};
 use crate::ledger::mode::{Again, Mode};
-use crate::ledger::removal::{Loss, Removal, Role, mark_of_failure, mark_of_run};
+use crate::ledger::removal::{Gap, Removal, Role, mark_of_failure, mark_of_run};
 use crate::ledger::run::{Run, RunStatus};
 use crate::maintain::lineup::{Placed, line_up};
 use crate::port::source::{Source, SourceError};
@@ -87,10 +87,10 @@ pub fn pruning(listing: &Listing, ends: &[End], ways: Ways, age: Age) -> Pruning
         let blank = end.blank.saturating_sub(KEPT_BLANK);
         found.blank += u64::from(blank);
         let first = end.rows.saturating_sub(blank);
-        going
-            .extend((first + 1..=end.rows).map(|row| {
-                vec![Removal { role: end.role, row, mark: None, key: None, loss: Loss::Nothing, bytes: 0 }]
-            }));
+        going.extend(
+            (first + 1..=end.rows)
+                .map(|row| vec![Removal { role: end.role, row, mark: None, key: None, gap: Gap::Nothing, bytes: 0 }]),
+        );
     }
     for end in ends {
         keep_one(&mut going, end);
@@ -152,7 +152,7 @@ fn closed_failures(listing: &Listing, before: Timestamp, found: &mut Pruning) ->
             row: *row,
             mark: Some(mark_of_failure(failure)),
             key: None,
-            loss: Loss::Nothing,
+            gap: Gap::Nothing,
             bytes,
         };
         going.entry(&failure.key).or_default().push(removal);
@@ -173,7 +173,7 @@ fn old_runs(listing: &Listing, before: Timestamp, found: &mut Pruning) -> Vec<Gr
             row: *row,
             mark: Some(mark_of_run(run)),
             key: None,
-            loss: Loss::Nothing,
+            gap: Gap::Nothing,
             bytes: 0,
         }]
     };
@@ -191,11 +191,10 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
         by_key.entry(placed.row.key.fingerprint()).or_default().push(placed);
     }
     // Where a version may come back, each change is named by what was done before.
-    let loss = if ways.again == Again::Other { Loss::OfKey } else { Loss::OfAny };
+    let gap = if ways.again == Again::Other { Gap::OfKey } else { Gap::OfAny };
     let mut going = Vec::new();
     for (key, mut rows) in by_key {
-        // What is tried again has to find the rows of its key as it found them the first time.
-        if rows.first().is_some_and(|placed| listing.snapshot.book.tried(&placed.row.key).is_some()) {
+        if rows.first().is_some_and(|placed| is_under_way(listing, &placed.row.key)) {
             continue;
         }
         // What an earlier spreadsheet says of a key can't be taken out, so neither can what answers it here.
@@ -204,7 +203,7 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
         if old && age.keys {
             found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
             found.forgotten.insert(key);
-            going.push(rows.into_iter().map(|row| removal_of(row, Loss::Nothing)).collect());
+            going.push(rows.into_iter().map(|row| removal_of(row, Gap::Nothing)).collect());
             continue;
         }
         let pairs = undone(&rows, ways);
@@ -213,10 +212,17 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
         });
         let followed = followed(&rows, ways.again);
         found.settled_rows += (2 * pairs.len() + followed.len()) as u64;
-        going.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one, loss), removal_of(other, loss)]));
-        going.extend(followed.into_iter().map(|row| vec![removal_of(row, loss)]));
+        going.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one, gap), removal_of(other, gap)]));
+        going.extend(followed.into_iter().map(|row| vec![removal_of(row, gap)]));
     }
     going
+}
+
+/// Whether a key has a failure that is not closed, or one of its items has begun: what is tried again has to find the rows of its key as the
+/// first try did, or it has another idempotency key.
+fn is_under_way(listing: &Listing, key: &Key) -> bool {
+    let snapshot = &listing.snapshot;
+    snapshot.book.tried(key).is_some() || snapshot.state.begun.iter().any(|(begun, _)| begun == key)
 }
 
 /// Pairs of rows that say done and forgotten of the same version, and together say nothing. `rows` in the order in which they were
@@ -269,7 +275,7 @@ fn stands(row: u32) -> bool {
     row > WAITING
 }
 
-fn removal_of(placed: Placed<'_>, loss: Loss) -> Removal {
+fn removal_of(placed: Placed<'_>, gap: Gap) -> Removal {
     let key = Some(placed.row.key.fingerprint().0);
-    Removal { role: Role::Processed, row: placed.row.row, mark: Some(placed.row.mark), key, loss, bytes: 0 }
+    Removal { role: Role::Processed, row: placed.row.row, mark: Some(placed.row.mark), key, gap, bytes: 0 }
 }

@@ -38,7 +38,9 @@ pub fn notice(state: &mut State, gone: Gone<'_>, commit: u64) {
         return note_unknown(state, written.saturating_sub(found.count).max(1), commit);
     };
     let keys: Vec<Fingerprint> = book.keys_of(lost).collect();
-    keys.iter().for_each(|key| state.gaps.note(key.0, commit + 1));
+    for key in &keys {
+        state.gaps.note(key.0, commit + 1);
+    }
     state.redo.notice(keys.into_iter(), commit);
 }
 

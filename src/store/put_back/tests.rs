@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::ledger::removal::Removal;
+use crate::ledger::removal::{Gap, Removal};
 use crate::store::removed::{Gone, Removed};
 
 const HEAD: HeadId = HeadId { commit: 7, nonce: 9 };
@@ -26,7 +26,7 @@ fn removal(key: &str, row_number: u32) -> Removal {
         row: row_number,
         mark: Some(mark_of_key(&row(key))),
         key: None,
-        loss: Loss::Nothing,
+        gap: Gap::Nothing,
         bytes: 0,
     }
 }

@@ -1,7 +1,7 @@
 //! The requests by which rows are taken out.
 
 use super::*;
-use crate::ledger::removal::mark_of_key;
+use crate::ledger::removal::{Gap, mark_of_key};
 use crate::ledger::rows::PROCESSED;
 use crate::store::layout::Tab;
 
@@ -25,7 +25,7 @@ fn removal(key: &str, row_number: u32) -> Removal {
         row: row_number,
         mark: Some(mark_of_key(&row(key))),
         key: None,
-        loss: Loss::Nothing,
+        gap: Gap::Nothing,
         bytes: 0,
     }
 }
