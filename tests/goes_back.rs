@@ -102,6 +102,29 @@ impl Shop {
         self.house.front.hands(json!([{"deleteDimension": {"range": range}}])).await;
     }
 
+    /// Somebody types this row of Processed over the one that reads so, or below all rows.
+    async fn type_row(&self, over: &[(&str, &str)], texts: [&str; 4]) {
+        let rows = self.house.front.tab("Processed j").await;
+        let at = |name: &str| rows[0].iter().position(|cell| cell == name).expect("a column");
+        let is_it =
+            |row: &Vec<String>| over.iter().all(|(name, text)| row.get(at(name)).is_some_and(|cell| cell == text));
+        let below = rows.iter().rposition(|row| row.iter().any(|cell| !cell.is_empty())).expect("a header") + 1;
+        let row = if over.is_empty() { below } else { rows.iter().position(is_it).expect("a row") };
+        for (column, text) in ["key", "version", "state", "run"].iter().zip(texts) {
+            self.house.front.type_in("Processed j", row, at(column), text).await;
+        }
+    }
+
+    /// Rows that nobody needs are taken out, but for keys.
+    async fn prune(&self) {
+        let listing = self.house.listing().await;
+        let age = Age { before: Timestamp(self.house.clock.now().0 - 3_600_000), keys: false };
+        let found = pruning(&listing, &[], Ways { mode: self.house.mode, again: self.house.again }, age);
+        assert!(found.settled_rows > 0);
+        let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
+        self.house.run(&[], Retrying::Nothing, Some(errands)).await.expect("a run");
+    }
+
     /// Whether a look at the sheet finds that people have edited Processed, as fsck does.
     async fn edited(&self) -> bool {
         let loaded = self.house.store(7).load().await.expect("a load").snapshot.expect("it has run");
@@ -254,12 +277,7 @@ async fn rows_that_prune_took_out_give_no_key_away_again() {
         shop.usual(&[item(version)]).await;
     }
     shop.house.clock.sleep(Duration::from_hours(24 * 100)).await;
-    let listing = shop.house.listing().await;
-    let age = Age { before: Timestamp(shop.house.clock.now().0 - 3_600_000), keys: false };
-    let found = pruning(&listing, &[], Ways { mode: shop.house.mode, again: shop.house.again }, age);
-    assert!(found.settled_rows > 0);
-    let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
-    shop.house.run(&[], Retrying::Nothing, Some(errands)).await.expect("a run");
+    shop.prune().await;
     assert_eq!(shop.house.column("Processed j", "version").await, ["2"]);
     shop.usual(&[item("1")]).await;
     let called = shop.called();
@@ -366,4 +384,171 @@ async fn rows_that_people_type_into_processed_count_as_they_stand() {
     }
     let beside = json!({"id": "b", "v": "1", "text": "beside"});
     assert_eq!(shop.usual(&[item("1"), beside]).await.run.counts.new, 0);
+}
+
+fn other(id: &str, version: &str) -> Value {
+    json!({"id": id, "v": version, "text": format!("{id} {version}")})
+}
+
+#[tokio::test(start_paused = true)]
+async fn typed_rows_do_not_hide_a_deleted_one() {
+    for (mode, again) in ORDERED {
+        for typed in [1, 2, 9, 30] {
+            let told = format!("{mode:?} {again:?}, {typed} typed in");
+            let shop = Shop::new(mode, again, 10);
+            for version in ["1", "2"] {
+                shop.usual(&[item(version)]).await;
+            }
+            shop.delete_row("Processed j", &[("key", "a"), ("version", "2")]).await;
+            for n in 0..typed {
+                shop.type_row(&[], [&format!("x{n}"), "1", "done", "me"]).await;
+            }
+            let back = [item("1"), other("x0", "1")];
+            let (report, notes) = shop.run_with_notes(&back).await;
+            assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{told}: {notes:?}");
+            assert_eq!(report.run.counts.new, 1, "{told}: the key that has lost a row, and not the typed one");
+            assert_eq!(shop.texts().await.last().map(String::as_str), Some("text 1"), "{told}");
+            assert!(!shop.edited().await, "{told}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_typed_over_a_row_of_another_is_not_done() {
+    for (mode, again) in ORDERED {
+        let told = format!("{mode:?} {again:?}");
+        let shop = Shop::new(mode, again, 10);
+        for version in ["1", "2"] {
+            shop.usual(&[item(version)]).await;
+        }
+        shop.type_row(&[("key", "a"), ("version", "2")], ["x", "1", "done", ""]).await;
+        let (report, notes) = shop.run_with_notes(&[other("x", "1")]).await;
+        assert_eq!(report.run.counts.new, 0, "{told}: she has typed that it is done");
+        assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{told}: {notes:?}");
+        let report = shop.usual(&[item("2"), other("x", "1")]).await;
+        assert_eq!(report.run.counts.new, 1, "{told}: the key over whose row she typed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_rows_typed_in_alone_are_no_deletion() {
+    for typed in [1, 11, 40] {
+        let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+        shop.usual(&[item("1")]).await;
+        for n in 0..typed {
+            shop.type_row(&[], [&format!("x{n}"), "1", "done", ""]).await;
+        }
+        let (report, notes) = shop.run_with_notes(&[item("1"), other("x0", "1")]).await;
+        assert_eq!(report.run.counts.new, 0);
+        assert!(!notes.iter().any(|note| note.contains("deleted")), "{typed}: {notes:?}");
+        assert!(!shop.edited().await, "{typed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_deleted_after_prune_is_noticed() {
+    for again in [Again::Other, Again::Newer] {
+        let shop = Shop::new(Mode::Upsert, again, 10);
+        shop.usual(&[item("1"), other("b", "1")]).await;
+        shop.house.clock.sleep(Duration::from_hours(24 * 100)).await;
+        for version in ["2", "3"] {
+            shop.usual(&[item(version), other("b", "2")]).await;
+        }
+        shop.prune().await;
+        shop.delete_row("Processed j", &[("key", "a"), ("version", "3")]).await;
+        let (report, notes) = shop.run_with_notes(&[item("2"), other("b", "2")]).await;
+        assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{again:?}: {notes:?}");
+        assert!(!notes.iter().any(|note| note.contains("too many")), "{again:?}: {notes:?}");
+        assert_eq!((report.run.counts.new, shop.edited().await), (1, false), "{again:?}");
+        assert_eq!(shop.texts().await[0], "text 2", "{again:?}");
+    }
+}
+
+/// An item of this key that a program can't process in this version.
+fn bad_other(id: &str, version: &str) -> Value {
+    json!({"id": id, "v": version, "bad": "not yet"})
+}
+
+#[tokio::test(start_paused = true)]
+async fn prune_changes_no_key_of_what_is_tried_again() {
+    for (versions, to) in [(&["1"][..], "2"), (&["1", "2"], "3"), (&["1", "2"], "1"), (&["1", "2", "1"], "2")] {
+        let told = format!("{versions:?}, then {to}");
+        let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+        for (at, version) in versions.iter().enumerate() {
+            shop.usual(&[item(version), other("b", &format!("{at}")), other("c", "1")]).await;
+        }
+        shop.usual(&[item(versions.last().expect("one")), other("b", "9"), other("c", "1")]).await;
+        shop.house.clock.sleep(Duration::from_hours(24 * 100)).await;
+        shop.called();
+        let failing = [bad_other("a", to), other("b", "9"), other("c", "1")];
+        shop.usual(&failing).await;
+        shop.prune().await;
+        shop.usual(&failing).await;
+        shop.usual(&[item(to), other("b", "9"), other("c", "1")]).await;
+        let called = shop.called();
+        assert_eq!((called.len(), &called[0], &called[1]), (3, &called[1], &called[2]), "{told}");
+        // A key that has lost no row, and has no failure: its next version is a first time.
+        shop.usual(&[item(to), other("b", "9"), other("c", "2")]).await;
+        let first = idempotency_key(front::ID, "j", "does", &Key::new("c").expect("a key"), &Version("2".to_owned()));
+        assert_eq!(shop.called(), [first], "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_run_that_sees_a_deletion_gives_the_keys_of_the_next() {
+    // Deletions of which it is known whose rows they were, and too many.
+    for many in [1, 20] {
+        let shop = Shop::new(Mode::Upsert, Again::Other, 1_000);
+        let keys: Vec<String> = (0..many).map(|n| format!("k{n}")).collect();
+        let of = |version: &str| keys.iter().map(|key| other(key, version)).collect::<Vec<_>>();
+        shop.usual(&[of("1"), vec![item("1")]].concat()).await;
+        shop.usual(&[of("2"), vec![item("1")]].concat()).await;
+        for key in &keys {
+            shop.delete_row("Processed j", &[("key", key), ("version", "2")]).await;
+        }
+        shop.called();
+        for _ in 0..2 {
+            shop.usual(&[bad_other("a", "2"), bad_other("k0", "3")]).await;
+        }
+        shop.usual(&[item("2"), other("k0", "3")]).await;
+        let called = shop.called();
+        assert_eq!(called.len(), 6, "{many}");
+        for of_key in [[0, 2, 4], [1, 3, 5]] {
+            assert!(of_key.iter().all(|at| called[*at] == called[of_key[0]]), "{many}: {called:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_whose_row_was_deleted_has_another_key() {
+    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    for version in ["1", "2"] {
+        shop.usual(&[item(version)]).await;
+    }
+    shop.delete_row("Processed j", &[("version", "2")]).await;
+    for version in ["1", "2"] {
+        shop.usual(&[item(version)]).await;
+    }
+    let called = shop.called();
+    assert_eq!(called.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{called:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_total_in_the_data_tab_hides_no_deleted_row() {
+    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    for version in ["1", "2"] {
+        shop.usual(&[item(version), other("b", "1")]).await;
+    }
+    // The state as an earlier version of sheetkeep left it.
+    let (_, metadata) =
+        shop.house.front.ask(hyper::Method::GET, "", "fields=sheets.properties.title", Value::Null).await;
+    let titles = metadata["sheets"].as_array().expect("tabs").iter().map(|tab| &tab["properties"]["title"]);
+    let title = titles.filter_map(Value::as_str).find(|title| title.starts_with("sheetkeep ")).expect("the state");
+    let fields = shop.house.front.tab(title).await;
+    let at = fields.iter().position(|row| row.first().is_some_and(|name| name == "processed keys")).expect("the sums");
+    shop.house.front.type_in(title, at, 1, "").await;
+    shop.house.front.type_in("Data", 4, 0, "Total").await;
+    shop.delete_row("Processed j", &[("key", "a"), ("version", "2")]).await;
+    let (_, notes) = shop.run_with_notes(&[item("1"), other("b", "1")]).await;
+    assert!(notes.iter().any(|note| note.contains("1 rows were deleted or changed")), "{notes:?}");
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::ledger::doings::{Doing, Past};
 use crate::ledger::entry::{Entry, Step};
 use crate::ledger::failure::{Answer, Failure, FailureState};
+use crate::ledger::gaps::Gaps;
 use crate::ledger::key::{Fingerprint, Key, Version, digest_of};
 use crate::ledger::mode::Again;
 use crate::ledger::redo::Redo;
@@ -99,20 +100,20 @@ impl DoneSet {
     }
 
     /// The same, where each row says which doing wrote it (`doings` has as many, but for none where it is not asked for): of the last
-    /// doing of a key all versions count. `pruned` is the last commit that took rows out.
+    /// doing of a key all versions count. Of the keys of `gaps` not all rows are left.
     pub fn of_doings(
         again: Again,
         rows: Vec<(Fingerprint, u64)>,
         doings: &[Doing],
         forgotten: Vec<(Fingerprint, u64)>,
-        pruned: Option<u64>,
+        gaps: Gaps,
     ) -> Self {
         if again != Again::Other {
             return Self::with_forgotten(again, rows, forgotten);
         }
         let keys = sorted_keys(&forgotten);
         let all = || rows.iter().zip(doings).map(|((key, mark), doing)| (*key, *mark, *doing));
-        let past = Past::of(all(), pruned);
+        let past = Past::of(all(), gaps);
         let mut left: Vec<_> = all().collect();
         without(&mut left, forgotten, |row| (row.0, row.1));
         left.sort_by_key(|row| row.0);
@@ -274,6 +275,13 @@ impl Book {
     #[must_use]
     pub fn doing_again(mut self, redo: Redo) -> Self {
         self.redo = redo;
+        self
+    }
+
+    /// The same book, of which it is known that rows are gone of these keys alone.
+    #[must_use]
+    pub fn knowing_gaps(mut self, gaps: Gaps) -> Self {
+        self.done.past.know_gaps(gaps);
         self
     }
 

@@ -10,7 +10,7 @@ use crate::ledger::commit::{Changes, Commit, Kind, Part};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::Drafted;
 use crate::ledger::lease::{Fence, Holder, Lease};
-use crate::ledger::removal::Role;
+use crate::ledger::removal::{Gap, Role};
 use crate::ledger::rows::processed_row;
 use crate::ledger::run::Run;
 use crate::ledger::settlement::End;
@@ -224,9 +224,17 @@ impl Chain {
         }
         for one in &changes.settled {
             let gone = one.removals().iter().filter(|removal| removal.role == Role::Processed);
-            for mark in gone.filter_map(|removal| removal.mark) {
+            for removal in gone {
+                let Some(mark) = removal.mark else { continue };
                 state.processed.take_hash(mark);
-                state.pruned = Some(to.commit);
+                if let Some((sums, key)) = state.key_sums.as_mut().zip(removal.key) {
+                    sums.take(key);
+                }
+                match (removal.gap, removal.key) {
+                    (Gap::Nothing, _) => {}
+                    (Gap::OfKey, Some(key)) => state.gaps.note(key, to.commit),
+                    (Gap::OfKey | Gap::OfAny, _) => state.gaps.note_all(to.commit),
+                }
             }
         }
         state.columns = changes.owned_columns(state.columns);

@@ -16,6 +16,7 @@
 //!  v1 v2 v1'              v2        follows v1''s row
 //! ```
 
+use crate::ledger::gaps::Gaps;
 use crate::ledger::key::Fingerprint;
 use crate::ledger::order::read_run_cell;
 
@@ -68,19 +69,20 @@ struct Row {
 pub struct Past {
     /// Of each key in the order in which they were written.
     rows: Vec<Row>,
-    /// The last commit that took rows out of Processed.
-    pruned: Option<u64>,
+    /// Of which keys not all rows are left.
+    gaps: Gaps,
 }
 
 impl Past {
-    /// The past of these rows, each with the mark of its version, in the order in which they were written. Where rows were taken out, the
-    /// last time by the commit `pruned`, what is there may not be all.
-    pub fn of(rows: impl Iterator<Item = (Fingerprint, u64, Doing)>, pruned: Option<u64>) -> Self {
+    /// The past of these rows, each with the mark of its version, in the order in which they were written. Of the keys of `gaps` what is
+    /// there is not all.
+    pub fn of(rows: impl Iterator<Item = (Fingerprint, u64, Doing)>, gaps: Gaps) -> Self {
         let mut rows: Vec<_> = rows.map(|(key, mark, doing)| Row { key, mark, doing }).collect();
         rows.sort_by_key(|row| row.key);
-        let mut past = Self { rows: Vec::new(), pruned };
+        let mut past = Self { rows: Vec::new(), gaps };
         for of_key in rows.chunk_by(|a, b| a.key == b.key) {
-            if of_key.len() > 1 || past.has_gaps(of_key) {
+            let first = of_key.first().filter(|first| past.gaps.has(first.key, Some(first.doing.commit)));
+            if of_key.len() > 1 || first.is_some() {
                 past.rows.extend_from_slice(of_key);
             }
         }
@@ -88,9 +90,9 @@ impl Past {
         past
     }
 
-    /// Whether rows of a key may have been taken out.
-    fn has_gaps(&self, of_key: &[Row]) -> bool {
-        self.pruned.zip(of_key.first()).is_some_and(|(pruned, first)| first.doing.commit < pruned)
+    /// The same, of which it is known by now that rows are gone of these keys alone, which are among those of before.
+    pub fn know_gaps(&mut self, gaps: Gaps) {
+        self.gaps = gaps;
     }
 
     /// The name of the change of a key to a version of this mark; none where that is the version's first time. `known` are the marks of
@@ -99,7 +101,7 @@ impl Past {
         let from = self.rows.partition_point(|row| row.key < key);
         let to_end = self.rows.get(from..).unwrap_or_default();
         let mut rows: Vec<Row> = to_end.iter().take_while(|row| row.key == key).copied().collect();
-        let has_gaps = self.has_gaps(&rows);
+        let has_gaps = self.gaps.has(key, rows.first().map(|row| row.doing.commit));
         rows.extend(since.map(|(mark, doing)| Row { key, mark, doing }));
         // What was done last is done once more: the same change.
         while let Some(last) = rows.last().copied() {
@@ -120,9 +122,9 @@ impl Past {
 mod tests {
     use super::*;
 
-    fn past(rows: &[(u64, &str)], pruned: Option<u64>) -> Past {
+    fn past(rows: &[(u64, &str)], before: Option<u64>) -> Past {
         let key = Fingerprint(7, 7);
-        Past::of(rows.iter().map(|(mark, cell)| (key, *mark, Doing::of(cell))), pruned)
+        Past::of(rows.iter().map(|(mark, cell)| (key, *mark, Doing::of(cell))), Gaps::read("", before))
     }
 
     fn change(rows: &[(u64, &str)], to: u64) -> Option<String> {
@@ -170,6 +172,18 @@ mod tests {
         assert_eq!(known(&[(2, "r #1.2")], 2), None);
         assert_eq!(known(&[(2, "r #1.6")], 1), None, "it began later");
         assert_eq!(known(&[(2, "r #1.2"), (3, "r #1.6")], 1), Some(follows(3, "r #1.6")));
+    }
+
+    #[test]
+    fn rows_of_another_key_that_were_taken_out_change_no_name() {
+        let of = |lost: u64| {
+            let mut gaps = Gaps::default();
+            gaps.note(lost, 5);
+            let rows = [(Fingerprint(7 << 16, 7), 2, Doing::of("r #1.2"))];
+            Past::of(rows.into_iter(), gaps).change(Fingerprint(7 << 16, 7), 1, &[], None)
+        };
+        assert_eq!(of(8 << 16), None);
+        assert_eq!(of(7 << 16), Some(follows(2, "r #1.2")));
     }
 
     #[test]

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! What was written less what is there is the same over the keys that differ alone. Six of them are found whatever was done to their rows
-//! (Berlekamp and Massey), eleven where rows were only deleted (Newton). One equation is left over in both cases: so a sum of more keys is
-//! noticed, and not taken for fewer.
+//! (Berlekamp and Massey), and of each by how many rows it differs (Forney): a key that people typed in has lost none. Eleven are found where
+//! rows were only deleted, or only typed in (Newton). One equation is left over in each case: so a sum of more keys is noticed, and not
+//! taken for fewer.
 
 use data_encoding::BASE64_NOPAD;
 
@@ -32,9 +33,25 @@ pub struct KeySums {
     sums: [u64; SUMS],
 }
 
-/// A polynomial whose roots are keys, the highest power first.
+/// The keys that have other rows in one of two sums than in the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Differing(Vec<u64>);
+pub struct Differing {
+    /// A polynomial whose roots are the keys, the highest power first.
+    roots: Vec<u64>,
+    /// By how many rows each of them differs.
+    rows: Rows,
+}
+
+/// By how many rows keys differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Rows {
+    /// Each has lost some.
+    Lost,
+    /// Each has got some.
+    Gained,
+    /// The numerator of the fraction of which the differences are the power series, the lowest power first.
+    Either(Vec<u64>),
+}
 
 impl KeySums {
     /// Counts in one row of this key.
@@ -66,6 +83,13 @@ impl KeySums {
         }
     }
 
+    /// Takes out one row of each of these keys.
+    #[must_use]
+    pub fn without(mut self, keys: impl IntoIterator<Item = u64>) -> Self {
+        keys.into_iter().for_each(|key| self.take(key));
+        self
+    }
+
     /// As one text.
     pub fn text(&self) -> String {
         let bytes: Vec<u8> = self.sums.iter().flat_map(|sum| sum.to_be_bytes()).collect();
@@ -83,22 +107,49 @@ impl KeySums {
         read.sums.iter().all(|sum| *sum < PRIME).then_some(read)
     }
 
-    /// Which keys have other rows in `found` than in these sums; none where they are too many to be told.
+    /// Which keys have more or fewer rows in `found` than in these sums; none where they are too many to know.
     pub fn differing(&self, found: &Self) -> Option<Differing> {
         let gone = self.count.checked_sub(found.count);
         let count = gone.map_or_else(|| minus(0, found.count.abs_diff(self.count) % PRIME), |gone| gone % PRIME);
         let sums = self.sums.iter().zip(found.sums).map(|(said, found)| minus(*said, found));
         let differences: Vec<u64> = std::iter::once(count).chain(sums).collect();
-        few(&differences).or_else(|| deleted(&differences, gone?))
+        let only_added = || {
+            let turned: Vec<u64> = differences.iter().map(|difference| minus(0, *difference)).collect();
+            let added = found.count.checked_sub(self.count)?;
+            of_one_kind(&turned, added).map(|roots| Differing { roots, rows: Rows::Gained })
+        };
+        let only_deleted = || of_one_kind(&differences, gone?).map(|roots| Differing { roots, rows: Rows::Lost });
+        few(&differences).or_else(only_deleted).or_else(only_added)
     }
 }
 
 impl Differing {
-    /// Whether a key is one of them.
-    pub fn has(&self, key: Fingerprint) -> bool {
+    /// Whether fewer rows of this key were found than the sums say.
+    pub fn has_lost(&self, key: Fingerprint) -> bool {
         let x = number(key);
-        self.0.len() > 1 && self.0.iter().fold(0, |value, factor| plus(times(value, x), *factor)) == 0
+        let is_root = self.roots.len() > 1 && value_at(self.roots.iter(), x) == 0;
+        is_root
+            && match &self.rows {
+                Rows::Lost => true,
+                Rows::Gained => false,
+                // A number of rows is small, and a negative one is just below the prime.
+                Rows::Either(numerator) => rows_of(x, &self.roots, numerator) <= PRIME / 2,
+            }
     }
+}
+
+/// By how many rows the key differs that is the root `x` (Forney): the differences are the power series of a sum of m / (1 - x·z), one a
+/// key, which is one fraction. Its denominator has the factors of `roots`, the lowest power first, and m is the residue at z = 1 / x.
+fn rows_of(x: u64, roots: &[u64], numerator: &[u64]) -> u64 {
+    let z = inverse(x);
+    let slopes: Vec<u64> = (0_u64..).zip(roots).skip(1).map(|(power, factor)| times(power, *factor)).collect();
+    let slope = value_at(slopes.iter().rev(), z);
+    minus(0, times(x, times(value_at(numerator.iter().rev(), z), inverse(slope))))
+}
+
+/// The value of a polynomial, its highest power first.
+fn value_at<'f>(factors: impl Iterator<Item = &'f u64>, x: u64) -> u64 {
+    factors.fold(0, |value, factor| plus(times(value, x), *factor))
 }
 
 /// The key as a number of the field, never 0.
@@ -160,11 +211,14 @@ fn few(sequence: &[u64]) -> Option<Differing> {
         }
     }
     now.resize(length + 1, 0);
-    (2 * length < sequence.len()).then_some(Differing(now))
+    let term = |n: usize| (0..=n).fold(0, |sum, i| plus(sum, times(at(&now, i), at(sequence, n - i))));
+    let rows = Rows::Either((0..length).map(term).collect());
+    (2 * length < sequence.len()).then_some(Differing { roots: now, rows })
 }
 
-/// The keys of so many rows that were deleted, none having come instead (Newton's identities), where the sums left over agree.
-fn deleted(differences: &[u64], gone: u64) -> Option<Differing> {
+/// The polynomial of the keys of so many rows, all of which were deleted, or all of which were added (Newton's identities), where the sums
+/// left over agree.
+fn of_one_kind(differences: &[u64], gone: u64) -> Option<Vec<u64>> {
     let gone = usize::try_from(gone).ok().filter(|gone| (1..SUMS).contains(gone))?;
     let sum = |n: usize| differences.get(n).copied().unwrap_or(0);
     // With e for the elementary symmetric polynomials: n·e(n) = e(n-1)·s(1) - e(n-2)·s(2) + …
@@ -180,7 +234,7 @@ fn deleted(differences: &[u64], gone: u64) -> Option<Differing> {
         let total = signed.iter().enumerate().fold(0, |total, (i, factor)| plus(total, times(*factor, sum(n - i))));
         total == 0
     });
-    agrees.then_some(Differing(signed))
+    agrees.then_some(signed)
 }
 
 #[cfg(test)]
@@ -201,7 +255,7 @@ mod tests {
 
     fn found(said: &KeySums, there: &KeySums) -> Option<Vec<usize>> {
         let differing = said.differing(there)?;
-        Some((0..300).filter(|n| differing.has(key(*n))).collect())
+        Some((0..300).filter(|n| differing.has_lost(key(*n))).collect())
     }
 
     #[test]
@@ -220,12 +274,16 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_were_typed_over_are_found_too() {
+    fn keys_that_were_typed_over_are_found_and_not_what_was_typed() {
         let said = sums(0..200);
         let there = sums((0..200).map(|n| if n == 7 { 250 } else { n }));
-        assert_eq!(found(&said, &there), Some(vec![7, 250]));
+        assert_eq!(found(&said, &there), Some(vec![7]));
         let more = sums((0..200).chain([250, 251]));
-        assert_eq!(found(&said, &more), Some(vec![250, 251]));
+        assert_eq!(found(&said, &more), Some(vec![]));
+        let many = sums((0..200).chain(250..261));
+        assert_eq!(found(&said, &many), Some(vec![]));
+        let more_than_gone = sums((0..200).filter(|n| *n != 7).chain([250, 251, 251, 9, 9]));
+        assert_eq!(found(&said, &more_than_gone), Some(vec![7]));
     }
 
     #[test]
@@ -234,9 +292,8 @@ mod tests {
         // All rows of 100 keys and one of two of another's; and a key that never had a row.
         let there = sums((0..100).chain(0..100).filter(|n| *n != 7).chain([7]));
         assert_eq!(found(&said, &there), None);
-        let mut less = said;
-        (100..200).chain([250]).for_each(|n| less.take(key(n).0));
-        assert_eq!(found(&less, &there), Some(vec![7, 250]));
+        let less = said.without((100..200).chain([250]).map(|n| key(n).0));
+        assert_eq!(found(&less, &there), Some(vec![7]));
     }
 
     #[test]
@@ -261,6 +318,17 @@ mod tests {
             expected.sort_unstable();
             expected.dedup();
             prop_assert_eq!(found(&said, &sums(left)), Some(expected));
+        }
+
+        #[test]
+        fn of_any_six_keys_those_that_lost_rows_are_found(
+            changed in prop::collection::btree_map(0_usize..60, -3_i32..=3, 0..7),
+        ) {
+            let said = sums((0..60).flat_map(|n| [n; 3]));
+            let rows = |n: usize| usize::try_from(3 - changed.get(&n).copied().unwrap_or(0)).expect("none below 0");
+            let there = sums((0..60).flat_map(|n| std::iter::repeat_n(n, rows(n))));
+            let lost: Vec<usize> = changed.iter().filter(|(_, rows)| **rows > 0).map(|(n, _)| *n).collect();
+            prop_assert_eq!(found(&said, &there), Some(lost));
         }
 
         #[test]

@@ -61,6 +61,7 @@ pub mod failure;
 pub mod item;
 pub mod tries;
 pub mod audit;
+pub mod gaps;
 pub mod doings;
 pub mod key_sums;
 pub mod redo;

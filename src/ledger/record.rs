@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use serde_json::Value;
 
 use crate::ledger::columns::{MAX_CELL_UNITS, header_text, header_texts};
+use crate::ledger::gaps::Gaps;
 use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::key_sums::KeySums;
@@ -57,7 +58,8 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     // What most jobs never have takes no row.
     pairs.extend(state.key_sums.map(|sums| ("processed keys", sums.text())));
     pairs.extend((!state.redo.is_empty()).then(|| ("to do again", state.redo.text())));
-    pairs.extend(state.pruned.map(|commit| ("pruned by commit", commit.to_string())));
+    pairs.extend(state.gaps.before.map(|commit| ("pruned by commit", commit.to_string())));
+    pairs.extend(state.gaps.text().map(|keys| ("pruned keys", keys)));
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
     }
@@ -183,7 +185,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         forced: fields.words("forced"),
         key_sums: KeySums::read(fields.text("processed keys")),
         redo: Redo::read(fields.text("to do again")),
-        pruned: fields.text("pruned by commit").parse().ok(),
+        gaps: Gaps::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
         previous: fields.words("previous spreadsheets"),
         next: fields.optional("next spreadsheet"),
     })
@@ -270,7 +272,7 @@ mod tests {
             cursor: Some("page 7".into()),
             definition: Definition { tab: "Quakes".into(), key: ".id".into(), ..Definition::default() },
             columns: vec!["id".into(), "a \"b\"".into()],
-            pruned: Some(11),
+            gaps: Gaps::read("0123456789ab", Some(11)),
             key_sums: Some(KeySums::default()),
             redo: Redo::read("0123456789ab:12 ?:3"),
             deleted: vec!["a \"b\"".into()],

@@ -43,6 +43,17 @@ impl Role {
     }
 }
 
+/// What is no longer known once a row of Processed is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Gap {
+    /// Nothing that counts: the row is of another tab or blank, or all rows of its key go.
+    Nothing,
+    /// What was done of its key before.
+    OfKey,
+    /// The same, where it has to be kept only if the job should ask for it later: any key may be one.
+    OfAny,
+}
+
 /// A row that is to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Removal {
@@ -52,6 +63,10 @@ pub struct Removal {
     pub row: u32,
     /// The mark of what it says; none of a blank row.
     pub mark: Option<u64>,
+    /// Of a row of Processed, the first 64 bits of its key's fingerprint.
+    pub key: Option<u64>,
+    /// What is no longer known without it.
+    pub gap: Gap,
     /// Roughly how many bytes it has.
     pub bytes: u32,
 }

@@ -5,6 +5,7 @@
 
 use crate::ledger::book::Book;
 use crate::ledger::first_rows::FirstRows;
+use crate::ledger::gaps::Gaps;
 use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version, digest_of};
 use crate::ledger::key_sums::KeySums;
@@ -139,8 +140,8 @@ pub struct State {
     pub key_sums: Option<KeySums>,
     /// Keys that are to be done again, because people deleted rows of theirs.
     pub redo: Redo,
-    /// The last commit that took rows out of Processed, or the first one after people did: of keys that were there before it, not all that was done may be known.
-    pub pruned: Option<u64>,
+    /// Keys of which not all that was done may be known, because rows of Processed were taken out.
+    pub gaps: Gaps,
     /// Items whose steps had begun, or were about to, when this state was written; of jobs that do things at most once.
     pub begun: Vec<(Key, Version)>,
 }

@@ -57,7 +57,12 @@ impl Tries {
 
 /// The part of a fingerprint that stands for it here.
 pub fn mark(key: Fingerprint) -> u64 {
-    key.0 >> 16
+    mark_of(key.0)
+}
+
+/// The same, of the first 64 bits of a fingerprint.
+pub fn mark_of(key: u64) -> u64 {
+    key >> 16
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::ledger::commit::Settled;
 use crate::ledger::failure::Failure;
 use crate::ledger::key::{Fingerprint, Key};
 use crate::ledger::mode::{Again, Mode};
-use crate::ledger::removal::{Removal, Role, mark_of_failure, mark_of_run};
+use crate::ledger::removal::{Gap, Removal, Role, mark_of_failure, mark_of_run};
 use crate::ledger::run::{Run, RunStatus};
 use crate::maintain::lineup::{Placed, line_up};
 use crate::port::source::{Source, SourceError};
@@ -87,7 +87,10 @@ pub fn pruning(listing: &Listing, ends: &[End], ways: Ways, age: Age) -> Pruning
         let blank = end.blank.saturating_sub(KEPT_BLANK);
         found.blank += u64::from(blank);
         let first = end.rows.saturating_sub(blank);
-        going.extend((first + 1..=end.rows).map(|row| vec![Removal { role: end.role, row, mark: None, bytes: 0 }]));
+        going.extend(
+            (first + 1..=end.rows)
+                .map(|row| vec![Removal { role: end.role, row, mark: None, key: None, gap: Gap::Nothing, bytes: 0 }]),
+        );
     }
     for end in ends {
         keep_one(&mut going, end);
@@ -144,7 +147,14 @@ fn closed_failures(listing: &Listing, before: Timestamp, found: &mut Pruning) ->
     for (row, failure) in listing.failures.iter().filter(|(_, failure)| goes(failure)) {
         let bytes = failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let removal = Removal { role: Role::Failures, row: *row, mark: Some(mark_of_failure(failure)), bytes };
+        let removal = Removal {
+            role: Role::Failures,
+            row: *row,
+            mark: Some(mark_of_failure(failure)),
+            key: None,
+            gap: Gap::Nothing,
+            bytes,
+        };
         going.entry(&failure.key).or_default().push(removal);
     }
     found.failures = (going.len() as u64, going.values().map(Vec::len).sum::<usize>() as u64);
@@ -157,8 +167,16 @@ fn old_runs(listing: &Listing, before: Timestamp, found: &mut Pruning) -> Vec<Gr
     let own = || listing.runs.iter().filter(|(_, run)| run.job == *job && run.status != RunStatus::Running);
     let others = own().filter(|(_, run)| run.trigger.kind != TRIGGER);
     let last = others.max_by_key(|(_, run)| run.last_commit).map(|(row, _)| *row);
-    let removal =
-        |(row, run): &(u32, Run)| vec![Removal { role: Role::Runs, row: *row, mark: Some(mark_of_run(run)), bytes: 0 }];
+    let removal = |(row, run): &(u32, Run)| {
+        vec![Removal {
+            role: Role::Runs,
+            row: *row,
+            mark: Some(mark_of_run(run)),
+            key: None,
+            gap: Gap::Nothing,
+            bytes: 0,
+        }]
+    };
     let going: Vec<_> =
         own().filter(|(row, run)| run.started < before && Some(*row) != last && stands(*row)).map(removal).collect();
     found.runs = going.len() as u64;
@@ -172,15 +190,20 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
     for placed in line_up(listing, age.before) {
         by_key.entry(placed.row.key.fingerprint()).or_default().push(placed);
     }
+    // Where a version may come back, each change is named by what was done before.
+    let gap = if ways.again == Again::Other { Gap::OfKey } else { Gap::OfAny };
     let mut going = Vec::new();
     for (key, mut rows) in by_key {
+        if rows.first().is_some_and(|placed| is_under_way(listing, &placed.row.key)) {
+            continue;
+        }
         // What an earlier spreadsheet says of a key can't be taken out, so neither can what answers it here.
         let old = rows.iter().all(may_go);
         found.old_keys += u64::from(old && !age.keys);
         if old && age.keys {
             found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
             found.forgotten.insert(key);
-            going.push(rows.into_iter().map(removal_of).collect());
+            going.push(rows.into_iter().map(|row| removal_of(row, Gap::Nothing)).collect());
             continue;
         }
         let pairs = undone(&rows, ways);
@@ -189,10 +212,17 @@ fn old_keys(listing: &Listing, ways: Ways, age: Age, found: &mut Pruning) -> Vec
         });
         let followed = followed(&rows, ways.again);
         found.settled_rows += (2 * pairs.len() + followed.len()) as u64;
-        going.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one), removal_of(other)]));
-        going.extend(followed.into_iter().map(|row| vec![removal_of(row)]));
+        going.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one, gap), removal_of(other, gap)]));
+        going.extend(followed.into_iter().map(|row| vec![removal_of(row, gap)]));
     }
     going
+}
+
+/// Whether a key has a failure that is not closed, or one of its items has begun: what is tried again has to find the rows of its key as the
+/// first try did, or it has another idempotency key.
+fn is_under_way(listing: &Listing, key: &Key) -> bool {
+    let snapshot = &listing.snapshot;
+    snapshot.book.tried(key).is_some() || snapshot.state.begun.iter().any(|(begun, _)| begun == key)
 }
 
 /// Pairs of rows that say done and forgotten of the same version, and together say nothing. `rows` in the order in which they were
@@ -245,6 +275,7 @@ fn stands(row: u32) -> bool {
     row > WAITING
 }
 
-fn removal_of(placed: Placed<'_>) -> Removal {
-    Removal { role: Role::Processed, row: placed.row.row, mark: Some(placed.row.mark), bytes: 0 }
+fn removal_of(placed: Placed<'_>, gap: Gap) -> Removal {
+    let key = Some(placed.row.key.fingerprint().0);
+    Removal { role: Role::Processed, row: placed.row.row, mark: Some(placed.row.mark), key, gap, bytes: 0 }
 }

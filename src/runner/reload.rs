@@ -46,6 +46,7 @@ impl Committer {
             self.chain.amend(|state| {
                 state.processed = snapshot.state.processed;
                 state.key_sums = snapshot.state.key_sums;
+                state.gaps = snapshot.state.gaps.clone();
             });
             intake.book.rebase(snapshot.book);
             self.stand_on(&snapshot.tables, &snapshot.gone, intake, queue)?;

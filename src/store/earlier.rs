@@ -55,9 +55,7 @@ impl Fetcher {
             if left.next.as_ref() != Some(&successor) {
                 unmoved = Some(previous.clone());
             }
-            if left.pruned.is_some() {
-                state.pruned = state.pruned.or(Some(1));
-            }
+            state.gaps.add_left(&left.gaps);
             blemishes.extend(odd.map(|message| told_of(previous, &message)));
             above.push(rows);
             successor.clone_from(previous);
@@ -102,7 +100,7 @@ impl Fetcher {
                 rows.put_in_order(&self.first_commits(&state, runs.as_ref()).await?);
             }
             rows.put_in_order(&FirstCommits::default());
-            rows.keep_gaps(state.pruned);
+            rows.keep_gaps(state.gaps.before);
             let reading = Reading { head: state.head, said: state.processed, found: rows.found };
             if reading.said == reading.found {
                 return Ok((state, rows, None));

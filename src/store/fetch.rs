@@ -14,8 +14,10 @@ use crate::google::shape::{Metadata, Tab as Seen};
 use crate::google::sheets::Sheets;
 use crate::ledger::book::Book;
 use crate::ledger::first_rows::FirstRows;
+use crate::ledger::gaps::Gaps;
 use crate::ledger::growth::crowded;
 use crate::ledger::judge::Sighting;
+use crate::ledger::key::Fingerprint;
 use crate::ledger::key_sums::KeySums;
 use crate::ledger::mode::{Again, Mode};
 use crate::ledger::order::FirstCommits;
@@ -89,6 +91,8 @@ struct Read {
     state: State,
     /// The keys of the rows that are there, as sums.
     key_sums: Option<KeySums>,
+    /// The keys of those that carry no order, sorted.
+    unordered: Vec<Fingerprint>,
     notes: Notes,
     found: Tally,
     tabs: Tabs,
@@ -255,6 +259,7 @@ impl Fetcher {
             return Ok(Read {
                 state,
                 key_sums,
+                unordered: Vec::new(),
                 notes,
                 found,
                 tabs,
@@ -287,7 +292,7 @@ impl Fetcher {
             done.read(&waiting.rows_in(Role::Processed, &processed));
             open.read_astray(&waiting.rows_in(Role::Failures, &failures));
         }
-        let (found, key_sums) = (done.found, done.key_sums());
+        let (found, key_sums, unordered) = (done.found, done.key_sums(), done.unordered());
         let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
         upkeep.see(place.tab, witness, &done.recent());
         blemishes.extend(put_back.as_ref().map(PutBack::blemish));
@@ -298,12 +303,28 @@ impl Fetcher {
         done.put_in_order(&FirstCommits::default());
         let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
         blemishes.extend(odd);
-        let (done, odd) = done.pruned_by(state.pruned).finish(&processed);
+        // Of which keys people have deleted rows is known only once all is read.
+        let gaps = if found == state.processed { state.gaps.clone() } else { Gaps::everywhere() };
+        let (done, odd) = done.with_gaps(gaps).finish(&processed);
         blemishes.extend(odd);
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
         let book = Book::new(done, open).counting(state.tries.clone());
-        Ok(Read { state, key_sums, notes, found, tabs, upkeep, put_back, book, gone, blemishes, unmoved, first })
+        Ok(Read {
+            state,
+            key_sums,
+            unordered,
+            notes,
+            found,
+            tabs,
+            upkeep,
+            put_back,
+            book,
+            gone,
+            blemishes,
+            unmoved,
+            first,
+        })
     }
 
     fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
@@ -311,6 +332,7 @@ impl Fetcher {
         let Read {
             mut state,
             key_sums,
+            unordered,
             notes,
             found,
             tabs,
@@ -324,10 +346,14 @@ impl Fetcher {
         } = read;
         blemishes.extend(edited);
         if edited_now {
-            notice(&mut state, Gone { found, key_sums, book: &book, upkeep: &upkeep }, place.head.commit);
+            notice(
+                &mut state,
+                Gone { found, key_sums, unordered: &unordered, book: &book, upkeep: &upkeep },
+                place.head.commit,
+            );
         }
         state.key_sums = key_sums;
-        let book = book.doing_again(state.redo.clone());
+        let book = book.doing_again(state.redo.clone()).knowing_gaps(state.gaps.clone());
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
         blemishes.extend(state.redo.notes(title).into_iter().map(|message| Blemish { message, blocking: false }));
         let room = Room::of(metadata);

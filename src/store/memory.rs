@@ -229,7 +229,7 @@ fn book(held: &Held, again: Again) -> Book {
         }
     }
     let doings: Vec<_> = held.processed.iter().map(|(_, _, run)| Doing::of(run)).collect();
-    let done = DoneSet::of_doings(again, done, &doings, forgotten, held.state.pruned);
+    let done = DoneSet::of_doings(again, done, &doings, forgotten, held.state.gaps.clone());
     Book::new(done, failures).counting(held.state.tries.clone()).doing_again(held.state.redo.clone())
 }
 

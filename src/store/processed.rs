@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::ledger::book::DoneSet;
 use crate::ledger::doings::Doing;
+use crate::ledger::gaps::Gaps;
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::key_sums::KeySums;
 use crate::ledger::mode::Again;
@@ -27,8 +28,8 @@ pub struct ProcessedRows {
     rows: Vec<(Fingerprint, u64)>,
     /// What each row says of the doing that wrote it, where the order counts.
     doings: Vec<Doing>,
-    /// The last commit that took rows out of the tab.
-    pruned: Option<u64>,
+    /// Of which keys not all rows are left.
+    gaps: Gaps,
     forgotten: Vec<(Fingerprint, u64)>,
     /// What each row says of its order, where the order counts in which versions were done.
     sequence: Sequence,
@@ -36,6 +37,8 @@ pub struct ProcessedRows {
     pub found: Tally,
     /// The keys of these rows as sums, where one version of a key counts.
     key_sums: KeySums,
+    /// The keys of those of them that carry no order.
+    unordered: Vec<Fingerprint>,
     /// The commit whose keys are kept as texts, and these.
     keep: Option<u64>,
     recent: BTreeSet<String>,
@@ -79,6 +82,9 @@ impl ProcessedRows {
             self.found.add(&[key, version, state, run]);
             if self.again != Again::Every {
                 self.key_sums.add(Fingerprint::of(key));
+                if read_run_cell(run).1.is_none() {
+                    self.unordered.push(Fingerprint::of(key));
+                }
             }
             if beside {
                 self.shifted += 1;
@@ -115,6 +121,7 @@ impl ProcessedRows {
     pub fn append(&mut self, below: Self) {
         self.found.add_all(below.found);
         self.key_sums.add_all(&below.key_sums);
+        self.unordered.extend(below.unordered);
         self.keyless += below.keyless;
         self.shifted += below.shifted;
         self.rows.extend(below.rows);
@@ -127,6 +134,13 @@ impl ProcessedRows {
     /// The keys of what was read as sums; none where each version of a key counts.
     pub fn key_sums(&self) -> Option<KeySums> {
         (self.again != Again::Every).then_some(self.key_sums)
+    }
+
+    /// The keys of what was read that carries no order, sorted; taken once. None where each version of a key counts.
+    pub fn unordered(&mut self) -> Vec<Fingerprint> {
+        let mut keys = std::mem::take(&mut self.unordered);
+        keys.sort_unstable();
+        keys
     }
 
     /// Whether Runs has to say in which order runs have done some of the keys.
@@ -155,10 +169,10 @@ impl ProcessedRows {
         std::mem::take(&mut self.recent)
     }
 
-    /// The same, of a tab from which rows were taken out, the last time by this commit.
+    /// The same, of a tab in which not all rows of these keys are left.
     #[must_use]
-    pub fn pruned_by(self, commit: Option<u64>) -> Self {
-        Self { pruned: commit, ..self }
+    pub fn with_gaps(self, gaps: Gaps) -> Self {
+        Self { gaps, ..self }
     }
 
     /// Of a spreadsheet that the job has left: what is missing there is missing for good, whatever the numbers of later commits.
@@ -184,6 +198,6 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
             blemishes.push(Blemish { message, blocking: false });
         }
-        (DoneSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.pruned), blemishes)
+        (DoneSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.gaps), blemishes)
     }
 }

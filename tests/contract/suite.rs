@@ -12,7 +12,7 @@ use sheetkeep::ledger::judge::{Sighting, Verdict};
 use sheetkeep::ledger::key::Version;
 use sheetkeep::ledger::lease::Fence;
 use sheetkeep::ledger::order::read_run_cell;
-use sheetkeep::ledger::removal::{Removal, Role, mark_of_failure, mark_of_key};
+use sheetkeep::ledger::removal::{Gap, Removal, Role, mark_of_failure, mark_of_key};
 use sheetkeep::ledger::run::{Run, RunStatus};
 use sheetkeep::ledger::snapshot::Snapshot;
 use sheetkeep::port::store::{Astray, Store};
@@ -332,7 +332,7 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn Ground) {
     let runs = [&contents.processed, &contents.failures].map(|rows| Contents::column(rows, "run"));
     let at = versions.iter().position(|version| version == "1").expect("it is there");
     let row = |at: usize| u32::try_from(at + 2).expect("few rows");
-    let removal = |role, row, mark| Removal { role, row, mark: Some(mark), bytes: 0 };
+    let removal = |role, row, mark| Removal { role, row, mark: Some(mark), key: None, gap: Gap::Nothing, bytes: 0 };
     let together = vec![
         removal(Role::Processed, row(at), mark_of_key(&["k", "1", "done", &runs[0][at]])),
         removal(

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::ledger::removal::Removal;
+use crate::ledger::removal::{Gap, Removal};
 use crate::store::removed::{Gone, Removed};
 
 const HEAD: HeadId = HeadId { commit: 7, nonce: 9 };
@@ -21,7 +21,14 @@ fn row(key: &str) -> [&str; 4] {
 }
 
 fn removal(key: &str, row_number: u32) -> Removal {
-    Removal { role: Role::Processed, row: row_number, mark: Some(mark_of_key(&row(key))), bytes: 0 }
+    Removal {
+        role: Role::Processed,
+        row: row_number,
+        mark: Some(mark_of_key(&row(key))),
+        key: None,
+        gap: Gap::Nothing,
+        bytes: 0,
+    }
 }
 
 fn removed(rows: Vec<Removal>) -> Removed {

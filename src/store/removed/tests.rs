@@ -1,7 +1,7 @@
 //! The requests by which rows are taken out.
 
 use super::*;
-use crate::ledger::removal::mark_of_key;
+use crate::ledger::removal::{Gap, mark_of_key};
 use crate::ledger::rows::PROCESSED;
 use crate::store::layout::Tab;
 
@@ -20,7 +20,14 @@ fn row(key: &str) -> [&str; 4] {
 }
 
 fn removal(key: &str, row_number: u32) -> Removal {
-    Removal { role: Role::Processed, row: row_number, mark: Some(mark_of_key(&row(key))), bytes: 0 }
+    Removal {
+        role: Role::Processed,
+        row: row_number,
+        mark: Some(mark_of_key(&row(key))),
+        key: None,
+        gap: Gap::Nothing,
+        bytes: 0,
+    }
 }
 
 #[test]
