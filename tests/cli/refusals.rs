@@ -28,6 +28,7 @@ fn the_exit_codes_are_frozen() {
         ("77", "access is missing"),
         ("78", "the job file or the environment is wrong"),
         ("124", "the run's own deadline ended it"),
+        ("129", "SIGHUP; what was in hand is committed"),
         ("130", "SIGINT; what was in hand is committed"),
         ("143", "SIGTERM; what was in hand is committed"),
     ];
