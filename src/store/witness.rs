@@ -229,12 +229,11 @@ impl Witness {
         for key in &self.made {
             // A letter takes six in JSON at most.
             chars += 6 * key.chars().count() + 3;
-            match cells.last_mut().filter(|_| chars < MAX_LIST) {
-                Some(cell) => cell.push(key),
-                None => {
-                    chars = 6 * key.chars().count() + 3;
-                    cells.push(vec![key]);
-                }
+            if let Some(cell) = cells.last_mut().filter(|_| chars < MAX_LIST) {
+                cell.push(key);
+            } else {
+                chars = 6 * key.chars().count() + 3;
+                cells.push(vec![key]);
             }
         }
         cells.into_iter().map(|cell| Value::from(cell).to_string()).collect()
