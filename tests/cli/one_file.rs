@@ -46,7 +46,7 @@ fn after_a_kill_a_copy_of_the_one_file_holds_what_was_told() {
     let told: usize = ended
         .err
         .lines()
-        .filter_map(|line| line.split_once(" rows, ")?.0.rsplit(' ').next()?.parse::<usize>().ok())
+        .filter_map(|line| line.split_once(" row")?.0.rsplit(' ').next()?.parse::<usize>().ok())
         .sum();
     assert!(told > 0, "{}", ended.err);
     let elsewhere = letters();
