@@ -43,11 +43,8 @@ fn after_a_kill_a_copy_of_the_one_file_holds_what_was_told() {
     let mut run = in_the_midst(&shop);
     run.kill();
     let ended = run.ends();
-    let told: usize = ended
-        .err
-        .lines()
-        .filter_map(|line| line.split_once(" row")?.0.rsplit(' ').next()?.parse::<usize>().ok())
-        .sum();
+    let told: usize =
+        ended.err.lines().filter_map(|line| line.split_once(" row")?.0.rsplit(' ').next()?.parse::<usize>().ok()).sum();
     assert!(told > 0, "{}", ended.err);
     let elsewhere = letters();
     fs::copy(shop.path(FILE), elsewhere.path(FILE)).expect("the file is there");
