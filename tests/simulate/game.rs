@@ -227,7 +227,8 @@ impl Game {
             .iter()
             .any(|words| text.contains(words));
         // A refusal whose body is lost is taken for something else than the service: the run ends, and says so.
-        let bodiless = text.contains("without telling what it did");
+        let bodiless =
+            text.contains("without telling what it did") || text.contains("the next run finds out what is there");
         error.fault().passes()
             || bodiless
             || matches!(error, PassError::Held { .. } | PassError::Fenced { .. } | PassError::Machine { .. })
