@@ -350,12 +350,24 @@ impl Planning<'_> {
         let said = either.map(|(astray, one, other)| {
             let image = self.there.image;
             let header = image.tab.header.get(image.key).map_or("", String::as_str);
-            let rows = if one == other { format!("row {one}") } else { format!("rows {one} and {other}") };
             let key = self.there.key_before(astray);
-            if key.is_empty() {
-                format!("{rows} could each be one without a key that a write hit by mistake: restore its cells from the version history")
-            } else {
-                format!("{rows} could each be the one of key \"{key}\": write it into column \"{header}\" of the right one")
+            match (key.is_empty(), one == other) {
+                (true, true) => {
+                    format!("row {one} could be one of several without a key that a write hit by mistake: restore its cells from the version history")
+                }
+                (true, false) => {
+                    format!(
+                        "rows {one} and {other} could each be one without a key that a write hit by mistake: restore its cells from the version history"
+                    )
+                }
+                (false, true) => {
+                    format!("row {one} could be the one of key \"{key}\" or of another key: write its key into column \"{header}\"")
+                }
+                (false, false) => {
+                    format!(
+                        "rows {one} and {other} could each be the one of key \"{key}\": write it into column \"{header}\" of the right one"
+                    )
+                }
             }
         });
         said.collect()
