@@ -109,10 +109,14 @@ impl ColumnMap {
         }
     }
 
-    /// The one column that is left of each, if it has no name now: a new column would have one.
+    /// The one column that is left of each, if it has no name now: a new column would have one. An error that is the only one among
+    /// the columns that are left is what the header of a column shows that is left: a new column has a name, or none.
     fn join_the_last_unnamed(&mut self, to: &[String]) {
         let here: Vec<_> = (0..self.to.len()).filter(|at| self.to[*at].is_none()).collect();
-        let there = self.strangers();
+        let mut there = self.strangers();
+        if there.len() > 1 {
+            there.retain(|at| to.get(*at).is_some_and(|text| is_error(text)));
+        }
         if let ([here], [there]) = (here.as_slice(), there.as_slice())
             && to.get(*there).is_some_and(|text| !is_name(text))
         {
@@ -123,7 +127,11 @@ impl ColumnMap {
 
 /// Whether a header's text can name a column: an error is what a formula shows that was disturbed.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with('#')
+    !text.is_empty() && !is_error(text)
+}
+
+fn is_error(text: &str) -> bool {
+    text.starts_with('#')
 }
 
 /// Where the columns that a batch meant were when it came. Headers of the job's that are nowhere are the strange ones there, in this
@@ -141,6 +149,7 @@ pub fn follow_own(
     missed.sort_unstable();
     let strangers: Vec<_> = map.strangers().into_iter().filter(|at| !is_theirs(*at)).collect();
     map.join_in_order(&missed, &strangers);
+    map.join_the_last_unnamed(found);
     map
 }
 
@@ -169,6 +178,14 @@ mod tests {
         assert_eq!(map("id arr n x", "id #REF! n x"), [Some(0), Some(1), Some(2), Some(3)]);
         assert_eq!(map("id n arr", "#REF! id n"), [Some(1), Some(2), Some(0)]);
         assert_eq!(map("id a b n", "id #REF! n #REF!"), [Some(0), None, None, Some(2)]);
+    }
+
+    #[test]
+    fn the_only_error_among_new_columns_is_the_lost_one() {
+        assert_eq!(map("id arr n", "n x #REF! id y"), [Some(3), Some(2), Some(0)]);
+        assert_eq!(map("id arr n", "n #REF! x #REF! id"), [Some(4), None, Some(0)]);
+        let own = follow_own(&texts("a arr n"), &texts("n #REF! x renamed"), &[0], |at| at == 1 || at == 2);
+        assert_eq!([own.get(0), own.get(1), own.get(2)], [Some(3), Some(1), Some(0)]);
     }
 
     #[test]

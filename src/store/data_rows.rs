@@ -214,10 +214,15 @@ impl<'a> Writing<'a> {
 
     /// The witness, and between its two halves the rows that are written over.
     fn over(&mut self, writes: &[Write<'a>], fresh: &[&Row], made: &[&RowRepair]) {
-        let mut used: BTreeSet<usize> = writes.iter().flat_map(|write| write.target.columns.iter().copied()).collect();
-        used.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.position(name))));
+        let items = writes.iter().filter(|write| !matches!(write.what, What::Repair(_)));
+        let mut own: BTreeSet<usize> = items.flat_map(|write| write.target.columns.iter().copied()).collect();
+        own.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.position(name))));
+        own.extend(self.key_column());
+        let mut used = own.clone();
         used.extend(self.footing.repairs.iter().flat_map(RowRepair::columns));
-        used.extend(self.key_column());
+        // A repair restores cells of people's columns too, which are theirs.
+        let is_own = |at: usize, name: &String| own.contains(&at) || self.footing.owned.contains(name);
+        let own_name = |at: usize| Some(self.tab.name(at)).filter(|name| is_own(at, name)).unwrap_or_default();
         let held = self.footing.scratch.filter(|scratch| scratch.tab == self.state_tab);
         let lowest = held.map_or(0, |scratch| scratch.rows);
         let last = writes.last().map_or(0, |write| write.target.row);
@@ -226,7 +231,7 @@ impl<'a> Writing<'a> {
         let witness = Witness {
             head: self.commit.to,
             key: self.key_column().unwrap_or_default(),
-            names: used.iter().map(|at| self.tab.name(*at)).collect(),
+            names: used.iter().map(|at| own_name(*at)).collect(),
             used: used.into_iter().collect(),
             appended: fresh.len() + made.len(),
             made: made.iter().filter_map(|repair| repair.key().map(str::to_owned)).collect(),

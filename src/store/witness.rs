@@ -110,7 +110,8 @@ pub struct Witness {
     pub key: usize,
     /// All columns that are written, in order.
     pub used: Vec<usize>,
-    /// The job's own names of these, which stay when people change a header; the batch tells as many as a cell takes.
+    /// The job's own names of these, which stay when people change a header, empty for columns of people's; the batch writes as many
+    /// as a cell takes.
     pub names: Vec<String>,
     /// Rows that were appended or inserted: they are new, so only their columns can be wrong.
     pub appended: usize,
@@ -266,10 +267,16 @@ impl Witness {
         [(STATE_ROWS, about), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
     }
 
-    /// The job's name of a column that is written.
+    /// The job's name of a column that is written; none of a column of people's.
     pub fn name(&self, column: usize) -> Option<&str> {
         let at = self.used.iter().position(|used| *used == column)?;
-        self.names.get(at).map(String::as_str)
+        self.names.get(at).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// The written columns that are the job's own, in order.
+    pub fn own_columns(&self) -> Vec<usize> {
+        let is_own = |at: usize| self.names.get(at).is_none_or(|name| !name.is_empty());
+        self.used.iter().enumerate().filter(|(at, _)| is_own(*at)).map(|(_, column)| *column).collect()
     }
 
     /// The keys of rows that were appended or inserted, as often as they have one, of those that the batch made done.

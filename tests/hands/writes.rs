@@ -58,6 +58,13 @@ impl Book {
             }
         }
         let made = self.see_new_rows(before, after, &versions, &mut told);
+        if versions.is_empty() {
+            // A repair had seen each key's row, wherever that is, and the document lets a row stay away that it had seen.
+            for (key, written) in self.written.iter_mut().filter(|(_, written)| written.landed.is_empty()) {
+                written.is_mixed = true;
+                self.gone.get_mut(key).into_iter().for_each(|fate| *fate = Fate::Either);
+            }
+        }
         for (key, version) in versions {
             let is_made = made.iter().any(|(_, stamp)| self.rows[stamp].whose == Whose::Key(key.clone()));
             let has_hit = is_made || hit.contains(&key);

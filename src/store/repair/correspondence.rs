@@ -16,7 +16,7 @@ use crate::store::load::text;
 use crate::store::repair::image::TabImage;
 use crate::store::repair::rows::{Located, RowSearch};
 use crate::store::row_print::{RowPrint, mark_of};
-use crate::store::witness::{Astray, Finding};
+use crate::store::witness::{Astray, Expect, Finding};
 
 /// What is known of a finding's rows and columns.
 pub(super) struct Correspondence<'a> {
@@ -46,13 +46,14 @@ impl<'a> Correspondence<'a> {
     /// Follows columns first, then rows.
     pub(super) fn new(finding: &'a Finding, image: &'a TabImage<'a>) -> Self {
         let (witness, tab) = (&finding.witness, image.tab);
-        let own: HashSet<usize> = witness.names.iter().filter_map(|name| tab.position(name)).collect();
+        let own: HashSet<usize> =
+            witness.names.iter().filter(|name| !name.is_empty()).filter_map(|name| tab.position(name)).collect();
         let is_theirs = |at: usize| {
             let header = finding.header.get(at).filter(|text| !text.is_empty());
             let now = header.and_then(|header| tab.header.iter().position(|text| text == header));
             header.is_none() || now.is_some_and(|at| !own.contains(&at))
         };
-        let found = follow_own(&witness.header, &finding.header, &witness.used, is_theirs);
+        let found = follow_own(&witness.header, &finding.header, &witness.own_columns(), is_theirs);
         let known = witness.used.iter().filter_map(|&at| Some((found.get(at)?, tab.position(witness.name(at)?)?)));
         let mut now = ColumnMap::between(&finding.header, &tab.header, &known.collect::<Vec<_>>());
         let key = found.get(witness.key).unwrap_or(witness.key);
@@ -61,24 +62,56 @@ impl<'a> Correspondence<'a> {
             by_key.entry(image.shown(row, image.key)).or_default().push(row);
         }
         correct_by_content(&mut now, finding, image, key, &by_key);
-        let located = RowSearch::new(finding, image, &now, key).locate(key);
-        let rows = located.iter().enumerate().filter_map(|(at, located)| Some((located.row()?, at)));
-        let hit_by_row: HashMap<u32, usize> = rows.collect();
         let mut hit_by_key = HashMap::new();
         let mut hit_by_mark: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
         for (at, astray) in finding.astray.iter().enumerate() {
             hit_by_key.entry(cell(&astray.before, key)).or_insert(at);
             hit_by_mark.entry(astray.shown.get(key).and_then(mark_of)).or_default().push(at);
         }
-        let mut lowest = HashMap::new();
-        if let Some(at) = now.get(witness.key) {
-            for row in (1..image.rows.len()).map(number) {
-                if !hit_by_row.contains_key(&row) {
-                    lowest.insert(image.shown(row as usize, at), row);
+        let unlocated = Self {
+            finding,
+            image,
+            found,
+            now,
+            key,
+            located: Vec::new(),
+            hit_by_row: HashMap::new(),
+            hit_by_key,
+            hit_by_mark,
+            by_key,
+            lowest: HashMap::new(),
+        };
+        unlocated.locate_rows()
+    }
+
+    /// Follows the rows, once columns are known.
+    fn locate_rows(mut self) -> Self {
+        let meant = self.rows_that_were_meant();
+        self.located = RowSearch::new(self.finding, self.image, &self.now, self.key, meant).locate(self.key);
+        let rows = self.located.iter().enumerate().filter_map(|(at, located)| Some((located.row()?, at)));
+        self.hit_by_row = rows.collect();
+        if let Some(at) = self.now.get(self.finding.witness.key) {
+            for row in (1..self.image.rows.len()).map(number) {
+                if !self.hit_by_row.contains_key(&row) {
+                    self.lowest.insert(self.image.shown(row as usize, at), row);
                 }
             }
         }
-        Self { finding, image, found, now, key, located, hit_by_row, hit_by_key, hit_by_mark, by_key, lowest }
+        self
+    }
+
+    /// Rows that a repair was meant for and missed, and that still hold all that it expected: they are none of those that it hit.
+    fn rows_that_were_meant(&self) -> HashSet<usize> {
+        let map = self.meant_map();
+        let prints = self.finding.astray.iter().filter_map(|astray| match &astray.target.expect {
+            Expect::Row { key: None, print } if !print.is_blank() && self.hits_that_held(print).is_empty() => {
+                Some(print.moved(&map, self.image.width()))
+            }
+            _ => None,
+        });
+        let prints: Vec<_> = prints.collect();
+        let is_meant = |row: usize| prints.iter().any(|print| self.image.compare(print, row).is_exact());
+        self.image.rows().map(|(row, _)| row).filter(|row| is_meant(*row)).collect()
     }
 
     /// The key that a row had when the batch came.

@@ -54,6 +54,11 @@ pub fn plan(finding: &Finding, image: &TabImage<'_>) -> RepairPlan {
             out.gone
         ));
     }
+    for (column, cells) in &out.lost_columns {
+        out.left.push(format!(
+            "column \"{column}\" was not found again: {cells} cells that a write hit there, or that belong there, are left as they are"
+        ));
+    }
     if !out.changed.is_empty() {
         out.left.push(format!("{} cells that people changed meanwhile are left as they are", out.changed.len()));
     }
@@ -73,6 +78,8 @@ struct Repairs {
     changed: HashSet<(u32, usize)>,
     /// Rows that were hit and are nowhere.
     gone: usize,
+    /// Columns that are nowhere, by their header, and how many cells of them are left out.
+    lost_columns: BTreeMap<String, usize>,
     left: Vec<String>,
 }
 
@@ -96,6 +103,12 @@ impl Repairs {
             let cell = format!("{}{}", column_letters(column), row + 1);
             self.left.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
         }
+    }
+
+    /// A cell of a column of this header that can't be followed.
+    fn note_lost_column(&mut self, header: &[String], column: usize) {
+        let name = header.get(column).filter(|text| !text.is_empty()).cloned();
+        *self.lost_columns.entry(name.unwrap_or_else(|| column_letters(column))).or_default() += 1;
     }
 
     fn has(&self, row: u32) -> bool {
@@ -123,6 +136,9 @@ impl Planning<'_> {
         let source = CellSource::Undo(self.there.finding.witness.after_row(astray.index));
         let as_meant = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.there.meant(from)? });
         let copies: Vec<_> = target.columns.iter().filter_map(as_meant).collect();
+        for &column in target.columns.iter().filter(|column| self.there.meant(**column).is_none()) {
+            out.note_lost_column(&self.there.finding.witness.header, column);
+        }
         match self.row_meant(at, astray, out) {
             Meant::Row(row) if target.moves.is_empty() => {
                 let is_ours = |copy: &CellCopy| {
@@ -222,7 +238,12 @@ impl Planning<'_> {
         }
         let mut copies = Vec::new();
         for &from in columns {
-            let Some(to) = self.there.now.get(from) else { continue };
+            let Some(to) = self.there.now.get(from) else {
+                if cell(&astray.before, from) != cell(&astray.after, from) {
+                    out.note_lost_column(&self.there.finding.header, from);
+                }
+                continue;
+            };
             if self.there.image.shown(row as usize, to) == cell(&astray.after, from) {
                 copies.push(self.restored(at, astray, &source, (from, to), row, out));
             } else {

@@ -64,14 +64,25 @@ pub struct RowSearch<'a> {
     wanted: Vec<Wanted<'a>>,
     found: Vec<Option<Located>>,
     taken: HashSet<usize>,
+    /// Rows that are like those that were hit, and are known to be others.
+    others: HashSet<usize>,
     /// Rows by what they show in a column.
     showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
 }
 
 impl<'a> RowSearch<'a> {
-    /// A search for the rows of a finding; `key` is where the batch found the column of keys.
-    pub fn new(finding: &'a Finding, image: &'a TabImage<'a>, columns: &ColumnMap, key: usize) -> Self {
+    /// A search for the rows of a finding; `key` is where the batch found the column of keys, `others` are rows that are none of them
+    /// unless they hold all that one held.
+    pub fn new(
+        finding: &'a Finding,
+        image: &'a TabImage<'a>,
+        columns: &ColumnMap,
+        key: usize,
+        others: HashSet<usize>,
+    ) -> Self {
         let width = image.width();
+        // Keys of which the batch made rows are no other row's, so that none can have lost one of them.
+        let made: HashSet<&String> = finding.witness.made.iter().chain(&finding.beside).collect();
         let wanted = finding.astray.iter().map(|astray| {
             let is_over = astray.target.columns.contains(&key);
             let shown = |row: &[Value]| row.get(key).map(text).unwrap_or_default();
@@ -84,14 +95,14 @@ impl<'a> RowSearch<'a> {
             Wanted {
                 print: RowPrint::of(&astray.after, |_| false).moved(columns, width),
                 key: shown(&astray.after),
-                lost_key: is_over.then_some(before).filter(|key| !key.is_empty()),
+                lost_key: is_over.then_some(before).filter(|key| !key.is_empty() && !made.contains(key)),
                 written: written.collect(),
                 astray,
             }
         });
         let wanted: Vec<_> = wanted.collect();
         let found = vec![None; wanted.len()];
-        Self { image, wanted, found, taken: HashSet::new(), showing: HashMap::new() }
+        Self { image, wanted, found, taken: HashSet::new(), others, showing: HashMap::new() }
     }
 
     /// Where each row is, in the order of the finding; `key` is where the batch found the column of keys.
@@ -177,7 +188,8 @@ impl<'a> RowSearch<'a> {
         let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
         let mut fits: Vec<(i64, usize, usize)> = Vec::new();
         for (at, rows) in &candidates {
-            let rows: Vec<_> = rows.iter().copied().filter(|row| self.is_free(*row)).collect();
+            let is_candidate = |row: &usize| self.is_free(*row) && !self.others.contains(row);
+            let rows: Vec<_> = rows.iter().copied().filter(is_candidate).collect();
             let close: Vec<_> = rows.iter().map(|row| (self.likeness(*at, *row), *row)).collect();
             let is_near =
                 |like: &Likeness, row: usize| like.is_close() || (like.equal > 0 && self.shows_its_key_again(*at, row));
