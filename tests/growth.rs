@@ -27,13 +27,13 @@ use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::commit::{Commit, Reply};
-use sheetkeep::ledger::event::{Event, Report};
-use sheetkeep::ledger::failure::Kept;
-use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::event::{Event, RunReport};
+use sheetkeep::ledger::failure::StoredFailure;
+use sheetkeep::ledger::judge::HeadStatus;
 use sheetkeep::ledger::key::Fingerprint;
 use sheetkeep::ledger::snapshot::Loaded;
 use sheetkeep::port::store::{Store, StoreError, Usage};
-use sheetkeep::runner::plan::PassError;
+use sheetkeep::runner::plan::RunError;
 use sheetkeep::runner::stop::Stop;
 use support::{Job, Values};
 
@@ -52,7 +52,7 @@ impl House {
         Self { place: Arc::new(Emulated::new(doubts, 1)), events: Vec::new() }
     }
 
-    async fn run(&mut self, items: &[Value]) -> Result<Report, PassError> {
+    async fn run(&mut self, items: &[Value]) -> Result<RunReport, RunError> {
         let mut job = Job::new(self.place.clock()).step(|value, _| Ok(vec![value.clone()]));
         job.seed = u64::try_from(self.place.clock().now().0).unwrap_or(0);
         job.plan.max_rows = 10;
@@ -64,7 +64,7 @@ impl House {
 
     fn notes(&self) -> Vec<String> {
         let notes = self.events.iter().filter_map(|event| match event {
-            Event::Blemish { message } => Some(message.clone()),
+            Event::Anomaly { message } => Some(message.clone()),
             _ => None,
         });
         notes.collect()
@@ -101,7 +101,7 @@ impl Store for Late {
         self.store.load()
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         self.store.sight()
     }
 
@@ -113,7 +113,7 @@ impl Store for Late {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         self.store.kept(rows)
     }
 
@@ -126,7 +126,7 @@ fn items(range: std::ops::Range<u32>) -> Vec<Value> {
     range.map(|n| json!({"id": format!("k{n}"), "n": n})).collect()
 }
 
-fn full(ended: Result<Report, PassError>) -> String {
+fn full(ended: Result<RunReport, RunError>) -> String {
     let error = ended.expect_err("there is no room");
     assert_eq!(error.fault(), Fault::Corrupt, "{error}");
     error.to_string()

@@ -8,11 +8,11 @@ use crate::app::error::AppError;
 use crate::app::sheet::Sheet;
 use crate::app::view::existing;
 use crate::config::settings::Settings;
-use crate::ledger::failure::{Answer, Failure};
+use crate::ledger::failure::{Failure, RequestedAction};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
-use crate::store::reach::Missing;
+use crate::store::reach::MissingTab;
 use crate::store::sheets::SheetsStore;
 
 /// Some failures of a job, oldest row first.
@@ -21,7 +21,7 @@ pub struct Failures {
     /// The title of their tab.
     pub tab: String,
     /// Each with what somebody asks for and no run has answered.
-    pub some: Vec<(Failure, Option<Answer>)>,
+    pub some: Vec<(Failure, Option<RequestedAction>)>,
     /// How many there are in all; none where nobody can tell.
     pub total: Option<u64>,
     /// What people's hands left odd, where that is why.
@@ -38,7 +38,7 @@ pub async fn failures(
     let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
-    let store = store.missing(Missing::ReadOn);
+    let store = store.missing(MissingTab::ReadOn);
     file.judge(failures_in(&store, count).await)
 }
 

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::error::AppError;
-use crate::app::installation::{Barred, Installation, alive};
+use crate::app::installation::{Installation, LockHeld, alive};
 use crate::app::journal::FileJournal;
 use crate::app::processes::SystemProcesses;
 use crate::app::request::RequestFile;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
-use crate::config::steps::Deed;
+use crate::config::steps::StepAction;
 use crate::config::target::Target;
-use crate::ledger::event::{Event, Report};
+use crate::ledger::event::{Event, RunReport};
 use crate::ledger::lease::Holder;
 use crate::ledger::mode::Delivery;
 use crate::ledger::rollover::Rollover;
@@ -29,12 +29,12 @@ use crate::port::process::Processes;
 use crate::port::source::Source;
 use crate::retry::RetryPolicy;
 use crate::runner::asked::unread;
-use crate::runner::feed::Retrying;
+use crate::runner::feed::RetryScope;
 use crate::runner::header_row::see_header;
 use crate::runner::pass::pass;
-use crate::runner::plan::{Errands, Events, Parts, PassError, Plan};
+use crate::runner::plan::{Dependencies, Events, PreparedChanges, RunConfig, RunError};
 use crate::runner::stop::Stop;
-use crate::store::reach::Missing;
+use crate::store::reach::MissingTab;
 use crate::store::sheets::SheetsStore;
 
 /// Items in hand at once where steps change nothing outside the sheet; those of which it is not known how long they take are evaluated
@@ -45,15 +45,15 @@ const MAX_BATCH_BYTES: usize = 2_000_000;
 
 /// What a run is asked for beside the job.
 #[derive(Debug, Clone, Default)]
-pub struct Wish {
+pub struct RunRequest {
     /// Accept a changed definition.
     pub adopt: bool,
     /// What to do if another run is at work.
     pub overlap: Overlap,
     /// Which failures are tried again.
-    pub retrying: Retrying,
+    pub retrying: RetryScope,
     /// What is brought to the sheet besides.
-    pub errands: Option<Errands>,
+    pub errands: Option<PreparedChanges>,
     /// The job's move to another spreadsheet, where the run is for that.
     pub rollover: Option<Rollover>,
     /// Whether machine tabs that are gone are made again.
@@ -71,12 +71,12 @@ const TRY_THE_LOCK: Duration = Duration::from_secs(1);
 /// Runs a job once; after another run that is at work, if it is to wait for that.
 pub async fn run(
     settings: &Settings,
-    wish: Wish,
+    wish: RunRequest,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     events: Events,
     stop: Stop,
-) -> Result<Report, AppError> {
+) -> Result<RunReport, AppError> {
     let began_ms = clock.monotonic_ms();
     let mut told = String::new();
     let mut notes = Notes::default();
@@ -87,7 +87,7 @@ pub async fn run(
         let Overlap::Queue { wait_ms } = wish.overlap else { return tried };
         let (by, again) = match &tried {
             Err(AppError::Busy { holder }) => (holder.clone(), TRY_THE_LOCK),
-            Err(AppError::Pass(PassError::Held { holder, .. })) => {
+            Err(AppError::Pass(RunError::Held { holder, .. })) => {
                 (format!("run {} on {}", holder.run, holder.host), LOOK_AGAIN)
             }
             _ => return tried,
@@ -101,7 +101,7 @@ pub async fn run(
         }
         tokio::select! {
             () = clock.sleep(again.min(Duration::from_millis(wait_ms))) => {}
-            reason = stop.reason() => return Err(AppError::Pass(PassError::Stopped { reason })),
+            reason = stop.reason() => return Err(AppError::Pass(RunError::Stopped { reason })),
         }
     }
 }
@@ -131,17 +131,17 @@ impl Notes {
             ""
         };
         let message = format!("{why}; there is no lock: only the sheet keeps overlapping runs apart{programs}");
-        events(Event::Blemish { message });
+        events(Event::Anomaly { message });
     }
 }
 
 async fn run_once(
     settings: &Settings,
-    wish: &Wish,
+    wish: &RunRequest,
     here: Here,
     stop: Stop,
     notes: &mut Notes,
-) -> Result<Report, AppError> {
+) -> Result<RunReport, AppError> {
     let Here { clock, chance, events } = here;
     if wish.retrying.brings_items() {
         see_that_programs_are_there(settings)?;
@@ -156,7 +156,7 @@ async fn run_once(
     }
     let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
     let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
-    let has_programs = settings.steps.iter().any(|step| matches!(step.deed, Deed::Command(_)));
+    let has_programs = settings.steps.iter().any(|step| matches!(step.deed, StepAction::Command(_)));
     if let Some(why) = &installation.unlocked {
         notes.tell_of_no_lock(why, has_programs, &events);
     }
@@ -164,9 +164,9 @@ async fn run_once(
         .keeping(settings.mode, settings.again)
         .leaving(wish.adopt)
         .previewing(preview)
-        .missing(if wish.remakes { Missing::Remade } else { Missing::Stops });
+        .missing(if wish.remakes { MissingTab::Remade } else { MissingTab::Stops });
     let plan = plan(settings, wish, &installation);
-    let parts = Parts {
+    let parts = Dependencies {
         store: Arc::new(store),
         source,
         identify: Arc::new(settings.identify()),
@@ -183,7 +183,11 @@ async fn run_once(
 
 /// The source, where the run reads it. Whoever tries failures again looks there for their records, as far as it can be read more than once,
 /// and does without it where it can't be opened.
-fn source_for(settings: &Settings, retrying: &Retrying, events: &Events) -> Result<Option<Box<dyn Source>>, AppError> {
+fn source_for(
+    settings: &Settings,
+    retrying: &RetryScope,
+    events: &Events,
+) -> Result<Option<Box<dyn Source>>, AppError> {
     if retrying.reads_source() {
         return settings.open_source_for_run().map(Some).map_err(AppError::Source);
     }
@@ -193,7 +197,7 @@ fn source_for(settings: &Settings, retrying: &Retrying, events: &Events) -> Resu
     match settings.open_source_for_run() {
         Ok(source) => Ok(Some(source).filter(|source| source.rereadable())),
         Err(error) => {
-            events(Event::Blemish { message: unread(&error) });
+            events(Event::Anomaly { message: unread(&error) });
             Ok(None)
         }
     }
@@ -202,7 +206,7 @@ fn source_for(settings: &Settings, retrying: &Retrying, events: &Events) -> Resu
 /// A program that can't be run would make a failure of each item, and use up its tries.
 fn see_that_programs_are_there(settings: &Settings) -> Result<(), AppError> {
     for step in &settings.steps {
-        let Deed::Command(command) = &step.deed else { continue };
+        let StepAction::Command(command) = &step.deed else { continue };
         command.program().map_err(|why| AppError::NoProgram { step: step.name.clone(), why })?;
     }
     Ok(())
@@ -236,8 +240,8 @@ fn target_name(settings: &Settings) -> String {
 fn enter(settings: &Settings, chance: &dyn Chance) -> Result<Installation, AppError> {
     Installation::enter(settings.state_dir.as_deref(), &settings.job, &target_name(settings), chance).map_err(
         |barred| match barred {
-            Barred::Alive(holder) => AppError::Busy { holder },
-            Barred::Machine(trouble) => AppError::Machine(trouble),
+            LockHeld::Alive(holder) => AppError::Busy { holder },
+            LockHeld::Machine(trouble) => AppError::Machine(trouble),
         },
     )
 }
@@ -279,12 +283,12 @@ pub fn definition(settings: &Settings) -> Definition {
     }
 }
 
-fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
+fn plan(settings: &Settings, wish: &RunRequest, installation: &Installation) -> RunConfig {
     let definition = definition(settings);
     // What is done at most once is not tried again by itself, neither in this run nor in the next.
     let once = settings.delivery == Delivery::AtMostOnce;
     let retry = if once { RetryPolicy { max_attempts: 1, ..settings.retry } } else { settings.retry };
-    Plan {
+    RunConfig {
         job: settings.job.clone(),
         tab: settings.tab.clone(),
         columns: settings.columns.clone(),

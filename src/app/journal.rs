@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::failpoint;
 use crate::ledger::journal::{JournalHead, StepResult, line};
 use crate::machine::MachineTrouble;
-use crate::port::journal::{Journal, JournalFault, LeftBehind};
+use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::private;
 
 /// How a journal's file name ends; one that is set aside ends otherwise.
@@ -55,7 +55,7 @@ impl FileJournal {
 }
 
 impl Journal for FileJournal {
-    fn left_behind(&self) -> Result<Vec<LeftBehind>, JournalFault> {
+    fn left_behind(&self) -> Result<Vec<LeftoverJournal>, JournalFault> {
         let names = match names_in(&self.folder) {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -66,7 +66,7 @@ impl Journal for FileJournal {
             match read_locked(&self.folder.join(&name)) {
                 Ok(Some((file, bytes))) => {
                     self.held.lock().unwrap_or_else(PoisonError::into_inner).push(file);
-                    left.push(LeftBehind { name, bytes });
+                    left.push(LeftoverJournal { name, bytes });
                 }
                 // Its run is alive.
                 Ok(None) => {}

@@ -211,26 +211,26 @@ pub struct ExplainArgs {
 
 /// Reads a command line, the program's name first. Help, the version and mistakes come back as the text to show and
 /// how to end; `colour` says whether that text may be coloured.
-pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, Reply> {
+pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
     Args::try_parse_from(argv).map_err(|error| {
         let styled = error.render();
         let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
         // What was typed is repeated, and may be a key in a wrong place.
         let text = redacted(&text).into_owned();
-        Reply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
+        CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
 }
 
 /// What a command line gets for an answer when there is nothing to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct CommandLineReply {
     /// The help, the version, or what is wrong.
     pub text: String,
     /// Zero for help and version.
     pub exit: Exit,
 }
 
-impl Reply {
+impl CommandLineReply {
     /// Shows it: help on standard output, mistakes on standard error.
     pub fn show(&self, terminal: &Terminal) {
         let stream = if self.exit == Exit::Ok { terminal.out() } else { terminal.err() };
@@ -320,7 +320,7 @@ mod tests {
 
     use super::*;
 
-    fn typed(line: &str) -> Result<Args, Reply> {
+    fn typed(line: &str) -> Result<Args, CommandLineReply> {
         parse(line.split_whitespace().map(OsString::from), false)
     }
 

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use crate::cli::args::Command;
 use crate::cli::commands;
 use crate::cli::commands::trouble::of_machine;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::provisions;
 use crate::cli::session::Session;
@@ -53,20 +53,20 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 /// The message of the panic itself stands on standard error already.
-fn broken() -> Trouble {
-    Trouble::new(
+fn broken() -> CliError {
+    CliError::new(
         "this is an error in sheetkeep itself; what was committed stays, and the next run goes on",
         Exit::Software,
     )
     .with_help("please report it with the lines above")
 }
 
-fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, Trouble> {
+fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
     if let Some(when) = beyond_the_calendar() {
         let why = format!(
             "this machine's clock says that it is {when}, and no certificate, token or date can be made of that"
         );
-        return Err(Trouble::new(why, Exit::Config).with_help("set the clock, then run it again"));
+        return Err(CliError::new(why, Exit::Config).with_help("set the clock, then run it again"));
     }
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     match &session.args.command {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::args::{Args, Command, parse};
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::logs::{LogFormat, LogSettings, begin as begin_logs};
 use crate::cli::terminal::{ColorChoice, Environment, Terminal};
@@ -50,7 +50,7 @@ impl Session {
         let session = Self { args, terminal, leaving: Mutex::default() };
         match begin_logs(&session.terminal, clock, &settings, caps) {
             Ok(()) => Ok(session),
-            Err(error) => Err(session.end(Err(Trouble::of(&error, Exit::Config)))),
+            Err(error) => Err(session.end(Err(CliError::of(&error, Exit::Config)))),
         }
     }
 
@@ -75,7 +75,7 @@ impl Session {
     }
 
     /// Tells the error if there is one, and how the process ends; a summary that could not be written is an error too.
-    pub fn end(&self, outcome: Result<Exit, Trouble>) -> Exit {
+    pub fn end(&self, outcome: Result<Exit, CliError>) -> Exit {
         let exit = outcome.unwrap_or_else(|trouble| {
             trouble.tell(&self.terminal, self.tells_in_json(), self.args.verbose > 0);
             trouble.exit()
@@ -83,7 +83,7 @@ impl Session {
         match self.terminal.finish() {
             Ok(()) => exit,
             Err(error) => {
-                let trouble = Trouble::new(format!("failed to write standard output: {error}"), Exit::IoErr);
+                let trouble = CliError::new(format!("failed to write standard output: {error}"), Exit::IoErr);
                 trouble.tell(&self.terminal, self.tells_in_json(), false);
                 if exit == Exit::Ok { Exit::IoErr } else { exit }
             }
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn an_error_is_told_as_the_command_asked_for() {
-        let trouble = || Trouble::new("the quota is used up", Exit::TempFail);
+        let trouble = || CliError::new("the quota is used up", Exit::TempFail);
         let (plain, text) = session("sheetkeep run q.toml");
         assert_eq!(plain.end(Err(trouble())), Exit::TempFail);
         assert!(text.err().starts_with("error: the quota is used up\n"), "{}", text.err());

@@ -25,7 +25,7 @@ pub enum ColorChoice {
 
 /// How a stream is to be treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct OutputStyle {
     /// Whether somebody looks at it.
     pub is_terminal: bool,
     /// Whether to colour.
@@ -63,7 +63,7 @@ impl Terminal {
             };
             let told = env("COLUMNS").and_then(|text| text.trim().parse().ok());
             let width = told.or(columns.filter(|_| is_terminal).map(usize::from)).unwrap_or(PLAIN_WIDTH);
-            Manner { is_terminal, colour, width: width.max(LEAST_WIDTH) }
+            OutputStyle { is_terminal, colour, width: width.max(LEAST_WIDTH) }
         };
         let out = manner(io::stdout().is_terminal(), Table::new().width());
         let err = manner(io::stderr().is_terminal(), Table::new().use_stderr().width());
@@ -75,7 +75,7 @@ impl Terminal {
     }
 
     /// Streams that keep what is written, for tests.
-    pub fn captured(out: Manner, err: Manner) -> (Arc<Self>, Captured) {
+    pub fn captured(out: OutputStyle, err: OutputStyle) -> (Arc<Self>, Captured) {
         let captured = Captured::default();
         let terminal = Self {
             out: Stream::new(Box::new(captured.out.clone()), out, false),
@@ -109,7 +109,7 @@ impl Terminal {
 
 /// One stream.
 pub struct Stream {
-    manner: Manner,
+    manner: OutputStyle,
     animated: bool,
     inner: Mutex<Inner>,
 }
@@ -128,7 +128,7 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Stream {
-    fn new(writer: Box<dyn Write + Send>, manner: Manner, animated: bool) -> Self {
+    fn new(writer: Box<dyn Write + Send>, manner: OutputStyle, animated: bool) -> Self {
         Self { manner, animated, inner: Mutex::new(Inner { writer, bar: None, gone: false, failed: None }) }
     }
 
@@ -313,7 +313,7 @@ mod tests {
         }
     }
 
-    const PLAIN: Manner = Manner { is_terminal: false, colour: false, width: 80 };
+    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, colour: false, width: 80 };
 
     fn writing_to(kind: io::ErrorKind) -> Terminal {
         Terminal {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use crate::config::environment::{Environment, Missing, interpolate, mentioned};
+use crate::config::environment::{Environment, MissingVariable, interpolate, mentioned};
 use crate::config::keys::closest;
 use crate::config::names::OF_KEYS;
 use crate::config::problem::Problem;
@@ -18,7 +18,7 @@ use crate::redact;
 use crate::step::jq::Program;
 
 /// Reads values of one file and keeps what is wrong with them.
-pub(crate) struct Collector<'a> {
+pub(crate) struct ValueReader<'a> {
     text: &'a str,
     /// The folder of the job file.
     pub(crate) folder: &'a Path,
@@ -27,19 +27,19 @@ pub(crate) struct Collector<'a> {
     /// What is wrong so far.
     pub(crate) problems: Vec<Problem>,
     /// What is odd, but stops nothing.
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Vec<ProblemNote>,
 }
 
 /// What is odd about the settings, though a run goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct ProblemNote {
     /// What it is.
     pub what: String,
     /// What to do about it.
     pub help: String,
 }
 
-impl<'a> Collector<'a> {
+impl<'a> ValueReader<'a> {
     pub(crate) fn new(text: &'a str, folder: &'a Path, environment: &'a Environment) -> Self {
         Self { text, folder, environment, problems: Vec::new(), notes: Vec::new() }
     }
@@ -51,7 +51,7 @@ impl<'a> Collector<'a> {
 
     /// Keeps a note.
     pub(crate) fn note(&mut self, what: impl Into<String>, help: impl Into<String>) {
-        self.notes.push(Note { what: what.into(), help: help.into() });
+        self.notes.push(ProblemNote { what: what.into(), help: help.into() });
     }
 
     /// Keeps a problem of a value.
@@ -101,24 +101,24 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn lacking(&mut self, at: &At<String>, lack: &Missing) {
+    fn lacking(&mut self, at: &At<String>, lack: &MissingVariable) {
         let place = |needle: &str| match at.get().find(needle) {
             Some(start) => self.within(at, start..start + needle.len()),
             None => at.span(),
         };
         let file = self.environment.file_path().display();
         let problem = match lack {
-            Missing::Name(name) => {
+            MissingVariable::Name(name) => {
                 let meant = closest(name, self.environment.names());
                 let help = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
                 Problem::at(place(&format!("${{{name}}}")), format!("{name} is not set"), "no such name")
                     .help(format!("{help}set it in the environment or in {file}"))
             }
-            Missing::NoName(name) => {
+            MissingVariable::NoName(name) => {
                 Problem::at(place(&format!("${{{name}}}")), "a name is made of letters, digits and _", "no name")
                     .help("to write ${ itself, double the dollar: $${")
             }
-            Missing::Unclosed => Problem::at(at.span(), "a ${ has no }", "never closed")
+            MissingVariable::Unclosed => Problem::at(at.span(), "a ${ has no }", "never closed")
                 .help("to write ${ itself, double the dollar: $${"),
         };
         self.say(problem);

@@ -3,7 +3,7 @@
 //! In scope: which variable counts, as with curl: the small letters before the capitals, the scheme's own before `ALL_PROXY`.
 //! Out of scope: which addresses are reached without a proxy (`google::proxy`).
 
-use crate::config::collect::Collector;
+use crate::config::collect::ValueReader;
 use crate::config::problem::Problem;
 use crate::google::proxy::{Proxies, Proxy};
 
@@ -12,7 +12,7 @@ use crate::google::proxy::{Proxies, Proxy};
 const CGI: &str = "REQUEST_METHOD";
 
 /// The proxies of the environment; a problem for each value that is none.
-pub(crate) fn proxies(collect: &mut Collector<'_>) -> Proxies {
+pub(crate) fn proxies(collect: &mut ValueReader<'_>) -> Proxies {
     let environment = collect.environment;
     let of_http: &[&str] = match environment.find(CGI) {
         Some(found) if !found.in_file => &["http_proxy"],
@@ -24,7 +24,7 @@ pub(crate) fn proxies(collect: &mut Collector<'_>) -> Proxies {
     Proxies::new(https, http, without)
 }
 
-fn proxy(collect: &mut Collector<'_>, names: &[&str]) -> Option<Proxy> {
+fn proxy(collect: &mut ValueReader<'_>, names: &[&str]) -> Option<Proxy> {
     let environment = collect.environment;
     let (name, found) = environment.first(names).or_else(|| environment.first(&["all_proxy", "ALL_PROXY"]))?;
     match Proxy::parse(name, found.value) {

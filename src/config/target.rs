@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use crate::config::collect::Collector;
+use crate::config::collect::ValueReader;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
@@ -86,7 +86,7 @@ pub struct CredentialSettings {
 
 /// The target: flag, then environment, then file; the embedded sheet beside the job file if nobody names a spreadsheet.
 pub(crate) fn target(
-    collect: &mut Collector<'_>,
+    collect: &mut ValueReader<'_>,
     flags: &Overrides,
     raw: &JobFile,
     job: Option<&str>,
@@ -145,7 +145,7 @@ fn google(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
     id.map(|id| (Target::Google { id }, choice))
 }
 
-fn bad_id(collect: &mut Collector<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
+fn bad_id(collect: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
     let problem = Problem::of(format!("{place} is no spreadsheet's id or address"));
     collect.say(if redact::may_hold_secret(named) || redact::is_key(named) {
         problem.help(format!("it looks like a key, which belongs into {CREDENTIALS_JSON}; it is not shown"))
@@ -167,7 +167,7 @@ fn spreadsheet_id(named: &str) -> Option<String> {
 }
 
 /// The API's root, with a slash at its end.
-pub(crate) fn api_url(collect: &mut Collector<'_>, flags: &Overrides, choice: Option<&Choice>) -> String {
+pub(crate) fn api_url(collect: &mut ValueReader<'_>, flags: &Overrides, choice: Option<&Choice>) -> String {
     let (named, place) = match (&flags.api_url, collect.environment.get(API_URL)) {
         (Some(url), _) => (url.clone(), "the flag for the API's root"),
         (None, Some(url)) => (url.to_owned(), API_URL),
@@ -205,7 +205,7 @@ fn check_url(named: &str) -> Result<String, &'static str> {
 }
 
 /// Where credentials are: a flag's path, else one of the two variables, else what gcloud or the machine has.
-pub(crate) fn credentials(collect: &mut Collector<'_>, flags: &Overrides) -> CredentialSettings {
+pub(crate) fn credentials(collect: &mut ValueReader<'_>, flags: &Overrides) -> CredentialSettings {
     let environment = collect.environment;
     let mut found = CredentialSettings {
         well_known: well_known(environment),
@@ -259,7 +259,7 @@ fn kind(value: &str) -> &'static str {
 }
 
 /// Notes a credentials file that others may read.
-pub(crate) fn see_who_reads(collect: &mut Collector<'_>, credentials: &CredentialSettings) {
+pub(crate) fn see_who_reads(collect: &mut ValueReader<'_>, credentials: &CredentialSettings) {
     let inline = credentials.inline.is_some();
     let file = credentials.path.as_deref().or(credentials.well_known.as_deref().filter(|_| !inline));
     let env_file = collect.environment.file_path();
@@ -294,7 +294,7 @@ fn well_known(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// The folder of the installation's id and lock; none where no home is known.
-pub(crate) fn state_dir(collect: &mut Collector<'_>, flags: &Overrides, raw: &JobFile) -> Option<PathBuf> {
+pub(crate) fn state_dir(collect: &mut ValueReader<'_>, flags: &Overrides, raw: &JobFile) -> Option<PathBuf> {
     if let Some(dir) = &flags.state_dir {
         return Some(dir.clone());
     }

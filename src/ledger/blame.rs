@@ -24,7 +24,7 @@ pub const MAX_CULPRITS: u32 = 16;
 
 /// The search for items that the service refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Blame {
+pub struct Bisection {
     culprits: u32,
     proved: bool,
     search: Search,
@@ -32,7 +32,7 @@ pub struct Blame {
 
 /// How sure a refusal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Certainty {
+pub enum Confidence {
     /// The service said no.
     Refused,
     /// Every answer was lost, and the head never moved.
@@ -44,18 +44,18 @@ enum Search {
     #[default]
     Idle,
     /// A commit without items is to show that the first so many items are why.
-    Asking(usize, Certainty),
+    Asking(usize, Confidence),
     /// One at least of the first so many items is refused.
-    Among(usize, Certainty),
+    Among(usize, Confidence),
     /// The first item is.
     Found,
 }
 
-impl Blame {
+impl Bisection {
     /// A batch of the first `items` items was refused.
-    pub fn refused(&mut self, items: usize, how: Certainty) {
+    pub fn refused(&mut self, items: usize, how: Confidence) {
         // That the service took a commit without items some time ago says nothing of one that does not answer now.
-        let proved = self.proved && how == Certainty::Refused;
+        let proved = self.proved && how == Confidence::Refused;
         self.search = match (items, proved) {
             (0, _) => Search::Idle,
             (1, true) => Search::Found,
@@ -105,11 +105,11 @@ impl Blame {
     }
 }
 
-fn among(suspects: usize, how: Certainty, alone: bool) -> Search {
+fn among(suspects: usize, how: Confidence, alone: bool) -> Search {
     match (suspects, how) {
-        (1, Certainty::Refused) => Search::Found,
+        (1, Confidence::Refused) => Search::Found,
         // It was sent alone already, three times.
-        (1, Certainty::Unanswered) if alone => Search::Found,
+        (1, Confidence::Unanswered) if alone => Search::Found,
         (suspects, how) => Search::Among(suspects, how),
     }
 }
@@ -123,9 +123,9 @@ mod tests {
     use super::*;
 
     /// Plays a service that refuses some of `n` items: who was blamed, who was written, and the batches that it took.
-    fn play(n: usize, bad: &HashSet<usize>, how: Certainty) -> (Vec<usize>, Vec<usize>, usize) {
+    fn play(n: usize, bad: &HashSet<usize>, how: Confidence) -> (Vec<usize>, Vec<usize>, usize) {
         let mut queue: Vec<usize> = (0..n).collect();
-        let (mut blame, mut culprits, mut written, mut batches) = (Blame::default(), Vec::new(), Vec::new(), 0);
+        let (mut blame, mut culprits, mut written, mut batches) = (Bisection::default(), Vec::new(), Vec::new(), 0);
         while !queue.is_empty() || blame.portion().is_some() {
             let items = blame.portion().unwrap_or(queue.len());
             let batch = &queue[..items];
@@ -154,7 +154,7 @@ mod tests {
             bad in prop::collection::hash_set(0_usize..3_000, 1..=16),
         ) {
             let bad: HashSet<usize> = bad.into_iter().filter(|item| *item < n).collect();
-            let (culprits, written, batches) = play(n, &bad, Certainty::Refused);
+            let (culprits, written, batches) = play(n, &bad, Confidence::Refused);
             prop_assert_eq!(culprits.iter().copied().collect::<HashSet<_>>(), bad.clone());
             prop_assert_eq!(written.len() + culprits.len(), n);
             prop_assert!(written.is_sorted());
@@ -168,7 +168,7 @@ mod tests {
             bad in prop::collection::hash_set(0_usize..500, 0..=16),
         ) {
             let bad: HashSet<usize> = bad.into_iter().filter(|item| *item < n).collect();
-            let (culprits, written, _) = play(n, &bad, Certainty::Unanswered);
+            let (culprits, written, _) = play(n, &bad, Confidence::Unanswered);
             prop_assert_eq!(culprits.into_iter().collect::<HashSet<_>>(), bad.clone());
             prop_assert_eq!(written.len(), n - bad.len());
         }
@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn a_service_that_was_only_out_of_order_for_a_while_makes_nobody_a_culprit() {
-        let mut blame = Blame::default();
-        blame.refused(5, Certainty::Unanswered);
+        let mut blame = Bisection::default();
+        blame.refused(5, Confidence::Unanswered);
         assert_eq!(blame.portion(), Some(0));
         blame.applied(0);
         for items in [3, 1, 1] {
@@ -189,25 +189,25 @@ mod tests {
 
     #[test]
     fn a_service_that_does_not_answer_is_asked_for_a_sign_each_time_before_an_item_is_blamed() {
-        let mut blame = Blame::default();
-        blame.refused(1, Certainty::Refused);
+        let mut blame = Bisection::default();
+        blame.refused(1, Confidence::Refused);
         blame.applied(0);
         assert!(blame.has_found() && blame.set_aside());
-        blame.refused(1, Certainty::Unanswered);
+        blame.refused(1, Confidence::Unanswered);
         assert_eq!((blame.has_found(), blame.portion()), (false, Some(0)));
     }
 
     #[test]
     fn a_seventeenth_culprit_ends_the_search() {
         let everything: HashSet<usize> = (0..100).collect();
-        let (culprits, written, _) = play(100, &everything, Certainty::Refused);
+        let (culprits, written, _) = play(100, &everything, Confidence::Refused);
         assert_eq!((culprits.len(), written.len()), (17, 0));
     }
 
     #[test]
     fn a_lost_batch_that_arrives_in_the_middle_of_the_search_ends_it() {
-        let mut blame = Blame::default();
-        blame.refused(8, Certainty::Unanswered);
+        let mut blame = Bisection::default();
+        blame.refused(8, Confidence::Unanswered);
         blame.applied(8);
         assert_eq!((blame.portion(), blame.has_found()), (None, false));
     }

@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::ledger::doings::{Doing, Past};
-use crate::ledger::entry::{Entry, Step};
-use crate::ledger::failure::{Answer, Failure, FailureState};
+use crate::ledger::doings::{VersionHistory, VersionUse};
+use crate::ledger::entry::{KeyEvent, KeyState};
+use crate::ledger::failure::{Failure, FailureState, RequestedAction};
 use crate::ledger::gaps::Gaps;
 use crate::ledger::key::{Fingerprint, Key, Version, digest_of};
-use crate::ledger::mode::Again;
+use crate::ledger::mode::ReprocessPolicy;
 use crate::ledger::redo::Redo;
-use crate::ledger::tries::{Tries, mark};
+use crate::ledger::tries::{SuppressedFailureCounts, mark};
 use crate::time::Timestamp;
 
 /// What the book says of an item.
@@ -23,7 +23,7 @@ pub enum Admission {
     /// Another version of it is done, this one is not: go on.
     Changed,
     /// It failed before: go on, and count on from there.
-    Again(Tried),
+    Again(PriorFailure),
     /// It failed in this version, and is left alone until somebody asks for it.
     Rests,
     /// Done in this version: skip it.
@@ -34,8 +34,8 @@ pub enum Admission {
 
 /// What is known of an earlier failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tried {
-    /// Runs in which it failed, as its row tells; `Book::attempts` counts those that were not told too.
+pub struct PriorFailure {
+    /// Runs in which it failed, as its row tells; `ProcessedIndex::attempts` counts those that were not told too.
     pub attempts: u64,
     /// When it first failed.
     pub first_seen: Timestamp,
@@ -50,15 +50,15 @@ pub struct Tried {
     /// Whether nobody knows how it ended, so that another record is no new try.
     pub in_doubt: bool,
     /// What somebody asks for that no run has answered yet.
-    pub asked: Option<Answer>,
+    pub asked: Option<RequestedAction>,
     /// The row that tells it, from 1, or the one in which somebody asks; 0 for one of this run.
     pub row: u32,
 }
 
-impl Tried {
+impl PriorFailure {
     /// Whether it is left alone.
     pub fn rests(&self) -> bool {
-        self.state.rests() && self.asked != Some(Answer::Retry)
+        self.state.rests() && self.asked != Some(RequestedAction::Retry)
     }
 
     /// Whether this is the very failure that is told already: the version of this mark, failed in the same way.
@@ -69,24 +69,24 @@ impl Tried {
 
 /// The processed set as a load found it, sorted: of every key that is done each version, or the one that counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DoneSet {
-    again: Again,
+pub struct ProcessedSet {
+    again: ReprocessPolicy,
     rows: Vec<(Fingerprint, u64)>,
     keys: usize,
     /// Keys of which something was forgotten, sorted: they may have rows although they are not done.
     forgotten: Vec<Fingerprint>,
     /// What was done before, where one version counts.
-    past: Past,
+    past: VersionHistory,
 }
 
-impl DoneSet {
+impl ProcessedSet {
     /// A set of (key, version mark), in the order in which they were done; the marks are those of `again`.
-    pub fn from_rows(again: Again, mut rows: Vec<(Fingerprint, u64)>) -> Self {
+    pub fn from_rows(again: ReprocessPolicy, mut rows: Vec<(Fingerprint, u64)>) -> Self {
         match again {
-            Again::Every | Again::Newer => rows.sort_unstable(),
-            Again::Other => rows.sort_by_key(|row| row.0),
+            ReprocessPolicy::EachVersion | ReprocessPolicy::OnNewer => rows.sort_unstable(),
+            ReprocessPolicy::OnChange => rows.sort_by_key(|row| row.0),
         }
-        if again == Again::Every {
+        if again == ReprocessPolicy::EachVersion {
             rows.dedup();
         } else {
             // Of one key's rows the last one counts: the one done last, or the newest. `dedup` keeps the first, so back to front.
@@ -96,24 +96,24 @@ impl DoneSet {
         }
         rows.shrink_to_fit();
         let keys = rows.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows, keys, forgotten: Vec::new(), past: Past::default() }
+        Self { again, rows, keys, forgotten: Vec::new(), past: VersionHistory::default() }
     }
 
     /// The same, where each row says which doing wrote it (`doings` has as many, but for none where it is not asked for): of the last
     /// doing of a key all versions count. Of the keys of `gaps` not all rows are left.
     pub fn of_doings(
-        again: Again,
+        again: ReprocessPolicy,
         rows: Vec<(Fingerprint, u64)>,
-        doings: &[Doing],
+        doings: &[VersionUse],
         forgotten: Vec<(Fingerprint, u64)>,
         gaps: Gaps,
     ) -> Self {
-        if again != Again::Other {
+        if again != ReprocessPolicy::OnChange {
             return Self::with_forgotten(again, rows, forgotten);
         }
         let keys = sorted_keys(&forgotten);
         let all = || rows.iter().zip(doings).map(|((key, mark), doing)| (*key, *mark, *doing));
-        let past = Past::of(all(), gaps);
+        let past = VersionHistory::of(all(), gaps);
         let mut left: Vec<_> = all().collect();
         without(&mut left, forgotten, |row| (row.0, row.1));
         left.sort_by_key(|row| row.0);
@@ -131,7 +131,11 @@ impl DoneSet {
     }
 
     /// The same, where each of `forgotten` has taken back one of the rows.
-    pub fn with_forgotten(again: Again, mut rows: Vec<(Fingerprint, u64)>, forgotten: Vec<(Fingerprint, u64)>) -> Self {
+    pub fn with_forgotten(
+        again: ReprocessPolicy,
+        mut rows: Vec<(Fingerprint, u64)>,
+        forgotten: Vec<(Fingerprint, u64)>,
+    ) -> Self {
         let keys = sorted_keys(&forgotten);
         without(&mut rows, forgotten, |row| *row);
         Self { forgotten: keys, ..Self::from_rows(again, rows) }
@@ -145,8 +149,10 @@ impl DoneSet {
     /// Whether this version of the key is done, or is no reason to do it again.
     pub fn has(&self, key: Fingerprint, version: u64) -> bool {
         match self.again {
-            Again::Every | Again::Other => self.rows.binary_search(&(key, version)).is_ok(),
-            Again::Newer => {
+            ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => {
+                self.rows.binary_search(&(key, version)).is_ok()
+            }
+            ReprocessPolicy::OnNewer => {
                 let at = self.rows.partition_point(|row| row.0 < key);
                 version != 0 && self.rows.get(at).is_some_and(|row| row.0 == key && version <= row.1)
             }
@@ -214,7 +220,7 @@ struct Latest {
     /// The version's mark, and the one that counts as done beside it; twice the same where there is one.
     marks: [u64; 2],
     /// The doing, once its commit is applied.
-    doing: Doing,
+    doing: VersionUse,
 }
 
 impl Latest {
@@ -226,16 +232,16 @@ impl Latest {
 /// The book of one run. Each version of a key stands for itself: a source may hold several of them, and each is done once;
 /// where one version counts, a version that another one has followed may be done again.
 #[derive(Debug, Clone, Default)]
-pub struct Book {
-    done: DoneSet,
+pub struct ProcessedIndex {
+    done: ProcessedSet,
     /// Versions that this run has in hand, or that failed in it.
-    moved: HashMap<(Fingerprint, u64), Entry>,
+    moved: HashMap<(Fingerprint, u64), KeyState>,
     /// Versions done in this run, where each one counts. A tree, because it grows by a node at a time: a hash table doubles, and holds
     /// both tables meanwhile.
     settled: BTreeSet<(Fingerprint, u64)>,
     /// The version done last in this run, of keys done in it that may come again.
     latest: BTreeMap<Fingerprint, Latest>,
-    failures: HashMap<Fingerprint, Tried>,
+    failures: HashMap<Fingerprint, PriorFailure>,
     /// Of the keys with failures, those of which this run has seen an item.
     met: HashSet<Fingerprint>,
     /// The marks of the records of failures that are left alone, as far as they were read.
@@ -244,27 +250,27 @@ pub struct Book {
     renewed: HashSet<Fingerprint>,
     /// Keys of failures that are left alone, of which this run has seen the record that decides.
     compared: HashSet<Fingerprint>,
-    tries: Tries,
+    tries: SuppressedFailureCounts,
     redo: Redo,
     new_keys: u64,
 }
 
-impl Book {
+impl ProcessedIndex {
     /// A book as loaded. A failure whose very version is done by now is closed.
-    pub fn new(done: DoneSet, failures: HashMap<Fingerprint, Tried>) -> Self {
-        let open = |(key, tried): &(Fingerprint, Tried)| !done.has(*key, tried.version);
+    pub fn new(done: ProcessedSet, failures: HashMap<Fingerprint, PriorFailure>) -> Self {
+        let open = |(key, tried): &(Fingerprint, PriorFailure)| !done.has(*key, tried.version);
         let failures = failures.into_iter().filter(open).collect();
         Self { done, failures, ..Self::default() }
     }
 
     /// A book in which nothing is done yet.
-    pub fn empty(again: Again) -> Self {
-        Self::new(DoneSet::from_rows(again, Vec::new()), HashMap::new())
+    pub fn empty(again: ReprocessPolicy) -> Self {
+        Self::new(ProcessedSet::from_rows(again, Vec::new()), HashMap::new())
     }
 
     /// The same book, failures that stay the same counted so far.
     #[must_use]
-    pub fn counting(mut self, mut tries: Tries) -> Self {
+    pub fn counting(mut self, mut tries: SuppressedFailureCounts) -> Self {
         let open: HashSet<u64> = self.failures.keys().map(|key| mark(*key)).collect();
         tries.keep(|mark| open.contains(&mark));
         self.tries = tries;
@@ -305,12 +311,12 @@ impl Book {
     }
 
     /// How often failures failed that stayed the same.
-    pub fn tries(&self) -> &Tries {
+    pub fn tries(&self) -> &SuppressedFailureCounts {
         &self.tries
     }
 
     /// When a key that is done is done again.
-    pub fn again(&self) -> Again {
+    pub fn again(&self) -> ReprocessPolicy {
         self.done.again
     }
 
@@ -321,7 +327,7 @@ impl Book {
 
     /// Failures that are known to have failed and are left alone, with their rows: of these the mark of the record says whether the source yields another one.
     pub fn resting(&self) -> Vec<(Fingerprint, u32)> {
-        let rests = |tried: &Tried| tried.rests() && !tried.in_doubt;
+        let rests = |tried: &PriorFailure| tried.rests() && !tried.in_doubt;
         self.failures().into_iter().filter(|(_, tried)| rests(tried)).map(|(key, tried)| (key, tried.row)).collect()
     }
 
@@ -356,8 +362,8 @@ impl Book {
             return Admission::Rests;
         }
         let before = self.entry((print, mark));
-        match before.next(Step::Admit) {
-            Ok(next) if before == Entry::Unknown => {
+        match before.next(KeyEvent::Admit) {
+            Ok(next) if before == KeyState::Unknown => {
                 self.moved.insert((print, mark), next);
                 match self.failures.get(&print) {
                     Some(tried) => Admission::Again(*tried),
@@ -375,9 +381,9 @@ impl Book {
         let (print, mark) = (key.fingerprint(), self.again().mark(version));
         self.new_keys += u64::from(!self.knows_print(print));
         self.redo.forget(print);
-        self.advance((print, mark), Step::Done);
+        self.advance((print, mark), KeyEvent::Done);
         // Where every version counts and the job names none, a key can't come a second time.
-        if self.again() != Again::Every || !version.0.is_empty() {
+        if self.again() != ReprocessPolicy::EachVersion || !version.0.is_empty() {
             self.latest.insert(print, Latest { marks: [mark; 2], ..Latest::default() });
         }
     }
@@ -393,12 +399,12 @@ impl Book {
 
     /// Rows of Processed are on the store that this run wrote: each with its key and the text of its cell `run`.
     pub fn wrote<'k>(&mut self, rows: impl Iterator<Item = (&'k Key, String)>) {
-        if self.again() != Again::Other {
+        if self.again() != ReprocessPolicy::OnChange {
             return;
         }
         for (key, run_cell) in rows {
             if let Some(latest) = self.latest.get_mut(&key.fingerprint()) {
-                latest.doing = Doing::of(&run_cell);
+                latest.doing = VersionUse::of(&run_cell);
             }
         }
     }
@@ -410,7 +416,7 @@ impl Book {
             // What it follows is gone.
             return Some(format!("again after commit {commit}"));
         }
-        if self.again() != Again::Other {
+        if self.again() != ReprocessPolicy::OnChange {
             return None;
         }
         let since = self.latest.get(&print).map(|latest| (latest.marks[1], latest.doing));
@@ -419,12 +425,12 @@ impl Book {
     }
 
     /// The item in hand failed; what is known of its key from now on. `told` is whether a row tells it.
-    pub fn failed(&mut self, key: &Key, tried: Tried, told: bool) {
+    pub fn failed(&mut self, key: &Key, tried: PriorFailure, told: bool) {
         let print = key.fingerprint();
-        self.advance((print, tried.version), Step::Fail);
-        if self.entry((print, tried.version)) == Entry::Unknown {
+        self.advance((print, tried.version), KeyEvent::Fail);
+        if self.entry((print, tried.version)) == KeyState::Unknown {
             // One whose version has no order is never taken in hand.
-            self.moved.insert((print, tried.version), Entry::Failed);
+            self.moved.insert((print, tried.version), KeyState::Failed);
         }
         self.failures.insert(print, tried);
         if told {
@@ -446,7 +452,7 @@ impl Book {
 
     /// Whether this version of a key has failed in this run.
     pub fn has_failed(&self, key: &Key, version: &Version) -> bool {
-        self.entry((key.fingerprint(), self.again().mark(version))) == Entry::Failed
+        self.entry((key.fingerprint(), self.again().mark(version))) == KeyState::Failed
     }
 
     /// A failure that stays the same failed once more; false where it can't be counted, and has to be told.
@@ -469,7 +475,7 @@ impl Book {
     }
 
     /// Somebody asks for these failures, or for all that can be tried again: from now on they are not left alone.
-    pub fn ask(&mut self, answer: Answer, which: impl Fn(Fingerprint) -> bool) {
+    pub fn ask(&mut self, answer: RequestedAction, which: impl Fn(Fingerprint) -> bool) {
         for (_, tried) in self.failures.iter_mut().filter(|(key, _)| which(**key)) {
             tried.asked = Some(answer);
         }
@@ -478,18 +484,18 @@ impl Book {
     /// Whether an item of this key is at work, or waits for a commit.
     pub fn is_in_hand(&self, key: &Key) -> bool {
         let print = key.fingerprint();
-        self.moved.iter().any(|((of, _), entry)| *of == print && *entry == Entry::InHand)
+        self.moved.iter().any(|((of, _), entry)| *of == print && *entry == KeyState::InHand)
     }
 
     /// The failures, in the order of their rows.
-    pub fn failures(&self) -> Vec<(Fingerprint, Tried)> {
+    pub fn failures(&self) -> Vec<(Fingerprint, PriorFailure)> {
         let mut all: Vec<_> = self.failures.iter().map(|(key, tried)| (*key, *tried)).collect();
         all.sort_unstable_by_key(|(_, tried)| tried.row);
         all
     }
 
     /// What was known of a key's earlier failure.
-    pub fn tried(&self, key: &Key) -> Option<Tried> {
+    pub fn tried(&self, key: &Key) -> Option<PriorFailure> {
         self.failures.get(&key.fingerprint()).copied()
     }
 
@@ -522,10 +528,11 @@ impl Book {
     pub fn rebase(&mut self, fresh: Self) {
         let Self { done, mut failures, tries, redo, .. } = fresh;
         self.redo = redo;
-        self.tries = if self.tries == Tries::default() { tries } else { std::mem::take(&mut self.tries) };
+        self.tries =
+            if self.tries == SuppressedFailureCounts::default() { tries } else { std::mem::take(&mut self.tries) };
         self.moved.retain(|(print, mark), entry| {
-            let unsettled = matches!(entry, Entry::InHand | Entry::Failed) && !done.has(*print, *mark);
-            if let (true, Entry::Failed, Some(tried)) = (unsettled, &entry, self.failures.get(print)) {
+            let unsettled = matches!(entry, KeyState::InHand | KeyState::Failed) && !done.has(*print, *mark);
+            if let (true, KeyState::Failed, Some(tried)) = (unsettled, &entry, self.failures.get(print)) {
                 failures.entry(*print).or_insert(*tried);
             }
             unsettled
@@ -572,16 +579,16 @@ impl Book {
             return false;
         }
         match (self.again(), self.latest.get(&print)) {
-            (Again::Every, _) | (_, None) => self.done.has(print, mark),
-            (Again::Other, Some(latest)) => latest.marks.contains(&mark),
-            (Again::Newer, Some(latest)) => mark <= latest.newest(),
+            (ReprocessPolicy::EachVersion, _) | (_, None) => self.done.has(print, mark),
+            (ReprocessPolicy::OnChange, Some(latest)) => latest.marks.contains(&mark),
+            (ReprocessPolicy::OnNewer, Some(latest)) => mark <= latest.newest(),
         }
     }
 
     /// Whether a version of a key is done again although rows of the key are left: rows of it were deleted. An older one than those that are
     /// left is no reason, where versions have an order.
     fn is_to_redo(&self, print: Fingerprint, mark: u64) -> bool {
-        let is_older = self.again() == Again::Newer && mark < self.newest(print);
+        let is_older = self.again() == ReprocessPolicy::OnNewer && mark < self.newest(print);
         self.redo.of(print).is_some() && !is_older
     }
 
@@ -592,7 +599,7 @@ impl Book {
 
     /// Whether a version of this mark has failed in this run.
     pub fn has_failed_here(&self, key: &Key, mark: u64) -> bool {
-        self.entry((key.fingerprint(), mark)) == Entry::Failed
+        self.entry((key.fingerprint(), mark)) == KeyState::Failed
     }
 
     /// Whether any version of the key is done, as loaded or in this run.
@@ -610,17 +617,17 @@ impl Book {
         self.done.knows(print) || self.latest.contains_key(&print)
     }
 
-    fn entry(&self, id: (Fingerprint, u64)) -> Entry {
-        let settled = || if self.settled.contains(&id) { Entry::Done } else { Entry::Unknown };
+    fn entry(&self, id: (Fingerprint, u64)) -> KeyState {
+        let settled = || if self.settled.contains(&id) { KeyState::Done } else { KeyState::Unknown };
         self.moved.get(&id).copied().unwrap_or_else(settled)
     }
 
-    fn advance(&mut self, id: (Fingerprint, u64), step: Step) {
+    fn advance(&mut self, id: (Fingerprint, u64), step: KeyEvent) {
         match self.entry(id).next(step) {
-            Ok(Entry::Done) => {
+            Ok(KeyState::Done) => {
                 self.moved.remove(&id);
                 // Where the last version counts, `latest` has it; one that another has followed may be done again.
-                if self.again() == Again::Every {
+                if self.again() == ReprocessPolicy::EachVersion {
                     self.settled.insert(id);
                 }
             }
@@ -633,7 +640,7 @@ impl Book {
 }
 
 /// A failure of which another record has come: tried as if it had never failed, and told whatever becomes of it.
-fn renew(tried: &mut Tried) {
+fn renew(tried: &mut PriorFailure) {
     (tried.state, tried.attempts, tried.error) = (FailureState::Open, 0, Fingerprint(0, 0));
 }
 

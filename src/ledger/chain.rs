@@ -5,15 +5,15 @@
 
 use thiserror::Error;
 
-use crate::ledger::blame::Certainty;
-use crate::ledger::commit::{Changes, Commit, Kind, Part};
+use crate::ledger::blame::Confidence;
+use crate::ledger::commit::{Changes, Commit, CommitKind, CommitPart};
 use crate::ledger::head::HeadId;
-use crate::ledger::judge::Drafted;
+use crate::ledger::judge::DraftIds;
 use crate::ledger::lease::{Fence, Holder, Lease};
-use crate::ledger::removal::{Gap, Role};
+use crate::ledger::removal::{Gap, TabKind};
 use crate::ledger::rows::processed_row;
 use crate::ledger::run::Run;
-use crate::ledger::settlement::End;
+use crate::ledger::settlement::CommitEnd;
 use crate::ledger::snapshot::{Snapshot, State};
 use crate::time::Timestamp;
 
@@ -22,9 +22,9 @@ pub const MAX_RELOADS: u32 = 5;
 
 /// A run's end of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Chain {
+pub struct CommitChain {
     me: Holder,
-    drafted: Drafted,
+    drafted: DraftIds,
     state: State,
     claimed: bool,
     asked: bool,
@@ -34,7 +34,7 @@ pub struct Chain {
 
 /// What a commit says beside its changes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Terms {
+pub struct CommitMetadata {
     /// The service's clock.
     pub now: Timestamp,
     /// How long the lease runs from now.
@@ -54,7 +54,7 @@ pub struct InDoubt;
 
 /// What follows the end of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
+pub enum NextAction {
     /// It is on the store; go on.
     GoOn,
     /// Draft the same content again, with a new id.
@@ -64,14 +64,14 @@ pub enum After {
     /// Draft half of it.
     Halve,
     /// Its items may be why: draft parts of it, none first, until it is known which (`ledger::blame`).
-    Suspect(Certainty),
+    Suspect(Confidence),
     /// Stop; the reason.
-    Stop(Stop),
+    Stop(HaltReason),
 }
 
 /// Why a run can't go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
+pub enum HaltReason {
     /// Another run has taken over.
     Fenced,
     /// The head is gone.
@@ -83,24 +83,24 @@ pub enum Stop {
     /// The store was proved not to guard; nothing was written.
     Unsafe,
     /// The store refuses what the batch says.
-    Refused(Part),
+    Refused(CommitPart),
     /// One batch is too large although it was cut.
     TooLarge,
 }
 
-impl Chain {
+impl CommitChain {
     /// The end of the chain as loaded; `fresh` is what the state begins as where nothing exists yet.
     pub fn from(snapshot: Option<&Snapshot>, fresh: State, me: Holder) -> Self {
         let (head, state) = match snapshot {
             Some(found) => (Some(found.head), found.state.clone()),
             None => (None, fresh),
         };
-        let drafted = Drafted::from(head, state.lease.fence);
+        let drafted = DraftIds::from(head, state.lease.fence);
         Self { me, drafted, state, claimed: false, asked: false, redrafts: 0, reloads: 0 }
     }
 
     /// The ids drafted so far, for judging.
-    pub fn drafted(&self) -> &Drafted {
+    pub fn drafted(&self) -> &DraftIds {
         &self.drafted
     }
 
@@ -125,18 +125,18 @@ impl Chain {
     }
 
     /// The kind of the next commit.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> CommitKind {
         match (self.drafted.base(), self.claimed) {
-            (None, _) => Kind::Init,
-            (Some(_), _) if self.redrafts > 1 => Kind::Rehouse,
-            (Some(_), false) => Kind::Claim,
-            (Some(_), true) => Kind::Advance,
+            (None, _) => CommitKind::Init,
+            (Some(_), _) if self.redrafts > 1 => CommitKind::Relocate,
+            (Some(_), false) => CommitKind::Claim,
+            (Some(_), true) => CommitKind::Advance,
         }
     }
 
     /// Drafts the next commit. While one is in doubt nothing new is drafted (invariant 3); only the same content, or a part of
     /// it, may be, once, after `ended` has asked for it: whichever of those drafts is applied, the others are refused by the guard.
-    pub fn draft(&mut self, nonce: u64, mut changes: Changes, terms: &Terms) -> Result<Commit, InDoubt> {
+    pub fn draft(&mut self, nonce: u64, mut changes: Changes, terms: &CommitMetadata) -> Result<Commit, InDoubt> {
         if self.drafted.in_doubt() && !self.asked {
             return Err(InDoubt);
         }
@@ -150,43 +150,45 @@ impl Chain {
     }
 
     /// A commit has ended: what follows.
-    pub fn ended(&mut self, commit: &Commit, end: &End) -> After {
+    pub fn ended(&mut self, commit: &Commit, end: &CommitEnd) -> NextAction {
         match end {
-            End::Applied(id) => {
+            CommitEnd::Applied(id) => {
                 self.drafted.applied(*id);
                 self.state = State { head: Some(*id), ..commit.state.clone() };
                 self.claimed = self.state.lease.holder.as_ref() == Some(&self.me);
                 (self.redrafts, self.reloads) = (0, 0);
-                After::GoOn
+                NextAction::GoOn
             }
-            End::Redraft if self.redrafts < 2 => {
+            CommitEnd::Redraft if self.redrafts < 2 => {
                 self.redrafts += 1;
                 self.asked = true;
-                After::Redraft
+                NextAction::Redraft
             }
-            End::TooLarge if commit.changes.settled.len() > 1 => {
+            CommitEnd::TooLarge if commit.changes.settled.len() > 1 => {
                 self.asked = true;
-                After::Halve
+                NextAction::Halve
             }
-            End::TooLarge | End::Refused(Part::Content) if !commit.changes.settled.is_empty() => {
+            CommitEnd::TooLarge | CommitEnd::Refused(CommitPart::Content) if !commit.changes.settled.is_empty() => {
                 self.asked = true;
-                After::Suspect(Certainty::Refused)
+                NextAction::Suspect(Confidence::Refused)
             }
-            End::Unanswered if !commit.changes.settled.is_empty() => {
+            CommitEnd::Unanswered if !commit.changes.settled.is_empty() => {
                 self.asked = true;
-                After::Suspect(Certainty::Unanswered)
+                NextAction::Suspect(Confidence::Unanswered)
             }
-            End::Reload | End::Refused(Part::Layout) if self.reloads < MAX_RELOADS => {
+            CommitEnd::Reload | CommitEnd::Refused(CommitPart::Layout) if self.reloads < MAX_RELOADS => {
                 self.reloads += 1;
-                After::Reload
+                NextAction::Reload
             }
-            End::Redraft | End::Reload | End::Unanswered | End::Unclear => After::Stop(Stop::Unclear),
-            End::Refused(part) => After::Stop(Stop::Refused(*part)),
-            End::TooLarge => After::Stop(Stop::TooLarge),
-            End::Fenced => After::Stop(Stop::Fenced),
-            End::Corrupt => After::Stop(Stop::Corrupt),
-            End::NotExecuted => After::Stop(Stop::NotExecuted),
-            End::Unsafe => After::Stop(Stop::Unsafe),
+            CommitEnd::Redraft | CommitEnd::Reload | CommitEnd::Unanswered | CommitEnd::Unclear => {
+                NextAction::Stop(HaltReason::Unclear)
+            }
+            CommitEnd::Refused(part) => NextAction::Stop(HaltReason::Refused(*part)),
+            CommitEnd::TooLarge => NextAction::Stop(HaltReason::TooLarge),
+            CommitEnd::Fenced => NextAction::Stop(HaltReason::Fenced),
+            CommitEnd::Corrupt => NextAction::Stop(HaltReason::Corrupt),
+            CommitEnd::NotExecuted => NextAction::Stop(HaltReason::NotExecuted),
+            CommitEnd::Unsafe => NextAction::Stop(HaltReason::Unsafe),
         }
     }
 
@@ -196,15 +198,15 @@ impl Chain {
         self.asked = true;
     }
 
-    /// A fresh load after `After::Reload`: fenced if the lease is by now somebody else's. If it is nobody's, this run has not
+    /// A fresh load after `NextAction::Reload`: fenced if the lease is by now somebody else's. If it is nobody's, this run has not
     /// claimed, and the lease as loaded is to be asked again before anything is drafted.
-    pub fn reloaded(&mut self, snapshot: &Snapshot) -> Result<(), Stop> {
+    pub fn reloaded(&mut self, snapshot: &Snapshot) -> Result<(), HaltReason> {
         let holder = snapshot.state.lease.holder.as_ref();
         let mine = holder == Some(&self.me);
         // A draft of mine that gave the lease back has arrived after all: nobody has taken over.
         let given_back = holder.is_none() && self.drafted.doubts(snapshot.head);
         if !mine && !given_back && (self.claimed || snapshot.state.lease.fence > self.state.lease.fence) {
-            return Err(Stop::Fenced);
+            return Err(HaltReason::Fenced);
         }
         self.claimed = mine;
         self.redrafts = 0;
@@ -213,7 +215,7 @@ impl Chain {
         Ok(())
     }
 
-    fn state_after(&self, to: HeadId, changes: &Changes, terms: &Terms) -> State {
+    fn state_after(&self, to: HeadId, changes: &Changes, terms: &CommitMetadata) -> State {
         let mut state = self.state.clone();
         state.lease = self.lease_after(terms);
         for (key, version, word, run) in changes.processed(&terms.run.id, state.lease.fence, to.commit) {
@@ -223,7 +225,7 @@ impl Chain {
             }
         }
         for one in &changes.settled {
-            let gone = one.removals().iter().filter(|removal| removal.role == Role::Processed);
+            let gone = one.removals().iter().filter(|removal| removal.role == TabKind::Processed);
             for removal in gone {
                 let Some(mark) = removal.mark else { continue };
                 state.processed.take_hash(mark);
@@ -244,7 +246,7 @@ impl Chain {
         state
     }
 
-    fn lease_after(&self, terms: &Terms) -> Lease {
+    fn lease_after(&self, terms: &CommitMetadata) -> Lease {
         let lease = &self.state.lease;
         let held = if self.claimed {
             lease.renewed(terms.now, terms.ttl_ms)

@@ -65,7 +65,7 @@ impl ColumnType {
 
 /// How a column's values look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct ColumnFormat {
     /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it.
     pub format: Option<Arc<str>>,
     /// The zone of its moments, where it is another than the sheet's.
@@ -96,7 +96,7 @@ pub struct Columns {
     /// Column name and type, in the order of the job file.
     pub types: Vec<(String, ColumnType)>,
     /// How columns look, those of which the job says so.
-    pub looks: Vec<(String, Look)>,
+    pub looks: Vec<(String, ColumnFormat)>,
     /// The order of a new tab's first columns.
     pub order: Vec<String>,
     /// What becomes of fields without a column.
@@ -139,7 +139,7 @@ impl Columns {
         }
     }
 
-    fn look(&self, column: &str) -> Option<&Look> {
+    fn look(&self, column: &str) -> Option<&ColumnFormat> {
         self.looks.iter().find(|(name, _)| name == column).map(|(_, look)| look)
     }
 }
@@ -147,9 +147,9 @@ impl Columns {
 /// Why a step's value can't become a row; it is this item's failure and never the run's end.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
-pub struct Rejection(pub String);
+pub struct ValueRejection(pub String);
 
-impl Rejection {
+impl ValueRejection {
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         Fault::Rejected
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_column_with_a_form_has_it_in_empty_cells_too_and_one_without_a_type_is_left_alone() {
-        let look = Look { format: Some("#,##0.00".into()), timezone: None };
+        let look = ColumnFormat { format: Some("#,##0.00".into()), timezone: None };
         let columns = Columns { looks: vec![("price".into(), look)], ..Columns::default() };
         let figure = |value, figure, pattern: &str| Cell::Figure { value, figure, pattern: pattern.into() };
         let price = |cell| columns.in_form("price", ColumnType::Number, cell);

@@ -10,16 +10,16 @@ use crate::ledger::head::HeadId;
 use crate::ledger::item::Output;
 use crate::ledger::key::{Key, Version};
 use crate::ledger::lease::Fence;
-use crate::ledger::mode::Mode;
-use crate::ledger::order::{Order, run_cell};
-use crate::ledger::removal::Removal;
+use crate::ledger::mode::WriteMode;
+use crate::ledger::order::{RowOrder, run_cell};
+use crate::ledger::removal::RowDeletion;
 use crate::ledger::rows::{DONE, FORGOTTEN};
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::State;
 
 /// What a commit does beside carrying its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum CommitKind {
     /// The first commit of a job on a store: it makes what the store needs, and claims the first term.
     Init,
     /// One more commit within a lease term.
@@ -27,12 +27,12 @@ pub enum Kind {
     /// The first commit of a lease term: the fence grows, and the state moves, so that every writer of an older term is refused.
     Claim,
     /// As an advance, but the state moves: for a store whose lighter guard turned out not to work.
-    Rehouse,
+    Relocate,
 }
 
 /// One item as a commit carries it.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Settled {
+pub enum ItemResult {
     /// It was processed.
     Done {
         /// The key.
@@ -49,17 +49,17 @@ pub enum Settled {
     /// It could not be processed; or it stays in Failures in another state, because somebody asked for that.
     Failed(Box<Failure>),
     /// It was done, and is to be done again: somebody asked for that.
-    Forgotten {
+    Revoked {
         /// The key.
         key: Key,
         /// The version.
         version: Version,
     },
     /// No item, but rows that nobody needs any more, which are taken out of their tabs together.
-    Removed(Vec<Removal>),
+    Removed(Vec<RowDeletion>),
 }
 
-impl Settled {
+impl ItemResult {
     /// A rough size in bytes on the wire, its key's row included.
     pub fn weight(&self) -> usize {
         const ROW_FRAME: usize = 260;
@@ -70,7 +70,7 @@ impl Settled {
             Self::Failed(failure) => {
                 2 * ROW_FRAME + failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len()
             }
-            Self::Forgotten { key, version } => ROW_FRAME + key.as_str().len() + version.0.len(),
+            Self::Revoked { key, version } => ROW_FRAME + key.as_str().len() + version.0.len(),
             // What is taken out is read back.
             Self::Removed(rows) => rows.iter().map(|row| 4 * ROW_FRAME + row.bytes as usize).sum(),
         }
@@ -80,7 +80,7 @@ impl Settled {
     pub fn rows(&self) -> usize {
         match self {
             Self::Done { output, .. } => output.len(),
-            Self::Failed(_) | Self::Forgotten { .. } | Self::Removed(_) => 0,
+            Self::Failed(_) | Self::Revoked { .. } | Self::Removed(_) => 0,
         }
     }
 
@@ -88,7 +88,7 @@ impl Settled {
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         let output = match self {
             Self::Done { output, .. } => Some(output),
-            Self::Failed(_) | Self::Forgotten { .. } | Self::Removed(_) => None,
+            Self::Failed(_) | Self::Revoked { .. } | Self::Removed(_) => None,
         };
         let rows = output.into_iter().flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
         rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
@@ -99,7 +99,7 @@ impl Settled {
         match self {
             Self::Done { closes, .. } => closes.as_deref(),
             Self::Failed(failure) => Some(failure),
-            Self::Forgotten { .. } | Self::Removed(_) => None,
+            Self::Revoked { .. } | Self::Removed(_) => None,
         }
     }
 
@@ -107,7 +107,7 @@ impl Settled {
         match self {
             Self::Done { closes, .. } => closes.as_deref_mut(),
             Self::Failed(failure) => Some(failure),
-            Self::Forgotten { .. } | Self::Removed(_) => None,
+            Self::Revoked { .. } | Self::Removed(_) => None,
         }
     }
 
@@ -118,7 +118,7 @@ impl Settled {
                 let other = closes.as_deref().filter(|closed| (&closed.key, &closed.version) != (key, version));
                 (Some((key, version)), other.map(|closed| (&closed.key, &closed.version)))
             }
-            Self::Failed(_) | Self::Forgotten { .. } | Self::Removed(_) => (None, None),
+            Self::Failed(_) | Self::Revoked { .. } | Self::Removed(_) => (None, None),
         };
         own.into_iter().chain(mended)
     }
@@ -126,7 +126,7 @@ impl Settled {
     /// What it adds to Processed: key, version and the word for its state.
     pub fn processed(&self) -> impl Iterator<Item = (&Key, &Version, &'static str)> {
         let forgotten = match self {
-            Self::Forgotten { key, version } => Some((key, version, FORGOTTEN)),
+            Self::Revoked { key, version } => Some((key, version, FORGOTTEN)),
             Self::Done { .. } | Self::Failed(_) | Self::Removed(_) => None,
         };
         self.done().map(|(key, version)| (key, version, DONE)).chain(forgotten)
@@ -135,7 +135,7 @@ impl Settled {
     /// Whether it settles this version of a key.
     pub fn is_of(&self, of: &Key, at: &Version) -> bool {
         match self {
-            Self::Done { key, version, .. } | Self::Forgotten { key, version } => (key, version) == (of, at),
+            Self::Done { key, version, .. } | Self::Revoked { key, version } => (key, version) == (of, at),
             Self::Failed(failure) => (&failure.key, &failure.version) == (of, at),
             Self::Removed(_) => false,
         }
@@ -144,17 +144,17 @@ impl Settled {
     /// The key, where it is about one.
     pub fn key(&self) -> Option<&Key> {
         match self {
-            Self::Done { key, .. } | Self::Forgotten { key, .. } => Some(key),
+            Self::Done { key, .. } | Self::Revoked { key, .. } => Some(key),
             Self::Failed(failure) => Some(&failure.key),
             Self::Removed(_) => None,
         }
     }
 
     /// The rows that it takes out.
-    pub fn removals(&self) -> &[Removal] {
+    pub fn removals(&self) -> &[RowDeletion] {
         match self {
             Self::Removed(rows) => rows,
-            Self::Done { .. } | Self::Failed(_) | Self::Forgotten { .. } => &[],
+            Self::Done { .. } | Self::Failed(_) | Self::Revoked { .. } => &[],
         }
     }
 }
@@ -176,7 +176,7 @@ pub struct Changes {
     /// Columns that the data tab gets, to the right of the others.
     pub columns: Vec<String>,
     /// Items that were settled: rows, keys and failures.
-    pub settled: Vec<Settled>,
+    pub settled: Vec<ItemResult>,
     /// Runs that are over: this one in its last commit, a crashed one in the commit that buries it.
     pub runs: Vec<Run>,
 }
@@ -184,7 +184,7 @@ pub struct Changes {
 impl Changes {
     /// Keys that become done.
     pub fn keys(&self) -> usize {
-        self.settled.iter().filter(|one| matches!(one, Settled::Done { .. })).count()
+        self.settled.iter().filter(|one| matches!(one, ItemResult::Done { .. })).count()
     }
 
     /// Rows that they add to Processed in this commit: key, version, the word for the state, and the text of the cell `run`.
@@ -202,7 +202,7 @@ impl Changes {
                 let same = last.filter(|(of, _)| *of == key);
                 let turn = same.map_or_else(|| turn_of(&mut turns, key), |(_, turn)| turn);
                 last = Some((key, turn));
-                (key, version, word, run_cell(run, Some(Order { commit, turn, term })))
+                (key, version, word, run_cell(run, Some(RowOrder { commit, turn, term })))
             });
             rows.collect::<Vec<_>>()
         })
@@ -211,28 +211,28 @@ impl Changes {
     /// Rows of Failures say with which commit they came, so that the last one of a key is known by that.
     pub fn give_order(&mut self, term: Fence, commit: u64) {
         let mut turns: HashMap<Key, u32> = HashMap::new();
-        for failure in self.settled.iter_mut().filter_map(Settled::told_mut) {
+        for failure in self.settled.iter_mut().filter_map(ItemResult::told_mut) {
             let turn = turns.entry(failure.key.clone()).or_default();
-            failure.order = Some(Order { commit, turn: *turn, term });
+            failure.order = Some(RowOrder { commit, turn: *turn, term });
             *turn += 1;
         }
     }
 
     /// Rows that are taken out.
-    pub fn removals(&self) -> Vec<Removal> {
-        self.settled.iter().flat_map(Settled::removals).copied().collect()
+    pub fn removals(&self) -> Vec<RowDeletion> {
+        self.settled.iter().flat_map(ItemResult::removals).copied().collect()
     }
 
     /// Rows of data.
     pub fn rows(&self) -> usize {
-        self.settled.iter().map(Settled::rows).sum()
+        self.settled.iter().map(ItemResult::rows).sum()
     }
 
     /// The job's own columns once these changes are applied: those so far, then each that these changes make or write; of a tab that the
     /// job makes, all of them.
     pub fn owned_columns(&self, mut columns: Vec<String>) -> Vec<String> {
         let made = self.tables.iter().flat_map(|table| table.columns.iter());
-        let written = self.settled.iter().flat_map(Settled::columns);
+        let written = self.settled.iter().flat_map(ItemResult::columns);
         let mut known: HashSet<String> = columns.iter().cloned().collect();
         for name in made.chain(&self.columns).map(String::as_str).chain(written) {
             if !known.contains(name) {
@@ -244,12 +244,12 @@ impl Changes {
     }
 
     /// Rows of data that stay: where a key has one row, only the last of several versions does.
-    pub fn kept_rows(&self, mode: Mode) -> usize {
+    pub fn kept_rows(&self, mode: WriteMode) -> usize {
         match mode {
-            Mode::Append => self.rows(),
-            Mode::Upsert => {
+            WriteMode::Append => self.rows(),
+            WriteMode::Upsert => {
                 let with_rows = self.settled.iter().filter(|one| one.rows() > 0);
-                with_rows.filter_map(Settled::key).collect::<HashSet<_>>().len()
+                with_rows.filter_map(ItemResult::key).collect::<HashSet<_>>().len()
             }
         }
     }
@@ -277,7 +277,7 @@ pub struct Commit {
     /// The head it sets.
     pub to: HeadId,
     /// What it does beside.
-    pub kind: Kind,
+    pub kind: CommitKind,
     /// The run that drafted it.
     pub run: String,
     /// The state as it will be, the new head in it.
@@ -288,7 +288,7 @@ pub struct Commit {
 
 /// Which part of a batch a store refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Part {
+pub enum CommitPart {
     /// The guard: the head moved on, or this very batch was applied before.
     Guard,
     /// A tab that could not be made or found.
@@ -307,7 +307,7 @@ pub enum Reply {
     /// It was refused whole.
     Refused {
         /// Which part.
-        part: Part,
+        part: CommitPart,
         /// What the store said.
         why: String,
     },

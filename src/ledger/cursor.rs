@@ -6,38 +6,38 @@ use std::collections::{BTreeMap, HashSet};
 
 /// The low-water mark over items in the order in which they were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LowWater {
+pub struct LowWatermark {
     next: u64,
-    open: BTreeMap<u64, Waiting>,
+    open: BTreeMap<u64, Unsettled>,
     mark: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Waiting {
+struct Unsettled {
     cursor: Option<String>,
     settled: bool,
 }
 
 /// A place in the order; given back when the item is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place(u64);
+pub struct SequenceNumber(u64);
 
-impl LowWater {
+impl LowWatermark {
     /// A mark that starts where an earlier run ended.
     pub fn from(mark: Option<String>) -> Self {
         Self { mark, ..Self::default() }
     }
 
     /// An item was read; its cursor, if the source gave one, counts once it and all before it are settled.
-    pub fn read(&mut self, cursor: Option<String>) -> Place {
+    pub fn read(&mut self, cursor: Option<String>) -> SequenceNumber {
         let place = self.next;
         self.next += 1;
-        self.open.insert(place, Waiting { cursor, settled: false });
-        Place(place)
+        self.open.insert(place, Unsettled { cursor, settled: false });
+        SequenceNumber(place)
     }
 
     /// The item at `place` is settled for good: done or in Failures on the store, or skipped.
-    pub fn settle(&mut self, place: Place) {
+    pub fn settle(&mut self, place: SequenceNumber) {
         if let Some(waiting) = self.open.get_mut(&place.0) {
             waiting.settled = true;
         }
@@ -53,8 +53,9 @@ impl LowWater {
 
     /// The mark that a commit may carry which settles the items at these places. Nothing is settled by that: the commit may be
     /// refused, and only a part of it drafted again.
-    pub fn mark_with(&self, places: &HashSet<Place>) -> Option<&str> {
-        let settled = self.open.iter().take_while(|(at, waiting)| waiting.settled || places.contains(&Place(**at)));
+    pub fn mark_with(&self, places: &HashSet<SequenceNumber>) -> Option<&str> {
+        let settled =
+            self.open.iter().take_while(|(at, waiting)| waiting.settled || places.contains(&SequenceNumber(**at)));
         settled.filter_map(|(_, waiting)| waiting.cursor.as_deref()).last().or(self.mark.as_deref())
     }
 }
@@ -68,7 +69,7 @@ mod tests {
     proptest! {
         #[test]
         fn invariant_8_the_cursor_never_passes_an_unsettled_item(order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle()) {
-            let mut low = LowWater::default();
+            let mut low = LowWatermark::default();
             let places: Vec<_> = (0..12).map(|n| low.read(Some(n.to_string()))).collect();
             let mut settled = [false; 12];
             for at in order {
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn items_without_a_cursor_leave_the_mark_where_it_was() {
-        let mut low = LowWater::from(Some("page 3".into()));
+        let mut low = LowWatermark::from(Some("page 3".into()));
         let place = low.read(None);
         low.settle(place);
         assert_eq!(low.mark_with(&HashSet::new()), Some("page 3"));

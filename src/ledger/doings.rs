@@ -22,14 +22,14 @@ use crate::ledger::order::read_run_cell;
 
 /// What a row of Processed says of the doing that wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Doing {
+pub struct VersionUse {
     /// 63 bits of a hash of the cell `run`, and in the lowest bit whether that holds the row's order.
     id: u64,
     /// The number of its commit; 0 where the row does not say.
     commit: u64,
 }
 
-impl Doing {
+impl VersionUse {
     /// The one that the cell `run` of its row tells of.
     pub fn of(run_cell: &str) -> Self {
         let order = read_run_cell(run_cell).1;
@@ -61,22 +61,22 @@ fn fnv(text: &str) -> u64 {
 struct Row {
     key: Fingerprint,
     mark: u64,
-    doing: Doing,
+    doing: VersionUse,
 }
 
 /// The rows of keys of which something may have to be known: those with several rows, and those of which rows were taken out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct VersionHistory {
     /// Of each key in the order in which they were written.
     rows: Vec<Row>,
     /// Of which keys not all rows are left.
     gaps: Gaps,
 }
 
-impl Past {
+impl VersionHistory {
     /// The past of these rows, each with the mark of its version, in the order in which they were written. Of the keys of `gaps` what is
     /// there is not all.
-    pub fn of(rows: impl Iterator<Item = (Fingerprint, u64, Doing)>, gaps: Gaps) -> Self {
+    pub fn of(rows: impl Iterator<Item = (Fingerprint, u64, VersionUse)>, gaps: Gaps) -> Self {
         let mut rows: Vec<_> = rows.map(|(key, mark, doing)| Row { key, mark, doing }).collect();
         rows.sort_by_key(|row| row.key);
         let mut past = Self { rows: Vec::new(), gaps };
@@ -97,7 +97,7 @@ impl Past {
 
     /// The name of the change of a key to a version of this mark; none where that is the version's first time. `known` are the marks of
     /// the key's versions that count, and `since` is what this run has done of the key: a mark and the doing.
-    pub fn change(&self, key: Fingerprint, to: u64, known: &[u64], since: Option<(u64, Doing)>) -> Option<String> {
+    pub fn change(&self, key: Fingerprint, to: u64, known: &[u64], since: Option<(u64, VersionUse)>) -> Option<String> {
         let from = self.rows.partition_point(|row| row.key < key);
         let to_end = self.rows.get(from..).unwrap_or_default();
         let mut rows: Vec<Row> = to_end.iter().take_while(|row| row.key == key).copied().collect();
@@ -122,9 +122,9 @@ impl Past {
 mod tests {
     use super::*;
 
-    fn past(rows: &[(u64, &str)], before: Option<u64>) -> Past {
+    fn past(rows: &[(u64, &str)], before: Option<u64>) -> VersionHistory {
         let key = Fingerprint(7, 7);
-        Past::of(rows.iter().map(|(mark, cell)| (key, *mark, Doing::of(cell))), Gaps::read("", before))
+        VersionHistory::of(rows.iter().map(|(mark, cell)| (key, *mark, VersionUse::of(cell))), Gaps::read("", before))
     }
 
     fn change(rows: &[(u64, &str)], to: u64) -> Option<String> {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn follows(mark: u64, cell: &str) -> String {
-        format!("after {mark:016x} {:016x}", Doing::of(cell).id)
+        format!("after {mark:016x} {:016x}", VersionUse::of(cell).id)
     }
 
     #[test]
@@ -179,8 +179,8 @@ mod tests {
         let of = |lost: u64| {
             let mut gaps = Gaps::default();
             gaps.note(lost, 5);
-            let rows = [(Fingerprint(7 << 16, 7), 2, Doing::of("r #1.2"))];
-            Past::of(rows.into_iter(), gaps).change(Fingerprint(7 << 16, 7), 1, &[], None)
+            let rows = [(Fingerprint(7 << 16, 7), 2, VersionUse::of("r #1.2"))];
+            VersionHistory::of(rows.into_iter(), gaps).change(Fingerprint(7 << 16, 7), 1, &[], None)
         };
         assert_eq!(of(8 << 16), None);
         assert_eq!(of(7 << 16), Some(follows(2, "r #1.2")));
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_this_run_has_done_comes_after_all_rows() {
-        let since = Some((2, Doing::of("s #2.4")));
+        let since = Some((2, VersionUse::of("s #2.4")));
         let name =
             |rows: &[(u64, &str)], to, known: &[u64]| past(rows, None).change(Fingerprint(7, 7), to, known, since);
         assert_eq!(name(&[], 1, &[1]), Some(follows(2, "s #2.4")), "its one row is known by the book");
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_id_of_a_doing_is_frozen() {
-        assert_eq!(Doing::of("20260921-141320-00d40 #3.17"), Doing { id: FROZEN, commit: 17 });
+        assert_eq!(VersionUse::of("20260921-141320-00d40 #3.17"), VersionUse { id: FROZEN, commit: 17 });
     }
 
     /// Made once by this code.

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 /// Where a version of a key stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Entry {
+pub enum KeyState {
     /// Never seen.
     Unknown,
     /// A step works on it, or its result waits for a commit.
@@ -25,7 +25,7 @@ pub enum Entry {
 
 /// What may happen to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum KeyEvent {
     /// An item of it is taken in hand.
     Admit,
     /// The item in hand was processed.
@@ -37,21 +37,21 @@ pub enum Step {
 /// An event that can't follow a state: an error of this program, never of a sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{step:?} can't follow {entry:?}")]
-pub struct Illegal {
+pub struct IllegalTransition {
     /// The state.
-    pub entry: Entry,
+    pub entry: KeyState,
     /// The event.
-    pub step: Step,
+    pub step: KeyEvent,
 }
 
-impl Entry {
+impl KeyState {
     /// The state after an event.
-    pub fn next(self, step: Step) -> Result<Self, Illegal> {
+    pub fn next(self, step: KeyEvent) -> Result<Self, IllegalTransition> {
         match (self, step) {
-            (Self::Unknown | Self::Failed, Step::Admit) => Ok(Self::InHand),
-            (Self::InHand, Step::Done) => Ok(Self::Done),
-            (Self::InHand, Step::Fail) => Ok(Self::Failed),
-            (entry, step) => Err(Illegal { entry, step }),
+            (Self::Unknown | Self::Failed, KeyEvent::Admit) => Ok(Self::InHand),
+            (Self::InHand, KeyEvent::Done) => Ok(Self::Done),
+            (Self::InHand, KeyEvent::Fail) => Ok(Self::Failed),
+            (entry, step) => Err(IllegalTransition { entry, step }),
         }
     }
 }
@@ -62,18 +62,18 @@ mod tests {
 
     use super::*;
 
-    fn steps() -> impl Strategy<Value = Step> {
-        prop_oneof![Just(Step::Admit), Just(Step::Done), Just(Step::Fail)]
+    fn steps() -> impl Strategy<Value = KeyEvent> {
+        prop_oneof![Just(KeyEvent::Admit), Just(KeyEvent::Done), Just(KeyEvent::Fail)]
     }
 
     proptest! {
         #[test]
         fn invariant_1_no_version_becomes_done_twice(events in prop::collection::vec(steps(), 0..60)) {
-            let mut entry = Entry::Unknown;
+            let mut entry = KeyState::Unknown;
             let mut times_done = 0;
             for event in events {
                 if let Ok(next) = entry.next(event) {
-                    times_done += u32::from(next == Entry::Done);
+                    times_done += u32::from(next == KeyState::Done);
                     entry = next;
                 }
             }

@@ -4,8 +4,8 @@
 
 use crate::ledger::key::Key;
 use crate::ledger::lease::Fence;
-use crate::ledger::mode::Again;
-use crate::ledger::repeats::Repeats;
+use crate::ledger::mode::ReprocessPolicy;
+use crate::ledger::repeats::RepeatedKeys;
 use crate::ledger::run::{Counts, Run};
 
 /// One thing that happened in a run.
@@ -36,7 +36,7 @@ pub enum Event {
         took_ms: u64,
     },
     /// People's hands left something odd, a read did not fit, or the job names a column that is not there; the run goes on.
-    Blemish {
+    Anomaly {
         /// One sentence that names the tab.
         message: String,
     },
@@ -130,12 +130,12 @@ pub enum Event {
         why: String,
     },
     /// The run is over.
-    Finished(Box<Report>),
+    Finished(Box<RunReport>),
 }
 
 /// Failures that a run tried because somebody asked for them, by the record that it took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TriedAgain {
+pub struct RetryCounts {
     /// From the record that the source has now.
     pub from_source: u64,
     /// From the one that is kept in Failures.
@@ -144,7 +144,7 @@ pub struct TriedAgain {
 
 /// A run's end, for output, alerts and machines.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Report {
+pub struct RunReport {
     /// The run as Runs tells it.
     pub run: Run,
     /// Keys in Processed at the end.
@@ -154,7 +154,7 @@ pub struct Report {
     /// Failures that are left alone until somebody asks.
     pub dead_failures: u64,
     /// Failures that it tried because somebody asked for them.
-    pub tried_again: TriedAgain,
+    pub tried_again: RetryCounts,
     /// Rows added to the data tab.
     pub rows: u64,
     /// Rows of it that were written over.
@@ -170,9 +170,9 @@ pub struct Report {
     /// Whether another program uses the same quota, judged by answers of 429.
     pub is_quota_shared: bool,
     /// Keys that the source yielded more than once, with different content.
-    pub repeats: Repeats,
+    pub repeats: RepeatedKeys,
     /// Which of a key's records count.
-    pub again: Again,
+    pub again: ReprocessPolicy,
     /// Items that became done and made no row.
     pub rowless: u64,
 }

@@ -5,7 +5,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::ledger::key::{Fingerprint, Key, Version};
-use crate::ledger::order::Order;
+use crate::ledger::order::RowOrder;
 use crate::time::Timestamp;
 
 /// UTF-16 units in one payload cell; a cell takes 50,000 characters, and how Google counts them is not documented.
@@ -62,14 +62,14 @@ impl FailureState {
 
 /// What a person asks for in `action`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answer {
+pub enum RequestedAction {
     /// Try it again, from the record that is kept.
     Retry,
     /// Leave it alone in this version.
     Skip,
 }
 
-impl Answer {
+impl RequestedAction {
     /// The word in the sheet.
     pub fn word(self) -> &'static str {
         match self {
@@ -105,11 +105,11 @@ pub struct Failure {
     /// The run in which it last failed.
     pub run: String,
     /// Where its row stands among those of its key; none before it is drafted, and in rows of earlier versions.
-    pub order: Option<Order>,
+    pub order: Option<RowOrder>,
     /// Where it stands.
     pub state: FailureState,
     /// What somebody had asked for when this was written.
-    pub answered: Option<Answer>,
+    pub answered: Option<RequestedAction>,
     /// File, line and record.
     pub place: String,
     /// The record itself, split over cells.
@@ -123,7 +123,7 @@ pub const IN_DOUBT: &str = "delivery";
 
 /// A failure as it stands on the store, with its record, to be tried again or left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct StoredFailure {
     /// The failure, its payload as people left it.
     pub failure: Failure,
     /// Whether somebody changed the payload.

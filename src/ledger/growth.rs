@@ -37,14 +37,14 @@ pub fn passed(cells: u64) -> String {
 
 /// What a key costs and what a run costs, in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Prices {
+pub struct CellCosts {
     /// Thousandths of a cell for a key that becomes done.
     pub key_in_thousandths: u64,
     /// Cells of a run's own row.
     pub run: u64,
 }
 
-impl Prices {
+impl CellCosts {
     /// What keys have cost so far: `rows` of data with `columns` each came of `keys` rows of Processed, which have `beside` cells.
     pub fn of(rows: u64, columns: u64, keys: u64, beside: u64, run: u64) -> Self {
         let data = rows.saturating_mul(columns).saturating_mul(1_000).checked_div(keys).unwrap_or(0);
@@ -64,7 +64,7 @@ pub struct Forecast {
 }
 
 /// The forecast from a job's runs, oldest first. The first of them most often brought what had piled up, so that two are needed.
-pub fn forecast(cells: u64, runs: &[Run], prices: Prices) -> Option<Forecast> {
+pub fn forecast(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast> {
     let seen = runs.get(runs.len().saturating_sub(RUNS_SEEN + 1)..).unwrap_or_default();
     let (first, rest) = seen.split_first()?;
     let last = rest.last()?;
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_job_that_grows_every_day_says_when_the_spreadsheet_is_full() {
-        let prices = Prices::of(2_000, 10, 1_000, 4, 21);
+        let prices = CellCosts::of(2_000, 10, 1_000, 4, 21);
         assert_eq!(prices.key_in_thousandths, 24_000);
         let runs = [run(0, 500_000), run(1, 100), run(2, 300)];
         let told = forecast(9_000_000, &runs, prices).expect("two runs and more");
@@ -116,14 +116,14 @@ mod tests {
 
     #[test]
     fn one_run_or_none_is_no_ground_for_a_forecast() {
-        let prices = Prices::of(0, 0, 0, 4, 21);
+        let prices = CellCosts::of(0, 0, 0, 4, 21);
         assert_eq!(forecast(5, &[], prices), None);
         assert_eq!(forecast(5, &[run(0, 9)], prices), None);
     }
 
     #[test]
     fn what_lies_beyond_a_century_has_no_date_and_a_full_spreadsheet_has_no_run_left() {
-        let prices = Prices::of(0, 0, 0, 4, 21);
+        let prices = CellCosts::of(0, 0, 0, 4, 21);
         let far = forecast(5, &[run(0, 0), run(1, 0)], prices).expect("two runs");
         assert_eq!((far.cells_a_run, far.full_at), (21, None));
         let full = forecast(CELL_LIMIT, &[run(0, 0), run(1, 0)], prices).expect("two runs");

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::grid::{Cell, Row};
 use crate::ledger::cast::float_text;
-use crate::ledger::columns::{MAX_COLUMNS, NewColumns, Rejection, header_text, quote};
+use crate::ledger::columns::{MAX_COLUMNS, NewColumns, ValueRejection, header_text, quote};
 use crate::ledger::key::Key;
 use crate::ledger::path::MemberPath;
 
@@ -49,7 +49,7 @@ pub fn choose_key_column(expression: &str, row: &Row, key: &Key) -> KeyColumn {
 }
 
 /// The row with the key in its column; rejects a row whose key column says something else than the record's key.
-pub(crate) fn with_key(mut row: Row, key: &Key, column: &KeyColumn) -> Result<Row, Rejection> {
+pub(crate) fn with_key(mut row: Row, key: &Key, column: &KeyColumn) -> Result<Row, ValueRejection> {
     let found = row.get(column.name()).map(|cell| cell_text(cell).unwrap_or_default());
     match (column, found) {
         (_, Some(text)) if text == key.as_str() => Ok(row),
@@ -57,11 +57,11 @@ pub(crate) fn with_key(mut row: Row, key: &Key, column: &KeyColumn) -> Result<Ro
             row.cells.insert(0, (ADDED_KEY_COLUMN.into(), Cell::text(key.as_str())));
             Ok(row)
         }
-        (_, None) => Err(Rejection(format!(
+        (_, None) => Err(ValueRejection(format!(
             "the output has no column {}, which carries the key; make the step yield it",
             quote(column.name())
         ))),
-        (_, Some(text)) => Err(Rejection(format!(
+        (_, Some(text)) => Err(ValueRejection(format!(
             "column {} carries the key, but holds {} where the record's key is {}",
             quote(column.name()),
             quote(&text),
@@ -161,11 +161,11 @@ impl Header {
 
     /// Checks that the tab has every column of `row`, or makes it so by the policy; `key` is the column that carries the key, which
     /// is never left out. A rejected row changes nothing.
-    pub fn admit(&mut self, row: &mut Row, key: &str) -> Result<(), Rejection> {
+    pub fn admit(&mut self, row: &mut Row, key: &str) -> Result<(), ValueRejection> {
         row.cells.retain(|(name, _)| !self.gone.contains(name));
         if let Some((name, _)) = row.cells.iter().find(|(name, _)| self.doubled.contains(name)) {
             let (tab, name) = (&self.tab, quote(name));
-            return Err(Rejection(format!("tab {tab} has two columns named {name}: rename one of them")));
+            return Err(ValueRejection(format!("tab {tab} has two columns named {name}: rename one of them")));
         }
         let new: Vec<String> =
             row.cells.iter().map(|(name, _)| name).filter(|name| !self.known.contains(*name)).cloned().collect();
@@ -175,7 +175,7 @@ impl Header {
             NewColumns::Add => {}
             NewColumns::Ignore if new.iter().any(|name| name == key) => {
                 let (tab, key) = (&self.tab, quote(key));
-                return Err(Rejection(format!(
+                return Err(ValueRejection(format!(
                     "tab {tab} has no column {key}, which carries the key: add it to the header row"
                 )));
             }
@@ -185,7 +185,7 @@ impl Header {
                 return Ok(());
             }
             NewColumns::Refuse => {
-                return Err(Rejection(format!(
+                return Err(ValueRejection(format!(
                     "the output has a column {} which tab {} does not have: add it to the header row, drop it in the step, or say \
                      new_columns = \"add\" or \"ignore\"",
                     quote(first),
@@ -194,7 +194,7 @@ impl Header {
             }
         }
         if self.columns.len() + new.len() > MAX_COLUMNS {
-            return Err(Rejection(format!("tab {} would have more than 18,278 columns", self.tab)));
+            return Err(ValueRejection(format!("tab {} would have more than 18,278 columns", self.tab)));
         }
         for name in &new {
             self.add(name);

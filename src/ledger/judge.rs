@@ -13,9 +13,9 @@ pub const MAX_REMEMBERED: usize = 8;
 
 /// The mark as one look found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Sighting {
+pub enum HeadStatus {
     /// Nothing of the job exists.
-    Virgin,
+    NotInitialized,
     /// Something of the job exists, but not its head: somebody deleted it.
     Missing,
     /// The head, and the lease term it stands in.
@@ -29,7 +29,7 @@ pub enum Sighting {
 
 /// The ids that a run has drafted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Drafted {
+pub struct DraftIds {
     base: Option<HeadId>,
     fence: Fence,
     doubtful: VecDeque<HeadId>,
@@ -37,22 +37,22 @@ pub struct Drafted {
 
 /// What became of commits in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum Resolution {
     /// The draft of this id was applied.
     Applied(HeadId),
     /// The look was older than what this run already knows: look again.
     Stale,
     /// The head is the one that the drafts were made from: nothing was applied yet.
-    NotYet,
+    NotApplied,
     /// Another commit went between, in a term that is not above this run's.
-    Foreign,
+    ConcurrentCommit,
     /// A higher term began: another run has taken over.
     Fenced,
     /// The head is gone.
-    Corrupt,
+    HeadMissing,
 }
 
-impl Drafted {
+impl DraftIds {
     /// A run that has loaded this head, in this term, and drafted nothing; `None` where nothing exists yet.
     pub fn from(base: Option<HeadId>, fence: Fence) -> Self {
         Self { base, fence, ..Self::default() }
@@ -97,16 +97,16 @@ impl Drafted {
     }
 
     /// The verdict of one look.
-    pub fn judge(&self, sighting: Sighting) -> Verdict {
+    pub fn judge(&self, sighting: HeadStatus) -> Resolution {
         match sighting {
-            Sighting::Virgin if self.base.is_none() => Verdict::NotYet,
-            Sighting::Virgin | Sighting::Missing => Verdict::Corrupt,
-            Sighting::At { head, .. } if self.doubts(head) => Verdict::Applied(head),
-            Sighting::At { head, .. } if self.base == Some(head) => Verdict::NotYet,
+            HeadStatus::NotInitialized if self.base.is_none() => Resolution::NotApplied,
+            HeadStatus::NotInitialized | HeadStatus::Missing => Resolution::HeadMissing,
+            HeadStatus::At { head, .. } if self.doubts(head) => Resolution::Applied(head),
+            HeadStatus::At { head, .. } if self.base == Some(head) => Resolution::NotApplied,
             // The chain never forks and its numbers only grow, so a lower one is from before what this run has seen.
-            Sighting::At { head, .. } if self.base.is_some_and(|base| head.commit < base.commit) => Verdict::Stale,
-            Sighting::At { fence, .. } if fence > self.fence => Verdict::Fenced,
-            Sighting::At { .. } => Verdict::Foreign,
+            HeadStatus::At { head, .. } if self.base.is_some_and(|base| head.commit < base.commit) => Resolution::Stale,
+            HeadStatus::At { fence, .. } if fence > self.fence => Resolution::Fenced,
+            HeadStatus::At { .. } => Resolution::ConcurrentCommit,
         }
     }
 }
@@ -126,27 +126,27 @@ mod tests {
         HeadId { commit, nonce }
     }
 
-    fn at(head: HeadId, fence: u64) -> Sighting {
-        Sighting::At { head, fence: Fence(fence) }
+    fn at(head: HeadId, fence: u64) -> HeadStatus {
+        HeadStatus::At { head, fence: Fence(fence) }
     }
 
     #[test]
     fn the_judgement_table_row_by_row() {
-        let mut drafted = Drafted::from(Some(head(4, 1)), Fence(2));
+        let mut drafted = DraftIds::from(Some(head(4, 1)), Fence(2));
         drafted.note(head(5, 1), Fence(2));
         drafted.applied(head(5, 1));
         drafted.note(head(6, 1), Fence(2));
         drafted.note(head(6, 2), Fence(2));
         let table = [
-            (at(head(6, 2), 2), Verdict::Applied(head(6, 2))),
-            (at(head(6, 1), 2), Verdict::Applied(head(6, 1))),
-            (at(head(4, 1), 2), Verdict::Stale),
-            (at(head(3, 9), 1), Verdict::Stale),
-            (at(head(5, 1), 2), Verdict::NotYet),
-            (at(head(6, 9), 2), Verdict::Foreign),
-            (at(head(6, 9), 3), Verdict::Fenced),
-            (Sighting::Missing, Verdict::Corrupt),
-            (Sighting::Virgin, Verdict::Corrupt),
+            (at(head(6, 2), 2), Resolution::Applied(head(6, 2))),
+            (at(head(6, 1), 2), Resolution::Applied(head(6, 1))),
+            (at(head(4, 1), 2), Resolution::Stale),
+            (at(head(3, 9), 1), Resolution::Stale),
+            (at(head(5, 1), 2), Resolution::NotApplied),
+            (at(head(6, 9), 2), Resolution::ConcurrentCommit),
+            (at(head(6, 9), 3), Resolution::Fenced),
+            (HeadStatus::Missing, Resolution::HeadMissing),
+            (HeadStatus::NotInitialized, Resolution::HeadMissing),
         ];
         for (sighting, verdict) in table {
             assert_eq!(drafted.judge(sighting), verdict, "{sighting:?}");
@@ -155,33 +155,33 @@ mod tests {
 
     #[test]
     fn a_reload_that_finds_the_head_unmoved_does_not_make_it_a_stale_one() {
-        let mut drafted = Drafted::from(Some(head(4, 1)), Fence(2));
+        let mut drafted = DraftIds::from(Some(head(4, 1)), Fence(2));
         drafted.note(head(5, 1), Fence(2));
         drafted.rebased(head(4, 1));
         drafted.note(head(5, 2), Fence(2));
-        assert_eq!(drafted.judge(at(head(4, 1), 2)), Verdict::NotYet);
+        assert_eq!(drafted.judge(at(head(4, 1), 2)), Resolution::NotApplied);
     }
 
     #[test]
     fn a_stale_reload_does_not_make_the_true_head_a_stale_one() {
-        let mut drafted = Drafted::from(Some(head(4, 1)), Fence(2));
+        let mut drafted = DraftIds::from(Some(head(4, 1)), Fence(2));
         drafted.rebased(head(3, 1));
         drafted.note(head(4, 2), Fence(2));
-        assert_eq!(drafted.judge(at(head(4, 1), 2)), Verdict::Foreign);
+        assert_eq!(drafted.judge(at(head(4, 1), 2)), Resolution::ConcurrentCommit);
     }
 
     #[test]
     fn before_the_first_commit_nothing_at_all_means_not_yet() {
-        let mut drafted = Drafted::from(None, Fence(0));
+        let mut drafted = DraftIds::from(None, Fence(0));
         drafted.note(head(0, 1), Fence(1));
-        assert_eq!(drafted.judge(Sighting::Virgin), Verdict::NotYet);
-        assert_eq!(drafted.judge(Sighting::Missing), Verdict::Corrupt);
-        assert_eq!(drafted.judge(at(head(0, 2), 1)), Verdict::Foreign);
+        assert_eq!(drafted.judge(HeadStatus::NotInitialized), Resolution::NotApplied);
+        assert_eq!(drafted.judge(HeadStatus::Missing), Resolution::HeadMissing);
+        assert_eq!(drafted.judge(at(head(0, 2), 1)), Resolution::ConcurrentCommit);
     }
 
     #[test]
     fn invariant_7_no_more_than_eight_ids_are_remembered() {
-        let mut drafted = Drafted::from(Some(head(0, 0)), Fence(1));
+        let mut drafted = DraftIds::from(Some(head(0, 0)), Fence(1));
         for n in 1..100 {
             drafted.note(head(1, n), Fence(1));
         }

@@ -35,7 +35,7 @@ pub struct KeySums {
 
 /// The keys that have other rows in one of two sums than in the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Differing {
+pub struct DifferingSums {
     /// A polynomial whose roots are the keys, the highest power first.
     roots: Vec<u64>,
     /// By how many rows each of them differs.
@@ -108,7 +108,7 @@ impl KeySums {
     }
 
     /// Which keys have more or fewer rows in `found` than in these sums; none where they are too many to know.
-    pub fn differing(&self, found: &Self) -> Option<Differing> {
+    pub fn differing(&self, found: &Self) -> Option<DifferingSums> {
         let gone = self.count.checked_sub(found.count);
         let count = gone.map_or_else(|| minus(0, found.count.abs_diff(self.count) % PRIME), |gone| gone % PRIME);
         let sums = self.sums.iter().zip(found.sums).map(|(said, found)| minus(*said, found));
@@ -116,14 +116,14 @@ impl KeySums {
         let only_added = || {
             let turned: Vec<u64> = differences.iter().map(|difference| minus(0, *difference)).collect();
             let added = found.count.checked_sub(self.count)?;
-            of_one_kind(&turned, added).map(|roots| Differing { roots, rows: Rows::Gained })
+            of_one_kind(&turned, added).map(|roots| DifferingSums { roots, rows: Rows::Gained })
         };
-        let only_deleted = || of_one_kind(&differences, gone?).map(|roots| Differing { roots, rows: Rows::Lost });
+        let only_deleted = || of_one_kind(&differences, gone?).map(|roots| DifferingSums { roots, rows: Rows::Lost });
         few(&differences).or_else(only_deleted).or_else(only_added)
     }
 }
 
-impl Differing {
+impl DifferingSums {
     /// Whether fewer rows of this key were found than the sums say.
     pub fn has_lost(&self, key: Fingerprint) -> bool {
         let x = number(key);
@@ -188,7 +188,7 @@ fn inverse(a: u64) -> u64 {
 
 /// The shortest recurrence of a sequence (Berlekamp and Massey), where it is short enough to be proved by the sequence. Of sums of
 /// powers, each as often as one likes, its roots are what is raised.
-fn few(sequence: &[u64]) -> Option<Differing> {
+fn few(sequence: &[u64]) -> Option<DifferingSums> {
     let at = |list: &[u64], n: usize| list.get(n).copied().unwrap_or(0);
     let (mut now, mut before) = (vec![1_u64], vec![1_u64]);
     let (mut length, mut since, mut last) = (0, 1, 1_u64);
@@ -213,7 +213,7 @@ fn few(sequence: &[u64]) -> Option<Differing> {
     now.resize(length + 1, 0);
     let term = |n: usize| (0..=n).fold(0, |sum, i| plus(sum, times(at(&now, i), at(sequence, n - i))));
     let rows = Rows::Either((0..length).map(term).collect());
-    (2 * length < sequence.len()).then_some(Differing { roots: now, rows })
+    (2 * length < sequence.len()).then_some(DifferingSums { roots: now, rows })
 }
 
 /// The polynomial of the keys of so many rows, all of which were deleted, or all of which were added (Newton's identities), where the sums

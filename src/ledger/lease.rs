@@ -73,7 +73,7 @@ pub struct Lease {
 
 /// Whether a lease may be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum LeaseStatus {
     /// Nobody holds it.
     Free,
     /// Its holder is gone: its time is over, or it was a run of this very installation on this very machine, whose process has ended.
@@ -93,12 +93,12 @@ impl Lease {
     ///
     /// A lease that ends later than any lease may was written while the service's clock was wrong, as that of an embedded sheet may be: it
     /// says nothing, and is over. Should its holder be alive all the same, the guard stops it.
-    pub fn standing(&self, is_own_dead: impl FnOnce(&Holder) -> bool, now: Timestamp) -> Standing {
+    pub fn standing(&self, is_own_dead: impl FnOnce(&Holder) -> bool, now: Timestamp) -> LeaseStatus {
         let is_over = now >= self.until || self.until > now.plus(MAX_TTL_MS);
         match &self.holder {
-            None => Standing::Free,
-            Some(holder) if is_over || is_own_dead(holder) => Standing::Dead(holder.clone()),
-            Some(holder) => Standing::Held { holder: holder.clone(), until: self.until },
+            None => LeaseStatus::Free,
+            Some(holder) if is_over || is_own_dead(holder) => LeaseStatus::Dead(holder.clone()),
+            Some(holder) => LeaseStatus::Held { holder: holder.clone(), until: self.until },
         }
     }
 
@@ -124,11 +124,11 @@ impl Lease {
 
 /// How long a runner may draft without looking: monotonic milliseconds of its own clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Trust {
+pub struct LeaseValidity {
     until_ms: u64,
 }
 
-impl Trust {
+impl LeaseValidity {
     /// The window of an attempt that began at `began_ms`: ttl less a fifth, and less a second for rounding of the service's clock.
     pub fn from(began_ms: u64, ttl_ms: u64) -> Self {
         let margin = (ttl_ms / 5).max(1_000).min(ttl_ms / 2);
@@ -162,15 +162,15 @@ mod tests {
     #[test]
     fn a_lease_is_held_until_its_time_is_over_and_then_its_holder_is_dead() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(1_000), 300);
-        assert!(matches!(lease.standing(never, Timestamp(1_299)), Standing::Held { .. }));
-        assert_eq!(lease.standing(never, Timestamp(1_300)), Standing::Dead(holder("a")));
+        assert!(matches!(lease.standing(never, Timestamp(1_299)), LeaseStatus::Held { .. }));
+        assert_eq!(lease.standing(never, Timestamp(1_300)), LeaseStatus::Dead(holder("a")));
     }
 
     #[test]
     fn a_runner_takes_over_its_own_dead_sibling_at_once() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300_000);
-        assert_eq!(lease.standing(|_| true, Timestamp(1)), Standing::Dead(holder("a")));
-        assert!(matches!(lease.standing(never, Timestamp(1)), Standing::Held { .. }));
+        assert_eq!(lease.standing(|_| true, Timestamp(1)), LeaseStatus::Dead(holder("a")));
+        assert!(matches!(lease.standing(never, Timestamp(1)), LeaseStatus::Held { .. }));
     }
 
     #[test]
@@ -195,9 +195,9 @@ mod tests {
     fn a_lease_of_a_clock_in_the_year_9999_is_over() {
         let far = Timestamp(253_402_300_740_000);
         let lease = Lease::default().claimed(holder("a"), far, 300_000);
-        assert!(matches!(lease.standing(never, far), Standing::Held { .. }));
+        assert!(matches!(lease.standing(never, far), LeaseStatus::Held { .. }));
         let now = Timestamp(1_790_000_000_000);
-        assert_eq!(lease.standing(never, now), Standing::Dead(holder("a")));
+        assert_eq!(lease.standing(never, now), LeaseStatus::Dead(holder("a")));
         assert_eq!(lease.claimed(holder("b"), now, 300_000).until, now.plus(300_000));
         assert_eq!(lease.renewed(now, 300_000).until, now.plus(MAX_TTL_MS));
     }
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_released_lease_keeps_its_fence() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300).released(Timestamp(5));
-        assert_eq!((lease.fence, lease.standing(never, Timestamp(6))), (Fence(1), Standing::Free));
+        assert_eq!((lease.fence, lease.standing(never, Timestamp(6))), (Fence(1), LeaseStatus::Free));
     }
 
     proptest! {
@@ -226,7 +226,7 @@ mod tests {
 
         #[test]
         fn invariant_5_trust_ends_before_the_lease_does(began in 0_u64..1_000_000, ttl in 1_000_u64..1_000_000) {
-            let trust = Trust::from(began, ttl);
+            let trust = LeaseValidity::from(began, ttl);
             prop_assert!(trust.holds(began));
             prop_assert!(!trust.holds(began + ttl - ttl.min(500)));
         }

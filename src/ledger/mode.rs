@@ -18,7 +18,7 @@ pub enum Delivery {
 
 /// How rows come to the data tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Mode {
+pub enum WriteMode {
     /// Below the last one, whatever was there before.
     #[default]
     Append,
@@ -26,7 +26,7 @@ pub enum Mode {
     Upsert,
 }
 
-impl Mode {
+impl WriteMode {
     /// Every mode with its word.
     pub const WORDS: [(&'static str, Self); 2] = [("append", Self::Append), ("upsert", Self::Upsert)];
 
@@ -46,31 +46,31 @@ impl Mode {
 
 /// When an item is done again although its key is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Again {
+pub enum ReprocessPolicy {
     /// When this very version never was: each version is done once.
     #[default]
-    Every,
+    EachVersion,
     /// When its version is another than the one that was done last.
-    Other,
+    OnChange,
     /// When its version is newer than every one that was done.
-    Newer,
+    OnNewer,
 }
 
-impl Again {
+impl ReprocessPolicy {
     /// What job files take as `order`.
-    pub const WORDS: [(&'static str, Self); 2] = [("any", Self::Other), ("newer", Self::Newer)];
+    pub const WORDS: [(&'static str, Self); 2] = [("any", Self::OnChange), ("newer", Self::OnNewer)];
 
     /// 64 bits that stand for a version: of two marks under `Newer`, the newer version's is larger.
     pub fn mark(self, version: &Version) -> u64 {
         match self {
-            Self::Every | Self::Other => version.mark(),
-            Self::Newer => rank(&version.0).unwrap_or(0),
+            Self::EachVersion | Self::OnChange => version.mark(),
+            Self::OnNewer => rank(&version.0).unwrap_or(0),
         }
     }
 
     /// Whether versions under this rule can be told apart: only numbers and moments have an order.
     pub fn takes(self, version: &Version) -> bool {
-        self != Self::Newer || rank(&version.0).is_some()
+        self != Self::OnNewer || rank(&version.0).is_some()
     }
 }
 
@@ -86,15 +86,15 @@ mod tests {
 
     #[test]
     fn every_mode_reads_back_from_its_word() {
-        for (word, mode) in Mode::WORDS {
-            assert_eq!((mode.word(), Mode::from_word(word)), (word, Some(mode)));
+        for (word, mode) in WriteMode::WORDS {
+            assert_eq!((mode.word(), WriteMode::from_word(word)), (word, Some(mode)));
         }
-        assert_eq!(Mode::from_word("mirror"), None);
+        assert_eq!(WriteMode::from_word("mirror"), None);
     }
 
     #[test]
     fn moments_are_ordered_by_time_and_not_by_spelling() {
-        let mark = |text| Again::Newer.mark(&version(text));
+        let mark = |text| ReprocessPolicy::OnNewer.mark(&version(text));
         assert!(mark("2026-11-26T10:00:00+02:00") < mark("2026-11-26T09:00:00Z"));
         assert_eq!(mark("2026-11-26T10:00:00+01:00"), mark("2026-11-26T09:00:00Z"));
         assert!(mark("-2") < mark("-1") && mark("-1") < mark("0") && mark("9") < mark("10"));
@@ -103,14 +103,17 @@ mod tests {
     #[test]
     fn a_version_without_an_order_is_taken_unless_order_matters() {
         for text in ["", "v2", "NaN", "inf", "yesterday"] {
-            assert!(Again::Other.takes(&version(text)) && !Again::Newer.takes(&version(text)), "{text}");
+            assert!(
+                ReprocessPolicy::OnChange.takes(&version(text)) && !ReprocessPolicy::OnNewer.takes(&version(text)),
+                "{text}"
+            );
         }
     }
 
     proptest! {
         #[test]
         fn numbers_are_ordered_as_numbers(a in -1e15_f64..1e15, b in -1e15_f64..1e15) {
-            let mark = |n: f64| Again::Newer.mark(&version(&n.to_string()));
+            let mark = |n: f64| ReprocessPolicy::OnNewer.mark(&version(&n.to_string()));
             prop_assert_eq!(a.partial_cmp(&b), Some(mark(a).cmp(&mark(b))));
         }
     }

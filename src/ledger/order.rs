@@ -14,7 +14,7 @@ use crate::ledger::lease::Fence;
 
 /// Where a row stands among all rows that the job has written to its tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Order {
+pub struct RowOrder {
     /// The number of the commit that wrote it.
     pub commit: u64,
     /// Rows of the same key before it in that commit.
@@ -25,14 +25,14 @@ pub struct Order {
 
 /// When somebody asked for a forced run, in the order of commits: what was done since then is done again already, whoever did it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestOrder {
     /// The number of the commit that was the last one then; none where the job had never run.
     pub commit: Option<u64>,
 }
 
-impl Asked {
+impl RequestOrder {
     /// Whether a row was written after it. Rows of earlier versions do not say.
-    pub fn is_before(self, row: Option<Order>) -> bool {
+    pub fn is_before(self, row: Option<RowOrder>) -> bool {
         row.is_some_and(|order| self.commit.is_none_or(|commit| order.commit > commit))
     }
 }
@@ -40,7 +40,7 @@ impl Asked {
 /// What parts a run's id from the order behind it.
 const BEHIND: &str = " #";
 
-impl fmt::Display for Order {
+impl fmt::Display for RowOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}.{}", self.term, self.commit)?;
         if self.turn > 0 { write!(f, ".{}", self.turn) } else { Ok(()) }
@@ -48,19 +48,19 @@ impl fmt::Display for Order {
 }
 
 /// The text of a cell `run`: the run's id, and the row's order if it has one.
-pub fn run_cell(run: &str, order: Option<Order>) -> String {
+pub fn run_cell(run: &str, order: Option<RowOrder>) -> String {
     order.map_or_else(|| run.to_owned(), |order| format!("{run} {order}"))
 }
 
 /// The run's id and the order in the text of a cell `run`; rows of earlier versions, and what people typed, have no order.
-pub fn read_run_cell(cell: &str) -> (&str, Option<Order>) {
+pub fn read_run_cell(cell: &str) -> (&str, Option<RowOrder>) {
     let read = || {
         let (run, order) = cell.rsplit_once(BEHIND)?;
         let mut parts = order.split('.');
         let term = Fence(parts.next()?.parse().ok()?);
         let commit = parts.next()?.parse().ok()?;
         let turn = parts.next().map_or(Some(0), |turn| turn.parse().ok())?;
-        parts.next().is_none().then_some((run, Order { commit, turn, term }))
+        parts.next().is_none().then_some((run, RowOrder { commit, turn, term }))
     };
     read().map_or((cell, None), |(run, order)| (run, Some(order)))
 }
@@ -70,7 +70,7 @@ pub type FirstCommits = HashMap<String, u64>;
 
 /// Rows in the order in which they stand, each with what it says of its order.
 #[derive(Debug, Clone, Default)]
-pub struct Sequence {
+pub struct CommitSequence {
     /// Of each row the packed order, or the number of its run.
     rows: Vec<u64>,
     /// Runs whose rows carry no order.
@@ -82,12 +82,12 @@ const ORDERED: u64 = 1 << 63;
 /// Bits of the turn within a commit.
 const TURN_BITS: u32 = 20;
 
-fn packed(order: Order) -> u64 {
+fn packed(order: RowOrder) -> u64 {
     let turn = u64::from(order.turn).min((1 << TURN_BITS) - 1);
     ORDERED | (order.commit.min((1 << (63 - TURN_BITS)) - 1) << TURN_BITS) | turn
 }
 
-impl Sequence {
+impl CommitSequence {
     /// Takes in the next row by the text of its cell `run`.
     pub fn push(&mut self, cell: &str) {
         let (run, order) = read_run_cell(cell);
@@ -95,7 +95,7 @@ impl Sequence {
     }
 
     /// Takes in the next row, of this run and order.
-    pub fn push_row(&mut self, run: &str, order: Option<Order>) {
+    pub fn push_row(&mut self, run: &str, order: Option<RowOrder>) {
         let entry = order.map_or_else(|| u64::from(self.number_of(run)), packed);
         self.rows.push(entry);
     }
@@ -151,7 +151,7 @@ impl Sequence {
         }
         let commit = |entry: u64| {
             let name = names.get(usize::try_from(entry).ok()?)?;
-            known.get(*name).map(|commit| packed(Order { commit: *commit, ..Order::default() }))
+            known.get(*name).map(|commit| packed(RowOrder { commit: *commit, ..RowOrder::default() }))
         };
         let told = |entry: u64| if entry & ORDERED == 0 { commit(entry) } else { Some(entry) };
         if self.is_as_written(told) {
@@ -207,12 +207,12 @@ mod tests {
 
     use super::*;
 
-    fn order(term: u64, commit: u64, turn: u32) -> Order {
-        Order { commit, turn, term: Fence(term) }
+    fn order(term: u64, commit: u64, turn: u32) -> RowOrder {
+        RowOrder { commit, turn, term: Fence(term) }
     }
 
-    fn sequence(cells: &[&str]) -> Sequence {
-        let mut sequence = Sequence::default();
+    fn sequence(cells: &[&str]) -> CommitSequence {
+        let mut sequence = CommitSequence::default();
         for cell in cells {
             sequence.push(cell);
         }

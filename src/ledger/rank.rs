@@ -21,14 +21,14 @@ use crate::ledger::literal::{double, is_number, whole};
 
 /// What a version is, if it has an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RankKind {
     /// A number.
     Number,
     /// A moment, RFC 3339.
     Moment,
 }
 
-impl Kind {
+impl RankKind {
     /// What the version of this mark is; none of no version.
     pub fn of(mark: u64) -> Option<Self> {
         match (mark, mark & MOMENT) {
@@ -165,7 +165,10 @@ mod tests {
         assert_eq!(ranks.len(), in_order.len() - 1, "one year is beyond all");
         assert!(ranks.is_sorted_by(|a, b| a < b), "{ranks:x?}");
         assert_eq!(rank("-0.0"), rank("0"));
-        assert_eq!((Kind::of(ranks[0]), Kind::of(ranks[ranks.len() - 1])), (Some(Kind::Number), Some(Kind::Moment)));
+        assert_eq!(
+            (RankKind::of(ranks[0]), RankKind::of(ranks[ranks.len() - 1])),
+            (Some(RankKind::Number), Some(RankKind::Moment))
+        );
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::ledger::key_sums::KeySums;
 use crate::ledger::lease::{Fence, Holder, Lease};
 use crate::ledger::redo::Redo;
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
-use crate::ledger::snapshot::{Definition, SCHEMA, State, Tally};
-use crate::ledger::tries::Tries;
+use crate::ledger::snapshot::{Definition, RowChecksum, SCHEMA, State};
+use crate::ledger::tries::SuppressedFailureCounts;
 use crate::time::Timestamp;
 
 /// The state as pairs of name and text, in the order in which people read them.
@@ -171,7 +171,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         job: fields.text("job").to_owned(),
         head: Some(head),
         lease,
-        processed: Tally { count: fields.number("processed count")?, sum: fields.number("processed sum")? },
+        processed: RowChecksum { count: fields.number("processed count")?, sum: fields.number("processed sum")? },
         cursor: fields.optional("cursor"),
         definition,
         key_column: fields.optional("key column").map(|name| header_text(&name).to_owned()),
@@ -180,7 +180,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         timezone: fields.optional("timezone"),
         run: read_run(&fields)?,
         alerts: fields.optional("alerts"),
-        tries: Tries::read(fields.text("failures again")),
+        tries: SuppressedFailureCounts::read(fields.text("failures again")),
         begun: read_begun(fields.text("begun")),
         forced: fields.words("forced"),
         key_sums: KeySums::read(fields.text("processed keys")),
@@ -268,7 +268,7 @@ mod tests {
             job: "quakes".into(),
             head: Some(HeadId { commit: 12, nonce: 34 }),
             lease: Lease { fence: Fence(3), holder: Some(holder), since: Timestamp(1_000), until: Timestamp(301_000) },
-            processed: Tally { count: 5, sum: u64::MAX },
+            processed: RowChecksum { count: 5, sum: u64::MAX },
             cursor: Some("page 7".into()),
             definition: Definition { tab: "Quakes".into(), key: ".id".into(), ..Definition::default() },
             columns: vec!["id".into(), "a \"b\"".into()],
@@ -294,7 +294,7 @@ mod tests {
                 message: String::new(),
             }),
             alerts: None,
-            tries: Tries::read("00000000002a:3"),
+            tries: SuppressedFailureCounts::read("00000000002a:3"),
             forced: vec!["r0".into(), "r1".into()],
             previous: vec!["1Second".into(), "1First".into()],
             next: Some("1Fourth".into()),

@@ -8,11 +8,11 @@ use crate::ledger::cast::float_text;
 use crate::ledger::failure::Failure;
 use crate::ledger::rows::{failure_row, run_row};
 use crate::ledger::run::Run;
-use crate::ledger::snapshot::Tally;
+use crate::ledger::snapshot::RowChecksum;
 
 /// What a tab of a job is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
+pub enum TabKind {
     /// The keyed tab.
     Processed,
     /// Failures.
@@ -23,7 +23,7 @@ pub enum Role {
     Data,
 }
 
-impl Role {
+impl TabKind {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Processed, Self::Failures, Self::Runs, Self::Data];
 
@@ -56,9 +56,9 @@ pub enum Gap {
 
 /// A row that is to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Removal {
+pub struct RowDeletion {
     /// Its tab.
-    pub role: Role,
+    pub role: TabKind,
     /// Where it was seen, counted as spreadsheets do: the header is 1.
     pub row: u32,
     /// The mark of what it says; none of a blank row.
@@ -73,7 +73,7 @@ pub struct Removal {
 
 /// The mark of a row of Processed: what it adds to the sum over the tab.
 pub fn mark_of_key(row: &[&str]) -> u64 {
-    Tally::hash(row)
+    RowChecksum::hash(row)
 }
 
 /// The mark of a row of Failures; what people ask for in it is no part of it.
@@ -88,7 +88,7 @@ pub fn mark_of_run(run: &Run) -> u64 {
 
 fn mark_of(cells: &[Cell]) -> u64 {
     let texts: Vec<String> = cells.iter().map(text).collect();
-    Tally::hash(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+    RowChecksum::hash(&texts.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 fn text(cell: &Cell) -> String {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::ledger::item::Position;
 use crate::ledger::key::{Key, Version};
-use crate::ledger::mode::Again;
+use crate::ledger::mode::ReprocessPolicy;
 
 /// Keys that are told by name.
 const MOST_TOLD: usize = 20;
@@ -18,7 +18,7 @@ const MOST_NAMED: usize = 3;
 
 /// A record of a key that comes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Twin {
+pub struct RepeatedRecord {
     content: u32,
     spot: Spot,
     is_told: bool,
@@ -45,7 +45,7 @@ impl Spot {
     }
 }
 
-impl Twin {
+impl RepeatedRecord {
     /// The first record of a key.
     pub fn of(content: u32, place: &Position) -> Self {
         Self { content, spot: Spot::of(place), is_told: false }
@@ -98,7 +98,7 @@ fn hash_into(hasher: &mut DefaultHasher, value: &Value) {
 
 /// One such key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repeated {
+pub struct RepeatedKey {
     /// The key.
     pub key: String,
     /// Where its first record stood, and the first one that differs from that.
@@ -107,27 +107,27 @@ pub struct Repeated {
 
 /// What a run found of such keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Repeats {
+pub struct RepeatedKeys {
     /// The first of them.
-    pub told: Vec<Repeated>,
+    pub told: Vec<RepeatedKey>,
     /// All of them.
     pub keys: u64,
 }
 
-impl Repeats {
+impl RepeatedKeys {
     /// Adds a key, if there is something to tell of it.
     pub fn add(&mut self, key: &Key, places: Option<[String; 2]>) {
         let Some(places) = places else { return };
         self.keys += 1;
         if self.told.len() < MOST_TOLD {
-            self.told.push(Repeated { key: key.as_str().to_owned(), places });
+            self.told.push(RepeatedKey { key: key.as_str().to_owned(), places });
         }
     }
 
     /// One sentence without its full stop; none where there is nothing to tell.
-    pub fn sentence(&self, again: Again) -> Option<String> {
+    pub fn sentence(&self, again: ReprocessPolicy) -> Option<String> {
         let counts = format!("the {} record counts", which_counts(again));
-        let shown = |one: &Repeated| format!("{} ({} and {})", cut(&one.key), one.places[0], one.places[1]);
+        let shown = |one: &RepeatedKey| format!("{} ({} and {})", cut(&one.key), one.places[0], one.places[1]);
         let names: Vec<_> = self.told.iter().take(MOST_NAMED).map(shown).collect();
         match (self.keys, self.keys.saturating_sub(names.len() as u64)) {
             (0, _) => None,
@@ -144,11 +144,11 @@ impl Repeats {
 }
 
 /// Which record of a key counts: `first`, `last` or `newest`.
-pub fn which_counts(again: Again) -> &'static str {
+pub fn which_counts(again: ReprocessPolicy) -> &'static str {
     match again {
-        Again::Every => "first",
-        Again::Other => "last",
-        Again::Newer => "newest",
+        ReprocessPolicy::EachVersion => "first",
+        ReprocessPolicy::OnChange => "last",
+        ReprocessPolicy::OnNewer => "newest",
     }
 }
 
@@ -162,17 +162,17 @@ fn cut(key: &str) -> String {
 
 /// Watches a source of which each version of a key is processed once, so that a second record of the same one is passed over.
 #[derive(Debug)]
-pub enum Watch {
+pub enum RepeatWatch {
     /// The source can be read again: the marks of its records, to see at its end which come twice.
     Marks(Vec<u64>),
     /// It comes once only: of each record what it takes to compare another with it.
-    Twins(BTreeMap<u64, Twin>, Repeats),
+    Twins(BTreeMap<u64, RepeatedRecord>, RepeatedKeys),
 }
 
-impl Watch {
+impl RepeatWatch {
     /// A watch over a source that can be read again, or not.
     pub fn new(rereadable: bool) -> Self {
-        if rereadable { Self::Marks(Vec::new()) } else { Self::Twins(BTreeMap::new(), Repeats::default()) }
+        if rereadable { Self::Marks(Vec::new()) } else { Self::Twins(BTreeMap::new(), RepeatedKeys::default()) }
     }
 
     /// The next record.
@@ -185,7 +185,7 @@ impl Watch {
     }
 
     /// Ends the watch: what is to be looked at in a second reading, and what is known already.
-    pub fn end(self) -> (Option<Comparison>, Repeats) {
+    pub fn end(self) -> (Option<Comparison>, RepeatedKeys) {
         match self {
             Self::Twins(_, repeats) => (None, repeats),
             Self::Marks(mut marks) => {
@@ -194,8 +194,9 @@ impl Watch {
                 let mut last = None;
                 marks.retain(|mark| last.replace(*mark) == Some(*mark));
                 marks.dedup();
-                let comparison = Comparison { marks, records, twins: BTreeMap::new(), repeats: Repeats::default() };
-                ((!comparison.marks.is_empty()).then_some(comparison), Repeats::default())
+                let comparison =
+                    Comparison { marks, records, twins: BTreeMap::new(), repeats: RepeatedKeys::default() };
+                ((!comparison.marks.is_empty()).then_some(comparison), RepeatedKeys::default())
             }
         }
     }
@@ -208,8 +209,8 @@ pub struct Comparison {
     marks: Vec<u64>,
     /// Records that the first reading saw.
     records: usize,
-    twins: BTreeMap<u64, Twin>,
-    repeats: Repeats,
+    twins: BTreeMap<u64, RepeatedRecord>,
+    repeats: RepeatedKeys,
 }
 
 impl Comparison {
@@ -225,20 +226,20 @@ impl Comparison {
     }
 
     /// What was found.
-    pub fn end(self) -> Repeats {
+    pub fn end(self) -> RepeatedKeys {
         self.repeats
     }
 }
 
 fn compare(
-    twins: &mut BTreeMap<u64, Twin>,
-    repeats: &mut Repeats,
+    twins: &mut BTreeMap<u64, RepeatedRecord>,
+    repeats: &mut RepeatedKeys,
     mark: u64,
     key: &Key,
     place: &Position,
     content: u32,
 ) {
-    let twin = twins.entry(mark).or_insert_with(|| Twin::of(content, place));
+    let twin = twins.entry(mark).or_insert_with(|| RepeatedRecord::of(content, place));
     repeats.add(key, twin.beside(content, place));
 }
 
@@ -264,8 +265,8 @@ mod tests {
         records.iter().enumerate().map(record).collect()
     }
 
-    fn found(rereadable: bool) -> Repeats {
-        let mut watch = Watch::new(rereadable);
+    fn found(rereadable: bool) -> RepeatedKeys {
+        let mut watch = RepeatWatch::new(rereadable);
         for (key, version, place, body) in &records() {
             watch.see(key, version, place, body);
         }
@@ -283,14 +284,17 @@ mod tests {
     fn a_key_with_different_content_is_told_once_with_both_places() {
         for rereadable in [true, false] {
             let places = ["f.csv:2", "f.csv:4"].map(str::to_owned);
-            assert_eq!(found(rereadable), Repeats { told: vec![Repeated { key: "a".into(), places }], keys: 1 });
+            assert_eq!(
+                found(rereadable),
+                RepeatedKeys { told: vec![RepeatedKey { key: "a".into(), places }], keys: 1 }
+            );
         }
-        let sentence = found(true).sentence(Again::Every).expect("something to tell");
+        let sentence = found(true).sentence(ReprocessPolicy::EachVersion).expect("something to tell");
         assert_eq!(
             sentence,
             "key a (f.csv:2 and f.csv:4) came more than once with different content: the first record counts"
         );
-        assert_eq!(Repeats::default().sentence(Again::Other), None);
+        assert_eq!(RepeatedKeys::default().sentence(ReprocessPolicy::OnChange), None);
     }
 
     #[test]
@@ -304,12 +308,12 @@ mod tests {
 
     #[test]
     fn many_such_keys_are_counted_and_the_first_ones_named() {
-        let mut repeats = Repeats::default();
+        let mut repeats = RepeatedKeys::default();
         for n in 0..1_000 {
             repeats.add(&Key::new(n.to_string()).expect("a key"), Some(["f:1", "f:2"].map(str::to_owned)));
         }
         assert_eq!((repeats.told.len(), repeats.keys), (MOST_TOLD, 1_000));
-        let sentence = repeats.sentence(Again::Newer).expect("something to tell");
+        let sentence = repeats.sentence(ReprocessPolicy::OnNewer).expect("something to tell");
         assert_eq!(
             sentence,
             "1000 keys came more than once with different content: 0 (f:1 and f:2), 1 (f:1 and f:2), 2 (f:1 and f:2) and 997 more; \

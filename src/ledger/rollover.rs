@@ -21,14 +21,14 @@ pub const MAX_EARLIER: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rollover {
     /// It makes the job's beginning in a new spreadsheet.
-    Into(Heritage),
+    Into(Predecessors),
     /// It is the last one in this spreadsheet; the job goes on in that one.
     OutTo(String),
 }
 
 /// What the job takes along.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Heritage {
+pub struct Predecessors {
     /// The spreadsheets that it leaves behind, the last one first.
     pub previous: Vec<String>,
     /// The time zone of data moments.
@@ -39,7 +39,7 @@ pub struct Heritage {
     pub alerts: Option<String>,
 }
 
-impl Heritage {
+impl Predecessors {
     /// What a job takes along from the spreadsheet of this id.
     pub fn of(state: &State, spreadsheet: &str) -> Self {
         let previous = std::iter::once(spreadsheet.to_owned()).chain(state.previous.iter().cloned());
@@ -76,7 +76,7 @@ mod tests {
     fn the_new_state_names_all_earlier_spreadsheets_and_the_old_one_names_the_new() {
         let old = State { previous: vec!["first".into()], timezone: Some("Europe/Berlin".into()), ..State::default() };
         let mut new = State::default();
-        Rollover::Into(Heritage::of(&old, "second")).mark(&mut new);
+        Rollover::Into(Predecessors::of(&old, "second")).mark(&mut new);
         assert_eq!(
             (new.previous.as_slice(), new.next.as_deref()),
             (&["second".to_owned(), "first".to_owned()][..], None)
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_the_new_place_has_come_to_since_is_not_written_over() {
-        let rollover = Rollover::Into(Heritage { previous: vec!["a".into()], ..Heritage::default() });
+        let rollover = Rollover::Into(Predecessors { previous: vec!["a".into()], ..Predecessors::default() });
         let mut state = State::default();
         rollover.mark(&mut state);
         state.cursor = Some("page 3".into());

@@ -5,7 +5,7 @@
 
 use crate::grid::Cell;
 use crate::ledger::cast::float_text;
-use crate::ledger::failure::{Answer, Failure, FailureState, PAYLOAD_CELLS, mark_of_record};
+use crate::ledger::failure::{Failure, FailureState, PAYLOAD_CELLS, RequestedAction, mark_of_record};
 use crate::ledger::key::{Key, Version};
 use crate::ledger::order::{read_run_cell, run_cell};
 use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
@@ -142,7 +142,7 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
         run: run.to_owned(),
         order,
         state: FailureState::of_word(&text("state")),
-        answered: Answer::of_word(&text("answered")),
+        answered: RequestedAction::of_word(&text("answered")),
         place: text("where"),
         kept: text("retryable") == "yes" && !payload.is_empty(),
         payload,
@@ -229,7 +229,7 @@ pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
 mod tests {
     use super::*;
     use crate::ledger::lease::Fence;
-    use crate::ledger::order::Order;
+    use crate::ledger::order::RowOrder;
 
     #[test]
     fn a_failure_reads_back_as_it_was_written_and_fills_every_column() {
@@ -243,9 +243,9 @@ mod tests {
             first_seen: Timestamp(1_517_966_773_840),
             last_seen: Timestamp(1_517_966_775_000),
             run: "r".into(),
-            order: Some(Order { commit: 17, turn: 1, term: Fence(3) }),
+            order: Some(RowOrder { commit: 17, turn: 1, term: Fence(3) }),
             state: FailureState::Dead,
-            answered: Some(Answer::Retry),
+            answered: Some(RequestedAction::Retry),
             place: "f.csv:3 (record 2)".into(),
             payload,
             kept: true,

@@ -3,9 +3,9 @@
 //! In scope: send, look, send the identical batch again, draft anew, give up; every bound of it.
 //! Out of scope: sending and looking (`runner::settle`), and what a commit carries (`ledger::commit`).
 
-use crate::ledger::commit::{Part, Reply};
+use crate::ledger::commit::{CommitPart, Reply};
 use crate::ledger::head::HeadId;
-use crate::ledger::judge::{Drafted, Sighting, Verdict};
+use crate::ledger::judge::{DraftIds, HeadStatus, Resolution};
 
 /// Times that one identical batch is sent.
 pub const MAX_SENDS: u32 = 6;
@@ -22,7 +22,7 @@ const SEND_AGAIN_MS: u64 = 1_000;
 
 /// What the engine does next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Move {
+pub enum CommitStep {
     /// Send the batch, identical to the letter every time.
     Send {
         /// Wait this many milliseconds first.
@@ -34,12 +34,12 @@ pub enum Move {
         after_ms: u64,
     },
     /// The commit's fate is known, or as well known as it will be.
-    End(End),
+    End(CommitEnd),
 }
 
 /// How a commit ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum End {
+pub enum CommitEnd {
     /// The draft of this id is on the store.
     Applied(HeadId),
     /// Nothing was applied, and the head does not move: draft the same content with a new id.
@@ -47,7 +47,7 @@ pub enum End {
     /// Another commit went between: load, and draft what is not there.
     Reload,
     /// A part that is not the guard was refused: nothing was applied.
-    Refused(Part),
+    Refused(CommitPart),
     /// Too large for one batch: nothing was applied.
     TooLarge,
     /// Another run has taken over.
@@ -67,108 +67,108 @@ pub enum End {
 
 /// The settlement of one drafted commit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Settlement {
+pub struct CommitMachine {
     sends: u32,
     looks: u32,
     unmoved: u32,
     vanished: bool,
     carries: bool,
-    answer: Answer,
+    answer: ReplyKind,
 }
 
 /// The last answer, as far as it matters for what a look means.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Answer {
+enum ReplyKind {
     None,
     RefusedByGuard,
-    NotApplied(End),
+    NotApplied(CommitEnd),
 }
 
-impl Settlement {
+impl CommitMachine {
     /// A commit about to be sent for the first time.
-    pub fn begin() -> (Self, Move) {
-        let fresh = Self { sends: 1, looks: 0, unmoved: 0, vanished: false, carries: false, answer: Answer::None };
-        (fresh, Move::Send { after_ms: 0 })
+    pub fn begin() -> (Self, CommitStep) {
+        let fresh = Self { sends: 1, looks: 0, unmoved: 0, vanished: false, carries: false, answer: ReplyKind::None };
+        (fresh, CommitStep::Send { after_ms: 0 })
     }
 
     /// The same, of one that carries items: where it stays unanswered, they are suspected after a few sends.
-    pub fn begin_with_items() -> (Self, Move) {
+    pub fn begin_with_items() -> (Self, CommitStep) {
         let (fresh, first) = Self::begin();
         (Self { carries: true, ..fresh }, first)
     }
 
     /// An answer came, or did not.
-    pub fn replied(&mut self, id: HeadId, reply: &Reply) -> Move {
+    pub fn replied(&mut self, id: HeadId, reply: &Reply) -> CommitStep {
         match reply {
-            Reply::Applied => Move::End(End::Applied(id)),
-            Reply::Refused { part: Part::Guard, .. } => self.look_after(Answer::RefusedByGuard),
-            Reply::Lost { .. } => self.look_after(Answer::None),
-            Reply::Refused { part, .. } => self.not_applied(End::Refused(*part)),
-            Reply::TooLarge => self.not_applied(End::TooLarge),
-            Reply::NotExecuted { .. } => self.not_applied(End::NotExecuted),
-            Reply::Unsafe { .. } => Move::End(End::Unsafe),
+            Reply::Applied => CommitStep::End(CommitEnd::Applied(id)),
+            Reply::Refused { part: CommitPart::Guard, .. } => self.look_after(ReplyKind::RefusedByGuard),
+            Reply::Lost { .. } => self.look_after(ReplyKind::None),
+            Reply::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
+            Reply::TooLarge => self.not_applied(CommitEnd::TooLarge),
+            Reply::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
+            Reply::Unsafe { .. } => CommitStep::End(CommitEnd::Unsafe),
         }
     }
 
     /// This send applied nothing; but an earlier send of the same batch may have, so then only a look can tell.
-    fn not_applied(&mut self, end: End) -> Move {
-        if self.sends > 1 { self.look_after(Answer::NotApplied(end)) } else { Move::End(end) }
+    fn not_applied(&mut self, end: CommitEnd) -> CommitStep {
+        if self.sends > 1 { self.look_after(ReplyKind::NotApplied(end)) } else { CommitStep::End(end) }
     }
 
-    fn look_after(&mut self, answer: Answer) -> Move {
+    fn look_after(&mut self, answer: ReplyKind) -> CommitStep {
         self.answer = answer;
         self.look(0)
     }
 
     /// A look found this.
-    pub fn sighted(&mut self, drafted: &Drafted, sighting: Sighting) -> Move {
+    pub fn sighted(&mut self, drafted: &DraftIds, sighting: HeadStatus) -> CommitStep {
         match drafted.judge(sighting) {
-            Verdict::Applied(id) => Move::End(End::Applied(id)),
-            Verdict::Stale => self.look(LOOK_AGAIN_MS),
-            Verdict::Foreign => Move::End(End::Reload),
-            Verdict::Fenced => Move::End(End::Fenced),
+            Resolution::Applied(id) => CommitStep::End(CommitEnd::Applied(id)),
+            Resolution::Stale => self.look(LOOK_AGAIN_MS),
+            Resolution::ConcurrentCommit => CommitStep::End(CommitEnd::Reload),
+            Resolution::Fenced => CommitStep::End(CommitEnd::Fenced),
             // A look from before the job's first commit shows the same as a spreadsheet that was wiped.
-            Verdict::Corrupt if sighting == Sighting::Virgin && !self.vanished => {
+            Resolution::HeadMissing if sighting == HeadStatus::NotInitialized && !self.vanished => {
                 self.vanished = true;
                 self.look(LOOK_AGAIN_MS)
             }
-            Verdict::Corrupt => Move::End(End::Corrupt),
-            Verdict::NotYet => match &self.answer {
-                Answer::None => self.send_again(),
-                Answer::RefusedByGuard => self.refused_yet_unmoved(),
+            Resolution::HeadMissing => CommitStep::End(CommitEnd::Corrupt),
+            Resolution::NotApplied => match &self.answer {
+                ReplyKind::None => self.send_again(),
+                ReplyKind::RefusedByGuard => self.refused_yet_unmoved(),
                 // An earlier send of this batch may still be under way: nobody can say that it was never carried out.
-                Answer::NotApplied(End::NotExecuted) => Move::End(End::Unclear),
-                Answer::NotApplied(end) => Move::End(end.clone()),
+                ReplyKind::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
+                ReplyKind::NotApplied(end) => CommitStep::End(end.clone()),
             },
         }
     }
 
-    fn refused_yet_unmoved(&mut self) -> Move {
+    fn refused_yet_unmoved(&mut self) -> CommitStep {
         self.unmoved += 1;
         if self.unmoved >= UNMOVED_LOOKS {
-            return Move::End(End::Redraft);
+            return CommitStep::End(CommitEnd::Redraft);
         }
         self.look(LOOK_AGAIN_MS)
     }
 
-    fn send_again(&mut self) -> Move {
+    fn send_again(&mut self) -> CommitStep {
         if self.carries && self.sends >= SUSPICIOUS_SENDS {
-            return Move::End(End::Unanswered);
+            return CommitStep::End(CommitEnd::Unanswered);
         }
         if self.sends >= MAX_SENDS {
-            return Move::End(End::Unclear);
+            return CommitStep::End(CommitEnd::Unclear);
         }
         let after_ms = (SEND_AGAIN_MS << (self.sends - 1)).min(60_000);
         self.sends += 1;
-        Move::Send { after_ms }
+        CommitStep::Send { after_ms }
     }
 
-    fn look(&mut self, after_ms: u64) -> Move {
+    fn look(&mut self, after_ms: u64) -> CommitStep {
         if self.looks >= MAX_LOOKS {
-            return Move::End(End::Unclear);
+            return CommitStep::End(CommitEnd::Unclear);
         }
         self.looks += 1;
-        Move::Look { after_ms }
+        CommitStep::Look { after_ms }
     }
 }
 
@@ -182,116 +182,119 @@ mod tests {
     const BASE: HeadId = HeadId { commit: 4, nonce: 1 };
     const MINE: HeadId = HeadId { commit: 5, nonce: 2 };
 
-    fn drafted() -> Drafted {
-        let mut drafted = Drafted::from(Some(BASE), Fence(2));
+    fn drafted() -> DraftIds {
+        let mut drafted = DraftIds::from(Some(BASE), Fence(2));
         drafted.note(MINE, Fence(2));
         drafted
     }
 
-    fn at(head: HeadId) -> Sighting {
-        Sighting::At { head, fence: Fence(2) }
+    fn at(head: HeadId) -> HeadStatus {
+        HeadStatus::At { head, fence: Fence(2) }
     }
 
     fn lost() -> Reply {
         Reply::Lost { why: "reset".into() }
     }
 
-    fn refused(part: Part) -> Reply {
+    fn refused(part: CommitPart) -> Reply {
         Reply::Refused { part, why: "no".into() }
     }
 
     #[test]
     fn a_lost_commit_that_the_head_shows_is_applied_and_never_sent_again() {
-        let (mut settling, _) = Settlement::begin();
-        assert_eq!(settling.replied(MINE, &lost()), Move::Look { after_ms: 0 });
-        assert_eq!(settling.sighted(&drafted(), at(MINE)), Move::End(End::Applied(MINE)));
+        let (mut settling, _) = CommitMachine::begin();
+        assert_eq!(settling.replied(MINE, &lost()), CommitStep::Look { after_ms: 0 });
+        assert_eq!(settling.sighted(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn a_lost_commit_that_the_head_does_not_show_is_sent_again_a_bounded_number_of_times() {
-        let (mut settling, _) = Settlement::begin();
+        let (mut settling, _) = CommitMachine::begin();
         for _ in 1..MAX_SENDS {
-            assert!(matches!(settling.replied(MINE, &lost()), Move::Look { .. }));
-            assert!(matches!(settling.sighted(&drafted(), at(BASE)), Move::Send { .. }));
+            assert!(matches!(settling.replied(MINE, &lost()), CommitStep::Look { .. }));
+            assert!(matches!(settling.sighted(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
         settling.replied(MINE, &lost());
-        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::End(End::Unclear));
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
     }
 
     #[test]
     fn items_whose_commit_stays_unanswered_are_suspected_after_three_sends() {
-        let (mut settling, _) = Settlement::begin_with_items();
+        let (mut settling, _) = CommitMachine::begin_with_items();
         for _ in 1..SUSPICIOUS_SENDS {
             settling.replied(MINE, &lost());
-            assert!(matches!(settling.sighted(&drafted(), at(BASE)), Move::Send { .. }));
+            assert!(matches!(settling.sighted(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
         settling.replied(MINE, &lost());
-        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::End(End::Unanswered));
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unanswered));
     }
 
     #[test]
     fn a_refusal_by_the_guard_is_judged_and_not_taken_for_fenced() {
-        let (mut settling, _) = Settlement::begin();
+        let (mut settling, _) = CommitMachine::begin();
         settling.replied(MINE, &lost());
         settling.sighted(&drafted(), at(BASE));
-        assert_eq!(settling.replied(MINE, &refused(Part::Guard)), Move::Look { after_ms: 0 });
-        assert_eq!(settling.sighted(&drafted(), at(MINE)), Move::End(End::Applied(MINE)));
+        assert_eq!(settling.replied(MINE, &refused(CommitPart::Guard)), CommitStep::Look { after_ms: 0 });
+        assert_eq!(settling.sighted(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn refused_by_the_guard_though_the_head_stands_still_is_drafted_anew_after_two_looks() {
-        let (mut settling, _) = Settlement::begin();
-        settling.replied(MINE, &refused(Part::Guard));
-        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::Look { after_ms: 2_000 });
-        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::End(End::Redraft));
+        let (mut settling, _) = CommitMachine::begin();
+        settling.replied(MINE, &refused(CommitPart::Guard));
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), CommitStep::Look { after_ms: 2_000 });
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
     }
 
     #[test]
     fn a_refusal_of_content_ends_it_unless_an_earlier_send_is_still_in_doubt() {
-        let (mut settling, _) = Settlement::begin();
-        assert_eq!(settling.replied(MINE, &refused(Part::Content)), Move::End(End::Refused(Part::Content)));
-        let (mut settling, _) = Settlement::begin();
+        let (mut settling, _) = CommitMachine::begin();
+        assert_eq!(
+            settling.replied(MINE, &refused(CommitPart::Content)),
+            CommitStep::End(CommitEnd::Refused(CommitPart::Content))
+        );
+        let (mut settling, _) = CommitMachine::begin();
         settling.replied(MINE, &lost());
         settling.sighted(&drafted(), at(BASE));
-        assert!(matches!(settling.replied(MINE, &refused(Part::Content)), Move::Look { .. }));
+        assert!(matches!(settling.replied(MINE, &refused(CommitPart::Content)), CommitStep::Look { .. }));
     }
 
     #[test]
     fn a_head_that_is_gone_ends_it_at_once_but_a_job_that_is_gone_is_looked_for_twice() {
-        let (mut settling, _) = Settlement::begin();
+        let (mut settling, _) = CommitMachine::begin();
         settling.replied(MINE, &lost());
-        assert_eq!(settling.clone().sighted(&drafted(), Sighting::Missing), Move::End(End::Corrupt));
-        assert_eq!(settling.sighted(&drafted(), Sighting::Virgin), Move::Look { after_ms: 2_000 });
-        assert_eq!(settling.clone().sighted(&drafted(), at(MINE)), Move::End(End::Applied(MINE)));
-        assert_eq!(settling.sighted(&drafted(), Sighting::Virgin), Move::End(End::Corrupt));
+        assert_eq!(settling.clone().sighted(&drafted(), HeadStatus::Missing), CommitStep::End(CommitEnd::Corrupt));
+        assert_eq!(settling.sighted(&drafted(), HeadStatus::NotInitialized), CommitStep::Look { after_ms: 2_000 });
+        assert_eq!(settling.clone().sighted(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        assert_eq!(settling.sighted(&drafted(), HeadStatus::NotInitialized), CommitStep::End(CommitEnd::Corrupt));
     }
 
     #[test]
     fn a_send_that_was_not_executed_after_a_lost_one_leaves_the_draft_in_doubt() {
         let not_executed = Reply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "429".into() };
-        let (mut settling, _) = Settlement::begin();
-        assert_eq!(settling.replied(MINE, &not_executed), Move::End(End::NotExecuted));
-        let (mut settling, _) = Settlement::begin();
+        let (mut settling, _) = CommitMachine::begin();
+        assert_eq!(settling.replied(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
+        let (mut settling, _) = CommitMachine::begin();
         settling.replied(MINE, &lost());
         settling.sighted(&drafted(), at(BASE));
-        assert!(matches!(settling.replied(MINE, &not_executed), Move::Look { .. }));
-        assert_eq!(settling.sighted(&drafted(), at(BASE)), Move::End(End::Unclear));
+        assert!(matches!(settling.replied(MINE, &not_executed), CommitStep::Look { .. }));
+        assert_eq!(settling.sighted(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
     }
 
     proptest! {
         #[test]
         fn invariant_7_every_settlement_ends(answers in prop::collection::vec(0_u8..6, 200)) {
-            let (mut settling, mut next) = Settlement::begin();
+            let (mut settling, mut next) = CommitMachine::begin();
             let mut turns = 0;
             for answer in answers {
                 next = match next {
-                    Move::Send { .. } => settling.replied(MINE, &[lost(), refused(Part::Guard), Reply::TooLarge][usize::from(answer % 3)]),
-                    Move::Look { .. } => settling.sighted(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
-                    Move::End(_) => break,
+                    CommitStep::Send { .. } => settling.replied(MINE, &[lost(), refused(CommitPart::Guard), Reply::TooLarge][usize::from(answer % 3)]),
+                    CommitStep::Look { .. } => settling.sighted(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
+                    CommitStep::End(_) => break,
                 };
                 turns += 1;
             }
-            prop_assert!(matches!(next, Move::End(_)), "still going after {turns} turns");
+            prop_assert!(matches!(next, CommitStep::End(_)), "still going after {turns} turns");
         }
     }
 }

@@ -11,22 +11,30 @@ use serde_json::{Map, Value};
 
 use crate::grid::{Cell, Row};
 use crate::ledger::cast::cast;
-use crate::ledger::columns::{Columns, MAX_CELL_UNITS, MAX_COLUMNS, Rejection, header_text, kind_of, quote};
+use crate::ledger::columns::{Columns, MAX_CELL_UNITS, MAX_COLUMNS, ValueRejection, header_text, kind_of, quote};
 use crate::ledger::header::{KeyColumn, with_key};
 use crate::ledger::key::Key;
 
 /// The rows that `values`, a step's output for the item of `key`, become, each with the key in its column.
 /// Fails with the first value that can't become a row, naming its column and what was found.
-pub fn shape(values: Vec<Value>, key: &Key, key_column: &KeyColumn, columns: &Columns) -> Result<Vec<Row>, Rejection> {
+pub fn shape(
+    values: Vec<Value>,
+    key: &Key,
+    key_column: &KeyColumn,
+    columns: &Columns,
+) -> Result<Vec<Row>, ValueRejection> {
     values.into_iter().map(|value| with_key(row_of(value, columns)?, key, key_column)).collect()
 }
 
 /// One row without regard to its key; also used to see which column carries it (`header::choose_key_column`).
-pub fn row_of(value: Value, columns: &Columns) -> Result<Row, Rejection> {
+pub fn row_of(value: Value, columns: &Columns) -> Result<Row, ValueRejection> {
     let members = match value {
         Value::Object(members) => members,
         other => {
-            return Err(Rejection(format!("the output is {}; a row is an object, {{column: value}}", kind_of(&other))));
+            return Err(ValueRejection(format!(
+                "the output is {}; a row is an object, {{column: value}}",
+                kind_of(&other)
+            )));
         }
     };
     check_members(&members)?;
@@ -37,46 +45,48 @@ pub fn row_of(value: Value, columns: &Columns) -> Result<Row, Rejection> {
         let cell = cast(value, kind, &columns.zone(&name))
             .and_then(bounded)
             .map(|cell| columns.in_form(&name, kind, cell))
-            .map_err(|why| Rejection(format!("column {}: {why}", quote(&name))))?;
+            .map_err(|why| ValueRejection(format!("column {}: {why}", quote(&name))))?;
         row.cells.push((name, cell));
     }
     if row.cells.iter().all(|(_, cell)| cell.is_empty()) {
-        return Err(Rejection("the output has no cell that is not empty; a row needs at least one".into()));
+        return Err(ValueRejection("the output has no cell that is not empty; a row needs at least one".into()));
     }
     Ok(row)
 }
 
-fn check_members(members: &Map<String, Value>) -> Result<(), Rejection> {
+fn check_members(members: &Map<String, Value>) -> Result<(), ValueRejection> {
     if members.is_empty() {
-        return Err(Rejection("the output is an object without members; a row needs at least one column".into()));
+        return Err(ValueRejection("the output is an object without members; a row needs at least one column".into()));
     }
     if members.len() > MAX_COLUMNS {
-        return Err(Rejection(format!("the output has {} columns; a tab takes at most 18,278", members.len())));
+        return Err(ValueRejection(format!("the output has {} columns; a tab takes at most 18,278", members.len())));
     }
     for name in members.keys() {
         let text = header_text(name);
         if name.is_empty() {
-            return Err(Rejection("the output has a column without a name".into()));
+            return Err(ValueRejection("the output has a column without a name".into()));
         }
         if text.is_empty() {
-            return Err(Rejection(format!("the output has a column whose name is only blanks: {}", quote(name))));
+            return Err(ValueRejection(format!("the output has a column whose name is only blanks: {}", quote(name))));
         }
         if text.len() != name.len() {
             apart_from_blanks(members, name)?;
         }
         let units = name.encode_utf16().count();
         if units > MAX_CELL_UNITS {
-            return Err(Rejection(format!("the output has a column name of {units} characters; a cell takes 50,000")));
+            return Err(ValueRejection(format!(
+                "the output has a column name of {units} characters; a cell takes 50,000"
+            )));
         }
     }
     Ok(())
 }
 
 /// A name with blanks around it becomes a column without them, so no other may be left the same.
-fn apart_from_blanks(members: &Map<String, Value>, name: &str) -> Result<(), Rejection> {
+fn apart_from_blanks(members: &Map<String, Value>, name: &str) -> Result<(), ValueRejection> {
     let twin = members.keys().find(|other| *other != name && header_text(other) == header_text(name));
     twin.map_or(Ok(()), |twin| {
-        Err(Rejection(format!(
+        Err(ValueRejection(format!(
             "the output has the columns {} and {}, which differ only in the blanks around them: rename one in the step",
             quote(twin),
             quote(name)

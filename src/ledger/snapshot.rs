@@ -3,17 +3,17 @@
 //! In scope: the state's fields, the count and sum over Processed, the check of a load. Out of scope: how a state is written
 //! down (`ledger::record`), and reading it (`store`).
 
-use crate::ledger::book::Book;
+use crate::ledger::book::ProcessedIndex;
 use crate::ledger::first_rows::FirstRows;
 use crate::ledger::gaps::Gaps;
 use crate::ledger::head::HeadId;
 use crate::ledger::key::{Key, Version, digest_of};
 use crate::ledger::key_sums::KeySums;
 use crate::ledger::lease::{Fence, Lease};
-use crate::ledger::mode::Again;
+use crate::ledger::mode::ReprocessPolicy;
 use crate::ledger::redo::Redo;
 use crate::ledger::run::Run;
-use crate::ledger::tries::Tries;
+use crate::ledger::tries::SuppressedFailureCounts;
 use crate::time::Timestamp;
 
 /// The number of this form of the state; a larger one was written by a newer tool.
@@ -21,14 +21,14 @@ pub const SCHEMA: u32 = 1;
 
 /// The number of rows in Processed and a sum of their hashes that does not depend on their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Tally {
+pub struct RowChecksum {
     /// Rows.
     pub count: u64,
     /// The wrapping sum of 64-bit hashes of the rows.
     pub sum: u64,
 }
 
-impl Tally {
+impl RowChecksum {
     /// Counts one row in.
     pub fn add(&mut self, row: &[&str]) {
         self.add_hash(Self::hash(row));
@@ -111,7 +111,7 @@ pub struct State {
     /// Who runs, and the fence.
     pub lease: Lease,
     /// Rows in Processed as of this head.
-    pub processed: Tally,
+    pub processed: RowChecksum,
     /// Where the source was.
     pub cursor: Option<String>,
     /// What the job is.
@@ -129,7 +129,7 @@ pub struct State {
     /// What alerts remember between runs; opaque here.
     pub alerts: Option<String>,
     /// How often failures that stay the same have failed since they were told.
-    pub tries: Tries,
+    pub tries: SuppressedFailureCounts,
     /// Runs that forgot keys for a forced run which has not come to its end yet.
     pub forced: Vec<String>,
     /// Spreadsheets that the job has left behind, the last one first: their keys count.
@@ -159,24 +159,24 @@ pub struct Snapshot {
     /// The state.
     pub state: State,
     /// What the state itself said of Processed; in `state` stands what was found there, which is another where people edited it.
-    pub said: Tally,
+    pub said: RowChecksum,
     /// The head.
     pub head: HeadId,
     /// Keys and failures.
-    pub book: Book,
+    pub book: ProcessedIndex,
     /// Tabs of rows that exist, with their columns.
     pub tables: Vec<(String, Vec<String>)>,
     /// The job's own columns of the data tab that people deleted.
     pub gone: Vec<String>,
     /// What people's hands left odd.
-    pub blemishes: Vec<Blemish>,
+    pub blemishes: Vec<Anomaly>,
     /// The spreadsheet that the job has not left yet, though it has a beginning here: the move has not come to its end.
     pub unmoved: Option<String>,
 }
 
 /// Something odd in a tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blemish {
+pub struct Anomaly {
     /// One sentence that names tab, row or key, and what to do if anything.
     pub message: String,
     /// Whether the run must stop before any write.
@@ -185,29 +185,29 @@ pub struct Blemish {
 
 /// What a load found, to be held against the head that was read before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Reading {
+pub struct LoadObservation {
     /// The head in the state.
     pub head: Option<HeadId>,
     /// What the state says of Processed.
-    pub said: Tally,
+    pub said: RowChecksum,
     /// What Processed holds.
-    pub found: Tally,
+    pub found: RowChecksum,
 }
 
 /// Whether a load may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
+pub enum LoadConsistency {
     /// Head, state and Processed belong together.
     Whole,
     /// They don't, yet: read all of it again after this many milliseconds.
-    Again {
+    Retry {
         /// Milliseconds.
         after_ms: u64,
     },
     /// The state is right, and Processed has been different in the same way for long enough: people's hands. Carry on with what is there.
-    Edited,
+    ManuallyEdited,
     /// They never came together: the state was another one each time.
-    Torn,
+    Inconsistent,
     /// The state is right, and Processed was another one each time: people change it as fast as it is read.
     Restless,
 }
@@ -234,37 +234,41 @@ pub struct LoadCheck {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Same {
-    reading: Reading,
+    reading: LoadObservation,
     times: u32,
     since_ms: u64,
 }
 
 impl LoadCheck {
     /// Checks one load: `head` was read strictly before the rest. `now_ms` is monotonic.
-    pub fn check(&mut self, head: HeadId, reading: Reading, now_ms: u64) -> Check {
+    pub fn check(&mut self, head: HeadId, reading: LoadObservation, now_ms: u64) -> LoadConsistency {
         self.loads += 1;
         if reading.head == Some(head) && reading.said == reading.found {
-            return Check::Whole;
+            return LoadConsistency::Whole;
         }
         let since_ms = *self.since_ms.get_or_insert(now_ms);
         let is_late = self.loads > SAME_LOADS && now_ms.saturating_sub(since_ms) >= LONGEST_MS;
         let is_last = self.loads >= MAX_LOADS;
         if reading.head != Some(head) {
             self.same = None;
-            return if is_last { Check::Torn } else { Check::Again { after_ms: AGAIN_MS / 4 } };
+            return if is_last {
+                LoadConsistency::Inconsistent
+            } else {
+                LoadConsistency::Retry { after_ms: AGAIN_MS / 4 }
+            };
         }
         let (times, since_ms) = match &self.same {
             Some(same) if same.reading == reading => (same.times + 1, same.since_ms),
             _ => (1, now_ms),
         };
         if times >= SAME_LOADS && now_ms.saturating_sub(since_ms) >= SAME_MS {
-            return Check::Edited;
+            return LoadConsistency::ManuallyEdited;
         }
         if is_last || is_late {
-            return Check::Restless;
+            return LoadConsistency::Restless;
         }
         self.same = Some(Same { reading, times, since_ms });
-        Check::Again { after_ms: AGAIN_MS }
+        LoadConsistency::Retry { after_ms: AGAIN_MS }
     }
 }
 
@@ -282,7 +286,7 @@ pub struct Loaded {
     /// The time zone that the place itself names.
     pub timezone: Option<String>,
     /// When a key that is done is done again.
-    pub again: Again,
+    pub again: ReprocessPolicy,
     /// The service's clock at the time of the load.
     pub service_time: Timestamp,
 }
@@ -295,8 +299,8 @@ mod tests {
         HeadId { commit, nonce: 7 }
     }
 
-    fn tally(keys: &[&str]) -> Tally {
-        let mut tally = Tally::default();
+    fn tally(keys: &[&str]) -> RowChecksum {
+        let mut tally = RowChecksum::default();
         for key in keys {
             tally.add(&[key, "", "done", "r"]);
         }
@@ -309,30 +313,30 @@ mod tests {
         assert_ne!(tally(&["a", "b"]), tally(&["a", "c"]));
         assert_ne!(tally(&["a"]), tally(&["a", "a"]));
         let mut without = tally(&["a", "b"]);
-        without.take_hash(Tally::hash(&["a", "", "done", "r"]));
+        without.take_hash(RowChecksum::hash(&["a", "", "done", "r"]));
         assert_eq!(without, tally(&["b"]));
     }
 
     #[test]
     fn a_load_is_whole_only_if_head_count_and_sum_agree() {
-        let whole = Reading { head: Some(head(3)), said: tally(&["a"]), found: tally(&["a"]) };
-        assert_eq!(LoadCheck::default().check(head(3), whole, 0), Check::Whole);
-        let stale_state = Reading { head: Some(head(2)), ..whole };
-        assert!(matches!(LoadCheck::default().check(head(3), stale_state, 0), Check::Again { .. }));
-        let stale_keys = Reading { found: tally(&[]), ..whole };
-        assert!(matches!(LoadCheck::default().check(head(3), stale_keys, 0), Check::Again { .. }));
-        let other_key = Reading { found: tally(&["b"]), ..whole };
-        assert!(matches!(LoadCheck::default().check(head(3), other_key, 0), Check::Again { .. }));
+        let whole = LoadObservation { head: Some(head(3)), said: tally(&["a"]), found: tally(&["a"]) };
+        assert_eq!(LoadCheck::default().check(head(3), whole, 0), LoadConsistency::Whole);
+        let stale_state = LoadObservation { head: Some(head(2)), ..whole };
+        assert!(matches!(LoadCheck::default().check(head(3), stale_state, 0), LoadConsistency::Retry { .. }));
+        let stale_keys = LoadObservation { found: tally(&[]), ..whole };
+        assert!(matches!(LoadCheck::default().check(head(3), stale_keys, 0), LoadConsistency::Retry { .. }));
+        let other_key = LoadObservation { found: tally(&["b"]), ..whole };
+        assert!(matches!(LoadCheck::default().check(head(3), other_key, 0), LoadConsistency::Retry { .. }));
     }
 
     #[test]
     fn the_same_difference_in_three_loads_over_ten_seconds_is_peoples_hands() {
         let mut check = LoadCheck::default();
-        let edited = Reading { head: Some(head(3)), said: tally(&["a", "b"]), found: tally(&["a"]) };
-        assert!(matches!(check.check(head(3), edited, 0), Check::Again { .. }));
-        assert!(matches!(check.check(head(3), edited, 2_000), Check::Again { .. }));
-        assert!(matches!(check.check(head(3), edited, 9_999), Check::Again { .. }));
-        assert_eq!(check.check(head(3), edited, 10_000), Check::Edited);
+        let edited = LoadObservation { head: Some(head(3)), said: tally(&["a", "b"]), found: tally(&["a"]) };
+        assert!(matches!(check.check(head(3), edited, 0), LoadConsistency::Retry { .. }));
+        assert!(matches!(check.check(head(3), edited, 2_000), LoadConsistency::Retry { .. }));
+        assert!(matches!(check.check(head(3), edited, 9_999), LoadConsistency::Retry { .. }));
+        assert_eq!(check.check(head(3), edited, 10_000), LoadConsistency::ManuallyEdited);
     }
 
     #[test]
@@ -342,11 +346,11 @@ mod tests {
             let verdicts: Vec<_> = (0..MAX_LOADS)
                 .map(|n| {
                     let found = tally(&[&n.to_string()]);
-                    let reading = Reading { head: Some(head(3)), said: tally(&["a"]), found };
+                    let reading = LoadObservation { head: Some(head(3)), said: tally(&["a"]), found };
                     check.check(head(3), reading, u64::from(n) * load_ms)
                 })
                 .collect();
-            let given_up = verdicts.iter().position(|verdict| *verdict == Check::Restless);
+            let given_up = verdicts.iter().position(|verdict| *verdict == LoadConsistency::Restless);
             assert_eq!(given_up, Some(loads as usize - 1), "{load_ms}");
         }
     }
@@ -354,9 +358,9 @@ mod tests {
     #[test]
     fn a_difference_with_the_wrong_head_never_counts_as_peoples_hands_and_ends_after_a_bound() {
         let mut check = LoadCheck::default();
-        let torn = Reading { head: Some(head(2)), said: tally(&["a"]), found: tally(&[]) };
+        let torn = LoadObservation { head: Some(head(2)), said: tally(&["a"]), found: tally(&[]) };
         let verdicts: Vec<_> = (0..u64::from(MAX_LOADS)).map(|n| check.check(head(3), torn, n * 60_000)).collect();
-        assert!(verdicts.iter().rev().skip(1).all(|v| matches!(v, Check::Again { .. })));
-        assert_eq!(verdicts.last(), Some(&Check::Torn));
+        assert!(verdicts.iter().rev().skip(1).all(|v| matches!(v, LoadConsistency::Retry { .. })));
+        assert_eq!(verdicts.last(), Some(&LoadConsistency::Inconsistent));
     }
 }

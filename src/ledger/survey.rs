@@ -14,14 +14,14 @@ use std::collections::HashMap;
 
 use crate::ledger::item::Position;
 use crate::ledger::key::{Fingerprint, Key, Version};
-use crate::ledger::mode::Again;
-use crate::ledger::rank::Kind;
-use crate::ledger::repeats::{Repeats, Twin};
+use crate::ledger::mode::ReprocessPolicy;
+use crate::ledger::rank::RankKind;
+use crate::ledger::repeats::{RepeatedKeys, RepeatedRecord};
 
 /// What a first reading of the source has seen.
 #[derive(Debug, Default)]
-pub struct Survey {
-    again: Again,
+pub struct SourceSurvey {
+    again: ReprocessPolicy,
     /// Of each record with a key; where the last one counts.
     prints: Vec<Fingerprint>,
     /// The same with the version's mark; where the newest one counts.
@@ -46,9 +46,9 @@ impl Trace {
 /// Stands for a record without a usable key.
 const NAMELESS: Fingerprint = Fingerprint(0, 0);
 
-impl Survey {
+impl SourceSurvey {
     /// A survey of records of which only one of each key counts: the newest, or the last.
-    pub fn new(again: Again) -> Self {
+    pub fn new(again: ReprocessPolicy) -> Self {
         Self { again, ..Self::default() }
     }
 
@@ -59,9 +59,11 @@ impl Survey {
         self.trace.add(print);
         match self.again {
             // A version without an order is its record's failure, and none of the others'.
-            Again::Newer if self.again.takes(version) => self.marked.push((print, self.again.mark(version))),
-            Again::Newer => {}
-            Again::Every | Again::Other => self.prints.push(print),
+            ReprocessPolicy::OnNewer if self.again.takes(version) => {
+                self.marked.push((print, self.again.mark(version)))
+            }
+            ReprocessPolicy::OnNewer => {}
+            ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => self.prints.push(print),
         }
     }
 
@@ -71,7 +73,7 @@ impl Survey {
     }
 
     /// What the second reading goes by. `done` is the mark of the newest version of a key that is done, 0 where none is.
-    pub fn sieve(self, done: impl Fn(Fingerprint) -> u64) -> Sieve {
+    pub fn sieve(self, done: impl Fn(Fingerprint) -> u64) -> RecordSelector {
         let Self { again, mut prints, mut marked, trace } = self;
         let mut doubled = HashMap::new();
         prints.sort_unstable();
@@ -84,13 +86,13 @@ impl Survey {
         marked.sort_by_key(|row| row.0);
         for group in marked.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
             let Some((print, first)) = group.first() else { continue };
-            let kind = Kind::of(done(*print)).or(Kind::of(*first));
-            let of_kind = group.iter().filter(|row| Kind::of(row.1) == kind);
+            let kind = RankKind::of(done(*print)).or(RankKind::of(*first));
+            let of_kind = group.iter().filter(|row| RankKind::of(row.1) == kind);
             let newest = of_kind.enumerate().max_by_key(|(_, row)| row.1).map_or(0, |(at, _)| at);
             doubled.insert(*print, Doubled { counts: places(newest), kind, ..Doubled::default() });
         }
         doubled.shrink_to_fit();
-        Sieve { again, doubled, expected: trace, seen: Trace::default(), repeats: Repeats::default() }
+        RecordSelector { again, doubled, expected: trace, seen: Trace::default(), repeats: RepeatedKeys::default() }
     }
 }
 
@@ -107,33 +109,33 @@ struct Doubled {
     /// Records of it so far.
     seen: u32,
     /// What its versions are, where they have an order.
-    kind: Option<Kind>,
+    kind: Option<RankKind>,
     /// The first of them.
-    twin: Option<Twin>,
+    twin: Option<RepeatedRecord>,
 }
 
 /// What a record is to the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sifted {
+pub enum RecordUse {
     /// It is the one that counts.
     Counts,
     /// Another record of its key counts.
     Passed,
     /// Its version has no order beside those of its key's other records, which are of this kind.
-    Unordered(Kind),
+    Unordered(RankKind),
 }
 
 /// Judges the records of the second reading.
 #[derive(Debug)]
-pub struct Sieve {
-    again: Again,
+pub struct RecordSelector {
+    again: ReprocessPolicy,
     doubled: HashMap<Fingerprint, Doubled>,
     expected: Trace,
     seen: Trace,
-    repeats: Repeats,
+    repeats: RepeatedKeys,
 }
 
-impl Sieve {
+impl RecordSelector {
     /// A record without a usable key or version passes by.
     pub fn see_nameless(&mut self) {
         self.seen.add(NAMELESS);
@@ -145,23 +147,29 @@ impl Sieve {
     }
 
     /// What the next record is; `content` makes a mark of what it says, by which different ones are told apart.
-    pub fn judge(&mut self, key: &Key, version: &Version, place: &Position, content: impl FnOnce() -> u32) -> Sifted {
+    pub fn judge(
+        &mut self,
+        key: &Key,
+        version: &Version,
+        place: &Position,
+        content: impl FnOnce() -> u32,
+    ) -> RecordUse {
         let print = key.fingerprint();
         self.seen.add(print);
-        let Some(doubled) = self.doubled.get_mut(&print) else { return Sifted::Counts };
-        if let Some(kind) = doubled.kind.filter(|kind| Kind::of(self.again.mark(version)) != Some(*kind)) {
-            return Sifted::Unordered(kind);
+        let Some(doubled) = self.doubled.get_mut(&print) else { return RecordUse::Counts };
+        if let Some(kind) = doubled.kind.filter(|kind| RankKind::of(self.again.mark(version)) != Some(*kind)) {
+            return RecordUse::Unordered(kind);
         }
         match &mut doubled.twin {
             Some(twin) => self.repeats.add(key, twin.beside(content(), place)),
-            none => *none = Some(Twin::of(content(), place)),
+            none => *none = Some(RepeatedRecord::of(content(), place)),
         }
         doubled.seen = doubled.seen.saturating_add(1);
-        if doubled.seen == doubled.counts.saturating_add(1) { Sifted::Counts } else { Sifted::Passed }
+        if doubled.seen == doubled.counts.saturating_add(1) { RecordUse::Counts } else { RecordUse::Passed }
     }
 
     /// Keys that came more than once with different content so far.
-    pub fn repeats(&self) -> &Repeats {
+    pub fn repeats(&self) -> &RepeatedKeys {
         &self.repeats
     }
 
@@ -179,9 +187,9 @@ mod tests {
 
     type Said = (&'static str, &'static str);
 
-    fn sifted_after(again: Again, done: u64, records: &[Said]) -> Vec<Sifted> {
+    fn sifted_after(again: ReprocessPolicy, done: u64, records: &[Said]) -> Vec<RecordUse> {
         let of = |(key, version): &Said| (Key::new(*key).expect("a key"), Version((*version).into()));
-        let mut survey = Survey::new(again);
+        let mut survey = SourceSurvey::new(again);
         for record in records {
             let (key, version) = of(record);
             survey.see(Some((&key, &version)));
@@ -195,7 +203,7 @@ mod tests {
                 return sieve.judge(&key, &version, &place, || 0);
             }
             sieve.see_unordered(&key);
-            Sifted::Passed
+            RecordUse::Passed
         });
         let judged = judged.collect();
         assert!(!sieve.is_same(), "a record is still to come");
@@ -204,35 +212,35 @@ mod tests {
         judged
     }
 
-    fn counting(again: Again, records: &[Said]) -> Vec<usize> {
+    fn counting(again: ReprocessPolicy, records: &[Said]) -> Vec<usize> {
         let judged = sifted_after(again, 0, records);
-        (0..records.len()).filter(|at| judged[*at] == Sifted::Counts).collect()
+        (0..records.len()).filter(|at| judged[*at] == RecordUse::Counts).collect()
     }
 
     #[test]
     fn of_a_key_that_comes_again_the_last_record_counts() {
         let records = [("1001", "paid"), ("1002", "open"), ("1001", "refunded"), ("1003", ""), ("1001", "paid")];
-        assert_eq!(counting(Again::Other, &records), [1, 3, 4]);
+        assert_eq!(counting(ReprocessPolicy::OnChange, &records), [1, 3, 4]);
     }
 
     #[test]
     fn with_an_order_the_newest_counts_and_the_last_of_equals() {
         let records = [("a", "2"), ("b", "10"), ("a", "1"), ("b", "9"), ("a", "2.0"), ("a", "v3"), ("c", "v1")];
-        assert_eq!(counting(Again::Newer, &records), [1, 4]);
+        assert_eq!(counting(ReprocessPolicy::OnNewer, &records), [1, 4]);
         let ids = [("a", "9007199254740993"), ("a", "9007199254740992")];
-        assert_eq!(counting(Again::Newer, &ids), [0]);
+        assert_eq!(counting(ReprocessPolicy::OnNewer, &ids), [0]);
     }
 
     #[test]
     fn a_number_and_a_moment_of_one_key_are_not_compared() {
         let moment = "2026-11-26T09:00:00Z";
         let records = [("a", "5"), ("a", moment), ("a", "6"), ("a", "4")];
-        let unordered = Sifted::Unordered(Kind::Number);
-        let expected = [Sifted::Passed, unordered, Sifted::Counts, Sifted::Passed];
-        assert_eq!(sifted_after(Again::Newer, 0, &records), expected);
-        let done = Again::Newer.mark(&Version(moment.into()));
-        let [number, counts] = [Sifted::Unordered(Kind::Moment), Sifted::Counts];
-        assert_eq!(sifted_after(Again::Newer, done, &records), [number, counts, number, number]);
+        let unordered = RecordUse::Unordered(RankKind::Number);
+        let expected = [RecordUse::Passed, unordered, RecordUse::Counts, RecordUse::Passed];
+        assert_eq!(sifted_after(ReprocessPolicy::OnNewer, 0, &records), expected);
+        let done = ReprocessPolicy::OnNewer.mark(&Version(moment.into()));
+        let [number, counts] = [RecordUse::Unordered(RankKind::Moment), RecordUse::Counts];
+        assert_eq!(sifted_after(ReprocessPolicy::OnNewer, done, &records), [number, counts, number, number]);
     }
 
     #[test]
@@ -240,7 +248,7 @@ mod tests {
         let key = |text: &str| Key::new(text).expect("a key");
         let (a, b, none) = (key("a"), key("b"), Version::default());
         let sieve = || {
-            let mut survey = Survey::new(Again::Other);
+            let mut survey = SourceSurvey::new(ReprocessPolicy::OnChange);
             for key in [&a, &b] {
                 survey.see(Some((key, &none)));
             }
@@ -260,12 +268,12 @@ mod tests {
         fn of_each_key_exactly_one_record_counts(records in prop::collection::vec((0..4_usize, 0..3_usize), 0..30)) {
             let names = ["a", "b", "c", "d"];
             let records: Vec<Said> = records.iter().map(|(key, version)| (names[*key], ["1", "2", "3"][*version])).collect();
-            for again in [Again::Other, Again::Newer] {
+            for again in [ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
                 let counting = counting(again, &records);
                 for name in names {
                     let of_key = || records.iter().enumerate().filter(|(_, record)| record.0 == name);
                     let right = match again {
-                        Again::Newer => of_key().max_by_key(|(_, record)| record.1),
+                        ReprocessPolicy::OnNewer => of_key().max_by_key(|(_, record)| record.1),
                         _ => of_key().next_back(),
                     };
                     let found: Vec<_> = counting.iter().filter(|at| records[**at].0 == name).copied().collect();

@@ -11,9 +11,9 @@ pub const MOST: usize = 2_500;
 
 /// Times that failures have failed beyond what their rows say, by the upper 48 bits of the key's fingerprint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Tries(BTreeMap<u64, u32>);
+pub struct SuppressedFailureCounts(BTreeMap<u64, u32>);
 
-impl Tries {
+impl SuppressedFailureCounts {
     /// The times that this key has failed since it was told.
     pub fn of(&self, key: Fingerprint) -> u64 {
         self.0.get(&mark(key)).copied().map_or(0, u64::from)
@@ -73,14 +73,14 @@ mod tests {
 
     #[test]
     fn as_many_as_are_counted_fit_a_cell_and_read_back() {
-        let mut tries = Tries::default();
+        let mut tries = SuppressedFailureCounts::default();
         for n in 0..MOST + 5 {
             let key = Fingerprint::of(&n.to_string());
             assert_eq!((tries.count(key), tries.of(key) > 0), (n < MOST, n < MOST));
             tries.count(key);
         }
         let text = tries.text();
-        assert!(text.len() < 50_000 && Tries::read(&text) == tries);
+        assert!(text.len() < 50_000 && SuppressedFailureCounts::read(&text) == tries);
         tries.forget(Fingerprint::of("0"));
         assert_eq!((tries.of(Fingerprint::of("0")), tries.of(Fingerprint::of("1"))), (0, 2));
     }
@@ -88,7 +88,7 @@ mod tests {
     proptest! {
         #[test]
         fn invariant_6_whatever_people_typed_into_the_counts_reading_never_fails_hard(text in "([0-9a-fx: -]|.){0,40}") {
-            let _ = Tries::read(&text);
+            let _ = SuppressedFailureCounts::read(&text);
         }
     }
 }

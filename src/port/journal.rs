@@ -9,7 +9,7 @@ use crate::machine::MachineTrouble;
 /// A durable place for the results of a run, and for those that earlier runs left.
 pub trait Journal: Send + Sync {
     /// The journals of earlier runs that nobody has open; none of them is open to anybody else from now on.
-    fn left_behind(&self) -> Result<Vec<LeftBehind>, JournalFault>;
+    fn left_behind(&self) -> Result<Vec<LeftoverJournal>, JournalFault>;
 
     /// Keeps a result: when this returns, it is on the disk. The first one writes the head before it.
     fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>>;
@@ -26,7 +26,7 @@ pub trait Journal: Send + Sync {
 
 /// What an earlier run left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftBehind {
+pub struct LeftoverJournal {
     /// Its name.
     pub name: String,
     /// Its bytes.

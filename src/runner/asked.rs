@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::ledger::book::Book;
+use crate::ledger::book::ProcessedIndex;
 use crate::ledger::event::Event;
-use crate::ledger::failure::Answer;
+use crate::ledger::failure::RequestedAction;
 use crate::ledger::key::{Fingerprint, Key, Version};
-use crate::ledger::mode::Again;
+use crate::ledger::mode::ReprocessPolicy;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::keyed_records::{Extent, KeyedRecords};
@@ -20,23 +20,23 @@ use crate::runner::plan::Events;
 
 /// A source that yields the records of such failures only. That it can't be read is told, and no reason to stop: the records that were kept
 /// are there.
-pub struct AskedRecords {
+pub struct FailureRecords {
     inner: Box<dyn Source>,
     /// Whether it can't be read further, and whether that was told.
     is_broken: bool,
     is_told: bool,
     keyed: KeyedRecords,
     identify: Arc<dyn Identify>,
-    again: Again,
+    again: ReprocessPolicy,
     /// The failures, each with the mark of the version that failed.
     asked: HashMap<Fingerprint, u64>,
     events: Events,
 }
 
-impl AskedRecords {
+impl FailureRecords {
     /// Over a source, for the failures that the book says are asked for.
-    pub fn of(inner: Box<dyn Source>, book: &Book, identify: Arc<dyn Identify>, events: Events) -> Self {
-        let asked = book.failures().into_iter().filter(|(_, tried)| tried.asked == Some(Answer::Retry));
+    pub fn of(inner: Box<dyn Source>, book: &ProcessedIndex, identify: Arc<dyn Identify>, events: Events) -> Self {
+        let asked = book.failures().into_iter().filter(|(_, tried)| tried.asked == Some(RequestedAction::Retry));
         let asked = asked.map(|(key, tried)| (key, tried.version)).collect();
         Self {
             inner,
@@ -53,11 +53,11 @@ impl AskedRecords {
     /// Where each version is done once, another version is another item; where one counts, it is what became of this one.
     fn is_asked_for(&self, key: &Key, version: &Version) -> bool {
         let of = self.asked.get(&key.fingerprint());
-        of.is_some_and(|of| self.again != Again::Every || *of == self.again.mark(version))
+        of.is_some_and(|of| self.again != ReprocessPolicy::EachVersion || *of == self.again.mark(version))
     }
 }
 
-impl Source for AskedRecords {
+impl Source for FailureRecords {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
         Box::pin(async move {
             loop {
@@ -71,7 +71,7 @@ impl Source for AskedRecords {
                         Err(error) => {
                             self.is_broken = true;
                             if !std::mem::replace(&mut self.is_told, true) {
-                                (self.events)(Event::Blemish { message: unread(&error) });
+                                (self.events)(Event::Anomaly { message: unread(&error) });
                             }
                             return Ok(None);
                         }

@@ -5,18 +5,18 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::ledger::commit::{Commit, Settled};
-use crate::ledger::cursor::Place;
+use crate::ledger::commit::{Commit, ItemResult};
+use crate::ledger::cursor::SequenceNumber;
 use crate::ledger::head::HeadId;
 use crate::ledger::item::Position;
 
 /// An item that is settled for this run and waits to be written down.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Waiting {
+pub struct PendingItem {
     /// What is to be written.
-    pub settled: Settled,
+    pub settled: ItemResult,
     /// Its place in the order of the source; no two items of a run share one.
-    pub place: Place,
+    pub place: SequenceNumber,
     /// The record that it came from, should the service refuse what was made of it; none of a failure, which has it.
     pub record: Option<Arc<KeptRecord>>,
 }
@@ -30,7 +30,7 @@ pub struct KeptRecord {
     pub position: Position,
 }
 
-impl Waiting {
+impl PendingItem {
     /// Rows that it takes up in a batch: those of data, or the one that tells of it.
     fn rows(&self) -> usize {
         self.settled.rows().max(1)
@@ -43,7 +43,7 @@ impl Waiting {
 }
 
 /// The places of items.
-pub fn places(items: &[Waiting]) -> HashSet<Place> {
+pub fn places(items: &[PendingItem]) -> HashSet<SequenceNumber> {
     items.iter().map(|waiting| waiting.place).collect()
 }
 
@@ -52,8 +52,8 @@ const MAX_HELD: usize = 8 << 20;
 
 /// The queue before the next commit, bounded by weight and rows.
 #[derive(Debug)]
-pub struct Queue {
-    waiting: VecDeque<Waiting>,
+pub struct CommitQueue {
+    waiting: VecDeque<PendingItem>,
     weight: usize,
     rows: usize,
     held: usize,
@@ -62,7 +62,7 @@ pub struct Queue {
     opened_ms: Option<u64>,
 }
 
-impl Queue {
+impl CommitQueue {
     /// An empty queue whose batches hold at most so many bytes and rows.
     pub fn new(max_bytes: usize, max_rows: usize) -> Self {
         Self {
@@ -77,14 +77,14 @@ impl Queue {
     }
 
     /// Adds an item; `now_ms` is monotonic.
-    pub fn push(&mut self, waiting: Waiting, now_ms: u64) {
+    pub fn push(&mut self, waiting: PendingItem, now_ms: u64) {
         self.measure(&waiting);
         self.opened_ms.get_or_insert(now_ms);
         self.waiting.push_back(waiting);
     }
 
     /// Puts items back in front.
-    pub fn put_back(&mut self, items: Vec<Waiting>, now_ms: u64) {
+    pub fn put_back(&mut self, items: Vec<PendingItem>, now_ms: u64) {
         for waiting in items.into_iter().rev() {
             self.measure(&waiting);
             self.waiting.push_front(waiting);
@@ -113,12 +113,12 @@ impl Queue {
     }
 
     /// Cuts the next batch: as much as fits, at least one item.
-    pub fn cut(&mut self, now_ms: u64) -> Vec<Waiting> {
+    pub fn cut(&mut self, now_ms: u64) -> Vec<PendingItem> {
         self.cut_at_most(usize::MAX, now_ms)
     }
 
     /// Cuts the next batch: as much as fits of the first `items`.
-    pub fn cut_at_most(&mut self, items: usize, now_ms: u64) -> Vec<Waiting> {
+    pub fn cut_at_most(&mut self, items: usize, now_ms: u64) -> Vec<PendingItem> {
         let mut batch = Vec::new();
         let (mut weight, mut rows) = (0, 0);
         while let Some(next) = self.waiting.front().filter(|_| batch.len() < items) {
@@ -134,12 +134,12 @@ impl Queue {
     }
 
     /// Everything that waits, in order.
-    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Waiting> {
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut PendingItem> {
         self.waiting.iter_mut()
     }
 
     /// Takes out the first item.
-    pub fn take_first(&mut self) -> Option<Waiting> {
+    pub fn take_first(&mut self) -> Option<PendingItem> {
         let first = self.waiting.pop_front();
         self.opened_ms = self.opened_ms.filter(|_| !self.waiting.is_empty());
         self.measure_all();
@@ -147,7 +147,7 @@ impl Queue {
     }
 
     /// Takes out the items of which `gone` is true: they are on the store already.
-    pub fn take_out(&mut self, gone: impl Fn(&Waiting) -> bool) -> Vec<Waiting> {
+    pub fn take_out(&mut self, gone: impl Fn(&PendingItem) -> bool) -> Vec<PendingItem> {
         let (out, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(gone);
         self.waiting = kept.into();
         self.opened_ms = self.opened_ms.filter(|_| !self.waiting.is_empty());
@@ -155,7 +155,7 @@ impl Queue {
         out
     }
 
-    fn measure(&mut self, waiting: &Waiting) {
+    fn measure(&mut self, waiting: &PendingItem) {
         self.weight += waiting.settled.weight();
         self.rows += waiting.rows();
         self.held += waiting.held();
@@ -163,26 +163,26 @@ impl Queue {
 
     fn measure_all(&mut self) {
         self.weight = self.waiting.iter().map(|waiting| waiting.settled.weight()).sum();
-        self.rows = self.waiting.iter().map(Waiting::rows).sum();
-        self.held = self.waiting.iter().map(Waiting::held).sum();
+        self.rows = self.waiting.iter().map(PendingItem::rows).sum();
+        self.held = self.waiting.iter().map(PendingItem::held).sum();
     }
 }
 
 /// Drafts made from the present head, each with the items that it carries: any one of them may turn out to be applied.
 #[derive(Debug, Default)]
-pub struct Outstanding {
-    drafts: Vec<(Arc<Commit>, Vec<Waiting>)>,
+pub struct InFlight {
+    drafts: Vec<(Arc<Commit>, Vec<PendingItem>)>,
     returned: bool,
 }
 
-impl Outstanding {
+impl InFlight {
     /// Notes a draft.
-    pub fn note(&mut self, commit: Arc<Commit>, items: Vec<Waiting>) {
+    pub fn note(&mut self, commit: Arc<Commit>, items: Vec<PendingItem>) {
         self.drafts.push((commit, items));
     }
 
     /// The draft of this id was applied: returns it, its items, and the items of the newest draft that it did not hold.
-    pub fn applied(&mut self, id: HeadId) -> Option<(Arc<Commit>, Vec<Waiting>, Vec<Waiting>)> {
+    pub fn applied(&mut self, id: HeadId) -> Option<(Arc<Commit>, Vec<PendingItem>, Vec<PendingItem>)> {
         let mut drafts = std::mem::take(&mut self.drafts);
         let newest = drafts.last().map(|(commit, items)| (commit.to, items.clone()));
         let at = drafts.iter().position(|(commit, _)| commit.to == id)?;
@@ -198,12 +198,12 @@ impl Outstanding {
     }
 
     /// The items of the newest draft, to be drafted again; the draft itself stays noted, for it may still be applied.
-    pub fn newest_items(&self) -> Vec<Waiting> {
+    pub fn newest_items(&self) -> Vec<PendingItem> {
         self.drafts.last().map(|(_, items)| items.clone()).unwrap_or_default()
     }
 
     /// The items of the newest draft, to wait once more; it may still be applied, and then they have to be taken out again.
-    pub fn return_newest(&mut self) -> Vec<Waiting> {
+    pub fn return_newest(&mut self) -> Vec<PendingItem> {
         self.returned = true;
         self.newest_items()
     }
@@ -215,7 +215,7 @@ impl Outstanding {
 
     /// Forgets all drafts: a foreign head was loaded, so none of them can be applied any more. The places of the items of those that
     /// were to be commit number `landed`.
-    pub fn clear(&mut self, landed: Option<u64>) -> HashSet<Place> {
+    pub fn clear(&mut self, landed: Option<u64>) -> HashSet<SequenceNumber> {
         let drafts = std::mem::take(&mut self.drafts);
         let landed = drafts.iter().filter(|(commit, _)| Some(commit.to.commit) == landed);
         landed.flat_map(|(_, items)| places(items)).collect()
@@ -225,21 +225,26 @@ impl Outstanding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::cursor::LowWater;
+    use crate::ledger::cursor::LowWatermark;
     use crate::ledger::item::Output;
     use crate::ledger::key::{Key, Version};
 
-    fn waiting(low: &mut LowWater, key: &str) -> Waiting {
+    fn waiting(low: &mut LowWatermark, key: &str) -> PendingItem {
         let key = Key::new(key).expect("a valid key");
-        let settled =
-            Settled::Done { key, version: Version::default(), known: false, output: Output::default(), closes: None };
-        Waiting { settled, place: low.read(None), record: None }
+        let settled = ItemResult::Done {
+            key,
+            version: Version::default(),
+            known: false,
+            output: Output::default(),
+            closes: None,
+        };
+        PendingItem { settled, place: low.read(None), record: None }
     }
 
     #[test]
     fn a_batch_is_cut_at_its_bound_and_always_holds_one_item() {
-        let mut low = LowWater::default();
-        let mut queue = Queue::new(1, 10);
+        let mut low = LowWatermark::default();
+        let mut queue = CommitQueue::new(1, 10);
         queue.push(waiting(&mut low, "a"), 5);
         queue.push(waiting(&mut low, "b"), 6);
         assert!(queue.is_full());
@@ -251,8 +256,8 @@ mod tests {
 
     #[test]
     fn what_is_put_back_comes_first_and_in_order() {
-        let mut low = LowWater::default();
-        let mut queue = Queue::new(1_000_000, 1);
+        let mut low = LowWatermark::default();
+        let mut queue = CommitQueue::new(1_000_000, 1);
         let back = vec![waiting(&mut low, "a"), waiting(&mut low, "b")];
         queue.push(waiting(&mut low, "c"), 1);
         queue.put_back(back, 2);

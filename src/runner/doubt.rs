@@ -2,14 +2,14 @@
 //!
 //! In scope: what the next commit shows as begun, and how a doubt is told. Out of scope: the way to the steps (`runner::marks`).
 
-use crate::ledger::commit::Settled;
-use crate::ledger::cursor::Place;
+use crate::ledger::commit::ItemResult;
+use crate::ledger::cursor::SequenceNumber;
 use crate::ledger::failure::IN_DOUBT as DELIVERY;
 use crate::ledger::item::Item;
 use crate::ledger::key::{Key, Version};
-use crate::runner::batch::Waiting;
+use crate::runner::batch::PendingItem;
 use crate::runner::intake::{Failed, Intake};
-use crate::runner::marks::{Begun, settles};
+use crate::runner::marks::{StartMarker, settles};
 use crate::time::Timestamp;
 
 /// What is told of an item that was begun at most once.
@@ -18,18 +18,18 @@ const IN_DOUBT: &str = "in doubt: an earlier run had begun it, or was about to, 
 
 impl Intake {
     /// An item is to be marked as begun.
-    pub fn begins(&mut self, item: &Item, place: Place) {
+    pub fn begins(&mut self, item: &Item, place: SequenceNumber) {
         self.begun.push(((item.key.clone(), item.version.clone()), Some(place)));
     }
 
     /// The items that the sheet is to show as begun together with a commit of these.
-    pub fn begun_beside(&self, items: &[Waiting]) -> Vec<Begun> {
+    pub fn begun_beside(&self, items: &[PendingItem]) -> Vec<StartMarker> {
         let open = self.begun.iter().filter(|one| !items.iter().any(|waiting| settles(waiting, one)));
         open.map(|(one, _)| one.clone()).collect()
     }
 
     /// The items of these places were not begun after all, or came to nothing.
-    pub fn not_begun(&mut self, places: &[Place]) {
+    pub fn not_begun(&mut self, places: &[SequenceNumber]) {
         self.begun.retain(|(_, place)| place.is_none_or(|place| !places.contains(&place)));
     }
 
@@ -39,7 +39,7 @@ impl Intake {
     }
 
     /// Doubts about items that the source does not yield.
-    pub fn remaining_doubts(&mut self, now: Timestamp) -> Vec<Waiting> {
+    pub fn remaining_doubts(&mut self, now: Timestamp) -> Vec<PendingItem> {
         let doubts = std::mem::take(&mut self.in_doubt);
         let told = doubts.into_iter().filter_map(|(key, version)| {
             if self.book.is_done(&key, &version) {
@@ -61,9 +61,9 @@ impl Intake {
         version: Version,
         record: Option<&[u8]>,
         position: String,
-        place: Place,
+        place: SequenceNumber,
         now: Timestamp,
-    ) -> Option<Waiting> {
+    ) -> Option<PendingItem> {
         let error = IN_DOUBT.to_owned();
         let limit = std::mem::replace(&mut self.max_attempts, 1);
         let record_or_none = record.unwrap_or_default();
@@ -71,7 +71,7 @@ impl Intake {
             self.fail(Failed { key, version, step: DELIVERY, error, record: record_or_none, position }, place, now);
         self.max_attempts = limit;
         waiting.map(|mut waiting| {
-            if let (None, Settled::Failed(failure)) = (record, &mut waiting.settled) {
+            if let (None, ItemResult::Failed(failure)) = (record, &mut waiting.settled) {
                 (failure.payload, failure.kept) = (vec!["the source does not yield it any more".to_owned()], false);
             }
             waiting

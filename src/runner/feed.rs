@@ -11,18 +11,18 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use serde_json::Value;
 
-use crate::ledger::book::{Book, Tried};
-use crate::ledger::commit::Settled;
-use crate::ledger::failure::{Answer, FailureState, Kept};
+use crate::ledger::book::{PriorFailure, ProcessedIndex};
+use crate::ledger::commit::ItemResult;
+use crate::ledger::failure::{FailureState, RequestedAction, StoredFailure};
 use crate::ledger::journal::StepResult;
 use crate::ledger::key::{Fingerprint, Key};
 use crate::ledger::literal;
-use crate::ledger::repeats::{Comparison, Repeats};
-use crate::ledger::survey::Survey;
+use crate::ledger::repeats::{Comparison, RepeatedKeys};
+use crate::ledger::survey::SourceSurvey;
 use crate::port::source::{Record, SourceError};
 use crate::port::step::{Identify, Identity};
 use crate::runner::keyed_records::{Extent, find_key};
-use crate::runner::passes::{Drawn, Passes};
+use crate::runner::passes::{NextRecord, SourcePasses};
 
 /// Failures that are read of their own accord in one run; a run that is asked for them reads them all.
 pub const MOST_KEPT: usize = 600;
@@ -33,55 +33,55 @@ const MOST_CHARS: usize = 32 << 20;
 
 /// Which failures a run tries, and whether anything else.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Retrying {
+pub enum RetryScope {
     /// The source, and the failures that are open or asked for.
     #[default]
-    Usual,
+    Default,
     /// Neither the source nor any failure.
-    Nothing,
+    None,
     /// Nothing either; what is forgotten beside belongs to a forced run, which is noted in the state until it has come to its end.
-    Forcing,
+    Reprocess,
     /// All failures that are not to be left alone; of the source only their records.
-    Only,
+    FailuresOnly,
     /// These failures; of the source only their records.
-    These(Vec<Key>, Answer),
+    Selected(Vec<Key>, RequestedAction),
 }
 
-impl Retrying {
+impl RetryScope {
     /// Whether the source is read.
     pub fn reads_source(&self) -> bool {
-        *self == Self::Usual
+        *self == Self::Default
     }
 
     /// Whether only the records of failures that are asked for are taken from the source.
     pub fn looks_for_records(&self) -> bool {
-        matches!(self, Self::Only | Self::These(_, Answer::Retry))
+        matches!(self, Self::FailuresOnly | Self::Selected(_, RequestedAction::Retry))
     }
 
     /// Whether items are brought at all, or only what was worked out beforehand.
     pub fn brings_items(&self) -> bool {
-        !matches!(self, Self::Nothing | Self::Forcing)
+        !matches!(self, Self::None | Self::Reprocess)
     }
 
     /// The first of the failures that are asked for that is none.
-    pub fn unknown(&self, book: &Book) -> Option<&Key> {
+    pub fn unknown(&self, book: &ProcessedIndex) -> Option<&Key> {
         match self {
-            Self::Usual | Self::Nothing | Self::Forcing | Self::Only => None,
-            Self::These(keys, _) => keys.iter().find(|key| book.tried(key).is_none()),
+            Self::Default | Self::None | Self::Reprocess | Self::FailuresOnly => None,
+            Self::Selected(keys, _) => keys.iter().find(|key| book.tried(key).is_none()),
         }
     }
 
     /// Asks in the book for what is to be tried or left alone, and tells which rows are to be read.
-    pub fn choose(&self, book: &mut Book) -> Vec<(Fingerprint, u32)> {
+    pub fn choose(&self, book: &mut ProcessedIndex) -> Vec<(Fingerprint, u32)> {
         match self {
-            Self::Usual => {}
-            Self::Nothing | Self::Forcing => return Vec::new(),
-            Self::Only => {
+            Self::Default => {}
+            Self::None | Self::Reprocess => return Vec::new(),
+            Self::FailuresOnly => {
                 let skipped = book.failures().into_iter().filter(|(_, tried)| rests(tried)).map(|(key, _)| key);
                 let skipped: HashSet<_> = skipped.collect();
-                book.ask(Answer::Retry, |key| !skipped.contains(&key));
+                book.ask(RequestedAction::Retry, |key| !skipped.contains(&key));
             }
-            Self::These(keys, answer) => {
+            Self::Selected(keys, answer) => {
                 let wanted: HashSet<_> = keys.iter().map(Key::fingerprint).collect();
                 book.ask(*answer, |key| wanted.contains(&key));
                 let these = book.failures().into_iter().filter(|(key, _)| wanted.contains(key));
@@ -98,24 +98,24 @@ impl Retrying {
     }
 }
 
-fn rests(tried: &Tried) -> bool {
-    tried.state == FailureState::Skipped && tried.asked != Some(Answer::Retry)
+fn rests(tried: &PriorFailure) -> bool {
+    tried.state == FailureState::Skipped && tried.asked != Some(RequestedAction::Retry)
 }
 
 /// One thing to be taken in.
-pub enum Fed {
+pub enum RunInput {
     /// The source was read through before its first record, to see which of them count.
-    Surveyed(Box<Survey>),
+    Surveyed(Box<SourceSurvey>),
     /// A record of the source, and its key and version if it could be read.
     Record(Record, Option<Identity>),
     /// The source has no further record.
     SourceRead,
     /// Records of one key were compared.
-    Compared(Repeats),
+    Compared(RepeatedKeys),
     /// A failure, and what its kept record is now; none where it was too large to be kept.
-    Kept(Box<Kept>, Option<Reread>),
+    Kept(Box<StoredFailure>, Option<Reread>),
     /// Something that was worked out beforehand.
-    Errand(Box<Settled>),
+    Errand(Box<ItemResult>),
     /// A result that an earlier run kept on this machine.
     Result(Box<StepResult>),
 }
@@ -124,30 +124,35 @@ pub enum Fed {
 pub type Reread = Result<(Value, Identity), String>;
 
 /// What a run takes in.
-pub struct Feed {
+pub struct InputQueue {
     identify: Arc<dyn Identify>,
     /// Records of the source whose keys are being found, in order.
-    ahead: FuturesOrdered<BoxFuture<'static, Fed>>,
+    ahead: FuturesOrdered<BoxFuture<'static, RunInput>>,
     /// Whether the last of those is something after which the caller says how the source goes on.
     is_barred: bool,
     /// Why the source can't go on, once those are taken in.
     broken: Option<SourceError>,
     /// A failure whose record is being read.
-    reread: Option<BoxFuture<'static, Fed>>,
-    errands: VecDeque<Settled>,
+    reread: Option<BoxFuture<'static, RunInput>>,
+    errands: VecDeque<ItemResult>,
     results: VecDeque<StepResult>,
-    first: VecDeque<Kept>,
-    source: Option<Passes>,
-    left: VecDeque<Kept>,
+    first: VecDeque<StoredFailure>,
+    source: Option<SourcePasses>,
+    left: VecDeque<StoredFailure>,
 }
 
-impl Feed {
+impl InputQueue {
     /// What somebody has mended, or says is to be left alone, comes first; then the source; and then failures of which it has not yielded the
     /// record, those that are asked for before those that only were open. Records beyond what memory is for are left to the next run; the
     /// number of these comes with it.
-    pub fn new(kept: Vec<Kept>, source: Option<Passes>, book: &Book, identify: Arc<dyn Identify>) -> (Self, usize) {
-        let asked = |kept: &Kept| book.tried(&kept.failure.key).and_then(|tried| tried.asked);
-        let comes_first = |kept: &Kept| kept.mended || asked(kept) == Some(Answer::Skip);
+    pub fn new(
+        kept: Vec<StoredFailure>,
+        source: Option<SourcePasses>,
+        book: &ProcessedIndex,
+        identify: Arc<dyn Identify>,
+    ) -> (Self, usize) {
+        let asked = |kept: &StoredFailure| book.tried(&kept.failure.key).and_then(|tried| tried.asked);
+        let comes_first = |kept: &StoredFailure| kept.mended || asked(kept) == Some(RequestedAction::Skip);
         let (first, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(comes_first);
         let (retried, open): (Vec<_>, Vec<_>) = left.into_iter().partition(|kept| asked(kept).is_some());
         let (mut chars, mut beyond) = (0, 0);
@@ -180,7 +185,7 @@ impl Feed {
 
     /// The same, after these errands.
     #[must_use]
-    pub fn after_errands(mut self, errands: Vec<Settled>) -> Self {
+    pub fn after_errands(mut self, errands: Vec<ItemResult>) -> Self {
         self.errands = errands.into();
         self
     }
@@ -191,12 +196,12 @@ impl Feed {
     }
 
     /// The next thing; `None` at the end.
-    pub async fn next(&mut self) -> Result<Option<Fed>, SourceError> {
+    pub async fn next(&mut self) -> Result<Option<RunInput>, SourceError> {
         if let Some(errand) = self.errands.pop_front() {
-            return Ok(Some(Fed::Errand(Box::new(errand))));
+            return Ok(Some(RunInput::Errand(Box::new(errand))));
         }
         if let Some(result) = self.results.pop_front() {
-            return Ok(Some(Fed::Result(Box::new(result))));
+            return Ok(Some(RunInput::Result(Box::new(result))));
         }
         if let Some(kept) = self.first.pop_front() {
             self.reread = Some(reread(kept, Arc::clone(&self.identify)));
@@ -214,7 +219,7 @@ impl Feed {
     }
 
     /// The failure whose record is being read. What it waits for stays here, so that a caller may stop waiting at any point.
-    async fn read_again(&mut self) -> Option<Fed> {
+    async fn read_again(&mut self) -> Option<RunInput> {
         let fed = self.reread.as_mut()?.await;
         self.reread = None;
         Some(fed)
@@ -222,7 +227,7 @@ impl Feed {
 
     /// What the source yields next, in its order; further records are read meanwhile, up to where something else comes. A caller may stop
     /// waiting at any point.
-    async fn of_source(&mut self) -> Result<Option<Fed>, SourceError> {
+    async fn of_source(&mut self) -> Result<Option<RunInput>, SourceError> {
         loop {
             let (waits, has_room) = (!self.ahead.is_empty(), self.ahead.len() < MOST_AHEAD && !self.is_barred);
             let Some(source) = self.source.as_mut().filter(|_| has_room) else {
@@ -237,10 +242,10 @@ impl Feed {
                 drawn = source.next() => drawn,
             };
             let mut fed = match drawn {
-                Ok(Some(Drawn::Record(record))) => identified(record, Arc::clone(&self.identify)),
-                Ok(Some(Drawn::Surveyed(survey))) => self.barred(Fed::Surveyed(survey)),
-                Ok(Some(Drawn::Read)) => self.barred(Fed::SourceRead),
-                Ok(Some(Drawn::Compared(repeats))) => self.barred(Fed::Compared(repeats)),
+                Ok(Some(NextRecord::Record(record))) => identified(record, Arc::clone(&self.identify)),
+                Ok(Some(NextRecord::Surveyed(survey))) => self.barred(RunInput::Surveyed(survey)),
+                Ok(Some(NextRecord::Read)) => self.barred(RunInput::SourceRead),
+                Ok(Some(NextRecord::Compared(repeats))) => self.barred(RunInput::Compared(repeats)),
                 Ok(None) => {
                     self.source = None;
                     continue;
@@ -258,13 +263,13 @@ impl Feed {
     }
 
     /// Something after which the caller says how the source goes on: nothing is read beyond it before it is handed out.
-    fn barred(&mut self, fed: Fed) -> BoxFuture<'static, Fed> {
+    fn barred(&mut self, fed: RunInput) -> BoxFuture<'static, RunInput> {
         self.is_barred = true;
         std::future::ready(fed).boxed()
     }
 
-    fn handed_out(&mut self, fed: Fed) -> Fed {
-        if !matches!(fed, Fed::Record(..)) {
+    fn handed_out(&mut self, fed: RunInput) -> RunInput {
+        if !matches!(fed, RunInput::Record(..)) {
             self.is_barred = false;
         }
         fed
@@ -279,18 +284,18 @@ impl Feed {
 
     /// How far the source is, in units read and in all.
     pub fn progress(&self) -> Option<(u64, u64)> {
-        self.source.as_ref().and_then(Passes::progress)
+        self.source.as_ref().and_then(SourcePasses::progress)
     }
 }
 
-fn identified(record: Record, identify: Arc<dyn Identify>) -> BoxFuture<'static, Fed> {
-    find_key(record, identify, Extent::Whole).map(|(record, identity)| Fed::Record(record, identity)).boxed()
+fn identified(record: Record, identify: Arc<dyn Identify>) -> BoxFuture<'static, RunInput> {
+    find_key(record, identify, Extent::Whole).map(|(record, identity)| RunInput::Record(record, identity)).boxed()
 }
 
-fn reread(kept: Kept, identify: Arc<dyn Identify>) -> BoxFuture<'static, Fed> {
+fn reread(kept: StoredFailure, identify: Arc<dyn Identify>) -> BoxFuture<'static, RunInput> {
     async move {
         if !kept.failure.kept {
-            return Fed::Kept(Box::new(kept), None);
+            return RunInput::Kept(Box::new(kept), None);
         }
         let again = match literal::parse(&kept.failure.payload.concat()) {
             Ok(body) => {
@@ -299,7 +304,7 @@ fn reread(kept: Kept, identify: Arc<dyn Identify>) -> BoxFuture<'static, Fed> {
             }
             Err(error) => Err(format!("the kept record is no JSON: {error}")),
         };
-        Fed::Kept(Box::new(kept), Some(again))
+        RunInput::Kept(Box::new(kept), Some(again))
     }
     .boxed()
 }

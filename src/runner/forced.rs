@@ -7,14 +7,14 @@
 
 use crate::ledger::run::RunStatus;
 use crate::ledger::snapshot::State;
-use crate::runner::feed::Retrying;
+use crate::runner::feed::RetryScope;
 
 /// Runs that are noted; a forced run that was begun more often goes on from the last ones.
 const MAX_NOTED: usize = 20;
 
 /// What a run makes of the note.
 #[derive(Debug, Clone)]
-pub struct Forced {
+pub struct ReprocessState {
     noted: Vec<String>,
     /// This run, if it forgets keys for a forced run.
     mine: Option<String>,
@@ -22,10 +22,10 @@ pub struct Forced {
     ends: bool,
 }
 
-impl Forced {
+impl ReprocessState {
     /// The note as this run found it.
-    pub fn of(retrying: &Retrying, run: &str, state: &State) -> Self {
-        let mine = (*retrying == Retrying::Forcing).then(|| run.to_owned());
+    pub fn of(retrying: &RetryScope, run: &str, state: &State) -> Self {
+        let mine = (*retrying == RetryScope::Reprocess).then(|| run.to_owned());
         Self { noted: state.forced.clone(), mine, ends: retrying.reads_source() }
     }
 
@@ -49,19 +49,19 @@ impl Forced {
 mod tests {
     use super::*;
 
-    fn note(retrying: &Retrying, noted: &[&str]) -> Forced {
+    fn note(retrying: &RetryScope, noted: &[&str]) -> ReprocessState {
         let state = State { forced: noted.iter().map(|run| (*run).to_owned()).collect(), ..State::default() };
-        Forced::of(retrying, "me", &state)
+        ReprocessState::of(retrying, "me", &state)
     }
 
     #[test]
     fn a_forced_run_is_noted_until_the_source_was_read_to_its_end() {
-        let forcing = note(&Retrying::Forcing, &["a"]);
+        let forcing = note(&RetryScope::Reprocess, &["a"]);
         assert_eq!(forcing.after(true, RunStatus::Succeeded), ["a", "me"]);
-        let doing = note(&Retrying::Usual, &["a"]);
+        let doing = note(&RetryScope::Default, &["a"]);
         assert_eq!(doing.after(false, RunStatus::Running), ["a"]);
         assert_eq!(doing.after(true, RunStatus::Interrupted), ["a"]);
         assert!(doing.after(true, RunStatus::Partial).is_empty());
-        assert_eq!(note(&Retrying::Only, &["a"]).after(true, RunStatus::Succeeded), ["a"]);
+        assert_eq!(note(&RetryScope::FailuresOnly, &["a"]).after(true, RunStatus::Succeeded), ["a"]);
     }
 }

@@ -6,14 +6,14 @@
 //! the run's row and once without: where the service refuses both, the lease runs out by itself.
 
 use crate::ledger::run::{Run, RunStatus};
-use crate::ledger::settlement::End;
-use crate::runner::batch::Queue;
+use crate::ledger::settlement::CommitEnd;
+use crate::runner::batch::CommitQueue;
 use crate::runner::committer::Committer;
 use crate::runner::intake::Intake;
 
 impl Committer {
     /// Gives the lease back and closes the run's row, which says `why` it failed. What waits is left to the next run.
-    pub(super) async fn give_back(&mut self, why: &str, intake: &mut Intake, queue: &mut Queue) {
+    pub(super) async fn give_back(&mut self, why: &str, intake: &mut Intake, queue: &mut CommitQueue) {
         let finished = self.settler.clock.now();
         let close =
             |run: Run| Run { status: RunStatus::Failed, message: why.to_owned(), finished: Some(finished), ..run };
@@ -36,12 +36,12 @@ impl Committer {
             let ending = self.flown().await;
             self.in_flight = None;
             match ending.end {
-                End::Applied(id) => {
+                CommitEnd::Applied(id) => {
                     let applied = self.applied(id, ending.commit.to, ending.took_ms, intake, queue);
                     tracing::debug!(?applied, with_its_row, "the lease was given back");
                     return;
                 }
-                End::Refused(_) => self.told = told,
+                CommitEnd::Refused(_) => self.told = told,
                 _ => return,
             }
         }

@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 
-use crate::ledger::cursor::Place;
+use crate::ledger::cursor::SequenceNumber;
 use crate::ledger::item::Item;
 use crate::ledger::key::{Key, Version};
-use crate::runner::batch::Waiting;
+use crate::runner::batch::PendingItem;
 
 /// Items that may be marked at one time: as many are in doubt, at most, when a run vanishes.
 pub const MAX_MARKED: usize = 20;
@@ -16,19 +16,19 @@ pub const MAX_MARKED: usize = 20;
 const GATHER_MS: u64 = 100;
 
 /// A version of a key, as it is marked.
-pub type Begun = (Key, Version);
+pub type StartMarker = (Key, Version);
 
 /// Items on their way to their steps.
 #[derive(Debug, Default)]
-pub struct Marks {
-    waiting: Vec<(Item, Place)>,
+pub struct StartMarkers {
+    waiting: Vec<(Item, SequenceNumber)>,
     opened_ms: Option<u64>,
-    marked: VecDeque<(Item, Place)>,
+    marked: VecDeque<(Item, SequenceNumber)>,
 }
 
-impl Marks {
+impl StartMarkers {
     /// An item is to be marked.
-    pub fn push(&mut self, item: Item, place: Place, now_ms: u64) {
+    pub fn push(&mut self, item: Item, place: SequenceNumber, now_ms: u64) {
         self.opened_ms.get_or_insert(now_ms);
         self.waiting.push((item, place));
     }
@@ -49,8 +49,9 @@ impl Marks {
     }
 
     /// A commit is on the sheet that shows these as begun.
-    pub fn shown(&mut self, begun: &[Begun]) {
-        let is_shown = |(item, _): &(Item, Place)| begun.iter().any(|(k, v)| *k == item.key && *v == item.version);
+    pub fn shown(&mut self, begun: &[StartMarker]) {
+        let is_shown =
+            |(item, _): &(Item, SequenceNumber)| begun.iter().any(|(k, v)| *k == item.key && *v == item.version);
         let (shown, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(is_shown);
         self.marked.extend(shown);
         self.opened_ms = self.opened_ms.filter(|_| !left.is_empty());
@@ -58,12 +59,12 @@ impl Marks {
     }
 
     /// The next item whose steps may begin.
-    pub fn pop(&mut self) -> Option<(Item, Place)> {
+    pub fn pop(&mut self) -> Option<(Item, SequenceNumber)> {
         self.marked.pop_front()
     }
 
     /// Items whose steps have not begun are left to the next run: they are not begun after all.
-    pub fn give_up(&mut self) -> Vec<Place> {
+    pub fn give_up(&mut self) -> Vec<SequenceNumber> {
         self.opened_ms = None;
         let left = self.waiting.drain(..).chain(self.marked.drain(..));
         left.map(|(_, place)| place).collect()
@@ -71,7 +72,7 @@ impl Marks {
 }
 
 /// Whether an item settles one that the sheet shows as begun.
-pub fn settles(waiting: &Waiting, (one, place): &(Begun, Option<Place>)) -> bool {
+pub fn settles(waiting: &PendingItem, (one, place): &(StartMarker, Option<SequenceNumber>)) -> bool {
     match place {
         Some(place) => *place == waiting.place,
         None => waiting.settled.is_of(&one.0, &one.1),

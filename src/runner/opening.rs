@@ -6,25 +6,25 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use crate::ledger::book::Book;
-use crate::ledger::chain::Chain;
+use crate::ledger::book::ProcessedIndex;
+use crate::ledger::chain::CommitChain;
 use crate::ledger::columns::Columns;
-use crate::ledger::cursor::LowWater;
-use crate::ledger::event::{Event, TriedAgain};
-use crate::ledger::failure::Kept;
+use crate::ledger::cursor::LowWatermark;
+use crate::ledger::event::{Event, RetryCounts};
+use crate::ledger::failure::StoredFailure;
 use crate::ledger::header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::key_sums::KeySums;
-use crate::ledger::lease::{Holder, Standing};
-use crate::ledger::mode::Again;
+use crate::ledger::lease::{Holder, LeaseStatus};
+use crate::ledger::mode::ReprocessPolicy;
 use crate::ledger::rollover::Rollover;
 use crate::ledger::run::{Counts, Run, RunStatus, run_id};
-use crate::ledger::sifting::Sifting;
+use crate::ledger::sifting::RecordSelection;
 use crate::ledger::snapshot::{Definition, Loaded, Snapshot, State};
 use crate::port::process::Processes;
 use crate::port::store::StoreError;
 use crate::runner::intake::Intake;
-use crate::runner::plan::{Parts, PassError, Plan};
-use crate::runner::probation::Probation;
+use crate::runner::plan::{Dependencies, RunConfig, RunError};
+use crate::runner::probation::FirstRecords;
 use crate::time::Timestamp;
 
 /// The service's clock, carried on by this machine's monotonic one.
@@ -48,16 +48,16 @@ impl ServiceClock {
 
 /// Who asks for a lease.
 #[derive(Clone)]
-pub struct Claimant {
+pub struct LeaseRequest {
     me: Holder,
     locked: bool,
     steal: bool,
     processes: Arc<dyn Processes>,
 }
 
-impl Claimant {
+impl LeaseRequest {
     /// The one of this plan.
-    pub fn of(plan: &Plan, processes: &Arc<dyn Processes>) -> Self {
+    pub fn of(plan: &RunConfig, processes: &Arc<dyn Processes>) -> Self {
         let processes = Arc::clone(processes);
         Self { me: plan.holder.clone(), locked: plan.locked, steal: plan.steal, processes }
     }
@@ -69,9 +69,9 @@ impl Claimant {
 }
 
 /// What a pass goes on.
-pub struct Opened {
+pub struct RunContext {
     /// The end of the chain.
-    pub chain: Chain,
+    pub chain: CommitChain,
     /// What the run takes in.
     pub intake: Intake,
     /// Whether the data tab exists.
@@ -89,13 +89,13 @@ pub struct Opened {
     /// The id of the place in which the job began.
     pub origin: String,
     /// Failures that this run tries again, or leaves alone.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<StoredFailure>,
     /// Who asks for the lease.
-    pub claimant: Claimant,
+    pub claimant: LeaseRequest,
 }
 
 /// Loads and checks.
-pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
+pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, RunError> {
     let began_ms = parts.clock.monotonic_ms();
     let started = parts.clock.now();
     let run = new_run(parts, plan, started);
@@ -106,10 +106,10 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     told(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
     let head = snapshot.map(|snapshot| snapshot.head);
     if parts.errands.as_ref().is_some_and(|errands| head != errands.from) {
-        return Err(PassError::MovedOn);
+        return Err(RunError::MovedOn);
     }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..plan.definition.clone() };
-    let claimant = Claimant::of(plan, &parts.processes);
+    let claimant = LeaseRequest::of(plan, &parts.processes);
     let mut buried = Vec::new();
     if let Some(snapshot) = snapshot {
         lives_here(snapshot, plan.rollover.as_ref())?;
@@ -122,9 +122,9 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
         (parts.events)(Event::Buried { run: run.id.clone() });
     }
     let me = Holder { run: run.id.clone(), ..plan.holder.clone() };
-    let key_sums = (loaded.again != Again::Every).then(KeySums::default);
+    let key_sums = (loaded.again != ReprocessPolicy::EachVersion).then(KeySums::default);
     let fresh = State { job: plan.job.clone(), key_sums, ..State::default() };
-    let mut chain = Chain::from(snapshot, fresh, me);
+    let mut chain = CommitChain::from(snapshot, fresh, me);
     let begins_anew = snapshot.is_some_and(|snapshot| begins_anew(snapshot, &definition));
     let goes_elsewhere = begins_anew && definition.tab != chain.state().definition.tab;
     let gone = snapshot.filter(|_| !goes_elsewhere).map(|snapshot| snapshot.gone.clone()).unwrap_or_default();
@@ -143,7 +143,7 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     });
     let (mut intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
     if let Some(key) = plan.retrying.unknown(&intake.book) {
-        return Err(PassError::NoFailure { job: plan.job.clone(), key: key.as_str().to_owned() });
+        return Err(RunError::NoFailure { job: plan.job.clone(), key: key.as_str().to_owned() });
     }
     let rows = plan.retrying.choose(&mut intake.book);
     let kept = if rows.is_empty() { Vec::new() } else { parts.store.kept(&rows).await? };
@@ -154,16 +154,16 @@ pub async fn open(parts: &Parts, plan: &Plan) -> Result<Opened, PassError> {
     // Programs of steps go by the spreadsheet in which the job began, so that a move changes no idempotency key.
     let origin = chain.state().previous.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
     let spreadsheet = loaded.spreadsheet;
-    Ok(Opened { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, origin, kept, claimant })
+    Ok(RunContext { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, origin, kept, claimant })
 }
 
 /// The zone of data moments: the job's own; else the one that the state kept; else the spreadsheet's when the job first ran.
-fn zone_name(plan: &Plan, kept: Option<String>, of_place: Option<&str>) -> Option<String> {
+fn zone_name(plan: &RunConfig, kept: Option<String>, of_place: Option<&str>) -> Option<String> {
     let own = plan.columns.timezone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
     own.or(kept).or_else(|| of_place.filter(|name| TimeZone::get(name).is_ok()).map(str::to_owned))
 }
 
-fn new_run(parts: &Parts, plan: &Plan, started: Timestamp) -> Run {
+fn new_run(parts: &Dependencies, plan: &RunConfig, started: Timestamp) -> Run {
     Run {
         id: run_id(started, parts.chance.bits()),
         job: plan.job.clone(),
@@ -181,18 +181,18 @@ fn new_run(parts: &Parts, plan: &Plan, started: Timestamp) -> Run {
     }
 }
 
-fn told(parts: &Parts, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), PassError> {
+fn told(parts: &Dependencies, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), RunError> {
     let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.book.keys(), s.book.open_failures() as u64));
     (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
     snapshot.map_or(Ok(()), unblocked)?;
     for blemish in snapshot.map(|s| s.blemishes.as_slice()).unwrap_or_default() {
-        (parts.events)(Event::Blemish { message: blemish.message.clone() });
+        (parts.events)(Event::Anomaly { message: blemish.message.clone() });
     }
     Ok(())
 }
 
 /// Stops at the first blemish that forbids every write: of such a snapshot the book is not to be trusted either.
-pub fn unblocked(snapshot: &Snapshot) -> Result<(), PassError> {
+pub fn unblocked(snapshot: &Snapshot) -> Result<(), RunError> {
     match snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
         Some(blemish) => Err(StoreError::Corrupt { why: blemish.message.clone() }.into()),
         None => Ok(()),
@@ -200,12 +200,12 @@ pub fn unblocked(snapshot: &Snapshot) -> Result<(), PassError> {
 }
 
 /// At every moment a job runs in one spreadsheet: in an earlier one only until that names the next, in a new one only from then on.
-pub fn lives_here(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), PassError> {
+pub fn lives_here(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
     if let Some(next) = snapshot.state.next.clone() {
-        return Err(PassError::GoesOn { next });
+        return Err(RunError::GoesOn { next });
     }
     match (&snapshot.unmoved, rollover) {
-        (Some(previous), None | Some(Rollover::OutTo(_))) => Err(PassError::Unmoved { previous: previous.clone() }),
+        (Some(previous), None | Some(Rollover::OutTo(_))) => Err(RunError::Unmoved { previous: previous.clone() }),
         _ => Ok(()),
     }
 }
@@ -219,24 +219,24 @@ pub fn begins_anew(snapshot: &Snapshot, definition: &Definition) -> bool {
 
 /// A definition that changed would process what is done again. While no key is done, in earlier spreadsheets neither, there is nothing
 /// to lose, and a wrong key may be put right; but a copy of a spreadsheet is another place, whatever is in it.
-pub fn same_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), PassError> {
+pub fn same_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), RunError> {
     let keys = snapshot.book.keys();
     let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
     match definition.moved_from(&snapshot.state.definition) {
         moved if moved.is_empty() || (keys == 0 && !is_copy) => Ok(()),
-        moved => Err(PassError::Redefined { moved, keys }),
+        moved => Err(RunError::Redefined { moved, keys }),
     }
 }
 
 /// Whether the lease may be claimed; the run that left it behind is told as crashed.
-pub fn allowed(snapshot: &Snapshot, claimant: &Claimant, now: Timestamp) -> Result<Option<Run>, PassError> {
+pub fn allowed(snapshot: &Snapshot, claimant: &LeaseRequest, now: Timestamp) -> Result<Option<Run>, RunError> {
     let lease = &snapshot.state.lease;
     let holder = match lease.standing(|holder| claimant.outlives(holder), now) {
-        Standing::Free => return Ok(None),
-        Standing::Held { holder, until } if !claimant.steal => {
-            return Err(PassError::Held { holder: Box::new(holder), since: lease.since, until });
+        LeaseStatus::Free => return Ok(None),
+        LeaseStatus::Held { holder, until } if !claimant.steal => {
+            return Err(RunError::Held { holder: Box::new(holder), since: lease.since, until });
         }
-        Standing::Dead(holder) | Standing::Held { holder, .. } => holder,
+        LeaseStatus::Dead(holder) | LeaseStatus::Held { holder, .. } => holder,
     };
     Ok(snapshot.state.run.clone().map(|run| Run {
         status: RunStatus::Crashed,
@@ -263,7 +263,13 @@ pub fn key_column_stands(
     }
 }
 
-fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str) -> Result<(Intake, bool), PassError> {
+fn intake(
+    parts: &Dependencies,
+    plan: &RunConfig,
+    loaded: &Loaded,
+    chain: &CommitChain,
+    run: &str,
+) -> Result<(Intake, bool), RunError> {
     let snapshot = loaded.snapshot.as_ref();
     let tables = snapshot.map_or(&loaded.tables, |snapshot| &snapshot.tables);
     let table = tables.iter().find(|(tab, _)| *tab == plan.tab);
@@ -280,12 +286,12 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         });
     key_column_stands(&plan.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
     let intake = Intake {
-        book: snapshot.map_or_else(|| Book::empty(loaded.again), |snapshot| snapshot.book.clone()),
+        book: snapshot.map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.book.clone()),
         header,
         key_column,
-        low: LowWater::from(chain.state().cursor.clone()),
+        low: LowWatermark::from(chain.state().cursor.clone()),
         counts: Counts::default(),
-        tried_again: TriedAgain::default(),
+        tried_again: RetryCounts::default(),
         columns: Columns {
             timezone: chain.state().timezone.as_deref().and_then(|name| TimeZone::get(name).ok()),
             ..plan.columns.clone()
@@ -297,10 +303,10 @@ fn intake(parts: &Parts, plan: &Plan, loaded: &Loaded, chain: &Chain, run: &str)
         mode: plan.mode,
         run: run.to_owned(),
         max_attempts: plan.max_attempts,
-        probation: Probation::new(plan.stop_after),
+        probation: FirstRecords::new(plan.stop_after),
         begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
         in_doubt: chain.state().begun.clone(),
-        sifting: Sifting::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
+        sifting: RecordSelection::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
         rowless: 0,
         events: Arc::clone(&parts.events),
     };

@@ -4,13 +4,13 @@
 //! another version closes (`runner::intake`).
 
 use crate::ledger::columns::quote;
-use crate::ledger::commit::Settled;
-use crate::ledger::cursor::Place;
+use crate::ledger::commit::ItemResult;
+use crate::ledger::cursor::SequenceNumber;
 use crate::ledger::failure::{Failure, FailureState};
 use crate::ledger::item::Item;
-use crate::ledger::mode::Again;
-use crate::ledger::rank::Kind;
-use crate::runner::batch::Waiting;
+use crate::ledger::mode::ReprocessPolicy;
+use crate::ledger::rank::RankKind;
+use crate::runner::batch::PendingItem;
 use crate::runner::intake::Intake;
 use crate::time::Timestamp;
 
@@ -18,12 +18,13 @@ impl Intake {
     /// What closes the failure of a key of which the source has this item, whose version is done, and where one version counts: that other
     /// version is nobody's wish any more. None where there is no such failure; where it is in doubt, because a person has to look; where
     /// its version has no order; and where this run tries it, or has tried it, from a record that somebody corrected.
-    pub(super) fn overtaken(&mut self, item: &Item, place: Place, now: Timestamp) -> Option<Waiting> {
-        let tried = self.book.tried(&item.key).filter(|_| self.book.again() != Again::Every)?;
+    pub(super) fn overtaken(&mut self, item: &Item, place: SequenceNumber, now: Timestamp) -> Option<PendingItem> {
+        let tried = self.book.tried(&item.key).filter(|_| self.book.again() != ReprocessPolicy::EachVersion)?;
         let mark = self.book.again().mark(&item.version);
         let is_other = tried.version != mark;
         // The source may yield a version that has no order beside the one that counts, in this run and in each.
-        let has_order = self.book.again() != Again::Newer || Kind::of(tried.version) == Kind::of(mark);
+        let has_order =
+            self.book.again() != ReprocessPolicy::OnNewer || RankKind::of(tried.version) == RankKind::of(mark);
         let is_at_rest = !self.book.is_in_hand(&item.key) && !self.book.has_failed_here(&item.key, tried.version);
         if tried.in_doubt || !is_other || !has_order || !is_at_rest {
             return None;
@@ -33,7 +34,8 @@ impl Intake {
         let error = format!("over: the source is back at version{version}, which is done");
         let attempts = closed.attempts.saturating_sub(1);
         self.book.close_untried(&item.key, now);
-        let settled = Settled::Failed(Box::new(Failure { error, attempts, state: FailureState::Recovered, ..*closed }));
-        Some(Waiting { settled, place, record: None })
+        let settled =
+            ItemResult::Failed(Box::new(Failure { error, attempts, state: FailureState::Recovered, ..*closed }));
+        Some(PendingItem { settled, place, record: None })
     }
 }

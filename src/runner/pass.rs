@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::cursor::Place;
-use crate::ledger::event::{Event, Report};
+use crate::ledger::cursor::SequenceNumber;
+use crate::ledger::event::{Event, RunReport};
 use crate::ledger::item::Item;
 use crate::ledger::journal::{JournalHead, StepResult};
 use crate::ledger::mode::Delivery;
@@ -22,21 +22,21 @@ use crate::port::journal::JournalFault;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::{IdentifyError, StepError};
 use crate::port::store::{Store, StoreError};
-use crate::runner::asked::AskedRecords;
-use crate::runner::batch::Queue;
+use crate::runner::asked::FailureRecords;
+use crate::runner::batch::CommitQueue;
 use crate::runner::committer::Committer;
-use crate::runner::feed::{Fed, Feed, Retrying};
+use crate::runner::feed::{InputQueue, RetryScope, RunInput};
 use crate::runner::header_row::see_header;
-use crate::runner::intake::{Intake, Taken};
-use crate::runner::marks::{MAX_MARKED, Marks};
-use crate::runner::opening::{Opened, open};
-use crate::runner::passes::Passes;
-use crate::runner::plan::{Parts, PassError, Plan};
+use crate::runner::intake::{Intake, IntakeResult};
+use crate::runner::marks::{MAX_MARKED, StartMarkers};
+use crate::runner::opening::{RunContext, open};
+use crate::runner::passes::SourcePasses;
+use crate::runner::plan::{Dependencies, RunConfig, RunError};
 use crate::runner::probation::Cause;
-use crate::runner::replay::{Keeping, Replay, item_of};
-use crate::runner::settle::{Ending, Settler};
+use crate::runner::replay::{JournalTarget, Replay, item_of};
+use crate::runner::settle::{CommitDriver, CommitOutcome};
 use crate::runner::stop::{Stop, StopReason};
-use crate::runner::work::{Known, StepFailure, Worked, Worker};
+use crate::runner::work::{PriorState, StepExecutor, StepFailure, StepOutcome};
 
 mod first;
 
@@ -49,46 +49,46 @@ const PROGRESS_EVERY: u64 = 32;
 
 /// Runs a job once over its source. Returns when everything that was taken in is committed or told;
 /// an error tells why that could not be, and what was committed before stays.
-pub async fn pass(mut parts: Parts, plan: Plan, stop: Stop) -> Result<Report, PassError> {
+pub async fn pass(mut parts: Dependencies, plan: RunConfig, stop: Stop) -> Result<RunReport, RunError> {
     // Reading the state may take minutes where the service is out of order; nothing is written yet, so it may end anywhere.
     let opened = tokio::select! {
         opened = open(&parts, &plan) => opened?,
-        reason = stop.reason() => return Err(PassError::Stopped { reason }),
+        reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
     let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());
     if let Some(source) = parts.source.as_mut().filter(|_| reads_once && plan.retrying.reads_source()) {
         see_header(source.as_mut(), parts.identify.as_ref(), &parts.events, &stop).await?;
     }
     // A run is long and its future large; whoever holds it should not have to be.
-    match Box::pin(Pass::new(parts, plan, stop, opened)?.run()).await {
+    match Box::pin(RunLoop::new(parts, plan, stop, opened)?.run()).await {
         // Of what can be read once only the header is gone: nobody may wait for the lease and begin again.
-        Err(PassError::Held { holder, .. }) if reads_once => {
+        Err(RunError::Held { holder, .. }) if reads_once => {
             let by = format!("run {} on {} has taken the lease meanwhile", holder.run, holder.host);
-            Err(PassError::Fenced { by })
+            Err(RunError::Fenced { by })
         }
         ended => ended,
     }
 }
 
-struct Pass {
-    plan: Plan,
+struct RunLoop {
+    plan: RunConfig,
     stop: Stop,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    feed: Option<Feed>,
+    feed: Option<InputQueue>,
     source_error: Option<SourceError>,
     /// What this machine refuses, once it has: nothing more is taken in then.
     trouble: Option<MachineTrouble>,
-    worker: Worker,
-    works: FuturesOrdered<BoxFuture<'static, Worked>>,
-    marks: Marks,
+    worker: StepExecutor,
+    works: FuturesOrdered<BoxFuture<'static, StepOutcome>>,
+    marks: StartMarkers,
     replay: Replay,
     /// Whether items were left in their steps, so that their results may yet be kept.
     left: bool,
     /// When steps that were asked to end are waited for no longer, monotonic milliseconds.
     leaving_until_ms: Option<u64>,
     intake: Intake,
-    queue: Queue,
+    queue: CommitQueue,
     committer: Committer,
     claim_first: bool,
     /// When the run began, monotonic milliseconds.
@@ -97,21 +97,22 @@ struct Pass {
 }
 
 /// What happened next.
-enum Happening {
-    Fed(Result<Option<Fed>, SourceError>),
-    Worked(Worked),
-    Ended(Ending),
+enum LoopEvent {
+    Fed(Result<Option<RunInput>, SourceError>),
+    Worked(StepOutcome),
+    Ended(CommitOutcome),
     Asked,
-    Hurried(Duration),
+    ForceStop(Duration),
     Abandoned,
     Tick,
 }
 
-impl Pass {
+impl RunLoop {
     #[expect(clippy::too_many_lines, reason = "a list: one line for each part of a run")]
-    fn new(parts: Parts, plan: Plan, stop: Stop, opened: Opened) -> Result<Self, PassError> {
-        let Parts { store, source, identify, steps, clock, chance, journal: parts_journal, errands, events, .. } =
-            parts;
+    fn new(parts: Dependencies, plan: RunConfig, stop: Stop, opened: RunContext) -> Result<Self, RunError> {
+        let Dependencies {
+            store, source, identify, steps, clock, chance, journal: parts_journal, errands, events, ..
+        } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The very first commit carries no item: nothing is written to a place before its guard is proved.
@@ -119,11 +120,11 @@ impl Pass {
         let claim_first = first || outside || !rereadable;
         let keeping = parts_journal.filter(|_| outside && plan.retrying.brings_items()).map(|journal| {
             let head = JournalHead::new(&plan.job, &opened.spreadsheet, &plan.definition.hash, &opened.run.id);
-            Keeping { journal, head }
+            JournalTarget { journal, head }
         });
         let (replay, results) = Replay::open(keeping, &opened.intake.book, Arc::clone(&events))
-            .map_err(|JournalFault(trouble)| PassError::Store(StoreError::Machine { trouble }))?;
-        let worker = Worker {
+            .map_err(|JournalFault(trouble)| RunError::Store(StoreError::Machine { trouble }))?;
+        let worker = StepExecutor {
             steps: steps.into(),
             retry: plan.retry,
             clock: Arc::clone(&clock),
@@ -135,7 +136,7 @@ impl Pass {
             keeping: replay.keeping().cloned(),
             cancel: CancellationToken::new(),
         };
-        let settler = Settler { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
+        let settler = CommitDriver { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
         let began_ms = opened.began_ms;
         let errands = errands.map(|errands| errands.due(&opened.intake.book)).unwrap_or_default();
@@ -145,21 +146,21 @@ impl Pass {
         let source = if plan.retrying.looks_for_records() {
             let (identify, events) = (Arc::clone(&identify), Arc::clone(&opened.intake.events));
             source.map(|inner| -> Box<dyn Source> {
-                Box::new(AskedRecords::of(inner, &opened.intake.book, identify, events))
+                Box::new(FailureRecords::of(inner, &opened.intake.book, identify, events))
             })
         } else {
             source.filter(|_| plan.retrying.reads_source())
         };
-        let passes = source.map(|source| Passes::new(source, Arc::clone(&identify), opened.intake.book.again()));
-        let (feed, beyond) = Feed::new(std::mem::take(&mut opened.kept), passes, &opened.intake.book, identify);
+        let passes = source.map(|source| SourcePasses::new(source, Arc::clone(&identify), opened.intake.book.again()));
+        let (feed, beyond) = InputQueue::new(std::mem::take(&mut opened.kept), passes, &opened.intake.book, identify);
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         if beyond > 0 {
             let message = format!(
                 "{beyond} failures are not tried again of their own accord, their records are too large; run --retry-failures"
             );
-            (committer.settler.events)(Event::Blemish { message });
+            (committer.settler.events)(Event::Anomaly { message });
         }
-        let queue = Queue::new(plan.max_bytes, plan.max_rows);
+        let queue = CommitQueue::new(plan.max_bytes, plan.max_rows);
         let works = FuturesOrdered::new();
         Ok(Self {
             plan,
@@ -171,7 +172,7 @@ impl Pass {
             trouble: None,
             worker,
             works,
-            marks: Marks::default(),
+            marks: StartMarkers::default(),
             replay,
             left: false,
             leaving_until_ms: None,
@@ -184,12 +185,12 @@ impl Pass {
         })
     }
 
-    async fn run(mut self) -> Result<Report, PassError> {
+    async fn run(mut self) -> Result<RunReport, RunError> {
         let closed = self.go_through().await;
         self.end_what_is_in_hand().await;
         let closed = match closed {
             Err(error)
-                if matches!(error, PassError::Refused { .. } | PassError::Restless { .. })
+                if matches!(error, RunError::Refused { .. } | RunError::Restless { .. })
                     || self.intake.foreign.is_some() =>
             {
                 self.give_back(&error).await;
@@ -199,23 +200,23 @@ impl Pass {
         };
         let (report, trouble, all_alike) = (self.report(), self.trouble, self.intake.probation.take_end());
         match (closed, trouble, self.source_error) {
-            (Ok(()), Some(trouble), _) => Err(PassError::Machine { trouble, report: Box::new(report) }),
+            (Ok(()), Some(trouble), _) => Err(RunError::Machine { trouble, report: Box::new(report) }),
             // What came first is what has to be put right; what could not be written for it is done by the next run.
             (Err(error), Some(MachineTrouble { refused, why }), _) => {
                 let trouble = MachineTrouble { refused, why: format!("{why}; nor could it {error}") };
-                Err(PassError::Machine { trouble, report: Box::new(report) })
+                Err(RunError::Machine { trouble, report: Box::new(report) })
             }
             (Err(error), None, _) => Err(error),
             (Ok(()), None, source_error) => match (all_alike, source_error) {
-                (Some(cause), _) => Err(PassError::AllAlike { cause: Box::new(cause), report: Some(Box::new(report)) }),
-                (None, Some(error)) => Err(PassError::Source { error, report: Box::new(report) }),
+                (Some(cause), _) => Err(RunError::AllAlike { cause: Box::new(cause), report: Some(Box::new(report)) }),
+                (None, Some(error)) => Err(RunError::Source { error, report: Box::new(report) }),
                 (None, None) => Ok(report),
             },
         }
     }
 
     /// The run can't go on, but the sheet can be written: the next run need not wait for this one's lease.
-    async fn give_back(&mut self, error: &PassError) {
+    async fn give_back(&mut self, error: &RunError) {
         let given_up = self.marks.give_up();
         self.intake.not_begun(&given_up);
         self.works.clear();
@@ -236,28 +237,28 @@ impl Pass {
     }
 
     /// The loop: to the end of the source, or until the run has to stop.
-    async fn go_through(&mut self) -> Result<(), PassError> {
+    async fn go_through(&mut self) -> Result<(), RunError> {
         self.committer.see_what_went_astray().await?;
         self.forget_stale_removals();
         while !self.committer.is_closed() {
             self.commit_if_due().await?;
             match self.next().await {
-                Happening::Fed(Ok(Some(fed))) => self.take(fed),
-                Happening::Fed(Ok(None)) => self.fed_to_the_end(),
-                Happening::Fed(Err(error)) => {
+                LoopEvent::Fed(Ok(Some(fed))) => self.take(fed),
+                LoopEvent::Fed(Ok(None)) => self.fed_to_the_end(),
+                LoopEvent::Fed(Err(error)) => {
                     self.feed = None;
                     self.source_error = Some(error);
                     self.end_probation();
                 }
-                Happening::Worked(worked) => {
+                LoopEvent::Worked(worked) => {
                     self.worked(worked);
                     self.see_that_the_tab_is_ours()?;
                 }
-                Happening::Ended(ending) => self.ended(ending).await?,
-                Happening::Asked => self.asked_to_stop(),
-                Happening::Hurried(patience) => self.leave_what_is_in_hand(patience),
-                Happening::Abandoned => self.works.clear(),
-                Happening::Tick => {}
+                LoopEvent::Ended(ending) => self.ended(ending).await?,
+                LoopEvent::Asked => self.asked_to_stop(),
+                LoopEvent::ForceStop(patience) => self.leave_what_is_in_hand(patience),
+                LoopEvent::Abandoned => self.works.clear(),
+                LoopEvent::Tick => {}
             }
         }
         self.replay.finish(self.left);
@@ -266,7 +267,7 @@ impl Pass {
         Ok(())
     }
 
-    async fn next(&mut self) -> Happening {
+    async fn next(&mut self) -> LoopEvent {
         let due = self.due_ms().map(|at| at.saturating_sub(self.clock.monotonic_ms()));
         let wait = Duration::from_millis(due.unwrap_or(0));
         self.begin_what_is_marked();
@@ -279,13 +280,13 @@ impl Pass {
         let left = left.unwrap_or_default();
         tokio::select! {
             biased;
-            ending = committer.flown() => Happening::Ended(ending),
-            Some(worked) = works.next(), if working => Happening::Worked(worked),
-            () = stop.wait(), if reading => Happening::Asked,
-            patience = stop.hurried(), if working && !reading && may_hurry => Happening::Hurried(patience),
-            () = clock.sleep(left), if leaving => Happening::Abandoned,
-            fed = drawn(feed), if reading && room && !unclaimed => Happening::Fed(fed),
-            () = clock.sleep(wait), if due.is_some() => Happening::Tick,
+            ending = committer.flown() => LoopEvent::Ended(ending),
+            Some(worked) = works.next(), if working => LoopEvent::Worked(worked),
+            () = stop.wait(), if reading => LoopEvent::Asked,
+            patience = stop.hurried(), if working && !reading && may_hurry => LoopEvent::ForceStop(patience),
+            () = clock.sleep(left), if leaving => LoopEvent::Abandoned,
+            fed = drawn(feed), if reading && room && !unclaimed => LoopEvent::Fed(fed),
+            () = clock.sleep(wait), if due.is_some() => LoopEvent::Tick,
         }
     }
 
@@ -322,9 +323,9 @@ impl Pass {
         }
     }
 
-    fn work(&mut self, item: Item, place: Place) {
+    fn work(&mut self, item: Item, place: SequenceNumber) {
         let book = &self.intake.book;
-        let known = Known { shown: book.shown(&item.key), change: book.change(&item.key, &item.version) };
+        let known = PriorState { shown: book.shown(&item.key), change: book.change(&item.key, &item.version) };
         self.works.push_back(Box::pin(self.worker.clone().work(item, place, known)));
     }
 
@@ -339,32 +340,32 @@ impl Pass {
         }
     }
 
-    fn take(&mut self, fed: Fed) {
+    fn take(&mut self, fed: RunInput) {
         let now = self.committer.moment();
-        let is_of_source = matches!(fed, Fed::Record(..)) && self.plan.retrying.reads_source();
+        let is_of_source = matches!(fed, RunInput::Record(..)) && self.plan.retrying.reads_source();
         self.intake.probation.watch(is_of_source);
         if is_of_source {
             self.intake.probation.read();
         }
         let taken = match fed {
-            Fed::Record(_, Some(Err(IdentifyError::Machine(trouble))))
-            | Fed::Kept(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => return self.stop_for(trouble),
-            Fed::Record(record, identity) => self.intake.take(record, identity, now),
-            Fed::Kept(kept, again) => self.intake.take_kept(*kept, again, now),
-            Fed::Surveyed(survey) => return self.intake.sift_by(*survey),
-            Fed::SourceRead => return self.source_read(),
-            Fed::Compared(repeats) => return self.intake.compared(repeats),
-            Fed::Result(result) => return self.take_result(*result),
-            Fed::Errand(errand) => Taken::Wait(self.intake.take_errand(*errand)),
+            RunInput::Record(_, Some(Err(IdentifyError::Machine(trouble))))
+            | RunInput::Kept(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => return self.stop_for(trouble),
+            RunInput::Record(record, identity) => self.intake.take(record, identity, now),
+            RunInput::Kept(kept, again) => self.intake.take_kept(*kept, again, now),
+            RunInput::Surveyed(survey) => return self.intake.sift_by(*survey),
+            RunInput::SourceRead => return self.source_read(),
+            RunInput::Compared(repeats) => return self.intake.compared(repeats),
+            RunInput::Result(result) => return self.take_result(*result),
+            RunInput::Errand(errand) => IntakeResult::Wait(self.intake.take_errand(*errand)),
         };
         match taken {
-            Taken::Work(item, place) if self.marks_first() => {
+            IntakeResult::Work(item, place) if self.marks_first() => {
                 self.intake.begins(&item, place);
                 self.marks.push(item, place, self.clock.monotonic_ms());
             }
-            Taken::Work(item, place) => self.work(item, place),
-            Taken::Wait(waiting) => self.put(waiting, is_of_source),
-            Taken::Nothing => {}
+            IntakeResult::Work(item, place) => self.work(item, place),
+            IntakeResult::Wait(waiting) => self.put(waiting, is_of_source),
+            IntakeResult::Nothing => {}
         }
         self.see_what_the_first_show();
         if self.intake.counts.read.is_multiple_of(PROGRESS_EVERY) {
@@ -390,11 +391,11 @@ impl Pass {
     fn take_result(&mut self, result: StepResult) {
         let Some((item, values)) = item_of(result) else { return };
         if let Some((item, place)) = self.intake.take_result(item) {
-            self.worked(Worked { item, place, result: Ok(values), retries: 0, begun: false, unkept: None });
+            self.worked(StepOutcome { item, place, result: Ok(values), retries: 0, begun: false, unkept: None });
         }
     }
 
-    fn worked(&mut self, worked: Worked) {
+    fn worked(&mut self, worked: StepOutcome) {
         if let Some(JournalFault(trouble)) = &worked.unkept {
             // The result itself goes to the sheet all the same; a further one would be lost by a crash.
             self.stop_for(trouble.clone());
@@ -422,7 +423,7 @@ impl Pass {
         self.trouble = Some(trouble);
     }
 
-    fn see_that_the_tab_is_ours(&self) -> Result<(), PassError> {
+    fn see_that_the_tab_is_ours(&self) -> Result<(), RunError> {
         self.intake.foreign.clone().map_or(Ok(()), |why| Err(StoreError::Corrupt { why }.into()))
     }
 
@@ -459,7 +460,7 @@ impl Pass {
         self.feed.is_none() && self.works.is_empty() && self.marks.is_empty()
     }
 
-    async fn commit_if_due(&mut self) -> Result<(), PassError> {
+    async fn commit_if_due(&mut self) -> Result<(), RunError> {
         if self.committer.is_busy() {
             return Ok(());
         }
@@ -488,7 +489,7 @@ impl Pass {
         self.committer.begin(items, &mut self.intake, Some(&close as &dyn Fn(Run) -> Run).filter(|_| last))
     }
 
-    async fn ended(&mut self, ending: Ending) -> Result<(), PassError> {
+    async fn ended(&mut self, ending: CommitOutcome) -> Result<(), RunError> {
         let close = self.closing();
         self.committer.ended(ending, &mut self.intake, &mut self.queue, &close).await?;
         self.forget_stale_removals();
@@ -502,7 +503,7 @@ impl Pass {
     fn forget_stale_removals(&mut self) {
         if self.committer.has_to_mend() {
             self.queue.take_out(|waiting| !waiting.settled.removals().is_empty());
-            self.feed.iter_mut().for_each(Feed::forget_removals);
+            self.feed.iter_mut().for_each(InputQueue::forget_removals);
         }
     }
 
@@ -516,7 +517,7 @@ impl Pass {
         // How long a run took is measured: a clock that was set meanwhile would say anything.
         let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
         let finished = self.committer.run.started.plus(took_ms);
-        let said = if self.plan.retrying == Retrying::Forcing {
+        let said = if self.plan.retrying == RetryScope::Reprocess {
             "forgot keys for a forced run".to_owned()
         } else {
             String::new()
@@ -551,26 +552,26 @@ impl Pass {
         let tab = &self.plan.tab;
         let named = self.plan.columns.types.iter().map(|(name, _)| name);
         for name in named.filter(|&name| !header.is_empty() && !header.contains(name)) {
-            self.emit(Event::Blemish {
+            self.emit(Event::Anomaly {
                 message: format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"),
             });
         }
         for name in self.intake.header.ignored() {
-            self.emit(Event::Blemish {
+            self.emit(Event::Anomaly {
                 message: format!("field \"{name}\" was left out: tab {tab} has no column for it"),
             });
         }
     }
 
     fn progress(&self) {
-        let source = self.feed.as_ref().and_then(Feed::progress);
+        let source = self.feed.as_ref().and_then(InputQueue::progress);
         self.emit(Event::Progress { counts: self.intake.counts, source });
     }
 
-    fn report(&self) -> Report {
+    fn report(&self) -> RunReport {
         let usage = self.store.usage();
         let (rows, commits) = self.committer.made();
-        Report {
+        RunReport {
             run: self.committer.run.clone(),
             keys: self.intake.book.keys(),
             open_failures: (self.intake.book.open_failures() as u64).saturating_sub(self.intake.probation.unwritten()),
@@ -594,7 +595,7 @@ impl Pass {
     }
 }
 
-async fn drawn(feed: &mut Option<Feed>) -> Result<Option<Fed>, SourceError> {
+async fn drawn(feed: &mut Option<InputQueue>) -> Result<Option<RunInput>, SourceError> {
     match feed {
         Some(feed) => feed.next().await,
         None => std::future::pending().await,

@@ -11,18 +11,18 @@
 
 use std::sync::Arc;
 
-use crate::ledger::mode::Again;
-use crate::ledger::repeats::{Comparison, Repeats};
-use crate::ledger::survey::Survey;
+use crate::ledger::mode::ReprocessPolicy;
+use crate::ledger::repeats::{Comparison, RepeatedKeys};
+use crate::ledger::survey::SourceSurvey;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::keyed_records::{Extent, KeyedRecords};
 
 /// A source on its way to its end.
-pub struct Passes {
+pub struct SourcePasses {
     source: Box<dyn Source>,
     identify: Arc<dyn Identify>,
-    stage: Stage,
+    stage: PassStage,
     /// Records that the survey has seen: what a growing file got since is the next run's.
     most: Option<u64>,
     read: u64,
@@ -32,8 +32,8 @@ pub struct Passes {
     keyed: KeyedRecords,
 }
 
-enum Stage {
-    Survey(Survey),
+enum PassStage {
+    Survey(SourceSurvey),
     Records,
     Read,
     Compare(Comparison),
@@ -41,68 +41,72 @@ enum Stage {
 }
 
 /// What comes out of it.
-pub enum Drawn {
+pub enum NextRecord {
     /// The source was read to its end, or to where it can't be read; nothing of it was processed yet.
-    Surveyed(Box<Survey>),
+    Surveyed(Box<SourceSurvey>),
     /// A record to be processed.
     Record(Record),
     /// There is no further record to be processed.
     Read,
     /// Records of one key were compared.
-    Compared(Repeats),
+    Compared(RepeatedKeys),
 }
 
-impl Passes {
+impl SourcePasses {
     /// The readings that a source needs by this rule.
-    pub fn new(source: Box<dyn Source>, identify: Arc<dyn Identify>, again: Again) -> Self {
-        let stage = if again == Again::Every { Stage::Records } else { Stage::Survey(Survey::new(again)) };
+    pub fn new(source: Box<dyn Source>, identify: Arc<dyn Identify>, again: ReprocessPolicy) -> Self {
+        let stage = if again == ReprocessPolicy::EachVersion {
+            PassStage::Records
+        } else {
+            PassStage::Survey(SourceSurvey::new(again))
+        };
         Self { source, identify, stage, most: None, read: 0, broken: None, keyed: KeyedRecords::default() }
     }
 
     /// Compares records in one more reading; asked once all are read.
     pub fn compare(&mut self, comparison: Comparison) {
-        self.stage = Stage::Compare(comparison);
+        self.stage = PassStage::Compare(comparison);
     }
 
     /// What comes next; `None` at the end. A caller may stop waiting at any point.
-    pub async fn next(&mut self) -> Result<Option<Drawn>, SourceError> {
+    pub async fn next(&mut self) -> Result<Option<NextRecord>, SourceError> {
         match &mut self.stage {
-            Stage::Survey(survey) => {
+            PassStage::Survey(survey) => {
                 let (keyed, source) = (&mut self.keyed, self.source.as_mut());
                 self.broken = survey_all(survey, keyed, source, &self.identify).await.err();
                 // Of a source that is cut off what came before counts; of one that says two things nothing does.
                 if let Some(error) = self.broken.take_if(|error| matches!(error, SourceError::Ambiguous { .. })) {
-                    self.stage = Stage::Over;
+                    self.stage = PassStage::Over;
                     return Err(error);
                 }
                 self.source.rewind()?;
                 let survey = std::mem::take(survey);
                 self.most = Some(survey.records());
-                self.stage = Stage::Records;
-                Ok(Some(Drawn::Surveyed(Box::new(survey))))
+                self.stage = PassStage::Records;
+                Ok(Some(NextRecord::Surveyed(Box::new(survey))))
             }
-            Stage::Records => {
+            PassStage::Records => {
                 let is_over = self.most.is_some_and(|most| self.read >= most);
                 let next = if is_over { None } else { self.source.next().await? };
                 if let Some(record) = next {
                     self.read += 1;
-                    return Ok(Some(Drawn::Record(record)));
+                    return Ok(Some(NextRecord::Record(record)));
                 }
                 if let Some(error) = self.broken.take() {
                     return Err(error);
                 }
-                self.stage = Stage::Read;
-                Ok(Some(Drawn::Read))
+                self.stage = PassStage::Read;
+                Ok(Some(NextRecord::Read))
             }
-            Stage::Compare(comparison) => {
+            PassStage::Compare(comparison) => {
                 let (keyed, source) = (&mut self.keyed, self.source.as_mut());
                 compare_all(comparison, &mut self.read, keyed, source, &self.identify).await;
-                let Stage::Compare(comparison) = std::mem::replace(&mut self.stage, Stage::Over) else {
+                let PassStage::Compare(comparison) = std::mem::replace(&mut self.stage, PassStage::Over) else {
                     return Ok(None);
                 };
-                Ok(Some(Drawn::Compared(comparison.end())))
+                Ok(Some(NextRecord::Compared(comparison.end())))
             }
-            Stage::Read | Stage::Over => Ok(None),
+            PassStage::Read | PassStage::Over => Ok(None),
         }
     }
 
@@ -113,7 +117,7 @@ impl Passes {
 }
 
 async fn survey_all(
-    survey: &mut Survey,
+    survey: &mut SourceSurvey,
     keyed: &mut KeyedRecords,
     source: &mut dyn Source,
     identify: &Arc<dyn Identify>,

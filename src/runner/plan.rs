@@ -1,19 +1,19 @@
 //! What a pass is given: settings as data, parts as objects; never both in one.
 //!
-//! In scope: `Plan`, `Parts`, the sink of events, and how a pass can end badly. Out of scope: where they come from (`app`).
+//! In scope: `RunConfig`, `Dependencies`, the sink of events, and how a pass can end badly. Out of scope: where they come from (`app`).
 
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::ledger::book::Book;
+use crate::ledger::book::ProcessedIndex;
 use crate::ledger::columns::Columns;
-use crate::ledger::commit::Settled;
-use crate::ledger::event::{Event, Report};
+use crate::ledger::commit::ItemResult;
+use crate::ledger::event::{Event, RunReport};
 use crate::ledger::head::HeadId;
 use crate::ledger::lease::Holder;
-use crate::ledger::mode::{Again, Delivery, Mode};
+use crate::ledger::mode::{Delivery, ReprocessPolicy, WriteMode};
 use crate::ledger::rollover::Rollover;
 use crate::ledger::run::Trigger;
 use crate::ledger::snapshot::Definition;
@@ -26,7 +26,7 @@ use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::{Identify, Step};
 use crate::port::store::{Store, StoreError};
 use crate::retry::RetryPolicy;
-use crate::runner::feed::Retrying;
+use crate::runner::feed::RetryScope;
 use crate::runner::probation::Cause;
 use crate::runner::stop::StopReason;
 use crate::time::Timestamp;
@@ -35,7 +35,7 @@ use crate::time::Timestamp;
 pub type Events = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// What a pass works with.
-pub struct Parts {
+pub struct Dependencies {
     /// Where state is kept.
     pub store: Arc<dyn Store>,
     /// Where items come from; none where only failures are tried again.
@@ -45,7 +45,7 @@ pub struct Parts {
     /// What is done with an item, in order.
     pub steps: Vec<Arc<dyn Step>>,
     /// What is brought to the sheet besides what the source yields, made from what it showed at this head; none for an ordinary run.
-    pub errands: Option<Errands>,
+    pub errands: Option<PreparedChanges>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -60,21 +60,21 @@ pub struct Parts {
 
 /// Things to be brought to the sheet that were worked out from what it showed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Errands {
+pub struct PreparedChanges {
     /// The head that it showed, none where nothing was there; where it has moved on, nothing is done.
     pub from: Option<HeadId>,
     /// What is to be brought.
-    pub settled: Vec<Settled>,
+    pub settled: Vec<ItemResult>,
 }
 
-impl Errands {
+impl PreparedChanges {
     /// What is still to be brought. What somebody took out of Processed since it was worked out is not to be taken back once more.
-    pub fn due(self, book: &Book) -> Vec<Settled> {
+    pub fn due(self, book: &ProcessedIndex) -> Vec<ItemResult> {
         // Where one version of a key counts, an older one is not done by itself, and is taken back with it.
-        let one_counts = book.again() != Again::Every;
-        let is_due = |settled: &Settled| match settled {
-            Settled::Forgotten { key, version } => book.is_done(key, version) || (one_counts && book.knows(key)),
-            Settled::Done { .. } | Settled::Failed(_) | Settled::Removed(_) => true,
+        let one_counts = book.again() != ReprocessPolicy::EachVersion;
+        let is_due = |settled: &ItemResult| match settled {
+            ItemResult::Revoked { key, version } => book.is_done(key, version) || (one_counts && book.knows(key)),
+            ItemResult::Done { .. } | ItemResult::Failed(_) | ItemResult::Removed(_) => true,
         };
         self.settled.into_iter().filter(is_due).collect()
     }
@@ -82,7 +82,7 @@ impl Errands {
 
 /// What a pass is to do.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct RunConfig {
     /// The job's name.
     pub job: String,
     /// The data tab.
@@ -92,7 +92,7 @@ pub struct Plan {
     /// The column that carries the key, if the job names one; else it is found out by the first row.
     pub key_column: Option<String>,
     /// How rows come to the tab.
-    pub mode: Mode,
+    pub mode: WriteMode,
     /// What the job is; its spreadsheet is filled in from the store.
     pub definition: Definition,
     /// Who runs.
@@ -118,7 +118,7 @@ pub struct Plan {
     /// How often a step is tried again within a run.
     pub retry: RetryPolicy,
     /// Which failures are tried again.
-    pub retrying: Retrying,
+    pub retrying: RetryScope,
     /// The job's move to another spreadsheet, where the run is for that.
     pub rollover: Option<Rollover>,
     /// Runs in which a version of a key may fail before it is left alone.
@@ -133,7 +133,7 @@ pub struct Plan {
 
 /// How a pass can end badly. What was committed before is committed.
 #[derive(Debug, Error)]
-pub enum PassError {
+pub enum RunError {
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -219,7 +219,7 @@ pub enum PassError {
         /// What it refuses.
         trouble: MachineTrouble,
         /// What was done all the same.
-        report: Box<Report>,
+        report: Box<RunReport>,
     },
     /// The source is not what it should be, and nothing was written.
     #[error("read the source: {0}")]
@@ -240,7 +240,7 @@ pub enum PassError {
         /// Why.
         cause: Box<Cause>,
         /// How the run ended; none where only the source was looked at.
-        report: Option<Box<Report>>,
+        report: Option<Box<RunReport>>,
     },
     /// The source could not be read to its end; what came before is on the sheet.
     #[error("read the source: {error}")]
@@ -248,11 +248,11 @@ pub enum PassError {
         /// Where and why.
         error: SourceError,
         /// What was done all the same.
-        report: Box<Report>,
+        report: Box<RunReport>,
     },
 }
 
-impl PassError {
+impl RunError {
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         match self {

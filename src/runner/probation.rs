@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::port::error_document::{is_error_document, shown};
 use crate::port::source::SourceError;
-use crate::runner::batch::Waiting;
+use crate::runner::batch::PendingItem;
 
 /// Records that fail for one cause before a run stops, unless the job says otherwise.
 pub const DEFAULT_STOP_AFTER: u64 = 20;
@@ -50,19 +50,19 @@ impl Cause {
 
 /// What the first records of a source have shown so far.
 #[derive(Debug, Default)]
-pub struct Probation {
+pub struct FirstRecords {
     stop_after: u64,
     is_over: bool,
     /// Whether what is in hand is a record of the source, and not a failure that is tried again.
     is_watching: bool,
     records: u64,
     cause: Option<Cause>,
-    held: Vec<Waiting>,
+    held: Vec<PendingItem>,
     unwritten: u64,
     ended_by: Option<Cause>,
 }
 
-impl Probation {
+impl FirstRecords {
     /// One that ends after so many records; with 0 there is none.
     pub fn new(stop_after: u64) -> Self {
         Self { stop_after, is_over: stop_after == 0, is_watching: true, ..Self::default() }
@@ -142,7 +142,7 @@ impl Probation {
     }
 
     /// Keeps a failure back while it is not known whether it is one of many; gives back what is not to wait.
-    pub fn hold(&mut self, waiting: Waiting) -> Option<Waiting> {
+    pub fn hold(&mut self, waiting: PendingItem) -> Option<PendingItem> {
         if self.is_over {
             return Some(waiting);
         }
@@ -151,7 +151,7 @@ impl Probation {
     }
 
     /// What waited, once it is known not to be one of many.
-    pub fn released(&mut self) -> Vec<Waiting> {
+    pub fn released(&mut self) -> Vec<PendingItem> {
         if self.is_over { std::mem::take(&mut self.held) } else { Vec::new() }
     }
 
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     fn verdict(failures: &[(&str, &str)]) -> Option<u64> {
-        let mut probation = Probation::new(3);
+        let mut probation = FirstRecords::new(3);
         for (step, error) in failures {
             probation.failed(step, error, "x:1 (record 1)", b"{}");
         }
@@ -250,22 +250,22 @@ mod tests {
 
     #[test]
     fn a_record_that_passes_ends_it_for_good() {
-        let mut probation = Probation::new(1);
+        let mut probation = FirstRecords::new(1);
         probation.passed();
         probation.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
         assert_eq!(probation.verdict(), None);
-        let mut retried = Probation::new(1);
+        let mut retried = FirstRecords::new(1);
         retried.watch(false);
         retried.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
         assert_eq!(retried.verdict(), None);
-        let mut never = Probation::new(0);
+        let mut never = FirstRecords::new(0);
         never.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
         assert_eq!(never.verdict(), None);
     }
 
     #[test]
     fn a_single_record_that_says_what_went_wrong_is_no_record() {
-        let mut probation = Probation::new(20);
+        let mut probation = FirstRecords::new(20);
         probation.failed("item", "the record has no key", "feed: x.jsonl:1 (record 1)", br#"{"error":"limit"}"#);
         probation.read();
         let told = probation.refusal().map(|error| error.to_string()).unwrap_or_default();

@@ -8,24 +8,24 @@
 
 use std::sync::Arc;
 
-use crate::ledger::book::Book;
+use crate::ledger::book::ProcessedIndex;
 use crate::ledger::event::Event;
 use crate::ledger::item::{Item, Position};
 use crate::ledger::journal::{Journal as Read, JournalHead, StepResult, read};
 use crate::ledger::key::{Key, Version};
-use crate::port::journal::{Journal, JournalFault, LeftBehind};
+use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::runner::plan::Events;
 
 /// Where a run keeps results, and under which head.
 #[derive(Clone)]
-pub struct Keeping {
+pub struct JournalTarget {
     /// The place.
     pub journal: Arc<dyn Journal>,
     /// Whose they are.
     pub head: JournalHead,
 }
 
-impl Keeping {
+impl JournalTarget {
     /// Keeps what the steps made of an item.
     pub async fn keep(&self, item: &Item, shown: String, values: &[serde_json::Value]) -> Result<(), JournalFault> {
         let result = StepResult {
@@ -42,7 +42,7 @@ impl Keeping {
 
 /// The journals of earlier runs that this one uses.
 pub struct Replay {
-    keeping: Option<Keeping>,
+    keeping: Option<JournalTarget>,
     used: Vec<String>,
     /// Names, and what is told of those that are kept because not all that was in them counts.
     kept_aside: Vec<(String, String)>,
@@ -52,8 +52,8 @@ pub struct Replay {
 impl Replay {
     /// Reads what earlier runs left: the results that count, in order. Where it can't be read, no step may run: it may have been run.
     pub fn open(
-        keeping: Option<Keeping>,
-        book: &Book,
+        keeping: Option<JournalTarget>,
+        book: &ProcessedIndex,
         events: Events,
     ) -> Result<(Self, Vec<StepResult>), JournalFault> {
         let mut replay = Self { keeping, used: Vec::new(), kept_aside: Vec::new(), events };
@@ -70,7 +70,7 @@ impl Replay {
         Ok((replay, results))
     }
 
-    fn take(&mut self, keeping: &Keeping, left: &LeftBehind, book: &Book) -> Vec<StepResult> {
+    fn take(&mut self, keeping: &JournalTarget, left: &LeftoverJournal, book: &ProcessedIndex) -> Vec<StepResult> {
         let journal = match read(&left.bytes) {
             Ok(journal) => journal,
             // A run that died before its first result was whole.
@@ -111,7 +111,7 @@ impl Replay {
         counting
     }
 
-    fn leave_out(&self, keeping: &Keeping, name: &str, why: &str) -> Vec<StepResult> {
+    fn leave_out(&self, keeping: &JournalTarget, name: &str, why: &str) -> Vec<StepResult> {
         let told = match keeping.journal.set_aside(name) {
             Ok(aside) => format!("the journal {name} of an earlier run is not used: {why}; it is kept as {aside}"),
             Err(error) => format!("the journal {name} of an earlier run is not used: {why}; {error}"),
@@ -121,14 +121,14 @@ impl Replay {
     }
 
     /// Where this run keeps its own results.
-    pub fn keeping(&self) -> Option<&Keeping> {
+    pub fn keeping(&self) -> Option<&JournalTarget> {
         self.keeping.as_ref()
     }
 
     /// Everything that this run took in is on the sheet; but for items that were left in their steps, if any were: what they come to may
     /// yet be kept, so this run's own journal stays for the next one.
     pub fn finish(&self, left: bool) {
-        let Some(Keeping { journal, .. }) = &self.keeping else { return };
+        let Some(JournalTarget { journal, .. }) = &self.keeping else { return };
         let own = (!left).then(|| journal.finish());
         let gone = self.used.iter().map(|name| journal.remove(name)).chain(own);
         for error in gone.filter_map(Result::err) {
@@ -144,7 +144,7 @@ impl Replay {
     }
 
     fn note(&self, message: String) {
-        (self.events)(Event::Blemish { message });
+        (self.events)(Event::Anomaly { message });
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::ledger::commit::{Commit, Part, Reply};
+use crate::ledger::commit::{Commit, CommitPart, Reply};
 use crate::ledger::event::Event;
-use crate::ledger::judge::{Drafted, Sighting};
-use crate::ledger::settlement::{End, Move, Settlement};
+use crate::ledger::judge::{DraftIds, HeadStatus};
+use crate::ledger::settlement::{CommitEnd, CommitMachine, CommitStep};
 use crate::port::clock::Clock;
 use crate::port::store::Store;
 use crate::runner::plan::Events;
@@ -21,11 +21,11 @@ const BLIND_LOOKS: u32 = 3;
 
 /// A commit whose fate is known, or as well known as it will be.
 #[derive(Debug)]
-pub struct Ending {
+pub struct CommitOutcome {
     /// The commit.
     pub commit: Arc<Commit>,
     /// How it ended.
-    pub end: End,
+    pub end: CommitEnd,
     /// The last trouble, for people; empty where there was none.
     pub why: String,
     /// The fault of the last trouble.
@@ -36,7 +36,7 @@ pub struct Ending {
 
 /// What settling needs of the world.
 #[derive(Clone)]
-pub struct Settler {
+pub struct CommitDriver {
     /// The store.
     pub store: Arc<dyn Store>,
     /// Time.
@@ -45,24 +45,25 @@ pub struct Settler {
     pub events: Events,
 }
 
-impl Settler {
+impl CommitDriver {
     /// Sends a commit and looks until its fate is known. Never drafts, never loads.
-    pub async fn settle(self, commit: Arc<Commit>, drafted: Drafted) -> Ending {
+    pub async fn settle(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
         let began = self.clock.monotonic_ms();
         let number = commit.to.commit;
         let carries = !commit.changes.settled.is_empty();
-        let (mut settlement, mut next) = if carries { Settlement::begin_with_items() } else { Settlement::begin() };
+        let (mut settlement, mut next) =
+            if carries { CommitMachine::begin_with_items() } else { CommitMachine::begin() };
         let (mut why, mut fault) = (String::new(), Fault::Transient);
         let mut doubted = false;
         let end = loop {
             next = match next {
-                Move::Send { after_ms } => {
+                CommitStep::Send { after_ms } => {
                     self.wait(after_ms).await;
                     let reply = self.store.commit(&commit).await;
                     (why, fault) = trouble(&reply).unwrap_or((why, fault));
                     settlement.replied(commit.to, &reply)
                 }
-                Move::Look { after_ms } => {
+                CommitStep::Look { after_ms } => {
                     if !doubted {
                         doubted = true;
                         (self.events)(Event::InDoubt { number, why: why.clone() });
@@ -70,21 +71,21 @@ impl Settler {
                     self.wait(after_ms).await;
                     match self.look(&mut why, &mut fault).await {
                         Some(sighting) => settlement.sighted(&drafted, sighting),
-                        None => Move::End(End::Unclear),
+                        None => CommitStep::End(CommitEnd::Unclear),
                     }
                 }
-                Move::End(end) => break end,
+                CommitStep::End(end) => break end,
             };
         };
         if doubted {
             (self.events)(Event::Judged { number, verdict: verdict(&end) });
         }
         let took_ms = self.clock.monotonic_ms().saturating_sub(began);
-        Ending { commit, end, why, fault, took_ms }
+        CommitOutcome { commit, end, why, fault, took_ms }
     }
 
     /// A look, tried again while the service is out of order; `None` when it stays so.
-    async fn look(&self, why: &mut String, fault: &mut Fault) -> Option<Sighting> {
+    async fn look(&self, why: &mut String, fault: &mut Fault) -> Option<HeadStatus> {
         for _ in 0..BLIND_LOOKS {
             let error = match self.store.sight().await {
                 Ok(sighting) => return Some(sighting),
@@ -110,24 +111,24 @@ fn trouble(reply: &Reply) -> Option<(String, Fault)> {
     match reply {
         Reply::Applied => None,
         // The guard refuses whoever was overtaken; the next run finds another head.
-        Reply::Refused { part: Part::Guard, why } | Reply::Lost { why } => Some((why.clone(), Fault::Transient)),
+        Reply::Refused { part: CommitPart::Guard, why } | Reply::Lost { why } => Some((why.clone(), Fault::Transient)),
         Reply::Refused { why, .. } | Reply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
         Reply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
         Reply::NotExecuted { why, fault } => Some((why.clone(), *fault)),
     }
 }
 
-fn verdict(end: &End) -> &'static str {
+fn verdict(end: &CommitEnd) -> &'static str {
     match end {
-        End::Applied(_) => "it was applied",
-        End::Redraft => "it was not applied; drafted anew",
-        End::Reload => "another commit went between; loaded anew",
-        End::Refused(_) | End::TooLarge => "it was refused",
-        End::Fenced => "another run has taken over",
-        End::Corrupt => "the head is gone",
-        End::NotExecuted => "it was not carried out",
-        End::Unsafe => "this place does not guard",
-        End::Unanswered => "it stays unanswered",
-        End::Unclear => "still unclear",
+        CommitEnd::Applied(_) => "it was applied",
+        CommitEnd::Redraft => "it was not applied; drafted anew",
+        CommitEnd::Reload => "another commit went between; loaded anew",
+        CommitEnd::Refused(_) | CommitEnd::TooLarge => "it was refused",
+        CommitEnd::Fenced => "another run has taken over",
+        CommitEnd::Corrupt => "the head is gone",
+        CommitEnd::NotExecuted => "it was not carried out",
+        CommitEnd::Unsafe => "this place does not guard",
+        CommitEnd::Unanswered => "it stays unanswered",
+        CommitEnd::Unclear => "still unclear",
     }
 }

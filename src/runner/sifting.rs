@@ -6,23 +6,23 @@
 use serde_json::Value;
 
 use crate::ledger::columns::quote;
-use crate::ledger::cursor::Place;
+use crate::ledger::cursor::SequenceNumber;
 use crate::ledger::event::Event;
 use crate::ledger::failure::{failure_mark, shortened};
 use crate::ledger::item::Position;
 use crate::ledger::key::{Key, Version};
-use crate::ledger::mode::Again;
-use crate::ledger::rank::{Kind, why_unordered};
-use crate::ledger::repeats::{Comparison, Repeats, content_mark};
-use crate::ledger::sifting::Sifting;
-use crate::ledger::survey::{Sieve, Sifted, Survey};
-use crate::runner::batch::Waiting;
+use crate::ledger::mode::ReprocessPolicy;
+use crate::ledger::rank::{RankKind, why_unordered};
+use crate::ledger::repeats::{Comparison, RepeatedKeys, content_mark};
+use crate::ledger::sifting::RecordSelection;
+use crate::ledger::survey::{RecordSelector, RecordUse, SourceSurvey};
+use crate::runner::batch::PendingItem;
 use crate::runner::intake::{Failed, Intake};
 use crate::time::Timestamp;
 
 impl Intake {
     /// The source was surveyed: from now on one record of each key counts.
-    pub fn sift_by(&mut self, survey: Survey) {
+    pub fn sift_by(&mut self, survey: SourceSurvey) {
         let book = &self.book;
         self.sifting.sieve = Some(survey.sieve(|print| book.newest(print)));
     }
@@ -35,13 +35,13 @@ impl Intake {
     }
 
     /// Records of one key were compared.
-    pub fn compared(&mut self, repeats: Repeats) {
+    pub fn compared(&mut self, repeats: RepeatedKeys) {
         self.sifting.repeats = repeats;
     }
 
     /// Whether the source said the same in both readings, where there were two.
     pub fn source_is_same(&self) -> bool {
-        self.sifting.sieve.as_ref().is_none_or(Sieve::is_same)
+        self.sifting.sieve.as_ref().is_none_or(RecordSelector::is_same)
     }
 
     /// A record without a usable key or version passes by.
@@ -53,7 +53,12 @@ impl Intake {
 
     /// Takes in the failure of a record whose version has no order. Failures has one row at a time for a key: where another record of
     /// this one has it, the failure is counted, and told in the output.
-    pub(super) fn fail_unordered(&mut self, failed: Failed<'_>, place: Place, now: Timestamp) -> Option<Waiting> {
+    pub(super) fn fail_unordered(
+        &mut self,
+        failed: Failed<'_>,
+        place: SequenceNumber,
+        now: Timestamp,
+    ) -> Option<PendingItem> {
         let told = failure_mark(failed.step, &shortened(&failed.error));
         let mark = self.book.again().mark(&failed.version);
         if self.book.tried(&failed.key).is_none_or(|tried| tried.tells(mark, told) || tried.asked.is_some()) {
@@ -74,7 +79,7 @@ impl Intake {
         place: &Position,
         body: &Value,
     ) -> Result<bool, String> {
-        let Sifting { sieve, watch, .. } = &mut self.sifting;
+        let RecordSelection { sieve, watch, .. } = &mut self.sifting;
         if let Some(watch) = watch {
             watch.see(key, version, place, body);
         }
@@ -82,15 +87,15 @@ impl Intake {
             Some(sieve) if self.book.again().takes(version) => sieve.judge(key, version, place, || content_mark(body)),
             Some(sieve) => {
                 sieve.see_unordered(key);
-                Sifted::Counts
+                RecordUse::Counts
             }
-            None => Sifted::Counts,
+            None => RecordUse::Counts,
         };
         match (self.unordered(key, version), sifted) {
             (Some(why), _) => Err(why),
-            (None, Sifted::Unordered(kind)) => Err(unlike(version, kind)),
-            (None, Sifted::Counts) => Ok(true),
-            (None, Sifted::Passed) => Ok(false),
+            (None, RecordUse::Unordered(kind)) => Err(unlike(version, kind)),
+            (None, RecordUse::Counts) => Ok(true),
+            (None, RecordUse::Passed) => Ok(false),
         }
     }
 
@@ -100,15 +105,15 @@ impl Intake {
         if !again.takes(version) {
             return Some(why_unordered(&version.0));
         }
-        let done = Kind::of(self.book.newest(key.fingerprint())).filter(|_| again == Again::Newer)?;
-        (Kind::of(again.mark(version)) != Some(done)).then(|| unlike(version, done))
+        let done = RankKind::of(self.book.newest(key.fingerprint())).filter(|_| again == ReprocessPolicy::OnNewer)?;
+        (RankKind::of(again.mark(version)) != Some(done)).then(|| unlike(version, done))
     }
 }
 
-fn unlike(version: &Version, kind: Kind) -> String {
+fn unlike(version: &Version, kind: RankKind) -> String {
     let own = match kind {
-        Kind::Number => Kind::Moment,
-        Kind::Moment => Kind::Number,
+        RankKind::Number => RankKind::Moment,
+        RankKind::Moment => RankKind::Number,
     };
     format!(
         "the version {} is {}, and the key's other versions are not: each of them is {}, so that order = \"newer\" can't compare them; \

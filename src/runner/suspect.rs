@@ -3,23 +3,23 @@
 //! In scope: putting items back, taking the culprit out. Out of scope: which part is sent next (`ledger::blame`), and what a culprit
 //! becomes (`runner::intake`).
 
-use crate::ledger::blame::{Certainty, MAX_CULPRITS};
+use crate::ledger::blame::{Confidence, MAX_CULPRITS};
 use crate::ledger::event::Event;
-use crate::runner::batch::Queue;
+use crate::runner::batch::CommitQueue;
 use crate::runner::committer::{Closing, Committer};
 use crate::runner::intake::Intake;
-use crate::runner::plan::PassError;
-use crate::runner::settle::Ending;
+use crate::runner::plan::RunError;
+use crate::runner::settle::CommitOutcome;
 
 impl Committer {
     /// The service takes no batch with these items: part of them next, until it is known who is to blame.
     pub(super) fn suspect(
         &mut self,
-        how: Certainty,
-        ending: Ending,
+        how: Confidence,
+        ending: CommitOutcome,
         intake: &mut Intake,
-        queue: &mut Queue,
-    ) -> Result<(), PassError> {
+        queue: &mut CommitQueue,
+    ) -> Result<(), RunError> {
         let items = self.outstanding.return_newest();
         let (number, suspects) = (ending.commit.to.commit, items.len());
         self.blame.refused(suspects, how);
@@ -31,7 +31,11 @@ impl Committer {
     }
 
     /// An item that alone is refused becomes a failure; the others go on.
-    pub(super) fn set_aside_the_culprit(&mut self, intake: &mut Intake, queue: &mut Queue) -> Result<(), PassError> {
+    pub(super) fn set_aside_the_culprit(
+        &mut self,
+        intake: &mut Intake,
+        queue: &mut CommitQueue,
+    ) -> Result<(), RunError> {
         if !self.blame.has_found() {
             return Ok(());
         }
@@ -40,7 +44,7 @@ impl Committer {
         if !self.blame.set_aside() {
             let why =
                 format!("more than {MAX_CULPRITS} records are refused, so it may not be the records: {}", self.refusal);
-            return Err(PassError::Refused { why });
+            return Err(RunError::Refused { why });
         }
         match intake.refused(culprit, &self.refusal, self.moment()) {
             Ok(failure) => queue.put_back(failure.into_iter().collect(), self.now_ms()),
@@ -49,7 +53,7 @@ impl Committer {
                     Some(key) => format!("not even the failure of key {key} can be told: {why}"),
                     None => why,
                 };
-                return Err(PassError::Refused { why });
+                return Err(RunError::Refused { why });
             }
         }
         Ok(())

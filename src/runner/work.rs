@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::cursor::Place;
+use crate::ledger::cursor::SequenceNumber;
 use crate::ledger::event::Event;
 use crate::ledger::item::Item;
 use crate::ledger::key::idempotency_key_of;
@@ -19,18 +19,18 @@ use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{Decision, RetryPolicy};
 use crate::runner::plan::Events;
-use crate::runner::replay::Keeping;
+use crate::runner::replay::JournalTarget;
 
 /// Values that one item may become on its way.
 const MAX_VALUES: usize = 100_000;
 
 /// An item after its steps.
 #[derive(Debug)]
-pub struct Worked {
+pub struct StepOutcome {
     /// The item.
     pub item: Item,
     /// Its place in the order of the source.
-    pub place: Place,
+    pub place: SequenceNumber,
     /// Values for rows, or the step at which it failed and why.
     pub result: Result<Vec<Value>, StepFailure>,
     /// Tries beyond the first.
@@ -52,7 +52,7 @@ pub struct StepFailure {
 
 /// What the book showed of an item's key when the item was taken in hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct PriorState {
     /// A mark of all of it, kept with the item's result.
     pub shown: String,
     /// The name of the change, where the key comes back to a version that was done before.
@@ -61,14 +61,14 @@ pub struct Known {
 
 /// What is counted on an item's way.
 #[derive(Debug, Default)]
-struct Tally {
+struct RetryCount {
     retries: u64,
     begun: bool,
 }
 
 /// What working on items needs.
 #[derive(Clone)]
-pub struct Worker {
+pub struct StepExecutor {
     /// The steps.
     pub steps: Arc<[Arc<dyn Step>]>,
     /// Bounds of retries within a run.
@@ -86,12 +86,12 @@ pub struct Worker {
     /// Where events go.
     pub events: Events,
     /// Where results are kept until they are on the sheet, if anywhere.
-    pub keeping: Option<Keeping>,
+    pub keeping: Option<JournalTarget>,
     /// Fires when the run no longer waits for items.
     pub cancel: CancellationToken,
 }
 
-impl Worker {
+impl StepExecutor {
     /// Whether any step does something outside the sheet.
     pub fn has_outside_effects(&self) -> bool {
         self.steps.iter().any(|step| step.has_outside_effects())
@@ -103,17 +103,22 @@ impl Worker {
     }
 
     /// Takes an item through all steps.
-    pub async fn work(self, item: Item, place: Place, known: Known) -> Worked {
-        let mut tally = Tally::default();
+    pub async fn work(self, item: Item, place: SequenceNumber, known: PriorState) -> StepOutcome {
+        let mut tally = RetryCount::default();
         let result = self.steps_of(&item, known.change.as_deref(), &mut tally).await;
         let unkept = match (&self.keeping, &result) {
             (Some(keeping), Ok(values)) => keeping.keep(&item, known.shown, values).await.err(),
             _ => None,
         };
-        Worked { item, place, result, retries: tally.retries, begun: tally.begun, unkept }
+        StepOutcome { item, place, result, retries: tally.retries, begun: tally.begun, unkept }
     }
 
-    async fn steps_of(&self, item: &Item, change: Option<&str>, tally: &mut Tally) -> Result<Vec<Value>, StepFailure> {
+    async fn steps_of(
+        &self,
+        item: &Item,
+        change: Option<&str>,
+        tally: &mut RetryCount,
+    ) -> Result<Vec<Value>, StepFailure> {
         let mut values = vec![item.body.clone()];
         for step in self.steps.iter() {
             let mut made = Vec::with_capacity(values.len());
@@ -135,7 +140,7 @@ impl Worker {
         step: &dyn Step,
         (item, change): (&Item, Option<&str>),
         value: Value,
-        tally: &mut Tally,
+        tally: &mut RetryCount,
     ) -> Result<Vec<Value>, StepError> {
         let began = self.clock.monotonic_ms();
         let mut attempt = 1;

@@ -32,7 +32,7 @@ use crate::port::clock::Clock;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::step::fed;
 use crate::step::group::Group;
-use crate::step::talk::Heard;
+use crate::step::talk::ProgramOutput;
 
 /// The name of a `command` step that the job gives none.
 pub const DEFAULT_NAME: &str = "command";
@@ -100,8 +100,8 @@ impl Command {
         let started = self.process(context).stdin(Stdio::from(item)).spawn();
         let mut child = started.map_err(|error| self.unstarted(program, &error))?;
         let mut group = Group::led_by(&child);
-        let mut out = Heard::of(child.stdout.take(), MAX_OUT);
-        let mut complaints = Heard::of(child.stderr.take(), MAX_COMPLAINTS);
+        let mut out = ProgramOutput::of(child.stdout.take(), MAX_OUT);
+        let mut complaints = ProgramOutput::of(child.stderr.take(), MAX_COMPLAINTS);
         let ended = {
             let talk = async { tokio::join!(out.listen(), complaints.listen()) }.fuse();
             tokio::pin!(talk);

@@ -44,19 +44,19 @@ fn digits_to_jaq(digits: &str) -> Num {
 /// The value as `serde_json` holds it; the error names the path of what can't be held: a number that is not finite,
 /// a text that is no UTF-8, a member whose name is no text.
 pub(crate) fn from_jaq(value: &Val) -> Result<Value, String> {
-    convert(value, 0).map_err(|Unheld { path, why }| {
+    convert(value, 0).map_err(|Unrepresentable { path, why }| {
         let path: String = path.into_iter().rev().collect();
         format!("{} {why}", if path.is_empty() { "the result" } else { &path })
     })
 }
 
 /// What can't be held, and where: the path's segments from the inside out.
-struct Unheld {
+struct Unrepresentable {
     path: Vec<String>,
     why: &'static str,
 }
 
-impl Unheld {
+impl Unrepresentable {
     fn here(why: &'static str) -> Self {
         Self { path: Vec::new(), why }
     }
@@ -67,9 +67,9 @@ impl Unheld {
     }
 }
 
-fn convert(value: &Val, depth: usize) -> Result<Value, Unheld> {
+fn convert(value: &Val, depth: usize) -> Result<Value, Unrepresentable> {
     if depth > MAX_DEPTH {
-        return Err(Unheld::here("is nested more than 126 deep"));
+        return Err(Unrepresentable::here("is nested more than 126 deep"));
     }
     match value {
         Val::Null => Ok(Value::Null),
@@ -84,7 +84,7 @@ fn convert(value: &Val, depth: usize) -> Result<Value, Unheld> {
             let convert_member = |(name, value): (&Val, &Val)| {
                 let name = match name {
                     Val::BStr(bytes) | Val::TStr(bytes) => text(bytes)?,
-                    _ => return Err(Unheld::here("has a member whose name is no text")),
+                    _ => return Err(Unrepresentable::here("has a member whose name is no text")),
                 };
                 let value = convert(value, depth + 1).map_err(|e| e.within(format!(".{name}")))?;
                 Ok((name, value))
@@ -94,11 +94,11 @@ fn convert(value: &Val, depth: usize) -> Result<Value, Unheld> {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<String, Unheld> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Unheld::here("is no valid UTF-8"))
+fn text(bytes: &[u8]) -> Result<String, Unrepresentable> {
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Unrepresentable::here("is no valid UTF-8"))
 }
 
-fn number_from_jaq(number: &Num) -> Result<Value, Unheld> {
+fn number_from_jaq(number: &Num) -> Result<Value, Unrepresentable> {
     let float = match number {
         Num::Int(i) => return Ok(Value::from(*i)),
         Num::BigInt(big) => {
@@ -115,7 +115,7 @@ fn number_from_jaq(number: &Num) -> Result<Value, Unheld> {
             None => digits.parse().unwrap_or(f64::NAN),
         },
     };
-    Number::from_f64(float).map(Value::Number).ok_or_else(|| Unheld::here("is no finite number"))
+    Number::from_f64(float).map(Value::Number).ok_or_else(|| Unrepresentable::here("is no finite number"))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// Where the next new rows go, as last read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Below {
+pub struct AppendPosition {
     /// The last row with a key, from 0; 0, the header's, where none has.
     pub last: u32,
     /// Rows right below it that are blank in the job's own columns, with something of people's in them or further down.
@@ -20,7 +20,7 @@ pub struct Below {
     pub inserts: bool,
 }
 
-impl Below {
+impl AppendPosition {
     /// What was read, rows from 0 on: keys, cells in people's columns, and cells in the job's own ones. `filled` where the last row of the
     /// grid holds something.
     pub fn of(last_key: u32, last_theirs: Option<u32>, ours_below: &[u32], filled: bool) -> Self {
@@ -63,34 +63,34 @@ mod tests {
 
     #[test]
     fn rows_go_beside_what_people_filled_down() {
-        let all = Below { last: 0, blank: 999, inserts: false };
-        assert_eq!(Below::of(0, Some(999), &[], true), all);
-        let half = Below { last: 3, blank: 497, inserts: false };
-        assert_eq!(Below::of(3, Some(500), &[], false), half);
-        assert_eq!(Below::of(3, Some(3), &[], false), Below { last: 3, ..Below::default() });
-        assert_eq!(Below::of(3, None, &[], false), Below { last: 3, ..Below::default() });
+        let all = AppendPosition { last: 0, blank: 999, inserts: false };
+        assert_eq!(AppendPosition::of(0, Some(999), &[], true), all);
+        let half = AppendPosition { last: 3, blank: 497, inserts: false };
+        assert_eq!(AppendPosition::of(3, Some(500), &[], false), half);
+        assert_eq!(AppendPosition::of(3, Some(3), &[], false), AppendPosition { last: 3, ..AppendPosition::default() });
+        assert_eq!(AppendPosition::of(3, None, &[], false), AppendPosition { last: 3, ..AppendPosition::default() });
     }
 
     #[test]
     fn rows_end_above_the_jobs_own_cells_further_down() {
-        assert_eq!(Below::of(2, None, &[999], true), Below { last: 2, blank: 996, inserts: true });
-        assert_eq!(Below::of(2, Some(50), &[10], false), Below { last: 2, blank: 7, inserts: false });
-        assert_eq!(Below::of(2, Some(50), &[3], true), Below { last: 2, blank: 0, inserts: true });
+        assert_eq!(AppendPosition::of(2, None, &[999], true), AppendPosition { last: 2, blank: 996, inserts: true });
+        assert_eq!(AppendPosition::of(2, Some(50), &[10], false), AppendPosition { last: 2, blank: 7, inserts: false });
+        assert_eq!(AppendPosition::of(2, Some(50), &[3], true), AppendPosition { last: 2, blank: 0, inserts: true });
     }
 
     #[test]
     fn a_row_in_which_a_key_is_known_to_be_is_not_filled() {
-        let below = Below { last: 3, blank: 5, inserts: false };
+        let below = AppendPosition { last: 3, blank: 5, inserts: false };
         assert_eq!(below.under(2), below);
-        assert_eq!(below.under(5), Below { last: 5, blank: 3, inserts: false });
+        assert_eq!(below.under(5), AppendPosition { last: 5, blank: 3, inserts: false });
         assert_eq!(below.under(50).blank, 0);
     }
 
     #[test]
     fn filled_rows_are_used_up() {
-        let mut below = Below { last: 3, blank: 5, inserts: false };
+        let mut below = AppendPosition { last: 3, blank: 5, inserts: false };
         below.grown(4);
-        assert_eq!(below, Below { last: 7, blank: 1, inserts: false });
+        assert_eq!(below, AppendPosition { last: 7, blank: 1, inserts: false });
         below.grown(4);
         assert_eq!((below.last, below.blank), (11, 0));
     }

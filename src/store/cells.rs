@@ -15,11 +15,11 @@ pub const VALUE_AND_FORMAT: &str = "userEnteredValue,userEnteredFormat";
 pub const VALUE_AND_NUMBER: &str = "userEnteredValue,userEnteredFormat.numberFormat";
 
 /// A row as appended: from the first column on, blank where nothing is written.
-pub fn placed_row(placed: impl Iterator<Item = (usize, cell::Cell)>) -> cell::Row {
-    let mut values: Vec<cell::Cell> = Vec::new();
+pub fn placed_row(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell::CellRow {
+    let mut values: Vec<cell::CellData> = Vec::new();
     for (at, cell) in placed {
         if values.len() <= at {
-            values.resize_with(at + 1, cell::Cell::blank);
+            values.resize_with(at + 1, cell::CellData::blank);
         }
         if let Some(slot) = values.get_mut(at) {
             *slot = cell;
@@ -29,24 +29,24 @@ pub fn placed_row(placed: impl Iterator<Item = (usize, cell::Cell)>) -> cell::Ro
 }
 
 /// A cell as it is sent. Numbers were found finite when the row was made; one that is not would go out as its name.
-pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::Cell {
-    let number = |n: f64| cell::Cell::number(n).unwrap_or_else(|_| cell::Cell::text(n.to_string()));
+pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
+    let number = |n: f64| cell::CellData::number(n).unwrap_or_else(|_| cell::CellData::text(n.to_string()));
     let shown = |n: f64, figure: Figure| number(n).shown_as(CellFormat::number(kind_of(figure), figure.usual()));
     match cell {
-        Cell::Empty => cell::Cell::blank(),
-        Cell::Text(text) if text.is_empty() => cell::Cell::blank(),
+        Cell::Empty => cell::CellData::blank(),
+        Cell::Text(text) if text.is_empty() => cell::CellData::blank(),
         Cell::Text(text) => match format {
-            Some(kind) => cell::Cell::text(&**text).shown_as(CellFormat::number(kind, None)),
-            None => cell::Cell::text(&**text),
+            Some(kind) => cell::CellData::text(&**text).shown_as(CellFormat::number(kind, None)),
+            None => cell::CellData::text(&**text),
         },
         Cell::Number(n) => number(*n),
-        Cell::Bool(b) => cell::Cell::bool(*b),
+        Cell::Bool(b) => cell::CellData::bool(*b),
         Cell::Date(n) => shown(*n, Figure::Date),
         Cell::DateTime(n) => shown(*n, Figure::DateTime),
         Cell::Duration(n) => shown(*n, Figure::Duration),
-        Cell::Formula(text) => cell::Cell::formula(&**text),
+        Cell::Formula(text) => cell::CellData::formula(&**text),
         Cell::Figure { value, figure, pattern } => {
-            let cell = value.map_or_else(cell::Cell::blank, number);
+            let cell = value.map_or_else(cell::CellData::blank, number);
             cell.shown_as(CellFormat::number(kind_of(*figure), Some(pattern)))
         }
     }

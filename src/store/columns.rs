@@ -12,14 +12,14 @@ use std::collections::HashMap;
 use crate::google::body::{
     DeveloperMetadata, Dimension, DimensionRange, GridCoordinate, GridRange, MarkedPlace, Request,
 };
-use crate::google::cell::{Cell, CellFormat, NumberKind};
-use crate::google::shape::Mark;
+use crate::google::cell::{CellData, CellFormat, NumberKind};
+use crate::google::shape::ColumnMark;
 use crate::grid::column_letters;
 use crate::ledger::columns::header_text;
-use crate::ledger::commit::{Commit, Settled};
+use crate::ledger::commit::{Commit, ItemResult};
 use crate::ledger::head::HeadId;
 use crate::ledger::record::remembered;
-use crate::ledger::snapshot::{Blemish, State};
+use crate::ledger::snapshot::{Anomaly, State};
 use crate::store::cells::{NUMBER, VALUE_AND_FORMAT, sent};
 use crate::store::layout::{Tab, made_number};
 
@@ -49,7 +49,8 @@ pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
     } else {
         Request::AppendDimension { sheet_id, dimension: Dimension::Columns, length: count }
     };
-    let header: Vec<_> = columns.iter().map(|name| Cell::text(name.as_str()).shown_as(CellFormat::bold())).collect();
+    let header: Vec<_> =
+        columns.iter().map(|name| CellData::text(name.as_str()).shown_as(CellFormat::bold())).collect();
     let start = GridCoordinate { sheet_id, row_index: 0, column_index: at };
     let rows = vec![header.into()];
     tab.header.extend(columns.iter().cloned());
@@ -71,10 +72,10 @@ pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
 
 /// How the numbers of a new column look: as in the first of its cells. An inserted column would look like its neighbour, and rows
 /// that are written over get values only.
-fn first_look(commit: &Commit, column: &str) -> Cell {
+fn first_look(commit: &Commit, column: &str) -> CellData {
     let outputs = commit.changes.settled.iter().filter_map(|one| match one {
-        Settled::Done { output, .. } => Some(output),
-        Settled::Failed(_) | Settled::Forgotten { .. } | Settled::Removed(_) => None,
+        ItemResult::Done { output, .. } => Some(output),
+        ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => None,
     });
     let rows = outputs.flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
     let is_key = commit.state.key_column.as_deref() == Some(column);
@@ -84,7 +85,7 @@ fn first_look(commit: &Commit, column: &str) -> Cell {
 }
 
 /// The requests that mark the columns which become the job's own with the commit of this head; `owned` are marked already.
-pub fn marks(head: HeadId, tab: &Tab, own: &Own<'_>, owned: &[String]) -> Vec<Request> {
+pub fn marks(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, owned: &[String]) -> Vec<Request> {
     let key = mark_key(own.job);
     let unmarked = own.marked().iter().enumerate().filter(|(_, name)| !owned.contains(name));
     let marks = unmarked.filter_map(|(n, name)| {
@@ -110,7 +111,7 @@ pub fn standing(state: &State) -> Vec<String> {
 
 /// The job's own columns of its data tab.
 #[derive(Debug, Clone, Copy)]
-pub struct Own<'a> {
+pub struct OwnColumns<'a> {
     /// The job.
     pub job: &'a str,
     /// The tab, as the job calls it.
@@ -121,25 +122,25 @@ pub struct Own<'a> {
 
 /// What became of the job's own columns.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct ColumnLookup {
     /// Columns that people deleted.
     pub gone: Vec<String>,
     /// What people should know.
-    pub blemishes: Vec<Blemish>,
+    pub blemishes: Vec<Anomaly>,
 }
 
-impl Found {
+impl ColumnLookup {
     /// Whether nothing may be written.
     pub fn blocks(&self) -> bool {
         self.blemishes.iter().any(|blemish| blemish.blocking)
     }
 
     fn tell(&mut self, blocking: bool, message: String) {
-        self.blemishes.push(Blemish { message, blocking });
+        self.blemishes.push(Anomaly { message, blocking });
     }
 }
 
-impl Own<'_> {
+impl OwnColumns<'_> {
     /// Those that carry marks: as many of the first ones as the service has room for, all of them remembered by the state.
     pub fn marked(&self) -> &[String] {
         let key = mark_key(self.job).chars().count();
@@ -177,8 +178,8 @@ impl Own<'_> {
 
     /// Looks for lost columns by their marks, and lets the tab know them by their new headers. `marks` is none where they can't be
     /// read: then nobody can tell a renamed column from a deleted one, and the run has to stop.
-    pub fn found_again(&self, tab: &mut Tab, marks: Option<&[Mark]>) -> Found {
-        let mut found = Found::default();
+    pub fn found_again(&self, tab: &mut Tab, marks: Option<&[ColumnMark]>) -> ColumnLookup {
+        let mut found = ColumnLookup::default();
         let title = self.tab;
         for name in self.lost(tab) {
             let Some(at) = self.marked_at(tab, &name, marks) else {
@@ -221,12 +222,12 @@ impl Own<'_> {
     }
 
     /// Where the mark of a lost column is. There may be an older one, left on a column that goes by another name of the job's now.
-    fn marked_at(&self, tab: &Tab, name: &str, marks: Option<&[Mark]>) -> Option<usize> {
+    fn marked_at(&self, tab: &Tab, name: &str, marks: Option<&[ColumnMark]>) -> Option<usize> {
         let taken = |at: &usize| tab.header.get(*at).is_some_and(|text| self.columns.contains(text));
         marks_of(tab, name, marks).min_by_key(taken)
     }
 
-    fn without_a_mark(&self, name: &String, readable: bool, found: &mut Found) {
+    fn without_a_mark(&self, name: &String, readable: bool, found: &mut ColumnLookup) {
         let title = self.tab;
         let mend = "write that word back into its header row";
         let lost = format!("tab {title} has lost its column \"{name}\"");
@@ -245,7 +246,7 @@ impl Own<'_> {
 }
 
 /// The columns of a tab that are marked with this name.
-fn marks_of<'m>(tab: &Tab, name: &'m str, marks: Option<&'m [Mark]>) -> impl Iterator<Item = usize> + use<'m> {
+fn marks_of<'m>(tab: &Tab, name: &'m str, marks: Option<&'m [ColumnMark]>) -> impl Iterator<Item = usize> + use<'m> {
     let id = tab.id;
     let here = marks.into_iter().flatten().filter(move |mark| mark.sheet_id == id && header_text(&mark.value) == name);
     here.map(|mark| mark.column as usize)

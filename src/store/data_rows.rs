@@ -13,29 +13,29 @@ use std::ops::Range;
 use crate::google::body::{PasteType, Request};
 use crate::google::cell::{self, NumberKind};
 use crate::grid::Row;
-use crate::ledger::commit::{Commit, Part, Settled};
-use crate::ledger::mode::Mode;
-use crate::store::below::{Below, blocks};
+use crate::ledger::commit::{Commit, CommitPart, ItemResult};
+use crate::ledger::mode::WriteMode;
+use crate::store::below::{AppendPosition, blocks};
 use crate::store::cells::{VALUE, VALUE_AND_NUMBER, placed_row, sent};
 use crate::store::guard::STATE_ROWS;
 use crate::store::index::RowIndex;
 use crate::store::layout::Tab;
 use crate::store::repair::row_repair::{CellCopy, CellSource, RowRepair};
 use crate::store::requests::{area, copied, copied_rows, index, put, resized, rows_of};
-use crate::store::witness::{Expect, HEADER_ROW, Target, Witness, key_mark};
+use crate::store::witness::{HEADER_ROW, RowPredicate, RowWrite, UndoLog, key_mark};
 
 /// Columns of a state tab that holds no scratch rows.
 const STATE_COLUMNS: u32 = 26;
 
 /// What is known of the data tab's rows.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Footing<'a> {
+pub struct RowContext<'a> {
     /// How rows are kept.
-    pub mode: Mode,
+    pub mode: WriteMode,
     /// Where keys stand; needed where rows are kept one a key.
     pub index: Option<&'a RowIndex>,
     /// Where new rows go, where that is not simply below everything.
-    pub below: Below,
+    pub below: AppendPosition,
     /// Rows to be repaired.
     pub repairs: &'a [RowRepair],
     /// Columns that are the job's own already.
@@ -59,11 +59,11 @@ pub struct Scratch {
 
 /// What a batch does to the data tab.
 #[derive(Debug, Default)]
-pub struct DataRows {
+pub struct RowRequests {
     /// Requests, in order, with the part that each belongs to.
-    pub requests: Vec<(Part, Request)>,
+    pub requests: Vec<(CommitPart, Request)>,
     /// What the batch has to be asked about afterwards.
-    pub witness: Option<Witness>,
+    pub witness: Option<UndoLog>,
     /// Keys of rows that are appended or inserted, one a row.
     pub appended: Vec<String>,
     /// Keys of rows that are filled, one a row.
@@ -77,25 +77,25 @@ pub struct DataRows {
 }
 
 /// A row that is written over.
-struct Write<'a> {
-    target: Target,
-    what: What<'a>,
+struct PlannedWrite<'a> {
+    target: RowWrite,
+    what: WriteContent<'a>,
 }
 
-enum What<'a> {
+enum WriteContent<'a> {
     /// With these cells, by column.
-    Cells(Vec<(usize, cell::Cell)>),
+    Cells(Vec<(usize, cell::CellData)>),
     /// The same, in a row that was blank, so that it gets their formats too.
-    Fresh(Vec<(usize, cell::Cell)>),
+    Fresh(Vec<(usize, cell::CellData)>),
     /// With what was misplaced.
     Repair(&'a RowRepair),
 }
 
 /// The requests of a commit's rows. `new` where the batch itself makes the tab, so that nobody can have touched it; `state_tab` is
 /// where the state stands once the batch is applied.
-pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing: Footing<'_>) -> DataRows {
+pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing: RowContext<'_>) -> RowRequests {
     let columns = tab.positions();
-    let mut writing = Writing { commit, tab, columns, state_tab, footing, out: DataRows::default() };
+    let mut writing = RowWriter { commit, tab, columns, state_tab, footing, out: RowRequests::default() };
     let (writes, fresh) = writing.sorted_out();
     let made: Vec<_> = footing.repairs.iter().filter(|repair| repair.row.is_none()).collect();
     if writes.is_empty() && fresh.is_empty() && made.is_empty() {
@@ -108,30 +108,30 @@ pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing:
     writing.out
 }
 
-struct Writing<'a> {
+struct RowWriter<'a> {
     commit: &'a Commit,
     tab: &'a Tab,
     /// Where its columns stand.
     columns: HashMap<&'a str, usize>,
     state_tab: i32,
-    footing: Footing<'a>,
-    out: DataRows,
+    footing: RowContext<'a>,
+    out: RowRequests,
 }
 
-impl<'a> Writing<'a> {
+impl<'a> RowWriter<'a> {
     /// Rows that have a place already, by row; and those that have none.
-    fn sorted_out(&mut self) -> (Vec<Write<'a>>, Vec<&'a Row>) {
+    fn sorted_out(&mut self) -> (Vec<PlannedWrite<'a>>, Vec<&'a Row>) {
         let mut fresh: Vec<(&str, &Row)> = Vec::new();
-        let mut writes: HashMap<u32, Write<'a>> = HashMap::new();
+        let mut writes: HashMap<u32, PlannedWrite<'a>> = HashMap::new();
         for repair in self.footing.repairs {
             let Some(row) = repair.row else { continue };
             let target =
-                Target { expect: repair.expect.clone(), row, columns: repair.columns(), moves: repair.moves() };
-            writes.insert(row, Write { target, what: What::Repair(repair) });
+                RowWrite { expect: repair.expect.clone(), row, columns: repair.columns(), moves: repair.moves() };
+            writes.insert(row, PlannedWrite { target, what: WriteContent::Repair(repair) });
         }
         for (key, row) in self.rows() {
             let place =
-                self.footing.index.filter(|_| self.footing.mode == Mode::Upsert).and_then(|index| index.row(key));
+                self.footing.index.filter(|_| self.footing.mode == WriteMode::Upsert).and_then(|index| index.row(key));
             if let Some(at) = place {
                 // What the item says now is newer than what is to be repaired.
                 writes.insert(at, self.overwrite(key, at, row));
@@ -140,7 +140,7 @@ impl<'a> Writing<'a> {
             }
         }
         let mut writes: Vec<_> = writes.into_values().collect();
-        self.out.updated = writes.iter().filter(|write| matches!(write.what, What::Cells(_))).count() as u64;
+        self.out.updated = writes.iter().filter(|write| matches!(write.what, WriteContent::Cells(_))).count() as u64;
         let blank = fresh.len().min(self.footing.below.blank as usize);
         let appended = fresh.split_off(blank);
         writes.extend((self.footing.below.last + 1..).zip(&fresh).map(|(at, (key, row))| self.fresh(key, at, row)));
@@ -155,13 +155,13 @@ impl<'a> Writing<'a> {
     fn rows(&self) -> Vec<(&'a str, &'a Row)> {
         let settled = self.commit.changes.settled.iter();
         let done = settled.filter_map(|one| match one {
-            Settled::Done { key, output, .. } => Some((key.as_str(), output)),
-            Settled::Failed(_) | Settled::Forgotten { .. } | Settled::Removed(_) => None,
+            ItemResult::Done { key, output, .. } => Some((key.as_str(), output)),
+            ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => None,
         });
         let all = done.flat_map(|(key, output)| {
             output.tables.iter().flat_map(move |(_, rows)| rows.iter().map(move |row| (key, row)))
         });
-        if self.footing.mode == Mode::Append {
+        if self.footing.mode == WriteMode::Append {
             return all.collect();
         }
         let mut places: HashMap<&str, usize> = HashMap::new();
@@ -178,25 +178,28 @@ impl<'a> Writing<'a> {
     }
 
     /// A row's cells over those of the row at `at`: values only, for formats are people's, and not the key, which is there.
-    fn overwrite(&self, key: &str, at: u32, row: &Row) -> Write<'a> {
+    fn overwrite(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
         let key_column = self.key_column();
         let mut cells: Vec<_> = self.placed(row).filter(|(column, _)| Some(*column) != key_column).collect();
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
-        let target = Target { expect: Expect::Key(key.to_owned()), row: at, columns, moves: Vec::new() };
-        Write { target, what: What::Cells(cells.into_iter().map(|(column, cell)| (column, cell.plain())).collect()) }
+        let target = RowWrite { expect: RowPredicate::Key(key.to_owned()), row: at, columns, moves: Vec::new() };
+        PlannedWrite {
+            target,
+            what: WriteContent::Cells(cells.into_iter().map(|(column, cell)| (column, cell.plain())).collect()),
+        }
     }
 
     /// A new row where nothing stands in the job's columns.
-    fn fresh(&self, key: &str, at: u32, row: &Row) -> Write<'a> {
+    fn fresh(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
         let mut cells: Vec<_> = self.placed(row).collect();
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
-        let target = Target { expect: Expect::Blank(key.to_owned()), row: at, columns, moves: Vec::new() };
-        Write { target, what: What::Fresh(cells) }
+        let target = RowWrite { expect: RowPredicate::Blank(key.to_owned()), row: at, columns, moves: Vec::new() };
+        PlannedWrite { target, what: WriteContent::Fresh(cells) }
     }
 
-    fn placed<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, cell::Cell)> + 'r {
+    fn placed<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, cell::CellData)> + 'r {
         let key_column = self.commit.state.key_column.as_deref();
         row.cells.iter().filter_map(move |(name, cell)| {
             let format = (Some(name.as_str()) == key_column).then_some(NumberKind::Text);
@@ -213,8 +216,8 @@ impl<'a> Writing<'a> {
     }
 
     /// The witness, and between its two halves the rows that are written over.
-    fn over(&mut self, writes: &[Write<'a>], fresh: &[&Row], made: &[&RowRepair]) {
-        let items = writes.iter().filter(|write| !matches!(write.what, What::Repair(_)));
+    fn over(&mut self, writes: &[PlannedWrite<'a>], fresh: &[&Row], made: &[&RowRepair]) {
+        let items = writes.iter().filter(|write| !matches!(write.what, WriteContent::Repair(_)));
         let mut own: BTreeSet<usize> = items.flat_map(|write| write.target.columns.iter().copied()).collect();
         own.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.position(name))));
         own.extend(self.key_column());
@@ -227,8 +230,8 @@ impl<'a> Writing<'a> {
         let lowest = held.map_or(0, |scratch| scratch.rows);
         let last = writes.last().map_or(0, |write| write.target.row);
         let header = self.tab.header.clone();
-        let width = Witness::width_for(header.len().max(self.tab.width));
-        let witness = Witness {
+        let width = UndoLog::width_for(header.len().max(self.tab.width));
+        let witness = UndoLog {
             head: self.commit.to,
             key: self.key_column().unwrap_or_default(),
             names: used.iter().map(|at| own_name(*at)).collect(),
@@ -238,7 +241,7 @@ impl<'a> Writing<'a> {
             keys: self.commit.changes.keys(),
             counts: self.counts(writes),
             width,
-            base: Witness::base_for(last, width, lowest),
+            base: UndoLog::base_for(last, width, lowest),
             header,
             is_repair: !self.footing.repairs.is_empty(),
             targets: writes.iter().map(|write| write.target.clone()).collect(),
@@ -247,18 +250,18 @@ impl<'a> Writing<'a> {
         let margin = witness.margin();
         let scratch = Scratch { tab: self.state_tab, rows: witness.rows(), columns, margin };
         self.out.scratch = Some(scratch);
-        self.out.requests.push((Part::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
+        self.out.requests.push((CommitPart::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
         self.tell(&witness);
         let header = self.copy_out(&(0..1), (HEADER_ROW, margin), PasteType::Values);
-        self.out.requests.push((Part::Layout, header));
+        self.out.requests.push((CommitPart::Layout, header));
         let runs = runs(writes);
         for run in &runs {
             let rows = rows_written(writes, run);
             let copied = self.copy_out(&rows, (witness.before_row(run.start), margin), PasteType::Formula);
-            self.out.requests.push((Part::Layout, copied));
+            self.out.requests.push((CommitPart::Layout, copied));
             if witness.is_repair {
                 let copied = self.copy_out(&rows, (witness.shown_before_row(run.start), margin), PasteType::Values);
-                self.out.requests.push((Part::Layout, copied));
+                self.out.requests.push((CommitPart::Layout, copied));
             }
         }
         self.write(writes, &witness);
@@ -266,21 +269,21 @@ impl<'a> Writing<'a> {
             let rows = rows_written(writes, run);
             let kind = if witness.is_repair { PasteType::Formula } else { PasteType::Values };
             let copied = self.copy_out(&rows, (witness.after_row(run.start), margin), kind);
-            self.out.requests.push((Part::Layout, copied));
+            self.out.requests.push((CommitPart::Layout, copied));
             if witness.is_repair {
                 let copied = self.copy_out(&rows, (witness.shown_after_row(run.start), margin), PasteType::Values);
-                self.out.requests.push((Part::Layout, copied));
+                self.out.requests.push((CommitPart::Layout, copied));
             }
         }
         self.out.witness = Some(witness);
     }
 
     /// How many rows of each key are appended, where that is not what is expected: one, and none of a key whose row is written over.
-    fn counts(&self, writes: &[Write<'a>]) -> HashMap<String, usize> {
+    fn counts(&self, writes: &[PlannedWrite<'a>]) -> HashMap<String, usize> {
         let hit: HashSet<&str> = writes.iter().filter_map(|write| write.target.key()).collect();
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for one in &self.commit.changes.settled {
-            if let Settled::Done { key, .. } = one {
+            if let ItemResult::Done { key, .. } = one {
                 counts.insert(key.as_str(), 0);
             }
         }
@@ -291,15 +294,15 @@ impl<'a> Writing<'a> {
         odd.map(|(key, count)| (key_mark(key), count)).collect()
     }
 
-    fn tell(&mut self, witness: &Witness) {
+    fn tell(&mut self, witness: &UndoLog) {
         let told = witness.told();
         for run in told.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
             let Some((first, _)) = run.first() else { continue };
             let text = |text: &String| {
-                if text.is_empty() { cell::Cell::blank() } else { cell::Cell::text(text.as_str()) }
+                if text.is_empty() { cell::CellData::blank() } else { cell::CellData::text(text.as_str()) }
             };
             let rows = run.iter().map(|(_, texts)| texts.iter().map(text).collect::<Vec<_>>().into()).collect();
-            self.out.requests.push((Part::Content, put(self.state_tab, *first, 0, rows, VALUE)));
+            self.out.requests.push((CommitPart::Content, put(self.state_tab, *first, 0, rows, VALUE)));
         }
     }
 
@@ -308,10 +311,10 @@ impl<'a> Writing<'a> {
         copied_rows((self.tab.id, rows), (self.state_tab, to.0, to.1), paste_type)
     }
 
-    fn write(&mut self, writes: &[Write<'a>], witness: &Witness) {
+    fn write(&mut self, writes: &[PlannedWrite<'a>], witness: &UndoLog) {
         let mut at = 0;
         for same in writes.chunk_by(|a, b| b.follows(a)) {
-            if let Some(Write { what: What::Repair(repair), target }) = same.first() {
+            if let Some(PlannedWrite { what: WriteContent::Repair(repair), target }) = same.first() {
                 self.repair(repair, target.row, Some((witness.before_row(at), witness.margin())));
             } else {
                 self.write_cells(same);
@@ -321,20 +324,20 @@ impl<'a> Writing<'a> {
     }
 
     /// Neighbouring rows of the same columns, a request for each block of columns.
-    fn write_cells(&mut self, same: &[Write<'a>]) {
+    fn write_cells(&mut self, same: &[PlannedWrite<'a>]) {
         let Some(first) = same.first() else { return };
         for block in blocks(&first.target.columns) {
-            let cells = |write: &Write<'a>| match &write.what {
-                What::Cells(cells) | What::Fresh(cells) => {
+            let cells = |write: &PlannedWrite<'a>| match &write.what {
+                WriteContent::Cells(cells) | WriteContent::Fresh(cells) => {
                     let within = cells.iter().filter(|(column, _)| block.contains(column));
                     within.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
                 }
-                What::Repair(_) => Vec::new(),
+                WriteContent::Repair(_) => Vec::new(),
             };
             let rows = same.iter().map(|write| cells(write).into()).collect();
-            let fields = if matches!(first.what, What::Fresh(_)) { VALUE_AND_NUMBER } else { VALUE };
+            let fields = if matches!(first.what, WriteContent::Fresh(_)) { VALUE_AND_NUMBER } else { VALUE };
             let request = put(self.tab.id, first.target.row, index(block.start), rows, fields);
-            self.out.requests.push((Part::Content, request));
+            self.out.requests.push((CommitPart::Content, request));
         }
     }
 
@@ -344,7 +347,7 @@ impl<'a> Writing<'a> {
         for block in blocks(&repair.clears) {
             let area = area(self.tab.id, row..row + 1, index(block.start)..index(block.end));
             let clear = Request::UpdateCells { rows: Vec::new(), fields: VALUE.into(), start: None, range: Some(area) };
-            self.out.requests.push((Part::Layout, clear));
+            self.out.requests.push((CommitPart::Layout, clear));
         }
         let mut copies = repair.copies.clone();
         copies.sort_by_key(|copy| copy.to);
@@ -355,8 +358,8 @@ impl<'a> Writing<'a> {
                 (CellSource::Undo(row), Some(scratch), _) => (scratch.tab, *row, scratch.margin),
                 (CellSource::Itself, _, Some((row, margin))) => (self.state_tab, row, margin),
                 (CellSource::Formula(formula), ..) => {
-                    let rows = vec![vec![cell::Cell::formula(formula.as_str()); run.len()].into()];
-                    self.out.requests.push((Part::Layout, put(self.tab.id, row, index(first.to), rows, VALUE)));
+                    let rows = vec![vec![cell::CellData::formula(formula.as_str()); run.len()].into()];
+                    self.out.requests.push((CommitPart::Layout, put(self.tab.id, row, index(first.to), rows, VALUE)));
                     continue;
                 }
                 _ => continue,
@@ -364,7 +367,7 @@ impl<'a> Writing<'a> {
             let left = from.2 + index(first.from);
             let source = (from.0, from.1..from.1 + 1, left..left + index(run.len()));
             let request = copied(source, (self.tab.id, row, index(first.to)), PasteType::Formula);
-            self.out.requests.push((Part::Layout, request));
+            self.out.requests.push((CommitPart::Layout, request));
         }
     }
 
@@ -380,17 +383,17 @@ impl<'a> Writing<'a> {
         } else if !fresh.is_empty() {
             let rows = fresh.iter().map(|row| placed_row(self.placed(row))).collect();
             let request = Request::AppendCells { sheet_id: self.tab.id, rows, fields: VALUE_AND_NUMBER.into() };
-            self.out.requests.push((Part::Content, request));
+            self.out.requests.push((CommitPart::Content, request));
         }
         if made.is_empty() {
             return;
         }
         self.insert(at, index(made.len()));
         for (row, repair) in (at..).zip(made) {
-            if let (Some(column), Expect::Key(key)) = (self.key_column(), &repair.expect) {
+            if let (Some(column), RowPredicate::Key(key)) = (self.key_column(), &repair.expect) {
                 let key = sent(&crate::grid::Cell::text(key.as_str()), Some(NumberKind::Text));
                 let request = put(self.tab.id, row, index(column), vec![vec![key].into()], VALUE_AND_NUMBER);
-                self.out.requests.push((Part::Layout, request));
+                self.out.requests.push((CommitPart::Layout, request));
             }
             self.repair(repair, row, None);
         }
@@ -400,36 +403,38 @@ impl<'a> Writing<'a> {
         // The header row's looks are its own.
         let range = rows_of(self.tab.id, at..at + rows);
         let request = Request::InsertDimension { range, inherit_from_before: at > 1 };
-        self.out.requests.push((Part::Layout, request));
+        self.out.requests.push((CommitPart::Layout, request));
         self.out.grown += rows;
     }
 
     /// Writes inserted rows, and of people's columns nothing.
     fn fill(&mut self, at: u32, fresh: &[&Row]) {
-        let rows: Vec<HashMap<usize, cell::Cell>> = fresh.iter().map(|row| self.placed(row).collect()).collect();
+        let rows: Vec<HashMap<usize, cell::CellData>> = fresh.iter().map(|row| self.placed(row).collect()).collect();
         let mut columns: Vec<usize> = rows.iter().flat_map(|row| row.keys().copied()).collect();
         columns.sort_unstable();
         columns.dedup();
         for block in blocks(&columns) {
-            let cell = |row: &HashMap<usize, cell::Cell>, column| row.get(&column).cloned().unwrap_or_default();
+            let cell = |row: &HashMap<usize, cell::CellData>, column| row.get(&column).cloned().unwrap_or_default();
             let rows = rows.iter().map(|row| block.clone().map(|column| cell(row, column)).collect::<Vec<_>>().into());
             let request = put(self.tab.id, at, index(block.start), rows.collect(), VALUE_AND_NUMBER);
-            self.out.requests.push((Part::Content, request));
+            self.out.requests.push((CommitPart::Content, request));
         }
     }
 }
 
-impl Write<'_> {
+impl PlannedWrite<'_> {
     /// Whether this row can ride in one request with the row above it.
     fn follows(&self, above: &Self) -> bool {
-        let cells =
-            matches!((&self.what, &above.what), (What::Cells(_), What::Cells(_)) | (What::Fresh(_), What::Fresh(_)));
+        let cells = matches!(
+            (&self.what, &above.what),
+            (WriteContent::Cells(_), WriteContent::Cells(_)) | (WriteContent::Fresh(_), WriteContent::Fresh(_))
+        );
         cells && self.target.row == above.target.row + 1 && self.target.columns == above.target.columns
     }
 }
 
 /// Runs of neighbouring rows, as ranges of writes.
-fn runs(writes: &[Write<'_>]) -> Vec<Range<usize>> {
+fn runs(writes: &[PlannedWrite<'_>]) -> Vec<Range<usize>> {
     let mut at = 0;
     let runs = writes.chunk_by(|a, b| a.target.row + 1 == b.target.row).map(|run| {
         let start = at;
@@ -439,7 +444,7 @@ fn runs(writes: &[Write<'_>]) -> Vec<Range<usize>> {
     runs.collect()
 }
 
-fn rows_written(writes: &[Write<'_>], run: &Range<usize>) -> Range<u32> {
+fn rows_written(writes: &[PlannedWrite<'_>], run: &Range<usize>) -> Range<u32> {
     let first = writes.get(run.start).map_or(0, |write| write.target.row);
     first..first + index(run.len())
 }

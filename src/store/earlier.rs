@@ -9,35 +9,35 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::google::address::SpreadsheetId;
-use crate::google::shape::{Metadata, Tab as Seen};
-use crate::ledger::judge::Sighting;
+use crate::google::shape::{SpreadsheetInfo, TabInfo as Seen};
+use crate::ledger::judge::HeadStatus;
 use crate::ledger::order::FirstCommits;
 use crate::ledger::record::read_state;
 use crate::ledger::rows::PROCESSED;
-use crate::ledger::snapshot::{Blemish, Reading, State};
+use crate::ledger::snapshot::{Anomaly, LoadObservation, State};
 use crate::port::store::StoreError;
-use crate::store::fetch::Fetcher;
-use crate::store::guard::{self, Place};
-use crate::store::layout::{Notes, Tab};
+use crate::store::fetch::Loader;
+use crate::store::guard::{self, StateLocation};
+use crate::store::layout::{StoreMetadata, Tab};
 use crate::store::load;
 use crate::store::processed::ProcessedRows;
 use crate::store::reach::seen_tab;
 use crate::store::restless::settled;
-use crate::store::unread::{EARLIER, Unread, edited};
+use crate::store::unread::{EARLIER, LoadError, edited};
 
 /// Looks at a spreadsheet whose rows and state do not fit, before that counts as people's hands.
 const LOOKS: u32 = 3;
 /// Between two of them.
 const AGAIN: Duration = Duration::from_secs(4);
 
-impl Fetcher {
+impl Loader {
     /// Reads the keys of the earlier spreadsheets that the state names and puts them before those of this one. Tells what was odd, and
     /// which of them does not say that the job goes on in the one after it.
     pub(super) async fn read_earlier(
         &self,
         state: &mut State,
         done: &mut ProcessedRows,
-    ) -> Result<(Vec<Blemish>, Option<String>), Unread> {
+    ) -> Result<(Vec<Anomaly>, Option<String>), LoadError> {
         let (mut blemishes, mut unmoved) = (Vec::new(), None);
         let mut successor = self.id.as_str().to_owned();
         let mut above: Vec<ProcessedRows> = Vec::new();
@@ -45,7 +45,7 @@ impl Fetcher {
             let read = self.of_earlier(previous)?.read_what_was_left().await;
             let (left, rows, odd) = match read {
                 Ok(read) => read,
-                Err(Unread::Broken(StoreError::Missing { .. } | StoreError::Denied { .. })) if self.leaving => {
+                Err(LoadError::Failed(StoreError::Missing { .. } | StoreError::Denied { .. })) if self.leaving => {
                     blemishes.push(left_behind(previous));
                     state.previous.truncate(at);
                     break;
@@ -87,7 +87,7 @@ impl Fetcher {
     }
 
     /// The state of a spreadsheet that the job has left, its keys, and what was odd about them.
-    async fn read_what_was_left(&self) -> Result<(State, ProcessedRows, Option<String>), Unread> {
+    async fn read_what_was_left(&self) -> Result<(State, ProcessedRows, Option<String>), LoadError> {
         let mut looks = 0;
         loop {
             looks += 1;
@@ -101,7 +101,7 @@ impl Fetcher {
             }
             rows.put_in_order(&FirstCommits::default());
             rows.keep_gaps(state.gaps.before);
-            let reading = Reading { head: state.head, said: state.processed, found: rows.found };
+            let reading = LoadObservation { head: state.head, said: state.processed, found: rows.found };
             if reading.said == reading.found {
                 return Ok((state, rows, None));
             }
@@ -112,8 +112,8 @@ impl Fetcher {
         }
     }
 
-    fn left_place(&self, metadata: &Metadata) -> Result<Place, StoreError> {
-        if let (Sighting::At { .. }, Some(place)) = guard::sight_in(&self.job, metadata) {
+    fn left_place(&self, metadata: &SpreadsheetInfo) -> Result<StateLocation, StoreError> {
+        if let (HeadStatus::At { .. }, Some(place)) = guard::sight_in(&self.job, metadata) {
             return Ok(place);
         }
         let why = format!("the state of job {} is gone from it; restore an earlier version of it", self.job);
@@ -121,21 +121,21 @@ impl Fetcher {
     }
 
     /// The tab with the keys of a spreadsheet that the job has left.
-    pub(super) async fn earlier_keys(&self) -> Result<(Seen, Tab), Unread> {
+    pub(super) async fn earlier_keys(&self) -> Result<(Seen, Tab), LoadError> {
         let (_, seen, tab) = self.what_is_there().await?;
         Ok((seen, tab))
     }
 
     /// Runs of a spreadsheet that the job has left; none where it is gone.
-    async fn left_runs(&self, pairs: &HashMap<String, String>) -> Result<Option<Tab>, Unread> {
-        let (metadata, noted) = (self.metadata().await?, Notes::read(pairs).runs);
+    async fn left_runs(&self, pairs: &HashMap<String, String>) -> Result<Option<Tab>, LoadError> {
+        let (metadata, noted) = (self.metadata().await?, StoreMetadata::read(pairs).runs);
         let Some(seen) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == noted) else { return Ok(None) };
         let header = self.rows_of(&[load::header_range(&seen.title)]).await?;
         Ok(Some(seen_tab(seen, header.first().map_or(&[][..], Vec::as_slice))))
     }
 
     /// The state's pairs, and the tab with the keys.
-    async fn what_is_there(&self) -> Result<(HashMap<String, String>, Seen, Tab), Unread> {
+    async fn what_is_there(&self) -> Result<(HashMap<String, String>, Seen, Tab), LoadError> {
         let metadata = self.metadata().await?;
         let place = self.left_place(&metadata)?;
         let read = self.rows_of(&[load::state_range(&place.title)]).await?;
@@ -146,10 +146,10 @@ impl Fetcher {
 
     async fn keyed_tab<'m>(
         &self,
-        metadata: &'m Metadata,
+        metadata: &'m SpreadsheetInfo,
         pairs: &HashMap<String, String>,
-    ) -> Result<(&'m Seen, Tab), Unread> {
-        let processed = Notes::read(pairs).processed;
+    ) -> Result<(&'m Seen, Tab), LoadError> {
+        let processed = StoreMetadata::read(pairs).processed;
         let Some(seen) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == processed) else {
             let why =
                 format!("its tab {} is gone; restore an earlier version of it", guard::processed_title(&self.job));
@@ -164,22 +164,22 @@ impl Fetcher {
     }
 }
 
-fn told_of(spreadsheet: &str, what: &str) -> Blemish {
-    Blemish { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), blocking: false }
+fn told_of(spreadsheet: &str, what: &str) -> Anomaly {
+    Anomaly { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), blocking: false }
 }
 
 /// What is told once, when somebody has accepted that a spreadsheet is lost.
-fn left_behind(spreadsheet: &str) -> Blemish {
+fn left_behind(spreadsheet: &str) -> Anomaly {
     let message = format!(
         "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is done again if the source yields it"
     );
-    Blemish { message, blocking: false }
+    Anomaly { message, blocking: false }
 }
 
 /// An error of a spreadsheet that the job has left, which is not the one that the user named.
-fn beside(spreadsheet: &str, error: Unread) -> Unread {
+fn beside(spreadsheet: &str, error: LoadError) -> LoadError {
     let said = |why: String| format!("{EARLIER} {spreadsheet}, whose keys count: {why}");
-    Unread::Broken(match settled(error) {
+    LoadError::Failed(match settled(error) {
         StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: said(why), fault },
         StoreError::Foreign { why } => StoreError::Foreign { why: said(why) },
         StoreError::Machine { trouble } => StoreError::Machine { trouble },

@@ -6,62 +6,62 @@
 use crate::google::body::{Dimension, GridProperties, GridRange, Request, SheetProperties};
 use crate::google::cell::{self, CellFormat, NumberKind};
 use crate::grid::Cell;
-use crate::ledger::commit::{Commit, Part, Settled};
+use crate::ledger::commit::{Commit, CommitPart, ItemResult};
 use crate::ledger::failure::Failure;
 use crate::ledger::record::state_pairs;
-use crate::ledger::removal::Role;
+use crate::ledger::removal::TabKind;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
 use crate::store::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, placed_row, sent};
-use crate::store::columns::{self, Own};
-use crate::store::data_rows::{DataRows, Footing, data_rows, without_scratch};
-use crate::store::guard::{Op, Proof, STATE_ROWS, failures_title, processed_title};
-use crate::store::layout::{FIRST_ROWS, Notes, RUNS_TITLE, Tab, Tabs, made_id};
-use crate::store::put_back::PutBack;
-use crate::store::removed::{Gone, Removed};
+use crate::store::columns::{self, OwnColumns};
+use crate::store::data_rows::{RowContext, RowRequests, data_rows, without_scratch};
+use crate::store::guard::{GuardRequest, GuardSupport, STATE_ROWS, failures_title, processed_title};
+use crate::store::layout::{FIRST_ROWS, RUNS_TITLE, StoreMetadata, Tab, Tabs, made_id};
+use crate::store::put_back::PendingRestores;
+use crate::store::removed::{DeletedRows, RowDeletionBatch};
 use crate::store::requests::{index, put};
 
 /// The requests of a batch, and the tabs as they will be once it is applied.
-pub struct Encoded {
+pub struct EncodedBatch {
     /// Requests in order.
     pub requests: Vec<Request>,
     /// To which part of the commit each belongs.
-    pub parts: Vec<Part>,
+    pub parts: Vec<CommitPart>,
     /// Tabs once it is applied.
     pub tabs: Tabs,
     /// What it does to the data tab's rows; its requests are among the others.
-    pub rows: DataRows,
+    pub rows: RowRequests,
     /// What it takes out of tabs.
-    pub removed: Option<Removed>,
+    pub removed: Option<RowDeletionBatch>,
 }
 
 /// What a commit is written down with.
 #[derive(Debug, Clone, Copy)]
-pub struct Ground<'a> {
+pub struct EncodeContext<'a> {
     /// The tabs that exist.
     pub tabs: &'a Tabs,
     /// Whether Failures and Runs are made again where they are gone.
     pub remakes: bool,
     /// What is known of the guard.
-    pub proof: Proof,
+    pub proof: GuardSupport,
     /// What is known of the data tab's rows.
-    pub footing: Footing<'a>,
+    pub footing: RowContext<'a>,
     /// Rows that a commit before took out and should not have.
-    pub put_back: Option<&'a PutBack>,
+    pub put_back: Option<&'a PendingRestores>,
     /// Rows that commits before took out.
-    pub gone: &'a Gone,
+    pub gone: &'a DeletedRows,
 }
 
 /// Writes a commit down.
-pub fn encode(commit: &Commit, ops: &[Op], ground: Ground<'_>) -> Encoded {
-    let Ground { tabs, remakes, proof, footing, put_back, gone } = ground;
+pub fn encode(commit: &Commit, ops: &[GuardRequest], ground: EncodeContext<'_>) -> EncodedBatch {
+    let EncodeContext { tabs, remakes, proof, footing, put_back, gone } = ground;
     let data_stands = tabs.data.is_some();
     let state_tab = ops.iter().find_map(|op| match op {
-        Op::WriteState { tab } => Some(*tab),
+        GuardRequest::WriteState { tab } => Some(*tab),
         _ => None,
     });
-    let rows = DataRows::default();
-    let removed = Removed::of(commit.to, commit.changes.removals(), tabs, gone);
-    let mut writing = Writing {
+    let rows = RowRequests::default();
+    let removed = RowDeletionBatch::of(commit.to, commit.changes.removals(), tabs, gone);
+    let mut writing = BatchEncoder {
         commit,
         out: Vec::new(),
         tabs: tabs.clone(),
@@ -74,29 +74,29 @@ pub fn encode(commit: &Commit, ops: &[Op], ground: Ground<'_>) -> Encoded {
         removed,
     };
     writing.plan_tables(remakes);
-    let notes = Notes::of(proof, &writing.tabs);
+    let notes = StoreMetadata::of(proof, &writing.tabs);
     for op in ops {
         writing.op(op, &notes);
     }
     let (parts, requests) = writing.out.into_iter().unzip();
-    Encoded { requests, parts, tabs: writing.tabs, rows: writing.rows, removed: writing.removed }
+    EncodedBatch { requests, parts, tabs: writing.tabs, rows: writing.rows, removed: writing.removed }
 }
 
-struct Writing<'a> {
+struct BatchEncoder<'a> {
     commit: &'a Commit,
-    out: Vec<(Part, Request)>,
+    out: Vec<(CommitPart, Request)>,
     tabs: Tabs,
     data_stands: bool,
     /// Columns that a data tab which people made has too few of for its header.
     missing_columns: usize,
     state_tab: Option<i32>,
-    footing: Footing<'a>,
-    rows: DataRows,
-    put_back: Option<&'a PutBack>,
-    removed: Option<Removed>,
+    footing: RowContext<'a>,
+    rows: RowRequests,
+    put_back: Option<&'a PendingRestores>,
+    removed: Option<RowDeletionBatch>,
 }
 
-impl Writing<'_> {
+impl BatchEncoder<'_> {
     /// The tabs as they will be, before anything is written: ids of tabs to be made are known beforehand, so that the state
     /// that the same batch writes can name them.
     fn plan_tables(&mut self, remakes: bool) {
@@ -108,37 +108,37 @@ impl Writing<'_> {
             ..Tab::default()
         };
         if self.commit.from.is_none() {
-            self.tabs.processed = Some(made(Role::Processed, processed_title(job), &PROCESSED));
-            self.tabs.failures = Some(made(Role::Failures, failures_title(job), &FAILURES));
-            self.tabs.runs.get_or_insert_with(|| made(Role::Runs, RUNS_TITLE.to_owned(), &RUNS));
+            self.tabs.processed = Some(made(TabKind::Processed, processed_title(job), &PROCESSED));
+            self.tabs.failures = Some(made(TabKind::Failures, failures_title(job), &FAILURES));
+            self.tabs.runs.get_or_insert_with(|| made(TabKind::Runs, RUNS_TITLE.to_owned(), &RUNS));
         }
         if remakes && self.commit.from.is_some() {
             let (failures, runs) = (&mut self.tabs.failures, &mut self.tabs.runs);
-            failures.get_or_insert_with(|| made(Role::Failures, failures_title(job), &FAILURES));
-            runs.get_or_insert_with(|| made(Role::Runs, RUNS_TITLE.to_owned(), &RUNS));
+            failures.get_or_insert_with(|| made(TabKind::Failures, failures_title(job), &FAILURES));
+            runs.get_or_insert_with(|| made(TabKind::Runs, RUNS_TITLE.to_owned(), &RUNS));
         }
         if let Some(new) = self.commit.changes.tables.first() {
             // A tab that people made without a header keeps its place and its title.
             let stands = self.tabs.data.take();
             self.missing_columns = stands.as_ref().map_or(0, |tab| new.columns.len().saturating_sub(tab.width));
-            let tab = stands.unwrap_or_else(|| made(Role::Data, new.tab.clone(), &[]));
+            let tab = stands.unwrap_or_else(|| made(TabKind::Data, new.tab.clone(), &[]));
             self.tabs.data = Some(Tab { width: tab.width.max(new.columns.len()), header: new.columns.clone(), ..tab });
         }
     }
 
-    fn op(&mut self, op: &Op, notes: &Notes) {
+    fn op(&mut self, op: &GuardRequest, notes: &StoreMetadata) {
         let request = match op {
-            Op::MakeTabs => return self.make_tabs(),
-            Op::Changes => return self.changes(),
-            Op::WriteState { tab } => Some(write_state(*tab, self.commit, notes)),
+            GuardRequest::MakeTabs => return self.make_tabs(),
+            GuardRequest::Changes => return self.changes(),
+            GuardRequest::WriteState { tab } => Some(write_state(*tab, self.commit, notes)),
             guarding => guarding.request(),
         };
         let Some(request) = request else { return };
-        self.out.push((Part::Guard, request));
+        self.out.push((CommitPart::Guard, request));
     }
 
     fn make_tabs(&mut self) {
-        let runs_made = self.tabs.runs.clone().filter(|tab| tab.id == made_id(self.commit.to, Role::Runs));
+        let runs_made = self.tabs.runs.clone().filter(|tab| tab.id == made_id(self.commit.to, TabKind::Runs));
         let tabs = [self.tabs.processed.clone(), self.tabs.failures.clone(), runs_made];
         for tab in tabs.into_iter().flatten() {
             self.make(&tab, false);
@@ -156,23 +156,26 @@ impl Writing<'_> {
                 grid_properties: Some(grid),
                 ..SheetProperties::default()
             };
-            self.out.push((Part::Layout, Request::AddSheet { properties }));
+            self.out.push((CommitPart::Layout, Request::AddSheet { properties }));
         } else if self.missing_columns > 0 {
             // A tab that people made may be narrower than its rows will be.
             let length = index(self.missing_columns);
             let wider = Request::AppendDimension { sheet_id: tab.id, dimension: Dimension::Columns, length };
-            self.out.push((Part::Layout, wider));
+            self.out.push((CommitPart::Layout, wider));
         }
-        let header =
-            tab.header.iter().map(|text| cell::Cell::text(&**text).shown_as(CellFormat::bold())).collect::<Vec<_>>();
-        self.out.push((Part::Layout, put(tab.id, 0, 0, vec![header.into()], VALUE_AND_FORMAT)));
+        let header = tab
+            .header
+            .iter()
+            .map(|text| cell::CellData::text(&**text).shown_as(CellFormat::bold()))
+            .collect::<Vec<_>>();
+        self.out.push((CommitPart::Layout, put(tab.id, 0, 0, vec![header.into()], VALUE_AND_FORMAT)));
     }
 
     /// Machine tabs that were gone, empty.
     fn remake(&mut self) {
         let made = |tab: &Tab, role| tab.id == made_id(self.commit.to, role);
-        let failures = self.tabs.failures.clone().filter(|tab| made(tab, Role::Failures));
-        let runs = self.tabs.runs.clone().filter(|tab| made(tab, Role::Runs));
+        let failures = self.tabs.failures.clone().filter(|tab| made(tab, TabKind::Failures));
+        let runs = self.tabs.runs.clone().filter(|tab| made(tab, TabKind::Runs));
         for tab in failures.into_iter().chain(runs).filter(|_| self.commit.from.is_some()) {
             self.make(&tab, false);
         }
@@ -185,7 +188,7 @@ impl Writing<'_> {
         }
         // Before what holds these rows is made smaller.
         let put_back = self.put_back.map(|put_back| put_back.requests(&self.tabs)).unwrap_or_default();
-        self.out.extend(put_back.into_iter().map(|request| (Part::Layout, request)));
+        self.out.extend(put_back.into_iter().map(|request| (CommitPart::Layout, request)));
         self.columns();
         self.data();
         self.removed();
@@ -197,11 +200,11 @@ impl Writing<'_> {
     /// New columns of the data tab, and marks on those that become the job's own.
     fn columns(&mut self) {
         let Some(tab) = &mut self.tabs.data else { return };
-        self.out.extend(columns::added(tab, self.commit).into_iter().map(|new| (Part::Layout, new)));
+        self.out.extend(columns::added(tab, self.commit).into_iter().map(|new| (CommitPart::Layout, new)));
         let state = &self.commit.state;
-        let own = Own { job: &state.job, tab: &state.definition.tab, columns: &state.columns };
+        let own = OwnColumns { job: &state.job, tab: &state.definition.tab, columns: &state.columns };
         let marks = columns::marks(self.commit.to, tab, &own, self.footing.owned);
-        self.out.extend(marks.into_iter().map(|mark| (Part::Layout, mark)));
+        self.out.extend(marks.into_iter().map(|mark| (CommitPart::Layout, mark)));
     }
 
     fn data(&mut self) {
@@ -211,7 +214,7 @@ impl Writing<'_> {
         self.out.append(&mut rows.requests);
         let left = self.footing.scratch.filter(|scratch| scratch.tab == state_tab);
         if left.is_some() && rows.witness.is_none() {
-            self.out.push((Part::Content, without_scratch(state_tab)));
+            self.out.push((CommitPart::Content, without_scratch(state_tab)));
         }
         self.rows = rows;
     }
@@ -221,7 +224,7 @@ impl Writing<'_> {
         let requests = removed.requests(&self.tabs, state_tab);
         self.rows.scratch = Some(removed.scratch(state_tab));
         // Where a tab has changed, whoever asked looks again: no row is to blame.
-        self.out.extend(requests.into_iter().map(|request| (Part::Layout, request)));
+        self.out.extend(requests.into_iter().map(|request| (CommitPart::Layout, request)));
     }
 
     fn processed(&mut self) {
@@ -236,7 +239,7 @@ impl Writing<'_> {
 
     fn failures(&mut self) {
         let Some(tab) = self.tabs.failures.clone() else { return };
-        let failures = self.commit.changes.settled.iter().filter_map(Settled::told);
+        let failures = self.commit.changes.settled.iter().filter_map(ItemResult::told);
         let row = |failure: &Failure| by_header(&tab, &FAILURES, &failure_row(failure), &["key", "version", "payload"]);
         let rows = failures.map(row).collect();
         self.append(tab.id, rows, VALUE_AND_NUMBER);
@@ -248,15 +251,15 @@ impl Writing<'_> {
         self.append(tab.id, rows, VALUE_AND_NUMBER);
     }
 
-    fn append(&mut self, sheet_id: i32, rows: Vec<cell::Row>, fields: &'static str) {
+    fn append(&mut self, sheet_id: i32, rows: Vec<cell::CellRow>, fields: &'static str) {
         if !rows.is_empty() {
-            self.out.push((Part::Content, Request::AppendCells { sheet_id, rows, fields: fields.into() }));
+            self.out.push((CommitPart::Content, Request::AppendCells { sheet_id, rows, fields: fields.into() }));
         }
     }
 }
 
 /// A row of a machine tab: each cell in the column whose header names it, wherever people moved it.
-fn by_header(tab: &Tab, columns: &[&str], cells: &[Cell], as_text: &[&str]) -> cell::Row {
+fn by_header(tab: &Tab, columns: &[&str], cells: &[Cell], as_text: &[&str]) -> cell::CellRow {
     let placed = columns.iter().zip(cells).filter_map(|(column, cell)| {
         let format = as_text.contains(column).then_some(NumberKind::Text);
         tab.position(column).map(|at| (at, sent(cell, format)))
@@ -265,10 +268,10 @@ fn by_header(tab: &Tab, columns: &[&str], cells: &[Cell], as_text: &[&str]) -> c
 }
 
 /// The whole state over its whole area, so that nothing of an older one is left.
-fn write_state(tab: i32, commit: &Commit, notes: &Notes) -> Request {
+fn write_state(tab: i32, commit: &Commit, notes: &StoreMetadata) -> Request {
     let title = ("sheetkeep keeps this job's state here".to_owned(), "whoever edits this tab stops the job".to_owned());
     let pairs = std::iter::once(title).chain(state_pairs(&commit.state)).chain(notes.pairs());
-    let text = |text: String| if text.is_empty() { cell::Cell::blank() } else { cell::Cell::text(text) };
+    let text = |text: String| if text.is_empty() { cell::CellData::blank() } else { cell::CellData::text(text) };
     let rows = pairs.map(|(name, value)| vec![text(name), text(value)].into()).collect();
     let range = GridRange {
         sheet_id: tab,

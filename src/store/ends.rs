@@ -7,16 +7,16 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::shape::Tab as Seen;
-use crate::ledger::removal::Role;
+use crate::google::shape::TabInfo as Seen;
+use crate::ledger::removal::TabKind;
 use crate::port::store::StoreError;
-use crate::store::fetch::Fetcher;
+use crate::store::fetch::Loader;
 use crate::store::load::{rows_range, text};
 use crate::store::reach::NEAR;
 use crate::store::removed::MOST_COLUMNS;
 use crate::store::restless::settled;
 use crate::store::sheets::SheetsStore;
-use crate::store::unread::Unread;
+use crate::store::unread::LoadError;
 
 /// Rows of the first page; each further one is four times as long, up to the longest.
 const FIRST_PAGE: u32 = 100;
@@ -28,9 +28,9 @@ const MAX_PAGES: u32 = 12;
 
 /// A tab's grid, and the blank rows at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
+pub struct TabExtent {
     /// Which tab.
-    pub role: Role,
+    pub role: TabKind,
     /// Rows of its grid.
     pub rows: u32,
     /// Columns of its grid.
@@ -41,7 +41,7 @@ pub struct End {
 
 /// What counts as blank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Looking {
+enum BlankRule {
     /// Nothing to be seen in the first columns, in which the job writes.
     Near,
     /// Nothing entered anywhere, a formula that shows nothing neither.
@@ -50,41 +50,41 @@ enum Looking {
 
 impl SheetsStore {
     /// The ends of the job's tabs, as they were loaded last.
-    pub async fn ends(&self) -> Result<Vec<End>, StoreError> {
+    pub async fn ends(&self) -> Result<Vec<TabExtent>, StoreError> {
         let tabs = self.tabs();
         let metadata = self.fetcher().metadata().await?;
         let mut ends = Vec::new();
-        for role in Role::ALL {
+        for role in TabKind::ALL {
             let seen = |id: i32| metadata.tabs.iter().find(|seen| seen.sheet_id == id);
             let Some(seen) = tabs.of(role).and_then(|tab| seen(tab.id)) else { continue };
             if seen.columns > MOST_COLUMNS {
                 continue;
             }
-            let read = self.fetcher().blank_end(seen, Looking::Everywhere).await;
+            let read = self.fetcher().blank_end(seen, BlankRule::Everywhere).await;
             let blank = match read {
                 Ok(blank) => blank,
                 Err(error) => return Err(settled(error)),
             };
-            ends.push(End { role, rows: seen.rows, columns: seen.columns, blank });
+            ends.push(TabExtent { role, rows: seen.rows, columns: seen.columns, blank });
         }
         Ok(ends)
     }
 }
 
-impl Fetcher {
+impl Loader {
     /// The blank rows at the ends of these tabs. What stands beyond the first twelve columns alone is not seen: the service has the last
     /// word.
-    pub async fn blank_ends(&self, tabs: &[&Seen]) -> Result<HashMap<i32, u32>, Unread> {
+    pub async fn blank_ends(&self, tabs: &[&Seen]) -> Result<HashMap<i32, u32>, LoadError> {
         let mut found = HashMap::new();
         for tab in tabs {
-            found.insert(tab.sheet_id, self.blank_end(tab, Looking::Near).await?);
+            found.insert(tab.sheet_id, self.blank_end(tab, BlankRule::Near).await?);
         }
         Ok(found)
     }
 
-    async fn blank_end(&self, tab: &Seen, looking: Looking) -> Result<u32, Unread> {
+    async fn blank_end(&self, tab: &Seen, looking: BlankRule) -> Result<u32, LoadError> {
         let columns = usize::try_from(tab.columns).unwrap_or(NEAR).max(1);
-        let columns = if looking == Looking::Near { columns.min(NEAR) } else { columns };
+        let columns = if looking == BlankRule::Near { columns.min(NEAR) } else { columns };
         let longest = (PAGE_CELLS / u32::try_from(columns).unwrap_or(u32::MAX)).clamp(1, LONGEST_PAGE);
         let (mut to, mut page) = (tab.rows, FIRST_PAGE.min(longest));
         for _ in 0..MAX_PAGES {
@@ -94,8 +94,8 @@ impl Fetcher {
             let from = to.saturating_sub(page - 1).max(1);
             let range = [rows_range(&tab.title, from, to, columns)];
             let read = match looking {
-                Looking::Near => self.rows_of(&range).await?,
-                Looking::Everywhere => self.entered_in(&range).await?,
+                BlankRule::Near => self.rows_of(&range).await?,
+                BlankRule::Everywhere => self.entered_in(&range).await?,
             };
             let last = read.first().and_then(|rows| rows.iter().rposition(|row| !is_blank(row)));
             if let Some(last) = last {

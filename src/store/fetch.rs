@@ -10,42 +10,44 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::google::address::SpreadsheetId;
-use crate::google::shape::{Metadata, Tab as Seen};
+use crate::google::shape::{SpreadsheetInfo, TabInfo as Seen};
 use crate::google::sheets::Sheets;
-use crate::ledger::book::Book;
+use crate::ledger::book::ProcessedIndex;
 use crate::ledger::first_rows::FirstRows;
 use crate::ledger::gaps::Gaps;
 use crate::ledger::growth::crowded;
-use crate::ledger::judge::Sighting;
+use crate::ledger::judge::HeadStatus;
 use crate::ledger::key::Fingerprint;
 use crate::ledger::key_sums::KeySums;
-use crate::ledger::mode::{Again, Mode};
+use crate::ledger::mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::order::FirstCommits;
 use crate::ledger::record::read_state;
-use crate::ledger::removal::Role;
+use crate::ledger::removal::TabKind;
 use crate::ledger::rows::RUNS;
-use crate::ledger::snapshot::{Blemish, Check, LONGEST_MS, LoadCheck, Loaded, Reading, Snapshot, State, Tally};
+use crate::ledger::snapshot::{
+    Anomaly, LONGEST_MS, LoadCheck, LoadConsistency, LoadObservation, Loaded, RowChecksum, Snapshot, State,
+};
 use crate::port::clock::Clock;
 use crate::port::preview::Preview;
 use crate::port::store::StoreError;
-use crate::store::gone_keys::{Gone, notice};
-use crate::store::guard::{self, Place, Proof};
-use crate::store::layout::{FAILURES_NEEDED, Notes, RUNS_TITLE, Tabs};
+use crate::store::gone_keys::{MissingKeys, notice};
+use crate::store::guard::{self, GuardSupport, StateLocation};
+use crate::store::layout::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tabs};
 use crate::store::load;
-use crate::store::put_back::{self, PutBack, Told};
-use crate::store::reach::{Circumstances, Missing, Reach, blocking, has_never_written, seen_tab, tables_of};
+use crate::store::put_back::{self, DeletionLog, PendingRestores};
+use crate::store::reach::{LoadConditions, LoadPlan, MissingTab, blocking, has_never_written, seen_tab, tables_of};
 use crate::store::restless::{restless, settled};
-use crate::store::room::Room;
+use crate::store::room::CellBudget;
 use crate::store::unread::{
-    Unread, belongs, edited, head_gone, laid_beside, taken_out_unreadably, torn, unread, unreadable,
+    LoadError, belongs, edited, head_gone, laid_beside, taken_out_unreadably, torn, unread, unreadable,
 };
-use crate::store::upkeep::Upkeep;
-use crate::store::witness::Witness;
+use crate::store::upkeep::RowTracker;
+use crate::store::witness::UndoLog;
 use crate::time::Timestamp;
 
 /// Loads one job.
 #[derive(Clone)]
-pub struct Fetcher {
+pub struct Loader {
     /// The client.
     pub sheets: Arc<Sheets>,
     /// The spreadsheet.
@@ -55,13 +57,13 @@ pub struct Fetcher {
     /// Where its rows go.
     pub data_tab: String,
     /// How they come there.
-    pub mode: Mode,
+    pub mode: WriteMode,
     /// When a done key is done again.
-    pub again: Again,
+    pub again: ReprocessPolicy,
     /// Whether earlier spreadsheets that are not to be had are left behind for good, because somebody said so.
     pub leaving: bool,
     /// What a load does that misses a machine tab.
-    pub missing: Missing,
+    pub missing: MissingTab,
     /// What the first row would be, for a tab that may be somebody else's; none where nobody can look ahead.
     pub preview: Option<Arc<dyn Preview>>,
     /// Time.
@@ -69,38 +71,38 @@ pub struct Fetcher {
 }
 
 /// A load, and what the store remembers of it.
-pub struct Fetched {
+pub struct LoadResult {
     /// The load.
     pub loaded: Loaded,
     /// Where the state stands.
-    pub place: Option<Place>,
+    pub place: Option<StateLocation>,
     /// Whether the guard is proved.
-    pub proof: Proof,
+    pub proof: GuardSupport,
     /// The tabs.
     pub tabs: Tabs,
     /// What is known of the data tab's rows.
-    pub upkeep: Upkeep,
+    pub upkeep: RowTracker,
     /// Rows that the head's commit took out and should not have.
-    pub put_back: Option<PutBack>,
+    pub put_back: Option<PendingRestores>,
     /// The grids of all tabs.
-    pub room: Room,
+    pub room: CellBudget,
 }
 
 /// A snapshot's parts as read, before they are held against the head.
-struct Read {
+struct LoadedParts {
     state: State,
     /// The keys of the rows that are there, as sums.
     key_sums: Option<KeySums>,
     /// The keys of those that carry no order, sorted.
     unordered: Vec<Fingerprint>,
-    notes: Notes,
-    found: Tally,
+    notes: StoreMetadata,
+    found: RowChecksum,
     tabs: Tabs,
-    upkeep: Upkeep,
-    put_back: Option<PutBack>,
-    book: Book,
+    upkeep: RowTracker,
+    put_back: Option<PendingRestores>,
+    book: ProcessedIndex,
     gone: Vec<String>,
-    blemishes: Vec<Blemish>,
+    blemishes: Vec<Anomaly>,
     unmoved: Option<String>,
     first: Option<FirstRows>,
 }
@@ -110,20 +112,20 @@ const MAX_MOVES: u32 = 5;
 /// Before a load that found a tab moved is made again, in milliseconds.
 const MOVED_MS: u64 = 500;
 
-impl Fetcher {
+impl Loader {
     /// Loads until head, state and Processed belong together.
-    pub async fn fetch(&self) -> Result<Fetched, StoreError> {
+    pub async fn fetch(&self) -> Result<LoadResult, StoreError> {
         let mut check = LoadCheck::default();
         let (mut moves, began_ms) = (0, self.clock.monotonic_ms());
         loop {
             match self.fetch_once(&mut check).await {
                 Ok(Some(fetched)) => return Ok(fetched),
                 Ok(None) => {}
-                Err(Unread::Moved(_)) if moves < MAX_MOVES && !self.is_late(began_ms) => {
+                Err(LoadError::Stale(_)) if moves < MAX_MOVES && !self.is_late(began_ms) => {
                     moves += 1;
                     self.clock.sleep(Duration::from_millis(MOVED_MS)).await;
                 }
-                Err(Unread::Broken(error)) => return Err(error),
+                Err(LoadError::Failed(error)) => return Err(error),
                 Err(last) => return Err(settled(last)),
             }
         }
@@ -135,34 +137,34 @@ impl Fetcher {
     }
 
     /// One load; `None` when what it read did not belong together, and the wait before the next one is over.
-    async fn fetch_once(&self, check: &mut LoadCheck) -> Result<Option<Fetched>, Unread> {
+    async fn fetch_once(&self, check: &mut LoadCheck) -> Result<Option<LoadResult>, LoadError> {
         let metadata = self.metadata().await?;
         let (sighting, place) = guard::sight_in(&self.job, &metadata);
         let place = match (sighting, place) {
-            (Sighting::Virgin, _) => return self.load_nothing(&metadata).await.map(Some),
-            (Sighting::At { .. }, Some(place)) => place,
+            (HeadStatus::NotInitialized, _) => return self.load_nothing(&metadata).await.map(Some),
+            (HeadStatus::At { .. }, Some(place)) => place,
             _ => return Err(head_gone(&self.job).into()),
         };
         let read = self.read(&metadata, &place).await?;
-        let reading = Reading { head: read.state.head, said: read.state.processed, found: read.found };
+        let reading = LoadObservation { head: read.state.head, said: read.state.processed, found: read.found };
         let edited = match check.check(place.head, reading, self.clock.monotonic_ms()) {
-            Check::Whole => None,
-            Check::Edited => Some(edited(&self.job, reading)),
-            Check::Again { after_ms } => {
+            LoadConsistency::Whole => None,
+            LoadConsistency::ManuallyEdited => Some(edited(&self.job, reading)),
+            LoadConsistency::Retry { after_ms } => {
                 self.clock.sleep(Duration::from_millis(after_ms)).await;
                 return Ok(None);
             }
-            Check::Torn => return Err(torn().into()),
-            Check::Restless => return Err(restless(&changed(&read.tabs), "").into()),
+            LoadConsistency::Inconsistent => return Err(torn().into()),
+            LoadConsistency::Restless => return Err(restless(&changed(&read.tabs), "").into()),
         };
         Ok(Some(self.loaded(&metadata, place, read, edited)))
     }
 
-    async fn read<'m>(&self, metadata: &'m Metadata, place: &Place) -> Result<Read, Unread> {
+    async fn read<'m>(&self, metadata: &'m SpreadsheetInfo, place: &StateLocation) -> Result<LoadedParts, LoadError> {
         let by_title = |title: &str| metadata.tabs.iter().find(|tab| tab.title == title);
         let by_id = |id: i32| metadata.tabs.iter().find(|tab| tab.sheet_id == id);
         let state = by_id(place.tab);
-        let mut guess = Reach {
+        let mut guess = LoadPlan {
             processed: by_title(&guard::processed_title(&self.job)),
             failures: by_title(&guard::failures_title(&self.job)),
             data: by_title(&self.data_tab),
@@ -173,14 +175,14 @@ impl Fetcher {
         for _ in 0..2 {
             let read = self.rows_of(&guess.ranges(place, state, self.mode)).await?;
             let pairs = load::pairs(read.first().map_or(&[][..], Vec::as_slice));
-            let notes = Notes::read(&pairs);
+            let notes = StoreMetadata::read(&pairs);
             let data_by_id = notes.data.and_then(by_id);
             // A tab that was made again, by another job's repair or by people's hands, goes by its title.
             let stands_in = |seen: Option<&'m Seen>, header: usize, columns: &[&str]| {
                 let header = read.get(header).map_or(&[][..], Vec::as_slice);
                 seen.filter(|seen| load::unusable(&seen_tab(seen, header), columns).is_none())
             };
-            let right = Reach {
+            let right = LoadPlan {
                 processed: notes.processed.and_then(by_id),
                 failures: notes.failures.and_then(by_id).or_else(|| stands_in(guess.failures, 2, FAILURES_NEEDED)),
                 data: match has_never_written(&pairs) {
@@ -207,13 +209,13 @@ impl Fetcher {
     #[expect(clippy::too_many_lines, reason = "a list: what was read of each tab, in the order of the ranges")]
     async fn put_together(
         &self,
-        place: &Place,
-        guess: &Reach<'_>,
+        place: &StateLocation,
+        guess: &LoadPlan<'_>,
         pairs: &HashMap<String, String>,
-        notes: Notes,
+        notes: StoreMetadata,
         values: Vec<Vec<Vec<Value>>>,
         there: &[Seen],
-    ) -> Result<Read, Unread> {
+    ) -> Result<LoadedParts, LoadError> {
         let mut state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
         belongs(&state, &self.job, place)?;
         let mut values = values.into_iter();
@@ -224,7 +226,7 @@ impl Fetcher {
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
         let never = has_never_written(pairs).is_some();
-        let known = Circumstances { missing: self.missing, never_written: never, there };
+        let known = LoadConditions { missing: self.missing, never_written: never, there };
         let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes, known);
         let mut gone = Vec::new();
         let mut first = None;
@@ -235,7 +237,7 @@ impl Fetcher {
         if let (false, true, Some(seen)) = (blocked, never, guess.data) {
             let rows = self.first_rows(seen).await?;
             let refused = self.refused_by(&rows).await;
-            blemishes.extend(refused.map(|message| Blemish { message, blocking: true }));
+            blemishes.extend(refused.map(|message| Anomaly { message, blocking: true }));
             first = Some(rows);
             blocked = blemishes.iter().any(|blemish| blemish.blocking);
         } else if state.columns.is_empty() && state.key_column.is_none() {
@@ -251,12 +253,12 @@ impl Fetcher {
             let unknown = state.columns.is_empty() && state.processed.count > 0;
             blemishes.extend(load::unusable(tab, &[]).filter(|_| unknown));
         }
-        let goes_on = self.missing == Missing::ReadOn && tabs.keys_are_readable();
+        let goes_on = self.missing == MissingTab::ReadOn && tabs.keys_are_readable();
         if blemishes.iter().any(|blemish| blemish.blocking) && !goes_on {
-            let (book, upkeep) = (Book::default(), Upkeep::default());
+            let (book, upkeep) = (ProcessedIndex::default(), RowTracker::default());
             let (found, put_back, unmoved) = (state.processed, None, None);
             let key_sums = state.key_sums;
-            return Ok(Read {
+            return Ok(LoadedParts {
                 state,
                 key_sums,
                 unordered: Vec::new(),
@@ -274,12 +276,12 @@ impl Fetcher {
         }
         let (mut processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
-        let witness = Witness::read(&scratch, place.head);
+        let witness = UndoLog::read(&scratch, place.head);
         let beside = witness.as_ref().filter(|(witness, seen)| witness.is_moved(&seen.header));
         let keep = beside.map(|(witness, _)| witness.head.commit);
         // Rows that are to go back count as if they stood there.
         let put_back = match put_back::read(&scratch, place.head, place.tab) {
-            Told::Unreadable => return Err(taken_out_unreadably(&place.title).into()),
+            DeletionLog::Unreadable => return Err(taken_out_unreadably(&place.title).into()),
             told => told.put_back(),
         };
         let said = Some(state.processed).filter(|_| put_back.is_none() && state.head == Some(place.head));
@@ -289,13 +291,13 @@ impl Fetcher {
         let mut open = self.read_failures(&failures, guess.failures, failure_rows).await?;
         if let Some(waiting) = &put_back {
             state.processed.add_all(waiting.uncounted());
-            done.read(&waiting.rows_in(Role::Processed, &processed));
-            open.read_astray(&waiting.rows_in(Role::Failures, &failures));
+            done.read(&waiting.rows_in(TabKind::Processed, &processed));
+            open.read_astray(&waiting.rows_in(TabKind::Failures, &failures));
         }
         let (found, key_sums, unordered) = (done.found, done.key_sums(), done.unordered());
-        let mut upkeep = Upkeep::read(guess, &tabs, &state, self.mode, &bottom, &keys);
+        let mut upkeep = RowTracker::read(guess, &tabs, &state, self.mode, &bottom, &keys);
         upkeep.see(place.tab, witness, &done.recent());
-        blemishes.extend(put_back.as_ref().map(PutBack::blemish));
+        blemishes.extend(put_back.as_ref().map(PendingRestores::blemish));
         blemishes.extend(upkeep.blemishes(&self.data_tab));
         if done.has_doubt() {
             done.put_in_order(&self.first_commits(&state, tabs.runs.as_ref()).await?);
@@ -309,8 +311,8 @@ impl Fetcher {
         blemishes.extend(odd);
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
-        let book = Book::new(done, open).counting(state.tries.clone());
-        Ok(Read {
+        let book = ProcessedIndex::new(done, open).counting(state.tries.clone());
+        Ok(LoadedParts {
             state,
             key_sums,
             unordered,
@@ -327,9 +329,15 @@ impl Fetcher {
         })
     }
 
-    fn loaded(&self, metadata: &Metadata, place: Place, read: Read, edited: Option<Blemish>) -> Fetched {
+    fn loaded(
+        &self,
+        metadata: &SpreadsheetInfo,
+        place: StateLocation,
+        read: LoadedParts,
+        edited: Option<Anomaly>,
+    ) -> LoadResult {
         let edited_now = edited.is_some();
-        let Read {
+        let LoadedParts {
             mut state,
             key_sums,
             unordered,
@@ -348,27 +356,27 @@ impl Fetcher {
         if edited_now {
             notice(
                 &mut state,
-                Gone { found, key_sums, unordered: &unordered, book: &book, upkeep: &upkeep },
+                MissingKeys { found, key_sums, unordered: &unordered, book: &book, upkeep: &upkeep },
                 place.head.commit,
             );
         }
         state.key_sums = key_sums;
         let book = book.doing_again(state.redo.clone()).knowing_gaps(state.gaps.clone());
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
-        blemishes.extend(state.redo.notes(title).into_iter().map(|message| Blemish { message, blocking: false }));
-        let room = Room::of(metadata);
-        blemishes.extend(crowded(room.cells()).map(|message| Blemish { message, blocking: false }));
+        blemishes.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, blocking: false }));
+        let room = CellBudget::of(metadata);
+        blemishes.extend(crowded(room.cells()).map(|message| Anomaly { message, blocking: false }));
         // After people's hands, further counting goes on from what is there.
         let said = std::mem::replace(&mut state.processed, found);
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot { state, said, head, book, tables: tables.clone(), gone, blemishes, unmoved };
         let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, Some(snapshot), tables) };
-        Fetched { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, put_back, room }
+        LoadResult { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, put_back, room }
     }
 
     pub(super) fn loaded_with(
         &self,
-        metadata: &Metadata,
+        metadata: &SpreadsheetInfo,
         snapshot: Option<Snapshot>,
         tables: Vec<(String, Vec<String>)>,
     ) -> Loaded {
@@ -379,17 +387,17 @@ impl Fetcher {
     }
 
     /// The spreadsheet's tabs and names.
-    pub async fn metadata(&self) -> Result<Metadata, StoreError> {
+    pub async fn metadata(&self) -> Result<SpreadsheetInfo, StoreError> {
         self.sheets.metadata(&self.id).await.map_err(|error| unreadable(&error))
     }
 
     /// The values of ranges.
-    pub async fn rows_of(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, Unread> {
+    pub async fn rows_of(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
         self.sheets.values(&self.id, ranges).await.map_err(|error| unread(&error))
     }
 
     /// What was entered into ranges: formulas, not what they say.
-    pub async fn entered_in(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, Unread> {
+    pub async fn entered_in(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
         self.sheets.entered(&self.id, ranges).await.map_err(|error| unread(&error))
     }
 

@@ -5,17 +5,17 @@
 use crate::ledger::cast::cell_text;
 use crate::ledger::order::FirstCommits;
 use crate::ledger::snapshot::State;
-use crate::store::fetch::Fetcher;
+use crate::store::fetch::Loader;
 use crate::store::layout::Tab;
 use crate::store::load::column_range;
-use crate::store::unread::Unread;
+use crate::store::unread::LoadError;
 
 /// The columns that tell it.
 const COLUMNS: [&str; 3] = ["run", "job", "first_commit"];
 
-impl Fetcher {
+impl Loader {
     /// Asks Runs and the state; nothing where the tab is gone or lacks a column.
-    pub(super) async fn first_commits(&self, state: &State, runs: Option<&Tab>) -> Result<FirstCommits, Unread> {
+    pub(super) async fn first_commits(&self, state: &State, runs: Option<&Tab>) -> Result<FirstCommits, LoadError> {
         let mut known = FirstCommits::new();
         let at = |tab: &Tab| COLUMNS.map(|column| tab.position(column));
         if let Some((tab, [Some(run), Some(job), Some(first)])) = runs.map(|tab| (tab, at(tab))) {

@@ -3,24 +3,24 @@
 //! In scope: tabs that are there already, whether the job may have them, and what people prepared in its data tab. Out of scope: every later
 //! load (`store::fetch`), what a closer look at a header takes (`store::headers`).
 
-use crate::google::shape::Metadata;
+use crate::google::shape::SpreadsheetInfo;
 use crate::ledger::rows::RUNS;
 use crate::ledger::snapshot::Loaded;
 use crate::port::store::StoreError;
-use crate::store::fetch::{Fetched, Fetcher};
-use crate::store::guard::{self, Proof};
+use crate::store::fetch::{LoadResult, Loader};
+use crate::store::guard::{self, GuardSupport};
 use crate::store::headers::{first_rows, first_rows_range};
-use crate::store::layout::{Notes, RUNS_TITLE, Tabs};
+use crate::store::layout::{RUNS_TITLE, StoreMetadata, Tabs};
 use crate::store::load;
 use crate::store::reach::{not_ours, seen_tab, tables_of};
-use crate::store::room::Room;
-use crate::store::unread::Unread;
-use crate::store::upkeep::Upkeep;
+use crate::store::room::CellBudget;
+use crate::store::unread::LoadError;
+use crate::store::upkeep::RowTracker;
 
-impl Fetcher {
+impl Loader {
     /// Google takes two titles that differ only in case for one, so a tab that the job has to make may be there already as
     /// somebody else's.
-    fn no_twin(&self, metadata: &Metadata) -> Result<(), StoreError> {
+    fn no_twin(&self, metadata: &SpreadsheetInfo) -> Result<(), StoreError> {
         let (processed, failures) = (guard::processed_title(&self.job), guard::failures_title(&self.job));
         let wanted = [processed.as_str(), failures.as_str(), RUNS_TITLE, self.data_tab.as_str()];
         let same = |a: &str, b: &str| a != b && a.to_lowercase() == b.to_lowercase();
@@ -34,7 +34,7 @@ impl Fetcher {
     }
 
     /// A spreadsheet on which the job has never run.
-    pub(super) async fn load_nothing(&self, metadata: &Metadata) -> Result<Fetched, Unread> {
+    pub(super) async fn load_nothing(&self, metadata: &SpreadsheetInfo) -> Result<LoadResult, LoadError> {
         self.no_twin(metadata)?;
         let data = metadata.tabs.iter().find(|tab| tab.title == self.data_tab);
         let runs = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
@@ -56,7 +56,7 @@ impl Fetcher {
             ..Tabs::default()
         };
         for (other, rows) in others.iter().zip(read) {
-            let owned = Notes::read(&load::pairs(&rows)).data;
+            let owned = StoreMetadata::read(&load::pairs(&rows)).data;
             if owned.is_some() && owned == data.map(|tab| tab.sheet_id) {
                 let (job, ..) = guard::read_title(&other.title).unwrap_or_default();
                 return Err(StoreError::Corrupt {
@@ -89,8 +89,8 @@ impl Fetcher {
         let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, None, tables) };
         let rows = data.map_or(0, |tab| tab.rows);
         let filled = rows > 1 && bottom.is_some_and(|rows| !rows.is_empty());
-        let upkeep = Upkeep::of_strange_rows(rows, filled, top.len() > 1);
-        let (put_back, room) = (None, Room::of(metadata));
-        Ok(Fetched { loaded, place: None, proof: Proof::Open, tabs, upkeep, put_back, room })
+        let upkeep = RowTracker::of_strange_rows(rows, filled, top.len() > 1);
+        let (put_back, room) = (None, CellBudget::of(metadata));
+        Ok(LoadResult { loaded, place: None, proof: GuardSupport::Unknown, tabs, upkeep, put_back, room })
     }
 }

@@ -2,32 +2,32 @@
 //!
 //! In scope: which these are, as far as a load can tell. Pure. Out of scope: the sums (`ledger::key_sums`), what follows (`ledger::redo`).
 
-use crate::ledger::book::Book;
+use crate::ledger::book::ProcessedIndex;
 use crate::ledger::key::Fingerprint;
 use crate::ledger::key_sums::KeySums;
-use crate::ledger::snapshot::{State, Tally};
-use crate::store::upkeep::Upkeep;
+use crate::ledger::snapshot::{RowChecksum, State};
+use crate::store::upkeep::RowTracker;
 
 /// What is there after people have edited Processed.
 #[derive(Clone, Copy)]
-pub struct Gone<'a> {
+pub struct MissingKeys<'a> {
     /// Its rows.
-    pub found: Tally,
+    pub found: RowChecksum,
     /// Their keys as sums, where one version of a key counts.
     pub key_sums: Option<KeySums>,
     /// The keys of those that carry no order, sorted: people typed them in, or an earlier version of sheetkeep wrote them.
     pub unordered: &'a [Fingerprint],
     /// What is done as these rows say.
-    pub book: &'a Book,
+    pub book: &'a ProcessedIndex,
     /// The keys that have rows of data.
-    pub upkeep: &'a Upkeep,
+    pub upkeep: &'a RowTracker,
 }
 
 /// Notes in the state, which still says what was written, which keys have to be done again, or how many rows can't be assigned to keys. A
 /// key without any row is not done by itself. Rows that people have typed in count as they are, and hide no row that is gone: a key is done
 /// again if fewer rows of it are found than were written.
-pub fn notice(state: &mut State, gone: Gone<'_>, commit: u64) {
-    let Gone { found, key_sums: Some(sums), book, .. } = gone else { return };
+pub fn notice(state: &mut State, gone: MissingKeys<'_>, commit: u64) {
+    let MissingKeys { found, key_sums: Some(sums), book, .. } = gone else { return };
     let written = state.processed.count;
     let Some(said) = state.key_sums.filter(|said| said.count == written) else {
         // An earlier version of sheetkeep wrote the state.
@@ -54,8 +54,8 @@ fn note_unknown(state: &mut State, rows: u64, commit: u64) {
 
 /// Of which keys with rows fewer rows are found than were written; none where they are too many to know. What is known to have changed is
 /// left out of the sums where that helps: keys of the data tab that have no row left, and rows that people typed in.
-fn lost<'g>(said: KeySums, found: KeySums, gone: &Gone<'g>) -> Option<impl Fn(Fingerprint) -> bool + use<'g>> {
-    let Gone { book, upkeep, unordered, .. } = *gone;
+fn lost<'g>(said: KeySums, found: KeySums, gone: &MissingKeys<'g>) -> Option<impl Fn(Fingerprint) -> bool + use<'g>> {
+    let MissingKeys { book, upkeep, unordered, .. } = *gone;
     let of_no_key = || upkeep.keyed().filter(|mark| !book.knows_mark(*mark));
     let ordered = || found.without(unordered.iter().map(|key| key.0));
     let of_all = || said.differing(&found).or_else(|| said.without(of_no_key()).differing(&found));

@@ -6,9 +6,9 @@
 //! A spreadsheet has no conditional write. But a batch is refused whole if any of its requests is, so each commit carries
 //! requests that can only succeed while the head is the one that the commit was made from:
 //!
-//! - **by title** (`Form::Title`): the state moves to a new tab with every commit, and the batch touches the old one first.
+//! - **by title** (`GuardKind::Title`): the state moves to a new tab with every commit, and the batch touches the old one first.
 //!   A missing tab refuses the whole batch: seen in recorded answers of the real service.
-//! - **by name** (`Form::Name`): the state stays where it is within a lease term, and a named range, whose id is the head, is
+//! - **by name** (`GuardKind::Name`): the state stays where it is within a lease term, and a named range, whose id is the head, is
 //!   deleted and added again. Lighter, but what the service does with a missing named range is only reported. So it is used only
 //!   where it was proved on the very spreadsheet; until then, and where the proof fails, the title guards.
 //!
@@ -20,11 +20,11 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use crate::google::body::{GridCoordinate, GridProperties, GridRange, NamedRange, Request, SheetProperties};
-use crate::google::cell::Cell;
-use crate::google::shape::Metadata;
-use crate::ledger::commit::{Commit, Kind};
+use crate::google::cell::CellData;
+use crate::google::shape::SpreadsheetInfo;
+use crate::ledger::commit::{Commit, CommitKind};
 use crate::ledger::head::HeadId;
-use crate::ledger::judge::Sighting;
+use crate::ledger::judge::HeadStatus;
 use crate::ledger::lease::Fence;
 
 /// Rows of the state tab: names in column A, texts in B; the rest is scratch.
@@ -35,7 +35,7 @@ const TOUCH_COLUMN: u32 = 3;
 
 /// How a head is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Form {
+pub enum GuardKind {
     /// By the id of a named range.
     Name,
     /// By the title of the state tab.
@@ -44,20 +44,20 @@ pub enum Form {
 
 /// What is known of the service's behaviour on this spreadsheet; kept in the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Proof {
+pub enum GuardSupport {
     /// Nothing yet.
-    Open,
+    Unknown,
     /// A missing named range refuses the batch, and its id is the one we chose: the name may guard.
     Name,
     /// It does not, or was refused: the title guards.
     Title,
 }
 
-impl Proof {
+impl GuardSupport {
     /// The word in the state.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Open => "open",
+            Self::Unknown => "open",
             Self::Name => "name",
             Self::Title => "title",
         }
@@ -68,23 +68,23 @@ impl Proof {
         match word {
             "name" => Self::Name,
             "title" => Self::Title,
-            _ => Self::Open,
+            _ => Self::Unknown,
         }
     }
 
     /// The form that the next commit takes; none while the proof is open.
-    pub fn form(self) -> Option<Form> {
+    pub fn form(self) -> Option<GuardKind> {
         match self {
-            Self::Open => None,
-            Self::Name => Some(Form::Name),
-            Self::Title => Some(Form::Title),
+            Self::Unknown => None,
+            Self::Name => Some(GuardKind::Name),
+            Self::Title => Some(GuardKind::Title),
         }
     }
 }
 
 /// Where the state stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct StateLocation {
     /// The state tab's id.
     pub tab: i32,
     /// Its title.
@@ -94,7 +94,7 @@ pub struct Place {
     /// The head.
     pub head: HeadId,
     /// How it is marked.
-    pub form: Form,
+    pub form: GuardKind,
     /// The id under which the job's named range exists, if it does.
     pub name_id: Option<String>,
 }
@@ -119,7 +119,7 @@ pub struct NameSeen {
 
 /// One request of a batch, as far as the guard is concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Op {
+pub enum GuardRequest {
     /// Delete the named range of this id.
     DropName {
         /// The id.
@@ -162,7 +162,7 @@ pub enum Op {
     },
 }
 
-impl Op {
+impl GuardRequest {
     /// The request, for those whose words are the guard's own; the state itself, tabs and changes are written elsewhere.
     pub fn request(&self) -> Option<Request> {
         match self {
@@ -196,7 +196,7 @@ fn one_cell(tab: i32) -> GridRange {
 
 fn touch(tab: i32) -> Request {
     let start = GridCoordinate { sheet_id: tab, row_index: 0, column_index: TOUCH_COLUMN };
-    let rows = vec![vec![Cell::text("touched")].into()];
+    let rows = vec![vec![CellData::text("touched")].into()];
     Request::UpdateCells { rows, fields: "userEnteredValue".into(), start: Some(start), range: None }
 }
 
@@ -233,10 +233,10 @@ pub fn failures_title(job: &str) -> String {
     format!("Failures {job}")
 }
 
-fn place_title(job: &str, fence: Fence, form: Form, head: HeadId) -> String {
+fn place_title(job: &str, fence: Fence, form: GuardKind, head: HeadId) -> String {
     match form {
-        Form::Name => format!("sheetkeep {job} #{fence}"),
-        Form::Title => format!("sheetkeep {job} #{fence}.{head}"),
+        GuardKind::Name => format!("sheetkeep {job} #{fence}"),
+        GuardKind::Title => format!("sheetkeep {job} #{fence}.{head}"),
     }
 }
 
@@ -258,14 +258,14 @@ pub fn tab_id(head: HeadId) -> i32 {
 }
 
 /// Reads the mark out of a spreadsheet's metadata.
-pub fn sight_in(job: &str, metadata: &Metadata) -> (Sighting, Option<Place>) {
+pub fn sight_in(job: &str, metadata: &SpreadsheetInfo) -> (HeadStatus, Option<StateLocation>) {
     let tabs: Vec<_> = metadata.tabs.iter().map(|tab| TabSeen { id: tab.sheet_id, title: tab.title.clone() }).collect();
     let named = metadata.named_ranges.iter().map(|range| NameSeen { id: range.id.clone(), name: range.name.clone() });
     sight(job, &tabs, &named.collect::<Vec<_>>())
 }
 
 /// Reads the mark out of a spreadsheet's tabs and names.
-pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (Sighting, Option<Place>) {
+pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (HeadStatus, Option<StateLocation>) {
     let name = range_name(job);
     let range = names.iter().find(|seen| seen.name == name);
     let found = tabs
@@ -277,75 +277,77 @@ pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (Sighting, Opti
     let Some((tab, fence, in_title)) = found else {
         let titles = [processed_title(job), failures_title(job)];
         let something = range.is_some() || tabs.iter().any(|tab| titles.contains(&tab.title));
-        return (if something { Sighting::Missing } else { Sighting::Virgin }, None);
+        return (if something { HeadStatus::Missing } else { HeadStatus::NotInitialized }, None);
     };
     let in_name = || range.and_then(|seen| seen.id.parse().ok());
-    let form = if in_title.is_some() { Form::Title } else { Form::Name };
+    let form = if in_title.is_some() { GuardKind::Title } else { GuardKind::Name };
     let Some(head) = in_title.or_else(in_name) else {
-        return (Sighting::Missing, None);
+        return (HeadStatus::Missing, None);
     };
     let name_id = range.map(|seen| seen.id.clone());
-    let place = Place { tab: tab.id, title: tab.title.clone(), fence, head, form, name_id };
-    (Sighting::At { head, fence }, Some(place))
+    let place = StateLocation { tab: tab.id, title: tab.title.clone(), fence, head, form, name_id };
+    (HeadStatus::At { head, fence }, Some(place))
 }
 
 /// The requests of a commit, in order. `place` is where the state stands as this run last knew it, and `form` how the new
 /// head is to be marked.
-pub fn ops(job: &str, commit: &Commit, place: Option<&Place>, form: Form) -> Vec<Op> {
+pub fn ops(job: &str, commit: &Commit, place: Option<&StateLocation>, form: GuardKind) -> Vec<GuardRequest> {
     let (Some(place), Some(from)) = (place, commit.from) else { return init(job, commit) };
     let id = commit.to.to_string();
-    let by_name = place.form == Form::Name;
-    if by_name && form == Form::Name && commit.kind == Kind::Advance {
+    let by_name = place.form == GuardKind::Name;
+    if by_name && form == GuardKind::Name && commit.kind == CommitKind::Advance {
         return vec![
-            Op::DropName { id: from.to_string() },
-            Op::AddName { id, name: range_name(job), tab: place.tab },
-            Op::WriteState { tab: place.tab },
-            Op::Changes,
+            GuardRequest::DropName { id: from.to_string() },
+            GuardRequest::AddName { id, name: range_name(job), tab: place.tab },
+            GuardRequest::WriteState { tab: place.tab },
+            GuardRequest::Changes,
         ];
     }
     let tab = tab_id(commit.to);
     let mut ops = Vec::new();
     if by_name {
-        ops.push(Op::DropName { id: from.to_string() });
+        ops.push(GuardRequest::DropName { id: from.to_string() });
     }
-    ops.push(Op::Touch { tab: place.tab });
-    if let (false, Form::Name, Some(id)) = (by_name, form, &place.name_id) {
-        ops.push(Op::DropName { id: id.clone() });
+    ops.push(GuardRequest::Touch { tab: place.tab });
+    if let (false, GuardKind::Name, Some(id)) = (by_name, form, &place.name_id) {
+        ops.push(GuardRequest::DropName { id: id.clone() });
     }
-    ops.push(Op::AddPlace { tab, title: place_title(job, commit.state.lease.fence, form, commit.to) });
-    if form == Form::Name {
-        ops.push(Op::AddName { id, name: range_name(job), tab });
+    ops.push(GuardRequest::AddPlace { tab, title: place_title(job, commit.state.lease.fence, form, commit.to) });
+    if form == GuardKind::Name {
+        ops.push(GuardRequest::AddName { id, name: range_name(job), tab });
     }
-    ops.extend([Op::WriteState { tab }, Op::Changes, Op::DropPlace { tab: place.tab }]);
+    ops.extend([GuardRequest::WriteState { tab }, GuardRequest::Changes, GuardRequest::DropPlace { tab: place.tab }]);
     ops
 }
 
 /// The first commit marks its head both ways, so that its named range's id shows whether the service takes ours.
-fn init(job: &str, commit: &Commit) -> Vec<Op> {
+fn init(job: &str, commit: &Commit) -> Vec<GuardRequest> {
     let tab = tab_id(commit.to);
     vec![
-        Op::AddPlace { tab, title: place_title(job, commit.state.lease.fence, Form::Title, commit.to) },
-        Op::MakeTabs,
-        Op::AddName { id: commit.to.to_string(), name: range_name(job), tab },
-        Op::WriteState { tab },
-        Op::Changes,
+        GuardRequest::AddPlace { tab, title: place_title(job, commit.state.lease.fence, GuardKind::Title, commit.to) },
+        GuardRequest::MakeTabs,
+        GuardRequest::AddName { id: commit.to.to_string(), name: range_name(job), tab },
+        GuardRequest::WriteState { tab },
+        GuardRequest::Changes,
     ]
 }
 
 /// Where the state stands once a commit has been applied.
-pub fn place_after(job: &str, commit: &Commit, before: Option<&Place>, form: Form) -> Place {
+pub fn place_after(job: &str, commit: &Commit, before: Option<&StateLocation>, form: GuardKind) -> StateLocation {
     let fence = commit.state.lease.fence;
-    let form = if before.is_none() { Form::Title } else { form };
+    let form = if before.is_none() { GuardKind::Title } else { form };
     let name_id = match (before, form) {
-        (None, _) | (_, Form::Name) => Some(commit.to.to_string()),
-        (Some(place), Form::Title) if place.form == Form::Title => place.name_id.clone(),
-        (Some(_), Form::Title) => None,
+        (None, _) | (_, GuardKind::Name) => Some(commit.to.to_string()),
+        (Some(place), GuardKind::Title) if place.form == GuardKind::Title => place.name_id.clone(),
+        (Some(_), GuardKind::Title) => None,
     };
     match before {
-        Some(place) if place.form == Form::Name && form == Form::Name && commit.kind == Kind::Advance => {
-            Place { head: commit.to, name_id, ..place.clone() }
+        Some(place)
+            if place.form == GuardKind::Name && form == GuardKind::Name && commit.kind == CommitKind::Advance =>
+        {
+            StateLocation { head: commit.to, name_id, ..place.clone() }
         }
-        _ => Place {
+        _ => StateLocation {
             tab: tab_id(commit.to),
             title: place_title(job, fence, form, commit.to),
             fence,
@@ -358,30 +360,30 @@ pub fn place_after(job: &str, commit: &Commit, before: Option<&Place>, form: For
 
 /// The two batches that prove the guard, each of which the service must refuse: one that names a named range that never
 /// was, one that touches a tab that never was. `salt` makes ids that nobody has used.
-pub fn probes(place: &Place, salt: u64) -> [Vec<Op>; 2] {
+pub fn probes(place: &StateLocation, salt: u64) -> [Vec<GuardRequest>; 2] {
     let never = HeadId { commit: place.head.commit, nonce: salt };
-    let gone = Op::Touch { tab: tab_id(never) };
-    let touch = Op::Touch { tab: place.tab };
-    [vec![Op::DropName { id: never.to_string() }, touch.clone()], vec![touch, gone]]
+    let gone = GuardRequest::Touch { tab: tab_id(never) };
+    let touch = GuardRequest::Touch { tab: place.tab };
+    [vec![GuardRequest::DropName { id: never.to_string() }, touch.clone()], vec![touch, gone]]
 }
 
 /// What the proof found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Proved {
+pub enum GuardProof {
     /// Carry on with this guard.
-    Guard(Proof),
+    Guard(GuardSupport),
     /// A stale batch was applied: nothing on this service guards, so nothing may be written.
     Nothing,
 }
 
 /// The conclusion: whether a missing named range and a missing tab were refused, and whether the named range of the place
 /// has the id that we chose.
-pub fn conclude(place: &Place, missing_name_refused: bool, missing_tab_refused: bool) -> Proved {
+pub fn conclude(place: &StateLocation, missing_name_refused: bool, missing_tab_refused: bool) -> GuardProof {
     let ours = place.name_id.as_deref() == Some(place.head.to_string().as_str());
     match (missing_tab_refused, missing_name_refused && ours) {
-        (false, _) => Proved::Nothing,
-        (true, true) => Proved::Guard(Proof::Name),
-        (true, false) => Proved::Guard(Proof::Title),
+        (false, _) => GuardProof::Nothing,
+        (true, true) => GuardProof::Guard(GuardSupport::Name),
+        (true, false) => GuardProof::Guard(GuardSupport::Title),
     }
 }
 

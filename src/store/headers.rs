@@ -6,16 +6,16 @@
 
 use serde_json::Value;
 
-use crate::google::shape::Tab as Seen;
+use crate::google::shape::TabInfo as Seen;
 use crate::ledger::columns::header_text;
 use crate::ledger::first_rows::{FirstRows, header_below};
 use crate::ledger::rows::{PROCESSED, RUNS};
-use crate::ledger::snapshot::Blemish;
-use crate::store::fetch::Fetcher;
+use crate::ledger::snapshot::Anomaly;
+use crate::store::fetch::Loader;
 use crate::store::layout::{FAILURES_NEEDED, Tab, Tabs};
 use crate::store::load::{header, header_range, rows_range, text};
-use crate::store::reach::Reach;
-use crate::store::unread::Unread;
+use crate::store::reach::LoadPlan;
+use crate::store::unread::LoadError;
 
 /// Rows in which a header is looked for.
 const ROWS: u32 = 1_000;
@@ -39,9 +39,9 @@ fn texts(rows: &[Vec<Value>]) -> Vec<Vec<String>> {
     rows.iter().map(row).collect()
 }
 
-impl Fetcher {
+impl Loader {
     /// The first rows of a tab in which the job has never written.
-    pub async fn first_rows(&self, seen: &Seen) -> Result<FirstRows, Unread> {
+    pub async fn first_rows(&self, seen: &Seen) -> Result<FirstRows, LoadError> {
         let read = self.rows_of(&[first_rows_range(seen)]).await?;
         Ok(first_rows(&seen.title, read.first().map_or(&[][..], Vec::as_slice)))
     }
@@ -57,11 +57,11 @@ impl Fetcher {
     }
 
     /// Why a tab can't be used whose header stands further down than row 1; nothing where it is nowhere.
-    pub async fn pushed_down(&self, seen: &Seen, wanted: &[&str]) -> Result<Option<Blemish>, Unread> {
+    pub async fn pushed_down(&self, seen: &Seen, wanted: &[&str]) -> Result<Option<Anomaly>, LoadError> {
         let read = self.rows_of(&[first_rows_range(seen)]).await?;
         let row = header_below(&texts(read.first().map_or(&[][..], Vec::as_slice)), wanted);
         let title = &seen.title;
-        Ok(row.map(|row| Blemish {
+        Ok(row.map(|row| Anomaly {
             message: format!(
                 "the header of tab {title} is in row {row} now, and it has to be in row 1: drag that row to the top, or delete the rows \
                  that were put above it"
@@ -71,7 +71,7 @@ impl Fetcher {
     }
 
     /// The first of the job's machine tabs whose header stands further down than row 1.
-    pub async fn pushed_down_header(&self, reach: &Reach<'_>, tabs: &Tabs) -> Result<Option<Blemish>, Unread> {
+    pub async fn pushed_down_header(&self, reach: &LoadPlan<'_>, tabs: &Tabs) -> Result<Option<Anomaly>, LoadError> {
         let machine = [
             (reach.processed, tabs.processed.as_ref(), &PROCESSED[..]),
             (reach.failures, tabs.failures.as_ref(), FAILURES_NEEDED),
@@ -90,7 +90,7 @@ impl Fetcher {
 
     /// Lets the tab know headers by what people see where the service holds a number, such as a day, a share or an amount that was typed:
     /// `row` is the header row as read, and `own` the columns that are known by what the service holds already.
-    pub async fn knowing_what_is_shown(&self, tab: &mut Tab, row: &[Value], own: &[String]) -> Result<(), Unread> {
+    pub async fn knowing_what_is_shown(&self, tab: &mut Tab, row: &[Value], own: &[String]) -> Result<(), LoadError> {
         let unlike = |cell: &Value| matches!(cell, Value::Number(_)) && !own.contains(&text(cell));
         if !row.iter().any(unlike) {
             return Ok(());
@@ -101,7 +101,7 @@ impl Fetcher {
         let moved =
             row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), seen)| cell.is_string() && held != seen);
         if moved || shown.len() != tab.header.len() {
-            return Err(Unread::moved(&tab.title));
+            return Err(LoadError::moved(&tab.title));
         }
         for ((cell, held), seen) in row.iter().zip(&tab.header).zip(shown) {
             if unlike(cell) && seen != *held && !tab.header.contains(&seen) {

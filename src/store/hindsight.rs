@@ -3,12 +3,12 @@
 //! In scope: reading its scratch rows. Out of scope: what they say (`store::witness`, `store::put_back`), and putting right what went astray.
 
 use crate::fault::Fault;
-use crate::port::store::{Astray, StoreError};
-use crate::store::positions::WholeTab;
-use crate::store::put_back::{self, PutBack, Told};
+use crate::port::store::{MisplacedWrites, StoreError};
+use crate::store::positions::TabReading;
+use crate::store::put_back::{self, DeletionLog, PendingRestores};
 use crate::store::repair::image::TabImage;
 use crate::store::sheets::SheetsStore;
-use crate::store::unread::Unread;
+use crate::store::unread::LoadError;
 
 impl SheetsStore {
     /// Looks at the witness of the last batch where its answer was lost or showed that something went astray.
@@ -20,13 +20,13 @@ impl SheetsStore {
         };
         let rows = match self.fetcher().scratch(&unseen.title, &unseen.witness).await {
             Ok(rows) => rows,
-            Err(Unread::Moved(error)) if self.has_tab(&unseen.title).await? => return Err(error),
-            Err(Unread::Moved(_)) => {
+            Err(LoadError::Stale(error)) if self.has_tab(&unseen.title).await? => return Err(error),
+            Err(LoadError::Stale(_)) => {
                 // Whoever made the next commit had to load this one first, and saw its scratch rows.
                 self.known().upkeep.leave_to_others();
                 return Ok(0);
             }
-            Err(Unread::Broken(error)) => return Err(error),
+            Err(LoadError::Failed(error)) => return Err(error),
         };
         if !self.known().upkeep.looked(&rows) {
             return Err(unreadable_scratch());
@@ -45,46 +45,48 @@ impl SheetsStore {
         let read = self.fetcher().present(&tab, &own).await;
         let mut known = self.known();
         match read {
-            Ok(WholeTab { tab, rows, height, .. }) => {
+            Ok(TabReading { tab, rows, height, .. }) => {
                 let key = known.upkeep.key_of(&tab);
                 let image = key.map(|key| TabImage { tab: &tab, key, rows: &rows, height, entered: &[], undo: &[] });
                 known.upkeep.checked(image.as_ref());
             }
-            Err(Unread::Moved(_)) => known.upkeep.checked(None),
-            Err(Unread::Broken(error)) => return Err(error),
+            Err(LoadError::Stale(_)) => known.upkeep.checked(None),
+            Err(LoadError::Failed(error)) => return Err(error),
         }
         Ok(())
     }
 
     /// Looks whether the last batch took out what was meant.
-    pub(super) async fn look_at_what_was_removed(&self) -> Result<Astray, StoreError> {
+    pub(super) async fn look_at_what_was_removed(&self) -> Result<MisplacedWrites, StoreError> {
         let (removed, waiting) = {
             let known = self.known();
-            (known.removed.clone(), known.put_back.as_ref().map_or(0, PutBack::rows))
+            (known.removed.clone(), known.put_back.as_ref().map_or(0, PendingRestores::rows))
         };
-        let Some((removed, place)) = removed else { return Ok(Astray { rows: waiting, ..Astray::default() }) };
+        let Some((removed, place)) = removed else {
+            return Ok(MisplacedWrites { rows: waiting, ..MisplacedWrites::default() });
+        };
         let read = self.fetcher().rows_of(&[removed.range(&place.title)]).await;
         let rows = match read {
             Ok(rows) => rows.into_iter().next().unwrap_or_default(),
-            Err(Unread::Moved(error)) if self.has_tab(&place.title).await? => return Err(error),
-            Err(Unread::Moved(_)) => {
+            Err(LoadError::Stale(error)) if self.has_tab(&place.title).await? => return Err(error),
+            Err(LoadError::Stale(_)) => {
                 // Whoever made the next commit had to load this one first, and puts back what is to be put back.
                 self.known().removed = None;
-                return Ok(Astray::default());
+                return Ok(MisplacedWrites::default());
             }
-            Err(Unread::Broken(error)) => return Err(error),
+            Err(LoadError::Failed(error)) => return Err(error),
         };
         let told = put_back::read(&rows, removed.head(), place.tab);
-        if matches!(told, Told::Nothing | Told::Unreadable) {
+        if matches!(told, DeletionLog::Nothing | DeletionLog::Unreadable) {
             return Err(unreadable_scratch());
         }
         let mut known = self.known();
         known.removed = None;
         known.put_back = told.put_back();
-        Ok(known.put_back.as_ref().map_or_else(Astray::default, |found| Astray {
+        Ok(known.put_back.as_ref().map_or_else(MisplacedWrites::default, |found| MisplacedWrites {
             rows: found.rows(),
             uncounted: found.uncounted(),
-            ..Astray::default()
+            ..MisplacedWrites::default()
         }))
     }
 

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::ledger::key::Fingerprint;
-use crate::ledger::snapshot::Blemish;
+use crate::ledger::snapshot::Anomaly;
 use crate::store::load::text;
 
 /// Doubled keys that are told one by one.
@@ -27,12 +27,12 @@ pub struct RowIndex {
 
 /// Reads a key column from the top down.
 #[derive(Debug, Default)]
-pub struct Indexing {
+pub struct KeyColumnReader {
     index: RowIndex,
     row: u32,
 }
 
-impl Indexing {
+impl KeyColumnReader {
     /// The text of the next row's key cell; the header row is the first one.
     pub fn read(&mut self, key: &str) {
         if self.row > 0 && !key.is_empty() {
@@ -106,13 +106,13 @@ impl RowIndex {
     }
 
     /// What people should know of keys that stand in several rows.
-    pub fn blemishes(&self, tab: &str) -> Vec<Blemish> {
+    pub fn blemishes(&self, tab: &str) -> Vec<Anomaly> {
         let told = self.doubled.iter().map(|row| {
             format!("tab {tab}: row {} has the key of a row above it; only the upper one is kept up to date", row + 1)
         });
         let more = self.doubles.saturating_sub(self.doubled.len());
         let more = (more > 0).then(|| format!("tab {tab}: {more} more rows have a key of a row above them"));
-        told.chain(more).map(|message| Blemish { message, blocking: false }).collect()
+        told.chain(more).map(|message| Anomaly { message, blocking: false }).collect()
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn index(keys: &[&str]) -> RowIndex {
-        let mut indexing = Indexing::default();
+        let mut indexing = KeyColumnReader::default();
         for key in keys {
             indexing.read(key);
         }

@@ -6,22 +6,22 @@
 use serde_json::Value;
 
 use crate::grid::Cell;
-use crate::ledger::failure::{FailureState, Kept, mark_of_record, payload_mark};
+use crate::ledger::failure::{FailureState, StoredFailure, mark_of_record, payload_mark};
 use crate::ledger::key::Fingerprint;
 use crate::ledger::rows::{FAILURES, read_failure_row};
-use crate::store::fetch::Fetcher;
+use crate::store::fetch::Loader;
 use crate::store::layout::Tab;
 use crate::store::load::{column_range, text, whole_rows_range};
-use crate::store::unread::Unread;
+use crate::store::unread::LoadError;
 
 /// Rows whose payload is read for the mark of its record, at most.
 const MOST_UNSAID: usize = 600;
 /// Rows that one call reads: a row holds up to 450,000 characters of a record, and an answer has a bound.
 const ROWS_A_CALL: usize = 50;
 
-impl Fetcher {
+impl Loader {
     /// Reads these rows of Failures; those that hold another key by now, or no record, are left out.
-    pub async fn kept(&self, tab: &Tab, wanted: &[(Fingerprint, u32)]) -> Result<Vec<Kept>, Unread> {
+    pub async fn kept(&self, tab: &Tab, wanted: &[(Fingerprint, u32)]) -> Result<Vec<StoredFailure>, LoadError> {
         let mut found = Vec::new();
         for chunk in wanted.chunks(ROWS_A_CALL) {
             let ranges: Vec<_> = chunk.iter().map(|(_, row)| whole_rows_range(&tab.title, *row, *row)).collect();
@@ -35,9 +35,13 @@ impl Fetcher {
     }
 }
 
-impl Fetcher {
+impl Loader {
     /// The marks of the records that these rows of Failures are of, as far as they say so: of most rows by one call for two columns.
-    pub async fn marks(&self, tab: &Tab, wanted: &[(Fingerprint, u32)]) -> Result<Vec<(Fingerprint, String)>, Unread> {
+    pub async fn marks(
+        &self,
+        tab: &Tab,
+        wanted: &[(Fingerprint, u32)],
+    ) -> Result<Vec<(Fingerprint, String)>, LoadError> {
         let columns = [FAILURES[0], FAILURES[FAILURES.len() - 1]].map(|name| tab.position(name));
         let (mut keys, mut marks) = (Vec::new(), Vec::new());
         if let [Some(key), Some(mark)] = columns {
@@ -69,7 +73,7 @@ impl Fetcher {
 }
 
 /// A row of Failures as it stands.
-pub fn kept(tab: &Tab, cells: &[Value], row: u32) -> Option<Kept> {
+pub fn kept(tab: &Tab, cells: &[Value], row: u32) -> Option<StoredFailure> {
     let value = |name: &str| tab.position(name).and_then(|at| cells.get(at));
     let failure = read_failure_row(|name| match value(name) {
         Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
@@ -80,7 +84,7 @@ pub fn kept(tab: &Tab, cells: &[Value], row: u32) -> Option<Kept> {
     let mark = value(FAILURES[FAILURES.len() - 1]).map(text).unwrap_or_default();
     let is_changed = failure.kept && !mark.is_empty() && mark != payload_mark(&failure.payload);
     let mended = is_changed && failure.state != FailureState::Recovered;
-    Some(Kept { failure, mended, row })
+    Some(StoredFailure { failure, mended, row })
 }
 
 #[cfg(test)]

@@ -5,17 +5,17 @@
 use std::sync::Arc;
 
 use crate::google::body::Batch;
-use crate::ledger::commit::Part;
+use crate::ledger::commit::CommitPart;
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::MAX_REMEMBERED;
-use crate::store::data_rows::DataRows;
-use crate::store::guard::{Form, Place, Proof};
+use crate::store::data_rows::RowRequests;
+use crate::store::guard::{GuardKind, GuardSupport, StateLocation};
 use crate::store::layout::Tabs;
-use crate::store::put_back::PutBack;
-use crate::store::removed::{Gone, Removed};
-use crate::store::room::Room;
-use crate::store::stance::Stance;
-use crate::store::upkeep::Upkeep;
+use crate::store::put_back::PendingRestores;
+use crate::store::removed::{DeletedRows, RowDeletionBatch};
+use crate::store::room::CellBudget;
+use crate::store::stance::GuardStrategy;
+use crate::store::upkeep::RowTracker;
 
 /// Drafts that are remembered.
 const MAX_DRAFTS: usize = MAX_REMEMBERED;
@@ -24,27 +24,27 @@ const MAX_LAYOUT_REFUSALS: u32 = 2;
 
 /// What is known of the place: as of the last load, look or applied commit.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct SheetSession {
     /// Where the state stands.
-    pub place: Option<Place>,
+    pub place: Option<StateLocation>,
     /// How the guard stands.
-    pub stance: Stance,
+    pub stance: GuardStrategy,
     /// The tabs.
     pub tabs: Tabs,
     /// The data tab's rows.
-    pub upkeep: Upkeep,
+    pub upkeep: RowTracker,
     /// Rows that were taken out since the last load.
-    pub gone: Gone,
+    pub gone: DeletedRows,
     /// Rows that were taken out and go back with the next commit.
-    pub put_back: Option<PutBack>,
+    pub put_back: Option<PendingRestores>,
     /// What the last commit took out, until that was looked at.
-    pub removed: Option<(Removed, Place)>,
+    pub removed: Option<(RowDeletionBatch, StateLocation)>,
     /// The grids of all tabs.
-    pub room: Room,
+    pub room: CellBudget,
     /// The job's own columns, as the state says, but for those that were deleted.
     pub owned: Vec<String>,
     /// Batches that were sent from here, the last ones.
-    pub drafts: Vec<Draft>,
+    pub drafts: Vec<PreparedBatch>,
     /// How often the service has refused what a batch does to tabs since the last one that was applied, for no place that is gone.
     pub layout_refusals: u32,
 }
@@ -52,39 +52,39 @@ pub struct Known {
 /// A batch as it was first sent, and what will be known once it is applied. A commit that is sent again is sent from here, so
 /// that it is the same to the letter.
 #[derive(Debug, Clone)]
-pub struct Draft {
+pub struct PreparedBatch {
     /// The head that it sets.
     pub id: HeadId,
     /// Its requests.
     pub batch: Arc<Batch>,
     /// To which part of the commit each belongs.
-    pub parts: Arc<[Part]>,
+    pub parts: Arc<[CommitPart]>,
     /// How the new head is marked.
-    pub form: Form,
+    pub form: GuardKind,
     /// Where the state stands afterwards.
-    pub place: Place,
+    pub place: StateLocation,
     /// The tabs afterwards.
     pub tabs: Tabs,
     /// What it does to the data tab's rows.
-    pub rows: Arc<DataRows>,
+    pub rows: Arc<RowRequests>,
     /// What it takes out of tabs.
-    pub removed: Option<Removed>,
+    pub removed: Option<RowDeletionBatch>,
     /// The job's own columns afterwards.
     pub owned: Arc<[String]>,
 }
 
-impl Known {
+impl SheetSession {
     /// Of a place that nobody has looked at yet.
     pub fn nothing() -> Self {
         Self {
             place: None,
-            stance: Stance::from(Proof::Open),
+            stance: GuardStrategy::from(GuardSupport::Unknown),
             tabs: Tabs::default(),
-            upkeep: Upkeep::default(),
-            gone: Gone::default(),
+            upkeep: RowTracker::default(),
+            gone: DeletedRows::default(),
             put_back: None,
             removed: None,
-            room: Room::default(),
+            room: CellBudget::default(),
             owned: Vec::new(),
             drafts: Vec::new(),
             layout_refusals: 0,
@@ -92,7 +92,7 @@ impl Known {
     }
 
     /// A draft is about to be sent, so that it can be sent again to the letter.
-    pub fn remember(&mut self, draft: Draft) {
+    pub fn remember(&mut self, draft: PreparedBatch) {
         self.drafts.retain(|sent| sent.id != draft.id);
         if self.drafts.len() == MAX_DRAFTS {
             self.drafts.remove(0);
@@ -101,11 +101,11 @@ impl Known {
     }
 
     /// A draft was applied.
-    pub fn become_applied(&mut self, draft: Draft) {
+    pub fn become_applied(&mut self, draft: PreparedBatch) {
         self.room.take(draft.batch.requests());
         self.upkeep.applied(&draft.rows, &draft.place.title);
         self.put_back = None;
-        self.gone.extend(draft.removed.as_ref().map(Removed::seen).unwrap_or_default());
+        self.gone.extend(draft.removed.as_ref().map(RowDeletionBatch::seen).unwrap_or_default());
         self.removed = draft.removed.map(|removed| (removed, draft.place.clone()));
         self.place = Some(draft.place);
         self.tabs = draft.tabs;

@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use crate::ledger::cast::cell_text as text;
-use crate::ledger::order::{Order, read_run_cell};
+use crate::ledger::order::{RowOrder, read_run_cell};
 use crate::ledger::removal::mark_of_key;
 use crate::ledger::rows::{DONE, FORGOTTEN};
 use crate::ledger::run::is_in_run_cell;
-use crate::ledger::snapshot::Tally;
+use crate::ledger::snapshot::RowChecksum;
 
 /// Runs that may have rows of this sort: the last ones. A next run knows the header as it is.
 const RUNS_SEEN: usize = 3;
@@ -25,13 +25,13 @@ const ROWS_SEEN: usize = 50;
 const MAX_WAYS: usize = 400;
 
 /// Where key, version, state and run of a row stand; the version may be nowhere.
-type Way = [Option<usize>; 4];
+type ColumnMapping = [Option<usize>; 4];
 
 /// Rows that are laid otherwise, by the hash of all their cells.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Laid(HashMap<u64, Way>);
+pub struct ColumnRecovery(HashMap<u64, ColumnMapping>);
 
-impl Laid {
+impl ColumnRecovery {
     /// How many rows.
     pub fn rows(&self) -> usize {
         self.0.len()
@@ -66,10 +66,10 @@ pub fn is_beside(row: &[Value], usual: [usize; 4]) -> bool {
 
 /// A search for the way in which rows are laid.
 #[derive(Debug)]
-pub struct Search {
+pub struct MappingSearch {
     usual: [usize; 4],
     /// Rows that are read as the header says.
-    rest: Tally,
+    rest: RowChecksum,
     /// Rows of the last runs.
     runs: BTreeMap<String, OfRun>,
 }
@@ -78,21 +78,21 @@ pub struct Search {
 #[derive(Debug, Default)]
 struct OfRun {
     /// The last of their orders; none where a version that gave none wrote them.
-    latest: Option<Order>,
+    latest: Option<RowOrder>,
     rows: Vec<Vec<String>>,
 }
 
 /// One way for the rows of a run from one of them on, and what the sum would be more.
-struct Guess<'r> {
+struct MappingCandidate<'r> {
     rows: &'r [Vec<String>],
-    way: Way,
+    way: ColumnMapping,
     more: u64,
 }
 
-impl Search {
+impl MappingSearch {
     /// Among rows whose header says that key, version, state and run stand in these columns.
     pub fn of(usual: [usize; 4]) -> Self {
-        Self { usual, rest: Tally::default(), runs: BTreeMap::new() }
+        Self { usual, rest: RowChecksum::default(), runs: BTreeMap::new() }
     }
 
     /// Reads rows, the header row not among them.
@@ -127,7 +127,7 @@ impl Search {
     }
 
     /// The rows that are laid otherwise, if reading them so gives the count and the sum that the state says.
-    pub fn found(&self, said: Tally) -> Option<Laid> {
+    pub fn found(&self, said: RowChecksum) -> Option<ColumnRecovery> {
         let mut all = self.rest;
         for cells in self.runs.values().flat_map(|of_run| &of_run.rows) {
             all.add_hash(self.as_usual(cells));
@@ -136,20 +136,20 @@ impl Search {
             return None;
         }
         let due = said.sum.wrapping_sub(all.sum);
-        let guesses: Vec<Vec<Guess<'_>>> =
+        let guesses: Vec<Vec<MappingCandidate<'_>>> =
             self.runs.iter().map(|(run, of_run)| self.guesses(run, &of_run.rows)).collect();
         let one = guesses.iter().flatten().find(|guess| guess.more == due).map(|guess| vec![guess]);
         // Two runs, where nobody has put back the rows of the first one before columns were moved under a second one.
         let two = || {
             guesses.iter().enumerate().find_map(|(at, of_run)| {
-                let later: HashMap<u64, &Guess<'_>> =
+                let later: HashMap<u64, &MappingCandidate<'_>> =
                     guesses.iter().skip(at + 1).flatten().map(|guess| (guess.more, guess)).collect();
                 of_run.iter().find_map(|guess| Some(vec![guess, later.get(&due.wrapping_sub(guess.more))?]))
             })
         };
         let right = one.or_else(two)?;
         let laid = right.into_iter().flat_map(|guess| guess.rows.iter().map(|cells| (hash(cells), guess.way)));
-        Some(Laid(laid.collect()))
+        Some(ColumnRecovery(laid.collect()))
     }
 
     fn as_usual(&self, cells: &[String]) -> u64 {
@@ -157,7 +157,7 @@ impl Search {
     }
 
     /// Every way in which the rows of a run may be laid, from each of its rows on.
-    fn guesses<'r>(&self, run: &str, rows: &'r [Vec<String>]) -> Vec<Guess<'r>> {
+    fn guesses<'r>(&self, run: &str, rows: &'r [Vec<String>]) -> Vec<MappingCandidate<'r>> {
         let mut out = Vec::new();
         for way in ways(run, rows) {
             let mut more = 0_u64;
@@ -167,7 +167,7 @@ impl Search {
                     break;
                 }
                 more = more.wrapping_add(mark_in(cells, way)).wrapping_sub(self.as_usual(cells));
-                out.push(Guess { rows: rows.get(from..).unwrap_or_default(), way, more });
+                out.push(MappingCandidate { rows: rows.get(from..).unwrap_or_default(), way, more });
             }
         }
         out
@@ -175,7 +175,7 @@ impl Search {
 }
 
 /// The ways that the last rows of a run allow: its state and its run can be told by what they say, key and version can't.
-fn ways(run: &str, rows: &[Vec<String>]) -> Vec<Way> {
+fn ways(run: &str, rows: &[Vec<String>]) -> Vec<ColumnMapping> {
     let Some(last) = rows.last() else { return Vec::new() };
     let seen = rows.iter().rev().take(ROWS_SEEN);
     let filled: BTreeSet<usize> = seen
@@ -199,7 +199,7 @@ fn ways(run: &str, rows: &[Vec<String>]) -> Vec<Way> {
 }
 
 /// The mark of a row that is laid in this way.
-fn mark_in(cells: &[String], way: Way) -> u64 {
+fn mark_in(cells: &[String], way: ColumnMapping) -> u64 {
     let text = |place: Option<usize>| place.and_then(|at| cells.get(at)).map_or("", String::as_str);
     mark_of_key(&way.map(text))
 }
@@ -208,7 +208,7 @@ fn mark_in(cells: &[String], way: Way) -> u64 {
 fn hash(cells: &[String]) -> u64 {
     let last = cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
     let texts: Vec<&str> = cells.iter().take(last).map(String::as_str).collect();
-    Tally::hash(&texts)
+    RowChecksum::hash(&texts)
 }
 
 #[cfg(test)]
@@ -242,7 +242,7 @@ mod tests {
                 .map(|n| [format!("k{n}"), if versions { format!("v{n}") } else { String::new() }, DONE.into(), NEW.into()])
                 .collect();
             let old = ["old", "1", DONE, OLD];
-            let mut said = Tally::default();
+            let mut said = RowChecksum::default();
             said.add(&old);
             let mut rows = vec![row(old, &USUAL)];
             for (n, one) in texts.iter().enumerate() {
@@ -250,7 +250,7 @@ mod tests {
                 said.add(&one);
                 rows.push(row(one, if n < before { &USUAL } else { &way }));
             }
-            let mut search = Search::of(USUAL);
+            let mut search = MappingSearch::of(USUAL);
             search.read(&rows);
             let laid = search.found(said).expect("a way is found");
             for (row, meant) in rows.iter().skip(1).zip(&texts) {
@@ -263,11 +263,11 @@ mod tests {
     fn rows_of_two_runs_may_each_be_laid_in_a_way_of_their_own() {
         let ways = [[1, 0, 2, 3], [3, 0, 1, 2]];
         let texts = [["a", "1", DONE, OLD], ["b", "2", FORGOTTEN, NEW]];
-        let mut said = Tally::default();
+        let mut said = RowChecksum::default();
         for one in &texts {
             said.add(one);
         }
-        let mut search = Search::of(USUAL);
+        let mut search = MappingSearch::of(USUAL);
         let rows: Vec<_> = texts.iter().zip(&ways).map(|(one, way)| row(*one, way)).collect();
         search.read(&rows);
         let laid = search.found(said).expect("both are found");
@@ -279,27 +279,27 @@ mod tests {
 
     #[test]
     fn the_last_run_is_known_by_its_commits_not_by_its_name() {
-        let (mut said, mut rows) = (Tally::default(), Vec::new());
-        let early = format!("19700101-000000-00001 {}", Order { commit: 90, ..Order::default() });
-        let runs = (0..5).map(|n| format!("2026092{n}-141320-00d40 {}", Order { commit: n, ..Order::default() }));
+        let (mut said, mut rows) = (RowChecksum::default(), Vec::new());
+        let early = format!("19700101-000000-00001 {}", RowOrder { commit: 90, ..RowOrder::default() });
+        let runs = (0..5).map(|n| format!("2026092{n}-141320-00d40 {}", RowOrder { commit: n, ..RowOrder::default() }));
         for (n, run) in runs.chain([early]).enumerate() {
             let key = format!("k{n}");
             let one = [&*key, "1", DONE, &*run];
             said.add(&one);
             rows.push(row(one, if n == 5 { &[1, 0, 2, 3] } else { &USUAL }));
         }
-        let mut search = Search::of(USUAL);
+        let mut search = MappingSearch::of(USUAL);
         search.read(&rows);
         assert_eq!(search.found(said).map(|laid| laid.rows()), Some(1));
     }
 
     #[test]
     fn what_people_have_changed_otherwise_is_not_guessed_at() {
-        let mut said = Tally::default();
+        let mut said = RowChecksum::default();
         said.add(&["a", "1", DONE, NEW]);
-        let mut search = Search::of(USUAL);
+        let mut search = MappingSearch::of(USUAL);
         search.read(&[row(["b", "1", DONE, NEW], &USUAL)]);
         assert_eq!(search.found(said), None);
-        assert_eq!(Search::of(USUAL).found(said), None, "a row that is gone is gone");
+        assert_eq!(MappingSearch::of(USUAL).found(said), None, "a row that is gone is gone");
     }
 }

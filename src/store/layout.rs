@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::ledger::head::HeadId;
-use crate::ledger::removal::Role;
+use crate::ledger::removal::TabKind;
 use crate::ledger::rows::{self, PROCESSED as PROCESSED_COLUMNS};
-use crate::store::guard::Proof;
-use crate::store::laid::Laid;
+use crate::store::guard::GuardSupport;
+use crate::store::laid::ColumnRecovery;
 
 /// Columns of Failures without which it can't be used. Its last one came later than the others, and a tab without it does.
 pub const FAILURES_NEEDED: &[&str] = rows::FAILURES.split_last().expect("it has columns").1;
@@ -34,7 +34,7 @@ pub struct Tab {
     /// Columns of the job whose header people changed: the job's name, and the text that is there now.
     pub renamed: Vec<(String, String)>,
     /// Rows of it that are laid otherwise than its header says; of a tab of keys.
-    pub laid: Arc<Laid>,
+    pub laid: Arc<ColumnRecovery>,
 }
 
 impl Tab {
@@ -106,24 +106,24 @@ impl Tabs {
     }
 
     /// The one that is for this.
-    pub fn of(&self, role: Role) -> Option<&Tab> {
+    pub fn of(&self, role: TabKind) -> Option<&Tab> {
         match role {
-            Role::Processed => self.processed.as_ref(),
-            Role::Failures => self.failures.as_ref(),
-            Role::Runs => self.runs.as_ref(),
-            Role::Data => self.data.as_ref(),
+            TabKind::Processed => self.processed.as_ref(),
+            TabKind::Failures => self.failures.as_ref(),
+            TabKind::Runs => self.runs.as_ref(),
+            TabKind::Data => self.data.as_ref(),
         }
     }
 }
 
 /// The id of a tab that a commit makes: drawn from its head, so that every copy of the commit names the same one,
 /// and the service refuses a late copy because the id is taken.
-pub fn made_id(head: HeadId, role: Role) -> i32 {
+pub fn made_id(head: HeadId, role: TabKind) -> i32 {
     let salt = match role {
-        Role::Processed => 1_u64,
-        Role::Failures => 2,
-        Role::Runs => 3,
-        Role::Data => 4,
+        TabKind::Processed => 1_u64,
+        TabKind::Failures => 2,
+        TabKind::Runs => 3,
+        TabKind::Data => 4,
     };
     made_number(head, salt)
 }
@@ -136,9 +136,9 @@ pub fn made_number(head: HeadId, salt: u64) -> i32 {
 
 /// What the store keeps in the state tab beside the ledger's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notes {
+pub struct StoreMetadata {
     /// Whether the guard was proved here.
-    pub proof: Proof,
+    pub proof: GuardSupport,
     /// Ids of the tabs.
     pub processed: Option<i32>,
     /// See `processed`.
@@ -155,9 +155,9 @@ const FAILURES: &str = "tab id failures";
 const DATA: &str = "tab id data";
 const RUNS: &str = "tab id runs";
 
-impl Notes {
+impl StoreMetadata {
     /// What there is to note of these tabs.
-    pub fn of(proof: Proof, tabs: &Tabs) -> Self {
+    pub fn of(proof: GuardSupport, tabs: &Tabs) -> Self {
         let id = |tab: &Option<Tab>| tab.as_ref().map(|tab| tab.id);
         let [processed, failures, data, runs] = [&tabs.processed, &tabs.failures, &tabs.data, &tabs.runs].map(id);
         Self { proof, processed, failures, data, runs }
@@ -180,7 +180,7 @@ impl Notes {
         let text = |name: &str| pairs.get(name).map_or("", String::as_str);
         let id = |name: &str| text(name).parse().ok();
         let [processed, failures, data, runs] = [PROCESSED, FAILURES, DATA, RUNS].map(id);
-        Self { proof: Proof::read(text(PROOF)), processed, failures, data, runs }
+        Self { proof: GuardSupport::read(text(PROOF)), processed, failures, data, runs }
     }
 }
 
@@ -209,18 +209,25 @@ mod tests {
     #[test]
     fn ids_that_a_commit_makes_differ_by_role_and_are_the_same_for_every_copy() {
         let head = HeadId { commit: 0, nonce: 42 };
-        let ids: Vec<_> =
-            [Role::Processed, Role::Failures, Role::Runs, Role::Data].map(|role| made_id(head, role)).into();
+        let ids: Vec<_> = [TabKind::Processed, TabKind::Failures, TabKind::Runs, TabKind::Data]
+            .map(|role| made_id(head, role))
+            .into();
         let mut distinct = ids.clone();
         distinct.sort_unstable();
         distinct.dedup();
         assert_eq!(distinct.len(), 4);
-        assert_eq!(ids[0], made_id(head, Role::Processed));
+        assert_eq!(ids[0], made_id(head, TabKind::Processed));
     }
 
     #[test]
     fn notes_read_back() {
-        let notes = Notes { proof: Proof::Name, processed: Some(5), failures: Some(6), data: None, runs: Some(7) };
-        assert_eq!(Notes::read(&notes.pairs().into_iter().collect()), notes);
+        let notes = StoreMetadata {
+            proof: GuardSupport::Name,
+            processed: Some(5),
+            failures: Some(6),
+            data: None,
+            runs: Some(7),
+        };
+        assert_eq!(StoreMetadata::read(&notes.pairs().into_iter().collect()), notes);
     }
 }

@@ -5,14 +5,14 @@
 use crate::fault::Fault;
 use crate::ledger::failure::Failure;
 use crate::ledger::key::{Key, Version};
-use crate::ledger::order::{Order, read_run_cell};
+use crate::ledger::order::{RowOrder, read_run_cell};
 use crate::ledger::removal::mark_of_key;
 use crate::ledger::rows::FORGOTTEN;
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::Snapshot;
 use crate::port::store::StoreError;
 use crate::store::sheets::SheetsStore;
-use crate::store::survey::{Sight, Wanted};
+use crate::store::survey::{ScanScope, ScannedRow};
 use crate::time::Timestamp;
 
 /// Looks before what is read counts as moving.
@@ -20,7 +20,7 @@ const LOOKS: u32 = 3;
 
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ProcessedRow {
     /// Its number, as spreadsheets count: the header is 1, and so is what waits to be put back; 0 for a row of a
     /// spreadsheet that the job has left, or one that is laid otherwise than the header says.
     pub row: u32,
@@ -33,7 +33,7 @@ pub struct Listed {
     /// The run that wrote it.
     pub run: String,
     /// Where it stands among the rows of its tab; none for a row of an earlier version.
-    pub order: Option<Order>,
+    pub order: Option<RowOrder>,
     /// Whether it stands in a spreadsheet that the job has left.
     pub left: bool,
     /// The mark of all its texts.
@@ -42,13 +42,13 @@ pub struct Listed {
 
 /// Processed, and what else was asked for, as it was at one head.
 #[derive(Debug, Clone)]
-pub struct Listing {
+pub struct ScannedTabs {
     /// What was loaded before the rows were read; whatever is made of them counts at its head only.
     pub snapshot: Snapshot,
     /// The service's time then.
     pub at: Timestamp,
     /// Its rows with a key, in the order in which they stand, those of earlier spreadsheets where they were asked for among them.
-    pub rows: Vec<Listed>,
+    pub rows: Vec<ProcessedRow>,
     /// Rows of Failures, in that order, where they were asked for, each with its number.
     pub failures: Vec<(u32, Failure)>,
     /// Rows of Runs, likewise; those of other jobs too.
@@ -58,24 +58,24 @@ pub struct Listing {
 impl SheetsStore {
     /// Loads, and lists Processed and which of the other tabs are wanted; none where the job never ran. Where a run or a person moves what is
     /// read as often as it is read, that is an error: a part of it would be taken for all.
-    pub async fn listing(&self, wanted: Wanted) -> Result<Option<Listing>, StoreError> {
+    pub async fn listing(&self, wanted: ScanScope) -> Result<Option<ScannedTabs>, StoreError> {
         for _ in 0..LOOKS {
             let (mut rows, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new());
-            let mut see = |sight: Sight<'_>| match sight {
-                Sight::Processed { row, key, version, state, run, usual } => {
+            let mut see = |sight: ScannedRow<'_>| match sight {
+                ScannedRow::Processed { row, key, version, state, run, usual } => {
                     rows.extend(listed(if usual { row } else { 0 }, false, [key, version, state, run]));
                 }
-                Sight::Earlier { key, version, state, run, .. } => {
+                ScannedRow::Earlier { key, version, state, run, .. } => {
                     rows.extend(listed(0, true, [key, version, state, run]));
                 }
-                Sight::Failure { row, failure, .. } => failures.push((row, *failure)),
-                Sight::Run { row, run } => runs.push((row, *run)),
-                Sight::Data { .. } => {}
+                ScannedRow::Failure { row, failure, .. } => failures.push((row, *failure)),
+                ScannedRow::Run { row, run } => runs.push((row, *run)),
+                ScannedRow::Data { .. } => {}
             };
             let surveyed = self.survey(wanted, &mut see).await?;
             let Some(surveyed) = surveyed else { return Ok(None) };
             if surveyed.steady {
-                return Ok(Some(Listing { snapshot: surveyed.snapshot, at: surveyed.at, rows, failures, runs }));
+                return Ok(Some(ScannedTabs { snapshot: surveyed.snapshot, at: surveyed.at, rows, failures, runs }));
             }
         }
         let why = "read the job's tabs: they change as often as they are read; wait until the run that writes them is over, then ask again";
@@ -84,11 +84,11 @@ impl SheetsStore {
 }
 
 /// A row of Processed by its texts; none where it has no key. `left` says that the job has left its spreadsheet.
-fn listed(row: u32, left: bool, texts: [&str; 4]) -> Option<Listed> {
+fn listed(row: u32, left: bool, texts: [&str; 4]) -> Option<ProcessedRow> {
     let [key, version, state, cell] = texts;
     let (run, order) = read_run_cell(cell);
     let (version, run) = (Version(version.to_owned()), run.to_owned());
-    Some(Listed {
+    Some(ProcessedRow {
         row,
         key: Key::new(key).ok()?,
         version,

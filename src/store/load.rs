@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::grid::{Cell, column_letters, quoted};
-use crate::ledger::book::Tried;
+use crate::ledger::book::PriorFailure;
 use crate::ledger::cast::cell_text;
 use crate::ledger::columns::header_text;
-use crate::ledger::failure::{Answer, FailureState, IN_DOUBT, failure_mark};
+use crate::ledger::failure::{FailureState, IN_DOUBT, RequestedAction, failure_mark};
 use crate::ledger::key::{Fingerprint, Version};
-use crate::ledger::mode::Again;
-use crate::ledger::order::{Order, read_run_cell};
+use crate::ledger::mode::ReprocessPolicy;
+use crate::ledger::order::{RowOrder, read_run_cell};
 use crate::ledger::run::is_in_run_cell;
-use crate::ledger::snapshot::Blemish;
+use crate::ledger::snapshot::Anomaly;
 use crate::store::guard::STATE_ROWS;
 use crate::store::layout::Tab;
 use crate::time::Timestamp;
@@ -110,14 +110,14 @@ pub const FAILURES_READ: [&str; 11] = [
 
 /// The order of a key's rows, whatever the order in which people have sorted the tab: that of their commits. Rows of earlier versions,
 /// which have none, come before all others, by when each was written, the tries that it tells, and only then where it stands.
-type Place = (Option<Order>, Timestamp, u64, u32);
+type FailurePlace = (Option<RowOrder>, Timestamp, u64, u32);
 
 /// Failures, read page by page: of each key the newest row, and what people ask for.
 #[derive(Debug, Default)]
 pub struct FailureRows {
-    again: Again,
+    again: ReprocessPolicy,
     positions: [usize; 11],
-    known: HashMap<Fingerprint, Told>,
+    known: HashMap<Fingerprint, FailureHistory>,
     keyless: Vec<u32>,
     /// Rows whose cells stand in other columns than the header says.
     shifted: usize,
@@ -128,15 +128,15 @@ pub struct FailureRows {
 
 /// What the rows of one key tell.
 #[derive(Debug)]
-struct Told {
-    newest: (Place, Tried),
-    action: Option<(Place, Answer)>,
-    answer: Option<(Place, Answer)>,
+struct FailureHistory {
+    newest: (FailurePlace, PriorFailure),
+    action: Option<(FailurePlace, RequestedAction)>,
+    answer: Option<(FailurePlace, RequestedAction)>,
 }
 
 impl FailureRows {
     /// For a tab with this header, which has all columns.
-    pub fn of(tab: &Tab, again: Again) -> Self {
+    pub fn of(tab: &Tab, again: ReprocessPolicy) -> Self {
         let positions = FAILURES_READ.map(|column| tab.position(column).unwrap_or(usize::MAX));
         Self { again, positions, ..Self::default() }
     }
@@ -173,7 +173,7 @@ impl FailureRows {
         let moment = |n: usize| cell(n).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
         let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
         let order = (read_run_cell(&run).1, moment(5), attempts, number);
-        let tried = Tried {
+        let tried = PriorFailure {
             attempts,
             first_seen: moment(4),
             last_seen: moment(5),
@@ -184,11 +184,11 @@ impl FailureRows {
             asked: None,
             row: number,
         };
-        let typed = Answer::of_word(&action);
+        let typed = RequestedAction::of_word(&action);
         if typed.is_none() && !action.trim().is_empty() && self.strange.len() < TOLD {
             self.strange.push((number, action.chars().take(40).collect()));
         }
-        let told = self.known.entry(Fingerprint::of(&key)).or_insert_with(|| Told {
+        let told = self.known.entry(Fingerprint::of(&key)).or_insert_with(|| FailureHistory {
             newest: (order, tried),
             action: None,
             answer: None,
@@ -196,18 +196,18 @@ impl FailureRows {
         if order >= told.newest.0 {
             told.newest = (order, tried);
         }
-        let later = |kept: Option<(Place, Answer)>, new: Option<Answer>| match (kept, new) {
+        let later = |kept: Option<(FailurePlace, RequestedAction)>, new: Option<RequestedAction>| match (kept, new) {
             (Some(kept), Some(_)) if kept.0 > order => Some(kept),
             (_, Some(new)) => Some((order, new)),
             (kept, None) => kept,
         };
         told.action = later(told.action, typed);
-        told.answer = later(told.answer, Answer::of_word(&answered));
+        told.answer = later(told.answer, RequestedAction::of_word(&answered));
     }
 
     /// Failures that are not closed, and what was odd.
-    pub fn finish(self, tab: &Tab) -> (HashMap<Fingerprint, Tried>, Vec<Blemish>) {
-        let blemish = |message| Blemish { message, blocking: false };
+    pub fn finish(self, tab: &Tab) -> (HashMap<Fingerprint, PriorFailure>, Vec<Anomaly>) {
+        let blemish = |message| Anomaly { message, blocking: false };
         let keyless =
             self.keyless.iter().map(|row| format!("tab {}: row {row} has no key and was passed over", tab.title));
         let strange = self.strange.iter().map(|(row, action)| {
@@ -226,26 +226,28 @@ impl FailureRows {
     }
 }
 
-impl Told {
+impl FailureHistory {
     /// The failure as its rows together tell it; none where it is closed. Of several actions the one in the newest row counts, unless a
     /// later row says that this very word was answered.
-    fn standing(self) -> Option<Tried> {
+    fn standing(self) -> Option<PriorFailure> {
         let (_, tried) = self.newest;
         if tried.state == FailureState::Recovered {
             return None;
         }
-        let answered = |order: Place, asked: Answer| self.answer.is_some_and(|(at, word)| at > order && word == asked);
+        let answered = |order: FailurePlace, asked: RequestedAction| {
+            self.answer.is_some_and(|(at, word)| at > order && word == asked)
+        };
         let pending = self.action.filter(|(order, asked)| !answered(*order, *asked));
         Some(match pending {
-            Some(((_, _, _, row), asked)) => Tried { asked: Some(asked), row, ..tried },
+            Some(((_, _, _, row), asked)) => PriorFailure { asked: Some(asked), row, ..tried },
             None => tried,
         })
     }
 }
 
 /// Why a tab can't be used as it is, if it can't: a header that lost a column, or has it twice.
-pub fn unusable(tab: &Tab, wanted: &[&str]) -> Option<Blemish> {
-    let blocked = |message| Some(Blemish { message, blocking: true });
+pub fn unusable(tab: &Tab, wanted: &[&str]) -> Option<Anomaly> {
+    let blocked = |message| Some(Anomaly { message, blocking: true });
     if let Some(column) = tab.lacks(wanted) {
         let title = &tab.title;
         return blocked(format!(

@@ -7,28 +7,35 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::grid::{column_letters, quoted};
-use crate::store::below::{Below, blocks, columns_but};
-use crate::store::fetch::Fetcher;
+use crate::store::below::{AppendPosition, blocks, columns_but};
+use crate::store::fetch::Loader;
 use crate::store::layout::Tab;
 use crate::store::load::{PAGE_ROWS, text};
 use crate::store::requests::index;
-use crate::store::unread::Unread;
+use crate::store::unread::LoadError;
 
-impl Fetcher {
+impl Loader {
     /// Looks below the last key of a tab that has `rows` rows. `own` are the positions of the job's columns, `key` the one of the key.
-    pub async fn below(&self, tab: &Tab, key: usize, own: &[usize], rows: u32, filled: bool) -> Result<Below, Unread> {
+    pub async fn below(
+        &self,
+        tab: &Tab,
+        key: usize,
+        own: &[usize],
+        rows: u32,
+        filled: bool,
+    ) -> Result<AppendPosition, LoadError> {
         let last = |rows: &[Vec<Value>], counts: fn(&Vec<Value>) -> bool| rows.iter().rposition(counts).map(index);
         // What people have beside the job's rows is seldom much; where it is nothing, no key has to be read.
         let theirs = self.entered_columns(tab, &columns_but(own, tab.width), 1, rows).await?;
         // A formula may show nothing, and counts all the same.
         let last_theirs = theirs.iter().filter_map(|rows| last(rows, |row| !row.is_empty())).max();
         if !filled && last_theirs.is_none_or(|row| row == 0) {
-            return Ok(Below::default());
+            return Ok(AppendPosition::default());
         }
         let keys = self.entered_columns(tab, &blocks(&[key]), 1, rows).await?.pop().unwrap_or_default();
         let last_key = last(&keys, |row| row.iter().any(|cell| !text(cell).is_empty())).unwrap_or_default();
         if !filled && last_theirs.is_none_or(|row| row <= last_key) {
-            return Ok(Below { last: last_key, ..Below::default() });
+            return Ok(AppendPosition { last: last_key, ..AppendPosition::default() });
         }
         let from = last_key + 2;
         let read = self.entered_columns(tab, &blocks(own), from, rows).await?;
@@ -37,7 +44,7 @@ impl Fetcher {
             let rows = (from - 1..).zip(block).filter(|(_, row)| row.iter().any(|cell| !text(cell).is_empty()));
             ours.extend(rows.map(|(row, _)| row));
         }
-        Ok(Below::of(last_key, last_theirs, &ours, filled))
+        Ok(AppendPosition::of(last_key, last_theirs, &ours, filled))
     }
 
     /// What was entered into these columns from a row (1-based) on; page by page, and to the end of the grid, wherever it is by then.
@@ -47,7 +54,7 @@ impl Fetcher {
         columns: &[Range<usize>],
         from: u32,
         rows: u32,
-    ) -> Result<Vec<Vec<Vec<Value>>>, Unread> {
+    ) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
         let mut all = vec![Vec::new(); columns.len()];
         let mut start = from;
         if columns.is_empty() {

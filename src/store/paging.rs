@@ -8,16 +8,16 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 
-use crate::google::shape::Tab as Seen;
+use crate::google::shape::TabInfo as Seen;
 use crate::ledger::rows::PROCESSED;
-use crate::ledger::snapshot::Tally;
-use crate::store::fetch::Fetcher;
-use crate::store::laid::Search;
+use crate::ledger::snapshot::RowChecksum;
+use crate::store::fetch::Loader;
+use crate::store::laid::MappingSearch;
 use crate::store::layout::Tab;
 use crate::store::load::{self, FailureRows};
 use crate::store::processed::ProcessedRows;
 use crate::store::reach::{NEAR, first_page};
-use crate::store::unread::Unread;
+use crate::store::unread::LoadError;
 
 /// Pages of Processed that are asked for at the same time: enough to hide most of the way there and back, few enough to be held.
 const PAGES_AT_ONCE: usize = 4;
@@ -46,9 +46,9 @@ fn near(seen: Option<&Seen>) -> usize {
     seen.and_then(|seen| usize::try_from(seen.columns).ok()).unwrap_or(NEAR).clamp(1, NEAR)
 }
 
-impl Fetcher {
+impl Loader {
     /// The first page of a tab of keys, its header among them.
-    pub(super) async fn first_page(&self, seen: &Seen) -> Result<Vec<Vec<Value>>, Unread> {
+    pub(super) async fn first_page(&self, seen: &Seen) -> Result<Vec<Vec<Value>>, LoadError> {
         self.page(seen, 1, first_page(seen, load::PAGE_ROWS), near(Some(seen))).await
     }
 
@@ -60,8 +60,8 @@ impl Fetcher {
         seen: Option<&Seen>,
         first: Vec<Vec<Value>>,
         keep: Option<u64>,
-        said: Option<Tally>,
-    ) -> Result<ProcessedRows, Unread> {
+        said: Option<RowChecksum>,
+    ) -> Result<ProcessedRows, LoadError> {
         let done = self.read_processed(tab, seen, first, keep).await?;
         let Some(said) = said.filter(|said| said.count == done.found.count && *said != done.found) else {
             return Ok(done);
@@ -76,7 +76,7 @@ impl Fetcher {
         seen: Option<&Seen>,
         first: Vec<Vec<Value>>,
         keep: Option<u64>,
-    ) -> Result<ProcessedRows, Unread> {
+    ) -> Result<ProcessedRows, LoadError> {
         let empty = || ProcessedRows::of(tab, self.again).keeping(keep).laying(Arc::clone(&tab.laid));
         let mut done = empty();
         let paged = Paged::of_keys(tab, seen);
@@ -89,11 +89,11 @@ impl Fetcher {
         &self,
         tab: &mut Tab,
         seen: Option<&Seen>,
-        said: Tally,
+        said: RowChecksum,
         keep: Option<u64>,
-    ) -> Result<Option<ProcessedRows>, Unread> {
+    ) -> Result<Option<ProcessedRows>, LoadError> {
         let Some(there) = seen else { return Ok(None) };
-        let mut search = Search::of(PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX)));
+        let mut search = MappingSearch::of(PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX)));
         let (paged, first) = (Paged::of_keys(tab, seen), self.first_page(there).await?);
         self.read_pages(&paged, first, |rows| rows, |rows, _| search.read(&rows)).await?;
         let Some(laid) = search.found(said) else { return Ok(None) };
@@ -113,7 +113,7 @@ impl Fetcher {
         tab: &Tab,
         seen: Option<&Seen>,
         first: Vec<Vec<Value>>,
-    ) -> Result<FailureRows, Unread> {
+    ) -> Result<FailureRows, LoadError> {
         let mut open = FailureRows::of(tab, self.again);
         let (page, at_once) = (load::FAILURE_PAGE_ROWS, FAILURE_PAGES_AT_ONCE);
         let paged = Paged { seen, width: load::width(tab, &load::FAILURES_READ), page, at_once };
@@ -130,7 +130,7 @@ impl Fetcher {
         first: Vec<Vec<Value>>,
         small: impl Fn(Vec<Vec<Value>>) -> P + Send + Sync,
         mut take: impl FnMut(P, u32) + Send,
-    ) -> Result<(), Unread> {
+    ) -> Result<(), LoadError> {
         let Some(seen) = paged.seen else { return Ok(()) };
         let (width, small) = (paged.width, &small);
         let mut to = first_page(seen, paged.page);
@@ -148,7 +148,7 @@ impl Fetcher {
         }
     }
 
-    async fn page(&self, seen: &Seen, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, Unread> {
+    async fn page(&self, seen: &Seen, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, LoadError> {
         let range = load::rows_range(&seen.title, from, to, width);
         Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
     }

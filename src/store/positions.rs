@@ -4,23 +4,23 @@
 
 use serde_json::Value;
 
-use crate::google::shape::{Mark, Tab as Seen};
+use crate::google::shape::{ColumnMark, TabInfo as Seen};
 use crate::grid::quoted;
-use crate::store::columns::{Found, Own, mark_key};
-use crate::store::fetch::Fetcher;
+use crate::store::columns::{ColumnLookup, OwnColumns, mark_key};
+use crate::store::fetch::Loader;
 use crate::store::guard::STATE_ROWS;
-use crate::store::index::{Indexing, RowIndex};
+use crate::store::index::{KeyColumnReader, RowIndex};
 use crate::store::layout::Tab;
 use crate::store::load::{self, PAGE_ROWS};
 use crate::store::reach::seen_tab;
-use crate::store::unread::Unread;
-use crate::store::witness::{Finding, Witness};
+use crate::store::unread::LoadError;
+use crate::store::witness::{UndoFinding, UndoLog};
 
 /// Cells that one call reads when a whole tab is read.
 const PAGE_CELLS: u32 = 200_000;
 
 /// A tab that was read whole.
-pub struct WholeTab {
+pub struct TabReading {
     /// The tab.
     pub tab: Tab,
     /// Its rows, the header's among them, without blank ones at the end.
@@ -31,14 +31,14 @@ pub struct WholeTab {
     pub is_paged: bool,
 }
 
-impl Fetcher {
+impl Loader {
     /// The data tab's header, and where keys stand. Each page comes with the header of its moment, so that columns that move
     /// meanwhile are seen.
-    pub async fn index(&self, known: &Tab, own: &[String], key_column: &str) -> Result<(Tab, RowIndex), Unread> {
+    pub async fn index(&self, known: &Tab, own: &[String], key_column: &str) -> Result<(Tab, RowIndex), LoadError> {
         let seen = self.tab(known.id).await?;
         let likely = known.position(key_column).unwrap_or_default();
         let mut column = likely;
-        let mut indexing = Indexing::default();
+        let mut indexing = KeyColumnReader::default();
         let mut found: Option<Tab> = None;
         let mut from = 1;
         while from <= seen.rows || found.is_none() {
@@ -49,12 +49,12 @@ impl Fetcher {
             let mut read = self.rows_of(&ranges).await?.into_iter();
             let tab = self.knowing(known, seen_tab(&seen, &read.next().unwrap_or_default()), own).await?;
             match (&found, tab.position(key_column)) {
-                (_, None) => return Err(Unread::moved(&seen.title)),
+                (_, None) => return Err(LoadError::moved(&seen.title)),
                 // Asked for where it was; once more where it is.
                 (None, Some(at)) if at != column && column == likely => column = at,
                 (before, Some(at)) => {
                     if at != column || before.as_ref().is_some_and(|before| *before != tab) {
-                        return Err(Unread::moved(&seen.title));
+                        return Err(LoadError::moved(&seen.title));
                     }
                     indexing.read_column(&read.next().unwrap_or_default());
                     indexing.skip_to(to);
@@ -63,18 +63,18 @@ impl Fetcher {
                 }
             }
         }
-        found.map(|tab| (tab, indexing.finish())).ok_or_else(|| Unread::moved(&self.data_tab))
+        found.map(|tab| (tab, indexing.finish())).ok_or_else(|| LoadError::moved(&self.data_tab))
     }
 
     /// The data tab with all its rows, the header's among them.
-    pub async fn present(&self, known: &Tab, own: &[String]) -> Result<WholeTab, Unread> {
+    pub async fn present(&self, known: &Tab, own: &[String]) -> Result<TabReading, LoadError> {
         let seen = self.tab(known.id).await?;
         let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
         if seen.rows <= page {
             // All of it at one moment.
             let rows = self.rows_of(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
             let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
-            return Ok(WholeTab { tab, rows, height: seen.rows, is_paged: false });
+            return Ok(TabReading { tab, rows, height: seen.rows, is_paged: false });
         }
         let mut rows: Vec<Vec<Value>> = Vec::new();
         let mut from = 1;
@@ -86,16 +86,16 @@ impl Fetcher {
             from = to + 1;
         }
         if self.tab(known.id).await? != seen {
-            return Err(Unread::moved(&seen.title));
+            return Err(LoadError::moved(&seen.title));
         }
         let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
-        Ok(WholeTab { tab, rows, height: seen.rows, is_paged: true })
+        Ok(TabReading { tab, rows, height: seen.rows, is_paged: true })
     }
 
     /// The rows of a tab that was read whole as they were entered, its keys in column `key`; none where people changed it in between. A tab that takes several calls
     /// has to be the same in both readings: one alone may miss a row that moved from a page to an earlier one.
-    pub async fn entered(&self, whole: &WholeTab, key: usize) -> Result<Vec<Vec<Value>>, Unread> {
-        let WholeTab { tab, rows, .. } = whole;
+    pub async fn entered(&self, whole: &TabReading, key: usize) -> Result<Vec<Vec<Value>>, LoadError> {
+        let TabReading { tab, rows, .. } = whole;
         let page = (PAGE_CELLS as usize / tab.width.max(1)).max(1);
         let mut entered: Vec<Vec<Value>> = Vec::new();
         let mut from = 0;
@@ -116,12 +116,12 @@ impl Fetcher {
         match (is_same, whole.is_paged) {
             (true, _) => Ok(entered),
             (false, false) => Ok(Vec::new()),
-            (false, true) => Err(Unread::moved(&tab.title)),
+            (false, true) => Err(LoadError::moved(&tab.title)),
         }
     }
 
     /// The undo rows of a finding as they were entered, those that hold what the batch found.
-    pub async fn undo_rows(&self, title: &str, finding: &Finding) -> Result<Vec<Vec<Value>>, Unread> {
+    pub async fn undo_rows(&self, title: &str, finding: &UndoFinding) -> Result<Vec<Vec<Value>>, LoadError> {
         let witness = &finding.witness;
         let (Some(first), Some(last)) = (finding.astray.first(), finding.astray.last()) else { return Ok(Vec::new()) };
         let (from, to) = (witness.before_row(first.index), witness.before_row(last.index));
@@ -135,31 +135,36 @@ impl Fetcher {
     }
 
     /// The scratch rows that a witness left on this state tab.
-    pub async fn scratch(&self, title: &str, witness: &Witness) -> Result<Vec<Vec<Value>>, Unread> {
+    pub async fn scratch(&self, title: &str, witness: &UndoLog) -> Result<Vec<Vec<Value>>, LoadError> {
         let range = load::rows_range(title, STATE_ROWS + 1, witness.rows(), witness.columns() as usize);
         Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 
     /// The tab with the job's names for columns whose headers people changed: as known before, or asked for anew.
-    async fn knowing(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, Unread> {
+    async fn knowing(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, LoadError> {
         let mut tab = Tab { renamed: known.renamed.clone(), ..tab };
         // A load tells what stops a run.
         let found = self.own_columns(&mut tab, None, own).await?;
-        if found.blocks() { Err(Unread::moved(&tab.title)) } else { Ok(tab) }
+        if found.blocks() { Err(LoadError::moved(&tab.title)) } else { Ok(tab) }
     }
 
     /// What became of the job's own columns. Marks are asked for only where a header is missed, or stands over two columns. Where all
     /// are missed and the tab's grid is known, the header is looked for further down first.
-    pub async fn own_columns(&self, tab: &mut Tab, seen: Option<&Seen>, columns: &[String]) -> Result<Found, Unread> {
-        let own = Own { job: &self.job, tab: &self.data_tab, columns };
+    pub async fn own_columns(
+        &self,
+        tab: &mut Tab,
+        seen: Option<&Seen>,
+        columns: &[String],
+    ) -> Result<ColumnLookup, LoadError> {
+        let own = OwnColumns { job: &self.job, tab: &self.data_tab, columns };
         let lost = own.lost(tab).len();
         if lost == 0 && own.doubled(tab).is_empty() {
-            return Ok(Found::default());
+            return Ok(ColumnLookup::default());
         }
         if let Some(seen) = seen.filter(|_| lost == columns.len()) {
             let wanted: Vec<_> = columns.iter().map(String::as_str).collect();
             if let Some(blemish) = self.pushed_down(seen, &wanted).await? {
-                return Ok(Found { gone: Vec::new(), blemishes: vec![blemish] });
+                return Ok(ColumnLookup { gone: Vec::new(), blemishes: vec![blemish] });
             }
         }
         let marks = self.marks_of(tab).await?;
@@ -168,20 +173,20 @@ impl Fetcher {
 
     /// The marks on the job's columns; none where they can't be had, which is told by what follows from it. A mark says where its
     /// column is, so the header has to be the same before and after.
-    async fn marks_of(&self, tab: &Tab) -> Result<Option<Vec<Mark>>, Unread> {
+    async fn marks_of(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
         let marks = self.sheets.marks(&self.id, &mark_key(&self.job)).await;
         let marks = marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok();
         let after = self.rows_of(&[load::header_range(&tab.title)]).await?;
         if load::header(after.first().map_or(&[][..], Vec::as_slice)) != tab.header {
-            return Err(Unread::moved(&tab.title));
+            return Err(LoadError::moved(&tab.title));
         }
         Ok(marks)
     }
 
-    async fn tab(&self, id: i32) -> Result<Seen, Unread> {
-        let metadata = self.metadata().await.map_err(Unread::Broken)?;
+    async fn tab(&self, id: i32) -> Result<Seen, LoadError> {
+        let metadata = self.metadata().await.map_err(LoadError::Failed)?;
         let found = metadata.tabs.into_iter().find(|tab| tab.sheet_id == id);
-        found.ok_or_else(|| Unread::moved(&self.data_tab))
+        found.ok_or_else(|| LoadError::moved(&self.data_tab))
     }
 }
 

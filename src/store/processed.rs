@@ -8,33 +8,33 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::ledger::book::DoneSet;
-use crate::ledger::doings::Doing;
+use crate::ledger::book::ProcessedSet;
+use crate::ledger::doings::VersionUse;
 use crate::ledger::gaps::Gaps;
 use crate::ledger::key::{Fingerprint, Version};
 use crate::ledger::key_sums::KeySums;
-use crate::ledger::mode::Again;
-use crate::ledger::order::{FirstCommits, Sequence, read_run_cell};
+use crate::ledger::mode::ReprocessPolicy;
+use crate::ledger::order::{CommitSequence, FirstCommits, read_run_cell};
 use crate::ledger::rows::{FORGOTTEN, PROCESSED};
-use crate::ledger::snapshot::{Blemish, Tally};
-use crate::store::laid::{Laid, is_beside};
+use crate::ledger::snapshot::{Anomaly, RowChecksum};
+use crate::store::laid::{ColumnRecovery, is_beside};
 use crate::store::layout::Tab;
 
 /// Processed, read page by page: each by itself as soon as it comes, and then put below those before it.
 #[derive(Debug, Default)]
 pub struct ProcessedRows {
-    again: Again,
+    again: ReprocessPolicy,
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
     /// What each row says of the doing that wrote it, where the order counts.
-    doings: Vec<Doing>,
+    doings: Vec<VersionUse>,
     /// Of which keys not all rows are left.
     gaps: Gaps,
     forgotten: Vec<(Fingerprint, u64)>,
     /// What each row says of its order, where the order counts in which versions were done.
-    sequence: Sequence,
+    sequence: CommitSequence,
     /// Count and sum of what was read.
-    pub found: Tally,
+    pub found: RowChecksum,
     /// The keys of these rows as sums, where one version of a key counts.
     key_sums: KeySums,
     /// The keys of those of them that carry no order.
@@ -47,19 +47,19 @@ pub struct ProcessedRows {
     /// Rows whose cells stand in other columns than the header says, and nobody knows in which.
     shifted: usize,
     /// Rows of which it is known.
-    laid: Arc<Laid>,
+    laid: Arc<ColumnRecovery>,
 }
 
 impl ProcessedRows {
     /// For a tab with this header, which has all columns.
-    pub fn of(tab: &Tab, again: Again) -> Self {
+    pub fn of(tab: &Tab, again: ReprocessPolicy) -> Self {
         let positions = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
         Self { again, positions, ..Self::default() }
     }
 
     /// Reads these rows as they are laid.
     #[must_use]
-    pub fn laying(self, laid: Arc<Laid>) -> Self {
+    pub fn laying(self, laid: Arc<ColumnRecovery>) -> Self {
         Self { laid, ..self }
     }
 
@@ -80,7 +80,7 @@ impl ProcessedRows {
             }
             let [key, version, state, run] = &texts;
             self.found.add(&[key, version, state, run]);
-            if self.again != Again::Every {
+            if self.again != ReprocessPolicy::EachVersion {
                 self.key_sums.add(Fingerprint::of(key));
                 if read_run_cell(run).1.is_none() {
                     self.unordered.push(Fingerprint::of(key));
@@ -103,9 +103,9 @@ impl ProcessedRows {
                 continue;
             }
             self.rows.push(entry);
-            if self.again == Again::Other {
+            if self.again == ReprocessPolicy::OnChange {
                 self.sequence.push(run);
-                self.doings.push(Doing::of(run));
+                self.doings.push(VersionUse::of(run));
             }
         }
     }
@@ -133,7 +133,7 @@ impl ProcessedRows {
 
     /// The keys of what was read as sums; none where each version of a key counts.
     pub fn key_sums(&self) -> Option<KeySums> {
-        (self.again != Again::Every).then_some(self.key_sums)
+        (self.again != ReprocessPolicy::EachVersion).then_some(self.key_sums)
     }
 
     /// The keys of what was read that carries no order, sorted; taken once. None where each version of a key counts.
@@ -151,7 +151,7 @@ impl ProcessedRows {
     /// Puts the rows in the order in which they were done, whatever the order in which people have sorted the tab; `known` are the first
     /// commits of runs, as far as they were asked for. Rows that are taken in later count as later.
     pub fn put_in_order(&mut self, known: &FirstCommits) {
-        if self.again != Again::Other {
+        if self.again != ReprocessPolicy::OnChange {
             return;
         }
         let ranks = std::mem::take(&mut self.sequence).ranks(known);
@@ -183,7 +183,7 @@ impl ProcessedRows {
     }
 
     /// The processed set, and what was odd. Rows that were not put in order go by what they say themselves.
-    pub fn finish(mut self, tab: &Tab) -> (DoneSet, Vec<Blemish>) {
+    pub fn finish(mut self, tab: &Tab) -> (ProcessedSet, Vec<Anomaly>) {
         let mut blemishes = Vec::new();
         self.put_in_order(&FirstCommits::default());
         if self.shifted > 0 {
@@ -192,12 +192,12 @@ impl ProcessedRows {
                  is writing: put the cells back, or delete those rows to have their keys done again",
                 tab.title, self.shifted
             );
-            blemishes.push(Blemish { message, blocking: true });
+            blemishes.push(Anomaly { message, blocking: true });
         }
         if self.keyless > 0 {
             let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
-            blemishes.push(Blemish { message, blocking: false });
+            blemishes.push(Anomaly { message, blocking: false });
         }
-        (DoneSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.gaps), blemishes)
+        (ProcessedSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.gaps), blemishes)
     }
 }

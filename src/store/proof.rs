@@ -5,29 +5,34 @@
 use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
-use crate::google::error::Cause;
+use crate::google::error::ErrorCause;
 use crate::google::sheets::{Reply as Answer, Sheets};
-use crate::ledger::commit::{Part, Reply};
-use crate::store::guard::{self, Op, Place, Proof, Proved};
+use crate::ledger::commit::{CommitPart, Reply};
+use crate::store::guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
 
 /// Times that one probe is sent when its answer is lost; it writes nothing but a scratch cell.
 const PROBE_SENDS: u32 = 3;
 
 /// Proves the guard at this place; the reply is what a commit answers when it could not be proved.
-pub async fn prove(sheets: &Sheets, id: &SpreadsheetId, place: &Place, salt: u64) -> Result<Proof, Reply> {
+pub async fn prove(
+    sheets: &Sheets,
+    id: &SpreadsheetId,
+    place: &StateLocation,
+    salt: u64,
+) -> Result<GuardSupport, Reply> {
     let [names, tabs] = guard::probes(place, salt);
     let by_name = refused(sheets, id, &names).await?;
     if by_name == Some(Refused::At(1)) {
         // The probe's own tab is gone: another commit moved the state, and nothing was proved.
-        return Err(Reply::Refused { part: Part::Guard, why: "the head has moved on".to_owned() });
+        return Err(Reply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() });
     }
     let by_tab = refused(sheets, id, &tabs).await?;
     match guard::conclude(place, by_name == Some(Refused::At(0)), by_tab.is_some()) {
-        Proved::Guard(proof) => {
+        GuardProof::Guard(proof) => {
             tracing::debug!(guard = proof.word(), "the guard is proved on this spreadsheet");
             Ok(proof)
         }
-        Proved::Nothing => Err(Reply::Unsafe {
+        GuardProof::Nothing => Err(Reply::Unsafe {
             why: "write to this spreadsheet: a batch that had to be refused was applied, so nothing here keeps two runs apart; \
                   no row was written"
                 .to_owned(),
@@ -43,8 +48,8 @@ enum Refused {
 }
 
 /// Where the service refuses a batch that it must refuse; `None` if it does not.
-async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[Op]) -> Result<Option<Refused>, Reply> {
-    let batch = Batch::new(ops.iter().filter_map(Op::request).collect());
+async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[GuardRequest]) -> Result<Option<Refused>, Reply> {
+    let batch = Batch::new(ops.iter().filter_map(GuardRequest::request).collect());
     let (mut why, mut fault) = (String::new(), Fault::Transient);
     for _ in 0..PROBE_SENDS {
         match sheets.batch_update(id, &batch).await {
@@ -60,7 +65,7 @@ async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[Op]) -> Result<Opti
             }
             Answer::Lost(cause) => {
                 why = cause.to_string();
-                fault = Cause::Lost(cause).final_fault();
+                fault = ErrorCause::Lost(cause).final_fault();
             }
         }
     }

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::google::body::{PasteType, Request};
 use crate::ledger::head::HeadId;
-use crate::ledger::removal::{Role, mark_of_failure, mark_of_key, mark_of_run};
+use crate::ledger::removal::{TabKind, mark_of_failure, mark_of_key, mark_of_run};
 use crate::ledger::rows::{PROCESSED, read_failure_row, read_run_row};
-use crate::ledger::snapshot::{Blemish, Tally};
+use crate::ledger::snapshot::{Anomaly, RowChecksum};
 use crate::store::guard::STATE_ROWS;
 use crate::store::layout::{Tab, Tabs};
 use crate::store::load::{self, cell_in, text};
@@ -21,7 +21,7 @@ pub const WAITING: u32 = 1;
 
 /// What the scratch rows say of the head's commit.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Told {
+pub enum DeletionLog {
     /// It took out nothing.
     Nothing,
     /// Every row was of the mark that was expected.
@@ -29,49 +29,49 @@ pub enum Told {
     /// It took rows out, and what it says of them was changed.
     Unreadable,
     /// A row was not meant.
-    Astray(PutBack),
+    Astray(PendingRestores),
 }
 
 /// Rows to be put back by the next commit.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct PutBack {
+pub struct PendingRestores {
     /// The state tab that holds them.
     state_tab: i32,
     /// All rows that the batch took out: those that were meant belong together with others that it missed.
-    rows: Vec<Taken>,
+    rows: Vec<DeletedRow>,
     /// The tabs' headers as the batch found them.
-    headers: Vec<(Role, Tab)>,
+    headers: Vec<(TabKind, Tab)>,
     /// What the state no longer counts of Processed, and stands there all the same once these are back.
-    uncounted: Tally,
+    uncounted: RowChecksum,
 }
 
 /// A row that was taken out.
 #[derive(Debug, Clone, PartialEq)]
-struct Taken {
-    role: Role,
+struct DeletedRow {
+    role: TabKind,
     /// The scratch row that holds it, from 0.
     at: u32,
     cells: Vec<Value>,
 }
 
 /// Reads what the commit of this head took out; `rows` begin with the first scratch row of this state tab.
-pub fn read(rows: &[Vec<Value>], head: HeadId, state_tab: i32) -> Told {
+pub fn read(rows: &[Vec<Value>], head: HeadId, state_tab: i32) -> DeletionLog {
     let field = |at: usize| cells(rows, STATE_ROWS).get(at).map(text).unwrap_or_default();
     if field(0) != WORD || field(1) != head.to_string() {
-        return Told::Nothing;
+        return DeletionLog::Nothing;
     }
-    taken(rows, &field(2), state_tab).unwrap_or(Told::Unreadable)
+    taken(rows, &field(2), state_tab).unwrap_or(DeletionLog::Unreadable)
 }
 
-fn taken(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<Told> {
+fn taken(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<DeletionLog> {
     let copy = |row: u32| cells(rows, row).get(MARGIN as usize..).unwrap_or_default();
     let tab = |header: u32| Tab { header: load::header(&[copy(header).to_vec()]), ..Tab::default() };
-    let headers: Vec<(Role, Tab)> = Role::ALL.into_iter().zip((HEADERS..).map(tab)).collect();
-    let mut found = PutBack { state_tab, headers, ..PutBack::default() };
+    let headers: Vec<(TabKind, Tab)> = TabKind::ALL.into_iter().zip((HEADERS..).map(tab)).collect();
+    let mut found = PendingRestores { state_tab, headers, ..PendingRestores::default() };
     let mut clean = true;
     for at in (FIRST..).take(count.parse().ok()?) {
         let field = |column: usize| cells(rows, at).get(column).map(text).unwrap_or_default();
-        let role = Role::of_word(&field(0))?;
+        let role = TabKind::of_word(&field(0))?;
         let expected = Some(field(1)).filter(|mark| mark != BLANK);
         let expected = expected.map(|mark| u64::from_str_radix(&mark, 16)).transpose().ok()?;
         let there = copy(at);
@@ -82,13 +82,13 @@ fn taken(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<Told> {
             expected.is_some() && mark_of(role, found.header(role)?, there) == expected
         };
         if !blank {
-            found.rows.push(Taken { role, at, cells: there.to_vec() });
+            found.rows.push(DeletedRow { role, at, cells: there.to_vec() });
         }
-        if let Some(mark) = expected.filter(|_| role == Role::Processed) {
+        if let Some(mark) = expected.filter(|_| role == TabKind::Processed) {
             found.uncounted.add_hash(mark);
         }
     }
-    Some(if clean { Told::Clean } else { Told::Astray(found) })
+    Some(if clean { DeletionLog::Clean } else { DeletionLog::Astray(found) })
 }
 
 fn cells(rows: &[Vec<Value>], row: u32) -> &[Value] {
@@ -97,21 +97,23 @@ fn cells(rows: &[Vec<Value>], row: u32) -> &[Value] {
 }
 
 /// The mark of a row as it stands; none where it says nothing that the job knows.
-fn mark_of(role: Role, tab: &Tab, cells: &[Value]) -> Option<u64> {
+fn mark_of(role: TabKind, tab: &Tab, cells: &[Value]) -> Option<u64> {
     match role {
-        Role::Processed => {
+        TabKind::Processed => {
             let cell = |name| tab.position(name).and_then(|at| cells.get(at)).map(text).unwrap_or_default();
             Some(mark_of_key(&PROCESSED.map(cell).each_ref().map(String::as_str)))
         }
-        Role::Failures => read_failure_row(|name| cell_in(tab, cells, name)).map(|failure| mark_of_failure(&failure)),
-        Role::Runs => read_run_row(|name| cell_in(tab, cells, name)).map(|run| mark_of_run(&run)),
-        Role::Data => None,
+        TabKind::Failures => {
+            read_failure_row(|name| cell_in(tab, cells, name)).map(|failure| mark_of_failure(&failure))
+        }
+        TabKind::Runs => read_run_row(|name| cell_in(tab, cells, name)).map(|run| mark_of_run(&run)),
+        TabKind::Data => None,
     }
 }
 
-impl Told {
+impl DeletionLog {
     /// What goes back, if anything.
-    pub fn put_back(self) -> Option<PutBack> {
+    pub fn put_back(self) -> Option<PendingRestores> {
         match self {
             Self::Astray(found) => Some(found),
             Self::Nothing | Self::Clean | Self::Unreadable => None,
@@ -119,19 +121,19 @@ impl Told {
     }
 }
 
-impl PutBack {
+impl PendingRestores {
     /// How many rows.
     pub fn rows(&self) -> u64 {
         self.rows.len() as u64
     }
 
     /// What the state no longer counts of Processed.
-    pub fn uncounted(&self) -> Tally {
+    pub fn uncounted(&self) -> RowChecksum {
         self.uncounted
     }
 
     /// The rows of a tab, their cells in the columns that it has now.
-    pub fn rows_in(&self, role: Role, now: &Tab) -> Vec<Vec<Value>> {
+    pub fn rows_in(&self, role: TabKind, now: &Tab) -> Vec<Vec<Value>> {
         let blocks = self.blocks(role, now);
         let of = self.rows.iter().filter(|row| row.role == role);
         let laid = of.map(|row| {
@@ -149,7 +151,7 @@ impl PutBack {
     }
 
     /// Each row: its tab's part, the header under which it stood, its cells.
-    pub fn waiting(&self) -> impl Iterator<Item = (Role, &Tab, &[Value])> {
+    pub fn waiting(&self) -> impl Iterator<Item = (TabKind, &Tab, &[Value])> {
         self.rows.iter().filter_map(|row| Some((row.role, self.header(row.role)?, row.cells.as_slice())))
     }
 
@@ -173,23 +175,23 @@ impl PutBack {
     }
 
     /// What people should know.
-    pub fn blemish(&self) -> Blemish {
+    pub fn blemish(&self) -> Anomaly {
         let count = self.rows.len();
         let message = format!(
             "{count} rows of the job's tabs were moved by somebody while old ones were taken out, and are put back below the header now"
         );
-        Blemish { message, blocking: false }
+        Anomaly { message, blocking: false }
     }
 
-    fn header(&self, role: Role) -> Option<&Tab> {
+    fn header(&self, role: TabKind) -> Option<&Tab> {
         self.headers.iter().find(|(of, _)| *of == role).map(|(_, tab)| tab)
     }
 
     /// Where the columns of then are now, as blocks: from, to, how many. One without a header, or whose header is nowhere any more, is
     /// where it was, unless another one has come there.
-    fn blocks(&self, role: Role, now: &Tab) -> Vec<(usize, usize, usize)> {
+    fn blocks(&self, role: TabKind, now: &Tab) -> Vec<(usize, usize, usize)> {
         let Some(then) = self.header(role) else { return Vec::new() };
-        let last = |row: &Taken| row.cells.iter().rposition(|cell| !text(cell).is_empty());
+        let last = |row: &DeletedRow| row.cells.iter().rposition(|cell| !text(cell).is_empty());
         let filled = self.rows.iter().filter(|row| row.role == role).filter_map(|row| Some(last(row)? + 1));
         let columns = filled.max().unwrap_or(0);
         let name = |at: usize| then.header.get(at).filter(|name| !name.is_empty());

@@ -6,18 +6,18 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::shape::Tab as Seen;
+use crate::google::shape::TabInfo as Seen;
 use crate::grid::quoted;
-use crate::ledger::mode::Mode;
+use crate::ledger::mode::WriteMode;
 use crate::ledger::record::read_state;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS};
-use crate::ledger::snapshot::Blemish;
-use crate::store::guard::{self, Place, STATE_ROWS};
-use crate::store::layout::{FAILURES_NEEDED, Notes, RUNS_TITLE, Tab, Tabs};
+use crate::ledger::snapshot::Anomaly;
+use crate::store::guard::{self, STATE_ROWS, StateLocation};
+use crate::store::layout::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tab, Tabs};
 use crate::store::load;
 
 /// Which tabs are read.
-pub struct Reach<'a> {
+pub struct LoadPlan<'a> {
     /// The keyed tab.
     pub processed: Option<&'a Seen>,
     /// Failures.
@@ -30,7 +30,7 @@ pub struct Reach<'a> {
 
 /// What a load does that misses a machine tab, or can't use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Missing {
+pub enum MissingTab {
     /// It reads no further, and stops the run.
     #[default]
     Stops,
@@ -43,7 +43,7 @@ pub enum Missing {
 /// Columns read of a machine tab at first.
 pub const NEAR: usize = 12;
 
-impl Reach<'_> {
+impl LoadPlan<'_> {
     /// Their ids.
     pub fn ids(&self) -> [Option<i32>; 4] {
         [self.processed, self.failures, self.data, self.runs].map(|tab| tab.map(|tab| tab.sheet_id))
@@ -52,7 +52,7 @@ impl Reach<'_> {
     /// The state first; then four headers, two tabs' rows, the data tab's last row, its keys where they are likely to stand, and the
     /// scratch rows of the state tab, which is `state`. What is not there or not needed is asked of the state tab's first cell, so
     /// that answers stay in their places.
-    pub fn ranges(&self, place: &Place, state: Option<&Seen>, mode: Mode) -> Vec<String> {
+    pub fn ranges(&self, place: &StateLocation, state: Option<&Seen>, mode: WriteMode) -> Vec<String> {
         let nothing = || format!("{}!A1", quoted(&place.title));
         let headers = [self.processed, self.failures, self.data, self.runs]
             .map(|tab| tab.map_or_else(nothing, |tab| load::header_range(&tab.title)));
@@ -86,8 +86,8 @@ impl Reach<'_> {
     }
 
     /// The data tab, if its keys are read with everything else: one call takes no more of them than of Processed.
-    pub fn keyed(&self, mode: Mode) -> Option<&Seen> {
-        self.data.filter(|tab| mode == Mode::Upsert && (1..=load::PAGE_ROWS).contains(&tab.rows))
+    pub fn keyed(&self, mode: WriteMode) -> Option<&Seen> {
+        self.data.filter(|tab| mode == WriteMode::Upsert && (1..=load::PAGE_ROWS).contains(&tab.rows))
     }
 }
 
@@ -109,16 +109,16 @@ pub fn tables_of(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
 
 /// What has to be known beside the tabs to tell what stops a run.
 #[derive(Debug, Clone, Copy)]
-pub struct Circumstances<'a> {
+pub struct LoadConditions<'a> {
     /// What becomes of machine tabs that are gone.
-    pub missing: Missing,
+    pub missing: MissingTab,
     /// Whether the data tab holds no row of the job's yet.
     pub never_written: bool,
     /// All tabs of the spreadsheet.
     pub there: &'a [Seen],
 }
 
-impl Circumstances<'_> {
+impl LoadConditions<'_> {
     fn has_tab(&self, title: &str) -> bool {
         self.there.iter().any(|tab| tab.title == title)
     }
@@ -133,9 +133,9 @@ fn taken(title: &str) -> String {
 }
 
 /// What is told of a tab Runs that was there before the first job; nothing where it has some of its columns.
-pub fn not_ours(runs: &Tab) -> Option<Blemish> {
+pub fn not_ours(runs: &Tab) -> Option<Anomaly> {
     let none = RUNS.iter().all(|column| runs.position(column).is_none());
-    none.then(|| Blemish {
+    none.then(|| Anomaly {
         message: format!(
             "tab {RUNS_TITLE} is there, and it is not the one in which jobs tell of their runs: rename it, and the job makes its own"
         ),
@@ -158,10 +158,10 @@ pub fn gone_tabs(job: &str, tabs: &Tabs) -> Vec<String> {
 }
 
 /// What is wrong with the header of Failures.
-fn failures_blemish(tab: &Tab) -> Option<Blemish> {
+fn failures_blemish(tab: &Tab) -> Option<Anomaly> {
     let (mark, needed) = (FAILURES.last()?, FAILURES_NEEDED);
     load::unusable(tab, needed).or_else(|| {
-        tab.lacks(&[mark]).map(|mark| Blemish {
+        tab.lacks(&[mark]).map(|mark| Anomaly {
             message: format!(
                 "tab {} has no column \"{mark}\", so a record that somebody mends there is only noticed with retry beside it: write that \
                  word behind its header",
@@ -179,15 +179,21 @@ pub(crate) fn has_never_written(pairs: &HashMap<String, String>) -> Option<Strin
 }
 
 /// What stops a run before any write.
-pub fn blocking(job: &str, data_tab: &str, tabs: &Tabs, notes: &Notes, known: Circumstances<'_>) -> Vec<Blemish> {
-    let gone = |title: String| Blemish {
+pub fn blocking(
+    job: &str,
+    data_tab: &str,
+    tabs: &Tabs,
+    notes: &StoreMetadata,
+    known: LoadConditions<'_>,
+) -> Vec<Anomaly> {
+    let gone = |title: String| Anomaly {
         message: format!("tab {title} is gone: restore it from the file's version history"),
         blocking: true,
     };
     let remade = |title: String| match known.has_tab(&title) {
-        true => Some(Blemish { message: taken(&title), blocking: true }),
-        false if known.missing == Missing::Remade => None,
-        false => Some(Blemish { message: gone_and_remade(&title), blocking: true }),
+        true => Some(Anomaly { message: taken(&title), blocking: true }),
+        false if known.missing == MissingTab::Remade => None,
+        false => Some(Anomaly { message: gone_and_remade(&title), blocking: true }),
     };
     let mut blemishes = Vec::new();
     match &tabs.processed {

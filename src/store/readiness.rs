@@ -5,34 +5,35 @@
 use std::time::Duration;
 
 use crate::ledger::columns::MAX_COLUMNS;
-use crate::ledger::commit::{Commit, Part, Reply, Settled};
+use crate::ledger::commit::{Commit, CommitPart, ItemResult, Reply};
 use crate::ledger::growth::{CELL_LIMIT, passed};
-use crate::ledger::mode::Mode;
-use crate::ledger::removal::Role;
-use crate::store::known::Draft;
+use crate::ledger::mode::WriteMode;
+use crate::ledger::removal::TabKind;
+use crate::store::known::PreparedBatch;
 use crate::store::layout::Tab;
-use crate::store::positions::WholeTab;
+use crate::store::positions::TabReading;
 use crate::store::repair::image::TabImage;
 use crate::store::restless::MAX_TITLES;
-use crate::store::room::Room;
+use crate::store::room::CellBudget;
 use crate::store::sheets::{SheetsStore, not_executed};
-use crate::store::unread::Unread;
-use crate::store::upkeep::Need;
+use crate::store::unread::LoadError;
+use crate::store::upkeep::RequiredRead;
 
 /// Between two reads of positions of which the second is to confirm the first.
 const AGAIN: Duration = Duration::from_secs(2);
 
 impl SheetsStore {
     /// A batch that would pass the limit of cells is not sent. Blank rows at the ends of tabs are looked for only where it is near.
-    pub(super) async fn see_that_cells_have_room(&self, draft: &Draft) -> Result<(), Reply> {
-        let would_fit = |room: &Room| room.clone().take(draft.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT);
+    pub(super) async fn see_that_cells_have_room(&self, draft: &PreparedBatch) -> Result<(), Reply> {
+        let would_fit =
+            |room: &CellBudget| room.clone().take(draft.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT);
         if would_fit(&self.known().room) {
             return Ok(());
         }
         let metadata = self.fetcher().metadata().await.map_err(|error| not_executed(&error))?;
         let grown = draft.batch.grown_tabs();
         let tabs: Vec<_> = metadata.tabs.iter().filter(|tab| grown.contains(&tab.sheet_id)).collect();
-        let mut room = Room::of(&metadata);
+        let mut room = CellBudget::of(&metadata);
         for (tab, rows) in self.fetcher().blank_ends(&tabs).await.map_err(unread)? {
             room.ends_blank(tab, rows);
         }
@@ -43,7 +44,7 @@ impl SheetsStore {
             (true, _) => Ok(()),
             // Rows that are taken out are kept for a moment; of fewer at a time that takes fewer cells.
             (false, true) => Err(Reply::TooLarge),
-            (false, false) => Err(Reply::Refused { part: Part::Other, why: passed(cells) }),
+            (false, false) => Err(Reply::Refused { part: CommitPart::Other, why: passed(cells) }),
         }
     }
 
@@ -57,11 +58,11 @@ impl SheetsStore {
         loop {
             let new = !commit.changes.tables.is_empty();
             // In a tab that has no header yet no key has a row.
-            let mode = if new { Mode::Append } else { self.fetcher().mode };
+            let mode = if new { WriteMode::Append } else { self.fetcher().mode };
             let need = self.known().upkeep.need(mode, written_keys(commit));
             match need {
-                Need::Nothing => return Ok(()),
-                Need::Positions { pause } => {
+                RequiredRead::Nothing => return Ok(()),
+                RequiredRead::Positions { pause } => {
                     if pause {
                         self.fetcher().clock.sleep(AGAIN).await;
                     }
@@ -70,7 +71,7 @@ impl SheetsStore {
                     known.tabs.data = Some(tab);
                     known.upkeep.stand_on(index);
                 }
-                Need::Below => {
+                RequiredRead::Below => {
                     let tab = self.tab_to_write(commit).unwrap_or_default();
                     let Some(key) = tab.position(key_column) else { return Ok(()) };
                     let positions = tab.positions();
@@ -84,12 +85,12 @@ impl SheetsStore {
                         Ok(below) => self.known().upkeep.goes_below(below),
                         Err(error) if titles < MAX_TITLES => {
                             titles += 1;
-                            self.retitled(Role::Data, &tab, error).await.map_err(unread)?;
+                            self.retitled(TabKind::Data, &tab, error).await.map_err(unread)?;
                         }
                         Err(error) => return Err(unread(error)),
                     }
                 }
-                Need::Rows => return self.plan_repair(&tab, &own, key_column).await,
+                RequiredRead::Rows => return self.plan_repair(&tab, &own, key_column).await,
             }
         }
     }
@@ -97,9 +98,9 @@ impl SheetsStore {
     /// Reads all rows, and plans the repair of those that were hit by mistake.
     async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), Reply> {
         let whole = self.fetcher().present(tab, own).await.map_err(unread)?;
-        let Some(key) = whole.tab.position(key_column) else { return Err(unread(Unread::moved(&whole.tab.title))) };
+        let Some(key) = whole.tab.position(key_column) else { return Err(unread(LoadError::moved(&whole.tab.title))) };
         let entered = self.fetcher().entered(&whole, key).await.map_err(unread)?;
-        let WholeTab { tab, rows, height, .. } = whole;
+        let TabReading { tab, rows, height, .. } = whole;
         let (finding, place) = {
             let known = self.known();
             (known.upkeep.finding().cloned(), known.place.clone())
@@ -111,7 +112,7 @@ impl SheetsStore {
         let mut known = self.known();
         let image = TabImage { tab: &tab, key, rows: &rows, height, entered: &entered, undo: &undo };
         known.upkeep.repair(&image).map_err(|unknown| Reply::Refused {
-            part: Part::Other,
+            part: CommitPart::Other,
             why: format!(
                 "tab {}: rows were moved while a run wrote them, and {}; then run again",
                 tab.title,
@@ -142,7 +143,7 @@ impl SheetsStore {
                 "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete columns that nobody needs, \
                  or say new_columns = \"ignore\""
             );
-            Err(Reply::Refused { part: Part::Other, why })
+            Err(Reply::Refused { part: CommitPart::Other, why })
         })
     }
 }
@@ -150,15 +151,15 @@ impl SheetsStore {
 /// Keys whose rows a commit writes, each with whether it was done before.
 fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
     commit.changes.settled.iter().filter_map(|one| match one {
-        Settled::Done { key, known, output, .. } if !output.is_empty() => Some((key.as_str(), *known)),
+        ItemResult::Done { key, known, output, .. } if !output.is_empty() => Some((key.as_str(), *known)),
         _ => None,
     })
 }
 
 /// The data tab could not be read for a commit: what changed under it asks for a new load.
-fn unread(error: Unread) -> Reply {
+fn unread(error: LoadError) -> Reply {
     match error {
-        Unread::Moved(error) => Reply::Refused { part: Part::Layout, why: error.to_string() },
-        Unread::Broken(error) => not_executed(&error),
+        LoadError::Stale(error) => Reply::Refused { part: CommitPart::Layout, why: error.to_string() },
+        LoadError::Failed(error) => not_executed(&error),
     }
 }

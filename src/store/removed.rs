@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use crate::google::body::{PasteType, Request};
 use crate::google::cell;
 use crate::ledger::head::HeadId;
-use crate::ledger::removal::{Removal, Role};
+use crate::ledger::removal::{RowDeletion, TabKind};
 use crate::store::cells::VALUE;
 use crate::store::data_rows::Scratch;
 use crate::store::guard::STATE_ROWS;
@@ -47,17 +47,17 @@ pub const BLANK: &str = "blank";
 
 /// Rows that batches of this run have taken out, where they were seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Gone(HashMap<Role, Vec<u32>>);
+pub struct DeletedRows(HashMap<TabKind, Vec<u32>>);
 
-impl Gone {
+impl DeletedRows {
     /// Where a row stands now that was seen before any of these went.
-    fn moved(&self, removal: Removal) -> Removal {
+    fn moved(&self, removal: RowDeletion) -> RowDeletion {
         let above = self.0.get(&removal.role).map_or(0, |gone| gone.partition_point(|row| *row < removal.row));
-        Removal { row: removal.row.saturating_sub(index(above)), ..removal }
+        RowDeletion { row: removal.row.saturating_sub(index(above)), ..removal }
     }
 
     /// A batch was applied that took these out.
-    pub fn extend(&mut self, seen: &[Removal]) {
+    pub fn extend(&mut self, seen: &[RowDeletion]) {
         for removal in seen {
             self.0.entry(removal.role).or_default().push(removal.row);
         }
@@ -67,19 +67,19 @@ impl Gone {
 
 /// What a batch takes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Removed {
+pub struct RowDeletionBatch {
     head: HeadId,
     /// In the order of their tabs and rows, where they were seen.
-    seen: Vec<Removal>,
+    seen: Vec<RowDeletion>,
     /// The same, where they stand now.
-    rows: Vec<Removal>,
+    rows: Vec<RowDeletion>,
     /// Columns that the state tab needs.
     columns: u32,
 }
 
-impl Removed {
+impl RowDeletionBatch {
     /// What the commit of this head takes out; none if nothing. `gone` are the rows that went since they were seen.
-    pub fn of(head: HeadId, removals: Vec<Removal>, tabs: &Tabs, gone: &Gone) -> Option<Self> {
+    pub fn of(head: HeadId, removals: Vec<RowDeletion>, tabs: &Tabs, gone: &DeletedRows) -> Option<Self> {
         let mut seen = removals;
         seen.sort_unstable_by_key(|removal| (removal.role, removal.row));
         seen.dedup_by_key(|removal| (removal.role, removal.row));
@@ -106,12 +106,12 @@ impl Removed {
             texts(&[removal.role.word().to_owned(), mark])
         });
         out.push(put(state_tab, FIRST, 0, told.collect(), VALUE));
-        for (header, role) in (HEADERS..).zip(Role::ALL) {
+        for (header, role) in (HEADERS..).zip(TabKind::ALL) {
             let involved = self.rows.iter().any(|removal| removal.role == role);
             let tab = tabs.of(role).filter(|_| involved);
             out.extend(tab.map(|tab| copied_rows((tab.id, &(0..1)), (state_tab, header, MARGIN), PasteType::Values)));
         }
-        let run = |(at, run): (usize, &[Removal])| {
+        let run = |(at, run): (usize, &[RowDeletion])| {
             let first = run.first()?;
             let from = first.row.saturating_sub(1);
             Some((FIRST + index(at), tabs.of(first.role)?.id, from..from + index(run.len())))
@@ -129,7 +129,7 @@ impl Removed {
     }
 
     /// Neighbouring rows of one tab, each with the place of the first.
-    fn runs(&self) -> impl Iterator<Item = (usize, &[Removal])> {
+    fn runs(&self) -> impl Iterator<Item = (usize, &[RowDeletion])> {
         let mut at = 0;
         self.rows.chunk_by(|a, b| a.role == b.role && a.row + 1 == b.row).map(move |run| {
             at += run.len();
@@ -148,7 +148,7 @@ impl Removed {
     }
 
     /// These rows, where they were seen.
-    pub fn seen(&self) -> &[Removal] {
+    pub fn seen(&self) -> &[RowDeletion] {
         &self.seen
     }
 
@@ -158,8 +158,8 @@ impl Removed {
     }
 }
 
-fn texts(texts: &[String]) -> cell::Row {
-    texts.iter().map(|text| cell::Cell::text(text.as_str())).collect::<Vec<_>>().into()
+fn texts(texts: &[String]) -> cell::CellRow {
+    texts.iter().map(|text| cell::CellData::text(text.as_str())).collect::<Vec<_>>().into()
 }
 
 #[cfg(test)]

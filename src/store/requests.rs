@@ -11,7 +11,13 @@ use crate::google::body::{
 use crate::google::cell;
 
 /// Writes rows from this cell on.
-pub fn put(sheet_id: i32, row_index: u32, column_index: u32, rows: Vec<cell::Row>, fields: &'static str) -> Request {
+pub fn put(
+    sheet_id: i32,
+    row_index: u32,
+    column_index: u32,
+    rows: Vec<cell::CellRow>,
+    fields: &'static str,
+) -> Request {
     let start = GridCoordinate { sheet_id, row_index, column_index };
     Request::UpdateCells { rows, fields: fields.into(), start: Some(start), range: None }
 }

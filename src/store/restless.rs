@@ -4,16 +4,16 @@
 
 use crate::fault::Fault;
 use crate::port::store::StoreError;
-use crate::store::unread::Unread;
+use crate::store::unread::LoadError;
 
 /// Titles of one tab that are tried before it counts as changed as often as it is read.
 pub const MAX_TITLES: u32 = 5;
 
 /// What is said where tabs can't be read because people change them.
-pub fn settled(error: Unread) -> StoreError {
+pub fn settled(error: LoadError) -> StoreError {
     match error {
-        Unread::Broken(error) => error,
-        Unread::Moved(error) => restless("its tabs were", &error.to_string()),
+        LoadError::Failed(error) => error,
+        LoadError::Stale(error) => restless("its tabs were", &error.to_string()),
     }
 }
 

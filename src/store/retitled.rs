@@ -5,17 +5,17 @@
 //! The service takes titles in the ranges that it reads, and no ids. So between the look at the titles and the read somebody may have
 //! renamed a tab, which people may do at any time.
 
-use crate::ledger::removal::Role;
+use crate::ledger::removal::TabKind;
 use crate::store::layout::Tab;
 use crate::store::sheets::SheetsStore;
-use crate::store::unread::Unread;
+use crate::store::unread::LoadError;
 
 impl SheetsStore {
     /// The tab of this role under the title that it has now, where that is another one than `read` had; the error where it is the same, so
     /// that the title is not why the tab could not be read.
-    pub(super) async fn retitled(&self, role: Role, read: &Tab, why: Unread) -> Result<Tab, Unread> {
-        if let Unread::Broken(error) = why {
-            return Err(Unread::Broken(error));
+    pub(super) async fn retitled(&self, role: TabKind, read: &Tab, why: LoadError) -> Result<Tab, LoadError> {
+        if let LoadError::Failed(error) = why {
+            return Err(LoadError::Failed(error));
         }
         let metadata = self.fetcher().metadata().await?;
         let there = metadata.tabs.into_iter().find(|tab| tab.sheet_id == read.id);
@@ -23,10 +23,10 @@ impl SheetsStore {
         let mut known = self.known();
         let tabs = &mut known.tabs;
         let tab = match role {
-            Role::Processed => &mut tabs.processed,
-            Role::Failures => &mut tabs.failures,
-            Role::Runs => &mut tabs.runs,
-            Role::Data => &mut tabs.data,
+            TabKind::Processed => &mut tabs.processed,
+            TabKind::Failures => &mut tabs.failures,
+            TabKind::Runs => &mut tabs.runs,
+            TabKind::Data => &mut tabs.data,
         };
         if let Some(tab) = tab.as_mut().filter(|tab| tab.id == there.sheet_id) {
             tab.title.clone_from(&there.title);

@@ -9,29 +9,29 @@
 use std::collections::HashMap;
 
 use crate::google::body::{Dimension, Request};
-use crate::google::shape::Metadata;
+use crate::google::shape::SpreadsheetInfo;
 
 /// Rows and columns of a tab for which a request names none.
 const USUAL: (u32, u32) = (1_000, 26);
 
 /// The grids of a spreadsheet's tabs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Room {
-    grids: HashMap<i32, Grid>,
+pub struct CellBudget {
+    grids: HashMap<i32, GridSize>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Grid {
+struct GridSize {
     rows: u64,
     columns: u64,
     /// Blank rows at its end, as far as is known.
     blank: u64,
 }
 
-impl Room {
+impl CellBudget {
     /// As the metadata tells; of blank rows nothing is known.
-    pub fn of(metadata: &Metadata) -> Self {
-        let grid = |rows: u32, columns: u32| Grid { rows: rows.into(), columns: columns.into(), blank: 0 };
+    pub fn of(metadata: &SpreadsheetInfo) -> Self {
+        let grid = |rows: u32, columns: u32| GridSize { rows: rows.into(), columns: columns.into(), blank: 0 };
         Self { grids: metadata.tabs.iter().map(|tab| (tab.sheet_id, grid(tab.rows, tab.columns))).collect() }
     }
 
@@ -85,7 +85,7 @@ impl Room {
                 let columns: u64 = size.and_then(|size| size.column_count).unwrap_or(USUAL.1).into();
                 if let Some(id) = properties.sheet_id {
                     // Its header row is written by the same batch.
-                    self.grids.insert(id, Grid { rows, columns, blank: rows.saturating_sub(1) });
+                    self.grids.insert(id, GridSize { rows, columns, blank: rows.saturating_sub(1) });
                 }
             }
             Request::DeleteSheet { sheet_id } => {
@@ -117,14 +117,14 @@ impl Room {
         }
     }
 
-    fn change(&mut self, tab: i32, how: impl FnOnce(&mut Grid)) {
+    fn change(&mut self, tab: i32, how: impl FnOnce(&mut GridSize)) {
         if let Some(grid) = self.grids.get_mut(&tab) {
             how(grid);
         }
     }
 }
 
-impl Grid {
+impl GridSize {
     /// Blank rows at the end may be among those that go; which ones is not looked at.
     fn narrow(&mut self, dimension: Dimension, count: u64) {
         match dimension {
@@ -154,12 +154,12 @@ impl Grid {
 mod tests {
     use super::*;
     use crate::google::body::{GridProperties, SheetProperties};
-    use crate::google::cell::Row;
-    use crate::google::shape::Tab;
+    use crate::google::cell::CellRow;
+    use crate::google::shape::TabInfo;
 
-    fn room() -> Room {
-        let tab = Tab { sheet_id: 1, title: "T".into(), index: 0, hidden: false, rows: 100, columns: 4 };
-        Room::of(&Metadata {
+    fn room() -> CellBudget {
+        let tab = TabInfo { sheet_id: 1, title: "T".into(), index: 0, hidden: false, rows: 100, columns: 4 };
+        CellBudget::of(&SpreadsheetInfo {
             title: String::new(),
             locale: String::new(),
             time_zone: String::new(),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn appended(rows: usize) -> Request {
-        let rows = (0..rows).map(|_| Row::from(Vec::new())).collect();
+        let rows = (0..rows).map(|_| CellRow::from(Vec::new())).collect();
         Request::AppendCells { sheet_id: 1, rows, fields: "userEnteredValue".into() }
     }
 

@@ -17,7 +17,7 @@ const MAX_CHARS: usize = 45_000;
 
 /// What a row holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RowPrint {
+pub struct RowFingerprint {
     /// Hashes of the cells that hold something.
     cells: BTreeMap<usize, u64>,
     /// Columns of which it says nothing.
@@ -53,7 +53,7 @@ impl Likeness {
     }
 }
 
-impl RowPrint {
+impl RowFingerprint {
     /// What it says: columns, and the hashes of what they hold.
     pub fn marks(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         self.cells.iter().map(|(at, mark)| (*at, *mark))
@@ -170,8 +170,8 @@ mod tests {
 
     #[test]
     fn a_print_reads_back_and_tells_a_row_from_others() {
-        let print = RowPrint::of(&row(&json!(["", 10, "note", "=x"])), |at| at == 3);
-        assert_eq!(RowPrint::read(&print.write()), Some(print.clone()));
+        let print = RowFingerprint::of(&row(&json!(["", 10, "note", "=x"])), |at| at == 3);
+        assert_eq!(RowFingerprint::read(&print.write()), Some(print.clone()));
         assert!(print.compare(&row(&json!(["", 10, "note", "other"])), never).is_exact());
         assert_eq!(
             print.compare(&row(&json!(["k", 10, "note"])), never),
@@ -180,21 +180,21 @@ mod tests {
         );
         assert_eq!(print.compare(&row(&json!(["", 11, "note"])), never), Likeness { equal: 1, different: 1 });
         assert!(!print.compare(&[], never).is_close());
-        assert!(RowPrint::default().compare(&[json!("")], never).is_exact(), "a blank row is a blank row");
+        assert!(RowFingerprint::default().compare(&[json!("")], never).is_exact(), "a blank row is a blank row");
     }
 
     #[test]
     fn a_print_follows_columns_and_says_nothing_of_new_ones() {
         let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let map = ColumnMap::between(&header("id n mine"), &header("new mine id n"), &[]);
-        let print = RowPrint::of(&row(&json!(["", 10, "note"])), never).moved(&map, 4);
+        let print = RowFingerprint::of(&row(&json!(["", 10, "note"])), never).moved(&map, 4);
         assert!(print.compare(&row(&json!(["whatever", "note", "", 10])), never).is_exact());
     }
 
     #[test]
     fn a_very_wide_row_keeps_a_print_of_its_first_cells() {
         let wide: Vec<Value> = (0..5_000).map(|n| json!(n)).collect();
-        let read = RowPrint::read(&RowPrint::of(&wide, never).write()).expect("a print");
+        let read = RowFingerprint::read(&RowFingerprint::of(&wide, never).write()).expect("a print");
         assert!(read.write().len() < 50_000 && read.compare(&wide, never).is_exact());
         assert!(!read.compare(&[vec![json!("x")], wide[1..].to_vec()].concat(), never).is_exact());
     }

@@ -7,63 +7,63 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
-use crate::google::error::Refusal;
+use crate::google::error::ApiError;
 use crate::google::quota::QuotaUser;
 use crate::google::sheets::{Reply as Answer, Sheets};
-use crate::ledger::commit::{Commit, Part, Reply};
-use crate::ledger::failure::Kept;
+use crate::ledger::commit::{Commit, CommitPart, Reply};
+use crate::ledger::failure::StoredFailure;
 use crate::ledger::head::HeadId;
-use crate::ledger::judge::Sighting;
+use crate::ledger::judge::HeadStatus;
 use crate::ledger::key::Fingerprint;
-use crate::ledger::mode::{Again, Mode};
-use crate::ledger::removal::Role;
+use crate::ledger::mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::removal::TabKind;
 use crate::ledger::snapshot::Loaded;
 use crate::port::clock::Clock;
 use crate::port::preview::Preview;
-use crate::port::store::{Astray, Store, StoreError, Usage};
+use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
 use crate::store::answer::found_by;
 use crate::store::columns::standing;
-use crate::store::data_rows::Footing;
-use crate::store::encode::{Encoded, Ground, encode};
-use crate::store::fetch::{Fetched, Fetcher};
-use crate::store::guard::{self, Proof};
-use crate::store::known::{Draft, Known};
+use crate::store::data_rows::RowContext;
+use crate::store::encode::{EncodeContext, EncodedBatch, encode};
+use crate::store::fetch::{LoadResult, Loader};
+use crate::store::guard::{self, GuardSupport};
+use crate::store::known::{PreparedBatch, SheetSession};
 use crate::store::layout::Tabs;
 use crate::store::proof::prove;
-use crate::store::reach::Missing;
-use crate::store::removed::Gone;
+use crate::store::reach::MissingTab;
+use crate::store::removed::DeletedRows;
 use crate::store::restless::{MAX_TITLES, settled};
-use crate::store::unread::Unread;
-use crate::store::upkeep::Unseen;
+use crate::store::unread::LoadError;
+use crate::store::upkeep::PendingVerification;
 use futures_util::future::BoxFuture;
 
 /// A job's place on one spreadsheet.
 pub struct SheetsStore {
-    fetcher: Fetcher,
-    known: Mutex<Known>,
+    fetcher: Loader,
+    known: Mutex<SheetSession>,
 }
 
 impl SheetsStore {
     /// The place of `job`, whose rows go to `data_tab`, on this spreadsheet.
     pub fn new(sheets: Arc<Sheets>, id: SpreadsheetId, job: &str, data_tab: &str, clock: Arc<dyn Clock>) -> Self {
-        let fetcher = Fetcher {
+        let fetcher = Loader {
             sheets,
             id,
             job: job.to_owned(),
             data_tab: data_tab.to_owned(),
-            mode: Mode::Append,
-            again: Again::Every,
+            mode: WriteMode::Append,
+            again: ReprocessPolicy::EachVersion,
             leaving: false,
             preview: None,
-            missing: Missing::Stops,
+            missing: MissingTab::Stops,
             clock,
         };
-        Self { fetcher, known: Mutex::new(Known::nothing()) }
+        Self { fetcher, known: Mutex::new(SheetSession::nothing()) }
     }
 
     /// The same place, its rows kept in this way.
     #[must_use]
-    pub fn keeping(mut self, mode: Mode, again: Again) -> Self {
+    pub fn keeping(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
         (self.fetcher.mode, self.fetcher.again) = (mode, again);
         self
     }
@@ -77,7 +77,7 @@ impl SheetsStore {
 
     /// The same place; what becomes of machine tabs that are gone, or can't be used.
     #[must_use]
-    pub fn missing(mut self, missing: Missing) -> Self {
+    pub fn missing(mut self, missing: MissingTab) -> Self {
         self.fetcher.missing = missing;
         self
     }
@@ -101,16 +101,16 @@ impl SheetsStore {
     }
 
     /// What reads for this store.
-    pub(super) fn fetcher(&self) -> &Fetcher {
+    pub(super) fn fetcher(&self) -> &Loader {
         &self.fetcher
     }
 
     /// What is known of the place.
-    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+    pub(super) fn known(&self) -> MutexGuard<'_, SheetSession> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn look(&self) -> Result<Sighting, StoreError> {
+    async fn look(&self) -> Result<HeadStatus, StoreError> {
         let metadata = self.fetcher.metadata().await?;
         let (sighting, place) = guard::sight_in(&self.fetcher.job, &metadata);
         let mut known = self.known();
@@ -167,7 +167,7 @@ impl SheetsStore {
     }
 
     /// Makes the batch of a commit, the guard proved first where it was not yet.
-    async fn draft(&self, commit: &Commit) -> Result<Draft, Reply> {
+    async fn draft(&self, commit: &Commit) -> Result<PreparedBatch, Reply> {
         if let Some(from) = commit.from {
             self.stand_at(from).await?;
             self.see_that_the_guard_is_proved(commit).await?;
@@ -184,7 +184,7 @@ impl SheetsStore {
 
     /// Proves the guard where it was not yet.
     async fn see_that_the_guard_is_proved(&self, commit: &Commit) -> Result<(), Reply> {
-        if self.known().stance.proof() != Proof::Open {
+        if self.known().stance.proof() != GuardSupport::Unknown {
             return Ok(());
         }
         // The metadata shows the id that the service gave the named range.
@@ -197,30 +197,37 @@ impl SheetsStore {
     }
 
     /// A commit as a batch, from what is known; remembered, so that it is sent again to the letter.
-    fn written(&self, commit: &Commit) -> Draft {
+    fn written(&self, commit: &Commit) -> PreparedBatch {
         let mut known = self.known();
         let form = known.stance.form(commit);
         let ops = guard::ops(&self.fetcher.job, commit, known.place.as_ref(), form);
         let place = guard::place_after(&self.fetcher.job, commit, known.place.as_ref(), form);
-        let footing = Footing { owned: &known.owned, ..known.upkeep.footing(self.fetcher.mode) };
+        let footing = RowContext { owned: &known.owned, ..known.upkeep.footing(self.fetcher.mode) };
         let proof = known.stance.proof();
-        let remakes = self.fetcher.missing == Missing::Remade;
-        let ground =
-            Ground { remakes, tabs: &known.tabs, proof, footing, put_back: known.put_back.as_ref(), gone: &known.gone };
-        let Encoded { requests, parts, tabs, rows, removed } = encode(commit, &ops, ground);
+        let remakes = self.fetcher.missing == MissingTab::Remade;
+        let ground = EncodeContext {
+            remakes,
+            tabs: &known.tabs,
+            proof,
+            footing,
+            put_back: known.put_back.as_ref(),
+            gone: &known.gone,
+        };
+        let EncodedBatch { requests, parts, tabs, rows, removed } = encode(commit, &ops, ground);
         let batch = match &rows.witness {
-            Some(witness) => Batch::new(requests).reading_back(Unseen::ranges(&place.title, witness)),
+            Some(witness) => Batch::new(requests).reading_back(PendingVerification::ranges(&place.title, witness)),
             None => Batch::new(requests),
         };
         let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), standing(&commit.state).into());
-        let draft = Draft { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows, removed, owned };
+        let draft =
+            PreparedBatch { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows, removed, owned };
         known.remember(draft.clone());
         draft
     }
 
     /// Sees to it that what is known is known as of the head that a commit is made from.
     async fn stand_at(&self, from: HeadId) -> Result<(), Reply> {
-        let there = |known: &Known| known.place.as_ref().is_some_and(|place| place.head == from);
+        let there = |known: &SheetSession| known.place.as_ref().is_some_and(|place| place.head == from);
         if there(&self.known()) {
             return Ok(());
         }
@@ -228,11 +235,11 @@ impl SheetsStore {
         if there(&self.known()) {
             return Ok(());
         }
-        Err(Reply::Refused { part: Part::Guard, why: "the head has moved on".to_owned() })
+        Err(Reply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
     }
 
     /// What a refusal means; `None` if the same commit is to be sent at once by title.
-    fn refused(&self, commit: &Commit, draft: &Draft, refusal: &Refusal) -> Option<Reply> {
+    fn refused(&self, commit: &Commit, draft: &PreparedBatch, refusal: &ApiError) -> Option<Reply> {
         let why = match refusal.advice(self.fetcher.sheets.client_email()) {
             Some(advice) => format!("{}; {advice}", refusal.message),
             None => refusal.message.clone(),
@@ -241,25 +248,29 @@ impl SheetsStore {
             return Some(Reply::NotExecuted { fault: refusal.fault(), why });
         }
         let part = match refusal.request {
-            Some(at) => draft.parts.get(at).copied().unwrap_or(Part::Other),
+            Some(at) => draft.parts.get(at).copied().unwrap_or(CommitPart::Other),
             // Which request it was is not said: whether the items are why shows when none is sent.
-            None => Part::Content,
+            None => CommitPart::Content,
         };
         let part = match part {
             // Where there are no cells left, not even for the next state tab, the head says nothing about it.
-            _ if refusal.is_about_cells() => Part::Other,
-            Part::Content if refusal.is_about_a_place() => Part::Layout,
+            _ if refusal.is_about_cells() => CommitPart::Other,
+            CommitPart::Content if refusal.is_about_a_place() => CommitPart::Layout,
             // What the sheet is like is no item's fault.
-            Part::Content | Part::Layout if refusal.is_about_the_sheet() && !refusal.is_about_a_place() => Part::Other,
+            CommitPart::Content | CommitPart::Layout if refusal.is_about_the_sheet() && !refusal.is_about_a_place() => {
+                CommitPart::Other
+            }
             part => part,
         };
         let mut known = self.known();
         let part = match part {
-            Part::Layout if !refusal.is_about_a_place() && known.is_layout_refused_for_good() => Part::Other,
+            CommitPart::Layout if !refusal.is_about_a_place() && known.is_layout_refused_for_good() => {
+                CommitPart::Other
+            }
             part => part,
         };
         let place = known.place.clone();
-        if part == Part::Guard && known.stance.refused(commit, place.as_ref(), draft.form) {
+        if part == CommitPart::Guard && known.stance.refused(commit, place.as_ref(), draft.form) {
             return None;
         }
         Some(Reply::Refused { part, why })
@@ -269,19 +280,19 @@ impl SheetsStore {
 impl Store for SheetsStore {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(async {
-            let Fetched { loaded, place, proof, tabs, upkeep, put_back, room } = self.fetcher.fetch().await?;
+            let LoadResult { loaded, place, proof, tabs, upkeep, put_back, room } = self.fetcher.fetch().await?;
             let mut known = self.known();
             known.stance.learn(proof);
             let upkeep = upkeep.after(&known.upkeep);
             (known.place, known.tabs, known.upkeep, known.room) = (place, tabs, upkeep, room);
             known.owned = loaded.snapshot.as_ref().map(|found| standing(&found.state)).unwrap_or_default();
-            (known.gone, known.put_back, known.removed) = (Gone::default(), put_back, None);
+            (known.gone, known.put_back, known.removed) = (DeletedRows::default(), put_back, None);
             known.drafts.clear();
             Ok(loaded)
         })
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         Box::pin(self.look())
     }
 
@@ -289,26 +300,26 @@ impl Store for SheetsStore {
         Box::pin(self.send(commit))
     }
 
-    fn astray(&self) -> BoxFuture<'_, Result<Astray, StoreError>> {
+    fn astray(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
         Box::pin(async {
             let removed = self.look_at_what_was_removed().await?;
             let written = self.look_at_the_witness().await?;
             let left = self.known().upkeep.take_left();
-            Ok(Astray { rows: removed.rows + written, left, ..removed })
+            Ok(MisplacedWrites { rows: removed.rows + written, left, ..removed })
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         Box::pin(async move {
             let tab = self.known().tabs.failures.clone();
             let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
             for _ in 0..MAX_TITLES {
                 match self.fetcher.kept(&tab, rows).await {
                     Ok(kept) => return Ok(kept),
-                    Err(error) => tab = self.retitled(Role::Failures, &tab, error).await.map_err(settled)?,
+                    Err(error) => tab = self.retitled(TabKind::Failures, &tab, error).await.map_err(settled)?,
                 }
             }
-            Err(settled(Unread::moved(&tab.title)))
+            Err(settled(LoadError::moved(&tab.title)))
         })
     }
 
@@ -322,10 +333,10 @@ impl Store for SheetsStore {
             for _ in 0..MAX_TITLES {
                 match self.fetcher.marks(&tab, rows).await {
                     Ok(marks) => return Ok(marks),
-                    Err(error) => tab = self.retitled(Role::Failures, &tab, error).await.map_err(settled)?,
+                    Err(error) => tab = self.retitled(TabKind::Failures, &tab, error).await.map_err(settled)?,
                 }
             }
-            Err(settled(Unread::moved(&tab.title)))
+            Err(settled(LoadError::moved(&tab.title)))
         })
     }
 

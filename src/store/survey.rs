@@ -5,26 +5,26 @@
 
 use serde_json::Value;
 
-use crate::google::shape::Tab as Seen;
-use crate::ledger::book::Book;
+use crate::google::shape::TabInfo as Seen;
+use crate::ledger::book::ProcessedIndex;
 use crate::ledger::columns::MAX_COLUMNS;
-use crate::ledger::failure::{Answer, Failure};
+use crate::ledger::failure::{Failure, RequestedAction};
 use crate::ledger::head::HeadId;
-use crate::ledger::judge::Sighting;
+use crate::ledger::judge::HeadStatus;
 use crate::ledger::key::digest_of;
-use crate::ledger::removal::Role;
+use crate::ledger::removal::TabKind;
 use crate::ledger::rows::{FAILURES, PROCESSED, RUNS, read_failure_row, read_run_row};
 use crate::ledger::run::Run;
 use crate::ledger::snapshot::Snapshot;
 use crate::port::store::{Store, StoreError};
-use crate::store::fetch::Fetcher;
+use crate::store::fetch::Loader;
 use crate::store::layout::{Tab, Tabs};
 use crate::store::load::{self, cell_in, is_failure_beside, text};
-use crate::store::put_back::{PutBack, WAITING};
+use crate::store::put_back::{PendingRestores, WAITING};
 use crate::store::reach::NEAR;
 use crate::store::restless::settled;
 use crate::store::sheets::SheetsStore;
-use crate::store::unread::Unread;
+use crate::store::unread::LoadError;
 use crate::time::Timestamp;
 
 /// Cells that one call reads.
@@ -35,7 +35,7 @@ const FAILURE_PAGE_ROWS: u32 = 200;
 /// Which tabs are read besides Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a tab of its own")]
-pub struct Wanted {
+pub struct ScanScope {
     /// The data tab.
     pub data: bool,
     /// Failures.
@@ -45,12 +45,12 @@ pub struct Wanted {
     /// Processed of the spreadsheets that the job has left.
     pub earlier: bool,
     /// The book of the load.
-    pub book: Keeping,
+    pub book: IndexRetention,
 }
 
 /// What becomes of the keys that the load holds in memory, while rows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Keeping {
+pub enum IndexRetention {
     /// They stay, for whoever asks the book.
     #[default]
     Kept,
@@ -60,7 +60,7 @@ pub enum Keeping {
 
 /// A row, with its number as spreadsheets count: the header is 1, and so is what waits to be put back (`put_back::WAITING`).
 #[derive(Debug)]
-pub enum Sight<'a> {
+pub enum ScannedRow<'a> {
     /// Of Processed.
     Processed {
         /// Its number.
@@ -105,7 +105,7 @@ pub enum Sight<'a> {
         /// What it tells.
         failure: Box<Failure>,
         /// What somebody typed into `action`.
-        action: Option<Answer>,
+        action: Option<RequestedAction>,
     },
     /// Of Runs.
     Run {
@@ -118,7 +118,7 @@ pub enum Sight<'a> {
 
 /// What was read, beside the rows.
 #[derive(Debug, Clone)]
-pub struct Surveyed {
+pub struct ScanSummary {
     /// The load that came before them.
     pub snapshot: Snapshot,
     /// The service's time at that load.
@@ -134,13 +134,13 @@ impl SheetsStore {
     /// only where the key's column is known.
     pub async fn survey(
         &self,
-        wanted: Wanted,
-        see: &mut (dyn FnMut(Sight<'_>) + Send),
-    ) -> Result<Option<Surveyed>, StoreError> {
+        wanted: ScanScope,
+        see: &mut (dyn FnMut(ScannedRow<'_>) + Send),
+    ) -> Result<Option<ScanSummary>, StoreError> {
         let loaded = self.load().await?;
         let (at, Some(mut snapshot)) = (loaded.service_time, loaded.snapshot) else { return Ok(None) };
-        if wanted.book == Keeping::LetGo {
-            snapshot.book = Book::default();
+        if wanted.book == IndexRetention::LetGo {
+            snapshot.book = ProcessedIndex::default();
         }
         let tabs = self.tabs();
         if let Some(blemish) = snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
@@ -153,10 +153,10 @@ impl SheetsStore {
         }
         let steady = match read {
             Ok(()) => fetcher.stands_at(snapshot.head).await?,
-            Err(Unread::Moved(_)) => false,
-            Err(Unread::Broken(error)) => return Err(error),
+            Err(LoadError::Stale(_)) => false,
+            Err(LoadError::Failed(error)) => return Err(error),
         };
-        Ok(Some(Surveyed { snapshot, at, tabs, steady }))
+        Ok(Some(ScanSummary { snapshot, at, tabs, steady }))
     }
 
     /// The texts of these cells of a column, as they are now.
@@ -173,15 +173,15 @@ impl SheetsStore {
     }
 }
 
-impl Fetcher {
+impl Loader {
     async fn see(
         &self,
         snapshot: &Snapshot,
         tabs: &Tabs,
-        wanted: Wanted,
-        see: &mut (dyn FnMut(Sight<'_>) + Send),
-    ) -> Result<(), Unread> {
-        let metadata = self.metadata().await.map_err(Unread::Broken)?;
+        wanted: ScanScope,
+        see: &mut (dyn FnMut(ScannedRow<'_>) + Send),
+    ) -> Result<(), LoadError> {
+        let metadata = self.metadata().await.map_err(LoadError::Failed)?;
         let seen = |tab: &Tab| metadata.tabs.iter().find(|seen| seen.sheet_id == tab.id);
         if let Some((tab, seen)) = tabs.processed.as_ref().and_then(|tab| Some((tab, seen(tab)?))) {
             self.pages(seen, keys_width(tab, seen), PAGE_CELLS, |row, cells| see_processed(row, cells, tab, see))
@@ -212,13 +212,17 @@ impl Fetcher {
     }
 
     /// Keys of a spreadsheet that the job has left.
-    async fn see_earlier(&self, spreadsheet: &str, see: &mut (dyn FnMut(Sight<'_>) + Send)) -> Result<(), Unread> {
+    async fn see_earlier(
+        &self,
+        spreadsheet: &str,
+        see: &mut (dyn FnMut(ScannedRow<'_>) + Send),
+    ) -> Result<(), LoadError> {
         let there = self.of_earlier(spreadsheet)?;
         let (seen, tab) = there.earlier_keys().await?;
         let width = keys_width(&tab, &seen);
-        let mut told = |sight: Sight<'_>| {
-            if let Sight::Processed { key, version, state, run, .. } = sight {
-                see(Sight::Earlier { spreadsheet, key, version, state, run });
+        let mut told = |sight: ScannedRow<'_>| {
+            if let ScannedRow::Processed { key, version, state, run, .. } = sight {
+                see(ScannedRow::Earlier { spreadsheet, key, version, state, run });
             }
         };
         there.pages(&seen, width, PAGE_CELLS, |row, cells| see_processed(row, cells, &tab, &mut told)).await
@@ -231,7 +235,7 @@ impl Fetcher {
         width: usize,
         cells: u32,
         mut take: impl FnMut(u32, &[Value]) + Send,
-    ) -> Result<(), Unread> {
+    ) -> Result<(), LoadError> {
         let page = (cells / u32::try_from(width).unwrap_or(u32::MAX).max(1)).clamp(1, load::PAGE_ROWS);
         let mut from = 2;
         while from <= seen.rows {
@@ -247,7 +251,7 @@ impl Fetcher {
 
     async fn stands_at(&self, head: HeadId) -> Result<bool, StoreError> {
         let (sighting, _) = crate::store::guard::sight_in(&self.job, &self.metadata().await?);
-        Ok(matches!(sighting, Sighting::At { head: now, .. } if now == head))
+        Ok(matches!(sighting, HeadStatus::At { head: now, .. } if now == head))
     }
 }
 
@@ -257,39 +261,44 @@ fn keys_width(tab: &Tab, seen: &Seen) -> usize {
 }
 
 /// Rows that wait to be put back are seen as if they stood there already.
-fn see_waiting(waiting: &PutBack, snapshot: &Snapshot, wanted: Wanted, see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+fn see_waiting(
+    waiting: &PendingRestores,
+    snapshot: &Snapshot,
+    wanted: ScanScope,
+    see: &mut (dyn FnMut(ScannedRow<'_>) + Send),
+) {
     for (role, tab, cells) in waiting.waiting() {
         match role {
-            Role::Processed => see_processed(WAITING, cells, tab, see),
-            Role::Failures if wanted.failures => see_failure(WAITING, cells, tab, see),
-            Role::Runs if wanted.runs => see_run(WAITING, cells, tab, see),
-            Role::Data if wanted.data => {
+            TabKind::Processed => see_processed(WAITING, cells, tab, see),
+            TabKind::Failures if wanted.failures => see_failure(WAITING, cells, tab, see),
+            TabKind::Runs if wanted.runs => see_run(WAITING, cells, tab, see),
+            TabKind::Data if wanted.data => {
                 let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
                 let key = snapshot.state.key_column.as_deref().and_then(|name| tab.position(name));
                 if let Some(key) = key {
                     see_data(WAITING, cells, key, &own, see);
                 }
             }
-            Role::Failures | Role::Runs | Role::Data => {}
+            TabKind::Failures | TabKind::Runs | TabKind::Data => {}
         }
     }
 }
 
-fn see_run(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+fn see_run(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     if let Some(run) = read_run_row(|name| cell_in(tab, cells, name)) {
-        see(Sight::Run { row, run: Box::new(run) });
+        see(ScannedRow::Run { row, run: Box::new(run) });
     }
 }
 
-fn see_processed(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+fn see_processed(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     let columns = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
     let ([key, version, state, run], usual) = tab.laid.texts(cells, columns);
     if !key.is_empty() {
-        see(Sight::Processed { row, key: &key, version: &version, state: &state, run: &run, usual });
+        see(ScannedRow::Processed { row, key: &key, version: &version, state: &state, run: &run, usual });
     }
 }
 
-fn see_data(row: u32, cells: &[Value], key: usize, own: &[usize], see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+fn see_data(row: u32, cells: &[Value], key: usize, own: &[usize], see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     let texts: Vec<String> = own.iter().map(|at| cells.get(*at).map(text).unwrap_or_default()).collect();
     let key = cells.get(key).map(text).unwrap_or_default();
     if key.is_empty() && texts.iter().all(String::is_empty) {
@@ -297,16 +306,16 @@ fn see_data(row: u32, cells: &[Value], key: usize, own: &[usize], see: &mut (dyn
     }
     let digest = digest_of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
     let cells = digest.iter().take(8).fold(0_u64, |mark, &byte| (mark << 8) | u64::from(byte));
-    see(Sight::Data { row, key: &key, cells });
+    see(ScannedRow::Data { row, key: &key, cells });
 }
 
-fn see_failure(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Sight<'_>) + Send)) {
+fn see_failure(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     let state = tab.position("state").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
     if is_failure_beside(cells, &state) {
         return;
     }
     if let Some(failure) = read_failure_row(|name| cell_in(tab, cells, name)) {
         let action = tab.position("action").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
-        see(Sight::Failure { row, failure: Box::new(failure), action: Answer::of_word(&action) });
+        see(ScannedRow::Failure { row, failure: Box::new(failure), action: RequestedAction::of_word(&action) });
     }
 }

@@ -3,42 +3,42 @@
 //! In scope: what a failed call means to a run, what a load found wrong. Out of scope: reading (`store::fetch`).
 
 use crate::fault::Fault;
-use crate::google::error::{CallError, Cause};
-use crate::ledger::snapshot::{Blemish, Reading, State};
+use crate::google::error::{CallError, ErrorCause};
+use crate::ledger::snapshot::{Anomaly, LoadObservation, State};
 use crate::port::store::StoreError;
-use crate::store::guard::{self, Place};
+use crate::store::guard::{self, StateLocation};
 use crate::store::layout::Tab;
 
 /// With these words errors begin that are about a spreadsheet that the job has left.
 pub const EARLIER: &str = "read the earlier spreadsheet";
 
 /// Why a snapshot's parts could not be read.
-pub enum Unread {
+pub enum LoadError {
     /// The service knows no such range: a commit or a person moved a tab after its title was read.
-    Moved(StoreError),
+    Stale(StoreError),
     /// Anything else.
-    Broken(StoreError),
+    Failed(StoreError),
 }
 
-impl Unread {
+impl LoadError {
     /// A tab that is not what it was a moment ago.
     pub fn moved(title: &str) -> Self {
         let why = format!("tab {title} was changed while it was read");
-        Self::Moved(StoreError::Unavailable { why, fault: Fault::Transient })
+        Self::Stale(StoreError::Unavailable { why, fault: Fault::Transient })
     }
 }
 
-impl From<StoreError> for Unread {
+impl From<StoreError> for LoadError {
     fn from(error: StoreError) -> Self {
-        Self::Broken(error)
+        Self::Failed(error)
     }
 }
 
 /// Ranges that could not be read: the service knows no such range, or it is something else.
-pub fn unread(error: &CallError) -> Unread {
+pub fn unread(error: &CallError) -> LoadError {
     match &error.cause {
-        Cause::Refused { refusal, .. } if refusal.code == 400 => Unread::Moved(unreadable(error)),
-        _ => Unread::Broken(unreadable(error)),
+        ErrorCause::Refused { refusal, .. } if refusal.code == 400 => LoadError::Stale(unreadable(error)),
+        _ => LoadError::Failed(unreadable(error)),
     }
 }
 
@@ -46,7 +46,7 @@ pub fn unread(error: &CallError) -> Unread {
 pub fn unreadable(error: &CallError) -> StoreError {
     let why = error.to_string();
     match (&error.cause, error.fault()) {
-        (Cause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
+        (ErrorCause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
         (cause, _) if cause.is_foreign() => StoreError::Foreign { why },
         (_, Fault::Denied) => StoreError::Denied { why },
         (cause, fault) if cause.is_of_proxy() => StoreError::Unavailable { why, fault },
@@ -66,7 +66,7 @@ pub fn head_gone(job: &str) -> StoreError {
 }
 
 /// A state tab carries its job and its term in its title, and every state in it is of that term: another one was typed.
-pub fn belongs(state: &State, job: &str, place: &Place) -> Result<(), StoreError> {
+pub fn belongs(state: &State, job: &str, place: &StateLocation) -> Result<(), StoreError> {
     let (field, found, said) = match state {
         State { job: of, .. } if of != job => ("job", of.clone(), job.to_owned()),
         State { lease, .. } if lease.fence != place.fence => {
@@ -83,23 +83,23 @@ pub fn belongs(state: &State, job: &str, place: &Place) -> Result<(), StoreError
 }
 
 /// What people are told of a tab of keys whose rows are laid otherwise than its header says, and are read all the same; nothing of a tab without such rows.
-pub fn laid_beside(tab: &Tab) -> Option<Blemish> {
+pub fn laid_beside(tab: &Tab) -> Option<Anomaly> {
     let (title, rows) = (&tab.title, tab.laid.rows());
     let message = format!(
         "tab {title}: {rows} rows have their cells in other columns than its header says, as when columns are moved while a run is writing; \
          they are read all the same, and you may put the cells back"
     );
-    (rows > 0).then_some(Blemish { message, blocking: false })
+    (rows > 0).then_some(Anomaly { message, blocking: false })
 }
 
 /// What people are told of a tab of keys that they have edited.
-pub fn edited(job: &str, reading: Reading) -> Blemish {
+pub fn edited(job: &str, reading: LoadObservation) -> Anomaly {
     let (said, found) = (reading.said.count, reading.found.count);
     let message = format!(
         "tab Processed {job}: {found} rows are there and {said} were written: somebody edited it; keys whose rows are gone will \
          be processed again"
     );
-    Blemish { message, blocking: false }
+    Anomaly { message, blocking: false }
 }
 
 /// The error of a state and keys that do not belong together in any load.

@@ -8,26 +8,26 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::grid::{column_letters, quoted};
-use crate::ledger::mode::Mode;
-use crate::ledger::snapshot::{Blemish, State};
-use crate::store::below::Below;
-use crate::store::data_rows::{DataRows, Footing, Scratch};
-use crate::store::index::{Indexing, RowIndex};
+use crate::ledger::mode::WriteMode;
+use crate::ledger::snapshot::{Anomaly, State};
+use crate::store::below::AppendPosition;
+use crate::store::data_rows::{RowContext, RowRequests, Scratch};
+use crate::store::index::{KeyColumnReader, RowIndex};
 use crate::store::layout::{Tab, Tabs};
 use crate::store::load;
-use crate::store::reach::Reach;
+use crate::store::reach::LoadPlan;
 use crate::store::repair::check::{CellCheck, said_of};
 use crate::store::repair::image::TabImage;
 use crate::store::repair::plan::plan;
 use crate::store::repair::row_repair::RowRepair;
-use crate::store::witness::{Finding, HEADER_ROW, Seen, Witness};
+use crate::store::witness::{HEADER_ROW, RowImages, UndoFinding, UndoLog};
 
 /// Reads of the positions, a pause between them, after which a key that was done and is not there counts as one without a row.
 const SAME_READS: u32 = 2;
 
 /// The rows of the data tab, as far as they are known.
 #[derive(Debug, Clone, Default)]
-pub struct Upkeep {
+pub struct RowTracker {
     index: Option<RowIndex>,
     /// Reads of the positions since rows were appended.
     reads: u32,
@@ -38,10 +38,10 @@ pub struct Upkeep {
     /// Rows of the grid when it was read.
     rows: u32,
     /// Where new rows go, once that was looked at.
-    below: Option<Below>,
+    below: Option<AppendPosition>,
     scratch: Option<Scratch>,
-    unseen: Option<Unseen>,
-    finding: Option<Finding>,
+    unseen: Option<PendingVerification>,
+    finding: Option<UndoFinding>,
     repairs: Vec<RowRepair>,
     /// What the rows have to show once they are repaired.
     checks: Vec<CellCheck>,
@@ -55,9 +55,9 @@ pub struct Upkeep {
 
 /// A witness that was not looked at yet.
 #[derive(Debug, Clone)]
-pub struct Unseen {
+pub struct PendingVerification {
     /// The witness.
-    pub witness: Witness,
+    pub witness: UndoLog,
     /// The title of the state tab that holds its scratch rows.
     pub title: String,
     appended: Vec<String>,
@@ -65,7 +65,7 @@ pub struct Unseen {
 
 /// What a commit needs to know of the rows before it can be written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub enum RequiredRead {
     /// Nothing.
     Nothing,
     /// Where keys stand; at once, or when what was read a moment ago must be confirmed, after a pause.
@@ -79,7 +79,7 @@ pub enum Need {
     Rows,
 }
 
-impl Upkeep {
+impl RowTracker {
     /// A tab of so many rows that people made before the job ever ran; `filled` if it has cells in its last row, `prepared` if it has some in
     /// any below the header.
     pub fn of_strange_rows(rows: u32, filled: bool, prepared: bool) -> Self {
@@ -88,10 +88,10 @@ impl Upkeep {
 
     /// What a load shows: the last row of the grid, and the keys where they were likely to stand.
     pub fn read(
-        reach: &Reach<'_>,
+        reach: &LoadPlan<'_>,
         tabs: &Tabs,
         state: &State,
-        mode: Mode,
+        mode: WriteMode,
         bottom: &[Vec<Value>],
         keys: &[Vec<Value>],
     ) -> Self {
@@ -100,7 +100,7 @@ impl Upkeep {
         let keyless = key.is_none_or(|at| last.get(at).map(load::text).unwrap_or_default().is_empty());
         let filled = reach.data.is_some_and(|tab| tab.rows > 1) && !last.is_empty() && keyless;
         let read = reach.keyed(mode).filter(|_| key == Some(0)).map(|_| {
-            let mut indexing = Indexing::default();
+            let mut indexing = KeyColumnReader::default();
             indexing.read_column(keys);
             indexing.finish()
         });
@@ -114,7 +114,7 @@ impl Upkeep {
 
     /// The witness of the head's commit, as a load found it in the scratch rows of the state tab.
     /// `done` are the keys that this commit made done.
-    pub fn see(&mut self, state_tab: i32, witness: Option<(Witness, Seen)>, done: &BTreeSet<String>) {
+    pub fn see(&mut self, state_tab: i32, witness: Option<(UndoLog, RowImages)>, done: &BTreeSet<String>) {
         let Some((witness, seen)) = witness else { return };
         self.scratch = Some(scratch_of(state_tab, &witness));
         let appended = witness.keys_appended(done.iter().map(String::as_str));
@@ -134,34 +134,34 @@ impl Upkeep {
     }
 
     /// What people should know.
-    pub fn blemishes(&self, tab: &str) -> Vec<Blemish> {
+    pub fn blemishes(&self, tab: &str) -> Vec<Anomaly> {
         let mut told = self.index.as_ref().map(|index| index.blemishes(tab)).unwrap_or_default();
         if let Some(finding) = &self.finding {
             let rows = finding.rows();
             let message = format!(
                 "tab {tab}: {rows} rows were moved by somebody while the run before wrote them, and are put right now"
             );
-            told.push(Blemish { message, blocking: false });
+            told.push(Anomaly { message, blocking: false });
         }
         told
     }
 
     /// What has to be read before these keys' rows are written; each key with whether it was done before.
     #[expect(clippy::needless_pass_by_value, reason = "an iterator is handed over")]
-    pub fn need<'k>(&self, mode: Mode, keys: impl Iterator<Item = (&'k str, bool)> + Clone) -> Need {
+    pub fn need<'k>(&self, mode: WriteMode, keys: impl Iterator<Item = (&'k str, bool)> + Clone) -> RequiredRead {
         if self.finding.is_some() {
-            return if self.repairs.is_empty() { Need::Rows } else { Need::Nothing };
+            return if self.repairs.is_empty() { RequiredRead::Rows } else { RequiredRead::Nothing };
         }
         let mut fresh = keys.clone().next().is_some();
-        if mode == Mode::Upsert && fresh {
-            let Some(index) = &self.index else { return Need::Positions { pause: false } };
+        if mode == WriteMode::Upsert && fresh {
+            let Some(index) = &self.index else { return RequiredRead::Positions { pause: false } };
             let missing = keys.clone().any(|(key, known)| index.row(key).is_none() && (known || index.is_behind(key)));
             if missing && self.reads < SAME_READS {
-                return Need::Positions { pause: self.reads > 0 };
+                return RequiredRead::Positions { pause: self.reads > 0 };
             }
             fresh = keys.clone().any(|(key, _)| index.row(key).is_none());
         }
-        if fresh && self.prepared && self.below.is_none() { Need::Below } else { Need::Nothing }
+        if fresh && self.prepared && self.below.is_none() { RequiredRead::Below } else { RequiredRead::Nothing }
     }
 
     /// Another commit has taken the scratch rows away: what they showed is its run's to put right.
@@ -186,12 +186,12 @@ impl Upkeep {
     }
 
     /// It was looked where new rows go.
-    pub fn goes_below(&mut self, below: Below) {
+    pub fn goes_below(&mut self, below: AppendPosition) {
         self.below = Some(below);
     }
 
     /// The finding that a repair is to be planned for.
-    pub fn finding(&self) -> Option<&Finding> {
+    pub fn finding(&self) -> Option<&UndoFinding> {
         self.finding.as_ref()
     }
 
@@ -207,7 +207,7 @@ impl Upkeep {
         (self.repairs, self.checks) = (planned.repairs, planned.checks);
         self.left.extend(planned.left);
         self.key_column = image.tab.header.get(image.key).cloned();
-        let mut indexing = Indexing::default();
+        let mut indexing = KeyColumnReader::default();
         for row in image.rows {
             indexing.read(&row.get(image.key).map(load::text).unwrap_or_default());
         }
@@ -245,14 +245,14 @@ impl Upkeep {
     }
 
     /// Where new rows go, below every key that any read has shown.
-    fn below_keys(&self) -> Option<Below> {
+    fn below_keys(&self) -> Option<AppendPosition> {
         let last = self.index.as_ref().map_or(0, RowIndex::last);
         self.below.map(|below| below.under(last))
     }
 
     /// What the next batch goes by.
-    pub fn footing(&self, mode: Mode) -> Footing<'_> {
-        Footing {
+    pub fn footing(&self, mode: WriteMode) -> RowContext<'_> {
+        RowContext {
             mode,
             index: self.index.as_ref(),
             below: self.below_keys().unwrap_or_default(),
@@ -263,7 +263,7 @@ impl Upkeep {
     }
 
     /// A batch was applied that did this to the rows, its state now in the tab of this title.
-    pub fn applied(&mut self, rows: &DataRows, title: &str) {
+    pub fn applied(&mut self, rows: &RowRequests, title: &str) {
         let below = self.below_keys();
         if let Some(index) = &mut self.index {
             index.appended(rows.appended.iter().chain(&rows.filled).map(String::as_str));
@@ -279,7 +279,7 @@ impl Upkeep {
         self.updated += rows.updated;
         (self.finding, self.repairs) = (None, Vec::new());
         self.scratch = rows.scratch;
-        self.unseen = rows.witness.clone().map(|witness| Unseen {
+        self.unseen = rows.witness.clone().map(|witness| PendingVerification {
             witness,
             title: title.to_owned(),
             appended: rows.appended.clone(),
@@ -287,7 +287,7 @@ impl Upkeep {
     }
 
     /// The witness that nobody has looked at yet.
-    pub fn unseen(&self) -> Option<&Unseen> {
+    pub fn unseen(&self) -> Option<&PendingVerification> {
         self.unseen.as_ref()
     }
 
@@ -301,7 +301,7 @@ impl Upkeep {
     /// The scratch rows were read: what the witness found. `false` where they are not this batch's.
     pub fn looked(&mut self, rows: &[Vec<Value>]) -> bool {
         let Some(unseen) = self.unseen.take() else { return true };
-        let Some((witness, seen)) = Witness::read(rows, unseen.witness.head) else {
+        let Some((witness, seen)) = UndoLog::read(rows, unseen.witness.head) else {
             self.unseen = Some(unseen);
             return false;
         };
@@ -312,18 +312,18 @@ impl Upkeep {
 
     /// Rows that have to be put right.
     pub fn astray(&self) -> u64 {
-        self.finding.as_ref().map_or(0, Finding::rows)
+        self.finding.as_ref().map_or(0, UndoFinding::rows)
     }
 }
 
 /// At least so large is a state tab in which this witness was found.
-fn scratch_of(tab: i32, witness: &Witness) -> Scratch {
+fn scratch_of(tab: i32, witness: &UndoLog) -> Scratch {
     Scratch { tab, rows: witness.rows(), columns: witness.columns(), margin: witness.margin() }
 }
 
-impl Unseen {
+impl PendingVerification {
     /// What the batch's answer has to show: the header and the keys as found.
-    pub fn ranges(title: &str, witness: &Witness) -> Vec<String> {
+    pub fn ranges(title: &str, witness: &UndoLog) -> Vec<String> {
         let margin = witness.margin() as usize;
         let (first, last) = (column_letters(margin), column_letters(margin + witness.width - 1));
         let header = format!("{}!{first}{row}:{last}{row}", quoted(title), row = HEADER_ROW + 1);

@@ -34,7 +34,7 @@ use crate::ledger::key::digest_of;
 use crate::ledger::record::remembered;
 use crate::store::guard::STATE_ROWS;
 use crate::store::load::{header, text};
-use crate::store::row_print::RowPrint;
+use crate::store::row_print::RowFingerprint;
 
 /// Columns that people may put into the tab between a look at it and a write, before the write is refused and the tab looked at again.
 pub const ROOM: usize = 16;
@@ -60,7 +60,7 @@ const REPAIR: &str = "repair";
 
 /// What a row has to show for a write to be in the right place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expect {
+pub enum RowPredicate {
     /// This key.
     Key(String),
     /// Nothing in the columns that are written, for the new row of this key.
@@ -70,11 +70,11 @@ pub enum Expect {
         /// Its key, if it shows one that no other row shows.
         key: Option<String>,
         /// What it held.
-        print: RowPrint,
+        print: RowFingerprint,
     },
 }
 
-impl Expect {
+impl RowPredicate {
     /// The key, where a key is expected.
     pub fn key(&self) -> Option<&str> {
         match self {
@@ -87,9 +87,9 @@ impl Expect {
 
 /// One row that a batch writes by its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct RowWrite {
     /// What it has to show.
-    pub expect: Expect,
+    pub expect: RowPredicate,
     /// The row, from 0.
     pub row: u32,
     /// The columns written, from 0, in order.
@@ -101,7 +101,7 @@ pub struct Target {
 
 /// What a batch says of its writes by position: to rows, and to columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Witness {
+pub struct UndoLog {
     /// The head that the batch sets.
     pub head: HeadId,
     /// The header row as expected.
@@ -129,16 +129,16 @@ pub struct Witness {
     /// Whether the batch repairs rows. What it writes may be formulas, so that rows are kept as values too.
     pub is_repair: bool,
     /// Rows written over, in order.
-    pub targets: Vec<Target>,
+    pub targets: Vec<RowWrite>,
 }
 
 /// A write that hit another row, or other columns, than it was meant for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Astray {
+pub struct MisplacedWrite {
     /// Which target it was.
     pub index: usize,
     /// What was meant.
-    pub target: Target,
+    pub target: RowWrite,
     /// The row that was hit, as it was.
     pub before: Vec<Value>,
     /// The same row as written, as values.
@@ -149,18 +149,18 @@ pub struct Astray {
 
 /// What a witness found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub struct UndoFinding {
     /// The witness.
-    pub witness: Witness,
+    pub witness: UndoLog,
     /// The header row as the batch found it.
     pub header: Vec<String>,
     /// Writes that went astray.
-    pub astray: Vec<Astray>,
+    pub astray: Vec<MisplacedWrite>,
     /// Keys of rows that were appended with their cells under other headers; none where columns stood still.
     pub beside: Vec<String>,
 }
 
-impl Witness {
+impl UndoLog {
     /// Columns that a copied row of a tab so wide may have.
     pub fn width_for(tab: usize) -> usize {
         (tab + ROOM).min(ALL_COLUMNS as usize)
@@ -255,9 +255,9 @@ impl Witness {
         expected.extend(self.header.iter().cloned());
         let targets = self.targets.iter().enumerate().map(|(index, target)| {
             let (kind, expect) = match &target.expect {
-                Expect::Key(key) => ("key", key.clone()),
-                Expect::Blank(key) => ("blank", key.clone()),
-                Expect::Row { key, print } => ("row", json!([key, print.write()]).to_string()),
+                RowPredicate::Key(key) => ("key", key.clone()),
+                RowPredicate::Blank(key) => ("blank", key.clone()),
+                RowPredicate::Row { key, print } => ("row", json!([key, print.write()]).to_string()),
             };
             let row = (target.row + 1).to_string();
             let written =
@@ -291,11 +291,11 @@ impl Witness {
 
     /// Keys of the rows that are written over, or filled.
     pub fn keys_hit(&self) -> impl Iterator<Item = &str> {
-        self.targets.iter().filter_map(Target::key)
+        self.targets.iter().filter_map(RowWrite::key)
     }
 
     /// Reads a witness and what it saw; `rows` begin with the first scratch row. `None` where the commit of this head left none.
-    pub fn read(rows: &[Vec<Value>], head: HeadId) -> Option<(Self, Seen)> {
+    pub fn read(rows: &[Vec<Value>], head: HeadId) -> Option<(Self, RowImages)> {
         let about: Vec<String> = rows.first()?.iter().map(text).collect();
         let field = |at: usize| about.get(at).map_or("", String::as_str);
         if ![WORD, REPAIR].contains(&field(0)) || field(1) != head.to_string() {
@@ -324,7 +324,7 @@ impl Witness {
         let cells = |at: u32| row(at).map(|row| row.get(margin as usize..).unwrap_or_default().to_vec());
         let mut expected = header(&[cells(STATE_ROWS + 1)?]);
         expected.resize(width as usize, String::new());
-        let mut seen = Seen { header: header(&[cells(HEADER_ROW).unwrap_or_default()]), ..Seen::default() };
+        let mut seen = RowImages { header: header(&[cells(HEADER_ROW).unwrap_or_default()]), ..RowImages::default() };
         // Of a tab that leaves no margin it is said below the copies.
         let first = base.checked_add(targets.checked_mul(if margin > 0 { 0 } else { witness.copies() })?)?;
         let told = |index: u32| target(row(first.checked_add(index)?)?);
@@ -348,9 +348,9 @@ impl Witness {
     /// Whether every write hit what it was meant for, by the header and the key cells as found; `false` also where that takes more
     /// than these to tell.
     pub fn is_clean(&self, found: &[String], keys: &[String]) -> bool {
-        let hit = |(at, target): (usize, &Target)| match &target.expect {
-            Expect::Key(key) => keys.get(at) == Some(key),
-            Expect::Blank(_) | Expect::Row { .. } => false,
+        let hit = |(at, target): (usize, &RowWrite)| match &target.expect {
+            RowPredicate::Key(key) => keys.get(at) == Some(key),
+            RowPredicate::Blank(_) | RowPredicate::Row { .. } => false,
         };
         !self.is_moved(found) && self.targets.iter().enumerate().all(hit)
     }
@@ -369,19 +369,19 @@ impl Witness {
     }
 
     /// What went astray. `beside` are the keys of the rows that the batch appended, asked for only where columns moved.
-    pub fn finding(self, seen: Seen, beside: impl FnOnce() -> Vec<String>) -> Finding {
+    pub fn finding(self, seen: RowImages, beside: impl FnOnce() -> Vec<String>) -> UndoFinding {
         let moved = self.is_moved(&seen.header);
         let shown = if seen.shown.is_empty() { seen.before.clone() } else { seen.shown };
         let rows = seen.before.into_iter().zip(seen.after).zip(shown);
         let astray =
             self.targets.iter().zip(rows).enumerate().filter_map(|(index, (target, ((before, after), shown)))| {
                 let astray = moved || !target.is_hit(&before, &shown, self.key);
-                astray.then(|| Astray { index, target: target.clone(), before, after, shown })
+                astray.then(|| MisplacedWrite { index, target: target.clone(), before, after, shown })
             });
         let astray = astray.collect();
         let mut beside = if moved && self.appended > self.made.len() { beside() } else { Vec::new() };
         beside.extend(self.made.iter().filter(|_| moved).cloned());
-        Finding { header: seen.header, astray, beside, witness: self }
+        UndoFinding { header: seen.header, astray, beside, witness: self }
     }
 }
 
@@ -429,7 +429,7 @@ pub fn is_shifted(header: &[String], at: usize, found: &[String]) -> bool {
 
 /// What a witness saw.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Seen {
+pub struct RowImages {
     /// The header row.
     pub header: Vec<String>,
     /// Each row as found.
@@ -440,12 +440,12 @@ pub struct Seen {
     pub shown: Vec<Vec<Value>>,
 }
 
-impl Target {
+impl RowWrite {
     /// The key of the row that is written over, or filled.
     pub fn key(&self) -> Option<&str> {
         match &self.expect {
-            Expect::Key(key) | Expect::Blank(key) => Some(key),
-            Expect::Row { .. } => None,
+            RowPredicate::Key(key) | RowPredicate::Blank(key) => Some(key),
+            RowPredicate::Row { .. } => None,
         }
     }
 
@@ -458,9 +458,9 @@ impl Target {
     fn is_hit(&self, row: &[Value], shown: &[Value], key_column: usize) -> bool {
         let key = row.get(key_column).map(text).unwrap_or_default();
         match &self.expect {
-            Expect::Key(expected) => *expected == key,
-            Expect::Blank(_) => self.was_blank(row),
-            Expect::Row { key: expected, print } => {
+            RowPredicate::Key(expected) => *expected == key,
+            RowPredicate::Blank(_) => self.was_blank(row),
+            RowPredicate::Row { key: expected, print } => {
                 let shown_key = shown.get(key_column).map(text).unwrap_or_default();
                 expected.as_ref().is_none_or(|expected| *expected == shown_key)
                     && print.compare(shown, |_| false).is_exact()
@@ -469,7 +469,7 @@ impl Target {
     }
 }
 
-impl Finding {
+impl UndoFinding {
     /// Whether nothing has to be put right.
     pub fn is_clean(&self) -> bool {
         self.astray.is_empty() && self.beside.is_empty()
@@ -481,14 +481,14 @@ impl Finding {
     }
 }
 
-fn target(row: &[Value]) -> Option<Target> {
+fn target(row: &[Value]) -> Option<RowWrite> {
     let field = |at: usize| row.get(at).map(text).unwrap_or_default();
     let expect = match field(0).as_str() {
-        "key" => Expect::Key(field(1)),
-        "blank" => Expect::Blank(field(1)),
+        "key" => RowPredicate::Key(field(1)),
+        "blank" => RowPredicate::Blank(field(1)),
         "row" => {
             let (key, print): (Option<String>, String) = serde_json::from_str(&field(1)).ok()?;
-            Expect::Row { key, print: RowPrint::read(&print)? }
+            RowPredicate::Row { key, print: RowFingerprint::read(&print)? }
         }
         _ => return None,
     };
@@ -500,7 +500,7 @@ fn target(row: &[Value]) -> Option<Target> {
         Some((from.parse().ok()?, to.parse().ok()?))
     };
     let moves = parts.map(read).collect::<Option<_>>()?;
-    Some(Target { expect, row: field(2).parse::<u32>().ok()?.checked_sub(1)?, columns, moves })
+    Some(RowWrite { expect, row: field(2).parse::<u32>().ok()?.checked_sub(1)?, columns, moves })
 }
 
 /// Numbers in order as `0-3,7`.

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::commit::{Changes, Commit, Reply};
-use sheetkeep::ledger::event::{Event, Report};
-use sheetkeep::ledger::failure::Kept;
-use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::event::{Event, RunReport};
+use sheetkeep::ledger::failure::StoredFailure;
+use sheetkeep::ledger::judge::HeadStatus;
 use sheetkeep::ledger::key::Fingerprint;
 use sheetkeep::ledger::snapshot::Loaded;
-use sheetkeep::port::store::{Astray, Store, StoreError, Usage};
-use sheetkeep::runner::plan::PassError;
+use sheetkeep::port::store::{MisplacedWrites, Store, StoreError, Usage};
+use sheetkeep::runner::plan::RunError;
 use sheetkeep::store::sheets::SheetsStore;
 
 use crate::contract::emulated::{Emulated, both};
@@ -37,7 +37,7 @@ impl Store for Meddled {
         self.inner.load()
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         self.inner.sight()
     }
 
@@ -53,7 +53,7 @@ impl Store for Meddled {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         self.inner.kept(rows)
     }
 
@@ -91,7 +91,7 @@ async fn meddled(
     seed: u64,
     nth: u32,
     meddling: BoxFuture<'static, ()>,
-) -> Result<Report, PassError> {
+) -> Result<RunReport, RunError> {
     runner(world, seed).run(Meddled::at(world, nth, meddling), items(12)).await
 }
 
@@ -114,7 +114,7 @@ pub async fn command(world: &Emulated, keys: &[&str]) {
     let holder = state.lease.holder.clone().expect("somebody runs");
     command.run = state.run.clone().expect("somebody runs");
     let snapshot = command.store.load().await.expect("it can be read").snapshot;
-    command.chain = sheetkeep::ledger::chain::Chain::from(snapshot.as_ref(), state, holder);
+    command.chain = sheetkeep::ledger::chain::CommitChain::from(snapshot.as_ref(), state, holder);
     let snapshot = snapshot.expect("the job exists");
     command.chain.reloaded(&snapshot).expect("it is of the same term");
     let changes = if keys.is_empty() { Changes::default() } else { all_done(&command, keys) };
@@ -271,7 +271,7 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         let store = Meddled::at(&world, 0, meddling);
         let texts = Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "text": "x"})));
         let error = job.run(store, texts).await.expect_err("the lease is held");
-        assert!(matches!(error, PassError::Held { .. }), "{doubts:?}: {error}");
+        assert!(matches!(error, RunError::Held { .. }), "{doubts:?}: {error}");
         assert_eq!(keys(&world).await, ["s", "t"]);
     }
 }
@@ -302,7 +302,7 @@ async fn columns_of_processed_that_are_moved_in_the_middle_of_a_run_double_nothi
                 let report = job.run(world.store_of("j", "Data"), items(12)).await.expect("it goes on");
                 assert_eq!((report.run.counts.new, report.run.counts.skipped), (0, 12), "{doubts:?} {deed}");
                 let events = job.events.lock().expect("nobody panics in it").clone();
-                let told = |event: &Event| matches!(event, Event::Blemish { message } if message.contains("6 rows have their cells"));
+                let told = |event: &Event| matches!(event, Event::Anomaly { message } if message.contains("6 rows have their cells"));
                 assert!(events.iter().any(told), "{doubts:?} {deed} {events:?}");
             }
             assert_eq!(keys(&world).await.len(), 12, "{doubts:?} {deed}");
@@ -329,8 +329,8 @@ async fn a_commit_whose_answer_was_lost_and_whose_scratch_rows_another_run_took_
         let reply = first.send(&last).await;
         assert!(matches!(reply, Reply::Lost { .. }), "{doubts:?}: {reply:?}");
         let sighting = first.store.sight().await;
-        assert!(matches!(sighting, Ok(Sighting::At { head, .. }) if head == last.to), "{doubts:?}: {sighting:?}");
+        assert!(matches!(sighting, Ok(HeadStatus::At { head, .. }) if head == last.to), "{doubts:?}: {sighting:?}");
         Writer::open(&world, "b").await.put(Changes::default()).await;
-        assert_eq!(first.store.astray().await, Ok(Astray::default()), "{doubts:?}");
+        assert_eq!(first.store.astray().await, Ok(MisplacedWrites::default()), "{doubts:?}");
     }
 }

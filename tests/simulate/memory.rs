@@ -7,12 +7,12 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::{Commit, Part, Reply, Settled};
-use sheetkeep::ledger::failure::{FailureState, Kept};
+use sheetkeep::ledger::commit::{Commit, CommitPart, ItemResult, Reply};
+use sheetkeep::ledger::failure::{FailureState, StoredFailure};
 use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::Sighting;
+use sheetkeep::ledger::judge::HeadStatus;
 use sheetkeep::ledger::key::Fingerprint;
-use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::snapshot::Loaded;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::{Store, StoreError, Usage};
@@ -41,7 +41,7 @@ pub struct InMemory {
 impl InMemory {
     pub fn new(record: &Arc<Record>, clock: &Arc<dyn Clock>, meddling: Option<Meddling>) -> Self {
         let mode = record.mode();
-        let again = if mode == Mode::Append { Again::Every } else { Again::Other };
+        let again = if mode == WriteMode::Append { ReprocessPolicy::EachVersion } else { ReprocessPolicy::OnChange };
         let store = MemoryStore::new(Arc::clone(clock)).keeping(mode, again);
         let (record, clock) = (Arc::clone(record), Arc::clone(clock));
         Self { store, record, clock, late: Arc::default(), meddling }
@@ -161,8 +161,8 @@ impl OfLane {
     /// What the service does to a commit that holds what is poison for now.
     fn poisoned(&self, commit: &Commit) -> Option<Kind> {
         let poison = self.place.record.poison()?;
-        let holds = |one: &Settled| match one {
-            Settled::Done { output, .. } => {
+        let holds = |one: &ItemResult| match one {
+            ItemResult::Done { output, .. } => {
                 let rows = output.tables.iter().flat_map(|(_, rows)| rows);
                 rows.flat_map(|row| &row.cells)
                     .any(|(_, cell)| matches!(cell, Cell::Text(text) if text.starts_with(&poison.text)))
@@ -185,15 +185,15 @@ impl Store for OfLane {
         })
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         Box::pin(async {
             self.arrives().await?;
             let sighting = self.place.store.sight().await?;
             self.lane.under_way().await;
             let newest = self.sent.lock().expect("nobody panics in it").last().copied();
             match (sighting, newest) {
-                (Sighting::At { fence, .. }, Some(head)) if self.place.meddling == Some(Meddling::Gullible) => {
-                    Ok(Sighting::At { head, fence })
+                (HeadStatus::At { fence, .. }, Some(head)) if self.place.meddling == Some(Meddling::Gullible) => {
+                    Ok(HeadStatus::At { head, fence })
                 }
                 _ => Ok(sighting),
             }
@@ -221,14 +221,14 @@ impl Store for OfLane {
                 Some(Kind::Fails(429)) => {
                     Reply::NotExecuted { fault: Fault::Throttled, why: "a quota is used up".to_owned() }
                 }
-                Some(Kind::Refuses(400)) => Reply::Refused { part: Part::Content, why: "poison".to_owned() },
+                Some(Kind::Refuses(400)) => Reply::Refused { part: CommitPart::Content, why: "poison".to_owned() },
                 Some(kind) => Reply::Lost { why: kind.word() },
                 None => reply.expect("no fault was met"),
             }
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         Box::pin(async move {
             self.arrives().await?;
             let kept = self.place.store.kept(rows).await;

@@ -52,7 +52,7 @@ impl Lines {
                 counted(*open_failures, "failure"),
                 lasting(*took_ms)
             )),
-            Event::Blemish { message } => Some(format!("note: {}", visible(message))),
+            Event::Anomaly { message } => Some(format!("note: {}", visible(message))),
             Event::Buried { run } => Some(format!("note: the earlier run {run} died; Runs tells it as crashed")),
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
             Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
@@ -144,7 +144,7 @@ mod tests {
             (0, Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() }),
             (400, Event::Loaded { keys: 1_200, open_failures: 3, first: false, took_ms: 400 }),
             (400, Event::Buried { run: "20180206-012613-00def".into() }),
-            (401, Event::Blemish { message: "tab Quakes has two columns named id; the first is used".into() }),
+            (401, Event::Anomaly { message: "tab Quakes has two columns named id; the first is used".into() }),
             (500, Event::Claimed { fence: Fence(7) }),
             (600, sample::failure(7)),
             (1_000, progress(300, Some((300, 1_000)))),

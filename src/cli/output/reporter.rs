@@ -14,7 +14,7 @@ use crate::cli::output::place::Place;
 use crate::cli::output::progress::Bar;
 use crate::cli::output::summary::summary;
 use crate::cli::terminal::Terminal;
-use crate::ledger::event::{Event, Report};
+use crate::ledger::event::{Event, RunReport};
 use crate::port::clock::Clock;
 
 /// Failures that are told in the JSON document.
@@ -105,7 +105,7 @@ impl Reporter {
 
     /// Shows how the run ended: the summary, or the JSON document, on standard output. A quiet run that ended well
     /// shows nothing, unless failures are dead: nobody else would say so.
-    pub fn finish(&mut self, report: &Report, exit: Exit) {
+    pub fn finish(&mut self, report: &RunReport, exit: Exit) {
         self.end_bar();
         let out = self.terminal.out();
         if self.audience.json {

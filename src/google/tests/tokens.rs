@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::fault::Fault;
 use crate::google::auth::{CredentialSource, Credentials};
 use crate::google::body::{Batch, Request};
-use crate::google::error::{Cause, TokenError};
+use crate::google::error::{ErrorCause, TokenError};
 use crate::google::options::SheetsOptions;
 use crate::google::sheets::{Reply, Sheets};
 use crate::google::tests::key::service_account;
@@ -86,7 +86,7 @@ async fn a_write_without_a_token_was_never_sent() {
     let client = stub.robot();
     let Reply::NotExecuted(error) = client.batch_update(&book(), &batch()).await else { panic!("nothing was sent") };
     assert!(
-        matches!(&error.cause, Cause::Token(TokenError::Refused { code, .. }) if code == "invalid_grant"),
+        matches!(&error.cause, ErrorCause::Token(TokenError::Refused { code, .. }) if code == "invalid_grant"),
         "{error:?}"
     );
     assert_eq!((error.fault(), stub.tokens().len(), stub.calls().len()), (Fault::Denied, 1, 0));

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::fault::Fault;
 use crate::google::body::{Batch, Request};
-use crate::google::call::Outcome;
-use crate::google::cell::{Cell, Row};
-use crate::google::error::{Cause, LostCause, Method};
+use crate::google::call::AttemptOutcome;
+use crate::google::cell::{CellData, CellRow};
+use crate::google::error::{ErrorCause, Method, UnknownOutcome};
 use crate::google::options::SheetsOptions;
 use crate::google::sheets::Reply;
 use crate::google::tests::stub::{Answer, BOOK, Stub, book};
@@ -16,7 +16,7 @@ use crate::retry::RetryPolicy;
 type Told = Box<dyn Fn() -> Answer + Send + Sync>;
 
 fn batch() -> Batch {
-    let rows = vec![Row::from(vec![Cell::text("0042"), Cell::blank(), Cell::bool(true)])];
+    let rows = vec![CellRow::from(vec![CellData::text("0042"), CellData::blank(), CellData::bool(true)])];
     let append = Request::AppendCells { sheet_id: 0, rows, fields: "userEnteredValue".into() };
     Batch::new(vec![Request::DeleteNamedRange { named_range_id: "1".to_owned() }, append])
 }
@@ -48,7 +48,7 @@ async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
     let body: Value = serde_json::from_str(&call.body).expect("JSON");
     assert_eq!(body.pointer("/requests/1/appendCells/rows/0/values/1"), Some(&json!({})));
     assert!(client.service_time().is_some());
-    assert_eq!(client.calls().by_method.get(&(Method::BatchUpdate, Outcome::Done)), Some(&1));
+    assert_eq!(client.calls().by_method.get(&(Method::BatchUpdate, AttemptOutcome::Done)), Some(&1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +134,7 @@ async fn a_lost_answer_after_a_429_is_still_lost() {
         _ => Answer::html(503),
     })
     .await;
-    assert_eq!((reply, sends), (Reply::Lost(LostCause::Status(503)), 2));
+    assert_eq!((reply, sends), (Reply::Lost(UnknownOutcome::Status(503)), 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +147,7 @@ async fn a_batch_s_answer_that_is_too_long_is_lost() {
     });
     let client = stub.client_with(SheetsOptions { answer_limit: 10_000, ..stub.options() });
     let reply = client.batch_update(&book(), &batch()).await;
-    assert_eq!(reply, Reply::Lost(LostCause::Oversized { limit_bytes: 10_000 }));
+    assert_eq!(reply, Reply::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +167,7 @@ async fn what_was_asked_to_be_read_back_comes_with_the_answer() {
 async fn a_spreadsheet_whose_making_was_lost_is_not_made_twice() {
     let stub = Stub::new(|_, _| Answer::html(503));
     let error = stub.client().create("Book").await.expect_err("lost");
-    assert_eq!((error.cause, stub.calls().len()), (Cause::Lost(LostCause::Status(503)), 1));
+    assert_eq!((error.cause, stub.calls().len()), (ErrorCause::Lost(UnknownOutcome::Status(503)), 1));
     let stub = Stub::new(|_, _| Answer::json(200, &json!({"spreadsheetId": "new_1", "spreadsheetUrl": "https://x/"})));
     let made = stub.client().create("Book").await.expect("made");
     assert_eq!((made.id.as_str(), made.url.as_str()), ("new_1", "https://x/"));

@@ -8,8 +8,8 @@ fn version(text: &str) -> Version {
     Version(text.into())
 }
 
-fn tried_once() -> Tried {
-    Tried {
+fn tried_once() -> PriorFailure {
+    PriorFailure {
         attempts: 1,
         first_seen: Timestamp(0),
         last_seen: Timestamp(0),
@@ -22,9 +22,9 @@ fn tried_once() -> Tried {
     }
 }
 
-fn book(rows: &[(&str, &str)]) -> Book {
+fn book(rows: &[(&str, &str)]) -> ProcessedIndex {
     let rows = rows.iter().map(|(k, v)| (key(k).fingerprint(), version(v).mark())).collect();
-    Book::new(DoneSet::from_rows(Again::Every, rows), HashMap::new())
+    ProcessedIndex::new(ProcessedSet::from_rows(ReprocessPolicy::EachVersion, rows), HashMap::new())
 }
 
 #[test]
@@ -50,7 +50,10 @@ fn invariant_1_every_version_of_a_key_is_admitted_once_in_whatever_order_they_co
 #[test]
 fn where_the_last_version_counts_an_earlier_one_may_come_back() {
     let row = |v: &str| (key("a").fingerprint(), version(v).mark());
-    let mut book = Book::new(DoneSet::from_rows(Again::Other, vec![row("2"), row("1"), row("2")]), HashMap::new());
+    let mut book = ProcessedIndex::new(
+        ProcessedSet::from_rows(ReprocessPolicy::OnChange, vec![row("2"), row("1"), row("2")]),
+        HashMap::new(),
+    );
     assert_eq!((book.keys(), book.admit(&key("a"), &version("2"))), (1, Admission::Done));
     for back in ["1", "2", "1"] {
         assert_eq!(book.admit(&key("a"), &version(back)), Admission::Changed, "{back}");
@@ -63,8 +66,11 @@ fn where_the_last_version_counts_an_earlier_one_may_come_back() {
 
 #[test]
 fn where_the_newest_version_counts_an_older_one_is_passed_over() {
-    let row = |v: &str| (key("a").fingerprint(), Again::Newer.mark(&version(v)));
-    let mut book = Book::new(DoneSet::from_rows(Again::Newer, vec![row("10"), row("9")]), HashMap::new());
+    let row = |v: &str| (key("a").fingerprint(), ReprocessPolicy::OnNewer.mark(&version(v)));
+    let mut book = ProcessedIndex::new(
+        ProcessedSet::from_rows(ReprocessPolicy::OnNewer, vec![row("10"), row("9")]),
+        HashMap::new(),
+    );
     for old in ["9", "10", "9.5"] {
         assert_eq!(book.admit(&key("a"), &version(old)), Admission::Done, "{old}");
     }
@@ -86,7 +92,7 @@ fn a_key_that_comes_twice_in_one_run_is_taken_once_whether_it_worked_or_failed()
     assert_eq!(book.admit(&key("b"), &version("")), Admission::Fresh);
     book.failed(
         &key("b"),
-        Tried {
+        PriorFailure {
             attempts: 1,
             first_seen: Timestamp(0),
             last_seen: Timestamp(0),
@@ -101,23 +107,24 @@ fn a_key_that_comes_twice_in_one_run_is_taken_once_whether_it_worked_or_failed()
 
 #[test]
 fn a_done_key_whose_newer_version_failed_is_an_open_failure_still() {
-    let tried = Tried {
+    let tried = PriorFailure {
         attempts: 1,
         first_seen: Timestamp(1),
         version: version("2").mark(),
         error: Fingerprint::of("e"),
         ..tried_once()
     };
-    let done = DoneSet::from_rows(Again::Every, vec![(key("a").fingerprint(), version("1").mark())]);
-    let mut book = Book::new(done.clone(), HashMap::from([(key("a").fingerprint(), tried)]));
+    let done =
+        ProcessedSet::from_rows(ReprocessPolicy::EachVersion, vec![(key("a").fingerprint(), version("1").mark())]);
+    let mut book = ProcessedIndex::new(done.clone(), HashMap::from([(key("a").fingerprint(), tried)]));
     assert_eq!((book.open_failures(), book.admit(&key("a"), &version("2"))), (1, Admission::Again(tried)));
-    let closed = Tried { version: version("1").mark(), ..tried };
-    assert_eq!(Book::new(done, HashMap::from([(key("a").fingerprint(), closed)])).open_failures(), 0);
+    let closed = PriorFailure { version: version("1").mark(), ..tried };
+    assert_eq!(ProcessedIndex::new(done, HashMap::from([(key("a").fingerprint(), closed)])).open_failures(), 0);
 }
 
 #[test]
 fn a_failure_that_works_at_last_is_recovered_once() {
-    let tried = Tried {
+    let tried = PriorFailure {
         attempts: 2,
         first_seen: Timestamp(1),
         version: version("").mark(),
@@ -125,7 +132,7 @@ fn a_failure_that_works_at_last_is_recovered_once() {
         ..tried_once()
     };
     let failures = HashMap::from([(key("a").fingerprint(), tried)]);
-    let mut book = Book::new(DoneSet::default(), failures);
+    let mut book = ProcessedIndex::new(ProcessedSet::default(), failures);
     assert_eq!(book.admit(&key("a"), &version("")), Admission::Again(tried));
     book.done(&key("a"), &version(""));
     book.closed(&key("a"));
@@ -136,7 +143,7 @@ fn a_failure_that_works_at_last_is_recovered_once() {
 fn what_was_forgotten_takes_back_what_was_done_before_it_so_that_the_version_done_last_counts() {
     let row = |v: &str| (key("a").fingerprint(), version(v).mark());
     let done = vec![row("1"), row("2"), row("2"), row("1")];
-    let set = DoneSet::with_forgotten(Again::Other, done, vec![row("1"), row("2")]);
+    let set = ProcessedSet::with_forgotten(ReprocessPolicy::OnChange, done, vec![row("1"), row("2")]);
     assert!(
         set.has(key("a").fingerprint(), version("1").mark()) && !set.has(key("a").fingerprint(), version("2").mark())
     );

@@ -3,15 +3,15 @@
 //!
 //! In scope: what waits, what is written after all, the stop. Out of scope: what counts as evidence (`runner::probation`).
 
-use crate::ledger::commit::Settled;
+use crate::ledger::commit::ItemResult;
 use crate::ledger::event::Event;
-use crate::runner::batch::Waiting;
-use crate::runner::pass::Pass;
+use crate::runner::batch::PendingItem;
+use crate::runner::pass::RunLoop;
 
-impl Pass {
+impl RunLoop {
     /// What is settled waits for a commit; a failure of the first records waits until it is known whether all of them fail.
-    pub(super) fn put(&mut self, waiting: Waiting, may_be_held: bool) {
-        let may_be_held = may_be_held && matches!(waiting.settled, Settled::Failed(_));
+    pub(super) fn put(&mut self, waiting: PendingItem, may_be_held: bool) {
+        let may_be_held = may_be_held && matches!(waiting.settled, ItemResult::Failed(_));
         let waiting = if may_be_held { self.intake.probation.hold(waiting) } else { Some(waiting) };
         self.release_what_is_held();
         if let Some(waiting) = waiting {
@@ -47,7 +47,7 @@ impl Pass {
     /// The source has no further record.
     pub(super) fn source_is_read(&mut self) {
         if self.intake.probation.records() == 0 {
-            self.emit(Event::Blemish { message: "the source has no record".to_owned() });
+            self.emit(Event::Anomaly { message: "the source has no record".to_owned() });
         }
         if let Some(error) = self.intake.probation.refusal() {
             self.drop_what_is_held();

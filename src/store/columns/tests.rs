@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::grid::{Cell as Value, Row};
-use crate::ledger::commit::{Changes, Kind};
+use crate::ledger::commit::{Changes, CommitKind};
 use crate::ledger::item::Output;
 use crate::ledger::key::{Key, Version};
 
@@ -14,18 +14,18 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-fn own(columns: &[String]) -> Own<'_> {
-    Own { job: "j", tab: "Quakes", columns }
+fn own(columns: &[String]) -> OwnColumns<'_> {
+    OwnColumns { job: "j", tab: "Quakes", columns }
 }
 
-fn mark(sheet_id: i32, column: u32, value: &str) -> Mark {
-    Mark { sheet_id, column, value: value.into() }
+fn mark(sheet_id: i32, column: u32, value: &str) -> ColumnMark {
+    ColumnMark { sheet_id, column, value: value.into() }
 }
 
 /// A commit that adds these columns for one row.
 fn adding(columns: &[&str], cells: &[(&str, Value)]) -> Commit {
     let cells = cells.iter().map(|(name, cell)| ((*name).to_owned(), cell.clone())).collect();
-    let done = Settled::Done {
+    let done = ItemResult::Done {
         key: Key::new("k").expect("a usable key"),
         version: Version::default(),
         known: false,
@@ -34,7 +34,7 @@ fn adding(columns: &[&str], cells: &[(&str, Value)]) -> Commit {
     };
     let changes = Changes { columns: names(columns), settled: vec![done], ..Changes::default() };
     let to = HeadId { commit: 1, nonce: 5 };
-    Commit { from: None, to, kind: Kind::Advance, run: String::new(), state: State::default(), changes }
+    Commit { from: None, to, kind: CommitKind::Advance, run: String::new(), state: State::default(), changes }
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_new_column_looks_as_the_first_of_its_cells_and_not_as_its_neighbour() {
         _ => None,
     });
     let day = sent(&Value::Date(45_000.0), None).without_value();
-    assert_eq!(looks.collect::<Vec<_>>(), [(Some(1), day), (Some(2), Cell::blank())]);
+    assert_eq!(looks.collect::<Vec<_>>(), [(Some(1), day), (Some(2), CellData::blank())]);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_header_of_ours_over_two_columns_stops_the_run_and_the_mark_tells_which_is_o
     let columns = names(&["id", "n"]);
     let own = own(&columns);
     let doubled = own.found_again(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));
-    let told = |message: &str| vec![Blemish { message: message.into(), blocking: true }];
+    let told = |message: &str| vec![Anomaly { message: message.into(), blocking: true }];
     assert_eq!(
         doubled.blemishes,
         told("tab Quakes has two columns named \"n\": the job's own is C, so rename the other")

@@ -8,7 +8,7 @@ use crate::ledger::snapshot::State;
 const H0: HeadId = HeadId { commit: 0, nonce: 11 };
 const H1: HeadId = HeadId { commit: 1, nonce: 22 };
 
-fn commit(from: Option<HeadId>, to: HeadId, kind: Kind, fence: u64) -> Commit {
+fn commit(from: Option<HeadId>, to: HeadId, kind: CommitKind, fence: u64) -> Commit {
     let lease = Lease { fence: Fence(fence), ..Lease::default() };
     Commit {
         from,
@@ -20,9 +20,9 @@ fn commit(from: Option<HeadId>, to: HeadId, kind: Kind, fence: u64) -> Commit {
     }
 }
 
-fn place(form: Form) -> Place {
+fn place(form: GuardKind) -> StateLocation {
     let title = place_title("j", Fence(1), form, H0);
-    Place { tab: 11, title, fence: Fence(1), head: H0, form, name_id: Some(H0.to_string()) }
+    StateLocation { tab: 11, title, fence: Fence(1), head: H0, form, name_id: Some(H0.to_string()) }
 }
 
 fn tab(id: i32, title: &str) -> TabSeen {
@@ -37,11 +37,11 @@ fn named(id: &str) -> NameSeen {
 fn a_fresh_spreadsheet_is_virgin_and_one_that_lost_its_head_is_not() {
     let processed = tab(7, &processed_title("j"));
     let by_name = tab(1, "sheetkeep j #1");
-    assert_eq!(sight("j", &[tab(0, "Sheet1")], &[]).0, Sighting::Virgin);
-    assert_eq!(sight("j", &[processed], &[]).0, Sighting::Missing);
-    assert_eq!(sight("j", &[], &[named("x")]).0, Sighting::Missing);
-    assert_eq!(sight("j", std::slice::from_ref(&by_name), &[]).0, Sighting::Missing);
-    assert_eq!(sight("j", &[by_name], &[named("12345")]).0, Sighting::Missing);
+    assert_eq!(sight("j", &[tab(0, "Sheet1")], &[]).0, HeadStatus::NotInitialized);
+    assert_eq!(sight("j", &[processed], &[]).0, HeadStatus::Missing);
+    assert_eq!(sight("j", &[], &[named("x")]).0, HeadStatus::Missing);
+    assert_eq!(sight("j", std::slice::from_ref(&by_name), &[]).0, HeadStatus::Missing);
+    assert_eq!(sight("j", &[by_name], &[named("12345")]).0, HeadStatus::Missing);
 }
 
 #[test]
@@ -49,17 +49,17 @@ fn titles_that_people_or_other_jobs_made_are_not_ours() {
     let theirs =
         ["Copy of sheetkeep j #1", "sheetkeep j", "sheetkeep j #x", "sheetkeep j #1.5", "sheetkeep jj #1", "Sheet1"];
     let tabs: Vec<_> = theirs.iter().map(|title| tab(1, title)).collect();
-    assert_eq!(sight("j", &tabs, &[]), (Sighting::Virgin, None));
+    assert_eq!(sight("j", &tabs, &[]), (HeadStatus::NotInitialized, None));
     assert_eq!(read_title("sheetkeep a #2 #3"), Some(("a #2", Fence(3), None)));
 }
 
 #[test]
 fn the_title_marks_the_head_whatever_the_name_says() {
-    let title = place_title("j", Fence(3), Form::Title, H1);
+    let title = place_title("j", Fence(3), GuardKind::Title, H1);
     let (sighting, place) = sight("j", &[tab(5, &title)], &[named(&H0.to_string())]);
-    assert_eq!(sighting, Sighting::At { head: H1, fence: Fence(3) });
+    assert_eq!(sighting, HeadStatus::At { head: H1, fence: Fence(3) });
     let place = place.expect("a head has a place");
-    assert_eq!((place.form, place.name_id), (Form::Title, Some(H0.to_string())));
+    assert_eq!((place.form, place.name_id), (GuardKind::Title, Some(H0.to_string())));
 }
 
 #[test]
@@ -76,13 +76,16 @@ fn every_nonce_makes_a_tab_id_that_the_service_takes() {
 
 #[test]
 fn invariant_2_every_later_commit_in_either_form_is_refused_when_its_old_place_is_gone() {
-    for (at, form) in
-        [(Form::Title, Form::Title), (Form::Title, Form::Name), (Form::Name, Form::Name), (Form::Name, Form::Title)]
-    {
-        for kind in [Kind::Advance, Kind::Claim, Kind::Rehouse] {
+    for (at, form) in [
+        (GuardKind::Title, GuardKind::Title),
+        (GuardKind::Title, GuardKind::Name),
+        (GuardKind::Name, GuardKind::Name),
+        (GuardKind::Name, GuardKind::Title),
+    ] {
+        for kind in [CommitKind::Advance, CommitKind::Claim, CommitKind::Relocate] {
             let ops = ops("j", &commit(Some(H0), H1, kind, 1), Some(&place(at)), form);
-            let touched = Op::Touch { tab: 11 };
-            let needs_tab = ops.contains(&touched) || ops.contains(&Op::WriteState { tab: 11 });
+            let touched = GuardRequest::Touch { tab: 11 };
+            let needs_tab = ops.contains(&touched) || ops.contains(&GuardRequest::WriteState { tab: 11 });
             assert!(needs_tab, "{at:?} to {form:?}, {kind:?}: {ops:?}");
             let content = ops.iter().position(|op| !op.guards());
             assert!(content > Some(0), "the guard stands before what it guards");
@@ -92,54 +95,60 @@ fn invariant_2_every_later_commit_in_either_form_is_refused_when_its_old_place_i
 
 #[test]
 fn a_claim_moves_the_state_to_a_tab_that_no_older_writer_knows() {
-    let claim = commit(Some(H0), H1, Kind::Claim, 2);
+    let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
     let new = tab_id(H1);
     let expected = vec![
-        Op::DropName { id: H0.to_string() },
-        Op::Touch { tab: 11 },
-        Op::AddPlace { tab: new, title: "sheetkeep j #2".into() },
-        Op::AddName { id: H1.to_string(), name: range_name("j"), tab: new },
-        Op::WriteState { tab: new },
-        Op::Changes,
-        Op::DropPlace { tab: 11 },
+        GuardRequest::DropName { id: H0.to_string() },
+        GuardRequest::Touch { tab: 11 },
+        GuardRequest::AddPlace { tab: new, title: "sheetkeep j #2".into() },
+        GuardRequest::AddName { id: H1.to_string(), name: range_name("j"), tab: new },
+        GuardRequest::WriteState { tab: new },
+        GuardRequest::Changes,
+        GuardRequest::DropPlace { tab: 11 },
     ];
-    assert_eq!(ops("j", &claim, Some(&place(Form::Name)), Form::Name), expected);
+    assert_eq!(ops("j", &claim, Some(&place(GuardKind::Name)), GuardKind::Name), expected);
 }
 
 #[test]
 fn within_a_term_a_named_head_is_swapped_where_it_stands() {
-    let advance = commit(Some(H0), H1, Kind::Advance, 1);
-    let ops = ops("j", &advance, Some(&place(Form::Name)), Form::Name);
-    assert!(ops.contains(&Op::DropName { id: H0.to_string() }) && ops.contains(&Op::WriteState { tab: 11 }));
-    assert!(!ops.iter().any(|op| matches!(op, Op::AddPlace { .. } | Op::DropPlace { .. })));
+    let advance = commit(Some(H0), H1, CommitKind::Advance, 1);
+    let ops = ops("j", &advance, Some(&place(GuardKind::Name)), GuardKind::Name);
+    assert!(
+        ops.contains(&GuardRequest::DropName { id: H0.to_string() })
+            && ops.contains(&GuardRequest::WriteState { tab: 11 })
+    );
+    assert!(!ops.iter().any(|op| matches!(op, GuardRequest::AddPlace { .. } | GuardRequest::DropPlace { .. })));
 }
 
 #[test]
 fn what_a_commit_leaves_is_what_the_next_look_sees() {
-    for (at, form) in
-        [(Form::Title, Form::Title), (Form::Title, Form::Name), (Form::Name, Form::Name), (Form::Name, Form::Title)]
-    {
-        let claim = commit(Some(H0), H1, Kind::Claim, 2);
+    for (at, form) in [
+        (GuardKind::Title, GuardKind::Title),
+        (GuardKind::Title, GuardKind::Name),
+        (GuardKind::Name, GuardKind::Name),
+        (GuardKind::Name, GuardKind::Title),
+    ] {
+        let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
         let after = place_after("j", &claim, Some(&place(at)), form);
         let names: Vec<_> = after.name_id.iter().map(|id| named(id)).collect();
         let seen = sight("j", &[tab(after.tab, &after.title)], &names);
-        assert_eq!(seen, (Sighting::At { head: H1, fence: Fence(2) }, Some(after)), "{at:?} to {form:?}");
+        assert_eq!(seen, (HeadStatus::At { head: H1, fence: Fence(2) }, Some(after)), "{at:?} to {form:?}");
     }
 }
 
 #[test]
 fn the_name_is_proved_only_by_a_refusal_and_an_id_of_our_own_and_a_missing_tab_must_be_refused() {
-    let ours = place(Form::Title);
-    let other = Place { name_id: Some("s1".into()), ..ours.clone() };
+    let ours = place(GuardKind::Title);
+    let other = StateLocation { name_id: Some("s1".into()), ..ours.clone() };
     let table = [
-        (&ours, true, true, Proved::Guard(Proof::Name)),
-        (&ours, false, true, Proved::Guard(Proof::Title)),
-        (&other, true, true, Proved::Guard(Proof::Title)),
-        (&ours, true, false, Proved::Nothing),
+        (&ours, true, true, GuardProof::Guard(GuardSupport::Name)),
+        (&ours, false, true, GuardProof::Guard(GuardSupport::Title)),
+        (&other, true, true, GuardProof::Guard(GuardSupport::Title)),
+        (&ours, true, false, GuardProof::Nothing),
     ];
     for (place, name, tab, proved) in table {
         assert_eq!(conclude(place, name, tab), proved);
     }
     let [first, second] = probes(&ours, 99);
-    assert!(first.contains(&Op::Touch { tab: 11 }) && second.contains(&Op::Touch { tab: 11 }));
+    assert!(first.contains(&GuardRequest::Touch { tab: 11 }) && second.contains(&GuardRequest::Touch { tab: 11 }));
 }

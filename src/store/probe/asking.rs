@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use crate::port::store::StoreError;
-use crate::store::probe::desk::{Desk, Unanswered};
-use crate::store::probe::question::{Finding, Outcome, Question};
+use crate::store::probe::desk::{ProbeClient, Unanswered};
+use crate::store::probe::question::{Assumption, AssumptionOutcome, AssumptionResult};
 use crate::store::probe::{cells, marks, names, rows, tabs};
 
 /// Times that a question is asked whose answers are lost.
@@ -15,16 +15,18 @@ const TRIES: u32 = 6;
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Asks; an error means that nothing more can be asked here.
-pub async fn ask(desk: &Desk, question: Question) -> Result<Finding, StoreError> {
+pub async fn ask(desk: &ProbeClient, question: Assumption) -> Result<AssumptionResult, StoreError> {
     let mut why = String::new();
     for nth in 0..TRIES {
         if nth > 0 {
             desk.clock.sleep(ASK_AGAIN).await;
         }
         match once(desk, question).await {
-            Ok((outcome, seen)) => return Ok(Finding { question, outcome, seen }),
+            Ok((outcome, seen)) => return Ok(AssumptionResult { question, outcome, seen }),
             Err(Unanswered::Stop(error)) => return Err(error),
-            Err(Unanswered::Unclear(seen)) => return Ok(Finding { question, outcome: Outcome::Unknown, seen }),
+            Err(Unanswered::Unclear(seen)) => {
+                return Ok(AssumptionResult { question, outcome: AssumptionOutcome::Unknown, seen });
+            }
             Err(Unanswered::Lost(cause)) => {
                 tracing::debug!(question = question.word(), %cause, "the answer was lost, it is asked again");
                 why = cause;
@@ -32,39 +34,39 @@ pub async fn ask(desk: &Desk, question: Question) -> Result<Finding, StoreError>
         }
     }
     let seen = format!("asked {TRIES} times, and the last answer was lost: {why}");
-    Ok(Finding { question, outcome: Outcome::Unknown, seen })
+    Ok(AssumptionResult { question, outcome: AssumptionOutcome::Unknown, seen })
 }
 
-async fn once(desk: &Desk, question: Question) -> Result<(Outcome, String), Unanswered> {
+async fn once(desk: &ProbeClient, question: Assumption) -> Result<(AssumptionOutcome, String), Unanswered> {
     match question {
-        Question::CallerTabId => tabs::caller_id(desk).await,
-        Question::MissingTab => tabs::missing(desk).await,
-        Question::TakenTabId => tabs::taken_id(desk).await,
-        Question::TakenTitle => tabs::taken_title(desk).await,
-        Question::TitleCase => tabs::title_case(desk).await,
-        Question::OneByOne => tabs::one_by_one(desk).await,
-        Question::MissingName => names::missing(desk).await,
-        Question::CallerNameId => names::caller_id(desk).await,
-        Question::TakenNameId => names::taken_id(desk).await,
-        Question::TakenName => names::taken_name(desk).await,
-        Question::NameAgain => names::again(desk).await,
-        Question::InOrder => cells::in_order(desk).await,
-        Question::CopyInOrder => cells::copy_in_order(desk).await,
-        Question::CopyShifts => cells::copy_shifts(desk).await,
-        Question::CopySpilled => cells::copy_spilled(desk).await,
-        Question::CopyBeyond => cells::copy_beyond(desk).await,
-        Question::ReadsBack => cells::reads_back(desk).await,
-        Question::CellLength => cells::length(desk).await,
-        Question::FormulaText => cells::formula_text(desk).await,
-        Question::CallerMarkId => marks::caller_id(desk).await,
-        Question::TakenMarkId => marks::taken_id(desk).await,
-        Question::SameKeyMarks => marks::same_key(desk).await,
-        Question::MarkBudget => marks::budget(desk).await,
-        Question::MarkMoves => marks::moves(desk).await,
-        Question::MarkGoes => marks::goes(desk).await,
-        Question::AppendBelow => rows::below(desk).await,
-        Question::AppendCheckbox => rows::checkbox(desk).await,
-        Question::DateHeader => Ok(rows::date(desk)),
-        Question::FreshReads => rows::fresh(desk).await,
+        Assumption::CallerTabId => tabs::caller_id(desk).await,
+        Assumption::MissingTab => tabs::missing(desk).await,
+        Assumption::TakenTabId => tabs::taken_id(desk).await,
+        Assumption::TakenTitle => tabs::taken_title(desk).await,
+        Assumption::TitleCase => tabs::title_case(desk).await,
+        Assumption::OneByOne => tabs::one_by_one(desk).await,
+        Assumption::MissingName => names::missing(desk).await,
+        Assumption::CallerNameId => names::caller_id(desk).await,
+        Assumption::TakenNameId => names::taken_id(desk).await,
+        Assumption::TakenName => names::taken_name(desk).await,
+        Assumption::NameAgain => names::again(desk).await,
+        Assumption::InOrder => cells::in_order(desk).await,
+        Assumption::CopyInOrder => cells::copy_in_order(desk).await,
+        Assumption::CopyShifts => cells::copy_shifts(desk).await,
+        Assumption::CopySpilled => cells::copy_spilled(desk).await,
+        Assumption::CopyBeyond => cells::copy_beyond(desk).await,
+        Assumption::ReadsBack => cells::reads_back(desk).await,
+        Assumption::CellLength => cells::length(desk).await,
+        Assumption::FormulaText => cells::formula_text(desk).await,
+        Assumption::CallerMarkId => marks::caller_id(desk).await,
+        Assumption::TakenMarkId => marks::taken_id(desk).await,
+        Assumption::SameKeyMarks => marks::same_key(desk).await,
+        Assumption::MarkBudget => marks::budget(desk).await,
+        Assumption::MarkMoves => marks::moves(desk).await,
+        Assumption::MarkGoes => marks::goes(desk).await,
+        Assumption::AppendBelow => rows::below(desk).await,
+        Assumption::AppendCheckbox => rows::checkbox(desk).await,
+        Assumption::DateHeader => Ok(rows::date(desk)),
+        Assumption::FreshReads => rows::fresh(desk).await,
     }
 }

@@ -10,15 +10,15 @@ use serde_json::Value;
 
 use crate::google::address::SpreadsheetId;
 use crate::google::body::{Batch, GridCoordinate, GridProperties, Request, SheetProperties};
-use crate::google::cell::Cell;
-use crate::google::error::Refusal;
+use crate::google::cell::CellData;
+use crate::google::error::ApiError;
 use crate::google::shape::BatchAnswer;
 use crate::google::sheets::{Reply, Sheets};
 use crate::grid::quoted;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::StoreError;
-use crate::store::probe::scratch::Scratch;
+use crate::store::probe::scratch::ScratchName;
 use crate::store::unread::unreadable;
 
 /// Rows of a scratch tab.
@@ -30,7 +30,7 @@ const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// A scratch tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tab {
+pub struct ProbeTab {
     /// Its id.
     pub id: i32,
     /// Its title.
@@ -50,15 +50,15 @@ pub enum Unanswered {
 
 /// What came of a batch.
 #[derive(Debug)]
-pub enum Sent {
+pub enum SentBatch {
     /// It was applied.
     Applied(BatchAnswer),
     /// It was refused with 400.
-    Refused(Refusal),
+    Refused(ApiError),
 }
 
 /// One probe's way to the spreadsheet.
-pub struct Desk {
+pub struct ProbeClient {
     /// The client.
     pub sheets: Arc<Sheets>,
     /// The spreadsheet.
@@ -66,13 +66,13 @@ pub struct Desk {
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The names of this probe.
-    pub scratch: Scratch,
-    home: OnceLock<Tab>,
+    pub scratch: ScratchName,
+    home: OnceLock<ProbeTab>,
     next_row: AtomicU32,
     lost: AtomicU32,
 }
 
-impl Desk {
+impl ProbeClient {
     /// Begins a probe: reads the spreadsheet, so that its names tell the service's time.
     pub async fn open(
         sheets: Arc<Sheets>,
@@ -82,7 +82,7 @@ impl Desk {
     ) -> Result<Self, StoreError> {
         sheets.metadata(&id).await.map_err(|error| unreadable(&error))?;
         let now = sheets.service_time().map_or_else(|| clock.now(), |(at, _)| at);
-        let scratch = Scratch::new(now, chance);
+        let scratch = ScratchName::new(now, chance);
         let (home, next_row, lost) = (OnceLock::new(), AtomicU32::new(0), AtomicU32::new(0));
         Ok(Self { sheets, id, clock, scratch, home, next_row, lost })
     }
@@ -93,12 +93,12 @@ impl Desk {
     }
 
     /// The scratch tab that questions share.
-    pub fn home(&self) -> Result<&Tab, Unanswered> {
+    pub fn home(&self) -> Result<&ProbeTab, Unanswered> {
         self.home.get().ok_or_else(|| Unanswered::Unclear("there is no scratch tab to ask it on".to_owned()))
     }
 
     /// Stands on this tab from now on.
-    pub fn stand_on(&self, tab: Tab) {
+    pub fn stand_on(&self, tab: ProbeTab) {
         let _ = self.home.set(tab);
     }
 
@@ -108,15 +108,15 @@ impl Desk {
     }
 
     /// A tab that is not there yet.
-    pub fn new_tab(&self) -> Tab {
-        Tab { id: self.scratch.number(), title: self.scratch.title() }
+    pub fn new_tab(&self) -> ProbeTab {
+        ProbeTab { id: self.scratch.number(), title: self.scratch.title() }
     }
 
     /// Sends a batch once.
-    pub async fn send(&self, batch: Batch) -> Result<Sent, Unanswered> {
+    pub async fn send(&self, batch: Batch) -> Result<SentBatch, Unanswered> {
         match self.sheets.batch_update(&self.id, &batch).await {
-            Reply::Applied(answer) => Ok(Sent::Applied(answer)),
-            Reply::Refused(refusal) if refusal.code == 400 => Ok(Sent::Refused(refusal)),
+            Reply::Applied(answer) => Ok(SentBatch::Applied(answer)),
+            Reply::Refused(refusal) if refusal.code == 400 => Ok(SentBatch::Refused(refusal)),
             Reply::Refused(refusal) => {
                 let advice = refusal.advice(self.sheets.client_email()).map(|advice| format!("; {advice}"));
                 let why = format!("write to the spreadsheet: {refusal}{}", advice.unwrap_or_default());
@@ -135,15 +135,17 @@ impl Desk {
     /// Sends a batch that only prepares a question: a refusal leaves the question open.
     pub async fn prepare(&self, requests: Vec<Request>) -> Result<BatchAnswer, Unanswered> {
         match self.send(Batch::new(requests)).await? {
-            Sent::Applied(answer) => Ok(answer),
-            Sent::Refused(refusal) => Err(Unanswered::Unclear(format!("what it takes to ask was refused: {refusal}"))),
+            SentBatch::Applied(answer) => Ok(answer),
+            SentBatch::Refused(refusal) => {
+                Err(Unanswered::Unclear(format!("what it takes to ask was refused: {refusal}")))
+            }
         }
     }
 
     /// Reads an area of a scratch tab until it is as `expected`, or a read can't be older than the write any more.
     pub async fn read(
         &self,
-        tab: &Tab,
+        tab: &ProbeTab,
         area: &str,
         expected: impl Fn(&[Vec<Value>]) -> bool + Send + Sync,
     ) -> Result<Vec<Vec<Value>>, Unanswered> {
@@ -170,7 +172,7 @@ impl Desk {
     }
 }
 
-impl Tab {
+impl ProbeTab {
     /// The request that adds it.
     pub fn add(&self) -> Request {
         let grid = GridProperties { row_count: Some(ROWS), column_count: Some(COLUMNS), frozen_row_count: None };
@@ -186,7 +188,7 @@ impl Tab {
     }
 
     /// Writes one cell of it.
-    pub fn write(&self, row: u32, column: u32, cell: Cell) -> Request {
+    pub fn write(&self, row: u32, column: u32, cell: CellData) -> Request {
         let start = GridCoordinate { sheet_id: self.id, row_index: row, column_index: column };
         Request::UpdateCells {
             rows: vec![vec![cell].into()],

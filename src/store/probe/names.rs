@@ -3,12 +3,12 @@
 //! In scope: those, in the guard's own requests. Out of scope: asking again (`store::probe::asking`).
 
 use crate::google::body::{Batch, Request};
-use crate::store::guard::Op;
-use crate::store::probe::desk::{Desk, Sent, Unanswered};
-use crate::store::probe::question::Outcome;
+use crate::store::guard::GuardRequest;
+use crate::store::probe::desk::{ProbeClient, SentBatch, Unanswered};
+use crate::store::probe::question::AssumptionOutcome;
 use crate::store::probe::tabs::{refused, whole_batch_refused};
 
-type Answer = Result<(Outcome, String), Unanswered>;
+type Answer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// A name as it was given.
 struct Given {
@@ -18,7 +18,7 @@ struct Given {
 }
 
 /// Gives a new name to a cell of the shared tab.
-async fn give(desk: &Desk) -> Result<Given, Unanswered> {
+async fn give(desk: &ProbeClient) -> Result<Given, Unanswered> {
     let (wanted, name) = (desk.scratch.id(), desk.scratch.name());
     let answer = desk.prepare(add(desk, &wanted, &name)?).await?;
     let id = answer.added_name(0).map(str::to_owned);
@@ -26,46 +26,46 @@ async fn give(desk: &Desk) -> Result<Given, Unanswered> {
     Ok(Given { wanted, id, name })
 }
 
-fn add(desk: &Desk, id: &str, name: &str) -> Result<Vec<Request>, Unanswered> {
-    let op = Op::AddName { id: id.to_owned(), name: name.to_owned(), tab: desk.home()?.id };
+fn add(desk: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, Unanswered> {
+    let op = GuardRequest::AddName { id: id.to_owned(), name: name.to_owned(), tab: desk.home()?.id };
     Ok(op.request().into_iter().collect())
 }
 
 /// Deletes a name that never was, before a write.
-pub async fn missing(desk: &Desk) -> Answer {
-    let never = Op::DropName { id: desk.scratch.id() };
+pub async fn missing(desk: &ProbeClient) -> Answer {
+    let never = GuardRequest::DropName { id: desk.scratch.id() };
     whole_batch_refused(desk, never.request(), false).await
 }
 
 /// Gives a name under an id of our own.
-pub async fn caller_id(desk: &Desk) -> Answer {
+pub async fn caller_id(desk: &ProbeClient) -> Answer {
     let given = give(desk).await?;
     let kept = given.id == given.wanted;
-    Ok((Outcome::of(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
+    Ok((AssumptionOutcome::of(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
 }
 
 /// Gives another name under the id of one that is there.
-pub async fn taken_id(desk: &Desk) -> Answer {
+pub async fn taken_id(desk: &ProbeClient) -> Answer {
     let given = give(desk).await?;
     let other = desk.scratch.name();
     refused(desk, add(desk, &given.id, &other)?, 0).await
 }
 
 /// Gives a name that is there under another id.
-pub async fn taken_name(desk: &Desk) -> Answer {
+pub async fn taken_name(desk: &ProbeClient) -> Answer {
     let given = give(desk).await?;
     let other = desk.scratch.id();
     refused(desk, add(desk, &other, &given.name)?, 0).await
 }
 
 /// Deletes a name and gives it again, in one batch.
-pub async fn again(desk: &Desk) -> Answer {
+pub async fn again(desk: &ProbeClient) -> Answer {
     let given = give(desk).await?;
     let new = desk.scratch.id();
-    let drop = Op::DropName { id: given.id }.request();
+    let drop = GuardRequest::DropName { id: given.id }.request();
     let requests = drop.into_iter().chain(add(desk, &new, &given.name)?).collect();
     match desk.send(Batch::new(requests)).await? {
-        Sent::Applied(_) => Ok((Outcome::Held, "it was free again within the batch".to_owned())),
-        Sent::Refused(refusal) => Ok((Outcome::NotHeld, refusal.message)),
+        SentBatch::Applied(_) => Ok((AssumptionOutcome::Held, "it was free again within the batch".to_owned())),
+        SentBatch::Refused(refusal) => Ok((AssumptionOutcome::NotHeld, refusal.message)),
     }
 }

@@ -6,7 +6,7 @@
 /// A question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is said in words below")]
-pub enum Question {
+pub enum Assumption {
     CallerTabId,
     MissingTab,
     TakenTabId,
@@ -38,10 +38,10 @@ pub enum Question {
     FreshReads,
 }
 
-use Question as Q;
+use Assumption as Q;
 
 /// Every question, its word for machines, and what is assumed.
-const TABLE: [(Question, &str, &str); 29] = [
+const TABLE: [(Assumption, &str, &str); 29] = [
     (Q::CallerTabId, "caller_tab_id", "the id that a caller chooses for a tab is kept"),
     (Q::MissingTab, "missing_tab", "a request for a tab that is gone refuses the whole batch"),
     (Q::TakenTabId, "taken_tab_id", "the id of a tab that is there is refused to a new one"),
@@ -73,7 +73,7 @@ const TABLE: [(Question, &str, &str); 29] = [
     (Q::FreshReads, "fresh_reads", "a read sees the write that was answered before it"),
 ];
 
-impl Question {
+impl Assumption {
     /// Every one, in the order in which they are asked.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|(question, ..)| *question)
@@ -101,7 +101,7 @@ impl Question {
 
 /// How a question was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum AssumptionOutcome {
     /// As assumed.
     Held,
     /// Otherwise.
@@ -110,7 +110,7 @@ pub enum Outcome {
     Unknown,
 }
 
-impl Outcome {
+impl AssumptionOutcome {
     /// Held if so.
     pub fn of(held: bool) -> Self {
         if held { Self::Held } else { Self::NotHeld }
@@ -128,11 +128,11 @@ impl Outcome {
 
 /// A question with its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct AssumptionResult {
     /// What was asked.
-    pub question: Question,
+    pub question: Assumption,
     /// How it was answered.
-    pub outcome: Outcome,
+    pub outcome: AssumptionOutcome,
     /// What the service said or showed; or why it is not known.
     pub seen: String,
 }
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn every_question_has_its_own_row_and_word() {
         let mut words: Vec<_> =
-            Question::all().map(|question| (question.row().0 == question, question.word())).collect();
+            Assumption::all().map(|question| (question.row().0 == question, question.word())).collect();
         assert!(words.iter().all(|(own, _)| *own));
         words.sort_unstable();
         words.dedup();

@@ -16,7 +16,7 @@ const NAME: &str = "skprobe_";
 
 /// Which probe made something, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
+pub struct ScratchOrigin {
     /// When it began, in seconds.
     pub seconds: i64,
     /// Chance.
@@ -24,21 +24,21 @@ pub struct Origin {
 }
 
 /// Makes the names of one probe; none twice.
-pub struct Scratch {
-    origin: Origin,
+pub struct ScratchName {
+    origin: ScratchOrigin,
     chance: Arc<dyn Chance>,
     made: AtomicU32,
 }
 
-impl Scratch {
+impl ScratchName {
     /// The names of a probe that begins at `now`.
     pub fn new(now: Timestamp, chance: Arc<dyn Chance>) -> Self {
-        let origin = Origin { seconds: now.0.div_euclid(1_000), token: chance.bits() };
+        let origin = ScratchOrigin { seconds: now.0.div_euclid(1_000), token: chance.bits() };
         Self { origin, chance, made: AtomicU32::new(0) }
     }
 
     /// Whose names they are.
-    pub fn origin(&self) -> Origin {
+    pub fn origin(&self) -> ScratchOrigin {
         self.origin
     }
 
@@ -64,29 +64,29 @@ impl Scratch {
 
     fn next(&self, start: &str, dash: char) -> String {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        let Origin { seconds, token } = self.origin;
+        let ScratchOrigin { seconds, token } = self.origin;
         format!("{start}{seconds}{dash}{token:016x}{dash}{number}")
     }
 }
 
 /// Whose tab it is, if a probe's.
-pub fn of_title(title: &str) -> Option<Origin> {
+pub fn of_title(title: &str) -> Option<ScratchOrigin> {
     origin(title.strip_prefix(TITLE)?, '-')
 }
 
 /// Whose name it is, if a probe's.
-pub fn of_name(name: &str) -> Option<Origin> {
+pub fn of_name(name: &str) -> Option<ScratchOrigin> {
     origin(name.strip_prefix(NAME)?, '_')
 }
 
-fn origin(rest: &str, dash: char) -> Option<Origin> {
+fn origin(rest: &str, dash: char) -> Option<ScratchOrigin> {
     let mut parts = rest.split(dash);
     let (seconds, token, number) = (parts.next()?, parts.next()?, parts.next()?);
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let whole = parts.next().is_none() && plain(seconds) && plain(number) && token.len() == 16;
     let token =
         u64::from_str_radix(token, 16).ok().filter(|_| whole && token.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    Some(Origin { seconds: seconds.parse().ok()?, token })
+    Some(ScratchOrigin { seconds: seconds.parse().ok()?, token })
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_a_probe_makes_is_told_again_and_never_made_twice() {
-        let scratch = Scratch::new(Timestamp(1_790_000_000_123), Arc::new(SeededChance::new(1)));
+        let scratch = ScratchName::new(Timestamp(1_790_000_000_123), Arc::new(SeededChance::new(1)));
         let (first, second) = (scratch.title(), scratch.title());
         assert_ne!(first, second);
         assert_eq!((of_title(&first), of_title(&second)), (Some(scratch.origin()), Some(scratch.origin())));
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_tab_of_a_probe_is_no_state_tab_of_any_job() {
-        let scratch = Scratch::new(Timestamp(0), Arc::new(SeededChance::new(1)));
+        let scratch = ScratchName::new(Timestamp(0), Arc::new(SeededChance::new(1)));
         assert_eq!(read_title(&scratch.title()), None);
     }
 }

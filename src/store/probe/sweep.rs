@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use crate::google::body::{Batch, Request};
-use crate::google::shape::Metadata;
+use crate::google::shape::SpreadsheetInfo;
 use crate::google::sheets::Reply;
 use crate::port::store::StoreError;
-use crate::store::guard::Op;
-use crate::store::probe::desk::Desk;
-use crate::store::probe::scratch::{Origin, of_name, of_title};
+use crate::store::guard::GuardRequest;
+use crate::store::probe::desk::ProbeClient;
+use crate::store::probe::scratch::{ScratchOrigin, of_name, of_title};
 use crate::store::unread::unreadable;
 
 /// What is left of another probe is swept once it is this old; until then that one may be at work.
@@ -24,7 +24,7 @@ const LATE: Duration = Duration::from_secs(10);
 
 /// What a sweep came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Swept {
+pub struct CleanupReport {
     /// Tabs and names of earlier probes that were deleted.
     pub leftovers: usize,
     /// Titles and names that could not be deleted.
@@ -40,8 +40,8 @@ struct Found {
 }
 
 /// Deletes everything of this probe, and what earlier ones left.
-pub async fn sweep(desk: &Desk) -> Swept {
-    let mut swept = Swept::default();
+pub async fn sweep(desk: &ProbeClient) -> CleanupReport {
+    let mut swept = CleanupReport::default();
     let mut late = desk.lost_any();
     for round in 0..ROUNDS {
         if round > 0 {
@@ -87,16 +87,16 @@ pub async fn sweep(desk: &Desk) -> Swept {
 }
 
 /// Names first: a name whose tab is gone may be gone with it.
-fn found(metadata: &Metadata, own: Origin) -> Vec<Found> {
-    let ours = |origin: Origin| (origin == own, origin.seconds + LEFTOVER_S <= own.seconds);
+fn found(metadata: &SpreadsheetInfo, own: ScratchOrigin) -> Vec<Found> {
+    let ours = |origin: ScratchOrigin| (origin == own, origin.seconds + LEFTOVER_S <= own.seconds);
     let names = metadata.names().filter_map(|(name, id)| {
         let (mine, old) = ours(of_name(name)?);
-        let delete = Op::DropName { id: id.to_owned() }.request()?;
+        let delete = GuardRequest::DropName { id: id.to_owned() }.request()?;
         (mine || old).then(|| Found { title: name.to_owned(), delete, mine })
     });
     let tabs = metadata.tabs.iter().filter_map(|tab| {
         let (mine, old) = ours(of_title(&tab.title)?);
-        let delete = Op::DropPlace { tab: tab.sheet_id }.request()?;
+        let delete = GuardRequest::DropPlace { tab: tab.sheet_id }.request()?;
         (mine || old).then(|| Found { title: tab.title.clone(), delete, mine })
     });
     names.chain(tabs).collect()

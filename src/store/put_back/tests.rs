@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::ledger::removal::{Gap, Removal};
-use crate::store::removed::{Gone, Removed};
+use crate::ledger::removal::{Gap, RowDeletion};
+use crate::store::removed::{DeletedRows, RowDeletionBatch};
 
 const HEAD: HeadId = HeadId { commit: 7, nonce: 9 };
 
@@ -20,9 +20,9 @@ fn row(key: &str) -> [&str; 4] {
     [key, "1", "done", "r"]
 }
 
-fn removal(key: &str, row_number: u32) -> Removal {
-    Removal {
-        role: Role::Processed,
+fn removal(key: &str, row_number: u32) -> RowDeletion {
+    RowDeletion {
+        role: TabKind::Processed,
         row: row_number,
         mark: Some(mark_of_key(&row(key))),
         key: None,
@@ -31,16 +31,16 @@ fn removal(key: &str, row_number: u32) -> Removal {
     }
 }
 
-fn removed(rows: Vec<Removal>) -> Removed {
-    Removed::of(HEAD, rows, &tabs(), &Gone::default()).expect("some rows")
+fn removed(rows: Vec<RowDeletion>) -> RowDeletionBatch {
+    RowDeletionBatch::of(HEAD, rows, &tabs(), &DeletedRows::default()).expect("some rows")
 }
 
-fn blank(row: u32) -> Removal {
-    Removal { mark: None, ..removal("", row) }
+fn blank(row: u32) -> RowDeletion {
+    RowDeletion { mark: None, ..removal("", row) }
 }
 
 /// The scratch rows as they stand once the batch was applied to rows that say this.
-fn scratch(removed: &Removed, found: &[Option<[&str; 4]>]) -> Vec<Vec<Value>> {
+fn scratch(removed: &RowDeletionBatch, found: &[Option<[&str; 4]>]) -> Vec<Vec<Value>> {
     let mut rows = vec![vec![Value::Null; 20]; found.len() + 5];
     let mut put = |at: u32, column: u32, texts: Vec<Value>| {
         let row = &mut rows[(at - STATE_ROWS) as usize];
@@ -63,9 +63,9 @@ fn scratch(removed: &Removed, found: &[Option<[&str; 4]>]) -> Vec<Vec<Value>> {
 #[test]
 fn rows_that_were_meant_are_clean() {
     let removed = removed(vec![removal("b", 9), removal("a", 3), blank(20)]);
-    assert_eq!(read(&scratch(&removed, &[Some(row("a")), Some(row("b")), None]), HEAD, 1), Told::Clean);
+    assert_eq!(read(&scratch(&removed, &[Some(row("a")), Some(row("b")), None]), HEAD, 1), DeletionLog::Clean);
     let other = HeadId { nonce: 8, ..HEAD };
-    assert_eq!(read(&scratch(&removed, &[None, None, None]), other, 1), Told::Nothing, "another commit's rows");
+    assert_eq!(read(&scratch(&removed, &[None, None, None]), other, 1), DeletionLog::Nothing, "another commit's rows");
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn where_one_row_was_not_meant_all_go_back_and_are_counted_again() {
         [Some(row("a")), None, None],
         [Some(row("a")), Some(row("b")), Some(row("typed"))],
     ] {
-        let Told::Astray(found) = read(&scratch(&removed, &hit), HEAD, 1) else { panic!("a row was not meant") };
-        let mut uncounted = Tally::default();
+        let DeletionLog::Astray(found) = read(&scratch(&removed, &hit), HEAD, 1) else { panic!("a row was not meant") };
+        let mut uncounted = RowChecksum::default();
         uncounted.add(&row("a"));
         uncounted.add(&row("b"));
         assert_eq!(found.uncounted(), uncounted);
@@ -93,10 +93,12 @@ fn where_one_row_was_not_meant_all_go_back_and_are_counted_again() {
 #[test]
 fn cells_go_back_under_their_headers_wherever_columns_have_been_moved_since() {
     let removed = removed(vec![removal("a", 3)]);
-    let Told::Astray(found) = read(&scratch(&removed, &[Some(row("z"))]), HEAD, 1) else { panic!("it was not meant") };
+    let DeletionLog::Astray(found) = read(&scratch(&removed, &[Some(row("z"))]), HEAD, 1) else {
+        panic!("it was not meant")
+    };
     let header = ["", "run", "key", "version", "mine", "state"].map(str::to_owned).to_vec();
     let now = Tab { header, ..tabs().processed.expect("a tab") };
-    let rows = found.rows_in(Role::Processed, &now);
+    let rows = found.rows_in(TabKind::Processed, &now);
     assert_eq!(rows[0].iter().map(text).collect::<Vec<_>>(), ["", "r", "z", "1", "", "done"]);
     let copies = found.requests(&Tabs { processed: Some(now), ..Tabs::default() });
     let to = copies.iter().filter_map(|request| match request {
@@ -114,6 +116,6 @@ fn what_people_typed_into_scratch_rows_is_told_and_not_taken_for_a_row_that_was_
     for (row_at, column, typed) in [(0, 2, json!("many")), (5, 0, json!("nonsense")), (5, 1, json!("xyz"))] {
         let mut rows = scratch(&removed, &[Some(row("a"))]);
         rows[row_at][column] = typed;
-        assert_eq!(read(&rows, HEAD, 1), Told::Unreadable);
+        assert_eq!(read(&rows, HEAD, 1), DeletionLog::Unreadable);
     }
 }

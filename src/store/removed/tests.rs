@@ -19,9 +19,9 @@ fn row(key: &str) -> [&str; 4] {
     [key, "1", "done", "r"]
 }
 
-fn removal(key: &str, row_number: u32) -> Removal {
-    Removal {
-        role: Role::Processed,
+fn removal(key: &str, row_number: u32) -> RowDeletion {
+    RowDeletion {
+        role: TabKind::Processed,
         row: row_number,
         mark: Some(mark_of_key(&row(key))),
         key: None,
@@ -33,7 +33,7 @@ fn removal(key: &str, row_number: u32) -> Removal {
 #[test]
 fn neighbouring_rows_go_in_one_request_from_the_bottom_up() {
     let removals = vec![removal("a", 3), removal("b", 4), removal("c", 9), removal("c", 9)];
-    let removed = Removed::of(HEAD, removals, &tabs(), &Gone::default()).expect("three rows");
+    let removed = RowDeletionBatch::of(HEAD, removals, &tabs(), &DeletedRows::default()).expect("three rows");
     let deleted = removed.requests(&tabs(), 1).into_iter().filter_map(|request| match request {
         Request::DeleteDimension { range } => Some((range.start_index, range.end_index)),
         _ => None,
@@ -43,10 +43,10 @@ fn neighbouring_rows_go_in_one_request_from_the_bottom_up() {
 
 #[test]
 fn rows_that_went_before_are_reckoned_with() {
-    let mut gone = Gone::default();
+    let mut gone = DeletedRows::default();
     gone.extend(&[removal("z", 8), removal("y", 2), removal("x", 5)]);
     gone.extend(&[removal("w", 12)]);
-    let removed = Removed::of(HEAD, vec![removal("a", 3), removal("b", 9)], &tabs(), &gone).expect("two rows");
+    let removed = RowDeletionBatch::of(HEAD, vec![removal("a", 3), removal("b", 9)], &tabs(), &gone).expect("two rows");
     assert_eq!(removed.rows.iter().map(|removal| removal.row).collect::<Vec<_>>(), [2, 6]);
     assert_eq!(removed.seen().iter().map(|removal| removal.row).collect::<Vec<_>>(), [3, 9]);
 }

@@ -14,13 +14,13 @@ use serde_json::Value;
 use crate::store::column_map::{ColumnMap, follow_own};
 use crate::store::load::text;
 use crate::store::repair::image::TabImage;
-use crate::store::repair::rows::{Located, RowSearch};
-use crate::store::row_print::{RowPrint, mark_of};
-use crate::store::witness::{Astray, Expect, Finding};
+use crate::store::repair::rows::{RowLocation, RowSearch};
+use crate::store::row_print::{RowFingerprint, mark_of};
+use crate::store::witness::{MisplacedWrite, RowPredicate, UndoFinding};
 
 /// What is known of a finding's rows and columns.
 pub(super) struct Correspondence<'a> {
-    pub(super) finding: &'a Finding,
+    pub(super) finding: &'a UndoFinding,
     pub(super) image: &'a TabImage<'a>,
     /// From the header that the batch expected to the one that it found.
     pub(super) found: ColumnMap,
@@ -29,7 +29,7 @@ pub(super) struct Correspondence<'a> {
     /// Where the batch found the column of keys.
     pub(super) key: usize,
     /// Where each row is that was hit.
-    pub(super) located: Vec<Located>,
+    pub(super) located: Vec<RowLocation>,
     /// Which row of today is which one that was hit.
     hit_by_row: HashMap<u32, usize>,
     /// Which row that was hit had this key before.
@@ -44,7 +44,7 @@ pub(super) struct Correspondence<'a> {
 
 impl<'a> Correspondence<'a> {
     /// Follows columns first, then rows.
-    pub(super) fn new(finding: &'a Finding, image: &'a TabImage<'a>) -> Self {
+    pub(super) fn new(finding: &'a UndoFinding, image: &'a TabImage<'a>) -> Self {
         let (witness, tab) = (&finding.witness, image.tab);
         let own: HashSet<usize> =
             witness.names.iter().filter(|name| !name.is_empty()).filter_map(|name| tab.position(name)).collect();
@@ -104,7 +104,7 @@ impl<'a> Correspondence<'a> {
     fn rows_that_were_meant(&self) -> HashSet<usize> {
         let map = self.meant_map();
         let prints = self.finding.astray.iter().filter_map(|astray| match &astray.target.expect {
-            Expect::Row { key: None, print } if !print.is_blank() && self.hits_that_held(print).is_empty() => {
+            RowPredicate::Row { key: None, print } if !print.is_blank() && self.hits_that_held(print).is_empty() => {
                 Some(print.moved(&map, self.image.width()))
             }
             _ => None,
@@ -115,7 +115,7 @@ impl<'a> Correspondence<'a> {
     }
 
     /// The key that a row had when the batch came.
-    pub(super) fn key_before(&self, astray: &Astray) -> String {
+    pub(super) fn key_before(&self, astray: &MisplacedWrite) -> String {
         cell(&astray.before, self.key)
     }
 
@@ -125,7 +125,7 @@ impl<'a> Correspondence<'a> {
     }
 
     /// Which of the rows that were hit is this one.
-    pub(super) fn hit_at(&self, row: u32) -> Option<&'a Astray> {
+    pub(super) fn hit_at(&self, row: u32) -> Option<&'a MisplacedWrite> {
         self.hit_by_row.get(&row).and_then(|at| self.finding.astray.get(*at))
     }
 
@@ -150,7 +150,7 @@ impl<'a> Correspondence<'a> {
     }
 
     /// Whether a row that was filled was blank: in the columns that were written, and in those that were meant.
-    pub(super) fn was_free(&self, astray: &Astray) -> bool {
+    pub(super) fn was_free(&self, astray: &MisplacedWrite) -> bool {
         let mut meant = astray.target.columns.iter().filter_map(|at| self.found.get(*at));
         astray.target.was_blank(&astray.before) && meant.all(|at| cell(&astray.before, at).is_empty())
     }
@@ -177,7 +177,7 @@ impl<'a> Correspondence<'a> {
     }
 
     /// The rows that held this when the batch came, among those that were hit.
-    pub(super) fn hits_that_held(&self, print: &RowPrint) -> Vec<usize> {
+    pub(super) fn hits_that_held(&self, print: &RowFingerprint) -> Vec<usize> {
         let width = self.finding.astray.iter().map(|astray| astray.shown.len()).max().unwrap_or_default();
         let print = print.moved(&self.found, width.max(self.finding.header.len()));
         // Only those that had the same key, or none, are compared.
@@ -188,7 +188,12 @@ impl<'a> Correspondence<'a> {
 
     /// The row that holds what a repair expected: in each cell, or else more of it than any other row that is free. Of blank rows, which are
     /// all the same, the one nearest to `place`.
-    pub(super) fn row_that_holds(&self, print: &RowPrint, place: u32, is_free: impl Fn(u32) -> bool) -> Option<u32> {
+    pub(super) fn row_that_holds(
+        &self,
+        print: &RowFingerprint,
+        place: u32,
+        is_free: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
         let print = print.moved(&self.meant_map(), self.image.width());
         let is_free = |row: u32| self.hit_at(row).is_none() && is_free(row);
         if print.is_blank() {
@@ -217,7 +222,7 @@ impl<'a> Correspondence<'a> {
 /// Columns that were written and are now where what was written is, whatever their headers say.
 fn correct_by_content(
     now: &mut ColumnMap,
-    finding: &Finding,
+    finding: &UndoFinding,
     image: &TabImage<'_>,
     key: usize,
     by_key: &HashMap<String, Vec<usize>>,

@@ -13,7 +13,7 @@ const LOST: &str = "#REF!";
 
 /// Where a formula was kept, and where it goes.
 #[derive(Debug, Clone, Copy)]
-pub struct Journey<'a> {
+pub struct FormulaMove<'a> {
     /// The title of the tab that it belongs to.
     pub title: &'a str,
     /// The row in which it was kept, from 0.
@@ -27,7 +27,7 @@ pub struct Journey<'a> {
 }
 
 /// The formula with its references for the place where it goes.
-pub fn brought_back(formula: &str, journey: Journey<'_>) -> String {
+pub fn brought_back(formula: &str, journey: FormulaMove<'_>) -> String {
     let mut out = String::with_capacity(formula.len());
     let mut rest = formula;
     // Whether what follows is on another tab.
@@ -71,7 +71,7 @@ pub fn brought_back(formula: &str, journey: Journey<'_>) -> String {
     out
 }
 
-impl Journey<'_> {
+impl FormulaMove<'_> {
     fn range(&self, from: Reference, to: Reference, is_elsewhere: bool) -> Option<String> {
         Some(format!("{}:{}", self.one(from, is_elsewhere)?, self.one(to, is_elsewhere)?))
     }
@@ -96,7 +96,7 @@ impl Journey<'_> {
 
 /// One half of a reference: a column or a row, from 0.
 #[derive(Debug, Clone, Copy)]
-struct Half {
+struct ReferencePart {
     at: usize,
     is_fixed: bool,
 }
@@ -104,8 +104,8 @@ struct Half {
 /// A cell, or a whole column or row as the end of a range.
 #[derive(Debug, Clone, Copy)]
 struct Reference {
-    column: Option<Half>,
-    row: Option<Half>,
+    column: Option<ReferencePart>,
+    row: Option<ReferencePart>,
 }
 
 impl Reference {
@@ -113,15 +113,15 @@ impl Reference {
         let (is_fixed, rest) = word.strip_prefix('$').map_or((false, word), |rest| (true, rest));
         let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
         if letters == 0 {
-            return Some(Self { column: None, row: Some(Half { at: number(rest)?, is_fixed }) });
+            return Some(Self { column: None, row: Some(ReferencePart { at: number(rest)?, is_fixed }) });
         }
         let (letters, rest) = rest.split_at(letters);
-        let column = Some(Half { at: column_number(letters)?, is_fixed });
+        let column = Some(ReferencePart { at: column_number(letters)?, is_fixed });
         if rest.is_empty() {
             return Some(Self { column, row: None });
         }
         let (is_fixed, digits) = rest.strip_prefix('$').map_or((false, rest), |rest| (true, rest));
-        Some(Self { column, row: Some(Half { at: number(digits)?, is_fixed }) })
+        Some(Self { column, row: Some(ReferencePart { at: number(digits)?, is_fixed }) })
     }
 
     fn is_cell(self) -> bool {
@@ -161,7 +161,7 @@ mod tests {
     fn back(formula: &str, from: &str, to: &str) -> String {
         let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let columns = ColumnMap::between(&header(from), &header(to), &[]);
-        brought_back(formula, Journey { title: "T", kept_row: 100, margin: 4, row: 6, columns: &columns })
+        brought_back(formula, FormulaMove { title: "T", kept_row: 100, margin: 4, row: 6, columns: &columns })
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::store::layout::Tab;
 use crate::store::load::text;
-use crate::store::row_print::{Likeness, RowPrint};
+use crate::store::row_print::{Likeness, RowFingerprint};
 
 /// The data tab as it is now.
 #[derive(Debug, Clone, Copy)]
@@ -59,11 +59,11 @@ impl TabImage<'_> {
         }
     }
 
-    pub(super) fn print(&self, row: usize) -> RowPrint {
-        RowPrint::of(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_worked_out(row, column))
+    pub(super) fn print(&self, row: usize) -> RowFingerprint {
+        RowFingerprint::of(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_worked_out(row, column))
     }
 
-    pub(super) fn compare(&self, print: &RowPrint, row: usize) -> Likeness {
+    pub(super) fn compare(&self, print: &RowFingerprint, row: usize) -> Likeness {
         print.compare(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_worked_out(row, column))
     }
 }

@@ -11,12 +11,12 @@ use crate::grid::column_letters;
 use crate::store::load::text;
 use crate::store::repair::check::CellCheck;
 use crate::store::repair::correspondence::{Correspondence, number};
-use crate::store::repair::formulas::{Journey, brought_back};
+use crate::store::repair::formulas::{FormulaMove, brought_back};
 use crate::store::repair::image::TabImage;
 use crate::store::repair::row_repair::{CellCopy, CellSource, RowRepair};
-use crate::store::repair::rows::Located;
+use crate::store::repair::rows::RowLocation;
 use crate::store::row_print::mark_of;
-use crate::store::witness::{Astray, Expect, Finding, Target};
+use crate::store::witness::{MisplacedWrite, RowPredicate, RowWrite, UndoFinding};
 
 /// What repairs a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,9 +32,9 @@ pub struct RepairPlan {
 }
 
 /// What repairs a finding, in the tab as it is now.
-pub fn plan(finding: &Finding, image: &TabImage<'_>) -> RepairPlan {
-    let planning = Planning { there: Correspondence::new(finding, image) };
-    let mut out = Repairs::default();
+pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
+    let planning = RepairPlanner { there: Correspondence::new(finding, image) };
+    let mut out = PlannedRepairs::default();
     for (at, astray) in finding.astray.iter().enumerate() {
         planning.redo(at, astray, &mut out);
     }
@@ -71,7 +71,7 @@ pub fn plan(finding: &Finding, image: &TabImage<'_>) -> RepairPlan {
 
 /// Repairs, one a row: a second one for a row adds the cells that the first leaves alone.
 #[derive(Default)]
-struct Repairs {
+struct PlannedRepairs {
     list: Vec<RowRepair>,
     by_row: HashMap<u32, usize>,
     /// Cells that people changed since, and that are left to them: row and column.
@@ -83,7 +83,7 @@ struct Repairs {
     left: Vec<String>,
 }
 
-impl Repairs {
+impl PlannedRepairs {
     /// Adds copies into a row, or into a new one of this key.
     fn add(&mut self, row: Option<u32>, key: &str, copies: Vec<CellCopy>, clears: Vec<usize>) {
         let known = row.and_then(|row| self.by_row.get(&row).copied());
@@ -93,7 +93,7 @@ impl Repairs {
             there.copies.extend(more);
         } else if !copies.is_empty() || !clears.is_empty() {
             self.by_row.extend(row.map(|row| (row, self.list.len())));
-            self.list.push(RowRepair { row, expect: Expect::Key(key.to_owned()), copies, clears });
+            self.list.push(RowRepair { row, expect: RowPredicate::Key(key.to_owned()), copies, clears });
         }
     }
 
@@ -117,7 +117,7 @@ impl Repairs {
 }
 
 /// Where what was meant goes.
-enum Meant<'t> {
+enum IntendedRow<'t> {
     Row(u32),
     /// A new row of this key.
     New(&'t str),
@@ -125,13 +125,13 @@ enum Meant<'t> {
     Gone,
 }
 
-struct Planning<'a> {
+struct RepairPlanner<'a> {
     there: Correspondence<'a>,
 }
 
-impl Planning<'_> {
+impl RepairPlanner<'_> {
     /// What was meant, where it was meant to go.
-    fn redo(&self, at: usize, astray: &Astray, out: &mut Repairs) {
+    fn redo(&self, at: usize, astray: &MisplacedWrite, out: &mut PlannedRepairs) {
         let target = &astray.target;
         let source = CellSource::Undo(self.there.finding.witness.after_row(astray.index));
         let as_meant = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.there.meant(from)? });
@@ -140,7 +140,7 @@ impl Planning<'_> {
             out.note_lost_column(&self.there.finding.witness.header, column);
         }
         match self.row_meant(at, astray, out) {
-            Meant::Row(row) if target.moves.is_empty() => {
+            IntendedRow::Row(row) if target.moves.is_empty() => {
                 let is_ours = |copy: &CellCopy| {
                     let shown = self.there.image.shown(row as usize, copy.to);
                     let is_done = cell(&astray.after, copy.from) == shown;
@@ -150,34 +150,36 @@ impl Planning<'_> {
                 out.changed.extend(theirs.iter().map(|copy| (row, copy.to)));
                 out.add(Some(row), "", ours, Vec::new());
             }
-            Meant::Row(row) => self.move_again(target, row, out),
-            Meant::New(key) => out.add(None, key, copies, Vec::new()),
-            Meant::Gone => {}
+            IntendedRow::Row(row) => self.move_again(target, row, out),
+            IntendedRow::New(key) => out.add(None, key, copies, Vec::new()),
+            IntendedRow::Gone => {}
         }
     }
 
     /// The row that a write was meant for.
-    fn row_meant<'t>(&self, at: usize, astray: &'t Astray, out: &mut Repairs) -> Meant<'t> {
+    fn row_meant<'t>(&self, at: usize, astray: &'t MisplacedWrite, out: &mut PlannedRepairs) -> IntendedRow<'t> {
         let witness = &self.there.finding.witness;
         let writes_key = astray.target.columns.contains(&witness.key);
         let hit = self.there.row_of_hit(at);
         match &astray.target.expect {
-            Expect::Key(key) | Expect::Row { key: Some(key), .. } => match self.there.hit_with_key(key) {
+            RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => match self.there.hit_with_key(key) {
                 // The batch saw the row of this key: where it is nowhere now, people deleted it since.
-                Some(seen) => self.there.row_of_hit(seen).map_or(Meant::Gone, Meant::Row),
+                Some(seen) => self.there.row_of_hit(seen).map_or(IntendedRow::Gone, IntendedRow::Row),
                 None => match self.there.row_of(key) {
-                    Some(row) => Meant::Row(row),
+                    Some(row) => IntendedRow::Row(row),
                     // A repair had just seen all rows: this one was deleted since.
-                    None if !witness.is_repair && astray.target.moves.is_empty() && !writes_key => Meant::New(key),
-                    None => Meant::Gone,
+                    None if !witness.is_repair && astray.target.moves.is_empty() && !writes_key => {
+                        IntendedRow::New(key)
+                    }
+                    None => IntendedRow::Gone,
                 },
             },
             // Its row was blank, so that it is its own wherever its columns went; one that was not is given back to its owner.
-            Expect::Blank(key) if self.there.was_free(astray) => {
-                hit.or_else(|| self.there.lowest_that_shows(key)).map_or(Meant::New(key), Meant::Row)
+            RowPredicate::Blank(key) if self.there.was_free(astray) => {
+                hit.or_else(|| self.there.lowest_that_shows(key)).map_or(IntendedRow::New(key), IntendedRow::Row)
             }
-            Expect::Blank(key) => Meant::New(key),
-            Expect::Row { key: None, print } => {
+            RowPredicate::Blank(key) => IntendedRow::New(key),
+            RowPredicate::Row { key: None, print } => {
                 let held = self.there.hits_that_held(print);
                 let own = held.contains(&at).then_some(hit).flatten();
                 let others = held.iter().filter_map(|at| self.there.row_of_hit(*at));
@@ -189,14 +191,14 @@ impl Planning<'_> {
                         "the row of key \"{key}\", which had lost its key, is gone or was changed: the key gets a new row with its next version"
                     ));
                 }
-                row.map_or(Meant::Gone, Meant::Row)
+                row.map_or(IntendedRow::Gone, IntendedRow::Row)
             }
         }
     }
 
     /// Whether a cell of a row that a repair was meant for held what the plan had seen: else people typed into it until the repair came.
-    fn is_as_planned(&self, target: &Target, row: u32, copy: &CellCopy) -> bool {
-        let Expect::Row { print, .. } = &target.expect else { return true };
+    fn is_as_planned(&self, target: &RowWrite, row: u32, copy: &CellCopy) -> bool {
+        let RowPredicate::Row { print, .. } = &target.expect else { return true };
         let held = match self.there.hit_at(row) {
             Some(hit) => self.there.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
             None => self.there.image.cell(row as usize, copy.to).and_then(mark_of),
@@ -205,7 +207,7 @@ impl Planning<'_> {
     }
 
     /// Cells that were to be moved within a row. A row that was hit itself is moved within as it was before.
-    fn move_again(&self, target: &Target, row: u32, out: &mut Repairs) {
+    fn move_again(&self, target: &RowWrite, row: u32, out: &mut PlannedRepairs) {
         let hit = self.there.hit_at(row);
         let before = hit.map(|hit| CellSource::Undo(self.there.finding.witness.before_row(hit.index)));
         let moved = |&(from, to): &(usize, usize)| {
@@ -221,7 +223,7 @@ impl Planning<'_> {
     }
 
     /// What was written over, cell by cell: those that still show what was written.
-    fn restore(&self, at: usize, astray: &Astray, out: &mut Repairs) {
+    fn restore(&self, at: usize, astray: &MisplacedWrite, out: &mut PlannedRepairs) {
         let key = self.there.key_before(astray);
         let source = CellSource::Undo(self.there.finding.witness.before_row(astray.index));
         let columns = &astray.target.columns;
@@ -254,7 +256,7 @@ impl Planning<'_> {
     }
 
     /// A row that is nowhere. Of one that had a key and of which nothing was left, a new row is made: people can't have seen that it was one.
-    fn restore_elsewhere(&self, key: &str, astray: &Astray, source: &CellSource, out: &mut Repairs) {
+    fn restore_elsewhere(&self, key: &str, astray: &MisplacedWrite, source: &CellSource, out: &mut PlannedRepairs) {
         let is_over = astray.target.columns.contains(&self.there.key);
         if key.is_empty() || !is_over {
             let is_blank = astray.before.iter().all(|cell| text(cell).is_empty());
@@ -275,11 +277,11 @@ impl Planning<'_> {
     fn restored(
         &self,
         at: usize,
-        astray: &Astray,
+        astray: &MisplacedWrite,
         source: &CellSource,
         (from, to): (usize, usize),
         row: u32,
-        out: &mut Repairs,
+        out: &mut PlannedRepairs,
     ) -> CellCopy {
         let Some(formula) = self.formula_before(at, astray, from) else {
             return CellCopy { source: source.clone(), from, to };
@@ -289,7 +291,7 @@ impl Planning<'_> {
             return CellCopy { source: source.clone(), from, to };
         }
         let witness = &self.there.finding.witness;
-        let journey = Journey {
+        let journey = FormulaMove {
             title: &self.there.image.tab.title,
             kept_row: witness.before_row(astray.index),
             margin: witness.margin() as usize,
@@ -302,13 +304,13 @@ impl Planning<'_> {
     }
 
     /// The formula that was in a cell before it was written over. A text that begins like one shows itself, and is none.
-    fn formula_before(&self, at: usize, astray: &Astray, column: usize) -> Option<String> {
+    fn formula_before(&self, at: usize, astray: &MisplacedWrite, column: usize) -> Option<String> {
         let entered = cell(self.there.image.undo.get(at)?, column);
         (entered.starts_with('=') && entered != cell(&astray.before, column)).then_some(entered)
     }
 
     /// Rows of a key that were appended under other headers, its lowest ones: their cells go where they were meant to be.
-    fn rearrange(&self, key: &str, count: usize, out: &mut Repairs) {
+    fn rearrange(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
         let used = &self.there.finding.witness.used;
         let Some(at) = self.there.now.get(self.there.finding.witness.key) else { return };
         let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.there.now.get(p)?, self.there.meant(p)?))).collect();
@@ -332,7 +334,7 @@ impl Planning<'_> {
         let Some(row) = repair.row.map(|row| row as usize) else { return repair };
         let key = image.shown(row, image.key);
         let key = Some(key).filter(|key| !key.is_empty() && !twins.contains(key));
-        RowRepair { expect: Expect::Row { key, print: image.print(row) }, ..repair }
+        RowRepair { expect: RowPredicate::Row { key, print: image.print(row) }, ..repair }
     }
 
     /// What the row of a repair has to show afterwards: of constants that an undo row holds.
@@ -365,8 +367,8 @@ impl Planning<'_> {
     fn unknown(&self) -> Vec<String> {
         let all = self.there.finding.astray.iter().zip(&self.there.located);
         let either = all.filter_map(|(astray, located)| match located {
-            Located::Either(one, other) => Some((astray, *one + 1, *other + 1)),
-            Located::At(_) | Located::Gone => None,
+            RowLocation::Either(one, other) => Some((astray, *one + 1, *other + 1)),
+            RowLocation::At(_) | RowLocation::Gone => None,
         });
         let said = either.map(|(astray, one, other)| {
             let image = self.there.image;

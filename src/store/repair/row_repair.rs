@@ -2,7 +2,7 @@
 //!
 //! In scope: these values. Out of scope: which rows (`store::repair::plan`), the requests (`store::data_rows`).
 
-use crate::store::witness::Expect;
+use crate::store::witness::RowPredicate;
 
 /// Where a cell's content comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct RowRepair {
     /// Which row, from 0; none for one that is to be made, because its key has none any more.
     pub row: Option<u32>,
     /// What it has to show.
-    pub expect: Expect,
+    pub expect: RowPredicate,
     /// What is copied into it.
     pub copies: Vec<CellCopy>,
     /// Columns that are emptied.

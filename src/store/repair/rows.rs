@@ -18,15 +18,15 @@ use serde_json::Value;
 use crate::store::column_map::ColumnMap;
 use crate::store::load::text;
 use crate::store::repair::image::TabImage;
-use crate::store::row_print::{Likeness, RowPrint, mark_of};
-use crate::store::witness::{Astray, Expect, Finding};
+use crate::store::row_print::{Likeness, RowFingerprint, mark_of};
+use crate::store::witness::{MisplacedWrite, RowPredicate, UndoFinding};
 
 /// Rows that are compared with one that is wanted, at most.
 const MOST_CANDIDATES: usize = 2_000;
 
 /// Where a row is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Located {
+pub enum RowLocation {
     /// In this row, from 0.
     At(u32),
     /// Nowhere: it was deleted, or people changed it beyond recognition.
@@ -35,7 +35,7 @@ pub enum Located {
     Either(u32, u32),
 }
 
-impl Located {
+impl RowLocation {
     /// The row, if it is known.
     pub fn row(self) -> Option<u32> {
         match self {
@@ -46,10 +46,10 @@ impl Located {
 }
 
 /// A row that is looked for.
-struct Wanted<'a> {
-    astray: &'a Astray,
+struct SoughtRow<'a> {
+    astray: &'a MisplacedWrite,
     /// What it held after the write, in the columns of today.
-    print: RowPrint,
+    print: RowFingerprint,
     /// Its key as the batch left it.
     key: String,
     /// The key that it had before, where the batch wrote over it.
@@ -61,8 +61,8 @@ struct Wanted<'a> {
 /// Looks for the rows that a batch hit.
 pub struct RowSearch<'a> {
     image: &'a TabImage<'a>,
-    wanted: Vec<Wanted<'a>>,
-    found: Vec<Option<Located>>,
+    wanted: Vec<SoughtRow<'a>>,
+    found: Vec<Option<RowLocation>>,
     taken: HashSet<usize>,
     /// Rows that are like those that were hit, and are known to be others.
     others: HashSet<usize>,
@@ -74,7 +74,7 @@ impl<'a> RowSearch<'a> {
     /// A search for the rows of a finding; `key` is where the batch found the column of keys, `others` are rows that are none of them
     /// unless they hold all that one held.
     pub fn new(
-        finding: &'a Finding,
+        finding: &'a UndoFinding,
         image: &'a TabImage<'a>,
         columns: &ColumnMap,
         key: usize,
@@ -92,8 +92,8 @@ impl<'a> RowSearch<'a> {
                 .columns
                 .iter()
                 .filter_map(|&at| Some((columns.get(at)?, astray.after.get(at).and_then(mark_of)?)));
-            Wanted {
-                print: RowPrint::of(&astray.after, |_| false).moved(columns, width),
+            SoughtRow {
+                print: RowFingerprint::of(&astray.after, |_| false).moved(columns, width),
                 key: shown(&astray.after),
                 lost_key: is_over.then_some(before).filter(|key| !key.is_empty() && !made.contains(key)),
                 written: written.collect(),
@@ -106,13 +106,13 @@ impl<'a> RowSearch<'a> {
     }
 
     /// Where each row is, in the order of the finding; `key` is where the batch found the column of keys.
-    pub fn locate(mut self, key: usize) -> Vec<Located> {
+    pub fn locate(mut self, key: usize) -> Vec<RowLocation> {
         self.by_key(key);
         self.by_place();
         self.by_whole_content();
         self.by_likeness();
         self.by_room();
-        self.found.into_iter().map(|found| found.unwrap_or(Located::Gone)).collect()
+        self.found.into_iter().map(|found| found.unwrap_or(RowLocation::Gone)).collect()
     }
 
     /// Rows whose own key is visible.
@@ -125,7 +125,7 @@ impl<'a> RowSearch<'a> {
             let mark = mark_of(&Value::from(wanted.key.clone())).unwrap_or_default();
             let rows = self.rows_showing(self.image.key, mark);
             let best = self.best(at, &rows);
-            self.found[at] = Some(best.map_or(Located::Gone, |(row, _)| Located::At(number(row))));
+            self.found[at] = Some(best.map_or(RowLocation::Gone, |(row, _)| RowLocation::At(number(row))));
             self.taken.extend(best.map(|(row, _)| row));
         }
     }
@@ -156,7 +156,7 @@ impl<'a> RowSearch<'a> {
             let mut rows = self.candidates(at);
             rows.retain(|row| self.is_free(*row) && self.likeness(at, *row).is_exact());
             if let [one, other, ..] = rows.as_slice() {
-                let either = Located::Either(number(*one), number(*other));
+                let either = RowLocation::Either(number(*one), number(*other));
                 for at in group {
                     self.found[at] = Some(either);
                 }
@@ -224,10 +224,10 @@ impl<'a> RowSearch<'a> {
             let wanted = wanted.filter(|other| self.found[**other].is_none());
             let other_wanted = wanted.copied().find(|other| !self.want_the_same(*other, *at));
             match (other_row, other_wanted) {
-                (Some(other), _) => self.found[*at] = Some(Located::Either(number(*row), number(other))),
+                (Some(other), _) => self.found[*at] = Some(RowLocation::Either(number(*row), number(other))),
                 (None, Some(other)) => {
                     for unknown in [*at, other] {
-                        self.found[unknown] = Some(Located::Either(number(*row), number(*row)));
+                        self.found[unknown] = Some(RowLocation::Either(number(*row), number(*row)));
                     }
                 }
                 (None, None) => self.take(*at, *row),
@@ -347,13 +347,13 @@ impl<'a> RowSearch<'a> {
     }
 
     fn take(&mut self, at: usize, row: usize) {
-        self.found[at] = Some(Located::At(number(row)));
+        self.found[at] = Some(RowLocation::At(number(row)));
         self.taken.insert(row);
     }
 }
 
-fn is_same_target(one: &Astray, other: &Astray) -> bool {
-    let is_new = |astray: &Astray| matches!(astray.target.expect, Expect::Blank(_));
+fn is_same_target(one: &MisplacedWrite, other: &MisplacedWrite) -> bool {
+    let is_new = |astray: &MisplacedWrite| matches!(astray.target.expect, RowPredicate::Blank(_));
     one.target.columns == other.target.columns && is_new(one) == is_new(other)
 }
 

@@ -3,8 +3,8 @@ use serde_json::json;
 use super::*;
 use crate::ledger::head::HeadId;
 use crate::store::layout::Tab;
-use crate::store::row_print::RowPrint;
-use crate::store::witness::{Seen, Target, Witness};
+use crate::store::row_print::RowFingerprint;
+use crate::store::witness::{RowImages, RowWrite, UndoLog};
 
 const BASE: u32 = 100;
 
@@ -17,14 +17,14 @@ fn rows(rows: &[Value]) -> Vec<Vec<Value>> {
 }
 
 /// A batch that wrote column n of these rows (key and row), and what it found there.
-fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> Finding {
-    let target = |(key, row): &(&str, u32)| Target {
-        expect: Expect::Key((*key).into()),
+fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> UndoFinding {
+    let target = |(key, row): &(&str, u32)| RowWrite {
+        expect: RowPredicate::Key((*key).into()),
         row: *row,
         columns: vec![1],
         moves: Vec::new(),
     };
-    let witness = Witness {
+    let witness = UndoLog {
         head: HeadId { commit: 1, nonce: 1 },
         header: tab(&["id", "n", "mine"]).header,
         key: 0,
@@ -39,7 +39,7 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         is_repair: false,
         targets: wrote.iter().map(target).collect(),
     };
-    let seen = Seen { header: tab(found).header, before: rows(before), after: rows(after), shown: Vec::new() };
+    let seen = RowImages { header: tab(found).header, before: rows(before), after: rows(after), shown: Vec::new() };
     witness.finding(seen, || vec!["new".into()])
 }
 
@@ -47,7 +47,7 @@ fn present<'a>(tab: &'a Tab, rows: &'a [Vec<Value>]) -> TabImage<'a> {
     TabImage { tab, key: tab.position("id").expect("a key"), rows, height: 50, entered: &[], undo: &[] }
 }
 
-fn repairs(finding: &Finding, image: &TabImage<'_>) -> Vec<RowRepair> {
+fn repairs(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<RowRepair> {
     let planned = plan(finding, image);
     assert_eq!(planned.unknown, Vec::<String>::new());
     planned.repairs
@@ -78,7 +78,7 @@ fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_ch
         mends[0],
         RowRepair {
             row: Some(3),
-            expect: Expect::Row { key: Some("a".into()), print: RowPrint::of(&moved[3], |_| false) },
+            expect: RowPredicate::Row { key: Some("a".into()), print: RowFingerprint::of(&moved[3], |_| false) },
             copies: vec![scratch(BASE + 1, 1, 1)],
             clears: Vec::new()
         }
@@ -95,7 +95,7 @@ fn a_row_without_a_key_is_found_by_what_was_written_into_it() {
     let now = rows(&[json!(["id", "n"]), json!(["a", 1]), json!(["", 10, "total"])]);
     let mends = repairs(&finding, &present(&tab, &now));
     assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
-    assert_eq!(mends[1].expect, Expect::Row { key: None, print: RowPrint::of(&now[2], |_| false) });
+    assert_eq!(mends[1].expect, RowPredicate::Row { key: None, print: RowFingerprint::of(&now[2], |_| false) });
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_row_without_a_key_that_others_resemble_is_known_by_what_people_wrote_beside
     let mends = repairs(&finding, &present(&tab, &now));
     let of_row = |row| mends.iter().find(|mend| mend.row == Some(row)).map(|mend| mend.expect.clone());
     for (row, twin) in [(2, 3), (3, 2)] {
-        let Some(Expect::Row { print, .. }) = of_row(row) else { unreachable!("it has no key") };
+        let Some(RowPredicate::Row { print, .. }) = of_row(row) else { unreachable!("it has no key") };
         let is_it = |row: usize| print.compare(&now[row], |_| false).is_exact();
         assert!(is_it(row as usize) && !is_it(twin));
     }
@@ -129,7 +129,7 @@ fn a_key_whose_row_was_deleted_gets_a_new_one() {
     let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
     let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["z", 10])]));
     let mends = repairs(&finding, &present(&tab, &now));
-    assert_eq!((mends[0].row, &mends[0].expect), (None, &Expect::Key("a".into())));
+    assert_eq!((mends[0].row, &mends[0].expect), (None, &RowPredicate::Key("a".into())));
     assert_eq!(mends[1].row, Some(1));
 }
 
@@ -160,11 +160,11 @@ fn cells_under_other_headers_go_back_and_those_meant_go_to_their_own() {
 }
 
 /// A batch that filled these rows (key and row), and what it found there.
-fn filling(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> Finding {
+fn filling(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> UndoFinding {
     let mut finding = finding(found, wrote, before, after);
-    let fill = |target: &mut Target| {
-        let Expect::Key(key) = target.expect.clone() else { return };
-        (target.expect, target.columns) = (Expect::Blank(key), vec![0, 1]);
+    let fill = |target: &mut RowWrite| {
+        let RowPredicate::Key(key) = target.expect.clone() else { return };
+        (target.expect, target.columns) = (RowPredicate::Blank(key), vec![0, 1]);
     };
     finding.astray.iter_mut().for_each(|astray| fill(&mut astray.target));
     finding.witness.targets.iter_mut().for_each(fill);
