@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use sheetkeep::ledger::event::RunReport;
 use sheetkeep::ledger::key::{Key, Version, idempotency_key};
 use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::maintain::prune::{Age, PrunePolicy, pruning};
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 
@@ -118,7 +118,7 @@ impl Shop {
     /// Rows that nobody needs are taken out, but for keys.
     async fn prune(&self) {
         let listing = self.house.listing().await;
-        let age = Age { before: Timestamp(self.house.clock.now().0 - 3_600_000), keys: false };
+        let age = RowAge { before: Timestamp(self.house.clock.now().0 - 3_600_000), keys: false };
         let found = pruning(&listing, &[], PrunePolicy { mode: self.house.mode, again: self.house.again }, age);
         assert!(found.settled_rows > 0);
         let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };

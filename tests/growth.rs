@@ -26,7 +26,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::commit::{Commit, Reply};
+use sheetkeep::ledger::commit::{Commit, CommitReply};
 use sheetkeep::ledger::event::{Event, RunReport};
 use sheetkeep::ledger::failure::StoredFailure;
 use sheetkeep::ledger::judge::HeadStatus;
@@ -105,7 +105,7 @@ impl Store for Late {
         self.store.sight()
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async {
             let more = json!({"sheetId": 77, "dimension": "ROWS", "length": 100_000});
             self.place.hands(json!([{"appendDimension": more}])).await;

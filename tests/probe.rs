@@ -56,7 +56,7 @@ async fn each_answer_is_what_the_service_was_told_to_be_and_nothing_is_left() {
         let before = there(&place).await;
         let probed = probed(&place, seed, &Stop::default()).await;
         assert_eq!(answers(&probed), expected(doubts), "{doubts:?}: {:#?}", probed.findings);
-        assert!(probed.unguarded().is_none() && probed.is_sure_of_the_guard() && probed.ended.is_none());
+        assert!(probed.unguarded().is_none() && probed.has_proven_guard() && probed.ended.is_none());
         assert_eq!(there(&place).await, before, "{doubts:?}");
     }
 }
@@ -93,7 +93,7 @@ async fn a_service_that_never_answers_a_write_leaves_the_guard_unknown_and_what_
     let lost = Fault { on: Victims::Writes, happening: Happening::AppliedReset, times: 400, ..Fault::default() };
     place.emulator.set_faults(vec![lost]);
     let probed = probed(&place, 7, &Stop::default()).await;
-    assert!(!probed.is_sure_of_the_guard() && probed.unguarded().is_none());
+    assert!(!probed.has_proven_guard() && probed.unguarded().is_none());
     assert!(probed.findings.iter().all(|found| found.outcome != AssumptionOutcome::NotHeld), "{:#?}", probed.findings);
     place.emulator.set_faults(Vec::new());
     assert_eq!(there(&place).await, before);

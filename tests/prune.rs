@@ -28,7 +28,7 @@ use sheetkeep::ledger::event::RunReport;
 use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::removal::TabKind;
 use sheetkeep::maintain::force::forcing;
-use sheetkeep::maintain::prune::{Age, PrunePlan, PrunePolicy, pruning, yielded};
+use sheetkeep::maintain::prune::{PrunePlan, PrunePolicy, RowAge, pruning, yielded};
 use sheetkeep::maintain::reset::resetting;
 use sheetkeep::port::chance::Chance;
 use sheetkeep::runner::feed::RetryScope;
@@ -47,12 +47,12 @@ fn items(ids: &[&str], version: &str) -> Vec<Value> {
 }
 
 impl House {
-    fn older_than(&self, days: u64, keys: bool) -> Age {
+    fn older_than(&self, days: u64, keys: bool) -> RowAge {
         let ms = i64::try_from(days * 86_400_000).expect("few days");
-        Age { before: Timestamp(self.clock.now().0 - ms), keys }
+        RowAge { before: Timestamp(self.clock.now().0 - ms), keys }
     }
 
-    async fn prunable(&self, age: Age) -> (PrunePlan, PreparedChanges) {
+    async fn prunable(&self, age: RowAge) -> (PrunePlan, PreparedChanges) {
         let store = self.store(7);
         let wanted = sheetkeep::store::survey::ScanScope { failures: true, runs: true, ..Default::default() };
         let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
@@ -67,7 +67,7 @@ impl House {
     }
 
     /// What `prune --yes` does, as often as it takes.
-    async fn prune(&self, age: Age) -> PrunePlan {
+    async fn prune(&self, age: RowAge) -> PrunePlan {
         let (first, mut errands) = self.prunable(age).await;
         for _ in 0..5 {
             if errands.settled.is_empty() {
@@ -288,7 +288,7 @@ async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
 impl House {
     /// A job from which rows were taken out by a run that vanished, after somebody has moved rows; none if there is no such moment after
     /// so many answers.
-    async fn with_rows_that_wait(house: Self, age: Age, moving: impl AsyncFn(&Front), answers: u64) -> Option<Self> {
+    async fn with_rows_that_wait(house: Self, age: RowAge, moving: impl AsyncFn(&Front), answers: u64) -> Option<Self> {
         let (_, errands) = house.prunable(age).await;
         moving(&house.front).await;
         tokio::select! {

@@ -30,7 +30,7 @@ use sheetkeep::ledger::event::RunReport;
 use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::rollover::{Predecessors, Rollover};
 use sheetkeep::maintain::force::forcing;
-use sheetkeep::maintain::prune::{Age, PrunePolicy, pruning};
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
 use sheetkeep::maintain::reset::resetting;
 use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage, moving};
 use sheetkeep::port::step::StepError;
@@ -356,7 +356,7 @@ impl Estate {
         let wanted = ScanScope { failures: true, runs: true, earlier: true, ..ScanScope::default() };
         let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
         let ends = store.ends().await.expect("the ends of its tabs");
-        let age = Age { before: Timestamp(self.house.clock.now().0 - 5 * 86_400_000), keys };
+        let age = RowAge { before: Timestamp(self.house.clock.now().0 - 5 * 86_400_000), keys };
         let found = pruning(&listing, &ends, PrunePolicy { mode: self.house.mode, again: self.house.again }, age);
         PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
     }

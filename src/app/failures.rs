@@ -17,7 +17,7 @@ use crate::store::sheets::SheetsStore;
 
 /// Some failures of a job, oldest row first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failures {
+pub struct FailureList {
     /// The title of their tab.
     pub tab: String,
     /// Each with what somebody asks for and no run has answered.
@@ -34,7 +34,7 @@ pub async fn failures(
     count: u64,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Failures, AppError> {
+) -> Result<FailureList, AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
@@ -42,13 +42,13 @@ pub async fn failures(
     file.judge(failures_in(&store, count).await)
 }
 
-async fn failures_in(store: &SheetsStore, count: u64) -> Result<Failures, AppError> {
+async fn failures_in(store: &SheetsStore, count: u64) -> Result<FailureList, AppError> {
     let Some(snapshot) = store.load().await?.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     if !(tabs.failures_are_readable() && tabs.keys_are_readable()) {
         let odd = snapshot.blemishes.iter().filter(|blemish| blemish.blocking);
         let notes = odd.map(|blemish| blemish.message.clone()).collect();
-        return Ok(Failures { tab: store.failures_title(), some: Vec::new(), total: None, notes });
+        return Ok(FailureList { tab: store.failures_title(), some: Vec::new(), total: None, notes });
     }
     let all = snapshot.book.failures();
     let spare = all.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
@@ -59,5 +59,10 @@ async fn failures_in(store: &SheetsStore, count: u64) -> Result<Failures, AppErr
         let attempts = snapshot.book.attempts(&kept.failure.key, &kept.failure.version).max(kept.failure.attempts);
         (Failure { attempts, ..kept.failure }, tried.and_then(|tried| tried.asked))
     });
-    Ok(Failures { tab: store.failures_title(), some: some.collect(), total: Some(all.len() as u64), notes: Vec::new() })
+    Ok(FailureList {
+        tab: store.failures_title(),
+        some: some.collect(),
+        total: Some(all.len() as u64),
+        notes: Vec::new(),
+    })
 }

@@ -82,7 +82,7 @@ pub async fn run(
     let mut notes = Notes::default();
     loop {
         let (clock, chance, events) = (Arc::clone(&clock), Arc::clone(&chance), Arc::clone(&events));
-        let here = Here { clock: Arc::clone(&clock), chance, events: Arc::clone(&events) };
+        let here = RunLocation { clock: Arc::clone(&clock), chance, events: Arc::clone(&events) };
         let tried = run_once(settings, &wish, here, stop.clone(), &mut notes).await;
         let Overlap::Queue { wait_ms } = wish.overlap else { return tried };
         let (by, again) = match &tried {
@@ -107,7 +107,7 @@ pub async fn run(
 }
 
 /// What a run has of the world around it.
-struct Here {
+struct RunLocation {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     events: Events,
@@ -121,7 +121,7 @@ struct Notes {
 
 impl Notes {
     /// Without a lock, and a journal beside it, some promises are weaker: whoever relies on them has to know.
-    fn tell_of_no_lock(&mut self, why: &str, has_programs: bool, events: &Events) {
+    fn warn_about_missing_lock(&mut self, why: &str, has_programs: bool, events: &Events) {
         if std::mem::replace(&mut self.unlocked, true) {
             return;
         }
@@ -138,13 +138,13 @@ impl Notes {
 async fn run_once(
     settings: &Settings,
     wish: &RunRequest,
-    here: Here,
+    here: RunLocation,
     stop: Stop,
     notes: &mut Notes,
 ) -> Result<RunReport, AppError> {
-    let Here { clock, chance, events } = here;
+    let RunLocation { clock, chance, events } = here;
     if wish.retrying.brings_items() {
-        see_that_programs_are_there(settings)?;
+        ensure_programs_exist(settings)?;
     }
     let mut source = source_for(settings, &wish.retrying, &events)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
@@ -158,7 +158,7 @@ async fn run_once(
     let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
     let has_programs = settings.steps.iter().any(|step| matches!(step.deed, StepAction::Command(_)));
     if let Some(why) = &installation.unlocked {
-        notes.tell_of_no_lock(why, has_programs, &events);
+        notes.warn_about_missing_lock(why, has_programs, &events);
     }
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
         .keeping(settings.mode, settings.again)
@@ -204,7 +204,7 @@ fn source_for(
 }
 
 /// A program that can't be run would make a failure of each item, and use up its tries.
-fn see_that_programs_are_there(settings: &Settings) -> Result<(), AppError> {
+fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
     for step in &settings.steps {
         let StepAction::Command(command) = &step.deed else { continue };
         command.program().map_err(|why| AppError::NoProgram { step: step.name.clone(), why })?;

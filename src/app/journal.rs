@@ -91,7 +91,7 @@ impl Journal for FileJournal {
         std::fs::remove_file(self.folder.join(name)).map_err(|error| self.fault(&format!("remove {name}"), &error))
     }
 
-    fn set_aside(&self, name: &str) -> Result<String, JournalFault> {
+    fn quarantine(&self, name: &str) -> Result<String, JournalFault> {
         let aside = self.folder.join(format!("{name}.aside"));
         std::fs::rename(self.folder.join(name), &aside)
             .map_err(|error| self.fault(&format!("set {name} aside"), &error))?;
@@ -217,7 +217,7 @@ mod tests {
         drop(second);
         let third = FileJournal::new(dir.path(), "j", "s");
         assert_eq!(third.left_behind().expect("a directory").len(), 1);
-        let aside = third.set_aside("r1.journal").expect("it is there");
+        let aside = third.quarantine("r1.journal").expect("it is there");
         assert!(Path::new(&aside).exists() && aside.ends_with("r1.journal.aside"), "{aside}");
     }
 

@@ -12,7 +12,7 @@ use crate::ledger::snapshot::Snapshot;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
-use crate::runner::opening::lives_here;
+use crate::runner::opening::is_own_job;
 use crate::store::ends::TabExtent;
 use crate::store::listing::ScannedTabs;
 use crate::store::sheets::SheetsStore;
@@ -47,7 +47,7 @@ async fn listed(store: &SheetsStore, wanted: ScanScope) -> Result<ScannedTabs, A
 
 /// Whether the job still runs in the spreadsheet that was listed: nothing is to be changed in one that it has left, or has not come to.
 pub fn at_home(listing: &ScannedTabs) -> Result<(), AppError> {
-    Ok(lives_here(&listing.snapshot, None)?)
+    Ok(is_own_job(&listing.snapshot, None)?)
 }
 
 /// What a job's state and book say; none where it has never run.

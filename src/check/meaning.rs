@@ -9,7 +9,7 @@ pub fn meaning(question: Assumption, outcome: AssumptionOutcome) -> &'static str
     match outcome {
         AssumptionOutcome::Held => "as the protocol has it",
         AssumptionOutcome::NotHeld => otherwise(question),
-        AssumptionOutcome::Unknown if question.is_the_guards() => {
+        AssumptionOutcome::Unknown if question.is_guard_column() => {
             "nothing is known of the guard; ask again before a first run"
         }
         AssumptionOutcome::Unknown => "nothing follows; ask again",

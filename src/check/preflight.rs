@@ -20,7 +20,7 @@ use crate::port::clock::Clock;
 use crate::port::source::Source;
 use crate::port::step::Identify;
 use crate::runner::header_row::read_header;
-use crate::runner::opening::{begins_anew, key_column_stands, lives_here, same_definition, unblocked};
+use crate::runner::opening::{begins_anew, is_own_job, key_column_stands, same_definition, unblocked};
 use crate::runner::plan::RunError;
 use crate::runner::probation::FirstRecords;
 use crate::source::input::Input;
@@ -227,7 +227,7 @@ fn tabs(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines
     let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
     let keys = snapshot.book.keys();
     let agree = |()| CheckItem::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
-    let looked = unblocked(snapshot).and_then(|()| lives_here(snapshot, None)).and_then(|()| stands());
+    let looked = unblocked(snapshot).and_then(|()| is_own_job(snapshot, None)).and_then(|()| stands());
     lines.push(looked.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Pass(error)), agree));
     let odd = snapshot.blemishes.iter().filter(|blemish| !blemish.blocking);
     lines.extend(odd.map(|blemish| CheckItem::warning(Subject::Tabs, blemish.message.clone(), None)));

@@ -38,14 +38,16 @@ pub enum ProbeEnd {
 impl ProbeReport {
     /// The assumption of the guard's own that does not hold, if there is one.
     pub fn unguarded(&self) -> Option<&AssumptionResult> {
-        self.findings.iter().find(|found| found.question.is_the_guards() && found.outcome == AssumptionOutcome::NotHeld)
+        self.findings
+            .iter()
+            .find(|found| found.question.is_guard_column() && found.outcome == AssumptionOutcome::NotHeld)
     }
 
     /// Whether the guard's own assumptions were all answered.
-    pub fn is_sure_of_the_guard(&self) -> bool {
+    pub fn has_proven_guard(&self) -> bool {
         let known =
-            |found: &&AssumptionResult| found.question.is_the_guards() && found.outcome != AssumptionOutcome::Unknown;
-        let guards = Assumption::all().filter(|question| question.is_the_guards()).count();
+            |found: &&AssumptionResult| found.question.is_guard_column() && found.outcome != AssumptionOutcome::Unknown;
+        let guards = Assumption::all().filter(|question| question.is_guard_column()).count();
         self.findings.iter().filter(known).count() == guards
     }
 }
@@ -68,7 +70,7 @@ pub async fn probe(
         }
         let asked = tokio::select! {
             asked = ask(&desk, question) => asked,
-            _ = stop.hurried() => continue,
+            _ = stop.forced() => continue,
         };
         match asked {
             Ok(finding) => findings.push(finding),

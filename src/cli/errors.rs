@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::json::line;
-use crate::cli::terminal::{Stream, Terminal, visible};
+use crate::cli::terminal::{OutputStream, Terminal, visible};
 use crate::redact::redacted;
 
 /// An error on its way out of the process.
@@ -80,7 +80,7 @@ impl CliError {
         }
     }
 
-    fn text(&self, stream: &Stream, verbose: bool) -> String {
+    fn text(&self, stream: &OutputStream, verbose: bool) -> String {
         let palette = stream.palette();
         let mut out = format!("{} {}\n", palette.bad("error:"), visible(&self.message));
         for cause in self.causes.iter().filter(|_| verbose) {
@@ -195,7 +195,7 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     texts
 }
 
-fn rendered(diagnostic: &dyn Diagnostic, stream: &Stream) -> String {
+fn rendered(diagnostic: &dyn Diagnostic, stream: &OutputStream) -> String {
     let theme = if stream.colour() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(stream.width()).with_links(false);
     let mut out = String::new();

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use crate::config::environment::{Environment, MissingVariable, interpolate, mentioned};
 use crate::config::keys::closest;
 use crate::config::names::OF_KEYS;
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 use crate::config::raw::At;
 use crate::redact;
 use crate::step::jq::Program;
@@ -25,7 +25,7 @@ pub(crate) struct ValueReader<'a> {
     /// Where names are taken from.
     pub(crate) environment: &'a Environment,
     /// What is wrong so far.
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Vec<ConfigProblem>,
     /// What is odd, but stops nothing.
     pub(crate) notes: Vec<ProblemNote>,
 }
@@ -45,7 +45,7 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Keeps a problem.
-    pub(crate) fn say(&mut self, problem: Problem) {
+    pub(crate) fn say(&mut self, problem: ConfigProblem) {
         self.problems.push(problem);
     }
 
@@ -56,7 +56,7 @@ impl<'a> ValueReader<'a> {
 
     /// Keeps a problem of a value.
     pub(crate) fn wrong<T>(&mut self, at: &At<T>, message: impl Into<String>, label: impl Into<String>, help: &str) {
-        let problem = Problem::at(at.span(), message, label);
+        let problem = ConfigProblem::at(at.span(), message, label);
         self.say(if help.is_empty() { problem } else { problem.help(help) });
     }
 
@@ -78,8 +78,11 @@ impl<'a> ValueReader<'a> {
             let value = self.environment.get(name).unwrap_or_default();
             if OF_KEYS.contains(&name) || redact::is_key(value) || (!value.is_empty() && more(name, value)) {
                 takes = true;
-                let problem =
-                    Problem::at(at.span(), format!("{name} holds a secret, or may hold one"), "it would be shown");
+                let problem = ConfigProblem::at(
+                    at.span(),
+                    format!("{name} holds a secret, or may hold one"),
+                    "it would be shown",
+                );
                 self.say(problem.help(format!(
                     "take ${{{name}}} out: what stands here is told in messages, in logs or on the sheet. Credentials are found by \
                      themselves; a value that is no secret can have a name that says so"
@@ -111,14 +114,14 @@ impl<'a> ValueReader<'a> {
             MissingVariable::Name(name) => {
                 let meant = closest(name, self.environment.names());
                 let help = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
-                Problem::at(place(&format!("${{{name}}}")), format!("{name} is not set"), "no such name")
+                ConfigProblem::at(place(&format!("${{{name}}}")), format!("{name} is not set"), "no such name")
                     .help(format!("{help}set it in the environment or in {file}"))
             }
             MissingVariable::NoName(name) => {
-                Problem::at(place(&format!("${{{name}}}")), "a name is made of letters, digits and _", "no name")
+                ConfigProblem::at(place(&format!("${{{name}}}")), "a name is made of letters, digits and _", "no name")
                     .help("to write ${ itself, double the dollar: $${")
             }
-            MissingVariable::Unclosed => Problem::at(at.span(), "a ${ has no }", "never closed")
+            MissingVariable::Unclosed => ConfigProblem::at(at.span(), "a ${ has no }", "never closed")
                 .help("to write ${ itself, double the dollar: $${"),
         };
         self.say(problem);
@@ -155,11 +158,11 @@ impl<'a> ValueReader<'a> {
             Err(error) => {
                 let problem = if source == *at.get() {
                     let span = self.within(at, error.at.clone());
-                    Problem::at(span, format!("{what} is no jq expression: {error}"), error.message.clone())
+                    ConfigProblem::at(span, format!("{what} is no jq expression: {error}"), error.message.clone())
                 } else {
                     // The error may quote what was filled in, which may be a secret.
                     let message = format!("{what} is no jq expression with its ${{…}} filled in");
-                    Problem::at(at.span(), message, "what was filled in is not shown")
+                    ConfigProblem::at(at.span(), message, "what was filled in is not shown")
                 };
                 self.say(
                     problem.help(

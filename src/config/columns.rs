@@ -6,14 +6,14 @@ use jiff::tz::TimeZone;
 
 use crate::config::collect::ValueReader;
 use crate::config::keys::closest;
-use crate::config::raw::{At, ColumnSays, Sheet};
+use crate::config::raw::{At, ColumnSays, SheetSection};
 use crate::ledger::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
 
 /// The longest form of a number, in characters.
 const MAX_FORMAT_CHARS: usize = 250;
 
 /// The columns, in the order of the file.
-pub(crate) fn columns(collect: &mut ValueReader<'_>, sheet: &Sheet, timezone: Option<TimeZone>) -> Columns {
+pub(crate) fn columns(collect: &mut ValueReader<'_>, sheet: &SheetSection, timezone: Option<TimeZone>) -> Columns {
     let mut written: Vec<_> = sheet.columns.iter().collect();
     written.sort_by_key(|(_, entry)| entry.start);
     let mut columns = Columns { timezone, ..Columns::default() };

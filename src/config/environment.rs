@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::config::env_file;
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 
 /// The names and values that settings may come from. Printing it shows names only: values may be secret.
 #[derive(Clone, Default)]
@@ -56,7 +56,7 @@ pub(crate) struct EnvValue<'a> {
 impl Environment {
     /// Reads the process environment, and `.env` in `folder` if there is one; no other folder is looked into.
     /// Fails on a `.env` that can't be read, without showing any of it.
-    pub fn read(folder: &Path) -> Result<Self, Problem> {
+    pub fn read(folder: &Path) -> Result<Self, ConfigProblem> {
         let file_path = folder.join(env_file::NAME);
         let mut read = Self { file: env_file::read(&file_path)?, file_path, ..Self::default() };
         for (name, value) in std::env::vars_os() {

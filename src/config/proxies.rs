@@ -4,7 +4,7 @@
 //! Out of scope: which addresses are reached without a proxy (`google::proxy`).
 
 use crate::config::collect::ValueReader;
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 use crate::google::proxy::{Proxies, Proxy};
 
 /// What a program that answers web requests by CGI is started with. There, `HTTP_PROXY` is a header of the request:
@@ -32,7 +32,7 @@ fn proxy(collect: &mut ValueReader<'_>, names: &[&str]) -> Option<Proxy> {
         Err(why) => {
             let message = format!("{name} {why}");
             if collect.problems.iter().all(|problem| problem.message != message) {
-                collect.say(Problem::of(message).help(format!(
+                collect.say(ConfigProblem::of(message).help(format!(
                     "write it as http://proxy.example:3128, or http://USER:PASSWORD@proxy.example:3128 with special characters as %40 \
                      and the like; it is set in {} and not shown, for it may hold a password",
                     environment.place(found.in_file)

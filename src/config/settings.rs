@@ -16,9 +16,9 @@ use crate::config::evaluation::{self, EvaluationSettings};
 use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
 use crate::config::pace::{self, CommitSettings, Overlap, ScheduleSettings};
-use crate::config::problem::{ConfigError, Problem};
+use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::proxies::proxies;
-use crate::config::raw::{At, Item, JobFile, Sheet};
+use crate::config::raw::{At, ItemSection, JobFile, SheetSection};
 use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
 use crate::config::steps::{self, StepAction, StepSettings};
@@ -155,7 +155,7 @@ impl Settings {
 /// Reads the job file at `path` with the process environment and the `.env` beside it. The error holds every problem at once.
 pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
     let unreadable = |missing, why: &str| {
-        let problem = Problem::of(format!("the job file {} {why}", path.display()));
+        let problem = ConfigProblem::of(format!("the job file {} {why}", path.display()));
         ConfigError::unreadable(path, missing, problem.help("name a job file, such as: sheetkeep run job.toml"))
     };
     let about = std::fs::metadata(path).map_err(|error| match error.kind() {
@@ -182,7 +182,7 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
         let told = |error: toml::de::Error| {
             let message = error.message().replace('\n', ", ");
             let span = error.span().unwrap_or(0..0);
-            Problem::at(span, format!("this is no TOML: {message}"), message)
+            ConfigProblem::at(span, format!("this is no TOML: {message}"), message)
         };
         return Err(ConfigError::new(path, text, errors.into_iter().map(told).collect()));
     }
@@ -192,7 +192,7 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
     let raw = match JobFile::deserialize(Deserializer::from(table)) {
         Ok(raw) => raw,
         Err(error) => {
-            collect.say(Problem::at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
+            collect.say(ConfigProblem::at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
             return Err(ConfigError::new(path, text, collect.problems));
         }
     };
@@ -318,7 +318,7 @@ fn tab(collect: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
     Some(title)
 }
 
-fn mode(collect: &mut ValueReader<'_>, sheet: &Sheet) -> Option<WriteMode> {
+fn mode(collect: &mut ValueReader<'_>, sheet: &SheetSection) -> Option<WriteMode> {
     let Some(at) = &sheet.mode else { return Some(WriteMode::Append) };
     let word = collect.text(at)?;
     if let Some(mode) = WriteMode::from_word(&word) {
@@ -336,7 +336,7 @@ fn mode(collect: &mut ValueReader<'_>, sheet: &Sheet) -> Option<WriteMode> {
 }
 
 /// When a done key is done again: by the mode, unless only newer versions are to count.
-fn again(collect: &mut ValueReader<'_>, item: Option<&Item>, mode: WriteMode) -> Option<ReprocessPolicy> {
+fn again(collect: &mut ValueReader<'_>, item: Option<&ItemSection>, mode: WriteMode) -> Option<ReprocessPolicy> {
     let of_mode = if mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
     let Some(at) = item.and_then(|item| item.order.as_ref()) else { return Some(of_mode) };
     let word = collect.text(at)?;

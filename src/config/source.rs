@@ -11,8 +11,8 @@ use tokio::runtime::Handle;
 
 use crate::config::collect::ValueReader;
 use crate::config::evaluation::EvaluationSettings;
-use crate::config::problem::Problem;
-use crate::config::raw::{At, Source as RawSource};
+use crate::config::problem::ConfigProblem;
+use crate::config::raw::{At, SourceSection as RawSource};
 use crate::port::evaluator::EvaluationError;
 use crate::port::source::{Source, SourceError};
 use crate::source::input::{BackgroundReader, Input};
@@ -121,7 +121,8 @@ pub(crate) fn settings(
         [] => {
             // A source that is not built yet was told as such already.
             if collect.problems.iter().all(|problem| !problem.message.ends_with("is not built yet")) {
-                let problem = Problem::at(raw.span(), "`source` names no source", "csv, json or jsonl is missing here");
+                let problem =
+                    ConfigProblem::at(raw.span(), "`source` names no source", "csv, json or jsonl is missing here");
                 collect.say(problem.help("add one, such as: csv = \"items.csv\""));
             }
             return None;

@@ -12,7 +12,7 @@ use crate::config::collect::ValueReader;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 use crate::config::raw::JobFile;
 use crate::config::wrong_place;
 use crate::private::readers;
@@ -94,7 +94,7 @@ pub(crate) fn target(
 ) -> Option<(Target, Choice)> {
     if flags.spreadsheet.is_some() && flags.file.is_some() {
         collect.say(
-            Problem::of("a spreadsheet and a file for the embedded sheet are both named by flags")
+            ConfigProblem::of("a spreadsheet and a file for the embedded sheet are both named by flags")
                 .help("name one of them"),
         );
         return None;
@@ -146,7 +146,7 @@ fn google(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
 }
 
 fn bad_id(collect: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
-    let problem = Problem::of(format!("{place} is no spreadsheet's id or address"));
+    let problem = ConfigProblem::of(format!("{place} is no spreadsheet's id or address"));
     collect.say(if redact::may_hold_secret(named) || redact::is_key(named) {
         problem.help(format!("it looks like a key, which belongs into {CREDENTIALS_JSON}; it is not shown"))
     } else {
@@ -174,13 +174,13 @@ pub(crate) fn api_url(collect: &mut ValueReader<'_>, flags: &Overrides, choice: 
         (None, None) => return GOOGLE_API_URL.to_owned(),
     };
     if choice.is_some_and(Choice::is_default) {
-        let problem = Problem::of(format!("{place} is set, but no spreadsheet is named"));
+        let problem = ConfigProblem::of(format!("{place} is set, but no spreadsheet is named"));
         collect.say(problem.help(format!("set {SPREADSHEET} too, or unset {place} to use the embedded sheet")));
     }
     match check_url(&named) {
         Ok(url) => url,
         Err(why) => {
-            collect.say(Problem::of(format!("{place} {why}")).help("an example is http://127.0.0.1:8080/"));
+            collect.say(ConfigProblem::of(format!("{place} {why}")).help("an example is http://127.0.0.1:8080/"));
             GOOGLE_API_URL.to_owned()
         }
     }
@@ -223,7 +223,7 @@ pub(crate) fn credentials(collect: &mut ValueReader<'_>, flags: &Overrides) -> C
         let message = format!("{CREDENTIALS_PATH} and {CREDENTIALS_JSON} are set, but exclude each other");
         let places =
             format!("the first is in {}, the second in {}; unset one", place(path.in_file), place(inline.in_file));
-        collect.say(Problem::of(message).help(places));
+        collect.say(ConfigProblem::of(message).help(places));
         return found;
     }
     if let Some(path) = path {
@@ -231,8 +231,10 @@ pub(crate) fn credentials(collect: &mut ValueReader<'_>, flags: &Overrides) -> C
         let file = Path::new(path.value);
         let file = if path.in_file { collect.folder.join(file) } else { file.to_owned() };
         if redact::is_no_path(path.value) && !file.exists() {
-            let problem =
-                Problem::of(format!("{CREDENTIALS_PATH} holds {}, but it takes the path of a file", kind(path.value)));
+            let problem = ConfigProblem::of(format!(
+                "{CREDENTIALS_PATH} holds {}, but it takes the path of a file",
+                kind(path.value)
+            ));
             let place = environment.place(path.in_file);
             collect.say(problem.help(format!(
                 "put the whole content of the key file into {CREDENTIALS_JSON}, plain or in base64, or a path here; the value, which is \

@@ -9,7 +9,7 @@ use crate::config::collect::ValueReader;
 use crate::config::env_file;
 use crate::config::linked::elsewhere;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SETTINGS, SPREADSHEET, VariableKind, kind};
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 
 /// Keeps a problem for each name that nothing reads, but that was meant to be read, and for each value that can't be.
 pub(crate) fn misspelt(collect: &mut ValueReader<'_>) {
@@ -23,11 +23,11 @@ pub(crate) fn misspelt(collect: &mut ValueReader<'_>) {
             VariableKind::Misspelt(meant) => format!("did you mean {meant}? {name} is set in {place}"),
             VariableKind::Unknown => format!("take it out of {place}; the names are {}", SETTINGS.join(", ")),
         };
-        collect.say(Problem::of(format!("{name} is set, but no setting has that name")).help(help));
+        collect.say(ConfigProblem::of(format!("{name} is set, but no setting has that name")).help(help));
     }
     for name in [SPREADSHEET, CREDENTIALS_JSON, API_URL, CREDENTIALS_PATH] {
         if environment.is_unreadable(name) {
-            collect.say(Problem::of(format!("the value of {name} is no UTF-8 text")).help("set it anew"));
+            collect.say(ConfigProblem::of(format!("the value of {name} is no UTF-8 text")).help("set it anew"));
         }
     }
 }
@@ -41,7 +41,7 @@ pub(crate) fn unnamed(collect: &mut ValueReader<'_>, path: &Path, job: Option<&s
         let place = environment.place(found.in_file);
         let lacks = if environment.is_empty(SPREADSHEET) { "is empty" } else { "is not set" };
         let message = format!("{name} is set in {place}, but no spreadsheet is named: {SPREADSHEET} {lacks}");
-        collect.say(Problem::of(message).help(format!(
+        collect.say(ConfigProblem::of(message).help(format!(
             "say --embedded {shown}, or set [state] file, to keep the rows in a local file all the same; else set {SPREADSHEET} in the \
              environment or in {}, or name the spreadsheet by --spreadsheet or [sheet] spreadsheet",
             environment.file_path().display()
@@ -52,7 +52,7 @@ pub(crate) fn unnamed(collect: &mut ValueReader<'_>, path: &Path, job: Option<&s
     let (linked, env) = (path.display(), other.join(env_file::NAME));
     if env.exists() && !environment.file_path().exists() {
         let message = format!("{linked} is a link, and {} beside the file that it leads to is not read", env.display());
-        collect.say(Problem::of(message).help(format!(
+        collect.say(ConfigProblem::of(message).help(format!(
             "say --embedded {shown} to keep the rows in a local file all the same; settings come from the folder of the link, so link {} \
              there too, or run the job by the path of the file itself",
             env_file::NAME
@@ -62,7 +62,7 @@ pub(crate) fn unnamed(collect: &mut ValueReader<'_>, path: &Path, job: Option<&s
     let sheet = other.join(file.file_name()?);
     if sheet.exists() && !file.exists() {
         let message = format!("{linked} is a link, and the job's rows so far are probably in {}", sheet.display());
-        collect.say(Problem::of(message).help(format!(
+        collect.say(ConfigProblem::of(message).help(format!(
             "say --embedded {}; or say --embedded {shown} to begin anew beside the link",
             sheet.display()
         )));

@@ -86,7 +86,7 @@ impl ApiError {
         }
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(tidy);
         let message = text(error.get("message")).unwrap_or_default();
-        let (request, kind) = culprit(&message);
+        let (request, kind) = rejected_item(&message);
         let details = error.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let legacy = error.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let reason = details.iter().chain(legacy).find_map(|d| text(d.get("reason")));
@@ -403,7 +403,7 @@ fn joined(first: &str, between: &str, second: &str) -> String {
 
 /// The first `requests[N]` of a message and the request's kind:
 /// `Invalid requests[2].updateCells: No grid with id: 999999` (recorded) is request 2, `updateCells`.
-fn culprit(message: &str) -> (Option<usize>, Option<String>) {
+fn rejected_item(message: &str) -> (Option<usize>, Option<String>) {
     let Some((_, after)) = message.split_once("requests[") else { return (None, None) };
     let Some((number, rest)) = after.split_once(']') else { return (None, None) };
     let Ok(index) = number.parse() else { return (None, None) };

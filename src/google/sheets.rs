@@ -38,7 +38,7 @@ const READ_BACK_FIELDS: &str = "&fields=spreadsheetId,replies,updatedSpreadsheet
 
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reply {
+pub enum BatchReply {
     /// All of it was applied.
     Applied(BatchAnswer),
     /// The service said no (400, 403, 404), and nothing of it was applied.
@@ -163,7 +163,7 @@ impl Sheets {
     }
 
     /// Sends a batch. It is sent again only when it was provably not executed.
-    pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, Reply> {
+    pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, BatchReply> {
         let (body, expected) = (batch.encode(), batch.requests().len());
         let fields = if batch.reads_back() { READ_BACK_FIELDS } else { "" };
         Box::pin(async move {
@@ -172,7 +172,7 @@ impl Sheets {
                 Box::pin(self.batch_once(id, body.clone(), fields, expected))
             };
             match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
-                Ok(answer) => Reply::Applied(answer),
+                Ok(answer) => BatchReply::Applied(answer),
                 Err(gave_up) => self.reply(gave_up),
             }
         })
@@ -193,16 +193,16 @@ impl Sheets {
         self.caller.client_email()
     }
 
-    fn reply(&self, gave_up: CallFailure) -> Reply {
+    fn reply(&self, gave_up: CallFailure) -> BatchReply {
         match &gave_up.failure {
             AttemptFailure::Refused { refusal, .. }
                 if matches!(refusal.code, 400 | 403 | 404) && !refusal.fault().passes() =>
             {
-                Reply::Refused((**refusal).clone())
+                BatchReply::Refused((**refusal).clone())
             }
-            AttemptFailure::Lost { cause, .. } => Reply::Lost(cause.clone()),
-            AttemptFailure::TooLarge(_) => Reply::TooLarge(self.caller.error(Method::BatchUpdate, gave_up)),
-            _ => Reply::NotExecuted(self.caller.error(Method::BatchUpdate, gave_up)),
+            AttemptFailure::Lost { cause, .. } => BatchReply::Lost(cause.clone()),
+            AttemptFailure::TooLarge(_) => BatchReply::TooLarge(self.caller.error(Method::BatchUpdate, gave_up)),
+            _ => BatchReply::NotExecuted(self.caller.error(Method::BatchUpdate, gave_up)),
         }
     }
 
@@ -216,7 +216,7 @@ impl Sheets {
             .add_scope(SCOPE)
             .delegate(&mut seen);
         let ended = self.whole(call.doit()).await;
-        let sheet = self.through_the_hub(ended, &seen)?;
+        let sheet = self.through_hub(ended, &seen)?;
         if sheet.spreadsheet_id.as_deref() != Some(id.as_str()) {
             return Err(UnknownOutcome::Garbled("it is about another spreadsheet, or none").into());
         }
@@ -241,7 +241,7 @@ impl Sheets {
             .add_scope(SCOPE)
             .delegate(&mut seen);
         let ended = self.whole(call.doit()).await;
-        let answer = self.through_the_hub(ended, &seen)?;
+        let answer = self.through_hub(ended, &seen)?;
         let read = answer.value_ranges.unwrap_or_default();
         if answer.spreadsheet_id.as_deref() != Some(id.as_str()) || read.len() != ranges.len() {
             return Err(UnknownOutcome::Garbled("it doesn't hold the ranges that were asked for").into());
@@ -265,7 +265,7 @@ impl Sheets {
             .add_scope(SCOPE)
             .delegate(&mut seen);
         let ended = self.whole(call.doit()).await;
-        Ok(marks(self.through_the_hub(ended, &seen)?))
+        Ok(marks(self.through_hub(ended, &seen)?))
     }
 
     async fn create_once(&self, title: &str) -> Result<Created, AttemptFailure> {
@@ -280,7 +280,7 @@ impl Sheets {
             .add_scope(SCOPE)
             .delegate(&mut seen);
         let ended = self.whole(call.doit()).await;
-        let made = self.through_the_hub(ended, &seen)?;
+        let made = self.through_hub(ended, &seen)?;
         let id = made.spreadsheet_id.and_then(|id| SpreadsheetId::parse(&id).ok());
         let id = id.ok_or(UnknownOutcome::Garbled("it names no spreadsheet"))?;
         Ok(Created { id, url: made.spreadsheet_url.unwrap_or_default() })
@@ -347,7 +347,7 @@ impl Sheets {
     }
 
     /// Sorts what the hub made of an answer.
-    fn through_the_hub<T>(&self, ended: Ended<(common::Response, T)>, seen: &Observer) -> Result<T, AttemptFailure> {
+    fn through_hub<T>(&self, ended: Ended<(common::Response, T)>, seen: &Observer) -> Result<T, AttemptFailure> {
         match ended.result? {
             Ok((answer, value)) => {
                 self.caller.note(ResponseMeta::read(answer.headers(), self.clock.now()));

@@ -93,7 +93,7 @@ impl Bisection {
     }
 
     /// The culprit is taken out: whether the run may go on.
-    pub fn set_aside(&mut self) -> bool {
+    pub fn quarantine(&mut self) -> bool {
         self.search = Search::Idle;
         self.culprits += 1;
         self.culprits <= MAX_CULPRITS
@@ -139,7 +139,7 @@ mod tests {
             }
             if blame.has_found() {
                 culprits.push(queue.remove(0));
-                if !blame.set_aside() {
+                if !blame.quarantine() {
                     break;
                 }
             }
@@ -192,7 +192,7 @@ mod tests {
         let mut blame = Bisection::default();
         blame.refused(1, Confidence::Refused);
         blame.applied(0);
-        assert!(blame.has_found() && blame.set_aside());
+        assert!(blame.has_found() && blame.quarantine());
         blame.refused(1, Confidence::Unanswered);
         assert_eq!((blame.has_found(), blame.portion()), (false, Some(0)));
     }

@@ -109,7 +109,7 @@ impl ProcessedSet {
         gaps: Gaps,
     ) -> Self {
         if again != ReprocessPolicy::OnChange {
-            return Self::with_forgotten(again, rows, forgotten);
+            return Self::with_revoked(again, rows, forgotten);
         }
         let keys = sorted_keys(&forgotten);
         let all = || rows.iter().zip(doings).map(|((key, mark), doing)| (*key, *mark, *doing));
@@ -131,7 +131,7 @@ impl ProcessedSet {
     }
 
     /// The same, where each of `forgotten` has taken back one of the rows.
-    pub fn with_forgotten(
+    pub fn with_revoked(
         again: ReprocessPolicy,
         mut rows: Vec<(Fingerprint, u64)>,
         forgotten: Vec<(Fingerprint, u64)>,
@@ -287,7 +287,7 @@ impl ProcessedIndex {
     /// The same book, of which it is known that rows are gone of these keys alone.
     #[must_use]
     pub fn knowing_gaps(mut self, gaps: Gaps) -> Self {
-        self.done.past.know_gaps(gaps);
+        self.done.past.with_known_gaps(gaps);
         self
     }
 
@@ -332,7 +332,7 @@ impl ProcessedIndex {
     }
 
     /// The same book, which knows these marks of records.
-    pub fn know_records(&mut self, marks: Vec<(Fingerprint, String)>) {
+    pub fn with_known_records(&mut self, marks: Vec<(Fingerprint, String)>) {
         self.records = marks.into_iter().collect();
     }
 
@@ -446,7 +446,7 @@ impl ProcessedIndex {
     }
 
     /// Whether this run has seen an item of a key with a failure, in whatever version.
-    pub fn has_met(&self, key: &Key) -> bool {
+    pub fn was_seen(&self, key: &Key) -> bool {
         self.met.contains(&key.fingerprint())
     }
 

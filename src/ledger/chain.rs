@@ -120,8 +120,8 @@ impl CommitChain {
     }
 
     /// Changes the job's definition, key column or time zone as the next commit will write them.
-    pub fn amend(&mut self, amend: impl FnOnce(&mut State)) {
-        amend(&mut self.state);
+    pub fn update_state(&mut self, update_state: impl FnOnce(&mut State)) {
+        update_state(&mut self.state);
     }
 
     /// The kind of the next commit.

@@ -301,7 +301,7 @@ pub enum CommitPart {
 
 /// What became of a commit, as far as the store's answer tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
+pub enum CommitReply {
     /// It is on the store, whole.
     Applied,
     /// It was refused whole.

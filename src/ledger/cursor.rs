@@ -53,7 +53,7 @@ impl LowWatermark {
 
     /// The mark that a commit may carry which settles the items at these places. Nothing is settled by that: the commit may be
     /// refused, and only a part of it drafted again.
-    pub fn mark_with(&self, places: &HashSet<SequenceNumber>) -> Option<&str> {
+    pub fn watermark_after(&self, places: &HashSet<SequenceNumber>) -> Option<&str> {
         let settled =
             self.open.iter().take_while(|(at, waiting)| waiting.settled || places.contains(&SequenceNumber(**at)));
         settled.filter_map(|(_, waiting)| waiting.cursor.as_deref()).last().or(self.mark.as_deref())
@@ -77,10 +77,10 @@ mod tests {
                 let unbroken = settled.iter().take_while(|done| **done).count();
                 let expected = unbroken.checked_sub(1).map(|n| n.to_string());
                 let before = low.clone();
-                prop_assert_eq!(low.mark_with(&HashSet::from([places[at]])), expected.as_deref(), "in a draft");
+                prop_assert_eq!(low.watermark_after(&HashSet::from([places[at]])), expected.as_deref(), "in a draft");
                 prop_assert_eq!(&low, &before, "a draft settles nothing");
                 low.settle(places[at]);
-                prop_assert_eq!(low.mark_with(&HashSet::new()), expected.as_deref(), "on the store");
+                prop_assert_eq!(low.watermark_after(&HashSet::new()), expected.as_deref(), "on the store");
             }
         }
     }
@@ -90,6 +90,6 @@ mod tests {
         let mut low = LowWatermark::from(Some("page 3".into()));
         let place = low.read(None);
         low.settle(place);
-        assert_eq!(low.mark_with(&HashSet::new()), Some("page 3"));
+        assert_eq!(low.watermark_after(&HashSet::new()), Some("page 3"));
     }
 }

@@ -91,7 +91,7 @@ impl VersionHistory {
     }
 
     /// The same, of which it is known by now that rows are gone of these keys alone, which are among those of before.
-    pub fn know_gaps(&mut self, gaps: Gaps) {
+    pub fn with_known_gaps(&mut self, gaps: Gaps) {
         self.gaps = gaps;
     }
 

@@ -76,7 +76,7 @@ pub struct StepResult {
 
 /// A journal as read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Journal {
+pub struct JournalReader {
     /// Whose it is.
     pub head: JournalHead,
     /// Its results, in order.
@@ -106,7 +106,7 @@ pub fn line(of: &impl Serialize) -> String {
 }
 
 /// Reads a journal back.
-pub fn read(bytes: &[u8]) -> Result<Journal, JournalError> {
+pub fn read(bytes: &[u8]) -> Result<JournalReader, JournalError> {
     let (mut head, mut results) = (None, Vec::new());
     // Lines of which nothing can be used: damage, once something follows them; else what a crash left.
     let (mut damaged, mut unread) = (0, 0);
@@ -130,7 +130,7 @@ pub fn read(bytes: &[u8]) -> Result<Journal, JournalError> {
     }
     let torn = unread > 0;
     match head {
-        Some(head) => Ok(Journal { head, results, torn, damaged }),
+        Some(head) => Ok(JournalReader { head, results, torn, damaged }),
         None if results.is_empty() && damaged == 0 => Err(JournalError::Empty),
         None => Err(JournalError::Headless),
     }

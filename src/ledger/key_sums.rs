@@ -39,12 +39,12 @@ pub struct DifferingSums {
     /// A polynomial whose roots are the keys, the highest power first.
     roots: Vec<u64>,
     /// By how many rows each of them differs.
-    rows: Rows,
+    rows: KeySumRows,
 }
 
 /// By how many rows keys differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Rows {
+enum KeySumRows {
     /// Each has lost some.
     Lost,
     /// Each has got some.
@@ -116,9 +116,10 @@ impl KeySums {
         let only_added = || {
             let turned: Vec<u64> = differences.iter().map(|difference| minus(0, *difference)).collect();
             let added = found.count.checked_sub(self.count)?;
-            of_one_kind(&turned, added).map(|roots| DifferingSums { roots, rows: Rows::Gained })
+            of_one_kind(&turned, added).map(|roots| DifferingSums { roots, rows: KeySumRows::Gained })
         };
-        let only_deleted = || of_one_kind(&differences, gone?).map(|roots| DifferingSums { roots, rows: Rows::Lost });
+        let only_deleted =
+            || of_one_kind(&differences, gone?).map(|roots| DifferingSums { roots, rows: KeySumRows::Lost });
         few(&differences).or_else(only_deleted).or_else(only_added)
     }
 }
@@ -130,10 +131,10 @@ impl DifferingSums {
         let is_root = self.roots.len() > 1 && value_at(self.roots.iter(), x) == 0;
         is_root
             && match &self.rows {
-                Rows::Lost => true,
-                Rows::Gained => false,
+                KeySumRows::Lost => true,
+                KeySumRows::Gained => false,
                 // A number of rows is small, and a negative one is just below the prime.
-                Rows::Either(numerator) => rows_of(x, &self.roots, numerator) <= PRIME / 2,
+                KeySumRows::Either(numerator) => rows_of(x, &self.roots, numerator) <= PRIME / 2,
             }
     }
 }
@@ -212,7 +213,7 @@ fn few(sequence: &[u64]) -> Option<DifferingSums> {
     }
     now.resize(length + 1, 0);
     let term = |n: usize| (0..=n).fold(0, |sum, i| plus(sum, times(at(&now, i), at(sequence, n - i))));
-    let rows = Rows::Either((0..length).map(term).collect());
+    let rows = KeySumRows::Either((0..length).map(term).collect());
     (2 * length < sequence.len()).then_some(DifferingSums { roots: now, rows })
 }
 

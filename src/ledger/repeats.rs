@@ -20,18 +20,18 @@ const MOST_NAMED: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RepeatedRecord {
     content: u32,
-    spot: Spot,
+    spot: RecordPlace,
     is_told: bool,
 }
 
 /// Where a record stood, in few bytes: its line, or its number where lines mean nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spot {
+enum RecordPlace {
     Line(u32),
     Record(u32),
 }
 
-impl Spot {
+impl RecordPlace {
     fn of(place: &Position) -> Self {
         let short = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         place.line.map_or_else(|| Self::Record(short(place.record)), |line| Self::Line(short(line)))
@@ -48,7 +48,7 @@ impl Spot {
 impl RepeatedRecord {
     /// The first record of a key.
     pub fn of(content: u32, place: &Position) -> Self {
-        Self { content, spot: Spot::of(place), is_told: false }
+        Self { content, spot: RecordPlace::of(place), is_told: false }
     }
 
     /// A further one: where both stand, if they differ and that was not told of the key before.
@@ -57,7 +57,7 @@ impl RepeatedRecord {
             return None;
         }
         self.is_told = true;
-        Some([self.spot, Spot::of(place)].map(|spot| spot.words(&place.origin)))
+        Some([self.spot, RecordPlace::of(place)].map(|spot| spot.words(&place.origin)))
     }
 }
 

@@ -3,7 +3,7 @@
 //! In scope: send, look, send the identical batch again, draft anew, give up; every bound of it.
 //! Out of scope: sending and looking (`runner::settle`), and what a commit carries (`ledger::commit`).
 
-use crate::ledger::commit::{CommitPart, Reply};
+use crate::ledger::commit::{CommitPart, CommitReply};
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::{DraftIds, HeadStatus, Resolution};
 
@@ -12,9 +12,9 @@ pub const MAX_SENDS: u32 = 6;
 /// Times that one identical batch with items is sent before its content is suspected.
 pub const SUSPICIOUS_SENDS: u32 = 3;
 /// Looks at the head for one commit.
-pub const MAX_LOOKS: u32 = 24;
+pub const MAX_HEAD_READS: u32 = 24;
 /// Looks that must find the head unmoved after a refusal by the guard before the commit is drafted anew.
-const UNMOVED_LOOKS: u32 = 2;
+const MAX_UNCHANGED_READS: u32 = 2;
 /// Between two looks after a refusal, in milliseconds.
 const LOOK_AGAIN_MS: u64 = 2_000;
 /// Before the second send, in milliseconds; doubles with every send, up to a minute.
@@ -98,15 +98,15 @@ impl CommitMachine {
     }
 
     /// An answer came, or did not.
-    pub fn replied(&mut self, id: HeadId, reply: &Reply) -> CommitStep {
+    pub fn replied(&mut self, id: HeadId, reply: &CommitReply) -> CommitStep {
         match reply {
-            Reply::Applied => CommitStep::End(CommitEnd::Applied(id)),
-            Reply::Refused { part: CommitPart::Guard, .. } => self.look_after(ReplyKind::RefusedByGuard),
-            Reply::Lost { .. } => self.look_after(ReplyKind::None),
-            Reply::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
-            Reply::TooLarge => self.not_applied(CommitEnd::TooLarge),
-            Reply::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
-            Reply::Unsafe { .. } => CommitStep::End(CommitEnd::Unsafe),
+            CommitReply::Applied => CommitStep::End(CommitEnd::Applied(id)),
+            CommitReply::Refused { part: CommitPart::Guard, .. } => self.look_after(ReplyKind::RefusedByGuard),
+            CommitReply::Lost { .. } => self.look_after(ReplyKind::None),
+            CommitReply::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
+            CommitReply::TooLarge => self.not_applied(CommitEnd::TooLarge),
+            CommitReply::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
+            CommitReply::Unsafe { .. } => CommitStep::End(CommitEnd::Unsafe),
         }
     }
 
@@ -121,7 +121,7 @@ impl CommitMachine {
     }
 
     /// A look found this.
-    pub fn sighted(&mut self, drafted: &DraftIds, sighting: HeadStatus) -> CommitStep {
+    pub fn head_status(&mut self, drafted: &DraftIds, sighting: HeadStatus) -> CommitStep {
         match drafted.judge(sighting) {
             Resolution::Applied(id) => CommitStep::End(CommitEnd::Applied(id)),
             Resolution::Stale => self.look(LOOK_AGAIN_MS),
@@ -145,7 +145,7 @@ impl CommitMachine {
 
     fn refused_yet_unmoved(&mut self) -> CommitStep {
         self.unmoved += 1;
-        if self.unmoved >= UNMOVED_LOOKS {
+        if self.unmoved >= MAX_UNCHANGED_READS {
             return CommitStep::End(CommitEnd::Redraft);
         }
         self.look(LOOK_AGAIN_MS)
@@ -164,7 +164,7 @@ impl CommitMachine {
     }
 
     fn look(&mut self, after_ms: u64) -> CommitStep {
-        if self.looks >= MAX_LOOKS {
+        if self.looks >= MAX_HEAD_READS {
             return CommitStep::End(CommitEnd::Unclear);
         }
         self.looks += 1;
@@ -192,19 +192,19 @@ mod tests {
         HeadStatus::At { head, fence: Fence(2) }
     }
 
-    fn lost() -> Reply {
-        Reply::Lost { why: "reset".into() }
+    fn lost() -> CommitReply {
+        CommitReply::Lost { why: "reset".into() }
     }
 
-    fn refused(part: CommitPart) -> Reply {
-        Reply::Refused { part, why: "no".into() }
+    fn refused(part: CommitPart) -> CommitReply {
+        CommitReply::Refused { part, why: "no".into() }
     }
 
     #[test]
     fn a_lost_commit_that_the_head_shows_is_applied_and_never_sent_again() {
         let (mut settling, _) = CommitMachine::begin();
         assert_eq!(settling.replied(MINE, &lost()), CommitStep::Look { after_ms: 0 });
-        assert_eq!(settling.sighted(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        assert_eq!(settling.head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
@@ -212,10 +212,10 @@ mod tests {
         let (mut settling, _) = CommitMachine::begin();
         for _ in 1..MAX_SENDS {
             assert!(matches!(settling.replied(MINE, &lost()), CommitStep::Look { .. }));
-            assert!(matches!(settling.sighted(&drafted(), at(BASE)), CommitStep::Send { .. }));
+            assert!(matches!(settling.head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
         settling.replied(MINE, &lost());
-        assert_eq!(settling.sighted(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
+        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
     }
 
     #[test]
@@ -223,27 +223,27 @@ mod tests {
         let (mut settling, _) = CommitMachine::begin_with_items();
         for _ in 1..SUSPICIOUS_SENDS {
             settling.replied(MINE, &lost());
-            assert!(matches!(settling.sighted(&drafted(), at(BASE)), CommitStep::Send { .. }));
+            assert!(matches!(settling.head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
         settling.replied(MINE, &lost());
-        assert_eq!(settling.sighted(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unanswered));
+        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unanswered));
     }
 
     #[test]
     fn a_refusal_by_the_guard_is_judged_and_not_taken_for_fenced() {
         let (mut settling, _) = CommitMachine::begin();
         settling.replied(MINE, &lost());
-        settling.sighted(&drafted(), at(BASE));
+        settling.head_status(&drafted(), at(BASE));
         assert_eq!(settling.replied(MINE, &refused(CommitPart::Guard)), CommitStep::Look { after_ms: 0 });
-        assert_eq!(settling.sighted(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        assert_eq!(settling.head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn refused_by_the_guard_though_the_head_stands_still_is_drafted_anew_after_two_looks() {
         let (mut settling, _) = CommitMachine::begin();
         settling.replied(MINE, &refused(CommitPart::Guard));
-        assert_eq!(settling.sighted(&drafted(), at(BASE)), CommitStep::Look { after_ms: 2_000 });
-        assert_eq!(settling.sighted(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
+        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::Look { after_ms: 2_000 });
+        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
         );
         let (mut settling, _) = CommitMachine::begin();
         settling.replied(MINE, &lost());
-        settling.sighted(&drafted(), at(BASE));
+        settling.head_status(&drafted(), at(BASE));
         assert!(matches!(settling.replied(MINE, &refused(CommitPart::Content)), CommitStep::Look { .. }));
     }
 
@@ -263,22 +263,22 @@ mod tests {
     fn a_head_that_is_gone_ends_it_at_once_but_a_job_that_is_gone_is_looked_for_twice() {
         let (mut settling, _) = CommitMachine::begin();
         settling.replied(MINE, &lost());
-        assert_eq!(settling.clone().sighted(&drafted(), HeadStatus::Missing), CommitStep::End(CommitEnd::Corrupt));
-        assert_eq!(settling.sighted(&drafted(), HeadStatus::NotInitialized), CommitStep::Look { after_ms: 2_000 });
-        assert_eq!(settling.clone().sighted(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
-        assert_eq!(settling.sighted(&drafted(), HeadStatus::NotInitialized), CommitStep::End(CommitEnd::Corrupt));
+        assert_eq!(settling.clone().head_status(&drafted(), HeadStatus::Missing), CommitStep::End(CommitEnd::Corrupt));
+        assert_eq!(settling.head_status(&drafted(), HeadStatus::NotInitialized), CommitStep::Look { after_ms: 2_000 });
+        assert_eq!(settling.clone().head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        assert_eq!(settling.head_status(&drafted(), HeadStatus::NotInitialized), CommitStep::End(CommitEnd::Corrupt));
     }
 
     #[test]
     fn a_send_that_was_not_executed_after_a_lost_one_leaves_the_draft_in_doubt() {
-        let not_executed = Reply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "429".into() };
+        let not_executed = CommitReply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "429".into() };
         let (mut settling, _) = CommitMachine::begin();
         assert_eq!(settling.replied(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
         let (mut settling, _) = CommitMachine::begin();
         settling.replied(MINE, &lost());
-        settling.sighted(&drafted(), at(BASE));
+        settling.head_status(&drafted(), at(BASE));
         assert!(matches!(settling.replied(MINE, &not_executed), CommitStep::Look { .. }));
-        assert_eq!(settling.sighted(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
+        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
     }
 
     proptest! {
@@ -288,8 +288,8 @@ mod tests {
             let mut turns = 0;
             for answer in answers {
                 next = match next {
-                    CommitStep::Send { .. } => settling.replied(MINE, &[lost(), refused(CommitPart::Guard), Reply::TooLarge][usize::from(answer % 3)]),
-                    CommitStep::Look { .. } => settling.sighted(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
+                    CommitStep::Send { .. } => settling.replied(MINE, &[lost(), refused(CommitPart::Guard), CommitReply::TooLarge][usize::from(answer % 3)]),
+                    CommitStep::Look { .. } => settling.head_status(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
                     CommitStep::End(_) => break,
                 };
                 turns += 1;

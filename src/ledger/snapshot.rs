@@ -227,13 +227,13 @@ const AGAIN_MS: u64 = 2_000;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LoadCheck {
     loads: u32,
-    same: Option<Same>,
+    same: Option<SameHead>,
     /// When the first load ended that did not come together.
     since_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Same {
+struct SameHead {
     reading: LoadObservation,
     times: u32,
     since_ms: u64,
@@ -267,7 +267,7 @@ impl LoadCheck {
         if is_last || is_late {
             return LoadConsistency::Restless;
         }
-        self.same = Some(Same { reading, times, since_ms });
+        self.same = Some(SameHead { reading, times, since_ms });
         LoadConsistency::Retry { after_ms: AGAIN_MS }
     }
 }

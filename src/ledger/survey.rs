@@ -26,17 +26,17 @@ pub struct SourceSurvey {
     prints: Vec<Fingerprint>,
     /// The same with the version's mark; where the newest one counts.
     marked: Vec<(Fingerprint, u64)>,
-    trace: Trace,
+    trace: KeyTrace,
 }
 
 /// What a reading has seen, in order, in a few bytes: two readings of the same records have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Trace {
+struct KeyTrace {
     records: u64,
     sum: u64,
 }
 
-impl Trace {
+impl KeyTrace {
     fn add(&mut self, print: Fingerprint) {
         self.records += 1;
         self.sum = (self.sum.rotate_left(5) ^ print.0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -53,8 +53,8 @@ impl SourceSurvey {
     }
 
     /// The next record: its key and version, where it has usable ones.
-    pub fn see(&mut self, sighted: Option<(&Key, &Version)>) {
-        let Some((key, version)) = sighted else { return self.trace.add(NAMELESS) };
+    pub fn see(&mut self, head_status: Option<(&Key, &Version)>) {
+        let Some((key, version)) = head_status else { return self.trace.add(NAMELESS) };
         let print = key.fingerprint();
         self.trace.add(print);
         match self.again {
@@ -79,7 +79,7 @@ impl SourceSurvey {
         prints.sort_unstable();
         for group in prints.chunk_by(|a, b| a == b).filter(|group| group.len() > 1) {
             if let [print, others @ ..] = group {
-                doubled.insert(*print, Doubled { counts: places(others.len()), ..Doubled::default() });
+                doubled.insert(*print, DoubledKey { counts: places(others.len()), ..DoubledKey::default() });
             }
         }
         // Stable: those of one key stay in the order of the source.
@@ -89,10 +89,10 @@ impl SourceSurvey {
             let kind = RankKind::of(done(*print)).or(RankKind::of(*first));
             let of_kind = group.iter().filter(|row| RankKind::of(row.1) == kind);
             let newest = of_kind.enumerate().max_by_key(|(_, row)| row.1).map_or(0, |(at, _)| at);
-            doubled.insert(*print, Doubled { counts: places(newest), kind, ..Doubled::default() });
+            doubled.insert(*print, DoubledKey { counts: places(newest), kind, ..DoubledKey::default() });
         }
         doubled.shrink_to_fit();
-        RecordSelector { again, doubled, expected: trace, seen: Trace::default(), repeats: RepeatedKeys::default() }
+        RecordSelector { again, doubled, expected: trace, seen: KeyTrace::default(), repeats: RepeatedKeys::default() }
     }
 }
 
@@ -103,7 +103,7 @@ fn places(count: usize) -> u32 {
 
 /// A key that comes more than once.
 #[derive(Debug, Default)]
-struct Doubled {
+struct DoubledKey {
     /// Records of it before the one that counts.
     counts: u32,
     /// Records of it so far.
@@ -129,9 +129,9 @@ pub enum RecordUse {
 #[derive(Debug)]
 pub struct RecordSelector {
     again: ReprocessPolicy,
-    doubled: HashMap<Fingerprint, Doubled>,
-    expected: Trace,
-    seen: Trace,
+    doubled: HashMap<Fingerprint, DoubledKey>,
+    expected: KeyTrace,
+    seen: KeyTrace,
     repeats: RepeatedKeys,
 }
 
@@ -185,10 +185,10 @@ mod tests {
 
     use super::*;
 
-    type Said = (&'static str, &'static str);
+    type RecordNote = (&'static str, &'static str);
 
-    fn sifted_after(again: ReprocessPolicy, done: u64, records: &[Said]) -> Vec<RecordUse> {
-        let of = |(key, version): &Said| (Key::new(*key).expect("a key"), Version((*version).into()));
+    fn sifted_after(again: ReprocessPolicy, done: u64, records: &[RecordNote]) -> Vec<RecordUse> {
+        let of = |(key, version): &RecordNote| (Key::new(*key).expect("a key"), Version((*version).into()));
         let mut survey = SourceSurvey::new(again);
         for record in records {
             let (key, version) = of(record);
@@ -212,7 +212,7 @@ mod tests {
         judged
     }
 
-    fn counting(again: ReprocessPolicy, records: &[Said]) -> Vec<usize> {
+    fn counting(again: ReprocessPolicy, records: &[RecordNote]) -> Vec<usize> {
         let judged = sifted_after(again, 0, records);
         (0..records.len()).filter(|at| judged[*at] == RecordUse::Counts).collect()
     }
@@ -267,7 +267,7 @@ mod tests {
         #[test]
         fn of_each_key_exactly_one_record_counts(records in prop::collection::vec((0..4_usize, 0..3_usize), 0..30)) {
             let names = ["a", "b", "c", "d"];
-            let records: Vec<Said> = records.iter().map(|(key, version)| (names[*key], ["1", "2", "3"][*version])).collect();
+            let records: Vec<RecordNote> = records.iter().map(|(key, version)| (names[*key], ["1", "2", "3"][*version])).collect();
             for again in [ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
                 let counting = counting(again, &records);
                 for name in names {

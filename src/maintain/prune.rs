@@ -40,7 +40,7 @@ pub struct PrunePolicy {
 
 /// What is old enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Age {
+pub struct RowAge {
     /// What is from before this.
     pub before: Timestamp,
     /// Whether keys go too.
@@ -73,10 +73,10 @@ pub struct PrunePlan {
 }
 
 /// Rows that go together or not at all.
-type Group = Vec<RowDeletion>;
+type PruneGroup = Vec<RowDeletion>;
 
 /// Works it out from what is there.
-pub fn pruning(listing: &ScannedTabs, ends: &[TabExtent], ways: PrunePolicy, age: Age) -> PrunePlan {
+pub fn pruning(listing: &ScannedTabs, ends: &[TabExtent], ways: PrunePolicy, age: RowAge) -> PrunePlan {
     let mut found = PrunePlan::default();
     // A failure goes before the key that closes it.
     let mut going = closed_failures(listing, age.before, &mut found);
@@ -99,7 +99,7 @@ pub fn pruning(listing: &ScannedTabs, ends: &[TabExtent], ways: PrunePolicy, age
     let width = |role| ends.iter().find(|end| end.role == role).map_or(0, |end| u64::from(end.columns));
     found.cells = going.iter().flatten().map(|removal| width(removal.role)).sum();
     let mut rows = 0;
-    let fits = |group: &Group| {
+    let fits = |group: &PruneGroup| {
         rows += group.len();
         rows <= MOST_ROWS
     };
@@ -109,8 +109,8 @@ pub fn pruning(listing: &ScannedTabs, ends: &[TabExtent], ways: PrunePolicy, age
 }
 
 /// A tab has to keep a row below its header.
-fn keep_one(going: &mut Vec<Group>, end: &TabExtent) {
-    let of = |group: &Group| group.iter().filter(|removal| removal.role == end.role).count();
+fn keep_one(going: &mut Vec<PruneGroup>, end: &TabExtent) {
+    let of = |group: &PruneGroup| group.iter().filter(|removal| removal.role == end.role).count();
     let all: usize = going.iter().map(of).sum();
     if all > 0 && all + 1 >= end.rows as usize {
         let last = going.iter().rposition(|group| of(group) > 0);
@@ -132,7 +132,7 @@ pub async fn yielded(found: &PrunePlan, source: &mut dyn Source, identify: &dyn 
 }
 
 /// All rows of failures that are closed.
-fn closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<Group> {
+fn closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<PruneGroup> {
     let book = &listing.snapshot.book;
     let mut newest: HashMap<Fingerprint, Timestamp> = HashMap::new();
     for (_, failure) in &listing.failures {
@@ -144,7 +144,7 @@ fn closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePl
         listing.failures.iter().filter(|(row, _)| !stands(*row)).map(|(_, one)| &one.key).collect();
     let is_closed = |failure: &Failure| book.tried(&failure.key).is_none() && !waiting.contains(&failure.key);
     let goes = |failure: &Failure| is_old(failure.key.fingerprint()) && is_closed(failure);
-    let mut going: BTreeMap<&Key, Group> = BTreeMap::new();
+    let mut going: BTreeMap<&Key, PruneGroup> = BTreeMap::new();
     for (row, failure) in listing.failures.iter().filter(|(_, failure)| goes(failure)) {
         let bytes = failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -163,7 +163,7 @@ fn closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePl
 }
 
 /// Runs of the job; the last one that was not for this stays, however old.
-fn old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<Group> {
+fn old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<PruneGroup> {
     let job = &listing.snapshot.state.job;
     let own = || listing.runs.iter().filter(|(_, run)| run.job == *job && run.status != RunStatus::Running);
     let others = own().filter(|(_, run)| run.trigger.kind != TRIGGER);
@@ -185,7 +185,7 @@ fn old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> 
 }
 
 /// Rows of Processed: of keys that go, all; of others those that change nothing.
-fn old_keys(listing: &ScannedTabs, ways: PrunePolicy, age: Age, found: &mut PrunePlan) -> Vec<Group> {
+fn old_keys(listing: &ScannedTabs, ways: PrunePolicy, age: RowAge, found: &mut PrunePlan) -> Vec<PruneGroup> {
     let mut by_key: BTreeMap<Fingerprint, Vec<Placed<'_>>> = BTreeMap::new();
     // As a load has them: in the order in which they were done, whatever the order in which people have sorted the tab.
     for placed in line_up(listing, age.before) {

@@ -18,7 +18,7 @@ pub trait Journal: Send + Sync {
     fn remove(&self, name: &str) -> Result<(), JournalFault>;
 
     /// An earlier run's journal can't be used: it is kept under another name, which is told.
-    fn set_aside(&self, name: &str) -> Result<String, JournalFault>;
+    fn quarantine(&self, name: &str) -> Result<String, JournalFault>;
 
     /// Everything of this run is on the sheet.
     fn finish(&self) -> Result<(), JournalFault>;

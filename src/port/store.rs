@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::ledger::commit::{Commit, Reply};
+use crate::ledger::commit::{Commit, CommitReply};
 use crate::ledger::failure::{StoredFailure, mark_of_record};
 use crate::ledger::judge::HeadStatus;
 use crate::ledger::key::Fingerprint;
@@ -22,7 +22,7 @@ pub trait Store: Send + Sync {
 
     /// Applies a commit whole, only if its `from` is still the head; or refuses it whole; or can't tell.
     /// The same commit may be sent again: it is applied at most once.
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply>;
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply>;
 
     /// Rows that stand wrong because people moved rows or columns while the last commit wrote them or took them out; the next commit, whatever it
     /// carries, puts them right. Asked after a load and after each commit that was applied.
@@ -59,7 +59,7 @@ pub struct MisplacedWrites {
     /// How many: written in a wrong place, or taken out and to be put back.
     pub rows: u64,
     /// What the state no longer counts of Processed, and stands there all the same; said once.
-    pub uncounted: RowChecksum,
+    pub checksum_correction: RowChecksum,
     /// What a repair left as it is, in words for people; said once.
     pub left: Vec<String>,
 }

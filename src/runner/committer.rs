@@ -53,7 +53,7 @@ pub struct Committer {
     pub(super) trust: LeaseValidity,
     pub(super) outstanding: InFlight,
     pub(super) in_flight: Option<BoxFuture<'static, CommitOutcome>>,
-    pub(super) closing: Closing,
+    pub(super) closing: ClosingRun,
     /// Items that the last commit on the store shows as begun.
     pub begun: Vec<StartMarker>,
     /// What becomes of the state's note of a forced run.
@@ -83,7 +83,7 @@ pub const MAX_MENDS: u32 = 5;
 
 /// Whether the commit under way is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closing {
+pub(super) enum ClosingRun {
     No,
     UnderWay,
     Done,
@@ -109,7 +109,7 @@ impl Committer {
             claimant,
             outstanding: InFlight::default(),
             in_flight: None,
-            closing: Closing::No,
+            closing: ClosingRun::No,
             begun: Vec::new(),
             forced,
             rollover: plan.rollover.clone(),
@@ -133,7 +133,7 @@ impl Committer {
 
     /// Whether the run's last commit is on the store.
     pub fn is_closed(&self) -> bool {
-        self.closing == Closing::Done
+        self.closing == ClosingRun::Done
     }
 
     /// Whether calls for the last commit were answered 429 more than once: commits should come less often while that goes on.
@@ -152,7 +152,7 @@ impl Committer {
     }
 
     /// The end of the commit under way; never resolves while there is none.
-    pub async fn flown(&mut self) -> CommitOutcome {
+    pub async fn commit_finished(&mut self) -> CommitOutcome {
         match &mut self.in_flight {
             Some(flight) => flight.await,
             None => std::future::pending().await,
@@ -175,10 +175,10 @@ impl Committer {
     }
 
     /// Asks the store for rows that stand wrong; after a load, and after each commit that was applied.
-    pub async fn see_what_went_astray(&mut self) -> Result<(), RunError> {
-        let MisplacedWrites { rows, uncounted, left } = self.settler.store.astray().await?;
+    pub async fn check_misplaced_writes(&mut self) -> Result<(), RunError> {
+        let MisplacedWrites { rows, checksum_correction, left } = self.settler.store.astray().await?;
         let before = std::mem::replace(&mut self.astray, rows);
-        self.chain.amend(|state| state.processed.add_all(uncounted));
+        self.chain.update_state(|state| state.processed.add_all(checksum_correction));
         self.mends = if self.astray > 0 { self.mends + 1 } else { 0 };
         if self.mends > MAX_MENDS {
             let why = format!(
@@ -199,8 +199,8 @@ impl Committer {
         for message in left {
             self.note_repair(message);
         }
-        if self.astray > 0 && self.closing == Closing::Done {
-            self.closing = Closing::No;
+        if self.astray > 0 && self.closing == ClosingRun::Done {
+            self.closing = ClosingRun::No;
         }
         Ok(())
     }
@@ -221,7 +221,7 @@ impl Committer {
     }
 
     /// Invariant 5: after the trust window nothing is drafted before the head was looked at.
-    pub async fn see_that_trust_holds(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
+    pub async fn ensure_lease_valid(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
         let now_ms = self.now_ms();
         if !self.chain.claimed() || self.trust.holds(now_ms) {
             return Ok(());
@@ -269,7 +269,7 @@ impl Committer {
             redo.unknown = 0;
         }
         let rollover = &self.rollover;
-        self.chain.amend(|state| {
+        self.chain.update_state(|state| {
             state.key_column = key_column.or(state.key_column.take());
             state.tries = intake.book.tries().clone();
             state.redo = redo;
@@ -279,12 +279,12 @@ impl Committer {
                 rollover.mark(state);
             }
         });
-        let cursor = intake.low.mark_with(&places(&items)).map(str::to_owned);
+        let cursor = intake.low.watermark_after(&places(&items)).map(str::to_owned);
         let terms = CommitMetadata { now: self.moment(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
         let drafted = self.chain.draft(self.chance.bits(), changes, &terms);
         let commit = Arc::new(drafted.map_err(|error| unfinished(error.to_string(), Fault::Transient))?);
         self.outstanding.note(Arc::clone(&commit), items);
-        self.closing = if close.is_some() { Closing::UnderWay } else { Closing::No };
+        self.closing = if close.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
         let settling = self.settler.clone().settle(commit, self.chain.drafted().clone());
         self.in_flight = Some(Box::pin(settling));
         Ok(())
@@ -302,14 +302,14 @@ impl Committer {
         self.note_throttling();
         if let CommitEnd::Applied(id) = ending.end {
             self.applied(id, ending.commit.to, ending.took_ms, intake, queue)?;
-            self.set_aside_the_culprit(intake, queue)?;
-            return self.see_what_went_astray().await;
+            self.set_rejected_item_aside(intake, queue)?;
+            return self.check_misplaced_writes().await;
         }
         if self.told && ending.end == CommitEnd::Fenced {
             self.left_to_others();
             return Ok(());
         }
-        let close = Some(close).filter(|_| self.closing == Closing::UnderWay);
+        let close = Some(close).filter(|_| self.closing == ClosingRun::UnderWay);
         match self.chain.ended(&ending.commit, &ending.end) {
             NextAction::GoOn => Ok(()),
             NextAction::Redraft => self.begin(self.outstanding.newest_items(), intake, close),
@@ -329,7 +329,7 @@ impl Committer {
 
     /// Everything of this run is there; the run that has taken over saw what is left to be put right.
     pub(super) fn left_to_others(&mut self) {
-        (self.closing, self.astray) = (Closing::Done, 0);
+        (self.closing, self.astray) = (ClosingRun::Done, 0);
     }
 
     /// The draft `id` is on the store; `newest` is the last one that was sent.
@@ -371,7 +371,7 @@ impl Committer {
         self.last_commit_ms = now_ms;
         self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
         let released = commit.state.lease.holder.is_none();
-        self.closing = if released { Closing::Done } else { Closing::No };
+        self.closing = if released { ClosingRun::Done } else { ClosingRun::No };
         if released && !self.told {
             self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
             self.told = true;

@@ -236,12 +236,12 @@ impl InputQueue {
                     None => self.broken.take().map_or(Ok(None), Err),
                 };
             };
-            let drawn = tokio::select! {
+            let next_input = tokio::select! {
                 biased;
                 Some(fed) = self.ahead.next(), if waits => return Ok(Some(self.handed_out(fed))),
-                drawn = source.next() => drawn,
+                next_input = source.next() => next_input,
             };
-            let mut fed = match drawn {
+            let mut fed = match next_input {
                 Ok(Some(NextRecord::Record(record))) => identified(record, Arc::clone(&self.identify)),
                 Ok(Some(NextRecord::Surveyed(survey))) => self.barred(RunInput::Surveyed(survey)),
                 Ok(Some(NextRecord::Read)) => self.barred(RunInput::SourceRead),

@@ -18,7 +18,7 @@ impl Committer {
         let close =
             |run: Run| Run { status: RunStatus::Failed, message: why.to_owned(), finished: Some(finished), ..run };
         if self.is_busy() {
-            let ending = self.flown().await;
+            let ending = self.commit_finished().await;
             if self.ended(ending, intake, queue, &close).await.is_err() || self.is_busy() {
                 return;
             }
@@ -33,7 +33,7 @@ impl Committer {
             if self.begin(Vec::new(), intake, Some(&close)).is_err() {
                 return;
             }
-            let ending = self.flown().await;
+            let ending = self.commit_finished().await;
             self.in_flight = None;
             match ending.end {
                 CommitEnd::Applied(id) => {

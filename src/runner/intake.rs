@@ -191,7 +191,7 @@ impl Intake {
         match tried.asked {
             Some(RequestedAction::Skip) => IntakeResult::Wait(self.leave(failure, FailureState::Skipped, now)),
             // The source has yielded it, in this version or another one, and that is what counts.
-            None if tried.rests() || self.book.has_met(&failure.key) || self.book.knows(&failure.key) => {
+            None if tried.rests() || self.book.was_seen(&failure.key) || self.book.knows(&failure.key) => {
                 IntakeResult::Nothing
             }
             Some(RequestedAction::Retry) if !mended && self.was_followed(&failure.key) => {
@@ -208,7 +208,7 @@ impl Intake {
 
     /// Whether the source has a record of this key, and one version counts: the one that is kept is from before.
     fn was_followed(&self, key: &Key) -> bool {
-        self.book.again() != ReprocessPolicy::EachVersion && self.book.has_met(key)
+        self.book.again() != ReprocessPolicy::EachVersion && self.book.was_seen(key)
     }
 
     fn try_again(
@@ -330,7 +330,7 @@ impl Intake {
     }
 
     /// Takes in what was worked out beforehand.
-    pub fn take_errand(&mut self, settled: ItemResult) -> PendingItem {
+    pub fn enqueue_prepared(&mut self, settled: ItemResult) -> PendingItem {
         PendingItem { settled, place: self.low.read(None), record: None }
     }
 

@@ -112,7 +112,7 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
     let claimant = LeaseRequest::of(plan, &parts.processes);
     let mut buried = Vec::new();
     if let Some(snapshot) = snapshot {
-        lives_here(snapshot, plan.rollover.as_ref())?;
+        is_own_job(snapshot, plan.rollover.as_ref())?;
         if !plan.adopt {
             same_definition(snapshot, &definition)?;
         }
@@ -128,7 +128,7 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
     let begins_anew = snapshot.is_some_and(|snapshot| begins_anew(snapshot, &definition));
     let goes_elsewhere = begins_anew && definition.tab != chain.state().definition.tab;
     let gone = snapshot.filter(|_| !goes_elsewhere).map(|snapshot| snapshot.gone.clone()).unwrap_or_default();
-    chain.amend(|state| {
+    chain.update_state(|state| {
         if begins_anew {
             state.key_column = None;
         }
@@ -149,7 +149,7 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
     let kept = if rows.is_empty() { Vec::new() } else { parts.store.kept(&rows).await? };
     let resting = intake.book.resting();
     if plan.retrying.reads_source() && !resting.is_empty() {
-        intake.book.know_records(parts.store.marks(&resting).await?);
+        intake.book.with_known_records(parts.store.marks(&resting).await?);
     }
     // Programs of steps go by the spreadsheet in which the job began, so that a move changes no idempotency key.
     let origin = chain.state().previous.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
@@ -200,7 +200,7 @@ pub fn unblocked(snapshot: &Snapshot) -> Result<(), RunError> {
 }
 
 /// At every moment a job runs in one spreadsheet: in an earlier one only until that names the next, in a new one only from then on.
-pub fn lives_here(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
+pub fn is_own_job(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
     if let Some(next) = snapshot.state.next.clone() {
         return Err(RunError::GoesOn { next });
     }

@@ -187,7 +187,7 @@ impl RunLoop {
 
     async fn run(mut self) -> Result<RunReport, RunError> {
         let closed = self.go_through().await;
-        self.end_what_is_in_hand().await;
+        self.stop_items_in_hand().await;
         let closed = match closed {
             Err(error)
                 if matches!(error, RunError::Refused { .. } | RunError::Restless { .. })
@@ -224,7 +224,7 @@ impl RunLoop {
     }
 
     /// A run that ends in the middle leaves no program behind it.
-    async fn end_what_is_in_hand(&mut self) {
+    async fn stop_items_in_hand(&mut self) {
         if self.works.is_empty() {
             return;
         }
@@ -238,13 +238,13 @@ impl RunLoop {
 
     /// The loop: to the end of the source, or until the run has to stop.
     async fn go_through(&mut self) -> Result<(), RunError> {
-        self.committer.see_what_went_astray().await?;
+        self.committer.check_misplaced_writes().await?;
         self.forget_stale_removals();
         while !self.committer.is_closed() {
             self.commit_if_due().await?;
             match self.next().await {
                 LoopEvent::Fed(Ok(Some(fed))) => self.take(fed),
-                LoopEvent::Fed(Ok(None)) => self.fed_to_the_end(),
+                LoopEvent::Fed(Ok(None)) => self.on_input_end(),
                 LoopEvent::Fed(Err(error)) => {
                     self.feed = None;
                     self.source_error = Some(error);
@@ -256,13 +256,13 @@ impl RunLoop {
                 }
                 LoopEvent::Ended(ending) => self.ended(ending).await?,
                 LoopEvent::Asked => self.asked_to_stop(),
-                LoopEvent::ForceStop(patience) => self.leave_what_is_in_hand(patience),
+                LoopEvent::ForceStop(patience) => self.leave_items_in_hand(patience),
                 LoopEvent::Abandoned => self.works.clear(),
                 LoopEvent::Tick => {}
             }
         }
         self.replay.finish(self.left);
-        self.tell_of_strange_columns();
+        self.report_unknown_columns();
         self.emit(Event::Finished(Box::new(self.report())));
         Ok(())
     }
@@ -270,7 +270,7 @@ impl RunLoop {
     async fn next(&mut self) -> LoopEvent {
         let due = self.due_ms().map(|at| at.saturating_sub(self.clock.monotonic_ms()));
         let wait = Duration::from_millis(due.unwrap_or(0));
-        self.begin_what_is_marked();
+        self.begin_marked_items();
         let room = self.in_hand() < self.most_in_hand() && !self.queue.is_full();
         let unclaimed = self.claim_first && !self.committer.chain.claimed();
         let Self { feed, works, committer, stop, clock, leaving_until_ms, .. } = self;
@@ -280,12 +280,12 @@ impl RunLoop {
         let left = left.unwrap_or_default();
         tokio::select! {
             biased;
-            ending = committer.flown() => LoopEvent::Ended(ending),
+            ending = committer.commit_finished() => LoopEvent::Ended(ending),
             Some(worked) = works.next(), if working => LoopEvent::Worked(worked),
             () = stop.wait(), if reading => LoopEvent::Asked,
-            patience = stop.hurried(), if working && !reading && may_hurry => LoopEvent::ForceStop(patience),
+            patience = stop.forced(), if working && !reading && may_hurry => LoopEvent::ForceStop(patience),
             () = clock.sleep(left), if leaving => LoopEvent::Abandoned,
-            fed = drawn(feed), if reading && room && !unclaimed => LoopEvent::Fed(fed),
+            fed = next_input(feed), if reading && room && !unclaimed => LoopEvent::Fed(fed),
             () = clock.sleep(wait), if due.is_some() => LoopEvent::Tick,
         }
     }
@@ -316,7 +316,7 @@ impl RunLoop {
     }
 
     /// Marked items go into their steps, as many as may be there at once.
-    fn begin_what_is_marked(&mut self) {
+    fn begin_marked_items(&mut self) {
         while self.works.len() < self.plan.concurrency.max(1) {
             let Some((item, place)) = self.marks.pop() else { return };
             self.work(item, place);
@@ -330,7 +330,7 @@ impl RunLoop {
     }
 
     /// Nothing more comes; what an earlier run had begun and the source did not yield is told now, if the source was asked.
-    fn fed_to_the_end(&mut self) {
+    fn on_input_end(&mut self) {
         self.feed = None;
         if !self.plan.retrying.reads_source() {
             return;
@@ -356,7 +356,7 @@ impl RunLoop {
             RunInput::SourceRead => return self.source_read(),
             RunInput::Compared(repeats) => return self.intake.compared(repeats),
             RunInput::Result(result) => return self.take_result(*result),
-            RunInput::Errand(errand) => IntakeResult::Wait(self.intake.take_errand(*errand)),
+            RunInput::Errand(errand) => IntakeResult::Wait(self.intake.enqueue_prepared(*errand)),
         };
         match taken {
             IntakeResult::Work(item, place) if self.marks_first() => {
@@ -443,7 +443,7 @@ impl RunLoop {
 
     /// Items whose steps are still at work are left to the next run: they are neither done nor failed, and the cursor stays before them.
     /// Their programs are asked to end, and waited for a while; until then the lease is kept, so that nobody does the same beside them.
-    fn leave_what_is_in_hand(&mut self, patience: Duration) {
+    fn leave_items_in_hand(&mut self, patience: Duration) {
         self.worker.cancel.cancel();
         // The source may have come to its end before anybody asked; with items left the run has not.
         self.asked = self.asked.or_else(|| self.stop.asked());
@@ -480,7 +480,7 @@ impl RunLoop {
         if !(portion.is_some() || due || self.queue.is_full() || self.drained()) {
             return Ok(());
         }
-        self.committer.see_that_trust_holds(&mut self.intake, &mut self.queue).await?;
+        self.committer.ensure_lease_valid(&mut self.intake, &mut self.queue).await?;
         // A load in the middle may have ended the search.
         let portion = portion.and(if claim { Some(0) } else { self.committer.portion() });
         let items = self.queue.cut_at_most(portion.unwrap_or(usize::MAX), self.clock.monotonic_ms());
@@ -547,7 +547,7 @@ impl RunLoop {
 
     /// A type that the job gives to a column that the tab does not have does nothing, and is most often a slip of the pen; and a field
     /// that was left out should be known to somebody.
-    fn tell_of_strange_columns(&self) {
+    fn report_unknown_columns(&self) {
         let header = self.intake.header.columns();
         let tab = &self.plan.tab;
         let named = self.plan.columns.types.iter().map(|(name, _)| name);
@@ -595,7 +595,7 @@ impl RunLoop {
     }
 }
 
-async fn drawn(feed: &mut Option<InputQueue>) -> Result<Option<RunInput>, SourceError> {
+async fn next_input(feed: &mut Option<InputQueue>) -> Result<Option<RunInput>, SourceError> {
     match feed {
         Some(feed) => feed.next().await,
         None => std::future::pending().await,

@@ -23,12 +23,12 @@ use crate::port::step::{Identify, Step, StepContext};
 const MAX_RECORDS: u32 = 20;
 
 /// Opens the source once more.
-pub type Open = Box<dyn Fn() -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
+pub type OpenSource = Box<dyn Fn() -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
 
 /// A look ahead.
 pub struct FirstRow {
     /// Opens the source.
-    pub open: Open,
+    pub open: OpenSource,
     /// The steps.
     pub steps: Vec<Arc<dyn Step>>,
     /// Finds keys.

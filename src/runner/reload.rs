@@ -12,7 +12,7 @@ use crate::ledger::lease::LeaseValidity;
 use crate::ledger::settlement::CommitEnd;
 use crate::port::store::StoreError;
 use crate::runner::batch::{CommitQueue, PendingItem};
-use crate::runner::committer::{Closing, Committer, head_gone, taken_over, unfinished};
+use crate::runner::committer::{ClosingRun, Committer, head_gone, taken_over, unfinished};
 use crate::runner::intake::Intake;
 use crate::runner::opening::{ServiceClock, allowed, unblocked};
 use crate::runner::plan::RunError;
@@ -43,14 +43,14 @@ impl Committer {
             let took_ms = self.now_ms().saturating_sub(began_ms);
             self.applied(snapshot.head, newest, took_ms, intake, queue)?;
             // What waits to be put back counts, and so does what people did.
-            self.chain.amend(|state| {
+            self.chain.update_state(|state| {
                 state.processed = snapshot.state.processed;
                 state.key_sums = snapshot.state.key_sums;
                 state.gaps = snapshot.state.gaps.clone();
             });
             intake.book.rebase(snapshot.book);
             self.stand_on(&snapshot.tables, &snapshot.gone, intake, queue)?;
-            return self.see_what_went_astray().await;
+            return self.check_misplaced_writes().await;
         }
         if let Err(halt) = self.chain.reloaded(&snapshot) {
             if self.told && halt == Halt::Fenced {
@@ -81,8 +81,8 @@ impl Committer {
         }
         self.forced.stands(&snapshot.state);
         self.trust = LeaseValidity::from(began_ms, self.ttl_ms);
-        self.closing = Closing::No;
-        self.see_what_went_astray().await
+        self.closing = ClosingRun::No;
+        self.check_misplaced_writes().await
     }
 
     /// The first commit was refused, and the job still does not exist: another job made a tab that both need.
@@ -92,7 +92,7 @@ impl Committer {
             return Err(unfinished("its tabs could not be made".into(), Fault::Transient));
         }
         self.outstanding.clear(None);
-        self.closing = Closing::No;
+        self.closing = ClosingRun::No;
         Ok(())
     }
 
@@ -106,7 +106,7 @@ impl Committer {
     ) -> Result<(), RunError> {
         let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
         self.table_exists = true;
-        self.chain.amend(|state| state.deleted = gone.to_vec());
+        self.chain.update_state(|state| state.deleted = gone.to_vec());
         intake.header = Header::closed(tab.clone(), columns.clone()).with(intake.columns.new_columns, gone);
         let key = intake.key_column.as_ref().map(KeyColumn::name);
         if let Some(key) = key.filter(|key| !columns.iter().any(|column| column == key)) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::ledger::book::ProcessedIndex;
 use crate::ledger::event::Event;
 use crate::ledger::item::{Item, Position};
-use crate::ledger::journal::{Journal as Read, JournalHead, StepResult, read};
+use crate::ledger::journal::{JournalHead, JournalReader as Read, StepResult, read};
 use crate::ledger::key::{Key, Version};
 use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::runner::plan::Events;
@@ -112,7 +112,7 @@ impl Replay {
     }
 
     fn leave_out(&self, keeping: &JournalTarget, name: &str, why: &str) -> Vec<StepResult> {
-        let told = match keeping.journal.set_aside(name) {
+        let told = match keeping.journal.quarantine(name) {
             Ok(aside) => format!("the journal {name} of an earlier run is not used: {why}; it is kept as {aside}"),
             Err(error) => format!("the journal {name} of an earlier run is not used: {why}; {error}"),
         };
@@ -135,7 +135,7 @@ impl Replay {
             self.note(error.to_string());
         }
         for (name, why) in &self.kept_aside {
-            let told = match journal.set_aside(name) {
+            let told = match journal.quarantine(name) {
                 Ok(aside) => format!("{why}; it is kept as {aside}"),
                 Err(error) => error.to_string(),
             };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::ledger::commit::{Commit, CommitPart, Reply};
+use crate::ledger::commit::{Commit, CommitPart, CommitReply};
 use crate::ledger::event::Event;
 use crate::ledger::judge::{DraftIds, HeadStatus};
 use crate::ledger::settlement::{CommitEnd, CommitMachine, CommitStep};
@@ -15,9 +15,9 @@ use crate::port::store::Store;
 use crate::runner::plan::Events;
 
 /// Between two looks that could not be made, in milliseconds.
-const BLIND_MS: u64 = 5_000;
+const HEAD_READ_RETRY_MS: u64 = 5_000;
 /// Looks in a row that may fail; each has its own retries underneath.
-const BLIND_LOOKS: u32 = 3;
+const HEAD_READ_RETRIES: u32 = 3;
 
 /// A commit whose fate is known, or as well known as it will be.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl CommitDriver {
                     }
                     self.wait(after_ms).await;
                     match self.look(&mut why, &mut fault).await {
-                        Some(sighting) => settlement.sighted(&drafted, sighting),
+                        Some(sighting) => settlement.head_status(&drafted, sighting),
                         None => CommitStep::End(CommitEnd::Unclear),
                     }
                 }
@@ -86,7 +86,7 @@ impl CommitDriver {
 
     /// A look, tried again while the service is out of order; `None` when it stays so.
     async fn look(&self, why: &mut String, fault: &mut Fault) -> Option<HeadStatus> {
-        for _ in 0..BLIND_LOOKS {
+        for _ in 0..HEAD_READ_RETRIES {
             let error = match self.store.sight().await {
                 Ok(sighting) => return Some(sighting),
                 Err(error) => error,
@@ -95,7 +95,7 @@ impl CommitDriver {
             if !error.fault().passes() {
                 return None;
             }
-            self.wait(BLIND_MS).await;
+            self.wait(HEAD_READ_RETRY_MS).await;
         }
         None
     }
@@ -107,14 +107,16 @@ impl CommitDriver {
     }
 }
 
-fn trouble(reply: &Reply) -> Option<(String, Fault)> {
+fn trouble(reply: &CommitReply) -> Option<(String, Fault)> {
     match reply {
-        Reply::Applied => None,
+        CommitReply::Applied => None,
         // The guard refuses whoever was overtaken; the next run finds another head.
-        Reply::Refused { part: CommitPart::Guard, why } | Reply::Lost { why } => Some((why.clone(), Fault::Transient)),
-        Reply::Refused { why, .. } | Reply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
-        Reply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
-        Reply::NotExecuted { why, fault } => Some((why.clone(), *fault)),
+        CommitReply::Refused { part: CommitPart::Guard, why } | CommitReply::Lost { why } => {
+            Some((why.clone(), Fault::Transient))
+        }
+        CommitReply::Refused { why, .. } | CommitReply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
+        CommitReply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
+        CommitReply::NotExecuted { why, fault } => Some((why.clone(), *fault)),
     }
 }
 

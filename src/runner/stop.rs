@@ -57,7 +57,7 @@ impl Stop {
     }
 
     /// Resolves once somebody is in a hurry, with how long steps may take to end.
-    pub async fn hurried(&self) -> Duration {
+    pub async fn forced(&self) -> Duration {
         self.hurry.cancelled().await;
         self.patience.get().copied().unwrap_or_default()
     }

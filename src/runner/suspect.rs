@@ -6,7 +6,7 @@
 use crate::ledger::blame::{Confidence, MAX_CULPRITS};
 use crate::ledger::event::Event;
 use crate::runner::batch::CommitQueue;
-use crate::runner::committer::{Closing, Committer};
+use crate::runner::committer::{ClosingRun, Committer};
 use crate::runner::intake::Intake;
 use crate::runner::plan::RunError;
 use crate::runner::settle::CommitOutcome;
@@ -26,12 +26,12 @@ impl Committer {
         self.emit(Event::Suspected { number, items: suspects as u64, why: ending.why.clone() });
         self.refusal = ending.why;
         queue.put_back(items, self.now_ms());
-        self.closing = Closing::No;
-        self.set_aside_the_culprit(intake, queue)
+        self.closing = ClosingRun::No;
+        self.set_rejected_item_aside(intake, queue)
     }
 
     /// An item that alone is refused becomes a failure; the others go on.
-    pub(super) fn set_aside_the_culprit(
+    pub(super) fn set_rejected_item_aside(
         &mut self,
         intake: &mut Intake,
         queue: &mut CommitQueue,
@@ -39,14 +39,14 @@ impl Committer {
         if !self.blame.has_found() {
             return Ok(());
         }
-        let Some(culprit) = queue.take_first() else { return Ok(()) };
-        let key = culprit.settled.key().cloned();
-        if !self.blame.set_aside() {
+        let Some(rejected_item) = queue.take_first() else { return Ok(()) };
+        let key = rejected_item.settled.key().cloned();
+        if !self.blame.quarantine() {
             let why =
                 format!("more than {MAX_CULPRITS} records are refused, so it may not be the records: {}", self.refusal);
             return Err(RunError::Refused { why });
         }
-        match intake.refused(culprit, &self.refusal, self.moment()) {
+        match intake.refused(rejected_item, &self.refusal, self.moment()) {
             Ok(failure) => queue.put_back(failure.into_iter().collect(), self.now_ms()),
             Err(why) => {
                 let why = match key {

@@ -31,7 +31,7 @@ use crate::machine::{MachineTrouble, Refused};
 use crate::port::clock::Clock;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::step::fed;
-use crate::step::group::Group;
+use crate::step::group::ProcessGroup;
 use crate::step::talk::ProgramOutput;
 
 /// The name of a `command` step that the job gives none.
@@ -95,11 +95,11 @@ impl Command {
 
     async fn run_once(&self, input: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
         let program = self.settings.words.first().map(String::as_str).unwrap_or_default();
-        let item =
-            fed::whole(format!("{}\n", literal::render(&input)).as_bytes()).map_err(|error| unfed(program, &error))?;
+        let item = fed::whole(format!("{}\n", literal::render(&input)).as_bytes())
+            .map_err(|error| not_fed(program, &error))?;
         let started = self.process(context).stdin(Stdio::from(item)).spawn();
         let mut child = started.map_err(|error| self.unstarted(program, &error))?;
-        let mut group = Group::led_by(&child);
+        let mut group = ProcessGroup::led_by(&child);
         let mut out = ProgramOutput::of(child.stdout.take(), MAX_OUT);
         let mut complaints = ProgramOutput::of(child.stderr.take(), MAX_COMPLAINTS);
         let ended = {
@@ -204,7 +204,7 @@ impl Step for Command {
 }
 
 /// Without the whole item no program starts.
-fn unfed(program: &str, error: &io::Error) -> StepError {
+fn not_fed(program: &str, error: &io::Error) -> StepError {
     let deed = format!("the item for the program {program} can't be kept ready");
     let trouble = MachineTrouble::of_io(&deed, error);
     let trouble = trouble.unwrap_or_else(|| MachineTrouble::resource(format!("{deed}: {error}")));

@@ -42,7 +42,7 @@ impl Loader {
         let mut successor = self.id.as_str().to_owned();
         let mut above: Vec<ProcessedRows> = Vec::new();
         for (at, previous) in state.previous.clone().iter().enumerate() {
-            let read = self.of_earlier(previous)?.read_what_was_left().await;
+            let read = self.of_earlier(previous)?.read_leftovers().await;
             let (left, rows, odd) = match read {
                 Ok(read) => read,
                 Err(LoadError::Failed(StoreError::Missing { .. } | StoreError::Denied { .. })) if self.leaving => {
@@ -87,7 +87,7 @@ impl Loader {
     }
 
     /// The state of a spreadsheet that the job has left, its keys, and what was odd about them.
-    async fn read_what_was_left(&self) -> Result<(State, ProcessedRows, Option<String>), LoadError> {
+    async fn read_leftovers(&self) -> Result<(State, ProcessedRows, Option<String>), LoadError> {
         let mut looks = 0;
         loop {
             looks += 1;
@@ -113,7 +113,7 @@ impl Loader {
     }
 
     fn left_place(&self, metadata: &SpreadsheetInfo) -> Result<StateLocation, StoreError> {
-        if let (HeadStatus::At { .. }, Some(place)) = guard::sight_in(&self.job, metadata) {
+        if let (HeadStatus::At { .. }, Some(place)) = guard::head_in(&self.job, metadata) {
             return Ok(place);
         }
         let why = format!("the state of job {} is gone from it; restore an earlier version of it", self.job);

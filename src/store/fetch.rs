@@ -139,7 +139,7 @@ impl Loader {
     /// One load; `None` when what it read did not belong together, and the wait before the next one is over.
     async fn fetch_once(&self, check: &mut LoadCheck) -> Result<Option<LoadResult>, LoadError> {
         let metadata = self.metadata().await?;
-        let (sighting, place) = guard::sight_in(&self.job, &metadata);
+        let (sighting, place) = guard::head_in(&self.job, &metadata);
         let place = match (sighting, place) {
             (HeadStatus::NotInitialized, _) => return self.load_nothing(&metadata).await.map(Some),
             (HeadStatus::At { .. }, Some(place)) => place,
@@ -200,14 +200,14 @@ impl Loader {
                 continue;
             }
             return self
-                .put_together(place, &guess, &pairs, notes, read.into_iter().skip(1).collect(), &metadata.tabs)
+                .assemble(place, &guess, &pairs, notes, read.into_iter().skip(1).collect(), &metadata.tabs)
                 .await;
         }
         Err(torn().into())
     }
 
     #[expect(clippy::too_many_lines, reason = "a list: what was read of each tab, in the order of the ranges")]
-    async fn put_together(
+    async fn assemble(
         &self,
         place: &StateLocation,
         guess: &LoadPlan<'_>,
@@ -290,9 +290,9 @@ impl Loader {
         tabs.processed = Some(processed.clone());
         let mut open = self.read_failures(&failures, guess.failures, failure_rows).await?;
         if let Some(waiting) = &put_back {
-            state.processed.add_all(waiting.uncounted());
+            state.processed.add_all(waiting.checksum_correction());
             done.read(&waiting.rows_in(TabKind::Processed, &processed));
-            open.read_astray(&waiting.rows_in(TabKind::Failures, &failures));
+            open.read_misplaced(&waiting.rows_in(TabKind::Failures, &failures));
         }
         let (found, key_sums, unordered) = (done.found, done.key_sums(), done.unordered());
         let mut upkeep = RowTracker::read(guess, &tabs, &state, self.mode, &bottom, &keys);

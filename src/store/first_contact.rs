@@ -20,7 +20,7 @@ use crate::store::upkeep::RowTracker;
 impl Loader {
     /// Google takes two titles that differ only in case for one, so a tab that the job has to make may be there already as
     /// somebody else's.
-    fn no_twin(&self, metadata: &SpreadsheetInfo) -> Result<(), StoreError> {
+    fn check_titles_unique(&self, metadata: &SpreadsheetInfo) -> Result<(), StoreError> {
         let (processed, failures) = (guard::processed_title(&self.job), guard::failures_title(&self.job));
         let wanted = [processed.as_str(), failures.as_str(), RUNS_TITLE, self.data_tab.as_str()];
         let same = |a: &str, b: &str| a != b && a.to_lowercase() == b.to_lowercase();
@@ -35,7 +35,7 @@ impl Loader {
 
     /// A spreadsheet on which the job has never run.
     pub(super) async fn load_nothing(&self, metadata: &SpreadsheetInfo) -> Result<LoadResult, LoadError> {
-        self.no_twin(metadata)?;
+        self.check_titles_unique(metadata)?;
         let data = metadata.tabs.iter().find(|tab| tab.title == self.data_tab);
         let runs = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
         let others: Vec<_> = match data {

@@ -258,7 +258,7 @@ pub fn tab_id(head: HeadId) -> i32 {
 }
 
 /// Reads the mark out of a spreadsheet's metadata.
-pub fn sight_in(job: &str, metadata: &SpreadsheetInfo) -> (HeadStatus, Option<StateLocation>) {
+pub fn head_in(job: &str, metadata: &SpreadsheetInfo) -> (HeadStatus, Option<StateLocation>) {
     let tabs: Vec<_> = metadata.tabs.iter().map(|tab| TabSeen { id: tab.sheet_id, title: tab.title.clone() }).collect();
     let named = metadata.named_ranges.iter().map(|range| NameSeen { id: range.id.clone(), name: range.name.clone() });
     sight(job, &tabs, &named.collect::<Vec<_>>())

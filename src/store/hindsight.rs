@@ -12,7 +12,7 @@ use crate::store::unread::LoadError;
 
 impl SheetsStore {
     /// Looks at the witness of the last batch where its answer was lost or showed that something went astray.
-    pub(super) async fn look_at_the_witness(&self) -> Result<u64, StoreError> {
+    pub(super) async fn verify_upserts(&self) -> Result<u64, StoreError> {
         let unseen = self.known().upkeep.unseen().cloned();
         let Some(unseen) = unseen else {
             self.look_at_repaired_rows().await?;
@@ -57,7 +57,7 @@ impl SheetsStore {
     }
 
     /// Looks whether the last batch took out what was meant.
-    pub(super) async fn look_at_what_was_removed(&self) -> Result<MisplacedWrites, StoreError> {
+    pub(super) async fn verify_deletes(&self) -> Result<MisplacedWrites, StoreError> {
         let (removed, waiting) = {
             let known = self.known();
             (known.removed.clone(), known.put_back.as_ref().map_or(0, PendingRestores::rows))
@@ -85,7 +85,7 @@ impl SheetsStore {
         known.put_back = told.put_back();
         Ok(known.put_back.as_ref().map_or_else(MisplacedWrites::default, |found| MisplacedWrites {
             rows: found.rows(),
-            uncounted: found.uncounted(),
+            checksum_correction: found.checksum_correction(),
             ..MisplacedWrites::default()
         }))
     }

@@ -101,7 +101,7 @@ impl SheetSession {
     }
 
     /// A draft was applied.
-    pub fn become_applied(&mut self, draft: PreparedBatch) {
+    pub fn on_applied(&mut self, draft: PreparedBatch) {
         self.room.take(draft.batch.requests());
         self.upkeep.applied(&draft.rows, &draft.place.title);
         self.put_back = None;
@@ -116,7 +116,7 @@ impl SheetSession {
 
     /// Counts one more refusal of what a batch does to tabs, for no place that is gone: whether another load can't help. A first one
     /// may find a tab that was made meanwhile, and a second one too, where several jobs begin at once.
-    pub fn is_layout_refused_for_good(&mut self) -> bool {
+    pub fn is_layout_rejected(&mut self) -> bool {
         self.layout_refusals += 1;
         self.layout_refusals > MAX_LAYOUT_REFUSALS
     }

@@ -71,12 +71,12 @@ pub struct MappingSearch {
     /// Rows that are read as the header says.
     rest: RowChecksum,
     /// Rows of the last runs.
-    runs: BTreeMap<String, OfRun>,
+    runs: BTreeMap<String, RunRows>,
 }
 
 /// Rows of one run, as they stand.
 #[derive(Debug, Default)]
-struct OfRun {
+struct RunRows {
     /// The last of their orders; none where a version that gave none wrote them.
     latest: Option<RowOrder>,
     rows: Vec<Vec<String>>,

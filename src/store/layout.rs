@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_read_back() {
+    fn metadata_reads_back() {
         let notes = StoreMetadata {
             proof: GuardSupport::Name,
             processed: Some(5),

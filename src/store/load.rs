@@ -26,7 +26,7 @@ pub const PAGE_ROWS: u32 = 55_000;
 /// Rows of Failures that one call reads: each may hold a long error, and an answer has a bound.
 pub const FAILURE_PAGE_ROWS: u32 = 5_000;
 /// Columns that are read of a machine tab at first; more only if people moved columns beyond them.
-const NEAR_COLUMNS: usize = 12;
+const KEY_SEARCH_COLUMNS: usize = 12;
 /// Blemishes of one sort that are told one by one.
 const TOLD: usize = 3;
 
@@ -60,7 +60,7 @@ pub fn whole_rows_range(title: &str, from: u32, to: u32) -> String {
 
 /// How many columns of a tab hold all of `wanted`.
 pub fn width(tab: &Tab, wanted: &[&str]) -> usize {
-    wanted.iter().filter_map(|column| tab.position(column)).max().map_or(NEAR_COLUMNS, |last| last + 1)
+    wanted.iter().filter_map(|column| tab.position(column)).max().map_or(KEY_SEARCH_COLUMNS, |last| last + 1)
 }
 
 /// The texts of a header row; people's formats don't matter, spaces around a name do not count.
@@ -150,7 +150,7 @@ impl FailureRows {
     }
 
     /// Reads rows that wait to be put back; they go by the number of the header (`put_back::WAITING`), where nothing of theirs is found.
-    pub fn read_astray(&mut self, rows: &[Vec<Value>]) {
+    pub fn read_misplaced(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
             self.read_row(1, row);
         }

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use crate::grid::Row;
 use crate::ledger::book::{PriorFailure, ProcessedIndex, ProcessedSet};
-use crate::ledger::commit::{Commit, CommitKind, CommitPart, ItemResult, Reply};
+use crate::ledger::commit::{Commit, CommitKind, CommitPart, CommitReply, ItemResult};
 use crate::ledger::doings::VersionUse;
 use crate::ledger::failure::{Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_mark};
 use crate::ledger::head::HeadId;
@@ -118,17 +118,17 @@ impl MemoryStore {
         Loaded { snapshot, spreadsheet: "memory".into(), tables, first_rows: None, timezone: None, again, service_time }
     }
 
-    fn apply(&self, commit: &Commit) -> Reply {
+    fn apply(&self, commit: &Commit) -> CommitReply {
         let mut held = lock(&self.held);
         let moved = held.head != commit.from;
         let older = commit.from.is_some()
             && commit.kind == CommitKind::Advance
             && commit.state.lease.fence < held.state.lease.fence;
         if moved || older {
-            return Reply::Refused { part: CommitPart::Guard, why: "the head has moved on".into() };
+            return CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".into() };
         }
         if commit.changes.tables.iter().any(|new| held.tables.contains_key(&new.tab)) {
-            return Reply::Refused { part: CommitPart::Layout, why: "a tab of that name exists".into() };
+            return CommitReply::Refused { part: CommitPart::Layout, why: "a tab of that name exists".into() };
         }
         for new in &commit.changes.tables {
             held.tables.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
@@ -146,7 +146,7 @@ impl MemoryStore {
         held.runs.extend(commit.changes.runs.iter().cloned());
         held.state = commit.state.clone();
         held.head = Some(commit.to);
-        Reply::Applied
+        CommitReply::Applied
     }
 }
 
@@ -169,7 +169,7 @@ impl Store for MemoryStore {
         Box::pin(async move { Ok(sighting) })
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             tokio::task::yield_now().await;
             lock(&self.usage).writes += 1;
@@ -178,12 +178,12 @@ impl Store for MemoryStore {
                 None => self.apply(commit),
                 Some(InjectedFault::AppliedThenLost) => {
                     self.apply(commit);
-                    Reply::Lost { why: "the answer was lost".into() }
+                    CommitReply::Lost { why: "the answer was lost".into() }
                 }
-                Some(InjectedFault::LostBefore) => Reply::Lost { why: "the request was lost".into() },
+                Some(InjectedFault::LostBefore) => CommitReply::Lost { why: "the request was lost".into() },
                 Some(InjectedFault::Throttled) => {
                     lock(&self.usage).throttled += 1;
-                    Reply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "a quota is used up".into() }
+                    CommitReply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "a quota is used up".into() }
                 }
             }
         })

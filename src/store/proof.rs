@@ -6,8 +6,8 @@ use crate::fault::Fault;
 use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
 use crate::google::error::ErrorCause;
-use crate::google::sheets::{Reply as Answer, Sheets};
-use crate::ledger::commit::{CommitPart, Reply};
+use crate::google::sheets::{BatchReply as Answer, Sheets};
+use crate::ledger::commit::{CommitPart, CommitReply};
 use crate::store::guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
 
 /// Times that one probe is sent when its answer is lost; it writes nothing but a scratch cell.
@@ -19,20 +19,20 @@ pub async fn prove(
     id: &SpreadsheetId,
     place: &StateLocation,
     salt: u64,
-) -> Result<GuardSupport, Reply> {
+) -> Result<GuardSupport, CommitReply> {
     let [names, tabs] = guard::probes(place, salt);
     let by_name = refused(sheets, id, &names).await?;
-    if by_name == Some(Refused::At(1)) {
+    if by_name == Some(ProbeRefusal::At(1)) {
         // The probe's own tab is gone: another commit moved the state, and nothing was proved.
-        return Err(Reply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() });
+        return Err(CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() });
     }
     let by_tab = refused(sheets, id, &tabs).await?;
-    match guard::conclude(place, by_name == Some(Refused::At(0)), by_tab.is_some()) {
+    match guard::conclude(place, by_name == Some(ProbeRefusal::At(0)), by_tab.is_some()) {
         GuardProof::Guard(proof) => {
             tracing::debug!(guard = proof.word(), "the guard is proved on this spreadsheet");
             Ok(proof)
         }
-        GuardProof::Nothing => Err(Reply::Unsafe {
+        GuardProof::Nothing => Err(CommitReply::Unsafe {
             why: "write to this spreadsheet: a batch that had to be refused was applied, so nothing here keeps two runs apart; \
                   no row was written"
                 .to_owned(),
@@ -42,26 +42,30 @@ pub async fn prove(
 
 /// Which request of a probe was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refused {
+enum ProbeRefusal {
     At(usize),
     Somewhere,
 }
 
 /// Where the service refuses a batch that it must refuse; `None` if it does not.
-async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[GuardRequest]) -> Result<Option<Refused>, Reply> {
+async fn refused(
+    sheets: &Sheets,
+    id: &SpreadsheetId,
+    ops: &[GuardRequest],
+) -> Result<Option<ProbeRefusal>, CommitReply> {
     let batch = Batch::new(ops.iter().filter_map(GuardRequest::request).collect());
     let (mut why, mut fault) = (String::new(), Fault::Transient);
     for _ in 0..PROBE_SENDS {
         match sheets.batch_update(id, &batch).await {
             Answer::Applied(_) => return Ok(None),
             Answer::Refused(refusal) if refusal.code == 400 => {
-                return Ok(Some(refusal.request.map_or(Refused::Somewhere, Refused::At)));
+                return Ok(Some(refusal.request.map_or(ProbeRefusal::Somewhere, ProbeRefusal::At)));
             }
             Answer::Refused(refusal) => {
-                return Err(Reply::NotExecuted { fault: refusal.fault(), why: refusal.message });
+                return Err(CommitReply::NotExecuted { fault: refusal.fault(), why: refusal.message });
             }
             Answer::NotExecuted(error) | Answer::TooLarge(error) => {
-                return Err(Reply::NotExecuted { fault: error.final_fault(), why: error.to_string() });
+                return Err(CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() });
             }
             Answer::Lost(cause) => {
                 why = cause.to_string();
@@ -69,5 +73,5 @@ async fn refused(sheets: &Sheets, id: &SpreadsheetId, ops: &[GuardRequest]) -> R
             }
         }
     }
-    Err(Reply::NotExecuted { fault, why })
+    Err(CommitReply::NotExecuted { fault, why })
 }

@@ -42,7 +42,7 @@ pub struct PendingRestores {
     /// The tabs' headers as the batch found them.
     headers: Vec<(TabKind, Tab)>,
     /// What the state no longer counts of Processed, and stands there all the same once these are back.
-    uncounted: RowChecksum,
+    checksum_correction: RowChecksum,
 }
 
 /// A row that was taken out.
@@ -85,7 +85,7 @@ fn taken(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<DeletionLog
             found.rows.push(DeletedRow { role, at, cells: there.to_vec() });
         }
         if let Some(mark) = expected.filter(|_| role == TabKind::Processed) {
-            found.uncounted.add_hash(mark);
+            found.checksum_correction.add_hash(mark);
         }
     }
     Some(if clean { DeletionLog::Clean } else { DeletionLog::Astray(found) })
@@ -128,8 +128,8 @@ impl PendingRestores {
     }
 
     /// What the state no longer counts of Processed.
-    pub fn uncounted(&self) -> RowChecksum {
-        self.uncounted
+    pub fn checksum_correction(&self) -> RowChecksum {
+        self.checksum_correction
     }
 
     /// The rows of a tab, their cells in the columns that it has now.

@@ -158,7 +158,7 @@ pub fn gone_tabs(job: &str, tabs: &Tabs) -> Vec<String> {
 }
 
 /// What is wrong with the header of Failures.
-fn failures_blemish(tab: &Tab) -> Option<Anomaly> {
+fn failures_anomaly(tab: &Tab) -> Option<Anomaly> {
     let (mark, needed) = (FAILURES.last()?, FAILURES_NEEDED);
     load::unusable(tab, needed).or_else(|| {
         tab.lacks(&[mark]).map(|mark| Anomaly {
@@ -202,7 +202,7 @@ pub fn blocking(
     }
     match &tabs.failures {
         None => blemishes.extend(remade(guard::failures_title(job))),
-        Some(tab) => blemishes.extend(failures_blemish(tab)),
+        Some(tab) => blemishes.extend(failures_anomaly(tab)),
     }
     match &tabs.runs {
         None => blemishes.extend(remade(RUNS_TITLE.to_owned())),

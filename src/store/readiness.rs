@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::ledger::columns::MAX_COLUMNS;
-use crate::ledger::commit::{Commit, CommitPart, ItemResult, Reply};
+use crate::ledger::commit::{Commit, CommitPart, CommitReply, ItemResult};
 use crate::ledger::growth::{CELL_LIMIT, passed};
 use crate::ledger::mode::WriteMode;
 use crate::ledger::removal::TabKind;
@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 impl SheetsStore {
     /// A batch that would pass the limit of cells is not sent. Blank rows at the ends of tabs are looked for only where it is near.
-    pub(super) async fn see_that_cells_have_room(&self, draft: &PreparedBatch) -> Result<(), Reply> {
+    pub(super) async fn ensure_cells_available(&self, draft: &PreparedBatch) -> Result<(), CommitReply> {
         let would_fit =
             |room: &CellBudget| room.clone().take(draft.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT);
         if would_fit(&self.known().room) {
@@ -43,13 +43,13 @@ impl SheetsStore {
         match (fits, draft.removed.as_ref().is_some_and(|removed| removed.rows() > 1)) {
             (true, _) => Ok(()),
             // Rows that are taken out are kept for a moment; of fewer at a time that takes fewer cells.
-            (false, true) => Err(Reply::TooLarge),
-            (false, false) => Err(Reply::Refused { part: CommitPart::Other, why: passed(cells) }),
+            (false, true) => Err(CommitReply::TooLarge),
+            (false, false) => Err(CommitReply::Refused { part: CommitPart::Other, why: passed(cells) }),
         }
     }
 
     /// Reads where keys stand, or all rows, as far as this commit needs it and nobody has.
-    pub(super) async fn see_that_rows_are_known(&self, commit: &Commit) -> Result<(), Reply> {
+    pub(super) async fn ensure_rows_known(&self, commit: &Commit) -> Result<(), CommitReply> {
         let (Some(tab), Some(key_column)) = (self.tab_to_write(commit), commit.state.key_column.as_deref()) else {
             return Ok(());
         };
@@ -96,7 +96,7 @@ impl SheetsStore {
     }
 
     /// Reads all rows, and plans the repair of those that were hit by mistake.
-    async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), Reply> {
+    async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), CommitReply> {
         let whole = self.fetcher().present(tab, own).await.map_err(unread)?;
         let Some(key) = whole.tab.position(key_column) else { return Err(unread(LoadError::moved(&whole.tab.title))) };
         let entered = self.fetcher().entered(&whole, key).await.map_err(unread)?;
@@ -111,7 +111,7 @@ impl SheetsStore {
         };
         let mut known = self.known();
         let image = TabImage { tab: &tab, key, rows: &rows, height, entered: &entered, undo: &undo };
-        known.upkeep.repair(&image).map_err(|unknown| Reply::Refused {
+        known.upkeep.repair(&image).map_err(|unknown| CommitReply::Refused {
             part: CommitPart::Other,
             why: format!(
                 "tab {}: rows were moved while a run wrote them, and {}; then run again",
@@ -133,7 +133,7 @@ impl SheetsStore {
     }
 
     /// A tab that is as wide as a tab can be gets no column, and no later try gives it one.
-    pub(super) fn see_that_columns_have_room(&self, commit: &Commit) -> Result<(), Reply> {
+    pub(super) fn ensure_columns_available(&self, commit: &Commit) -> Result<(), CommitReply> {
         let added = commit.changes.columns.len();
         let known = self.known();
         let full = known.tabs.data.as_ref().filter(|tab| added > 0 && tab.width + added > MAX_COLUMNS);
@@ -143,7 +143,7 @@ impl SheetsStore {
                 "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete columns that nobody needs, \
                  or say new_columns = \"ignore\""
             );
-            Err(Reply::Refused { part: CommitPart::Other, why })
+            Err(CommitReply::Refused { part: CommitPart::Other, why })
         })
     }
 }
@@ -157,9 +157,9 @@ fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
 }
 
 /// The data tab could not be read for a commit: what changed under it asks for a new load.
-fn unread(error: LoadError) -> Reply {
+fn unread(error: LoadError) -> CommitReply {
     match error {
-        LoadError::Stale(error) => Reply::Refused { part: CommitPart::Layout, why: error.to_string() },
+        LoadError::Stale(error) => CommitReply::Refused { part: CommitPart::Layout, why: error.to_string() },
         LoadError::Failed(error) => not_executed(&error),
     }
 }

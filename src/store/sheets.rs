@@ -9,8 +9,8 @@ use crate::google::address::SpreadsheetId;
 use crate::google::body::Batch;
 use crate::google::error::ApiError;
 use crate::google::quota::QuotaUser;
-use crate::google::sheets::{Reply as Answer, Sheets};
-use crate::ledger::commit::{Commit, CommitPart, Reply};
+use crate::google::sheets::{BatchReply as Answer, Sheets};
+use crate::ledger::commit::{Commit, CommitPart, CommitReply};
 use crate::ledger::failure::StoredFailure;
 use crate::ledger::head::HeadId;
 use crate::ledger::judge::HeadStatus;
@@ -112,13 +112,13 @@ impl SheetsStore {
 
     async fn look(&self) -> Result<HeadStatus, StoreError> {
         let metadata = self.fetcher.metadata().await?;
-        let (sighting, place) = guard::sight_in(&self.fetcher.job, &metadata);
+        let (sighting, place) = guard::head_in(&self.fetcher.job, &metadata);
         let mut known = self.known();
         if let Some(seen) = place {
             let draft = known.drafts.iter().position(|draft| draft.id == seen.head);
             if let Some(at) = draft {
                 let draft = known.drafts.swap_remove(at);
-                known.become_applied(draft);
+                known.on_applied(draft);
             }
             // The place's own name for the range may differ from ours where the service makes ids itself.
             if known.place.as_ref().is_some_and(|place| place.head == seen.head) {
@@ -128,7 +128,7 @@ impl SheetsStore {
         Ok(sighting)
     }
 
-    async fn send(&self, commit: &Commit) -> Reply {
+    async fn send(&self, commit: &Commit) -> CommitReply {
         let sent = self.known().drafts.iter().find(|draft| draft.id == commit.to).cloned();
         let drafted = match sent {
             Some(draft) => Ok(draft),
@@ -141,7 +141,7 @@ impl SheetsStore {
         loop {
             match self.fetcher.sheets.batch_update(&self.fetcher.id, &draft.batch).await {
                 Answer::Applied(answer) => {
-                    self.known().become_applied(draft);
+                    self.known().on_applied(draft);
                     let (header, keys) = found_by(answer.updated.as_ref());
                     self.known().upkeep.answered(&header, &keys);
                     if commit.from.is_none() {
@@ -150,32 +150,32 @@ impl SheetsStore {
                         let proved = self.see_that_the_guard_is_proved(commit).await;
                         tracing::debug!(?proved, "the guard after the first commit");
                     }
-                    return Reply::Applied;
+                    return CommitReply::Applied;
                 }
                 Answer::Refused(refusal) => match self.refused(commit, &draft, &refusal) {
                     Some(reply) => return reply,
                     // The title takes the name's place, and from a title there is no other way to fall back to.
                     None => draft = self.written(commit),
                 },
-                Answer::TooLarge(_) => return Reply::TooLarge,
+                Answer::TooLarge(_) => return CommitReply::TooLarge,
                 Answer::NotExecuted(error) => {
-                    return Reply::NotExecuted { fault: error.final_fault(), why: error.to_string() };
+                    return CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() };
                 }
-                Answer::Lost(cause) => return Reply::Lost { why: cause.to_string() },
+                Answer::Lost(cause) => return CommitReply::Lost { why: cause.to_string() },
             }
         }
     }
 
     /// Makes the batch of a commit, the guard proved first where it was not yet.
-    async fn draft(&self, commit: &Commit) -> Result<PreparedBatch, Reply> {
+    async fn draft(&self, commit: &Commit) -> Result<PreparedBatch, CommitReply> {
         if let Some(from) = commit.from {
-            self.stand_at(from).await?;
+            self.ensure_at(from).await?;
             self.see_that_the_guard_is_proved(commit).await?;
         }
-        self.see_that_rows_are_known(commit).await?;
-        self.see_that_columns_have_room(commit)?;
+        self.ensure_rows_known(commit).await?;
+        self.ensure_columns_available(commit)?;
         let draft = self.written(commit);
-        if let Err(reply) = self.see_that_cells_have_room(&draft).await {
+        if let Err(reply) = self.ensure_cells_available(&draft).await {
             self.known().drafts.retain(|sent| sent.id != commit.to);
             return Err(reply);
         }
@@ -183,7 +183,7 @@ impl SheetsStore {
     }
 
     /// Proves the guard where it was not yet.
-    async fn see_that_the_guard_is_proved(&self, commit: &Commit) -> Result<(), Reply> {
+    async fn see_that_the_guard_is_proved(&self, commit: &Commit) -> Result<(), CommitReply> {
         if self.known().stance.proof() != GuardSupport::Unknown {
             return Ok(());
         }
@@ -226,7 +226,7 @@ impl SheetsStore {
     }
 
     /// Sees to it that what is known is known as of the head that a commit is made from.
-    async fn stand_at(&self, from: HeadId) -> Result<(), Reply> {
+    async fn ensure_at(&self, from: HeadId) -> Result<(), CommitReply> {
         let there = |known: &SheetSession| known.place.as_ref().is_some_and(|place| place.head == from);
         if there(&self.known()) {
             return Ok(());
@@ -235,17 +235,17 @@ impl SheetsStore {
         if there(&self.known()) {
             return Ok(());
         }
-        Err(Reply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
+        Err(CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
     }
 
     /// What a refusal means; `None` if the same commit is to be sent at once by title.
-    fn refused(&self, commit: &Commit, draft: &PreparedBatch, refusal: &ApiError) -> Option<Reply> {
+    fn refused(&self, commit: &Commit, draft: &PreparedBatch, refusal: &ApiError) -> Option<CommitReply> {
         let why = match refusal.advice(self.fetcher.sheets.client_email()) {
             Some(advice) => format!("{}; {advice}", refusal.message),
             None => refusal.message.clone(),
         };
         if refusal.code != 400 {
-            return Some(Reply::NotExecuted { fault: refusal.fault(), why });
+            return Some(CommitReply::NotExecuted { fault: refusal.fault(), why });
         }
         let part = match refusal.request {
             Some(at) => draft.parts.get(at).copied().unwrap_or(CommitPart::Other),
@@ -264,16 +264,14 @@ impl SheetsStore {
         };
         let mut known = self.known();
         let part = match part {
-            CommitPart::Layout if !refusal.is_about_a_place() && known.is_layout_refused_for_good() => {
-                CommitPart::Other
-            }
+            CommitPart::Layout if !refusal.is_about_a_place() && known.is_layout_rejected() => CommitPart::Other,
             part => part,
         };
         let place = known.place.clone();
         if part == CommitPart::Guard && known.stance.refused(commit, place.as_ref(), draft.form) {
             return None;
         }
-        Some(Reply::Refused { part, why })
+        Some(CommitReply::Refused { part, why })
     }
 }
 
@@ -296,14 +294,14 @@ impl Store for SheetsStore {
         Box::pin(self.look())
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(self.send(commit))
     }
 
     fn astray(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
         Box::pin(async {
-            let removed = self.look_at_what_was_removed().await?;
-            let written = self.look_at_the_witness().await?;
+            let removed = self.verify_deletes().await?;
+            let written = self.verify_upserts().await?;
             let left = self.known().upkeep.take_left();
             Ok(MisplacedWrites { rows: removed.rows + written, left, ..removed })
         })
@@ -359,6 +357,6 @@ fn probe_salt(head: HeadId) -> u64 {
 }
 
 /// A batch that was not sent, because something before it could not be read.
-pub(super) fn not_executed(error: &StoreError) -> Reply {
-    Reply::NotExecuted { fault: error.final_fault(), why: error.to_string() }
+pub(super) fn not_executed(error: &StoreError) -> CommitReply {
+    CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() }
 }

@@ -184,7 +184,7 @@ impl Loader {
         let metadata = self.metadata().await.map_err(LoadError::Failed)?;
         let seen = |tab: &Tab| metadata.tabs.iter().find(|seen| seen.sheet_id == tab.id);
         if let Some((tab, seen)) = tabs.processed.as_ref().and_then(|tab| Some((tab, seen(tab)?))) {
-            self.pages(seen, keys_width(tab, seen), PAGE_CELLS, |row, cells| see_processed(row, cells, tab, see))
+            self.pages(seen, keys_width(tab, seen), PAGE_CELLS, |row, cells| on_processed(row, cells, tab, see))
                 .await?;
         }
         for spreadsheet in snapshot.state.previous.iter().rev().filter(|_| wanted.earlier) {
@@ -195,18 +195,18 @@ impl Loader {
         if let Some((tab, seen, key)) = data.and_then(|tab| Some((tab, seen(tab)?, tab.position(key?)?))) {
             let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
             let width = own.iter().chain([&key]).max().map_or(1, |last| last + 1).min(MAX_COLUMNS);
-            self.pages(seen, width, PAGE_CELLS, |row, cells| see_data(row, cells, key, &own, see)).await?;
+            self.pages(seen, width, PAGE_CELLS, |row, cells| on_data(row, cells, key, &own, see)).await?;
         }
         let failures = tabs.failures.as_ref().filter(|_| wanted.failures);
         if let Some((tab, seen)) = failures.and_then(|tab| Some((tab, seen(tab)?))) {
             let width = load::width(tab, &FAILURES);
             let page = FAILURE_PAGE_ROWS * u32::try_from(width).unwrap_or(u32::MAX);
-            self.pages(seen, width, page, |row, cells| see_failure(row, cells, tab, see)).await?;
+            self.pages(seen, width, page, |row, cells| on_failure(row, cells, tab, see)).await?;
         }
         let runs = tabs.runs.as_ref().filter(|_| wanted.runs);
         if let Some((tab, seen)) = runs.and_then(|tab| Some((tab, seen(tab)?))) {
             let width = load::width(tab, &RUNS);
-            self.pages(seen, width, PAGE_CELLS, |row, cells| see_run(row, cells, tab, see)).await?;
+            self.pages(seen, width, PAGE_CELLS, |row, cells| on_run(row, cells, tab, see)).await?;
         }
         Ok(())
     }
@@ -225,7 +225,7 @@ impl Loader {
                 see(ScannedRow::Earlier { spreadsheet, key, version, state, run });
             }
         };
-        there.pages(&seen, width, PAGE_CELLS, |row, cells| see_processed(row, cells, &tab, &mut told)).await
+        there.pages(&seen, width, PAGE_CELLS, |row, cells| on_processed(row, cells, &tab, &mut told)).await
     }
 
     /// Every row of a tab below its header, page by page.
@@ -250,7 +250,7 @@ impl Loader {
     }
 
     async fn stands_at(&self, head: HeadId) -> Result<bool, StoreError> {
-        let (sighting, _) = crate::store::guard::sight_in(&self.job, &self.metadata().await?);
+        let (sighting, _) = crate::store::guard::head_in(&self.job, &self.metadata().await?);
         Ok(matches!(sighting, HeadStatus::At { head: now, .. } if now == head))
     }
 }
@@ -269,14 +269,14 @@ fn see_waiting(
 ) {
     for (role, tab, cells) in waiting.waiting() {
         match role {
-            TabKind::Processed => see_processed(WAITING, cells, tab, see),
-            TabKind::Failures if wanted.failures => see_failure(WAITING, cells, tab, see),
-            TabKind::Runs if wanted.runs => see_run(WAITING, cells, tab, see),
+            TabKind::Processed => on_processed(WAITING, cells, tab, see),
+            TabKind::Failures if wanted.failures => on_failure(WAITING, cells, tab, see),
+            TabKind::Runs if wanted.runs => on_run(WAITING, cells, tab, see),
             TabKind::Data if wanted.data => {
                 let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
                 let key = snapshot.state.key_column.as_deref().and_then(|name| tab.position(name));
                 if let Some(key) = key {
-                    see_data(WAITING, cells, key, &own, see);
+                    on_data(WAITING, cells, key, &own, see);
                 }
             }
             TabKind::Failures | TabKind::Runs | TabKind::Data => {}
@@ -284,13 +284,13 @@ fn see_waiting(
     }
 }
 
-fn see_run(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+fn on_run(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     if let Some(run) = read_run_row(|name| cell_in(tab, cells, name)) {
         see(ScannedRow::Run { row, run: Box::new(run) });
     }
 }
 
-fn see_processed(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+fn on_processed(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     let columns = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
     let ([key, version, state, run], usual) = tab.laid.texts(cells, columns);
     if !key.is_empty() {
@@ -298,7 +298,7 @@ fn see_processed(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Scan
     }
 }
 
-fn see_data(row: u32, cells: &[Value], key: usize, own: &[usize], see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+fn on_data(row: u32, cells: &[Value], key: usize, own: &[usize], see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     let texts: Vec<String> = own.iter().map(|at| cells.get(*at).map(text).unwrap_or_default()).collect();
     let key = cells.get(key).map(text).unwrap_or_default();
     if key.is_empty() && texts.iter().all(String::is_empty) {
@@ -309,7 +309,7 @@ fn see_data(row: u32, cells: &[Value], key: usize, own: &[usize], see: &mut (dyn
     see(ScannedRow::Data { row, key: &key, cells });
 }
 
-fn see_failure(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+fn on_failure(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     let state = tab.position("state").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
     if is_failure_beside(cells, &state) {
         return;

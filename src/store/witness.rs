@@ -281,7 +281,7 @@ impl UndoLog {
 
     /// The keys of rows that were appended or inserted, as often as they have one, of those that the batch made done.
     pub fn keys_appended<'k>(&self, done: impl IntoIterator<Item = &'k str>) -> Vec<String> {
-        let hit: HashSet<&str> = self.keys_hit().collect();
+        let hit: HashSet<&str> = self.misplaced_keys().collect();
         let count = |key: &str| match self.counts.get(&key_mark(key)) {
             Some(count) => *count,
             None => usize::from(!hit.contains(key)),
@@ -290,7 +290,7 @@ impl UndoLog {
     }
 
     /// Keys of the rows that are written over, or filled.
-    pub fn keys_hit(&self) -> impl Iterator<Item = &str> {
+    pub fn misplaced_keys(&self) -> impl Iterator<Item = &str> {
         self.targets.iter().filter_map(RowWrite::key)
     }
 

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault as Kind;
-use sheetkeep::ledger::commit::{Changes, Commit, Reply};
+use sheetkeep::ledger::commit::{Changes, Commit, CommitReply};
 use sheetkeep::ledger::event::{Event, RunReport};
 use sheetkeep::ledger::failure::StoredFailure;
 use sheetkeep::ledger::judge::HeadStatus;
@@ -41,7 +41,7 @@ impl Store for Meddled {
         self.inner.sight()
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             if self.commits.fetch_add(1, Ordering::Relaxed) == self.nth {
                 let meddling = self.meddling.lock().expect("nobody panics in it").take();
@@ -327,7 +327,7 @@ async fn a_commit_whose_answer_was_lost_and_whose_scratch_rows_another_run_took_
         let last = first.draft_that(changes, true);
         world.lose(Loss::Answer);
         let reply = first.send(&last).await;
-        assert!(matches!(reply, Reply::Lost { .. }), "{doubts:?}: {reply:?}");
+        assert!(matches!(reply, CommitReply::Lost { .. }), "{doubts:?}: {reply:?}");
         let sighting = first.store.sight().await;
         assert!(matches!(sighting, Ok(HeadStatus::At { head, .. }) if head == last.to), "{doubts:?}: {sighting:?}");
         Writer::open(&world, "b").await.put(Changes::default()).await;

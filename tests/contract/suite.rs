@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use sheetkeep::grid::Cell;
 use sheetkeep::ledger::chain::HaltReason;
-use sheetkeep::ledger::commit::{Changes, Commit, CommitKind, CommitPart, ItemResult, NewTable, Reply};
+use sheetkeep::ledger::commit::{Changes, Commit, CommitKind, CommitPart, CommitReply, ItemResult, NewTable};
 use sheetkeep::ledger::failure::{Failure, FailureState};
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::{HeadStatus, Resolution};
@@ -62,8 +62,8 @@ async fn head(store: &dyn Store) -> HeadId {
     }
 }
 
-fn refused_by_the_guard(reply: &Reply) -> bool {
-    matches!(reply, Reply::Refused { part: CommitPart::Guard, .. })
+fn refused_by_the_guard(reply: &CommitReply) -> bool {
+    matches!(reply, CommitReply::Refused { part: CommitPart::Guard, .. })
 }
 
 async fn nothing_loads_as_nothing(ground: &dyn Ground) {
@@ -89,7 +89,7 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn Ground) 
     };
     let commit = writer.draft(changes);
     assert_eq!(ground.contents().await, Contents::default(), "a draft alone writes nothing");
-    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
     let there = ground.contents().await;
     assert_eq!(Contents::column(&there.data, "id"), ["one", "two"]);
     assert_eq!(Contents::column(&there.data, "text"), ["row of one ", "row of two 7"]);
@@ -135,7 +135,7 @@ async fn the_identical_commit_is_applied_once_however_often_it_is_sent(ground: &
     let behind = ground.store();
     behind.load().await.expect("it can be read");
     let commit = writer.draft(all_done(&writer, &["once"]));
-    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
     let there = ground.contents().await;
     for store in [&writer.store, &behind, &ground.store()] {
         for _ in 0..2 {
@@ -171,11 +171,11 @@ async fn of_two_inits_one_wins(ground: &dyn Ground) {
     let (first, second) = (a.draft(Changes::default()), b.draft(Changes::default()));
     assert_eq!((first.kind, second.kind), (CommitKind::Init, CommitKind::Init));
     let replies = tokio::join!(a.store.commit(&first), b.store.commit(&second));
-    let won = |reply: &Reply| *reply == Reply::Applied;
+    let won = |reply: &CommitReply| *reply == CommitReply::Applied;
     assert!(won(&replies.0) != won(&replies.1), "{replies:?}");
     let (winner, loser, commit, refusal) =
         if won(&replies.0) { (a, b, &first, &replies.1) } else { (b, a, &second, &replies.0) };
-    assert!(matches!(refusal, Reply::Refused { .. }), "{refusal:?}");
+    assert!(matches!(refusal, CommitReply::Refused { .. }), "{refusal:?}");
     let loaded = snapshot(&*loser.store).await;
     assert_eq!((loaded.head, &loaded.state.lease.holder), (commit.to, &commit.state.lease.holder));
     let mut winner = winner;
@@ -192,7 +192,7 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
     if !ground.lose(Loss::Answer) {
         return;
     }
-    assert!(matches!(writer.send(&commit).await, Reply::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
     let sighting = writer.store.sight().await.expect("it can be looked at");
     assert_eq!(writer.chain.drafted().judge(sighting), Resolution::Applied(commit.to));
     let again = writer.send(&commit).await;
@@ -202,7 +202,7 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
     // The same without a look between: the copy is what finds out.
     let commit = writer.draft(all_done(&writer, &["third"]));
     ground.lose(Loss::Answer);
-    assert!(matches!(writer.send(&commit).await, Reply::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
     let again = writer.send(&commit).await;
     assert!(refused_by_the_guard(&again), "{again:?}");
     assert_eq!(head(&*writer.store).await, commit.to);
@@ -215,11 +215,11 @@ async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
     if !ground.lose(Loss::Request) {
         return;
     }
-    assert!(matches!(writer.send(&commit).await, Reply::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
     let sighting = writer.store.sight().await.expect("it can be looked at");
     assert_eq!(writer.chain.drafted().judge(sighting), Resolution::NotApplied);
     assert_eq!(ground.contents().await, Contents::default());
-    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
     writer.put(all_done(&writer, &["next"])).await;
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["once", "next"]);
 }
@@ -230,8 +230,8 @@ async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn Ground) {
     if !ground.lose(Loss::Answer) {
         return;
     }
-    assert!(matches!(writer.send(&init).await, Reply::Lost { .. }));
-    assert!(matches!(writer.send(&init).await, Reply::Refused { .. }));
+    assert!(matches!(writer.send(&init).await, CommitReply::Lost { .. }));
+    assert!(matches!(writer.send(&init).await, CommitReply::Refused { .. }));
     let sighting = writer.store.sight().await.expect("it can be looked at");
     assert_eq!(writer.chain.drafted().judge(sighting), Resolution::Applied(init.to));
     writer.applied(&init);
@@ -384,7 +384,7 @@ async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn Gr
     };
     let older = writer.chain.clone();
     let commit = writer.draft(with_more(&writer, "one", &["more"]));
-    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
     // Neither the same commit once more nor one from before adds another.
     assert!(refused_by_the_guard(&ground.store().commit(&commit).await));
     let mut late = Writer::standing_at(ground, "a", older).await;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::chain::{CommitChain, CommitMetadata, NextAction};
-use sheetkeep::ledger::commit::{Changes, Commit, ItemResult, NewTable, Reply};
+use sheetkeep::ledger::commit::{Changes, Commit, CommitReply, ItemResult, NewTable};
 use sheetkeep::ledger::failure::{Failure, FailureState};
 use sheetkeep::ledger::item::Output;
 use sheetkeep::ledger::key::{Key, Version};
@@ -93,9 +93,9 @@ impl Writer {
     }
 
     /// Sends a commit once.
-    pub async fn send(&mut self, commit: &Commit) -> Reply {
+    pub async fn send(&mut self, commit: &Commit) -> CommitReply {
         let reply = self.store.commit(commit).await;
-        if reply == Reply::Applied {
+        if reply == CommitReply::Applied {
             self.applied(commit);
         }
         reply

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::{Commit, CommitPart, Reply};
+use sheetkeep::ledger::commit::{Commit, CommitPart, CommitReply};
 use sheetkeep::ledger::failure::StoredFailure;
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::HeadStatus;
@@ -24,7 +24,7 @@ use sheetkeep::time::Timestamp;
 use crate::support::{Job, Slow, Values};
 
 /// What happens to the n-th commit (from 0) before it arrives; a reply is given in the store's place.
-type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync;
+type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<CommitReply> + Send + Sync;
 
 /// A store whose commits take a moment, so that results gather meanwhile.
 struct Meddled {
@@ -57,7 +57,7 @@ impl Store for Meddled {
         self.inner.sight()
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             self.clock.sleep(Duration::from_millis(10)).await;
             let nth = self.commits.fetch_add(1, Ordering::Relaxed);
@@ -88,7 +88,7 @@ fn world() -> (Arc<dyn Clock>, MemoryStore, Job) {
 fn meddled(
     clock: &Arc<dyn Clock>,
     store: &MemoryStore,
-    meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync + 'static,
+    meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<CommitReply> + Send + Sync + 'static,
 ) -> Meddled {
     let (inner, clock) = (store.clone(), Arc::clone(clock));
     Meddled {
@@ -166,10 +166,10 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
         let late = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&late);
         let between = meddled(&clock, &store, move |n, commit, _| match n.checked_sub(nth) {
-            Some(0) => Some(Reply::Lost { why: "it is on its way".to_owned() }),
+            Some(0) => Some(CommitReply::Lost { why: "it is on its way".to_owned() }),
             Some(1) => {
                 *kept.lock().expect("nobody panics in it") = Some(commit.clone());
-                Some(Reply::Refused { part: CommitPart::Layout, why: "a tab moved".to_owned() })
+                Some(CommitReply::Refused { part: CommitPart::Layout, why: "a tab moved".to_owned() })
             }
             _ => None,
         });
@@ -186,7 +186,7 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
 async fn a_refused_batch_that_can_t_be_judged_because_the_service_is_out_of_order_is_a_passing_trouble() {
     let (clock, store, job) = world();
     let between = meddled(&clock, &store, |nth, _, _| {
-        (nth == 2).then(|| Reply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
+        (nth == 2).then(|| CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
     });
     let error = job.run(Meddled { blind: true, ..between }, items(8)).await.expect_err("it is unclear");
     assert_eq!((error.fault(), error.to_string().contains("out of order")), (Fault::Transient, true), "{error}");
@@ -212,7 +212,7 @@ async fn the_cursor_of_half_a_batch_does_not_pass_the_other_half() {
     let small = meddled(&clock, &store, |_, commit, _| {
         let cursor: usize = commit.state.cursor.as_deref().map_or(0, |text| text.parse().expect("a number"));
         if commit.changes.settled.len() > 3 {
-            return Some(Reply::TooLarge);
+            return Some(CommitReply::TooLarge);
         }
         let done = usize::try_from(commit.state.processed.count).expect("few");
         assert!(cursor <= done, "invariant 8: the cursor says {cursor}, and {done} items are done");

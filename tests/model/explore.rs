@@ -10,7 +10,7 @@
 //! forgotten, because the service will refuse it whenever it comes.
 
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::commit::{Commit, CommitKind, CommitPart, Reply};
+use sheetkeep::ledger::commit::{Commit, CommitKind, CommitPart, CommitReply};
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::HeadStatus;
 use sheetkeep::store::guard::{self, GuardKind, GuardSupport};
@@ -124,18 +124,18 @@ pub struct Explorer {
     pub nodes: Vec<(World, u32, Event)>,
     pub wanted: &'static str,
     pub broken: Option<String>,
-    pub culprit: Option<(Event, World)>,
+    pub rejected_item: Option<(Event, World)>,
 }
 
-fn reply_of(n: u8) -> Reply {
-    let refused = |part| Reply::Refused { part, why: String::new() };
+fn reply_of(n: u8) -> CommitReply {
+    let refused = |part| CommitReply::Refused { part, why: String::new() };
     match n {
-        0 => Reply::Applied,
+        0 => CommitReply::Applied,
         1 => refused(CommitPart::Guard),
         2 => refused(CommitPart::Layout),
         3 => refused(CommitPart::Content),
-        4 => Reply::Lost { why: String::new() },
-        _ => Reply::NotExecuted { fault: Fault::Throttled, why: String::new() },
+        4 => CommitReply::Lost { why: String::new() },
+        _ => CommitReply::NotExecuted { fault: Fault::Throttled, why: String::new() },
     }
 }
 
@@ -166,7 +166,7 @@ impl Explorer {
             nodes: Vec::new(),
             wanted: "",
             broken: None,
-            culprit: None,
+            rejected_item: None,
         }
     }
 
@@ -500,8 +500,8 @@ impl Explorer {
         }
         world.flight.sort_unstable();
         self.check(&world);
-        if self.broken.is_some() && self.culprit.is_none() {
-            self.culprit = Some((event, world));
+        if self.broken.is_some() && self.rejected_item.is_none() {
+            self.rejected_item = Some((event, world));
         }
         next.push((event, world));
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use sheetkeep::ledger::book::{ProcessedIndex, ProcessedSet};
 use sheetkeep::ledger::chain::{CommitChain, CommitMetadata, HaltReason, NextAction};
-use sheetkeep::ledger::commit::{Changes, Commit, CommitKind, CommitPart, ItemResult, Reply};
+use sheetkeep::ledger::commit::{Changes, Commit, CommitKind, CommitPart, CommitReply, ItemResult};
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::item::Output;
 use sheetkeep::ledger::judge::HeadStatus;
@@ -110,7 +110,7 @@ pub enum Input<'a> {
         state: &'a Sheet,
         keys: &'a Sheet,
     },
-    Replied(&'a Reply),
+    Replied(&'a CommitReply),
     Sighted(&'a Sheet),
     /// Whether the probe was refused.
     Probed(bool),
@@ -208,7 +208,7 @@ impl Runner {
             (Stage::Send(session, work), Input::Replied(reply)) => next.answered(rules, *session, *work, reply),
             (Stage::Look(session, mut work), Input::Sighted(sheet)) => {
                 let (sighting, place) = sheet.sight();
-                let movement = work.settling.sighted(session.chain.drafted(), sighting);
+                let movement = work.settling.head_status(session.chain.drafted(), sighting);
                 next.follow(rules, *session, *work, movement, place)
             }
             (Stage::Forget(session, work), Input::Sighted(sheet)) => next.forget(rules, *session, &work, sheet)?,
@@ -224,15 +224,15 @@ impl Runner {
         (next != *self).then_some((next, note))
     }
 
-    fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &Reply) -> Stage {
+    fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &CommitReply) -> Stage {
         let commit = commit_of(&work.draft);
         let form = session.stance.form(&commit);
-        let by_guard = matches!(reply, Reply::Refused { part: CommitPart::Guard, .. });
+        let by_guard = matches!(reply, CommitReply::Refused { part: CommitPart::Guard, .. });
         if by_guard && session.stance.refused(&commit, session.place.as_ref(), form) {
             return Stage::Send(Box::new(session), Box::new(work));
         }
         let movement = work.settling.replied(commit.to, reply);
-        work.turned_away |= matches!(reply, Reply::NotExecuted { .. });
+        work.turned_away |= matches!(reply, CommitReply::NotExecuted { .. });
         let place = guard::place_after(JOB, &commit, session.place.as_ref(), form);
         self.follow(rules, session, work, movement, Some(place))
     }

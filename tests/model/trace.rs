@@ -15,7 +15,7 @@ impl Explorer {
     pub fn trace(&self, last: usize) -> Vec<String> {
         let mut lines = Vec::new();
         let mut at = last;
-        if let Some((event, world)) = &self.culprit {
+        if let Some((event, world)) = &self.rejected_item {
             lines.push(self.line(&self.nodes[last].0, *event, world));
         }
         while at != 0 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::{Commit, CommitPart, ItemResult, Reply};
+use sheetkeep::ledger::commit::{Commit, CommitPart, CommitReply, ItemResult};
 use sheetkeep::ledger::failure::{FailureState, StoredFailure};
 use sheetkeep::ledger::head::HeadId;
 use sheetkeep::ledger::judge::HeadStatus;
@@ -83,7 +83,7 @@ impl InMemory {
         }
     }
 
-    async fn apply_one(&self, commit: &Commit) -> Reply {
+    async fn apply_one(&self, commit: &Commit) -> CommitReply {
         if self.meddling == Some(Meddling::NoGuard) {
             self.store.touch(|held| {
                 held.head = commit.from;
@@ -94,9 +94,9 @@ impl InMemory {
     }
 
     /// Applies a commit, and lets those arrive that come right after it.
-    async fn apply(&self, commit: &Commit) -> Reply {
+    async fn apply(&self, commit: &Commit) -> CommitReply {
         let reply = self.apply_one(commit).await;
-        if reply != Reply::Applied {
+        if reply != CommitReply::Applied {
             return reply;
         }
         let taken = self.record.check(&self.seen());
@@ -200,7 +200,7 @@ impl Store for OfLane {
         })
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             self.sent.lock().expect("nobody panics in it").insert(commit.to);
             self.lane.under_way().await;
@@ -219,10 +219,12 @@ impl Store for OfLane {
             self.lane.under_way().await;
             match kind {
                 Some(Kind::Fails(429)) => {
-                    Reply::NotExecuted { fault: Fault::Throttled, why: "a quota is used up".to_owned() }
+                    CommitReply::NotExecuted { fault: Fault::Throttled, why: "a quota is used up".to_owned() }
                 }
-                Some(Kind::Refuses(400)) => Reply::Refused { part: CommitPart::Content, why: "poison".to_owned() },
-                Some(kind) => Reply::Lost { why: kind.word() },
+                Some(Kind::Refuses(400)) => {
+                    CommitReply::Refused { part: CommitPart::Content, why: "poison".to_owned() }
+                }
+                Some(kind) => CommitReply::Lost { why: kind.word() },
                 None => reply.expect("no fault was met"),
             }
         })

@@ -166,11 +166,11 @@ fn answered(probed: &ProbeReport, checked: &mut CheckOutput) {
 
 /// How a check ends that asked the service.
 fn end(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Exit, CliError> {
-    let sure = probed.is_sure_of_the_guard();
+    let sure = probed.has_proven_guard();
     if !probed.swept.left.is_empty() || probed.swept.why.is_some() {
         // What keeps runs apart is the worse news.
         let exit = if exit == Exit::Protocol { exit } else { Exit::Unavailable };
-        return Err(unswept(&probed.swept, exit));
+        return Err(not_cleaned(&probed.swept, exit));
     }
     match probed.ended {
         Some(ProbeEnd::Error(error)) => Err(of_app(&AppError::Store(error), settings)),
@@ -185,7 +185,7 @@ fn end(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Exit, Cli
     }
 }
 
-fn unswept(swept: &CleanupReport, exit: Exit) -> CliError {
+fn not_cleaned(swept: &CleanupReport, exit: Exit) -> CliError {
     let left = swept.left.join("\", \"");
     let what = if left.is_empty() { "tabs called sheetkeep probe …".to_owned() } else { format!("\"{left}\"") };
     let why = swept.why.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
@@ -236,10 +236,10 @@ mod tests {
     #[test]
     fn what_could_not_be_swept_up_is_told_by_name_and_so_is_a_sweep_that_saw_nothing() {
         let left = vec!["sheetkeep probe 1-0123456789abcdef-0".to_owned()];
-        let told = unswept(&CleanupReport { left, ..CleanupReport::default() }, Exit::Unavailable);
+        let told = not_cleaned(&CleanupReport { left, ..CleanupReport::default() }, Exit::Unavailable);
         assert!(told.message().contains("0123456789abcdef-0") && told.exit() == Exit::Unavailable);
         let why = Some(crate::port::store::StoreError::Missing { why: "no spreadsheet".into() });
-        let told = unswept(&CleanupReport { why, ..CleanupReport::default() }, Exit::Protocol);
+        let told = not_cleaned(&CleanupReport { why, ..CleanupReport::default() }, Exit::Protocol);
         assert!(told.message().contains("no spreadsheet") && told.exit() == Exit::Protocol);
     }
 }

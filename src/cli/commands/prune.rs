@@ -23,7 +23,7 @@ use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::PruneArgs;
 use crate::config::settings::Settings;
 use crate::ledger::head::HeadId;
-use crate::maintain::prune::{Age, PrunePlan, PrunePolicy, TRIGGER, pruning, yielded};
+use crate::maintain::prune::{PrunePlan, PrunePolicy, RowAge, TRIGGER, pruning, yielded};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::feed::RetryScope;
@@ -109,7 +109,7 @@ async fn prunable(
     let is_right = clock_now.0.abs_diff(listing.at.0) <= AGREEING_MS;
     let now = if is_right { clock_now } else { listing.at };
     let before = before.unwrap_or(Timestamp(now.0.saturating_sub(past)));
-    let age = Age { before, keys: args.keys || args.forget };
+    let age = RowAge { before, keys: args.keys || args.forget };
     Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age), before))
 }
 

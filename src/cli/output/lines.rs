@@ -17,7 +17,7 @@ const STRIDE: u64 = 10;
 
 /// Turns events into lines. Elapsed times are handed in.
 #[derive(Debug)]
-pub struct Lines {
+pub struct EventLines {
     job: String,
     place: String,
     verbose: bool,
@@ -28,7 +28,7 @@ pub struct Lines {
     told_percent: u64,
 }
 
-impl Lines {
+impl EventLines {
     /// Lines about the job at `place`. `verbose` tells of commits and doubts too; `with_progress` tells how far it is.
     pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
         let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn told(verbose: bool) -> String {
-        let mut lines = Lines::new(&sample::place(), verbose, true);
+        let mut lines = EventLines::new(&sample::place(), verbose, true);
         story().iter().filter_map(|(at, event)| lines.on(event, *at)).collect::<Vec<_>>().join("\n")
     }
 
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn failures_beyond_the_tenth_are_counted() {
-        let mut lines = Lines::new(&sample::place(), false, true);
+        let mut lines = EventLines::new(&sample::place(), false, true);
         let told: Vec<String> = (0..1_234).filter_map(|n| lines.on(&sample::failure(n), 0)).collect();
         assert_eq!(told.len(), 10);
         assert_eq!(lines.untold().as_deref(), Some("quakes: and 1,224 more failed"));
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_source_of_unknown_length_is_told_every_thirty_seconds() {
-        let mut lines = Lines::new(&sample::place(), false, true);
+        let mut lines = EventLines::new(&sample::place(), false, true);
         let told: Vec<String> = (0..100)
             .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))
             .collect();

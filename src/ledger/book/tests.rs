@@ -143,7 +143,7 @@ fn a_failure_that_works_at_last_is_recovered_once() {
 fn what_was_forgotten_takes_back_what_was_done_before_it_so_that_the_version_done_last_counts() {
     let row = |v: &str| (key("a").fingerprint(), version(v).mark());
     let done = vec![row("1"), row("2"), row("2"), row("1")];
-    let set = ProcessedSet::with_forgotten(ReprocessPolicy::OnChange, done, vec![row("1"), row("2")]);
+    let set = ProcessedSet::with_revoked(ReprocessPolicy::OnChange, done, vec![row("1"), row("2")]);
     assert!(
         set.has(key("a").fingerprint(), version("1").mark()) && !set.has(key("a").fingerprint(), version("2").mark())
     );

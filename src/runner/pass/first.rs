@@ -13,13 +13,13 @@ impl RunLoop {
     pub(super) fn put(&mut self, waiting: PendingItem, may_be_held: bool) {
         let may_be_held = may_be_held && matches!(waiting.settled, ItemResult::Failed(_));
         let waiting = if may_be_held { self.intake.probation.hold(waiting) } else { Some(waiting) };
-        self.release_what_is_held();
+        self.release_held_items();
         if let Some(waiting) = waiting {
             self.queue.push(waiting, self.clock.monotonic_ms());
         }
     }
 
-    fn release_what_is_held(&mut self) {
+    fn release_held_items(&mut self) {
         for held in self.intake.probation.released() {
             self.queue.push(held, self.clock.monotonic_ms());
         }
@@ -28,7 +28,7 @@ impl RunLoop {
     /// Nothing more comes that could show that the job and its input fit.
     pub(super) fn end_probation(&mut self) {
         self.intake.probation.end();
-        self.release_what_is_held();
+        self.release_held_items();
     }
 
     /// Stops where all of the first records fail for one cause.
@@ -36,11 +36,11 @@ impl RunLoop {
         let Some(mut cause) = self.intake.probation.verdict().cloned() else { return };
         cause.is_program = self.worker.runs_program(&cause.step);
         self.intake.probation.end_by(cause);
-        self.drop_what_is_held();
+        self.drop_held_items();
         self.take_nothing_more();
     }
 
-    fn drop_what_is_held(&mut self) {
+    fn drop_held_items(&mut self) {
         self.intake.probation.drop_held();
     }
 
@@ -50,7 +50,7 @@ impl RunLoop {
             self.emit(Event::Anomaly { message: "the source has no record".to_owned() });
         }
         if let Some(error) = self.intake.probation.refusal() {
-            self.drop_what_is_held();
+            self.drop_held_items();
             self.source_error = Some(error);
             self.feed = None;
         }

@@ -8,7 +8,7 @@ use crate::grid::quoted;
 use crate::store::probe::desk::{ProbeClient, ProbeTab, ROWS, SentBatch, Unanswered, text_at};
 use crate::store::probe::question::AssumptionOutcome;
 
-type Answer = Result<(AssumptionOutcome, String), Unanswered>;
+type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// UTF-16 units that a cell takes.
 const CELL_UNITS: usize = 50_000;
@@ -33,7 +33,7 @@ fn copy(tab: &ProbeTab, from: (u32, u32), to: (u32, u32), paste_type: PasteType)
 }
 
 /// Writes a cell twice in one batch.
-pub async fn in_order(desk: &ProbeClient) -> Answer {
+pub async fn in_order(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let writes = ["first", "second"].map(|text| tab.write(0, 0, CellData::text(text)));
     desk.prepare(std::iter::once(tab.add()).chain(writes).collect()).await?;
@@ -43,7 +43,7 @@ pub async fn in_order(desk: &ProbeClient) -> Answer {
 }
 
 /// Copies a cell between two writes to it.
-pub async fn copy_in_order(desk: &ProbeClient) -> Answer {
+pub async fn copy_in_order(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let late = tab.write(0, 0, CellData::text("late"));
     let requests =
@@ -55,7 +55,7 @@ pub async fn copy_in_order(desk: &ProbeClient) -> Answer {
 }
 
 /// Copies a formula to the row below.
-pub async fn copy_shifts(desk: &ProbeClient) -> Answer {
+pub async fn copy_shifts(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let texts = [(0, "upper"), (1, "lower")].map(|(row, text)| tab.write(row, 0, CellData::text(text)));
     let formula = [tab.write(0, 1, CellData::formula("=A1")), copy(&tab, (0, 1), (1, 1), PasteType::Normal)];
@@ -66,7 +66,7 @@ pub async fn copy_shifts(desk: &ProbeClient) -> Answer {
 }
 
 /// Copies a cell that shows what a formula beside it spills into it, as undo rows are copied.
-pub async fn copy_spilled(desk: &ProbeClient) -> Answer {
+pub async fn copy_spilled(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let texts = [(0, "own"), (1, "spilled")].map(|(row, text)| tab.write(row, 1, CellData::text(text)));
     // Nothing in this formula depends on the spreadsheet's locale.
@@ -87,7 +87,7 @@ pub async fn copy_spilled(desk: &ProbeClient) -> Answer {
 }
 
 /// Copies a formula to where its reference is beyond the grid, and back.
-pub async fn copy_beyond(desk: &ProbeClient) -> Answer {
+pub async fn copy_beyond(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let last = ROWS - 1;
     let formula = CellData::formula(format!("=A{ROWS}"));
@@ -106,7 +106,7 @@ pub async fn copy_beyond(desk: &ProbeClient) -> Answer {
 }
 
 /// Reads a cell back in the answer to the batch that changes it.
-pub async fn reads_back(desk: &ProbeClient) -> Answer {
+pub async fn reads_back(desk: &ProbeClient) -> ProbeAnswer {
     let (home, row) = (desk.home()?, desk.row());
     desk.prepare(vec![home.write(row, 0, CellData::text("before"))]).await?;
     let area = format!("{}!A{}", quoted(&home.title), row + 1);
@@ -124,7 +124,7 @@ pub async fn reads_back(desk: &ProbeClient) -> Answer {
 }
 
 /// Fills a cell with characters of two units each, up to the limit and beyond it.
-pub async fn length(desk: &ProbeClient) -> Answer {
+pub async fn length(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let full = |beyond: usize| tab.write(0, 0, CellData::text("\u{1F600}".repeat(CELL_UNITS / 2 + beyond)));
     if let SentBatch::Refused(refusal) = desk.send(Batch::new(vec![tab.add(), full(0)])).await? {
@@ -139,7 +139,7 @@ pub async fn length(desk: &ProbeClient) -> Answer {
 }
 
 /// Writes a text that looks like a formula.
-pub async fn formula_text(desk: &ProbeClient) -> Answer {
+pub async fn formula_text(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     desk.prepare(vec![tab.add(), tab.write(0, 0, CellData::text("=1+1"))]).await?;
     let rows = desk.read(&tab, "A1", |rows| !text_at(rows, 0, 0).is_empty()).await?;

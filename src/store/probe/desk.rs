@@ -13,7 +13,7 @@ use crate::google::body::{Batch, GridCoordinate, GridProperties, Request, SheetP
 use crate::google::cell::CellData;
 use crate::google::error::ApiError;
 use crate::google::shape::BatchAnswer;
-use crate::google::sheets::{Reply, Sheets};
+use crate::google::sheets::{BatchReply, Sheets};
 use crate::grid::quoted;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
@@ -115,17 +115,17 @@ impl ProbeClient {
     /// Sends a batch once.
     pub async fn send(&self, batch: Batch) -> Result<SentBatch, Unanswered> {
         match self.sheets.batch_update(&self.id, &batch).await {
-            Reply::Applied(answer) => Ok(SentBatch::Applied(answer)),
-            Reply::Refused(refusal) if refusal.code == 400 => Ok(SentBatch::Refused(refusal)),
-            Reply::Refused(refusal) => {
+            BatchReply::Applied(answer) => Ok(SentBatch::Applied(answer)),
+            BatchReply::Refused(refusal) if refusal.code == 400 => Ok(SentBatch::Refused(refusal)),
+            BatchReply::Refused(refusal) => {
                 let advice = refusal.advice(self.sheets.client_email()).map(|advice| format!("; {advice}"));
                 let why = format!("write to the spreadsheet: {refusal}{}", advice.unwrap_or_default());
                 let error = if refusal.code == 404 { StoreError::Missing { why } } else { StoreError::Denied { why } };
                 Err(Unanswered::Stop(error))
             }
-            Reply::NotExecuted(error) => Err(Unanswered::Stop(unreadable(&error))),
-            Reply::TooLarge(error) => Err(Unanswered::Unclear(error.to_string())),
-            Reply::Lost(cause) => {
+            BatchReply::NotExecuted(error) => Err(Unanswered::Stop(unreadable(&error))),
+            BatchReply::TooLarge(error) => Err(Unanswered::Unclear(error.to_string())),
+            BatchReply::Lost(cause) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
                 Err(Unanswered::Lost(cause.to_string()))
             }

@@ -11,7 +11,7 @@ use crate::store::probe::question::AssumptionOutcome;
 use crate::store::probe::tabs::refused;
 use crate::store::unread::unreadable;
 
-type Answer = Result<(AssumptionOutcome, String), Unanswered>;
+type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// Looks for marks, of which the first may be older than the write before it.
 const LOOKS: u32 = 4;
@@ -62,7 +62,7 @@ async fn look(
 }
 
 /// Marks a column under an id of our own.
-pub async fn caller_id(desk: &ProbeClient) -> Answer {
+pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
     let (_, _, wanted, id) = marked(desk).await?;
     let Some(id) = id else {
         return Err(Unanswered::Unclear("the answer does not tell the mark's id".to_owned()));
@@ -72,14 +72,14 @@ pub async fn caller_id(desk: &ProbeClient) -> Answer {
 }
 
 /// Marks another column under the id of a mark that is there.
-pub async fn taken_id(desk: &ProbeClient) -> Answer {
+pub async fn taken_id(desk: &ProbeClient) -> ProbeAnswer {
     let (tab, _, wanted, id) = marked(desk).await?;
     let id = id.and_then(|id| i32::try_from(id).ok()).unwrap_or(wanted);
     refused(desk, vec![mark(&tab, 3, id, &desk.scratch.name(), "another")], 0).await
 }
 
 /// Marks two columns under one key.
-pub async fn same_key(desk: &ProbeClient) -> Answer {
+pub async fn same_key(desk: &ProbeClient) -> ProbeAnswer {
     let (tab, key) = (desk.new_tab(), desk.scratch.name());
     let marks = [(1, "one"), (2, "two")].map(|(at, value)| mark(&tab, at, desk.scratch.number(), &key, value));
     let requests = std::iter::once(tab.add()).chain(marks).collect();
@@ -91,7 +91,7 @@ pub async fn same_key(desk: &ProbeClient) -> Answer {
 }
 
 /// Fills a tab's marks almost to what the guide says.
-pub async fn budget(desk: &ProbeClient) -> Answer {
+pub async fn budget(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let marks = [1, 2].map(|at| {
         let key = desk.scratch.name();
@@ -105,7 +105,7 @@ pub async fn budget(desk: &ProbeClient) -> Answer {
 }
 
 /// Puts a column before a marked one.
-pub async fn moves(desk: &ProbeClient) -> Answer {
+pub async fn moves(desk: &ProbeClient) -> ProbeAnswer {
     let (tab, key, ..) = marked(desk).await?;
     desk.prepare(vec![Request::InsertDimension { range: column(&tab, 0), inherit_from_before: false }]).await?;
     let found = look(desk, &key, |found| matches!(found, [mark] if mark.column == 3)).await?;
@@ -119,7 +119,7 @@ pub async fn moves(desk: &ProbeClient) -> Answer {
 }
 
 /// Deletes a marked column.
-pub async fn goes(desk: &ProbeClient) -> Answer {
+pub async fn goes(desk: &ProbeClient) -> ProbeAnswer {
     let (tab, key, ..) = marked(desk).await?;
     let there = look(desk, &key, |found| !found.is_empty()).await?;
     if there.is_empty() {

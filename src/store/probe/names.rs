@@ -8,22 +8,22 @@ use crate::store::probe::desk::{ProbeClient, SentBatch, Unanswered};
 use crate::store::probe::question::AssumptionOutcome;
 use crate::store::probe::tabs::{refused, whole_batch_refused};
 
-type Answer = Result<(AssumptionOutcome, String), Unanswered>;
+type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// A name as it was given.
-struct Given {
+struct GivenId {
     wanted: String,
     id: String,
     name: String,
 }
 
 /// Gives a new name to a cell of the shared tab.
-async fn give(desk: &ProbeClient) -> Result<Given, Unanswered> {
+async fn give(desk: &ProbeClient) -> Result<GivenId, Unanswered> {
     let (wanted, name) = (desk.scratch.id(), desk.scratch.name());
     let answer = desk.prepare(add(desk, &wanted, &name)?).await?;
     let id = answer.added_name(0).map(str::to_owned);
     let id = id.ok_or_else(|| Unanswered::Unclear("the answer does not tell the id of a new name".to_owned()))?;
-    Ok(Given { wanted, id, name })
+    Ok(GivenId { wanted, id, name })
 }
 
 fn add(desk: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, Unanswered> {
@@ -32,34 +32,34 @@ fn add(desk: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, Unanswe
 }
 
 /// Deletes a name that never was, before a write.
-pub async fn missing(desk: &ProbeClient) -> Answer {
+pub async fn missing(desk: &ProbeClient) -> ProbeAnswer {
     let never = GuardRequest::DropName { id: desk.scratch.id() };
     whole_batch_refused(desk, never.request(), false).await
 }
 
 /// Gives a name under an id of our own.
-pub async fn caller_id(desk: &ProbeClient) -> Answer {
+pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
     let given = give(desk).await?;
     let kept = given.id == given.wanted;
     Ok((AssumptionOutcome::of(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
 }
 
 /// Gives another name under the id of one that is there.
-pub async fn taken_id(desk: &ProbeClient) -> Answer {
+pub async fn taken_id(desk: &ProbeClient) -> ProbeAnswer {
     let given = give(desk).await?;
     let other = desk.scratch.name();
     refused(desk, add(desk, &given.id, &other)?, 0).await
 }
 
 /// Gives a name that is there under another id.
-pub async fn taken_name(desk: &ProbeClient) -> Answer {
+pub async fn taken_name(desk: &ProbeClient) -> ProbeAnswer {
     let given = give(desk).await?;
     let other = desk.scratch.id();
     refused(desk, add(desk, &other, &given.name)?, 0).await
 }
 
 /// Deletes a name and gives it again, in one batch.
-pub async fn again(desk: &ProbeClient) -> Answer {
+pub async fn again(desk: &ProbeClient) -> ProbeAnswer {
     let given = give(desk).await?;
     let new = desk.scratch.id();
     let drop = GuardRequest::DropName { id: given.id }.request();

@@ -90,7 +90,7 @@ impl Assumption {
     }
 
     /// Whether nothing keeps two runs apart if it does not hold.
-    pub fn is_the_guards(self) -> bool {
+    pub fn is_guard_column(self) -> bool {
         matches!(self, Self::MissingTab | Self::CallerTabId)
     }
 

@@ -9,7 +9,7 @@ use crate::store::probe::desk::{ProbeClient, ProbeTab, Unanswered, text_at};
 use crate::store::probe::question::AssumptionOutcome;
 use crate::store::unread::unreadable;
 
-type Answer = Result<(AssumptionOutcome, String), Unanswered>;
+type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// Writes that are read again at once.
 const TIMES: u32 = 5;
@@ -27,7 +27,7 @@ async fn landed(desk: &ProbeClient, tab: &ProbeTab) -> Result<usize, Unanswered>
 }
 
 /// Appends where the last data stands in another column, below a gap.
-pub async fn below(desk: &ProbeClient) -> Answer {
+pub async fn below(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let (first, stray) = (tab.write(0, 0, CellData::text("first")), tab.write(3, 1, CellData::text("stray")));
     desk.prepare(vec![tab.add(), first, stray, append(&tab)]).await?;
@@ -36,7 +36,7 @@ pub async fn below(desk: &ProbeClient) -> Answer {
 }
 
 /// Appends where rows below the last data hold checkboxes that nobody has ticked.
-pub async fn checkbox(desk: &ProbeClient) -> Answer {
+pub async fn checkbox(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let range = GridRange {
         sheet_id: tab.id,
@@ -52,7 +52,7 @@ pub async fn checkbox(desk: &ProbeClient) -> Answer {
 }
 
 /// Writes and reads at once, several times.
-pub async fn fresh(desk: &ProbeClient) -> Answer {
+pub async fn fresh(desk: &ProbeClient) -> ProbeAnswer {
     let (home, row) = (desk.home()?, desk.row());
     let ranges = [format!("{}!A{}", quoted(&home.title), row + 1)];
     let mut older = 0;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::google::body::{Batch, Request};
 use crate::google::shape::SpreadsheetInfo;
-use crate::google::sheets::Reply;
+use crate::google::sheets::BatchReply;
 use crate::port::store::StoreError;
 use crate::store::guard::GuardRequest;
 use crate::store::probe::desk::ProbeClient;
@@ -71,12 +71,12 @@ pub async fn sweep(desk: &ProbeClient) -> CleanupReport {
         };
         for part in parts {
             match desk.sheets.batch_update(&desk.id, &Batch::new(part)).await {
-                Reply::Applied(_) => swept.leftovers += leftovers,
-                Reply::Refused(refusal) => {
+                BatchReply::Applied(_) => swept.leftovers += leftovers,
+                BatchReply::Refused(refusal) => {
                     swept.why = Some(StoreError::Denied { why: format!("delete what the probe made: {refusal}") });
                 }
-                Reply::NotExecuted(error) | Reply::TooLarge(error) => swept.why = Some(unreadable(&error)),
-                Reply::Lost(cause) => {
+                BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => swept.why = Some(unreadable(&error)),
+                BatchReply::Lost(cause) => {
                     late = true;
                     tracing::debug!(%cause, "the answer to the sweep was lost, it is looked again");
                 }

@@ -8,10 +8,10 @@ use crate::store::guard::GuardRequest;
 use crate::store::probe::desk::{ProbeClient, ProbeTab, SentBatch, Unanswered};
 use crate::store::probe::question::AssumptionOutcome;
 
-type Answer = Result<(AssumptionOutcome, String), Unanswered>;
+type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// Adds the tab that the probe stands on, with an id of our own.
-pub async fn caller_id(desk: &ProbeClient) -> Answer {
+pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let SentBatch::Applied(answer) = desk.send(Batch::new(vec![tab.add()])).await.map(refusal_is_unclear)?? else {
         return Err(Unanswered::Unclear("it was refused".to_owned()));
@@ -32,13 +32,13 @@ fn refusal_is_unclear(sent: SentBatch) -> Result<SentBatch, Unanswered> {
 }
 
 /// Touches a tab that never was, after a cell of one that is there.
-pub async fn missing(desk: &ProbeClient) -> Answer {
+pub async fn missing(desk: &ProbeClient) -> ProbeAnswer {
     let never = GuardRequest::Touch { tab: desk.scratch.number() };
     whole_batch_refused(desk, never.request(), true).await
 }
 
 /// Sends a batch of one harmless write and one request that has to be refused, and looks whether the write was done all the same.
-pub async fn whole_batch_refused(desk: &ProbeClient, refused: Option<Request>, write_first: bool) -> Answer {
+pub async fn whole_batch_refused(desk: &ProbeClient, refused: Option<Request>, write_first: bool) -> ProbeAnswer {
     let (home, row) = (desk.home()?, desk.row());
     let mut requests: Vec<Request> =
         refused.into_iter().chain([home.write(row, 0, CellData::text("not to be seen"))]).collect();
@@ -65,26 +65,26 @@ pub async fn whole_batch_refused(desk: &ProbeClient, refused: Option<Request>, w
 }
 
 /// Adds a tab under the id of the one that is there.
-pub async fn taken_id(desk: &ProbeClient) -> Answer {
+pub async fn taken_id(desk: &ProbeClient) -> ProbeAnswer {
     let tab = ProbeTab { id: desk.home()?.id, title: desk.scratch.title() };
     refused(desk, vec![tab.add()], 0).await
 }
 
 /// Adds a tab under the title of the one that is there.
-pub async fn taken_title(desk: &ProbeClient) -> Answer {
+pub async fn taken_title(desk: &ProbeClient) -> ProbeAnswer {
     let tab = ProbeTab { id: desk.scratch.number(), title: desk.home()?.title.clone() };
     refused(desk, vec![tab.add()], 0).await
 }
 
 /// The same title in capitals, which is that of no tab of a job.
-pub async fn title_case(desk: &ProbeClient) -> Answer {
+pub async fn title_case(desk: &ProbeClient) -> ProbeAnswer {
     // The twin is deleted in the same batch, since nobody would know it as a probe's.
     let tab = ProbeTab { id: desk.scratch.number(), title: desk.home()?.title.to_uppercase() };
     refused(desk, vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }], 0).await
 }
 
 /// Deletes a tab and adds another one under its title, in one batch.
-pub async fn one_by_one(desk: &ProbeClient) -> Answer {
+pub async fn one_by_one(desk: &ProbeClient) -> ProbeAnswer {
     let old = desk.new_tab();
     desk.prepare(vec![old.add()]).await?;
     let new = ProbeTab { id: desk.scratch.number(), title: old.title };
@@ -95,7 +95,7 @@ pub async fn one_by_one(desk: &ProbeClient) -> Answer {
 }
 
 /// Whether this request of a batch is refused, which it has to be.
-pub async fn refused(desk: &ProbeClient, requests: Vec<Request>, at: usize) -> Answer {
+pub async fn refused(desk: &ProbeClient, requests: Vec<Request>, at: usize) -> ProbeAnswer {
     match desk.send(Batch::new(requests)).await? {
         SentBatch::Applied(_) => Ok((AssumptionOutcome::NotHeld, "it was taken".to_owned())),
         SentBatch::Refused(refusal) if refusal.request.is_none_or(|request| request == at) => {

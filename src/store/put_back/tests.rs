@@ -77,10 +77,10 @@ fn where_one_row_was_not_meant_all_go_back_and_are_counted_again() {
         [Some(row("a")), Some(row("b")), Some(row("typed"))],
     ] {
         let DeletionLog::Astray(found) = read(&scratch(&removed, &hit), HEAD, 1) else { panic!("a row was not meant") };
-        let mut uncounted = RowChecksum::default();
-        uncounted.add(&row("a"));
-        uncounted.add(&row("b"));
-        assert_eq!(found.uncounted(), uncounted);
+        let mut checksum_correction = RowChecksum::default();
+        checksum_correction.add(&row("a"));
+        checksum_correction.add(&row("b"));
+        assert_eq!(found.checksum_correction(), checksum_correction);
         let there = hit.iter().flatten().count();
         assert_eq!(found.rows(), there as u64);
         let back = found.requests(&tabs());

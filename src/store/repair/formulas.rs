@@ -27,7 +27,7 @@ pub struct FormulaMove<'a> {
 }
 
 /// The formula with its references for the place where it goes.
-pub fn brought_back(formula: &str, journey: FormulaMove<'_>) -> String {
+pub fn rewritten_for_return(formula: &str, journey: FormulaMove<'_>) -> String {
     let mut out = String::with_capacity(formula.len());
     let mut rest = formula;
     // Whether what follows is on another tab.
@@ -161,7 +161,7 @@ mod tests {
     fn back(formula: &str, from: &str, to: &str) -> String {
         let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let columns = ColumnMap::between(&header(from), &header(to), &[]);
-        brought_back(formula, FormulaMove { title: "T", kept_row: 100, margin: 4, row: 6, columns: &columns })
+        rewritten_for_return(formula, FormulaMove { title: "T", kept_row: 100, margin: 4, row: 6, columns: &columns })
     }
 
     #[test]

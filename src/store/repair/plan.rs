@@ -11,7 +11,7 @@ use crate::grid::column_letters;
 use crate::store::load::text;
 use crate::store::repair::check::CellCheck;
 use crate::store::repair::correspondence::{Correspondence, number};
-use crate::store::repair::formulas::{FormulaMove, brought_back};
+use crate::store::repair::formulas::{FormulaMove, rewritten_for_return};
 use crate::store::repair::image::TabImage;
 use crate::store::repair::row_repair::{CellCopy, CellSource, RowRepair};
 use crate::store::repair::rows::RowLocation;
@@ -298,7 +298,7 @@ impl RepairPlanner<'_> {
             row,
             columns: &self.there.now,
         };
-        let formula = brought_back(&formula, journey);
+        let formula = rewritten_for_return(&formula, journey);
         out.note_lost_references(&formula, to, row);
         CellCopy { source: CellSource::Formula(formula), from, to }
     }

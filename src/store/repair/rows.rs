@@ -222,7 +222,7 @@ impl<'a> RowSearch<'a> {
             let other_row = rows.copied().find(|other| !self.are_alike(*other, *row));
             let wanted = by_row.get(row).into_iter().flatten().filter(|other| *other != at);
             let wanted = wanted.filter(|other| self.found[**other].is_none());
-            let other_wanted = wanted.copied().find(|other| !self.want_the_same(*other, *at));
+            let other_wanted = wanted.copied().find(|other| !self.are_interchangeable(*other, *at));
             match (other_row, other_wanted) {
                 (Some(other), _) => self.found[*at] = Some(RowLocation::Either(number(*row), number(other))),
                 (None, Some(other)) => {
@@ -337,7 +337,7 @@ impl<'a> RowSearch<'a> {
         print.is_blank() || self.image.compare(&print, other).is_exact()
     }
 
-    fn want_the_same(&self, one: usize, other: usize) -> bool {
+    fn are_interchangeable(&self, one: usize, other: usize) -> bool {
         let (one, other) = (&self.wanted[one], &self.wanted[other]);
         one.print == other.print && one.astray.before == other.astray.before && is_same_target(one.astray, other.astray)
     }

@@ -167,7 +167,7 @@ fn a_row_that_is_filled_has_to_be_blank_where_it_is_written() {
     let rows = scratch(&witness, &["id", "mine", "n"], &before, &after);
     assert!(!witness.is_clean(&["id".into(), "mine".into(), "n".into()], &[String::new(), String::new()]));
     let (read, seen) = UndoLog::read(&rows, HEAD).expect("it was left");
-    assert_eq!((&read, read.keys_hit().collect::<Vec<_>>()), (&witness, vec!["a", "a"]));
+    assert_eq!((&read, read.misplaced_keys().collect::<Vec<_>>()), (&witness, vec!["a", "a"]));
     let finding = read.finding(seen, Vec::new);
     assert_eq!((finding.rows(), finding.astray[0].index), (1, 1));
 }
