@@ -18,15 +18,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::event::RunReport;
-use sheetkeep::ledger::failure::RequestedAction;
-use sheetkeep::ledger::key::Key;
-use sheetkeep::ledger::run::RunStatus;
+use sheetkeep::ledger::item::failure::RequestedAction;
+use sheetkeep::ledger::item::key::Key;
+use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::run::run::RunStatus;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::feed::RetryScope;
-use sheetkeep::runner::plan::RunError;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 

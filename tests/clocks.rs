@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use sheetkeep::ledger::event::RunReport;
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
@@ -188,8 +188,12 @@ async fn prune_keeps_the_version_of_the_last_commit() {
         let listing = house.listing().await;
         let age = RowAge { before: Timestamp(house.clock.now().0 - 3_600_000), keys: false };
         let found = pruning(&listing, &[], PrunePolicy { mode: house.mode, again: house.again }, age);
-        let gone: Vec<u32> =
-            found.settled.iter().flat_map(sheetkeep::ledger::commit::ItemResult::removals).map(|row| row.row).collect();
+        let gone: Vec<u32> = found
+            .settled
+            .iter()
+            .flat_map(sheetkeep::ledger::commit::changes::ItemResult::removals)
+            .map(|row| row.row)
+            .collect();
         let versions = house.column("Processed j", "version").await;
         let row_of_the_last = 2 + versions.iter().rposition(|version| version == "3").expect("it is there");
         assert!(!gone.contains(&u32::try_from(row_of_the_last).expect("few")), "{by_ms}: {gone:?} {versions:?}");

@@ -20,13 +20,13 @@ mod house;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::event::RunReport;
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::maintain::force::{ReprocessPlan, forcing};
 use sheetkeep::maintain::reset::resetting;
-use sheetkeep::runner::feed::RetryScope;
-use sheetkeep::runner::plan::PreparedChanges;
-use sheetkeep::store::listing::ScannedTabs;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::PreparedChanges;
+use sheetkeep::store::scan::rows::ScannedTabs;
 
 use crate::house::House;
 use crate::support::{ById, Values};

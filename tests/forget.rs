@@ -18,15 +18,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::commit::ItemResult;
-use sheetkeep::ledger::event::RunReport;
-use sheetkeep::ledger::key::{Key, Version};
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::commit::changes::ItemResult;
+use sheetkeep::ledger::item::key::{Key, Version};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
-use sheetkeep::runner::feed::RetryScope;
-use sheetkeep::runner::plan::{PreparedChanges, RunError};
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 

@@ -23,15 +23,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::event::RunReport;
-use sheetkeep::ledger::key::{Key, Version, idempotency_key};
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::item::key::{Key, Version, idempotency_key};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 
-use sheetkeep::runner::feed::RetryScope;
-use sheetkeep::runner::plan::PreparedChanges;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::time::Timestamp;
 
 use crate::house::House;

@@ -20,12 +20,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::emulator::fault::{Fault, Happening};
-use sheetkeep::ledger::event::RunReport;
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::ledger::run::RunStatus;
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::run::run::RunStatus;
 use sheetkeep::port::clock::Clock;
-use sheetkeep::runner::plan::RunError;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 

@@ -17,8 +17,8 @@ use serde_json::json;
 use sheetkeep::check::probing::{ProbeReport, probe};
 use sheetkeep::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
 use sheetkeep::emulator::fault::{Fault, Happening, Victims};
-use sheetkeep::runner::stop::{Stop, StopReason};
-use sheetkeep::store::probe::question::{Assumption, AssumptionOutcome};
+use sheetkeep::runner::shutdown::{Stop, StopReason};
+use sheetkeep::store::probe::assumption::{Assumption, AssumptionOutcome};
 use sheetkeep::system::SeededChance;
 
 async fn probed(place: &Emulated, seed: u64, stop: &Stop) -> ProbeReport {

@@ -23,16 +23,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::commit::ItemResult;
-use sheetkeep::ledger::event::RunReport;
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::ledger::removal::TabKind;
+use sheetkeep::ledger::commit::changes::ItemResult;
+use sheetkeep::ledger::commit::row_deletion::TabKind;
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::maintain::force::forcing;
 use sheetkeep::maintain::prune::{PrunePlan, PrunePolicy, RowAge, pruning, yielded};
 use sheetkeep::maintain::reset::resetting;
 use sheetkeep::port::chance::Chance;
-use sheetkeep::runner::feed::RetryScope;
-use sheetkeep::runner::plan::{PreparedChanges, RunError};
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::{PreparedChanges, RunError};
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
 
@@ -54,7 +54,7 @@ impl House {
 
     async fn prunable(&self, age: RowAge) -> (PrunePlan, PreparedChanges) {
         let store = self.store(7);
-        let wanted = sheetkeep::store::survey::ScanScope { failures: true, runs: true, ..Default::default() };
+        let wanted = sheetkeep::store::scan::scanner::ScanScope { failures: true, runs: true, ..Default::default() };
         let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
         let ends = store.ends().await.expect("the ends of its tabs");
         let found = pruning(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);

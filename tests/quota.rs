@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::emulator::fault::{Fault, Victims};
-use sheetkeep::ledger::event::RunReport;
+use sheetkeep::ledger::run::event::RunReport;
 use support::{Job, Slow, Values};
 
 use crate::emulated::{Emulated, both};

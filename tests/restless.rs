@@ -22,10 +22,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::event::RunReport;
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::runner::feed::RetryScope;
-use sheetkeep::runner::plan::RunError;
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::RunError;
 
 use crate::front::Front;
 use crate::house::House;

@@ -23,13 +23,13 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::event::RunReport;
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::source::{Record, Source, SourceError};
-use sheetkeep::runner::plan::RunError;
+use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::memory::MemoryStore;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 

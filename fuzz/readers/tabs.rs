@@ -3,18 +3,18 @@
 //! reading them never panics: it ends in a snapshot with blemishes, or in an error.
 use serde_json::Value;
 use sheetkeep::grid::Cell;
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::mode::ReprocessPolicy;
-use sheetkeep::ledger::record::read_state;
-use sheetkeep::ledger::rows::{FAILURES, PROCESSED, RUNS, read_run_row};
-use sheetkeep::ledger::snapshot::RowChecksum;
-use sheetkeep::store::guard::read_title;
-use sheetkeep::store::laid::MappingSearch;
-use sheetkeep::store::layout::{StoreMetadata, Tab, Tabs};
-use sheetkeep::store::load::{FailureRows, header, pairs, text, unusable};
-use sheetkeep::store::processed::ProcessedRows;
-use sheetkeep::store::put_back;
-use sheetkeep::store::witness::UndoLog;
+use sheetkeep::ledger::item::write_mode::ReprocessPolicy;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, read_run_row};
+use sheetkeep::ledger::state::snapshot::RowChecksum;
+use sheetkeep::ledger::state::state_codec::read_state;
+use sheetkeep::store::commit::restore;
+use sheetkeep::store::guard::head_guard::read_title;
+use sheetkeep::store::tabs::column_recovery::MappingSearch;
+use sheetkeep::store::tabs::parse::{FailureRows, header, pairs, text, unusable};
+use sheetkeep::store::tabs::processed::ProcessedRows;
+use sheetkeep::store::tabs::schema::{StoreMetadata, Tab, Tabs};
+use sheetkeep::store::upsert::undo_log::UndoLog;
 
 /// Cells from bytes: rows end at `\n`, cells at `\t`; a cell that is JSON is that, any other is its text.
 fn rows_of(bytes: &str) -> Vec<Vec<Value>> {
@@ -72,7 +72,7 @@ pub fn read_all(bytes: &[u8]) {
         }
         5 => {
             let rows = of_head("removed", rows);
-            if let Some(waiting) = put_back::read(&rows, HEAD, 1).put_back() {
+            if let Some(waiting) = restore::read(&rows, HEAD, 1).put_back() {
                 let tabs = Tabs { processed: Some(tab(&PROCESSED)), failures: Some(tab(&FAILURES)), ..Tabs::default() };
                 let _ = (waiting.requests(&tabs), waiting.blemish(), waiting.waiting().count());
             }

@@ -10,7 +10,7 @@ use crate::google::options::ConnectError;
 use crate::machine::MachineTrouble;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
-use crate::runner::plan::RunError;
+use crate::runner::run_config::RunError;
 
 /// An error of the wiring; it completes "failed to …".
 #[derive(Debug, Error)]

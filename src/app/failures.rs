@@ -8,12 +8,12 @@ use crate::app::error::AppError;
 use crate::app::sheet::Sheet;
 use crate::app::view::existing;
 use crate::config::settings::Settings;
-use crate::ledger::failure::{Failure, RequestedAction};
+use crate::ledger::item::failure::{Failure, RequestedAction};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
-use crate::store::reach::MissingTab;
-use crate::store::sheets::SheetsStore;
+use crate::store::spreadsheet::store::SheetsStore;
+use crate::store::tabs::load_plan::MissingTab;
 
 /// Some failures of a job, oldest row first.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Whether a job's data tab and its Processed agree, and what can be done where they do not. Looking changes nothing.
 //!
 //! In scope: looking until the sheet stands still, findings with their keys, and a repair as errands. Out of scope: the comparison
-//! (`ledger::audit`), reading (`store::survey`), bringing errands to the sheet (`app::job`).
+//! (`ledger::processed::consistency`), reading (`store::scan::scanner`), bringing errands to the sheet (`app::job`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, SheetFile};
 use crate::app::view::existing;
 use crate::config::settings::Settings;
-use crate::ledger::audit::{ConsistencyCheck, Inconsistencies, RowDigest};
-use crate::ledger::commit::ItemResult;
-use crate::ledger::head::HeadId;
-use crate::ledger::item::Output;
-use crate::ledger::key::{Key, Version};
-use crate::ledger::mode::{ReprocessPolicy, WriteMode};
-use crate::ledger::rows::FORGOTTEN;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::item::Output;
+use crate::ledger::item::key::{Key, Version};
+use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::processed::consistency::{ConsistencyCheck, Inconsistencies, RowDigest};
+use crate::ledger::rows::row_codec::FORGOTTEN;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::step::Identify;
-use crate::runner::plan::{PreparedChanges, RunError};
-use crate::store::layout::Tab;
-use crate::store::reach::{MissingTab, gone_tabs};
-use crate::store::sheets::SheetsStore;
-use crate::store::survey::{IndexRetention, ScanScope, ScanSummary, ScannedRow};
+use crate::runner::run_config::{PreparedChanges, RunError};
+use crate::store::scan::scanner::{IndexRetention, ScanScope, ScanSummary, ScannedRow};
+use crate::store::spreadsheet::store::SheetsStore;
+use crate::store::tabs::load_plan::{MissingTab, gone_tabs};
+use crate::store::tabs::schema::Tab;
 
 /// Looks before another run counts as busy.
 const LOOKS: u32 = 3;

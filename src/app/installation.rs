@@ -1,7 +1,7 @@
 //! This installation: who it is, and that it runs a job only once at a time.
 //!
 //! In scope: the id kept in the state directory, the lock per job and spreadsheet, what the lock file tells a second run.
-//! Out of scope: leases (`ledger::lease`); the lock only lets a run take over its own dead sibling at once.
+//! Out of scope: leases (`ledger::lease::lease`); the lock only lets a run take over its own dead sibling at once.
 //!
 //! Where no directory is known or can be written (a cloud function without a disk) the id is made up for this process, there is no lock,
 //! and a dead sibling's lease is waited for; that is told. A disk that is full is another matter: nothing begins then.

@@ -1,7 +1,7 @@
 //! Results of steps with outside effects, in files of the state directory until they are on the sheet.
 //!
 //! In scope: one file a run, synced before it counts, locked while its run lives; what earlier runs left. Out of scope: what the lines
-//! say (`ledger::journal`), and whether a result still counts (`runner::replay`).
+//! say (`ledger::run::journal`), and whether a result still counts (`runner::journal_replay`).
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use sha2::{Digest, Sha256};
 
 use crate::failpoint;
-use crate::ledger::journal::{JournalHead, StepResult, line};
+use crate::ledger::run::journal::{JournalHead, StepResult, line};
 use crate::machine::MachineTrouble;
 use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::private;
@@ -177,7 +177,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ledger::journal::read;
+    use crate::ledger::run::journal::read;
 
     fn result(key: &str) -> StepResult {
         let [key, version, shown, place] = [key, "", "", ""].map(str::to_owned);

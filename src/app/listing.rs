@@ -8,15 +8,15 @@ use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, SheetFile};
 use crate::app::view::existing;
 use crate::config::settings::Settings;
-use crate::ledger::snapshot::Snapshot;
+use crate::ledger::state::snapshot::Snapshot;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
-use crate::runner::opening::is_own_job;
-use crate::store::ends::TabExtent;
-use crate::store::listing::ScannedTabs;
-use crate::store::sheets::SheetsStore;
-use crate::store::survey::ScanScope;
+use crate::runner::startup::is_own_job;
+use crate::store::scan::rows::ScannedTabs;
+use crate::store::scan::scanner::ScanScope;
+use crate::store::scan::trailing_blanks::TabExtent;
+use crate::store::spreadsheet::store::SheetsStore;
 
 /// Reads Processed row by row, and what else is wanted, with the state that belongs to it.
 pub async fn listing(

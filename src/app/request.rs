@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::ledger::order::RequestOrder;
+use crate::ledger::lease::row_order::RequestOrder;
 use crate::private;
 
 /// What the file says where the job had never run.

@@ -27,7 +27,7 @@ use crate::machine::MachineTrouble;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 #[cfg(feature = "emulator")]
-use crate::runner::plan::RunError;
+use crate::runner::run_config::RunError;
 
 /// The id that the embedded spreadsheet has in its file.
 #[cfg(feature = "emulator")]

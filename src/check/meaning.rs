@@ -2,7 +2,7 @@
 //!
 //! In scope: one sentence for each question. Out of scope: asking (`store::probe`).
 
-use crate::store::probe::question::{Assumption, AssumptionOutcome};
+use crate::store::probe::assumption::{Assumption, AssumptionOutcome};
 
 /// One sentence; what follows for the job.
 pub fn meaning(question: Assumption, outcome: AssumptionOutcome) -> &'static str {

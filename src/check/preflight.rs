@@ -13,21 +13,21 @@ use crate::google::address::SpreadsheetId;
 use crate::google::error::{CallError, ErrorCause};
 use crate::google::shape::SpreadsheetInfo;
 use crate::google::sheets::Sheets;
-use crate::ledger::growth;
-use crate::ledger::lease::LeaseStatus;
-use crate::ledger::snapshot::{Definition, Snapshot};
+use crate::ledger::lease::lease::LeaseStatus;
+use crate::ledger::run::capacity;
+use crate::ledger::state::snapshot::{Definition, Snapshot};
 use crate::port::clock::Clock;
 use crate::port::source::Source;
 use crate::port::step::Identify;
+use crate::runner::first_records::FirstRecords;
 use crate::runner::header_row::read_header;
-use crate::runner::opening::{begins_anew, is_own_job, key_column_stands, same_definition, unblocked};
-use crate::runner::plan::RunError;
-use crate::runner::probation::FirstRecords;
+use crate::runner::run_config::RunError;
+use crate::runner::startup::{begins_anew, is_own_job, key_column_stands, same_definition, unblocked};
 use crate::source::input::Input;
-use crate::store::fetch::{LoadResult, Loader};
-use crate::store::guard::GuardSupport;
-use crate::store::reach::MissingTab;
-use crate::store::room::CellBudget;
+use crate::store::commit::cell_budget::CellBudget;
+use crate::store::guard::head_guard::GuardSupport;
+use crate::store::load::loader::{LoadResult, Loader};
+use crate::store::tabs::load_plan::MissingTab;
 
 /// What a run would come with.
 pub struct PlannedRun {
@@ -176,7 +176,7 @@ fn account(coming: &PlannedRun) -> String {
 
 fn seen(metadata: &SpreadsheetInfo) -> CheckItem {
     let title = &metadata.title;
-    if let Some(crowded) = growth::crowded(CellBudget::of(metadata).cells()) {
+    if let Some(crowded) = capacity::crowded(CellBudget::of(metadata).cells()) {
         return CheckItem::warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
     }
     let tabs = metadata.tabs.len();

@@ -9,11 +9,11 @@ use crate::google::sheets::Sheets;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::StoreError;
-use crate::runner::stop::{Stop, StopReason};
-use crate::store::probe::asking::ask;
-use crate::store::probe::desk::ProbeClient;
-use crate::store::probe::question::{Assumption, AssumptionOutcome, AssumptionResult};
-use crate::store::probe::sweep::{CleanupReport, sweep};
+use crate::runner::shutdown::{Stop, StopReason};
+use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
+use crate::store::probe::cleanup::{CleanupReport, sweep};
+use crate::store::probe::client::ProbeClient;
+use crate::store::probe::run::ask;
 
 /// What a probe came to.
 #[derive(Debug)]

@@ -1,14 +1,14 @@
 //! Keys that the source yields more than once, before a run says so.
 //!
 //! In scope: reading the first records within bounds, and what was found. Out of scope: which record counts, which a run decides once it
-//! has read the whole source (`ledger::survey`).
+//! has read the whole source (`ledger::item::source_survey`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ledger::key::Version;
-use crate::ledger::mode::ReprocessPolicy;
-use crate::ledger::repeats::{RepeatWatch, RepeatedKeys};
+use crate::ledger::item::key::Version;
+use crate::ledger::item::repeated_keys::{RepeatWatch, RepeatedKeys};
+use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::port::clock::Clock;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;

@@ -5,7 +5,7 @@
 use crate::google::error::CallError;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
-use crate::runner::plan::RunError;
+use crate::runner::run_config::RunError;
 
 /// What a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use clap::ValueEnum;
 
 use crate::cli::signals::Signal;
 use crate::fault::Fault;
-use crate::ledger::event::RunReport;
-use crate::ledger::run::RunStatus;
+use crate::ledger::run::event::RunReport;
+use crate::ledger::run::run::RunStatus;
 use crate::machine::Refused;
 
 /// How the process ends.

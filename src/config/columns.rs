@@ -1,13 +1,13 @@
 //! What a job says about its columns: types, forms, zones, order, and what becomes of fields without a column.
 //!
-//! In scope: reading that part of the job file. Out of scope: reading values as a type (`ledger::cast`).
+//! In scope: reading that part of the job file. Out of scope: reading values as a type (`ledger::columns::coerce`).
 
 use jiff::tz::TimeZone;
 
 use crate::config::collect::ValueReader;
 use crate::config::keys::closest;
 use crate::config::raw::{At, ColumnSays, SheetSection};
-use crate::ledger::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
+use crate::ledger::columns::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
 
 /// The longest form of a number, in characters.
 const MAX_FORMAT_CHARS: usize = 250;

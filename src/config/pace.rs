@@ -8,9 +8,9 @@ use crate::config::raw::{
     At, CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection, ScheduleSection,
 };
 use crate::google::quota::{DEFAULT_PER_MINUTE, Pacing};
-use crate::ledger::lease::MAX_TTL_MS;
+use crate::ledger::lease::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
-use crate::runner::probation::DEFAULT_STOP_AFTER;
+use crate::runner::first_records::DEFAULT_STOP_AFTER;
 
 /// An hour, in milliseconds: the longest that most settings may be.
 const HOUR: u64 = 3_600_000;

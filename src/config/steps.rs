@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::config::collect::ValueReader;
 use crate::config::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
 use crate::config::raw::{At, JobFile, StepSection as Raw};
-use crate::ledger::mode::Delivery;
+use crate::ledger::item::write_mode::Delivery;
 use crate::port::clock::Clock;
 use crate::port::step::Step;
 use crate::step::command::{self, Command, CommandSettings};

@@ -13,7 +13,7 @@ use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;
 use crate::config::target::Target;
-use crate::ledger::mode::WriteMode;
+use crate::ledger::item::write_mode::WriteMode;
 use crate::port::clock::Clock;
 use crate::port::step::Identify;
 use crate::retry::RetryPolicy;

@@ -2,8 +2,8 @@
 //!
 //! In scope: what it says. Out of scope: which failures are closed (`maintain::reset`, `maintain::rollover`).
 
-use crate::ledger::book::PriorFailure;
-use crate::ledger::failure::{Failure, FailureState};
+use crate::ledger::item::failure::{Failure, FailureState};
+use crate::ledger::processed::processed_index::PriorFailure;
 use crate::time::Timestamp;
 
 /// A row later than the others of this failure, which stands as the book says; `why` is told in it.

@@ -1,17 +1,17 @@
 //! A forced run: what the source yields and is done already is forgotten, so that the next run does it again.
 //!
 //! In scope: which keys that is, and how many. Out of scope: the note in the state by which a forced run that vanished goes on
-//! (`runner::forced`).
+//! (`runner::reprocess_state`).
 
 use std::collections::HashSet;
 
-use crate::ledger::commit::ItemResult;
-use crate::ledger::mode::ReprocessPolicy;
-use crate::ledger::order::RequestOrder;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::lease::row_order::RequestOrder;
 use crate::maintain::tally::{VersionCount, VersionCounts};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
-use crate::store::listing::ScannedTabs;
+use crate::store::scan::rows::ScannedTabs;
 
 /// What a forced run would do.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,9 +6,9 @@
 //! its own run began long ago, and so did each run before it. A time ahead of the service's says nothing: such a row is old where a later
 //! one is.
 
-use crate::ledger::order::{CommitSequence, FirstCommits};
-use crate::ledger::run::{began, is_run_id, run_id};
-use crate::store::listing::{ProcessedRow, ScannedTabs};
+use crate::ledger::lease::row_order::{CommitSequence, FirstCommits};
+use crate::ledger::run::run::{began, is_run_id, run_id};
+use crate::store::scan::rows::{ProcessedRow, ScannedTabs};
 use crate::time::Timestamp;
 
 /// A run that began more than this after the last term did has a wrong clock.
@@ -69,7 +69,7 @@ fn of_age(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::key::{Key, Version};
+    use crate::ledger::item::key::{Key, Version};
 
     const DAY: i64 = 86_400_000;
     const NOW: i64 = 20_000 * DAY;

@@ -1,25 +1,25 @@
 //! What nobody needs any more: old runs, closed failures, rows of Processed that change nothing, blank rows; and, where somebody says so,
 //! old keys.
 //!
-//! In scope: which rows go. Out of scope: how they are taken out (`store::removed`), asking people first (`cli`).
+//! In scope: which rows go. Out of scope: how they are taken out (`store::commit::deletion`), asking people first (`cli`).
 //!
 //! A key may go only if the source can no longer yield it, or else its item is done again. No source of this version tells how far it has
 //! got, so that it is always for a person to say; `yielded` counts for them what the source would yield today.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::ledger::commit::ItemResult;
-use crate::ledger::failure::Failure;
-use crate::ledger::key::{Fingerprint, Key};
-use crate::ledger::mode::{ReprocessPolicy, WriteMode};
-use crate::ledger::removal::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_run};
-use crate::ledger::run::{Run, RunStatus};
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_run};
+use crate::ledger::item::failure::Failure;
+use crate::ledger::item::key::{Fingerprint, Key};
+use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::run::run::{Run, RunStatus};
 use crate::maintain::lineup::{Placed, line_up};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
-use crate::store::ends::TabExtent;
-use crate::store::listing::ScannedTabs;
-use crate::store::put_back::WAITING;
+use crate::store::commit::restore::WAITING;
+use crate::store::scan::rows::ScannedTabs;
+use crate::store::scan::trailing_blanks::TabExtent;
 use crate::time::Timestamp;
 
 /// Blank rows at a tab's end that stay: as many as a new tab has.

@@ -7,13 +7,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::ledger::commit::ItemResult;
-use crate::ledger::failure::Failure;
-use crate::ledger::key::Fingerprint;
-use crate::ledger::mode::ReprocessPolicy;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::failure::Failure;
+use crate::ledger::item::key::Fingerprint;
+use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::maintain::closing::closed;
 use crate::maintain::tally::{VersionCount, VersionCounts};
-use crate::store::listing::ScannedTabs;
+use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
 
 /// What the row that closes a failure says.

@@ -1,6 +1,6 @@
 //! The move of a job to a new spreadsheet: what stands against it, and which failures go along.
 //!
-//! In scope: what is worked out from both spreadsheets. Out of scope: what the states say of it (`ledger::rollover`), reading and writing
+//! In scope: what is worked out from both spreadsheets. Out of scope: what the states say of it (`ledger::state::rollover`), reading and writing
 //! (`app`), asking people first (`cli`).
 //!
 //! It is two runs. The first makes the job's beginning in the new spreadsheet: its state names those that the job leaves, and the failures
@@ -9,14 +9,14 @@
 
 use std::collections::HashSet;
 
-use crate::ledger::book::ProcessedIndex;
-use crate::ledger::commit::ItemResult;
-use crate::ledger::failure::{Failure, failure_mark};
-use crate::ledger::key::Fingerprint;
-use crate::ledger::rollover::MAX_EARLIER;
-use crate::ledger::snapshot::Snapshot;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::failure::{Failure, failure_mark};
+use crate::ledger::item::key::Fingerprint;
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::ledger::state::rollover::MAX_EARLIER;
+use crate::ledger::state::snapshot::Snapshot;
 use crate::maintain::closing::closed;
-use crate::store::listing::ScannedTabs;
+use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
 
 /// What the row of a failure says that was done before the move came to its end.

@@ -4,11 +4,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::ledger::commit::ItemResult;
-use crate::ledger::key::{Fingerprint, Key, Version};
-use crate::ledger::mode::ReprocessPolicy;
-use crate::ledger::order::RequestOrder;
-use crate::store::listing::ProcessedRow;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::key::{Fingerprint, Key, Version};
+use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::lease::row_order::RequestOrder;
+use crate::store::scan::rows::ProcessedRow;
 
 /// A version of a key, as it is told apart.
 pub type CountedVersion = (Fingerprint, u64);

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
-use crate::ledger::journal::{JournalHead, StepResult};
+use crate::ledger::run::journal::{JournalHead, StepResult};
 use crate::machine::MachineTrouble;
 
 /// A durable place for the results of a run, and for those that earlier runs left.

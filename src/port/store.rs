@@ -5,11 +5,11 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::ledger::commit::{Commit, CommitReply};
-use crate::ledger::failure::{StoredFailure, mark_of_record};
-use crate::ledger::judge::HeadStatus;
-use crate::ledger::key::Fingerprint;
-use crate::ledger::snapshot::{Loaded, RowChecksum};
+use crate::ledger::commit::changes::{Commit, CommitReply};
+use crate::ledger::commit::commit_resolution::HeadStatus;
+use crate::ledger::item::failure::{StoredFailure, mark_of_record};
+use crate::ledger::item::key::Fingerprint;
+use crate::ledger::state::snapshot::{Loaded, RowChecksum};
 use crate::machine::MachineTrouble;
 
 /// A durable store with one guarded write.

@@ -1,33 +1,33 @@
 //! A run's commits, one under way at a time: drafted, sent off, and what follows when one has ended.
 //!
 //! In scope: the chain and its drafts, the lease's trust window, the run's row, counts of what is on the store.
-//! Out of scope: when to commit (`runner::pass`), one commit's fate (`runner::settle`), what the items are (`runner::intake`).
+//! Out of scope: when to commit (`runner::run_loop`), one commit's fate (`runner::commit_driver`), what the items are (`runner::intake`).
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
 use crate::fault::Fault;
-use crate::ledger::blame::Bisection;
-use crate::ledger::chain::{CommitChain, CommitMetadata, HaltReason as Halt, NextAction};
-use crate::ledger::commit::{Changes, CommitPart, ItemResult, NewTable};
-use crate::ledger::event::Event;
-use crate::ledger::head::HeadId;
-use crate::ledger::judge::Resolution;
-use crate::ledger::lease::LeaseValidity;
-use crate::ledger::rollover::Rollover;
-use crate::ledger::run::{Counts, Run};
-use crate::ledger::settlement::CommitEnd;
-use crate::ledger::snapshot::State;
+use crate::ledger::commit::bisection::Bisection;
+use crate::ledger::commit::changes::{Changes, CommitPart, ItemResult, NewTable};
+use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata, HaltReason as Halt, NextAction};
+use crate::ledger::commit::commit_machine::CommitEnd;
+use crate::ledger::commit::commit_resolution::Resolution;
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::lease::lease::LeaseValidity;
+use crate::ledger::run::event::Event;
+use crate::ledger::run::run::{Counts, Run};
+use crate::ledger::state::rollover::Rollover;
+use crate::ledger::state::snapshot::State;
 use crate::port::chance::Chance;
 use crate::port::store::{MisplacedWrites, StoreError};
-use crate::runner::batch::{CommitQueue, InFlight, PendingItem, places};
-use crate::runner::forced::ReprocessState;
+use crate::runner::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::commit_queue::{CommitQueue, InFlight, PendingItem, places};
 use crate::runner::intake::Intake;
-use crate::runner::marks::StartMarker;
-use crate::runner::opening::{LeaseRequest, RunContext, ServiceClock, unblocked};
-use crate::runner::plan::{RunConfig, RunError};
-use crate::runner::settle::{CommitDriver, CommitOutcome};
+use crate::runner::reprocess_state::ReprocessState;
+use crate::runner::run_config::{RunConfig, RunError};
+use crate::runner::start_markers::StartMarker;
+use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock, unblocked};
 use crate::time::Timestamp;
 
 /// A run's end of the chain, in action.

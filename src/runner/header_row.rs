@@ -1,13 +1,13 @@
 //! Whether the header row of a source has the fields by which the job finds keys and versions; looked at before anything is written.
 //!
-//! In scope: plain paths such as `.id`. Out of scope: other jq, whose first records show it (`runner::probation`).
+//! In scope: plain paths such as `.id`. Out of scope: other jq, whose first records show it (`runner::first_records`).
 
-use crate::ledger::event::Event;
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::run::event::Event;
 use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::Identify;
-use crate::runner::plan::{Events, RunError};
-use crate::runner::stop::Stop;
+use crate::runner::run_config::{Events, RunError};
+use crate::runner::shutdown::Stop;
 
 /// Looks at the header row, which may be long in coming, unless the run is to stop; tells what is odd.
 pub async fn see_header(

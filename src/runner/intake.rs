@@ -1,38 +1,38 @@
 //! From a record to something that can be committed: identified, admitted, shaped; or a failure that is told.
 //!
-//! In scope: the book, the header, the counts and the cursor of one run. Out of scope: running steps (`runner::work`), committing.
+//! In scope: the book, the header, the counts and the cursor of one run. Out of scope: running steps (`runner::step_executor`), committing.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::grid::Row;
-use crate::ledger::book::{Admission, PriorFailure, ProcessedIndex};
-use crate::ledger::columns::{Columns, ValueRejection};
-use crate::ledger::commit::ItemResult;
-use crate::ledger::cursor::{LowWatermark, SequenceNumber};
-use crate::ledger::event::{Event, RetryCounts};
-use crate::ledger::failure::{
+use crate::ledger::columns::columns::{Columns, ValueRejection};
+use crate::ledger::columns::exact_number;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::failure::{
     Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_mark, payload_cells, record_mark,
     shortened, unkept,
 };
-use crate::ledger::first_rows::FirstRows;
-use crate::ledger::header::{Header, KeyColumn, choose_key_column};
-use crate::ledger::item::{Item, Output, Position};
-use crate::ledger::key::{Key, KeyError, Version};
-use crate::ledger::literal;
-use crate::ledger::mode::{ReprocessPolicy, WriteMode};
-use crate::ledger::run::Counts;
-use crate::ledger::shape::{row_of, shape};
-use crate::ledger::sifting::RecordSelection;
+use crate::ledger::item::item::{Item, Output, Position};
+use crate::ledger::item::key::{Key, KeyError, Version};
+use crate::ledger::item::record_selection::RecordSelection;
+use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::processed::low_watermark::{LowWatermark, SequenceNumber};
+use crate::ledger::processed::processed_index::{Admission, PriorFailure, ProcessedIndex};
+use crate::ledger::rows::header_search::FirstRows;
+use crate::ledger::rows::row_builder::{row_of, shape};
+use crate::ledger::rows::table_header::{Header, KeyColumn, choose_key_column};
+use crate::ledger::run::event::{Event, RetryCounts};
+use crate::ledger::run::run::Counts;
 use crate::port::source::Record;
 use crate::port::step::{Identity, StepError};
-use crate::runner::batch::{KeptRecord, PendingItem};
-use crate::runner::feed::Reread;
-use crate::runner::marks::{StartMarker, settles};
-use crate::runner::plan::Events;
-use crate::runner::probation::FirstRecords;
-use crate::runner::work::{StepFailure, StepOutcome};
+use crate::runner::commit_queue::{KeptRecord, PendingItem};
+use crate::runner::first_records::FirstRecords;
+use crate::runner::input_queue::Reread;
+use crate::runner::run_config::Events;
+use crate::runner::start_markers::{StartMarker, settles};
+use crate::runner::step_executor::{StepFailure, StepOutcome};
 use crate::time::Timestamp;
 
 /// What a failure says that was asked for after the source had gone on to another version of its key.
@@ -126,7 +126,7 @@ impl Intake {
                     IntakeResult::Nothing
                 }
                 Err(error) => {
-                    let record = literal::render(&body);
+                    let record = exact_number::render(&body);
                     let record = record.as_bytes();
                     let failed = Failed { key, version, step: "item", error, record, position: position.to_string() };
                     self.fail_unordered(failed, place, now).map_or(IntakeResult::Nothing, IntakeResult::Wait)
@@ -134,7 +134,7 @@ impl Intake {
             },
             Err(error) => {
                 self.sift_nameless();
-                let bytes = literal::render(&body);
+                let bytes = exact_number::render(&body);
                 self.nameless("item", error.to_string(), bytes.as_bytes(), &position, place, now)
             }
         }
@@ -172,7 +172,7 @@ impl Intake {
             Err(StepFailure { error: StepError::Cancelled | StepError::Machine { .. }, .. }) => return None,
             Err(failure) => (failure.step, failure.error.to_string()),
         };
-        let record = literal::render(&item.body);
+        let record = exact_number::render(&item.body);
         let (key, version, position) = match item.again {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (item.key, item.version, item.position.to_string()),
@@ -346,11 +346,11 @@ impl Intake {
 
     fn admit(&mut self, item: Item, place: SequenceNumber, now: Timestamp) -> IntakeResult {
         let doubtful = self.in_doubt.iter().position(|(key, version)| *key == item.key && *version == item.version);
-        let record = || record_mark(literal::render(&item.body).as_bytes());
+        let record = || record_mark(exact_number::render(&item.body).as_bytes());
         let admission = self.book.admit_record(&item.key, &item.version, record);
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
-            let (record, position) = (literal::render(&item.body), item.position.to_string());
+            let (record, position) = (exact_number::render(&item.body), item.position.to_string());
             let told = self.doubt(key, version, Some(record.as_bytes()), position, place, now);
             return told.map_or(IntakeResult::Nothing, IntakeResult::Wait);
         }
@@ -417,7 +417,8 @@ impl Intake {
     fn done(&mut self, item: Item, place: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {
         self.rowless += u64::from(output.is_empty());
         let Item { key, version, body, position, again } = item;
-        let record = Some(Arc::new(KeptRecord { json: literal::render(&body).into(), position: position.clone() }));
+        let record =
+            Some(Arc::new(KeptRecord { json: exact_number::render(&body).into(), position: position.clone() }));
         let (failed, of, at) = match again {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (key.clone(), version.clone(), position.to_string()),

@@ -3,19 +3,19 @@
 //! In scope: what of the run's own work the load shows, what is drafted anew. Out of scope: when to load (`runner::committer`).
 
 use crate::fault::Fault;
-use crate::ledger::book::ProcessedIndex;
-use crate::ledger::chain::{HaltReason as Halt, NextAction};
-use crate::ledger::commit::{Commit, ItemResult};
-use crate::ledger::failure::failure_mark;
-use crate::ledger::header::{Header, KeyColumn};
-use crate::ledger::lease::LeaseValidity;
-use crate::ledger::settlement::CommitEnd;
+use crate::ledger::commit::changes::{Commit, ItemResult};
+use crate::ledger::commit::commit_chain::{HaltReason as Halt, NextAction};
+use crate::ledger::commit::commit_machine::CommitEnd;
+use crate::ledger::item::failure::failure_mark;
+use crate::ledger::lease::lease::LeaseValidity;
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::ledger::rows::table_header::{Header, KeyColumn};
 use crate::port::store::StoreError;
-use crate::runner::batch::{CommitQueue, PendingItem};
+use crate::runner::commit_queue::{CommitQueue, PendingItem};
 use crate::runner::committer::{ClosingRun, Committer, head_gone, taken_over, unfinished};
 use crate::runner::intake::Intake;
-use crate::runner::opening::{ServiceClock, allowed, unblocked};
-use crate::runner::plan::RunError;
+use crate::runner::run_config::RunError;
+use crate::runner::startup::{ServiceClock, allowed, unblocked};
 
 /// A tab of rows and its columns.
 type Table = (String, Vec<String>);

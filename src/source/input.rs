@@ -459,7 +459,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::ledger::item::Position;
+    use crate::ledger::item::item::Position;
 
     /// A record a byte, and an error at `!`.
     struct EachByte(Box<dyn Read + Send>, u64);

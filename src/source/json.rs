@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use crate::ledger::item::Position;
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::item::item::Position;
 use crate::port::error_document::{is_error_document, shown};
 use crate::port::source::{Record, SourceError};
 use crate::source::input::{BackgroundReader, Input, MAX_RECORD_BYTES, Records, io_error};
@@ -204,7 +204,7 @@ mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
-    use crate::ledger::literal;
+    use crate::ledger::columns::exact_number;
     use crate::port::source::Source;
 
     fn file(text: &[u8]) -> NamedTempFile {
@@ -247,7 +247,7 @@ mod tests {
                 (1, Some(1), Ok(json!({"id": 1}))),
                 (2, Some(2), Err("the record is no JSON: expected value at byte 8 (JSON has no NaN)".into())),
                 (3, Some(2), Err("the record is no valid UTF-8 at byte 9".into())),
-                (4, Some(4), Ok(json!({"id": literal::of("12345678901234567890123")}))),
+                (4, Some(4), Ok(json!({"id": exact_number::of("12345678901234567890123")}))),
             ]
         );
         assert_eq!(records[1].bytes, b"{\"id\": NaN}");

@@ -8,7 +8,7 @@
 
 use std::io::{self, Read};
 
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
 
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 16;

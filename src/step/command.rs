@@ -1,7 +1,7 @@
 //! The step `command`: a program of the user's that does something with an item, outside the sheet.
 //!
 //! In scope: how an item reaches the program, what its end means, bounds of time and output. Out of scope: when it is run again
-//! (`runner::work`), and what becomes of a result until it is on the sheet (`journal`).
+//! (`runner::step_executor`), and what becomes of a result until it is on the sheet (`journal`).
 //!
 //! ```text
 //!  standard input    the item, as one line of JSON: a file that holds all of it before the program starts (`fed`)
@@ -26,7 +26,7 @@ use tokio::process::{Child, Command as Process};
 use which::WhichConfig;
 use which::sys::RealSys;
 
-use crate::ledger::literal;
+use crate::ledger::columns::exact_number;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::clock::Clock;
 use crate::port::step::{Step, StepContext, StepError};
@@ -95,7 +95,7 @@ impl Command {
 
     async fn run_once(&self, input: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
         let program = self.settings.words.first().map(String::as_str).unwrap_or_default();
-        let item = fed::whole(format!("{}\n", literal::render(&input)).as_bytes())
+        let item = fed::whole(format!("{}\n", exact_number::render(&input)).as_bytes())
             .map_err(|error| not_fed(program, &error))?;
         let started = self.process(context).stdin(Stdio::from(item)).spawn();
         let mut child = started.map_err(|error| self.unstarted(program, &error))?;
@@ -245,7 +245,8 @@ fn values(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, StepErr
     }
     let no_json = |why: String| StepError::Rejected(format!("{program} writes something that is no JSON: {why}"));
     let out = std::str::from_utf8(out).map_err(|error| no_json(error.to_string()))?;
-    let values: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&literal::marked(out)).into_iter().collect();
+    let values: Result<Vec<Value>, _> =
+        serde_json::Deserializer::from_str(&exact_number::marked(out)).into_iter().collect();
     values.map_err(|error| no_json(error.to_string()))
 }
 
@@ -261,8 +262,8 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::ledger::key::{Key, Version};
-    use crate::ledger::lease::Fence;
+    use crate::ledger::item::key::{Key, Version};
+    use crate::ledger::lease::lease::Fence;
     use crate::system::SystemClock;
     use crate::time::Timestamp;
 

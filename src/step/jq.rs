@@ -20,7 +20,7 @@ use jaq_json::Val;
 use serde_json::Value;
 use thiserror::Error as ThisError;
 
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
 use crate::step::bounded::cost;
 use crate::step::cost::Cost;
 use crate::step::filters::{defs, funs};
@@ -352,7 +352,10 @@ mod tests {
     fn texts_and_long_numbers_survive() {
         assert_eq!(run_on(".", json!("0042")), Ok(vec![json!("0042")]));
         assert_eq!(run_on(".", json!(u64::MAX)), Ok(vec![json!(u64::MAX)]));
-        assert_eq!(run_on(". * 10", json!(u64::MAX)), Ok(vec![crate::ledger::literal::of("184467440737095516150")]));
+        assert_eq!(
+            run_on(". * 10", json!(u64::MAX)),
+            Ok(vec![crate::ledger::columns::exact_number::of("184467440737095516150")])
+        );
         assert_eq!(run_on("tonumber", json!("42")), Ok(vec![json!(42)]));
     }
 }

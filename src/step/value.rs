@@ -1,12 +1,12 @@
 //! JSON values as jaq holds them, and back.
 //!
-//! In scope: the two conversions, exact for every number, also for one that no double holds (`ledger::literal`): jq passes it on as it
+//! In scope: the two conversions, exact for every number, also for one that no double holds (`ledger::columns::exact_number`): jq passes it on as it
 //! is written, and calculates with the nearest double. Out of scope: running jq (`step::jq`).
 
 use jaq_json::{Map, Num, Val};
 use serde_json::{Number, Value};
 
-use crate::ledger::literal;
+use crate::ledger::columns::exact_number;
 
 /// How deep a result may be nested: what is kept or handed on is read again, and `serde_json` reads 127 levels.
 const MAX_DEPTH: usize = 126;
@@ -17,7 +17,7 @@ pub(crate) fn to_jaq(value: Value) -> Val {
         Value::Null => Val::Null,
         Value::Bool(b) => Val::Bool(b),
         Value::Number(number) => Val::Num(number_to_jaq(&number)),
-        Value::String(text) => match literal::digits(&text) {
+        Value::String(text) => match exact_number::digits(&text) {
             Some(digits) => Val::Num(digits_to_jaq(digits)),
             None => Val::utf8_str(text),
         },
@@ -107,10 +107,10 @@ fn number_from_jaq(number: &Num) -> Result<Value, Unrepresentable> {
                 .parse::<i64>()
                 .map(Value::from)
                 .or_else(|_| digits.parse::<u64>().map(Value::from))
-                .unwrap_or_else(|_| literal::of(&digits)));
+                .unwrap_or_else(|_| exact_number::of(&digits)));
         }
         Num::Float(f) => *f,
-        Num::Dec(digits) => match literal::of_unheld(digits) {
+        Num::Dec(digits) => match exact_number::of_unheld(digits) {
             Some(literal) => return Ok(literal),
             None => digits.parse().unwrap_or(f64::NAN),
         },
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_number_that_no_double_holds_goes_through_as_it_is_written() {
         for digits in ["1234567890123456.789", "1e-400", "1E400", "-0.1234567890123456789", "12345678901234567890123"] {
-            let value = json!({"a": [literal::of(digits)]});
+            let value = json!({"a": [exact_number::of(digits)]});
             assert_eq!(from_jaq(&to_jaq(value.clone())), Ok(value));
         }
     }

@@ -9,15 +9,15 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault as Kind;
-use sheetkeep::ledger::commit::{Changes, Commit, CommitReply};
-use sheetkeep::ledger::event::{Event, RunReport};
-use sheetkeep::ledger::failure::StoredFailure;
-use sheetkeep::ledger::judge::HeadStatus;
-use sheetkeep::ledger::key::Fingerprint;
-use sheetkeep::ledger::snapshot::Loaded;
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitReply};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::item::failure::StoredFailure;
+use sheetkeep::ledger::item::key::Fingerprint;
+use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::ledger::state::snapshot::Loaded;
 use sheetkeep::port::store::{MisplacedWrites, Store, StoreError, Usage};
-use sheetkeep::runner::plan::RunError;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 
 use crate::contract::emulated::{Emulated, both};
 use crate::contract::ground::{Contents, Ground, Loss};
@@ -114,7 +114,7 @@ pub async fn command(world: &Emulated, keys: &[&str]) {
     let holder = state.lease.holder.clone().expect("somebody runs");
     command.run = state.run.clone().expect("somebody runs");
     let snapshot = command.store.load().await.expect("it can be read").snapshot;
-    command.chain = sheetkeep::ledger::chain::CommitChain::from(snapshot.as_ref(), state, holder);
+    command.chain = sheetkeep::ledger::commit::commit_chain::CommitChain::from(snapshot.as_ref(), state, holder);
     let snapshot = snapshot.expect("the job exists");
     command.chain.reloaded(&snapshot).expect("it is of the same term");
     let changes = if keys.is_empty() { Changes::default() } else { all_done(&command, keys) };
@@ -239,7 +239,8 @@ async fn another_job_that_makes_runs_first_does_not_stop_an_init() {
         let meddling = Box::pin(async move {
             let requests: Value = json!([{"addSheet": {"properties": {"title": "Runs", "sheetId": 77}}}]);
             hands.hands(requests).await;
-            let header = sheetkeep::ledger::rows::RUNS.map(|name| json!({"userEnteredValue": {"stringValue": name}}));
+            let header =
+                sheetkeep::ledger::rows::row_codec::RUNS.map(|name| json!({"userEnteredValue": {"stringValue": name}}));
             let start = json!({"sheetId": 77, "rowIndex": 0, "columnIndex": 0});
             let rows = json!([{"values": header}]);
             hands.hands(json!([{"updateCells": {"start": start, "rows": rows, "fields": "userEnteredValue"}}])).await;

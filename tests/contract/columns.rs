@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::columns::NewColumns;
-use sheetkeep::ledger::event::{Event, RunReport};
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::runner::plan::RunError;
+use sheetkeep::ledger::columns::columns::NewColumns;
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::runner::run_config::RunError;
 
 use crate::contract::between::Meddled;
 use crate::contract::emulated::{Emulated, both, id};

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::emulator::fault::{Fault, Happening, Victims};
 use sheetkeep::fault::Fault as Kind;
-use sheetkeep::ledger::event::RunReport;
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::plan::RunError;
+use sheetkeep::runner::run_config::RunError;
 use sheetkeep::system::SeededChance;
 
 use crate::contract::emulated::Emulated;

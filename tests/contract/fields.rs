@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::columns::{ColumnType, NewColumns};
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::columns::columns::{ColumnType, NewColumns};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 
 use crate::contract::between::{Meddled, command};
 use crate::contract::emulated::{Emulated, both, id};

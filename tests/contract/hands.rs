@@ -5,8 +5,8 @@ use std::future::Future;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault as Kind;
-use sheetkeep::ledger::event::{Event, RunReport};
-use sheetkeep::runner::plan::RunError;
+use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::runner::run_config::RunError;
 
 use crate::contract::emulated::{Emulated, both};
 use crate::contract::ground::{Contents, Ground};

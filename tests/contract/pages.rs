@@ -1,10 +1,10 @@
 //! A Processed tab that is longer than one page.
 
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::commit::{Changes, ItemResult};
-use sheetkeep::ledger::failure::FailureState;
-use sheetkeep::ledger::item::Output;
-use sheetkeep::ledger::key::Version;
+use sheetkeep::ledger::commit::changes::{Changes, ItemResult};
+use sheetkeep::ledger::item::failure::FailureState;
+use sheetkeep::ledger::item::item::Output;
+use sheetkeep::ledger::item::key::Version;
 use sheetkeep::port::store::Store;
 
 use crate::contract::emulated::Emulated;

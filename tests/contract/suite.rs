@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use sheetkeep::grid::Cell;
-use sheetkeep::ledger::chain::HaltReason;
-use sheetkeep::ledger::commit::{Changes, Commit, CommitKind, CommitPart, CommitReply, ItemResult, NewTable};
-use sheetkeep::ledger::failure::{Failure, FailureState};
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::{HeadStatus, Resolution};
-use sheetkeep::ledger::key::Version;
-use sheetkeep::ledger::lease::Fence;
-use sheetkeep::ledger::order::read_run_cell;
-use sheetkeep::ledger::removal::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_key};
-use sheetkeep::ledger::run::{Run, RunStatus};
-use sheetkeep::ledger::snapshot::Snapshot;
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitReply, ItemResult, NewTable};
+use sheetkeep::ledger::commit::commit_chain::HaltReason;
+use sheetkeep::ledger::commit::commit_resolution::{HeadStatus, Resolution};
+use sheetkeep::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_key};
+use sheetkeep::ledger::item::failure::{Failure, FailureState};
+use sheetkeep::ledger::item::key::Version;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::lease::lease::Fence;
+use sheetkeep::ledger::lease::row_order::read_run_cell;
+use sheetkeep::ledger::run::run::{Run, RunStatus};
+use sheetkeep::ledger::state::snapshot::Snapshot;
 use sheetkeep::port::store::{MisplacedWrites, Store};
 use sheetkeep::time::Timestamp;
 

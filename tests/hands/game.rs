@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::plan::RunError;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 

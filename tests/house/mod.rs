@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::event::RunReport;
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::feed::RetryScope;
-use sheetkeep::runner::plan::{PreparedChanges, RunError};
-use sheetkeep::store::listing::ScannedTabs;
-use sheetkeep::store::sheets::SheetsStore;
-use sheetkeep::store::survey::ScanScope;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanner::ScanScope;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 

@@ -3,7 +3,7 @@
 //! In scope: nothing doubled, nothing lost, no run and no sheet from which nobody can go on. Out of scope: what a sheet must be
 //! by itself (`service`).
 
-use sheetkeep::store::guard::StateLocation;
+use sheetkeep::store::guard::head_guard::StateLocation;
 
 use crate::explore::{Asked, DROPS_NAME, DROPS_STATE, Event, Explorer, World, number_of};
 use crate::service::run_name;

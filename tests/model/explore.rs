@@ -10,10 +10,10 @@
 //! forgotten, because the service will refuse it whenever it comes.
 
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::commit::{Commit, CommitKind, CommitPart, CommitReply};
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::HeadStatus;
-use sheetkeep::store::guard::{self, GuardKind, GuardSupport};
+use sheetkeep::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::store::guard::head_guard::{self, GuardKind, GuardSupport};
 
 use crate::intern::{Interned, QuickMap, QuickSet};
 use crate::service::{Batch, Behaviour, Draft, JOB, Sheet};
@@ -457,7 +457,7 @@ impl Explorer {
         let to = from.next(9_001);
         let place = sheet.sight().1;
         let state = place.and_then(|place| sheet.cell(place.tab).map(|cell| cell.state.clone())).unwrap_or_default();
-        let state = sheetkeep::ledger::snapshot::State { head: Some(to), ..state };
+        let state = sheetkeep::ledger::state::snapshot::State { head: Some(to), ..state };
         Draft { from: Some(from), to, kind: CommitKind::Advance, state, keys: 0, release: false, writer: (2, 0) }
     }
 
@@ -472,11 +472,11 @@ impl Explorer {
             kind: draft.kind,
             run: String::new(),
             state: draft.state.clone(),
-            changes: sheetkeep::ledger::commit::Changes::default(),
+            changes: sheetkeep::ledger::commit::changes::Changes::default(),
         };
         let forms = [proof.form().unwrap_or(GuardKind::Title), GuardKind::Title];
         forms.into_iter().find_map(|form| {
-            let ops = guard::ops(JOB, &commit, Some(&place), form);
+            let ops = head_guard::ops(JOB, &commit, Some(&place), form);
             sheet.after(&Batch { ops, draft: draft.clone(), proof }, self.how).ok()
         })
     }

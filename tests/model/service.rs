@@ -3,15 +3,15 @@
 //! In scope: the eight behaviours that nobody has seen decided on the live service, one more that is merely unknown
 //! (whether a tab takes its named ranges with it), and what is recorded of it. Out of scope: who sends what.
 
-use sheetkeep::ledger::commit::{CommitKind, CommitPart};
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::HeadStatus;
-use sheetkeep::ledger::key::{Key, Version};
-use sheetkeep::ledger::lease::Fence;
-use sheetkeep::ledger::order::{RowOrder, run_cell};
-use sheetkeep::ledger::rows::{DONE, processed_row};
-use sheetkeep::ledger::snapshot::{RowChecksum, State};
-use sheetkeep::store::guard::{self, GuardRequest, GuardSupport, NameSeen, StateLocation, TabSeen};
+use sheetkeep::ledger::commit::changes::{CommitKind, CommitPart};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::item::key::{Key, Version};
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::lease::lease::Fence;
+use sheetkeep::ledger::lease::row_order::{RowOrder, run_cell};
+use sheetkeep::ledger::rows::row_codec::{DONE, processed_row};
+use sheetkeep::ledger::state::snapshot::{RowChecksum, State};
+use sheetkeep::store::guard::head_guard::{self, GuardRequest, GuardSupport, NameSeen, StateLocation, TabSeen};
 
 /// The one job of the model.
 pub const JOB: &str = "j";
@@ -122,7 +122,7 @@ impl Sheet {
     /// The mark, as the real code reads it.
     pub fn sight(&self) -> (HeadStatus, Option<StateLocation>) {
         let names: Vec<_> = self.names.iter().map(|(name, _)| name.clone()).collect();
-        guard::sight(JOB, &self.tabs, &names)
+        head_guard::sight(JOB, &self.tabs, &names)
     }
 
     /// The content of a state tab.
@@ -202,7 +202,7 @@ impl Sheet {
             }
             GuardRequest::WriteState { tab } => self.write(*tab, &batch.draft.state, batch.proof),
             GuardRequest::MakeTabs => {
-                let title = guard::processed_title(JOB);
+                let title = head_guard::processed_title(JOB);
                 check(!taken_tab(self, PROCESSED, &title))?;
                 self.add_tab(PROCESSED, &title);
                 self.inits += 1;
@@ -262,7 +262,7 @@ impl Sheet {
     pub fn without_name(&self) -> Option<Self> {
         let mut next = self.clone();
         next.names.clear();
-        next.deleted |= self.sight().1.is_some_and(|place| place.form == guard::GuardKind::Name);
+        next.deleted |= self.sight().1.is_some_and(|place| place.form == head_guard::GuardKind::Name);
         (next.names != self.names).then_some(next)
     }
 

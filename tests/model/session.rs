@@ -5,20 +5,20 @@
 
 use std::collections::HashMap;
 
-use sheetkeep::ledger::book::{ProcessedIndex, ProcessedSet};
-use sheetkeep::ledger::chain::{CommitChain, CommitMetadata, HaltReason, NextAction};
-use sheetkeep::ledger::commit::{Changes, Commit, CommitKind, CommitPart, CommitReply, ItemResult};
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::item::Output;
-use sheetkeep::ledger::judge::HeadStatus;
-use sheetkeep::ledger::key::Version;
-use sheetkeep::ledger::lease::{Holder, LeaseStatus};
-use sheetkeep::ledger::mode::ReprocessPolicy;
-use sheetkeep::ledger::run::{Counts, Run, RunStatus, Trigger};
-use sheetkeep::ledger::settlement::{CommitEnd, CommitMachine, CommitStep};
-use sheetkeep::ledger::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Snapshot, State};
-use sheetkeep::store::guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
-use sheetkeep::store::stance::GuardStrategy;
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitReply, ItemResult};
+use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, HaltReason, NextAction};
+use sheetkeep::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::item::item::Output;
+use sheetkeep::ledger::item::key::Version;
+use sheetkeep::ledger::item::write_mode::ReprocessPolicy;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::lease::lease::{Holder, LeaseStatus};
+use sheetkeep::ledger::processed::processed_index::{ProcessedIndex, ProcessedSet};
+use sheetkeep::ledger::run::run::{Counts, Run, RunStatus, Trigger};
+use sheetkeep::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Snapshot, State};
+use sheetkeep::store::guard::head_guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
+use sheetkeep::store::guard::strategy::GuardStrategy;
 use sheetkeep::time::Timestamp;
 
 use crate::service::{Batch, Draft, JOB, Sheet, Writer, key, run_name};
@@ -162,7 +162,7 @@ impl Runner {
         let commit = commit_of(&draft);
         let mut stance = session.stance.clone();
         let form = stance.form(&commit);
-        let mut ops = guard::ops(JOB, &commit, session.place.as_ref(), form);
+        let mut ops = head_guard::ops(JOB, &commit, session.place.as_ref(), form);
         if rules.is(Mutation::NameNotAdded) {
             ops.retain(|op| !matches!(op, GuardRequest::AddName { .. }));
         }
@@ -180,7 +180,7 @@ impl Runner {
             Stage::ProbeTab(session, _) => (session, 1),
             _ => return None,
         };
-        guard::probes(session.place.as_ref()?, salt).into_iter().nth(at)
+        head_guard::probes(session.place.as_ref()?, salt).into_iter().nth(at)
     }
 
     /// What the step makes of the runner; `None` if it changes nothing.
@@ -196,7 +196,7 @@ impl Runner {
             (Stage::ProbeName(session), Input::Probed(refused)) => Stage::ProbeTab(session, refused),
             (Stage::ProbeTab(mut session, name_refused), Input::Probed(tab_refused)) => {
                 let place = session.place.as_ref()?;
-                match guard::conclude(place, name_refused, tab_refused) {
+                match head_guard::conclude(place, name_refused, tab_refused) {
                     GuardProof::Nothing => Stage::Stopped("nothing guards"),
                     GuardProof::Guard(proof) => {
                         note = Some((place.tab, proof));
@@ -233,7 +233,7 @@ impl Runner {
         }
         let movement = work.settling.replied(commit.to, reply);
         work.turned_away |= matches!(reply, CommitReply::NotExecuted { .. });
-        let place = guard::place_after(JOB, &commit, session.place.as_ref(), form);
+        let place = head_guard::place_after(JOB, &commit, session.place.as_ref(), form);
         self.follow(rules, session, work, movement, Some(place))
     }
 

@@ -4,9 +4,9 @@
 
 use std::fmt::Write as _;
 
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::HeadStatus;
-use sheetkeep::store::guard::GuardRequest;
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::store::guard::head_guard::GuardRequest;
 
 use crate::explore::{DROPS_NAME, DROPS_STATE, Event, Explorer, Outcome, World};
 use crate::service::{Draft, Writer, run_name};

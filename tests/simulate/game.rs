@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::event::{Event, RunReport};
-use sheetkeep::ledger::lease::Holder;
-use sheetkeep::ledger::mode::WriteMode;
+use sheetkeep::ledger::item::write_mode::WriteMode;
+use sheetkeep::ledger::lease::lease::Holder;
+use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::machine::MachineTrouble;
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::plan::RunError;
-use sheetkeep::runner::stop::Stop;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::runner::shutdown::Stop;
 use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 

@@ -10,10 +10,10 @@ use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::emulator::call::{Call, Content, Query};
 use sheetkeep::emulator::fault::Fault;
 use sheetkeep::emulator::outgoing::Outgoing;
-use sheetkeep::ledger::mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 
 use crate::front::{Front, call_of, client, dressed, gone};
 use crate::kind::Kind;

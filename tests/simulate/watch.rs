@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::mode::WriteMode;
-use sheetkeep::ledger::run::Run;
+use sheetkeep::ledger::item::write_mode::WriteMode;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::run::run::Run;
 
 use crate::seen::{Eyes, Marked, Seen, Told, Whole, rows_of};
 

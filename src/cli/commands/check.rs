@@ -27,8 +27,8 @@ use crate::config::settings::Settings;
 use crate::google::proxy::ProxyRoute;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::stop::{Stop, StopReason};
-use crate::store::probe::sweep::CleanupReport;
+use crate::runner::shutdown::{Stop, StopReason};
+use crate::store::probe::cleanup::CleanupReport;
 
 /// Checks the job, asks the service if it is to, and ends as a run would.
 pub async fn command(
@@ -213,7 +213,7 @@ fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::probe::question::{Assumption, AssumptionOutcome, AssumptionResult};
+    use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
 
     #[test]
     fn a_guard_that_does_not_hold_is_what_a_run_ends_with_76_for_and_any_other_answer_is_not() {

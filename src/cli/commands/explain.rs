@@ -16,10 +16,10 @@ use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::config::settings::Settings;
-use crate::ledger::failure::RequestedAction;
-use crate::ledger::key::Key;
-use crate::ledger::order::RowOrder;
-use crate::ledger::run::Run;
+use crate::ledger::item::failure::RequestedAction;
+use crate::ledger::item::key::Key;
+use crate::ledger::lease::row_order::RowOrder;
+use crate::ledger::run::run::Run;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 

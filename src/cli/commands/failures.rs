@@ -13,11 +13,11 @@ use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
 use crate::cli::terminal::visible;
-use crate::ledger::failure::RequestedAction;
-use crate::ledger::key::Key;
+use crate::ledger::item::failure::RequestedAction;
+use crate::ledger::item::key::Key;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::RetryScope;
+use crate::runner::input_queue::RetryScope;
 
 const COLUMNS: [&str; 9] = ["key", "state", "asked", "attempts", "last_seen", "step", "error", "where", "version"];
 

@@ -23,14 +23,14 @@ use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::config::settings::Settings;
-use crate::ledger::mode::WriteMode;
-use crate::ledger::order::RequestOrder;
+use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::lease::row_order::RequestOrder;
 use crate::maintain::force::{ReprocessPlan, forcing_since};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::RetryScope;
-use crate::runner::plan::PreparedChanges;
-use crate::store::survey::ScanScope;
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::PreparedChanges;
+use crate::store::scan::scanner::ScanScope;
 
 /// Tells what a forced run would do, or does it.
 pub async fn command(

@@ -20,10 +20,10 @@ use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::{FsckArgs, RepairChoice};
 use crate::config::settings::Settings;
-use crate::ledger::mode::WriteMode;
+use crate::ledger::item::write_mode::WriteMode;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::RetryScope;
+use crate::runner::input_queue::RetryScope;
 
 /// What is told for a key whose row was moved before it could be read.
 const MOVED: &str = "(moved meanwhile)";

@@ -22,13 +22,13 @@ use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::PruneArgs;
 use crate::config::settings::Settings;
-use crate::ledger::head::HeadId;
+use crate::ledger::lease::head::HeadId;
 use crate::maintain::prune::{PrunePlan, PrunePolicy, RowAge, TRIGGER, pruning, yielded};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::RetryScope;
-use crate::runner::plan::PreparedChanges;
-use crate::store::survey::ScanScope;
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::PreparedChanges;
+use crate::store::scan::scanner::ScanScope;
 use crate::time::Timestamp;
 
 /// Runs that take rows out at most: where people move rows meanwhile, one leaves the rest to the next.

@@ -20,13 +20,13 @@ use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::ResetArgs;
 use crate::config::settings::Settings;
-use crate::ledger::mode::WriteMode;
+use crate::ledger::item::write_mode::WriteMode;
 use crate::maintain::reset::{ResetPlan, resetting};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::RetryScope;
-use crate::runner::plan::PreparedChanges;
-use crate::store::survey::ScanScope;
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::PreparedChanges;
+use crate::store::scan::scanner::ScanScope;
 
 /// Tells what a reset would do, or does it.
 pub async fn command(

@@ -1,6 +1,6 @@
 //! `sheetkeep rollover`: first what a move to a new spreadsheet would do, then, with `--yes`, the two runs that make it.
 //!
-//! In scope: the order of these, and what is told. Out of scope: what moves (`maintain::rollover`), what the states say (`ledger::rollover`).
+//! In scope: the order of these, and what is told. Out of scope: what moves (`maintain::rollover`), what the states say (`ledger::state::rollover`).
 
 use std::sync::Arc;
 
@@ -23,15 +23,15 @@ use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::RolloverArgs;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
-use crate::ledger::head::HeadId;
-use crate::ledger::mode::WriteMode;
-use crate::ledger::rollover::{Predecessors, Rollover};
+use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::state::rollover::{Predecessors, Rollover};
 use crate::maintain::rollover::{RolloverPlan, RolloverStage, moving};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::RetryScope;
-use crate::runner::plan::PreparedChanges;
-use crate::store::survey::ScanScope;
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::PreparedChanges;
+use crate::store::scan::scanner::ScanScope;
 
 /// Tells what a move would do, or makes it.
 pub async fn command(

@@ -16,13 +16,13 @@ use crate::cli::output::reporter::{Audience, Reporter};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::config::pace::Overlap;
-use crate::ledger::rollover::Rollover;
-use crate::ledger::run::Trigger;
+use crate::ledger::run::run::Trigger;
+use crate::ledger::state::rollover::Rollover;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::RetryScope;
-use crate::runner::plan::{Events, PreparedChanges, RunError};
-use crate::runner::stop::{Stop, StopReason};
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::{Events, PreparedChanges, RunError};
+use crate::runner::shutdown::{Stop, StopReason};
 
 /// Runs the job and says how it ended.
 pub async fn command(

@@ -12,10 +12,10 @@ use crate::fault::Fault;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
-use crate::runner::plan::RunError;
-use crate::runner::probation::Cause;
-use crate::runner::stop::StopReason;
-use crate::store::unread::{EARLIER, unreadable};
+use crate::runner::first_records::Cause;
+use crate::runner::run_config::RunError;
+use crate::runner::shutdown::StopReason;
+use crate::store::tabs::error::{EARLIER, unreadable};
 
 /// A job file that can't be run.
 pub fn of_config(error: ConfigError) -> CliError {

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::place::{Place, Spreadsheet};
-use crate::ledger::event::{RetryCounts, RunReport};
-use crate::ledger::mode::ReprocessPolicy;
-use crate::ledger::repeats::{RepeatedKey, RepeatedKeys, which_counts};
+use crate::ledger::item::repeated_keys::{RepeatedKey, RepeatedKeys, which_counts};
+use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::run::event::{RetryCounts, RunReport};
 
 /// The version of every JSON document that `sheetkeep` writes to standard output.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -3,8 +3,8 @@
 use crate::cli::figures::{counted, grouped, lasting, percent};
 use crate::cli::output::place::Place;
 use crate::cli::terminal::visible;
-use crate::ledger::event::Event;
-use crate::ledger::run::Counts;
+use crate::ledger::run::event::Event;
+use crate::ledger::run::run::Counts;
 
 /// Failures that are told one by one; the others are counted.
 pub const FAILURES_TOLD: u64 = 10;
@@ -133,7 +133,7 @@ pub fn so_far(counts: &Counts) -> String {
 #[cfg(test)]
 mod tests {
     use crate::cli::output::sample;
-    use crate::ledger::lease::Fence;
+    use crate::ledger::lease::lease::Fence;
 
     use super::*;
 

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::figures::{grouped, lasting};
 use crate::cli::terminal::OutputStream;
-use crate::ledger::run::Counts;
+use crate::ledger::run::run::Counts;
 
 /// Parts of the bar; shares of the source are scaled to it.
 const PARTS: u64 = 1_000;

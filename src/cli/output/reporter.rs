@@ -14,7 +14,7 @@ use crate::cli::output::place::Place;
 use crate::cli::output::progress::Bar;
 use crate::cli::output::summary::summary;
 use crate::cli::terminal::Terminal;
-use crate::ledger::event::{Event, RunReport};
+use crate::ledger::run::event::{Event, RunReport};
 use crate::port::clock::Clock;
 
 /// Failures that are told in the JSON document.
@@ -168,7 +168,7 @@ impl Drop for Reporter {
 mod tests {
     use crate::cli::output::place::Spreadsheet;
     use crate::cli::output::sample;
-    use crate::ledger::run::RunStatus;
+    use crate::ledger::run::run::RunStatus;
     use crate::system::SteeredClock;
     use crate::time::Timestamp;
 

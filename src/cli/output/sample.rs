@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::cli::output::place::{Place, Spreadsheet};
 use crate::cli::terminal::{Captured, OutputStyle, Terminal};
-use crate::ledger::event::{Event, RetryCounts, RunReport};
-use crate::ledger::key::Key;
-use crate::ledger::mode::ReprocessPolicy;
-use crate::ledger::repeats::RepeatedKeys;
-use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
+use crate::ledger::item::key::Key;
+use crate::ledger::item::repeated_keys::RepeatedKeys;
+use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::run::event::{Event, RetryCounts, RunReport};
+use crate::ledger::run::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
 
 /// A first run over 1,707 quakes that went well.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::cli::figures::{counted, grouped, lasting};
 use crate::cli::output::place::Place;
 use crate::cli::terminal::{Palette, visible};
-use crate::ledger::event::{RetryCounts, RunReport};
-use crate::ledger::run::{Run, RunStatus};
+use crate::ledger::run::event::{RetryCounts, RunReport};
+use crate::ledger::run::run::{Run, RunStatus};
 
 /// What a person reads when a run is over; ends with a line break.
 pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {

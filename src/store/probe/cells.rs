@@ -1,12 +1,12 @@
 //! Questions about cells: the order of a batch, copies, what an answer shows, lengths, texts that look like formulas.
 //!
-//! In scope: those. Out of scope: appended rows (`store::probe::rows`), asking again (`store::probe::asking`).
+//! In scope: those. Out of scope: appended rows (`store::probe::rows`), asking again (`store::probe::run`).
 
 use crate::google::body::{Batch, GridRange, PasteOrientation, PasteType, Request};
 use crate::google::cell::CellData;
 use crate::grid::quoted;
-use crate::store::probe::desk::{ProbeClient, ProbeTab, ROWS, SentBatch, Unanswered, text_at};
-use crate::store::probe::question::AssumptionOutcome;
+use crate::store::probe::assumption::AssumptionOutcome;
+use crate::store::probe::client::{ProbeClient, ProbeTab, ROWS, SentBatch, Unanswered, text_at};
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 

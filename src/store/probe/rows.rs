@@ -1,13 +1,13 @@
 //! Questions about appended rows, and about reads that follow a write.
 //!
-//! In scope: those. Out of scope: asking again (`store::probe::asking`).
+//! In scope: those. Out of scope: asking again (`store::probe::run`).
 
 use crate::google::body::{GridRange, Request, ValidationRule};
 use crate::google::cell::CellData;
 use crate::grid::quoted;
-use crate::store::probe::desk::{ProbeClient, ProbeTab, Unanswered, text_at};
-use crate::store::probe::question::AssumptionOutcome;
-use crate::store::unread::unreadable;
+use crate::store::probe::assumption::AssumptionOutcome;
+use crate::store::probe::client::{ProbeClient, ProbeTab, Unanswered, text_at};
+use crate::store::tabs::error::unreadable;
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 

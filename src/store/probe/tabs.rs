@@ -1,12 +1,12 @@
 //! Questions about tabs: their ids and titles, and whether one that is gone refuses a batch.
 //!
-//! In scope: those. Out of scope: asking again (`store::probe::asking`).
+//! In scope: those. Out of scope: asking again (`store::probe::run`).
 
 use crate::google::body::{Batch, Request};
 use crate::google::cell::CellData;
-use crate::store::guard::GuardRequest;
-use crate::store::probe::desk::{ProbeClient, ProbeTab, SentBatch, Unanswered};
-use crate::store::probe::question::AssumptionOutcome;
+use crate::store::guard::head_guard::GuardRequest;
+use crate::store::probe::assumption::AssumptionOutcome;
+use crate::store::probe::client::{ProbeClient, ProbeTab, SentBatch, Unanswered};
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
