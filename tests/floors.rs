@@ -8,6 +8,8 @@
 mod paths;
 #[path = "floors/strip.rs"]
 mod strip;
+#[path = "floors/words.rs"]
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
