@@ -13,21 +13,21 @@ use sheetkeep::emulator::cell::Cell;
 use sheetkeep::emulator::create::create;
 use sheetkeep::emulator::error::ApiError;
 use sheetkeep::emulator::fields::Mask;
+use sheetkeep::emulator::random::SeededRandom;
 use sheetkeep::emulator::storage::Store;
-use sheetkeep::system::SeededChance;
 
 const FILE: &str = "killed.sheet";
 
 fn send(store: &Store, requests: &Value) -> Result<Value, ApiError> {
     let body = json!({"requests": requests}).to_string();
-    batch_update(store, "s", body.as_bytes(), &Mask::All, Doubts::default(), &SeededChance::new(1))
+    batch_update(store, "s", body.as_bytes(), &Mask::All, Doubts::default(), &SeededRandom::new(1))
 }
 
 fn make(path: &Path) -> Store {
     let store = Store::open(path).unwrap();
     let sheets =
         json!({"sheets": [{"properties": {"sheetId": 1, "title": "A"}}, {"properties": {"sheetId": 2, "title": "B"}}]});
-    create(&store, "s", sheets.to_string().as_bytes(), &Mask::All, &SeededChance::new(1)).unwrap();
+    create(&store, "s", sheets.to_string().as_bytes(), &Mask::All, &SeededRandom::new(1)).unwrap();
     send(&store, &json!([head(0)])).unwrap();
     store
 }

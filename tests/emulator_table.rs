@@ -11,10 +11,10 @@ use serde_json::json;
 use sheetkeep::emulator::call::{Call, Query};
 use sheetkeep::emulator::coverage::{ANSWERED, METHODS, Reach, kinds};
 use sheetkeep::emulator::options::EmulatorOptions;
+use sheetkeep::emulator::random::SeededRandom;
 use sheetkeep::emulator::route::Route;
 use sheetkeep::emulator::service::Emulator;
-use sheetkeep::system::{SeededChance, SteeredClock};
-use sheetkeep::time::Timestamp;
+use sheetkeep::emulator::time::SimulatedTimeSource;
 
 const DOCUMENT: &str = include_str!("../docs/emulator.md");
 const TOKEN: &str = "a-token-of-this-test";
@@ -26,8 +26,8 @@ fn emulator() -> Emulator {
         trusted_token: Some(TOKEN.to_owned()),
         ..EmulatorOptions::default()
     };
-    let clock = Arc::new(SteeredClock::starting_at(Timestamp(0)));
-    Emulator::open(options, clock, Arc::new(SeededChance::new(1))).expect("memory is there")
+    let clock = Arc::new(SimulatedTimeSource::starting_at(0));
+    Emulator::open(options, clock, Arc::new(SeededRandom::new(1))).expect("memory is there")
 }
 
 /// The status of an answer of a new emulator.

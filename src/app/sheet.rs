@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "emulator")]
+use crate::app::emulator;
 use crate::app::error::AppError;
 use crate::config::settings::Settings;
 use crate::config::target::{GOOGLE_API_URL, Target};
@@ -131,7 +133,7 @@ fn embedded(file: &Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Re
         trusted_token: Some(EMBEDDED_TOKEN.to_owned()),
         ..EmulatorOptions::default()
     };
-    let opened = Emulator::open(options, Arc::clone(clock), Arc::clone(chance));
+    let opened = emulator::open(options, Arc::clone(clock), Arc::clone(chance));
     let emulator = opened.map_err(|error| embedded_trouble(file, error.to_string(), error.lasting()))?;
     let file = SheetFile { emulator: Some((emulator.clone(), file.to_owned())) };
     let streams = move || {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::{Value, json};
+use sheetkeep::app::emulator::open;
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::emulator::call::{Call, Content, Query};
 use sheetkeep::emulator::fault::{Fault, Happening, Victims};
@@ -48,7 +49,7 @@ impl Emulated {
             ..EmulatorOptions::default()
         };
         let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
-        let emulator = Emulator::open(options, Arc::clone(&clock), chance).expect("memory is there");
+        let emulator = open(options, Arc::clone(&clock), chance).expect("memory is there");
         Self { emulator, clock, seed: AtomicU64::new(seed << 16) }
     }
 

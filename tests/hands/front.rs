@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use sheetkeep::app::emulator::open;
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::emulator::call::{Answer, Call, Content, Query};
 use sheetkeep::emulator::options::EmulatorOptions;
@@ -73,7 +74,7 @@ impl Front {
             ..EmulatorOptions::default()
         };
         let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
-        let emulator = Emulator::open(options, Arc::clone(clock), chance).expect("memory is there");
+        let emulator = open(options, Arc::clone(clock), chance).expect("memory is there");
         Self {
             emulator,
             person: Arc::new(Mutex::new(Person::new(seed))),

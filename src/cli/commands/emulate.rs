@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::app::emulator::{EmulatorRandom, EmulatorTime, failpoints};
 use crate::cli::emulate_args::{self as args, EmulateArgs};
 use crate::cli::errors::Trouble;
 use crate::cli::exit::{Context, Exit};
@@ -14,6 +15,7 @@ use crate::emulator::launch::{LaunchError, LaunchOptions, launch};
 use crate::emulator::options::{EmulatorOptions, Latency};
 use crate::emulator::quota::Limits;
 use crate::emulator::storage_error::Lasting;
+use crate::fault::Fault;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 
@@ -38,7 +40,8 @@ pub async fn command(
     let ready = |url: &str| {
         out.line(url);
     };
-    let served = launch(options, clock, chance, ready, async move { stopped.cancelled().await }).await;
+    let (time, random) = (Arc::new(EmulatorTime(clock)), Arc::new(EmulatorRandom(chance)));
+    let served = launch(options, time, random, ready, async move { stopped.cancelled().await }).await;
     drop(watch);
     served.map(|()| Exit::Ok).map_err(|error| trouble(&error))
 }
@@ -66,6 +69,7 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, Trouble> {
             },
         },
         faults,
+        commit_hook: Some(failpoints()),
         hosts: args.allow_host.clone().into(),
         ..EmulatorOptions::default()
     })
@@ -85,7 +89,7 @@ fn trouble(error: &LaunchError) -> Trouble {
         LaunchError::Storage(error) => exit(error.lasting()),
         LaunchError::Trouble(trouble) => exit(Some(trouble.lasting)),
         LaunchError::Listen { .. } => Exit::Unavailable,
-        LaunchError::Credentials { .. } => Exit::from((error.fault(), Context::Output)),
+        LaunchError::Credentials { .. } => Exit::from((Fault::Denied, Context::Output)),
     };
     let trouble = Trouble::new(error.to_string(), exit);
     match error {
