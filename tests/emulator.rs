@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use sheetkeep::emulator::fault::Fault;
-use sheetkeep::emulator::launch::{LaunchOptions, launch};
+use sheetkeep::emulator::emulator::Emulator;
+use sheetkeep::emulator::fault::inject::Fault;
+use sheetkeep::emulator::http::launch::{LaunchOptions, launch};
 use sheetkeep::emulator::options::EmulatorOptions;
 use sheetkeep::emulator::random::SeededRandom;
-use sheetkeep::emulator::service::Emulator;
 use sheetkeep::emulator::time::{SimulatedTimeSource, TimeSource};
 
 const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
@@ -405,7 +405,7 @@ async fn what_the_owner_protects_is_closed_to_others_unless_they_are_named_or_on
         (&json!(7), None, None)
     );
     // The same range, with the account among its editors, or as a warning only, or deleted, is open.
-    let me = sheetkeep::emulator::test_key::TEST_ACCOUNT;
+    let me = sheetkeep::emulator::auth::test_credentials::TEST_ACCOUNT;
     for more in [json!({"editors": {"users": [me]}}), json!({"warningOnly": true})] {
         let drop = json!({"requests": [{"deleteProtectedRange": {"protectedRangeId": 7}}]});
         assert_eq!(client.call("POST", &hands, Some(&drop)).await.0, 200);

@@ -9,12 +9,12 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::apply::batch_update;
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::cell::Cell;
-use sheetkeep::emulator::create::create;
 use sheetkeep::emulator::error::ApiError;
-use sheetkeep::emulator::fields::Mask;
+use sheetkeep::emulator::grid::cell::Cell;
+use sheetkeep::emulator::methods::create::create;
 use sheetkeep::emulator::random::SeededRandom;
-use sheetkeep::emulator::storage::Store;
+use sheetkeep::emulator::schema::response_mask::Mask;
+use sheetkeep::emulator::storage::store::Store;
 
 const FILE: &str = "killed.sheet";
 

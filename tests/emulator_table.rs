@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use hyper::Method;
 use serde_json::json;
-use sheetkeep::emulator::call::{Call, Query};
-use sheetkeep::emulator::coverage::{ANSWERED, METHODS, Reach, kinds};
+use sheetkeep::emulator::api::call::{Call, Query};
+use sheetkeep::emulator::api::route::Route;
+use sheetkeep::emulator::emulator::Emulator;
 use sheetkeep::emulator::options::EmulatorOptions;
 use sheetkeep::emulator::random::SeededRandom;
-use sheetkeep::emulator::route::Route;
-use sheetkeep::emulator::service::Emulator;
+use sheetkeep::emulator::schema::support::{ANSWERED, METHODS, Reach, kinds};
 use sheetkeep::emulator::time::SimulatedTimeSource;
 
 const DOCUMENT: &str = include_str!("../docs/emulator.md");

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::fault::{Fault, Happening};
+use sheetkeep::emulator::fault::inject::{Fault, Happening};
 use sheetkeep::ledger::event::Report;
 use sheetkeep::ledger::mode::{Again, Mode};
 use sheetkeep::ledger::run::RunStatus;

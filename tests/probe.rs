@@ -16,7 +16,7 @@ use contract::ground::Ground;
 use serde_json::json;
 use sheetkeep::check::probing::{Probed, probe};
 use sheetkeep::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
-use sheetkeep::emulator::fault::{Fault, Happening, Victims};
+use sheetkeep::emulator::fault::inject::{Fault, Happening, Victims};
 use sheetkeep::runner::stop::{Stop, StopReason};
 use sheetkeep::store::probe::question::{Outcome, Question};
 use sheetkeep::system::SeededChance;

@@ -23,7 +23,7 @@ mod contract {
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::fault::{Fault, Victims};
+use sheetkeep::emulator::fault::inject::{Fault, Victims};
 use sheetkeep::ledger::event::Report;
 use support::{Job, Slow, Values};
 

@@ -1,6 +1,6 @@
 //! `USER_ENTERED`: no text makes reading it as typed panic, and a number that is read is finite.
-use sheetkeep::emulator::cell::CellValue;
-use sheetkeep::emulator::entered::Entry;
+use sheetkeep::emulator::grid::cell::CellValue;
+use sheetkeep::emulator::input::user_entered::Entry;
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {

@@ -1,6 +1,6 @@
 //! `fields` masks: no text makes reading or applying them panic.
 use serde_json::json;
-use sheetkeep::emulator::fields::Mask;
+use sheetkeep::emulator::schema::response_mask::Mask;
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {

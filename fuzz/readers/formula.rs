@@ -1,10 +1,10 @@
 //! Formulas over cells that are all blank: no text makes working it out panic or take for ever.
-use sheetkeep::emulator::a1::Span;
-use sheetkeep::emulator::formula::{Sight, evaluate, link};
-use sheetkeep::emulator::grid::Area;
-use sheetkeep::emulator::matrix::Matrix;
-use sheetkeep::emulator::outcome::{Computed, Outcome};
-use sheetkeep::emulator::purse::Purse;
+use sheetkeep::emulator::formula::budget::Purse;
+use sheetkeep::emulator::formula::evaluate::{Sight, evaluate, link};
+use sheetkeep::emulator::formula::matrix::Matrix;
+use sheetkeep::emulator::grid::a1::Span;
+use sheetkeep::emulator::grid::area::Area;
+use sheetkeep::emulator::grid::value::{Computed, Outcome};
 
 #[derive(Default)]
 struct Blank {

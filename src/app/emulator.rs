@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use crate::emulator::commit_hook::{CommitHook, CommitStage};
+use crate::emulator::emulator::Emulator;
 use crate::emulator::options::EmulatorOptions;
 use crate::emulator::random::RandomSource;
-use crate::emulator::service::Emulator;
-use crate::emulator::storage_error::StorageError;
+use crate::emulator::storage::commit_hook::{CommitHook, CommitStage};
+use crate::emulator::storage::error::StorageError;
 use crate::emulator::time::TimeSource;
 use crate::failpoint;
 use crate::port::chance::Chance;

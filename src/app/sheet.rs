@@ -12,11 +12,11 @@ use crate::app::error::AppError;
 use crate::config::settings::Settings;
 use crate::config::target::{GOOGLE_API_URL, Target};
 #[cfg(feature = "emulator")]
+use crate::emulator::emulator::Emulator;
+#[cfg(feature = "emulator")]
+use crate::emulator::error::Lasting;
+#[cfg(feature = "emulator")]
 use crate::emulator::options::EmulatorOptions;
-#[cfg(feature = "emulator")]
-use crate::emulator::service::Emulator;
-#[cfg(feature = "emulator")]
-use crate::emulator::storage_error::Lasting;
 use crate::google::address::SpreadsheetId;
 use crate::google::auth::{CredentialSource, Credentials};
 use crate::google::connect::Transport;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::fault::{Fault, Happening, Victims};
+use sheetkeep::emulator::fault::inject::{Fault, Happening, Victims};
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::event::Report;
 use sheetkeep::port::chance::Chance;

@@ -1,6 +1,6 @@
 //! The kinds of faults that a call can meet, and what each is to the emulator.
 
-use sheetkeep::emulator::fault::{Fault, Happening};
+use sheetkeep::emulator::fault::inject::{Fault, Happening};
 use sheetkeep::port::chance::Chance;
 
 /// A fault.

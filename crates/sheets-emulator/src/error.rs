@@ -5,8 +5,6 @@
 
 use serde_json::{Value, json};
 
-use crate::storage_error::{Lasting, StorageError};
-
 /// An answer that is an error (google.rpc.Status in its JSON form).
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{code} {status}: {message}")]
@@ -22,7 +20,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    fn new(code: u16, status: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: u16, status: &'static str, message: impl Into<String>) -> Self {
         Self { code, status, message: message.into(), details: None }
     }
 
@@ -127,6 +125,17 @@ impl ApiError {
     }
 }
 
+/// Trouble with the file that no further call can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lasting {
+    /// The machine: the file is gone, is another one, may not be written, or its disk is full or broken.
+    Machine,
+    /// The machine has no open files or no memory left.
+    Resource,
+    /// What is in the file.
+    Contents,
+}
+
 /// The `domain` of errors that Google has not.
 const DOMAIN: &str = "sheetkeep";
 
@@ -147,28 +156,6 @@ fn violations(told: &[(&str, &str)]) -> Value {
     };
     let list: Vec<Value> = told.iter().map(one).collect();
     json!([{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": list}])
-}
-
-impl From<StorageError> for ApiError {
-    fn from(error: StorageError) -> Self {
-        match error {
-            StorageError::NoSpreadsheet { .. } => Self::not_found(),
-            StorageError::Taken { .. } => Self::new(409, "ALREADY_EXISTS", "Requested entity already exists"),
-            StorageError::Busy => Self::unavailable(),
-            StorageError::TooLong => {
-                let unavailable = Self::unavailable();
-                Self { message: format!("{} It says: {error}.", unavailable.message), ..unavailable }
-            }
-            StorageError::Protected => Self::invalid_argument(
-                "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove protection if \
-                 you need to edit.",
-            ),
-            told => match told.lasting() {
-                Some(lasting) => Self::of_file(lasting, told.to_string()),
-                None => Self::internal(),
-            },
-        }
-    }
 }
 
 #[cfg(test)]

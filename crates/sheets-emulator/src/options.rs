@@ -8,10 +8,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::quota::Limits;
 use crate::batch::context::{CallerIds, Doubts, MissingId, Validate};
-use crate::commit_hook::CommitHook;
-use crate::fault::Fault;
-use crate::quota::Limits;
+use crate::fault::inject::Fault;
+use crate::storage::commit_hook::CommitHook;
 
 /// Everything that can be chosen about an emulator.
 #[derive(Debug, Clone, Default)]

@@ -7,17 +7,18 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::auth::protection::Writable;
+use crate::batch::cells::{autofill, basic_filter, formatting, paste, paste_text, ranges, view};
 use crate::batch::context::{Batch, Doubts};
 use crate::batch::envelope::{Envelope, Sealed, open};
-use crate::batch::{
-    cells, dimensions, drawn, filter, marks, named, outline, paste, pour, ranges, series, sheets, tidy, view,
-};
+use crate::batch::objects::{developer_metadata, embedded_objects, named_ranges};
+use crate::batch::sheets::{dimension_groups, dimensions, sheet};
+use crate::batch::write_cells;
 use crate::error::ApiError;
-use crate::fields::Mask;
-use crate::get::{Asked, View, spreadsheet};
-use crate::protection::Writable;
-use crate::proto::{read, read_checked, snake};
 use crate::random::RandomSource;
+use crate::schema::proto_json::{read, read_checked, snake};
+use crate::schema::response_mask::Mask;
+use crate::workbook::spreadsheet_json::{Asked, View, spreadsheet};
 
 /// Applies a batch to a spreadsheet: everything, durable when this returns, or nothing. `body` is the JSON of
 /// `BatchUpdateSpreadsheetRequest`; `mask` is the `fields` parameter over `BatchUpdateSpreadsheetResponse`, and is
@@ -87,52 +88,52 @@ impl Job {
 fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
     let reader = Reader { path: format!("requests[{n}].{}", snake(request.kind)), request };
     match request.kind {
-        "addConditionalFormatRule" => reader.checked(tidy::add_rule),
-        "addDimensionGroup" => reader.lean(|batch, request| outline::add(batch, &request)),
-        "addNamedRange" => reader.lean(named::add),
-        "addProtectedRange" => reader.checked(named::protect),
-        "addSheet" => reader.checked(|batch, request| sheets::add(batch, &request)),
-        "appendCells" => reader.lean(cells::append),
+        "addConditionalFormatRule" => reader.checked(formatting::add_rule),
+        "addDimensionGroup" => reader.lean(|batch, request| dimension_groups::add(batch, &request)),
+        "addNamedRange" => reader.lean(named_ranges::add),
+        "addProtectedRange" => reader.checked(named_ranges::protect),
+        "addSheet" => reader.checked(|batch, request| sheet::add(batch, &request)),
+        "appendCells" => reader.lean(write_cells::append),
         "appendDimension" => reader.lean(|batch, request| dimensions::append(batch, &request)),
-        "autoFill" => reader.lean(|batch, request| series::fill(batch, &request)),
-        "autoResizeDimensions" => reader.lean(|batch, request| outline::auto_resize(batch, &request)),
-        "clearBasicFilter" => reader.lean(|batch, request| filter::clear(batch, &request)),
+        "autoFill" => reader.lean(|batch, request| autofill::fill(batch, &request)),
+        "autoResizeDimensions" => reader.lean(|batch, request| dimension_groups::auto_resize(batch, &request)),
+        "clearBasicFilter" => reader.lean(|batch, request| basic_filter::clear(batch, &request)),
         "copyPaste" => reader.lean(|batch, request| paste::copy(batch, &request)),
-        "createDeveloperMetadata" => reader.checked(marks::create),
+        "createDeveloperMetadata" => reader.checked(developer_metadata::create),
         "cutPaste" => reader.lean(|batch, request| paste::cut(batch, &request)),
-        "deleteConditionalFormatRule" => reader.lean(|batch, request| tidy::delete_rule(batch, &request)),
-        "deleteDeveloperMetadata" => reader.checked(marks::delete),
+        "deleteConditionalFormatRule" => reader.lean(|batch, request| formatting::delete_rule(batch, &request)),
+        "deleteDeveloperMetadata" => reader.checked(developer_metadata::delete),
         "deleteDimension" => reader.lean(|batch, request| dimensions::delete(batch, &request)),
-        "deleteDimensionGroup" => reader.lean(|batch, request| outline::delete(batch, &request)),
+        "deleteDimensionGroup" => reader.lean(|batch, request| dimension_groups::delete(batch, &request)),
         "deleteDuplicates" => reader.lean(|batch, request| ranges::delete_duplicates(batch, &request)),
-        "deleteNamedRange" => reader.lean(|batch, request| named::delete(batch, &request)),
-        "deleteProtectedRange" => reader.lean(|batch, request| named::unprotect(batch, &request)),
+        "deleteNamedRange" => reader.lean(|batch, request| named_ranges::delete(batch, &request)),
+        "deleteProtectedRange" => reader.lean(|batch, request| named_ranges::unprotect(batch, &request)),
         "deleteRange" => reader.lean(|batch, request| ranges::delete(batch, &request)),
-        "deleteSheet" => reader.lean(|batch, request| sheets::delete(batch, &request)),
-        "duplicateSheet" => reader.lean(sheets::duplicate),
+        "deleteSheet" => reader.lean(|batch, request| sheet::delete(batch, &request)),
+        "duplicateSheet" => reader.lean(sheet::duplicate),
         "findReplace" => reader.lean(|batch, request| view::find_replace(batch, &request)),
         "insertDimension" => reader.lean(|batch, request| dimensions::insert(batch, &request)),
         "insertRange" => reader.lean(|batch, request| ranges::insert(batch, &request)),
         "mergeCells" => reader.lean(|batch, request| view::merge(batch, &request)),
         "moveDimension" => reader.lean(|batch, request| dimensions::relocate(batch, &request)),
-        "pasteData" => reader.lean(|batch, request| pour::paste(batch, &request)),
-        "randomizeRange" => reader.lean(|batch, request| pour::shuffle(batch, &request)),
-        "repeatCell" => reader.lean(cells::repeat),
-        "setBasicFilter" => reader.checked(filter::set),
-        "setDataValidation" => reader.checked(cells::validation),
+        "pasteData" => reader.lean(|batch, request| paste_text::paste(batch, &request)),
+        "randomizeRange" => reader.lean(|batch, request| paste_text::shuffle(batch, &request)),
+        "repeatCell" => reader.lean(write_cells::repeat),
+        "setBasicFilter" => reader.checked(basic_filter::set),
+        "setDataValidation" => reader.checked(write_cells::validation),
         "sortRange" => reader.lean(|batch, request| ranges::sort(batch, &request)),
-        "textToColumns" => reader.lean(|batch, request| pour::split(batch, &request)),
-        "trimWhitespace" => reader.lean(|batch, request| tidy::trim(batch, &request)),
+        "textToColumns" => reader.lean(|batch, request| paste_text::split(batch, &request)),
+        "trimWhitespace" => reader.lean(|batch, request| formatting::trim(batch, &request)),
         "unmergeCells" => reader.lean(|batch, request| view::unmerge(batch, &request)),
-        "updateBorders" => reader.checked(|batch, request| tidy::borders(batch, &request)),
-        "updateCells" => reader.lean(cells::update),
-        "updateConditionalFormatRule" => reader.checked(tidy::update_rule),
-        "updateDeveloperMetadata" => reader.checked(marks::update),
+        "updateBorders" => reader.checked(|batch, request| formatting::borders(batch, &request)),
+        "updateCells" => reader.lean(write_cells::update),
+        "updateConditionalFormatRule" => reader.checked(formatting::update_rule),
+        "updateDeveloperMetadata" => reader.checked(developer_metadata::update),
         "updateDimensionProperties" => reader.checked(|batch, request| dimensions::properties(batch, &request)),
-        "updateNamedRange" => reader.lean(named::update),
-        "updateProtectedRange" => reader.checked(named::update_protected),
-        "updateSheetProperties" => reader.checked(sheets::update),
-        "updateSpreadsheetProperties" => reader.checked(|batch, request| sheets::update_spreadsheet(batch, &request)),
+        "updateNamedRange" => reader.lean(named_ranges::update),
+        "updateProtectedRange" => reader.checked(named_ranges::update_protected),
+        "updateSheetProperties" => reader.checked(sheet::update),
+        "updateSpreadsheetProperties" => reader.checked(|batch, request| sheet::update_spreadsheet(batch, &request)),
         _ => prepare_drawn(n, &reader),
     }
 }
@@ -140,20 +141,26 @@ fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
 /// The same for the kinds of what is drawn over cells, and for those that are not known.
 fn prepare_drawn(n: usize, reader: &Reader<'_>) -> Result<Job, ApiError> {
     match reader.request.kind {
-        "addBanding" => reader.checked(drawn::add_banding),
-        "addChart" => reader.checked(drawn::add_chart),
-        "addFilterView" => reader.checked(drawn::add_filter_view),
-        "addSlicer" => reader.checked(drawn::add_slicer),
-        "deleteBanding" => reader.checked(|batch, request| drawn::delete_banding(batch, &request)),
-        "deleteEmbeddedObject" => reader.checked(|batch, request| drawn::delete_object(batch, &request)),
-        "deleteFilterView" => reader.checked(|batch, request| drawn::delete_filter_view(batch, &request)),
-        "duplicateFilterView" => reader.checked(|batch, request| drawn::duplicate_filter_view(batch, &request)),
-        "updateBanding" => reader.checked(|batch, request| drawn::update_banding(batch, &request)),
-        "updateChartSpec" => reader.checked(|batch, request| drawn::update_chart(batch, &request)),
-        "updateEmbeddedObjectBorder" => reader.checked(|batch, request| drawn::update_border(batch, &request)),
-        "updateEmbeddedObjectPosition" => reader.checked(|batch, request| drawn::update_position(batch, &request)),
-        "updateFilterView" => reader.checked(|batch, request| drawn::update_filter_view(batch, &request)),
-        "updateSlicerSpec" => reader.checked(|batch, request| drawn::update_slicer(batch, &request)),
+        "addBanding" => reader.checked(embedded_objects::add_banding),
+        "addChart" => reader.checked(embedded_objects::add_chart),
+        "addFilterView" => reader.checked(embedded_objects::add_filter_view),
+        "addSlicer" => reader.checked(embedded_objects::add_slicer),
+        "deleteBanding" => reader.checked(|batch, request| embedded_objects::delete_banding(batch, &request)),
+        "deleteEmbeddedObject" => reader.checked(|batch, request| embedded_objects::delete_object(batch, &request)),
+        "deleteFilterView" => reader.checked(|batch, request| embedded_objects::delete_filter_view(batch, &request)),
+        "duplicateFilterView" => {
+            reader.checked(|batch, request| embedded_objects::duplicate_filter_view(batch, &request))
+        }
+        "updateBanding" => reader.checked(|batch, request| embedded_objects::update_banding(batch, &request)),
+        "updateChartSpec" => reader.checked(|batch, request| embedded_objects::update_chart(batch, &request)),
+        "updateEmbeddedObjectBorder" => {
+            reader.checked(|batch, request| embedded_objects::update_border(batch, &request))
+        }
+        "updateEmbeddedObjectPosition" => {
+            reader.checked(|batch, request| embedded_objects::update_position(batch, &request))
+        }
+        "updateFilterView" => reader.checked(|batch, request| embedded_objects::update_filter_view(batch, &request)),
+        "updateSlicerSpec" => reader.checked(|batch, request| embedded_objects::update_slicer(batch, &request)),
         other => Err(ApiError::unimplemented(format!("requests[{n}].{other} is not implemented in this emulator."))),
     }
 }

@@ -6,14 +6,14 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::a1::Span;
-use crate::batch::sent::{SentDimension, SentPlace, SentRange, SentSpan};
+use crate::batch::request_types::{SentDimension, SentPlace, SentRange, SentSpan};
 use crate::error::ApiError;
-use crate::grid::{Area, Dimension, GridRange};
-use crate::names::fold;
+use crate::grid::a1::Span;
+use crate::grid::area::{Area, Dimension, GridRange};
 use crate::random::RandomSource;
-use crate::storage::StorageError;
-use crate::transaction::{SheetRow, Transaction};
+use crate::storage::named_ranges::fold;
+use crate::storage::store::StorageError;
+use crate::storage::transaction::{SheetRow, Transaction};
 
 /// Cells of a spreadsheet over all its grids (Sheets API limits).
 pub const CELL_LIMIT: u64 = 10_000_000;

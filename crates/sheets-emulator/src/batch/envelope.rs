@@ -10,8 +10,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
-use crate::proto::{NOT_JSON, WRONG_ROOT, unknown_name};
-use crate::schema::{Kind, json_name, member};
+use crate::schema::message_types::{Kind, json_name, member};
+use crate::schema::proto_json::{NOT_JSON, WRONG_ROOT, unknown_name};
 
 /// A batch, opened.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ fn seal(n: usize, Members(members): Members<'_>) -> Result<Sealed<'_>, ApiError>
 /// The kind and its message type by the table of the discovery document.
 fn kind_of(name: &str) -> Option<(&'static str, &'static str)> {
     let Kind::Message(message) = member("Request", name)?.kind else { return None };
-    crate::schema::name_of("Request", name).map(|kind| (kind, message))
+    crate::schema::message_types::name_of("Request", name).map(|kind| (kind, message))
 }
 
 #[cfg(test)]

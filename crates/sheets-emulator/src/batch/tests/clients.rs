@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::batch::tests::rules::{refusal, send, store, texts};
-use crate::create::create;
-use crate::fields::Mask;
-use crate::get::get;
-use crate::present::shown;
+use crate::format::response_format::shown;
+use crate::methods::create::create;
 use crate::random::SeededRandom;
-use crate::storage::Store;
+use crate::schema::response_mask::Mask;
+use crate::storage::store::Store;
+use crate::workbook::spreadsheet_json::get;
 
 fn first_sheet(store: &Store, fields: &str) -> Value {
     let mask = Mask::parse(fields, "Spreadsheet").unwrap();
@@ -180,6 +180,6 @@ fn a_protected_range_is_answered_and_listed_as_recorded() {
     let reply = send(&store, json!([{"addProtectedRange": {"protectedRange": sent}}])).unwrap();
     let mut told = json!({"protectedRangeId": 9, "range": range, "requestingUserCanEdit": true, "editors": {}});
     assert_eq!(reply[0], json!({"addProtectedRange": {"protectedRange": told}}));
-    told["editors"] = json!({"users": [crate::test_key::TEST_ACCOUNT]});
+    told["editors"] = json!({"users": [crate::auth::test_credentials::TEST_ACCOUNT]});
     assert_eq!(first_sheet(&store, "sheets.protectedRanges")["protectedRanges"], json!([told]));
 }

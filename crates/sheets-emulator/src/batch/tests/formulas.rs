@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::batch::tests::rules::{send, store, texts};
-use crate::exchange::export;
-use crate::fields::Mask;
-use crate::get::get;
-use crate::storage::Store;
-use crate::values_append::append;
-use crate::values_read;
-use crate::values_write::update;
+use crate::drive::export::export;
+use crate::methods::values_append::append;
+use crate::methods::values_read;
+use crate::methods::values_write::update;
+use crate::schema::response_mask::Mask;
+use crate::storage::store::Store;
+use crate::workbook::spreadsheet_json::get;
 
 #[expect(clippy::needless_pass_by_value, reason = "a test hands over what `json!` made")]
 fn put(store: &Store, range: &str, values: Value) {

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use crate::batch::apply::batch_update;
 use crate::batch::context::Doubts;
 use crate::batch::tests::rules::{send, store};
-use crate::create::create;
 use crate::error::ApiError;
-use crate::fields::Mask;
-use crate::get::get;
+use crate::methods::create::create;
 use crate::random::SeededRandom;
-use crate::storage::Store;
+use crate::schema::response_mask::Mask;
+use crate::storage::store::Store;
+use crate::workbook::spreadsheet_json::get;
 
 const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
 

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use crate::batch::apply::batch_update;
 use crate::batch::context::{CallerIds, Doubts, MissingId, Validate};
-use crate::create::create;
 use crate::error::ApiError;
-use crate::fields::Mask;
-use crate::get::get;
+use crate::methods::create::create;
 use crate::random::SeededRandom;
-use crate::storage::Store;
+use crate::schema::response_mask::Mask;
+use crate::storage::store::Store;
+use crate::workbook::spreadsheet_json::get;
 
 /// A store with one spreadsheet, `s`, as `spreadsheets.create` makes it.
 pub fn store() -> Store {
@@ -49,10 +49,10 @@ pub fn texts(store: &Store, sheet: i32) -> Vec<Vec<String>> {
     rows
 }
 
-fn shown(value: Option<&crate::cell::CellValue>) -> String {
-    use crate::cell::CellValue::{Bool, Formula, Number, Text};
+fn shown(value: Option<&crate::grid::cell::CellValue>) -> String {
+    use crate::grid::cell::CellValue::{Bool, Formula, Number, Text};
     match value {
-        None | Some(crate::cell::CellValue::Spilled(_)) => String::new(),
+        None | Some(crate::grid::cell::CellValue::Spilled(_)) => String::new(),
         Some(Text(text) | Formula { source: text, .. }) => text.clone(),
         Some(Number(number)) => number.to_string(),
         Some(Bool(truth)) => truth.to_string(),
@@ -246,7 +246,7 @@ fn a_cell_and_a_spreadsheet_have_their_limits() {
 #[test]
 fn every_kind_of_the_api_is_known() {
     let store = store();
-    let line = include_str!("../../schema.txt").lines().find(|line| line.starts_with("Request ")).unwrap();
+    let line = include_str!("../../schema/schema.txt").lines().find(|line| line.starts_with("Request ")).unwrap();
     let kinds: Vec<&str> = line.split(' ').skip(1).map(|word| word.split(':').next().unwrap()).collect();
     assert_eq!(kinds.len(), 74);
     for kind in kinds {
@@ -328,7 +328,7 @@ fn names_move_with_their_rows() {
     assert_eq!((head().start_row, head().end_row), (Some(1), Some(3)));
     assert_eq!(properties(&store)[0]["gridProperties"]["rowCount"], 999);
     send(&store, json!([{"deleteDimension": {"range": span(1, 3)}}])).unwrap();
-    assert_eq!(head(), crate::grid::GridRange::NOWHERE);
+    assert_eq!(head(), crate::grid::area::GridRange::NOWHERE);
     assert_eq!(
         refusal(&store, json!([{"deleteDimension": {"range": {"dimension": "ROWS"}}}])),
         "Invalid requests[0].deleteDimension: You can't delete all the rows on the sheet."

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::batch::tests::rules::{refusal, rows, send, store, texts};
-use crate::fields::Mask;
-use crate::get::get;
-use crate::storage::Store;
+use crate::schema::response_mask::Mask;
+use crate::storage::store::Store;
+use crate::workbook::spreadsheet_json::get;
 
 fn filled(lines: &[&[&str]]) -> Store {
     let store = store();
