@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use sheetkeep::emulator::emulator::Emulator;
-use sheetkeep::emulator::fault::inject::Fault;
+use sheetkeep::emulator::fault::inject::FaultRule;
 use sheetkeep::emulator::http::launch::{LaunchOptions, launch};
 use sheetkeep::emulator::options::EmulatorOptions;
 use sheetkeep::emulator::random::SeededRandom;
@@ -416,7 +416,7 @@ async fn what_the_owner_protects_is_closed_to_others_unless_they_are_named_or_on
     }
 }
 
-fn fault_of(happening: &str) -> Fault {
+fn fault_of(happening: &str) -> FaultRule {
     format!("on=writes,do={happening}").parse().expect("a fault")
 }
 

@@ -14,7 +14,7 @@ use crate::config::target::{GOOGLE_API_URL, Target};
 #[cfg(feature = "emulator")]
 use crate::emulator::emulator::Emulator;
 #[cfg(feature = "emulator")]
-use crate::emulator::error::Lasting;
+use crate::emulator::error::FailureCause;
 #[cfg(feature = "emulator")]
 use crate::emulator::options::EmulatorOptions;
 use crate::google::address::SpreadsheetId;
@@ -82,13 +82,13 @@ impl SheetFile {
 }
 
 #[cfg(feature = "emulator")]
-fn embedded_trouble(file: &Path, why: String, lasting: Option<Lasting>) -> AppError {
+fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> AppError {
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let why = if why.contains(&*name) { why } else { format!("{}: {why}", file.display()) };
-    if lasting == Some(Lasting::Resource) {
+    if lasting == Some(FailureCause::Resource) {
         return AppError::Machine(MachineTrouble::resource(why));
     }
-    AppError::Embedded { why, is_damaged: lasting == Some(Lasting::Contents) }
+    AppError::Embedded { why, is_damaged: lasting == Some(FailureCause::Contents) }
 }
 
 /// Connects to where the settings say.

@@ -9,52 +9,52 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::call::{API_KEY, Answer, Call, Content, Query};
-use crate::api::quota::{Metric, Quota};
+use crate::api::call::{API_KEY, ApiRequest, ApiResponse, QueryParams, ResponseContent};
+use crate::api::quota::{QuotaCounter, QuotaMetric};
 use crate::api::route::Route;
-use crate::api::stats::Stats;
+use crate::api::stats::CallStats;
 use crate::auth::protection::OWNER;
-use crate::auth::tokens::{Access, Bearer, TokenError, Tokens};
-use crate::dispatch::Methods;
+use crate::auth::tokens::{AccessLevel, TokenError, TokenHolder, TokenIssuer};
+use crate::dispatch::Dispatcher;
 use crate::drive::permissions;
 use crate::error::ApiError;
-use crate::error::Lasting;
-use crate::fault::delayed::LateWrites;
-use crate::fault::inject::{Fault, Faults, Happening, TOKEN_METHOD, request_with};
+use crate::error::FailureCause;
+use crate::fault::delayed::DelayedWrites;
+use crate::fault::inject::{FaultAction, FaultRule, FaultRules, TOKEN_METHOD, request_with};
 use crate::options::EmulatorOptions;
 use crate::random::RandomSource;
-use crate::schema::enums::Words;
+use crate::schema::enums::TextParams;
 use crate::storage::error::StorageError;
-use crate::storage::store::Store;
-use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+use crate::storage::store::SpreadsheetStore;
+use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 use crate::time::{TimeSource, sleep};
 
 /// A Sheets service. Clones are the same service.
 #[derive(Clone)]
 pub struct Emulator {
-    inner: Arc<Inner>,
+    inner: Arc<EmulatorState>,
 }
 
-struct Inner {
-    store: Store,
+struct EmulatorState {
+    store: SpreadsheetStore,
     options: EmulatorOptions,
     clock: Arc<dyn TimeSource>,
     chance: Arc<dyn RandomSource>,
-    tokens: Tokens,
-    quota: Mutex<Quota>,
-    faults: Mutex<Faults>,
-    late: Mutex<LateWrites>,
-    stats: Mutex<Stats>,
-    trouble: OnceLock<Trouble>,
+    tokens: TokenIssuer,
+    quota: Mutex<QuotaCounter>,
+    faults: Mutex<FaultRules>,
+    late: Mutex<DelayedWrites>,
+    stats: Mutex<CallStats>,
+    trouble: OnceLock<StorageFailure>,
     /// Cancelled once there is trouble.
     troubled: CancellationToken,
 }
 
 /// What is wrong with the file of the spreadsheets, so that no further call can be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct StorageFailure {
     /// Whether it is the machine, or what is in the file.
-    pub lasting: Lasting,
+    pub lasting: FailureCause,
     /// What happened and what to do, for people, with the file's name where it is known.
     pub why: String,
 }
@@ -62,7 +62,7 @@ pub struct Trouble {
 /// The connection is to end without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the connection ends without an answer, as a fault asked for")]
-pub struct Dropped;
+pub struct ConnectionDropped;
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -76,24 +76,24 @@ impl Emulator {
         chance: Arc<dyn RandomSource>,
     ) -> Result<Self, StorageError> {
         let store = match &options.file {
-            Some(path) => Store::open(path)?,
-            None => Store::in_memory()?,
+            Some(path) => SpreadsheetStore::open(path)?,
+            None => SpreadsheetStore::in_memory()?,
         };
         let store = store.measured_by(Arc::clone(&clock)).with_commit_hook(options.commit_hook.clone());
         // A file that is there and may only be read is not written to.
         if let Some(id) = options.spreadsheet_id.as_ref().filter(|id| !store.exists(id).unwrap_or(false)) {
-            match store.create(id, &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]) {
+            match store.create(id, &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]) {
                 Ok(()) | Err(StorageError::Taken { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        let inner = Inner {
+        let inner = EmulatorState {
             store,
             clock,
             chance,
-            tokens: Tokens::new(options.trusted_token.clone()),
-            quota: Mutex::new(Quota::new(options.quota)),
-            faults: Mutex::new(Faults::new(options.faults.clone())),
+            tokens: TokenIssuer::new(options.trusted_token.clone()),
+            quota: Mutex::new(QuotaCounter::new(options.quota)),
+            faults: Mutex::new(FaultRules::new(options.faults.clone())),
             late: Mutex::default(),
             stats: Mutex::default(),
             trouble: OnceLock::new(),
@@ -104,18 +104,18 @@ impl Emulator {
     }
 
     /// What was asked so far.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> CallStats {
         held(&self.inner.stats).clone()
     }
 
     /// Forgets what was asked so far.
     pub fn reset_stats(&self) {
-        *held(&self.inner.stats) = Stats::default();
+        *held(&self.inner.stats) = CallStats::default();
     }
 
     /// Sets the faults to come, in place of those still pending.
-    pub fn set_faults(&self, faults: Vec<Fault>) {
-        *held(&self.inner.faults) = Faults::new(faults);
+    pub fn set_faults(&self, faults: Vec<FaultRule>) {
+        *held(&self.inner.faults) = FaultRules::new(faults);
     }
 
     /// The clock that the emulator dates its answers by.
@@ -124,9 +124,9 @@ impl Emulator {
     }
 
     /// What is wrong with the file, if anything is, as the calls so far have found, or as a look at its place finds now.
-    pub fn trouble(&self) -> Option<Trouble> {
+    pub fn trouble(&self) -> Option<StorageFailure> {
         if let Err(error) = self.inner.store.see_that_it_is_there() {
-            self.note(error.lasting().unwrap_or(Lasting::Machine), &error.to_string());
+            self.note(error.lasting().unwrap_or(FailureCause::Machine), &error.to_string());
         }
         self.inner.trouble.get().cloned()
     }
@@ -141,14 +141,14 @@ impl Emulator {
         self.inner.troubled.cancelled().await;
     }
 
-    fn note(&self, lasting: Lasting, why: &str) {
-        self.inner.trouble.get_or_init(|| Trouble { lasting, why: why.to_owned() });
+    fn note(&self, lasting: FailureCause, why: &str) {
+        self.inner.trouble.get_or_init(|| StorageFailure { lasting, why: why.to_owned() });
         self.inner.troubled.cancel();
     }
 
     /// An error of a method, as it is answered. Inside a process, where whoever calls can look at the trouble itself, trouble with
     /// the file is a refusal of this call and of each further one, which nobody tries again.
-    fn failed(&self, error: ApiError) -> Answer {
+    fn failed(&self, error: ApiError) -> ApiResponse {
         let Some(lasting) = error.lasting() else { return error.into() };
         self.note(lasting, &error.message);
         if self.is_inside() {
@@ -164,7 +164,7 @@ impl Emulator {
     }
 
     /// Answers a call. Changes are durable before their answer is there.
-    pub async fn answer(&self, call: Call) -> Result<Answer, Dropped> {
+    pub async fn answer(&self, call: ApiRequest) -> Result<ApiResponse, ConnectionDropped> {
         if let Some(trouble) = self.inner.trouble.get().filter(|_| self.is_inside()) {
             return Ok(ApiError::forbidden(&*trouble.why).into());
         }
@@ -174,7 +174,7 @@ impl Emulator {
         let is_token = matches!(call.path.as_str(), "/token" | "/o/oauth2/token" | "/oauth2/v4/token");
         let route = if is_token { None } else { Route::find(&call.method, &call.path) };
         if route.is_none() && !(is_token && call.method == Method::POST) {
-            return Ok(Answer::no_such_path(&call.path));
+            return Ok(ApiResponse::no_such_path(&call.path));
         }
         let latency = self.inner.options.latency.0;
         if !latency.is_zero() {
@@ -186,12 +186,12 @@ impl Emulator {
         });
         let fault = held(&self.inner.faults).meet(name, metric, &call.body, self.inner.chance.as_ref());
         match fault {
-            Some(fault) if fault.happening == Happening::Late && metric == Some(Metric::Write) => {
+            Some(fault) if fault.happening == FaultAction::Late && metric == Some(QuotaMetric::Write) => {
                 held(&self.inner.late).lose(call, fault.after);
-                Err(Dropped)
+                Err(ConnectionDropped)
             }
-            Some(fault) if fault.happening == Happening::Refuse => Ok(refusal(&fault, &call).into()),
-            Some(fault) if !fault.happening.applies() => suffer(&fault, Answer::empty()).await,
+            Some(fault) if fault.happening == FaultAction::Refuse => Ok(refusal(&fault, &call).into()),
+            Some(fault) if !fault.happening.applies() => suffer(&fault, ApiResponse::empty()).await,
             Some(fault) => {
                 let answer = self.carry_out(call, route).await;
                 suffer(&fault, answer).await
@@ -201,12 +201,12 @@ impl Emulator {
     }
 
     /// Late writes that arrive now, each as it is answered; nobody hears the answers.
-    pub async fn deliver_late(&self) -> Vec<Answer> {
+    pub async fn deliver_late(&self) -> Vec<ApiResponse> {
         let arrived = held(&self.inner.late).all();
         self.deliver(arrived).await
     }
 
-    async fn deliver(&self, arrived: Vec<Call>) -> Vec<Answer> {
+    async fn deliver(&self, arrived: Vec<ApiRequest>) -> Vec<ApiResponse> {
         let mut answers = Vec::with_capacity(arrived.len());
         for call in arrived {
             let route = Route::find(&call.method, &call.path);
@@ -221,7 +221,7 @@ impl Emulator {
         answers
     }
 
-    async fn carry_out(&self, call: Call, route: Option<Route>) -> Answer {
+    async fn carry_out(&self, call: ApiRequest, route: Option<Route>) -> ApiResponse {
         let Some(route) = route else { return self.token(&call) };
         let account = match self.admit(&call, &route) {
             Ok(account) => account,
@@ -229,18 +229,18 @@ impl Emulator {
         };
         let (_, metric, _) = route.api.about();
         let answer = self.apply(call, route, account).await;
-        if metric == Some(Metric::Write) && answer.status == 200 {
+        if metric == Some(QuotaMetric::Write) && answer.status == 200 {
             let arrived = held(&self.inner.late).applied();
             self.deliver(arrived).await;
         }
         answer
     }
 
-    async fn apply(&self, call: Call, route: Route, account: String) -> Answer {
+    async fn apply(&self, call: ApiRequest, route: Route, account: String) -> ApiResponse {
         let emulator = self.clone();
         let work = move || {
-            let Inner { store, options, chance, clock, .. } = &*emulator.inner;
-            let methods = Methods {
+            let EmulatorState { store, options, chance, clock, .. } = &*emulator.inner;
+            let methods = Dispatcher {
                 store,
                 doubts: options.doubts,
                 chance: chance.as_ref(),
@@ -261,32 +261,32 @@ impl Emulator {
     }
 
     /// A batch by the hands of the spreadsheet's owner: a person in their browser, whom no token, quota or fault stands in the way of.
-    async fn hands(&self, call: &Call) -> Answer {
+    async fn hands(&self, call: &ApiRequest) -> ApiResponse {
         let Some(id) = call.query.word("spreadsheet") else {
             return ApiError::invalid_argument("name the spreadsheet: /_emulator/hands?spreadsheet=ID").into();
         };
         let path = format!("/v4/spreadsheets/{id}:batchUpdate");
-        let Some(route) = Route::find(&Method::POST, &path) else { return Answer::no_such_path(&path) };
-        let call = Call { path, query: Query::default(), ..call.clone() };
+        let Some(route) = Route::find(&Method::POST, &path) else { return ApiResponse::no_such_path(&path) };
+        let call = ApiRequest { path, query: QueryParams::default(), ..call.clone() };
         self.apply(call, route, OWNER.to_owned()).await
     }
 
-    fn token(&self, call: &Call) -> Answer {
+    fn token(&self, call: &ApiRequest) -> ApiResponse {
         held(&self.inner.stats).tokens += 1;
-        let Inner { tokens, clock, chance, .. } = &*self.inner;
+        let EmulatorState { tokens, clock, chance, .. } = &*self.inner;
         let granted = tokens.grant(&call.body, &call.host, clock.unix_ms(), clock.monotonic_ms(), chance.as_ref());
-        granted.map_or_else(Answer::from, Answer::json)
+        granted.map_or_else(ApiResponse::from, ApiResponse::json)
     }
 
     /// Lets a call in, or refuses it: 401, then 403, then 429. Who calls.
-    fn admit(&self, call: &Call, route: &Route) -> Result<String, Answer> {
-        let Inner { tokens, clock, .. } = &*self.inner;
+    fn admit(&self, call: &ApiRequest, route: &Route) -> Result<String, ApiResponse> {
+        let EmulatorState { tokens, clock, .. } = &*self.inner;
         let (name, metric, _) = route.api.about();
         let in_query = call.query.word("accessToken").map(|token| format!("Bearer {token}"));
         let by_key = call.query.word("key").map(|key| format!("{API_KEY}{key}"));
         let authorization = call.authorization.as_deref().or(in_query.as_deref()).or(by_key.as_deref());
         let has_key = authorization.is_some_and(|authorization| authorization.starts_with(API_KEY));
-        let bearer = if has_key && metric == Some(Metric::Read) && call.method == Method::GET {
+        let bearer = if has_key && metric == Some(QuotaMetric::Read) && call.method == Method::GET {
             self.anybody(&route.id)?
         } else {
             tokens.check(authorization.filter(|_| !has_key), clock.monotonic_ms())?
@@ -300,85 +300,92 @@ impl Emulator {
     }
 
     /// Whoever has nothing but an API key: they read what is shared with everybody.
-    fn anybody(&self, id: &str) -> Result<Bearer, ApiError> {
+    fn anybody(&self, id: &str) -> Result<TokenHolder, ApiError> {
         let public = permissions::is_public(&self.inner.store, id)?;
-        let bearer = Bearer { account: "an API key".to_owned(), access: Access::Read };
+        let bearer = TokenHolder { account: "an API key".to_owned(), access: AccessLevel::Read };
         if public { Ok(bearer) } else { Err(ApiError::permission_denied()) }
     }
 
-    fn take_quota(&self, bearer: &Bearer, metric: Metric) -> Result<(), Answer> {
+    fn take_quota(&self, bearer: &TokenHolder, metric: QuotaMetric) -> Result<(), ApiResponse> {
         let now = self.inner.clock.monotonic_ms();
         held(&self.inner.quota).take(&bearer.account, metric, now).map_err(|error| {
             held(&self.inner.stats).throttled += 1;
-            let mut answer = Answer::from(error);
+            let mut answer = ApiResponse::from(error);
             if self.inner.options.retry_after {
-                answer.headers.push(("retry-after", Quota::seconds_left(now).to_string()));
+                answer.headers.push(("retry-after", QuotaCounter::seconds_left(now).to_string()));
             }
             answer
         })
     }
 
-    async fn control(&self, call: &Call, path: &str) -> Answer {
+    async fn control(&self, call: &ApiRequest, path: &str) -> ApiResponse {
         match (&call.method, path) {
-            (&Method::GET, "stats") => Answer::json(self.stats().to_json()),
+            (&Method::GET, "stats") => ApiResponse::json(self.stats().to_json()),
             (&Method::POST, "stats:reset") => {
                 self.reset_stats();
-                Answer::json(json!({}))
+                ApiResponse::json(json!({}))
             }
-            (&Method::GET, "faults") => Answer::json(json!(held(&self.inner.faults).pending())),
+            (&Method::GET, "faults") => ApiResponse::json(json!(held(&self.inner.faults).pending())),
             (&Method::POST, "faults") => match read_faults(&call.body) {
                 Ok(faults) => {
                     self.set_faults(faults);
-                    Answer::json(json!(held(&self.inner.faults).pending()))
+                    ApiResponse::json(json!(held(&self.inner.faults).pending()))
                 }
                 Err(error) => ApiError::invalid_argument(error).into(),
             },
             (&Method::POST, "hands") => self.hands(call).await,
-            (&Method::GET, "late") => Answer::json(json!({"underWay": held(&self.inner.late).len()})),
+            (&Method::GET, "late") => ApiResponse::json(json!({"underWay": held(&self.inner.late).len()})),
             (&Method::POST, "late:deliver") => {
                 let statuses: Vec<u16> = self.deliver_late().await.iter().map(|answer| answer.status).collect();
-                Answer::json(json!({"statuses": statuses}))
+                ApiResponse::json(json!({"statuses": statuses}))
             }
             (_, "hands" | "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
-                Answer { status: 405, ..Answer::json(json!({"error": "wrong HTTP method"})) }
+                ApiResponse { status: 405, ..ApiResponse::json(json!({"error": "wrong HTTP method"})) }
             }
-            _ => Answer::no_such_path(&call.path),
+            _ => ApiResponse::no_such_path(&call.path),
         }
     }
 }
 
-impl From<TokenError> for Answer {
+impl From<TokenError> for ApiResponse {
     fn from(error: TokenError) -> Self {
-        Self { status: error.code, content: Content::Json(error.to_json()), headers: Vec::new(), breaks_off: false }
+        Self {
+            status: error.code,
+            content: ResponseContent::Json(error.to_json()),
+            headers: Vec::new(),
+            breaks_off: false,
+        }
     }
 }
 
 /// A list of faults, or one by itself; an empty list takes all pending ones away.
-fn read_faults(body: &[u8]) -> Result<Vec<Fault>, String> {
+fn read_faults(body: &[u8]) -> Result<Vec<FaultRule>, String> {
     let value: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
     let value = if value.is_array() { value } else { Value::Array(vec![value]) };
     serde_json::from_value(value).map_err(|error| format!("the faults can't be read: {error}"))
 }
 
 /// Does to a call what its fault says; `answer` is what it would have been answered.
-async fn suffer(fault: &Fault, answer: Answer) -> Result<Answer, Dropped> {
+async fn suffer(fault: &FaultRule, answer: ApiResponse) -> Result<ApiResponse, ConnectionDropped> {
     match fault.happening {
-        Happening::Fail | Happening::AppliedFail => {
-            let mut answer = Answer::from(error_of(fault.status));
+        FaultAction::Fail | FaultAction::AppliedFail => {
+            let mut answer = ApiResponse::from(error_of(fault.status));
             answer.headers.extend(fault.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
             Ok(answer)
         }
-        Happening::Html | Happening::AppliedHtml => Ok(Answer::page(fault.status)),
-        Happening::AppliedTruncate => Ok(Answer { breaks_off: true, ..answer }),
-        Happening::AppliedEmpty => Ok(Answer { content: Content::Empty, ..answer }),
+        FaultAction::Html | FaultAction::AppliedHtml => Ok(ApiResponse::page(fault.status)),
+        FaultAction::AppliedTruncate => Ok(ApiResponse { breaks_off: true, ..answer }),
+        FaultAction::AppliedEmpty => Ok(ApiResponse { content: ResponseContent::Empty, ..answer }),
         // A read has nothing that could arrive late, and a refusal was answered before.
-        Happening::Refuse | Happening::Reset | Happening::AppliedReset | Happening::Late => Err(Dropped),
-        Happening::Hang | Happening::AppliedHang => std::future::pending().await,
+        FaultAction::Refuse | FaultAction::Reset | FaultAction::AppliedReset | FaultAction::Late => {
+            Err(ConnectionDropped)
+        }
+        FaultAction::Hang | FaultAction::AppliedHang => std::future::pending().await,
     }
 }
 
 /// The refusal of a batch for what one of its requests carries.
-fn refusal(fault: &Fault, call: &Call) -> ApiError {
+fn refusal(fault: &FaultRule, call: &ApiRequest) -> ApiError {
     let text = fault.containing.as_deref().unwrap_or_default();
     let why = fault.message.as_deref().unwrap_or("A fault refuses this content");
     match request_with(&call.body, text) {
@@ -402,8 +409,8 @@ fn error_of(status: u16) -> ApiError {
 }
 
 /// Sheets takes a token without its scopes for nothing.
-fn check_scope(bearer: &Bearer, method: &Method) -> Result<(), ApiError> {
-    let needed = if *method == Method::GET { Access::Read } else { Access::Write };
+fn check_scope(bearer: &TokenHolder, method: &Method) -> Result<(), ApiError> {
+    let needed = if *method == Method::GET { AccessLevel::Read } else { AccessLevel::Write };
     if bearer.access >= needed {
         return Ok(());
     }

@@ -84,7 +84,7 @@ impl ApiError {
     }
 
     /// 500: the file of the spreadsheets failed, and will at every further call.
-    pub fn of_file(lasting: Lasting, message: impl Into<String>) -> Self {
+    pub fn of_file(lasting: FailureCause, message: impl Into<String>) -> Self {
         let details = json!([{
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
             "reason": reason(lasting),
@@ -94,10 +94,10 @@ impl ApiError {
     }
 
     /// Whether the file of the spreadsheets is what failed, and because of what.
-    pub fn lasting(&self) -> Option<Lasting> {
+    pub fn lasting(&self) -> Option<FailureCause> {
         let info = self.details.as_ref()?.get(0)?;
-        let of = |lasting: &Lasting| info["domain"] == DOMAIN && info["reason"] == reason(*lasting);
-        [Lasting::Machine, Lasting::Resource, Lasting::Contents].into_iter().find(of)
+        let of = |lasting: &FailureCause| info["domain"] == DOMAIN && info["reason"] == reason(*lasting);
+        [FailureCause::Machine, FailureCause::Resource, FailureCause::Contents].into_iter().find(of)
     }
 
     /// 503: the file was busy for longer than the emulator waits.
@@ -127,7 +127,7 @@ impl ApiError {
 
 /// Trouble with the file that no further call can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Lasting {
+pub enum FailureCause {
     /// The machine: the file is gone, is another one, may not be written, or its disk is full or broken.
     Machine,
     /// The machine has no open files or no memory left.
@@ -139,11 +139,11 @@ pub enum Lasting {
 /// The `domain` of errors that Google has not.
 const DOMAIN: &str = "sheetkeep";
 
-fn reason(lasting: Lasting) -> &'static str {
+fn reason(lasting: FailureCause) -> &'static str {
     match lasting {
-        Lasting::Machine => "FILE_FAILED",
-        Lasting::Resource => "FILE_RESOURCE",
-        Lasting::Contents => "FILE_DAMAGED",
+        FailureCause::Machine => "FILE_FAILED",
+        FailureCause::Resource => "FILE_RESOURCE",
+        FailureCause::Contents => "FILE_DAMAGED",
     }
 }
 

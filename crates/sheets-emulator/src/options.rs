@@ -8,9 +8,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::quota::Limits;
-use crate::batch::context::{CallerIds, Doubts, MissingId, Validate};
-use crate::fault::inject::Fault;
+use crate::api::quota::QuotaLimits;
+use crate::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
+use crate::fault::inject::FaultRule;
 use crate::storage::commit_hook::CommitHook;
 
 /// Everything that can be chosen about an emulator.
@@ -21,15 +21,15 @@ pub struct EmulatorOptions {
     /// A spreadsheet that exists from the start, empty unless the file holds it already.
     pub spreadsheet_id: Option<String>,
     /// Quotas; none for no limit.
-    pub quota: Option<Limits>,
+    pub quota: Option<QuotaLimits>,
     /// Whether a 429 carries `Retry-After`; Google's recorded one does not.
     pub retry_after: bool,
     /// How long every call waits before it is looked at.
     pub latency: Latency,
     /// Behaviours of the live service that nobody knows.
-    pub doubts: Doubts,
+    pub doubts: UnknownBehaviors,
     /// Faults to come.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<FaultRule>,
     /// Answers calls on the thread that asks, one after the other: for tests that have to be the same each time.
     pub in_turn: bool,
     /// Runs around each commit, on the thread that commits.
@@ -72,7 +72,7 @@ fn either<T>(text: &str, first: (&str, T), second: (&str, T)) -> Result<T, Strin
     }
 }
 
-impl FromStr for MissingId {
+impl FromStr for MissingIdBehavior {
     type Err = String;
 
     /// Reads `refuse` or `ignore`.
@@ -81,7 +81,7 @@ impl FromStr for MissingId {
     }
 }
 
-impl FromStr for Validate {
+impl FromStr for ValidationBehavior {
     type Err = String;
 
     /// Reads `sequential` or `snapshot`.
@@ -90,7 +90,7 @@ impl FromStr for Validate {
     }
 }
 
-impl FromStr for CallerIds {
+impl FromStr for CallerIdBehavior {
     type Err = String;
 
     /// Reads `honour` or `ignore`.
@@ -110,10 +110,10 @@ mod tests {
         for wrong in ["300", "-1s", "fast", "ms", "1e400s"] {
             assert!(wrong.parse::<Latency>().is_err(), "{wrong}");
         }
-        assert_eq!("ignore".parse(), Ok(MissingId::Ignore));
-        assert_eq!("snapshot".parse(), Ok(Validate::Snapshot));
-        assert_eq!("ignore".parse(), Ok(CallerIds::Ignore));
+        assert_eq!("ignore".parse(), Ok(MissingIdBehavior::Ignore));
+        assert_eq!("snapshot".parse(), Ok(ValidationBehavior::Snapshot));
+        assert_eq!("ignore".parse(), Ok(CallerIdBehavior::Ignore));
         let told = "\"maybe\" is neither \"refuse\" nor \"ignore\"";
-        assert_eq!("maybe".parse::<MissingId>(), Err(told.to_owned()));
+        assert_eq!("maybe".parse::<MissingIdBehavior>(), Err(told.to_owned()));
     }
 }

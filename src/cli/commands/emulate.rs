@@ -10,9 +10,9 @@ use crate::cli::errors::Trouble;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::session::Session;
 use crate::cli::signals::Watch;
-use crate::emulator::api::quota::Limits;
-use crate::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
-use crate::emulator::error::Lasting;
+use crate::emulator::api::quota::QuotaLimits;
+use crate::emulator::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
+use crate::emulator::error::FailureCause;
 use crate::emulator::http::launch::{LaunchError, LaunchOptions, launch};
 use crate::emulator::options::{EmulatorOptions, Latency};
 use crate::fault::Fault;
@@ -52,20 +52,20 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, Trouble> {
     Ok(EmulatorOptions {
         file: args.file.clone(),
         spreadsheet_id: args.spreadsheet_id.clone(),
-        quota: args.quota.map(|args::QuotaChoice::Google| Limits::GOOGLE),
+        quota: args.quota.map(|args::QuotaChoice::Google| QuotaLimits::GOOGLE),
         latency: Latency(args.latency.unwrap_or_default()),
-        doubts: Doubts {
+        doubts: UnknownBehaviors {
             missing_id: match args.missing_id {
-                args::MissingId::Refuse => MissingId::Refuse,
-                args::MissingId::Ignore => MissingId::Ignore,
+                args::MissingId::Refuse => MissingIdBehavior::Refuse,
+                args::MissingId::Ignore => MissingIdBehavior::Ignore,
             },
             validate: match args.validate {
-                args::Validate::Sequential => Validate::Sequential,
-                args::Validate::Snapshot => Validate::Snapshot,
+                args::Validate::Sequential => ValidationBehavior::Sequential,
+                args::Validate::Snapshot => ValidationBehavior::Snapshot,
             },
             caller_ids: match args.caller_ids {
-                args::CallerIds::Honour => CallerIds::Honour,
-                args::CallerIds::Ignore => CallerIds::Ignore,
+                args::CallerIds::Honour => CallerIdBehavior::Honour,
+                args::CallerIds::Ignore => CallerIdBehavior::Ignore,
             },
         },
         faults,
@@ -76,18 +76,18 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, Trouble> {
 }
 
 /// What is in a file is not what it should be, or this machine can't read or write it.
-fn exit(lasting: Option<Lasting>) -> Exit {
+fn exit(lasting: Option<FailureCause>) -> Exit {
     match lasting {
-        Some(Lasting::Contents) => Exit::DataErr,
-        Some(Lasting::Resource) => Exit::OsErr,
-        Some(Lasting::Machine) | None => Exit::IoErr,
+        Some(FailureCause::Contents) => Exit::DataErr,
+        Some(FailureCause::Resource) => Exit::OsErr,
+        Some(FailureCause::Machine) | None => Exit::IoErr,
     }
 }
 
 fn trouble(error: &LaunchError) -> Trouble {
     let exit = match error {
         LaunchError::Storage(error) => exit(error.lasting()),
-        LaunchError::Trouble(trouble) => exit(Some(trouble.lasting)),
+        LaunchError::StorageFailure(trouble) => exit(Some(trouble.lasting)),
         LaunchError::Listen { .. } => Exit::Unavailable,
         LaunchError::Credentials { .. } => Exit::from((Fault::Denied, Context::Output)),
     };

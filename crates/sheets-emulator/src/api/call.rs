@@ -9,14 +9,14 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::error::ApiError;
-use crate::schema::enums::{Words, truth};
+use crate::schema::enums::{TextParams, truth};
 use crate::schema::message_types::json_name;
 
 /// The parameters of a query, in order; names as JSON writes them, whichever way they came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Query(Vec<(String, String)>);
+pub struct QueryParams(Vec<(String, String)>);
 
-impl Query {
+impl QueryParams {
     /// Reads what follows the `?`.
     pub fn parse(text: &str) -> Self {
         let read = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
@@ -41,7 +41,7 @@ impl Query {
     }
 }
 
-impl Words for Query {
+impl TextParams for QueryParams {
     fn word(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
@@ -52,13 +52,13 @@ pub const API_KEY: &str = "Key ";
 
 /// A call.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct ApiRequest {
     /// The HTTP method.
     pub method: hyper::Method,
     /// The path as sent, still encoded.
     pub path: String,
     /// The query.
-    pub query: Query,
+    pub query: QueryParams,
     /// The `Host` it came to.
     pub host: String,
     /// The `Authorization` header.
@@ -67,7 +67,7 @@ pub struct Call {
     pub body: Bytes,
 }
 
-impl Call {
+impl ApiRequest {
     /// The call that is meant where its method is said in a header: a read too long for an address comes as a POST whose body is the
     /// query, from google-api-python-client among others.
     #[must_use]
@@ -76,7 +76,7 @@ impl Call {
         let Some(meant) = meant.filter(|_| self.method == hyper::Method::POST) else { return self };
         if meant == hyper::Method::GET {
             let body = std::mem::take(&mut self.body);
-            self.query.0.extend(Query::parse(&String::from_utf8_lossy(&body)).0);
+            self.query.0.extend(QueryParams::parse(&String::from_utf8_lossy(&body)).0);
         }
         self.method = meant;
         self
@@ -85,7 +85,7 @@ impl Call {
 
 /// What an answer carries.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Content {
+pub enum ResponseContent {
     /// JSON, still to be written.
     Json(Value),
     /// JSON, written.
@@ -100,36 +100,36 @@ pub enum Content {
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct ApiResponse {
     /// The HTTP status code.
     pub status: u16,
     /// The body.
-    pub content: Content,
+    pub content: ResponseContent,
     /// Headers beside the usual ones.
     pub headers: Vec<(&'static str, String)>,
     /// Whether the connection ends in the middle of it.
     pub breaks_off: bool,
 }
 
-impl Answer {
+impl ApiResponse {
     /// 200 with JSON.
     pub fn json(value: Value) -> Self {
-        Self { status: 200, content: Content::Json(value), headers: Vec::new(), breaks_off: false }
+        Self { status: 200, content: ResponseContent::Json(value), headers: Vec::new(), breaks_off: false }
     }
 
     /// 200 with JSON that is written already.
     pub fn text(bytes: Vec<u8>) -> Self {
-        Self { status: 200, content: Content::Text(bytes), headers: Vec::new(), breaks_off: false }
+        Self { status: 200, content: ResponseContent::Text(bytes), headers: Vec::new(), breaks_off: false }
     }
 
     /// 200 with a file of that media type.
     pub fn file((bytes, media): (Vec<u8>, &'static str)) -> Self {
-        Self { status: 200, content: Content::File(bytes, media), headers: Vec::new(), breaks_off: false }
+        Self { status: 200, content: ResponseContent::File(bytes, media), headers: Vec::new(), breaks_off: false }
     }
 
     /// 204.
     pub fn empty() -> Self {
-        Self { status: 204, content: Content::Empty, headers: Vec::new(), breaks_off: false }
+        Self { status: 204, content: ResponseContent::Empty, headers: Vec::new(), breaks_off: false }
     }
 
     /// A page of the front end, which knows nothing of the API.
@@ -148,7 +148,7 @@ impl Answer {
             "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {status} {told}!!1</title>\n  \
              <p><b>{status}.</b> <ins>That’s an error.</ins>\n  <p>The server could not answer.  <ins>That’s all we know.</ins>\n"
         );
-        Self { status, content: Content::Html(page), headers: Vec::new(), breaks_off: false }
+        Self { status, content: ResponseContent::Html(page), headers: Vec::new(), breaks_off: false }
     }
 
     /// 404 for a path that is none of the API's: a page, as Google's front end answers.
@@ -159,38 +159,38 @@ impl Answer {
              <p><b>404.</b> <ins>That’s an error.</ins>\n  <p>The requested URL <code>{path}</code> was not found on \
              this server.  <ins>That’s all we know.</ins>\n"
         );
-        Self { status: 404, content: Content::Html(page), headers: Vec::new(), breaks_off: false }
+        Self { status: 404, content: ResponseContent::Html(page), headers: Vec::new(), breaks_off: false }
     }
 
     /// The body as bytes and its content type.
     pub fn body(self, pretty: bool) -> (Vec<u8>, &'static str) {
         let json = "application/json; charset=UTF-8";
         match self.content {
-            Content::Json(value) => {
+            ResponseContent::Json(value) => {
                 let written = if pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) };
                 let mut bytes = written.unwrap_or_default();
                 bytes.extend(pretty.then_some(b'\n'));
                 (bytes, json)
             }
-            Content::Text(mut bytes) => {
+            ResponseContent::Text(mut bytes) => {
                 bytes.extend(pretty.then_some(b'\n'));
                 (bytes, json)
             }
-            Content::Html(page) => (page.into_bytes(), "text/html; charset=UTF-8"),
-            Content::File(bytes, media) => (bytes, media),
-            Content::Empty => (Vec::new(), ""),
+            ResponseContent::Html(page) => (page.into_bytes(), "text/html; charset=UTF-8"),
+            ResponseContent::File(bytes, media) => (bytes, media),
+            ResponseContent::Empty => (Vec::new(), ""),
         }
     }
 }
 
-impl From<ApiError> for Answer {
+impl From<ApiError> for ApiResponse {
     fn from(error: ApiError) -> Self {
         let mut headers = Vec::new();
         if error.code == 401 {
             let invalid = if error.message.contains("invalid") { ", error=\"invalid_token\"" } else { "" };
             headers.push(("www-authenticate", format!("Bearer realm=\"https://accounts.google.com/\"{invalid}")));
         }
-        Self { status: error.code, content: Content::Json(error.to_json()), headers, breaks_off: false }
+        Self { status: error.code, content: ResponseContent::Json(error.to_json()), headers, breaks_off: false }
     }
 }
 
@@ -200,21 +200,21 @@ mod tests {
 
     #[test]
     fn a_query_is_read_whichever_way_it_was_written() {
-        let query = Query::parse(
+        let query = QueryParams::parse(
             "ranges=A1%3AB2&ranges=%F0%9F%8C%B5+x&value_render_option=FORMULA&$alt=json&prettyPrint=False",
         );
         assert_eq!(query.all("ranges"), ["A1:B2", "🌵 x"]);
         assert_eq!(query.word("valueRenderOption"), Some("FORMULA"));
         assert_eq!((query.word("alt"), query.pretty()), (Some("json"), false));
-        assert!(Query::parse("").pretty());
+        assert!(QueryParams::parse("").pretty());
     }
 
     #[test]
     fn a_read_may_come_as_a_post() {
-        let sent = Call {
+        let sent = ApiRequest {
             method: hyper::Method::POST,
             path: "/x".to_owned(),
-            query: Query::default(),
+            query: QueryParams::default(),
             host: String::new(),
             authorization: None,
             body: Bytes::from_static(b"ranges=A1&ranges=B2"),
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_page_never_carries_the_markup_of_a_path() {
-        let (page, _) = Answer::no_such_path("/<script>").body(true);
+        let (page, _) = ApiResponse::no_such_path("/<script>").body(true);
         assert!(String::from_utf8(page).unwrap().contains("/&lt;script&gt;"));
     }
 }

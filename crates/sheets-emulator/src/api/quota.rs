@@ -19,19 +19,19 @@ const MINUTE_MS: u64 = 60_000;
 
 /// How many calls a minute takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct QuotaLimits {
     /// Reads, and as many writes, of one account.
     pub per_user: u32,
     /// Reads, and as many writes, of all accounts.
     pub per_project: u32,
 }
 
-impl Limits {
+impl QuotaLimits {
     /// Google's own: 60 and 300.
     pub const GOOGLE: Self = Self { per_user: 60, per_project: 300 };
 }
 
-impl FromStr for Limits {
+impl FromStr for QuotaLimits {
     type Err = String;
 
     /// Reads `google`, or `60/300`: per account and per project.
@@ -48,7 +48,7 @@ impl FromStr for Limits {
 
 /// What a call counts as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Metric {
+pub enum QuotaMetric {
     /// A read.
     Read,
     /// A write.
@@ -57,21 +57,21 @@ pub enum Metric {
 
 /// The calls of the running minute.
 #[derive(Debug, Default)]
-pub struct Quota {
-    limits: Option<Limits>,
+pub struct QuotaCounter {
+    limits: Option<QuotaLimits>,
     minute: u64,
-    users: HashMap<(String, Metric), u32>,
-    project: HashMap<Metric, u32>,
+    users: HashMap<(String, QuotaMetric), u32>,
+    project: HashMap<QuotaMetric, u32>,
 }
 
-impl Quota {
+impl QuotaCounter {
     /// Nothing counted yet; without limits every call passes.
-    pub fn new(limits: Option<Limits>) -> Self {
+    pub fn new(limits: Option<QuotaLimits>) -> Self {
         Self { limits, ..Self::default() }
     }
 
     /// Counts a call, or refuses it. A refused call costs nothing.
-    pub fn take(&mut self, account: &str, metric: Metric, monotonic_ms: u64) -> Result<(), ApiError> {
+    pub fn take(&mut self, account: &str, metric: QuotaMetric, monotonic_ms: u64) -> Result<(), ApiError> {
         let Some(limits) = self.limits else { return Ok(()) };
         let minute = monotonic_ms / MINUTE_MS;
         if minute != self.minute {
@@ -98,8 +98,8 @@ impl Quota {
     }
 }
 
-fn refusal(metric: Metric, per_user: bool, value: u32) -> ApiError {
-    let word = if metric == Metric::Read { "Read" } else { "Write" };
+fn refusal(metric: QuotaMetric, per_user: bool, value: u32) -> ApiError {
+    let word = if metric == QuotaMetric::Read { "Read" } else { "Write" };
     let (whose, of, unit) = if per_user {
         (" per user", "PerUser", "1/min/{project}/{user}")
     } else {
@@ -141,25 +141,26 @@ mod tests {
 
     #[test]
     fn the_sixty_first_call_of_a_minute_is_refused_and_the_next_minute_is_free() {
-        let mut quota = Quota::new(Some(Limits::GOOGLE));
+        let mut quota = QuotaCounter::new(Some(QuotaLimits::GOOGLE));
         for call in 0..60 {
-            assert!(quota.take("a", Metric::Read, 1000 + call).is_ok());
+            assert!(quota.take("a", QuotaMetric::Read, 1000 + call).is_ok());
         }
-        let told = quota.take("a", Metric::Read, 2000).unwrap_err();
+        let told = quota.take("a", QuotaMetric::Read, 2000).unwrap_err();
         assert_eq!((told.code, told.status), (429, "RESOURCE_EXHAUSTED"));
-        assert!(quota.take("a", Metric::Write, 2000).is_ok() && quota.take("b", Metric::Read, 2000).is_ok());
-        assert!(quota.take("a", Metric::Read, 60_000).is_ok());
-        assert_eq!(Quota::seconds_left(59_001), 1);
+        assert!(quota.take("a", QuotaMetric::Write, 2000).is_ok() && quota.take("b", QuotaMetric::Read, 2000).is_ok());
+        assert!(quota.take("a", QuotaMetric::Read, 60_000).is_ok());
+        assert_eq!(QuotaCounter::seconds_left(59_001), 1);
     }
 
     #[test]
     fn a_project_has_a_limit_of_its_own() {
-        let mut quota = Quota::new("2/3".parse().ok());
-        let calls = ["a", "a", "b", "b"].map(|account| quota.take(account, Metric::Write, 0).map_err(|e| e.message));
+        let mut quota = QuotaCounter::new("2/3".parse().ok());
+        let calls =
+            ["a", "a", "b", "b"].map(|account| quota.take(account, QuotaMetric::Write, 0).map_err(|e| e.message));
         assert!(calls[..3].iter().all(Result::is_ok));
         let told = "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute' of service \
                     'sheets.googleapis.com' for consumer 'project_number:123456789012'.";
         assert_eq!(calls[3], Err(told.to_owned()));
-        assert!(Limits::from_str("many").is_err());
+        assert!(QuotaLimits::from_str("many").is_err());
     }
 }

@@ -6,12 +6,12 @@
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::api::quota::Metric;
+use crate::api::quota::QuotaMetric;
 
 /// A method of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the method of its name in Google's reference")]
-pub enum Api {
+pub enum ApiMethod {
     Create,
     Get,
     GetByDataFilter,
@@ -46,10 +46,10 @@ pub enum Api {
     PermissionsDelete,
 }
 
-impl Api {
+impl ApiMethod {
     /// The method's name in the reference, what quotas count it as, and the message type of its answer.
-    pub fn about(self) -> (&'static str, Option<Metric>, &'static str) {
-        let (read, write) = (Some(Metric::Read), Some(Metric::Write));
+    pub fn about(self) -> (&'static str, Option<QuotaMetric>, &'static str) {
+        let (read, write) = (Some(QuotaMetric::Read), Some(QuotaMetric::Write));
         match self {
             Self::Create => ("spreadsheets.create", write, "Spreadsheet"),
             Self::Get => ("spreadsheets.get", read, "Spreadsheet"),
@@ -108,7 +108,7 @@ const COMMON: [&str; 11] = [
     "uploadProtocol",
 ];
 
-impl Api {
+impl ApiMethod {
     /// Whether the method has a query parameter of that name. Drive's are not known here, so all pass.
     pub fn takes(self, name: &str) -> bool {
         let own: &[&str] = match self {
@@ -133,7 +133,7 @@ impl Api {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The method.
-    pub api: Api,
+    pub api: ApiMethod,
     /// The id of the spreadsheet, or of the file; empty where there is none.
     pub id: String,
     /// The range, decoded; for `sheets.copyTo`, `developerMetadata.get` and Drive's permissions the id of the sheet, mark or permission;
@@ -149,17 +149,17 @@ impl Route {
             return drive(method, rest.trim_matches('/'));
         }
         if let Some(id) = path.strip_prefix("upload/drive/v2/files/") {
-            let upload = || Some(Self { api: Api::DriveUpload, id: decode(id)?, range: String::new() });
+            let upload = || Some(Self { api: ApiMethod::DriveUpload, id: decode(id)?, range: String::new() });
             return if method == Method::PUT && !id.contains('/') { upload() } else { None };
         }
         if let Some(id) = path.strip_prefix("spreadsheets/d/").and_then(|rest| rest.strip_suffix("/export")) {
-            let export = || Some(Self { api: Api::DocsExport, id: decode(id)?, range: String::new() });
+            let export = || Some(Self { api: ApiMethod::DocsExport, id: decode(id)?, range: String::new() });
             return if method == Method::GET && !id.contains('/') { export() } else { None };
         }
         let rest = path.strip_prefix("v4/spreadsheets")?;
         let Some(rest) = rest.strip_prefix('/').filter(|rest| !rest.is_empty()) else {
             let create = method == Method::POST && matches!(rest, "" | "/");
-            return create.then(|| Self { api: Api::Create, id: String::new(), range: String::new() });
+            return create.then(|| Self { api: ApiMethod::Create, id: String::new(), range: String::new() });
         };
         let (id, rest) = rest.split_once('/').unwrap_or((rest, ""));
         let id = decode(id)?;
@@ -167,7 +167,7 @@ impl Route {
             return Self::of_spreadsheet(method, id, verb);
         }
         match rest.trim_end_matches('/') {
-            "" if method == Method::GET => Some(Self { api: Api::Get, id, range: String::new() }),
+            "" if method == Method::GET => Some(Self { api: ApiMethod::Get, id, range: String::new() }),
             "" => None,
             verb if verb.starts_with(':') => Self::of_spreadsheet(method, &id, &verb[1..]),
             _ => Self::below(method, id, rest),
@@ -176,8 +176,8 @@ impl Route {
 
     fn of_spreadsheet(method: &Method, id: &str, verb: &str) -> Option<Self> {
         let api = match (method, verb) {
-            (&Method::POST, "batchUpdate") => Api::BatchUpdate,
-            (&Method::POST, "getByDataFilter") => Api::GetByDataFilter,
+            (&Method::POST, "batchUpdate") => ApiMethod::BatchUpdate,
+            (&Method::POST, "getByDataFilter") => ApiMethod::GetByDataFilter,
             _ => return None,
         };
         Some(Self { api, id: id.to_owned(), range: String::new() })
@@ -195,51 +195,51 @@ impl Route {
         if let Some(range) = rest.strip_prefix("values/") {
             let range = decode(range)?;
             let (api, range) = match *method {
-                Method::GET => (Api::ValuesGet, range.as_str()),
-                Method::PUT => (Api::ValuesUpdate, range.as_str()),
+                Method::GET => (ApiMethod::ValuesGet, range.as_str()),
+                Method::PUT => (ApiMethod::ValuesUpdate, range.as_str()),
                 Method::POST => match range.strip_suffix(":append") {
-                    Some(range) => (Api::ValuesAppend, range),
-                    None => (Api::ValuesClear, range.strip_suffix(":clear")?),
+                    Some(range) => (ApiMethod::ValuesAppend, range),
+                    None => (ApiMethod::ValuesClear, range.strip_suffix(":clear")?),
                 },
                 _ => return None,
             };
             return Some(Self { api, id, range: range.to_owned() });
         }
         match (method, rest.split_once('/').unwrap_or((rest, ""))) {
-            (&Method::POST, ("developerMetadata:search", _)) => without(Api::MetadataSearch),
+            (&Method::POST, ("developerMetadata:search", _)) => without(ApiMethod::MetadataSearch),
             (&Method::POST, ("sheets", _)) => {
                 let sheet = whole.strip_prefix("sheets/")?.strip_suffix(":copyTo")?;
-                Some(Self { range: sheet.to_owned(), ..without(Api::SheetsCopyTo)? })
+                Some(Self { range: sheet.to_owned(), ..without(ApiMethod::SheetsCopyTo)? })
             }
             (&Method::GET, ("developerMetadata", _)) => {
                 let mark = whole.strip_prefix("developerMetadata/")?;
-                Some(Self { range: mark.to_owned(), ..without(Api::MetadataGet)? })
+                Some(Self { range: mark.to_owned(), ..without(ApiMethod::MetadataGet)? })
             }
             _ => None,
         }
     }
 }
 
-fn values_verb(method: &Method, verb: &str) -> Option<Api> {
+fn values_verb(method: &Method, verb: &str) -> Option<ApiMethod> {
     Some(match (method, verb) {
-        (&Method::GET, "batchGet") => Api::ValuesBatchGet,
-        (&Method::POST, "batchUpdate") => Api::ValuesBatchUpdate,
-        (&Method::POST, "batchClear") => Api::ValuesBatchClear,
-        (&Method::POST, "batchGetByDataFilter") => Api::ValuesBatchGetByDataFilter,
-        (&Method::POST, "batchUpdateByDataFilter") => Api::ValuesBatchUpdateByDataFilter,
-        (&Method::POST, "batchClearByDataFilter") => Api::ValuesBatchClearByDataFilter,
+        (&Method::GET, "batchGet") => ApiMethod::ValuesBatchGet,
+        (&Method::POST, "batchUpdate") => ApiMethod::ValuesBatchUpdate,
+        (&Method::POST, "batchClear") => ApiMethod::ValuesBatchClear,
+        (&Method::POST, "batchGetByDataFilter") => ApiMethod::ValuesBatchGetByDataFilter,
+        (&Method::POST, "batchUpdateByDataFilter") => ApiMethod::ValuesBatchUpdateByDataFilter,
+        (&Method::POST, "batchClearByDataFilter") => ApiMethod::ValuesBatchClearByDataFilter,
         _ => return None,
     })
 }
 
 fn drive(method: &Method, id: &str) -> Option<Route> {
     let api = match (method, id) {
-        (&Method::POST, "") => Api::DriveCreate,
-        (&Method::GET, "") => Api::DriveList,
+        (&Method::POST, "") => ApiMethod::DriveCreate,
+        (&Method::GET, "") => ApiMethod::DriveList,
         (_, id) if id.contains('/') => return below_file(method, id),
-        (&Method::GET, _) => Api::DriveGet,
-        (&Method::DELETE, _) => Api::DriveDelete,
-        (&Method::PATCH, _) => Api::DriveUpdate,
+        (&Method::GET, _) => ApiMethod::DriveGet,
+        (&Method::DELETE, _) => ApiMethod::DriveDelete,
+        (&Method::PATCH, _) => ApiMethod::DriveUpdate,
         _ => return None,
     };
     Some(Route { api, id: decode(id)?, range: String::new() })
@@ -250,14 +250,14 @@ fn below_file(method: &Method, path: &str) -> Option<Route> {
     let (id, rest) = path.split_once('/')?;
     let (what, below) = rest.split_once('/').unwrap_or((rest, ""));
     let api = match (method, what, below) {
-        (&Method::POST, "copy", "") => Api::DriveCopy,
-        (&Method::GET, "export", "") => Api::DriveExport,
-        (&Method::GET, "comments", "") => Api::CommentsList,
-        (&Method::POST, "permissions", "") => Api::PermissionsCreate,
-        (&Method::GET, "permissions", "") => Api::PermissionsList,
-        (&Method::GET, "permissions", _) => Api::PermissionsGet,
-        (&Method::PATCH, "permissions", _) => Api::PermissionsUpdate,
-        (&Method::DELETE, "permissions", _) => Api::PermissionsDelete,
+        (&Method::POST, "copy", "") => ApiMethod::DriveCopy,
+        (&Method::GET, "export", "") => ApiMethod::DriveExport,
+        (&Method::GET, "comments", "") => ApiMethod::CommentsList,
+        (&Method::POST, "permissions", "") => ApiMethod::PermissionsCreate,
+        (&Method::GET, "permissions", "") => ApiMethod::PermissionsList,
+        (&Method::GET, "permissions", _) => ApiMethod::PermissionsGet,
+        (&Method::PATCH, "permissions", _) => ApiMethod::PermissionsUpdate,
+        (&Method::DELETE, "permissions", _) => ApiMethod::PermissionsDelete,
         _ => return None,
     };
     Some(Route { api, id: decode(id)?, range: decode(below)? })
@@ -271,7 +271,7 @@ fn decode(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn found(method: &Method, path: &str) -> Option<(Api, String, String)> {
+    fn found(method: &Method, path: &str) -> Option<(ApiMethod, String, String)> {
         Route::find(method, path).map(|route| (route.api, route.id, route.range))
     }
 
@@ -279,44 +279,50 @@ mod tests {
     fn every_form_that_clients_send_is_found() {
         let (get, post, put) = (Method::GET, Method::POST, Method::PUT);
         for (method, path, api, range) in [
-            (&get, "/v4/spreadsheets/x", Api::Get, ""),
-            (&get, "/v4/spreadsheets/x/", Api::Get, ""),
-            (&post, "/v4/spreadsheets/x:batchUpdate", Api::BatchUpdate, ""),
-            (&post, "/v4/spreadsheets/x/:batchUpdate", Api::BatchUpdate, ""),
-            (&post, "/v4/spreadsheets/x%3AbatchUpdate", Api::BatchUpdate, ""),
-            (&post, "/v4/spreadsheets/x/:getByDataFilter", Api::GetByDataFilter, ""),
-            (&get, "/v4/spreadsheets/x/values/A1:B2", Api::ValuesGet, "A1:B2"),
-            (&get, "/v4/spreadsheets/x/values/A1%3AB2", Api::ValuesGet, "A1:B2"),
-            (&put, "/v4/spreadsheets/x/values/'it%27%27s'%21A1", Api::ValuesUpdate, "'it''s'!A1"),
-            (&get, "/v4/spreadsheets/x/values/a%2Fb!A1", Api::ValuesGet, "a/b!A1"),
-            (&post, "/v4/spreadsheets/x/values/'jobs'!2:10:clear", Api::ValuesClear, "'jobs'!2:10"),
-            (&post, "/v4/spreadsheets/x/values/%F0%9F%8C%B5:append", Api::ValuesAppend, "🌵"),
-            (&get, "/v4/spreadsheets/x/values:batchGet", Api::ValuesBatchGet, ""),
-            (&get, "/v4/spreadsheets/x/values%3AbatchGet", Api::ValuesBatchGet, ""),
-            (&post, "/v4/spreadsheets/x/values:batchClear", Api::ValuesBatchClear, ""),
-            (&post, "/v4/spreadsheets/x/sheets/0:copyTo", Api::SheetsCopyTo, "0"),
-            (&post, "/v4/spreadsheets/x/sheets/7%3AcopyTo", Api::SheetsCopyTo, "7"),
-            (&get, "/v4/spreadsheets/x/developerMetadata/42", Api::MetadataGet, "42"),
+            (&get, "/v4/spreadsheets/x", ApiMethod::Get, ""),
+            (&get, "/v4/spreadsheets/x/", ApiMethod::Get, ""),
+            (&post, "/v4/spreadsheets/x:batchUpdate", ApiMethod::BatchUpdate, ""),
+            (&post, "/v4/spreadsheets/x/:batchUpdate", ApiMethod::BatchUpdate, ""),
+            (&post, "/v4/spreadsheets/x%3AbatchUpdate", ApiMethod::BatchUpdate, ""),
+            (&post, "/v4/spreadsheets/x/:getByDataFilter", ApiMethod::GetByDataFilter, ""),
+            (&get, "/v4/spreadsheets/x/values/A1:B2", ApiMethod::ValuesGet, "A1:B2"),
+            (&get, "/v4/spreadsheets/x/values/A1%3AB2", ApiMethod::ValuesGet, "A1:B2"),
+            (&put, "/v4/spreadsheets/x/values/'it%27%27s'%21A1", ApiMethod::ValuesUpdate, "'it''s'!A1"),
+            (&get, "/v4/spreadsheets/x/values/a%2Fb!A1", ApiMethod::ValuesGet, "a/b!A1"),
+            (&post, "/v4/spreadsheets/x/values/'jobs'!2:10:clear", ApiMethod::ValuesClear, "'jobs'!2:10"),
+            (&post, "/v4/spreadsheets/x/values/%F0%9F%8C%B5:append", ApiMethod::ValuesAppend, "🌵"),
+            (&get, "/v4/spreadsheets/x/values:batchGet", ApiMethod::ValuesBatchGet, ""),
+            (&get, "/v4/spreadsheets/x/values%3AbatchGet", ApiMethod::ValuesBatchGet, ""),
+            (&post, "/v4/spreadsheets/x/values:batchClear", ApiMethod::ValuesBatchClear, ""),
+            (&post, "/v4/spreadsheets/x/sheets/0:copyTo", ApiMethod::SheetsCopyTo, "0"),
+            (&post, "/v4/spreadsheets/x/sheets/7%3AcopyTo", ApiMethod::SheetsCopyTo, "7"),
+            (&get, "/v4/spreadsheets/x/developerMetadata/42", ApiMethod::MetadataGet, "42"),
         ] {
             assert_eq!(found(method, path), Some((api, "x".to_owned(), range.to_owned())), "{path}");
         }
-        assert_eq!(found(&post, "/v4/spreadsheets").map(|found| found.0), Some(Api::Create));
-        assert_eq!(found(&Method::DELETE, "/drive/v3/files/x").map(|found| found.0), Some(Api::DriveDelete));
+        assert_eq!(found(&post, "/v4/spreadsheets").map(|found| found.0), Some(ApiMethod::Create));
+        assert_eq!(found(&Method::DELETE, "/drive/v3/files/x").map(|found| found.0), Some(ApiMethod::DriveDelete));
         let permission = found(&Method::DELETE, "/drive/v3/files/x/permissions/7");
-        assert_eq!(permission, Some((Api::PermissionsDelete, "x".to_owned(), "7".to_owned())));
-        assert_eq!(found(&post, "/drive/v3/files/x/copy").map(|found| found.0), Some(Api::DriveCopy));
-        assert_eq!(found(&get, "/drive/v3/files/x/export").map(|found| found.0), Some(Api::DriveExport));
+        assert_eq!(permission, Some((ApiMethod::PermissionsDelete, "x".to_owned(), "7".to_owned())));
+        assert_eq!(found(&post, "/drive/v3/files/x/copy").map(|found| found.0), Some(ApiMethod::DriveCopy));
+        assert_eq!(found(&get, "/drive/v3/files/x/export").map(|found| found.0), Some(ApiMethod::DriveExport));
         let export = found(&get, "/spreadsheets/d/x/export");
-        assert_eq!(export, Some((Api::DocsExport, "x".to_owned(), String::new())));
-        assert_eq!(found(&put, "/upload/drive/v2/files/x").map(|found| found.0), Some(Api::DriveUpload));
+        assert_eq!(export, Some((ApiMethod::DocsExport, "x".to_owned(), String::new())));
+        assert_eq!(found(&put, "/upload/drive/v2/files/x").map(|found| found.0), Some(ApiMethod::DriveUpload));
         assert_eq!(found(&get, "/drive/v3/files/x/revisions"), None);
     }
 
     #[test]
     fn a_method_takes_its_own_parameters_and_the_common_ones() {
-        assert!(Api::ValuesAppend.takes("insertDataOption") && !Api::ValuesUpdate.takes("insertDataOption"));
-        assert!(Api::BatchUpdate.takes("fields") && Api::Get.takes(".xgafv") && Api::DriveGet.takes("anything"));
-        assert!(!Api::ValuesGet.takes("valueRenderOptions"));
+        assert!(
+            ApiMethod::ValuesAppend.takes("insertDataOption") && !ApiMethod::ValuesUpdate.takes("insertDataOption")
+        );
+        assert!(
+            ApiMethod::BatchUpdate.takes("fields")
+                && ApiMethod::Get.takes(".xgafv")
+                && ApiMethod::DriveGet.takes("anything")
+        );
+        assert!(!ApiMethod::ValuesGet.takes("valueRenderOptions"));
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::api::quota::Metric;
+use crate::api::quota::QuotaMetric;
 
 /// Calls since the start or the last reset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Stats {
+pub struct CallStats {
     /// Calls that count as reads and were let in.
     pub reads: u64,
     /// Calls that count as writes and were let in.
@@ -23,12 +23,12 @@ pub struct Stats {
     pub by_method: BTreeMap<&'static str, u64>,
 }
 
-impl Stats {
+impl CallStats {
     /// Counts a call that was let in.
-    pub fn count(&mut self, method: &'static str, metric: Option<Metric>) {
+    pub fn count(&mut self, method: &'static str, metric: Option<QuotaMetric>) {
         match metric {
-            Some(Metric::Read) => self.reads += 1,
-            Some(Metric::Write) => self.writes += 1,
+            Some(QuotaMetric::Read) => self.reads += 1,
+            Some(QuotaMetric::Write) => self.writes += 1,
             None => {}
         }
         *self.by_method.entry(method).or_default() += 1;
@@ -47,9 +47,9 @@ mod tests {
 
     #[test]
     fn calls_are_counted_by_kind_and_by_method() {
-        let mut stats = Stats::default();
-        stats.count("spreadsheets.get", Some(Metric::Read));
-        stats.count("spreadsheets.batchUpdate", Some(Metric::Write));
+        let mut stats = CallStats::default();
+        stats.count("spreadsheets.get", Some(QuotaMetric::Read));
+        stats.count("spreadsheets.batchUpdate", Some(QuotaMetric::Write));
         stats.count("drive.files.list", None);
         let expected = json!({"reads": 1, "writes": 1, "tokens": 0, "throttled": 0, "by_method":
             {"drive.files.list": 1, "spreadsheets.batchUpdate": 1, "spreadsheets.get": 1}});

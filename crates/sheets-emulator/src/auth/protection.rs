@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use crate::auth::test_credentials::TEST_ACCOUNT;
 use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::Cell;
-use crate::storage::store::{StorageError, Store};
-use crate::storage::transaction::{Closed, Transaction};
+use crate::storage::store::{SpreadsheetStore, StorageError};
+use crate::storage::transaction::{ProtectedArea, Transaction};
 
 /// The member of a kept protection that says who added it; answers never show it.
 pub const ADDED_BY: &str = "_addedBy";
@@ -26,22 +26,22 @@ pub trait Writable {
     fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError>;
 }
 
-impl Writable for Store {
+impl Writable for SpreadsheetStore {
     fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
-        Store::write(self, spreadsheet)
+        SpreadsheetStore::write(self, spreadsheet)
     }
 }
 
 /// A store as somebody sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct SeenBy<'a> {
+pub struct AccountStore<'a> {
     /// The store.
-    pub store: &'a Store,
+    pub store: &'a SpreadsheetStore,
     /// The account.
     pub account: &'a str,
 }
 
-impl Writable for SeenBy<'_> {
+impl Writable for AccountStore<'_> {
     fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
         Ok(self.store.write(spreadsheet)?.on_behalf_of(self.account))
     }
@@ -87,7 +87,7 @@ impl Transaction<'_> {
     }
 
     /// The cells of a sheet that are closed to an account, each area with those of its cells that are left open.
-    fn closed_to(&self, sheet: i32, account: &str) -> Result<Vec<Closed>, StorageError> {
+    fn closed_to(&self, sheet: i32, account: &str) -> Result<Vec<ProtectedArea>, StorageError> {
         let kept = self.kept(Some(sheet), "protected")?;
         let bodies: Vec<_> = kept.into_iter().map(|(_, body)| body).filter(|body| !may_edit(body, account)).collect();
         let grid = if bodies.is_empty() { None } else { self.sheet(sheet)? };

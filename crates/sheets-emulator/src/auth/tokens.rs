@@ -37,7 +37,7 @@ const BAD_TIME: &str = "Invalid JWT: Token must be a short-lived token (60 minut
 
 /// What a token lets its bearer do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Access {
+pub enum AccessLevel {
     /// Nothing here: no scope of Sheets or Drive.
     Nothing,
     /// Reading.
@@ -48,18 +48,18 @@ pub enum Access {
 
 /// Who holds a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bearer {
+pub struct TokenHolder {
     /// The account, for quotas.
     pub account: String,
     /// What it may do.
-    pub access: Access,
+    pub access: AccessLevel,
 }
 
 /// The tokens that are good.
 #[derive(Debug, Default)]
-pub struct Tokens {
+pub struct TokenIssuer {
     trusted: Option<String>,
-    issued: Mutex<HashMap<String, (Bearer, u64)>>,
+    issued: Mutex<HashMap<String, (TokenHolder, u64)>>,
 }
 
 /// A refusal of the token endpoint: its status, `error` and `error_description`.
@@ -87,13 +87,13 @@ impl TokenError {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct JwtHeader {
     alg: String,
     kid: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct JwtClaims {
     iss: Option<String>,
     scope: Option<String>,
     aud: Option<String>,
@@ -101,13 +101,13 @@ struct Claims {
     exp: Option<f64>,
 }
 
-impl Tokens {
+impl TokenIssuer {
     /// No tokens yet but `trusted`, which is good for ever.
     pub fn new(trusted: Option<String>) -> Self {
         Self { trusted, issued: Mutex::default() }
     }
 
-    fn issued(&self) -> MutexGuard<'_, HashMap<String, (Bearer, u64)>> {
+    fn issued(&self) -> MutexGuard<'_, HashMap<String, (TokenHolder, u64)>> {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -137,7 +137,7 @@ impl Tokens {
     }
 
     /// Whose token a call carries, given its `Authorization` header; 401 when there is none or it is no good.
-    pub fn check(&self, authorization: Option<&str>, monotonic_ms: u64) -> Result<Bearer, ApiError> {
+    pub fn check(&self, authorization: Option<&str>, monotonic_ms: u64) -> Result<TokenHolder, ApiError> {
         let Some(authorization) = authorization else {
             return Err(ApiError::unauthenticated(
                 "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other \
@@ -154,9 +154,9 @@ impl Tokens {
         })
     }
 
-    fn bearer(&self, token: &str, monotonic_ms: u64) -> Option<Bearer> {
+    fn bearer(&self, token: &str, monotonic_ms: u64) -> Option<TokenHolder> {
         if self.trusted.as_deref() == Some(token) {
-            return Some(Bearer { account: TEST_ACCOUNT.to_owned(), access: Access::Write });
+            return Some(TokenHolder { account: TEST_ACCOUNT.to_owned(), access: AccessLevel::Write });
         }
         let issued = self.issued();
         issued.get(token).filter(|(_, ends)| *ends > monotonic_ms).map(|(bearer, _)| bearer.clone())
@@ -164,13 +164,13 @@ impl Tokens {
 }
 
 /// Checks a signed JWT; clients pad its parts or do not, and sign what they send.
-fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<Bearer, TokenError> {
+fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<TokenHolder, TokenError> {
     let malformed = || TokenError::grant("Invalid JWT: the assertion must be three parts of base64 with JSON inside.");
     let (message, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
     let (header, claims) = message.split_once('.').ok_or_else(malformed)?;
     let decode = |part: &str| BASE64URL_NOPAD.decode(part.trim_end_matches('=').as_bytes()).map_err(|_| malformed());
-    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| malformed())?;
-    let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| malformed())?;
+    let header: JwtHeader = serde_json::from_slice(&decode(header)?).map_err(|_| malformed())?;
+    let claims: JwtClaims = serde_json::from_slice(&decode(claims)?).map_err(|_| malformed())?;
     let signature = decode(signature)?;
     let account = claims.iss.unwrap_or_default();
     if account.is_empty() {
@@ -187,7 +187,7 @@ fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<Bearer, To
         let told = "Invalid OAuth scope or ID token audience provided.";
         return Err(TokenError::new(400, "invalid_scope", told));
     }
-    Ok(Bearer { account, access: access(&scope) })
+    Ok(TokenHolder { account, access: access(&scope) })
 }
 
 fn check_audience(audience: &str, host: &str) -> Result<(), TokenError> {
@@ -207,24 +207,24 @@ fn check_time(iat: Option<f64>, exp: Option<f64>, now_ms: i64) -> Result<(), Tok
     if fresh && exp > now && exp > iat && exp - iat <= 3600.0 { Ok(()) } else { Err(TokenError::grant(BAD_TIME)) }
 }
 
-fn refreshed(client: &str, secret: &str, token: &str) -> Result<Bearer, TokenError> {
+fn refreshed(client: &str, secret: &str, token: &str) -> Result<TokenHolder, TokenError> {
     if client != TEST_CLIENT_ID || secret != TEST_CLIENT_SECRET {
         return Err(TokenError::new(401, "invalid_client", "The OAuth client was not found."));
     }
     if token != TEST_REFRESH_TOKEN {
         return Err(TokenError::grant("Token has been expired or revoked."));
     }
-    Ok(Bearer { account: "throwaway-test-user".to_owned(), access: Access::Write })
+    Ok(TokenHolder { account: "throwaway-test-user".to_owned(), access: AccessLevel::Write })
 }
 
 /// What the scopes of a token allow on Sheets (the scopes of the discovery document, and the feed scope of old clients).
-fn access(scopes: &str) -> Access {
+fn access(scopes: &str) -> AccessLevel {
     let one = |scope: &str| match scope.strip_prefix("https://www.googleapis.com/auth/").unwrap_or(scope) {
-        "spreadsheets" | "drive" | "drive.file" | "https://spreadsheets.google.com/feeds" => Access::Write,
-        "spreadsheets.readonly" | "drive.readonly" => Access::Read,
-        _ => Access::Nothing,
+        "spreadsheets" | "drive" | "drive.file" | "https://spreadsheets.google.com/feeds" => AccessLevel::Write,
+        "spreadsheets.readonly" | "drive.readonly" => AccessLevel::Read,
+        _ => AccessLevel::Nothing,
     };
-    scopes.split_whitespace().map(one).max().unwrap_or(Access::Nothing)
+    scopes.split_whitespace().map(one).max().unwrap_or(AccessLevel::Nothing)
 }
 
 #[cfg(test)]
@@ -248,7 +248,7 @@ mod tests {
                "iat": NOW / 1000, "exp": NOW / 1000 + 3595})
     }
 
-    fn ask(tokens: &Tokens, assertion: &str) -> Result<Value, TokenError> {
+    fn ask(tokens: &TokenIssuer, assertion: &str) -> Result<Value, TokenError> {
         let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", grant)
@@ -259,20 +259,20 @@ mod tests {
 
     #[test]
     fn a_padded_jwt_is_taken_and_its_token_is_good_for_its_time() {
-        let tokens = Tokens::new(None);
+        let tokens = TokenIssuer::new(None);
         let answer = ask(&tokens, &assertion(&claims())).unwrap();
         assert_eq!((&answer["expires_in"], &answer["token_type"]), (&json!(3599), &json!("Bearer")));
         let header = format!("Bearer {}", answer["access_token"].as_str().unwrap());
-        assert_eq!(tokens.check(Some(&header), 3_598_000).unwrap().access, Access::Write);
+        assert_eq!(tokens.check(Some(&header), 3_598_000).unwrap().access, AccessLevel::Write);
         assert_eq!(tokens.check(Some(&header), 3_599_000).unwrap_err().code, 401);
         assert!(tokens.check(None, 0).unwrap_err().message.starts_with("Request is missing required"));
         assert!(tokens.check(Some("Bearer x"), 0).unwrap_err().message.starts_with("Request had invalid"));
-        assert!(Tokens::new(Some("fixed".into())).check(Some("bearer fixed"), u64::MAX).is_ok());
+        assert!(TokenIssuer::new(Some("fixed".into())).check(Some("bearer fixed"), u64::MAX).is_ok());
     }
 
     #[test]
     fn what_google_refuses_is_refused_in_its_words() {
-        let tokens = Tokens::new(None);
+        let tokens = TokenIssuer::new(None);
         let with = |name: &str, value: Value| {
             let mut claims = claims();
             claims[name] = value;

@@ -9,16 +9,16 @@ use serde_json::{Map, Value};
 
 use crate::auth::protection::Writable;
 use crate::batch::cells::{autofill, basic_filter, formatting, paste, paste_text, ranges, view};
-use crate::batch::context::{Batch, Doubts};
-use crate::batch::envelope::{Envelope, Sealed, open};
+use crate::batch::context::{Batch, UnknownBehaviors};
+use crate::batch::envelope::{BatchBody, RawRequest, open};
 use crate::batch::objects::{developer_metadata, embedded_objects, named_ranges};
 use crate::batch::sheets::{dimension_groups, dimensions, sheet};
 use crate::batch::write_cells;
 use crate::error::ApiError;
 use crate::random::RandomSource;
 use crate::schema::proto_json::{read, read_checked, snake};
-use crate::schema::response_mask::Mask;
-use crate::workbook::spreadsheet_json::{Asked, View, spreadsheet};
+use crate::schema::response_mask::ResponseMask;
+use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, spreadsheet};
 
 /// Applies a batch to a spreadsheet: everything, durable when this returns, or nothing. `body` is the JSON of
 /// `BatchUpdateSpreadsheetRequest`; `mask` is the `fields` parameter over `BatchUpdateSpreadsheetResponse`, and is
@@ -28,13 +28,13 @@ pub fn batch_update(
     store: &impl Writable,
     id: &str,
     body: &[u8],
-    mask: &Mask,
-    doubts: Doubts,
+    mask: &ResponseMask,
+    doubts: UnknownBehaviors,
     chance: &dyn RandomSource,
 ) -> Result<Value, ApiError> {
     let envelope = open(body)?;
     let sealed = envelope.requests.iter().enumerate();
-    let jobs: Vec<Job> = sealed.map(|(n, request)| prepare(n, *request)).collect::<Result<_, _>>()?;
+    let jobs: Vec<PreparedRequest> = sealed.map(|(n, request)| prepare(n, *request)).collect::<Result<_, _>>()?;
     let tx = store.write(id)?;
     if jobs.is_empty() {
         return Err(ApiError::invalid_argument("Must specify at least one request."));
@@ -57,24 +57,28 @@ pub fn batch_update(
 }
 
 /// The spreadsheet as the batch left it, seen before anybody else can change it.
-fn after(batch: &Batch<'_, '_>, id: &str, envelope: Envelope<'_>, mask: &Mask) -> Result<Value, ApiError> {
+fn after(batch: &Batch<'_, '_>, id: &str, envelope: BatchBody<'_>, mask: &ResponseMask) -> Result<Value, ApiError> {
     let grid_data = match mask {
-        Mask::All => envelope.include_grid_data,
-        Mask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
+        ResponseMask::All => envelope.include_grid_data,
+        ResponseMask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
     };
-    spreadsheet(batch.tx, id, &View { asked: envelope.ranges.into_iter().map(Asked::Range).collect(), grid_data })
+    spreadsheet(
+        batch.tx,
+        id,
+        &SpreadsheetView { asked: envelope.ranges.into_iter().map(CellSelection::Range).collect(), grid_data },
+    )
 }
 
 /// What is left to do of a request.
-type Turn = Box<dyn FnOnce(&Batch<'_, '_>) -> Result<Value, ApiError>>;
+type RequestFn = Box<dyn FnOnce(&Batch<'_, '_>) -> Result<Value, ApiError>>;
 
 /// A request that was read and waits for its turn.
-struct Job {
+struct PreparedRequest {
     kind: &'static str,
-    run: Turn,
+    run: RequestFn,
 }
 
-impl Job {
+impl PreparedRequest {
     /// Applies the request; the `n`th of its batch, as a refusal says.
     fn apply(self, batch: &Batch<'_, '_>, n: usize) -> Result<Value, ApiError> {
         (self.run)(batch).map_err(|error| match error.code {
@@ -85,8 +89,8 @@ impl Job {
 }
 
 /// Reads one request. A malformed one is refused by its path in the body, before anything of the batch is done.
-fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
-    let reader = Reader { path: format!("requests[{n}].{}", snake(request.kind)), request };
+fn prepare(n: usize, request: RawRequest<'_>) -> Result<PreparedRequest, ApiError> {
+    let reader = RequestReader { path: format!("requests[{n}].{}", snake(request.kind)), request };
     match request.kind {
         "addConditionalFormatRule" => reader.checked(formatting::add_rule),
         "addDimensionGroup" => reader.lean(|batch, request| dimension_groups::add(batch, &request)),
@@ -139,7 +143,7 @@ fn prepare(n: usize, request: Sealed<'_>) -> Result<Job, ApiError> {
 }
 
 /// The same for the kinds of what is drawn over cells, and for those that are not known.
-fn prepare_drawn(n: usize, reader: &Reader<'_>) -> Result<Job, ApiError> {
+fn prepare_drawn(n: usize, reader: &RequestReader<'_>) -> Result<PreparedRequest, ApiError> {
     match reader.request.kind {
         "addBanding" => reader.checked(embedded_objects::add_banding),
         "addChart" => reader.checked(embedded_objects::add_chart),
@@ -166,30 +170,30 @@ fn prepare_drawn(n: usize, reader: &Reader<'_>) -> Result<Job, ApiError> {
 }
 
 /// What a kind does with its message.
-type Run<T> = fn(&Batch<'_, '_>, T) -> Result<Value, ApiError>;
+type RequestHandler<T> = fn(&Batch<'_, '_>, T) -> Result<Value, ApiError>;
 
 /// Reads the message of one request.
-struct Reader<'a> {
+struct RequestReader<'a> {
     path: String,
-    request: Sealed<'a>,
+    request: RawRequest<'a>,
 }
 
-impl Reader<'_> {
+impl RequestReader<'_> {
     fn raw(&self) -> &RawValue {
         self.request.body
     }
 
     /// For messages whose every member has a field to go to.
-    fn lean<T: DeserializeOwned + 'static>(&self, run: Run<T>) -> Result<Job, ApiError> {
+    fn lean<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
         Ok(self.job(read(self.raw(), self.request.message, &self.path)?, run))
     }
 
     /// For messages that are kept as JSON.
-    fn checked<T: DeserializeOwned + 'static>(&self, run: Run<T>) -> Result<Job, ApiError> {
+    fn checked<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
         Ok(self.job(read_checked(self.raw(), self.request.message, &self.path)?, run))
     }
 
-    fn job<T: 'static>(&self, message: T, run: Run<T>) -> Job {
-        Job { kind: self.request.kind, run: Box::new(move |batch| run(batch, message)) }
+    fn job<T: 'static>(&self, message: T, run: RequestHandler<T>) -> PreparedRequest {
+        PreparedRequest { kind: self.request.kind, run: Box::new(move |batch| run(batch, message)) }
     }
 }

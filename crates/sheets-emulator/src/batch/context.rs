@@ -6,21 +6,21 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use crate::batch::request_types::{SentDimension, SentPlace, SentRange, SentSpan};
+use crate::batch::request_types::{DimensionName, DimensionRange, GridCoordinate, GridRangeMessage};
 use crate::error::ApiError;
-use crate::grid::a1::Span;
+use crate::grid::a1::CellSpan;
 use crate::grid::area::{Area, Dimension, GridRange};
 use crate::random::RandomSource;
 use crate::storage::named_ranges::fold;
 use crate::storage::store::StorageError;
-use crate::storage::transaction::{SheetRow, Transaction};
+use crate::storage::transaction::{SheetProperties, Transaction};
 
 /// Cells of a spreadsheet over all its grids (Sheets API limits).
 pub const CELL_LIMIT: u64 = 10_000_000;
 
 /// What `deleteNamedRange` and `updateNamedRange` do with an id that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MissingId {
+pub enum MissingIdBehavior {
     /// 400, and with it the whole batch.
     #[default]
     Refuse,
@@ -30,7 +30,7 @@ pub enum MissingId {
 
 /// What names, titles and ids are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Validate {
+pub enum ValidationBehavior {
     /// The spreadsheet as the requests before left it.
     #[default]
     Sequential,
@@ -40,7 +40,7 @@ pub enum Validate {
 
 /// What becomes of a `namedRangeId` that the caller chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CallerIds {
+pub enum CallerIdBehavior {
     /// It is taken.
     #[default]
     Honour,
@@ -50,16 +50,16 @@ pub enum CallerIds {
 
 /// Behaviours of the live service that no public record settles; tests run all eight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Doubts {
+pub struct UnknownBehaviors {
     /// A missing id of a named range.
-    pub missing_id: MissingId,
+    pub missing_id: MissingIdBehavior,
     /// Uniqueness inside a batch.
-    pub validate: Validate,
+    pub validate: ValidationBehavior,
     /// Ids of named ranges chosen by the caller.
-    pub caller_ids: CallerIds,
+    pub caller_ids: CallerIdBehavior,
 }
 
-impl MissingId {
+impl MissingIdBehavior {
     /// `refuse` or `ignore`, as the command line says it.
     pub fn parse(word: &str) -> Option<Self> {
         [("refuse", Self::Refuse), ("ignore", Self::Ignore)]
@@ -69,7 +69,7 @@ impl MissingId {
     }
 }
 
-impl Validate {
+impl ValidationBehavior {
     /// `sequential` or `snapshot`, as the command line says it.
     pub fn parse(word: &str) -> Option<Self> {
         let words = [("sequential", Self::Sequential), ("snapshot", Self::Snapshot)];
@@ -77,7 +77,7 @@ impl Validate {
     }
 }
 
-impl CallerIds {
+impl CallerIdBehavior {
     /// `honour` or `ignore`, as the command line says it.
     pub fn parse(word: &str) -> Option<Self> {
         [("honour", Self::Honour), ("ignore", Self::Ignore)]
@@ -87,13 +87,13 @@ impl CallerIds {
     }
 }
 
-impl Doubts {
+impl UnknownBehaviors {
     /// All eight combinations, for tests that must hold under each.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..8_u8).map(|bits| Self {
-            missing_id: if bits & 1 == 0 { MissingId::Refuse } else { MissingId::Ignore },
-            validate: if bits & 2 == 0 { Validate::Sequential } else { Validate::Snapshot },
-            caller_ids: if bits & 4 == 0 { CallerIds::Honour } else { CallerIds::Ignore },
+            missing_id: if bits & 1 == 0 { MissingIdBehavior::Refuse } else { MissingIdBehavior::Ignore },
+            validate: if bits & 2 == 0 { ValidationBehavior::Sequential } else { ValidationBehavior::Snapshot },
+            caller_ids: if bits & 4 == 0 { CallerIdBehavior::Honour } else { CallerIdBehavior::Ignore },
         })
     }
 }
@@ -103,15 +103,15 @@ pub struct Batch<'a, 's> {
     /// The transaction that all its requests share.
     pub tx: &'a Transaction<'s>,
     /// The switches.
-    pub doubts: Doubts,
+    pub doubts: UnknownBehaviors,
     /// Where ids come from.
     pub chance: &'a dyn RandomSource,
-    before: Option<Taken>,
+    before: Option<TakenIds>,
 }
 
 /// What was taken before the batch.
 #[derive(Default)]
-struct Taken {
+struct TakenIds {
     titles: HashSet<String>,
     sheets: HashSet<i32>,
     names: HashSet<String>,
@@ -125,12 +125,16 @@ pub fn refuse<T>(told: impl Into<String>) -> Result<T, ApiError> {
 
 impl<'a, 's> Batch<'a, 's> {
     /// A batch over that transaction.
-    pub fn new(tx: &'a Transaction<'s>, doubts: Doubts, chance: &'a dyn RandomSource) -> Result<Self, StorageError> {
+    pub fn new(
+        tx: &'a Transaction<'s>,
+        doubts: UnknownBehaviors,
+        chance: &'a dyn RandomSource,
+    ) -> Result<Self, StorageError> {
         let before = match doubts.validate {
-            Validate::Sequential => None,
-            Validate::Snapshot => {
+            ValidationBehavior::Sequential => None,
+            ValidationBehavior::Snapshot => {
                 let (sheets, ranges) = (tx.sheets()?, tx.named_ranges()?);
-                Some(Taken {
+                Some(TakenIds {
                     titles: sheets.iter().map(|sheet| fold(&sheet.title)).collect(),
                     sheets: sheets.iter().map(|sheet| sheet.id).collect(),
                     names: ranges.iter().map(|range| fold(&range.name)).collect(),
@@ -142,19 +146,19 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// The sheet of a request about cells; its refusal speaks of a grid.
-    pub fn grid(&self, id: i32) -> Result<SheetRow, ApiError> {
+    pub fn grid(&self, id: i32) -> Result<SheetProperties, ApiError> {
         let missing = || ApiError::invalid_argument(format!("No grid with id: {id}"));
         self.tx.sheet(id)?.ok_or_else(missing)
     }
 
     /// The sheet of a request about sheets.
-    pub fn sheet(&self, id: i32) -> Result<SheetRow, ApiError> {
+    pub fn sheet(&self, id: i32) -> Result<SheetProperties, ApiError> {
         let missing = || ApiError::invalid_argument(format!("No sheet with id: {id}"));
         self.tx.sheet(id)?.ok_or_else(missing)
     }
 
     /// Whether a title is taken by a sheet other than `except`.
-    pub fn title_taken(&self, title: &str, except: Option<&SheetRow>) -> Result<bool, ApiError> {
+    pub fn title_taken(&self, title: &str, except: Option<&SheetProperties>) -> Result<bool, ApiError> {
         let folded = fold(title);
         if except.is_some_and(|own| fold(&own.title) == folded) {
             return Ok(false);
@@ -191,7 +195,7 @@ impl<'a, 's> Batch<'a, 's> {
 
     /// Refuses when the spreadsheet holds more cells than may be; called after growth.
     pub fn check_size(&self) -> Result<(), ApiError> {
-        let cells = |sheet: &SheetRow| u64::from(sheet.row_count) * u64::from(sheet.column_count);
+        let cells = |sheet: &SheetProperties| u64::from(sheet.row_count) * u64::from(sheet.column_count);
         if self.tx.sheets()?.iter().map(cells).sum::<u64>() > CELL_LIMIT {
             return refuse(format!(
                 "This action would increase the number of cells in the workbook above the limit of {CELL_LIMIT} cells."
@@ -201,7 +205,7 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// The sheet and the cells that a range means; an end beyond the grid is cut, a start beyond it refused.
-    pub fn area(&self, range: &SentRange) -> Result<(SheetRow, Area), ApiError> {
+    pub fn area(&self, range: &GridRangeMessage) -> Result<(SheetProperties, Area), ApiError> {
         let sheet = self.grid(range.sheet_id)?;
         let asked = grid_range(range)?;
         let outside = asked.start_row.is_some_and(|row| row >= sheet.row_count)
@@ -214,7 +218,7 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// The sheet and the cell that a coordinate means.
-    pub fn place(&self, place: &SentPlace) -> Result<(SheetRow, u32, u32), ApiError> {
+    pub fn place(&self, place: &GridCoordinate) -> Result<(SheetProperties, u32, u32), ApiError> {
         let sheet = self.grid(place.sheet_id)?;
         let row = inside(place.row_index, sheet.row_count, "rowIndex", "row")?;
         let col = inside(place.column_index, sheet.column_count, "columnIndex", "column")?;
@@ -222,9 +226,9 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// The sheet and the rows or columns that a dimension range means; open ends are the edges, nothing is cut.
-    pub fn span(&self, span: &SentSpan) -> Result<(SheetRow, Dimension, Range<u32>), ApiError> {
+    pub fn span(&self, span: &DimensionRange) -> Result<(SheetProperties, Dimension, Range<u32>), ApiError> {
         let sheet = self.grid(span.sheet_id)?;
-        let Some(dimension) = span.dimension.and_then(SentDimension::said) else {
+        let Some(dimension) = span.dimension.and_then(DimensionName::said) else {
             return refuse("No dimension was specified.");
         };
         let size = size(&sheet, dimension);
@@ -238,7 +242,7 @@ impl<'a, 's> Batch<'a, 's> {
 }
 
 /// The number of rows or columns of a sheet.
-pub fn size(sheet: &SheetRow, dimension: Dimension) -> u32 {
+pub fn size(sheet: &SheetProperties, dimension: Dimension) -> u32 {
     match dimension {
         Dimension::Rows => sheet.row_count,
         Dimension::Columns => sheet.column_count,
@@ -246,8 +250,8 @@ pub fn size(sheet: &SheetRow, dimension: Dimension) -> u32 {
 }
 
 /// The refusal of a range that lies outside the grid.
-pub fn beyond(sheet: &SheetRow, range: &GridRange) -> ApiError {
-    let span = Span {
+pub fn beyond(sheet: &SheetProperties, range: &GridRange) -> ApiError {
+    let span = CellSpan {
         start_row: range.start_row,
         end_row: range.end_row,
         start_column: range.start_col,
@@ -262,7 +266,7 @@ pub fn beyond(sheet: &SheetRow, range: &GridRange) -> ApiError {
 }
 
 /// The range with bounds that are not negative and not upside down.
-pub fn grid_range(sent: &SentRange) -> Result<GridRange, ApiError> {
+pub fn grid_range(sent: &GridRangeMessage) -> Result<GridRange, ApiError> {
     let range = GridRange {
         sheet_id: sent.sheet_id,
         start_row: bound(sent.start_row_index, "startRowIndex")?,

@@ -10,14 +10,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
-use crate::schema::message_types::{Kind, json_name, member};
+use crate::schema::message_types::{FieldKind, json_name, member};
 use crate::schema::proto_json::{NOT_JSON, WRONG_ROOT, unknown_name};
 
 /// A batch, opened.
 #[derive(Debug)]
-pub struct Envelope<'a> {
+pub struct BatchBody<'a> {
     /// The requests, in order.
-    pub requests: Vec<Sealed<'a>>,
+    pub requests: Vec<RawRequest<'a>>,
     /// Whether the answer carries the spreadsheet as it is afterwards.
     pub include_spreadsheet: bool,
     /// Whether that spreadsheet carries its cells.
@@ -28,7 +28,7 @@ pub struct Envelope<'a> {
 
 /// One request: its kind and its text.
 #[derive(Debug, Clone, Copy)]
-pub struct Sealed<'a> {
+pub struct RawRequest<'a> {
     /// The member of `Request`, such as `addSheet`.
     pub kind: &'static str,
     /// The message type, such as `AddSheetRequest`.
@@ -38,13 +38,13 @@ pub struct Sealed<'a> {
 }
 
 /// The members of a JSON object, in order, unread.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct RawMembers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
         impl<'de> Visitor<'de> for Collect {
-            type Value = Members<'de>;
+            type Value = RawMembers<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
@@ -55,7 +55,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                 while let Some(name) = map.next_key::<Cow<'de, str>>()? {
                     members.push((name, map.next_value::<&'de RawValue>()?));
                 }
-                Ok(Members(members))
+                Ok(RawMembers(members))
             }
         }
         deserializer.deserialize_map(Collect)
@@ -63,14 +63,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 }
 
 /// Opens the body. Fails with 400 for what is no such message.
-pub fn open(body: &[u8]) -> Result<Envelope<'_>, ApiError> {
+pub fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
     let text = std::str::from_utf8(body).map_err(|_| ApiError::bad_field("", NOT_JSON))?;
-    let Members(members) = serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }).map_err(|error| {
-        let broken = error.is_syntax() || error.is_eof();
-        ApiError::bad_field("", if broken { format!("{NOT_JSON}\n{error}") } else { WRONG_ROOT.to_owned() })
-    })?;
+    let RawMembers(members) =
+        serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }).map_err(|error| {
+            let broken = error.is_syntax() || error.is_eof();
+            ApiError::bad_field("", if broken { format!("{NOT_JSON}\n{error}") } else { WRONG_ROOT.to_owned() })
+        })?;
     let mut envelope =
-        Envelope { requests: Vec::new(), include_spreadsheet: false, include_grid_data: false, ranges: Vec::new() };
+        BatchBody { requests: Vec::new(), include_spreadsheet: false, include_grid_data: false, ranges: Vec::new() };
     for (name, raw) in members {
         let json = json_name(&name);
         if raw.get() == "null" && member("BatchUpdateSpreadsheetRequest", &json).is_some() {
@@ -105,7 +106,7 @@ fn flag(raw: &RawValue, path: &str) -> Result<bool, ApiError> {
     }
 }
 
-fn requests(raw: &RawValue) -> Result<Vec<Sealed<'_>>, ApiError> {
+fn requests(raw: &RawValue) -> Result<Vec<RawRequest<'_>>, ApiError> {
     let mut list = Vec::new();
     if flatten(raw, &mut list).is_err() {
         return Err(wrong("requests", "type.googleapis.com/google.apps.sheets.v4.Request", raw));
@@ -115,10 +116,10 @@ fn requests(raw: &RawValue) -> Result<Vec<Sealed<'_>>, ApiError> {
 
 /// The requests of a list. A list inside it stands for its own elements: pygsheets sends `[[{…}]]`, and Google takes it.
 /// No deeper: the depth would be the caller's to choose, and the stack is ours.
-fn flatten<'a>(raw: &'a RawValue, list: &mut Vec<Members<'a>>) -> Result<(), serde_json::Error> {
+fn flatten<'a>(raw: &'a RawValue, list: &mut Vec<RawMembers<'a>>) -> Result<(), serde_json::Error> {
     for item in serde_json::from_str::<Vec<&RawValue>>(raw.get())? {
         if item.get().starts_with('[') {
-            list.extend(serde_json::from_str::<Vec<Members<'_>>>(item.get())?);
+            list.extend(serde_json::from_str::<Vec<RawMembers<'_>>>(item.get())?);
         } else {
             list.push(serde_json::from_str(item.get())?);
         }
@@ -126,9 +127,9 @@ fn flatten<'a>(raw: &'a RawValue, list: &mut Vec<Members<'a>>) -> Result<(), ser
     Ok(())
 }
 
-fn seal(n: usize, Members(members): Members<'_>) -> Result<Sealed<'_>, ApiError> {
+fn seal(n: usize, RawMembers(members): RawMembers<'_>) -> Result<RawRequest<'_>, ApiError> {
     let path = format!("requests[{n}]");
-    let mut sealed: Option<Sealed<'_>> = None;
+    let mut sealed: Option<RawRequest<'_>> = None;
     for (name, body) in members {
         let Some((kind, message)) = kind_of(&json_name(&name)) else {
             return Err(ApiError::bad_field(&path, unknown_name(&name, &path)));
@@ -141,14 +142,14 @@ fn seal(n: usize, Members(members): Members<'_>) -> Result<Sealed<'_>, ApiError>
                 format!("Invalid value at '{path}' (oneof), oneof field 'kind' is already set. Cannot set '{kind}'");
             return Err(ApiError::bad_field(&path, told));
         }
-        sealed = Some(Sealed { kind, message, body });
+        sealed = Some(RawRequest { kind, message, body });
     }
     sealed.ok_or_else(|| ApiError::invalid_argument(format!("Invalid requests[{n}]: No request set.")))
 }
 
 /// The kind and its message type by the table of the discovery document.
 fn kind_of(name: &str) -> Option<(&'static str, &'static str)> {
-    let Kind::Message(message) = member("Request", name)?.kind else { return None };
+    let FieldKind::Message(message) = member("Request", name)?.kind else { return None };
     crate::schema::message_types::name_of("Request", name).map(|kind| (kind, message))
 }
 

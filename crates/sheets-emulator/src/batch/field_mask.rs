@@ -9,22 +9,23 @@ use serde_json::{Map, Value};
 use crate::batch::request_types::is_nothing;
 use crate::error::ApiError;
 use crate::grid::cell::Cell;
-use crate::schema::response_mask::Mask;
+use crate::schema::response_mask::ResponseMask;
 
 /// Reads `fields` for a message type. Fails with 400 when nothing is listed or a name is not one of the type's.
-pub fn read(fields: &str, message: &str) -> Result<Mask, ApiError> {
+pub fn read(fields: &str, message: &str) -> Result<ResponseMask, ApiError> {
     if fields.trim().is_empty() {
         let told = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
         return Err(ApiError::invalid_argument(told));
     }
-    Mask::parse(fields, message).map_err(|bad| ApiError::invalid_argument(format!("Invalid field: {}", bad.path)))
+    ResponseMask::parse(fields, message)
+        .map_err(|bad| ApiError::invalid_argument(format!("Invalid field: {}", bad.path)))
 }
 
 /// What `old` becomes when `new` is written through the mask: masked members that `new` lacks are removed.
-pub fn merge(old: Option<&Value>, new: Option<&Value>, mask: &Mask) -> Option<Value> {
+pub fn merge(old: Option<&Value>, new: Option<&Value>, mask: &ResponseMask) -> Option<Value> {
     let merged = match mask {
-        Mask::All => new?.clone(),
-        Mask::Members(masks) => {
+        ResponseMask::All => new?.clone(),
+        ResponseMask::Members(masks) => {
             let empty = Map::new();
             let old_members = old.and_then(Value::as_object).unwrap_or(&empty);
             let new_members = new.and_then(Value::as_object).unwrap_or(&empty);
@@ -38,7 +39,7 @@ pub fn merge(old: Option<&Value>, new: Option<&Value>, mask: &Mask) -> Option<Va
 pub fn merge_members(
     old: &Map<String, Value>,
     new: &Map<String, Value>,
-    masks: &BTreeMap<String, Mask>,
+    masks: &BTreeMap<String, ResponseMask>,
 ) -> Map<String, Value> {
     let mut merged = old.clone();
     for (name, mask) in masks {
@@ -70,7 +71,7 @@ fn other_form(name: &str) -> Option<String> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellMask {
     value: bool,
-    rest: Option<BTreeMap<String, Mask>>,
+    rest: Option<BTreeMap<String, ResponseMask>>,
 }
 
 impl CellMask {
@@ -80,14 +81,16 @@ impl CellMask {
     /// Reads `fields` over `CellData`.
     pub fn read(fields: &str) -> Result<Self, ApiError> {
         Ok(match read(fields, "CellData")? {
-            Mask::All => Self::ALL,
-            Mask::Members(mut masks) => Self { value: masks.remove("userEnteredValue").is_some(), rest: Some(masks) },
+            ResponseMask::All => Self::ALL,
+            ResponseMask::Members(mut masks) => {
+                Self { value: masks.remove("userEnteredValue").is_some(), rest: Some(masks) }
+            }
         })
     }
 
     /// A mask of one member besides the value.
     pub fn member(name: &str) -> Self {
-        Self { value: false, rest: Some(BTreeMap::from([(name.to_owned(), Mask::All)])) }
+        Self { value: false, rest: Some(BTreeMap::from([(name.to_owned(), ResponseMask::All)])) }
     }
 
     /// Whether it covers all of a cell.

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::batch::context::{Batch, grid_range};
-use crate::batch::request_types::SentRange;
+use crate::batch::request_types::GridRangeMessage;
 use crate::error::ApiError;
 use crate::grid::area::GridRange;
 
@@ -87,7 +87,7 @@ fn inside(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<Grid
 
 /// Moves one range: whether it differs, and whether anything of it is left.
 fn follow(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<GridRange>) -> (bool, bool) {
-    let range = serde_json::from_value::<SentRange>(body.clone()).ok().and_then(|sent| grid_range(&sent).ok());
+    let range = serde_json::from_value::<GridRangeMessage>(body.clone()).ok().and_then(|sent| grid_range(&sent).ok());
     let Some(range) = range.filter(|range| range.sheet_id == sheet) else { return (false, true) };
     match moved(range.clone()) {
         None => (true, false),

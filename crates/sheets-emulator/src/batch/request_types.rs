@@ -19,31 +19,31 @@ use crate::schema::proto_json::fits;
 /// `RowData`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SentRow {
+pub struct RowData {
     /// The cells from the left.
     #[serde(default)]
-    pub values: Vec<SentCell>,
+    pub values: Vec<CellData>,
 }
 
 /// `CellData`, read into a cell. Members that only answers carry are dropped.
 #[derive(Debug, Default)]
-pub struct SentCell(pub Cell);
+pub struct CellData(pub Cell);
 
-impl<'de> Deserialize<'de> for SentCell {
+impl<'de> Deserialize<'de> for CellData {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Read;
         impl<'de> Visitor<'de> for Read {
-            type Value = SentCell;
+            type Value = CellData;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a cell")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SentCell, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CellData, A::Error> {
                 let mut cell = Cell::default();
                 while let Some(name) = map.next_key::<Cow<'de, str>>()? {
                     match name.as_ref() {
-                        "userEnteredValue" => cell.value = map.next_value::<SentValue>()?.0,
+                        "userEnteredValue" => cell.value = map.next_value::<ExtendedValue>()?.0,
                         "effectiveValue" | "effectiveFormat" | "formattedValue" | "hyperlink" => {
                             map.next_value::<IgnoredAny>()?;
                         }
@@ -58,7 +58,7 @@ impl<'de> Deserialize<'de> for SentCell {
                         }
                     }
                 }
-                Ok(SentCell(cell))
+                Ok(CellData(cell))
             }
         }
         deserializer.deserialize_map(Read)
@@ -66,19 +66,19 @@ impl<'de> Deserialize<'de> for SentCell {
 }
 
 /// `ExtendedValue`; an empty text is no value.
-struct SentValue(Option<CellValue>);
+struct ExtendedValue(Option<CellValue>);
 
-impl<'de> Deserialize<'de> for SentValue {
+impl<'de> Deserialize<'de> for ExtendedValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Read;
         impl<'de> Visitor<'de> for Read {
-            type Value = SentValue;
+            type Value = ExtendedValue;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a value")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SentValue, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ExtendedValue, A::Error> {
                 let mut value = None;
                 while let Some(name) = map.next_key::<Cow<'de, str>>()? {
                     let read = match name.as_ref() {
@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for SentValue {
                         return Err(A::Error::custom("a value holds one kind"));
                     }
                 }
-                Ok(SentValue(value.filter(|v| *v != CellValue::Text(String::new()))))
+                Ok(ExtendedValue(value.filter(|v| *v != CellValue::Text(String::new()))))
             }
         }
         deserializer.deserialize_map(Read)
@@ -144,7 +144,7 @@ fn channel(value: &Value) -> Option<Value> {
 /// `GridRange` as sent.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SentRange {
+pub struct GridRangeMessage {
     /// The sheet.
     pub sheet_id: i32,
     /// First row.
@@ -160,7 +160,7 @@ pub struct SentRange {
 /// `GridCoordinate`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SentPlace {
+pub struct GridCoordinate {
     /// The sheet.
     pub sheet_id: i32,
     /// The row.
@@ -172,11 +172,11 @@ pub struct SentPlace {
 /// `DimensionRange`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SentSpan {
+pub struct DimensionRange {
     /// The sheet.
     pub sheet_id: i32,
     /// Rows or columns.
-    pub dimension: Option<SentDimension>,
+    pub dimension: Option<DimensionName>,
     /// The first.
     pub start_index: Option<i32>,
     /// The one after the last.
@@ -185,7 +185,7 @@ pub struct SentSpan {
 
 /// `Dimension`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum SentDimension {
+pub enum DimensionName {
     /// Rows.
     #[serde(rename = "ROWS")]
     Rows,
@@ -197,7 +197,7 @@ pub enum SentDimension {
     Unspecified,
 }
 
-impl SentDimension {
+impl DimensionName {
     /// The dimension, when one is said.
     pub fn said(self) -> Option<Dimension> {
         match self {
@@ -217,11 +217,11 @@ mod tests {
     #[test]
     fn a_cell_is_read_with_its_value_and_its_other_members() {
         let text = r#"{"userEnteredValue": {"stringValue": "=1+1"}, "note": "n", "effectiveValue": {"x": 1}}"#;
-        let SentCell(cell) = serde_json::from_str(text).unwrap();
+        let CellData(cell) = serde_json::from_str(text).unwrap();
         assert_eq!(cell.value, Some(CellValue::Text("=1+1".into())));
         assert_eq!(cell.note(), Some("n"));
         for bad in [r#"{"userEntered": 1}"#, r#"{"userEnteredValue": {"stringValue": "a", "boolValue": true}}"#] {
-            assert!(serde_json::from_str::<SentCell>(bad).is_err());
+            assert!(serde_json::from_str::<CellData>(bad).is_err());
         }
     }
 
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn numbers_keep_all_their_bits() {
-        let SentCell(cell) =
+        let CellData(cell) =
             serde_json::from_str(r#"{"userEnteredValue": {"numberValue": 1517966773.8401234}}"#).unwrap();
         assert_eq!(cell.value, Some(CellValue::Number(1_517_966_773.840_123_4)));
     }

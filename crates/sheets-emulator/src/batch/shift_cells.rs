@@ -9,16 +9,16 @@ use serde_json::Value;
 
 use crate::batch::context::{Batch, grid_range, size};
 use crate::batch::object_ranges::move_sources;
-use crate::batch::request_types::SentRange;
+use crate::batch::request_types::GridRangeMessage;
 use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
 use crate::format::response_format::outline_kind;
 use crate::formula::references::rewrite::follow;
-use crate::formula::references::shift::{Edit, after};
+use crate::formula::references::shift::{SheetEdit, after};
 use crate::grid::area::{Dimension, GridRange};
 use crate::grid::cell::Cell;
 use crate::storage::developer_metadata::{KIND, sheet_of};
-use crate::storage::transaction::SheetRow;
+use crate::storage::transaction::SheetProperties;
 
 /// Kept things of a sheet whose body has a `range` that moves with the cells.
 const RANGED: [&str; 5] = ["merge", "protected", "filter", "banding", "filter view"];
@@ -35,7 +35,7 @@ pub fn kept_kind(dimension: Dimension) -> &'static str {
 /// `inherit_from` names (an index before the insertion), or from none.
 pub fn insert(
     batch: &Batch<'_, '_>,
-    sheet: &mut SheetRow,
+    sheet: &mut SheetProperties,
     dimension: Dimension,
     at: u32,
     count: u32,
@@ -53,18 +53,18 @@ pub fn insert(
         Dimension::Columns => insert_columns(batch, sheet, at, count, inherit_from)?,
     }
     shift_kept(batch, sheet.id, dimension, |index| Some(index + i64::from(count)), at)?;
-    cells_moved(batch, sheet, &Edit::Insert { dimension, at, count, within: None })
+    cells_moved(batch, sheet, &SheetEdit::Insert { dimension, at, count, within: None })
 }
 
 /// Lets ranges and formulas follow an edit that moved cells of a sheet.
-pub fn cells_moved(batch: &Batch<'_, '_>, sheet: &SheetRow, edit: &Edit) -> Result<(), ApiError> {
+pub fn cells_moved(batch: &Batch<'_, '_>, sheet: &SheetProperties, edit: &SheetEdit) -> Result<(), ApiError> {
     move_ranges(batch, sheet.id, |range| after(&range, edit))?;
     Ok(follow(batch.tx, &sheet.title, edit)?)
 }
 
 fn insert_rows(
     batch: &Batch<'_, '_>,
-    sheet: &SheetRow,
+    sheet: &SheetProperties,
     at: u32,
     count: u32,
     inherit_from: Option<u32>,
@@ -82,7 +82,7 @@ fn insert_rows(
 
 fn insert_columns(
     batch: &Batch<'_, '_>,
-    sheet: &SheetRow,
+    sheet: &SheetProperties,
     at: u32,
     count: u32,
     inherit_from: Option<u32>,
@@ -108,7 +108,7 @@ fn format_of(cell: &Cell) -> Cell {
 /// Takes rows or columns out; what lies behind moves up, the grid shrinks.
 pub fn delete(
     batch: &Batch<'_, '_>,
-    sheet: &mut SheetRow,
+    sheet: &mut SheetProperties,
     dimension: Dimension,
     gone: &Range<u32>,
 ) -> Result<(), ApiError> {
@@ -124,13 +124,18 @@ pub fn delete(
 }
 
 /// Cuts a grid down to `new` rows or columns; a larger one costs nothing.
-pub fn cut(batch: &Batch<'_, '_>, sheet: &SheetRow, dimension: Dimension, new: u32) -> Result<(), ApiError> {
+pub fn cut(batch: &Batch<'_, '_>, sheet: &SheetProperties, dimension: Dimension, new: u32) -> Result<(), ApiError> {
     let old = size(sheet, dimension);
     if new < old { remove(batch, sheet, dimension, &(new..old)) } else { Ok(()) }
 }
 
 /// Empties rows, or takes columns out, and adjusts the ranges that knew them.
-fn remove(batch: &Batch<'_, '_>, sheet: &SheetRow, dimension: Dimension, gone: &Range<u32>) -> Result<(), ApiError> {
+fn remove(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetProperties,
+    dimension: Dimension,
+    gone: &Range<u32>,
+) -> Result<(), ApiError> {
     match dimension {
         Dimension::Rows => batch.tx.delete_rows(sheet.id, gone.clone())?,
         Dimension::Columns => change_rows(batch, sheet, &(0..sheet.row_count), |row| {
@@ -142,7 +147,7 @@ fn remove(batch: &Batch<'_, '_>, sheet: &SheetRow, dimension: Dimension, gone: &
     let (start, end) = (i64::from(gone.start), i64::from(gone.end));
     let moved = |index: i64| if index < start { Some(index) } else { (index >= end).then(|| index - count) };
     shift_kept(batch, sheet.id, dimension, moved, gone.start)?;
-    cells_moved(batch, sheet, &Edit::Delete { dimension, gone: gone.clone(), within: None })
+    cells_moved(batch, sheet, &SheetEdit::Delete { dimension, gone: gone.clone(), within: None })
 }
 
 /// Gives kept properties of rows or columns from `from` on their new index, or forgets them.
@@ -258,7 +263,7 @@ fn move_marks(
 
 /// The `range` of a kept thing.
 pub fn body_range(body: &Value) -> Option<GridRange> {
-    let sent: SentRange = serde_json::from_value(body.get("range")?.clone()).ok()?;
+    let sent: GridRangeMessage = serde_json::from_value(body.get("range")?.clone()).ok()?;
     grid_range(&sent).ok()
 }
 
@@ -272,7 +277,7 @@ pub fn orphan(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
     move_ranges(batch, sheet, |_| None)
 }
 
-fn grow(sheet: &mut SheetRow, dimension: Dimension, by: i64) {
+fn grow(sheet: &mut SheetProperties, dimension: Dimension, by: i64) {
     let count = match dimension {
         Dimension::Rows => &mut sheet.row_count,
         Dimension::Columns => &mut sheet.column_count,
@@ -281,7 +286,7 @@ fn grow(sheet: &mut SheetRow, dimension: Dimension, by: i64) {
 }
 
 /// The number of frozen rows or columns.
-pub fn frozen_mut(sheet: &mut SheetRow, dimension: Dimension) -> &mut u32 {
+pub fn frozen_mut(sheet: &mut SheetProperties, dimension: Dimension) -> &mut u32 {
     match dimension {
         Dimension::Rows => &mut sheet.frozen_rows,
         Dimension::Columns => &mut sheet.frozen_columns,

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
-use crate::batch::request_types::{SentCell, SentPlace, SentRange, SentRow};
+use crate::batch::request_types::{CellData, GridCoordinate, GridRangeMessage, RowData};
 use crate::error::ApiError;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue, put};
 use crate::storage::store::StorageError;
-use crate::storage::transaction::SheetRow;
-use crate::workbook::ranges::Book;
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::ranges::Workbook;
 
 /// The most characters of one cell (Sheets API limits); counted in UTF-16 units.
 const CELL_CHARACTERS: usize = 50_000;
@@ -29,7 +29,7 @@ pub const CHUNK: u32 = 4096;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AppendCells {
     sheet_id: i32,
-    rows: Vec<SentRow>,
+    rows: Vec<RowData>,
     fields: String,
     table_id: Option<String>,
 }
@@ -38,18 +38,18 @@ pub struct AppendCells {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UpdateCells {
-    rows: Vec<SentRow>,
+    rows: Vec<RowData>,
     fields: String,
-    start: Option<SentPlace>,
-    range: Option<SentRange>,
+    start: Option<GridCoordinate>,
+    range: Option<GridRangeMessage>,
 }
 
 /// `RepeatCellRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RepeatCell {
-    range: SentRange,
-    cell: SentCell,
+    range: GridRangeMessage,
+    cell: CellData,
     fields: String,
 }
 
@@ -57,7 +57,7 @@ pub struct RepeatCell {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SetDataValidation {
-    range: SentRange,
+    range: GridRangeMessage,
     rule: Option<Value>,
     filtered_rows_included: bool,
 }
@@ -69,7 +69,7 @@ pub fn append(batch: &Batch<'_, '_>, request: AppendCells) -> Result<Value, ApiE
     }
     let mut sheet = batch.grid(request.sheet_id)?;
     let mask = CellMask::read(&request.fields)?;
-    let start = Book::open(batch.tx)?.last_row_with_data(sheet.id)?.map_or(0, |row| row + 1);
+    let start = Workbook::open(batch.tx)?.last_row_with_data(sheet.id)?.map_or(0, |row| row + 1);
     let rows = checked(request.rows)?;
     let end = start.saturating_add(length(rows.len()));
     let width = length(rows.iter().map(Vec::len).max().unwrap_or(0));
@@ -134,7 +134,7 @@ fn check_fit(rows: &[Vec<Cell>], area: &Area) -> Result<(), ApiError> {
 pub fn repeat(batch: &Batch<'_, '_>, request: RepeatCell) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let mask = CellMask::read(&request.fields)?;
-    let SentCell(cell) = request.cell;
+    let CellData(cell) = request.cell;
     check_cell(&cell)?;
     fill(batch, &sheet, &area, &cell, &mask)?;
     Ok(json!({}))
@@ -149,7 +149,13 @@ pub fn validation(batch: &Batch<'_, '_>, request: SetDataValidation) -> Result<V
     Ok(json!({}))
 }
 
-fn fill(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area, cell: &Cell, mask: &CellMask) -> Result<(), ApiError> {
+fn fill(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetProperties,
+    area: &Area,
+    cell: &Cell,
+    mask: &CellMask,
+) -> Result<(), ApiError> {
     if cell.is_blank() {
         return clear_area(batch, sheet, area, mask);
     }
@@ -170,7 +176,7 @@ pub fn chunks(rows: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
 /// Writes a block of cells through a mask; it must lie inside the grid.
 pub fn write_block(
     batch: &Batch<'_, '_>,
-    sheet: &SheetRow,
+    sheet: &SheetProperties,
     top: u32,
     left: u32,
     rows: Vec<Vec<Cell>>,
@@ -202,7 +208,12 @@ pub fn write_block(
 }
 
 /// Clears the masked members of every cell of an area; costs what is stored there.
-pub fn clear_area(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area, mask: &CellMask) -> Result<(), ApiError> {
+pub fn clear_area(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetProperties,
+    area: &Area,
+    mask: &CellMask,
+) -> Result<(), ApiError> {
     if area.is_empty() {
         return Ok(());
     }
@@ -219,7 +230,7 @@ pub fn clear_area(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area, mask: &C
 /// Rewrites the stored rows of a range, a chunk at a time.
 pub fn change_rows(
     batch: &Batch<'_, '_>,
-    sheet: &SheetRow,
+    sheet: &SheetProperties,
     rows: &Range<u32>,
     mut change: impl FnMut(&mut Vec<Cell>),
 ) -> Result<(), ApiError> {
@@ -236,8 +247,8 @@ pub fn change_rows(
 }
 
 /// The cells of sent rows, none of them too long.
-fn checked(rows: Vec<SentRow>) -> Result<Vec<Vec<Cell>>, ApiError> {
-    let unwrap = |SentCell(cell)| check_cell(&cell).map(|()| cell);
+fn checked(rows: Vec<RowData>) -> Result<Vec<Vec<Cell>>, ApiError> {
+    let unwrap = |CellData(cell)| check_cell(&cell).map(|()| cell);
     rows.into_iter().map(|row| row.values.into_iter().map(unwrap).collect()).collect()
 }
 

@@ -11,15 +11,15 @@ use crate::grid::area::Area;
 use crate::grid::cell::Cell;
 use crate::input::value_matrix::type_into;
 use crate::random::RandomSource;
-use crate::storage::store::{StorageError, Store};
-use crate::storage::transaction::SheetRow;
-use crate::workbook::ranges::Book;
+use crate::storage::store::{SpreadsheetStore, StorageError};
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::ranges::Workbook;
 
 const CSV: (u8, &str) = (b',', "text/csv");
 const TSV: (u8, &str) = (b'\t', "text/tab-separated-values");
 
 /// `files.export`: the first sheet as text, and its media type.
-pub fn export(store: &Store, id: &str, media: &str) -> Result<(Vec<u8>, &'static str), ApiError> {
+pub fn export(store: &SpreadsheetStore, id: &str, media: &str) -> Result<(Vec<u8>, &'static str), ApiError> {
     let kind = match media {
         "text/csv" => CSV,
         "text/tab-separated-values" => TSV,
@@ -27,14 +27,14 @@ pub fn export(store: &Store, id: &str, media: &str) -> Result<(Vec<u8>, &'static
         _ => return Err(ApiError::unimplemented("This emulator exports text/csv and text/tab-separated-values only.")),
     };
     let transaction = store.read(id)?;
-    let book = Book::open(&transaction)?;
+    let book = Workbook::open(&transaction)?;
     let sheet = book.sheets.first().ok_or_else(ApiError::not_found)?;
     text_of(&book, sheet, kind)
 }
 
 /// The download of Google's editor, by which google-spreadsheet exports: the sheet of that id, or the first, as `csv` or `tsv`.
 pub fn download(
-    store: &Store,
+    store: &SpreadsheetStore,
     id: &str,
     format: &str,
     sheet: Option<&str>,
@@ -46,15 +46,15 @@ pub fn download(
         _ => return Err(ApiError::unimplemented("This emulator exports csv and tsv only.")),
     };
     let transaction = store.read(id)?;
-    let book = Book::open(&transaction)?;
+    let book = Workbook::open(&transaction)?;
     let asked = book.sheets.iter().find(|each| sheet.is_none_or(|sheet| each.id.to_string() == sheet));
     text_of(&book, asked.ok_or_else(ApiError::not_found)?, kind)
 }
 
 /// A sheet as its cells show, a line for each row.
 fn text_of(
-    book: &Book<'_, '_>,
-    sheet: &SheetRow,
+    book: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
     (delimiter, media): (u8, &'static str),
 ) -> Result<(Vec<u8>, &'static str), ApiError> {
     let mut lines: Vec<Vec<String>> = Vec::new();
@@ -90,7 +90,7 @@ fn text_of(
 
 /// Replaces all sheets by one of the file's values. As recorded it has a new id, the spreadsheet's title and the usual size, and the
 /// spreadsheet is in Google's own zone.
-pub fn import(store: &Store, id: &str, body: &[u8], chance: &dyn RandomSource) -> Result<Value, ApiError> {
+pub fn import(store: &SpreadsheetStore, id: &str, body: &[u8], chance: &dyn RandomSource) -> Result<Value, ApiError> {
     let told = |told: &dyn std::fmt::Display| ApiError::invalid_argument(format!("Bad Request: {told}"));
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body);
     let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(|bad| told(&bad))?;
@@ -105,7 +105,7 @@ pub fn import(store: &Store, id: &str, body: &[u8], chance: &dyn RandomSource) -
     "America/Los_Angeles".clone_into(&mut properties.time_zone);
     transaction.set_properties(&properties)?;
     let drawn = i32::try_from(chance.next_u64() >> 33).unwrap_or(1).max(1);
-    let mut sheet = SheetRow::new(drawn, properties.title.clone(), 0);
+    let mut sheet = SheetProperties::new(drawn, properties.title.clone(), 0);
     let length = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     sheet.row_count = sheet.row_count.max(length(records.len()));
     sheet.column_count = sheet.column_count.max(length(records.iter().map(csv::StringRecord::len).max().unwrap_or(0)));
@@ -137,13 +137,13 @@ pub fn import(store: &Store, id: &str, body: &[u8], chance: &dyn RandomSource) -
 mod tests {
     use super::*;
     use crate::random::SeededRandom;
-    use crate::storage::transaction::SpreadsheetRow;
+    use crate::storage::transaction::SpreadsheetProperties;
 
     #[test]
     fn a_csv_file_replaces_the_sheets_and_comes_out_as_its_cells_show() {
-        let store = Store::in_memory().unwrap();
-        let properties = SpreadsheetRow { title: "t".to_owned(), ..SpreadsheetRow::default() };
-        store.create("s", &properties, &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
+        let properties = SpreadsheetProperties { title: "t".to_owned(), ..SpreadsheetProperties::default() };
+        store.create("s", &properties, &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let body = b"name,n\n\"a, b\",0042\nc,10%,=1+1\n";
         let made = import(&store, "s", body, &SeededRandom::new(1)).unwrap();
         assert_eq!((&made["title"], &made["labels"]["trashed"]), (&json!("t"), &json!(false)));
@@ -156,7 +156,7 @@ mod tests {
         );
         let (text, _) = export(&store, "s", "text/tab-separated-values").unwrap();
         assert!(text.starts_with(b"name\tn\t\r\na, b\t42"));
-        let second = SheetRow::new(77, "Two", 1);
+        let second = SheetProperties::new(77, "Two", 1);
         let tx = store.write("s").unwrap();
         tx.put_sheet(&second).unwrap();
         tx.put_row(77, 0, vec![Cell::text("x"), Cell::text("y")]).unwrap();

@@ -5,13 +5,13 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::call::{Answer, Query};
+use crate::api::call::{ApiResponse, QueryParams};
 use crate::error::ApiError;
 use crate::methods::copy::copy_spreadsheet;
-use crate::schema::enums::Words;
-use crate::schema::response_mask::Mask;
-use crate::storage::store::Store;
-use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+use crate::schema::enums::TextParams;
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::store::SpreadsheetStore;
+use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 use crate::time::Rfc3339;
 
 const SPREADSHEET: &str = "application/vnd.google-apps.spreadsheet";
@@ -23,14 +23,14 @@ pub const USUAL: &str = "kind,id,name,mimeType";
 const KEPT: (&str, i64) = ("drive", 0);
 
 /// `files.create`: an empty spreadsheet of that name.
-pub fn create(store: &Store, id: &str, body: &[u8], now_ms: i64) -> Result<Value, ApiError> {
+pub fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i64) -> Result<Value, ApiError> {
     let body = message(body)?;
     if body.word("mimeType").is_some_and(|kind| kind != SPREADSHEET) {
         return Err(ApiError::unimplemented("This emulator keeps spreadsheets only."));
     }
     let name = body.word("name").unwrap_or("Untitled");
-    let properties = SpreadsheetRow { title: name.to_owned(), ..SpreadsheetRow::default() };
-    store.create(id, &properties, &[SheetRow::new(0, "Sheet1", 0)])?;
+    let properties = SpreadsheetProperties { title: name.to_owned(), ..SpreadsheetProperties::default() };
+    store.create(id, &properties, &[SheetProperties::new(0, "Sheet1", 0)])?;
     let transaction = store.write(id)?;
     transaction.keep(None, KEPT.0, KEPT.1, &json!(Rfc3339(now_ms).to_string()))?;
     transaction.commit()?;
@@ -46,7 +46,13 @@ pub fn message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
 }
 
 /// `files.copy`: the spreadsheet once more, under the name that the body gives or as *Copy of* the other; not its permissions.
-pub fn copy(store: &Store, from: &str, id: &str, body: &Map<String, Value>, now_ms: i64) -> Result<Value, ApiError> {
+pub fn copy(
+    store: &SpreadsheetStore,
+    from: &str,
+    id: &str,
+    body: &Map<String, Value>,
+    now_ms: i64,
+) -> Result<Value, ApiError> {
     let title = copy_spreadsheet(store, from, id, body.word("name"))?;
     let transaction = store.write(id)?;
     transaction.keep(None, KEPT.0, KEPT.1, &json!(Rfc3339(now_ms).to_string()))?;
@@ -55,13 +61,13 @@ pub fn copy(store: &Store, from: &str, id: &str, body: &Map<String, Value>, now_
 }
 
 /// `files.get`; the four usual members unless `fields` asks for others.
-pub fn get(store: &Store, id: &str, query: &Query, now_ms: i64) -> Result<Value, ApiError> {
+pub fn get(store: &SpreadsheetStore, id: &str, query: &QueryParams, now_ms: i64) -> Result<Value, ApiError> {
     let title = store.read(id)?.properties()?.title;
     cut(file(store, id, &title, now_ms)?, query, USUAL)
 }
 
 /// `files.list`, by the `name = '…'` or `name contains '…'` of the query `q`; the newest comes first.
-pub fn list(store: &Store, query: &Query, now_ms: i64) -> Result<Value, ApiError> {
+pub fn list(store: &SpreadsheetStore, query: &QueryParams, now_ms: i64) -> Result<Value, ApiError> {
     let search = query.word("q").unwrap_or_default();
     let (wanted, begun) = (name_in(search, "="), name_in(search, "contains").map(|begun| begun.to_lowercase()));
     let holds = |title: &str, begun: &str| {
@@ -82,10 +88,10 @@ pub fn list(store: &Store, query: &Query, now_ms: i64) -> Result<Value, ApiError
 
 /// `files.update`: a new name. What else Drive could change is refused rather than forgotten.
 pub fn update(
-    store: &Store,
+    store: &SpreadsheetStore,
     id: &str,
     body: &Map<String, Value>,
-    query: &Query,
+    query: &QueryParams,
     now_ms: i64,
 ) -> Result<Value, ApiError> {
     if let Some(other) = body.keys().find(|name| !["name", "mimeType"].contains(&name.as_str())) {
@@ -102,19 +108,22 @@ pub fn update(
 }
 
 /// Drive's 404: its envelope has `errors` where that of Sheets has `status`.
-pub fn no_such_file(id: &str) -> Answer {
+pub fn no_such_file(id: &str) -> ApiResponse {
     let told = format!("File not found: {id}.");
     let error = json!({"domain": "global", "reason": "notFound", "message": told, "locationType": "parameter",
                        "location": "fileId"});
-    Answer { status: 404, ..Answer::json(json!({"error": {"errors": [error], "code": 404, "message": told}})) }
+    ApiResponse {
+        status: 404,
+        ..ApiResponse::json(json!({"error": {"errors": [error], "code": 404, "message": told}}))
+    }
 }
 
 /// `files.delete`.
-pub fn delete(store: &Store, id: &str) -> Result<(), ApiError> {
+pub fn delete(store: &SpreadsheetStore, id: &str) -> Result<(), ApiError> {
     Ok(store.delete(id)?)
 }
 
-fn file(store: &Store, id: &str, title: &str, now_ms: i64) -> Result<Value, ApiError> {
+fn file(store: &SpreadsheetStore, id: &str, title: &str, now_ms: i64) -> Result<Value, ApiError> {
     let kept = store.read(id)?.kept(None, KEPT.0)?;
     let created = kept.first().map_or_else(|| json!(Rfc3339(now_ms).to_string()), |(_, created)| created.clone());
     Ok(json!({"kind": "drive#file", "id": id, "name": title, "mimeType": SPREADSHEET,
@@ -122,9 +131,9 @@ fn file(store: &Store, id: &str, title: &str, now_ms: i64) -> Result<Value, ApiE
 }
 
 /// Cuts an answer down to what `fields` asks for, else to the usual members.
-pub fn cut(value: Value, query: &Query, usual: &str) -> Result<Value, ApiError> {
+pub fn cut(value: Value, query: &QueryParams, usual: &str) -> Result<Value, ApiError> {
     let fields = query.word("fields").filter(|fields| !fields.is_empty()).unwrap_or(usual);
-    let mask = Mask::read(fields)
+    let mask = ResponseMask::read(fields)
         .map_err(|bad| ApiError::invalid_argument(format!("Invalid field selection {}", bad.path)))?;
     Ok(mask.apply(value))
 }
@@ -152,20 +161,20 @@ mod tests {
 
     #[test]
     fn a_file_is_made_found_by_name_and_removed() {
-        let store = Store::in_memory().unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
         let body = br#"{"name": "it's", "mimeType": "application/vnd.google-apps.spreadsheet"}"#;
         let made = create(&store, "x", body, 0).unwrap();
         assert_eq!(made, json!({"kind": "drive#file", "id": "x", "name": "it's", "mimeType": SPREADSHEET}));
-        let found = |q: &str| list(&store, &Query::parse(&format!("q={q}&fields=files(id)")), 9).unwrap();
+        let found = |q: &str| list(&store, &QueryParams::parse(&format!("q={q}&fields=files(id)")), 9).unwrap();
         assert_eq!(found("mimeType%3D'x'+and+name+%3D+'it%5C's'"), json!({"files": [{"id": "x"}]}));
         assert_eq!(found("name='other'"), json!({"files": []}));
         assert_eq!(found("(name+contains+'IT')"), json!({"files": [{"id": "x"}]}));
         assert_eq!(found("name+contains+'t'"), json!({"files": []}));
-        let told = get(&store, "x", &Query::parse("fields=createdTime"), 9).unwrap();
+        let told = get(&store, "x", &QueryParams::parse("fields=createdTime"), 9).unwrap();
         assert_eq!(told, json!({"createdTime": "1970-01-01T00:00:00.000Z"}));
         let copy = copy(&store, "x", "y", &Map::new(), 3).unwrap();
         assert_eq!((&copy["name"], &copy["id"]), (&json!("Copy of it's"), &json!("y")));
         delete(&store, "x").unwrap();
-        assert_eq!(get(&store, "x", &Query::default(), 9).unwrap_err().code, 404);
+        assert_eq!(get(&store, "x", &QueryParams::default(), 9).unwrap_err().code, 404);
     }
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::auth::test_credentials::TEST_ACCOUNT;
 use crate::error::ApiError;
-use crate::schema::enums::Words;
-use crate::storage::store::Store;
+use crate::schema::enums::TextParams;
+use crate::storage::store::SpreadsheetStore;
 
 /// Under which kind permissions are kept; the number is the permission's id.
 const KIND: &str = "permission";
@@ -26,7 +26,7 @@ const TYPES: [&str; 4] = ["user", "group", "domain", "anyone"];
 const ROLES: [&str; 6] = ["owner", "organizer", "fileOrganizer", "writer", "commenter", "reader"];
 
 /// `permissions.create`: who is given a role. The same grantee again gets the new role.
-pub fn share(store: &Store, file: &str, body: &Map<String, Value>, id: u64) -> Result<Value, ApiError> {
+pub fn share(store: &SpreadsheetStore, file: &str, body: &Map<String, Value>, id: u64) -> Result<Value, ApiError> {
     let kind = one_of(body, "type", &TYPES)?;
     let role = one_of(body, "role", &ROLES)?;
     let grantee = match kind {
@@ -53,18 +53,18 @@ pub fn share(store: &Store, file: &str, body: &Map<String, Value>, id: u64) -> R
 }
 
 /// `permissions.list`.
-pub fn list(store: &Store, file: &str) -> Result<Value, ApiError> {
+pub fn list(store: &SpreadsheetStore, file: &str) -> Result<Value, ApiError> {
     let permissions: Vec<Value> = all(store, file)?.into_iter().map(|(_, permission)| permission).collect();
     Ok(json!({"kind": "drive#permissionList", "permissions": permissions}))
 }
 
 /// `permissions.get`.
-pub fn get(store: &Store, file: &str, id: &str) -> Result<Value, ApiError> {
+pub fn get(store: &SpreadsheetStore, file: &str, id: &str) -> Result<Value, ApiError> {
     find(store, file, id).map(|(_, permission)| permission)
 }
 
 /// `permissions.update`: another role.
-pub fn update(store: &Store, file: &str, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub fn update(store: &SpreadsheetStore, file: &str, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let (number, mut permission) = find(store, file, id)?;
     permission["role"] = one_of(body, "role", &ROLES)?.into();
     let tx = store.write(file)?;
@@ -74,7 +74,7 @@ pub fn update(store: &Store, file: &str, id: &str, body: &Map<String, Value>) ->
 }
 
 /// `permissions.delete`. The owner's stays.
-pub fn unshare(store: &Store, file: &str, id: &str) -> Result<(), ApiError> {
+pub fn unshare(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(), ApiError> {
     let (number, _) = find(store, file, id)?;
     if number == OWNERS {
         return Err(ApiError::forbidden("The owner of a file cannot be removed."));
@@ -85,19 +85,19 @@ pub fn unshare(store: &Store, file: &str, id: &str) -> Result<(), ApiError> {
 }
 
 /// Whether everybody may read a spreadsheet.
-pub fn is_public(store: &Store, file: &str) -> Result<bool, ApiError> {
+pub fn is_public(store: &SpreadsheetStore, file: &str) -> Result<bool, ApiError> {
     store.read(file)?.properties()?;
     Ok(all(store, file)?.iter().any(|(_, permission)| permission["type"] == "anyone"))
 }
 
-fn all(store: &Store, file: &str) -> Result<Vec<(i64, Value)>, ApiError> {
+fn all(store: &SpreadsheetStore, file: &str) -> Result<Vec<(i64, Value)>, ApiError> {
     let kept = store.read(file)?.kept(None, KIND)?;
     let owner = json!({"kind": "drive#permission", "id": OWNERS.to_string(), "type": "user", "role": "owner",
                        "emailAddress": TEST_ACCOUNT});
     Ok([(OWNERS, owner)].into_iter().filter(|_| kept.iter().all(|(id, _)| *id != OWNERS)).chain(kept.clone()).collect())
 }
 
-fn find(store: &Store, file: &str, id: &str) -> Result<(i64, Value), ApiError> {
+fn find(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(i64, Value), ApiError> {
     let found = all(store, file)?.into_iter().find(|(_, permission)| permission["id"] == id);
     found.ok_or_else(|| ApiError::gone(format!("Permission not found: {id}.")))
 }
@@ -112,17 +112,17 @@ fn one_of<'a>(body: &'a Map<String, Value>, name: &str, known: &[&str]) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::transaction::SpreadsheetRow;
+    use crate::storage::transaction::SpreadsheetProperties;
 
     #[test]
     fn a_spreadsheet_is_shared_with_each_once_and_its_owner_stays() {
-        let store = Store::in_memory().unwrap();
-        store.create("s", &SpreadsheetRow::default(), &[]).unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
+        store.create("s", &SpreadsheetProperties::default(), &[]).unwrap();
         let told = |role: &str| json!({"type": "user", "role": role, "emailAddress": "otto@example.com"});
         let made = share(&store, "s", told("reader").as_object().unwrap(), 4_000).unwrap();
         let again = share(&store, "s", told("writer").as_object().unwrap(), 9_000).unwrap();
         assert_eq!((&made["id"], &again["role"]), (&again["id"], &json!("writer")));
-        let roles = |store: &Store| {
+        let roles = |store: &SpreadsheetStore| {
             let all = list(store, "s").unwrap()["permissions"].as_array().cloned().unwrap();
             all.iter().map(|each| each["role"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };

@@ -7,13 +7,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::quota::Metric;
+use crate::api::quota::QuotaMetric;
 use crate::random::RandomSource;
 
 /// Which calls a fault may meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Victims {
+pub enum FaultTarget {
     /// Calls of Sheets and Drive.
     #[default]
     All,
@@ -28,7 +28,7 @@ pub enum Victims {
 /// What happens to the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Happening {
+pub enum FaultAction {
     /// An error is answered and nothing is applied.
     #[default]
     Fail,
@@ -56,7 +56,7 @@ pub enum Happening {
     Late,
 }
 
-impl Happening {
+impl FaultAction {
     /// Whether the call is carried out.
     pub fn applies(self) -> bool {
         match self {
@@ -74,16 +74,16 @@ impl Happening {
 /// One fault to come: `{"on": "writes", "do": "applied-fail", "status": 503, "times": 2, "skip": 1}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Fault {
+pub struct FaultRule {
     /// Which calls it may meet.
-    pub on: Victims,
+    pub on: FaultTarget,
     /// Only calls of this method, such as `spreadsheets.batchUpdate`.
     pub method: Option<String>,
     /// Only calls whose body holds this text.
     pub containing: Option<String>,
     /// What happens.
     #[serde(rename = "do")]
-    pub happening: Happening,
+    pub happening: FaultAction,
     /// What a refusal says; a sentence of the emulator's own unless said otherwise.
     pub message: Option<String>,
     /// The status of the error; 503 unless said otherwise.
@@ -100,13 +100,13 @@ pub struct Fault {
     pub probability: f64,
 }
 
-impl Default for Fault {
+impl Default for FaultRule {
     fn default() -> Self {
         Self {
-            on: Victims::All,
+            on: FaultTarget::All,
             method: None,
             containing: None,
-            happening: Happening::Fail,
+            happening: FaultAction::Fail,
             message: None,
             status: 503,
             retry_after: None,
@@ -118,7 +118,7 @@ impl Default for Fault {
     }
 }
 
-impl FromStr for Fault {
+impl FromStr for FaultRule {
     type Err = String;
 
     /// Reads `on=writes,do=applied-fail,status=503,times=2`: the members of the JSON form, in any order.
@@ -137,18 +137,18 @@ impl FromStr for Fault {
 
 /// The faults still to come.
 #[derive(Debug, Default)]
-pub struct Faults {
-    pending: Vec<Fault>,
+pub struct FaultRules {
+    pending: Vec<FaultRule>,
 }
 
-impl Faults {
+impl FaultRules {
     /// These faults, tried in their order.
-    pub fn new(pending: Vec<Fault>) -> Self {
+    pub fn new(pending: Vec<FaultRule>) -> Self {
         Self { pending }
     }
 
     /// The faults still to come.
-    pub fn pending(&self) -> &[Fault] {
+    pub fn pending(&self) -> &[FaultRule] {
         &self.pending
     }
 
@@ -156,16 +156,16 @@ impl Faults {
     pub fn meet(
         &mut self,
         method: &str,
-        metric: Option<Metric>,
+        metric: Option<QuotaMetric>,
         body: &[u8],
         chance: &dyn RandomSource,
-    ) -> Option<Fault> {
+    ) -> Option<FaultRule> {
         let at = self.pending.iter_mut().position(|fault| {
             let kind = match fault.on {
-                Victims::All => method != TOKEN_METHOD,
-                Victims::Reads => metric == Some(Metric::Read),
-                Victims::Writes => metric == Some(Metric::Write),
-                Victims::Tokens => method == TOKEN_METHOD,
+                FaultTarget::All => method != TOKEN_METHOD,
+                FaultTarget::Reads => metric == Some(QuotaMetric::Read),
+                FaultTarget::Writes => metric == Some(QuotaMetric::Write),
+                FaultTarget::Tokens => method == TOKEN_METHOD,
             };
             if !kind || fault.method.as_deref().is_some_and(|only| only != method) || fault.times == 0 {
                 return false;
@@ -212,33 +212,33 @@ mod tests {
 
     #[test]
     fn words_and_json_say_the_same() {
-        let words: Fault = "on=writes, do=applied-fail, status=500, times=2, skip=1".parse().unwrap();
+        let words: FaultRule = "on=writes, do=applied-fail, status=500, times=2, skip=1".parse().unwrap();
         let json = r#"{"on": "writes", "do": "applied-fail", "status": 500, "times": 2, "skip": 1}"#;
         assert_eq!(words, serde_json::from_str(json).unwrap());
-        assert_eq!("".parse::<Fault>().unwrap(), Fault::default());
+        assert_eq!("".parse::<FaultRule>().unwrap(), FaultRule::default());
         for wrong in ["writes", "on=sideways", "speed=3", "times=-1"] {
-            assert!(wrong.parse::<Fault>().is_err(), "{wrong}");
+            assert!(wrong.parse::<FaultRule>().is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn a_fault_may_meet_only_calls_with_a_text_and_knows_the_request_that_holds_it() {
         let body = br#"{"requests": [{"updateCells": {}}, {"appendCells": {"rows": ["poison"]}}]}"#;
-        let mut faults = Faults::new(vec!["do=refuse,containing=poison".parse().unwrap()]);
+        let mut faults = FaultRules::new(vec!["do=refuse,containing=poison".parse().unwrap()]);
         let chance = SeededRandom::new(1);
-        assert!(faults.meet("m", Some(Metric::Write), b"{}", &chance).is_none());
-        assert!(faults.meet("m", Some(Metric::Write), body, &chance).is_some());
+        assert!(faults.meet("m", Some(QuotaMetric::Write), b"{}", &chance).is_none());
+        assert!(faults.meet("m", Some(QuotaMetric::Write), body, &chance).is_some());
         assert_eq!(request_with(body, "poison"), Some((1, "appendCells".to_owned())));
         assert_eq!(request_with(b"nonsense", "poison"), None);
     }
 
     #[test]
     fn a_fault_meets_the_calls_it_names_and_then_is_used_up() {
-        let mut faults = Faults::new(vec!["on=writes,times=2,skip=1".parse().unwrap()]);
+        let mut faults = FaultRules::new(vec!["on=writes,times=2,skip=1".parse().unwrap()]);
         let chance = SeededRandom::new(1);
         let mut met = |metric| faults.meet("m", metric, b"{}", &chance).is_some();
-        let write = Some(Metric::Write);
-        let calls = [met(write), met(Some(Metric::Read)), met(write), met(None), met(write), met(write)];
+        let write = Some(QuotaMetric::Write);
+        let calls = [met(write), met(Some(QuotaMetric::Read)), met(write), met(None), met(write), met(write)];
         assert_eq!(calls, [false, false, true, false, true, false]);
         assert!(faults.pending().is_empty());
     }

@@ -15,7 +15,7 @@ const LAST_DAY: f64 = 3_000_000.0;
 
 /// One token of a section.
 #[derive(Debug, Clone, PartialEq)]
-enum Token {
+enum DateToken {
     /// A run of `y`, `m`, `M`, `d`, `h` or `s`; `n` stands for the minutes that an `m` may mean.
     Part(char, usize),
     /// `[h]`, `[mm]`, `[s]`: counted from the beginning, not from midnight.
@@ -32,9 +32,9 @@ enum Token {
 pub fn has_moments(section: &str, is_time: bool) -> bool {
     let plain = plain(section).to_ascii_lowercase();
     let tokens = tokens(section);
-    let of_seconds = |token: &Token| if let Token::Fraction(digits) = token { *digits } else { 0 };
+    let of_seconds = |token: &DateToken| if let DateToken::Fraction(digits) = token { *digits } else { 0 };
     let digits = plain.matches(['0', '#', '?']).count() > tokens.iter().map(of_seconds).sum();
-    let elapsed = tokens.iter().any(|token| matches!(token, Token::Elapsed(..)));
+    let elapsed = tokens.iter().any(|token| matches!(token, DateToken::Elapsed(..)));
     let parts = elapsed || plain.contains(['y', 'm', 'd', 'h', 's']);
     if is_time { parts || !(digits || plain.contains('@')) } else { parts && !digits }
 }
@@ -42,37 +42,38 @@ pub fn has_moments(section: &str, is_time: bool) -> bool {
 /// Shows a serial number as a moment; none outside the calendar.
 pub fn moment(serial: f64, section: &str) -> Option<String> {
     let tokens = tokens(section);
-    let counted = tokens.iter().any(|token| matches!(token, Token::Elapsed(..)));
-    let fine = tokens.iter().find_map(|token| if let Token::Fraction(digits) = token { Some(*digits) } else { None });
+    let counted = tokens.iter().any(|token| matches!(token, DateToken::Elapsed(..)));
+    let fine =
+        tokens.iter().find_map(|token| if let DateToken::Fraction(digits) = token { Some(*digits) } else { None });
     // A length of time below zero is shown as its opposite with a sign; a moment below zero is a day before 1899-12-30.
     let (sign, serial) = if counted && serial < 0.0 { ("-", -serial) } else { ("", serial) };
     let (day, millis, all) = split_serial(serial, fine.unwrap_or(3))?;
-    let twelve = tokens.iter().any(|token| matches!(token, Token::Half(..)));
+    let twelve = tokens.iter().any(|token| matches!(token, DateToken::Half(..)));
     let mut text = String::from(sign);
     let mut larger = false;
     for token in &tokens {
         match *token {
-            Token::Part(letter, run) => text.push_str(&part(letter, run, day, millis, twelve)),
-            Token::Elapsed(letter, run) => {
+            DateToken::Part(letter, run) => text.push_str(&part(letter, run, day, millis, twelve)),
+            DateToken::Elapsed(letter, run) => {
                 text.push_str(&elapsed(letter, run, all, larger));
                 larger = true;
             }
-            Token::Half(long, capital) => {
+            DateToken::Half(long, capital) => {
                 let half = if millis < 43_200_000 { "AM" } else { "PM" };
                 let half = if long { half } else { &half[..1] };
                 if capital { text.push_str(half) } else { text.push_str(&half.to_ascii_lowercase()) }
             }
-            Token::Fraction(digits) => {
+            DateToken::Fraction(digits) => {
                 let fraction = format!("{:03}", millis % 1000);
                 text.push_str(&fraction[..digits.min(3)]);
             }
-            Token::Literal(letter) => text.push(letter),
+            DateToken::Literal(letter) => text.push(letter),
         }
     }
     Some(text)
 }
 
-fn tokens(section: &str) -> Vec<Token> {
+fn tokens(section: &str) -> Vec<DateToken> {
     let mut found = Vec::new();
     let mut rest = section;
     while let Some(c) = rest.chars().next() {
@@ -82,12 +83,12 @@ fn tokens(section: &str) -> Vec<Token> {
         match lower {
             '"' => {
                 let inner = rest[1..].split('"').next().unwrap_or_default();
-                found.extend(inner.chars().map(Token::Literal));
+                found.extend(inner.chars().map(DateToken::Literal));
                 length = (inner.len() + 2).min(rest.len());
             }
             '\\' => {
                 let next = rest[1..].chars().next();
-                found.extend(next.map(Token::Literal));
+                found.extend(next.map(DateToken::Literal));
                 length += next.map_or(0, char::len_utf8);
             }
             '[' => {
@@ -102,16 +103,16 @@ fn tokens(section: &str) -> Vec<Token> {
                 }
             }
             '0' if follows_seconds(&found) => {
-                found.push(Token::Fraction(run));
+                found.push(DateToken::Fraction(run));
                 length = run;
             }
             'y' | 'm' | 'd' | 'h' | 's' => {
                 // A capital M always means a month.
                 let letter = if c == 'M' { 'M' } else { lower };
-                found.push(Token::Part(letter, run));
+                found.push(DateToken::Part(letter, run));
                 length = run;
             }
-            _ => found.push(Token::Literal(c)),
+            _ => found.push(DateToken::Literal(c)),
         }
         rest = &rest[length..];
     }
@@ -120,49 +121,49 @@ fn tokens(section: &str) -> Vec<Token> {
 }
 
 /// `am/pm`, `a/p`, or `AM` and `PM` by themselves; the long forms are always shown in capitals.
-fn half(rest: &str) -> Option<(Token, usize)> {
+fn half(rest: &str) -> Option<(DateToken, usize)> {
     let starts = |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let long = ["am/pm", "am", "pm"].into_iter().find(|word| starts(word));
     match long {
-        Some(word) => Some((Token::Half(true, true), word.len())),
-        None if starts("a/p") => Some((Token::Half(false, rest.starts_with('A')), 3)),
+        Some(word) => Some((DateToken::Half(true, true), word.len())),
+        None if starts("a/p") => Some((DateToken::Half(false, rest.starts_with('A')), 3)),
         None => None,
     }
 }
 
 /// What stands in brackets: a count of time, or a symbol of money; a language is left out.
-fn bracket(inner: &str) -> Vec<Token> {
+fn bracket(inner: &str) -> Vec<DateToken> {
     if let Some(symbol) = inner.strip_prefix('$') {
-        return symbol.chars().take_while(|c| *c != '-').map(Token::Literal).collect();
+        return symbol.chars().take_while(|c| *c != '-').map(DateToken::Literal).collect();
     }
     let lower = inner.to_ascii_lowercase();
     let letter = lower.chars().next().filter(|c| "hms".contains(*c));
     letter
         .filter(|letter| lower.chars().all(|c| c == *letter))
-        .map(|letter| Token::Elapsed(letter, lower.len()))
+        .map(|letter| DateToken::Elapsed(letter, lower.len()))
         .into_iter()
         .collect()
 }
 
 /// Whether digits here are parts of a second: a point is before them, and seconds before it.
-fn follows_seconds(found: &[Token]) -> bool {
-    matches!(found, [.., Token::Part('s', _) | Token::Elapsed('s', _), Token::Literal('.')])
+fn follows_seconds(found: &[DateToken]) -> bool {
+    matches!(found, [.., DateToken::Part('s', _) | DateToken::Elapsed('s', _), DateToken::Literal('.')])
 }
 
 /// Turns an `m` into minutes where the token before it is hours or the one after it is seconds.
-fn minutes_among(tokens: &mut [Token]) {
+fn minutes_among(tokens: &mut [DateToken]) {
     let units: Vec<(usize, char)> = tokens
         .iter()
         .enumerate()
         .filter_map(|(at, token)| match token {
-            Token::Part(letter, _) | Token::Elapsed(letter, _) => Some((at, *letter)),
+            DateToken::Part(letter, _) | DateToken::Elapsed(letter, _) => Some((at, *letter)),
             _ => None,
         })
         .collect();
     for (n, (at, letter)) in units.iter().enumerate() {
         let before = n.checked_sub(1).and_then(|n| units.get(n)).is_some_and(|(_, letter)| *letter == 'h');
         let after = units.get(n + 1).is_some_and(|(_, letter)| *letter == 's');
-        if let (true, 'm', Some(Token::Part(kind, 1 | 2))) = (before || after, *letter, tokens.get_mut(*at)) {
+        if let (true, 'm', Some(DateToken::Part(kind, 1 | 2))) = (before || after, *letter, tokens.get_mut(*at)) {
             *kind = 'n';
         }
     }

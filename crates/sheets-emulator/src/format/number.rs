@@ -12,7 +12,7 @@ const DECIMALS: usize = 30;
 
 /// One token of a section.
 #[derive(Debug, Clone, PartialEq)]
-enum Token {
+enum NumberToken {
     /// `0`, `#` or `?`: the place of a digit.
     Digit(char),
     /// The first `.`.
@@ -35,14 +35,14 @@ pub fn number(value: f64, section: &str) -> Option<String> {
         return None;
     }
     let tokens = tokens(section);
-    let percents = tokens.iter().filter(|token| **token == Token::Literal('%')).count();
+    let percents = tokens.iter().filter(|token| **token == NumberToken::Literal('%')).count();
     let scaled = value.abs() * 100_f64.powi(i32::try_from(percents).unwrap_or(0)) / thousands(&tokens);
     if !scaled.is_finite() {
         return None;
     }
-    let text = if let Some(at) = tokens.iter().position(|token| *token == Token::Over) {
+    let text = if let Some(at) = tokens.iter().position(|token| *token == NumberToken::Over) {
         fraction(scaled, &tokens[..at], &tokens[at + 1..])
-    } else if let Some(at) = tokens.iter().position(|token| matches!(token, Token::Power(..))) {
+    } else if let Some(at) = tokens.iter().position(|token| matches!(token, NumberToken::Power(..))) {
         powers(scaled, &tokens[..at], &tokens[at..])
     } else {
         fixed(&rounded(scaled, decimals(&tokens)), &tokens, value.abs())
@@ -50,7 +50,7 @@ pub fn number(value: f64, section: &str) -> Option<String> {
     Some(if value < 0.0 { format!("-{text}") } else { text })
 }
 
-fn tokens(section: &str) -> Vec<Token> {
+fn tokens(section: &str) -> Vec<NumberToken> {
     let letters = letters(section);
     let plain = |at: usize| letters.get(at).filter(|(_, literal)| !literal).map(|(letter, _)| *letter);
     let is_digit = |at: usize| plain(at).is_some_and(|letter| "0#?".contains(letter));
@@ -61,22 +61,22 @@ fn tokens(section: &str) -> Vec<Token> {
         let general =
             || "general".chars().enumerate().all(|(n, c)| plain(at + n).is_some_and(|p| p.eq_ignore_ascii_case(&c)));
         let (token, length) = match letter {
-            _ if literal => (Token::Literal(letter), 1),
-            '0' | '#' | '?' => (Token::Digit(letter), 1),
-            '.' if !pointed => (Token::Point, 1),
-            ',' if found.iter().any(|token| matches!(token, Token::Digit(_))) => (Token::Comma, 1),
+            _ if literal => (NumberToken::Literal(letter), 1),
+            '0' | '#' | '?' => (NumberToken::Digit(letter), 1),
+            '.' if !pointed => (NumberToken::Point, 1),
+            ',' if found.iter().any(|token| matches!(token, NumberToken::Digit(_))) => (NumberToken::Comma, 1),
             'E' | 'e' if !powered && matches!(plain(at + 1), Some('+' | '-')) && is_digit(at + 2) => {
-                (Token::Power(letter, plain(at + 1) == Some('+')), 2)
+                (NumberToken::Power(letter, plain(at + 1) == Some('+')), 2)
             }
             '/' if after_digit && (is_digit(at + 1) || plain(at + 1).is_some_and(|c| c.is_ascii_digit())) => {
-                (Token::Over, 1)
+                (NumberToken::Over, 1)
             }
-            '@' => (Token::Itself, 1),
-            'G' | 'g' if general() => (Token::Itself, "general".len()),
-            _ => (Token::Literal(letter), 1),
+            '@' => (NumberToken::Itself, 1),
+            'G' | 'g' if general() => (NumberToken::Itself, "general".len()),
+            _ => (NumberToken::Literal(letter), 1),
         };
-        pointed |= token == Token::Point;
-        powered |= matches!(token, Token::Power(..));
+        pointed |= token == NumberToken::Point;
+        powered |= matches!(token, NumberToken::Power(..));
         found.push(token);
         at += length;
     }
@@ -84,20 +84,20 @@ fn tokens(section: &str) -> Vec<Token> {
 }
 
 /// What the commas behind the last digit divide by, before the point or at the end: a thousand each.
-fn thousands(tokens: &[Token]) -> f64 {
-    let end = tokens.iter().position(|token| matches!(token, Token::Power(..))).unwrap_or(tokens.len());
-    let behind = |part: &[Token]| {
-        let last = part.iter().rposition(|token| matches!(token, Token::Digit(_))).unwrap_or(part.len());
-        part[last..].iter().filter(|token| **token == Token::Comma).count()
+fn thousands(tokens: &[NumberToken]) -> f64 {
+    let end = tokens.iter().position(|token| matches!(token, NumberToken::Power(..))).unwrap_or(tokens.len());
+    let behind = |part: &[NumberToken]| {
+        let last = part.iter().rposition(|token| matches!(token, NumberToken::Digit(_))).unwrap_or(part.len());
+        part[last..].iter().filter(|token| **token == NumberToken::Comma).count()
     };
-    let commas: usize = tokens[..end].split(|token| *token == Token::Point).map(behind).sum();
+    let commas: usize = tokens[..end].split(|token| *token == NumberToken::Point).map(behind).sum();
     1000_f64.powi(i32::try_from(commas).unwrap_or(0))
 }
 
 /// How many decimals the tokens have room for.
-fn decimals(tokens: &[Token]) -> usize {
-    let point = tokens.iter().position(|token| *token == Token::Point).unwrap_or(tokens.len());
-    tokens[point..].iter().filter(|token| matches!(token, Token::Digit(_))).count().min(DECIMALS)
+fn decimals(tokens: &[NumberToken]) -> usize {
+    let point = tokens.iter().position(|token| *token == NumberToken::Point).unwrap_or(tokens.len());
+    tokens[point..].iter().filter(|token| matches!(token, NumberToken::Digit(_))).count().min(DECIMALS)
 }
 
 /// Rounds as people do (2.5 to 3), also where the binary number lies a hair below the half.
@@ -109,20 +109,20 @@ fn rounded(value: f64, decimals: usize) -> String {
 }
 
 /// Lays the digits of a decimal text into the places of the tokens; `itself` is what `@` shows.
-fn fixed(text: &str, tokens: &[Token], itself: f64) -> String {
+fn fixed(text: &str, tokens: &[NumberToken], itself: f64) -> String {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let whole = whole.trim_start_matches('0');
-    let point = tokens.iter().position(|token| *token == Token::Point).unwrap_or(tokens.len());
-    let places = tokens[..point].iter().filter(|token| matches!(token, Token::Digit(_))).count();
-    let last_place = tokens[..point].iter().rposition(|token| matches!(token, Token::Digit(_))).unwrap_or(0);
-    let grouped = tokens[..last_place].contains(&Token::Comma);
+    let point = tokens.iter().position(|token| *token == NumberToken::Point).unwrap_or(tokens.len());
+    let places = tokens[..point].iter().filter(|token| matches!(token, NumberToken::Digit(_))).count();
+    let last_place = tokens[..point].iter().rposition(|token| matches!(token, NumberToken::Digit(_))).unwrap_or(0);
+    let grouped = tokens[..last_place].contains(&NumberToken::Comma);
     let significant = decimals.trim_end_matches('0').len();
     let mut shown = String::new();
     let (mut left, mut decimal) = (places, decimals.chars());
     let mut seen = 0;
     for (at, token) in tokens.iter().enumerate() {
         match token {
-            Token::Digit(kind) if at < point => {
+            NumberToken::Digit(kind) if at < point => {
                 left -= 1;
                 let first = left + 1 == places;
                 let from = if first { 0 } else { whole.len().saturating_sub(left + 1) };
@@ -130,20 +130,20 @@ fn fixed(text: &str, tokens: &[Token], itself: f64) -> String {
                 let own = if own.is_empty() { blank(*kind) } else { own };
                 place(&mut shown, own, left, grouped);
             }
-            Token::Digit(kind) => {
+            NumberToken::Digit(kind) => {
                 seen += 1;
                 let digit = decimal.next().unwrap_or('0');
                 if seen <= significant { shown.push(digit) } else { shown.push_str(blank(*kind)) }
             }
-            Token::Point => {
+            NumberToken::Point => {
                 if places == 0 {
                     shown.push_str(whole);
                 }
                 shown.push('.');
             }
-            Token::Literal(letter) => shown.push(*letter),
-            Token::Itself => shown.push_str(&automatic(itself)),
-            Token::Comma | Token::Power(..) | Token::Over => {}
+            NumberToken::Literal(letter) => shown.push(*letter),
+            NumberToken::Itself => shown.push_str(&automatic(itself)),
+            NumberToken::Comma | NumberToken::Power(..) | NumberToken::Over => {}
         }
     }
     shown
@@ -170,11 +170,11 @@ fn place(shown: &mut String, digits: &str, right: usize, grouped: bool) {
 }
 
 /// `12.3E+03`: as many digits before the point as there are places for; more than one place steps the power by as many.
-fn powers(value: f64, mantissa: &[Token], rest: &[Token]) -> String {
+fn powers(value: f64, mantissa: &[NumberToken], rest: &[NumberToken]) -> String {
     let places = mantissa
         .iter()
-        .take_while(|token| **token != Token::Point)
-        .filter(|token| matches!(token, Token::Digit(_)))
+        .take_while(|token| **token != NumberToken::Point)
+        .filter(|token| matches!(token, NumberToken::Digit(_)))
         .count();
     let step = i32::try_from(places.max(1)).unwrap_or(1);
     let room = decimals(mantissa);
@@ -188,7 +188,7 @@ fn powers(value: f64, mantissa: &[Token], rest: &[Token]) -> String {
         text = rounded(scaled(power), room);
     }
     let mut shown = fixed(&text, mantissa, value);
-    if let Some(Token::Power(letter, plus)) = rest.first() {
+    if let Some(NumberToken::Power(letter, plus)) = rest.first() {
         shown.push(*letter);
         if power < 0 {
             shown.push('-');
@@ -200,11 +200,11 @@ fn powers(value: f64, mantissa: &[Token], rest: &[Token]) -> String {
 }
 
 /// `5 1/8`: the nearest fraction that the places of the denominator allow, or one of the denominator that is written out.
-fn fraction(value: f64, before: &[Token], after: &[Token]) -> String {
-    let run = before.iter().rposition(|token| !matches!(token, Token::Digit(_))).map_or(0, |at| at + 1);
+fn fraction(value: f64, before: &[NumberToken], after: &[NumberToken]) -> String {
+    let run = before.iter().rposition(|token| !matches!(token, NumberToken::Digit(_))).map_or(0, |at| at + 1);
     let (whole, numerator) = before.split_at(run);
-    let has_whole = whole.iter().any(|token| matches!(token, Token::Digit(_)));
-    let is_part = |token: &&Token| matches!(token, Token::Digit(_) | Token::Literal('0'..='9'));
+    let has_whole = whole.iter().any(|token| matches!(token, NumberToken::Digit(_)));
+    let is_part = |token: &&NumberToken| matches!(token, NumberToken::Digit(_) | NumberToken::Literal('0'..='9'));
     let (denominator, tail) = after.split_at(after.iter().take_while(is_part).count());
     let (units, part) = if has_whole { (value.trunc(), value.fract()) } else { (0.0, value) };
     let (mut top, bottom) = nearest(part, denominator);
@@ -226,9 +226,9 @@ fn fraction(value: f64, before: &[Token], after: &[Token]) -> String {
 }
 
 /// The fraction nearest to a number, as numerator and denominator.
-fn nearest(part: f64, denominator: &[Token]) -> (u64, u64) {
+fn nearest(part: f64, denominator: &[NumberToken]) -> (u64, u64) {
     let written: String =
-        denominator.iter().map(|token| if let Token::Literal(digit) = token { *digit } else { 'x' }).collect();
+        denominator.iter().map(|token| if let NumberToken::Literal(digit) = token { *digit } else { 'x' }).collect();
     let digits = u32::try_from(denominator.len()).unwrap_or(4).clamp(1, 4);
     let given = written.parse::<u64>().ok().filter(|bottom| (1..=1_000_000).contains(bottom));
     let candidates = given.map_or(1..=10_u64.pow(digits) - 1, |bottom| bottom..=bottom);

@@ -77,13 +77,13 @@ impl NumberFormat {
 
 /// One section of a pattern: the part between semicolons, without the condition and the colour in front.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Section<'a> {
+struct FormatSection<'a> {
     condition: Option<(&'a str, f64)>,
     pattern: &'a str,
 }
 
 /// The sections of a pattern; the first three are for numbers, the fourth for texts.
-fn sections(pattern: &str) -> Vec<Section<'_>> {
+fn sections(pattern: &str) -> Vec<FormatSection<'_>> {
     let mut found = Vec::new();
     let (mut start, mut quoted, mut escaped) = (0, false, false);
     for (at, c) in pattern.char_indices() {
@@ -103,7 +103,7 @@ fn sections(pattern: &str) -> Vec<Section<'_>> {
 }
 
 /// Takes `[Red]`, `[Color5]` and `[<100]` off the front; a colour changes no text.
-fn section(mut pattern: &str) -> Section<'_> {
+fn section(mut pattern: &str) -> FormatSection<'_> {
     let mut condition = None;
     while let Some((inner, rest)) = pattern.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         let operator = ["<=", ">=", "<>", "<", ">", "="].into_iter().find(|operator| inner.starts_with(operator));
@@ -115,7 +115,7 @@ fn section(mut pattern: &str) -> Section<'_> {
         }
         pattern = rest;
     }
-    Section { condition, pattern }
+    FormatSection { condition, pattern }
 }
 
 fn is_colour(text: &str) -> bool {
@@ -126,7 +126,7 @@ fn is_colour(text: &str) -> bool {
 
 /// The section that a number takes, and the number as the section is to show it: the section for negative numbers has
 /// its own way to say so, and gets them without their sign.
-fn chosen<'s, 'a>(sections: &'s [Section<'a>], value: f64) -> Option<(&'s Section<'a>, f64)> {
+fn chosen<'s, 'a>(sections: &'s [FormatSection<'a>], value: f64) -> Option<(&'s FormatSection<'a>, f64)> {
     let numeric = &sections[..sections.len().min(3)];
     let own = numeric.iter().any(|section| section.condition.is_some());
     for (at, section) in numeric.iter().enumerate() {

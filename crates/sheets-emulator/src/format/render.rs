@@ -9,12 +9,12 @@ use std::borrow::Cow;
 
 use crate::format::number::automatic;
 use crate::format::number_format::NumberFormat;
-use crate::grid::cell::{Cell, CellValue, Computed};
-use crate::grid::value::{Outcome, error_named};
+use crate::grid::cell::{Cell, CellValue, FormulaResult};
+use crate::grid::value::{Scalar, error_named};
 
 /// `ValueRenderOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ValueRender {
+pub enum ValueRenderOption {
     /// `FORMATTED_VALUE`: texts, as the cell shows them.
     #[default]
     Formatted,
@@ -26,42 +26,42 @@ pub enum ValueRender {
 
 /// What a caller wants to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rendering {
+pub struct RenderOptions {
     /// How values are rendered.
-    pub values: ValueRender,
+    pub values: ValueRenderOption,
     /// `DateTimeRenderOption` `FORMATTED_STRING`: moments as texts where other numbers stay numbers.
     pub moments_as_text: bool,
 }
 
-/// The value that a cell comes to; a formula has to be worked out already (`Book::visit`).
-pub fn effective(cell: &Cell) -> Outcome {
+/// The value that a cell comes to; a formula has to be worked out already (`Workbook::visit`).
+pub fn effective(cell: &Cell) -> Scalar {
     match &cell.value {
-        None => Outcome::Blank,
-        Some(CellValue::Text(text)) => Outcome::Text(text.clone()),
-        Some(CellValue::Number(number)) => Outcome::Number(*number),
-        Some(CellValue::Bool(truth)) => Outcome::Bool(*truth),
+        None => Scalar::Blank,
+        Some(CellValue::Text(text)) => Scalar::Text(text.clone()),
+        Some(CellValue::Number(number)) => Scalar::Number(*number),
+        Some(CellValue::Bool(truth)) => Scalar::Bool(*truth),
         Some(CellValue::Spilled(result)) => came_to(result),
-        Some(CellValue::Formula { result, .. }) => result.as_ref().map_or(Outcome::Blank, came_to),
+        Some(CellValue::Formula { result, .. }) => result.as_ref().map_or(Scalar::Blank, came_to),
     }
 }
 
-fn came_to(result: &Computed) -> Outcome {
+fn came_to(result: &FormulaResult) -> Scalar {
     match result {
-        Computed::Text(text) => Outcome::Text(text.clone()),
-        Computed::Number(number) => Outcome::Number(*number),
-        Computed::Bool(truth) => Outcome::Bool(*truth),
-        Computed::Error(told) => Outcome::Error(error_named(told)),
+        FormulaResult::Text(text) => Scalar::Text(text.clone()),
+        FormulaResult::Number(number) => Scalar::Number(*number),
+        FormulaResult::Bool(truth) => Scalar::Bool(*truth),
+        FormulaResult::Error(told) => Scalar::Error(error_named(told)),
     }
 }
 
 /// An outcome as a cell keeps it.
-pub fn computed(outcome: Outcome) -> Option<Computed> {
+pub fn computed(outcome: Scalar) -> Option<FormulaResult> {
     match outcome {
-        Outcome::Blank => None,
-        Outcome::Text(text) => Some(Computed::Text(text)),
-        Outcome::Number(number) => Some(Computed::Number(number)),
-        Outcome::Bool(truth) => Some(Computed::Bool(truth)),
-        Outcome::Error(told) => Some(Computed::Error(told.to_owned())),
+        Scalar::Blank => None,
+        Scalar::Text(text) => Some(FormulaResult::Text(text)),
+        Scalar::Number(number) => Some(FormulaResult::Number(number)),
+        Scalar::Bool(truth) => Some(FormulaResult::Bool(truth)),
+        Scalar::Error(told) => Some(FormulaResult::Error(told.to_owned())),
     }
 }
 
@@ -74,13 +74,13 @@ pub fn number_format(cell: &Cell) -> Option<NumberFormat> {
 }
 
 /// What the cell shows.
-pub fn formatted(cell: &Cell, outcome: Outcome) -> String {
+pub fn formatted(cell: &Cell, outcome: Scalar) -> String {
     match outcome {
-        Outcome::Blank => String::new(),
-        Outcome::Text(text) => shown_text(cell, &text).into_owned(),
-        Outcome::Bool(truth) => truth_word(truth).to_owned(),
-        Outcome::Error(error) => error.to_owned(),
-        Outcome::Number(number) => shown_number(cell, number),
+        Scalar::Blank => String::new(),
+        Scalar::Text(text) => shown_text(cell, &text).into_owned(),
+        Scalar::Bool(truth) => truth_word(truth).to_owned(),
+        Scalar::Error(error) => error.to_owned(),
+        Scalar::Number(number) => shown_number(cell, number),
     }
 }
 
@@ -102,10 +102,10 @@ fn truth_word(truth: bool) -> &'static str {
     if truth { "TRUE" } else { "FALSE" }
 }
 
-impl Rendering {
+impl RenderOptions {
     /// Appends the cell to `out`, as JSON.
     pub fn write(self, cell: &Cell, out: &mut Vec<u8>) {
-        if let (ValueRender::Formula, Some(CellValue::Formula { source, .. })) = (self.values, &cell.value) {
+        if let (ValueRenderOption::Formula, Some(CellValue::Formula { source, .. })) = (self.values, &cell.value) {
             return write_text(source, out);
         }
         match &cell.value {
@@ -114,32 +114,32 @@ impl Rendering {
             Some(CellValue::Number(number)) => self.write_number(cell, *number, out),
             Some(CellValue::Bool(truth)) => self.write_truth(*truth, out),
             Some(CellValue::Formula { .. } | CellValue::Spilled(_)) => match effective(cell) {
-                Outcome::Blank => out.extend_from_slice(b"\"\""),
-                Outcome::Text(text) => self.write_shown(cell, &text, out),
-                Outcome::Number(number) => self.write_number(cell, number, out),
-                Outcome::Bool(truth) => self.write_truth(truth, out),
-                Outcome::Error(error) => write_text(error, out),
+                Scalar::Blank => out.extend_from_slice(b"\"\""),
+                Scalar::Text(text) => self.write_shown(cell, &text, out),
+                Scalar::Number(number) => self.write_number(cell, number, out),
+                Scalar::Bool(truth) => self.write_truth(truth, out),
+                Scalar::Error(error) => write_text(error, out),
             },
         }
     }
 
     fn write_shown(self, cell: &Cell, text: &str, out: &mut Vec<u8>) {
         match self.values {
-            ValueRender::Formatted => write_text(&shown_text(cell, text), out),
+            ValueRenderOption::Formatted => write_text(&shown_text(cell, text), out),
             _ => write_text(text, out),
         }
     }
 
     fn write_truth(self, truth: bool, out: &mut Vec<u8>) {
         match self.values {
-            ValueRender::Formatted => write_text(truth_word(truth), out),
+            ValueRenderOption::Formatted => write_text(truth_word(truth), out),
             _ => out.extend_from_slice(if truth { b"true" } else { b"false" }),
         }
     }
 
     fn write_number(self, cell: &Cell, number: f64, out: &mut Vec<u8>) {
         let as_text = match self.values {
-            ValueRender::Formatted => true,
+            ValueRenderOption::Formatted => true,
             _ => self.moments_as_text && number_format(cell).is_some_and(|format| format.is_time()),
         };
         if as_text { write_text(&shown_number(cell, number), out) } else { write_number(number, out) }
@@ -167,9 +167,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn seen(cell: &Cell, values: ValueRender, moments_as_text: bool) -> String {
+    fn seen(cell: &Cell, values: ValueRenderOption, moments_as_text: bool) -> String {
         let mut out = Vec::new();
-        Rendering { values, moments_as_text }.write(cell, &mut out);
+        RenderOptions { values, moments_as_text }.write(cell, &mut out);
         String::from_utf8(out).expect("JSON is UTF-8")
     }
 
@@ -182,11 +182,11 @@ mod tests {
 
     #[test]
     fn the_render_options_show_what_google_recorded() {
-        let half = Cell::of(CellValue::Formula { source: "=4/2".into(), result: Some(Computed::Number(2.0)) });
-        let options = [ValueRender::Formatted, ValueRender::Unformatted, ValueRender::Formula];
+        let half = Cell::of(CellValue::Formula { source: "=4/2".into(), result: Some(FormulaResult::Number(2.0)) });
+        let options = [ValueRenderOption::Formatted, ValueRenderOption::Unformatted, ValueRenderOption::Formula];
         assert_eq!(options.map(|o| seen(&half, o, false)), ["\"2\"", "2", "\"=4/2\""]);
         assert_eq!(options.map(|o| seen(&dated(43_831.0), o, false)), ["\"2020-01-01\"", "43831", "43831"]);
-        assert_eq!(seen(&dated(43_831.0), ValueRender::Unformatted, true), "\"2020-01-01\"");
+        assert_eq!(seen(&dated(43_831.0), ValueRenderOption::Unformatted, true), "\"2020-01-01\"");
         assert_eq!(options.map(|o| seen(&Cell::of(CellValue::Bool(true)), o, false)), ["\"TRUE\"", "true", "true"]);
         assert_eq!(options.map(|o| seen(&Cell::text("=x\"\n"), o, true)), ["\"=x\\\"\\n\""; 3]);
         assert_eq!(options.map(|o| seen(&Cell::default(), o, false)), ["\"\""; 3]);

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use crate::auth::protection::{ADDED_BY, may_edit};
 use crate::auth::test_credentials::TEST_ACCOUNT;
 use crate::grid::area::{Dimension, NamedRange};
-use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
 /// `SheetProperties`: `sheetId` 0 and `index` 0 are written out, what is false or not set is left out (recorded).
-pub fn sheet_properties(sheet: &SheetRow) -> Value {
+pub fn sheet_properties(sheet: &SheetProperties) -> Value {
     let mut grid = Map::new();
     grid.insert("rowCount".to_owned(), sheet.row_count.into());
     grid.insert("columnCount".to_owned(), sheet.column_count.into());
@@ -63,7 +63,7 @@ pub fn named_range(named: &NamedRange) -> Value {
 }
 
 /// `SpreadsheetProperties`, with the format and theme that every spreadsheet of the recordings has.
-pub fn spreadsheet_properties(properties: &SpreadsheetRow) -> Value {
+pub fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Value {
     let mut members = Map::new();
     for (name, text) in [
         ("title", &properties.title),

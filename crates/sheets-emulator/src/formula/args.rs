@@ -2,14 +2,14 @@
 //!
 //! In scope: numbers, texts and truth values of arguments. Out of scope: what functions make of them (`functions` and its kinds).
 
-use crate::formula::matrix::{Matrix, Value};
-use crate::grid::value::{Computed, Outcome, number, shown};
+use crate::formula::matrix::{Matrix, Operand};
+use crate::grid::value::{EvalResult, Scalar, number, shown};
 
 /// The arguments of a function.
 #[derive(Debug, Clone, Copy)]
-pub struct Given<'a>(pub &'a [Value]);
+pub struct Args<'a>(pub &'a [Operand]);
 
-impl<'a> Given<'a> {
+impl<'a> Args<'a> {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -21,76 +21,76 @@ impl<'a> Given<'a> {
     }
 
     /// An argument as it is, errors too; a range of one cell is that cell.
-    pub fn raw(&self, at: usize) -> Computed<&'a Outcome> {
+    pub fn raw(&self, at: usize) -> EvalResult<&'a Scalar> {
         match self.0.get(at).ok_or("#N/A")? {
-            Value::One(outcome) => Ok(outcome),
-            Value::Many(matrix) if matrix.size() == 1 => Ok(matrix.at(0, 0)),
-            Value::Many(_) => Err("#VALUE!"),
+            Operand::Single(outcome) => Ok(outcome),
+            Operand::Matrix(matrix) if matrix.size() == 1 => Ok(matrix.at(0, 0)),
+            Operand::Matrix(_) => Err("#VALUE!"),
         }
     }
 
     /// An argument that is no error.
-    pub fn value(&self, at: usize) -> Computed<Outcome> {
+    pub fn value(&self, at: usize) -> EvalResult<Scalar> {
         match self.raw(at)? {
-            Outcome::Error(error) => Err(error),
+            Scalar::Error(error) => Err(error),
             outcome => Ok(outcome.clone()),
         }
     }
 
     /// An argument as a number.
-    pub fn number(&self, at: usize) -> Computed<f64> {
+    pub fn number(&self, at: usize) -> EvalResult<f64> {
         number(self.raw(at)?)
     }
 
     /// The same, where it may be left out.
-    pub fn number_or(&self, at: usize, default: f64) -> Computed<f64> {
+    pub fn number_or(&self, at: usize, default: f64) -> EvalResult<f64> {
         if at < self.len() { self.number(at) } else { Ok(default) }
     }
 
     /// An argument as a text.
-    pub fn text(&self, at: usize) -> Computed<String> {
+    pub fn text(&self, at: usize) -> EvalResult<String> {
         Ok(shown(&self.value(at)?))
     }
 
     /// How many letters an argument asks for; one unless it is given.
-    pub fn letters(&self, at: usize) -> Computed<usize> {
+    pub fn letters(&self, at: usize) -> EvalResult<usize> {
         let count = self.number_or(at, 1.0)?;
         if count < 0.0 { Err("#VALUE!") } else { Ok(whole(count)) }
     }
 
     /// An argument as a truth value.
-    pub fn truth(&self, at: usize) -> Computed<bool> {
+    pub fn truth(&self, at: usize) -> EvalResult<bool> {
         truth(self.raw(at)?)
     }
 
     /// An argument as a rectangle.
-    pub fn matrix(&self, at: usize) -> Computed<Matrix> {
+    pub fn matrix(&self, at: usize) -> EvalResult<Matrix> {
         match self.0.get(at).ok_or("#N/A")? {
-            Value::One(Outcome::Error(error)) => Err(error),
+            Operand::Single(Scalar::Error(error)) => Err(error),
             value => Ok(value.clone().into_matrix()),
         }
     }
 
     /// Every value, each with whether it stood in a range. Blanks at the end of a range are left out.
-    pub fn all(&self) -> impl Iterator<Item = (&'a Outcome, bool)> + use<'a> {
+    pub fn all(&self) -> impl Iterator<Item = (&'a Scalar, bool)> + use<'a> {
         self.0.iter().flat_map(|value| {
             let (cells, in_range) = match value {
-                Value::One(outcome) => (std::slice::from_ref(outcome), false),
-                Value::Many(matrix) => (matrix.stored(), true),
+                Operand::Single(outcome) => (std::slice::from_ref(outcome), false),
+                Operand::Matrix(matrix) => (matrix.stored(), true),
             };
             cells.iter().map(move |cell| (cell, in_range))
         })
     }
 
     /// The numbers among them: texts and truth values in ranges do not count, those that are written out have to be numbers.
-    pub fn numbers(&self) -> Computed<Vec<f64>> {
+    pub fn numbers(&self) -> EvalResult<Vec<f64>> {
         let mut found = Vec::new();
         for (outcome, in_range) in self.all() {
             match outcome {
-                Outcome::Error(error) => return Err(error),
-                Outcome::Number(value) => found.push(*value),
+                Scalar::Error(error) => return Err(error),
+                Scalar::Number(value) => found.push(*value),
                 _ if in_range => {}
-                Outcome::Blank => {}
+                Scalar::Blank => {}
                 other => found.push(number(other)?),
             }
         }
@@ -110,14 +110,14 @@ pub fn whole(value: f64) -> usize {
 }
 
 /// What an outcome is as a condition.
-pub fn truth(outcome: &Outcome) -> Computed<bool> {
+pub fn truth(outcome: &Scalar) -> EvalResult<bool> {
     match outcome {
-        Outcome::Bool(truth) => Ok(*truth),
-        Outcome::Number(value) => Ok(value.abs() > 0.0),
-        Outcome::Blank => Ok(false),
-        Outcome::Text(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-        Outcome::Text(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-        Outcome::Text(_) => Err("#VALUE!"),
-        Outcome::Error(error) => Err(error),
+        Scalar::Bool(truth) => Ok(*truth),
+        Scalar::Number(value) => Ok(value.abs() > 0.0),
+        Scalar::Blank => Ok(false),
+        Scalar::Text(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+        Scalar::Text(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+        Scalar::Text(_) => Err("#VALUE!"),
+        Scalar::Error(error) => Err(error),
     }
 }

@@ -7,8 +7,8 @@
 
 use std::cell::Cell;
 
-use crate::formula::matrix::{Matrix, Value};
-use crate::grid::value::{Computed, Outcome};
+use crate::formula::matrix::{Matrix, Operand};
+use crate::grid::value::{EvalResult, Scalar};
 
 /// The most characters of a text that a formula comes to.
 pub const TEXT_LIMIT: usize = 50_000;
@@ -27,54 +27,54 @@ const DEPTH: u32 = 200;
 
 /// What is left.
 #[derive(Debug)]
-pub struct Purse {
+pub struct EvalBudget {
     bytes: Cell<u64>,
     steps: Cell<u64>,
     depth: Cell<u32>,
 }
 
-impl Default for Purse {
+impl Default for EvalBudget {
     fn default() -> Self {
         Self { bytes: Cell::new(TEXT_BYTES), steps: Cell::new(STEPS), depth: Cell::new(0) }
     }
 }
 
-fn take(from: &Cell<u64>, amount: u64) -> Computed<()> {
+fn take(from: &Cell<u64>, amount: u64) -> EvalResult<()> {
     let left = from.get().checked_sub(amount);
     from.set(left.unwrap_or(0));
     left.map(|_| ()).ok_or("#ERROR!")
 }
 
-impl Purse {
+impl EvalBudget {
     /// Pays for looking at so many values.
-    pub fn look_at(&self, values: u64) -> Computed<()> {
+    pub fn look_at(&self, values: u64) -> EvalResult<()> {
         take(&self.steps, values)
     }
 
     /// An outcome that is handed on, or the error that it is instead.
-    pub fn kept(&self, outcome: Outcome) -> Outcome {
-        let Outcome::Text(text) = &outcome else { return outcome };
+    pub fn kept(&self, outcome: Scalar) -> Scalar {
+        let Scalar::Text(text) = &outcome else { return outcome };
         if is_too_long(text) {
-            return Outcome::Error("#VALUE!");
+            return Scalar::Error("#VALUE!");
         }
         let price = (text.len() as u64).saturating_sub(FREE_BYTES);
-        take(&self.bytes, price).map_or_else(Outcome::Error, |()| outcome)
+        take(&self.bytes, price).map_or_else(Scalar::Error, |()| outcome)
     }
 
     /// The same for each outcome of a value.
-    pub fn kept_all(&self, value: Value) -> Value {
+    pub fn kept_all(&self, value: Operand) -> Operand {
         match value {
-            Value::One(outcome) => Value::One(self.kept(outcome)),
-            Value::Many(matrix) => {
+            Operand::Single(outcome) => Operand::Single(self.kept(outcome)),
+            Operand::Matrix(matrix) => {
                 let (height, width) = (matrix.height, matrix.width);
                 let cells = matrix.into_stored().into_iter().map(|cell| self.kept(cell)).collect();
-                Value::Many(Matrix::new(height, width, cells))
+                Operand::Matrix(Matrix::new(height, width, cells))
             }
         }
     }
 
     /// Goes one level deeper.
-    pub fn enter(&self) -> Computed<()> {
+    pub fn enter(&self) -> EvalResult<()> {
         if self.depth.get() >= DEPTH {
             return Err("#ERROR!");
         }
@@ -94,7 +94,7 @@ pub fn is_too_long(text: &str) -> bool {
 }
 
 /// Adds to a text that is being put together, as long as a cell can hold it.
-pub fn extend(text: &mut String, more: &str) -> Computed<()> {
+pub fn extend(text: &mut String, more: &str) -> EvalResult<()> {
     text.push_str(more);
     if is_too_long(text) { Err("#VALUE!") } else { Ok(()) }
 }

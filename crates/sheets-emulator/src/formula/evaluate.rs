@@ -1,100 +1,100 @@
 //! A small evaluator of formulas.
 //!
 //! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, array literals, references to cells, the arguments of functions.
-//! Out of scope: what functions make of them (`functions`), what cells hold (a `Sight`), where several cells land (`spill`). A function
+//! Out of scope: what functions make of them (`functions`), what cells hold (a `CellSource`), where several cells land (`spill`). A function
 //! that is not known gives `#NAME?`, as in Sheets.
 
-use crate::formula::budget::Purse;
+use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::each;
 use crate::formula::functions::dispatch;
-use crate::formula::matrix::{CELL_LIMIT, Matrix, Value, count};
-use crate::grid::a1::{Reference, Span};
+use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand, count};
+use crate::grid::a1::{A1Reference, CellSpan};
 use crate::grid::area::Area;
-use crate::grid::value::{Computed, ERRORS, Outcome, compare, finite, number, shown};
+use crate::grid::value::{ERRORS, EvalResult, Scalar, compare, finite, number, shown};
 
 /// How deep parentheses and signs may nest; deeper is `#ERROR!`, not a full stack.
 const DEPTH_LIMIT: u32 = 64;
 
 /// The spreadsheet as a formula in one of its cells sees it. A title is the one in front of `!`, if there is one.
-pub trait Sight {
+pub trait CellSource {
     /// What a cell comes to; row and column from 0.
-    fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Outcome;
+    fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Scalar;
     /// The cells that a reference means, its open ends closed at the grid; `None` where there is no such sheet.
-    fn area(&self, title: Option<&str>, span: Span) -> Option<Area>;
+    fn area(&self, title: Option<&str>, span: CellSpan) -> Option<Area>;
     /// What the cells of an area come to.
-    fn block(&self, title: Option<&str>, area: &Area) -> Computed<Matrix>;
+    fn block(&self, title: Option<&str>, area: &Area) -> EvalResult<Matrix>;
     /// The row and the column of the formula.
     fn home(&self) -> (u32, u32);
     /// What working it out may use.
-    fn purse(&self) -> &Purse;
+    fn purse(&self) -> &EvalBudget;
 }
 
 /// What the formula `text` (with or without its `=`) comes to.
-pub fn evaluate(text: &str, sight: &dyn Sight) -> Value {
+pub fn evaluate(text: &str, sight: &dyn CellSource) -> Operand {
     let text = text.strip_prefix('=').unwrap_or(text);
-    let mut reader = Reader { rest: text.trim_start(), sight, depth: 0, arrays: false };
+    let mut reader = FormulaReader { rest: text.trim_start(), sight, depth: 0, arrays: false };
     match reader.argument() {
-        Ok(_) if !reader.rest.is_empty() => Value::One(Outcome::Error("#ERROR!")),
+        Ok(_) if !reader.rest.is_empty() => Operand::Single(Scalar::Error("#ERROR!")),
         Ok(value) => value,
-        Err(error) => Value::One(Outcome::Error(error)),
+        Err(error) => Operand::Single(Scalar::Error(error)),
     }
 }
 
 /// Where the formula leads, when it is a `HYPERLINK` and nothing else.
-pub fn link(text: &str, sight: &dyn Sight) -> Option<String> {
+pub fn link(text: &str, sight: &dyn CellSource) -> Option<String> {
     let text = text.strip_prefix('=').unwrap_or(text);
-    let mut reader = Reader { rest: text.trim_start(), sight, depth: 0, arrays: false };
+    let mut reader = FormulaReader { rest: text.trim_start(), sight, depth: 0, arrays: false };
     if !reader.word().eq_ignore_ascii_case("HYPERLINK") || !reader.take("(") {
         return None;
     }
     let arguments = reader.arguments().ok().filter(|_| reader.rest.is_empty())?;
     match arguments.into_iter().next() {
-        Some(Value::One(Outcome::Text(address))) => Some(address),
+        Some(Operand::Single(Scalar::Text(address))) => Some(address),
         _ => None,
     }
 }
 
 /// Reads and works out at once. `Err` is a formula that can't be read; any other error is an outcome.
-struct Reader<'a> {
+struct FormulaReader<'a> {
     rest: &'a str,
-    sight: &'a dyn Sight,
+    sight: &'a dyn CellSource,
     depth: u32,
     /// Whether a range stands for all its cells, as inside `ARRAYFORMULA`.
     arrays: bool,
 }
 
 /// What a sign makes of the values beside it.
-type Sign = fn(&Outcome, &Outcome) -> Computed<Outcome>;
+type BinaryOperator = fn(&Scalar, &Scalar) -> EvalResult<Scalar>;
 
 /// A sign between two values.
-fn between(left: &Value, right: &Value, purse: &Purse, make: Sign) -> Value {
+fn between(left: &Operand, right: &Operand, purse: &EvalBudget, make: BinaryOperator) -> Operand {
     each(&[left, right], purse, |given| match given {
         [left, right] => make(left, right),
         _ => Err("#ERROR!"),
     })
 }
 
-fn ordered(left: &Outcome, right: &Outcome, holds: [bool; 3]) -> Computed<Outcome> {
+fn ordered(left: &Scalar, right: &Scalar, holds: [bool; 3]) -> EvalResult<Scalar> {
     let order = compare(left, right)?;
-    Ok(Outcome::Bool(holds.get(order).copied().unwrap_or(false)))
+    Ok(Scalar::Bool(holds.get(order).copied().unwrap_or(false)))
 }
 
-fn joined(left: &Outcome, right: &Outcome) -> Computed<Outcome> {
+fn joined(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
     for side in [left, right] {
-        if let Outcome::Error(error) = side {
+        if let Scalar::Error(error) = side {
             return Err(error);
         }
     }
-    Ok(Outcome::Text(shown(left) + &shown(right)))
+    Ok(Scalar::Text(shown(left) + &shown(right)))
 }
 
-fn divided(left: &Outcome, right: &Outcome) -> Computed<Outcome> {
+fn divided(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
     let (left, right) = (number(left)?, number(right)?);
     if right.abs() > 0.0 { finite(left / right) } else { Err("#DIV/0!") }
 }
 
-impl<'a> Reader<'a> {
-    fn purse(&self) -> &'a Purse {
+impl<'a> FormulaReader<'a> {
+    fn purse(&self) -> &'a EvalBudget {
         self.sight.purse()
     }
 
@@ -105,10 +105,10 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn comparison(&mut self) -> Computed<Value> {
+    fn comparison(&mut self) -> EvalResult<Operand> {
         let mut left = self.joined()?;
         loop {
-            let signs: [(&str, Sign); 6] = [
+            let signs: [(&str, BinaryOperator); 6] = [
                 ("<>", |a, b| ordered(a, b, [true, false, true])),
                 ("<=", |a, b| ordered(a, b, [true, true, false])),
                 (">=", |a, b| ordered(a, b, [false, true, true])),
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn joined(&mut self) -> Computed<Value> {
+    fn joined(&mut self) -> EvalResult<Operand> {
         let mut left = self.sum()?;
         while self.take("&") {
             left = between(&left, &self.sum()?, self.purse(), joined);
@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
         Ok(left)
     }
 
-    fn sum(&mut self) -> Computed<Value> {
+    fn sum(&mut self) -> EvalResult<Operand> {
         let mut left = self.product()?;
         loop {
             if self.take("+") {
@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn product(&mut self) -> Computed<Value> {
+    fn product(&mut self) -> EvalResult<Operand> {
         let mut left = self.power()?;
         loop {
             if self.take("*") {
@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn power(&mut self) -> Computed<Value> {
+    fn power(&mut self) -> EvalResult<Operand> {
         let mut left = self.signed()?;
         while self.take("^") {
             left = between(&left, &self.signed()?, self.purse(), |a, b| finite(number(a)?.powf(number(b)?)));
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(left)
     }
 
-    fn signed(&mut self) -> Computed<Value> {
+    fn signed(&mut self) -> EvalResult<Operand> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
             return Err("#ERROR!");
@@ -175,8 +175,8 @@ impl<'a> Reader<'a> {
         value
     }
 
-    fn signed_inside(&mut self) -> Computed<Value> {
-        let zero = Value::One(Outcome::Number(0.0));
+    fn signed_inside(&mut self) -> EvalResult<Operand> {
+        let zero = Operand::Single(Scalar::Number(0.0));
         let value = if self.take("-") {
             between(&zero, &self.signed()?, self.purse(), |_, b| finite(-number(b)?))
         } else if self.take("+") {
@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    fn atom(&mut self) -> Computed<Value> {
+    fn atom(&mut self) -> EvalResult<Operand> {
         if self.take("(") {
             let inner = self.comparison()?;
             return if self.take(")") { Ok(inner) } else { Err("#ERROR!") };
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
             return self.literal();
         }
         if let Some(error) = ERRORS.into_iter().find(|error| self.take(error)) {
-            return Ok(Value::One(Outcome::Error(error)));
+            return Ok(Operand::Single(Scalar::Error(error)));
         }
         if let Some(rest) = self.rest.strip_prefix('"') {
             return self.text(rest);
@@ -224,14 +224,14 @@ impl<'a> Reader<'a> {
             return self.called(&word.to_ascii_uppercase());
         }
         Ok(match word.to_ascii_uppercase().as_str() {
-            "TRUE" => Value::One(Outcome::Bool(true)),
-            "FALSE" => Value::One(Outcome::Bool(false)),
+            "TRUE" => Operand::Single(Scalar::Bool(true)),
+            "FALSE" => Operand::Single(Scalar::Bool(false)),
             _ => self.referred(word),
         })
     }
 
     /// What a function comes to, the first bracket of which is read.
-    fn called(&mut self, name: &str) -> Computed<Value> {
+    fn called(&mut self, name: &str) -> EvalResult<Operand> {
         if name == "ROW" || name == "COLUMN" {
             return self.line_numbers(name == "ROW");
         }
@@ -244,59 +244,62 @@ impl<'a> Reader<'a> {
         Ok(if known {
             dispatch::call(name, arguments, inside, self.purse())
         } else {
-            Value::One(Outcome::Error("#NAME?"))
+            Operand::Single(Scalar::Error("#NAME?"))
         })
     }
 
     /// `ROW` and `COLUMN`: of the formula itself, or of a reference, inside `ARRAYFORMULA` of each of its rows or columns.
-    fn line_numbers(&mut self, rows: bool) -> Computed<Value> {
+    fn line_numbers(&mut self, rows: bool) -> EvalResult<Operand> {
         let home = self.sight.home();
         let word = self.word();
         if !self.take(")") {
             return Err("#ERROR!");
         }
-        let number = |at: u32| Outcome::Number(f64::from(at) + 1.0);
+        let number = |at: u32| Scalar::Number(f64::from(at) + 1.0);
         if word.is_empty() {
-            return Ok(Value::One(number(if rows { home.0 } else { home.1 })));
+            return Ok(Operand::Single(number(if rows { home.0 } else { home.1 })));
         }
         let area = reference(word).and_then(|(title, span)| self.sight.area(title.as_deref(), span));
-        let Some(area) = area else { return Ok(Value::One(Outcome::Error("#REF!"))) };
+        let Some(area) = area else { return Ok(Operand::Single(Scalar::Error("#REF!"))) };
         let lines = if rows { area.rows } else { area.cols };
         if !self.arrays || lines.len() < 2 {
-            return Ok(Value::One(number(lines.start)));
+            return Ok(Operand::Single(number(lines.start)));
         }
         if lines.len() as u64 > CELL_LIMIT {
-            return Ok(Value::One(Outcome::Error("#ERROR!")));
+            return Ok(Operand::Single(Scalar::Error("#ERROR!")));
         }
         let (length, cells) = (count(lines.len()), lines.map(number).collect());
-        Ok(Value::Many(if rows { Matrix::new(length, 1, cells) } else { Matrix::new(1, length, cells) }))
+        Ok(Operand::Matrix(if rows { Matrix::new(length, 1, cells) } else { Matrix::new(1, length, cells) }))
     }
 
     /// What a reference comes to that is part of an expression. Outside of `ARRAYFORMULA` a column or a row stands for its cell
     /// beside the formula.
-    fn referred(&self, word: &str) -> Value {
-        let Some((title, span)) = reference(word) else { return Value::One(Outcome::Error("#NAME?")) };
+    fn referred(&self, word: &str) -> Operand {
+        let Some((title, span)) = reference(word) else { return Operand::Single(Scalar::Error("#NAME?")) };
         let title = title.as_deref();
         if let (Some(row), Some(column), true) = (span.start_row, span.start_column, span.is_cell()) {
-            return Value::One(self.sight.cell(title, row, column));
+            return Operand::Single(self.sight.cell(title, row, column));
         }
-        let Some(area) = self.sight.area(title, span) else { return Value::One(Outcome::Error("#REF!")) };
+        let Some(area) = self.sight.area(title, span) else { return Operand::Single(Scalar::Error("#REF!")) };
         if self.arrays {
-            return self.sight.block(title, &area).map_or_else(|error| Value::One(Outcome::Error(error)), Value::Many);
+            return self
+                .sight
+                .block(title, &area)
+                .map_or_else(|error| Operand::Single(Scalar::Error(error)), Operand::Matrix);
         }
         let (row, column) = self.sight.home();
-        Value::One(if area.width() == 1 && area.rows.contains(&row) {
+        Operand::Single(if area.width() == 1 && area.rows.contains(&row) {
             self.sight.cell(title, row, area.cols.start)
         } else if area.height() == 1 && area.cols.contains(&column) {
             self.sight.cell(title, area.rows.start, column)
         } else {
-            Outcome::Error("#VALUE!")
+            Scalar::Error("#VALUE!")
         })
     }
 
     /// `{1, 2; 3, 4}`, the bracket of which is read; its parts may be ranges.
-    fn literal(&mut self) -> Computed<Value> {
-        let mut rows: Vec<Vec<Outcome>> = Vec::new();
+    fn literal(&mut self) -> EvalResult<Operand> {
+        let mut rows: Vec<Vec<Scalar>> = Vec::new();
         let mut fits = true;
         loop {
             let mut parts = vec![self.argument()?.into_matrix()];
@@ -319,10 +322,10 @@ impl<'a> Reader<'a> {
             }
         }
         // Rows or columns of different lengths make no table.
-        Ok(if fits { Value::Many(Matrix::of_rows(rows)) } else { Value::One(Outcome::Error("#VALUE!")) })
+        Ok(if fits { Operand::Matrix(Matrix::of_rows(rows)) } else { Operand::Single(Scalar::Error("#VALUE!")) })
     }
 
-    fn text(&mut self, rest: &'a str) -> Computed<Value> {
+    fn text(&mut self, rest: &'a str) -> EvalResult<Operand> {
         let mut text = String::new();
         let mut rest = rest;
         loop {
@@ -333,12 +336,12 @@ impl<'a> Reader<'a> {
                 rest = more;
             } else {
                 self.rest = after.trim_start();
-                return Ok(Value::One(Outcome::Text(text)));
+                return Ok(Operand::Single(Scalar::Text(text)));
             }
         }
     }
 
-    fn digits(&mut self) -> Computed<Value> {
+    fn digits(&mut self) -> EvalResult<Operand> {
         let bytes = self.rest.as_bytes();
         let mut end = bytes.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
         if bytes.get(end).is_some_and(|b| b.eq_ignore_ascii_case(&b'e')) {
@@ -348,7 +351,7 @@ impl<'a> Reader<'a> {
         }
         let value = self.rest[..end].parse::<f64>().map_err(|_| "#ERROR!")?;
         self.rest = self.rest[end..].trim_start();
-        finite(value).map(Value::One)
+        finite(value).map(Operand::Single)
     }
 
     /// A name, a reference or a range: letters, digits and what may stand between them, a quoted title first.
@@ -369,14 +372,14 @@ impl<'a> Reader<'a> {
     }
 
     /// What stands between the parentheses of a function, the first of which is read.
-    fn arguments(&mut self) -> Computed<Vec<Value>> {
+    fn arguments(&mut self) -> EvalResult<Vec<Operand>> {
         let mut found = Vec::new();
         if self.take(")") {
             return Ok(found);
         }
         loop {
             let left_out = self.rest.starts_with([',', ')']);
-            found.push(if left_out { Value::One(Outcome::Blank) } else { self.argument()? });
+            found.push(if left_out { Operand::Single(Scalar::Blank) } else { self.argument()? });
             if self.take(")") {
                 return Ok(found);
             }
@@ -387,25 +390,25 @@ impl<'a> Reader<'a> {
     }
 
     /// One argument, which may be a range as a whole.
-    fn argument(&mut self) -> Computed<Value> {
+    fn argument(&mut self) -> EvalResult<Operand> {
         let before = self.rest;
         let word = self.word();
         let bounded = !self.arrays && self.rest.starts_with([',', ')', ';', '}']);
         if let Some((title, span)) = reference(word).filter(|_| bounded) {
             let Some(area) = self.sight.area(title.as_deref(), span) else {
-                return Ok(Value::One(Outcome::Error("#REF!")));
+                return Ok(Operand::Single(Scalar::Error("#REF!")));
             };
             let block = self.sight.block(title.as_deref(), &area);
-            return Ok(block.map_or_else(|error| Value::One(Outcome::Error(error)), Value::Many));
+            return Ok(block.map_or_else(|error| Operand::Single(Scalar::Error(error)), Operand::Matrix));
         }
         self.rest = before;
         self.comparison()
     }
 }
 
-fn reference(word: &str) -> Option<(Option<String>, Span)> {
-    match Reference::parse(word) {
-        Some(Reference::Cells { title, span }) => Some((title, span)),
+fn reference(word: &str) -> Option<(Option<String>, CellSpan)> {
+    match A1Reference::parse(word) {
+        Some(A1Reference::Cells { title, span }) => Some((title, span)),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 //! In scope: rectangles, and doing something to each of their elements. Out of scope: reading formulas (`formula`), where a rectangle
 //! lands in a sheet (`spill`).
 
-use crate::grid::value::Outcome;
+use crate::grid::value::Scalar;
 
 /// The most outcomes in memory for one rectangle.
 pub const CELL_LIMIT: u64 = 1_000_000;
@@ -15,51 +15,51 @@ pub struct Matrix {
     pub height: u32,
     /// The number of columns.
     pub width: u32,
-    cells: Vec<Outcome>,
+    cells: Vec<Scalar>,
 }
 
 /// What a part of a formula comes to.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum Operand {
     /// One outcome; errors are outcomes too.
-    One(Outcome),
+    Single(Scalar),
     /// Several.
-    Many(Matrix),
+    Matrix(Matrix),
 }
 
 impl Matrix {
     /// A rectangle; what `cells` has too few of is blank.
-    pub fn new(height: u32, width: u32, cells: Vec<Outcome>) -> Self {
+    pub fn new(height: u32, width: u32, cells: Vec<Scalar>) -> Self {
         Self { height, width, cells }
     }
 
     /// The rows one below the other; short ones are filled up with blanks.
-    pub fn of_rows(rows: Vec<Vec<Outcome>>) -> Self {
+    pub fn of_rows(rows: Vec<Vec<Scalar>>) -> Self {
         let width = rows.iter().map(Vec::len).max().unwrap_or(0);
         let height = count(rows.len());
         let mut cells = Vec::with_capacity(rows.len() * width);
         for mut row in rows {
-            row.resize(width, Outcome::Blank);
+            row.resize(width, Scalar::Blank);
             cells.append(&mut row);
         }
         Self { height, width: count(width), cells }
     }
 
     /// The outcome at a place; blank where there is none.
-    pub fn at(&self, row: u32, column: u32) -> &Outcome {
+    pub fn at(&self, row: u32, column: u32) -> &Scalar {
         let index = u64::from(row) * u64::from(self.width) + u64::from(column);
         let inside = column < self.width && row < self.height;
         let found = usize::try_from(index).ok().filter(|_| inside).and_then(|index| self.cells.get(index));
-        found.unwrap_or(&Outcome::Blank)
+        found.unwrap_or(&Scalar::Blank)
     }
 
     /// The outcomes that are stored, row by row.
-    pub fn stored(&self) -> &[Outcome] {
+    pub fn stored(&self) -> &[Scalar] {
         &self.cells
     }
 
     /// The same, on their own.
-    pub fn into_stored(self) -> Vec<Outcome> {
+    pub fn into_stored(self) -> Vec<Scalar> {
         self.cells
     }
 
@@ -74,40 +74,40 @@ impl Matrix {
     }
 
     /// A row.
-    pub fn row(&self, row: u32) -> Vec<Outcome> {
+    pub fn row(&self, row: u32) -> Vec<Scalar> {
         (0..self.width).map(|column| self.at(row, column).clone()).collect()
     }
 
     /// The outcome that stands for a place of a larger rectangle: a single row or column is repeated.
-    pub fn stretched(&self, row: u32, column: u32) -> Option<&Outcome> {
+    pub fn stretched(&self, row: u32, column: u32) -> Option<&Scalar> {
         let row = if self.height == 1 { 0 } else { row };
         let column = if self.width == 1 { 0 } else { column };
         (row < self.height && column < self.width).then(|| self.at(row, column))
     }
 }
 
-impl Value {
+impl Operand {
     /// The height and width.
     pub fn extent(&self) -> (u32, u32) {
         match self {
-            Self::One(_) => (1, 1),
-            Self::Many(matrix) => (matrix.height, matrix.width),
+            Self::Single(_) => (1, 1),
+            Self::Matrix(matrix) => (matrix.height, matrix.width),
         }
     }
 
     /// As a rectangle.
     pub fn into_matrix(self) -> Matrix {
         match self {
-            Self::One(outcome) => Matrix::new(1, 1, vec![outcome]),
-            Self::Many(matrix) => matrix,
+            Self::Single(outcome) => Matrix::new(1, 1, vec![outcome]),
+            Self::Matrix(matrix) => matrix,
         }
     }
 
     /// The outcome of the first place.
-    pub fn first(&self) -> &Outcome {
+    pub fn first(&self) -> &Scalar {
         match self {
-            Self::One(outcome) => outcome,
-            Self::Many(matrix) => matrix.at(0, 0),
+            Self::Single(outcome) => outcome,
+            Self::Matrix(matrix) => matrix.at(0, 0),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::format::render::computed;
 use crate::formula::matrix::Matrix;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue, may_spill, put};
-use crate::grid::value::Outcome;
+use crate::grid::value::Scalar;
 
 /// How many rows of one sheet may hold formulas that fill more cells than their own; those of any further one are errors.
 pub const ROW_LIMIT: u32 = 2000;
@@ -25,7 +25,7 @@ pub struct Spill {
 
 /// How far a formula is worked out.
 #[derive(Debug, Clone)]
-pub enum State {
+pub enum SpillState {
     /// Not yet.
     Waiting,
     /// It is being worked out: whoever asks now is part of a circle.
@@ -36,7 +36,7 @@ pub enum State {
 
 /// A cell with a formula that may fill more cells.
 #[derive(Debug)]
-pub struct Anchor {
+pub struct SpillAnchor {
     /// Its row.
     pub row: u32,
     /// Its column.
@@ -44,21 +44,21 @@ pub struct Anchor {
     /// Its formula.
     pub source: String,
     /// How far it is.
-    pub state: State,
+    pub state: SpillState,
 }
 
 impl Spill {
     /// One outcome in the cell of the formula.
-    pub fn alone(row: u32, column: u32, outcome: Outcome) -> Self {
+    pub fn alone(row: u32, column: u32, outcome: Scalar) -> Self {
         let area = Area::new(row..row.saturating_add(1), column..column.saturating_add(1));
         Self { area, cells: Matrix::new(1, 1, vec![outcome]) }
     }
 
     /// What a cell comes to; blank outside.
-    pub fn at(&self, row: u32, column: u32) -> &Outcome {
+    pub fn at(&self, row: u32, column: u32) -> &Scalar {
         match (row.checked_sub(self.area.rows.start), column.checked_sub(self.area.cols.start)) {
             (Some(row), Some(column)) => self.cells.at(row, column),
-            _ => &Outcome::Blank,
+            _ => &Scalar::Blank,
         }
     }
 
@@ -69,14 +69,14 @@ impl Spill {
 }
 
 /// The cells of rows that hold such formulas, in order.
-pub fn anchors(rows: Vec<(u32, Vec<Cell>)>) -> Vec<Anchor> {
+pub fn anchors(rows: Vec<(u32, Vec<Cell>)>) -> Vec<SpillAnchor> {
     let mut found = Vec::new();
     for (row, cells) in rows {
         for (column, cell) in (0..).zip(cells) {
             if let Some(CellValue::Formula { source, .. }) = cell.value
                 && may_spill(&source)
             {
-                found.push(Anchor { row, column, source, state: State::Waiting });
+                found.push(SpillAnchor { row, column, source, state: SpillState::Waiting });
             }
         }
     }

@@ -12,7 +12,7 @@ pub const COLUMN_LIMIT: u32 = 18_278;
 
 /// A block of cells with open ends; rows and columns count from 0, ends are exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span {
+pub struct CellSpan {
     /// First row, or none for "from the top".
     pub start_row: Option<u32>,
     /// Row after the last, or none for "to the bottom".
@@ -25,13 +25,13 @@ pub struct Span {
 
 /// What a text names, before anybody looks which tabs there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reference {
+pub enum A1Reference {
     /// Cells, of the tab with this title or of the first visible one.
     Cells {
         /// The title in front of `!`, unquoted.
         title: Option<String>,
         /// The cells.
-        span: Span,
+        span: CellSpan,
     },
     /// A named range behind the title of its tab, as gspread sends it.
     NameOf {
@@ -47,7 +47,7 @@ pub enum Reference {
 }
 
 /// The tabs and names of a spreadsheet, as far as a range needs them.
-pub trait Tabs {
+pub trait SheetLookup {
     /// What stands for a tab.
     type Tab: PartialEq;
     /// The tab of this title; upper and lower case are one.
@@ -55,24 +55,24 @@ pub trait Tabs {
     /// The first tab that is not hidden.
     fn first_visible(&self) -> Option<Self::Tab>;
     /// The tab and cells of a named range.
-    fn named(&self, name: &str) -> Option<(Self::Tab, Span)>;
+    fn named(&self, name: &str) -> Option<(Self::Tab, CellSpan)>;
 }
 
 /// The tab and cells that `text` means; none where Google says `Unable to parse range`.
-pub fn locate<T: Tabs>(text: &str, tabs: &T) -> Option<(T::Tab, Span)> {
-    match Reference::parse(text)? {
-        Reference::Cells { title: Some(title), span } => Some((tabs.titled(&title)?, span)),
-        Reference::Cells { title: None, span } => Some((tabs.first_visible()?, span)),
-        Reference::NameOf { title, name } => {
+pub fn locate<T: SheetLookup>(text: &str, tabs: &T) -> Option<(T::Tab, CellSpan)> {
+    match A1Reference::parse(text)? {
+        A1Reference::Cells { title: Some(title), span } => Some((tabs.titled(&title)?, span)),
+        A1Reference::Cells { title: None, span } => Some((tabs.first_visible()?, span)),
+        A1Reference::NameOf { title, name } => {
             let tab = tabs.titled(&title)?;
             tabs.named(&name).filter(|(home, _)| *home == tab)
         }
-        Reference::Title(title) => Some((tabs.titled(&title)?, Span::default())),
-        Reference::Name(name) => tabs.named(&name).or_else(|| Some((tabs.titled(&name)?, Span::default()))),
+        A1Reference::Title(title) => Some((tabs.titled(&title)?, CellSpan::default())),
+        A1Reference::Name(name) => tabs.named(&name).or_else(|| Some((tabs.titled(&name)?, CellSpan::default()))),
     }
 }
 
-impl Reference {
+impl A1Reference {
     /// Reads a range; none when it is none.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some((title, rest)) = quoted_title(text) {
@@ -84,7 +84,7 @@ impl Reference {
         if let Some((title, cells)) = text.rsplit_once('!') {
             return if title.is_empty() { None } else { Self::behind(title.to_owned(), cells) };
         }
-        if let Some(span) = Span::parse(text) {
+        if let Some(span) = CellSpan::parse(text) {
             return Some(Self::Cells { title: None, span });
         }
         (!text.is_empty()).then(|| Self::Name(text.to_owned()))
@@ -92,7 +92,7 @@ impl Reference {
 
     /// What stands behind `title!`.
     fn behind(title: String, text: &str) -> Option<Self> {
-        match Span::parse(text) {
+        match CellSpan::parse(text) {
             Some(span) => Some(Self::Cells { title: Some(title), span }),
             None if text.is_empty() => None,
             None => Some(Self::NameOf { title, name: text.to_owned() }),
@@ -119,12 +119,12 @@ fn quoted_title(text: &str) -> Option<(String, &str)> {
 
 /// One side of a colon: a cell, a whole row or a whole column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Corner {
+struct A1Corner {
     row: Option<u32>,
     column: Option<u32>,
 }
 
-impl Corner {
+impl A1Corner {
     fn parse(text: &str) -> Option<Self> {
         if let Some(corner) = Self::parse_r1c1(text) {
             return Some(corner);
@@ -149,7 +149,7 @@ impl Corner {
     }
 }
 
-impl Span {
+impl CellSpan {
     /// One cell.
     pub fn cell(row: u32, column: u32) -> Self {
         Self::block(row, row.saturating_add(1), column, column.saturating_add(1))
@@ -168,10 +168,10 @@ impl Span {
     /// Reads `A1`, `A1:B2`, `A:A`, `1:2`, `A5:A`, `A1:1`, `R1C1:R2C2`, with or without `$`; none when it is something else.
     pub fn parse(text: &str) -> Option<Self> {
         let Some((first, second)) = text.split_once(':') else {
-            let corner = Corner::parse(text)?;
+            let corner = A1Corner::parse(text)?;
             return Some(Self::cell(corner.row?, corner.column?));
         };
-        let (first, second) = (Corner::parse(first)?, Corner::parse(second)?);
+        let (first, second) = (A1Corner::parse(first)?, A1Corner::parse(second)?);
         let (start_row, end_row) = ends(first.row, second.row);
         let (start_column, end_column) = ends(first.column, second.column);
         Some(Self { start_row, end_row, start_column, end_column })
@@ -280,7 +280,7 @@ pub fn column_letters(index: u32) -> String {
 pub fn quote_title(title: &str) -> String {
     let plain = title.chars().all(|c| c.is_alphanumeric() || c == '_')
         && title.chars().next().is_some_and(|c| !c.is_numeric())
-        && Corner::parse(title).is_none_or(|corner| corner.row.is_none() || corner.column.is_none());
+        && A1Corner::parse(title).is_none_or(|corner| corner.row.is_none() || corner.column.is_none());
     if plain { title.to_owned() } else { format!("'{}'", title.replace('\'', "''")) }
 }
 
@@ -289,9 +289,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    struct Book;
+    struct Workbook;
 
-    impl Tabs for Book {
+    impl SheetLookup for Workbook {
         type Tab = &'static str;
 
         fn titled(&self, title: &str) -> Option<&'static str> {
@@ -302,13 +302,13 @@ mod tests {
             Some("Sheet1")
         }
 
-        fn named(&self, name: &str) -> Option<(&'static str, Span)> {
-            (name == "head").then(|| ("D3", Span::cell(4, 1)))
+        fn named(&self, name: &str) -> Option<(&'static str, CellSpan)> {
+            (name == "head").then(|| ("D3", CellSpan::cell(4, 1)))
         }
     }
 
     fn answer(text: &str) -> Option<String> {
-        locate(text, &Book).map(|(title, span)| span.close(1000, 26).print_with(title))
+        locate(text, &Workbook).map(|(title, span)| span.close(1000, 26).print_with(title))
     }
 
     #[test]
@@ -360,9 +360,9 @@ mod tests {
     #[test]
     fn open_ends_stay_open_when_printed() {
         for text in ["A1001:B", "A5:A", "C:D", "2:10", "A1", "A1:B2"] {
-            assert_eq!(Span::parse(text).map(Span::print).as_deref(), Some(text));
+            assert_eq!(CellSpan::parse(text).map(CellSpan::print).as_deref(), Some(text));
         }
-        assert_eq!(Span::default().print_with("Sheet1"), "Sheet1");
+        assert_eq!(CellSpan::default().print_with("Sheet1"), "Sheet1");
     }
 
     proptest! {
@@ -374,18 +374,18 @@ mod tests {
         #[test]
         fn a_quoted_title_reads_back_whatever_it_holds(title in "\\PC{1,20}") {
             let text = format!("'{}'!A1", title.replace('\'', "''"));
-            prop_assert_eq!(Reference::parse(&text), Some(Reference::Cells { title: Some(title), span: Span::cell(0, 0) }));
+            prop_assert_eq!(A1Reference::parse(&text), Some(A1Reference::Cells { title: Some(title), span: CellSpan::cell(0, 0) }));
         }
 
         #[test]
         fn no_text_makes_the_parser_fail(text in "\\PC{0,30}") {
-            let _ = Reference::parse(&text);
+            let _ = A1Reference::parse(&text);
         }
     }
 
     #[test]
     fn a_block_that_is_open_to_the_right_and_below_prints_as_what_reads_back() {
-        let open = Span::parse("U:2").expect("a range");
-        assert_eq!((open.print(), Span::parse("2:U")), ("U:2".to_owned(), Some(open)));
+        let open = CellSpan::parse("U:2").expect("a range");
+        assert_eq!((open.print(), CellSpan::parse("2:U")), ("U:2".to_owned(), Some(open)));
     }
 }

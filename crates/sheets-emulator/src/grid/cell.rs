@@ -19,15 +19,15 @@ pub enum CellValue {
         /// The text, starting with `=`.
         source: String,
         /// What it computed to, once it was worked out; `None` is nothing.
-        result: Option<Computed>,
+        result: Option<FormulaResult>,
     },
     /// What the formula of another cell filled in; nobody entered it, and it is not stored.
-    Spilled(Computed),
+    Spilled(FormulaResult),
 }
 
 /// What a formula computed to.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Computed {
+pub enum FormulaResult {
     /// Text.
     Text(String),
     /// A number.

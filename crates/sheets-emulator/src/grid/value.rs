@@ -5,7 +5,7 @@
 
 /// What a cell or a formula comes to.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum Scalar {
     /// Nothing.
     Blank,
     /// A number, finite.
@@ -19,7 +19,7 @@ pub enum Outcome {
 }
 
 /// An outcome's parts, or the error that the cell shows.
-pub type Computed<T> = Result<T, &'static str>;
+pub type EvalResult<T> = Result<T, &'static str>;
 
 /// The `ErrorValue.type` of the API for an error as a cell shows it.
 pub fn error_type(shown: &str) -> &'static str {
@@ -43,42 +43,42 @@ pub fn error_named(text: &str) -> &'static str {
 pub const ERRORS: [&str; 8] = ["#DIV/0!", "#NAME?", "#REF!", "#VALUE!", "#NUM!", "#N/A", "#NULL!", "#ERROR!"];
 
 /// A number that a cell can hold.
-pub fn finite(value: f64) -> Computed<Outcome> {
-    if value.is_finite() { Ok(Outcome::Number(value)) } else { Err("#NUM!") }
+pub fn finite(value: f64) -> EvalResult<Scalar> {
+    if value.is_finite() { Ok(Scalar::Number(value)) } else { Err("#NUM!") }
 }
 
 /// The number that arithmetic takes an outcome for.
-pub fn number(outcome: &Outcome) -> Computed<f64> {
+pub fn number(outcome: &Scalar) -> EvalResult<f64> {
     match outcome {
-        Outcome::Blank => Ok(0.0),
-        Outcome::Number(n) => Ok(*n),
-        Outcome::Bool(b) => Ok(f64::from(u8::from(*b))),
-        Outcome::Text(text) => text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).ok_or("#VALUE!"),
-        Outcome::Error(error) => Err(error),
+        Scalar::Blank => Ok(0.0),
+        Scalar::Number(n) => Ok(*n),
+        Scalar::Bool(b) => Ok(f64::from(u8::from(*b))),
+        Scalar::Text(text) => text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).ok_or("#VALUE!"),
+        Scalar::Error(error) => Err(error),
     }
 }
 
 /// The text that `&` takes an outcome for.
-pub fn shown(outcome: &Outcome) -> String {
+pub fn shown(outcome: &Scalar) -> String {
     match outcome {
-        Outcome::Blank => String::new(),
-        Outcome::Number(n) => n.to_string(),
-        Outcome::Text(text) => text.clone(),
-        Outcome::Bool(b) => b.to_string().to_ascii_uppercase(),
-        Outcome::Error(error) => (*error).to_owned(),
+        Scalar::Blank => String::new(),
+        Scalar::Number(n) => n.to_string(),
+        Scalar::Text(text) => text.clone(),
+        Scalar::Bool(b) => b.to_string().to_ascii_uppercase(),
+        Scalar::Error(error) => (*error).to_owned(),
     }
 }
 
 /// 0, 1 or 2 for less, equal, more; numbers come before texts, texts before booleans, as in Sheets.
-pub fn compare(left: &Outcome, right: &Outcome) -> Computed<usize> {
+pub fn compare(left: &Scalar, right: &Scalar) -> EvalResult<usize> {
     let order = match (left, right) {
-        (Outcome::Error(error), _) | (_, Outcome::Error(error)) => return Err(error),
+        (Scalar::Error(error), _) | (_, Scalar::Error(error)) => return Err(error),
         // A blank is the empty text as well as 0.
-        (Outcome::Blank, Outcome::Text(text)) if text.is_empty() => std::cmp::Ordering::Equal,
-        (Outcome::Text(text), Outcome::Blank) if text.is_empty() => std::cmp::Ordering::Equal,
-        (Outcome::Text(a), Outcome::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
-        (Outcome::Text(_), _) => std::cmp::Ordering::Greater,
-        (_, Outcome::Text(_)) => std::cmp::Ordering::Less,
+        (Scalar::Blank, Scalar::Text(text)) if text.is_empty() => std::cmp::Ordering::Equal,
+        (Scalar::Text(text), Scalar::Blank) if text.is_empty() => std::cmp::Ordering::Equal,
+        (Scalar::Text(a), Scalar::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
+        (Scalar::Text(_), _) => std::cmp::Ordering::Greater,
+        (_, Scalar::Text(_)) => std::cmp::Ordering::Less,
         _ => number(left)?.total_cmp(&number(right)?),
     };
     Ok(match order {

@@ -12,27 +12,27 @@ const FREE: u64 = 64 << 10;
 
 /// The bodies of a server.
 #[derive(Debug)]
-pub struct Bodies {
+pub struct BodyBudget {
     limit: u64,
     held: Mutex<u64>,
 }
 
 /// One body; its bytes count until this is dropped.
 #[derive(Debug)]
-pub struct Held {
-    bodies: Arc<Bodies>,
+pub struct BodyShare {
+    bodies: Arc<BodyBudget>,
     bytes: u64,
 }
 
-impl Bodies {
+impl BodyBudget {
     /// So many bytes for all of them, beside the free ones.
     pub fn new(limit: u64) -> Arc<Self> {
         Arc::new(Self { limit, held: Mutex::default() })
     }
 
     /// A body of which nothing has come yet.
-    pub fn begin(self: &Arc<Self>) -> Held {
-        Held { bodies: Arc::clone(self), bytes: 0 }
+    pub fn begin(self: &Arc<Self>) -> BodyShare {
+        BodyShare { bodies: Arc::clone(self), bytes: 0 }
     }
 
     /// The most bytes that are held, beside the free ones.
@@ -45,7 +45,7 @@ impl Bodies {
     }
 }
 
-impl Held {
+impl BodyShare {
     /// Counts so many bytes more; false where that is too much, and then they are not counted.
     pub fn grow(&mut self, bytes: usize) -> bool {
         let grown = self.bytes.saturating_add(bytes as u64);
@@ -60,7 +60,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for BodyShare {
     fn drop(&mut self) {
         *self.bodies.held() -= paid(self.bytes);
     }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn bodies_share_a_bound_and_small_ones_are_free() {
-        let bodies = Bodies::new(1_000_000);
+        let bodies = BodyBudget::new(1_000_000);
         let (mut first, mut second) = (bodies.begin(), bodies.begin());
         assert!(first.grow(900_000) && !second.grow(300_000), "together they are too much");
         assert!(second.grow(64 << 10), "which is free");

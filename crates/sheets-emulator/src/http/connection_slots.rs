@@ -13,21 +13,21 @@ use tokio_util::sync::CancellationToken;
 
 /// The seats of a server.
 #[derive(Debug)]
-pub struct Seats {
+pub struct ConnectionSlots {
     limit: usize,
-    state: Mutex<State>,
+    state: Mutex<SlotsState>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    taken: BTreeMap<u64, Taken>,
+struct SlotsState {
+    taken: BTreeMap<u64, SlotState>,
     /// Grows with all that happens: what is lower happened before.
     moment: u64,
 }
 
 #[derive(Debug)]
-struct Taken {
+struct SlotState {
     /// When it was last heard of.
     heard: u64,
     /// Its calls that are being done.
@@ -36,7 +36,7 @@ struct Taken {
     leave: CancellationToken,
 }
 
-impl State {
+impl SlotsState {
     fn next(&mut self) -> u64 {
         self.moment += 1;
         self.moment
@@ -51,28 +51,28 @@ impl State {
 
 /// A seat; free again when this is dropped.
 #[derive(Debug)]
-pub struct Seat {
-    seats: Arc<Seats>,
+pub struct ConnectionSlot {
+    seats: Arc<ConnectionSlots>,
     number: u64,
     leave: CancellationToken,
 }
 
 /// A call that is being done; it is over when this is dropped.
 #[derive(Debug)]
-pub struct AtWork(Arc<Seat>);
+pub struct ActiveCall(Arc<ConnectionSlot>);
 
-impl Seats {
+impl ConnectionSlots {
     /// So many seats, all free.
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, state: Mutex::default(), changed: Notify::new() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SlotsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A seat: a free one, or that of whoever has been idle for longest. Waits only while all are at work.
-    pub async fn take(self: &Arc<Self>) -> Seat {
+    pub async fn take(self: &Arc<Self>) -> ConnectionSlot {
         loop {
             let changed = self.changed.notified();
             if let Some(seat) = self.try_take() {
@@ -82,16 +82,16 @@ impl Seats {
         }
     }
 
-    fn try_take(self: &Arc<Self>) -> Option<Seat> {
+    fn try_take(self: &Arc<Self>) -> Option<ConnectionSlot> {
         let mut state = self.state();
         if state.taken.len() >= self.limit {
             let gone = state.idlest()?;
             state.send_away(gone);
         }
         let (number, leave) = (state.next(), CancellationToken::new());
-        let taken = Taken { heard: number, calls: 0, has_called: false, leave: leave.clone() };
+        let taken = SlotState { heard: number, calls: 0, has_called: false, leave: leave.clone() };
         state.taken.insert(number, taken);
-        Some(Seat { seats: Arc::clone(self), number, leave })
+        Some(ConnectionSlot { seats: Arc::clone(self), number, leave })
     }
 
     /// Sends away whoever has been idle for longest: where the system itself has no room for more.
@@ -103,7 +103,7 @@ impl Seats {
     }
 }
 
-impl State {
+impl SlotsState {
     fn send_away(&mut self, seat: u64) {
         if let Some(taken) = self.taken.remove(&seat) {
             taken.leave.cancel();
@@ -111,7 +111,7 @@ impl State {
     }
 }
 
-impl Seat {
+impl ConnectionSlot {
     /// Resolves when the seat is somebody else's.
     pub async fn is_lost(&self) {
         self.leave.cancelled().await;
@@ -132,15 +132,15 @@ impl Seat {
     }
 
     /// A call has arrived whole, and is being done until what comes back is dropped.
-    pub fn works(self: &Arc<Self>) -> AtWork {
+    pub fn works(self: &Arc<Self>) -> ActiveCall {
         if let Some(taken) = self.seats.state().taken.get_mut(&self.number) {
             taken.calls += 1;
         }
-        AtWork(Arc::clone(self))
+        ActiveCall(Arc::clone(self))
     }
 }
 
-impl Drop for AtWork {
+impl Drop for ActiveCall {
     fn drop(&mut self) {
         self.0.is_heard();
         if let Some(taken) = self.0.seats.state().taken.get_mut(&self.0.number) {
@@ -150,7 +150,7 @@ impl Drop for AtWork {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.seats.state().taken.remove(&self.number);
         self.seats.changed.notify_waiters();
@@ -165,7 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_been_idle_for_longest_makes_room_and_who_works_stays() {
-        let seats = Seats::new(2);
+        let seats = ConnectionSlots::new(2);
         let (first, second) = (Arc::new(seats.take().await), Arc::new(seats.take().await));
         first.is_heard();
         let work = first.works();
@@ -181,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_all_work_who_comes_waits() {
-        let seats = Seats::new(1);
+        let seats = ConnectionSlots::new(1);
         let only = Arc::new(seats.take().await);
         let work = only.works();
         let mut next = Box::pin(seats.take());

@@ -21,7 +21,7 @@ const PRIVATE_ENDS: [&str; 3] = [".internal", ".local", ".test"];
 
 /// What calls over one socket have to be like.
 #[derive(Debug, Clone)]
-pub struct Door {
+pub struct HostCheck {
     /// The address at which the connection arrived.
     pub address: IpAddr,
     /// Whether other machines are served too.
@@ -30,7 +30,7 @@ pub struct Door {
     pub hosts: Arc<[String]>,
 }
 
-impl Door {
+impl HostCheck {
     /// Refuses a call that may come from a page that has nothing to do with this server. `host` is what the call says it is for.
     pub fn check(&self, path: &str, host: &str, headers: &HeaderMap) -> Result<(), ApiError> {
         if !host.is_empty() && !self.is_own_host(host) {
@@ -105,11 +105,15 @@ fn is_page_here(page: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn door(is_open: bool) -> Door {
-        Door { address: "192.0.2.7".parse().unwrap(), is_open, hosts: Arc::from(["sheets.example.com".to_owned()]) }
+    fn door(is_open: bool) -> HostCheck {
+        HostCheck {
+            address: "192.0.2.7".parse().unwrap(),
+            is_open,
+            hosts: Arc::from(["sheets.example.com".to_owned()]),
+        }
     }
 
-    fn check(door: &Door, path: &str, host: &str, headers: &[(&'static str, &str)]) -> Result<(), String> {
+    fn check(door: &HostCheck, path: &str, host: &str, headers: &[(&'static str, &str)]) -> Result<(), String> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());

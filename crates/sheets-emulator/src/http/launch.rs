@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::test_credentials::{is_service_account, service_account};
-use crate::emulator::{Emulator, Trouble};
+use crate::emulator::{Emulator, StorageFailure};
 use crate::http::server::listen;
 use crate::options::EmulatorOptions;
 use crate::random::RandomSource;
@@ -41,7 +41,7 @@ pub enum LaunchError {
     Storage(#[from] StorageError),
     /// The spreadsheet file, while it was served.
     #[error("{}", .0.why)]
-    Trouble(Trouble),
+    StorageFailure(StorageFailure),
     /// The port.
     #[error("failed to listen on {host}:{port}: {cause}; choose another port, or 0 for any free one")]
     Listen {
@@ -120,7 +120,7 @@ pub async fn launch(
             serving.await;
         }
     }
-    emulator.trouble().map_or(Ok(()), |trouble| Err(LaunchError::Trouble(trouble)))
+    emulator.trouble().map_or(Ok(()), |trouble| Err(LaunchError::StorageFailure(trouble)))
 }
 
 #[cfg(test)]

@@ -8,17 +8,17 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::emulator::Dropped;
+use crate::emulator::ConnectionDropped;
 
 /// A body.
 #[derive(Debug)]
-pub struct Outgoing {
+pub struct ResponseBody {
     left: Option<Bytes>,
     length: u64,
     breaks_off: bool,
 }
 
-impl Outgoing {
+impl ResponseBody {
     /// A body of these bytes. One that breaks off promises them all and ends after half of them.
     pub fn new(bytes: Bytes, breaks_off: bool) -> Self {
         let length = bytes.len() as u64;
@@ -27,14 +27,17 @@ impl Outgoing {
     }
 }
 
-impl Body for Outgoing {
+impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Dropped;
+    type Error = ConnectionDropped;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ConnectionDropped>>> {
         match self.left.take() {
             Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            None if self.breaks_off => Poll::Ready(Some(Err(Dropped))),
+            None if self.breaks_off => Poll::Ready(Some(Err(ConnectionDropped))),
             None => Poll::Ready(None),
         }
     }

@@ -24,14 +24,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::call::{API_KEY, Answer, Call, Query};
-use crate::emulator::{Dropped, Emulator};
+use crate::api::call::{API_KEY, ApiRequest, ApiResponse, QueryParams};
+use crate::emulator::{ConnectionDropped, Emulator};
 use crate::error::ApiError;
-use crate::http::body_budget::{Bodies, Held};
+use crate::http::body_budget::{BodyBudget, BodyShare};
 use crate::http::compression;
-use crate::http::connection_slots::{Seat, Seats};
-use crate::http::host_check::Door;
-use crate::http::response_body::Outgoing;
+use crate::http::connection_slots::{ConnectionSlot, ConnectionSlots};
+use crate::http::host_check::HostCheck;
+use crate::http::response_body::ResponseBody;
 use crate::time::sleep;
 
 /// The largest body that is read, in bytes; Sheets was seen to take 9 MB.
@@ -66,11 +66,11 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Whom a connection is from: somebody of this process, or whoever reached a socket.
 #[derive(Debug, Clone, Default)]
-struct Guest {
-    door: Option<Door>,
-    seat: Option<Arc<Seat>>,
+struct ConnectionContext {
+    door: Option<HostCheck>,
+    seat: Option<Arc<ConnectionSlot>>,
     /// With whose bodies its own have to share.
-    bodies: Option<Arc<Bodies>>,
+    bodies: Option<Arc<BodyBudget>>,
 }
 
 impl Emulator {
@@ -80,13 +80,13 @@ impl Emulator {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.serve_until(stream, CancellationToken::new(), Guest::default()).await;
+        self.serve_until(stream, CancellationToken::new(), ConnectionContext::default()).await;
     }
 
     /// Serves the connections of a listener until `stop`; calls in hand are answered, for at most 10 s.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
         let mut connections = JoinSet::new();
-        let (seats, bodies) = (Seats::new(CONNECTION_LIMIT), Bodies::new(BODIES_LIMIT));
+        let (seats, bodies) = (ConnectionSlots::new(CONNECTION_LIMIT), BodyBudget::new(BODIES_LIMIT));
         let is_open = listener.local_addr().is_ok_and(|bound| !bound.ip().to_canonical().is_loopback());
         loop {
             while connections.try_join_next().is_some() {}
@@ -122,15 +122,15 @@ impl Emulator {
         &self,
         stream: TcpStream,
         is_open: bool,
-        (seat, bodies): (Arc<Seat>, Arc<Bodies>),
+        (seat, bodies): (Arc<ConnectionSlot>, Arc<BodyBudget>),
         stop: CancellationToken,
     ) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "small answers of this connection may be held back");
         }
         let Ok(local) = stream.local_addr() else { return };
-        let door = Door { address: local.ip().to_canonical(), is_open, hosts: self.hosts() };
-        let guest = Guest { door: Some(door), seat: Some(Arc::clone(&seat)), bodies: Some(bodies) };
+        let door = HostCheck { address: local.ip().to_canonical(), is_open, hosts: self.hosts() };
+        let guest = ConnectionContext { door: Some(door), seat: Some(Arc::clone(&seat)), bodies: Some(bodies) };
         tokio::select! {
             () = self.serve_until(stream, stop, guest) => {}
             () = seat.is_lost() => tracing::debug!("an idle connection made room for another one"),
@@ -139,14 +139,14 @@ impl Emulator {
     }
 
     /// Ends when a new connection has brought no call in time.
-    async fn sees_no_call(&self, seat: &Seat) {
+    async fn sees_no_call(&self, seat: &ConnectionSlot) {
         sleep(HEAD_TIMEOUT).await;
         if seat.has_called() {
             std::future::pending::<()>().await;
         }
     }
 
-    async fn serve_until<S>(&self, mut stream: S, stop: CancellationToken, guest: Guest)
+    async fn serve_until<S>(&self, mut stream: S, stop: CancellationToken, guest: ConnectionContext)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -197,12 +197,16 @@ impl Emulator {
         }
     }
 
-    async fn respond(&self, request: Request<Incoming>, guest: &Guest) -> Result<Response<Outgoing>, Dropped> {
+    async fn respond(
+        &self,
+        request: Request<Incoming>,
+        guest: &ConnectionContext,
+    ) -> Result<Response<ResponseBody>, ConnectionDropped> {
         if let Some(seat) = &guest.seat {
             seat.is_heard();
         }
         let (head, body) = request.into_parts();
-        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let query = QueryParams::parse(head.uri.query().unwrap_or_default());
         let pretty = query.pretty();
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let host = text(HOST).or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default();
@@ -213,15 +217,15 @@ impl Emulator {
         let authorization = text(AUTHORIZATION).or_else(by_key);
         let packed = text(ACCEPT_ENCODING).is_some_and(|takes| compression::takes_gzip(&takes));
         let unpack = text(CONTENT_ENCODING).is_some_and(|how| how.trim().eq_ignore_ascii_case("gzip"));
-        let mut room = guest.bodies.as_ref().map(Bodies::begin);
+        let mut room = guest.bodies.as_ref().map(BodyBudget::begin);
         let read = self.read_body(body, room.as_mut()).await;
-        let _at_work = guest.seat.as_ref().map(Seat::works);
+        let _at_work = guest.seat.as_ref().map(ConnectionSlot::works);
         let read = if unpack { read.and_then(|body| unpacked(&body, room.as_mut())) } else { read };
         let answer = match read {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
                 let overridden = text(HeaderName::from_static("x-http-method-override"));
-                let call = Call { method: head.method, path, query, host, authorization, body };
+                let call = ApiRequest { method: head.method, path, query, host, authorization, body };
                 self.answer(call.as_meant(overridden.as_deref())).await?
             }
             Err(refusal) => refusal,
@@ -229,7 +233,7 @@ impl Emulator {
         Ok(self.dress(answer, pretty, packed))
     }
 
-    async fn read_body<B>(&self, body: B, held: Option<&mut Held>) -> Result<Bytes, Answer>
+    async fn read_body<B>(&self, body: B, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResponse>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -237,18 +241,18 @@ impl Emulator {
         let refusal = |code, status, message: String| ApiError { code, status, message, details: None }.into();
         tokio::select! {
             collected = collected(body, held) => collected.map_err(|unread| match unread {
-                Unread::Crowded => crowded(),
-                Unread::Broken(error) if error.is::<LengthLimitError>() => {
+                BodyError::Crowded => crowded(),
+                BodyError::Broken(error) if error.is::<LengthLimitError>() => {
                     let told = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
                     refusal(413, "INVALID_ARGUMENT", told)
                 }
-                Unread::Broken(error) => refusal(400, "INVALID_ARGUMENT", format!("The body could not be read: {error}")),
+                BodyError::Broken(error) => refusal(400, "INVALID_ARGUMENT", format!("The body could not be read: {error}")),
             }),
             () = sleep(BODY_TIMEOUT) => Err(refusal(408, "DEADLINE_EXCEEDED", "Request Timeout".to_owned())),
         }
     }
 
-    fn dress(&self, answer: Answer, pretty: bool, packed: bool) -> Response<Outgoing> {
+    fn dress(&self, answer: ApiResponse, pretty: bool, packed: bool) -> Response<ResponseBody> {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (extra, breaks_off) = (answer.headers.clone(), answer.breaks_off);
         let (mut bytes, kind) = answer.body(pretty);
@@ -256,7 +260,7 @@ impl Emulator {
         if packed {
             bytes = compression::pack(&bytes);
         }
-        let mut response = Response::new(Outgoing::new(bytes.into(), breaks_off));
+        let mut response = Response::new(ResponseBody::new(bytes.into(), breaks_off));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         let ms = u64::try_from(self.clock().unix_ms()).unwrap_or(0);
@@ -283,14 +287,14 @@ impl Emulator {
 }
 
 /// Why there is no body.
-enum Unread {
+enum BodyError {
     /// Others have all the room.
     Crowded,
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// A body, whose bytes count from the moment at which they come.
-async fn collected<B>(body: B, mut held: Option<&mut Held>) -> Result<Bytes, Unread>
+async fn collected<B>(body: B, mut held: Option<&mut BodyShare>) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -298,26 +302,26 @@ where
     let mut body = std::pin::pin!(Limited::new(body, BODY_LIMIT));
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(Unread::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
         if held.as_mut().is_some_and(|held| !held.grow(data.len())) {
-            return Err(Unread::Crowded);
+            return Err(BodyError::Crowded);
         }
         read.extend_from_slice(&data);
     }
     Ok(read.into())
 }
 
-fn crowded() -> Answer {
+fn crowded() -> ApiResponse {
     let message =
         format!("This emulator holds {BODIES_LIMIT} bytes of the bodies of calls already; send it again later.");
     ApiError { code: 503, status: "UNAVAILABLE", message, details: None }.into()
 }
 
 /// A body that came compressed; one that unpacks to more than a body may have is refused.
-fn unpacked(body: &Bytes, held: Option<&mut Held>) -> Result<Bytes, Answer> {
+fn unpacked(body: &Bytes, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResponse> {
     let body = compression::unpack(body, BODY_LIMIT).map_err(|why| {
         let message = format!("The body could not be unpacked: {why}");
-        Answer::from(ApiError { code: 400, status: "INVALID_ARGUMENT", message, details: None })
+        ApiResponse::from(ApiError { code: 400, status: "INVALID_ARGUMENT", message, details: None })
     })?;
     if held.is_some_and(|held| !held.grow(body.len())) { Err(crowded()) } else { Ok(body.into()) }
 }

@@ -12,14 +12,14 @@ use crate::input::user_entered_date::{is_digits, moment};
 
 /// A value and the format that typing it gives the cell.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct EnteredValue {
     /// The value; none clears the cell.
     pub value: Option<CellValue>,
     /// The format, where the text has one of its own.
     pub format: Option<NumberFormat>,
 }
 
-impl Entry {
+impl EnteredValue {
     fn plain(value: CellValue) -> Self {
         Self { value: Some(value), format: None }
     }
@@ -64,7 +64,7 @@ impl Entry {
 }
 
 /// `42`, `-1.5`, `2,000,000.01`, `10%`, `$5`, `$-5`, `1e5`.
-fn number(text: &str) -> Option<Entry> {
+fn number(text: &str) -> Option<EnteredValue> {
     let (minus, rest) = signed(text);
     let (money, rest) = currency(rest);
     let (again, rest) = if money.is_some() && !minus { signed(rest) } else { (false, rest) };
@@ -90,11 +90,11 @@ fn number(text: &str) -> Option<Entry> {
     }
     let decimals = if fraction.is_some_and(|f| !f.is_empty()) { ".00" } else { "" };
     Some(match (money, percent, exponent.is_some(), grouped) {
-        (Some(symbol), ..) => Entry::shown(value, "CURRENCY", &format!("{symbol}#,##0{decimals}")),
-        (_, true, ..) => Entry::shown(value, "PERCENT", &format!("0{decimals}%")),
-        (_, _, true, _) => Entry::shown(value, "SCIENTIFIC", "0.00E+00"),
-        (_, _, _, true) => Entry::shown(value, "NUMBER", &format!("#,##0{decimals}")),
-        _ => Entry::plain(CellValue::Number(value)),
+        (Some(symbol), ..) => EnteredValue::shown(value, "CURRENCY", &format!("{symbol}#,##0{decimals}")),
+        (_, true, ..) => EnteredValue::shown(value, "PERCENT", &format!("0{decimals}%")),
+        (_, _, true, _) => EnteredValue::shown(value, "SCIENTIFIC", "0.00E+00"),
+        (_, _, _, true) => EnteredValue::shown(value, "NUMBER", &format!("#,##0{decimals}")),
+        _ => EnteredValue::plain(CellValue::Number(value)),
     })
 }
 
@@ -122,7 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn typed(text: &str) -> (Option<CellValue>, String) {
-        let entry = Entry::typed(text);
+        let entry = EnteredValue::typed(text);
         (entry.value, entry.format.map(|f| f.pattern).unwrap_or_default())
     }
 
@@ -147,8 +147,8 @@ mod tests {
         ] {
             assert_eq!(typed(text), (Some(CellValue::Number(value)), pattern.to_owned()), "{text}");
         }
-        assert_eq!(Entry::typed("True").value, Some(CellValue::Bool(true)));
-        assert_eq!(Entry::typed("").value, None);
+        assert_eq!(EnteredValue::typed("True").value, Some(CellValue::Bool(true)));
+        assert_eq!(EnteredValue::typed("").value, None);
     }
 
     #[test]
@@ -176,22 +176,22 @@ mod tests {
     #[test]
     fn formulas_and_signs_become_formulas_and_raw_texts_never_do() {
         let formula = |text: &str| Some(CellValue::Formula { source: text.to_owned(), result: None });
-        assert_eq!(Entry::typed("=3/2").value, formula("=3/2"));
-        assert_eq!(Entry::typed("+ Non-Refundable").value, formula("=+ Non-Refundable"));
-        assert_eq!(Entry::raw("=3/2").value, Some(CellValue::Text("=3/2".to_owned())));
+        assert_eq!(EnteredValue::typed("=3/2").value, formula("=3/2"));
+        assert_eq!(EnteredValue::typed("+ Non-Refundable").value, formula("=+ Non-Refundable"));
+        assert_eq!(EnteredValue::raw("=3/2").value, Some(CellValue::Text("=3/2".to_owned())));
     }
 
     proptest! {
         #[test]
         fn whatever_is_typed_is_finite(text in "[-+$%0-9eE.,:/ apmAPM]{0,16}") {
-            if let Some(CellValue::Number(n)) = Entry::typed(&text).value {
+            if let Some(CellValue::Number(n)) = EnteredValue::typed(&text).value {
                 prop_assert!(n.is_finite());
             }
         }
 
         #[test]
         fn raw_keeps_every_text(text in "\\PC{1,30}") {
-            prop_assert_eq!(Entry::raw(&text).value, Some(CellValue::Text(text)));
+            prop_assert_eq!(EnteredValue::raw(&text).value, Some(CellValue::Text(text)));
         }
     }
 }

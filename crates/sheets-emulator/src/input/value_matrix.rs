@@ -9,20 +9,20 @@ use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::format::render::number_format;
-use crate::grid::a1::{Span, column_letters};
+use crate::grid::a1::{CellSpan, column_letters};
 use crate::grid::area::{Area, Dimension, GridRange};
 use crate::grid::cell::{Cell, CellValue, put};
-use crate::input::user_entered::Entry;
-use crate::schema::enums::{ValueInput, bad_value, dimension};
-use crate::storage::transaction::{SheetRow, Transaction};
-use crate::workbook::ranges::{Place, name_area};
+use crate::input::user_entered::EnteredValue;
+use crate::schema::enums::{ValueInputOption, bad_value, dimension};
+use crate::storage::transaction::{SheetProperties, Transaction};
+use crate::workbook::ranges::{SheetRange, name_area};
 
 /// The most characters that a cell takes (Google Drive help, "Files you can store").
 const CELL_LIMIT: usize = 50_000;
 
 /// One value of a block.
 #[derive(Debug, Clone, PartialEq)]
-enum Datum {
+enum InputValue {
     /// `null`: the cell stays as it is.
     Keep,
     /// A text, to be read as the input option says.
@@ -33,16 +33,16 @@ enum Datum {
 
 /// Values by rows, whatever dimension they came in.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Block {
-    rows: Vec<Vec<Datum>>,
+pub struct ValueMatrix {
+    rows: Vec<Vec<InputValue>>,
     width: u32,
 }
 
 /// What a write touched.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Written {
+pub struct WriteCounts {
     /// The sheet.
-    pub sheet: SheetRow,
+    pub sheet: SheetProperties,
     /// The whole block, untouched cells included.
     pub area: Area,
     /// The rows with a touched cell.
@@ -53,7 +53,7 @@ pub struct Written {
     pub cells: u64,
 }
 
-impl Block {
+impl ValueMatrix {
     /// Reads a `ValueRange` whose place in the request is `path` (`data`, `data[1]`).
     pub fn read(range: &Map<String, Value>, path: &str) -> Result<Self, ApiError> {
         let major = dimension(range, &format!("{path}.majorDimension"))?;
@@ -86,7 +86,7 @@ impl Block {
     }
 
     /// Refuses a block that leaves the range of a request, in Google's words; a single cell is a corner, not a bound.
-    pub fn fit(&self, place: &Place) -> Result<Area, ApiError> {
+    pub fn fit(&self, place: &SheetRange) -> Result<Area, ApiError> {
         let bounds = place.area();
         let (row, column) = (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0));
         let area = self.area_at(row, column);
@@ -107,7 +107,8 @@ impl Block {
             }
         }
         if area.rows.end > place.sheet.row_count || area.cols.end > place.sheet.column_count {
-            let beyond = Place { span: Span::block(row, area.rows.end, column, area.cols.end), ..place.clone() };
+            let beyond =
+                SheetRange { span: CellSpan::block(row, area.rows.end, column, area.cols.end), ..place.clone() };
             return Err(beyond.exceeds());
         }
         Ok(area)
@@ -118,23 +119,24 @@ impl Block {
     pub fn write(
         &self,
         transaction: &Transaction<'_>,
-        sheet: &SheetRow,
+        sheet: &SheetProperties,
         area: Area,
-        input: ValueInput,
-    ) -> Result<Written, ApiError> {
+        input: ValueInputOption,
+    ) -> Result<WriteCounts, ApiError> {
         let mut written =
-            Written { sheet: sheet.clone(), area, rows: BTreeSet::new(), columns: BTreeSet::new(), cells: 0 };
+            WriteCounts { sheet: sheet.clone(), area, rows: BTreeSet::new(), columns: BTreeSet::new(), cells: 0 };
         let merges = merges_of(transaction, sheet)?;
         let covered = |row, column| {
             merges.iter().any(|area| area.contains(row, column) && (area.rows.start, area.cols.start) != (row, column))
         };
         for (row, data) in (written.area.rows.start..).zip(&self.rows) {
-            if data.iter().all(|datum| *datum == Datum::Keep) {
+            if data.iter().all(|datum| *datum == InputValue::Keep) {
                 continue;
             }
             let mut cells = transaction.row(sheet.id, row)?;
             let sent = (written.area.cols.start..).zip(data);
-            for (column, datum) in sent.filter(|(column, datum)| **datum != Datum::Keep && !covered(row, *column)) {
+            for (column, datum) in sent.filter(|(column, datum)| **datum != InputValue::Keep && !covered(row, *column))
+            {
                 let at = usize::try_from(column).unwrap_or(usize::MAX);
                 let before = cells.get_mut(at).map(std::mem::take).unwrap_or_default();
                 put(&mut cells, at, datum.over(before, input)?);
@@ -148,19 +150,23 @@ impl Block {
     }
 }
 
-impl Datum {
+impl InputValue {
     /// The cell after this value was written into it.
-    fn over(&self, mut cell: Cell, input: ValueInput) -> Result<Cell, ApiError> {
+    fn over(&self, mut cell: Cell, input: ValueInputOption) -> Result<Cell, ApiError> {
         let entry = match self {
             Self::Keep => return Ok(cell),
-            Self::Typed(typed) => Entry { value: typed.value.clone(), format: None },
+            Self::Typed(typed) => EnteredValue { value: typed.value.clone(), format: None },
             Self::Text(text) => {
                 if text.len() > CELL_LIMIT && text.chars().count() > CELL_LIMIT {
                     let told = "Your input contains more than the maximum of 50000 characters in a single cell.";
                     return Err(ApiError::invalid_argument(told));
                 }
                 let is_text = || number_format(&cell).is_some_and(|format| format.kind == "TEXT");
-                if input == ValueInput::Raw || is_text() { Entry::raw(text) } else { Entry::typed(text) }
+                if input == ValueInputOption::Raw || is_text() {
+                    EnteredValue::raw(text)
+                } else {
+                    EnteredValue::typed(text)
+                }
             }
         };
         cell.value = entry.value;
@@ -174,7 +180,7 @@ impl Datum {
 }
 
 /// The merged areas of a sheet.
-fn merges_of(transaction: &Transaction<'_>, sheet: &SheetRow) -> Result<Vec<Area>, ApiError> {
+fn merges_of(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<Vec<Area>, ApiError> {
     let kept = transaction.kept(Some(sheet.id), "merge")?;
     let bodies = kept.iter().filter_map(|(_, body)| body.get("range"));
     Ok(bodies.map(|range| GridRange::from_json(range).resolve(sheet.row_count, sheet.column_count)).collect())
@@ -182,15 +188,15 @@ fn merges_of(transaction: &Transaction<'_>, sheet: &SheetRow) -> Result<Vec<Area
 
 /// The cell after a person typed that text into it.
 pub fn type_into(cell: Cell, text: &str) -> Result<Cell, ApiError> {
-    Datum::Text(text.to_owned()).over(cell, ValueInput::Typed)
+    InputValue::Text(text.to_owned()).over(cell, ValueInputOption::Typed)
 }
 
-fn read_datum(value: &Value, row: usize, column: usize) -> Result<Datum, ApiError> {
+fn read_datum(value: &Value, row: usize, column: usize) -> Result<InputValue, ApiError> {
     Ok(match value {
-        Value::Null => Datum::Keep,
-        Value::String(text) => Datum::Text(text.clone()),
-        Value::Bool(truth) => Datum::Typed(Cell::of(CellValue::Bool(*truth))),
-        Value::Number(number) => Datum::Typed(Cell::number(number.as_f64().unwrap_or_default())),
+        Value::Null => InputValue::Keep,
+        Value::String(text) => InputValue::Text(text.clone()),
+        Value::Bool(truth) => InputValue::Typed(Cell::of(CellValue::Bool(*truth))),
+        Value::Number(number) => InputValue::Typed(Cell::number(number.as_f64().unwrap_or_default())),
         Value::Array(_) | Value::Object(_) => {
             let kind = if value.is_array() { "list_value" } else { "struct_value" };
             return Err(ApiError::invalid_argument(format!("Invalid values[{row}][{column}]: {kind} {{\n}}\n")));
@@ -199,12 +205,12 @@ fn read_datum(value: &Value, row: usize, column: usize) -> Result<Datum, ApiErro
 }
 
 /// Columns as rows; what a short column does not say stays as it is.
-fn turn(columns: Vec<Vec<Datum>>) -> Vec<Vec<Datum>> {
+fn turn(columns: Vec<Vec<InputValue>>) -> Vec<Vec<InputValue>> {
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
-    let mut rows: Vec<Vec<Datum>> = (0..height).map(|_| Vec::with_capacity(columns.len())).collect();
+    let mut rows: Vec<Vec<InputValue>> = (0..height).map(|_| Vec::with_capacity(columns.len())).collect();
     for column in columns {
         let missing = height - column.len();
-        let filled = column.into_iter().chain(std::iter::repeat_n(Datum::Keep, missing));
+        let filled = column.into_iter().chain(std::iter::repeat_n(InputValue::Keep, missing));
         for (row, datum) in rows.iter_mut().zip(filled) {
             row.push(datum);
         }

@@ -6,17 +6,17 @@
 use rusqlite::OptionalExtension;
 use serde_json::{Map, Value};
 
-use crate::batch::context::{Batch, Doubts};
+use crate::batch::context::{Batch, UnknownBehaviors};
 use crate::batch::sheets::sheet::settle_copy;
 use crate::error::ApiError;
 use crate::format::response_format::sheet_properties;
 use crate::random::RandomSource;
-use crate::storage::store::{StorageError, Store};
-use crate::storage::transaction::{SpreadsheetRow, Transaction};
+use crate::storage::store::{SpreadsheetStore, StorageError};
+use crate::storage::transaction::{SpreadsheetProperties, Transaction};
 
 /// Answers `sheets.copyTo`: the properties of the copy, which is the last sheet of its spreadsheet.
 pub fn copy_to(
-    store: &Store,
+    store: &SpreadsheetStore,
     id: &str,
     sheet: &str,
     body: &Map<String, Value>,
@@ -30,7 +30,7 @@ pub fn copy_to(
     let source = store.read(id)?.sheet(number)?.ok_or_else(no_sheet)?;
     let tx = store.write(destination)?;
     let from = key_of(&tx, id, number)?.ok_or_else(no_sheet)?;
-    let batch = Batch::new(&tx, Doubts::default(), chance)?;
+    let batch = Batch::new(&tx, UnknownBehaviors::default(), chance)?;
     let copy = settle_copy(&batch, source)?;
     tx.copy_rows(from, copy.id)?;
     drop(batch);
@@ -39,14 +39,19 @@ pub fn copy_to(
 }
 
 /// Copies a spreadsheet with its sheets, named ranges and marks to a new id; the title of the copy.
-pub fn copy_spreadsheet(store: &Store, from: &str, id: &str, title: Option<&str>) -> Result<String, ApiError> {
+pub fn copy_spreadsheet(
+    store: &SpreadsheetStore,
+    from: &str,
+    id: &str,
+    title: Option<&str>,
+) -> Result<String, ApiError> {
     // The view is given up before the writer is asked for: a store in memory has one connection.
     let (properties, sheets, names, marks) = {
         let source = store.read(from)?;
         (source.properties()?, source.sheets()?, source.named_ranges()?, source.kept(None, "metadata")?)
     };
     let title = title.map_or_else(|| format!("Copy of {}", properties.title), str::to_owned);
-    let tx = store.start(id, &SpreadsheetRow { title: title.clone(), ..properties })?;
+    let tx = store.start(id, &SpreadsheetProperties { title: title.clone(), ..properties })?;
     for sheet in &sheets {
         tx.put_sheet(sheet)?;
         let key = key_of(&tx, from, sheet.id)?.ok_or_else(ApiError::not_found)?;
@@ -77,12 +82,12 @@ mod tests {
     use crate::grid::cell::Cell;
     use crate::random::SeededRandom;
     use crate::storage::developer_metadata::{get_mark, search_marks};
-    use crate::storage::transaction::SheetRow;
+    use crate::storage::transaction::SheetProperties;
 
-    fn two_spreadsheets() -> Store {
-        let store = Store::in_memory().unwrap();
+    fn two_spreadsheets() -> SpreadsheetStore {
+        let store = SpreadsheetStore::in_memory().unwrap();
         for id in ["a", "b"] {
-            store.create(id, &SpreadsheetRow::default(), &[SheetRow::new(7, "Log", 0)]).unwrap();
+            store.create(id, &SpreadsheetProperties::default(), &[SheetProperties::new(7, "Log", 0)]).unwrap();
         }
         store
     }

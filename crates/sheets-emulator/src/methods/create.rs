@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::batch::context::{Batch, Doubts};
+use crate::batch::context::{Batch, UnknownBehaviors};
 use crate::batch::objects::named_ranges;
 use crate::batch::request_types::is_nothing;
 use crate::batch::sheets::sheet::{first_sheets, spreadsheet_from};
@@ -12,13 +12,19 @@ use crate::batch::write_cells;
 use crate::error::ApiError;
 use crate::random::RandomSource;
 use crate::schema::proto_json::{NOT_JSON, normalise};
-use crate::schema::response_mask::Mask;
-use crate::storage::store::Store;
-use crate::storage::transaction::SheetRow;
-use crate::workbook::spreadsheet_json::{View, spreadsheet};
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::store::SpreadsheetStore;
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::spreadsheet_json::{SpreadsheetView, spreadsheet};
 
 /// Answers `spreadsheets.create`: makes the spreadsheet `id` as the body describes it, and returns it.
-pub fn create(store: &Store, id: &str, body: &[u8], mask: &Mask, chance: &dyn RandomSource) -> Result<Value, ApiError> {
+pub fn create(
+    store: &SpreadsheetStore,
+    id: &str,
+    body: &[u8],
+    mask: &ResponseMask,
+    chance: &dyn RandomSource,
+) -> Result<Value, ApiError> {
     let text = if body.trim_ascii().is_empty() { b"{}" } else { body };
     let not_json = |_| ApiError::invalid_argument(NOT_JSON);
     let described = normalise(serde_json::from_slice(text).map_err(not_json)?, "Spreadsheet", "")?;
@@ -31,7 +37,7 @@ pub fn create(store: &Store, id: &str, body: &[u8], mask: &Mask, chance: &dyn Ra
         .collect();
     refuse_unkept(&described, list("sheets"))?;
     let tx = store.start(id, &spreadsheet_from(properties))?;
-    let batch = Batch::new(&tx, Doubts::default(), chance)?;
+    let batch = Batch::new(&tx, UnknownBehaviors::default(), chance)?;
     first_sheets(&batch, &sheets)?;
     for (n, (sheet, row)) in list("sheets").iter().zip(tx.sheets()?).enumerate() {
         for data in sheet.get("data").and_then(Value::as_array).into_iter().flatten() {
@@ -45,7 +51,7 @@ pub fn create(store: &Store, id: &str, body: &[u8], mask: &Mask, chance: &dyn Ra
         named_ranges::add(&batch, sent).map_err(|error| error.within(&format!("Invalid namedRanges[{n}]: ")))?;
     }
     drop(batch);
-    let answer = spreadsheet(&tx, id, &View::default())?;
+    let answer = spreadsheet(&tx, id, &SpreadsheetView::default())?;
     tx.commit()?;
     Ok(mask.apply(answer))
 }
@@ -65,7 +71,7 @@ fn refuse_unkept(described: &Value, sheets: &[Value]) -> Result<(), ApiError> {
 }
 
 /// Writes the `GridData` of a new sheet; sizes of rows and columns in it are not kept.
-fn fill(batch: &Batch<'_, '_>, sheet: &SheetRow, data: &Value) -> Result<(), ApiError> {
+fn fill(batch: &Batch<'_, '_>, sheet: &SheetProperties, data: &Value) -> Result<(), ApiError> {
     let start = |name: &str| data.get(name).and_then(Value::as_i64).unwrap_or(0);
     let Some(rows) = data.get("rowData") else { return Ok(()) };
     let request = json!({

@@ -4,11 +4,11 @@
 //! Out of scope: which range was asked for (`values_read`), how one cell is rendered (`render`).
 
 use crate::error::ApiError;
-use crate::format::render::{Rendering, write_text};
+use crate::format::render::{RenderOptions, write_text};
 use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::Cell;
-use crate::storage::transaction::SheetRow;
-use crate::workbook::ranges::{Book, name_area};
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::ranges::{Workbook, name_area};
 
 /// Where JSON text goes, with or without Google's white space.
 #[derive(Debug)]
@@ -71,11 +71,11 @@ impl JsonText {
 
 /// Writes the `ValueRange` of an area.
 pub fn write_value_range(
-    book: &Book<'_, '_>,
-    sheet: &SheetRow,
+    book: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
     area: &Area,
     major: Dimension,
-    rendering: Rendering,
+    rendering: RenderOptions,
     out: &mut JsonText,
 ) -> Result<(), ApiError> {
     out.open(b'{');
@@ -98,10 +98,10 @@ fn visible<'c>(cells: &'c [Cell], area: &Area) -> &'c [Cell] {
 }
 
 fn write_rows(
-    book: &Book<'_, '_>,
-    sheet: &SheetRow,
+    book: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
     area: &Area,
-    rendering: Rendering,
+    rendering: RenderOptions,
     out: &mut JsonText,
 ) -> Result<(), ApiError> {
     let mut next_row = area.rows.start;
@@ -138,10 +138,10 @@ fn write_rows(
 
 /// Rows come one after the other, so each column gathers its own text.
 fn write_columns(
-    book: &Book<'_, '_>,
-    sheet: &SheetRow,
+    book: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
     area: &Area,
-    rendering: Rendering,
+    rendering: RenderOptions,
     out: &mut JsonText,
 ) -> Result<(), ApiError> {
     let mut columns: Vec<(u32, JsonText)> = Vec::new();
@@ -179,22 +179,22 @@ fn write_columns(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::render::ValueRender;
-    use crate::storage::store::Store;
-    use crate::storage::transaction::SpreadsheetRow;
+    use crate::format::render::ValueRenderOption;
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::SpreadsheetProperties;
     use serde_json::{Value, json};
 
     fn seen(text: &str, major: Dimension, pretty: bool) -> Value {
-        let store = Store::in_memory().unwrap();
-        store.create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let tx = store.write("s").unwrap();
         tx.put_row(0, 0, vec![Cell::text("A1"), Cell::text("B1"), Cell::default(), Cell::text("D1")]).unwrap();
         tx.put_row(0, 1, vec![Cell::default(), Cell::text("b2")]).unwrap();
         tx.put_row(0, 3, vec![Cell::number(4.0)]).unwrap();
-        let book = Book::open(&tx).unwrap();
+        let book = Workbook::open(&tx).unwrap();
         let place = book.find(text).unwrap();
         let mut out = JsonText::new(pretty);
-        let rendering = Rendering { values: ValueRender::Unformatted, moments_as_text: false };
+        let rendering = RenderOptions { values: ValueRenderOption::Unformatted, moments_as_text: false };
         write_value_range(&book, &place.sheet, &place.area(), major, rendering, &mut out).unwrap();
         let value: Value = serde_json::from_slice(&out.bytes).unwrap();
         if pretty {

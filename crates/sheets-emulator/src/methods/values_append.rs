@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 use crate::auth::protection::Writable;
 use crate::error::ApiError;
 use crate::formula::references::rewrite::follow;
-use crate::formula::references::shift::Edit;
+use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::{Area, Dimension};
-use crate::input::value_matrix::Block;
-use crate::methods::values_write::Echo;
-use crate::schema::enums::{InsertData, Words, insert_data, value_input};
-use crate::storage::transaction::{SheetRow, Transaction};
-use crate::workbook::ranges::{Book, name_area};
+use crate::input::value_matrix::ValueMatrix;
+use crate::methods::values_write::ResponseValues;
+use crate::schema::enums::{InsertDataOption, TextParams, insert_data, value_input};
+use crate::storage::transaction::{SheetProperties, Transaction};
+use crate::workbook::ranges::{Workbook, name_area};
 use crate::workbook::table_detection::find_table;
 
 /// The most cells of all grids together (Google Drive help, "Files you can store").
@@ -26,13 +26,13 @@ pub fn append(
     store: &impl Writable,
     id: &str,
     range: &str,
-    words: &impl Words,
+    words: &impl TextParams,
     body: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
-    let (input, insert, echo) = (value_input(words)?, insert_data(words)?, Echo::read(words, body)?);
-    let block = Block::read(body, "data")?;
+    let (input, insert, echo) = (value_input(words)?, insert_data(words)?, ResponseValues::read(words, body)?);
+    let block = ValueMatrix::read(body, "data")?;
     let transaction = store.write(id)?;
-    let book = Book::open(&transaction)?;
+    let book = Workbook::open(&transaction)?;
     let place = book.find_inside(range)?;
     let table = find_table(&book, &place)?;
     let (row, column) = match &table {
@@ -48,7 +48,7 @@ pub fn append(
         answer.insert("tableRange".to_owned(), name_area(&sheet, &table).into());
     }
     // The rows have changed, and the grid may have grown.
-    let updates = echo.told(&Book::open(&transaction)?, id, None, &written)?;
+    let updates = echo.told(&Workbook::open(&transaction)?, id, None, &written)?;
     answer.insert("updates".to_owned(), Value::Object(updates));
     transaction.commit()?;
     Ok(Value::Object(answer))
@@ -57,14 +57,14 @@ pub fn append(
 /// Grows the grid to hold the area, and with `INSERT_ROWS` moves what lies there down first.
 fn make_room(
     transaction: &Transaction<'_>,
-    sheets: &[SheetRow],
-    sheet: &SheetRow,
+    sheets: &[SheetProperties],
+    sheet: &SheetProperties,
     area: &Area,
-    insert: InsertData,
-) -> Result<SheetRow, ApiError> {
+    insert: InsertDataOption,
+) -> Result<SheetProperties, ApiError> {
     let mut sheet = sheet.clone();
     let before = cells_of(&sheet);
-    if insert == InsertData::InsertRows && area.rows.start < sheet.row_count && area.height() > 0 {
+    if insert == InsertDataOption::InsertRows && area.rows.start < sheet.row_count && area.height() > 0 {
         let (at, count) = (area.rows.start, area.height());
         transaction.shift_rows(sheet.id, at..u32::MAX, i64::from(count))?;
         for mut named in transaction.named_ranges()?.into_iter().filter(|named| named.range.sheet_id == sheet.id) {
@@ -72,7 +72,7 @@ fn make_room(
             named.range = named.range.after_insert(Dimension::Rows, at, count);
             transaction.add_named_range(&named)?;
         }
-        follow(transaction, &sheet.title, &Edit::Insert { dimension: Dimension::Rows, at, count, within: None })?;
+        follow(transaction, &sheet.title, &SheetEdit::Insert { dimension: Dimension::Rows, at, count, within: None })?;
         sheet.row_count = sheet.row_count.saturating_add(count);
     }
     sheet.row_count = sheet.row_count.max(area.rows.end);
@@ -89,21 +89,21 @@ fn make_room(
     Ok(sheet)
 }
 
-fn cells_of(sheet: &SheetRow) -> u64 {
+fn cells_of(sheet: &SheetProperties) -> u64 {
     u64::from(sheet.row_count) * u64::from(sheet.column_count)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::store::Store;
-    use crate::storage::transaction::SpreadsheetRow;
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::SpreadsheetProperties;
     use serde_json::json;
 
-    fn store() -> Store {
-        let store = Store::in_memory().unwrap();
-        let small = SheetRow { row_count: 3, column_count: 5, ..SheetRow::new(0, "Sheet1", 0) };
-        store.create("s", &SpreadsheetRow::default(), &[small]).unwrap();
+    fn store() -> SpreadsheetStore {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        let small = SheetProperties { row_count: 3, column_count: 5, ..SheetProperties::new(0, "Sheet1", 0) };
+        store.create("s", &SpreadsheetProperties::default(), &[small]).unwrap();
         store
     }
 

@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::storage::store::StorageError;
 use crate::storage::transaction::Transaction;
 use crate::workbook::data_filter::find_filter;
-use crate::workbook::ranges::{Book, Place};
+use crate::workbook::ranges::{SheetRange, Workbook};
 
 /// How many rows are looked at in one go.
 const STEP: u32 = 4096;
@@ -24,16 +24,17 @@ pub fn clear(store: &impl Writable, id: &str, range: &str) -> Result<Value, ApiE
 /// `values.batchClear`: all ranges or none.
 pub fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let ranges = body.get("ranges").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let find =
-        |book: &Book<'_, '_>| ranges.iter().map(|range| book.find_inside(range.as_str().unwrap_or_default())).collect();
+    let find = |book: &Workbook<'_, '_>| {
+        ranges.iter().map(|range| book.find_inside(range.as_str().unwrap_or_default())).collect()
+    };
     Ok(json!({"spreadsheetId": id, "clearedRanges": clear_all(store, id, find)?}))
 }
 
 /// `values.batchClearByDataFilter`.
 pub fn batch_clear_by_filter(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let find = |book: &Book<'_, '_>| {
-        let places: Vec<Vec<Place>> =
+    let find = |book: &Workbook<'_, '_>| {
+        let places: Vec<Vec<SheetRange>> =
             filters.iter().map(|filter| find_filter(book, filter)).collect::<Result<_, _>>()?;
         Ok(places.concat())
     };
@@ -43,18 +44,18 @@ pub fn batch_clear_by_filter(store: &impl Writable, id: &str, body: &Map<String,
 fn clear_all(
     store: &impl Writable,
     id: &str,
-    find: impl FnOnce(&Book<'_, '_>) -> Result<Vec<Place>, ApiError>,
+    find: impl FnOnce(&Workbook<'_, '_>) -> Result<Vec<SheetRange>, ApiError>,
 ) -> Result<Vec<String>, ApiError> {
     let transaction = store.write(id)?;
-    let places = find(&Book::open(&transaction)?)?;
+    let places = find(&Workbook::open(&transaction)?)?;
     for place in &places {
         empty(&transaction, place)?;
     }
     transaction.commit()?;
-    Ok(places.iter().map(Place::printed).collect())
+    Ok(places.iter().map(SheetRange::printed).collect())
 }
 
-fn empty(transaction: &Transaction<'_>, place: &Place) -> Result<(), StorageError> {
+fn empty(transaction: &Transaction<'_>, place: &SheetRange) -> Result<(), StorageError> {
     let (area, sheet) = (place.area(), place.sheet.id);
     let columns =
         usize::try_from(area.cols.start).unwrap_or(usize::MAX)..usize::try_from(area.cols.end).unwrap_or(usize::MAX);
@@ -80,13 +81,13 @@ fn empty(transaction: &Transaction<'_>, place: &Place) -> Result<(), StorageErro
 mod tests {
     use super::*;
     use crate::grid::cell::Cell;
-    use crate::storage::store::Store;
-    use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
     #[test]
     fn values_go_and_notes_stay() {
-        let store = Store::in_memory().unwrap();
-        store.create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let mut noted = Cell::text("x");
         noted.set_member("note", Some("n".into()));
         let tx = store.write("s").unwrap();

@@ -7,16 +7,22 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::methods::value_range::{JsonText, write_value_range};
-use crate::schema::enums::{Words, dimension, rendering};
-use crate::storage::store::Store;
+use crate::schema::enums::{TextParams, dimension, rendering};
+use crate::storage::store::SpreadsheetStore;
 use crate::workbook::data_filter::find_filter;
-use crate::workbook::ranges::{Book, Place};
+use crate::workbook::ranges::{SheetRange, Workbook};
 
 /// `values.get`: the JSON text of a `ValueRange`.
-pub fn get(store: &Store, id: &str, range: &str, words: &impl Words, pretty: bool) -> Result<Vec<u8>, ApiError> {
+pub fn get(
+    store: &SpreadsheetStore,
+    id: &str,
+    range: &str,
+    words: &impl TextParams,
+    pretty: bool,
+) -> Result<Vec<u8>, ApiError> {
     let (rendering, major) = (rendering(words, false)?, dimension(words, "majorDimension")?);
     let transaction = store.read(id)?;
-    let book = Book::open(&transaction)?;
+    let book = Workbook::open(&transaction)?;
     let place = book.find_inside(range)?;
     let mut out = JsonText::new(pretty);
     write_value_range(&book, &place.sheet, &place.area(), major, rendering, &mut out)?;
@@ -25,25 +31,25 @@ pub fn get(store: &Store, id: &str, range: &str, words: &impl Words, pretty: boo
 
 /// `values.batchGet`: all ranges as they were at one moment.
 pub fn batch_get(
-    store: &Store,
+    store: &SpreadsheetStore,
     id: &str,
     ranges: &[&str],
-    words: &impl Words,
+    words: &impl TextParams,
     pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
-    let find = |book: &Book<'_, '_>| ranges.iter().map(|range| Ok((book.find_inside(range)?, None))).collect();
+    let find = |book: &Workbook<'_, '_>| ranges.iter().map(|range| Ok((book.find_inside(range)?, None))).collect();
     read_all(store, id, find, words, pretty)
 }
 
 /// `values.batchGetByDataFilter`.
 pub fn batch_get_by_filter(
-    store: &Store,
+    store: &SpreadsheetStore,
     id: &str,
     body: &Map<String, Value>,
     pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let find = |book: &Book<'_, '_>| {
+    let find = |book: &Workbook<'_, '_>| {
         let mut found = Vec::new();
         for filter in filters {
             found.extend(find_filter(book, filter)?.into_iter().map(|place| (place, Some(filter.clone()))));
@@ -53,18 +59,18 @@ pub fn batch_get_by_filter(
     read_all(store, id, find, body, pretty)
 }
 
-type Found = Vec<(Place, Option<Value>)>;
+type FoundRanges = Vec<(SheetRange, Option<Value>)>;
 
 fn read_all(
-    store: &Store,
+    store: &SpreadsheetStore,
     id: &str,
-    find: impl FnOnce(&Book<'_, '_>) -> Result<Found, ApiError>,
-    words: &impl Words,
+    find: impl FnOnce(&Workbook<'_, '_>) -> Result<FoundRanges, ApiError>,
+    words: &impl TextParams,
     pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
     let (rendering, major) = (rendering(words, false)?, dimension(words, "majorDimension")?);
     let transaction = store.read(id)?;
-    let book = Book::open(&transaction)?;
+    let book = Workbook::open(&transaction)?;
     let found = find(&book)?;
     let mut out = JsonText::new(pretty);
     out.open(b'{');

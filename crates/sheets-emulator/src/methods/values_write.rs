@@ -9,27 +9,27 @@ use serde_json::{Map, Value, json};
 
 use crate::auth::protection::Writable;
 use crate::error::ApiError;
-use crate::format::render::Rendering;
+use crate::format::render::RenderOptions;
 use crate::grid::area::{Area, Dimension};
-use crate::input::value_matrix::{Block, Written};
+use crate::input::value_matrix::{ValueMatrix, WriteCounts};
 use crate::methods::value_range::{JsonText, write_value_range};
-use crate::schema::enums::{Words, bad_value, check_names, dimension, rendering, value_input};
-use crate::storage::transaction::SheetRow;
+use crate::schema::enums::{TextParams, bad_value, check_names, dimension, rendering, value_input};
+use crate::storage::transaction::SheetProperties;
 use crate::workbook::data_filter::find_filter;
-use crate::workbook::ranges::{Book, Place, name_area};
+use crate::workbook::ranges::{SheetRange, Workbook, name_area};
 
 /// `values.update`.
 pub fn update(
     store: &impl Writable,
     id: &str,
     range: &str,
-    words: &impl Words,
+    words: &impl TextParams,
     body: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
-    let (input, echo) = (value_input(words)?, Echo::read(words, body)?);
-    let block = Block::read(body, "data")?;
+    let (input, echo) = (value_input(words)?, ResponseValues::read(words, body)?);
+    let block = ValueMatrix::read(body, "data")?;
     let transaction = store.write(id)?;
-    let book = Book::open(&transaction)?;
+    let book = Workbook::open(&transaction)?;
     let place = book.find(range)?;
     let written = block.write(&transaction, &place.sheet, block.fit(&place)?, input)?;
     let answer = echo.told(&book, id, Some(&place), &written)?;
@@ -51,12 +51,12 @@ pub fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) 
         };
         let message = if data.contains_key("dataFilter") { "DataFilterValueRange" } else { "ValueRange" };
         check_names(data, message, &path)?;
-        let block = Block::read(data, &path)?;
-        blocks.push((data, block, Echo::read(body, data)?));
+        let block = ValueMatrix::read(data, &path)?;
+        blocks.push((data, block, ResponseValues::read(body, data)?));
     }
     let transaction = store.write(id)?;
-    let book = Book::open(&transaction)?;
-    let mut totals = Totals::default();
+    let book = Workbook::open(&transaction)?;
+    let mut totals = UpdateTotals::default();
     let mut responses = Vec::new();
     let mut places = Vec::new();
     for (at, (data, block, _)) in blocks.iter().enumerate() {
@@ -87,15 +87,15 @@ pub fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) 
 
 /// Whether and how the answer shows what was written.
 #[derive(Debug, Clone, Copy)]
-pub struct Echo {
+pub struct ResponseValues {
     show: bool,
-    rendering: Rendering,
+    rendering: RenderOptions,
     major: Dimension,
 }
 
-impl Echo {
+impl ResponseValues {
     /// Reads `includeValuesInResponse` and the render options of the answer.
-    pub fn read(words: &impl Words, range: &Map<String, Value>) -> Result<Self, ApiError> {
+    pub fn read(words: &impl TextParams, range: &Map<String, Value>) -> Result<Self, ApiError> {
         let show = words.flag("includeValuesInResponse");
         Ok(Self { show, rendering: rendering(words, true)?, major: dimension(range, "data.majorDimension")? })
     }
@@ -104,10 +104,10 @@ impl Echo {
     /// Counts of nothing are left out, as every zero of Google's is.
     pub fn told(
         &self,
-        book: &Book<'_, '_>,
+        book: &Workbook<'_, '_>,
         id: &str,
-        asked: Option<&Place>,
-        written: &Written,
+        asked: Option<&SheetRange>,
+        written: &WriteCounts,
     ) -> Result<Map<String, Value>, ApiError> {
         let mut told = Map::new();
         told.insert("spreadsheetId".to_owned(), id.into());
@@ -128,13 +128,13 @@ impl Echo {
             }
         }
         if self.show {
-            let asked = asked.filter(|place| !place.span.is_cell()).map_or(shown, Place::area);
+            let asked = asked.filter(|place| !place.span.is_cell()).map_or(shown, SheetRange::area);
             told.insert("updatedData".to_owned(), self.read_back(book, &written.sheet, &asked)?);
         }
         Ok(told)
     }
 
-    fn read_back(self, book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value, ApiError> {
+    fn read_back(self, book: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, ApiError> {
         let mut out = JsonText::new(false);
         write_value_range(book, sheet, area, self.major, self.rendering, &mut out)?;
         serde_json::from_slice(&out.bytes).map_err(|error| {
@@ -146,15 +146,15 @@ impl Echo {
 
 /// Sums over the ranges of a batch; a row or column that two ranges touch counts once, as recorded.
 #[derive(Debug, Default)]
-struct Totals {
+struct UpdateTotals {
     rows: BTreeSet<(i32, u32)>,
     columns: BTreeSet<(i32, u32)>,
     sheets: BTreeSet<i32>,
     cells: u64,
 }
 
-impl Totals {
-    fn add(&mut self, written: &Written) {
+impl UpdateTotals {
+    fn add(&mut self, written: &WriteCounts) {
         let sheet = written.sheet.id;
         self.rows.extend(written.rows.iter().map(|row| (sheet, *row)));
         self.columns.extend(written.columns.iter().map(|column| (sheet, *column)));
@@ -185,12 +185,12 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::store::Store;
-    use crate::storage::transaction::SpreadsheetRow;
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::SpreadsheetProperties;
 
-    fn store() -> Store {
-        let store = Store::in_memory().unwrap();
-        store.create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+    fn store() -> SpreadsheetStore {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         store
     }
 

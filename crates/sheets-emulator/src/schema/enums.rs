@@ -6,13 +6,13 @@
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
-use crate::format::render::{Rendering, ValueRender};
+use crate::format::render::{RenderOptions, ValueRenderOption};
 use crate::grid::area::Dimension;
-use crate::schema::message_types::{Kind, json_name, member};
+use crate::schema::message_types::{FieldKind, json_name, member};
 use crate::schema::proto_json::{WRONG_ROOT, snake as snake_path, unknown_name};
 
 /// Where the words of a request stand: in its query or in its body.
-pub trait Words {
+pub trait TextParams {
     /// The text of `name` (as in `valueRenderOption`); none when it is absent or null.
     fn word(&self, name: &str) -> Option<&str>;
 
@@ -22,7 +22,7 @@ pub trait Words {
     }
 }
 
-impl Words for Map<String, Value> {
+impl TextParams for Map<String, Value> {
     fn word(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()
     }
@@ -34,7 +34,7 @@ impl Words for Map<String, Value> {
 
 /// `ValueInputOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueInput {
+pub enum ValueInputOption {
     /// `RAW`: stored as sent.
     Raw,
     /// `USER_ENTERED`: as if typed.
@@ -43,7 +43,7 @@ pub enum ValueInput {
 
 /// `InsertDataOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InsertData {
+pub enum InsertDataOption {
     /// `OVERWRITE`: onto what is below the table.
     Overwrite,
     /// `INSERT_ROWS`: into new rows.
@@ -51,36 +51,36 @@ pub enum InsertData {
 }
 
 /// The render options under their usual names, or under those of `updatedData` with the prefix `response`.
-pub fn rendering(words: &impl Words, response: bool) -> Result<Rendering, ApiError> {
+pub fn rendering(words: &impl TextParams, response: bool) -> Result<RenderOptions, ApiError> {
     let (values, moments) = if response {
         ("responseValueRenderOption", "responseDateTimeRenderOption")
     } else {
         ("valueRenderOption", "dateTimeRenderOption")
     };
     let known = [
-        ("FORMATTED_VALUE", ValueRender::Formatted),
-        ("UNFORMATTED_VALUE", ValueRender::Unformatted),
-        ("FORMULA", ValueRender::Formula),
+        ("FORMATTED_VALUE", ValueRenderOption::Formatted),
+        ("UNFORMATTED_VALUE", ValueRenderOption::Unformatted),
+        ("FORMULA", ValueRenderOption::Formula),
     ];
     let values = choose(words.word(values), values, "ValueRenderOption", &known)?.unwrap_or_default();
     let known = [("SERIAL_NUMBER", false), ("FORMATTED_STRING", true)];
     let moments_as_text = choose(words.word(moments), moments, "DateTimeRenderOption", &known)?.unwrap_or(false);
-    Ok(Rendering { values, moments_as_text })
+    Ok(RenderOptions { values, moments_as_text })
 }
 
 /// `majorDimension`; rows unless said otherwise.
-pub fn dimension(words: &impl Words, path: &str) -> Result<Dimension, ApiError> {
+pub fn dimension(words: &impl TextParams, path: &str) -> Result<Dimension, ApiError> {
     let known =
         [("ROWS", Dimension::Rows), ("COLUMNS", Dimension::Columns), ("DIMENSION_UNSPECIFIED", Dimension::Rows)];
     Ok(choose(words.word("majorDimension"), path, "Dimension", &known)?.unwrap_or(Dimension::Rows))
 }
 
 /// `valueInputOption`, which must be given.
-pub fn value_input(words: &impl Words) -> Result<ValueInput, ApiError> {
+pub fn value_input(words: &impl TextParams) -> Result<ValueInputOption, ApiError> {
     let name = "valueInputOption";
     let known = [
-        ("RAW", Some(ValueInput::Raw)),
-        ("USER_ENTERED", Some(ValueInput::Typed)),
+        ("RAW", Some(ValueInputOption::Raw)),
+        ("USER_ENTERED", Some(ValueInputOption::Typed)),
         ("INPUT_VALUE_OPTION_UNSPECIFIED", None),
     ];
     choose(words.word(name), name, "ValueInputOption", &known)?
@@ -89,11 +89,11 @@ pub fn value_input(words: &impl Words) -> Result<ValueInput, ApiError> {
 }
 
 /// `insertDataOption`; overwriting unless said otherwise.
-pub fn insert_data(words: &impl Words) -> Result<InsertData, ApiError> {
+pub fn insert_data(words: &impl TextParams) -> Result<InsertDataOption, ApiError> {
     let name = "insertDataOption";
-    let known = [("OVERWRITE", InsertData::Overwrite), ("INSERT_ROWS", InsertData::InsertRows)];
+    let known = [("OVERWRITE", InsertDataOption::Overwrite), ("INSERT_ROWS", InsertDataOption::InsertRows)];
     let chosen = choose(words.word(name), name, "AppendValuesRequest.InsertDataOption", &known)?;
-    Ok(chosen.unwrap_or(InsertData::Overwrite))
+    Ok(chosen.unwrap_or(InsertDataOption::Overwrite))
 }
 
 fn choose<T: Copy>(word: Option<&str>, path: &str, kind: &str, known: &[(&str, T)]) -> Result<Option<T>, ApiError> {
@@ -153,7 +153,7 @@ pub fn check_names(members: &Map<String, Value>, message: &str, path: &str) -> R
 
 /// A lone element is a list of one, as Google's front end takes it; not so in lists of anything (recorded).
 fn lone(message: &str, name: &str, value: Value) -> Value {
-    let wanted = member(message, name).is_some_and(|known| known.list && known.kind != Kind::Any);
+    let wanted = member(message, name).is_some_and(|known| known.list && known.kind != FieldKind::Any);
     if wanted && !value.is_array() && !value.is_null() { Value::Array(vec![value]) } else { value }
 }
 
@@ -163,22 +163,22 @@ fn check_kind(message: &str, name: &str, value: &Value, path: &str) -> Result<()
     let name = snake_path(name);
     let at = if path.is_empty() { name } else { format!("{path}.{name}") };
     let kind = match known.kind {
-        Kind::Text | Kind::Choice => "TYPE_STRING",
-        Kind::Bool => "TYPE_BOOL",
-        Kind::Integer => "TYPE_INT32",
-        Kind::Number => "TYPE_DOUBLE",
-        Kind::Any if known.list => "google.protobuf.ListValue",
-        Kind::Message(_) | Kind::Any => "google.protobuf.Struct",
+        FieldKind::Text | FieldKind::Choice => "TYPE_STRING",
+        FieldKind::Bool => "TYPE_BOOL",
+        FieldKind::Integer => "TYPE_INT32",
+        FieldKind::Number => "TYPE_DOUBLE",
+        FieldKind::Any if known.list => "google.protobuf.ListValue",
+        FieldKind::Message(_) | FieldKind::Any => "google.protobuf.Struct",
     };
     let fits = match known.kind {
         _ if known.list => value.is_array(),
-        Kind::Text | Kind::Choice => value.is_string(),
-        Kind::Bool => value.is_boolean() || value.as_str().and_then(truth).is_some(),
-        Kind::Integer | Kind::Number => {
+        FieldKind::Text | FieldKind::Choice => value.is_string(),
+        FieldKind::Bool => value.is_boolean() || value.as_str().and_then(truth).is_some(),
+        FieldKind::Integer | FieldKind::Number => {
             value.is_number() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok())
         }
-        Kind::Message(_) => value.is_object(),
-        Kind::Any => true,
+        FieldKind::Message(_) => value.is_object(),
+        FieldKind::Any => true,
     };
     if fits { Ok(()) } else { Err(bad_value(&at, kind, value)) }
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 /// What a member holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldKind {
     /// A message of this type.
     Message(&'static str),
     /// A text.
@@ -27,14 +27,14 @@ pub enum Kind {
 
 /// One member of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Member {
+pub struct FieldType {
     /// What it holds, or what each of its elements is.
-    pub kind: Kind,
+    pub kind: FieldKind,
     /// Whether it is a list.
     pub list: bool,
 }
 
-type Members = HashMap<&'static str, Member>;
+type Members = HashMap<&'static str, FieldType>;
 
 /// Google's discovery document of the API, cut down to names and kinds.
 static TYPES: LazyLock<HashMap<&'static str, Members>> = LazyLock::new(|| {
@@ -46,25 +46,25 @@ fn read_members(line: &'static str) -> Members {
     line.split(' ').filter_map(read_member).collect()
 }
 
-fn read_member(word: &'static str) -> Option<(&'static str, Member)> {
+fn read_member(word: &'static str) -> Option<(&'static str, FieldType)> {
     let (word, list) = word.strip_suffix('*').map_or((word, false), |word| (word, true));
     if let Some((name, message)) = word.split_once(':') {
-        return Some((name, Member { kind: Kind::Message(message), list }));
+        return Some((name, FieldType { kind: FieldKind::Message(message), list }));
     }
     let (name, kind) = word.split_once('=')?;
     let kind = match kind {
-        "s" => Kind::Text,
-        "b" => Kind::Bool,
-        "i" => Kind::Integer,
-        "n" => Kind::Number,
-        "e" => Kind::Choice,
-        _ => Kind::Any,
+        "s" => FieldKind::Text,
+        "b" => FieldKind::Bool,
+        "i" => FieldKind::Integer,
+        "n" => FieldKind::Number,
+        "e" => FieldKind::Choice,
+        _ => FieldKind::Any,
     };
-    Some((name, Member { kind, list }))
+    Some((name, FieldType { kind, list }))
 }
 
 /// The member `name` of the message type `message`; none when it has no such member.
-pub fn member(message: &str, name: &str) -> Option<Member> {
+pub fn member(message: &str, name: &str) -> Option<FieldType> {
     TYPES.get(message)?.get(name).copied()
 }
 
@@ -98,10 +98,10 @@ mod tests {
 
     #[test]
     fn members_have_the_kinds_of_the_discovery_document() {
-        assert_eq!(member("Spreadsheet", "sheets"), Some(Member { kind: Kind::Message("Sheet"), list: true }));
-        assert_eq!(member("GridProperties", "rowCount"), Some(Member { kind: Kind::Integer, list: false }));
+        assert_eq!(member("Spreadsheet", "sheets"), Some(FieldType { kind: FieldKind::Message("Sheet"), list: true }));
+        assert_eq!(member("GridProperties", "rowCount"), Some(FieldType { kind: FieldKind::Integer, list: false }));
         assert_eq!(member("Sheet", "sheetProperties"), None);
-        assert_eq!(member("Request", "appendCells").map(|m| m.kind), Some(Kind::Message("AppendCellsRequest")));
+        assert_eq!(member("Request", "appendCells").map(|m| m.kind), Some(FieldKind::Message("AppendCellsRequest")));
         assert_eq!(json_name("grid_properties"), "gridProperties");
     }
 
@@ -109,7 +109,7 @@ mod tests {
     fn every_message_that_a_member_names_is_in_the_table() {
         for members in TYPES.values() {
             for member in members.values() {
-                if let Kind::Message(name) = member.kind {
+                if let FieldKind::Message(name) = member.kind {
                     let empty = include_str!("schema.txt").lines().any(|line| line == name);
                     assert!(empty || TYPES.contains_key(name), "{name}");
                 }

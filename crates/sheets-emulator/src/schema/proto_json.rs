@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
-use crate::schema::message_types::{Kind, Member, json_name, member};
+use crate::schema::message_types::{FieldKind, FieldType, json_name, member};
 
 /// Reads a message of type `message` that stands at `path` in the body. Fails as Google does: 400, one violation a
 /// field.
@@ -28,18 +28,18 @@ pub fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &s
 }
 
 /// Whether a value can be kept as it is for a member of that kind: JSON names only, no nulls, kinds as they should be.
-pub fn fits(value: &Value, kind: Kind, list: bool) -> bool {
+pub fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
     match (value, kind) {
         (Value::Null, _) => false,
-        (_, Kind::Any) => true,
+        (_, FieldKind::Any) => true,
         (Value::Array(items), _) => list && items.iter().all(|item| fits(item, kind, false)),
-        (Value::Object(members), Kind::Message(message)) => members
+        (Value::Object(members), FieldKind::Message(message)) => members
             .iter()
             .all(|(name, value)| member(message, name).is_some_and(|known| fits(value, known.kind, known.list))),
-        (Value::String(_), Kind::Text | Kind::Choice)
-        | (Value::Bool(_), Kind::Bool)
-        | (Value::Number(_), Kind::Number) => !list,
-        (Value::Number(number), Kind::Integer) => !list && number.is_i64(),
+        (Value::String(_), FieldKind::Text | FieldKind::Choice)
+        | (Value::Bool(_), FieldKind::Bool)
+        | (Value::Number(_), FieldKind::Number) => !list,
+        (Value::Number(number), FieldKind::Integer) => !list && number.is_i64(),
         _ => false,
     }
 }
@@ -52,7 +52,7 @@ pub const WRONG_ROOT: &str = "Invalid JSON payload received. Unknown name \"\": 
 
 /// The value with JSON names, without nulls, with numbers as numbers; or everything that is wrong with it.
 pub fn normalise(value: Value, message: &str, path: &str) -> Result<Value, ApiError> {
-    let mut walk = Walk { told: Vec::new() };
+    let mut walk = JsonReader { told: Vec::new() };
     let clean = walk.message(value, message, path);
     if walk.told.is_empty() {
         return Ok(clean);
@@ -81,11 +81,11 @@ pub fn snake(name: &str) -> String {
     })
 }
 
-struct Walk {
+struct JsonReader {
     told: Vec<(String, String)>,
 }
 
-impl Walk {
+impl JsonReader {
     fn message(&mut self, value: Value, message: &str, path: &str) -> Value {
         let members = match value {
             Value::Object(members) => members,
@@ -112,14 +112,14 @@ impl Walk {
         Value::Object(clean)
     }
 
-    fn member(&mut self, value: Value, known: Member, path: &str, parent: &str, name: &str) -> Value {
+    fn member(&mut self, value: Value, known: FieldType, path: &str, parent: &str, name: &str) -> Value {
         match value {
             Value::Array(items) if known.list => items
                 .into_iter()
                 .enumerate()
                 .map(|(n, item)| self.one(item, known.kind, &format!("{path}[{n}]")))
                 .collect(),
-            Value::Array(_) if known.kind != Kind::Any => {
+            Value::Array(_) if known.kind != FieldKind::Any => {
                 let told = format!(
                     "Invalid JSON payload received. Unknown name \"{name}\" at '{parent}': Proto field is not \
                      repeating, cannot start list."
@@ -133,35 +133,37 @@ impl Walk {
         }
     }
 
-    fn one(&mut self, value: Value, kind: Kind, path: &str) -> Value {
-        if let (Kind::Choice, Value::String(word), Some((name, words))) = (kind, &value, choices(path))
+    fn one(&mut self, value: Value, kind: FieldKind, path: &str) -> Value {
+        if let (FieldKind::Choice, Value::String(word), Some((name, words))) = (kind, &value, choices(path))
             && !words.contains(&word.as_str())
         {
             return self.wrong(path, &format!("type.googleapis.com/google.apps.sheets.v4.{name}"), &value);
         }
-        if let (Kind::Text, Some(paths)) =
+        if let (FieldKind::Text, Some(paths)) =
             (kind, value.get("paths").filter(|_| path.ends_with(".fields")).and_then(mask_of))
         {
             return paths;
         }
         let taken = match (kind, &value) {
-            (Kind::Message(message), _) => return self.message(value, message, path),
-            (Kind::Any, _)
-            | (Kind::Text, Value::String(_))
-            | (Kind::Bool, Value::Bool(_))
-            | (Kind::Choice, Value::String(_) | Value::Number(_))
-            | (Kind::Number, Value::Number(_)) => Some(value.clone()),
-            (Kind::Bool, Value::String(text)) => text.parse::<bool>().ok().map(Value::Bool),
-            (Kind::Integer, Value::Number(number)) => number.as_f64().and_then(whole),
-            (Kind::Integer, Value::String(text)) => text.parse().ok().and_then(whole),
-            (Kind::Number, Value::String(text)) => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from),
+            (FieldKind::Message(message), _) => return self.message(value, message, path),
+            (FieldKind::Any, _)
+            | (FieldKind::Text, Value::String(_))
+            | (FieldKind::Bool, Value::Bool(_))
+            | (FieldKind::Choice, Value::String(_) | Value::Number(_))
+            | (FieldKind::Number, Value::Number(_)) => Some(value.clone()),
+            (FieldKind::Bool, Value::String(text)) => text.parse::<bool>().ok().map(Value::Bool),
+            (FieldKind::Integer, Value::Number(number)) => number.as_f64().and_then(whole),
+            (FieldKind::Integer, Value::String(text)) => text.parse().ok().and_then(whole),
+            (FieldKind::Number, Value::String(text)) => {
+                text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from)
+            }
             _ => None,
         };
         let name = match kind {
-            Kind::Text => "TYPE_STRING",
-            Kind::Bool => "TYPE_BOOL",
-            Kind::Integer => "TYPE_INT32",
-            Kind::Number => "TYPE_DOUBLE",
+            FieldKind::Text => "TYPE_STRING",
+            FieldKind::Bool => "TYPE_BOOL",
+            FieldKind::Integer => "TYPE_INT32",
+            FieldKind::Number => "TYPE_DOUBLE",
             _ => "TYPE_ENUM",
         };
         taken.unwrap_or_else(|| self.wrong(path, name, &value))

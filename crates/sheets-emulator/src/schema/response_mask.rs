@@ -7,32 +7,32 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::schema::message_types::{Kind, json_name, member};
+use crate::schema::message_types::{FieldKind, json_name, member};
 
 /// How deep a mask may nest; more than any answer does.
 const DEPTH_LIMIT: usize = 64;
 
 /// The members to keep: all below here, or these.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Mask {
+pub enum ResponseMask {
     /// Everything.
     #[default]
     All,
     /// These members, each with a mask of its own; `*` stands for every member.
-    Members(BTreeMap<String, Mask>),
+    Members(BTreeMap<String, ResponseMask>),
 }
 
 /// A mask that cannot be used, with the path that Google's answer names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'.")]
-pub struct BadMask {
+pub struct InvalidMask {
     /// The path without a match, as the caller wrote it, joined by dots.
     pub path: String,
 }
 
-impl Mask {
+impl ResponseMask {
     /// Reads a mask for an answer of the message type `root`; an empty text keeps everything.
-    pub fn parse(text: &str, root: &str) -> Result<Self, BadMask> {
+    pub fn parse(text: &str, root: &str) -> Result<Self, InvalidMask> {
         if text.trim().is_empty() {
             return Ok(Self::All);
         }
@@ -42,8 +42,8 @@ impl Mask {
     }
 
     /// Reads a mask without looking at types, as the `fields` of a request need it.
-    pub fn read(text: &str) -> Result<Self, BadMask> {
-        let mut reader = Reader { text, at: 0 };
+    pub fn read(text: &str) -> Result<Self, InvalidMask> {
+        let mut reader = MaskReader { text, at: 0 };
         let mask = reader.list(0)?;
         if reader.peek().is_some() { Err(reader.bad()) } else { Ok(mask) }
     }
@@ -76,17 +76,17 @@ impl Mask {
         path.split('.').try_fold(self, |mask, name| mask.child(name)).is_some()
     }
 
-    fn check(&self, message: &str, path: &mut Vec<String>) -> Result<(), BadMask> {
+    fn check(&self, message: &str, path: &mut Vec<String>) -> Result<(), InvalidMask> {
         let Self::Members(members) = self else { return Ok(()) };
         for (name, mask) in members {
             path.push(name.clone());
-            let kind = if name == "*" { Some(Kind::Any) } else { member(message, name).map(|found| found.kind) };
+            let kind = if name == "*" { Some(FieldKind::Any) } else { member(message, name).map(|found| found.kind) };
             match (kind, mask) {
-                (None, Self::All) => return Err(BadMask { path: path.join(".") }),
-                (Some(Kind::Message(inner)), _) => mask.check(inner, path)?,
-                (Some(_), Self::All) | (Some(Kind::Any), _) => {}
+                (None, Self::All) => return Err(InvalidMask { path: path.join(".") }),
+                (Some(FieldKind::Message(inner)), _) => mask.check(inner, path)?,
+                (Some(_), Self::All) | (Some(FieldKind::Any), _) => {}
                 (_, Self::Members(_)) => {
-                    return Err(BadMask { path: format!("{}.{}", path.join("."), mask.first_path()) });
+                    return Err(InvalidMask { path: format!("{}.{}", path.join("."), mask.first_path()) });
                 }
             }
             path.pop();
@@ -123,14 +123,14 @@ impl Mask {
     }
 }
 
-struct Reader<'a> {
+struct MaskReader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl Reader<'_> {
-    fn bad(&self) -> BadMask {
-        BadMask { path: self.text.to_owned() }
+impl MaskReader<'_> {
+    fn bad(&self) -> InvalidMask {
+        InvalidMask { path: self.text.to_owned() }
     }
 
     fn peek(&mut self) -> Option<u8> {
@@ -140,8 +140,8 @@ impl Reader<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn list(&mut self, depth: usize) -> Result<Mask, BadMask> {
-        let mut all = Mask::Members(BTreeMap::new());
+    fn list(&mut self, depth: usize) -> Result<ResponseMask, InvalidMask> {
+        let mut all = ResponseMask::Members(BTreeMap::new());
         loop {
             all.merge(self.path(depth)?);
             if self.peek() != Some(b',') {
@@ -151,7 +151,7 @@ impl Reader<'_> {
         }
     }
 
-    fn path(&mut self, depth: usize) -> Result<Mask, BadMask> {
+    fn path(&mut self, depth: usize) -> Result<ResponseMask, InvalidMask> {
         let name = self.name().filter(|_| depth < DEPTH_LIMIT).ok_or_else(|| self.bad())?;
         let below = match self.peek() {
             Some(b'.' | b'/') => {
@@ -167,12 +167,12 @@ impl Reader<'_> {
                 self.at += 1;
                 inner
             }
-            _ => Mask::All,
+            _ => ResponseMask::All,
         };
-        if name == "*" && below == Mask::All {
-            return Ok(Mask::All);
+        if name == "*" && below == ResponseMask::All {
+            return Ok(ResponseMask::All);
         }
-        Ok(Mask::Members(BTreeMap::from([(name, below)])))
+        Ok(ResponseMask::Members(BTreeMap::from([(name, below)])))
     }
 
     fn name(&mut self) -> Option<String> {
@@ -191,7 +191,7 @@ mod tests {
     use serde_json::json;
 
     fn cut(mask: &str, value: Value) -> Value {
-        Mask::parse(mask, "Spreadsheet").expect("a good mask").apply(value)
+        ResponseMask::parse(mask, "Spreadsheet").expect("a good mask").apply(value)
     }
 
     #[test]
@@ -228,15 +228,15 @@ mod tests {
             ("nope.a.b", "nope.a.b"),
             ("sheets(data(x))", "sheets.data.x"),
         ] {
-            assert_eq!(Mask::parse(text, "Spreadsheet").expect_err("unknown").path, path);
+            assert_eq!(ResponseMask::parse(text, "Spreadsheet").expect_err("unknown").path, path);
         }
-        let told = Mask::parse("joe", "Spreadsheet").expect_err("unknown").to_string();
+        let told = ResponseMask::parse("joe", "Spreadsheet").expect_err("unknown").to_string();
         assert_eq!(told, "Error expanding 'fields' parameter. Cannot find matching fields for path 'joe'.");
     }
 
     #[test]
     fn a_mask_knows_what_it_covers() {
-        let covers = |mask: &str, path: &str| Mask::parse(mask, "Spreadsheet").expect("good").covers(path);
+        let covers = |mask: &str, path: &str| ResponseMask::parse(mask, "Spreadsheet").expect("good").covers(path);
         assert!(covers("sheets.data.rowData", "sheets.data"));
         assert!(covers("sheets", "sheets.data"));
         assert!(covers("*", "sheets.data"));
@@ -246,14 +246,14 @@ mod tests {
     #[test]
     fn torn_masks_are_refused() {
         for text in ["sheets(", "sheets)", ",", "sheets.", ".", "sheets(properties", "a b"] {
-            assert!(Mask::parse(text, "Spreadsheet").is_err(), "{text}");
+            assert!(ResponseMask::parse(text, "Spreadsheet").is_err(), "{text}");
         }
     }
 
     proptest! {
         #[test]
         fn no_text_makes_the_parser_fail(text in "[a-z.,/()* é]{0,40}") {
-            let _ = Mask::parse(&text, "Spreadsheet");
+            let _ = ResponseMask::parse(&text, "Spreadsheet");
         }
     }
 }

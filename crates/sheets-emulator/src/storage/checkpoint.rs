@@ -14,36 +14,36 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::storage::connection::{BUSY_TIMEOUT, connect};
-use crate::storage::database_file::Home;
+use crate::storage::database_file::DatabaseFile;
 use crate::storage::error::StorageError;
-use crate::storage::wal_copy::Tail;
+use crate::storage::wal_copy::WalCopy;
 
 /// How long readers of this process are waited for: while one looks at the file, its pages stay as they are.
 const READERS_WAIT: Duration = Duration::from_millis(500);
 
 /// Brings commits into the file.
 #[derive(Debug)]
-pub struct Settler {
-    home: Home,
+pub struct Checkpointer {
+    home: DatabaseFile,
     /// Holds the lock of writers meanwhile.
     keeper: Mutex<Connection>,
-    readers: Gate,
+    readers: ReaderGate,
 }
 
-impl Settler {
+impl Checkpointer {
     /// A settler of a file that is there, and which knows its own commits.
-    pub fn of(home: Home) -> Result<Self, StorageError> {
+    pub fn of(home: DatabaseFile) -> Result<Self, StorageError> {
         let keeper = Mutex::new(connect(home.path())?);
-        Ok(Self { home, keeper, readers: Gate::default() })
+        Ok(Self { home, keeper, readers: ReaderGate::default() })
     }
 
     /// The file.
-    pub fn home(&self) -> &Home {
+    pub fn home(&self) -> &DatabaseFile {
         &self.home
     }
 
     /// Lets a reader in, once nobody writes pages over.
-    pub fn reader(&self) -> Reading<'_> {
+    pub fn reader(&self) -> ReadGuard<'_> {
         self.readers.enter()
     }
 
@@ -79,7 +79,7 @@ impl Settler {
         };
         let end = number("page_count")? * number("page_size")?;
         let file = self.home.file().map_err(told)?;
-        Tail::put(file, self.home.log(), end).map_err(told)?;
+        WalCopy::put(file, self.home.log(), end).map_err(told)?;
         let (logged, done): (i64, i64) =
             connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
         let is_whole = logged == done;
@@ -94,11 +94,11 @@ impl Settler {
 }
 
 /// Makes a file whole that was copied alone, in the midst of a commit that came from the log: before anybody reads it.
-pub fn make_whole(home: &Home) -> Result<(), StorageError> {
+pub fn make_whole(home: &DatabaseFile) -> Result<(), StorageError> {
     let told = |cause| StorageError::File { path: home.path().to_owned(), cause };
     let file = home.file().map_err(told)?;
     let needed = || {
-        let Some(found) = Tail::find(file).map_err(told)? else { return Ok(None) };
+        let Some(found) = WalCopy::find(file).map_err(told)? else { return Ok(None) };
         // Where the log is there, SQLite itself goes on from it.
         if home.log_length().map_err(told)? < found.length {
             return Ok(Some(found));
@@ -122,53 +122,53 @@ pub fn make_whole(home: &Home) -> Result<(), StorageError> {
 
 /// Keeps readers of this process out while pages are written over.
 #[derive(Debug, Default)]
-struct Gate {
-    state: Mutex<GateState>,
+struct ReaderGate {
+    state: Mutex<ReaderGateState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct GateState {
+struct ReaderGateState {
     readers: usize,
     is_closed: bool,
 }
 
 /// A reader; it has left when this is dropped.
 #[derive(Debug)]
-pub struct Reading<'g>(&'g Gate);
+pub struct ReadGuard<'g>(&'g ReaderGate);
 
 /// The gate is open again when this is dropped.
 #[derive(Debug)]
-struct Closed<'g>(&'g Gate);
+struct ClosedGate<'g>(&'g ReaderGate);
 
-impl Gate {
-    fn state(&self) -> MutexGuard<'_, GateState> {
+impl ReaderGate {
+    fn state(&self) -> MutexGuard<'_, ReaderGateState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self) -> Reading<'_> {
+    fn enter(&self) -> ReadGuard<'_> {
         let waiting = self.changed.wait_while(self.state(), |state| state.is_closed);
         waiting.unwrap_or_else(PoisonError::into_inner).readers += 1;
-        Reading(self)
+        ReadGuard(self)
     }
 
     /// Lets nobody in, and waits for those who are inside, but not for ever.
-    fn close(&self) -> Closed<'_> {
+    fn close(&self) -> ClosedGate<'_> {
         let mut state = self.state();
         state.is_closed = true;
         drop(self.changed.wait_timeout_while(state, READERS_WAIT, |state| state.readers > 0));
-        Closed(self)
+        ClosedGate(self)
     }
 }
 
-impl Drop for Reading<'_> {
+impl Drop for ReadGuard<'_> {
     fn drop(&mut self) {
         self.0.state().readers -= 1;
         self.0.changed.notify_all();
     }
 }
 
-impl Drop for Closed<'_> {
+impl Drop for ClosedGate<'_> {
     fn drop(&mut self) {
         self.0.state().is_closed = false;
         self.0.changed.notify_all();

@@ -14,30 +14,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use crate::storage::error::StorageError;
 
 /// Which file it is, whatever its path: device and number.
-type Identity = (u64, u64);
+type FileIdentity = (u64, u64);
 
 /// The files that are open.
-static OPEN: Mutex<Vec<Weak<Inode>>> = Mutex::new(Vec::new());
+static OPEN: Mutex<Vec<Weak<OpenFile>>> = Mutex::new(Vec::new());
 
-fn open_ones() -> MutexGuard<'static, Vec<Weak<Inode>>> {
+fn open_ones() -> MutexGuard<'static, Vec<Weak<OpenFile>>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A file and its place.
 #[derive(Debug)]
-pub struct Home {
+pub struct DatabaseFile {
     path: PathBuf,
     log: PathBuf,
-    inode: Arc<Inode>,
+    inode: Arc<OpenFile>,
 }
 
 #[derive(Debug)]
-struct Inode {
-    identity: Option<Identity>,
+struct OpenFile {
+    identity: Option<FileIdentity>,
     file: Option<File>,
 }
 
-impl Drop for Inode {
+impl Drop for OpenFile {
     /// Closes the file while nobody can find or open it.
     fn drop(&mut self) {
         let mut open = open_ones();
@@ -46,7 +46,7 @@ impl Drop for Inode {
     }
 }
 
-impl Home {
+impl DatabaseFile {
     /// Opens the file, or makes it: for its owner alone. One that may only be read is opened so.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut open = open_ones();
@@ -58,7 +58,7 @@ impl Home {
             inode
         } else {
             let file = open_or_make(path)?;
-            let inode = Arc::new(Inode { identity: identity(&file.metadata()?), file: Some(file) });
+            let inode = Arc::new(OpenFile { identity: identity(&file.metadata()?), file: Some(file) });
             open.push(Arc::downgrade(&inode));
             inode
         };
@@ -145,13 +145,13 @@ fn make_with(path: &Path, options: &mut OpenOptions) -> io::Result<()> {
 
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "other systems have no such numbers")]
-fn identity(found: &Metadata) -> Option<Identity> {
+fn identity(found: &Metadata) -> Option<FileIdentity> {
     use std::os::unix::fs::MetadataExt;
     Some((found.dev(), found.ino()))
 }
 
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> Option<Identity> {
+fn identity(_: &Metadata) -> Option<FileIdentity> {
     None
 }
 
@@ -163,7 +163,7 @@ mod tests {
     fn a_file_that_was_moved_deleted_or_replaced_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let (path, aside) = (folder.path().join("my.sheet"), folder.path().join("aside"));
-        let home = Home::open(&path).unwrap();
+        let home = DatabaseFile::open(&path).unwrap();
         assert!(home.see_that_it_is_there().is_ok());
         std::fs::rename(&path, &aside).unwrap();
         let moved = home.see_that_it_is_there().unwrap_err().to_string();
@@ -181,9 +181,9 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let (path, link) = (folder.path().join("my.sheet"), folder.path().join("link"));
-        let first = Home::open(&path).unwrap();
+        let first = DatabaseFile::open(&path).unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        let second = Home::open(&link).unwrap();
+        let second = DatabaseFile::open(&link).unwrap();
         assert!(Arc::ptr_eq(&first.inode, &second.inode) && second.log().ends_with("my.sheet-wal"));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
-use crate::storage::store::{StorageError, Store};
+use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::Transaction;
 
 /// The kind under which it is kept, by its id.
@@ -16,7 +16,7 @@ pub const KIND: &str = "metadata";
 /// `DeveloperMetadataLookup`; what is absent matches everything.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Lookup {
+pub struct MetadataLookup {
     metadata_id: Option<i64>,
     metadata_key: Option<String>,
     metadata_value: Option<String>,
@@ -26,7 +26,7 @@ pub struct Lookup {
     location_matching_strategy: Option<String>,
 }
 
-impl Lookup {
+impl MetadataLookup {
     /// Whether a kept mark is one that the lookup asks for.
     pub fn matches(&self, id: i64, body: &Value) -> bool {
         let text = |name: &str, wanted: &Option<String>| {
@@ -64,20 +64,20 @@ pub fn sheet_of(location: &Map<String, Value>) -> Option<i64> {
 }
 
 /// A lookup as a filter carries it.
-pub fn read_lookup(lookup: &Value) -> Result<Lookup, ApiError> {
+pub fn read_lookup(lookup: &Value) -> Result<MetadataLookup, ApiError> {
     serde_json::from_value(lookup.clone())
         .map_err(|told| ApiError::invalid_argument(format!("Invalid developerMetadataLookup: {told}")))
 }
 
 /// All marks that one of the lookups asks for, by id, each once.
-pub fn find(tx: &Transaction<'_>, lookups: &[Lookup]) -> Result<Vec<(i64, Value)>, StorageError> {
+pub fn find(tx: &Transaction<'_>, lookups: &[MetadataLookup]) -> Result<Vec<(i64, Value)>, StorageError> {
     let mut found = tx.kept(None, KIND)?;
     found.retain(|(id, body)| lookups.iter().any(|lookup| lookup.matches(*id, body)));
     Ok(found)
 }
 
 /// Answers `developerMetadata.get`: the mark of that id, or 404.
-pub fn get_mark(store: &Store, spreadsheet: &str, id: &str) -> Result<Value, ApiError> {
+pub fn get_mark(store: &SpreadsheetStore, spreadsheet: &str, id: &str) -> Result<Value, ApiError> {
     let told = || {
         let told = format!("Invalid value at 'metadata_id' (TYPE_INT32), \"{id}\"");
         ApiError::bad_field("metadata_id", told)
@@ -89,12 +89,12 @@ pub fn get_mark(store: &Store, spreadsheet: &str, id: &str) -> Result<Value, Api
 }
 
 /// Answers `developerMetadata.search`: each mark with the filters that it matches; an empty answer when there is none.
-pub fn search_marks(store: &Store, spreadsheet: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub fn search_marks(store: &SpreadsheetStore, spreadsheet: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).cloned().unwrap_or_default();
     if filters.is_empty() {
         return Err(ApiError::invalid_argument("Must specify at least one DataFilter."));
     }
-    let lookups: Vec<Lookup> = filters
+    let lookups: Vec<MetadataLookup> = filters
         .iter()
         .map(|filter| {
             let Some(lookup) = filter.get("developerMetadataLookup") else {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use crate::error::{ApiError, Lasting};
-use crate::storage::row_blob::BlobError;
+use crate::error::{ApiError, FailureCause};
+use crate::storage::row_blob::RowBlobError;
 
 /// `EMFILE` and `ENFILE`, for which the standard library has no name; the numbers are the same on every Unix.
 const OPEN_FILES: [i32; 2] = [24, 23];
@@ -90,7 +90,7 @@ pub enum StorageError {
         /// The row, zero-based.
         row: u32,
         /// Where its bytes went wrong.
-        cause: BlobError,
+        cause: RowBlobError,
     },
     /// A stored JSON text or number is not what this version writes.
     #[error("the spreadsheet file holds something unreadable in {place}; restore it from a copy")]
@@ -116,19 +116,19 @@ impl StorageError {
     }
 
     /// Whether all further calls would fail as well, and because of what.
-    pub fn lasting(&self) -> Option<Lasting> {
+    pub fn lasting(&self) -> Option<FailureCause> {
         match self {
             Self::Open { .. }
             | Self::Place { .. }
             | Self::Gone { .. }
             | Self::Foreign { .. }
             | Self::ReadOnly(_)
-            | Self::Sqlite(_) => Some(Lasting::Machine),
+            | Self::Sqlite(_) => Some(FailureCause::Machine),
             Self::File { cause, .. } => {
-                Some(if is_out_of_resources(cause) { Lasting::Resource } else { Lasting::Machine })
+                Some(if is_out_of_resources(cause) { FailureCause::Resource } else { FailureCause::Machine })
             }
             Self::ForeignLog { .. } | Self::Row { .. } | Self::Damaged { .. } | Self::Broken(_) => {
-                Some(Lasting::Contents)
+                Some(FailureCause::Contents)
             }
             Self::Busy | Self::TooLong | Self::NoSpreadsheet { .. } | Self::Taken { .. } | Self::Protected => None,
         }

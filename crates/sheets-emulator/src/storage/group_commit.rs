@@ -9,13 +9,13 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The commits of one file, as this process makes them.
 #[derive(Debug, Default)]
-pub struct Group {
-    state: Mutex<State>,
+pub struct GroupCommit {
+    state: Mutex<GroupState>,
     moved: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct GroupState {
     /// Commits so far.
     committed: u64,
     /// Those of them that are in the file.
@@ -25,21 +25,21 @@ struct State {
 
 /// What a writer does about its commit.
 #[derive(Debug)]
-pub enum Part<'g> {
+pub enum CommitRole<'g> {
     /// Nothing: it is in the file already.
     Done,
     /// It brings all that is committed into the file.
-    Leads(Lead<'g>),
+    Leads(GroupLeader<'g>),
     /// Another one does.
     Waits,
 }
 
 /// Whoever has this brings commits into the file. Dropped without a word of success, it is handed to one who waits.
 #[derive(Debug)]
-pub struct Lead<'g>(&'g Group);
+pub struct GroupLeader<'g>(&'g GroupCommit);
 
-impl Group {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl GroupCommit {
+    fn state(&self) -> MutexGuard<'_, GroupState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -56,28 +56,32 @@ impl Group {
     }
 
     /// What to do about the commit of this number; never waits.
-    pub fn join(&self, commit: u64) -> Part<'_> {
+    pub fn join(&self, commit: u64) -> CommitRole<'_> {
         let mut state = self.state();
         if state.settled >= commit {
-            return Part::Done;
+            return CommitRole::Done;
         }
-        if std::mem::replace(&mut state.is_led, true) { Part::Waits } else { Part::Leads(Lead(self)) }
+        if std::mem::replace(&mut state.is_led, true) {
+            CommitRole::Waits
+        } else {
+            CommitRole::Leads(GroupLeader(self))
+        }
     }
 
     /// Waits until the commit of this number is in the file; or until whoever was to bring it there has failed, and it is the caller's
     /// to do.
-    pub fn wait(&self, commit: u64) -> Option<Lead<'_>> {
+    pub fn wait(&self, commit: u64) -> Option<GroupLeader<'_>> {
         let waiting = self.moved.wait_while(self.state(), |state| state.settled < commit && state.is_led);
         let mut state = waiting.unwrap_or_else(PoisonError::into_inner);
         if state.settled >= commit {
             return None;
         }
         state.is_led = true;
-        Some(Lead(self))
+        Some(GroupLeader(self))
     }
 }
 
-impl Lead<'_> {
+impl GroupLeader<'_> {
     /// All commits up to this number are in the file.
     pub fn settled(self, through: u64) {
         let mut state = self.0.state();
@@ -85,7 +89,7 @@ impl Lead<'_> {
     }
 }
 
-impl Drop for Lead<'_> {
+impl Drop for GroupLeader<'_> {
     fn drop(&mut self) {
         self.0.state().is_led = false;
         self.0.moved.notify_all();
@@ -96,32 +100,32 @@ impl Drop for Lead<'_> {
 mod tests {
     use super::*;
 
-    fn lead(part: Part<'_>) -> Lead<'_> {
+    fn lead(part: CommitRole<'_>) -> GroupLeader<'_> {
         match part {
-            Part::Leads(lead) => lead,
+            CommitRole::Leads(lead) => lead,
             other => unreachable!("{other:?}"),
         }
     }
 
     #[test]
     fn one_brings_in_what_others_have_committed() {
-        let group = Group::default();
+        let group = GroupCommit::default();
         let [first, second] = [(); 2].map(|()| group.commit());
         let leads = lead(group.join(first));
-        assert!(matches!(group.join(second), Part::Waits));
+        assert!(matches!(group.join(second), CommitRole::Waits));
         let through = group.last();
         let third = group.commit();
         leads.settled(through);
-        assert!(matches!(group.join(second), Part::Done) && group.wait(second).is_none());
-        assert!(matches!(group.join(third), Part::Leads(_)), "it came later");
+        assert!(matches!(group.join(second), CommitRole::Done) && group.wait(second).is_none());
+        assert!(matches!(group.join(third), CommitRole::Leads(_)), "it came later");
     }
 
     #[test]
     fn where_one_fails_the_next_one_tries() {
-        let group = Group::default();
+        let group = GroupCommit::default();
         let [first, second] = [(); 2].map(|()| group.commit());
         let leads = lead(group.join(first));
-        assert!(matches!(group.join(second), Part::Waits));
+        assert!(matches!(group.join(second), CommitRole::Waits));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| group.wait(second).map(|lead| lead.settled(group.last())).is_some());
             drop(leads);

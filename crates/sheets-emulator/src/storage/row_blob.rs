@@ -3,12 +3,12 @@
 //! One tag byte a cell, then what the tag says; runs of blank cells take two bytes. Numbers keep all their bits,
 //! which JSON text would not promise. Out of scope: where the bytes go (`transaction`).
 
-use crate::grid::cell::{Cell, CellValue, Computed};
+use crate::grid::cell::{Cell, CellValue, FormulaResult};
 
 /// The bytes are not a row that this version wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a stored row can't be read at byte {at}; the file was written by another version or is damaged")]
-pub struct BlobError {
+pub struct RowBlobError {
     /// Where reading stopped.
     pub at: usize,
 }
@@ -48,10 +48,10 @@ pub fn encode(row: &[Cell]) -> Vec<u8> {
                 put_text(&mut out, FORMULA, source);
                 match result {
                     None => put_blanks(&mut out, &mut 1),
-                    Some(Computed::Text(text)) => put_text(&mut out, TEXT, text),
-                    Some(Computed::Number(number)) => put_number(&mut out, *number),
-                    Some(Computed::Bool(truth)) => out.push(if *truth { TRUE } else { FALSE }),
-                    Some(Computed::Error(told)) => put_text(&mut out, ERROR, told),
+                    Some(FormulaResult::Text(text)) => put_text(&mut out, TEXT, text),
+                    Some(FormulaResult::Number(number)) => put_number(&mut out, *number),
+                    Some(FormulaResult::Bool(truth)) => out.push(if *truth { TRUE } else { FALSE }),
+                    Some(FormulaResult::Error(told)) => put_text(&mut out, ERROR, told),
                 }
             }
         }
@@ -99,15 +99,15 @@ fn put_varint(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// The row that `encode` wrote.
-pub fn decode(bytes: &[u8]) -> Result<Vec<Cell>, BlobError> {
-    let mut reader = Reader { bytes, at: 0 };
+pub fn decode(bytes: &[u8]) -> Result<Vec<Cell>, RowBlobError> {
+    let mut reader = BlobReader { bytes, at: 0 };
     let mut row = Vec::new();
     while reader.at < bytes.len() {
         let mut tag = reader.byte()?;
         let mut members = None;
         if tag == MEMBERS {
             let at = reader.at;
-            members = Some(serde_json::from_slice(reader.bytes()?).map_err(|_| BlobError { at })?);
+            members = Some(serde_json::from_slice(reader.bytes()?).map_err(|_| RowBlobError { at })?);
             tag = reader.byte()?;
         }
         if tag == BLANKS && members.is_none() {
@@ -123,23 +123,23 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Cell>, BlobError> {
     Ok(row)
 }
 
-struct Reader<'a> {
+struct BlobReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Reader<'a> {
-    fn fail(&self) -> BlobError {
-        BlobError { at: self.at }
+impl<'a> BlobReader<'a> {
+    fn fail(&self) -> RowBlobError {
+        RowBlobError { at: self.at }
     }
 
-    fn byte(&mut self) -> Result<u8, BlobError> {
+    fn byte(&mut self) -> Result<u8, RowBlobError> {
         let byte = *self.bytes.get(self.at).ok_or(self.fail())?;
         self.at += 1;
         Ok(byte)
     }
 
-    fn varint(&mut self) -> Result<u64, BlobError> {
+    fn varint(&mut self) -> Result<u64, RowBlobError> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -151,29 +151,29 @@ impl<'a> Reader<'a> {
         Err(self.fail())
     }
 
-    fn length(&mut self) -> Result<usize, BlobError> {
+    fn length(&mut self) -> Result<usize, RowBlobError> {
         usize::try_from(self.varint()?).map_err(|_| self.fail())
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], BlobError> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], RowBlobError> {
         let end = self.at.checked_add(count).ok_or(self.fail())?;
         let taken = self.bytes.get(self.at..end).ok_or(self.fail())?;
         self.at = end;
         Ok(taken)
     }
 
-    fn bytes(&mut self) -> Result<&'a [u8], BlobError> {
+    fn bytes(&mut self) -> Result<&'a [u8], RowBlobError> {
         let count = self.length()?;
         self.take(count)
     }
 
-    fn text(&mut self) -> Result<String, BlobError> {
+    fn text(&mut self) -> Result<String, RowBlobError> {
         let bytes = self.bytes()?;
         std::str::from_utf8(bytes).map(ToOwned::to_owned).map_err(|_| self.fail())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "whole numbers are written below 2^53 only")]
-    fn number(&mut self, tag: u8) -> Result<f64, BlobError> {
+    fn number(&mut self, tag: u8) -> Result<f64, RowBlobError> {
         if tag == WHOLE {
             return Ok(self.varint()? as f64);
         }
@@ -181,7 +181,7 @@ impl<'a> Reader<'a> {
         Ok(f64::from_le_bytes(bytes))
     }
 
-    fn value(&mut self, tag: u8) -> Result<Option<CellValue>, BlobError> {
+    fn value(&mut self, tag: u8) -> Result<Option<CellValue>, RowBlobError> {
         Ok(Some(match tag {
             BLANKS => {
                 self.varint()?;
@@ -195,17 +195,17 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    fn computed(&mut self) -> Result<Option<Computed>, BlobError> {
+    fn computed(&mut self) -> Result<Option<FormulaResult>, RowBlobError> {
         let tag = self.byte()?;
         Ok(Some(match tag {
             BLANKS => {
                 self.varint()?;
                 return Ok(None);
             }
-            TEXT => Computed::Text(self.text()?),
-            NUMBER | WHOLE => Computed::Number(self.number(tag)?),
-            FALSE | TRUE => Computed::Bool(tag == TRUE),
-            ERROR => Computed::Error(self.text()?),
+            TEXT => FormulaResult::Text(self.text()?),
+            NUMBER | WHOLE => FormulaResult::Number(self.number(tag)?),
+            FALSE | TRUE => FormulaResult::Bool(tag == TRUE),
+            ERROR => FormulaResult::Error(self.text()?),
             _ => return Err(self.fail()),
         }))
     }
@@ -221,10 +221,10 @@ mod tests {
     fn any_value() -> impl Strategy<Value = Option<CellValue>> {
         let computed = prop_oneof![
             Just(None),
-            ".*".prop_map(|t| Some(Computed::Text(t))),
-            any::<bool>().prop_map(|b| Some(Computed::Bool(b))),
-            Just(Some(Computed::Error("#DIV/0!".to_owned()))),
-            (-1e9..1e9).prop_map(|n| Some(Computed::Number(n))),
+            ".*".prop_map(|t| Some(FormulaResult::Text(t))),
+            any::<bool>().prop_map(|b| Some(FormulaResult::Bool(b))),
+            Just(Some(FormulaResult::Error("#DIV/0!".to_owned()))),
+            (-1e9..1e9).prop_map(|n| Some(FormulaResult::Number(n))),
         ];
         prop_oneof![
             Just(None),

@@ -267,13 +267,17 @@ fn read_row(found: &Row<'_>, sheet: i32) -> Result<(u32, Vec<Cell>), StorageErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::store::Store;
-    use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
-    fn store() -> Store {
-        let store = Store::in_memory().unwrap();
+    fn store() -> SpreadsheetStore {
+        let store = SpreadsheetStore::in_memory().unwrap();
         store
-            .create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0), SheetRow::new(7, "B", 1)])
+            .create(
+                "s",
+                &SpreadsheetProperties::default(),
+                &[SheetProperties::new(0, "Sheet1", 0), SheetProperties::new(7, "B", 1)],
+            )
             .unwrap();
         store
     }

@@ -13,13 +13,13 @@ use rusqlite::Connection;
 
 pub use crate::storage::error::StorageError;
 
-use crate::storage::checkpoint::{Reading, Settler, make_whole};
+use crate::storage::checkpoint::{Checkpointer, ReadGuard, make_whole};
 use crate::storage::commit_hook::{CommitHook, CommitStage};
 use crate::storage::connection::{BUSY_TIMEOUT, SCHEMA, connect, misplaced, prepare};
-use crate::storage::database_file::Home;
-use crate::storage::group_commit::{Group, Part};
+use crate::storage::database_file::DatabaseFile;
+use crate::storage::group_commit::{CommitRole, GroupCommit};
 use crate::storage::work_limit::WorkLimit;
-use crate::storage::write_queue::{Turn, Turns};
+use crate::storage::write_queue::{WriteQueue, WriteTurn};
 use crate::time::TimeSource;
 
 /// Connections to one file: readers do not wait for the writer, but while its pages are written into the file.
@@ -27,46 +27,46 @@ const FILE_CONNECTIONS: usize = 4;
 /// How long a commit on its way into the file waits for those who are about to commit too.
 const TOGETHER: Duration = Duration::from_millis(50);
 
-/// The spreadsheets of one file, to be looked at and changed through `Store::read` and `Store::write`.
+/// The spreadsheets of one file, to be looked at and changed through `SpreadsheetStore::read` and `SpreadsheetStore::write`.
 ///
 /// A thread holds one transaction at a time: there are few connections, and one that is held is waited for.
-pub struct Store {
-    idle: Mutex<Pool>,
+pub struct SpreadsheetStore {
+    idle: Mutex<ConnectionPool>,
     returned: Condvar,
-    writers: Turns,
-    group: Group,
+    writers: WriteQueue,
+    group: GroupCommit,
     /// By which the work of a write is measured, where it is.
     clock: Option<Arc<dyn TimeSource>>,
     hook: Option<CommitHook>,
     /// None for memory. Closes last.
-    settler: Option<Settler>,
+    settler: Option<Checkpointer>,
 }
 
-impl fmt::Debug for Store {
+impl fmt::Debug for SpreadsheetStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("settler", &self.settler).finish_non_exhaustive()
     }
 }
 
 #[derive(Debug)]
-struct Pool {
+struct ConnectionPool {
     idle: Vec<Connection>,
     open: usize,
     limit: usize,
 }
 
-impl Store {
+impl SpreadsheetStore {
     /// Opens a file, or makes it. A file that was copied alone, from beside a process that was killed, is made whole first, and what
     /// such a process left in the log is brought into its file. Fails when it can't be opened or is something else.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         if let Some(why) = misplaced(path) {
             return Err(StorageError::Place { path: path.to_owned(), why });
         }
-        let home = Home::open(path).map_err(|cause| StorageError::open(path, &cause))?;
+        let home = DatabaseFile::open(path).map_err(|cause| StorageError::open(path, &cause))?;
         make_whole(&home)?;
         let first = connect(home.path())?;
         prepare(&first, home.path())?;
-        let settler = Settler::of(home)?;
+        let settler = Checkpointer::of(home)?;
         match settler.settle(&first, Duration::ZERO) {
             Ok(()) => {}
             // Somebody else writes, or nobody may: what is in the log is seen all the same.
@@ -82,20 +82,20 @@ impl Store {
         Ok(Self::over(only, None, 1))
     }
 
-    fn over(first: Connection, settler: Option<Settler>, limit: usize) -> Self {
+    fn over(first: Connection, settler: Option<Checkpointer>, limit: usize) -> Self {
         first.set_prepared_statement_cache_capacity(64);
         Self {
-            idle: Mutex::new(Pool { idle: vec![first], open: 1, limit }),
+            idle: Mutex::new(ConnectionPool { idle: vec![first], open: 1, limit }),
             returned: Condvar::new(),
-            writers: Turns::default(),
-            group: Group::default(),
+            writers: WriteQueue::default(),
+            group: GroupCommit::default(),
             clock: None,
             hook: None,
             settler,
         }
     }
 
-    fn pool(&self) -> MutexGuard<'_, Pool> {
+    fn pool(&self) -> MutexGuard<'_, ConnectionPool> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -122,7 +122,7 @@ impl Store {
     }
 
     /// The turn to write, for as long as it is kept; those who wait get theirs in the order in which they came.
-    pub(crate) fn turn(&self) -> Result<Turn<'_>, StorageError> {
+    pub(crate) fn turn(&self) -> Result<WriteTurn<'_>, StorageError> {
         self.writers.take(BUSY_TIMEOUT).ok_or(StorageError::Busy)
     }
 
@@ -150,8 +150,8 @@ impl Store {
     }
 
     /// Says that somebody reads from now on, until what comes back is dropped.
-    pub(crate) fn reading(&self) -> Option<Reading<'_>> {
-        self.settler.as_ref().map(Settler::reader)
+    pub(crate) fn reading(&self) -> Option<ReadGuard<'_>> {
+        self.settler.as_ref().map(Checkpointer::reader)
     }
 
     /// Fails when the file is not where it was opened any more: what is written to it then is written to nowhere.
@@ -172,11 +172,11 @@ impl Store {
             return Ok(());
         };
         let (lead, connection) = match self.group.join(commit) {
-            Part::Leads(lead) => (lead, connection),
+            CommitRole::Leads(lead) => (lead, connection),
             part => {
                 // Connections are few, and whoever waits needs none.
                 self.give_back(connection);
-                let waits = matches!(part, Part::Waits);
+                let waits = matches!(part, CommitRole::Waits);
                 let Some(lead) = waits.then(|| self.group.wait(commit)).flatten() else { return Ok(()) };
                 (lead, self.take()?)
             }
@@ -188,7 +188,7 @@ impl Store {
     }
 
     /// Brings all that is committed into the file: the number of the last commit of that.
-    fn settle_all(&self, settler: &Settler, connection: &Connection) -> Result<u64, StorageError> {
+    fn settle_all(&self, settler: &Checkpointer, connection: &Connection) -> Result<u64, StorageError> {
         let _turn = self.writers.take_after_others(TOGETHER, BUSY_TIMEOUT).ok_or(StorageError::Busy)?;
         let through = self.group.last();
         settler.settle(connection, BUSY_TIMEOUT)?;
@@ -212,14 +212,14 @@ mod tests {
         let path = folder.path().join("notes.txt");
         let text = "these are my notes, and quite long ones ".repeat(40);
         std::fs::write(&path, &text).unwrap();
-        assert!(matches!(Store::open(&path), Err(StorageError::Foreign { .. })));
+        assert!(matches!(SpreadsheetStore::open(&path), Err(StorageError::Foreign { .. })));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
 
     #[test]
     fn a_folder_in_place_of_the_file_and_a_missing_folder_are_told() {
         let folder = tempfile::tempdir().unwrap();
-        let told = |path: &Path| Store::open(path).unwrap_err().to_string();
+        let told = |path: &Path| SpreadsheetStore::open(path).unwrap_err().to_string();
         assert!(told(folder.path()).contains("it is a folder"), "{}", told(folder.path()));
         let missing = folder.path().join("nowhere").join("my.sheet");
         assert!(told(&missing).contains("its folder is not there"), "{}", told(&missing));
@@ -229,19 +229,19 @@ mod tests {
     fn a_file_of_a_later_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("later.sheet");
-        drop(Store::open(&path).unwrap());
+        drop(SpreadsheetStore::open(&path).unwrap());
         Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-        assert!(matches!(Store::open(&path), Err(StorageError::Foreign { .. })));
+        assert!(matches!(SpreadsheetStore::open(&path), Err(StorageError::Foreign { .. })));
     }
 
     #[test]
     fn a_file_of_the_first_version_is_taken_and_its_formulas_are_found() {
         use crate::grid::cell::{Cell, CellValue};
-        use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+        use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("first.sheet");
-        let store = Store::open(&path).unwrap();
-        store.create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+        let store = SpreadsheetStore::open(&path).unwrap();
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let tx = store.write("s").unwrap();
         tx.put_row(0, 0, vec![Cell::text("plain")]).unwrap();
         let formula = CellValue::Formula { source: "=ARRAYFORMULA(A1:A)".to_owned(), result: None };
@@ -250,7 +250,7 @@ mod tests {
         drop(store);
         let before = "DROP INDEX formulas; ALTER TABLE rows DROP COLUMN formulas; PRAGMA user_version = 1";
         Connection::open(&path).unwrap().execute_batch(before).unwrap();
-        let found = Store::open(&path).unwrap().read("s").unwrap().formula_rows(0, true, 0, 9).unwrap();
+        let found = SpreadsheetStore::open(&path).unwrap().read("s").unwrap().formula_rows(0, true, 0, 9).unwrap();
         assert_eq!(found.iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1]);
     }
 
@@ -259,7 +259,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new.sheet");
         std::thread::scope(|scope| {
-            let opened: Vec<_> = (0..4).map(|_| scope.spawn(|| Store::open(&path).map(drop))).collect();
+            let opened: Vec<_> = (0..4).map(|_| scope.spawn(|| SpreadsheetStore::open(&path).map(drop))).collect();
             for one in opened {
                 one.join().unwrap().unwrap();
             }

@@ -11,15 +11,15 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 
 use crate::grid::area::Area;
-use crate::storage::checkpoint::Reading;
+use crate::storage::checkpoint::ReadGuard;
 use crate::storage::commit_hook::CommitStage;
-use crate::storage::store::{StorageError, Store};
+use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::work_limit::WorkLimit;
-use crate::storage::write_queue::Turn;
+use crate::storage::write_queue::WriteTurn;
 
 /// A spreadsheet's own properties.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SpreadsheetRow {
+pub struct SpreadsheetProperties {
     /// `properties.title`.
     pub title: String,
     /// `properties.locale`, such as `en_US`.
@@ -32,7 +32,7 @@ pub struct SpreadsheetRow {
     pub extra: Map<String, Value>,
 }
 
-impl Default for SpreadsheetRow {
+impl Default for SpreadsheetProperties {
     /// What `spreadsheets.create` makes of an empty body.
     fn default() -> Self {
         Self {
@@ -47,7 +47,7 @@ impl Default for SpreadsheetRow {
 
 /// A sheet (tab) and its properties.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SheetRow {
+pub struct SheetProperties {
     /// `sheetId`, not negative.
     pub id: i32,
     /// `title`.
@@ -68,7 +68,7 @@ pub struct SheetRow {
     pub extra: Map<String, Value>,
 }
 
-impl SheetRow {
+impl SheetProperties {
     /// A sheet as `addSheet` makes it when nothing is said: 1000 rows, 26 columns.
     pub fn new(id: i32, title: impl Into<String>, index: u32) -> Self {
         Self {
@@ -86,54 +86,59 @@ impl SheetRow {
 }
 
 /// An area that is closed to somebody, and what of it is open.
-pub(crate) type Closed = (Area, Vec<Area>);
+pub(crate) type ProtectedArea = (Area, Vec<Area>);
 
 /// What keeps others of this process away meanwhile.
 #[derive(Debug)]
-enum Stay<'s> {
+enum TransactionGuard<'s> {
     /// Whoever reads keeps pages from being written over.
     #[expect(dead_code, reason = "it is kept, and does its work when it is dropped")]
-    Reading(Option<Reading<'s>>),
+    Reading(Option<ReadGuard<'s>>),
     /// Whoever writes keeps other writers waiting.
     #[expect(dead_code, reason = "it is kept, and does its work when it is dropped")]
-    Writing(Turn<'s>),
+    Writing(WriteTurn<'s>),
 }
 
 /// A transaction over one spreadsheet. Dropped without `commit`, it leaves no trace.
 #[derive(Debug)]
 pub struct Transaction<'s> {
-    store: &'s Store,
+    store: &'s SpreadsheetStore,
     connection: Option<Connection>,
     /// By when its work has to be done, where others wait for it.
     limit: Option<WorkLimit>,
     /// Ends after the transaction itself.
-    stay: Option<Stay<'s>>,
+    stay: Option<TransactionGuard<'s>>,
     pub(crate) number: i64,
     /// Who writes, where protections are to be looked at.
     pub(crate) account: Option<String>,
     /// What is closed to that account, by sheet, once it was looked up: an area, and what of it is open.
-    pub(crate) closed: RefCell<HashMap<i32, Vec<Closed>>>,
+    pub(crate) closed: RefCell<HashMap<i32, Vec<ProtectedArea>>>,
 }
 
-impl Store {
+impl SpreadsheetStore {
     /// A consistent view of a spreadsheet. Waits for no writer, except while one brings its commit into the file.
     pub fn read(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
-        self.begin(spreadsheet, "BEGIN", Stay::Reading(self.reading()))
+        self.begin(spreadsheet, "BEGIN", TransactionGuard::Reading(self.reading()))
     }
 
     /// The only writer of the file until it is committed or dropped; waits for the one before.
     pub fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
-        self.begin(spreadsheet, "BEGIN IMMEDIATE", Stay::Writing(self.turn()?))
+        self.begin(spreadsheet, "BEGIN IMMEDIATE", TransactionGuard::Writing(self.turn()?))
     }
 
     /// Outside of `SQLite`'s transactions yet, and over no spreadsheet.
-    fn unbegun<'s>(&'s self, stay: Stay<'s>) -> Result<Transaction<'s>, StorageError> {
-        let limit = if matches!(stay, Stay::Writing(_)) { self.work_limit() } else { None };
+    fn unbegun<'s>(&'s self, stay: TransactionGuard<'s>) -> Result<Transaction<'s>, StorageError> {
+        let limit = if matches!(stay, TransactionGuard::Writing(_)) { self.work_limit() } else { None };
         let (connection, stay) = (Some(self.take()?), Some(stay));
         Ok(Transaction { store: self, connection, limit, stay, number: 0, account: None, closed: RefCell::default() })
     }
 
-    fn begin<'s>(&'s self, spreadsheet: &str, how: &str, stay: Stay<'s>) -> Result<Transaction<'s>, StorageError> {
+    fn begin<'s>(
+        &'s self,
+        spreadsheet: &str,
+        how: &str,
+        stay: TransactionGuard<'s>,
+    ) -> Result<Transaction<'s>, StorageError> {
         let mut transaction = self.unbegun(stay)?;
         transaction.db().execute_batch(how)?;
         let found = transaction
@@ -146,7 +151,12 @@ impl Store {
     }
 
     /// Makes a spreadsheet with these sheets; fails when the id is taken.
-    pub fn create(&self, id: &str, properties: &SpreadsheetRow, sheets: &[SheetRow]) -> Result<(), StorageError> {
+    pub fn create(
+        &self,
+        id: &str,
+        properties: &SpreadsheetProperties,
+        sheets: &[SheetProperties],
+    ) -> Result<(), StorageError> {
         let transaction = self.start(id, properties)?;
         for sheet in sheets {
             transaction.put_sheet(sheet)?;
@@ -155,8 +165,8 @@ impl Store {
     }
 
     /// Makes a spreadsheet without sheets, in a transaction that the caller completes; fails when the id is taken.
-    pub fn start(&self, id: &str, properties: &SpreadsheetRow) -> Result<Transaction<'_>, StorageError> {
-        let mut transaction = self.unbegun(Stay::Writing(self.turn()?))?;
+    pub fn start(&self, id: &str, properties: &SpreadsheetProperties) -> Result<Transaction<'_>, StorageError> {
+        let mut transaction = self.unbegun(TransactionGuard::Writing(self.turn()?))?;
         transaction.db().execute_batch("BEGIN IMMEDIATE")?;
         let made = transaction
             .db()
@@ -184,7 +194,7 @@ impl Store {
 
     /// The ids and titles of all spreadsheets, oldest first.
     pub fn list(&self) -> Result<Vec<(String, String)>, StorageError> {
-        let view = self.unbegun(Stay::Reading(self.reading()))?;
+        let view = self.unbegun(TransactionGuard::Reading(self.reading()))?;
         let mut statement = view.db().prepare_cached("SELECT id, title FROM spreadsheets ORDER BY number")?;
         let listed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(listed.collect::<Result<_, _>>()?)
@@ -257,10 +267,10 @@ impl Transaction<'_> {
     }
 
     /// The spreadsheet's properties.
-    pub fn properties(&self) -> Result<SpreadsheetRow, StorageError> {
+    pub fn properties(&self) -> Result<SpreadsheetProperties, StorageError> {
         let sql = "SELECT title, locale, time_zone, auto_recalc, extra FROM spreadsheets WHERE number = ?1";
         let (mut found, extra) = self.db().prepare_cached(sql)?.query_row([self.number], |row| {
-            let found = SpreadsheetRow {
+            let found = SpreadsheetProperties {
                 title: row.get(0)?,
                 locale: row.get(1)?,
                 time_zone: row.get(2)?,
@@ -274,7 +284,7 @@ impl Transaction<'_> {
     }
 
     /// Replaces the spreadsheet's properties.
-    pub fn set_properties(&self, new: &SpreadsheetRow) -> Result<(), StorageError> {
+    pub fn set_properties(&self, new: &SpreadsheetProperties) -> Result<(), StorageError> {
         let sql = "UPDATE spreadsheets SET title = ?2, locale = ?3, time_zone = ?4, auto_recalc = ?5, extra = ?6
                    WHERE number = ?1";
         let extra = Value::Object(new.extra.clone()).to_string();
@@ -290,7 +300,7 @@ impl Transaction<'_> {
     }
 
     /// All sheets in the order of the tabs.
-    pub fn sheets(&self) -> Result<Vec<SheetRow>, StorageError> {
+    pub fn sheets(&self) -> Result<Vec<SheetProperties>, StorageError> {
         let sql = format!("SELECT {SHEET_COLUMNS} FROM sheets WHERE key BETWEEN ?1 AND ?2 ORDER BY position");
         let mut statement = self.db().prepare_cached(&sql)?;
         let mut rows = statement.query([self.key(0), self.scope(None)])?;
@@ -302,7 +312,7 @@ impl Transaction<'_> {
     }
 
     /// The sheet of that id.
-    pub fn sheet(&self, id: i32) -> Result<Option<SheetRow>, StorageError> {
+    pub fn sheet(&self, id: i32) -> Result<Option<SheetProperties>, StorageError> {
         let sql = format!("SELECT {SHEET_COLUMNS} FROM sheets WHERE key = ?1");
         let mut statement = self.db().prepare_cached(&sql)?;
         let mut rows = statement.query([self.key(id)])?;
@@ -310,7 +320,7 @@ impl Transaction<'_> {
     }
 
     /// Adds the sheet, or replaces the properties of the one that has its id. Titles and places are the caller's care.
-    pub fn put_sheet(&self, sheet: &SheetRow) -> Result<(), StorageError> {
+    pub fn put_sheet(&self, sheet: &SheetProperties) -> Result<(), StorageError> {
         let sql =
             format!("INSERT OR REPLACE INTO sheets ({SHEET_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
         let extra = Value::Object(sheet.extra.clone()).to_string();
@@ -338,10 +348,10 @@ impl Transaction<'_> {
     }
 }
 
-fn read_sheet(row: &Row<'_>) -> Result<SheetRow, StorageError> {
+fn read_sheet(row: &Row<'_>) -> Result<SheetProperties, StorageError> {
     let key: i64 = row.get(0)?;
     let extra: String = row.get(8)?;
-    Ok(SheetRow {
+    Ok(SheetProperties {
         id: i32::try_from(key & 0xFFFF_FFFF).map_err(|_| StorageError::Damaged { place: "sheets" })?,
         index: row.get(1)?,
         title: row.get(2)?,
@@ -365,29 +375,29 @@ mod tests {
     use crate::grid::area::{GridRange, NamedRange};
     use crate::grid::cell::Cell;
 
-    fn create(store: &Store) {
-        store.create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+    fn create(store: &SpreadsheetStore) {
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
     }
 
     #[test]
     fn what_is_not_committed_never_happened() {
-        let store = Store::in_memory().unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
         create(&store);
         {
             let tx = store.write("s").unwrap();
             tx.put_row(0, 0, vec![Cell::text("gone")]).unwrap();
-            tx.put_sheet(&SheetRow::new(9, "Other", 1)).unwrap();
+            tx.put_sheet(&SheetProperties::new(9, "Other", 1)).unwrap();
         }
         let tx = store.read("s").unwrap();
         assert_eq!(tx.rows(0, 0..10).unwrap(), []);
-        assert_eq!(tx.sheets().unwrap(), [SheetRow::new(0, "Sheet1", 0)]);
+        assert_eq!(tx.sheets().unwrap(), [SheetProperties::new(0, "Sheet1", 0)]);
     }
 
     #[test]
     fn two_stores_on_one_file_see_each_others_commits() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("one.sheet");
-        let (a, b) = (Store::open(&path).unwrap(), Store::open(&path).unwrap());
+        let (a, b) = (SpreadsheetStore::open(&path).unwrap(), SpreadsheetStore::open(&path).unwrap());
         create(&a);
         let view = b.read("s").unwrap();
         let tx = a.write("s").unwrap();
@@ -400,10 +410,10 @@ mod tests {
 
     #[test]
     fn spreadsheets_of_one_file_do_not_meet() {
-        let store = Store::in_memory().unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
         create(&store);
-        store.create("t", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
-        assert!(matches!(store.create("t", &SpreadsheetRow::default(), &[]), Err(StorageError::Taken { .. })));
+        store.create("t", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
+        assert!(matches!(store.create("t", &SpreadsheetProperties::default(), &[]), Err(StorageError::Taken { .. })));
         let tx = store.write("t").unwrap();
         tx.put_row(0, 0, vec![Cell::text("x")]).unwrap();
         let head = NamedRange { id: "1".into(), name: "Head".into(), range: GridRange::default() };
@@ -418,13 +428,13 @@ mod tests {
 
     #[test]
     fn properties_of_a_sheet_and_of_its_spreadsheet_are_kept() {
-        let store = Store::in_memory().unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
         create(&store);
         let tx = store.write("s").unwrap();
-        let mut sheet = SheetRow { hidden: true, frozen_rows: 1, ..SheetRow::new(i32::MAX, "B", 1) };
+        let mut sheet = SheetProperties { hidden: true, frozen_rows: 1, ..SheetProperties::new(i32::MAX, "B", 1) };
         sheet.extra.insert("tabColor".into(), serde_json::json!({"red": 1}));
         tx.put_sheet(&sheet).unwrap();
-        let mut properties = SpreadsheetRow { title: "T".into(), ..SpreadsheetRow::default() };
+        let mut properties = SpreadsheetProperties { title: "T".into(), ..SpreadsheetProperties::default() };
         properties.extra.insert("iterativeCalculationSettings".into(), serde_json::json!({}));
         tx.set_properties(&properties).unwrap();
         tx.keep(None, "metadata", 3, &serde_json::json!({"key": "k"})).unwrap();

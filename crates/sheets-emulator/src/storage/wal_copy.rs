@@ -27,7 +27,7 @@ const CHUNK: usize = 1 << 20;
 
 /// Where a tail is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tail {
+pub struct WalCopy {
     /// Where it begins, in bytes from the start of the file.
     pub start: u64,
     /// How long the log in it is.
@@ -35,7 +35,7 @@ pub struct Tail {
     hash: [u8; 32],
 }
 
-impl Tail {
+impl WalCopy {
     /// The tail that the file ends with, if it does. Whether it is whole shows only in `carry_out`.
     pub fn find(file: &File) -> io::Result<Option<Self>> {
         let Some(at) = file.metadata()?.len().checked_sub(FOOT as u64) else { return Ok(None) };

@@ -47,17 +47,17 @@ mod tests {
 
     use super::*;
     use crate::batch::apply::batch_update;
-    use crate::batch::context::Doubts;
+    use crate::batch::context::UnknownBehaviors;
     use crate::random::SeededRandom;
-    use crate::schema::response_mask::Mask;
-    use crate::storage::store::Store;
-    use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+    use crate::schema::response_mask::ResponseMask;
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
     /// A clock on which a second goes by at each look.
     #[derive(Default)]
-    struct Hasty(AtomicU64);
+    struct FastClock(AtomicU64);
 
-    impl TimeSource for Hasty {
+    impl TimeSource for FastClock {
         fn unix_ms(&self) -> i64 {
             0
         }
@@ -69,13 +69,20 @@ mod tests {
 
     #[test]
     fn a_batch_that_takes_too_long_is_undone_and_others_write() {
-        let store = Store::in_memory().unwrap().measured_by(Arc::new(Hasty::default()));
-        store.create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap().measured_by(Arc::new(FastClock::default()));
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let send = |requests: usize| {
             let rows = [json!({"values": [{"userEnteredValue": {"numberValue": 1}}]})];
             let append = json!({"appendCells": {"sheetId": 0, "rows": rows, "fields": "*"}});
             let body = json!({"requests": vec![append; requests]}).to_string();
-            batch_update(&store, "s", body.as_bytes(), &Mask::All, Doubts::default(), &SeededRandom::new(1))
+            batch_update(
+                &store,
+                "s",
+                body.as_bytes(),
+                &ResponseMask::All,
+                UnknownBehaviors::default(),
+                &SeededRandom::new(1),
+            )
         };
         let told = send(100).unwrap_err();
         assert_eq!((told.code, told.status), (503, "UNAVAILABLE"));

@@ -9,19 +9,19 @@ use std::time::Duration;
 
 /// Turns that are taken one at a time.
 #[derive(Debug, Default)]
-pub struct Turns {
-    line: Mutex<Line>,
+pub struct WriteQueue {
+    line: Mutex<QueueState>,
     moved: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Line {
+struct QueueState {
     /// Whoever has the turn is first.
     tickets: VecDeque<u64>,
     issued: u64,
 }
 
-impl Line {
+impl QueueState {
     /// Puts a ticket behind whoever has the turn; a ticket whose turn has come meanwhile keeps it.
     fn let_go_next(&mut self, ticket: u64) {
         if self.tickets.front() == Some(&ticket) {
@@ -35,30 +35,30 @@ impl Line {
 
 /// A turn; it is over when this is dropped.
 #[derive(Debug)]
-pub struct Turn<'t> {
-    turns: &'t Turns,
+pub struct WriteTurn<'t> {
+    turns: &'t WriteQueue,
     ticket: u64,
 }
 
-impl Turns {
-    fn line(&self) -> MutexGuard<'_, Line> {
+impl WriteQueue {
+    fn line(&self) -> MutexGuard<'_, QueueState> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a turn, but not longer than that; `None` then.
-    pub fn take(&self, wait: Duration) -> Option<Turn<'_>> {
+    pub fn take(&self, wait: Duration) -> Option<WriteTurn<'_>> {
         let (turn, has_come) = self.queue(wait);
         has_come.then_some(turn)
     }
 
     /// The same, but after `patience` it is before all others that wait: they have had the time to go first.
-    pub fn take_after_others(&self, patience: Duration, wait: Duration) -> Option<Turn<'_>> {
+    pub fn take_after_others(&self, patience: Duration, wait: Duration) -> Option<WriteTurn<'_>> {
         let (turn, has_come) = self.queue(patience);
         if has_come { Some(turn) } else { self.take_now_or_next(turn, wait) }
     }
 
     /// The turn of whoever has no patience left: at once where it has come meanwhile, and after the one that is under way else.
-    fn take_now_or_next<'t>(&'t self, turn: Turn<'t>, wait: Duration) -> Option<Turn<'t>> {
+    fn take_now_or_next<'t>(&'t self, turn: WriteTurn<'t>, wait: Duration) -> Option<WriteTurn<'t>> {
         let mut line = self.line();
         line.let_go_next(turn.ticket);
         // Whoever is first stays first, so no thread has to be woken.
@@ -66,25 +66,25 @@ impl Turns {
     }
 
     /// A place in the line, and whether its turn has come within that time.
-    fn queue(&self, wait: Duration) -> (Turn<'_>, bool) {
+    fn queue(&self, wait: Duration) -> (WriteTurn<'_>, bool) {
         let mut line = self.line();
         line.issued += 1;
-        let turn = Turn { turns: self, ticket: line.issued };
+        let turn = WriteTurn { turns: self, ticket: line.issued };
         line.tickets.push_back(turn.ticket);
         let has_come = self.comes_first(line, turn.ticket, wait);
         (turn, has_come)
     }
 
     /// Gives the lock back before it returns: a turn that is dropped needs it.
-    fn comes_first(&self, line: MutexGuard<'_, Line>, ticket: u64, wait: Duration) -> bool {
-        let is_not_first = |line: &mut Line| line.tickets.front() != Some(&ticket);
+    fn comes_first(&self, line: MutexGuard<'_, QueueState>, ticket: u64, wait: Duration) -> bool {
+        let is_not_first = |line: &mut QueueState| line.tickets.front() != Some(&ticket);
         let waited = self.moved.wait_timeout_while(line, wait, is_not_first);
         let (_line, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         !timeout.timed_out()
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for WriteTurn<'_> {
     fn drop(&mut self) {
         self.turns.line().tickets.retain(|ticket| *ticket != self.ticket);
         self.turns.moved.notify_all();
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn who_came_first_is_served_first() {
-        let turns = Turns::default();
+        let turns = WriteQueue::default();
         let first = turns.take(LONG).unwrap();
         let (served, order) = channel();
         std::thread::scope(|scope| {
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn who_lets_others_go_first_does_so_for_a_while() {
-        let turns = Turns::default();
+        let turns = WriteQueue::default();
         let first = turns.take(LONG).unwrap();
         let (served, order) = channel();
         std::thread::scope(|scope| {
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_turn_that_comes_as_patience_ends_is_kept() {
-        let mut line = Line { tickets: VecDeque::from([2, 3]), issued: 3 };
+        let mut line = QueueState { tickets: VecDeque::from([2, 3]), issued: 3 };
         line.let_go_next(2);
         assert_eq!(line.tickets, [2, 3]);
         line.tickets.push_front(1);
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_turn_that_ends_as_patience_does_stalls_nobody() {
-        let turns = Turns::default();
+        let turns = WriteQueue::default();
         let first = turns.take(LONG).unwrap();
         // The leader's patience ends, and before it takes the lock again the turn before ends.
         let (leader, has_come) = turns.queue(Duration::ZERO);
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn who_has_waited_long_enough_goes_and_holds_up_nobody() {
-        let turns = Turns::default();
+        let turns = WriteQueue::default();
         let first = turns.take(LONG).unwrap();
         assert!(turns.take(Duration::ZERO).is_none());
         drop(first);

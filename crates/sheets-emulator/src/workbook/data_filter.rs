@@ -6,13 +6,13 @@
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
-use crate::grid::a1::Span;
+use crate::grid::a1::CellSpan;
 use crate::grid::area::GridRange;
 use crate::storage::developer_metadata::{find, read_lookup};
-use crate::workbook::ranges::{Book, Place};
+use crate::workbook::ranges::{SheetRange, Workbook};
 
 /// The cells of a filter: one place, or with a lookup those of each row, column and sheet that is marked so.
-pub fn find_filter(book: &Book<'_, '_>, filter: &Value) -> Result<Vec<Place>, ApiError> {
+pub fn find_filter(book: &Workbook<'_, '_>, filter: &Value) -> Result<Vec<SheetRange>, ApiError> {
     if let Some(text) = filter.get("a1Range").and_then(Value::as_str) {
         return Ok(vec![book.find_inside(text)?]);
     }
@@ -26,16 +26,16 @@ pub fn find_filter(book: &Book<'_, '_>, filter: &Value) -> Result<Vec<Place>, Ap
     let GridRange { sheet_id: id, start_row, end_row, start_col, end_col } = GridRange::from_json(range);
     let sheet = book.sheets.iter().find(|sheet| sheet.id == id);
     let sheet = sheet.ok_or_else(|| ApiError::invalid_argument(format!("No grid with id: {id}")))?;
-    let span = Span { start_row, end_row, start_column: start_col, end_column: end_col };
-    let place = Place { sheet: sheet.clone(), span };
+    let span = CellSpan { start_row, end_row, start_column: start_col, end_column: end_col };
+    let place = SheetRange { sheet: sheet.clone(), span };
     if span.starts_outside(sheet.row_count, sheet.column_count) { Err(place.exceeds()) } else { Ok(vec![place]) }
 }
 
 /// The cells that a mark lies on; a mark of the whole spreadsheet lies on every sheet.
-fn marked(book: &Book<'_, '_>, mark: &Value) -> Vec<Place> {
+fn marked(book: &Workbook<'_, '_>, mark: &Value) -> Vec<SheetRange> {
     let Some(location) = mark.get("location").and_then(Value::as_object) else { return Vec::new() };
     let range = location.get("dimensionRange").and_then(Value::as_object);
-    let mut span = Span::default();
+    let mut span = CellSpan::default();
     if let Some(range) = range {
         let (start, end) = (bound(range, "startIndex").or(Some(0)), bound(range, "endIndex"));
         if range.get("dimension").and_then(Value::as_str) == Some("COLUMNS") {
@@ -48,7 +48,7 @@ fn marked(book: &Book<'_, '_>, mark: &Value) -> Vec<Place> {
     let id = if range.is_some() { id.or(Some(0)) } else { id };
     let lies_on = |sheet: i32| id.is_none_or(|id| id == i64::from(sheet));
     let sheets = book.sheets.iter().filter(|sheet| lies_on(sheet.id));
-    sheets.map(|sheet| Place { sheet: sheet.clone(), span }).collect()
+    sheets.map(|sheet| SheetRange { sheet: sheet.clone(), span }).collect()
 }
 
 fn bound(range: &Map<String, Value>, name: &str) -> Option<u32> {
@@ -61,14 +61,14 @@ mod tests {
 
     use super::*;
     use crate::storage::developer_metadata::KIND;
-    use crate::storage::store::Store;
-    use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
     #[test]
     fn cells_are_found_by_the_marks_on_their_row_column_or_sheet_and_by_open_ranges() {
-        let store = Store::in_memory().unwrap();
-        let sheets = [SheetRow::new(0, "One", 0), SheetRow::new(7, "Two", 1)];
-        store.create("s", &SpreadsheetRow::default(), &sheets).unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
+        let sheets = [SheetProperties::new(0, "One", 0), SheetProperties::new(7, "Two", 1)];
+        store.create("s", &SpreadsheetProperties::default(), &sheets).unwrap();
         let tx = store.write("s").unwrap();
         for (id, key, location) in [
             (1, "row", json!({"dimensionRange": {"dimension": "ROWS", "startIndex": 2, "endIndex": 3}})),
@@ -81,9 +81,9 @@ mod tests {
         ] {
             tx.keep(None, KIND, id, &json!({"metadataKey": key, "location": location})).unwrap();
         }
-        let book = Book::open(&tx).unwrap();
+        let book = Workbook::open(&tx).unwrap();
         let found = |filter: Value| -> Vec<String> {
-            find_filter(&book, &filter).unwrap().iter().map(Place::printed).collect()
+            find_filter(&book, &filter).unwrap().iter().map(SheetRange::printed).collect()
         };
         let marked = |key: &str| found(json!({"developerMetadataLookup": {"metadataKey": key}}));
         assert_eq!(marked("row"), ["One!A3:Z3"]);

@@ -3,22 +3,22 @@
 //! In scope: visiting rows, one cell, the cells that a formula refers to, whether a result has room. Out of scope: reading formulas
 //! (`formula`), how outcomes look (`render`), which cells a caller means (`book`).
 //!
-//! A formula that fills several cells is worked out once for each `Book`, and only when cells are read that it may fill.
+//! A formula that fills several cells is worked out once for each `Workbook`, and only when cells are read that it may fill.
 
 use std::rc::Rc;
 
 use crate::format::render::{computed, effective};
-use crate::formula::budget::Purse;
-use crate::formula::evaluate::{Sight, evaluate, link};
-use crate::formula::matrix::{CELL_LIMIT, Matrix, Value};
-use crate::formula::spill::{ROW_LIMIT, Spill, State, anchors, lay};
-use crate::grid::a1::Span;
+use crate::formula::budget::EvalBudget;
+use crate::formula::evaluate::{CellSource, evaluate, link};
+use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand};
+use crate::formula::spill::{ROW_LIMIT, Spill, SpillState, anchors, lay};
+use crate::grid::a1::CellSpan;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue, may_spill};
-use crate::grid::value::{Computed, Outcome};
+use crate::grid::value::{EvalResult, Scalar};
 use crate::storage::store::StorageError;
-use crate::storage::transaction::SheetRow;
-use crate::workbook::ranges::Book;
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::ranges::Workbook;
 
 /// How many formulas may refer to each other in a chain; a longer one, or a circle, is `#REF!`.
 const CHAIN_LIMIT: u32 = 32;
@@ -33,14 +33,14 @@ const FILLED_LIMIT: u64 = 2_000_000;
 const MEMORY: usize = 200_000;
 
 /// The spreadsheet from one of its cells.
-struct Desk<'b, 't, 's> {
-    book: &'b Book<'t, 's>,
+struct EvalContext<'b, 't, 's> {
+    book: &'b Workbook<'t, 's>,
     sheet: i32,
     row: u32,
     column: u32,
 }
 
-impl Book<'_, '_> {
+impl Workbook<'_, '_> {
     /// Hands the rows of an area that show anything to `visit`, in order, whole but with formulas worked out in the area's columns only.
     pub fn visit<E: From<StorageError>>(
         &self,
@@ -109,7 +109,7 @@ impl Book<'_, '_> {
     }
 
     /// What a cell at a place comes to.
-    pub fn outcome(&self, sheet: i32, row: u32, column: u32, cell: &Cell) -> Outcome {
+    pub fn outcome(&self, sheet: i32, row: u32, column: u32, cell: &Cell) -> Scalar {
         match &cell.value {
             Some(CellValue::Formula { source, .. }) if may_spill(source) => self.anchored(sheet, row, column),
             Some(CellValue::Formula { source, .. }) => {
@@ -132,29 +132,29 @@ impl Book<'_, '_> {
 
     /// Where the formula of a cell leads, when it is a link and nothing else.
     pub fn address(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
-        link(source, &Desk { book: self, sheet, row, column })
+        link(source, &EvalContext { book: self, sheet, row, column })
     }
 
     /// What a formula comes to; `#REF!` when too many refer to each other.
-    fn worked_out(&self, sheet: i32, row: u32, column: u32, source: &str) -> Value {
+    fn worked_out(&self, sheet: i32, row: u32, column: u32, source: &str) -> Operand {
         if self.chain.get() == 0 {
             self.looks.set(0);
         }
         self.looks.set(self.looks.get().saturating_add(1));
         if self.chain.get() >= CHAIN_LIMIT || self.looks.get() > LOOK_LIMIT {
-            return Value::One(Outcome::Error("#REF!"));
+            return Operand::Single(Scalar::Error("#REF!"));
         }
         self.chain.set(self.chain.get() + 1);
-        let value = evaluate(source, &Desk { book: self, sheet, row, column });
+        let value = evaluate(source, &EvalContext { book: self, sheet, row, column });
         self.chain.set(self.chain.get() - 1);
         value
     }
 
     /// What stands in the cell of a formula that may fill more cells.
-    fn anchored(&self, sheet: i32, row: u32, column: u32) -> Outcome {
+    fn anchored(&self, sheet: i32, row: u32, column: u32) -> Scalar {
         let told = |error| {
             tracing::error!(%error, "the formulas of a sheet can't be read");
-            Outcome::Error("#ERROR!")
+            Scalar::Error("#ERROR!")
         };
         let index =
             match self.anchors_of(sheet) {
@@ -164,19 +164,19 @@ impl Book<'_, '_> {
                 Err(error) => return told(error),
             };
         // One that was not found is one too many.
-        let Ok(index) = index else { return Outcome::Error("#ERROR!") };
+        let Ok(index) = index else { return Scalar::Error("#ERROR!") };
         match self.finished(sheet, index) {
             Ok(Some(spill)) => spill.at(row, column).clone(),
-            Ok(None) => Outcome::Error("#REF!"),
+            Ok(None) => Scalar::Error("#REF!"),
             Err(error) => told(error),
         }
     }
 
-    fn filled_in(&self, sheet: i32, row: u32, column: u32) -> Outcome {
+    fn filled_in(&self, sheet: i32, row: u32, column: u32) -> Scalar {
         let area = Area::new(row..row.saturating_add(1), column..column.saturating_add(1));
         let spills = self.spills(sheet, &area).unwrap_or_default();
-        let found = spills.iter().map(|spill| spill.at(row, column)).find(|outcome| **outcome != Outcome::Blank);
-        found.cloned().unwrap_or(Outcome::Blank)
+        let found = spills.iter().map(|spill| spill.at(row, column)).find(|outcome| **outcome != Scalar::Blank);
+        found.cloned().unwrap_or(Scalar::Blank)
     }
 
     /// Finds the formulas of a sheet that may fill more cells than their own, once.
@@ -219,31 +219,31 @@ impl Book<'_, '_> {
             let mut sheets = self.spilling.borrow_mut();
             let Some(anchor) = sheets.get_mut(&sheet).and_then(|list| list.get_mut(index)) else { return Ok(None) };
             match &anchor.state {
-                State::Done(spill) => return Ok(Some(Rc::clone(spill))),
-                State::Running => return Ok(None),
-                State::Waiting => {}
+                SpillState::Done(spill) => return Ok(Some(Rc::clone(spill))),
+                SpillState::Running => return Ok(None),
+                SpillState::Waiting => {}
             }
-            anchor.state = State::Running;
+            anchor.state = SpillState::Running;
             (anchor.row, anchor.column, anchor.source.clone())
         };
         let value = self.worked_out(sheet, row, column, &source);
         let spill = Rc::new(self.placed(sheet, row, column, value)?);
         if let Some(anchor) = self.spilling.borrow_mut().get_mut(&sheet).and_then(|list| list.get_mut(index)) {
-            anchor.state = State::Done(Rc::clone(&spill));
+            anchor.state = SpillState::Done(Rc::clone(&spill));
         }
         Ok(Some(spill))
     }
 
     /// A result in its cells. Where it would leave the grid or lie over what was entered it is `#REF!` in the formula's own cell.
-    fn placed(&self, sheet: i32, row: u32, column: u32, value: Value) -> Result<Spill, StorageError> {
+    fn placed(&self, sheet: i32, row: u32, column: u32, value: Operand) -> Result<Spill, StorageError> {
         let cells = value.into_matrix();
         let area = Area::new(row..row.saturating_add(cells.height), column..column.saturating_add(cells.width));
         let stored = cells.stored().len() as u64;
         let all = self.filled.get().saturating_add(stored);
         if all > FILLED_LIMIT {
-            return Ok(Spill::alone(row, column, Outcome::Error("#ERROR!")));
+            return Ok(Spill::alone(row, column, Scalar::Error("#ERROR!")));
         }
-        let refused = Spill::alone(row, column, Outcome::Error("#REF!"));
+        let refused = Spill::alone(row, column, Scalar::Error("#REF!"));
         let Some(grid) = self.sheets.iter().find(|known| known.id == sheet) else { return Ok(refused) };
         if area.is_empty() || area.rows.end > grid.row_count || area.cols.end > grid.column_count {
             return Ok(refused);
@@ -255,13 +255,9 @@ impl Book<'_, '_> {
                 free &= !inside.any(|(other, cell)| cell.has_data() && (at, other) != (row, column));
                 Ok::<(), StorageError>(())
             })?;
-            free &= !self
-                .spilling
-                .borrow()
-                .get(&sheet)
-                .into_iter()
-                .flatten()
-                .any(|other| matches!(&other.state, State::Done(other) if !other.area.intersect(&area).is_empty()));
+            free &= !self.spilling.borrow().get(&sheet).into_iter().flatten().any(
+                |other| matches!(&other.state, SpillState::Done(other) if !other.area.intersect(&area).is_empty()),
+            );
         }
         if !free {
             return Ok(refused);
@@ -271,15 +267,15 @@ impl Book<'_, '_> {
     }
 }
 
-impl Desk<'_, '_, '_> {
-    fn sheet_of(&self, title: Option<&str>) -> Option<&SheetRow> {
+impl EvalContext<'_, '_, '_> {
+    fn sheet_of(&self, title: Option<&str>) -> Option<&SheetProperties> {
         match title {
             Some(title) => self.book.titled(title),
             None => self.book.sheets.iter().find(|sheet| sheet.id == self.sheet),
         }
     }
 
-    fn read(&self, sheet: &SheetRow, area: &Area) -> Result<Option<Matrix>, StorageError> {
+    fn read(&self, sheet: &SheetProperties, area: &Area) -> Result<Option<Matrix>, StorageError> {
         let spills = self.book.spills(sheet.id, area)?;
         let entered = self.book.transaction.last_row_with_data(sheet.id)?.map_or(0, |row| row.saturating_add(1));
         let used = spills.iter().map(|spill| spill.end()).max().unwrap_or(0).max(entered);
@@ -288,7 +284,7 @@ impl Desk<'_, '_, '_> {
         if u64::from(height) * u64::from(width) > CELL_LIMIT {
             return Ok(None);
         }
-        let mut cells = vec![Outcome::Blank; (height as usize) * (width as usize)];
+        let mut cells = vec![Scalar::Blank; (height as usize) * (width as usize)];
         let index = |row: u32, column: u32| ((row - area.rows.start) * width + (column - area.cols.start)) as usize;
         for spill in &spills {
             let common = spill.area.intersect(&Area::new(area.rows.start..used, area.cols.clone()));
@@ -312,9 +308,9 @@ impl Desk<'_, '_, '_> {
     }
 }
 
-impl Sight for Desk<'_, '_, '_> {
-    fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Outcome {
-        let Some(sheet) = self.sheet_of(title) else { return Outcome::Error("#REF!") };
+impl CellSource for EvalContext<'_, '_, '_> {
+    fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Scalar {
+        let Some(sheet) = self.sheet_of(title) else { return Scalar::Error("#REF!") };
         self.book.looks.set(self.book.looks.get().saturating_add(1));
         match self.book.transaction.row(sheet.id, row) {
             Ok(mut cells) => {
@@ -324,12 +320,12 @@ impl Sight for Desk<'_, '_, '_> {
             }
             Err(error) => {
                 tracing::error!(%error, "a cell that a formula refers to can't be read");
-                Outcome::Error("#ERROR!")
+                Scalar::Error("#ERROR!")
             }
         }
     }
 
-    fn area(&self, title: Option<&str>, span: Span) -> Option<Area> {
+    fn area(&self, title: Option<&str>, span: CellSpan) -> Option<Area> {
         let sheet = self.sheet_of(title)?;
         let closed = span.close(sheet.row_count, sheet.column_count);
         let bounds =
@@ -337,7 +333,7 @@ impl Sight for Desk<'_, '_, '_> {
         Some(Area::new(bounds(closed.start_row, closed.end_row), bounds(closed.start_column, closed.end_column)))
     }
 
-    fn block(&self, title: Option<&str>, area: &Area) -> Computed<Matrix> {
+    fn block(&self, title: Option<&str>, area: &Area) -> EvalResult<Matrix> {
         let sheet = self.sheet_of(title).ok_or("#REF!")?;
         if area.is_empty() {
             return Err("#REF!");
@@ -355,7 +351,7 @@ impl Sight for Desk<'_, '_, '_> {
         (self.row, self.column)
     }
 
-    fn purse(&self) -> &Purse {
+    fn purse(&self) -> &EvalBudget {
         &self.book.purse
     }
 }
@@ -363,14 +359,14 @@ impl Sight for Desk<'_, '_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::store::Store;
-    use crate::storage::transaction::SpreadsheetRow;
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::SpreadsheetProperties;
 
     /// The texts of a sheet of ten rows and eight columns, as its cells come to; formulas begin with `=`.
     fn seen(lines: &[&[&str]]) -> Vec<String> {
-        let store = Store::in_memory().unwrap();
-        let grid = SheetRow { row_count: 10, column_count: 8, ..SheetRow::new(0, "Jobs", 0) };
-        store.create("s", &SpreadsheetRow::default(), &[grid]).unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
+        let grid = SheetProperties { row_count: 10, column_count: 8, ..SheetProperties::new(0, "Jobs", 0) };
+        store.create("s", &SpreadsheetProperties::default(), &[grid]).unwrap();
         let tx = store.write("s").unwrap();
         for (row, line) in (0..).zip(lines) {
             tx.put_row(
@@ -380,13 +376,13 @@ mod tests {
             )
             .unwrap();
         }
-        let book = Book::open(&tx).unwrap();
+        let book = Workbook::open(&tx).unwrap();
         let mut seen = Vec::new();
         book.visit(0, &Area::new(0..10, 0..8), |row, cells| {
             let texts: Vec<String> = cells
                 .iter()
                 .map(|cell| match effective(cell) {
-                    Outcome::Blank => "_".to_owned(),
+                    Scalar::Blank => "_".to_owned(),
                     outcome => crate::grid::value::shown(&outcome),
                 })
                 .collect();

@@ -13,37 +13,37 @@ use crate::format::response_format::{
 };
 use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::{Cell, CellValue};
-use crate::grid::value::{Outcome, error_type};
-use crate::schema::response_mask::Mask;
+use crate::grid::value::{Scalar, error_type};
+use crate::schema::response_mask::ResponseMask;
 use crate::storage::developer_metadata::KIND;
-use crate::storage::store::{StorageError, Store};
-use crate::storage::transaction::{SheetRow, Transaction};
+use crate::storage::store::{SpreadsheetStore, StorageError};
+use crate::storage::transaction::{SheetProperties, Transaction};
 use crate::workbook::data_filter::find_filter;
-use crate::workbook::ranges::{Book, Place};
+use crate::workbook::ranges::{SheetRange, Workbook};
 
 /// Heights and widths of rows and columns that nobody changed, in pixels.
 const PIXELS: (u32, u32) = (21, 100);
 
 /// Which cells an answer holds.
 #[derive(Debug, Clone, Default)]
-pub struct View {
+pub struct SpreadsheetView {
     /// When anything is asked for, only its sheets are in the answer, and only its cells.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<CellSelection>,
     /// Whether cells are in the answer.
     pub grid_data: bool,
 }
 
 /// How cells are asked for.
 #[derive(Debug, Clone)]
-pub enum Asked {
+pub enum CellSelection {
     /// By A1 text.
     Range(String),
     /// By a `DataFilter`.
     Filter(Value),
 }
 
-impl Asked {
-    fn places(&self, book: &Book<'_, '_>) -> Result<Vec<Place>, ApiError> {
+impl CellSelection {
+    fn places(&self, book: &Workbook<'_, '_>) -> Result<Vec<SheetRange>, ApiError> {
         match self {
             Self::Range(text) => Ok(vec![book.find(text)?]),
             Self::Filter(filter) => find_filter(book, filter),
@@ -54,31 +54,31 @@ impl Asked {
 /// Answers `spreadsheets.get`: `include_grid_data` counts only without a mask, a mask that reaches into `sheets.data`
 /// asks for cells by itself (recorded). The answer is cut down to the mask.
 pub fn get(
-    store: &Store,
+    store: &SpreadsheetStore,
     id: &str,
     ranges: Vec<String>,
     include_grid_data: bool,
-    mask: &Mask,
+    mask: &ResponseMask,
 ) -> Result<Value, ApiError> {
     let grid_data = match mask {
-        Mask::All => include_grid_data,
-        Mask::Members(_) => mask.covers("sheets.data"),
+        ResponseMask::All => include_grid_data,
+        ResponseMask::Members(_) => mask.covers("sheets.data"),
     };
     let tx = store.read(id)?;
-    let asked = ranges.into_iter().map(Asked::Range).collect();
-    Ok(mask.apply(spreadsheet(&tx, id, &View { asked, grid_data })?))
+    let asked = ranges.into_iter().map(CellSelection::Range).collect();
+    Ok(mask.apply(spreadsheet(&tx, id, &SpreadsheetView { asked, grid_data })?))
 }
 
 /// The spreadsheet as a transaction sees it.
-pub fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &View) -> Result<Value, ApiError> {
-    let book = Book::open(tx)?;
+pub fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView) -> Result<Value, ApiError> {
+    let book = Workbook::open(tx)?;
     let mut places = Vec::new();
     for asked in &view.asked {
         places.extend(asked.places(&book)?);
     }
     let mut sheets = Vec::new();
     for sheet in &book.sheets {
-        let asked: Vec<Area> = places.iter().filter(|place| place.sheet.id == sheet.id).map(Place::area).collect();
+        let asked: Vec<Area> = places.iter().filter(|place| place.sheet.id == sheet.id).map(SheetRange::area).collect();
         if view.asked.is_empty() || !asked.is_empty() {
             sheets.push(one_sheet(&book, sheet, view, &asked)?);
         }
@@ -99,7 +99,12 @@ pub fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &View) -> Result<Value,
     Ok(Value::Object(answer))
 }
 
-fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area]) -> Result<Value, ApiError> {
+fn one_sheet(
+    book: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
+    view: &SpreadsheetView,
+    asked: &[Area],
+) -> Result<Value, ApiError> {
     let mut members = Map::new();
     members.insert("properties".to_owned(), sheet_properties(sheet));
     if view.grid_data {
@@ -136,7 +141,7 @@ fn one_sheet(book: &Book<'_, '_>, sheet: &SheetRow, view: &View, asked: &[Area])
     Ok(Value::Object(members))
 }
 
-fn as_kept(book: &Book<'_, '_>, kind: &str, body: &Value) -> Result<Value, StorageError> {
+fn as_kept(book: &Workbook<'_, '_>, kind: &str, body: &Value) -> Result<Value, StorageError> {
     if kind != "protected" {
         return Ok(shown(kind, body));
     }
@@ -148,13 +153,13 @@ fn as_kept(book: &Book<'_, '_>, kind: &str, body: &Value) -> Result<Value, Stora
 }
 
 /// The developer metadata whose place is one that is asked for.
-fn marks_at(book: &Book<'_, '_>, asked: impl Fn(&Map<String, Value>) -> bool) -> Result<Vec<Value>, StorageError> {
+fn marks_at(book: &Workbook<'_, '_>, asked: impl Fn(&Map<String, Value>) -> bool) -> Result<Vec<Value>, StorageError> {
     let marks = book.transaction.kept(None, KIND)?.into_iter().map(|(_, body)| body);
     Ok(marks.filter(|body| body.get("location").and_then(Value::as_object).is_some_and(&asked)).collect())
 }
 
 /// `GridData`: rows up to the last one with anything in it, metadata for every row and column.
-fn grid_data(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value, StorageError> {
+fn grid_data(book: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, StorageError> {
     let mut members = Map::new();
     for (name, start) in [("startRow", area.rows.start), ("startColumn", area.cols.start)] {
         if start > 0 {
@@ -191,7 +196,7 @@ fn grid_data(book: &Book<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Value
     Ok(Value::Object(members))
 }
 
-fn row_values(book: &Book<'_, '_>, sheet: &SheetRow, row: u32, area: &Area, cells: &[Cell]) -> Vec<Value> {
+fn row_values(book: &Workbook<'_, '_>, sheet: &SheetProperties, row: u32, area: &Area, cells: &[Cell]) -> Vec<Value> {
     let end = cells.len().min(area.cols.end as usize);
     let inside = cells.get(area.cols.start as usize..end).unwrap_or_default();
     let used = inside.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);
@@ -243,13 +248,13 @@ fn entered(value: &CellValue) -> Option<Value> {
 }
 
 /// `ExtendedValue` of what it comes to.
-fn worked_out(outcome: &Outcome) -> Value {
+fn worked_out(outcome: &Scalar) -> Value {
     match outcome {
-        Outcome::Blank => json!({}),
-        Outcome::Text(text) => json!({"stringValue": text}),
-        Outcome::Number(number) => json!({"numberValue": as_json(*number)}),
-        Outcome::Bool(truth) => json!({"boolValue": truth}),
-        Outcome::Error(told) => json!({"errorValue": {"type": error_type(told), "message": told}}),
+        Scalar::Blank => json!({}),
+        Scalar::Text(text) => json!({"stringValue": text}),
+        Scalar::Number(number) => json!({"numberValue": as_json(*number)}),
+        Scalar::Bool(truth) => json!({"boolValue": truth}),
+        Scalar::Error(told) => json!({"errorValue": {"type": error_type(told), "message": told}}),
     }
 }
 
@@ -260,12 +265,12 @@ fn as_json(number: f64) -> Value {
 }
 
 /// To which side a value goes that nobody aligned.
-fn side_of(outcome: &Outcome) -> Option<&'static str> {
+fn side_of(outcome: &Scalar) -> Option<&'static str> {
     match outcome {
-        Outcome::Blank => None,
-        Outcome::Text(_) => Some("LEFT"),
-        Outcome::Number(_) => Some("RIGHT"),
-        Outcome::Bool(_) | Outcome::Error(_) => Some("CENTER"),
+        Scalar::Blank => None,
+        Scalar::Text(_) => Some("LEFT"),
+        Scalar::Number(_) => Some("RIGHT"),
+        Scalar::Bool(_) | Scalar::Error(_) => Some("CENTER"),
     }
 }
 

@@ -10,38 +10,39 @@ use std::ops::Range;
 use crate::grid::area::Area;
 use crate::grid::cell::Cell;
 use crate::storage::store::StorageError;
-use crate::workbook::ranges::{Book, Place};
+use crate::workbook::ranges::{SheetRange, Workbook};
 
 /// How many rows are looked at in one go.
 const STEP: u32 = 1024;
 
 /// The last table in the range: the block of touching cells around its last cell with a value. A single cell means the
 /// table that it lies in.
-pub fn find_table(book: &Book<'_, '_>, place: &Place) -> Result<Option<Area>, StorageError> {
+pub fn find_table(book: &Workbook<'_, '_>, place: &SheetRange) -> Result<Option<Area>, StorageError> {
     let area = place.area();
     let sheet = place.sheet.id;
     let Some((row, column)) = last_cell(book, sheet, &area)? else {
         return if place.span.is_cell() { table_around(book, place, &area) } else { Ok(None) };
     };
     let seed = Area::new(row..row + 1, column..column + 1);
-    Ok(Some(Region { book, sheet, row_count: place.sheet.row_count, area: seed, torn: Vec::new() }.grow()?))
+    Ok(Some(TableRegion { book, sheet, row_count: place.sheet.row_count, area: seed, torn: Vec::new() }.grow()?))
 }
 
 /// The table whose block holds a cell that is itself blank.
-fn table_around(book: &Book<'_, '_>, place: &Place, cell: &Area) -> Result<Option<Area>, StorageError> {
+fn table_around(book: &Workbook<'_, '_>, place: &SheetRange, cell: &Area) -> Result<Option<Area>, StorageError> {
     let near = Area::new(
         cell.rows.start.saturating_sub(1)..cell.rows.end.saturating_add(1).min(place.sheet.row_count),
         cell.cols.start.saturating_sub(1)..cell.cols.end.saturating_add(1),
     );
     let Some((row, column)) = last_cell(book, place.sheet.id, &near)? else { return Ok(None) };
     let seed = Area::new(row..row + 1, column..column + 1);
-    let region = Region { book, sheet: place.sheet.id, row_count: place.sheet.row_count, area: seed, torn: Vec::new() };
+    let region =
+        TableRegion { book, sheet: place.sheet.id, row_count: place.sheet.row_count, area: seed, torn: Vec::new() };
     let found = region.grow()?;
     Ok(found.contains(cell.rows.start, cell.cols.start).then_some(found))
 }
 
 /// The last cell with a value, by rows and then by columns.
-fn last_cell(book: &Book<'_, '_>, sheet: i32, area: &Area) -> Result<Option<(u32, u32)>, StorageError> {
+fn last_cell(book: &Workbook<'_, '_>, sheet: i32, area: &Area) -> Result<Option<(u32, u32)>, StorageError> {
     let used = book.last_row_with_data(sheet)?.map_or(0, |last| last + 1);
     let mut end = area.rows.end.min(used);
     while end > area.rows.start {
@@ -74,8 +75,8 @@ fn runs(cells: &[Cell]) -> Vec<Range<u32>> {
     runs
 }
 
-struct Region<'t, 's> {
-    book: &'t Book<'t, 's>,
+struct TableRegion<'t, 's> {
+    book: &'t Workbook<'t, 's>,
     sheet: i32,
     row_count: u32,
     area: Area,
@@ -83,7 +84,7 @@ struct Region<'t, 's> {
     torn: Vec<Vec<Range<u32>>>,
 }
 
-impl Region<'_, '_> {
+impl TableRegion<'_, '_> {
     fn grow(mut self) -> Result<Area, StorageError> {
         let row = self.area.rows.start;
         let seed =
@@ -156,18 +157,18 @@ impl Region<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::store::Store;
-    use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
     fn found(cells: &[&str], text: &str) -> Option<String> {
-        let store = Store::in_memory().unwrap();
-        store.create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+        let store = SpreadsheetStore::in_memory().unwrap();
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let tx = store.write("s").unwrap();
         for (row, line) in (0..).zip(cells) {
             let line = line.chars().map(|c| if c == '.' { Cell::default() } else { Cell::text(c) }).collect();
             tx.put_row(0, row, line).unwrap();
         }
-        let book = Book::open(&tx).unwrap();
+        let book = Workbook::open(&tx).unwrap();
         let place = book.find(text).unwrap();
         let table = find_table(&book, &place).unwrap()?;
         Some(crate::workbook::ranges::name_area(&place.sheet, &table))

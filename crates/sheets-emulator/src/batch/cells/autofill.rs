@@ -10,27 +10,27 @@ use serde_json::{Value, json};
 use crate::batch::cells::paste::{block, carry, transpose};
 use crate::batch::context::{Batch, beyond, refuse};
 use crate::batch::field_mask::CellMask;
-use crate::batch::request_types::SentRange;
+use crate::batch::request_types::GridRangeMessage;
 use crate::batch::write_cells::write_block;
 use crate::error::ApiError;
 use crate::format::render::number_format;
 use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::{Cell, CellValue};
-use crate::storage::transaction::SheetRow;
+use crate::storage::transaction::SheetProperties;
 
 /// `AutoFillRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AutoFill {
-    range: Option<SentRange>,
-    source_and_destination: SourceAndDestination,
+    range: Option<GridRangeMessage>,
+    source_and_destination: FillTarget,
     use_alternate_series: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct SourceAndDestination {
-    source: SentRange,
+struct FillTarget {
+    source: GridRangeMessage,
     dimension: String,
     fill_length: i32,
 }
@@ -40,7 +40,7 @@ pub fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, ApiError
     if request.range.is_some() {
         return Err(ApiError::unimplemented("This emulator fills by sourceAndDestination only."));
     }
-    let SourceAndDestination { source, dimension, fill_length } = &request.source_and_destination;
+    let FillTarget { source, dimension, fill_length } = &request.source_and_destination;
     let across = match dimension.as_str() {
         "ROWS" => false,
         "COLUMNS" => true,
@@ -53,7 +53,7 @@ pub fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, ApiError
     let target = destination(&sheet, &from, across, *fill_length)?;
     let cells = block(batch, &sheet, &from)?;
     let lines = if across { cells } else { transpose(cells) };
-    let way = Way { across, back: *fill_length < 0, alternate: request.use_alternate_series };
+    let way = FillRule { across, back: *fill_length < 0, alternate: request.use_alternate_series };
     let count = fill_length.unsigned_abs() as usize;
     let filled: Vec<Vec<Cell>> = lines.into_iter().map(|line| way.carry_on(line, count)).collect::<Result<_, _>>()?;
     let rows = if across { filled } else { transpose(filled) };
@@ -63,7 +63,7 @@ pub fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, ApiError
 }
 
 /// The cells to be filled; they must lie inside the grid.
-fn destination(sheet: &SheetRow, from: &Area, across: bool, length: i32) -> Result<Area, ApiError> {
+fn destination(sheet: &SheetProperties, from: &Area, across: bool, length: i32) -> Result<Area, ApiError> {
     let mut area = from.clone();
     let side = if across { &mut area.cols } else { &mut area.rows };
     let bound = if across { sheet.column_count } else { sheet.row_count };
@@ -80,19 +80,19 @@ fn destination(sheet: &SheetRow, from: &Area, across: bool, length: i32) -> Resu
 }
 
 /// How a line is carried on.
-struct Way {
+struct FillRule {
     across: bool,
     back: bool,
     alternate: bool,
 }
 
-impl Way {
+impl FillRule {
     /// The cells that follow a line, or in front of it those that lead up to it, in the order of the sheet.
     fn carry_on(&self, mut line: Vec<Cell>, count: usize) -> Result<Vec<Cell>, ApiError> {
         if self.back {
             line.reverse();
         }
-        let series = Series::of(&line, self.alternate)?;
+        let series = CellSeries::of(&line, self.alternate)?;
         let mut filled = Vec::with_capacity(count);
         for at in 0..count {
             let source = at % line.len();
@@ -114,13 +114,13 @@ impl Way {
 }
 
 /// Numbers by equal steps, with a text in front of each or none.
-struct Series {
+struct CellSeries {
     front: Option<String>,
     last: f64,
     step: f64,
 }
 
-impl Series {
+impl CellSeries {
     /// The series that a line begins; none when its cells are repeated.
     fn of(line: &[Cell], alternate: bool) -> Result<Option<Self>, ApiError> {
         let unknown = || Err(ApiError::unimplemented("This emulator carries on series of equal steps only."));
@@ -178,12 +178,12 @@ mod tests {
 
     fn numbers(line: &[f64], count: usize, back: bool) -> Result<Vec<Cell>, ApiError> {
         let line = line.iter().map(|number| Cell::number(*number)).collect();
-        Way { across: false, back, alternate: false }.carry_on(line, count)
+        FillRule { across: false, back, alternate: false }.carry_on(line, count)
     }
 
     fn texts(line: &[&str], alternate: bool) -> Vec<Cell> {
         let line = line.iter().map(|text| Cell::text(*text)).collect();
-        Way { across: false, back: false, alternate }.carry_on(line, 3).unwrap()
+        FillRule { across: false, back: false, alternate }.carry_on(line, 3).unwrap()
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn formulas_move_with_the_cells_that_they_fill() {
         let formula = |source: &str| Cell::of(CellValue::Formula { source: source.to_owned(), result: None });
-        let way = Way { across: false, back: false, alternate: false };
+        let way = FillRule { across: false, back: false, alternate: false };
         let filled = way.carry_on(vec![formula("=A1*2"), formula("=$A$1")], 3).unwrap();
         assert_eq!(filled, [formula("=A3*2"), formula("=$A$1"), formula("=A5*2")]);
     }

@@ -10,14 +10,14 @@ use serde_json::{Map, Value, json};
 
 use crate::batch::cells::ranges::{SortSpec, sort_rows};
 use crate::batch::context::{Batch, refuse};
-use crate::batch::request_types::SentRange;
+use crate::batch::request_types::GridRangeMessage;
 use crate::error::ApiError;
 use crate::format::render::formatted;
 use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::Cell;
-use crate::grid::value::Outcome;
-use crate::storage::transaction::SheetRow;
-use crate::workbook::ranges::Book;
+use crate::grid::value::Scalar;
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::ranges::Workbook;
 
 /// `SetBasicFilterRequest`.
 #[derive(Debug, Default, Deserialize)]
@@ -36,7 +36,7 @@ pub struct ClearBasicFilter {
 /// Keeps the filter of a sheet, sorts its rows below the header, and hides those that it hides.
 pub fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Value, ApiError> {
     let range = request.filter.get("range").cloned().unwrap_or_else(|| json!({}));
-    let sent: SentRange =
+    let sent: GridRangeMessage =
         serde_json::from_value(range).map_err(|_| ApiError::invalid_argument("filter.range is no range"))?;
     let (sheet, area) = batch.area(&sent)?;
     let mut body = request.filter;
@@ -62,15 +62,15 @@ pub fn clear(batch: &Batch<'_, '_>, request: &ClearBasicFilter) -> Result<Value,
 }
 
 /// What is to be seen of one column.
-struct Criterion {
+struct ColumnCriterion {
     column: u32,
     hidden: Vec<String>,
-    condition: Option<Condition>,
+    condition: Option<BooleanCondition>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Condition {
+struct BooleanCondition {
     r#type: String,
     values: Vec<ConditionValue>,
 }
@@ -83,17 +83,17 @@ struct ConditionValue {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct FilterCriteria {
+struct FilterCriteriaMessage {
     hidden_values: Vec<String>,
-    condition: Option<Condition>,
+    condition: Option<BooleanCondition>,
 }
 
 /// From `filterSpecs`, and from the older `criteria`, a map by column.
-fn criteria(body: &Map<String, Value>) -> Result<Vec<Criterion>, ApiError> {
+fn criteria(body: &Map<String, Value>) -> Result<Vec<ColumnCriterion>, ApiError> {
     let read = |column: u32, value: &Value| {
-        let read: FilterCriteria = serde_json::from_value(value.clone())
+        let read: FilterCriteriaMessage = serde_json::from_value(value.clone())
             .map_err(|_| ApiError::invalid_argument("the criteria of a filter can't be read"))?;
-        Ok::<_, ApiError>(Criterion { column, hidden: read.hidden_values, condition: read.condition })
+        Ok::<_, ApiError>(ColumnCriterion { column, hidden: read.hidden_values, condition: read.condition })
     };
     let mut found = Vec::new();
     for spec in body.get("filterSpecs").and_then(Value::as_array).into_iter().flatten() {
@@ -108,7 +108,7 @@ fn criteria(body: &Map<String, Value>) -> Result<Vec<Criterion>, ApiError> {
     Ok(found)
 }
 
-fn show_all(batch: &Batch<'_, '_>, sheet: &SheetRow) -> Result<(), ApiError> {
+fn show_all(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<(), ApiError> {
     for (row, mut body) in batch.tx.kept(Some(sheet.id), "rows")? {
         let Some(members) = body.as_object_mut() else { continue };
         if members.shift_remove("hiddenByFilter").is_none() {
@@ -123,11 +123,16 @@ fn show_all(batch: &Batch<'_, '_>, sheet: &SheetRow) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn hide(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area, criteria: &[Criterion]) -> Result<(), ApiError> {
+fn hide(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetProperties,
+    area: &Area,
+    criteria: &[ColumnCriterion],
+) -> Result<(), ApiError> {
     if criteria.is_empty() {
         return Ok(());
     }
-    let book = Book::open(batch.tx)?;
+    let book = Workbook::open(batch.tx)?;
     let stored = book.rows(sheet.id, area)?;
     let kept = batch.tx.kept(Some(sheet.id), "rows")?;
     for (row, cells) in stored {
@@ -147,19 +152,19 @@ fn hide(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area, criteria: &[Criter
     Ok(())
 }
 
-impl Criterion {
-    fn shows(&self, cell: &Cell, outcome: &Outcome) -> bool {
+impl ColumnCriterion {
+    fn shows(&self, cell: &Cell, outcome: &Scalar) -> bool {
         let text = formatted(cell, outcome.clone());
         !self.hidden.contains(&text) && self.condition.as_ref().is_none_or(|condition| condition.holds(outcome, &text))
     }
 }
 
-impl Condition {
-    fn holds(&self, outcome: &Outcome, text: &str) -> bool {
+impl BooleanCondition {
+    fn holds(&self, outcome: &Scalar, text: &str) -> bool {
         let wanted = |at: usize| self.values.get(at).map_or("", |value| value.user_entered_value.as_str());
         let (lower, word) = (text.to_lowercase(), wanted(0).to_lowercase());
         let number = match outcome {
-            Outcome::Number(number) => Some(*number),
+            Scalar::Number(number) => Some(*number),
             _ => None,
         };
         let compare = |holds: fn(f64, f64) -> bool| {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::batch::cells::paste::block;
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
-use crate::batch::request_types::{SentRange, settle};
+use crate::batch::request_types::{GridRangeMessage, settle};
 use crate::batch::write_cells::{change_rows, chunks, write_block};
 use crate::error::ApiError;
 use crate::format::response_format::shown;
@@ -23,7 +23,7 @@ const RULES: &str = "rule";
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct UpdateBorders {
-    range: SentRange,
+    range: GridRangeMessage,
     top: Option<Value>,
     bottom: Option<Value>,
     left: Option<Value>,
@@ -36,13 +36,13 @@ pub struct UpdateBorders {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrimWhitespace {
-    range: SentRange,
+    range: GridRangeMessage,
 }
 
 /// `AddConditionalFormatRuleRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct AddRule {
+pub struct AddConditionalFormatRule {
     rule: Map<String, Value>,
     index: i64,
 }
@@ -50,7 +50,7 @@ pub struct AddRule {
 /// `DeleteConditionalFormatRuleRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct DeleteRule {
+pub struct DeleteConditionalFormatRule {
     sheet_id: i32,
     index: i64,
 }
@@ -119,10 +119,10 @@ pub fn trim(batch: &Batch<'_, '_>, request: &TrimWhitespace) -> Result<Value, Ap
 }
 
 /// Keeps a rule at its index among those of the sheet of its first range.
-pub fn add_rule(batch: &Batch<'_, '_>, request: AddRule) -> Result<Value, ApiError> {
+pub fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule) -> Result<Value, ApiError> {
     let ranges = request.rule.get("ranges").and_then(Value::as_array).cloned().unwrap_or_default();
     let Some(first) = ranges.into_iter().next() else { return refuse("rule.ranges must not be empty.") };
-    let sent: SentRange =
+    let sent: GridRangeMessage =
         serde_json::from_value(first).map_err(|_| ApiError::invalid_argument("rule.ranges[0] is no range"))?;
     let (sheet, _) = batch.area(&sent)?;
     let mut rules: Vec<Value> = rules(batch, sheet.id)?;
@@ -135,7 +135,7 @@ pub fn add_rule(batch: &Batch<'_, '_>, request: AddRule) -> Result<Value, ApiErr
 }
 
 /// Forgets a rule; the reply carries it.
-pub fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteRule) -> Result<Value, ApiError> {
+pub fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalFormatRule) -> Result<Value, ApiError> {
     let sheet = batch.grid(request.sheet_id)?;
     let mut rules = rules(batch, sheet.id)?;
     let Some(at) = usize::try_from(request.index).ok().filter(|at| *at < rules.len()) else {
@@ -150,7 +150,7 @@ pub fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteRule) -> Result<Value,
 /// `UpdateConditionalFormatRuleRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct UpdateRule {
+pub struct UpdateConditionalFormatRule {
     index: i32,
     sheet_id: i32,
     rule: Option<Map<String, Value>>,
@@ -158,10 +158,10 @@ pub struct UpdateRule {
 }
 
 /// Replaces a rule, or moves it among those of its sheet; the reply carries both.
-pub fn update_rule(batch: &Batch<'_, '_>, request: UpdateRule) -> Result<Value, ApiError> {
+pub fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalFormatRule) -> Result<Value, ApiError> {
     let sheet = match request.rule.as_ref().and_then(|rule| rule.get("ranges")?.as_array()?.first().cloned()) {
         Some(range) => {
-            let sent: SentRange =
+            let sent: GridRangeMessage =
                 serde_json::from_value(range).map_err(|_| ApiError::invalid_argument("rule.ranges[0] is no range"))?;
             batch.area(&sent)?.0
         }

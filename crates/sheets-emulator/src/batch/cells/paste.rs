@@ -8,24 +8,24 @@ use serde_json::{Value, json};
 
 use crate::batch::context::{Batch, beyond, grid_range};
 use crate::batch::field_mask::CellMask;
-use crate::batch::request_types::{SentPlace, SentRange};
+use crate::batch::request_types::{GridCoordinate, GridRangeMessage};
 use crate::batch::write_cells::{clear_area, write_block};
 use crate::error::ApiError;
 use crate::formula::references::parse::shifted;
 use crate::formula::references::rewrite::follow;
-use crate::formula::references::shift::{Edit, rehomed};
+use crate::formula::references::shift::{SheetEdit, rehomed};
 use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::{Cell, CellValue};
-use crate::grid::value::Outcome;
-use crate::storage::transaction::SheetRow;
-use crate::workbook::ranges::Book;
+use crate::grid::value::Scalar;
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::ranges::Workbook;
 
 /// `CopyPasteRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CopyPaste {
-    source: SentRange,
-    destination: SentRange,
+    source: GridRangeMessage,
+    destination: GridRangeMessage,
     paste_type: PasteType,
     paste_orientation: Orientation,
 }
@@ -128,8 +128,8 @@ fn respell(cell: &mut Cell, new: impl Fn(&str) -> String) {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CutPaste {
-    source: SentRange,
-    destination: SentPlace,
+    source: GridRangeMessage,
+    destination: GridCoordinate,
     paste_type: PasteType,
 }
 
@@ -153,7 +153,7 @@ pub fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, ApiError>
     clear_area(batch, &source, &from, &mask)?;
     write_block(batch, &target, top, left, cells, &mask)?;
     if moves {
-        follow(batch.tx, &source.title, &Edit::Cut { from, top, left, title: target.title })?;
+        follow(batch.tx, &source.title, &SheetEdit::Cut { from, top, left, title: target.title })?;
     }
     Ok(json!({}))
 }
@@ -165,7 +165,7 @@ fn repeats(room: u32, size: usize) -> usize {
 }
 
 /// The cells of an area, blanks included.
-pub fn block(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<Vec<Vec<Cell>>, ApiError> {
+pub fn block(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Vec<Vec<Cell>>, ApiError> {
     let width = area.width() as usize;
     let mut cells = vec![vec![Cell::default(); width]; area.height() as usize];
     for (row, stored) in batch.tx.rows(sheet.id, area.rows.clone())? {
@@ -211,16 +211,21 @@ fn prepare(kind: PasteType, cells: &mut [Vec<Cell>]) -> Result<Option<CellMask>,
 }
 
 /// Makes of every cell of an area the plain value that it comes to; an error stays as its text.
-fn settle(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area, cells: &mut [Vec<Cell>]) -> Result<(), ApiError> {
-    let book = Book::open(batch.tx)?;
+fn settle(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetProperties,
+    area: &Area,
+    cells: &mut [Vec<Cell>],
+) -> Result<(), ApiError> {
+    let book = Workbook::open(batch.tx)?;
     for (row, line) in area.rows.clone().zip(cells) {
         for (column, cell) in area.cols.clone().zip(line) {
             cell.value = match book.outcome(sheet.id, row, column, cell) {
-                Outcome::Blank => None,
-                Outcome::Number(number) => Some(CellValue::Number(number)),
-                Outcome::Text(text) => Some(CellValue::Text(text)),
-                Outcome::Bool(truth) => Some(CellValue::Bool(truth)),
-                Outcome::Error(told) => Some(CellValue::Text(told.to_owned())),
+                Scalar::Blank => None,
+                Scalar::Number(number) => Some(CellValue::Number(number)),
+                Scalar::Text(text) => Some(CellValue::Text(text)),
+                Scalar::Bool(truth) => Some(CellValue::Bool(truth)),
+                Scalar::Error(told) => Some(CellValue::Text(told.to_owned())),
             };
         }
     }

@@ -9,19 +9,19 @@ use serde_json::{Value, json};
 use crate::batch::cells::paste::block;
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
-use crate::batch::request_types::{SentPlace, SentRange};
+use crate::batch::request_types::{GridCoordinate, GridRangeMessage};
 use crate::batch::write_cells::write_block;
 use crate::error::ApiError;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
 use crate::input::value_matrix::type_into;
-use crate::storage::transaction::SheetRow;
+use crate::storage::transaction::SheetProperties;
 
 /// `PasteDataRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PasteData {
-    coordinate: SentPlace,
+    coordinate: GridCoordinate,
     data: String,
     delimiter: String,
     html: bool,
@@ -33,7 +33,7 @@ pub struct PasteData {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TextToColumns {
-    source: SentRange,
+    source: GridRangeMessage,
     delimiter: String,
     delimiter_type: String,
 }
@@ -41,8 +41,8 @@ pub struct TextToColumns {
 /// `RandomizeRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Randomize {
-    range: SentRange,
+pub struct RandomizeRange {
+    range: GridRangeMessage,
 }
 
 /// Reads the data by its delimiter and types it into the cells from a place on; the grid grows as needed.
@@ -125,7 +125,7 @@ fn detect(texts: &[Option<String>]) -> Option<&'static str> {
 /// Types texts into cells, from a corner on.
 fn pour(
     batch: &Batch<'_, '_>,
-    mut sheet: SheetRow,
+    mut sheet: SheetProperties,
     top: u32,
     left: u32,
     lines: &[Vec<String>],
@@ -150,7 +150,7 @@ fn pour(
 }
 
 /// Puts the rows of a range into a random order.
-pub fn shuffle(batch: &Batch<'_, '_>, request: &Randomize) -> Result<Value, ApiError> {
+pub fn shuffle(batch: &Batch<'_, '_>, request: &RandomizeRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let used = batch.tx.last_row(sheet.id)?.map_or(0, |row| row + 1).min(area.rows.end).max(area.rows.start);
     let area = Area::new(area.rows.start..used, area.cols);

@@ -13,22 +13,22 @@ use serde_json::{Value, json};
 use crate::batch::cells::paste::{block, carry};
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
-use crate::batch::request_types::{SentDimension, SentRange, SentSpan};
+use crate::batch::request_types::{DimensionName, DimensionRange, GridRangeMessage};
 use crate::batch::shift_cells::cells_moved;
 use crate::batch::write_cells::{change_rows, write_block};
 use crate::error::ApiError;
-use crate::formula::references::shift::Edit;
+use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::Cell;
-use crate::grid::value::Outcome;
-use crate::storage::transaction::SheetRow;
-use crate::workbook::ranges::Book;
+use crate::grid::value::Scalar;
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::ranges::Workbook;
 
 /// `SortRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SortRange {
-    range: SentRange,
+    range: GridRangeMessage,
     sort_specs: Vec<SortSpec>,
 }
 
@@ -52,17 +52,17 @@ enum SortOrder {
 /// `InsertRangeRequest` and `DeleteRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ShiftRange {
-    range: SentRange,
-    shift_dimension: Option<SentDimension>,
+pub struct InsertOrDeleteRange {
+    range: GridRangeMessage,
+    shift_dimension: Option<DimensionName>,
 }
 
 /// `DeleteDuplicatesRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DeleteDuplicates {
-    range: SentRange,
-    comparison_columns: Vec<SentSpan>,
+    range: GridRangeMessage,
+    comparison_columns: Vec<DimensionRange>,
 }
 
 /// Sorts the rows of a range; what lies beside it stays. Blanks go last in either order, equal rows keep theirs.
@@ -73,7 +73,12 @@ pub fn sort(batch: &Batch<'_, '_>, request: &SortRange) -> Result<Value, ApiErro
 }
 
 /// Sorts the rows of an area of a sheet. A formula that moves takes its references along, as far as they are relative.
-pub fn sort_rows(batch: &Batch<'_, '_>, sheet: &SheetRow, area: Area, sort_specs: &[SortSpec]) -> Result<(), ApiError> {
+pub fn sort_rows(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetProperties,
+    area: Area,
+    sort_specs: &[SortSpec],
+) -> Result<(), ApiError> {
     let used = stored_until(batch, sheet)?.min(area.rows.end);
     let area = Area::new(area.rows.start..used.max(area.rows.start), area.cols);
     let columns: Vec<usize> = sort_specs
@@ -84,10 +89,10 @@ pub fn sort_rows(batch: &Batch<'_, '_>, sheet: &SheetRow, area: Area, sort_specs
             inside.then(|| (spec.dimension_index - area.cols.start) as usize).ok_or_else(outside)
         })
         .collect::<Result<_, _>>()?;
-    let book = Book::open(batch.tx)?;
+    let book = Workbook::open(batch.tx)?;
     let key =
         |row: u32, column: usize, cell: &Cell| book.outcome(sheet.id, row, area.cols.start + length(column), cell);
-    let mut lines: Vec<(Vec<Outcome>, u32, Vec<Cell>)> = block(batch, sheet, &area)?
+    let mut lines: Vec<(Vec<Scalar>, u32, Vec<Cell>)> = block(batch, sheet, &area)?
         .into_iter()
         .zip(area.rows.clone())
         .map(|(row, at)| (columns.iter().map(|column| key(at, *column, &row[*column])).collect(), at, row))
@@ -104,31 +109,31 @@ pub fn sort_rows(batch: &Batch<'_, '_>, sheet: &SheetRow, area: Area, sort_specs
 }
 
 /// Numbers before texts before truth values before errors, turned round when descending; blanks last.
-fn compare(a: &Outcome, b: &Outcome, order: SortOrder) -> Ordering {
-    let rank = |outcome: &Outcome| match outcome {
-        Outcome::Number(_) => 0,
-        Outcome::Text(_) => 1,
-        Outcome::Bool(_) => 2,
-        Outcome::Error(_) => 3,
-        Outcome::Blank => 4,
+fn compare(a: &Scalar, b: &Scalar, order: SortOrder) -> Ordering {
+    let rank = |outcome: &Scalar| match outcome {
+        Scalar::Number(_) => 0,
+        Scalar::Text(_) => 1,
+        Scalar::Bool(_) => 2,
+        Scalar::Error(_) => 3,
+        Scalar::Blank => 4,
     };
     let ordering = match (a, b) {
-        (Outcome::Blank, _) | (_, Outcome::Blank) => return rank(a).cmp(&rank(b)),
-        (Outcome::Number(a), Outcome::Number(b)) => a.total_cmp(b),
-        (Outcome::Text(a), Outcome::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
-        (Outcome::Bool(a), Outcome::Bool(b)) => a.cmp(b),
+        (Scalar::Blank, _) | (_, Scalar::Blank) => return rank(a).cmp(&rank(b)),
+        (Scalar::Number(a), Scalar::Number(b)) => a.total_cmp(b),
+        (Scalar::Text(a), Scalar::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
+        (Scalar::Bool(a), Scalar::Bool(b)) => a.cmp(b),
         (a, b) => rank(a).cmp(&rank(b)),
     };
     if order == SortOrder::Descending { ordering.reverse() } else { ordering }
 }
 
 /// The row after the last stored one.
-fn stored_until(batch: &Batch<'_, '_>, sheet: &SheetRow) -> Result<u32, ApiError> {
+fn stored_until(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<u32, ApiError> {
     Ok(batch.tx.last_row(sheet.id)?.map_or(0, |row| row + 1))
 }
 
 /// Takes cells out; those behind move up or left. The grid keeps its size.
-pub fn delete(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiError> {
+pub fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let dimension = direction(request.shift_dimension);
     match dimension {
@@ -149,12 +154,12 @@ pub fn delete(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiE
         }
     }
     let (gone, within) = along(&sheet, &area, dimension);
-    cells_moved(batch, &sheet, &Edit::Delete { dimension, gone, within })?;
+    cells_moved(batch, &sheet, &SheetEdit::Delete { dimension, gone, within })?;
     Ok(json!({}))
 }
 
 /// What an edit of an area takes of a dimension, and its bounds across it; `None` where it goes from edge to edge.
-fn along(sheet: &SheetRow, area: &Area, dimension: Dimension) -> (Range<u32>, Option<Range<u32>>) {
+fn along(sheet: &SheetProperties, area: &Area, dimension: Dimension) -> (Range<u32>, Option<Range<u32>>) {
     let (span, across, size) = match dimension {
         Dimension::Rows => (&area.rows, &area.cols, sheet.column_count),
         Dimension::Columns => (&area.cols, &area.rows, sheet.row_count),
@@ -163,7 +168,7 @@ fn along(sheet: &SheetRow, area: &Area, dimension: Dimension) -> (Range<u32>, Op
 }
 
 /// Makes room for cells; those behind move down or right, and the grid grows only where they would fall off it.
-pub fn insert(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiError> {
+pub fn insert(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
     let (mut sheet, area) = batch.area(&request.range)?;
     let dimension = direction(request.shift_dimension);
     let (span, within) = along(&sheet, &area, dimension);
@@ -194,7 +199,7 @@ pub fn insert(batch: &Batch<'_, '_>, request: &ShiftRange) -> Result<Value, ApiE
     batch.tx.put_sheet(&sheet)?;
     batch.check_size()?;
     let (at, count) = (span.start, span.end - span.start);
-    cells_moved(batch, &sheet, &Edit::Insert { dimension, at, count, within })?;
+    cells_moved(batch, &sheet, &SheetEdit::Insert { dimension, at, count, within })?;
     Ok(json!({}))
 }
 
@@ -202,8 +207,8 @@ fn length(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn direction(sent: Option<SentDimension>) -> Dimension {
-    sent.and_then(SentDimension::said).unwrap_or(Dimension::Rows)
+fn direction(sent: Option<DimensionName>) -> Dimension {
+    sent.and_then(DimensionName::said).unwrap_or(Dimension::Rows)
 }
 
 fn blanks(rows: u32, columns: u32) -> impl Iterator<Item = Vec<Cell>> {
@@ -216,7 +221,7 @@ pub fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> R
     let used = stored_until(batch, &sheet)?.min(area.rows.end).max(area.rows.start);
     let area = Area::new(area.rows.start..used, area.cols);
     let compared = compared_columns(batch, &request.comparison_columns, &area)?;
-    let book = Book::open(batch.tx)?;
+    let book = Workbook::open(batch.tx)?;
     let mut seen = HashSet::new();
     let mut removed = 0_u32;
     let mut kept: Vec<Vec<Cell>> = Vec::new();
@@ -246,7 +251,7 @@ pub fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> R
 }
 
 /// The columns to compare, counted from the left of the range; all when none are named.
-fn compared_columns(batch: &Batch<'_, '_>, spans: &[SentSpan], area: &Area) -> Result<Vec<usize>, ApiError> {
+fn compared_columns(batch: &Batch<'_, '_>, spans: &[DimensionRange], area: &Area) -> Result<Vec<usize>, ApiError> {
     let mut columns: Vec<u32> = Vec::new();
     for span in spans {
         let (_, dimension, span): (_, _, Range<u32>) = batch.span(span)?;

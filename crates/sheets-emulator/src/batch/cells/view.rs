@@ -8,19 +8,19 @@ use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
-use crate::batch::request_types::SentRange;
+use crate::batch::request_types::GridRangeMessage;
 use crate::batch::shift_cells::body_range;
 use crate::batch::write_cells::{change_rows, clear_area};
 use crate::error::ApiError;
 use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::{Cell, CellValue};
-use crate::storage::transaction::SheetRow;
+use crate::storage::transaction::SheetProperties;
 
 /// `MergeCellsRequest` and `UnmergeCellsRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Merge {
-    range: SentRange,
+pub struct MergeCells {
+    range: GridRangeMessage,
     merge_type: MergeType,
 }
 
@@ -46,13 +46,13 @@ pub struct FindReplace {
     match_entire_cell: bool,
     search_by_regex: bool,
     include_formulas: bool,
-    range: Option<SentRange>,
+    range: Option<GridRangeMessage>,
     sheet_id: Option<i32>,
     all_sheets: bool,
 }
 
 /// Merges cells; each merge keeps the value of its first cell only.
-pub fn merge(batch: &Batch<'_, '_>, request: &Merge) -> Result<Value, ApiError> {
+pub fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     release(batch, &sheet, &area)?;
     let parts: Vec<Area> = match request.merge_type {
@@ -73,13 +73,13 @@ pub fn merge(batch: &Batch<'_, '_>, request: &Merge) -> Result<Value, ApiError> 
 }
 
 /// Takes the merges of a range apart.
-pub fn unmerge(batch: &Batch<'_, '_>, request: &Merge) -> Result<Value, ApiError> {
+pub fn unmerge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     release(batch, &sheet, &area)?;
     Ok(json!({}))
 }
 
-fn release(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<(), ApiError> {
+fn release(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<(), ApiError> {
     for (id, body) in batch.tx.kept(Some(sheet.id), "merge")? {
         let Some(range) = body_range(&body) else { continue };
         let merged = range.resolve(sheet.row_count, sheet.column_count);
@@ -97,7 +97,7 @@ fn release(batch: &Batch<'_, '_>, sheet: &SheetRow, area: &Area) -> Result<(), A
 
 /// How often and where a text was replaced.
 #[derive(Default)]
-struct Counts {
+struct ReplaceCounts {
     values: u32,
     formulas: u32,
     rows: u32,
@@ -111,7 +111,7 @@ pub fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Result<Valu
     if request.find.is_empty() {
         return refuse("The text to find must not be empty.");
     }
-    let whole = |sheet: SheetRow| {
+    let whole = |sheet: SheetProperties| {
         let area = Area::new(0..sheet.row_count, 0..sheet.column_count);
         (sheet, area)
     };
@@ -121,7 +121,7 @@ pub fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Result<Valu
         (None, None, true) => batch.tx.sheets()?.into_iter().map(whole).collect(),
         _ => return refuse("Exactly one of range, sheetId and allSheets must be specified."),
     };
-    let mut counts = Counts::default();
+    let mut counts = ReplaceCounts::default();
     for (sheet, area) in places {
         let before = counts.occurrences;
         change_rows(batch, &sheet, &area.rows, |row| {
@@ -153,7 +153,7 @@ fn pattern(request: &FindReplace) -> Result<Regex, ApiError> {
     built.map_err(|_| ApiError::invalid_argument(format!("Invalid regular expression: {}", request.find)))
 }
 
-fn replace(cell: &mut Cell, request: &FindReplace, pattern: Option<&Regex>, counts: &mut Counts) {
+fn replace(cell: &mut Cell, request: &FindReplace, pattern: Option<&Regex>, counts: &mut ReplaceCounts) {
     let (text, formula) = match &cell.value {
         Some(CellValue::Text(text)) => (text.clone(), false),
         Some(CellValue::Number(number)) => (number.to_string(), false),

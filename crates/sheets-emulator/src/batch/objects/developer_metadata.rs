@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::{self, merge_members};
-use crate::batch::request_types::SentSpan;
+use crate::batch::request_types::DimensionRange;
 use crate::error::ApiError;
-use crate::schema::response_mask::Mask;
-use crate::storage::developer_metadata::{KIND, Lookup, find, sheet_of};
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::developer_metadata::{KIND, MetadataLookup, find, sheet_of};
 
 /// How many characters of keys and values a spreadsheet may hold, and each of its sheets besides (the metadata guide).
 const BUDGET: usize = 30_000;
@@ -19,41 +19,41 @@ const BUDGET: usize = 30_000;
 /// `CreateDeveloperMetadataRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct CreateMark {
+pub struct CreateDeveloperMetadata {
     developer_metadata: Map<String, Value>,
 }
 
 /// `UpdateDeveloperMetadataRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct UpdateMark {
+pub struct UpdateDeveloperMetadata {
     developer_metadata: Map<String, Value>,
-    data_filters: Vec<Filter>,
+    data_filters: Vec<MetadataFilter>,
     fields: String,
 }
 
 /// `DeleteDeveloperMetadataRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct DeleteMark {
-    data_filter: Filter,
+pub struct DeleteDeveloperMetadata {
+    data_filter: MetadataFilter,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Filter {
-    developer_metadata_lookup: Option<Lookup>,
+struct MetadataFilter {
+    developer_metadata_lookup: Option<MetadataLookup>,
 }
 
-impl Filter {
-    fn lookup(self) -> Result<Lookup, ApiError> {
+impl MetadataFilter {
+    fn lookup(self) -> Result<MetadataLookup, ApiError> {
         let missing = || ApiError::invalid_argument("A developerMetadataLookup must be specified in the data filter.");
         self.developer_metadata_lookup.ok_or_else(missing)
     }
 }
 
 /// Keeps a mark; the reply carries it with its id.
-pub fn create(batch: &Batch<'_, '_>, request: CreateMark) -> Result<Value, ApiError> {
+pub fn create(batch: &Batch<'_, '_>, request: CreateDeveloperMetadata) -> Result<Value, ApiError> {
     let mut body = request.developer_metadata;
     for (name, told) in [("metadataKey", "metadataKey must be set."), ("visibility", "visibility must be set.")] {
         if body.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
@@ -100,7 +100,7 @@ fn locate(batch: &Batch<'_, '_>, sent: Option<&Map<String, Value>>) -> Result<Ma
     let Some(sent) = sent else { return refuse("location must be set.") };
     let mut location = sent.clone();
     let kind = if let Some(range) = sent.get("dimensionRange") {
-        let span: SentSpan = serde_json::from_value(range.clone())
+        let span: DimensionRange = serde_json::from_value(range.clone())
             .map_err(|_| ApiError::invalid_argument("location.dimensionRange is no range"))?;
         let (_, dimension, range) = batch.span(&span)?;
         if range.len() != 1 {
@@ -120,15 +120,16 @@ fn locate(batch: &Batch<'_, '_>, sent: Option<&Map<String, Value>>) -> Result<Ma
 }
 
 /// Changes the masked members of every mark that matches; none is no error.
-pub fn update(batch: &Batch<'_, '_>, request: UpdateMark) -> Result<Value, ApiError> {
+pub fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) -> Result<Value, ApiError> {
     let mask = field_mask::read(&request.fields, "DeveloperMetadata")?;
-    let lookups: Vec<Lookup> = request.data_filters.into_iter().map(Filter::lookup).collect::<Result<_, _>>()?;
+    let lookups: Vec<MetadataLookup> =
+        request.data_filters.into_iter().map(MetadataFilter::lookup).collect::<Result<_, _>>()?;
     let mut changed = Vec::new();
     for (id, old) in find(batch.tx, &lookups)? {
         let old = old.as_object().cloned().unwrap_or_default();
         let mut body = match &mask {
-            Mask::All => request.developer_metadata.clone(),
-            Mask::Members(masks) => merge_members(&old, &request.developer_metadata, masks),
+            ResponseMask::All => request.developer_metadata.clone(),
+            ResponseMask::Members(masks) => merge_members(&old, &request.developer_metadata, masks),
         };
         for name in ["metadataKey", "visibility", "location"] {
             if let (None, Some(value)) = (body.get(name), old.get(name)) {
@@ -147,7 +148,7 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateMark) -> Result<Value, ApiEr
 }
 
 /// Removes every mark that matches; none is no error.
-pub fn delete(batch: &Batch<'_, '_>, request: DeleteMark) -> Result<Value, ApiError> {
+pub fn delete(batch: &Batch<'_, '_>, request: DeleteDeveloperMetadata) -> Result<Value, ApiError> {
     let lookups = [request.data_filter.lookup()?];
     let mut gone = Vec::new();
     for (id, body) in find(batch.tx, &lookups)? {

@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::{self, merge_members};
-use crate::batch::request_types::{SentRange, settle};
+use crate::batch::request_types::{GridRangeMessage, settle};
 use crate::error::ApiError;
 use crate::format::response_format::shown;
 use crate::grid::area::GridRange;
-use crate::schema::response_mask::Mask;
+use crate::schema::response_mask::ResponseMask;
 
 /// The message of a request about one of them.
 type Message = Map<String, Value>;
@@ -204,7 +204,7 @@ fn find_object(batch: &Batch<'_, '_>, id: i64) -> Result<(&'static Sort, i32, Me
 fn sheet_of(batch: &Batch<'_, '_>, sort: &Sort, body: &Message) -> Result<i32, ApiError> {
     if sort.ranged {
         let sent = body.get("range").cloned().unwrap_or_else(|| json!({}));
-        let sent: SentRange = serde_json::from_value(sent)
+        let sent: GridRangeMessage = serde_json::from_value(sent)
             .map_err(|_| ApiError::invalid_argument(format!("{}.range is no range", sort.member)))?;
         return Ok(batch.area(&sent)?.0.id);
     }
@@ -219,7 +219,8 @@ fn sheet_of(batch: &Batch<'_, '_>, sort: &Sort, body: &Message) -> Result<i32, A
 
 fn keep(batch: &Batch<'_, '_>, sort: &Sort, sheet: i32, mut body: Message) -> Result<Value, ApiError> {
     if sort.ranged {
-        let sent: Option<SentRange> = body.get("range").and_then(|range| serde_json::from_value(range.clone()).ok());
+        let sent: Option<GridRangeMessage> =
+            body.get("range").and_then(|range| serde_json::from_value(range.clone()).ok());
         let (grid, area) = batch.area(&sent.unwrap_or_default())?;
         body.insert("range".to_owned(), GridRange::closed(grid.id, &area).to_json());
     }
@@ -244,7 +245,7 @@ fn member(message: &Message, name: &str) -> Message {
 fn masked_with(request: &Message, message: &str, old: &Message, new: Message) -> Result<Message, ApiError> {
     let fields = request.get("fields").and_then(Value::as_str).unwrap_or_default();
     Ok(match field_mask::read(fields, message)? {
-        Mask::All => new,
-        Mask::Members(masks) => merge_members(old, &new, &masks),
+        ResponseMask::All => new,
+        ResponseMask::Members(masks) => merge_members(old, &new, &masks),
     })
 }

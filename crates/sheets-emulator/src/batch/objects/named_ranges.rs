@@ -1,20 +1,20 @@
 //! Requests about named ranges and protected ranges.
 //!
-//! In scope: names and ids that may be taken, the doubts about the live service (`Doubts`).
+//! In scope: names and ids that may be taken, the doubts about the live service (`UnknownBehaviors`).
 //! Out of scope: enforcing a protection: this emulator has one user, who may edit everything.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::auth::protection::ADDED_BY;
-use crate::batch::context::{Batch, CallerIds, MissingId, beyond, grid_range, refuse};
+use crate::batch::context::{Batch, CallerIdBehavior, MissingIdBehavior, beyond, grid_range, refuse};
 use crate::batch::field_mask::{self, merge_members};
-use crate::batch::request_types::SentRange;
+use crate::batch::request_types::GridRangeMessage;
 use crate::error::ApiError;
 use crate::format::response_format::{named_range, shown, without_defaults};
-use crate::grid::a1::Reference;
+use crate::grid::a1::A1Reference;
 use crate::grid::area::{GridRange, NamedRange};
-use crate::schema::response_mask::Mask;
+use crate::schema::response_mask::ResponseMask;
 
 /// The longest name, in characters (Sheets: "1 to 250 characters").
 const NAME_LIMIT: usize = 250;
@@ -22,24 +22,24 @@ const NAME_LIMIT: usize = 250;
 /// `NamedRange` as sent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SentNamed {
+pub struct NamedRangeMessage {
     named_range_id: Option<String>,
     name: Option<String>,
-    range: Option<SentRange>,
+    range: Option<GridRangeMessage>,
 }
 
 /// `AddNamedRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AddNamedRange {
-    named_range: SentNamed,
+    named_range: NamedRangeMessage,
 }
 
 /// `UpdateNamedRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct UpdateNamedRange {
-    named_range: SentNamed,
+    named_range: NamedRangeMessage,
     fields: String,
 }
 
@@ -52,14 +52,14 @@ pub struct DeleteNamedRange {
 
 /// Adds a named range; the reply carries it with its id.
 pub fn add(batch: &Batch<'_, '_>, request: AddNamedRange) -> Result<Value, ApiError> {
-    let SentNamed { named_range_id, name, range } = request.named_range;
+    let NamedRangeMessage { named_range_id, name, range } = request.named_range;
     let name = name.unwrap_or_default();
     check_name(&name)?;
     let range = check_range(batch, &range.unwrap_or_default())?;
     if batch.name_taken(&name, None)? {
         return refuse(taken(&name));
     }
-    let id = match named_range_id.filter(|id| !id.is_empty() && batch.doubts.caller_ids == CallerIds::Honour) {
+    let id = match named_range_id.filter(|id| !id.is_empty() && batch.doubts.caller_ids == CallerIdBehavior::Honour) {
         Some(id) if batch.range_id_taken(&id)? => {
             return refuse(format!("Cannot add named range with ID: {id}, a named range with that ID already exists."));
         }
@@ -89,7 +89,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     let letters = name.chars().all(|c| c.is_alphanumeric() || c == '_');
     let first = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
     let short = name.chars().count() <= NAME_LIMIT;
-    let like_cells = matches!(Reference::parse(&format!("x!{name}")), Some(Reference::Cells { .. }));
+    let like_cells = matches!(A1Reference::parse(&format!("x!{name}")), Some(A1Reference::Cells { .. }));
     let word = ["true", "false"].contains(&name.to_lowercase().as_str());
     if letters && first && short && !like_cells && !word {
         return Ok(());
@@ -99,7 +99,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     ))
 }
 
-fn check_range(batch: &Batch<'_, '_>, sent: &SentRange) -> Result<GridRange, ApiError> {
+fn check_range(batch: &Batch<'_, '_>, sent: &GridRangeMessage) -> Result<GridRange, ApiError> {
     let sheet = batch.grid(sent.sheet_id)?;
     let range = grid_range(sent)?;
     let outside = [range.start_row, range.end_row].iter().flatten().any(|row| *row > sheet.row_count)
@@ -141,15 +141,15 @@ pub fn delete(batch: &Batch<'_, '_>, request: &DeleteNamedRange) -> Result<Value
 
 fn missing(batch: &Batch<'_, '_>, id: &str) -> Result<Value, ApiError> {
     match batch.doubts.missing_id {
-        MissingId::Refuse => refuse(format!("No named range with id: {id}")),
-        MissingId::Ignore => Ok(json!({})),
+        MissingIdBehavior::Refuse => refuse(format!("No named range with id: {id}")),
+        MissingIdBehavior::Ignore => Ok(json!({})),
     }
 }
 
 /// `AddProtectedRangeRequest` and, with `fields`, `UpdateProtectedRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ProtectRange {
+pub struct ProtectedRangeRequest {
     protected_range: Map<String, Value>,
     fields: String,
 }
@@ -162,7 +162,7 @@ pub struct DeleteProtectedRange {
 }
 
 /// Keeps a protected range; the reply carries it with its id.
-pub fn protect(batch: &Batch<'_, '_>, request: ProtectRange) -> Result<Value, ApiError> {
+pub fn protect(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> Result<Value, ApiError> {
     let mut body = request.protected_range;
     let sheet = range_of(batch, &body)?.sheet_id;
     let id = match body.get("protectedRangeId").and_then(Value::as_i64) {
@@ -187,7 +187,7 @@ pub fn protect(batch: &Batch<'_, '_>, request: ProtectRange) -> Result<Value, Ap
 }
 
 /// Changes the masked members of a protected range.
-pub fn update_protected(batch: &Batch<'_, '_>, request: ProtectRange) -> Result<Value, ApiError> {
+pub fn update_protected(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> Result<Value, ApiError> {
     let mask = field_mask::read(&request.fields, "ProtectedRange")?;
     let mut new = request.protected_range;
     let id = new.get("protectedRangeId").and_then(Value::as_i64).unwrap_or_default();
@@ -196,8 +196,8 @@ pub fn update_protected(batch: &Batch<'_, '_>, request: ProtectRange) -> Result<
     };
     let old = old.as_object().cloned().unwrap_or_default();
     let mut body = match &mask {
-        Mask::All => std::mem::take(&mut new),
-        Mask::Members(masks) => merge_members(&old, &new, masks),
+        ResponseMask::All => std::mem::take(&mut new),
+        ResponseMask::Members(masks) => merge_members(&old, &new, masks),
     };
     for name in ["protectedRangeId", "requestingUserCanEdit"] {
         body.insert(name.to_owned(), old.get(name).cloned().unwrap_or(Value::Bool(true)));
@@ -238,7 +238,7 @@ fn range_of(batch: &Batch<'_, '_>, body: &Map<String, Value>) -> Result<GridRang
             .ok_or_else(|| ApiError::invalid_argument(format!("No named range with id: {id}")));
     }
     let sent = body.get("range").cloned().unwrap_or_else(|| json!({}));
-    let sent: SentRange =
+    let sent: GridRangeMessage =
         serde_json::from_value(sent).map_err(|_| ApiError::invalid_argument("protectedRange.range is no range"))?;
     check_range(batch, &sent)
 }

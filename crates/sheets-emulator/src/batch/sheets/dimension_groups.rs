@@ -8,15 +8,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, refuse, size};
-use crate::batch::request_types::{SentDimension, SentSpan};
+use crate::batch::request_types::{DimensionName, DimensionRange};
 use crate::batch::shift_cells::kept_kind;
 use crate::error::ApiError;
 use crate::format::render::{effective, formatted};
 use crate::format::response_format::outline_kind;
 use crate::grid::area::{Area, Dimension};
 use crate::storage::store::StorageError;
-use crate::storage::transaction::SheetRow;
-use crate::workbook::ranges::Book;
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::ranges::Workbook;
 
 /// How deep groups may lie in each other (Sheets API reference).
 const DEPTH_LIMIT: u8 = 8;
@@ -30,32 +30,32 @@ const LINE_PIXELS: usize = 21;
 /// `AddDimensionGroupRequest` and `DeleteDimensionGroupRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Group {
-    range: SentSpan,
+pub struct DimensionGroup {
+    range: DimensionRange,
 }
 
 /// `AutoResizeDimensionsRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct AutoResize {
-    dimensions: Option<SentSpan>,
+pub struct AutoResizeDimensions {
+    dimensions: Option<DimensionRange>,
     data_source_sheet_dimensions: Option<Value>,
 }
 
 /// Puts rows or columns one level deeper; the reply carries all groups of that dimension (recorded).
-pub fn add(batch: &Batch<'_, '_>, request: &Group) -> Result<Value, ApiError> {
+pub fn add(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
     let groups = deepen(batch, &request.range, 1)?;
     Ok(json!({"addDimensionGroup": {"dimensionGroups": groups}}))
 }
 
 /// Takes rows or columns one level up; the reply carries the groups that are left, if any (recorded).
-pub fn delete(batch: &Batch<'_, '_>, request: &Group) -> Result<Value, ApiError> {
+pub fn delete(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
     let groups = deepen(batch, &request.range, -1)?;
     let inner = if groups.is_empty() { json!({}) } else { json!({ "dimensionGroups": groups }) };
     Ok(json!({ "deleteDimensionGroup": inner }))
 }
 
-fn deepen(batch: &Batch<'_, '_>, range: &SentSpan, by: i8) -> Result<Vec<Value>, ApiError> {
+fn deepen(batch: &Batch<'_, '_>, range: &DimensionRange, by: i8) -> Result<Vec<Value>, ApiError> {
     let (mut sheet, dimension, span) = batch.span(range)?;
     let room = size(&sheet, dimension);
     if span.end > room {
@@ -127,7 +127,7 @@ fn written(run: &Range<usize>, depth: u8, sheet: i32, dimension: Dimension) -> V
 }
 
 /// A sheet that ever had a group says where its button is (recorded, also after the group is gone).
-fn control_after(sheet: &mut SheetRow, dimension: Dimension) {
+fn control_after(sheet: &mut SheetProperties, dimension: Dimension) {
     let name = if dimension == Dimension::Rows { "rowGroupControlAfter" } else { "columnGroupControlAfter" };
     let grid = sheet.extra.entry("gridProperties").or_insert_with(|| json!({}));
     if let Some(grid) = grid.as_object_mut() {
@@ -136,19 +136,19 @@ fn control_after(sheet: &mut SheetRow, dimension: Dimension) {
 }
 
 /// Fits columns to their longest text, and rows to their most lines.
-pub fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResize) -> Result<Value, ApiError> {
+pub fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions) -> Result<Value, ApiError> {
     if request.data_source_sheet_dimensions.is_some() {
         return Err(ApiError::unimplemented("This emulator has no data source sheets."));
     }
     let Some(range) = &request.dimensions else { return refuse("No dimensions were specified.") };
-    let unsaid = range.dimension.and_then(SentDimension::said).is_none();
+    let unsaid = range.dimension.and_then(DimensionName::said).is_none();
     let (sheet, dimension, span) = batch.span(range)?;
     let span = span.start..span.end.min(size(&sheet, dimension));
     if unsaid || span.is_empty() {
         return refuse("The range lies outside the grid.");
     }
     let mut pixels = vec![0; span.len()];
-    let book = Book::open(batch.tx)?;
+    let book = Workbook::open(batch.tx)?;
     let whole = Area::new(0..sheet.row_count, 0..sheet.column_count);
     book.visit(sheet.id, &whole, |row, cells| {
         for (column, cell) in (0_u32..).zip(&cells) {

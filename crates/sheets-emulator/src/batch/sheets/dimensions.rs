@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 
 use crate::batch::context::{Batch, refuse, size};
 use crate::batch::field_mask;
-use crate::batch::request_types::{SentDimension, SentSpan};
+use crate::batch::request_types::{DimensionName, DimensionRange};
 use crate::batch::shift_cells::{self, frozen_mut, kept_kind};
 use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
-use crate::formula::references::shift::Edit;
+use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::Dimension;
-use crate::storage::transaction::SheetRow;
+use crate::storage::transaction::SheetProperties;
 
 /// `AppendDimensionRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct AppendDimension {
     sheet_id: i32,
-    dimension: Option<SentDimension>,
+    dimension: Option<DimensionName>,
     length: i32,
 }
 
@@ -30,7 +30,7 @@ pub struct AppendDimension {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct InsertDimension {
-    range: SentSpan,
+    range: DimensionRange,
     inherit_from_before: bool,
 }
 
@@ -38,14 +38,14 @@ pub struct InsertDimension {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeleteDimension {
-    range: SentSpan,
+    range: DimensionRange,
 }
 
 /// `MoveDimensionRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MoveDimension {
-    source: SentSpan,
+    source: DimensionRange,
     destination_index: i32,
 }
 
@@ -53,7 +53,7 @@ pub struct MoveDimension {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct UpdateDimensionProperties {
-    range: SentSpan,
+    range: DimensionRange,
     properties: Value,
     fields: String,
 }
@@ -61,7 +61,7 @@ pub struct UpdateDimensionProperties {
 /// Adds rows or columns at the end of the grid.
 pub fn append(batch: &Batch<'_, '_>, request: &AppendDimension) -> Result<Value, ApiError> {
     let mut sheet = batch.grid(request.sheet_id)?;
-    let Some(dimension) = request.dimension.and_then(SentDimension::said) else {
+    let Some(dimension) = request.dimension.and_then(DimensionName::said) else {
         return refuse("No dimension was specified.");
     };
     let Some(count) = u32::try_from(request.length).ok().filter(|count| *count > 0) else {
@@ -150,7 +150,7 @@ pub fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result<Value,
     }
     let moved = |index: i64| Some(new_index(&span, to, index));
     shift_cells::shift_kept(batch, sheet.id, dimension, moved, 0)?;
-    shift_cells::cells_moved(batch, &sheet, &Edit::Move { dimension, span, to })?;
+    shift_cells::cells_moved(batch, &sheet, &SheetEdit::Move { dimension, span, to })?;
     Ok(json!({}))
 }
 
@@ -174,7 +174,7 @@ fn new_index(span: &Range<u32>, to: u32, index: i64) -> i64 {
     start + (index - start - i64::from(rotation(span, to))).rem_euclid(length)
 }
 
-fn move_rows(batch: &Batch<'_, '_>, sheet: &SheetRow, span: &Range<u32>, to: u32) -> Result<(), ApiError> {
+fn move_rows(batch: &Batch<'_, '_>, sheet: &SheetProperties, span: &Range<u32>, to: u32) -> Result<(), ApiError> {
     let moving = batch.tx.rows(sheet.id, span.clone())?;
     batch.tx.delete_rows(sheet.id, span.clone())?;
     let count = i64::from(span.end - span.start);

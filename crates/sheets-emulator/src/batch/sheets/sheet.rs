@@ -12,10 +12,10 @@ use crate::batch::shift_cells;
 use crate::error::ApiError;
 use crate::format::response_format::{sheet_properties, spreadsheet_properties};
 use crate::formula::references::rewrite::follow;
-use crate::formula::references::shift::Edit;
+use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::Dimension;
-use crate::schema::response_mask::Mask;
-use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
 /// The longest title, in characters.
 const TITLE_LIMIT: usize = 100;
@@ -47,7 +47,7 @@ pub struct DuplicateSheet {
 /// `UpdateSheetPropertiesRequest` and `UpdateSpreadsheetPropertiesRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct UpdateProperties {
+pub struct UpdateSheetProperties {
     properties: Map<String, Value>,
     fields: String,
 }
@@ -59,7 +59,7 @@ pub fn add(batch: &Batch<'_, '_>, request: &AddSheet) -> Result<Value, ApiError>
 }
 
 /// The sheet that `SheetProperties` describe; what they do not say is as for `addSheet`.
-fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<SheetRow, ApiError> {
+fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<SheetProperties, ApiError> {
     let sheets = batch.tx.sheets()?;
     let id = match properties.get("sheetId").and_then(Value::as_i64) {
         Some(id) => claim_id(batch, i32::try_from(id).unwrap_or(-1))?,
@@ -70,7 +70,7 @@ fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<S
         None => free_title(batch, sheets.len())?,
     };
     let end = u32::try_from(sheets.len()).unwrap_or(u32::MAX);
-    let mut sheet = SheetRow::new(id, title, end);
+    let mut sheet = SheetProperties::new(id, title, end);
     let grid = properties.get("gridProperties").and_then(Value::as_object);
     // On the wire a zero is the same as nothing said.
     sheet.row_count = count(grid, "rowCount")?.filter(|count| *count > 0).unwrap_or(sheet.row_count);
@@ -81,7 +81,7 @@ fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<S
 }
 
 /// Checks a new sheet and puts it in its place among the others.
-fn insert(batch: &Batch<'_, '_>, sheet: SheetRow) -> Result<SheetRow, ApiError> {
+fn insert(batch: &Batch<'_, '_>, sheet: SheetProperties) -> Result<SheetProperties, ApiError> {
     check_title(batch, &sheet.title, None)?;
     check_grid(&sheet)?;
     for mut other in batch.tx.sheets()? {
@@ -125,7 +125,7 @@ fn free_title(batch: &Batch<'_, '_>, sheets: usize) -> Result<String, ApiError> 
     }
 }
 
-fn check_title(batch: &Batch<'_, '_>, title: &str, own: Option<&SheetRow>) -> Result<(), ApiError> {
+fn check_title(batch: &Batch<'_, '_>, title: &str, own: Option<&SheetProperties>) -> Result<(), ApiError> {
     if title.is_empty() {
         return refuse("The sheet name cannot be empty.");
     }
@@ -138,7 +138,7 @@ fn check_title(batch: &Batch<'_, '_>, title: &str, own: Option<&SheetRow>) -> Re
     Ok(())
 }
 
-fn check_grid(sheet: &SheetRow) -> Result<(), ApiError> {
+fn check_grid(sheet: &SheetProperties) -> Result<(), ApiError> {
     if sheet.row_count == 0 {
         return refuse("gridProperties.rowCount must be greater than 0");
     }
@@ -157,7 +157,7 @@ fn check_grid(sheet: &SheetRow) -> Result<(), ApiError> {
 /// Deletes a sheet; what it named points nowhere afterwards.
 pub fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Value, ApiError> {
     let gone = batch.sheet(request.sheet_id)?;
-    let others: Vec<SheetRow> = batch.tx.sheets()?.into_iter().filter(|sheet| sheet.id != gone.id).collect();
+    let others: Vec<SheetProperties> = batch.tx.sheets()?.into_iter().filter(|sheet| sheet.id != gone.id).collect();
     if others.is_empty() {
         return refuse("You can't remove all the sheets in a document.");
     }
@@ -166,7 +166,7 @@ pub fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Value, Api
     }
     shift_cells::orphan(batch, gone.id)?;
     batch.tx.remove_sheet(gone.id)?;
-    follow(batch.tx, &gone.title, &Edit::Gone)?;
+    follow(batch.tx, &gone.title, &SheetEdit::Gone)?;
     for mut other in others.into_iter().filter(|sheet| sheet.index > gone.index) {
         other.index -= 1;
         batch.tx.put_sheet(&other)?;
@@ -188,16 +188,16 @@ pub fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Result<Value
     let end = u32::try_from(batch.tx.sheets()?.len()).unwrap_or(u32::MAX);
     // What is not said is 0, as google-spreadsheet's tests found the service to have it.
     let index = u32::try_from(request.insert_sheet_index).unwrap_or(0).min(end);
-    let copy = insert(batch, SheetRow { id, title, index, ..source.clone() })?;
+    let copy = insert(batch, SheetProperties { id, title, index, ..source.clone() })?;
     batch.tx.copy_sheet(source.id, id)?;
     Ok(json!({"duplicateSheet": {"properties": sheet_properties(&copy)}}))
 }
 
 /// Puts a copy of a sheet behind the others, as `sheets.copyTo` does; its rows are the caller's care.
-pub fn settle_copy(batch: &Batch<'_, '_>, source: SheetRow) -> Result<SheetRow, ApiError> {
+pub fn settle_copy(batch: &Batch<'_, '_>, source: SheetProperties) -> Result<SheetProperties, ApiError> {
     let title = copy_title(batch, &source.title)?;
     let index = u32::try_from(batch.tx.sheets()?.len()).unwrap_or(u32::MAX);
-    insert(batch, SheetRow { id: draw_id(batch)?, title, index, ..source })
+    insert(batch, SheetProperties { id: draw_id(batch)?, title, index, ..source })
 }
 
 fn copy_title(batch: &Batch<'_, '_>, title: &str) -> Result<String, ApiError> {
@@ -211,14 +211,14 @@ fn copy_title(batch: &Batch<'_, '_>, title: &str) -> Result<String, ApiError> {
 }
 
 /// Changes the masked properties of a sheet; masked ones that are absent or false are reset (recorded).
-pub fn update(batch: &Batch<'_, '_>, request: UpdateProperties) -> Result<Value, ApiError> {
+pub fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> Result<Value, ApiError> {
     let id = request.properties.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
     let old = batch.sheet(i32::try_from(id).unwrap_or(-1))?;
     let mask = field_mask::read(&request.fields, "SheetProperties")?;
     let members = sheet_properties(&old).as_object().cloned().unwrap_or_default();
     let merged = match &mask {
         // A star says "as sent", and what can't be absent stays.
-        Mask::All => {
+        ResponseMask::All => {
             let mut merged = request.properties;
             for name in ["title", "index", "gridProperties"] {
                 if let (None, Some(value)) = (merged.get(name), members.get(name)) {
@@ -227,13 +227,13 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateProperties) -> Result<Value,
             }
             merged
         }
-        Mask::Members(masks) => merge_members(&members, &request.properties, masks),
+        ResponseMask::Members(masks) => merge_members(&members, &request.properties, masks),
     };
     let title = merged.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut new =
-        SheetRow { title, extra: Map::new(), hidden: false, frozen_rows: 0, frozen_columns: 0, ..old.clone() };
+        SheetProperties { title, extra: Map::new(), hidden: false, frozen_rows: 0, frozen_columns: 0, ..old.clone() };
     let grid = merged.get("gridProperties").and_then(Value::as_object);
-    let whole = mask.child("gridProperties") == Some(&Mask::All);
+    let whole = mask.child("gridProperties") == Some(&ResponseMask::All);
     new.row_count = count(grid, "rowCount")?.unwrap_or(if whole { old.row_count } else { 0 });
     new.column_count = count(grid, "columnCount")?.unwrap_or(if whole { old.column_count } else { 0 });
     take(&mut new, &merged)?;
@@ -247,7 +247,7 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateProperties) -> Result<Value,
     batch.tx.put_sheet(&new)?;
     if new.title != old.title {
         // The formulas still say the old title, the sheets the new one.
-        follow(batch.tx, &old.title, &Edit::Rename { title: new.title.clone() })?;
+        follow(batch.tx, &old.title, &SheetEdit::Rename { title: new.title.clone() })?;
     }
     if mask.child("index").is_some() {
         move_to(batch, &new, count(Some(&merged), "index")?.unwrap_or(0))?;
@@ -257,7 +257,7 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateProperties) -> Result<Value,
 }
 
 /// Moves a sheet in front of the one that is at `index` now (the API counts places before the move).
-fn move_to(batch: &Batch<'_, '_>, sheet: &SheetRow, index: u32) -> Result<(), ApiError> {
+fn move_to(batch: &Batch<'_, '_>, sheet: &SheetProperties, index: u32) -> Result<(), ApiError> {
     let mut sheets = batch.tx.sheets()?;
     let from = sheets.iter().position(|other| other.id == sheet.id).unwrap_or_default();
     let asked = usize::try_from(index).unwrap_or(usize::MAX).min(sheets.len());
@@ -274,7 +274,7 @@ fn move_to(batch: &Batch<'_, '_>, sheet: &SheetRow, index: u32) -> Result<(), Ap
 }
 
 /// Takes hidden, frozen and the members without a field of their own from `SheetProperties`.
-fn take(sheet: &mut SheetRow, properties: &Map<String, Value>) -> Result<(), ApiError> {
+fn take(sheet: &mut SheetProperties, properties: &Map<String, Value>) -> Result<(), ApiError> {
     let grid = properties.get("gridProperties").and_then(Value::as_object);
     sheet.hidden = properties.get("hidden") == Some(&Value::Bool(true));
     sheet.frozen_rows = count(grid, "frozenRowCount")?.unwrap_or(0);
@@ -305,29 +305,29 @@ fn count(members: Option<&Map<String, Value>>, name: &str) -> Result<Option<u32>
 }
 
 /// Changes the masked properties of the spreadsheet.
-pub fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateProperties) -> Result<Value, ApiError> {
+pub fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateSheetProperties) -> Result<Value, ApiError> {
     let old = batch.tx.properties()?;
     let mask = field_mask::read(&request.fields, "SpreadsheetProperties")?;
     let members = spreadsheet_properties(&old).as_object().cloned().unwrap_or_default();
     let merged = match &mask {
-        Mask::All => {
+        ResponseMask::All => {
             let mut merged = members;
             merged.extend(request.properties.clone());
             merged
         }
-        Mask::Members(masks) => merge_members(&members, &request.properties, masks),
+        ResponseMask::Members(masks) => merge_members(&members, &request.properties, masks),
     };
     batch.tx.set_properties(&spreadsheet_from(&merged))?;
     Ok(json!({}))
 }
 
 /// The properties that a `SpreadsheetProperties` message describes; what is absent is as in a new spreadsheet.
-pub fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetRow {
-    let fresh = SpreadsheetRow::default();
+pub fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetProperties {
+    let fresh = SpreadsheetProperties::default();
     let text = |name: &str, default: String| {
         members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map_or(default, ToOwned::to_owned)
     };
-    SpreadsheetRow {
+    SpreadsheetProperties {
         title: text("title", fresh.title),
         locale: text("locale", fresh.locale),
         time_zone: text("timeZone", fresh.time_zone),
@@ -339,7 +339,7 @@ pub fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetRow {
 /// The sheets of a `spreadsheets.create` body: as described, else one `Sheet1` with id 0 (recorded).
 pub fn first_sheets(batch: &Batch<'_, '_>, described: &[Map<String, Value>]) -> Result<(), ApiError> {
     if described.is_empty() {
-        batch.tx.put_sheet(&SheetRow::new(0, "Sheet1", 0))?;
+        batch.tx.put_sheet(&SheetProperties::new(0, "Sheet1", 0))?;
     }
     for (n, properties) in described.iter().enumerate() {
         let mut properties = properties.clone();

@@ -6,16 +6,16 @@ use crate::batch::tests::rules::{refusal, send, store, texts};
 use crate::format::response_format::shown;
 use crate::methods::create::create;
 use crate::random::SeededRandom;
-use crate::schema::response_mask::Mask;
-use crate::storage::store::Store;
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::get;
 
-fn first_sheet(store: &Store, fields: &str) -> Value {
-    let mask = Mask::parse(fields, "Spreadsheet").unwrap();
+fn first_sheet(store: &SpreadsheetStore, fields: &str) -> Value {
+    let mask = ResponseMask::parse(fields, "Spreadsheet").unwrap();
     get(store, "s", Vec::new(), false, &mask).unwrap()["sheets"][0].clone()
 }
 
-fn write(store: &Store, rows: &[&[&str]]) {
+fn write(store: &SpreadsheetStore, rows: &[&[&str]]) {
     let rows: Vec<Value> = rows
         .iter()
         .map(|row| {
@@ -137,8 +137,8 @@ fn borders_white_space_and_rules_are_kept_in_order() {
 
 #[test]
 fn a_spreadsheet_is_made_with_its_cells_and_names_or_not_at_all() {
-    let store = Store::in_memory().unwrap();
-    let ask = |body: Value| create(&store, "s", body.to_string().as_bytes(), &Mask::All, &SeededRandom::new(1));
+    let store = SpreadsheetStore::in_memory().unwrap();
+    let ask = |body: Value| create(&store, "s", body.to_string().as_bytes(), &ResponseMask::All, &SeededRandom::new(1));
     let refused = ask(json!({"sheets": [{"merges": [{"sheetId": 0, "endRowIndex": 1}]}]})).unwrap_err();
     assert_eq!((refused.code, refused.status), (501, "UNIMPLEMENTED"));
     let cell = json!({"userEnteredValue": {"stringValue": "hi"}});

@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::batch::tests::rules::{refusal, send, store, texts};
-use crate::schema::response_mask::Mask;
-use crate::storage::store::Store;
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::get;
 
-fn sheet(store: &Store) -> Value {
-    get(store, "s", Vec::new(), true, &Mask::All).unwrap()["sheets"][0].clone()
+fn sheet(store: &SpreadsheetStore) -> Value {
+    get(store, "s", Vec::new(), true, &ResponseMask::All).unwrap()["sheets"][0].clone()
 }
 
 /// A header and three rows of a text and a number.
-fn filled() -> Store {
+fn filled() -> SpreadsheetStore {
     let store = store();
     let row = |text: &str, number: f64| json!({"values": [{"userEnteredValue": {"stringValue": text}}, {"userEnteredValue": {"numberValue": number}}]});
     let head = json!({"values": [{"userEnteredValue": {"stringValue": "word"}}, {"userEnteredValue": {"stringValue": "count"}}]});
@@ -21,7 +21,7 @@ fn filled() -> Store {
     store
 }
 
-fn hidden(store: &Store) -> Vec<usize> {
+fn hidden(store: &SpreadsheetStore) -> Vec<usize> {
     let sheet = sheet(store);
     let rows = sheet["data"][0]["rowMetadata"].as_array().cloned().unwrap_or_default();
     (0..rows.len()).filter(|row| rows[*row]["hiddenByFilter"] == true).collect()

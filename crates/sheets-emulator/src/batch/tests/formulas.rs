@@ -7,18 +7,18 @@ use crate::drive::export::export;
 use crate::methods::values_append::append;
 use crate::methods::values_read;
 use crate::methods::values_write::update;
-use crate::schema::response_mask::Mask;
-use crate::storage::store::Store;
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::get;
 
 #[expect(clippy::needless_pass_by_value, reason = "a test hands over what `json!` made")]
-fn put(store: &Store, range: &str, values: Value) {
+fn put(store: &SpreadsheetStore, range: &str, values: Value) {
     let words = json!({"valueInputOption": "USER_ENTERED"});
     let body = json!({ "values": values });
     update(store, "s", range, words.as_object().unwrap(), body.as_object().unwrap()).unwrap();
 }
 
-fn read(store: &Store, range: &str, render: &str) -> Value {
+fn read(store: &SpreadsheetStore, range: &str, render: &str) -> Value {
     let words = json!({ "valueRenderOption": render });
     let answer = values_read::get(store, "s", range, words.as_object().unwrap(), false).unwrap();
     serde_json::from_slice::<Value>(&answer).unwrap()["values"].clone()
@@ -76,7 +76,7 @@ fn filled_cells_are_seen_alike_by_values_grid_data_files_and_appends() {
     assert_eq!(read(&store, "A1:D", "UNFORMATTED_VALUE"), filled);
     assert_eq!(read(&store, "B2:B3", "FORMULA"), json!([[6], [2]]));
     assert_eq!(export(&store, "s", "text/csv").unwrap().0, b"n,twice\r\n3,6\r\n1,2\r\n,\r\n,");
-    let cells = get(&store, "s", vec!["B2".to_owned()], true, &Mask::All).unwrap();
+    let cells = get(&store, "s", vec!["B2".to_owned()], true, &ResponseMask::All).unwrap();
     let cell = cells["sheets"][0]["data"][0]["rowData"][0]["values"][0].clone();
     assert_eq!((&cell["effectiveValue"], &cell["formattedValue"]), (&json!({"numberValue": 6}), &json!("6")));
     assert_eq!(cell.get("userEnteredValue"), None);
@@ -108,7 +108,7 @@ fn rules_and_the_sources_of_charts_follow_their_cells() {
         {"insertDimension": {"range": span("ROWS", 2, 4)}}
     ]);
     send(&store, requests).unwrap();
-    let sheet = || get(&store, "s", Vec::new(), false, &Mask::All).unwrap()["sheets"][0].clone();
+    let sheet = || get(&store, "s", Vec::new(), false, &ResponseMask::All).unwrap()["sheets"][0].clone();
     let rows = |range: &Value| (range["startRowIndex"].as_u64(), range["endRowIndex"].as_u64());
     assert_eq!(rows(&sheet()["conditionalFormats"][0]["ranges"][0]), (Some(6), Some(8)));
     let source = sheet()["charts"][0]["spec"]["basicChart"]["series"][0]["series"]["sourceRange"]["sources"][0].clone();

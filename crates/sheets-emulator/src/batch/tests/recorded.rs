@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::batch::apply::batch_update;
-use crate::batch::context::Doubts;
+use crate::batch::context::UnknownBehaviors;
 use crate::batch::tests::rules::{send, store};
 use crate::error::ApiError;
 use crate::methods::create::create;
 use crate::random::SeededRandom;
-use crate::schema::response_mask::Mask;
-use crate::storage::store::Store;
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::get;
 
 const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
@@ -19,10 +19,10 @@ fn sample(text: &str) -> (Value, Value) {
     (sample["request"].clone(), sample["response"].clone())
 }
 
-fn spreadsheet(title: &str) -> Store {
-    let store = Store::in_memory().unwrap();
+fn spreadsheet(title: &str) -> SpreadsheetStore {
+    let store = SpreadsheetStore::in_memory().unwrap();
     let body = json!({"properties": {"title": title}}).to_string();
-    create(&store, ID, body.as_bytes(), &Mask::All, &SeededRandom::new(1)).unwrap();
+    create(&store, ID, body.as_bytes(), &ResponseMask::All, &SeededRandom::new(1)).unwrap();
     store
 }
 
@@ -47,17 +47,17 @@ fn check(answer: Result<Value, ApiError>, expected: &Value) {
     assert_eq!(expected["status"], status);
 }
 
-fn batch(store: &Store, request: &Value) -> Result<Value, ApiError> {
+fn batch(store: &SpreadsheetStore, request: &Value) -> Result<Value, ApiError> {
     let body = request["body"].to_string();
-    batch_update(store, ID, body.as_bytes(), &Mask::All, Doubts::default(), &SeededRandom::new(3))
+    batch_update(store, ID, body.as_bytes(), &ResponseMask::All, UnknownBehaviors::default(), &SeededRandom::new(3))
 }
 
-fn read(store: &Store, request: &Value) -> Result<Value, ApiError> {
+fn read(store: &SpreadsheetStore, request: &Value) -> Result<Value, ApiError> {
     let id = request["path"].as_str().unwrap().rsplit('/').next().unwrap();
     let query: Vec<(String, String)> = serde_json::from_value(request["query"].clone()).unwrap();
     let all = |name: &str| query.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect::<Vec<_>>();
     let fields = all("fields").pop().unwrap_or_default();
-    let mask = Mask::parse(&fields, "Spreadsheet").map_err(|bad| ApiError::bad_mask(&bad.path))?;
+    let mask = ResponseMask::parse(&fields, "Spreadsheet").map_err(|bad| ApiError::bad_mask(&bad.path))?;
     get(store, id, all("ranges"), all("includeGridData") == ["true"], &mask)
 }
 
@@ -108,17 +108,18 @@ fn refusals_of_a_read_are_as_recorded() {
 
 #[test]
 fn a_missing_spreadsheet_is_not_found() {
-    let answer = batch_update(&store(), "none", b"{}", &Mask::All, Doubts::default(), &SeededRandom::new(1));
+    let answer =
+        batch_update(&store(), "none", b"{}", &ResponseMask::All, UnknownBehaviors::default(), &SeededRandom::new(1));
     assert_eq!(answer.unwrap_err().code, 404);
 }
 
 #[test]
 fn a_mask_into_cells_asks_for_them_and_leaves_empty_objects() {
     let store = store();
-    let mask = Mask::parse("sheets.data.rowData.values.note", "Spreadsheet").unwrap();
+    let mask = ResponseMask::parse("sheets.data.rowData.values.note", "Spreadsheet").unwrap();
     assert_eq!(get(&store, "s", Vec::new(), false, &mask).unwrap(), json!({"sheets": [{"data": [{}]}]}));
     send(&store, json!([{"addNamedRange": {"namedRange": {"name": "head", "range": {"endRowIndex": 1}}}}])).unwrap();
-    let mask = Mask::parse("namedRanges", "Spreadsheet").unwrap();
+    let mask = ResponseMask::parse("namedRanges", "Spreadsheet").unwrap();
     let named = get(&store, "s", Vec::new(), false, &mask).unwrap();
     assert_eq!(named["namedRanges"][0]["range"], json!({"endRowIndex": 1}));
 }

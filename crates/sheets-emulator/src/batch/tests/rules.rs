@@ -3,43 +3,43 @@
 use serde_json::{Value, json};
 
 use crate::batch::apply::batch_update;
-use crate::batch::context::{CallerIds, Doubts, MissingId, Validate};
+use crate::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
 use crate::error::ApiError;
 use crate::methods::create::create;
 use crate::random::SeededRandom;
-use crate::schema::response_mask::Mask;
-use crate::storage::store::Store;
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::get;
 
 /// A store with one spreadsheet, `s`, as `spreadsheets.create` makes it.
-pub fn store() -> Store {
-    let store = Store::in_memory().unwrap();
-    create(&store, "s", b"", &Mask::All, &SeededRandom::new(1)).unwrap();
+pub fn store() -> SpreadsheetStore {
+    let store = SpreadsheetStore::in_memory().unwrap();
+    create(&store, "s", b"", &ResponseMask::All, &SeededRandom::new(1)).unwrap();
     store
 }
 
 /// Sends requests under given doubts.
 #[expect(clippy::needless_pass_by_value, reason = "a test hands over what `json!` made")]
-pub fn send_with(store: &Store, doubts: Doubts, requests: Value) -> Result<Value, ApiError> {
+pub fn send_with(store: &SpreadsheetStore, doubts: UnknownBehaviors, requests: Value) -> Result<Value, ApiError> {
     let body = json!({"requests": requests}).to_string();
-    let answer = batch_update(store, "s", body.as_bytes(), &Mask::All, doubts, &SeededRandom::new(7))?;
+    let answer = batch_update(store, "s", body.as_bytes(), &ResponseMask::All, doubts, &SeededRandom::new(7))?;
     Ok(answer["replies"].clone())
 }
 
 /// Sends requests.
-pub fn send(store: &Store, requests: Value) -> Result<Value, ApiError> {
-    send_with(store, Doubts::default(), requests)
+pub fn send(store: &SpreadsheetStore, requests: Value) -> Result<Value, ApiError> {
+    send_with(store, UnknownBehaviors::default(), requests)
 }
 
 /// The sentence with which a batch is refused.
-pub fn refusal(store: &Store, requests: Value) -> String {
+pub fn refusal(store: &SpreadsheetStore, requests: Value) -> String {
     let error = send(store, requests).unwrap_err();
     assert_eq!((error.code, error.status), (400, "INVALID_ARGUMENT"), "{error}");
     error.message
 }
 
 /// The texts of the stored cells from A1 on; blanks as empty texts.
-pub fn texts(store: &Store, sheet: i32) -> Vec<Vec<String>> {
+pub fn texts(store: &SpreadsheetStore, sheet: i32) -> Vec<Vec<String>> {
     let tx = store.read("s").unwrap();
     let mut rows = Vec::new();
     for (row, cells) in tx.rows(sheet, 0..u32::MAX).unwrap() {
@@ -70,8 +70,8 @@ fn append(texts: &[&[&str]]) -> Value {
     json!({"appendCells": {"sheetId": 0, "rows": rows(texts), "fields": "userEnteredValue"}})
 }
 
-fn properties(store: &Store) -> Value {
-    get(store, "s", Vec::new(), false, &Mask::All).unwrap()["sheets"]
+fn properties(store: &SpreadsheetStore) -> Value {
+    get(store, "s", Vec::new(), false, &ResponseMask::All).unwrap()["sheets"]
         .as_array()
         .unwrap()
         .iter()
@@ -143,7 +143,7 @@ fn a_new_sheet_takes_its_place_and_the_others_make_room() {
     let store = store();
     let add = |title: &str, index: u32| json!({"addSheet": {"properties": {"title": title, "index": index}}});
     send(&store, json!([add("B", 0), add("C", 1), {"addSheet": {}}])).unwrap();
-    let order = |store: &Store| -> Vec<String> {
+    let order = |store: &SpreadsheetStore| -> Vec<String> {
         properties(store)
             .as_array()
             .unwrap()
@@ -297,7 +297,7 @@ fn the_three_doubts_are_switches() {
     let store = store();
     send(&store, json!([name("1", "head")])).unwrap();
     let swap = json!([{"deleteNamedRange": {"namedRangeId": "1"}}, name("2", "head")]);
-    let snapshot = Doubts { validate: Validate::Snapshot, ..Doubts::default() };
+    let snapshot = UnknownBehaviors { validate: ValidationBehavior::Snapshot, ..UnknownBehaviors::default() };
     assert_eq!(send_with(&store, snapshot, swap.clone()).unwrap_err().code, 400);
     let titles = json!([{"addSheet": {"properties": {"sheetId": 5, "title": "T"}}}]);
     send(&store, titles).unwrap();
@@ -307,9 +307,9 @@ fn the_three_doubts_are_switches() {
     send(&store, swap.clone()).unwrap();
     let error = send(&store, swap.clone()).unwrap_err();
     assert!(error.message.starts_with("Invalid requests[0].deleteNamedRange: "), "{error}");
-    let lenient = Doubts { missing_id: MissingId::Ignore, ..Doubts::default() };
+    let lenient = UnknownBehaviors { missing_id: MissingIdBehavior::Ignore, ..UnknownBehaviors::default() };
     assert_eq!(send_with(&store, lenient, json!([{"deleteNamedRange": {"namedRangeId": "1"}}])).unwrap(), json!([{}]));
-    let own = Doubts { caller_ids: CallerIds::Ignore, ..Doubts::default() };
+    let own = UnknownBehaviors { caller_ids: CallerIdBehavior::Ignore, ..UnknownBehaviors::default() };
     let reply = send_with(&store, own, json!([name("2", "next")])).unwrap();
     assert_ne!(reply[0]["addNamedRange"]["namedRange"]["namedRangeId"], "2");
 }
@@ -369,9 +369,15 @@ fn the_answer_carries_the_spreadsheet_when_asked() {
     let store = store();
     let body = json!({"requests": [append(&[&["a", "b"]])], "includeSpreadsheetInResponse": true,
         "responseIncludeGridData": true, "responseRanges": ["Sheet1!A1:A2"]});
-    let answer =
-        batch_update(&store, "s", body.to_string().as_bytes(), &Mask::All, Doubts::default(), &SeededRandom::new(1))
-            .unwrap();
+    let answer = batch_update(
+        &store,
+        "s",
+        body.to_string().as_bytes(),
+        &ResponseMask::All,
+        UnknownBehaviors::default(),
+        &SeededRandom::new(1),
+    )
+    .unwrap();
     let data = &answer["updatedSpreadsheet"]["sheets"][0]["data"][0];
     assert_eq!(data["rowData"][0]["values"].as_array().unwrap().len(), 1);
     assert_eq!(data["rowData"][0]["values"][0]["formattedValue"], "a");

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::batch::tests::rules::{refusal, rows, send, store, texts};
-use crate::schema::response_mask::Mask;
-use crate::storage::store::Store;
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::get;
 
-fn filled(lines: &[&[&str]]) -> Store {
+fn filled(lines: &[&[&str]]) -> SpreadsheetStore {
     let store = store();
     send(&store, json!([{"appendCells": {"rows": rows(lines), "fields": "userEnteredValue"}}])).unwrap();
     store
@@ -17,8 +17,8 @@ fn area(rows: (u32, u32), cols: (u32, u32)) -> Value {
     json!({"startRowIndex": rows.0, "endRowIndex": rows.1, "startColumnIndex": cols.0, "endColumnIndex": cols.1})
 }
 
-fn sheet(store: &Store, grid_data: bool) -> Value {
-    get(store, "s", Vec::new(), grid_data, &Mask::All).unwrap()["sheets"][0].clone()
+fn sheet(store: &SpreadsheetStore, grid_data: bool) -> Value {
+    get(store, "s", Vec::new(), grid_data, &ResponseMask::All).unwrap()["sheets"][0].clone()
 }
 
 #[test]

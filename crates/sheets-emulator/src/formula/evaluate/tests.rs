@@ -4,20 +4,20 @@ use proptest::prelude::*;
 /// A sheet of 6 rows and 26 columns; the formula stands in its second row.
 #[derive(Default)]
 struct Small {
-    purse: Purse,
+    purse: EvalBudget,
 }
 
-impl Sight for Small {
-    fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Outcome {
+impl CellSource for Small {
+    fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Scalar {
         match (row, column) {
-            (0, 0) => Outcome::Number(2.0),
-            (1, 0) => Outcome::Number(40.0),
-            (2, 0) => Outcome::Text("x".to_owned()),
-            _ => Outcome::Blank,
+            (0, 0) => Scalar::Number(2.0),
+            (1, 0) => Scalar::Number(40.0),
+            (2, 0) => Scalar::Text("x".to_owned()),
+            _ => Scalar::Blank,
         }
     }
 
-    fn area(&self, title: Option<&str>, span: Span) -> Option<Area> {
+    fn area(&self, title: Option<&str>, span: CellSpan) -> Option<Area> {
         let closed = span.close(6, 26);
         let range = crate::grid::area::GridRange {
             sheet_id: 0,
@@ -29,7 +29,7 @@ impl Sight for Small {
         title.is_none().then(|| range.resolve(6, 26))
     }
 
-    fn block(&self, title: Option<&str>, area: &Area) -> Computed<Matrix> {
+    fn block(&self, title: Option<&str>, area: &Area) -> EvalResult<Matrix> {
         let row = |row: u32| area.cols.clone().map(|column| self.cell(title, row, column)).collect();
         Ok(Matrix::of_rows(area.rows.clone().map(row).collect()))
     }
@@ -38,12 +38,12 @@ impl Sight for Small {
         (1, 3)
     }
 
-    fn purse(&self) -> &Purse {
+    fn purse(&self) -> &EvalBudget {
         &self.purse
     }
 }
 
-fn run(text: &str) -> Outcome {
+fn run(text: &str) -> Scalar {
     evaluate(text, &Small::default()).first().clone()
 }
 
@@ -85,9 +85,9 @@ fn ranges_stand_for_all_their_cells_inside_arrayformula() {
 #[test]
 fn ranges_with_open_ends_reach_the_edge_of_the_grid() {
     for (text, value) in [("=SUM(A:A)", 42.0), ("=SUM(A2:A)", 40.0), ("=COUNTA(1:3)", 3.0), ("=COUNTBLANK(A:B)", 9.0)] {
-        assert_eq!(run(text), Outcome::Number(value), "{text}");
+        assert_eq!(run(text), Scalar::Number(value), "{text}");
     }
-    assert_eq!(run("=SUM(Nowhere!A:A)"), Outcome::Error("#REF!"));
+    assert_eq!(run("=SUM(Nowhere!A:A)"), Scalar::Error("#REF!"));
 }
 
 #[test]
@@ -142,10 +142,10 @@ fn arithmetic_comes_out_as_in_the_recordings() {
         ("=1e3", 1000.0),
         ("=Z9+0", 0.0),
     ] {
-        assert_eq!(run(text), Outcome::Number(value), "{text}");
+        assert_eq!(run(text), Scalar::Number(value), "{text}");
     }
-    assert_eq!(run("=\"a\"\"b\"&1"), Outcome::Text("a\"b1".to_owned()));
-    assert_eq!(run("=A1<>A2"), Outcome::Bool(true));
+    assert_eq!(run("=\"a\"\"b\"&1"), Scalar::Text("a\"b1".to_owned()));
+    assert_eq!(run("=A1<>A2"), Scalar::Bool(true));
     for (text, value) in [
         ("=AVERAGE(2,4)", 3.0),
         ("=IF(A1>1, ROUND(2.345, 2), 1/0)", 2.35),
@@ -155,12 +155,12 @@ fn arithmetic_comes_out_as_in_the_recordings() {
         ("=MOD(-1, 3)+INT(2.7)", 4.0),
         ("=LEN(\"four\")", 4.0),
     ] {
-        assert_eq!(run(text), Outcome::Number(value), "{text}");
+        assert_eq!(run(text), Scalar::Number(value), "{text}");
     }
-    assert_eq!(run("=UPPER(LEFT(\"abc\", 2))&MID(\"xyz\", 2, 1)"), Outcome::Text("ABy".to_owned()));
-    assert_eq!(run("=HYPERLINK(\"http://x\", \"label\")"), Outcome::Text("label".to_owned()));
-    assert_eq!(run("=AND(TRUE, NOT(FALSE()), OR(0, 1))"), Outcome::Bool(true));
-    assert_eq!(run("=Z9"), Outcome::Blank);
+    assert_eq!(run("=UPPER(LEFT(\"abc\", 2))&MID(\"xyz\", 2, 1)"), Scalar::Text("ABy".to_owned()));
+    assert_eq!(run("=HYPERLINK(\"http://x\", \"label\")"), Scalar::Text("label".to_owned()));
+    assert_eq!(run("=AND(TRUE, NOT(FALSE()), OR(0, 1))"), Scalar::Bool(true));
+    assert_eq!(run("=Z9"), Scalar::Blank);
 }
 
 #[test]
@@ -181,9 +181,9 @@ fn what_it_cannot_do_is_an_error_that_a_cell_could_show() {
         ("=10^400", "#NUM!"),
         ("=", "#ERROR!"),
     ] {
-        assert_eq!(run(text), Outcome::Error(error), "{text}");
+        assert_eq!(run(text), Scalar::Error(error), "{text}");
     }
-    assert_eq!(run(&format!("={}1", "(".repeat(100_000))), Outcome::Error("#ERROR!"));
+    assert_eq!(run(&format!("={}1", "(".repeat(100_000))), Scalar::Error("#ERROR!"));
 }
 
 proptest! {
@@ -204,12 +204,12 @@ fn a_text_beyond_fifty_thousand_characters_is_an_error_however_it_is_made() {
         format!("=REGEXREPLACE(\"{long}\",\"é\",\"ab\")"),
         format!("=ARRAYFORMULA({{\"{long}\"}}&\"{long}\")"),
     ] {
-        assert_eq!(run(&made), Outcome::Error("#VALUE!"), "{}", made.chars().take(20).collect::<String>());
+        assert_eq!(run(&made), Scalar::Error("#VALUE!"), "{}", made.chars().take(20).collect::<String>());
     }
-    assert_eq!(run(&format!("=LEN(\"{long}\"&\"{}\")", "é".repeat(20_000))), Outcome::Number(50_000.0));
-    assert_eq!(run(&format!("=LEN(SUBSTITUTE(\"{long}\",\"é\",\"x\"))")), Outcome::Number(30_000.0));
+    assert_eq!(run(&format!("=LEN(\"{long}\"&\"{}\")", "é".repeat(20_000))), Scalar::Number(50_000.0));
+    assert_eq!(run(&format!("=LEN(SUBSTITUTE(\"{long}\",\"é\",\"x\"))")), Scalar::Number(30_000.0));
     assert_eq!(
         run("=SUBSTITUTE(\"a-b-c\",\"-\",\"+\")&REGEXREPLACE(\"a1b22\",\"[0-9]+\",\"<$0>\")"),
-        Outcome::Text("a+b+ca<$0>b<$0>".to_owned())
+        Scalar::Text("a+b+ca<$0>b<$0>".to_owned())
     );
 }

@@ -4,14 +4,14 @@
 //! other kinds (`functions_text`, `functions_lookup`, `functions_array`). What fetches or tells the time is `#NAME?`, as any name
 //! that is not known.
 
-use crate::formula::args::{Given, size, truth};
-use crate::formula::budget::Purse;
+use crate::formula::args::{Args, size, truth};
+use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::each;
 use crate::formula::functions::array::of_arrays;
 use crate::formula::functions::lookup::of_tables;
 use crate::formula::functions::text::{of_text, of_texts_and_moments};
-use crate::formula::matrix::Value;
-use crate::grid::value::{Computed, Outcome, finite};
+use crate::formula::matrix::Operand;
+use crate::grid::value::{EvalResult, Scalar, finite};
 
 /// Of arguments that stand for one value each: given a range inside `ARRAYFORMULA`, they are worked out for each of its cells.
 const OF_VALUES: &str = " ABS CEILING CONCAT DATE DAY EXACT FALSE FIND FLOOR HYPERLINK IF IFERROR IFNA INT ISBLANK ISERROR \
@@ -56,32 +56,32 @@ fn takes_whole(name: &str, at: usize) -> bool {
 
 /// What a known function makes of its arguments; `#N/A` for a wrong number of them, as the service has it. With `arrays` it is
 /// worked out for each cell of ranges that it does not take whole.
-pub fn call(name: &str, mut arguments: Vec<Value>, arrays: bool, purse: &Purse) -> Value {
+pub fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, purse: &EvalBudget) -> Operand {
     if name == "ARRAYFORMULA" {
-        return if arguments.len() == 1 { arguments.remove(0) } else { Value::One(Outcome::Error("#N/A")) };
+        return if arguments.len() == 1 { arguments.remove(0) } else { Operand::Single(Scalar::Error("#N/A")) };
     }
     let lifted: Vec<usize> = (0..arguments.len())
-        .filter(|at| arrays && !takes_whole(name, *at) && matches!(arguments.get(*at), Some(Value::Many(_))))
+        .filter(|at| arrays && !takes_whole(name, *at) && matches!(arguments.get(*at), Some(Operand::Matrix(_))))
         .collect();
     // What is taken whole is looked at anew for each element of what is not.
     let whole = (0..arguments.len()).filter(|at| !lifted.contains(at)).filter_map(|at| match arguments.get(at) {
-        Some(Value::Many(matrix)) => Some(matrix.stored().len() as u64),
+        Some(Operand::Matrix(matrix)) => Some(matrix.stored().len() as u64),
         _ => None,
     });
     let price = whole.sum::<u64>() + price_of(name);
     if lifted.is_empty() {
-        let worked_out = purse.look_at(price).and_then(|()| work_out(name, &Given(&arguments)));
-        return purse.kept_all(worked_out.unwrap_or_else(|error| Value::One(Outcome::Error(error))));
+        let worked_out = purse.look_at(price).and_then(|()| work_out(name, &Args(&arguments)));
+        return purse.kept_all(worked_out.unwrap_or_else(|error| Operand::Single(Scalar::Error(error))));
     }
-    let ranges: Vec<Value> = lifted.iter().filter_map(|at| arguments.get(*at).cloned()).collect();
+    let ranges: Vec<Operand> = lifted.iter().filter_map(|at| arguments.get(*at).cloned()).collect();
     each(&ranges.iter().collect::<Vec<_>>(), purse, |outcomes| {
         purse.look_at(price)?;
         for (at, outcome) in lifted.iter().zip(outcomes) {
             if let Some(place) = arguments.get_mut(*at) {
-                *place = Value::One((*outcome).clone());
+                *place = Operand::Single((*outcome).clone());
             }
         }
-        Ok(work_out(name, &Given(&arguments))?.first().clone())
+        Ok(work_out(name, &Args(&arguments))?.first().clone())
     })
 }
 
@@ -90,18 +90,18 @@ fn price_of(name: &str) -> u64 {
     if name.starts_with("REGEX") { 1_000 } else { 1 }
 }
 
-fn work_out(name: &str, given: &Given<'_>) -> Computed<Value> {
+fn work_out(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
     let outcome = match name {
         "FILTER" | "SORT" | "UNIQUE" | "INDEX" => return of_arrays(name, given),
-        "TRUE" => Outcome::Bool(true),
-        "FALSE" => Outcome::Bool(false),
-        "PI" => Outcome::Number(std::f64::consts::PI),
-        "NA" => Outcome::Error("#N/A"),
+        "TRUE" => Scalar::Bool(true),
+        "FALSE" => Scalar::Bool(false),
+        "PI" => Scalar::Number(std::f64::consts::PI),
+        "NA" => Scalar::Error("#N/A"),
         "IF" | "IFERROR" | "IFNA" | "AND" | "OR" | "NOT" => logic(name, given)?,
-        "ISBLANK" => Outcome::Bool(*given.raw(0)? == Outcome::Blank),
-        "ISERROR" => Outcome::Bool(matches!(given.raw(0)?, Outcome::Error(_))),
-        "ISNUMBER" => Outcome::Bool(matches!(given.raw(0)?, Outcome::Number(_))),
-        "ISTEXT" => Outcome::Bool(matches!(given.raw(0)?, Outcome::Text(_))),
+        "ISBLANK" => Scalar::Bool(*given.raw(0)? == Scalar::Blank),
+        "ISERROR" => Scalar::Bool(matches!(given.raw(0)?, Scalar::Error(_))),
+        "ISNUMBER" => Scalar::Bool(matches!(given.raw(0)?, Scalar::Number(_))),
+        "ISTEXT" => Scalar::Bool(matches!(given.raw(0)?, Scalar::Text(_))),
         "SUM" | "PRODUCT" | "AVERAGE" | "MIN" | "MAX" | "COUNT" | "COUNTA" | "COUNTBLANK" => of_many(name, given)?,
         "LEN" | "UPPER" | "LOWER" | "TRIM" | "LEFT" | "RIGHT" | "MID" | "CONCAT" | "CONCATENATE" | "EXACT"
         | "HYPERLINK" => of_text(name, given)?,
@@ -110,56 +110,55 @@ fn work_out(name: &str, given: &Given<'_>) -> Computed<Value> {
         _ if among(OF_BOTH, name) => of_tables(name, given)?,
         _ => of_numbers(name, given)?,
     };
-    Ok(Value::One(outcome))
+    Ok(Operand::Single(outcome))
 }
 
-fn logic(name: &str, given: &Given<'_>) -> Computed<Outcome> {
-    let or_blank = |at: usize| if at < given.len() { given.value(at) } else { Ok(Outcome::Blank) };
+fn logic(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+    let or_blank = |at: usize| if at < given.len() { given.value(at) } else { Ok(Scalar::Blank) };
     match name {
         "IF" => match (given.truth(0)?, given.len()) {
             (true, _) => given.value(1),
-            (false, ..=2) => Ok(Outcome::Bool(false)),
+            (false, ..=2) => Ok(Scalar::Bool(false)),
             (false, _) => given.value(2),
         },
         "IFERROR" => match given.raw(0)? {
-            Outcome::Error(_) => or_blank(1),
+            Scalar::Error(_) => or_blank(1),
             outcome => Ok(outcome.clone()),
         },
         "IFNA" => match given.raw(0)? {
-            Outcome::Error("#N/A") => or_blank(1),
+            Scalar::Error("#N/A") => or_blank(1),
             _ => given.value(0),
         },
-        "NOT" => Ok(Outcome::Bool(!given.truth(0)?)),
+        "NOT" => Ok(Scalar::Bool(!given.truth(0)?)),
         _ => {
-            let texts_and_blanks = |(outcome, in_range): &(&Outcome, bool)| {
-                !in_range || !matches!(outcome, Outcome::Text(_) | Outcome::Blank)
+            let texts_and_blanks = |(outcome, in_range): &(&Scalar, bool)| {
+                !in_range || !matches!(outcome, Scalar::Text(_) | Scalar::Blank)
             };
             let truths: Vec<bool> =
-                given.all().filter(texts_and_blanks).map(|(one, _)| truth(one)).collect::<Computed<_>>()?;
+                given.all().filter(texts_and_blanks).map(|(one, _)| truth(one)).collect::<EvalResult<_>>()?;
             if truths.is_empty() {
                 return Err(if given.is_empty() { "#N/A" } else { "#VALUE!" });
             }
-            Ok(Outcome::Bool(if name == "AND" { truths.iter().all(|one| *one) } else { truths.contains(&true) }))
+            Ok(Scalar::Bool(if name == "AND" { truths.iter().all(|one| *one) } else { truths.contains(&true) }))
         }
     }
 }
 
-fn of_many(name: &str, given: &Given<'_>) -> Computed<Outcome> {
+fn of_many(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     if given.is_empty() {
         return Err("#N/A");
     }
-    let count = |counts: &dyn Fn(&Outcome) -> bool| {
-        Ok(Outcome::Number(size(given.all().filter(|(one, _)| counts(one)).count())))
-    };
+    let count =
+        |counts: &dyn Fn(&Scalar) -> bool| Ok(Scalar::Number(size(given.all().filter(|(one, _)| counts(one)).count())));
     match name {
-        "COUNT" => count(&|one| matches!(one, Outcome::Number(_))),
-        "COUNTA" => count(&|one| *one != Outcome::Blank),
+        "COUNT" => count(&|one| matches!(one, Scalar::Number(_))),
+        "COUNTA" => count(&|one| *one != Scalar::Blank),
         "COUNTBLANK" => {
             let cells: u64 =
                 given.0.iter().map(|value| u64::from(value.extent().0) * u64::from(value.extent().1)).sum();
-            let empty = |one: &Outcome| *one == Outcome::Blank || *one == Outcome::Text(String::new());
+            let empty = |one: &Scalar| *one == Scalar::Blank || *one == Scalar::Text(String::new());
             let filled = given.all().filter(|(one, _)| !empty(one)).count();
-            Ok(Outcome::Number(size(usize::try_from(cells).unwrap_or(usize::MAX).saturating_sub(filled))))
+            Ok(Scalar::Number(size(usize::try_from(cells).unwrap_or(usize::MAX).saturating_sub(filled))))
         }
         _ => {
             let numbers = given.numbers()?;
@@ -169,7 +168,7 @@ fn of_many(name: &str, given: &Given<'_>) -> Computed<Outcome> {
                 "PRODUCT" => finite(if none { 0.0 } else { numbers.iter().product() }),
                 "AVERAGE" if none => Err("#DIV/0!"),
                 "AVERAGE" => finite(numbers.iter().sum::<f64>() / size(numbers.len())),
-                _ if none => Ok(Outcome::Number(0.0)),
+                _ if none => Ok(Scalar::Number(0.0)),
                 "MIN" => finite(numbers.into_iter().fold(f64::INFINITY, f64::min)),
                 _ => finite(numbers.into_iter().fold(f64::NEG_INFINITY, f64::max)),
             }
@@ -177,7 +176,7 @@ fn of_many(name: &str, given: &Given<'_>) -> Computed<Outcome> {
     }
 }
 
-fn of_numbers(name: &str, given: &Given<'_>) -> Computed<Outcome> {
+fn of_numbers(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     let value = given.number(0)?;
     let places = |round: fn(f64) -> f64| {
         let places = given.number_or(1, 0.0)?.trunc();
@@ -189,7 +188,7 @@ fn of_numbers(name: &str, given: &Given<'_>) -> Computed<Outcome> {
     };
     let steps = |round: fn(f64) -> f64| {
         let step = given.number_or(1, 1.0)?;
-        if step.abs() > 0.0 { finite(round(value / step) * step) } else { Ok(Outcome::Number(0.0)) }
+        if step.abs() > 0.0 { finite(round(value / step) * step) } else { Ok(Scalar::Number(0.0)) }
     };
     match name {
         "ABS" => finite(value.abs()),

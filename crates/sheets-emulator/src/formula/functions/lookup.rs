@@ -3,12 +3,12 @@
 //! In scope: criteria such as `">5"` and `"a*"`, exact and sorted look-ups. Out of scope: reading arguments (`formula`), what gives
 //! several cells (`functions_array`).
 
-use crate::formula::args::{Given, size, whole};
+use crate::formula::args::{Args, size, whole};
 use crate::formula::matrix::{Matrix, count};
-use crate::grid::value::{Computed, Outcome, compare, finite, shown};
+use crate::grid::value::{EvalResult, Scalar, compare, finite, shown};
 
 /// `SUMIF`, `COUNTIF`, `SUMIFS`, `COUNTIFS`, `MATCH` and `VLOOKUP`.
-pub fn of_tables(name: &str, given: &Given<'_>) -> Computed<Outcome> {
+pub fn of_tables(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     match name {
         "COUNTIF" => fitting(&[(given.matrix(0)?, given.value(1)?)], None),
         "SUMIF" => {
@@ -23,9 +23,9 @@ pub fn of_tables(name: &str, given: &Given<'_>) -> Computed<Outcome> {
             if range.width > 1 && range.height > 1 {
                 return Err("#N/A");
             }
-            let lines: Vec<&Outcome> = range.stored().iter().collect();
+            let lines: Vec<&Scalar> = range.stored().iter().collect();
             let at = position(&given.value(0)?, &lines, given.number_or(2, 1.0)?).ok_or("#N/A")?;
-            Ok(Outcome::Number(size(at + 1)))
+            Ok(Scalar::Number(size(at + 1)))
         }
         _ => {
             let table = given.matrix(1)?;
@@ -35,7 +35,7 @@ pub fn of_tables(name: &str, given: &Given<'_>) -> Computed<Outcome> {
                 return Err("#REF!");
             }
             let sorted = if given.len() > 3 { given.truth(3)? } else { true };
-            let keys: Vec<&Outcome> = (0..table.used_rows()).map(|row| table.at(row, 0)).collect();
+            let keys: Vec<&Scalar> = (0..table.used_rows()).map(|row| table.at(row, 0)).collect();
             let at = position(&given.value(0)?, &keys, if sorted { 1.0 } else { 0.0 }).ok_or("#N/A")?;
             Ok(table.at(count(at), column).clone())
         }
@@ -43,21 +43,21 @@ pub fn of_tables(name: &str, given: &Given<'_>) -> Computed<Outcome> {
 }
 
 /// Where a value is: the first that equals it with 0; the last that is not more with 1, not less with -1, in what is sorted.
-fn position(wanted: &Outcome, among: &[&Outcome], how: f64) -> Option<usize> {
-    let same_kind = |one: &Outcome| std::mem::discriminant(one) == std::mem::discriminant(wanted);
-    let order = |one: &Outcome| compare(one, wanted).ok().filter(|_| same_kind(one));
+fn position(wanted: &Scalar, among: &[&Scalar], how: f64) -> Option<usize> {
+    let same_kind = |one: &Scalar| std::mem::discriminant(one) == std::mem::discriminant(wanted);
+    let order = |one: &Scalar| compare(one, wanted).ok().filter(|_| same_kind(one));
     if how.abs() > 0.0 {
         let fits = |order: usize| if how > 0.0 { order <= 1 } else { order >= 1 };
         return among.iter().rposition(|one| order(one).is_some_and(fits));
     }
-    if let Outcome::Text(text) = wanted {
-        let likeness = Likeness::read(text);
-        return among.iter().position(|one| matches!(one, Outcome::Text(own) if likeness.fits(own)));
+    if let Scalar::Text(text) = wanted {
+        let likeness = Wildcard::read(text);
+        return among.iter().position(|one| matches!(one, Scalar::Text(own) if likeness.fits(own)));
     }
     among.iter().position(|one| order(one) == Some(1))
 }
 
-fn pairs(given: &Given<'_>, from: usize) -> Computed<Vec<(Matrix, Outcome)>> {
+fn pairs(given: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
     if given.len() <= from + 1 || (given.len() - from) % 2 == 1 {
         return Err("#N/A");
     }
@@ -65,7 +65,7 @@ fn pairs(given: &Given<'_>, from: usize) -> Computed<Vec<(Matrix, Outcome)>> {
 }
 
 /// How many places fit all criteria, or the sum of what stands there.
-fn fitting(criteria: &[(Matrix, Outcome)], summed: Option<&Matrix>) -> Computed<Outcome> {
+fn fitting(criteria: &[(Matrix, Scalar)], summed: Option<&Matrix>) -> EvalResult<Scalar> {
     let Some((first, _)) = criteria.first() else { return Err("#N/A") };
     let extent = (first.height, first.width);
     if criteria.iter().any(|(range, _)| (range.height, range.width) != extent) {
@@ -79,13 +79,13 @@ fn fitting(criteria: &[(Matrix, Outcome)], summed: Option<&Matrix>) -> Computed<
         for column in 0..first.width {
             if read.iter().all(|(range, criterion)| criterion.fits(range.at(row, column))) {
                 found += 1.0;
-                if let Some(Outcome::Number(number)) = summed.map(|summed| summed.at(row, column)) {
+                if let Some(Scalar::Number(number)) = summed.map(|summed| summed.at(row, column)) {
                     sum += number;
                 }
             }
         }
     }
-    if read.iter().all(|(_, criterion)| criterion.fits(&Outcome::Blank)) {
+    if read.iter().all(|(_, criterion)| criterion.fits(&Scalar::Blank)) {
         found += f64::from(first.height - rows) * f64::from(first.width);
     }
     finite(if summed.is_some() { sum } else { found })
@@ -93,15 +93,15 @@ fn fitting(criteria: &[(Matrix, Outcome)], summed: Option<&Matrix>) -> Computed<
 
 struct Criterion {
     holds: [bool; 3],
-    bound: Outcome,
-    likeness: Option<Likeness>,
+    bound: Scalar,
+    likeness: Option<Wildcard>,
     by_sign: bool,
 }
 
 impl Criterion {
     /// `5`, `"yes"`, `">5"`, `"<>a*"`.
-    fn read(outcome: &Outcome) -> Self {
-        let Outcome::Text(text) = outcome else {
+    fn read(outcome: &Scalar) -> Self {
+        let Scalar::Text(text) = outcome else {
             return Self { holds: [false, true, false], bound: outcome.clone(), likeness: None, by_sign: false };
         };
         let signs = [
@@ -115,25 +115,25 @@ impl Criterion {
         let sign = signs.into_iter().find_map(|(sign, holds)| Some((text.strip_prefix(sign)?, holds)));
         let (rest, holds) = sign.unwrap_or((text, [false, true, false]));
         let bound = match rest.trim().parse::<f64>() {
-            Ok(number) if number.is_finite() => Outcome::Number(number),
-            _ if rest.eq_ignore_ascii_case("true") => Outcome::Bool(true),
-            _ if rest.eq_ignore_ascii_case("false") => Outcome::Bool(false),
-            _ => Outcome::Text(rest.to_owned()),
+            Ok(number) if number.is_finite() => Scalar::Number(number),
+            _ if rest.eq_ignore_ascii_case("true") => Scalar::Bool(true),
+            _ if rest.eq_ignore_ascii_case("false") => Scalar::Bool(false),
+            _ => Scalar::Text(rest.to_owned()),
         };
-        let likeness = if let Outcome::Text(bound) = &bound { Some(Likeness::read(bound)) } else { None };
+        let likeness = if let Scalar::Text(bound) = &bound { Some(Wildcard::read(bound)) } else { None };
         Self { holds, bound, likeness, by_sign: sign.is_some() }
     }
 
-    fn fits(&self, outcome: &Outcome) -> bool {
+    fn fits(&self, outcome: &Scalar) -> bool {
         let [less, equal, more] = self.holds;
         let differs = less && more;
         let same = match (&self.bound, outcome) {
-            (Outcome::Text(bound), Outcome::Blank) => bound.is_empty(),
-            (Outcome::Text(bound), Outcome::Text(text)) => {
+            (Scalar::Text(bound), Scalar::Blank) => bound.is_empty(),
+            (Scalar::Text(bound), Scalar::Text(text)) => {
                 let resembles = self.likeness.as_ref().is_some_and(|likeness| likeness.fits(text));
                 resembles && (self.by_sign || !bound.is_empty())
             }
-            (Outcome::Number(bound), Outcome::Text(text)) => text.trim().parse() == Ok(*bound),
+            (Scalar::Number(bound), Scalar::Text(text)) => text.trim().parse() == Ok(*bound),
             (bound, outcome) => bound == outcome,
         };
         if differs || (equal && same) {
@@ -146,13 +146,13 @@ impl Criterion {
 }
 
 /// A text that others are compared with, in which `*` stands for any letters, `?` for one, and `~` takes that from them.
-struct Likeness {
+struct Wildcard {
     folded: String,
     /// None where it has no such letters.
     pattern: Option<regex::Regex>,
 }
 
-impl Likeness {
+impl Wildcard {
     fn read(text: &str) -> Self {
         let folded = text.to_lowercase();
         if !text.contains(['*', '?', '~']) {
@@ -181,16 +181,16 @@ impl Likeness {
 }
 
 /// What a key of a row is compared by.
-pub fn key(outcomes: &[Outcome]) -> String {
+pub fn key(outcomes: &[Scalar]) -> String {
     outcomes.iter().map(|one| format!("{}\u{1}{}", kind(one), shown(one))).collect::<Vec<_>>().join("\u{2}")
 }
 
-fn kind(outcome: &Outcome) -> u8 {
+fn kind(outcome: &Scalar) -> u8 {
     match outcome {
-        Outcome::Blank => 0,
-        Outcome::Number(_) => 1,
-        Outcome::Text(_) => 2,
-        Outcome::Bool(_) => 3,
-        Outcome::Error(_) => 4,
+        Scalar::Blank => 0,
+        Scalar::Number(_) => 1,
+        Scalar::Text(_) => 2,
+        Scalar::Bool(_) => 3,
+        Scalar::Error(_) => 4,
     }
 }

@@ -20,28 +20,28 @@ pub const LOST: &str = "#REF!";
 
 /// A reference in a formula.
 #[derive(Debug)]
-pub struct Found<'a> {
+pub struct ReferenceMatch<'a> {
     /// The title in front as it is written, with its `!`; empty where there is none.
     pub prefix: &'a str,
     /// The title that it means.
     pub title: Option<String>,
-    first: End,
-    second: Option<End>,
+    first: RangeEnd,
+    second: Option<RangeEnd>,
 }
 
 /// The formula with each reference outside of texts replaced by what `change` makes of it; `None` leaves it as it is written.
-pub fn rewritten(source: &str, mut change: impl FnMut(&Found<'_>) -> Option<String>) -> String {
+pub fn rewritten(source: &str, mut change: impl FnMut(&ReferenceMatch<'_>) -> Option<String>) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
         let titled = title(rest).and_then(|(prefix, title)| {
             let after = rest.get(prefix..)?;
-            Some((prefix + word(after), Found::read(after, rest.get(..prefix)?, Some(title))?))
+            Some((prefix + word(after), ReferenceMatch::read(after, rest.get(..prefix)?, Some(title))?))
         });
         let plain = || {
             let can_begin = first.is_ascii_alphanumeric() || first == '$';
             let inside = out.ends_with(['.', '!']);
-            Some((word(rest), Found::read(rest, "", None).filter(|_| can_begin && !inside)?))
+            Some((word(rest), ReferenceMatch::read(rest, "", None).filter(|_| can_begin && !inside)?))
         };
         if let Some((length, found)) = titled.or_else(plain) {
             let (token, after) = rest.split_at(length);
@@ -78,7 +78,7 @@ fn title(text: &str) -> Option<(usize, String)> {
     named.then_some((length + 1, title))
 }
 
-impl<'a> Found<'a> {
+impl<'a> ReferenceMatch<'a> {
     /// The reference that the first word of a text is. A word before a bracket is a function, one before `!` a sheet.
     fn read(text: &str, prefix: &'a str, title: Option<String>) -> Option<Self> {
         let (token, after) = text.split_at(word(text));
@@ -86,9 +86,9 @@ impl<'a> Found<'a> {
             return None;
         }
         let (first, second) = token.split_once(':').map_or((token, None), |(first, second)| (first, Some(second)));
-        let first = End::read(first, second.is_some())?;
+        let first = RangeEnd::read(first, second.is_some())?;
         let second = match second {
-            Some(second) => Some(End::read(second, true)?),
+            Some(second) => Some(RangeEnd::read(second, true)?),
             None => None,
         };
         Some(Self { prefix, title, first, second })
@@ -115,19 +115,19 @@ impl<'a> Found<'a> {
         let rows = spread(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
         let columns =
             spread(self.first.column, self.second.as_ref().and_then(|end| end.column), range.start_col, range.end_col);
-        let first = End { column: columns.0, row: rows.0 }.spelt();
+        let first = RangeEnd { column: columns.0, row: rows.0 }.spelt();
         match self.second {
-            Some(_) => format!("{first}:{}", End { column: columns.1, row: rows.1 }.spelt()),
+            Some(_) => format!("{first}:{}", RangeEnd { column: columns.1, row: rows.1 }.spelt()),
             None => first,
         }
     }
 }
 
 /// A row or a column of a reference, from 1, and whether it has a `$`.
-type Line = Option<(bool, i64)>;
+type LineBound = Option<(bool, i64)>;
 
 /// From 0 and without the last; open where only one end is said.
-fn bounds(first: Line, second: Line) -> (Option<u32>, Option<u32>) {
+fn bounds(first: LineBound, second: LineBound) -> (Option<u32>, Option<u32>) {
     let line = |at: i64| u32::try_from(at).unwrap_or(u32::MAX);
     match (first, second) {
         (Some((_, a)), Some((_, b))) => (Some(line(a.min(b) - 1)), Some(line(a.max(b)))),
@@ -136,9 +136,9 @@ fn bounds(first: Line, second: Line) -> (Option<u32>, Option<u32>) {
     }
 }
 
-fn spread(first: Line, second: Line, start: Option<u32>, end: Option<u32>) -> (Line, Line) {
+fn spread(first: LineBound, second: LineBound, start: Option<u32>, end: Option<u32>) -> (LineBound, LineBound) {
     let start = start.map_or(1, |at| i64::from(at) + 1);
-    let put = |line: Line, at: i64| line.map(|(fixed, _)| (fixed, at));
+    let put = |line: LineBound, at: i64| line.map(|(fixed, _)| (fixed, at));
     let last = if first.is_some() { end.map_or(start, i64::from) } else { start };
     (put(first, start), put(second, last))
 }
@@ -164,16 +164,16 @@ fn word(text: &str) -> usize {
 
 /// One end of a reference: a column, a row, or both.
 #[derive(Debug, Clone, Copy)]
-struct End {
-    column: Line,
-    row: Line,
+struct RangeEnd {
+    column: LineBound,
+    row: LineBound,
 }
 
 /// The most columns and rows that a reference can name.
 const MOST_COLUMNS: i64 = 18_278;
 const MOST_ROWS: i64 = 10_000_000;
 
-impl End {
+impl RangeEnd {
     /// Reads `$A$1`; where it is an end of a range also `A` or `1`.
     fn read(text: &str, of_range: bool) -> Option<Self> {
         let (fixed_column, rest) = text.strip_prefix('$').map_or((false, text), |rest| (true, rest));
@@ -209,7 +209,7 @@ impl End {
 
     /// As it reads after the move; `None` where it would leave the sheet.
     fn moved(self, down: i64, right: i64) -> Option<String> {
-        let place = |at: Line, by: i64, most: i64| match at {
+        let place = |at: LineBound, by: i64, most: i64| match at {
             None => Some(None),
             Some((fixed, at)) => {
                 let to = if fixed { at } else { at + by };

@@ -5,7 +5,7 @@
 //!
 //! It costs what the rows with formulas cost: a spreadsheet without any is not read.
 
-use crate::formula::references::shift::{Edit, adjusted};
+use crate::formula::references::shift::{SheetEdit, adjusted};
 use crate::grid::cell::{Cell, CellValue};
 use crate::storage::store::StorageError;
 use crate::storage::transaction::Transaction;
@@ -14,7 +14,7 @@ use crate::storage::transaction::Transaction;
 const CHUNK: u32 = 4096;
 
 /// Adjusts every formula of the spreadsheet to an edit of the sheet titled `on`, which is done.
-pub fn follow(tx: &Transaction<'_>, on: &str, edit: &Edit) -> Result<(), StorageError> {
+pub fn follow(tx: &Transaction<'_>, on: &str, edit: &SheetEdit) -> Result<(), StorageError> {
     for sheet in tx.sheets()? {
         for spilling in [false, true] {
             let mut from = 0;
@@ -34,7 +34,7 @@ pub fn follow(tx: &Transaction<'_>, on: &str, edit: &Edit) -> Result<(), Storage
 }
 
 /// Adjusts the formulas of a row; tells whether any reads otherwise.
-fn change(cells: &mut [Cell], home: &str, on: &str, edit: &Edit) -> bool {
+fn change(cells: &mut [Cell], home: &str, on: &str, edit: &SheetEdit) -> bool {
     let mut changed = false;
     for cell in cells {
         let Some(CellValue::Formula { source, .. }) = &cell.value else { continue };

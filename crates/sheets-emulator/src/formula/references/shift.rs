@@ -5,14 +5,14 @@
 
 use std::ops::Range;
 
-use crate::formula::references::parse::{Found, LOST, rewritten};
+use crate::formula::references::parse::{LOST, ReferenceMatch, rewritten};
 use crate::grid::a1::quote_title;
 use crate::grid::area::{Area, Dimension, GridRange};
 use crate::storage::named_ranges::fold;
 
 /// An edit of one sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Edit {
+pub enum SheetEdit {
     /// Rows or columns come in before the one at `at`.
     Insert {
         /// Rows or columns.
@@ -63,19 +63,19 @@ pub enum Edit {
 }
 
 /// The formula after the edit of the sheet `on`, where it stands on the sheet `home`; `None` where it stays as it reads.
-pub fn adjusted(source: &str, home: &str, on: &str, edit: &Edit) -> Option<String> {
+pub fn adjusted(source: &str, home: &str, on: &str, edit: &SheetEdit) -> Option<String> {
     let new = rewritten(source, |found| {
         let meant = found.title.as_deref().unwrap_or(home);
         if fold(meant) != fold(on) {
             return None;
         }
         match edit {
-            Edit::Rename { title } => {
+            SheetEdit::Rename { title } => {
                 let same = || found.title.is_some().then(|| format!("{}!", quote_title(title)));
                 same().map(|prefix| format!("{prefix}{}", found.spelt(&found.range())))
             }
-            Edit::Gone => found.title.is_some().then(|| LOST.to_owned()),
-            Edit::Cut { from, top, left, title } => cut(found, from, (*top, *left), title, home),
+            SheetEdit::Gone => found.title.is_some().then(|| LOST.to_owned()),
+            SheetEdit::Cut { from, top, left, title } => cut(found, from, (*top, *left), title, home),
             _ => match after(&found.range(), edit) {
                 None => Some(LOST.to_owned()),
                 Some(range) if range == found.range() => None,
@@ -94,16 +94,16 @@ pub fn rehomed(source: &str, home: &str) -> String {
 }
 
 /// Where cells are after an edit of their sheet that keeps them there; `None` where they are gone.
-pub fn after(range: &GridRange, edit: &Edit) -> Option<GridRange> {
+pub fn after(range: &GridRange, edit: &SheetEdit) -> Option<GridRange> {
     let range = range.clone();
     match edit {
-        Edit::Insert { dimension, at, count, within } if touches(&range, *dimension, within.as_ref()) => {
+        SheetEdit::Insert { dimension, at, count, within } if touches(&range, *dimension, within.as_ref()) => {
             Some(range.after_insert(*dimension, *at, *count))
         }
-        Edit::Delete { dimension, gone, within } if touches(&range, *dimension, within.as_ref()) => {
+        SheetEdit::Delete { dimension, gone, within } if touches(&range, *dimension, within.as_ref()) => {
             range.after_delete(*dimension, gone)
         }
-        Edit::Move { dimension, span, to } => Some(range.after_move(*dimension, span, *to)),
+        SheetEdit::Move { dimension, span, to } => Some(range.after_move(*dimension, span, *to)),
         _ => Some(range),
     }
 }
@@ -118,7 +118,7 @@ fn touches(range: &GridRange, dimension: Dimension, within: Option<&Range<u32>>)
     start.is_some_and(|start| start >= within.start) && end.is_some_and(|end| end <= within.end)
 }
 
-fn cut(found: &Found<'_>, from: &Area, (top, left): (u32, u32), title: &str, home: &str) -> Option<String> {
+fn cut(found: &ReferenceMatch<'_>, from: &Area, (top, left): (u32, u32), title: &str, home: &str) -> Option<String> {
     let range = found.range();
     let inside =
         touches(&range, Dimension::Rows, Some(&from.cols)) && touches(&range, Dimension::Columns, Some(&from.rows));
@@ -145,15 +145,15 @@ mod tests {
 
     use super::*;
 
-    fn insert(at: u32, count: u32) -> Edit {
-        Edit::Insert { dimension: Dimension::Rows, at, count, within: None }
+    fn insert(at: u32, count: u32) -> SheetEdit {
+        SheetEdit::Insert { dimension: Dimension::Rows, at, count, within: None }
     }
 
-    fn delete(gone: Range<u32>) -> Edit {
-        Edit::Delete { dimension: Dimension::Rows, gone, within: None }
+    fn delete(gone: Range<u32>) -> SheetEdit {
+        SheetEdit::Delete { dimension: Dimension::Rows, gone, within: None }
     }
 
-    fn on_log(source: &str, edit: &Edit) -> String {
+    fn on_log(source: &str, edit: &SheetEdit) -> String {
         adjusted(source, "Log", "Log", edit).unwrap_or_else(|| source.to_owned())
     }
 
@@ -187,20 +187,20 @@ mod tests {
         ] {
             assert_eq!(on_log(before, &delete(2..4)), after, "{before}");
         }
-        let columns = Edit::Delete { dimension: Dimension::Columns, gone: 1..2, within: None };
+        let columns = SheetEdit::Delete { dimension: Dimension::Columns, gone: 1..2, within: None };
         assert_eq!(on_log("=A1+B1+C1+SUM(A:C)+SUM(B:B)", &columns), "=A1+#REF!+B1+SUM(A:B)+SUM(#REF!)");
     }
 
     #[test]
     fn references_follow_cells_that_move() {
-        let rows = Edit::Move { dimension: Dimension::Rows, span: 4..5, to: 1 };
+        let rows = SheetEdit::Move { dimension: Dimension::Rows, span: 4..5, to: 1 };
         assert_eq!(on_log("=A5+A2+A9+SUM(A1:A3)", &rows), "=A2+A3+A9+SUM(A1:A4)");
-        let part = Edit::Insert { dimension: Dimension::Rows, at: 1, count: 1, within: Some(0..2) };
+        let part = SheetEdit::Insert { dimension: Dimension::Rows, at: 1, count: 1, within: Some(0..2) };
         assert_eq!(on_log("=A2+C2+SUM(A2:C2)+SUM(A2:B2)+SUM(A2:A)", &part), "=A3+C2+SUM(A2:C2)+SUM(A3:B3)+SUM(A3:A)");
         let from = Area::new(0..2, 0..2);
-        let cut = Edit::Cut { from: from.clone(), top: 5, left: 3, title: "Log".to_owned() };
+        let cut = SheetEdit::Cut { from: from.clone(), top: 5, left: 3, title: "Log".to_owned() };
         assert_eq!(on_log("=A1+B2+C1+SUM(A1:A2)+SUM(A1:A3)", &cut), "=D6+E7+C1+SUM(D6:D7)+SUM(A1:A3)");
-        let away = Edit::Cut { from, top: 0, left: 0, title: "My tab".to_owned() };
+        let away = SheetEdit::Cut { from, top: 0, left: 0, title: "My tab".to_owned() };
         assert_eq!(on_log("=A1+C1", &away), "='My tab'!A1+C1");
         assert_eq!(adjusted("=Log!A1", "My tab", "Log", &away).as_deref(), Some("=A1"));
         assert_eq!(rehomed("=A1+'My tab'!B2", "Log"), "=Log!A1+'My tab'!B2");
@@ -208,9 +208,9 @@ mod tests {
 
     #[test]
     fn a_sheet_that_is_renamed_or_goes_takes_its_references_along() {
-        let rename = Edit::Rename { title: "New log".to_owned() };
+        let rename = SheetEdit::Rename { title: "New log".to_owned() };
         assert_eq!(on_log("=Log!A1+A1+'LOG'!$B:$B+\"Log!A1\"", &rename), "='New log'!A1+A1+'New log'!$B:$B+\"Log!A1\"");
-        assert_eq!(adjusted("=SUM(Log!A1:A2)+A1", "Other", "Log", &Edit::Gone).as_deref(), Some("=SUM(#REF!)+A1"));
+        assert_eq!(adjusted("=SUM(Log!A1:A2)+A1", "Other", "Log", &SheetEdit::Gone).as_deref(), Some("=SUM(#REF!)+A1"));
     }
 
     proptest! {
@@ -220,8 +220,8 @@ mod tests {
         ) {
             let dimension = if columns { Dimension::Columns } else { Dimension::Rows };
             let spelt = rewritten(&source, |found| Some(format!("{}{}", found.prefix, found.spelt(&found.range()))));
-            let there = Edit::Insert { dimension, at, count, within: None };
-            let back = Edit::Delete { dimension, gone: at..at + count, within: None };
+            let there = SheetEdit::Insert { dimension, at, count, within: None };
+            let back = SheetEdit::Delete { dimension, gone: at..at + count, within: None };
             prop_assert_eq!(on_log(&on_log(&spelt, &there), &back), spelt);
         }
 
@@ -230,10 +230,10 @@ mod tests {
             let edits = [
                 insert(at, count),
                 delete(at..at.saturating_add(count)),
-                Edit::Move { dimension: Dimension::Columns, span: at..at.saturating_add(count), to },
-                Edit::Cut { from: Area::new(0..at, 0..count), top: to, left: to, title: "é".to_owned() },
-                Edit::Rename { title: source.clone() },
-                Edit::Gone,
+                SheetEdit::Move { dimension: Dimension::Columns, span: at..at.saturating_add(count), to },
+                SheetEdit::Cut { from: Area::new(0..at, 0..count), top: to, left: to, title: "é".to_owned() },
+                SheetEdit::Rename { title: source.clone() },
+                SheetEdit::Gone,
             ];
             for edit in edits {
                 let _ = on_log(&source, &edit);

@@ -4,8 +4,8 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::grid::cell::Cell;
-use crate::storage::store::{StorageError, Store};
-use crate::storage::transaction::{SheetRow, SpreadsheetRow};
+use crate::storage::store::{SpreadsheetStore, StorageError};
+use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
 const PAGE: usize = 4096;
 
@@ -32,8 +32,8 @@ impl Commit {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.sheet");
-        let store = Store::open(&path).unwrap();
-        store.create("s", &SpreadsheetRow::default(), &[SheetRow::new(0, "Sheet1", 0)]).unwrap();
+        let store = SpreadsheetStore::open(&path).unwrap();
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let tx = store.write("s").unwrap();
         tx.put_row(0, 0, vec![Cell::text("some words that take some room in a page")]).unwrap();
         tx.commit().unwrap();
@@ -59,14 +59,14 @@ impl Commit {
         std::fs::write(&path, &self.before).unwrap();
         std::fs::write(&log, &self.log).unwrap();
         let file = File::options().read(true).write(true).open(&path).unwrap();
-        Tail::put(&file, &log, self.after.len() as u64).unwrap();
+        WalCopy::put(&file, &log, self.after.len() as u64).unwrap();
         write_at(&file, &self.after[..pages * PAGE], 0).unwrap();
         path
     }
 }
 
 fn rows_in(path: &Path) -> usize {
-    let store = Store::open(path).unwrap();
+    let store = SpreadsheetStore::open(path).unwrap();
     let tx = store.read("s").unwrap();
     tx.rows(0, 0..u32::MAX).unwrap().len()
 }
@@ -101,7 +101,7 @@ fn a_log_of_another_file_beside_a_copy_is_not_taken_for_its_own() {
     let commit = Commit::new();
     let (copy, other) = (commit.copied_at(2), Commit::new());
     std::fs::write(commit.folder.path().join("copy.sheet-wal"), &other.log).unwrap();
-    let refused = Store::open(&copy).unwrap_err();
+    let refused = SpreadsheetStore::open(&copy).unwrap_err();
     assert!(matches!(refused, StorageError::ForeignLog { .. }), "{refused}");
     std::fs::write(commit.folder.path().join("copy.sheet-wal"), &commit.log).unwrap();
     assert_eq!(rows_in(&copy), 801, "its own log");
