@@ -8,9 +8,41 @@ use crate::strip::{is_word, names_and_comments, production_code};
 
 /// Words of which each has a plain one: report, return, store, skip, fix, another run, the user, an anomaly, an undo log.
 pub const BANNED: &[&str] = &[
-    "told", "tell", "tells", "telling", "somebody", "nobody", "whoever", "astray", "stands", "mend", "mends", "mended",
-    "laid", "blemish", "blemishes", "deed", "deeds", "errand", "errands", "hindsight", "upkeep", "stance", "virgin",
-    "bury", "buried", "swept", "hush", "desk", "sighting", "hurry", "hurried", "culprit", "riddle", "untold", "unswept",
+    "told",
+    "tell",
+    "tells",
+    "telling",
+    "somebody",
+    "nobody",
+    "whoever",
+    "astray",
+    "stands",
+    "mend",
+    "mends",
+    "mended",
+    "laid",
+    "blemish",
+    "blemishes",
+    "deed",
+    "deeds",
+    "errand",
+    "errands",
+    "hindsight",
+    "upkeep",
+    "stance",
+    "virgin",
+    "bury",
+    "buried",
+    "swept",
+    "hush",
+    "desk",
+    "sighting",
+    "hurry",
+    "hurried",
+    "culprit",
+    "riddle",
+    "untold",
+    "unswept",
 ];
 
 /// Public names that two things share, each with its reason.
@@ -22,7 +54,9 @@ pub fn banned_words(text: &str) -> Vec<(usize, String)> {
     let found = lines.lines().enumerate().flat_map(|(at, line)| {
         let words = line.split(|c: char| !is_word(c)).flat_map(parts);
         let banned = words.filter(|word| BANNED.contains(&word.as_str()));
-        banned.map(move |word| (at + 1, format!("`{word}`: say it in plain words (docs/glossary.md)"))).collect::<Vec<_>>()
+        banned
+            .map(move |word| (at + 1, format!("`{word}`: say it in plain words (docs/glossary.md)")))
+            .collect::<Vec<_>>()
     });
     found.collect()
 }

@@ -13,11 +13,12 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::call::{Answer, Call, Content, Query};
+use sheetkeep::app::emulator::open;
+use sheetkeep::emulator::api::call::{ApiRequest, ApiResponse, QueryParams, ResponseContent};
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::emulator::Emulator;
+use sheetkeep::emulator::http::response_body::ResponseBody;
 use sheetkeep::emulator::options::EmulatorOptions;
-use sheetkeep::emulator::outgoing::Outgoing;
-use sheetkeep::emulator::service::Emulator;
 use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::google::auth::Credentials;
 use sheetkeep::google::connect::Transport;
@@ -64,7 +65,7 @@ pub struct Scripted {
 }
 
 impl Front {
-    pub fn new(doubts: Doubts, seed: u64, clock: &Arc<dyn Clock>, tampering: Option<Tampering>) -> Self {
+    pub fn new(doubts: UnknownBehaviors, seed: u64, clock: &Arc<dyn Clock>, tampering: Option<Tampering>) -> Self {
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
@@ -73,7 +74,7 @@ impl Front {
             ..EmulatorOptions::default()
         };
         let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
-        let emulator = Emulator::open(options, Arc::clone(clock), chance).expect("memory is there");
+        let emulator = open(options, Arc::clone(clock), chance).expect("memory is there");
         Self {
             emulator,
             person: Arc::new(Mutex::new(Person::new(seed))),
@@ -146,7 +147,7 @@ impl Front {
         SpreadsheetId::parse(ID).expect("a spreadsheet's id")
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
+    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<ResponseBody>> {
         self.act().await;
         let is_write = request.uri().path().ends_with(":batchUpdate");
         let write = if is_write { self.writes.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
@@ -200,10 +201,10 @@ impl Front {
 
     /// A batch of the spreadsheet's owner, whom no protection keeps out and whose protections keep others out.
     pub async fn owner_does(&self, requests: Value) {
-        let call = Call {
+        let call = ApiRequest {
             method: Method::POST,
             path: "/_emulator/hands".to_owned(),
-            query: Query::parse(&format!("spreadsheet={ID}")),
+            query: QueryParams::parse(&format!("spreadsheet={ID}")),
             host: "sheets.googleapis.com".to_owned(),
             authorization: None,
             body: json!({"requests": requests}).to_string().into(),
@@ -286,19 +287,19 @@ impl Front {
 
     /// A call that nothing happens to.
     pub async fn ask(&self, method: Method, suffix: &str, query: &str, body: Value) -> (u16, Value) {
-        let call = Call {
+        let call = ApiRequest {
             method,
             path: format!("/v4/spreadsheets/{ID}{suffix}"),
-            query: Query::parse(query),
+            query: QueryParams::parse(query),
             host: "sheets.googleapis.com".to_owned(),
             authorization: Some(format!("Bearer {TOKEN}")),
             body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
         };
         let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
         let value = match answer.content {
-            Content::Json(value) => value,
-            Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
-            Content::Html(_) | Content::File(..) | Content::Empty => Value::Null,
+            ResponseContent::Json(value) => value,
+            ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+            ResponseContent::Html(_) | ResponseContent::File(..) | ResponseContent::Empty => Value::Null,
         };
         (answer.status, value)
     }
@@ -308,7 +309,7 @@ impl Front {
 pub fn client<F, R>(answering: F, clock: &Arc<dyn Clock>, seed: u64) -> Sheets
 where
     F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = std::io::Result<Response<Outgoing>>> + Send + 'static,
+    R: Future<Output = std::io::Result<Response<ResponseBody>>> + Send + 'static,
 {
     let streams = move || {
         let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
@@ -325,12 +326,12 @@ where
 }
 
 /// What a request asks of the emulator.
-pub async fn call_of(request: Request<Incoming>) -> Call {
+pub async fn call_of(request: Request<Incoming>) -> ApiRequest {
     let (head, body) = request.into_parts();
-    Call {
+    ApiRequest {
         method: head.method,
         path: head.uri.path().to_owned(),
-        query: Query::parse(head.uri.query().unwrap_or_default()),
+        query: QueryParams::parse(head.uri.query().unwrap_or_default()),
         host: "sheets.googleapis.com".to_owned(),
         authorization: Some(format!("Bearer {TOKEN}")),
         body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
@@ -338,7 +339,7 @@ pub async fn call_of(request: Request<Incoming>) -> Call {
 }
 
 /// An answer on its way, dated.
-pub fn dressed(answer: Answer, now: Timestamp) -> Response<Outgoing> {
+pub fn dressed(answer: ApiResponse, now: Timestamp) -> Response<ResponseBody> {
     let moment = std::time::UNIX_EPOCH + Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
     let mut response = Response::builder().status(answer.status).header("date", httpdate::fmt_http_date(moment));
     for (name, value) in &answer.headers {
@@ -347,7 +348,7 @@ pub fn dressed(answer: Answer, now: Timestamp) -> Response<Outgoing> {
     let breaks_off = answer.breaks_off;
     let (bytes, kind) = answer.body(false);
     let response = if kind.is_empty() { response } else { response.header("content-type", kind) };
-    response.body(Outgoing::new(bytes.into(), breaks_off)).expect("a status and a date")
+    response.body(ResponseBody::new(bytes.into(), breaks_off)).expect("a status and a date")
 }
 
 /// The end of a connection.
