@@ -77,7 +77,7 @@ impl RetryPolicy {
         if fault != Fault::Throttled && failed >= self.max_attempts {
             return Decision::GiveUp(Exhausted::Attempts);
         }
-        let drawn = match fault {
+        let next_input = match fault {
             Fault::Throttled => {
                 let least = Self::least_throttled_wait_ms(failed);
                 least + scale(least, draw)
@@ -86,8 +86,8 @@ impl RetryPolicy {
         };
         // A `Retry-After` is a floor to which up to a second of jitter is added, so that all clients do not wake together.
         let after_ms = match retry_after_ms {
-            Some(floor) => floor.max(drawn).saturating_add(scale(1_000, draw)),
-            None => drawn,
+            Some(floor) => floor.max(next_input).saturating_add(scale(1_000, draw)),
+            None => next_input,
         };
         if elapsed_ms.saturating_add(after_ms) > self.max_elapsed_ms {
             return Decision::GiveUp(Exhausted::Elapsed { next_ms: after_ms });

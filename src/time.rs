@@ -1,7 +1,7 @@
 //! Moments, handed in and never read here.
 //!
 //! In scope: a timestamp in milliseconds, how it is written, and how a spreadsheet counts days.
-//! Out of scope: asking what time it is (`port::clock`), time zones of data (`ledger::columns`).
+//! Out of scope: asking what time it is (`port::clock`), time zones of data (`ledger::columns::columns`).
 
 use std::fmt;
 

@@ -18,15 +18,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::failure::Answer;
-use sheetkeep::ledger::key::Key;
-use sheetkeep::ledger::run::RunStatus;
+use sheetkeep::ledger::item::failure::RequestedAction;
+use sheetkeep::ledger::item::key::Key;
+use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::run::run::RunStatus;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::PassError;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
@@ -49,7 +49,7 @@ impl House {
         Self { front: Front::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
     }
 
-    async fn run(&self, retrying: Retrying, items: &[Value]) -> Result<Report, PassError> {
+    async fn run(&self, retrying: RetryScope, items: &[Value]) -> Result<RunReport, RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value: &Value, _| match value["bad"].as_str() {
             Some(why) => Err(StepError::Rejected(why.to_owned())),
             None => Ok(vec![json!({"id": value["id"], "n": value["n"]})]),
@@ -63,8 +63,8 @@ impl House {
         report
     }
 
-    async fn usual(&self, items: &[Value]) -> Report {
-        self.run(Retrying::Usual, items).await.expect("a run that ends")
+    async fn usual(&self, items: &[Value]) -> RunReport {
+        self.run(RetryScope::Default, items).await.expect("a run that ends")
     }
 
     /// The rows of a tab, each as its cells under these headers.
@@ -138,7 +138,7 @@ async fn retry_failures_processes_only_failures_closes_those_that_work_and_keeps
     let house = House::new();
     house.usual(&[bad("a"), bad("b"), good("c")]).await;
     house.type_in(0, "payload", &good("a").to_string()).await;
-    let report = house.run(Retrying::Only, &[good("never read")]).await.expect("a run that ends");
+    let report = house.run(RetryScope::FailuresOnly, &[good("never read")]).await.expect("a run that ends");
     let counts = report.run.counts;
     assert_eq!((counts.read, counts.new, counts.recovered, counts.failed), (2, 1, 1, 1));
     let rows = house.told().await;
@@ -227,14 +227,19 @@ async fn failures_may_be_sorted_and_their_columns_moved() {
 async fn failures_are_tried_or_skipped_by_name_and_a_key_that_is_none_is_told() {
     let house = House::new();
     house.usual(&[bad("a"), bad("b")]).await;
-    let report = house.run(Retrying::These(vec![key("a")], Answer::Skip), &[]).await.expect("a run that ends");
+    let report =
+        house.run(RetryScope::Selected(vec![key("a")], RequestedAction::Skip), &[]).await.expect("a run that ends");
     assert_eq!((report.run.counts.read, report.run.counts.skipped), (1, 1));
-    let report = house.run(Retrying::These(vec![key("b")], Answer::Retry), &[]).await.expect("a run that ends");
+    let report =
+        house.run(RetryScope::Selected(vec![key("b")], RequestedAction::Retry), &[]).await.expect("a run that ends");
     assert_eq!((report.run.counts.read, report.run.counts.failed), (1, 1));
     let rows = house.told().await;
     assert_eq!(rows[2..], told(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));
-    let error = house.run(Retrying::These(vec![key("zzz")], Answer::Retry), &[]).await.expect_err("no such failure");
-    assert!(matches!(error, PassError::NoFailure { .. }) && error.to_string().contains("\"zzz\""), "{error}");
+    let error = house
+        .run(RetryScope::Selected(vec![key("zzz")], RequestedAction::Retry), &[])
+        .await
+        .expect_err("no such failure");
+    assert!(matches!(error, RunError::NoFailure { .. }) && error.to_string().contains("\"zzz\""), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,9 +24,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::mode::{Again, Mode};
-use sheetkeep::maintain::prune::{Age, Ways, pruning};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::time::Timestamp;
@@ -60,7 +60,7 @@ impl Clock for Off {
 
 impl House {
     /// A run of a machine whose clock is off by so much.
-    async fn off(&self, by_ms: i64, items: &[Value]) -> Report {
+    async fn off(&self, by_ms: i64, items: &[Value]) -> RunReport {
         let clock = Arc::new(Off { inner: Arc::clone(&self.clock), by_ms: AtomicI64::new(by_ms) });
         let mut job = Job::new(clock).step(|value, _| match value["bad"].as_str() {
             Some(why) => Err(StepError::Rejected(why.to_owned())),
@@ -85,7 +85,7 @@ impl House {
 }
 
 fn upsert() -> House {
-    House::new(Mode::Upsert, Again::Other, 0)
+    House::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 0)
 }
 
 fn at(version: &str) -> Vec<Value> {
@@ -150,7 +150,7 @@ async fn a_sheet_that_wrong_clocks_disturbed_is_read_right() {
 #[tokio::test(start_paused = true)]
 async fn the_failure_told_last_counts_whatever_clocks_said() {
     for by_ms in OFF {
-        let house = House::new(Mode::Append, Again::Every, 0);
+        let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
         let bad = |why: &str| vec![json!({"id": "a", "bad": why})];
         house.off(0, &bad("first")).await;
         let report = house.off(by_ms, &bad("second")).await;
@@ -186,10 +186,14 @@ async fn prune_keeps_the_version_of_the_last_commit() {
         }
         house.clock.sleep(Duration::from_hours(24 * 100)).await;
         let listing = house.listing().await;
-        let age = Age { before: Timestamp(house.clock.now().0 - 3_600_000), keys: false };
-        let found = pruning(&listing, &[], Ways { mode: house.mode, again: house.again }, age);
-        let gone: Vec<u32> =
-            found.settled.iter().flat_map(sheetkeep::ledger::commit::Settled::removals).map(|row| row.row).collect();
+        let age = RowAge { before: Timestamp(house.clock.now().0 - 3_600_000), keys: false };
+        let found = pruning(&listing, &[], PrunePolicy { mode: house.mode, again: house.again }, age);
+        let gone: Vec<u32> = found
+            .settled
+            .iter()
+            .flat_map(sheetkeep::ledger::commit::changes::ItemResult::removals)
+            .map(|row| row.row)
+            .collect();
         let versions = house.column("Processed j", "version").await;
         let row_of_the_last = 2 + versions.iter().rposition(|version| version == "3").expect("it is there");
         assert!(!gone.contains(&u32::try_from(row_of_the_last).expect("few")), "{by_ms}: {gone:?} {versions:?}");

@@ -10,7 +10,7 @@ use sheetkeep::config::environment::Environment;
 use sheetkeep::config::flags::Overrides;
 use sheetkeep::config::settings::read;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::rows::{FAILURES, PROCESSED, RUNS};
+use sheetkeep::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS};
 
 const README: &str = include_str!("../README.md");
 const RUNBOOK: &str = include_str!("../docs/runbook.md");

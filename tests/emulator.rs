@@ -137,12 +137,12 @@ async fn set_the_scene(client: &Client, sample: &str) {
 
 /// Ids that the service draws are no part of what is compared.
 fn without_drawn_ids(sample: &str, mut body: Value) -> Value {
-    let drawn = match sample {
+    let next_input = match sample {
         "batch-update-add-sheet" => "/replies/0/addSheet/properties/sheetId",
         "drive-files-create" => "/id",
         _ => return body,
     };
-    *body.pointer_mut(drawn).expect("there is an id") = Value::Null;
+    *body.pointer_mut(next_input).expect("there is an id") = Value::Null;
     body
 }
 

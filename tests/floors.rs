@@ -64,7 +64,7 @@ type Files = BTreeMap<String, String>;
 /// Everything in `files` (path below `src/` → text) that the architecture forbids, one sentence each.
 fn violations(files: &Files) -> Vec<String> {
     let mut found = Vec::new();
-    let guard_stands = files.contains_key("store/guard.rs");
+    let guard_stands = files.contains_key("store/guard/head_guard.rs");
     for (path, text) in files.iter().filter(|(path, _)| !is_test_file(path)) {
         let code = production_code(text);
         let names = named(&code);
@@ -79,7 +79,7 @@ fn violations(files: &Files) -> Vec<String> {
             purity(&code, &names, &mut say);
         }
         let room = room_of(path);
-        if guard_stands && path != "store/guard.rs" && room != "google" && room != "emulator" {
+        if guard_stands && path != "store/guard/head_guard.rs" && room != "google" && room != "emulator" {
             guard_names(&production_code_and_strings(text), &mut say);
         }
     }
@@ -212,7 +212,10 @@ fn guard_names(code: &str, say: &mut Say<'_>) {
     for (line, word) in words(code) {
         let plain = word.replace('_', "").to_lowercase();
         if GUARD_WORDS.iter().any(|name| plain.contains(name)) {
-            say(line, format!("`{word}` is a name of the guard: it stands in store/guard.rs and nowhere else"));
+            say(
+                line,
+                format!("`{word}` is a name of the guard: it stands in store/guard/head_guard.rs and nowhere else"),
+            );
         }
     }
 }
@@ -299,7 +302,10 @@ fn clean() -> Vec<(&'static str, &'static str)> {
         ("ledger/item.rs", "//! Items.\nuse crate::ledger::key::{Key, Version};\n"),
         ("google/body.rs", "//! Bodies.\nconst A: &str = \"addNamedRange\";\n"),
         ("emulator/api.rs", "//! The API.\nstruct NamedRange;\n"),
-        ("store/guard.rs", "//! The guard.\nuse crate::google::body::A;\nconst G: &str = \"namedRangeId\";\n"),
+        (
+            "store/guard/head_guard.rs",
+            "//! The guard.\nuse crate::google::body::A;\nconst G: &str = \"namedRangeId\";\n",
+        ),
         ("app.rs", "//! Wiring.\nuse crate::emulator::api::X;\nuse crate::runner::pass::Y;\n"),
         ("runner/pass.rs", "//! A pass.\nuse std::sync::Arc;\nasync fn f() { crate::port::clock::now().await }\n"),
         ("port/clock.rs", "//! Time. Guards are `named_range`s elsewhere.\n"),

@@ -20,30 +20,30 @@ mod house;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::mode::{Again, Mode};
-use sheetkeep::maintain::force::{Forcing, forcing};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::maintain::force::{ReprocessPlan, forcing};
 use sheetkeep::maintain::reset::resetting;
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::Errands;
-use sheetkeep::store::listing::Listing;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::PreparedChanges;
+use sheetkeep::store::scan::rows::ScannedTabs;
 
 use crate::house::House;
 use crate::support::{ById, Values};
 
 impl House {
-    async fn would(&self, items: &[Value]) -> (Listing, Forcing) {
+    async fn would(&self, items: &[Value]) -> (ScannedTabs, ReprocessPlan) {
         let listing = self.listing().await;
         let found = forcing(&listing, self.again, &mut Values::of(items.to_vec()), &ById).await.expect("a source");
         (listing, found)
     }
 
     /// What `run --force --yes` does.
-    async fn force(&self, items: &[Value]) -> Report {
+    async fn force(&self, items: &[Value]) -> RunReport {
         let (listing, found) = self.would(items).await;
         if !found.settled.is_empty() {
-            let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
-            self.run(items, Retrying::Forcing, Some(errands)).await.expect("the keys are forgotten");
+            let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
+            self.run(items, RetryScope::Reprocess, Some(errands)).await.expect("the keys are forgotten");
         }
         self.usual(items).await
     }
@@ -63,8 +63,8 @@ impl House {
         let listing = self.listing().await;
         let found = resetting(&listing, self.again, self.clock.now());
         if !found.settled.is_empty() {
-            let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
-            self.run(&[], Retrying::Nothing, Some(errands)).await.expect("it is forgotten");
+            let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
+            self.run(&[], RetryScope::None, Some(errands)).await.expect("it is forgotten");
         }
         (found.keys, found.failures)
     }
@@ -83,16 +83,19 @@ fn each(note: &str) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_forced_run_appends_each_key_once_more_or_writes_its_row_over() {
     for nth in [0, 7] {
-        for (mode, again) in [(Mode::Append, Again::Every), (Mode::Upsert, Again::Other), (Mode::Upsert, Again::Newer)]
-        {
+        for (mode, again) in [
+            (WriteMode::Append, ReprocessPolicy::EachVersion),
+            (WriteMode::Upsert, ReprocessPolicy::OnChange),
+            (WriteMode::Upsert, ReprocessPolicy::OnNewer),
+        ] {
             let house = House::new(mode, again, nth);
             house.usual(&items("first")).await;
             let report = house.force(&items("second")).await;
             assert_eq!((report.run.counts.new, report.run.counts.skipped), (5, 0), "{mode:?} {again:?}");
             let notes = house.column("Data", "note").await;
             match mode {
-                Mode::Append => assert_eq!(notes, [each("first"), each("second")].concat()),
-                Mode::Upsert => assert_eq!(notes, each("second"), "{again:?}"),
+                WriteMode::Append => assert_eq!(notes, [each("first"), each("second")].concat()),
+                WriteMode::Upsert => assert_eq!(notes, each("second"), "{again:?}"),
             }
             assert_eq!(house.usual(&items("third")).await.run.counts.new, 0);
             assert!(house.listing().await.snapshot.state.forced.is_empty(), "it is over");
@@ -102,7 +105,7 @@ async fn a_forced_run_appends_each_key_once_more_or_writes_its_row_over() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_forced_run_would_do_is_told_beforehand_and_nothing_is_written() {
-    let house = House::new(Mode::Append, Again::Every, 0);
+    let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
     house.usual(&items("first")[..3]).await;
     let before = house.front.tab("Processed j").await;
     let (_, found) = house.would(&items("second")[1..]).await;
@@ -116,7 +119,7 @@ async fn a_forced_run_that_vanished_anywhere_and_is_forced_again_does_each_key_o
         let mut answers = 0;
         loop {
             answers += 1;
-            let house = House::new(Mode::Append, Again::Every, nth);
+            let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
             house.usual(&items("first")).await;
             if house.force_for(answers, &items("second")).await {
                 break;
@@ -141,7 +144,7 @@ async fn a_forced_run_that_vanished_anywhere_and_is_forced_again_does_each_key_o
 #[tokio::test(start_paused = true)]
 async fn a_plain_run_after_a_forced_one_that_vanished_does_what_was_forgotten_and_ends_it() {
     for answers in 1..12 {
-        let house = House::new(Mode::Append, Again::Every, 0);
+        let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
         house.usual(&items("first")).await;
         house.force_for(answers, &items("second")).await;
         house.usual(&items("second")).await;
@@ -157,7 +160,9 @@ fn with_failures(note: &str) -> Vec<Value> {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_reset_everything_is_done_again_once_and_failures_begin_anew() {
-    for (mode, again) in [(Mode::Append, Again::Every), (Mode::Upsert, Again::Other)] {
+    for (mode, again) in
+        [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)]
+    {
         let house = House::new(mode, again, 0);
         house.usual(&with_failures("first")).await;
         let report = house.usual(&with_failures("first")).await;
@@ -180,7 +185,7 @@ async fn a_reset_that_vanished_anywhere_is_gone_on_with_and_takes_nothing_back_t
         let mut answers = 0;
         loop {
             answers += 1;
-            let house = House::new(Mode::Append, Again::Every, nth);
+            let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
             house.usual(&with_failures("first")).await;
             let ended = tokio::select! {
                 _ = house.reset() => true,

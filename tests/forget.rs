@@ -18,15 +18,15 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::commit::Settled;
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::key::{Key, Version};
-use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::commit::changes::ItemResult;
+use sheetkeep::ledger::item::key::{Key, Version};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::{Errands, PassError};
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
@@ -36,27 +36,28 @@ use crate::support::{Job, Values};
 struct House {
     front: Front,
     clock: Arc<dyn Clock>,
-    mode: Mode,
+    mode: WriteMode,
 }
 
 impl House {
-    fn new(mode: Mode) -> Self {
+    fn new(mode: WriteMode) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         Self { front: Front::new(Doubts::all().next().expect("there are eight"), 1, &clock, None), clock, mode }
     }
 
     fn store(&self, seed: u64) -> SheetsStore {
-        let again = if self.mode == Mode::Upsert { Again::Other } else { Again::Every };
+        let again =
+            if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
         let sheets = Arc::new(self.front.sheets(seed));
         SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, again)
     }
 
-    async fn run(&self, items: &[Value], errands: Option<Errands>) -> Result<Report, PassError> {
+    async fn run(&self, items: &[Value], errands: Option<PreparedChanges>) -> Result<RunReport, RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| Ok(vec![value.clone()]));
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows) = (self.mode, 3);
         if errands.is_some() {
-            job.plan.retrying = Retrying::Nothing;
+            job.plan.retrying = RetryScope::None;
         }
         job.errands = errands;
         let report = job.run(self.store(job.seed), Values::of(items.to_vec())).await;
@@ -65,11 +66,11 @@ impl House {
     }
 
     /// Forgets these, as of now.
-    async fn forget(&self, keys: &[&str]) -> Errands {
+    async fn forget(&self, keys: &[&str]) -> PreparedChanges {
         let snapshot = self.store(7).load().await.expect("a load").snapshot.expect("it has run");
         let forgotten =
-            |key: &&str| Settled::Forgotten { key: Key::new(*key).expect("a key"), version: Version("1".into()) };
-        Errands { from: Some(snapshot.head), settled: keys.iter().map(forgotten).collect() }
+            |key: &&str| ItemResult::Revoked { key: Key::new(*key).expect("a key"), version: Version("1".into()) };
+        PreparedChanges { from: Some(snapshot.head), settled: keys.iter().map(forgotten).collect() }
     }
 
     async fn column(&self, tab: &str, name: &str) -> Vec<String> {
@@ -83,7 +84,7 @@ fn items(notes: &str) -> Vec<Value> {
 
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
-    for mode in [Mode::Append, Mode::Upsert] {
+    for mode in [WriteMode::Append, WriteMode::Upsert] {
         let house = House::new(mode);
         house.run(&items("first"), None).await.expect("a run");
         let errands = house.forget(&["b", "d"]).await;
@@ -93,8 +94,8 @@ async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
         assert_eq!((report.run.counts.new, report.run.counts.skipped), (2, 3), "{mode:?}");
         let ids = house.column("Data", "id").await;
         match mode {
-            Mode::Append => assert_eq!(ids, ["a", "b", "c", "d", "e", "b", "d"]),
-            Mode::Upsert => {
+            WriteMode::Append => assert_eq!(ids, ["a", "b", "c", "d", "e", "b", "d"]),
+            WriteMode::Upsert => {
                 assert_eq!(ids, ["a", "b", "c", "d", "e"]);
                 assert_eq!(house.column("Data", "note").await, ["first", "second", "first", "second", "first"]);
             }
@@ -106,12 +107,12 @@ async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_worked_out_from_an_older_sheet_is_not_done() {
-    let house = House::new(Mode::Append);
+    let house = House::new(WriteMode::Append);
     house.run(&items("first"), None).await.expect("a run");
     let errands = house.forget(&["b"]).await;
     house.run(&items("first"), None).await.expect("another run goes between");
     let error = house.run(&[], Some(errands)).await.expect_err("the sheet has moved on");
-    assert!(matches!(error, PassError::MovedOn), "{error}");
+    assert!(matches!(error, RunError::MovedOn), "{error}");
     assert_eq!(house.run(&items("first"), None).await.expect("a run").run.counts.new, 0);
 }
 
@@ -120,7 +121,7 @@ async fn forgetting_holds_through_lost_answers_and_late_copies() {
     for fault in ["do=applied-reset,times=2", "do=reset,times=2", "do=late,after=1,times=2", "do=late,after=3,times=3"]
     {
         for skip in 0..4 {
-            let house = House::new(Mode::Append);
+            let house = House::new(WriteMode::Append);
             house.run(&items("first"), None).await.expect("a run");
             let errands = house.forget(&["a", "b", "c", "d", "e"]).await;
             let spec = format!("on=writes,skip={skip},{fault}");

@@ -23,15 +23,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::key::{Key, Version, idempotency_key};
-use sheetkeep::ledger::mode::{Again, Mode};
-use sheetkeep::maintain::prune::{Age, Ways, pruning};
+use sheetkeep::ledger::item::key::{Key, Version, idempotency_key};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::Errands;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::time::Timestamp;
 
 use crate::house::House;
@@ -47,12 +47,12 @@ struct Shop {
 }
 
 impl Shop {
-    fn new(mode: Mode, again: Again, max_rows: usize) -> Self {
+    fn new(mode: WriteMode, again: ReprocessPolicy, max_rows: usize) -> Self {
         let house = House { max_rows, ..House::new(mode, again, 0) };
         Self { house, max_attempts: 1_000, called: Arc::default() }
     }
 
-    async fn run(&self, retrying: Retrying, items: &[Value]) -> Report {
+    async fn run(&self, retrying: RetryScope, items: &[Value]) -> RunReport {
         let called = Arc::clone(&self.called);
         let mut job = Job::new(Arc::clone(&self.house.clock)).outside_step(move |value, context| {
             called.lock().expect("nobody panics in it").push(context.idempotency_key.clone());
@@ -70,8 +70,8 @@ impl Shop {
         report
     }
 
-    async fn usual(&self, items: &[Value]) -> Report {
-        self.run(Retrying::Usual, items).await
+    async fn usual(&self, items: &[Value]) -> RunReport {
+        self.run(RetryScope::Default, items).await
     }
 
     /// The keys with which programs were called since this was asked last.
@@ -118,11 +118,11 @@ impl Shop {
     /// Rows that nobody needs are taken out, but for keys.
     async fn prune(&self) {
         let listing = self.house.listing().await;
-        let age = Age { before: Timestamp(self.house.clock.now().0 - 3_600_000), keys: false };
-        let found = pruning(&listing, &[], Ways { mode: self.house.mode, again: self.house.again }, age);
+        let age = RowAge { before: Timestamp(self.house.clock.now().0 - 3_600_000), keys: false };
+        let found = pruning(&listing, &[], PrunePolicy { mode: self.house.mode, again: self.house.again }, age);
         assert!(found.settled_rows > 0);
-        let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
-        self.house.run(&[], Retrying::Nothing, Some(errands)).await.expect("a run");
+        let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
+        self.house.run(&[], RetryScope::None, Some(errands)).await.expect("a run");
     }
 
     /// Whether a look at the sheet finds that people have edited Processed, as fsck does.
@@ -132,7 +132,7 @@ impl Shop {
     }
 
     /// A usual run, and the notes that it gives.
-    async fn run_with_notes(&self, items: &[Value]) -> (Report, Vec<String>) {
+    async fn run_with_notes(&self, items: &[Value]) -> (RunReport, Vec<String>) {
         let loaded = self.house.store(7).load().await.expect("a load").snapshot.expect("it has run");
         let notes = loaded.blemishes.into_iter().map(|blemish| blemish.message).collect();
         (self.usual(items).await, notes)
@@ -148,16 +148,18 @@ fn bad(version: &str) -> Value {
 }
 
 /// The ways in which rows can be kept, but for append with each version done once.
-const ORDERED: [(Mode, Again); 4] = [
-    (Mode::Upsert, Again::Other),
-    (Mode::Upsert, Again::Newer),
-    (Mode::Append, Again::Other),
-    (Mode::Append, Again::Newer),
+const ORDERED: [(WriteMode, ReprocessPolicy); 4] = [
+    (WriteMode::Upsert, ReprocessPolicy::OnChange),
+    (WriteMode::Upsert, ReprocessPolicy::OnNewer),
+    (WriteMode::Append, ReprocessPolicy::OnChange),
+    (WriteMode::Append, ReprocessPolicy::OnNewer),
 ];
 
 #[tokio::test(start_paused = true)]
 async fn a_corrected_record_beside_the_sources_own_survives_sorting() {
-    for (mode, again) in [(Mode::Append, Again::Every), ORDERED[0], ORDERED[1], ORDERED[2], ORDERED[3]] {
+    for (mode, again) in
+        [(WriteMode::Append, ReprocessPolicy::EachVersion), ORDERED[0], ORDERED[1], ORDERED[2], ORDERED[3]]
+    {
         for max_rows in [1, 10] {
             for (corrected, own) in [("1", "2"), ("2", "1"), ("2", "2"), ("1", "1"), ("2", "3"), ("3", "2")] {
                 for tabs in [&TABS[..0], &TABS[..1], &TABS[1..], &TABS[..]] {
@@ -179,7 +181,7 @@ async fn a_corrected_record_beside_the_sources_own_survives_sorting() {
                         assert_eq!(shop.texts().await, texts, "{told} {nth}");
                     }
                     // The bad record may come again for as long as its version counts.
-                    if again == Again::Every || corrected == own {
+                    if again == ReprocessPolicy::EachVersion || corrected == own {
                         shop.usual(&[bad("1")]).await;
                         assert_eq!(shop.called(), [""; 0], "{told}: what was corrected stays done");
                     }
@@ -204,7 +206,7 @@ async fn a_failure_is_over_when_its_source_goes_back() {
             assert_eq!(states, [state, "recovered"], "{told}");
             assert_eq!(errors[1], "over: the source is back at version \"1\", which is done", "{told}");
             shop.called();
-            shop.run(Retrying::Only, &[item("1")]).await;
+            shop.run(RetryScope::FailuresOnly, &[item("1")]).await;
             shop.usual(&[item("1")]).await;
             assert_eq!((shop.called(), shop.texts().await), (vec![], vec!["text 1".to_owned()]), "{told}");
             // The version may come again, and is tried again.
@@ -222,7 +224,7 @@ async fn a_retry_writes_nothing_over_a_source_that_went_back() {
         shop.usual(&[bad("2")]).await;
         shop.correct(0, &bad("2")).await;
         shop.called();
-        let report = shop.run(Retrying::Only, &[item("1")]).await;
+        let report = shop.run(RetryScope::FailuresOnly, &[item("1")]).await;
         assert_eq!((report.open_failures, shop.called()), (0, vec![]), "{mode:?} {again:?}");
         assert_eq!(shop.texts().await, ["text 1"], "{mode:?} {again:?}");
     }
@@ -230,8 +232,8 @@ async fn a_retry_writes_nothing_over_a_source_that_went_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_back_has_an_idempotency_key_of_its_own() {
-    for mode in [Mode::Upsert, Mode::Append] {
-        let shop = Shop::new(mode, Again::Other, 10);
+    for mode in [WriteMode::Upsert, WriteMode::Append] {
+        let shop = Shop::new(mode, ReprocessPolicy::OnChange, 10);
         let mut seen = Vec::new();
         for version in ["1", "2", "1", "2", "1", "3", "3", "1"] {
             shop.usual(&[item(version)]).await;
@@ -253,7 +255,7 @@ async fn a_change_back_has_an_idempotency_key_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_change_tried_again_has_the_same_key() {
-    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 10);
     for version in ["1", "2"] {
         shop.usual(&[item(version)]).await;
     }
@@ -272,7 +274,7 @@ async fn the_same_change_tried_again_has_the_same_key() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_prune_took_out_give_no_key_away_again() {
-    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 10);
     for version in ["1", "2"] {
         shop.usual(&[item(version)]).await;
     }
@@ -308,7 +310,7 @@ async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
                 assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{told}: {notes:?}");
                 assert!(shop.edited().await, "{told}: fsck sees it until it is done");
                 let mut back = "1";
-                if again == Again::Newer && gone == "1" {
+                if again == ReprocessPolicy::OnNewer && gone == "1" {
                     // The row that is left is of a newer version.
                     assert_eq!(shop.usual(&[item(back), beside.clone()]).await.run.counts.new, 0, "{told}");
                     back = "2";
@@ -317,8 +319,8 @@ async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
                 assert_eq!(report.run.counts.new, 1, "{told}");
                 let (texts, shown) = (shop.texts().await, format!("text {back}"));
                 match mode {
-                    Mode::Upsert => assert_eq!(texts, [&shown, "beside"], "{told}"),
-                    Mode::Append => assert_eq!(texts, ["text 1", "beside", "text 2", &shown], "{told}"),
+                    WriteMode::Upsert => assert_eq!(texts, [&shown, "beside"], "{told}"),
+                    WriteMode::Append => assert_eq!(texts, ["text 1", "beside", "text 2", &shown], "{told}"),
                 }
                 let called = shop.called();
                 assert_eq!(called.len(), 1, "{told}");
@@ -332,7 +334,7 @@ async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
 
 #[tokio::test(start_paused = true)]
 async fn each_version_once_is_left_alone_when_rows_are_deleted() {
-    let shop = Shop::new(Mode::Append, Again::Every, 10);
+    let shop = Shop::new(WriteMode::Append, ReprocessPolicy::EachVersion, 10);
     for version in ["1", "2"] {
         shop.usual(&[item(version)]).await;
     }
@@ -344,7 +346,7 @@ async fn each_version_once_is_left_alone_when_rows_are_deleted() {
 #[tokio::test(start_paused = true)]
 async fn many_deleted_rows_are_told_apart_or_told_of() {
     for (newer, whole) in [(3, 40), (20, 0)] {
-        let shop = Shop::new(Mode::Upsert, Again::Other, 1_000);
+        let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 1_000);
         let items = |version: &str| -> Vec<Value> {
             (0..60).map(|n| json!({"id": format!("k{n}"), "v": version, "text": version})).collect()
         };
@@ -377,7 +379,7 @@ async fn many_deleted_rows_are_told_apart_or_told_of() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_people_type_into_processed_count_as_they_stand() {
-    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 10);
     shop.usual(&[item("1")]).await;
     for (column, text) in ["b", "1", "done", "typed"].iter().enumerate() {
         shop.house.front.type_in("Processed j", 2, column, text).await;
@@ -433,7 +435,7 @@ async fn a_key_typed_over_a_row_of_another_is_not_done() {
 #[tokio::test(start_paused = true)]
 async fn many_rows_typed_in_alone_are_no_deletion() {
     for typed in [1, 11, 40] {
-        let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+        let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 10);
         shop.usual(&[item("1")]).await;
         for n in 0..typed {
             shop.type_row(&[], [&format!("x{n}"), "1", "done", ""]).await;
@@ -447,8 +449,8 @@ async fn many_rows_typed_in_alone_are_no_deletion() {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_is_deleted_after_prune_is_noticed() {
-    for again in [Again::Other, Again::Newer] {
-        let shop = Shop::new(Mode::Upsert, again, 10);
+    for again in [ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
+        let shop = Shop::new(WriteMode::Upsert, again, 10);
         shop.usual(&[item("1"), other("b", "1")]).await;
         shop.house.clock.sleep(Duration::from_hours(24 * 100)).await;
         for version in ["2", "3"] {
@@ -473,7 +475,7 @@ fn bad_other(id: &str, version: &str) -> Value {
 async fn prune_changes_no_key_of_what_is_tried_again() {
     for (versions, to) in [(&["1"][..], "2"), (&["1", "2"], "3"), (&["1", "2"], "1"), (&["1", "2", "1"], "2")] {
         let told = format!("{versions:?}, then {to}");
-        let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+        let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 10);
         for (at, version) in versions.iter().enumerate() {
             shop.usual(&[item(version), other("b", &format!("{at}")), other("c", "1")]).await;
         }
@@ -498,7 +500,7 @@ async fn prune_changes_no_key_of_what_is_tried_again() {
 async fn the_run_that_sees_a_deletion_gives_the_keys_of_the_next() {
     // Deletions of which it is known whose rows they were, and too many.
     for many in [1, 20] {
-        let shop = Shop::new(Mode::Upsert, Again::Other, 1_000);
+        let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 1_000);
         let keys: Vec<String> = (0..many).map(|n| format!("k{n}")).collect();
         let of = |version: &str| keys.iter().map(|key| other(key, version)).collect::<Vec<_>>();
         shop.usual(&[of("1"), vec![item("1")]].concat()).await;
@@ -521,7 +523,7 @@ async fn the_run_that_sees_a_deletion_gives_the_keys_of_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn a_version_whose_row_was_deleted_has_another_key() {
-    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 10);
     for version in ["1", "2"] {
         shop.usual(&[item(version)]).await;
     }
@@ -535,7 +537,7 @@ async fn a_version_whose_row_was_deleted_has_another_key() {
 
 #[tokio::test(start_paused = true)]
 async fn a_total_in_the_data_tab_hides_no_deleted_row() {
-    let shop = Shop::new(Mode::Upsert, Again::Other, 10);
+    let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 10);
     for version in ["1", "2"] {
         shop.usual(&[item(version), other("b", "1")]).await;
     }

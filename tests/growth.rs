@@ -26,15 +26,15 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::commit::{Commit, Reply};
-use sheetkeep::ledger::event::{Event, Report};
-use sheetkeep::ledger::failure::Kept;
-use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::ledger::key::Fingerprint;
-use sheetkeep::ledger::snapshot::Loaded;
+use sheetkeep::ledger::commit::changes::{Commit, CommitReply};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::item::failure::StoredFailure;
+use sheetkeep::ledger::item::key::Fingerprint;
+use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::ledger::state::snapshot::Loaded;
 use sheetkeep::port::store::{Store, StoreError, Usage};
-use sheetkeep::runner::plan::PassError;
-use sheetkeep::runner::stop::Stop;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::runner::shutdown::Stop;
 use support::{Job, Values};
 
 use crate::emulated::{Emulated, both};
@@ -52,7 +52,7 @@ impl House {
         Self { place: Arc::new(Emulated::new(doubts, 1)), events: Vec::new() }
     }
 
-    async fn run(&mut self, items: &[Value]) -> Result<Report, PassError> {
+    async fn run(&mut self, items: &[Value]) -> Result<RunReport, RunError> {
         let mut job = Job::new(self.place.clock()).step(|value, _| Ok(vec![value.clone()]));
         job.seed = u64::try_from(self.place.clock().now().0).unwrap_or(0);
         job.plan.max_rows = 10;
@@ -64,7 +64,7 @@ impl House {
 
     fn notes(&self) -> Vec<String> {
         let notes = self.events.iter().filter_map(|event| match event {
-            Event::Blemish { message } => Some(message.clone()),
+            Event::Anomaly { message } => Some(message.clone()),
             _ => None,
         });
         notes.collect()
@@ -101,11 +101,11 @@ impl Store for Late {
         self.store.load()
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         self.store.sight()
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async {
             let more = json!({"sheetId": 77, "dimension": "ROWS", "length": 100_000});
             self.place.hands(json!([{"appendDimension": more}])).await;
@@ -113,7 +113,7 @@ impl Store for Late {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         self.store.kept(rows)
     }
 
@@ -126,7 +126,7 @@ fn items(range: std::ops::Range<u32>) -> Vec<Value> {
     range.map(|n| json!({"id": format!("k{n}"), "n": n})).collect()
 }
 
-fn full(ended: Result<Report, PassError>) -> String {
+fn full(ended: Result<RunReport, RunError>) -> String {
     let error = ended.expect_err("there is no room");
     assert_eq!(error.fault(), Fault::Corrupt, "{error}");
     error.to_string()

@@ -22,14 +22,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sheetkeep::app::journal::FileJournal;
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::event::{Event, Report};
-use sheetkeep::ledger::mode::Delivery;
+use sheetkeep::ledger::item::write_mode::Delivery;
+use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::retry::RetryPolicy;
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::PassError;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
@@ -88,9 +88,9 @@ impl House {
     async fn run_for(
         &mut self,
         ms: u64,
-        retrying: Retrying,
+        retrying: RetryScope,
         items: &[Value],
-    ) -> (Option<Result<Report, PassError>>, Vec<String>) {
+    ) -> (Option<Result<RunReport, RunError>>, Vec<String>) {
         let mut job = self.job();
         job.plan.retrying = retrying;
         let sheets = Arc::new(self.front.sheets(job.seed));
@@ -104,8 +104,8 @@ impl House {
         (ended, notes)
     }
 
-    async fn run(&mut self, items: &[Value]) -> (Result<Report, PassError>, Vec<String>) {
-        let (ended, notes) = self.run_for(u64::MAX / 4, Retrying::Usual, items).await;
+    async fn run(&mut self, items: &[Value]) -> (Result<RunReport, RunError>, Vec<String>) {
+        let (ended, notes) = self.run_for(u64::MAX / 4, RetryScope::Default, items).await;
         (ended.expect("nobody killed it"), notes)
     }
 
@@ -127,7 +127,7 @@ impl House {
 
 fn note(event: &Event) -> Option<String> {
     match event {
-        Event::Blemish { message } => Some(message.clone()),
+        Event::Anomaly { message } => Some(message.clone()),
         _ => None,
     }
 }
@@ -221,7 +221,7 @@ async fn wherever_a_run_is_killed_each_key_has_its_row_once_and_what_was_kept_is
     for at_ms in (0..6_000).step_by(250) {
         let mut house = House::new(false);
         house.front.slow_down(Duration::from_millis(300));
-        let (ended, _) = house.run_for(at_ms, Retrying::Usual, &items(8)).await;
+        let (ended, _) = house.run_for(at_ms, RetryScope::Default, &items(8)).await;
         let last = house.run(&items(8)).await.0.expect("a run that ends");
         assert_eq!(last.keys, 8, "{at_ms}: {ended:?}");
         let mut rows = house.column("Data", "id").await;
@@ -240,7 +240,7 @@ async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_a
         house.front.slow_down(Duration::from_millis(300));
         // No disk: what was begun is all that anybody knows.
         for kill in [at_ms, at_ms / 2] {
-            house.run_for(kill, Retrying::Usual, &items(30)).await;
+            house.run_for(kill, RetryScope::Default, &items(30)).await;
             house.disk = tempfile::tempdir().expect("a directory");
         }
         let last = house.run(&items(30)).await.0.expect("a run that ends");
@@ -263,12 +263,12 @@ async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_a
 async fn what_is_in_doubt_is_done_when_somebody_asks_for_it() {
     let mut house = House::new(true);
     house.front.slow_down(Duration::from_millis(300));
-    house.run_for(2_250, Retrying::Usual, &items(30)).await;
+    house.run_for(2_250, RetryScope::Default, &items(30)).await;
     house.disk = tempfile::tempdir().expect("a directory");
     house.run(&items(30)).await.0.expect("a run that ends");
     let told = house.column("Failures j", "key").await;
     assert!(!told.is_empty(), "nothing was in doubt");
-    let (ended, _) = house.run_for(u64::MAX / 4, Retrying::Only, &[]).await;
+    let (ended, _) = house.run_for(u64::MAX / 4, RetryScope::FailuresOnly, &[]).await;
     let report = ended.expect("nobody killed it").expect("a run that ends");
     assert_eq!((report.keys, report.dead_failures, report.run.counts.recovered), (30, 0, told.len() as u64));
 }
@@ -290,7 +290,7 @@ async fn at_most_once_a_result_that_was_kept_on_this_machine_is_in_no_doubt() {
 async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_same() {
     let mut house = House::new(true);
     house.front.slow_down(Duration::from_millis(300));
-    house.run_for(2_250, Retrying::Usual, &items(30)).await;
+    house.run_for(2_250, RetryScope::Default, &items(30)).await;
     house.disk = tempfile::tempdir().expect("a directory");
     let report = house.run(&[]).await.0.expect("a run that ends");
     assert!(report.dead_failures > 0);
@@ -302,7 +302,7 @@ async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_sa
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_only_forgets_leaves_the_journal_and_the_doubts_to_one_that_brings_items() {
-    for retrying in [Retrying::Nothing, Retrying::Forcing] {
+    for retrying in [RetryScope::None, RetryScope::Reprocess] {
         let mut house = House::new(true);
         house.run(&[]).await.0.expect("a first run");
         house.faults("on=writes,do=fail,status=503,skip=2,times=1000");

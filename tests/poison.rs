@@ -20,12 +20,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::emulator::fault::{Fault, Happening};
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::mode::{Again, Mode};
-use sheetkeep::ledger::run::RunStatus;
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::run::run::RunStatus;
 use sheetkeep::port::clock::Clock;
-use sheetkeep::runner::plan::PassError;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
@@ -38,14 +38,14 @@ const ALWAYS: u32 = 1_000_000;
 struct House {
     front: Front,
     clock: Arc<dyn Clock>,
-    mode: Mode,
+    mode: WriteMode,
     max_rows: usize,
 }
 
 impl House {
     fn new(doubts: Doubts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        Self { front: Front::new(doubts, 1, &clock, None), clock, mode: Mode::Append, max_rows: 5_000 }
+        Self { front: Front::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
     }
 
     fn usual() -> Self {
@@ -58,13 +58,13 @@ impl House {
         self.front.emulator.set_faults(vec![fault]);
     }
 
-    async fn run(&self, items: &[Value]) -> Result<Report, PassError> {
+    async fn run(&self, items: &[Value]) -> Result<RunReport, RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value: &Value, _| Ok(vec![value.clone()]));
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows) = (self.mode, self.max_rows);
         let sheets = Arc::new(self.front.sheets(job.seed));
         let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
-        let store = store.keeping(self.mode, Again::Every);
+        let store = store.keeping(self.mode, ReprocessPolicy::EachVersion);
         let report = job.run(store, Values::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;
         report
@@ -109,7 +109,7 @@ async fn a_record_that_the_service_refuses_is_a_failure_and_all_the_others_are_w
 
 #[tokio::test(start_paused = true)]
 async fn a_renamed_column_is_followed_after_a_first_refusal() {
-    for mode in [Mode::Append, Mode::Upsert] {
+    for mode in [WriteMode::Append, WriteMode::Upsert] {
         let house = House { mode, ..House::usual() };
         house.refuse("do=refuse", "poison");
         house.run(&items(6, &[1])).await.expect("a run that ends");
@@ -218,7 +218,7 @@ async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothin
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_record_is_tried_again_by_the_next_run_and_written_once_the_service_takes_it() {
-    for mode in [Mode::Append, Mode::Upsert] {
+    for mode in [WriteMode::Append, WriteMode::Upsert] {
         let house = House { mode, max_rows: 8, ..House::usual() };
         house.refuse("do=refuse", "poison");
         house.run(&items(30, &[11, 12, 29])).await.expect("a run that ends");
@@ -279,7 +279,7 @@ async fn a_web_page_in_the_middle_of_a_run_is_told_as_none_of_the_service() {
     house.front.emulator.set_faults(vec![page("writes", ""), page("reads", ",skip=2")]);
     let error = house.run(&items(4)).await.expect_err("nobody can go on there");
     // Which the command line makes 76 of.
-    assert!(matches!(error, PassError::Unfinished { fault: sheetkeep::fault::Fault::Corrupt, .. }), "{error:?}");
+    assert!(matches!(error, RunError::Unfinished { fault: sheetkeep::fault::Fault::Corrupt, .. }), "{error:?}");
     house.front.emulator.set_faults(Vec::new());
     house.clock.sleep(std::time::Duration::from_mins(10)).await;
     assert_eq!(house.run(&items(4)).await.expect("a run").keys, 4);

@@ -14,31 +14,31 @@ use std::sync::Arc;
 use contract::emulated::{Emulated, id};
 use contract::ground::Ground;
 use serde_json::json;
-use sheetkeep::check::probing::{Probed, probe};
+use sheetkeep::check::probing::{ProbeReport, probe};
 use sheetkeep::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
 use sheetkeep::emulator::fault::{Fault, Happening, Victims};
-use sheetkeep::runner::stop::{Stop, StopReason};
-use sheetkeep::store::probe::question::{Outcome, Question};
+use sheetkeep::runner::shutdown::{Stop, StopReason};
+use sheetkeep::store::probe::assumption::{Assumption, AssumptionOutcome};
 use sheetkeep::system::SeededChance;
 
-async fn probed(place: &Emulated, seed: u64, stop: &Stop) -> Probed {
+async fn probed(place: &Emulated, seed: u64, stop: &Stop) -> ProbeReport {
     let (sheets, chance) = (Arc::new(place.sheets()), Arc::new(SeededChance::new(seed)));
     probe(sheets, id(), place.clock(), chance, stop).await.expect("the spreadsheet can be read")
 }
 
-fn answers(probed: &Probed) -> BTreeMap<Question, Outcome> {
+fn answers(probed: &ProbeReport) -> BTreeMap<Assumption, AssumptionOutcome> {
     probed.findings.iter().map(|found| (found.question, found.outcome)).collect()
 }
 
 /// What a service of these doubts has to be told to be.
-fn expected(doubts: Doubts) -> BTreeMap<Question, Outcome> {
-    let otherwise = |question: Question| match question {
-        Question::MissingName => doubts.missing_id == MissingId::Ignore,
-        Question::CallerNameId | Question::TakenNameId => doubts.caller_ids == CallerIds::Ignore,
-        Question::NameAgain | Question::OneByOne => doubts.validate == Validate::Snapshot,
+fn expected(doubts: Doubts) -> BTreeMap<Assumption, AssumptionOutcome> {
+    let otherwise = |question: Assumption| match question {
+        Assumption::MissingName => doubts.missing_id == MissingId::Ignore,
+        Assumption::CallerNameId | Assumption::TakenNameId => doubts.caller_ids == CallerIds::Ignore,
+        Assumption::NameAgain | Assumption::OneByOne => doubts.validate == Validate::Snapshot,
         _ => false,
     };
-    Question::all().map(|question| (question, Outcome::of(!otherwise(question)))).collect()
+    Assumption::all().map(|question| (question, AssumptionOutcome::of(!otherwise(question)))).collect()
 }
 
 /// Tabs and names that are there, by title and name.
@@ -56,7 +56,7 @@ async fn each_answer_is_what_the_service_was_told_to_be_and_nothing_is_left() {
         let before = there(&place).await;
         let probed = probed(&place, seed, &Stop::default()).await;
         assert_eq!(answers(&probed), expected(doubts), "{doubts:?}: {:#?}", probed.findings);
-        assert!(probed.unguarded().is_none() && probed.is_sure_of_the_guard() && probed.ended.is_none());
+        assert!(probed.unguarded().is_none() && probed.has_proven_guard() && probed.ended.is_none());
         assert_eq!(there(&place).await, before, "{doubts:?}");
     }
 }
@@ -93,8 +93,8 @@ async fn a_service_that_never_answers_a_write_leaves_the_guard_unknown_and_what_
     let lost = Fault { on: Victims::Writes, happening: Happening::AppliedReset, times: 400, ..Fault::default() };
     place.emulator.set_faults(vec![lost]);
     let probed = probed(&place, 7, &Stop::default()).await;
-    assert!(!probed.is_sure_of_the_guard() && probed.unguarded().is_none());
-    assert!(probed.findings.iter().all(|found| found.outcome != Outcome::NotHeld), "{:#?}", probed.findings);
+    assert!(!probed.has_proven_guard() && probed.unguarded().is_none());
+    assert!(probed.findings.iter().all(|found| found.outcome != AssumptionOutcome::NotHeld), "{:#?}", probed.findings);
     place.emulator.set_faults(Vec::new());
     assert_eq!(there(&place).await, before);
 }
@@ -113,7 +113,7 @@ async fn a_probe_that_is_asked_to_stop_sweeps_up_all_the_same() {
         stop.ask(StopReason::Interrupt);
     };
     let (probed, ()) = tokio::join!(asking, asked);
-    assert!(probed.ended.is_some() && probed.findings.len() < Question::all().count());
+    assert!(probed.ended.is_some() && probed.findings.len() < Assumption::all().count());
     assert_eq!(there(&place).await, before);
 }
 

@@ -23,16 +23,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::commit::Settled;
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::mode::{Again, Mode};
-use sheetkeep::ledger::removal::Role;
+use sheetkeep::ledger::commit::changes::ItemResult;
+use sheetkeep::ledger::commit::row_deletion::TabKind;
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::maintain::force::forcing;
-use sheetkeep::maintain::prune::{Age, Pruning, Ways, pruning, yielded};
+use sheetkeep::maintain::prune::{PrunePlan, PrunePolicy, RowAge, pruning, yielded};
 use sheetkeep::maintain::reset::resetting;
 use sheetkeep::port::chance::Chance;
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::{Errands, PassError};
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::{PreparedChanges, RunError};
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
 
@@ -47,27 +47,27 @@ fn items(ids: &[&str], version: &str) -> Vec<Value> {
 }
 
 impl House {
-    fn older_than(&self, days: u64, keys: bool) -> Age {
+    fn older_than(&self, days: u64, keys: bool) -> RowAge {
         let ms = i64::try_from(days * 86_400_000).expect("few days");
-        Age { before: Timestamp(self.clock.now().0 - ms), keys }
+        RowAge { before: Timestamp(self.clock.now().0 - ms), keys }
     }
 
-    async fn prunable(&self, age: Age) -> (Pruning, Errands) {
+    async fn prunable(&self, age: RowAge) -> (PrunePlan, PreparedChanges) {
         let store = self.store(7);
-        let wanted = sheetkeep::store::survey::Wanted { failures: true, runs: true, ..Default::default() };
+        let wanted = sheetkeep::store::scan::scanner::ScanScope { failures: true, runs: true, ..Default::default() };
         let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
         let ends = store.ends().await.expect("the ends of its tabs");
-        let found = pruning(&listing, &ends, Ways { mode: self.mode, again: self.again }, age);
-        let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled.clone() };
+        let found = pruning(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
+        let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled.clone() };
         (found, errands)
     }
 
-    async fn take_out(&self, errands: Errands) -> Result<Report, PassError> {
-        self.run(&[], Retrying::Nothing, Some(errands)).await
+    async fn take_out(&self, errands: PreparedChanges) -> Result<RunReport, RunError> {
+        self.run(&[], RetryScope::None, Some(errands)).await
     }
 
     /// What `prune --yes` does, as often as it takes.
-    async fn prune(&self, age: Age) -> Pruning {
+    async fn prune(&self, age: RowAge) -> PrunePlan {
         let (first, mut errands) = self.prunable(age).await;
         for _ in 0..5 {
             if errands.settled.is_empty() {
@@ -80,16 +80,16 @@ impl House {
     }
 
     /// A job that has been going on for a while: failures that came and were mended, keys that were forgotten and done again.
-    async fn lived_in(mode: Mode, again: Again, nth: usize) -> Self {
+    async fn lived_in(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
         let house = Self::new(mode, again, nth);
         house.usual(&[items(&["a", "b", "c"], "1"), vec![json!({"id": "x", "v": "1", "bad": "no"})]].concat()).await;
         house.usual(&[items(&["a", "b", "c"], "1"), items(&["x"], "1")].concat()).await;
         let listing = house.listing().await;
-        let errands = Errands {
+        let errands = PreparedChanges {
             from: Some(listing.snapshot.head),
             settled: resetting(&listing, again, house.clock.now()).settled,
         };
-        house.run(&[], Retrying::Nothing, Some(errands)).await.expect("all is forgotten");
+        house.run(&[], RetryScope::None, Some(errands)).await.expect("all is forgotten");
         house.usual(&items(&["a", "b", "c", "x"], "1")).await;
         house.clock.sleep(10 * DAY).await;
         house.usual(&[items(&["d"], "1"), vec![json!({"id": "y", "v": "1", "bad": "no"})]].concat()).await;
@@ -130,20 +130,23 @@ impl House {
 #[tokio::test(start_paused = true)]
 async fn old_runs_closed_failures_and_rows_that_change_nothing_go_and_the_rest_stays() {
     for nth in [0, 7] {
-        for (mode, again) in [(Mode::Append, Again::Every), (Mode::Upsert, Again::Other), (Mode::Upsert, Again::Newer)]
-        {
+        for (mode, again) in [
+            (WriteMode::Append, ReprocessPolicy::EachVersion),
+            (WriteMode::Upsert, ReprocessPolicy::OnChange),
+            (WriteMode::Upsert, ReprocessPolicy::OnNewer),
+        ] {
             let house = House::lived_in(mode, again, nth).await;
             let data = house.sorted("Data").await;
             let found = house.prune(house.older_than(5, false)).await;
             assert_eq!(
                 (found.runs, found.failures, found.settled_rows, found.keys),
-                (4, (1, 2), if mode == Mode::Append { 0 } else { 8 }, (0, 0)),
+                (4, (1, 2), if mode == WriteMode::Append { 0 } else { 8 }, (0, 0)),
                 "{mode:?} {again:?}"
             );
             assert_eq!(house.keys().await, ["a", "b", "c", "d", "x"]);
             let states = house.column("Processed j", "state").await;
             // Where rows are appended, what was forgotten tells why a key has two of them.
-            assert_eq!(states.len(), if mode == Mode::Append { 13 } else { 5 });
+            assert_eq!(states.len(), if mode == WriteMode::Append { 13 } else { 5 });
             assert_eq!(house.column("Failures j", "key").await, ["y"]);
             assert_eq!(
                 house.column("Runs", "trigger").await,
@@ -160,7 +163,7 @@ async fn old_runs_closed_failures_and_rows_that_change_nothing_go_and_the_rest_s
 
 #[tokio::test(start_paused = true)]
 async fn what_is_young_stays() {
-    let house = House::lived_in(Mode::Append, Again::Every, 0).await;
+    let house = House::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     let kept = house.kept().await;
     let found = house.prune(house.older_than(30, true)).await;
     assert_eq!((found.cells, found.old_keys), (0, 0));
@@ -169,19 +172,19 @@ async fn what_is_young_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn versions_that_another_one_has_followed_go_where_one_counts() {
-    for (again, counts) in [(Again::Other, "1"), (Again::Newer, "2")] {
-        let house = House::new(Mode::Upsert, again, 0);
+    for (again, counts) in [(ReprocessPolicy::OnChange, "1"), (ReprocessPolicy::OnNewer, "2")] {
+        let house = House::new(WriteMode::Upsert, again, 0);
         for version in ["1", "2", "1"] {
             house.usual(&items(&["a"], version)).await;
         }
         house.clock.sleep(10 * DAY).await;
         let found = house.prune(house.older_than(5, false)).await;
-        assert_eq!(found.settled_rows, if again == Again::Other { 2 } else { 1 });
+        assert_eq!(found.settled_rows, if again == ReprocessPolicy::OnChange { 2 } else { 1 });
         assert_eq!(house.column("Processed j", "version").await, [counts]);
         assert_eq!(house.usual(&items(&["a"], counts)).await.run.counts.new, 0);
         assert_eq!(house.usual(&items(&["a"], "3")).await.updated, 1);
     }
-    let house = House::new(Mode::Append, Again::Every, 0);
+    let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
     for version in ["1", "2", "1"] {
         house.usual(&items(&["a"], version)).await;
     }
@@ -191,7 +194,7 @@ async fn versions_that_another_one_has_followed_go_where_one_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn old_keys_go_where_somebody_says_so_and_what_the_source_still_yields_is_done_again() {
-    let house = House::lived_in(Mode::Append, Again::Every, 7).await;
+    let house = House::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 7).await;
     let age = house.older_than(5, true);
     let (found, _) = house.prunable(age).await;
     assert_eq!(found.keys, (4, 12));
@@ -205,7 +208,7 @@ async fn old_keys_go_where_somebody_says_so_and_what_the_source_still_yields_is_
 
 #[tokio::test(start_paused = true)]
 async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred_and_a_formula_is_not_blank() {
-    let house = House::lived_in(Mode::Append, Again::Every, 0).await;
+    let house = House::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     for tab in ["Data", "Processed j", "Failures j", "Runs"] {
         let id = house.front.id_of(tab).await;
         let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 500}});
@@ -238,7 +241,7 @@ async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred_and_a_formula_is_no
 
 #[tokio::test(start_paused = true)]
 async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
-    let mut house = House::new(Mode::Append, Again::Every, 0);
+    let mut house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
     house.max_rows = 1_000;
     let ids: Vec<String> = (0..400).map(|n| format!("k{n}")).collect();
     house.usual(&items(&ids.iter().map(String::as_str).collect::<Vec<_>>(), "1")).await;
@@ -262,7 +265,7 @@ async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
 async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
     for nth in [0, 7] {
         for tab in ["Processed j", "Failures j", "Runs"] {
-            let house = House::lived_in(Mode::Upsert, Again::Other, nth).await;
+            let house = House::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, nth).await;
             let before = house.kept().await;
             let (_, errands) = house.prunable(house.older_than(5, false)).await;
             house.front.sort_upside_down(tab).await;
@@ -285,7 +288,7 @@ async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
 impl House {
     /// A job from which rows were taken out by a run that vanished, after somebody has moved rows; none if there is no such moment after
     /// so many answers.
-    async fn with_rows_that_wait(house: Self, age: Age, moving: impl AsyncFn(&Front), answers: u64) -> Option<Self> {
+    async fn with_rows_that_wait(house: Self, age: RowAge, moving: impl AsyncFn(&Front), answers: u64) -> Option<Self> {
         let (_, errands) = house.prunable(age).await;
         moving(&house.front).await;
         tokio::select! {
@@ -298,9 +301,9 @@ impl House {
     }
 
     /// The runs that these errands leave alone.
-    async fn runs_that_stay(&self, errands: &Errands) -> Vec<String> {
-        let removals: Vec<_> = errands.settled.iter().flat_map(Settled::removals).collect();
-        let goes = |row: u32| removals.iter().any(|one| one.role == Role::Runs && one.row == row);
+    async fn runs_that_stay(&self, errands: &PreparedChanges) -> Vec<String> {
+        let removals: Vec<_> = errands.settled.iter().flat_map(ItemResult::removals).collect();
+        let goes = |row: u32| removals.iter().any(|one| one.role == TabKind::Runs && one.row == row);
         self.listing().await.runs.into_iter().filter(|(row, _)| !goes(*row)).map(|(_, run)| run.id).collect()
     }
 
@@ -324,8 +327,8 @@ impl House {
         let listing = self.listing().await;
         let found = forcing(&listing, self.again, &mut Values::of(items(&[id], "1")), &ById).await.expect("a source");
         let count = found.settled.len();
-        let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
-        self.run(&items(&[id], "1"), Retrying::Forcing, Some(errands)).await.expect("it is forgotten");
+        let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
+        self.run(&items(&[id], "1"), RetryScope::Reprocess, Some(errands)).await.expect("it is forgotten");
         self.usual(&items(&[id], "1")).await;
         count
     }
@@ -335,7 +338,7 @@ impl House {
 async fn a_forced_run_while_rows_wait_to_be_put_back_does_each_key_once_more() {
     let mut met = false;
     for answers in 1..20 {
-        let house = House::new(Mode::Append, Again::Every, 0);
+        let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
         house.usual(&items(&["p"], "1")).await;
         house.clock.sleep(10 * DAY).await;
         house.usual(&items(&["a"], "1")).await;
@@ -362,7 +365,7 @@ async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_ar
     for nth in [0, 7] {
         let mut met = false;
         for answers in 1..20 {
-            let mut house = House::new(Mode::Upsert, Again::Other, nth);
+            let mut house = House::new(WriteMode::Upsert, ReprocessPolicy::OnChange, nth);
             house.max_rows = 1_000;
             house.usual(&items(&["a", "b", "c"], "1")).await;
             let id = house.front.id_of("Data").await;
@@ -387,7 +390,7 @@ async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_ar
 async fn rows_go_back_under_their_headers_though_a_column_was_moved_meanwhile() {
     let mut met = false;
     for answers in 1..20 {
-        let house = House::lived_in(Mode::Upsert, Again::Other, 0).await;
+        let house = House::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
         let age = house.older_than(5, false);
         let moving = async |front: &Front| front.sort_upside_down("Processed j").await;
         let Some(house) = House::with_rows_that_wait(house, age, moving, answers).await else { continue };
@@ -401,14 +404,14 @@ async fn rows_go_back_under_their_headers_though_a_column_was_moved_meanwhile() 
 
 #[tokio::test(start_paused = true)]
 async fn where_the_service_refuses_because_of_a_protection_the_run_stops_and_nothing_is_taken_out() {
-    let house = House::lived_in(Mode::Upsert, Again::Other, 0).await;
+    let house = House::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
     let (_, errands) = house.prunable(house.older_than(5, false)).await;
     let before = house.kept().await;
     let id = house.front.id_of("Processed j").await;
     let range = json!({"sheetId": id});
     house.front.owner_does(json!([{"addProtectedRange": {"protectedRange": {"range": range}}}])).await;
     let ended = house.take_out(errands).await;
-    assert!(matches!(&ended, Err(PassError::Refused { why }) if why.contains("protected")), "{ended:?}");
+    assert!(matches!(&ended, Err(RunError::Refused { why }) if why.contains("protected")), "{ended:?}");
     assert_eq!(house.kept().await[0], before[0]);
 }
 
@@ -420,7 +423,7 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
     for seed in 0..games {
         let chance = SeededChance::new(seed);
         let below = |n: u64| chance.bits() % n;
-        let house = House::lived_in(Mode::Upsert, Again::Other, usize::from(seed % 2 == 1) * 7).await;
+        let house = House::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, usize::from(seed % 2 == 1) * 7).await;
         let age = house.older_than(5, false);
         if below(2) == 0 {
             let id = house.front.id_of("Data").await;
@@ -430,7 +433,7 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
         for _ in 0..3 {
             let (_, errands) = house.prunable(age).await;
             let kept = house.runs_that_stay(&errands).await;
-            let meant = errands.settled.iter().flat_map(Settled::removals).count();
+            let meant = errands.settled.iter().flat_map(ItemResult::removals).count();
             house.somebody_moves_rows(&below).await;
             if below(2) == 0 {
                 house.front.lose(Some((below(4), below(2) == 0)));
@@ -442,7 +445,7 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             };
             house.front.lose(None);
             if let Err(error) = ended {
-                assert!(matches!(error, PassError::Unfinished { .. } | PassError::Store(_)), "seed {seed}: {error}");
+                assert!(matches!(error, RunError::Unfinished { .. } | RunError::Store(_)), "seed {seed}: {error}");
             }
             house.clock.sleep(Duration::from_mins(10)).await;
             let listing = house.listing().await;

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::emulator::fault::{Fault, Victims};
-use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::run::event::RunReport;
 use support::{Job, Slow, Values};
 
 use crate::emulated::{Emulated, both};
@@ -47,7 +47,7 @@ fn refused_writes(meets: impl Fn(u32) -> bool) -> Vec<Fault> {
 }
 
 /// Runs a job whose source yields a record each second; returns its report and the seconds that it took.
-async fn run_slowly(place: &Emulated, records: u32) -> (Report, u64) {
+async fn run_slowly(place: &Emulated, records: u32) -> (RunReport, u64) {
     let began_ms = place.clock().monotonic_ms();
     let source = Slow::new(Values::of(items(records)), place.clock(), Duration::from_secs(1));
     let job = Job::new(place.clock()).step(|value, _| Ok(vec![value.clone()]));

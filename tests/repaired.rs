@@ -26,10 +26,10 @@ use futures_util::FutureExt;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::clock::Clock;
-use sheetkeep::runner::plan::PassError;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 use tokio::sync::Notify;
@@ -64,22 +64,22 @@ impl Desk {
         desk
     }
 
-    async fn run(&mut self) -> Result<(), PassError> {
+    async fn run(&mut self) -> Result<(), RunError> {
         let never = Arc::new(Notify::new());
         self.run_until(&never).await
     }
 
     /// A run that vanishes when `end` says so.
-    async fn run_until(&mut self, end: &Notify) -> Result<(), PassError> {
+    async fn run_until(&mut self, end: &Notify) -> Result<(), RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value: &Value, _| {
             let mut row = value.clone();
             row.as_object_mut().expect("an object").remove("v");
             Ok(vec![row])
         });
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
-        (job.plan.mode, job.plan.steal) = (Mode::Upsert, true);
+        (job.plan.mode, job.plan.steal) = (WriteMode::Upsert, true);
         job.plan.columns.order = ["id", "a", "b"].map(str::to_owned).into();
-        job.plan.definition.mode = Mode::Upsert.word().into();
+        job.plan.definition.mode = WriteMode::Upsert.word().into();
         let sheets = Arc::new(self.front.sheets(job.seed));
         let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
         let is_alike = self.is_alike;
@@ -89,7 +89,7 @@ impl Desk {
         let items = self.versions.iter().map(|(key, version)| {
             json!({"id": key, "a": cell(key, "a", *version), "b": cell(key, "b", *version), "v": version})
         });
-        let running = job.run(store.keeping(Mode::Upsert, Again::Other), Values::of(items));
+        let running = job.run(store.keeping(WriteMode::Upsert, ReprocessPolicy::OnChange), Values::of(items));
         let ended = tokio::select! {
             ended = running => ended.map(|_| ()),
             () = end.notified() => Ok(()),

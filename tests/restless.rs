@@ -22,15 +22,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::mode::{Again, Mode};
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::PassError;
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::RunError;
 
 use crate::front::Front;
 use crate::house::House;
 
-const MODES: [(Mode, Again); 2] = [(Mode::Append, Again::Every), (Mode::Upsert, Again::Other)];
+const MODES: [(WriteMode, ReprocessPolicy); 2] =
+    [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)];
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
 
 /// Somebody gives a tab another name.
@@ -44,7 +45,7 @@ fn items(version: &str) -> Vec<Value> {
 }
 
 /// A job with rows, a failure that is left alone, one that somebody has asked to try again, and cells of people's beside the rows.
-async fn begun(mode: Mode, again: Again) -> House {
+async fn begun(mode: WriteMode, again: ReprocessPolicy) -> House {
     let house = House::new(mode, again, 0);
     let bad = json!({"id": "bad", "v": "1", "bad": "it is bad"});
     house.usual(&[items("1"), vec![bad]].concat()).await;
@@ -57,9 +58,9 @@ async fn begun(mode: Mode, again: Again) -> House {
 }
 
 /// A run beside which somebody does something after every so many calls; with how long it took, in milliseconds.
-async fn run_beside(house: &House, deeds: impl Future<Output = ()>) -> (Result<Report, PassError>, u64) {
+async fn run_beside(house: &House, deeds: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
     let (source, began_ms) = (items("2"), house.clock.monotonic_ms());
-    let run = house.run(&source, Retrying::Usual, None);
+    let run = house.run(&source, RetryScope::Default, None);
     tokio::pin!(run);
     let report = tokio::select! {
         report = &mut run => report,
@@ -120,7 +121,7 @@ async fn tabs_renamed_again_and_again_end_a_run_in_time() {
 #[tokio::test(start_paused = true)]
 async fn keys_moved_again_and_again_end_a_run_in_time() {
     for latency_ms in [0, 2_000, 20_000] {
-        let house = begun(Mode::Upsert, Again::Other).await;
+        let house = begun(WriteMode::Upsert, ReprocessPolicy::OnChange).await;
         let (front, id) = (&house.front, house.front.id_of("Processed j").await);
         // So many rows that no call reads them all.
         let blank = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 3, "endIndex": 60_003});

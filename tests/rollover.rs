@@ -26,20 +26,20 @@ use hyper::Method;
 use serde_json::{Value, json};
 use sheetkeep::emulator::call::{Call, Content, Query};
 use sheetkeep::google::address::SpreadsheetId;
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::mode::{Again, Mode};
-use sheetkeep::ledger::rollover::{Heritage, Rollover};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
 use sheetkeep::maintain::force::forcing;
-use sheetkeep::maintain::prune::{Age, Ways, pruning};
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
 use sheetkeep::maintain::reset::resetting;
-use sheetkeep::maintain::rollover::{Moving, Refusal, Stage, moving};
+use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage, moving};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store;
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::{Errands, PassError};
-use sheetkeep::store::listing::Listing;
-use sheetkeep::store::sheets::SheetsStore;
-use sheetkeep::store::survey::Wanted;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanner::ScanScope;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::time::Timestamp;
 
 use crate::front::{Front, ID};
@@ -58,7 +58,7 @@ struct Estate {
 }
 
 impl Estate {
-    async fn new(mode: Mode, again: Again, nth: usize) -> Self {
+    async fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
         let house = House::new(mode, again, nth);
         let mut ids = vec![ID.to_owned()];
         for title in ["second", "third"] {
@@ -77,10 +77,10 @@ impl Estate {
         &self,
         at: usize,
         items: &[Value],
-        retrying: Retrying,
-        errands: Option<Errands>,
+        retrying: RetryScope,
+        errands: Option<PreparedChanges>,
         rollover: Option<Rollover>,
-    ) -> Result<Report, PassError> {
+    ) -> Result<RunReport, RunError> {
         let given = Arc::clone(&self.given);
         let mut job = Job::new(Arc::clone(&self.house.clock)).step(move |value, context| {
             given.lock().expect("nobody panics in it").push(context.idempotency_key.clone());
@@ -97,45 +97,48 @@ impl Estate {
         report
     }
 
-    async fn run(&self, at: usize, items: &[Value]) -> Result<Report, PassError> {
-        self.run_for(at, items, Retrying::Usual, None, None).await
+    async fn run(&self, at: usize, items: &[Value]) -> Result<RunReport, RunError> {
+        self.run_for(at, items, RetryScope::Default, None, None).await
     }
 
-    async fn listing(&self, at: usize) -> Listing {
-        let wanted = Wanted { failures: true, earlier: true, ..Wanted::default() };
+    async fn listing(&self, at: usize) -> ScannedTabs {
+        let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
         self.store(at, 7).listing(wanted).await.expect("a listing").expect("it has run")
     }
 
-    async fn would(&self, from: usize) -> Result<(Listing, Option<Errands>, Moving), Refusal> {
+    async fn would(
+        &self,
+        from: usize,
+    ) -> Result<(ScannedTabs, Option<PreparedChanges>, RolloverPlan), RolloverRefusal> {
         let old = self.listing(from).await;
         let new = self.store(from + 1, 8).load().await.expect("a load").snapshot;
         let found = moving(&old, new.as_ref(), &self.ids[from], &self.ids[from + 1], self.house.clock.now())?;
-        let errands = Errands { from: new.map(|new| new.head), settled: found.settled.clone() };
+        let errands = PreparedChanges { from: new.map(|new| new.head), settled: found.settled.clone() };
         Ok((old, Some(errands), found))
     }
 
     /// The first half of a move.
-    async fn begin(&self, from: usize) -> Listing {
+    async fn begin(&self, from: usize) -> ScannedTabs {
         let (old, errands, _) = self.would(from).await.expect("nothing is against it");
-        let into = Rollover::Into(Heritage::of(&old.snapshot.state, &self.ids[from]));
-        self.run_for(from + 1, &[], Retrying::Nothing, errands, Some(into)).await.expect("a beginning");
+        let into = Rollover::Into(Predecessors::of(&old.snapshot.state, &self.ids[from]));
+        self.run_for(from + 1, &[], RetryScope::None, errands, Some(into)).await.expect("a beginning");
         old
     }
 
     /// The second half.
-    async fn leave(&self, from: usize, old: &Listing) -> Result<Report, PassError> {
-        let errands = Errands { from: Some(old.snapshot.head), settled: Vec::new() };
+    async fn leave(&self, from: usize, old: &ScannedTabs) -> Result<RunReport, RunError> {
+        let errands = PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() };
         let out = Rollover::OutTo(self.ids[from + 1].clone());
-        self.run_for(from, &[], Retrying::Nothing, Some(errands), Some(out)).await
+        self.run_for(from, &[], RetryScope::None, Some(errands), Some(out)).await
     }
 
     /// What `rollover --yes` does.
     async fn roll_over(&self, from: usize) {
-        if self.would(from).await.expect("nothing is against it").2.stage != Stage::Over {
+        if self.would(from).await.expect("nothing is against it").2.stage != RolloverStage::Over {
             let old = self.begin(from).await;
             self.leave(from, &old).await.expect("it leaves");
         }
-        assert_eq!(self.would(from).await.expect("nothing is against it").2.stage, Stage::Over);
+        assert_eq!(self.would(from).await.expect("nothing is against it").2.stage, RolloverStage::Over);
     }
 
     /// A column of a tab of one of the spreadsheets; nothing where the tab is not there.
@@ -187,12 +190,15 @@ fn bad(id: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn what_was_done_before_a_move_counts_after_it_and_failures_go_along() {
     for nth in [0, 7] {
-        for (mode, again) in [(Mode::Append, Again::Every), (Mode::Upsert, Again::Other), (Mode::Upsert, Again::Newer)]
-        {
+        for (mode, again) in [
+            (WriteMode::Append, ReprocessPolicy::EachVersion),
+            (WriteMode::Upsert, ReprocessPolicy::OnChange),
+            (WriteMode::Upsert, ReprocessPolicy::OnNewer),
+        ] {
             let estate = Estate::new(mode, again, nth).await;
             estate.run(0, &[item("a", "1"), item("b", "1"), bad("x")]).await.expect("a run");
             let (_, _, would) = estate.would(0).await.expect("nothing is against it");
-            assert_eq!((would.stage, would.keys, would.failures), (Stage::NotBegun, 2, 1));
+            assert_eq!((would.stage, would.keys, would.failures), (RolloverStage::NotBegun, 2, 1));
             Box::pin(estate.roll_over(0)).await;
             let report =
                 estate.run(1, &[item("a", "1"), item("b", "1"), item("c", "1"), bad("x")]).await.expect("a run");
@@ -214,24 +220,24 @@ async fn what_was_done_before_a_move_counts_after_it_and_failures_go_along() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_runs_in_one_place_at_every_moment_of_a_move() {
-    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     let old = estate.begin(0).await;
     let ended = estate.run(1, &[item("b", "1")]).await;
-    assert!(matches!(&ended, Err(PassError::Unmoved { previous }) if *previous == estate.ids[0]), "{ended:?}");
+    assert!(matches!(&ended, Err(RunError::Unmoved { previous }) if *previous == estate.ids[0]), "{ended:?}");
     estate.leave(0, &old).await.expect("it leaves");
     let ended = estate.run(0, &[item("b", "1")]).await;
-    assert!(matches!(&ended, Err(PassError::GoesOn { next }) if *next == estate.ids[1]), "{ended:?}");
+    assert!(matches!(&ended, Err(RunError::GoesOn { next }) if *next == estate.ids[1]), "{ended:?}");
     assert_eq!(estate.run(1, &[item("a", "1"), item("b", "1")]).await.expect("a run").run.counts.new, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_comes_between_the_halves_of_a_move_is_not_lost() {
-    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), bad("x"), bad("y")]).await.expect("a run");
     let old = estate.begin(0).await;
     estate.run(0, &[item("b", "1"), item("x", "1"), bad("z")]).await.expect("it still runs there");
-    assert!(matches!(estate.leave(0, &old).await, Err(PassError::MovedOn)));
+    assert!(matches!(estate.leave(0, &old).await, Err(RunError::MovedOn)));
     Box::pin(estate.roll_over(0)).await;
     let report = estate.run(1, &[item("a", "1"), item("b", "1"), item("x", "1")]).await.expect("a run");
     assert_eq!((report.run.counts.new, report.keys, report.open_failures), (0, 3, 2), "y and z are open, x is done");
@@ -243,7 +249,7 @@ async fn a_move_that_vanished_anywhere_is_gone_on_with() {
         let mut answers = 0;
         loop {
             answers += 1;
-            let estate = Estate::new(Mode::Append, Again::Every, nth).await;
+            let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth).await;
             estate.run(0, &[item("a", "1"), item("b", "1"), bad("x"), bad("y"), bad("z")]).await.expect("a run");
             let ended = tokio::select! {
                 () = estate.roll_over(0) => true,
@@ -268,8 +274,8 @@ async fn a_move_that_vanished_anywhere_is_gone_on_with() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_was_moved_twice_knows_the_keys_of_both() {
-    for again in [Again::Other, Again::Newer] {
-        let estate = Estate::new(Mode::Upsert, again, 0).await;
+    for again in [ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
+        let estate = Estate::new(WriteMode::Upsert, again, 0).await;
         estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
         Box::pin(estate.roll_over(0)).await;
         estate.run(1, &[item("a", "2"), item("c", "1")]).await.expect("a run");
@@ -284,7 +290,7 @@ async fn a_job_that_was_moved_twice_knows_the_keys_of_both() {
 
 #[tokio::test(start_paused = true)]
 async fn steps_get_the_same_idempotency_key_after_a_move() {
-    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[bad("x")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
     estate.run(1, &[bad("x")]).await.expect("a run");
@@ -294,15 +300,17 @@ async fn steps_get_the_same_idempotency_key_after_a_move() {
 
 #[tokio::test(start_paused = true)]
 async fn keys_of_an_earlier_spreadsheet_can_be_forgotten_and_done_again() {
-    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
     let listing = estate.listing(1).await;
     let items = [item("a", "1"), item("c", "1")];
-    let found = forcing(&listing, Again::Every, &mut Values::of(items.to_vec()), &ById).await.expect("a source");
+    let found = forcing(&listing, ReprocessPolicy::EachVersion, &mut Values::of(items.to_vec()), &ById)
+        .await
+        .expect("a source");
     assert_eq!((found.again, found.fresh), (1, 1));
-    let errands = Errands { from: Some(listing.snapshot.head), settled: found.settled };
-    estate.run_for(1, &[], Retrying::Forcing, Some(errands), None).await.expect("a is forgotten");
+    let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
+    estate.run_for(1, &[], RetryScope::Reprocess, Some(errands), None).await.expect("a is forgotten");
     let report = estate.run(1, &items).await.expect("a run");
     assert_eq!((report.run.counts.new, report.keys), (2, 3));
     assert_eq!(estate.run(1, &items).await.expect("a run").run.counts.new, 0);
@@ -310,7 +318,7 @@ async fn keys_of_an_earlier_spreadsheet_can_be_forgotten_and_done_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_somebody_deletes_in_an_earlier_spreadsheet_has_its_key_done_again_and_is_told() {
-    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
     let id = estate.house.front.id_of("Processed j").await;
@@ -324,39 +332,39 @@ async fn a_row_that_somebody_deletes_in_an_earlier_spreadsheet_has_its_key_done_
 
 #[tokio::test(start_paused = true)]
 async fn what_stands_against_a_move_is_said() {
-    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), bad("x")]).await.expect("a run");
     let at = estate.house.front.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
     estate.house.front.type_in("Failures j", 1, at, "retry").await;
-    assert_eq!(estate.would(0).await.map(|_| ()), Err(Refusal::Asked));
+    assert_eq!(estate.would(0).await.map(|_| ()), Err(RolloverRefusal::Asked));
     estate.run(0, &[item("x", "1")]).await.expect("a run");
     estate.run(1, &[item("q", "1")]).await.expect("another life of its own");
-    assert_eq!(estate.would(0).await.map(|_| ()), Err(Refusal::Taken(estate.ids[1].clone())));
+    assert_eq!(estate.would(0).await.map(|_| ()), Err(RolloverRefusal::Taken(estate.ids[1].clone())));
     let old = estate.listing(0).await;
     let (from, other) = (&estate.ids[0], &estate.ids[2]);
-    let out = Errands { from: Some(old.snapshot.head), settled: Vec::new() };
+    let out = PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() };
     let order = Some(Rollover::OutTo(other.clone()));
-    estate.run_for(0, &[], Retrying::Nothing, Some(out), order).await.expect("it names a place that was emptied since");
+    estate.run_for(0, &[], RetryScope::None, Some(out), order).await.expect("it names a place that was emptied since");
     let now = estate.house.clock.now();
     let found = moving(&estate.listing(0).await, None, from, other, now).map(|_| ());
-    assert_eq!(found, Err(Refusal::Gone(other.clone())));
+    assert_eq!(found, Err(RolloverRefusal::Gone(other.clone())));
 }
 
 impl Estate {
-    async fn prunable(&self, at: usize, keys: bool) -> Errands {
+    async fn prunable(&self, at: usize, keys: bool) -> PreparedChanges {
         let store = self.store(at, 7);
-        let wanted = Wanted { failures: true, runs: true, earlier: true, ..Wanted::default() };
+        let wanted = ScanScope { failures: true, runs: true, earlier: true, ..ScanScope::default() };
         let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
         let ends = store.ends().await.expect("the ends of its tabs");
-        let age = Age { before: Timestamp(self.house.clock.now().0 - 5 * 86_400_000), keys };
-        let found = pruning(&listing, &ends, Ways { mode: self.house.mode, again: self.house.again }, age);
-        Errands { from: Some(listing.snapshot.head), settled: found.settled }
+        let age = RowAge { before: Timestamp(self.house.clock.now().0 - 5 * 86_400_000), keys };
+        let found = pruning(&listing, &ends, PrunePolicy { mode: self.house.mode, again: self.house.again }, age);
+        PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
     }
 
     /// A job from whose Failures an open failure was taken out, because somebody had moved it, by a run that vanished before it went back.
     async fn with_a_failure_that_waits(nth: usize) -> Self {
         for answers in 1..20 {
-            let estate = Self::new(Mode::Append, Again::Every, nth).await;
+            let estate = Self::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth).await;
             estate.run(0, &[item("a", "1"), bad("x")]).await.expect("a run");
             estate.run(0, &[item("a", "1"), item("x", "1")]).await.expect("a run");
             estate.house.clock.sleep(10 * DAY).await;
@@ -364,7 +372,7 @@ impl Estate {
             let errands = estate.prunable(0, false).await;
             estate.house.front.sort_upside_down("Failures j").await;
             tokio::select! {
-                _ = estate.run_for(0, &[], Retrying::Nothing, Some(errands), None) => {},
+                _ = estate.run_for(0, &[], RetryScope::None, Some(errands), None) => {},
                 () = estate.house.front.after_calls(answers) => {},
             }
             estate.house.clock.sleep(Duration::from_mins(10)).await;
@@ -403,31 +411,31 @@ async fn a_failure_goes_back_under_its_headers_though_a_column_was_moved_meanwhi
 
 #[tokio::test(start_paused = true)]
 async fn a_key_that_was_forgotten_after_a_move_stays_forgotten_when_old_keys_are_taken_out() {
-    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
     let listing = estate.listing(1).await;
-    let settled = resetting(&listing, Again::Every, estate.house.clock.now()).settled;
-    let errands = Errands { from: Some(listing.snapshot.head), settled };
-    estate.run_for(1, &[], Retrying::Nothing, Some(errands), None).await.expect("a reset");
+    let settled = resetting(&listing, ReprocessPolicy::EachVersion, estate.house.clock.now()).settled;
+    let errands = PreparedChanges { from: Some(listing.snapshot.head), settled };
+    estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("a reset");
     assert_eq!(estate.listing(1).await.snapshot.book.keys(), 0);
     estate.house.clock.sleep(10 * DAY).await;
     let errands = estate.prunable(1, true).await;
-    estate.run_for(1, &[], Retrying::Nothing, Some(errands), None).await.expect("rows are taken out");
+    estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("rows are taken out");
     assert_eq!(estate.run(1, &[item("a", "1")]).await.expect("a run").run.counts.new, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_own_move_has_not_come_to_its_end_is_not_moved_on() {
-    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     estate.begin(0).await;
-    assert_eq!(estate.would(1).await.map(|_| ()), Err(Refusal::Unmoved(estate.ids[0].clone())));
+    assert_eq!(estate.would(1).await.map(|_| ()), Err(RolloverRefusal::Unmoved(estate.ids[0].clone())));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_earlier_spreadsheet_that_is_gone_stops_the_job_until_somebody_leaves_it_behind() {
-    let estate = Estate::new(Mode::Append, Again::Every, 0).await;
+    let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
     estate.run(1, &[item("b", "1")]).await.expect("a run");

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::event::Event;
-use sheetkeep::ledger::failure::FailureState;
-use sheetkeep::ledger::mode::Delivery;
-use sheetkeep::ledger::run::RunStatus;
+use sheetkeep::ledger::item::failure::FailureState;
+use sheetkeep::ledger::item::write_mode::Delivery;
+use sheetkeep::ledger::run::event::Event;
+use sheetkeep::ledger::run::run::RunStatus;
 use sheetkeep::machine::MachineTrouble;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::{StepContext, StepError};
-use sheetkeep::runner::plan::PassError;
-use sheetkeep::runner::stop::{Stop, StopReason};
-use sheetkeep::store::memory::{MemoryStore, Mishap};
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::runner::shutdown::{Stop, StopReason};
+use sheetkeep::store::memory::{InjectedFault, MemoryStore};
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 use support::{Job, Values};
@@ -113,7 +113,7 @@ async fn a_record_without_a_key_and_one_that_is_unreadable_are_failures_of_their
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_judged_by_the_head_and_nothing_is_doubled() {
-    for mishap in [Mishap::AppliedThenLost, Mishap::LostBefore] {
+    for mishap in [InjectedFault::AppliedThenLost, InjectedFault::LostBefore] {
         let clock = clock();
         let store = MemoryStore::new(Arc::clone(&clock));
         store.meet([Some(mishap), Some(mishap)]);
@@ -136,7 +136,7 @@ async fn two_runs_that_load_at_the_same_moment_never_double_a_row_and_one_of_the
     assert_eq!(rows(&store), 9);
     assert!(a.is_ok() != b.is_ok());
     let loser = a.err().or(b.err()).expect("one of them lost");
-    assert!(matches!(loser, PassError::Fenced { .. } | PassError::Held { .. }), "{loser}");
+    assert!(matches!(loser, RunError::Fenced { .. } | RunError::Held { .. }), "{loser}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,7 +144,7 @@ async fn a_held_lease_turns_another_machine_away_and_names_the_holder_until_it_e
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let crashing = Job::new(Arc::clone(&clock));
-    store.meet([None, None, Some(Mishap::Throttled)]);
+    store.meet([None, None, Some(InjectedFault::Throttled)]);
     let mut small = crashing;
     small.plan.max_rows = 2;
     small.run(store.clone(), Values::of(items(0..6))).await.expect_err("it could not finish");
@@ -162,7 +162,7 @@ async fn a_held_lease_turns_another_machine_away_and_names_the_holder_until_it_e
 async fn a_runner_takes_over_its_own_dead_sibling_at_once() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
-    store.meet([None, None, Some(Mishap::Throttled)]);
+    store.meet([None, None, Some(InjectedFault::Throttled)]);
     let mut job = Job::new(clock);
     job.plan.max_rows = 2;
     job.run(store.clone(), Values::of(items(0..6))).await.expect_err("it could not finish");
@@ -176,7 +176,7 @@ async fn a_source_that_breaks_off_keeps_what_came_before_and_says_where() {
     let store = MemoryStore::new(Arc::clone(&clock));
     let job = Job::new(clock);
     let broken = job.run(store.clone(), Values::of(items(0..3)).then_broken("it ends in the middle of a record")).await;
-    let Err(PassError::Source { error, report }) = broken else { panic!("the source broke off") };
+    let Err(RunError::Source { error, report }) = broken else { panic!("the source broke off") };
     assert!(error.to_string().contains("feed:3"));
     assert_eq!((report.run.status, rows(&store)), (RunStatus::Failed, 3));
     let whole = job.run(store.clone(), Values::of(items(0..5))).await.expect("a clean run");
@@ -328,7 +328,7 @@ async fn an_item_that_the_machine_refused_to_begin_is_as_it_was() {
         let mut job = Job::new(Arc::clone(&clock)).outside_step(refused_for("k2"));
         (job.plan.delivery, job.plan.concurrency, job.plan.max_attempts) = (delivery, hands, 1);
         let refused = job.run(store.clone(), Values::of(items(0..6))).await.expect_err("the machine is in the way");
-        let PassError::Machine { report, .. } = refused else { unreachable!("{refused}") };
+        let RunError::Machine { report, .. } = refused else { unreachable!("{refused}") };
         assert_eq!((report.run.status, report.run.counts.failed), (RunStatus::Failed, 0));
         assert!(report.run.message.contains("no processes are left"), "{}", report.run.message);
         assert!(store.held().failures.is_empty() && store.held().state.begun.is_empty());

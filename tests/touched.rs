@@ -23,13 +23,13 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::source::{Record, Source, SourceError};
-use sheetkeep::runner::plan::PassError;
+use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::memory::MemoryStore;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
@@ -78,17 +78,17 @@ impl Source for Interrupted {
 struct House {
     front: Front,
     clock: Arc<dyn Clock>,
-    mode: Mode,
+    mode: WriteMode,
 }
 
 impl House {
     /// A job that has run over six items, one of which failed.
-    async fn begun(mode: Mode) -> Self {
+    async fn begun(mode: WriteMode) -> Self {
         Self::begun_on(mode, None).await
     }
 
     /// The same, on a spreadsheet to which somebody has done this before.
-    async fn begun_on(mode: Mode, before: Option<Deed>) -> Self {
+    async fn begun_on(mode: WriteMode, before: Option<Deed>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let front = Front::new(Doubts::all().next().expect("there are eight"), 1, &clock, None);
         let house = Self { front, clock, mode };
@@ -99,19 +99,20 @@ impl House {
         house
     }
 
-    async fn run(&self, items: Vec<Value>, deed: Option<Deed>) -> Result<Report, PassError> {
+    async fn run(&self, items: Vec<Value>, deed: Option<Deed>) -> Result<RunReport, RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| match value["n"].as_u64() {
             Some(4) if value["v"] == "1" => Err(sheetkeep::port::step::StepError::Rejected("four is bad".into())),
             _ => Ok(vec![json!({"id": value["id"], "v": value["v"]})]),
         });
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows, job.plan.columns.order) = (self.mode, 2, Vec::new());
-        let again = if self.mode == Mode::Upsert { Again::Other } else { Again::Every };
+        let again =
+            if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
         let sheets = Arc::new(self.front.sheets(job.seed));
         let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
         let deed = deed.map(|deed| deed(self.front.clone()));
         // Where one record of each key counts, all are read once before the first is processed.
-        let surveyed = if self.mode == Mode::Upsert { u32::try_from(items.len()).expect("few") + 1 } else { 0 };
+        let surveyed = if self.mode == WriteMode::Upsert { u32::try_from(items.len()).expect("few") + 1 } else { 0 };
         let source = Interrupted { values: Values::of(items), left: surveyed + 5, deed };
         let report = job.run_over(store.keeping(self.mode, again), Box::new(source)).await;
         self.clock.sleep(std::time::Duration::from_mins(10)).await;
@@ -289,7 +290,7 @@ async fn rename(front: &Front, title: &str, to: &str) {
 #[tokio::test(start_paused = true)]
 async fn what_people_may_do_is_carried_on_with_between_runs_and_in_the_middle_of_one() {
     for (what, deed) in CARRIED_ON {
-        for mode in [Mode::Append, Mode::Upsert] {
+        for mode in [WriteMode::Append, WriteMode::Upsert] {
             for in_the_middle in [false, true] {
                 let told = format!("{what}, {mode:?}, in the middle: {in_the_middle}");
                 let house = House::begun(mode).await;
@@ -332,7 +333,7 @@ fn prepare(front: Front) -> BoxFuture<'static, ()> {
 #[tokio::test(start_paused = true)]
 async fn rows_that_fill_what_people_prepared_are_there_once_whatever_people_do() {
     for (what, deed) in CARRIED_ON {
-        for mode in [Mode::Append, Mode::Upsert] {
+        for mode in [WriteMode::Append, WriteMode::Upsert] {
             let told = format!("{what}, {mode:?}");
             let house = House::begun_on(mode, Some(prepare)).await;
             let report = house.run(items(0, 12, "1"), Some(deed)).await;
@@ -351,7 +352,7 @@ async fn rows_that_fill_what_people_prepared_are_there_once_whatever_people_do()
 #[tokio::test(start_paused = true)]
 async fn a_newer_version_is_written_over_its_row_whatever_people_did() {
     for (what, deed) in CARRIED_ON {
-        let house = House::begun(Mode::Upsert).await;
+        let house = House::begun(WriteMode::Upsert).await;
         let report = house.run(items(0, 8, "2"), Some(deed)).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!((report.run.counts.new, report.run.counts.recovered), (8, 1), "{what}");
         let again = house.run(items(0, 8, "2"), None).await.unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -413,7 +414,7 @@ fn delete(front: Front, title: &'static str) -> BoxFuture<'static, ()> {
 #[tokio::test(start_paused = true)]
 async fn what_a_job_can_not_go_on_with_stops_it_before_any_write_and_names_the_mend() {
     for (what, deed, named) in STOPS {
-        let house = House::begun(Mode::Append).await;
+        let house = House::begun(WriteMode::Append).await;
         deed(house.front.clone()).await;
         let writes = house.front.emulator.stats().writes;
         let error = house.run(items(0, 12, "1"), None).await.expect_err(what);
@@ -425,7 +426,7 @@ async fn what_a_job_can_not_go_on_with_stops_it_before_any_write_and_names_the_m
 #[tokio::test(start_paused = true)]
 async fn what_stops_a_run_in_the_middle_doubles_and_loses_nothing() {
     for (what, deed, _) in STOPS {
-        let house = House::begun(Mode::Append).await;
+        let house = House::begun(WriteMode::Append).await;
         let ended = house.run(items(0, 12, "1"), Some(deed)).await;
         println!("{what}: {}", ended.as_ref().err().map_or("carried on".to_owned(), ToString::to_string));
         if what.contains("the data tab is deleted") || what.contains("Processed is deleted") {
@@ -440,7 +441,7 @@ async fn what_stops_a_run_in_the_middle_doubles_and_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn cells_of_keys_that_are_merged_cost_no_row_and_their_keys_are_done_again_once() {
-    for mode in [Mode::Append, Mode::Upsert] {
+    for mode in [WriteMode::Append, WriteMode::Upsert] {
         let house = House::begun(mode).await;
         let range = json!({"sheetId": tab(&house.front, "Processed j").await, "startRowIndex": 1, "endRowIndex": 3,
                            "startColumnIndex": 0, "endColumnIndex": 1});
@@ -451,7 +452,7 @@ async fn cells_of_keys_that_are_merged_cost_no_row_and_their_keys_are_done_again
         let again = house.run(items(0, 6, "1"), None).await.expect("a run");
         assert_eq!(again.run.counts.new, 0, "{mode:?}");
         let rows = house.rows_of("k1").await;
-        assert_eq!(rows, if mode == Mode::Upsert { 1 } else { 2 }, "{mode:?}");
+        assert_eq!(rows, if mode == WriteMode::Upsert { 1 } else { 2 }, "{mode:?}");
     }
 }
 
@@ -485,7 +486,7 @@ async fn a_version_that_is_restored_from_history_in_the_middle_of_a_run_ends_it_
 async fn sharing_that_is_revoked_and_a_file_that_is_gone_end_a_run_and_nothing_is_doubled_when_they_are_back() {
     for (status, on) in [(403, "all"), (404, "all"), (403, "writes"), (404, "writes")] {
         for skip in 0..4 {
-            let house = House::begun(Mode::Append).await;
+            let house = House::begun(WriteMode::Append).await;
             let fault = format!("on={on},do=fail,status={status},skip={skip},times=1000").parse().expect("a fault");
             house.front.emulator.set_faults(vec![fault]);
             if let Err(error) = house.run(items(0, 12, "1"), None).await {

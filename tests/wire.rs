@@ -28,8 +28,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
-use sheetkeep::ledger::columns::ColumnType;
-use sheetkeep::ledger::mode::Delivery;
+use sheetkeep::ledger::columns::columns::ColumnType;
+use sheetkeep::ledger::item::write_mode::Delivery;
 
 use crate::fixture::{Guard, WireFixture};
 use crate::front::ID;

@@ -1,5 +1,5 @@
 //! The journal of a run: no bytes make reading it panic.
-use sheetkeep::ledger::journal::{line, read};
+use sheetkeep::ledger::run::journal::{line, read};
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {

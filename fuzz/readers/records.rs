@@ -2,8 +2,8 @@
 //!
 //! The first byte picks a column's type, the rest up to a line break is an expression, and what follows is the record.
 use serde_json::{Value, json};
-use sheetkeep::ledger::columns::{ColumnType, Columns};
-use sheetkeep::ledger::shape::row_of;
+use sheetkeep::ledger::columns::columns::{ColumnType, Columns};
+use sheetkeep::ledger::rows::row_builder::row_of;
 use sheetkeep::step::jq::Program;
 
 /// Reads these bytes.

@@ -3,18 +3,18 @@
 //! reading them never panics: it ends in a snapshot with blemishes, or in an error.
 use serde_json::Value;
 use sheetkeep::grid::Cell;
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::mode::Again;
-use sheetkeep::ledger::record::read_state;
-use sheetkeep::ledger::rows::{FAILURES, PROCESSED, RUNS, read_run_row};
-use sheetkeep::ledger::snapshot::Tally;
-use sheetkeep::store::guard::read_title;
-use sheetkeep::store::laid::Search;
-use sheetkeep::store::layout::{Notes, Tab, Tabs};
-use sheetkeep::store::load::{FailureRows, header, pairs, text, unusable};
-use sheetkeep::store::processed::ProcessedRows;
-use sheetkeep::store::put_back;
-use sheetkeep::store::witness::Witness;
+use sheetkeep::ledger::item::write_mode::ReprocessPolicy;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, read_run_row};
+use sheetkeep::ledger::state::snapshot::RowChecksum;
+use sheetkeep::ledger::state::state_codec::read_state;
+use sheetkeep::store::commit::restore;
+use sheetkeep::store::guard::head_guard::read_title;
+use sheetkeep::store::tabs::column_recovery::MappingSearch;
+use sheetkeep::store::tabs::parse::{FailureRows, header, pairs, text, unusable};
+use sheetkeep::store::tabs::processed::ProcessedRows;
+use sheetkeep::store::tabs::schema::{StoreMetadata, Tab, Tabs};
+use sheetkeep::store::upsert::undo_log::UndoLog;
 
 /// Cells from bytes: rows end at `\n`, cells at `\t`; a cell that is JSON is that, any other is its text.
 fn rows_of(bytes: &str) -> Vec<Vec<Value>> {
@@ -27,7 +27,8 @@ pub fn read_all(bytes: &[u8]) {
     let Some((which, bytes)) = bytes.split_first() else { return };
     let Ok(bytes) = std::str::from_utf8(bytes) else { return };
     let rows = rows_of(bytes);
-    let again = [Again::Every, Again::Other, Again::Newer][usize::from(*which) % 3];
+    let again =
+        [ReprocessPolicy::EachVersion, ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer][usize::from(*which) % 3];
     let tab = |columns: &[&str]| Tab {
         title: "T".into(),
         header: columns.iter().map(|name| (*name).to_owned()).collect(),
@@ -36,7 +37,7 @@ pub fn read_all(bytes: &[u8]) {
     match *which % 7 {
         0 => {
             let pairs = pairs(&rows);
-            let _ = (read_state(&pairs), Notes::read(&pairs), read_title(bytes));
+            let _ = (read_state(&pairs), StoreMetadata::read(&pairs), read_title(bytes));
         }
         1 => {
             let tab = tab(&PROCESSED);
@@ -63,22 +64,22 @@ pub fn read_all(bytes: &[u8]) {
             }
         }
         4 => {
-            let mut search = Search::of([0, 1, 2, 3]);
+            let mut search = MappingSearch::of([0, 1, 2, 3]);
             search.read(&rows);
-            let mut said = Tally::default();
+            let mut said = RowChecksum::default();
             said.add(&["k", "1", "done", "20260921-141320-00d40"]);
             let _ = search.found(said);
         }
         5 => {
             let rows = of_head("removed", rows);
-            if let Some(waiting) = put_back::read(&rows, HEAD, 1).put_back() {
+            if let Some(waiting) = restore::read(&rows, HEAD, 1).put_back() {
                 let tabs = Tabs { processed: Some(tab(&PROCESSED)), failures: Some(tab(&FAILURES)), ..Tabs::default() };
                 let _ = (waiting.requests(&tabs), waiting.blemish(), waiting.waiting().count());
             }
         }
         _ => {
             let rows = of_head("witness", rows);
-            if let Some((witness, seen)) = Witness::read(&rows, HEAD) {
+            if let Some((witness, seen)) = UndoLog::read(&rows, HEAD) {
                 let _ = witness.told();
                 let _ = witness.finding(seen, Vec::new);
             }

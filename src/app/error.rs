@@ -10,14 +10,14 @@ use crate::google::options::ConnectError;
 use crate::machine::MachineTrouble;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
-use crate::runner::plan::PassError;
+use crate::runner::run_config::RunError;
 
 /// An error of the wiring; it completes "failed to …".
 #[derive(Debug, Error)]
 pub enum AppError {
     /// The pass itself.
     #[error(transparent)]
-    Pass(#[from] PassError),
+    Pass(#[from] RunError),
     /// The store, outside a pass.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -9,19 +9,19 @@ use crate::app::error::AppError;
 use crate::app::sheet::Sheet;
 use crate::app::view::existing;
 use crate::config::settings::Settings;
-use crate::ledger::book::Tried;
-use crate::ledger::failure::{Answer, Failure, FailureState};
-use crate::ledger::key::Key;
-use crate::ledger::mode::Mode;
-use crate::ledger::order::{Order, Sequence, read_run_cell};
-use crate::ledger::run::Run;
-use crate::ledger::snapshot::Snapshot;
+use crate::ledger::item::failure::{Failure, FailureState, RequestedAction};
+use crate::ledger::item::key::Key;
+use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::lease::row_order::{CommitSequence, RowOrder, read_run_cell};
+use crate::ledger::processed::processed_index::PriorFailure;
+use crate::ledger::run::run::Run;
+use crate::ledger::state::snapshot::Snapshot;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::plan::PassError;
-use crate::store::put_back::WAITING;
-use crate::store::sheets::SheetsStore;
-use crate::store::survey::{Keeping, Sight, Wanted};
+use crate::runner::run_config::RunError;
+use crate::store::commit::restore::WAITING;
+use crate::store::scan::scanner::{IndexRetention, ScanScope, ScannedRow};
+use crate::store::spreadsheet::store::SheetsStore;
 
 /// Looks before another run counts as busy.
 const LOOKS: u32 = 3;
@@ -42,7 +42,7 @@ pub struct DoneRow {
     /// The run.
     pub run: String,
     /// Where it stands among the rows of its tab; none for a row of an earlier version.
-    pub order: Option<Order>,
+    pub order: Option<RowOrder>,
 }
 
 impl DoneRow {
@@ -64,12 +64,12 @@ pub struct FailureRow {
     /// What it tells.
     pub failure: Failure,
     /// What somebody typed into `action`.
-    pub action: Option<Answer>,
+    pub action: Option<RequestedAction>,
 }
 
 /// What the tabs tell of a key.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Life {
+pub struct ItemHistory {
     /// The key.
     pub key: String,
     /// The data tab's title, and the rows in which the key stands now.
@@ -84,7 +84,7 @@ pub struct Life {
     pub next: String,
 }
 
-impl Life {
+impl ItemHistory {
     /// Whether any tab knows the key.
     pub fn is_known(&self) -> bool {
         !(self.data.1.is_empty() && self.done.is_empty() && self.failures.is_empty())
@@ -97,43 +97,48 @@ pub async fn explain(
     key: &Key,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Life, AppError> {
+) -> Result<ItemHistory, AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
     file.judge(whole_life(&store, settings, key).await)
 }
 
-async fn whole_life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Life, AppError> {
+async fn whole_life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<ItemHistory, AppError> {
     for _ in 0..LOOKS {
         if let Some(life) = life(store, settings, key).await? {
             return Ok(life);
         }
     }
-    Err(AppError::Pass(PassError::MovedOn))
+    Err(AppError::Pass(RunError::MovedOn))
 }
 
 /// One look at all tabs; none where a run wrote meanwhile, so that what was read may not belong together.
-async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Option<Life>, AppError> {
+async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Option<ItemHistory>, AppError> {
     let (mut data, mut done, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut see = |sight: Sight<'_>| match sight {
-        Sight::Processed { row, key: of, version, state, run, .. } if of == key.as_str() && done.len() < MOST_ROWS => {
+    let mut see = |sight: ScannedRow<'_>| match sight {
+        ScannedRow::Processed { row, key: of, version, state, run, .. }
+            if of == key.as_str() && done.len() < MOST_ROWS =>
+        {
             done.push(DoneRow::of(row, None, [version, state, run]));
         }
-        Sight::Earlier { spreadsheet, key: of, version, state, run }
+        ScannedRow::Earlier { spreadsheet, key: of, version, state, run }
             if of == key.as_str() && done.len() < MOST_ROWS =>
         {
             done.push(DoneRow::of(WAITING, Some(spreadsheet), [version, state, run]));
         }
-        Sight::Data { row, key: of, .. } if of == key.as_str() && data.len() < MOST_ROWS => data.push(row),
-        Sight::Failure { row, failure, action } if failure.key == *key && failures.len() < MOST_ROWS => {
+        ScannedRow::Data { row, key: of, .. } if of == key.as_str() && data.len() < MOST_ROWS => data.push(row),
+        ScannedRow::Failure { row, failure, action } if failure.key == *key && failures.len() < MOST_ROWS => {
             failures.push(FailureRow { row, failure: *failure, action });
         }
-        Sight::Run { run, .. } if run.job == settings.job => runs.push(*run),
+        ScannedRow::Run { run, .. } if run.job == settings.job => runs.push(*run),
         _ => {}
     };
     let surveyed = store
-        .survey(Wanted { data: true, failures: true, runs: true, earlier: true, book: Keeping::Kept }, &mut see)
+        .survey(
+            ScanScope { data: true, failures: true, runs: true, earlier: true, book: IndexRetention::Kept },
+            &mut see,
+        )
         .await?;
     let surveyed = surveyed.ok_or(AppError::NeverRan)?;
     if !surveyed.steady {
@@ -147,12 +152,12 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
     in_order(&mut done, runs.iter().chain(&surveyed.snapshot.state.run));
     let next = next(settings, &surveyed.snapshot, key, &done);
     let title = surveyed.tabs.data.map_or_else(|| settings.tab.clone(), |tab| tab.title);
-    Ok(Some(Life { key: key.as_str().to_owned(), data: (title, data), done, failures, runs, next }))
+    Ok(Some(ItemHistory { key: key.as_str().to_owned(), data: (title, data), done, failures, runs, next }))
 }
 
 /// Puts rows of a key in the order in which they were written; those of spreadsheets that the job has left come first.
 fn in_order<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
-    let mut sequence = Sequence::default();
+    let mut sequence = CommitSequence::default();
     for row in &*done {
         sequence.push_row(&row.run, row.order);
     }
@@ -177,9 +182,9 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
     }
     if book.knows(key) {
         let what = match (settings.mode, settings.version.is_some()) {
-            (Mode::Upsert, _) => "another version of it is written over its row",
-            (Mode::Append, true) => "another version of it gets a row of its own",
-            (Mode::Append, false) => "the job names no version, so it is never done again by itself",
+            (WriteMode::Upsert, _) => "another version of it is written over its row",
+            (WriteMode::Append, true) => "another version of it gets a row of its own",
+            (WriteMode::Append, false) => "the job names no version, so it is never done again by itself",
         };
         return format!("it is done, and skipped; {what}");
     }
@@ -191,12 +196,12 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
     .to_owned()
 }
 
-fn of_failure(tried: &Tried, attempts: u64, max_attempts: u64) -> String {
+fn of_failure(tried: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
     match (tried.asked, tried.state) {
-        (Some(Answer::Retry), _) => {
+        (Some(RequestedAction::Retry), _) => {
             format!("somebody asked for another try in row {}: the next run makes it", tried.row)
         }
-        (Some(Answer::Skip), _) => {
+        (Some(RequestedAction::Skip), _) => {
             format!("somebody said skip in row {}: the next run leaves it alone from then on", tried.row)
         }
         (None, FailureState::Dead) if tried.in_doubt => {

@@ -8,20 +8,20 @@ use crate::app::error::AppError;
 use crate::app::sheet::Sheet;
 use crate::app::view::existing;
 use crate::config::settings::Settings;
-use crate::ledger::failure::{Answer, Failure};
+use crate::ledger::item::failure::{Failure, RequestedAction};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
-use crate::store::reach::Missing;
-use crate::store::sheets::SheetsStore;
+use crate::store::spreadsheet::store::SheetsStore;
+use crate::store::tabs::load_plan::MissingTab;
 
 /// Some failures of a job, oldest row first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failures {
+pub struct FailureList {
     /// The title of their tab.
     pub tab: String,
     /// Each with what somebody asks for and no run has answered.
-    pub some: Vec<(Failure, Option<Answer>)>,
+    pub some: Vec<(Failure, Option<RequestedAction>)>,
     /// How many there are in all; none where nobody can tell.
     pub total: Option<u64>,
     /// What people's hands left odd, where that is why.
@@ -34,21 +34,21 @@ pub async fn failures(
     count: u64,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Failures, AppError> {
+) -> Result<FailureList, AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
-    let store = store.missing(Missing::ReadOn);
+    let store = store.missing(MissingTab::ReadOn);
     file.judge(failures_in(&store, count).await)
 }
 
-async fn failures_in(store: &SheetsStore, count: u64) -> Result<Failures, AppError> {
+async fn failures_in(store: &SheetsStore, count: u64) -> Result<FailureList, AppError> {
     let Some(snapshot) = store.load().await?.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     if !(tabs.failures_are_readable() && tabs.keys_are_readable()) {
         let odd = snapshot.blemishes.iter().filter(|blemish| blemish.blocking);
         let notes = odd.map(|blemish| blemish.message.clone()).collect();
-        return Ok(Failures { tab: store.failures_title(), some: Vec::new(), total: None, notes });
+        return Ok(FailureList { tab: store.failures_title(), some: Vec::new(), total: None, notes });
     }
     let all = snapshot.book.failures();
     let spare = all.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
@@ -59,5 +59,10 @@ async fn failures_in(store: &SheetsStore, count: u64) -> Result<Failures, AppErr
         let attempts = snapshot.book.attempts(&kept.failure.key, &kept.failure.version).max(kept.failure.attempts);
         (Failure { attempts, ..kept.failure }, tried.and_then(|tried| tried.asked))
     });
-    Ok(Failures { tab: store.failures_title(), some: some.collect(), total: Some(all.len() as u64), notes: Vec::new() })
+    Ok(FailureList {
+        tab: store.failures_title(),
+        some: some.collect(),
+        total: Some(all.len() as u64),
+        notes: Vec::new(),
+    })
 }

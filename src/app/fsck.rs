@@ -1,7 +1,7 @@
 //! Whether a job's data tab and its Processed agree, and what can be done where they do not. Looking changes nothing.
 //!
 //! In scope: looking until the sheet stands still, findings with their keys, and a repair as errands. Out of scope: the comparison
-//! (`ledger::audit`), reading (`store::survey`), bringing errands to the sheet (`app::job`).
+//! (`ledger::processed::consistency`), reading (`store::scan::scanner`), bringing errands to the sheet (`app::job`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, SheetFile};
 use crate::app::view::existing;
 use crate::config::settings::Settings;
-use crate::ledger::audit::{Audit, Findings, Print};
-use crate::ledger::commit::Settled;
-use crate::ledger::head::HeadId;
-use crate::ledger::item::Output;
-use crate::ledger::key::{Key, Version};
-use crate::ledger::mode::{Again, Mode};
-use crate::ledger::rows::FORGOTTEN;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::item::Output;
+use crate::ledger::item::key::{Key, Version};
+use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::processed::consistency::{ConsistencyCheck, Inconsistencies, RowDigest};
+use crate::ledger::rows::row_codec::FORGOTTEN;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::step::Identify;
-use crate::runner::plan::{Errands, PassError};
-use crate::store::layout::Tab;
-use crate::store::reach::{Missing, gone_tabs};
-use crate::store::sheets::SheetsStore;
-use crate::store::survey::{Keeping, Sight, Surveyed, Wanted};
+use crate::runner::run_config::{PreparedChanges, RunError};
+use crate::store::scan::scanner::{IndexRetention, ScanScope, ScanSummary, ScannedRow};
+use crate::store::spreadsheet::store::SheetsStore;
+use crate::store::tabs::load_plan::{MissingTab, gone_tabs};
+use crate::store::tabs::schema::Tab;
 
 /// Looks before another run counts as busy.
 const LOOKS: u32 = 3;
@@ -33,7 +33,7 @@ pub const TOLD: usize = 20;
 
 /// What is odd about a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Oddity {
+pub enum DiscrepancyKind {
     /// It is done and has no row of data.
     Missing,
     /// It has more rows of data than it can have.
@@ -44,7 +44,7 @@ pub enum Oddity {
     Twice,
 }
 
-impl Oddity {
+impl DiscrepancyKind {
     /// Its word, for people and machines.
     pub fn word(self) -> &'static str {
         match self {
@@ -58,9 +58,9 @@ impl Oddity {
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct Discrepancy {
     /// What is odd.
-    pub what: Oddity,
+    pub what: DiscrepancyKind,
     /// The key; none where its row was moved before it could be told.
     pub key: Option<String>,
     /// The tab whose rows show it.
@@ -71,7 +71,7 @@ pub struct Finding {
 
 /// Processed beside what runs wrote there, by count and sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edited {
+pub struct EditedRows {
     /// The tab's title.
     pub tab: String,
     /// Rows that were written.
@@ -82,7 +82,7 @@ pub struct Edited {
 
 /// What a look at all rows found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
+pub struct FsckReport {
     /// Keys that are done.
     pub keys: u64,
     /// Rows of data with a key.
@@ -90,18 +90,18 @@ pub struct Checked {
     /// Rows of data without a key: nobody's.
     pub keyless: u64,
     /// Where people edited Processed since the last commit: how it differs from what the state says.
-    pub edited: Option<Edited>,
+    pub edited: Option<EditedRows>,
     /// How many findings of each sort there are.
-    pub counts: Vec<(Oddity, u64)>,
+    pub counts: Vec<(DiscrepancyKind, u64)>,
     /// The first of them.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Discrepancy>,
     /// Machine tabs that are gone and can be made again.
     pub gone: Vec<String>,
     /// What people's hands left odd besides.
     pub notes: Vec<String>,
 }
 
-impl Checked {
+impl FsckReport {
     /// Whether nothing was found.
     pub fn is_clean(&self) -> bool {
         self.gone.is_empty() && self.agrees()
@@ -113,7 +113,7 @@ impl Checked {
     }
 
     /// How many findings of a sort there are.
-    pub fn count(&self, what: Oddity) -> u64 {
+    pub fn count(&self, what: DiscrepancyKind) -> u64 {
         self.counts.iter().find(|(one, _)| *one == what).map_or(0, |(_, count)| *count)
     }
 }
@@ -141,22 +141,26 @@ impl Repair {
 }
 
 /// Looks at every row.
-pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Result<Checked, AppError> {
+pub async fn check(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+) -> Result<FsckReport, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     file.judge(checked(&store, settings).await)
 }
 
-async fn checked(store: &SheetsStore, settings: &Settings) -> Result<Checked, AppError> {
+async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport, AppError> {
     let (surveyed, found) = audit(store, settings).await?;
     let mut findings = Vec::new();
     let processed = surveyed.tabs.processed.clone().unwrap_or_default();
     let data = surveyed.tabs.data.clone().unwrap_or_default();
     let key = surveyed.snapshot.state.key_column.clone().unwrap_or_default();
-    let sorts: [(Oddity, &Tab, &str, Told); 4] = [
-        (Oddity::Missing, &processed, "key", one(&found.missing)),
-        (Oddity::Doubled, &data, &key, many(&found.doubled)),
-        (Oddity::Strange, &data, &key, one(&found.strange)),
-        (Oddity::Twice, &processed, "key", many(&found.twice)),
+    let sorts: [(DiscrepancyKind, &Tab, &str, CappedFindings); 4] = [
+        (DiscrepancyKind::Missing, &processed, "key", one(&found.missing)),
+        (DiscrepancyKind::Doubled, &data, &key, many(&found.doubled)),
+        (DiscrepancyKind::Strange, &data, &key, one(&found.strange)),
+        (DiscrepancyKind::Twice, &processed, "key", many(&found.twice)),
     ];
     let mut counts = Vec::new();
     for (what, tab, column, (count, rows)) in sorts {
@@ -165,8 +169,8 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<Checked, Ap
         let texts = store.texts(tab, column, &firsts).await?;
         let told = rows.into_iter().zip(texts).map(|((key, rows), text)| {
             // The text is read by position after the look: another key's may stand there by now.
-            let key = Some(text).filter(|text| Print::of(text) == key);
-            Finding { what, key, tab: tab.title.clone(), rows }
+            let key = Some(text).filter(|text| RowDigest::of(text) == key);
+            Discrepancy { what, key, tab: tab.title.clone(), rows }
         });
         findings.extend(told);
     }
@@ -175,25 +179,25 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<Checked, Ap
     // What a run has noticed stays a finding until the keys are done again.
     let redo = &surveyed.snapshot.state.redo;
     let written = said.count.max(there.count.saturating_add(redo.keys()).saturating_add(redo.unknown));
-    let edited = (said != there || !redo.is_empty()).then(|| Edited {
+    let edited = (said != there || !redo.is_empty()).then(|| EditedRows {
         tab: processed.title.clone(),
         written,
         found: there.count,
     });
     let gone = gone_tabs(&settings.job, &surveyed.tabs);
-    Ok(Checked { gone, keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
+    Ok(FsckReport { gone, keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
 }
 
 /// How many findings of a sort there are, and the first of them by row.
-type Told = (u64, Vec<(Print, Vec<u32>)>);
+type CappedFindings = (u64, Vec<(RowDigest, Vec<u32>)>);
 
-fn one(rows: &[(Print, u32)]) -> Told {
+fn one(rows: &[(RowDigest, u32)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().map(|(key, row)| (*row, *key)).collect();
     first.sort_unstable();
     (rows.len() as u64, first.into_iter().take(TOLD).map(|(row, key)| (key, vec![row])).collect())
 }
 
-fn many(rows: &[(Print, Vec<u32>)]) -> Told {
+fn many(rows: &[(RowDigest, Vec<u32>)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().collect();
     first.sort_unstable_by_key(|(_, rows)| rows.first());
     (rows.len() as u64, first.into_iter().take(TOLD).cloned().collect())
@@ -205,12 +209,12 @@ pub async fn errands(
     repair: Repair,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Errands, AppError> {
+) -> Result<PreparedChanges, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     file.judge(repair_of(&store, settings, repair).await)
 }
 
-async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> Result<Errands, AppError> {
+async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> Result<PreparedChanges, AppError> {
     for _ in 0..LOOKS {
         let (surveyed, found) = audit(store, settings).await?;
         let from = surveyed.snapshot.head;
@@ -220,16 +224,16 @@ async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> 
             Repair::Adopt => adopted(store, settings, from, &keys_of(&found.strange)).await?,
         };
         if let Some(settled) = settled {
-            return Ok(Errands { from: Some(from), settled });
+            return Ok(PreparedChanges { from: Some(from), settled });
         }
     }
-    Err(AppError::Pass(PassError::MovedOn))
+    Err(AppError::Pass(RunError::MovedOn))
 }
 
 /// Whether rows that nobody's key has made may count as done: where each version is a row of its own, an adopted key would get a further
 /// one as soon as the source yields it with its version.
 pub fn may_adopt(settings: &Settings) -> bool {
-    settings.mode == Mode::Upsert || settings.version.is_none()
+    settings.mode == WriteMode::Upsert || settings.version.is_none()
 }
 
 fn store(
@@ -239,38 +243,40 @@ fn store(
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    Ok((store.keeping(settings.mode, settings.again).missing(Missing::Remade), file))
+    Ok((store.keeping(settings.mode, settings.again).missing(MissingTab::Remade), file))
 }
 
-fn keys_of(rows: &[(Print, u32)]) -> HashSet<Print> {
+fn keys_of(rows: &[(RowDigest, u32)]) -> HashSet<RowDigest> {
     rows.iter().map(|(key, _)| *key).collect()
 }
 
 /// Looks until no run writes meanwhile.
-async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(Surveyed, Findings), AppError> {
+async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary, Inconsistencies), AppError> {
     for _ in 0..LOOKS {
-        let mut audit = Audit::default();
-        let mut see = |sight: Sight<'_>| match sight {
-            Sight::Processed { key, version, state, row, .. } => {
-                let (key, version) = (Print::of(key), Again::Every.mark(&Version(version.to_owned())));
+        let mut audit = ConsistencyCheck::default();
+        let mut see = |sight: ScannedRow<'_>| match sight {
+            ScannedRow::Processed { key, version, state, row, .. } => {
+                let (key, version) =
+                    (RowDigest::of(key), ReprocessPolicy::EachVersion.mark(&Version(version.to_owned())));
                 if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.done(key, version, row) }
             }
-            Sight::Earlier { key, version, state, .. } => {
-                let (key, version) = (Print::of(key), Again::Every.mark(&Version(version.to_owned())));
+            ScannedRow::Earlier { key, version, state, .. } => {
+                let (key, version) =
+                    (RowDigest::of(key), ReprocessPolicy::EachVersion.mark(&Version(version.to_owned())));
                 if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.earlier(key, version) }
             }
-            Sight::Data { key: "", .. } => audit.keyless(),
-            Sight::Data { row, key, cells } => audit.data(Print::of(key), cells, row),
-            Sight::Failure { .. } | Sight::Run { .. } => {}
+            ScannedRow::Data { key: "", .. } => audit.keyless(),
+            ScannedRow::Data { row, key, cells } => audit.data(RowDigest::of(key), cells, row),
+            ScannedRow::Failure { .. } | ScannedRow::Run { .. } => {}
         };
-        let wanted = Wanted { data: true, earlier: true, book: Keeping::LetGo, ..Wanted::default() };
+        let wanted = ScanScope { data: true, earlier: true, book: IndexRetention::LetGo, ..ScanScope::default() };
         let surveyed = store.survey(wanted, &mut see).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
         if surveyed.steady {
-            return Ok((surveyed, audit.finish(settings.mode, settings.again == Again::Other)));
+            return Ok((surveyed, audit.finish(settings.mode, settings.again == ReprocessPolicy::OnChange)));
         }
     }
-    Err(AppError::Pass(PassError::MovedOn))
+    Err(AppError::Pass(RunError::MovedOn))
 }
 
 /// A row that takes each done row of these keys back; none if the sheet has moved on.
@@ -278,23 +284,27 @@ async fn forgotten(
     store: &SheetsStore,
     settings: &Settings,
     from: HeadId,
-    keys: &HashSet<Print>,
-) -> Result<Option<Vec<Settled>>, AppError> {
+    keys: &HashSet<RowDigest>,
+) -> Result<Option<Vec<ItemResult>>, AppError> {
     let mut due: BTreeMap<(Key, String), i64> = BTreeMap::new();
-    let mut see = |sight: Sight<'_>| {
-        let (Sight::Processed { key, version, state, .. } | Sight::Earlier { key, version, state, .. }) = sight else {
+    let mut see = |sight: ScannedRow<'_>| {
+        let (ScannedRow::Processed { key, version, state, .. } | ScannedRow::Earlier { key, version, state, .. }) =
+            sight
+        else {
             return;
         };
-        if !keys.contains(&Print::of(key)) {
+        if !keys.contains(&RowDigest::of(key)) {
             return;
         }
         if let Ok(key) = Key::new(key) {
             *due.entry((key, version.to_owned())).or_default() += if state == FORGOTTEN { -1 } else { 1 };
         }
     };
-    let surveyed = store.survey(Wanted { earlier: true, book: Keeping::LetGo, ..Wanted::default() }, &mut see).await?;
+    let surveyed = store
+        .survey(ScanScope { earlier: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut see)
+        .await?;
     let settled = due.into_iter().flat_map(|((key, version), times)| {
-        let one = Settled::Forgotten { key, version: Version(version) };
+        let one = ItemResult::Revoked { key, version: Version(version) };
         std::iter::repeat_n(one, usize::try_from(times).unwrap_or_default())
     });
     let settled: Vec<_> = settled.collect();
@@ -308,29 +318,30 @@ async fn adopted(
     store: &SheetsStore,
     settings: &Settings,
     from: HeadId,
-    keys: &HashSet<Print>,
-) -> Result<Option<Vec<Settled>>, AppError> {
+    keys: &HashSet<RowDigest>,
+) -> Result<Option<Vec<ItemResult>>, AppError> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
-    let mut see = |sight: Sight<'_>| {
-        let Sight::Data { key, .. } = sight else { return };
-        let print = Print::of(key);
+    let mut see = |sight: ScannedRow<'_>| {
+        let ScannedRow::Data { key, .. } = sight else { return };
+        let print = RowDigest::of(key);
         if keys.contains(&print) && seen.insert(print) {
             found.extend(Key::new(key));
         }
     };
-    let surveyed = store.survey(Wanted { data: true, book: Keeping::LetGo, ..Wanted::default() }, &mut see).await?;
+    let surveyed =
+        store.survey(ScanScope { data: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut see).await?;
     let stands = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
     let versions = versions(settings, keys).await?;
     let done = |key: Key| {
-        let version = versions.get(&Print::of(key.as_str())).cloned().unwrap_or_default();
-        Settled::Done { key, version, known: true, output: Output::default(), closes: None }
+        let version = versions.get(&RowDigest::of(key.as_str())).cloned().unwrap_or_default();
+        ItemResult::Done { key, version, known: true, output: Output::default(), closes: None }
     };
     Ok(stands.then(|| found.into_iter().map(done).collect()))
 }
 
 /// The version in which the source yields these keys today: the one that is not to be done again. None of a source that can be read
 /// only once.
-async fn versions(settings: &Settings, keys: &HashSet<Print>) -> Result<HashMap<Print, Version>, AppError> {
+async fn versions(settings: &Settings, keys: &HashSet<RowDigest>) -> Result<HashMap<RowDigest, Version>, AppError> {
     let mut found = HashMap::new();
     let mut source = settings.open_source().map_err(AppError::Source)?;
     if keys.is_empty() || !source.rereadable() {
@@ -340,7 +351,7 @@ async fn versions(settings: &Settings, keys: &HashSet<Print>) -> Result<HashMap<
     while let Some(record) = source.next().await.map_err(AppError::Source)? {
         let Ok(body) = record.body else { continue };
         let Ok((key, version)) = identify.identify(&body).await else { continue };
-        let print = Print::of(key.as_str());
+        let print = RowDigest::of(key.as_str());
         if keys.contains(&print) {
             found.insert(print, version);
         }

@@ -1,7 +1,7 @@
 //! This installation: who it is, and that it runs a job only once at a time.
 //!
 //! In scope: the id kept in the state directory, the lock per job and spreadsheet, what the lock file tells a second run.
-//! Out of scope: leases (`ledger::lease`); the lock only lets a run take over its own dead sibling at once.
+//! Out of scope: leases (`ledger::lease::lease`); the lock only lets a run take over its own dead sibling at once.
 //!
 //! Where no directory is known or can be written (a cloud function without a disk) the id is made up for this process, there is no lock,
 //! and a dead sibling's lease is waited for; that is told. A disk that is full is another matter: nothing begins then.
@@ -32,7 +32,7 @@ pub struct Installation {
 
 /// Why a run can't begin here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Barred {
+pub enum LockHeld {
     /// Another run of this installation is alive; what its lock file tells.
     Alive(String),
     /// This machine refuses what the state directory needs.
@@ -41,7 +41,7 @@ pub enum Barred {
 
 impl Installation {
     /// The installation of this state directory, locked for `job` at `target`.
-    pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Chance) -> Result<Self, Barred> {
+    pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Chance) -> Result<Self, LockHeld> {
         let fresh = format!("{:016x}", chance.bits());
         let Some(dir) = dir else {
             let why = "no state directory is known: HOME and XDG_STATE_HOME are not set (--state-dir names one)";
@@ -53,7 +53,7 @@ impl Installation {
         };
         match lock_in(dir, job, target) {
             Ok(Locked::Mine(file)) => Ok(Self { id, unlocked: None, lock: Some(file) }),
-            Ok(Locked::Theirs(told)) => Err(Barred::Alive(told)),
+            Ok(Locked::Theirs(told)) => Err(LockHeld::Alive(told)),
             Err(error) => Self::without(id, dir, &error),
         }
     }
@@ -73,10 +73,10 @@ impl Installation {
     }
 
     /// A directory that is meant to be read only, or not this user's, is done without; a disk that is full or broken stops.
-    fn without(id: String, dir: &Path, error: &io::Error) -> Result<Self, Barred> {
+    fn without(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
         let deed = format!("the state directory {} can't be used", dir.display());
         match MachineTrouble::of_io(&deed, error) {
-            Some(trouble) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => Err(Barred::Machine(trouble)),
+            Some(trouble) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => Err(LockHeld::Machine(trouble)),
             _ => Ok(Self { id, unlocked: Some(format!("{deed}: {error}")), lock: None }),
         }
     }
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(alive(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
         assert_eq!((alive(Some(dir.path()), "k", "s"), alive(None, "j", "s")), (None, None));
         let told = Installation::enter(Some(dir.path()), "j", "s", &two).expect_err("the first one is there");
-        assert_eq!(told, Barred::Alive("run r1 on host a".into()));
+        assert_eq!(told, LockHeld::Alive("run r1 on host a".into()));
         let other_job = Installation::enter(Some(dir.path()), "k", "s", &two).expect("another job");
         assert_eq!(other_job.id, first.id);
         drop(first);

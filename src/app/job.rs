@@ -7,35 +7,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::error::AppError;
-use crate::app::installation::{Barred, Installation, alive};
+use crate::app::installation::{Installation, LockHeld, alive};
 use crate::app::journal::FileJournal;
 use crate::app::processes::SystemProcesses;
 use crate::app::request::RequestFile;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
-use crate::config::steps::Deed;
+use crate::config::steps::StepAction;
 use crate::config::target::Target;
-use crate::ledger::event::{Event, Report};
-use crate::ledger::lease::Holder;
-use crate::ledger::mode::Delivery;
-use crate::ledger::rollover::Rollover;
-use crate::ledger::run::Trigger;
-use crate::ledger::snapshot::Definition;
+use crate::ledger::item::write_mode::Delivery;
+use crate::ledger::lease::lease::Holder;
+use crate::ledger::run::event::{Event, RunReport};
+use crate::ledger::run::run::Trigger;
+use crate::ledger::state::rollover::Rollover;
+use crate::ledger::state::snapshot::Definition;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::journal::Journal;
 use crate::port::process::Processes;
 use crate::port::source::Source;
 use crate::retry::RetryPolicy;
-use crate::runner::asked::unread;
-use crate::runner::feed::Retrying;
+use crate::runner::failure_records::unread;
 use crate::runner::header_row::see_header;
-use crate::runner::pass::pass;
-use crate::runner::plan::{Errands, Events, Parts, PassError, Plan};
-use crate::runner::stop::Stop;
-use crate::store::reach::Missing;
-use crate::store::sheets::SheetsStore;
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::{Dependencies, Events, PreparedChanges, RunConfig, RunError};
+use crate::runner::run_loop::pass;
+use crate::runner::shutdown::Stop;
+use crate::store::spreadsheet::store::SheetsStore;
+use crate::store::tabs::load_plan::MissingTab;
 
 /// Items in hand at once where steps change nothing outside the sheet; those of which it is not known how long they take are evaluated
 /// one after another, and this many are on their way.
@@ -45,15 +45,15 @@ const MAX_BATCH_BYTES: usize = 2_000_000;
 
 /// What a run is asked for beside the job.
 #[derive(Debug, Clone, Default)]
-pub struct Wish {
+pub struct RunRequest {
     /// Accept a changed definition.
     pub adopt: bool,
     /// What to do if another run is at work.
     pub overlap: Overlap,
     /// Which failures are tried again.
-    pub retrying: Retrying,
+    pub retrying: RetryScope,
     /// What is brought to the sheet besides.
-    pub errands: Option<Errands>,
+    pub errands: Option<PreparedChanges>,
     /// The job's move to another spreadsheet, where the run is for that.
     pub rollover: Option<Rollover>,
     /// Whether machine tabs that are gone are made again.
@@ -71,23 +71,23 @@ const TRY_THE_LOCK: Duration = Duration::from_secs(1);
 /// Runs a job once; after another run that is at work, if it is to wait for that.
 pub async fn run(
     settings: &Settings,
-    wish: Wish,
+    wish: RunRequest,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     events: Events,
     stop: Stop,
-) -> Result<Report, AppError> {
+) -> Result<RunReport, AppError> {
     let began_ms = clock.monotonic_ms();
     let mut told = String::new();
     let mut notes = Notes::default();
     loop {
         let (clock, chance, events) = (Arc::clone(&clock), Arc::clone(&chance), Arc::clone(&events));
-        let here = Here { clock: Arc::clone(&clock), chance, events: Arc::clone(&events) };
+        let here = RunLocation { clock: Arc::clone(&clock), chance, events: Arc::clone(&events) };
         let tried = run_once(settings, &wish, here, stop.clone(), &mut notes).await;
         let Overlap::Queue { wait_ms } = wish.overlap else { return tried };
         let (by, again) = match &tried {
             Err(AppError::Busy { holder }) => (holder.clone(), TRY_THE_LOCK),
-            Err(AppError::Pass(PassError::Held { holder, .. })) => {
+            Err(AppError::Pass(RunError::Held { holder, .. })) => {
                 (format!("run {} on {}", holder.run, holder.host), LOOK_AGAIN)
             }
             _ => return tried,
@@ -101,13 +101,13 @@ pub async fn run(
         }
         tokio::select! {
             () = clock.sleep(again.min(Duration::from_millis(wait_ms))) => {}
-            reason = stop.reason() => return Err(AppError::Pass(PassError::Stopped { reason })),
+            reason = stop.reason() => return Err(AppError::Pass(RunError::Stopped { reason })),
         }
     }
 }
 
 /// What a run has of the world around it.
-struct Here {
+struct RunLocation {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     events: Events,
@@ -121,7 +121,7 @@ struct Notes {
 
 impl Notes {
     /// Without a lock, and a journal beside it, some promises are weaker: whoever relies on them has to know.
-    fn tell_of_no_lock(&mut self, why: &str, has_programs: bool, events: &Events) {
+    fn warn_about_missing_lock(&mut self, why: &str, has_programs: bool, events: &Events) {
         if std::mem::replace(&mut self.unlocked, true) {
             return;
         }
@@ -131,20 +131,20 @@ impl Notes {
             ""
         };
         let message = format!("{why}; there is no lock: only the sheet keeps overlapping runs apart{programs}");
-        events(Event::Blemish { message });
+        events(Event::Anomaly { message });
     }
 }
 
 async fn run_once(
     settings: &Settings,
-    wish: &Wish,
-    here: Here,
+    wish: &RunRequest,
+    here: RunLocation,
     stop: Stop,
     notes: &mut Notes,
-) -> Result<Report, AppError> {
-    let Here { clock, chance, events } = here;
+) -> Result<RunReport, AppError> {
+    let RunLocation { clock, chance, events } = here;
     if wish.retrying.brings_items() {
-        see_that_programs_are_there(settings)?;
+        ensure_programs_exist(settings)?;
     }
     let mut source = source_for(settings, &wish.retrying, &events)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
@@ -156,17 +156,17 @@ async fn run_once(
     }
     let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
     let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
-    let has_programs = settings.steps.iter().any(|step| matches!(step.deed, Deed::Command(_)));
+    let has_programs = settings.steps.iter().any(|step| matches!(step.deed, StepAction::Command(_)));
     if let Some(why) = &installation.unlocked {
-        notes.tell_of_no_lock(why, has_programs, &events);
+        notes.warn_about_missing_lock(why, has_programs, &events);
     }
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
         .keeping(settings.mode, settings.again)
         .leaving(wish.adopt)
         .previewing(preview)
-        .missing(if wish.remakes { Missing::Remade } else { Missing::Stops });
+        .missing(if wish.remakes { MissingTab::Remade } else { MissingTab::Stops });
     let plan = plan(settings, wish, &installation);
-    let parts = Parts {
+    let parts = Dependencies {
         store: Arc::new(store),
         source,
         identify: Arc::new(settings.identify()),
@@ -183,7 +183,11 @@ async fn run_once(
 
 /// The source, where the run reads it. Whoever tries failures again looks there for their records, as far as it can be read more than once,
 /// and does without it where it can't be opened.
-fn source_for(settings: &Settings, retrying: &Retrying, events: &Events) -> Result<Option<Box<dyn Source>>, AppError> {
+fn source_for(
+    settings: &Settings,
+    retrying: &RetryScope,
+    events: &Events,
+) -> Result<Option<Box<dyn Source>>, AppError> {
     if retrying.reads_source() {
         return settings.open_source_for_run().map(Some).map_err(AppError::Source);
     }
@@ -193,16 +197,16 @@ fn source_for(settings: &Settings, retrying: &Retrying, events: &Events) -> Resu
     match settings.open_source_for_run() {
         Ok(source) => Ok(Some(source).filter(|source| source.rereadable())),
         Err(error) => {
-            events(Event::Blemish { message: unread(&error) });
+            events(Event::Anomaly { message: unread(&error) });
             Ok(None)
         }
     }
 }
 
 /// A program that can't be run would make a failure of each item, and use up its tries.
-fn see_that_programs_are_there(settings: &Settings) -> Result<(), AppError> {
+fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
     for step in &settings.steps {
-        let Deed::Command(command) = &step.deed else { continue };
+        let StepAction::Command(command) = &step.deed else { continue };
         command.program().map_err(|why| AppError::NoProgram { step: step.name.clone(), why })?;
     }
     Ok(())
@@ -236,8 +240,8 @@ fn target_name(settings: &Settings) -> String {
 fn enter(settings: &Settings, chance: &dyn Chance) -> Result<Installation, AppError> {
     Installation::enter(settings.state_dir.as_deref(), &settings.job, &target_name(settings), chance).map_err(
         |barred| match barred {
-            Barred::Alive(holder) => AppError::Busy { holder },
-            Barred::Machine(trouble) => AppError::Machine(trouble),
+            LockHeld::Alive(holder) => AppError::Busy { holder },
+            LockHeld::Machine(trouble) => AppError::Machine(trouble),
         },
     )
 }
@@ -279,12 +283,12 @@ pub fn definition(settings: &Settings) -> Definition {
     }
 }
 
-fn plan(settings: &Settings, wish: &Wish, installation: &Installation) -> Plan {
+fn plan(settings: &Settings, wish: &RunRequest, installation: &Installation) -> RunConfig {
     let definition = definition(settings);
     // What is done at most once is not tried again by itself, neither in this run nor in the next.
     let once = settings.delivery == Delivery::AtMostOnce;
     let retry = if once { RetryPolicy { max_attempts: 1, ..settings.retry } } else { settings.retry };
-    Plan {
+    RunConfig {
         job: settings.job.clone(),
         tab: settings.tab.clone(),
         columns: settings.columns.clone(),

@@ -1,7 +1,7 @@
 //! Results of steps with outside effects, in files of the state directory until they are on the sheet.
 //!
 //! In scope: one file a run, synced before it counts, locked while its run lives; what earlier runs left. Out of scope: what the lines
-//! say (`ledger::journal`), and whether a result still counts (`runner::replay`).
+//! say (`ledger::run::journal`), and whether a result still counts (`runner::journal_replay`).
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -13,9 +13,9 @@ use futures_util::future::{BoxFuture, FutureExt};
 use sha2::{Digest, Sha256};
 
 use crate::failpoint;
-use crate::ledger::journal::{JournalHead, StepResult, line};
+use crate::ledger::run::journal::{JournalHead, StepResult, line};
 use crate::machine::MachineTrouble;
-use crate::port::journal::{Journal, JournalFault, LeftBehind};
+use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::private;
 
 /// How a journal's file name ends; one that is set aside ends otherwise.
@@ -55,7 +55,7 @@ impl FileJournal {
 }
 
 impl Journal for FileJournal {
-    fn left_behind(&self) -> Result<Vec<LeftBehind>, JournalFault> {
+    fn left_behind(&self) -> Result<Vec<LeftoverJournal>, JournalFault> {
         let names = match names_in(&self.folder) {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -66,7 +66,7 @@ impl Journal for FileJournal {
             match read_locked(&self.folder.join(&name)) {
                 Ok(Some((file, bytes))) => {
                     self.held.lock().unwrap_or_else(PoisonError::into_inner).push(file);
-                    left.push(LeftBehind { name, bytes });
+                    left.push(LeftoverJournal { name, bytes });
                 }
                 // Its run is alive.
                 Ok(None) => {}
@@ -91,7 +91,7 @@ impl Journal for FileJournal {
         std::fs::remove_file(self.folder.join(name)).map_err(|error| self.fault(&format!("remove {name}"), &error))
     }
 
-    fn set_aside(&self, name: &str) -> Result<String, JournalFault> {
+    fn quarantine(&self, name: &str) -> Result<String, JournalFault> {
         let aside = self.folder.join(format!("{name}.aside"));
         std::fs::rename(self.folder.join(name), &aside)
             .map_err(|error| self.fault(&format!("set {name} aside"), &error))?;
@@ -177,7 +177,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ledger::journal::read;
+    use crate::ledger::run::journal::read;
 
     fn result(key: &str) -> StepResult {
         let [key, version, shown, place] = [key, "", "", ""].map(str::to_owned);
@@ -217,7 +217,7 @@ mod tests {
         drop(second);
         let third = FileJournal::new(dir.path(), "j", "s");
         assert_eq!(third.left_behind().expect("a directory").len(), 1);
-        let aside = third.set_aside("r1.journal").expect("it is there");
+        let aside = third.quarantine("r1.journal").expect("it is there");
         assert!(Path::new(&aside).exists() && aside.ends_with("r1.journal.aside"), "{aside}");
     }
 

@@ -8,23 +8,23 @@ use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, SheetFile};
 use crate::app::view::existing;
 use crate::config::settings::Settings;
-use crate::ledger::snapshot::Snapshot;
+use crate::ledger::state::snapshot::Snapshot;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
-use crate::runner::opening::lives_here;
-use crate::store::ends::End;
-use crate::store::listing::Listing;
-use crate::store::sheets::SheetsStore;
-use crate::store::survey::Wanted;
+use crate::runner::startup::is_own_job;
+use crate::store::scan::rows::ScannedTabs;
+use crate::store::scan::scanner::ScanScope;
+use crate::store::scan::trailing_blanks::TabExtent;
+use crate::store::spreadsheet::store::SheetsStore;
 
 /// Reads Processed row by row, and what else is wanted, with the state that belongs to it.
 pub async fn listing(
     settings: &Settings,
-    wanted: Wanted,
+    wanted: ScanScope,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Listing, AppError> {
+) -> Result<ScannedTabs, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     file.judge(listed(&store, wanted).await)
 }
@@ -32,22 +32,22 @@ pub async fn listing(
 /// The same, and where the rows of the job's tabs end.
 pub async fn listing_with_ends(
     settings: &Settings,
-    wanted: Wanted,
+    wanted: ScanScope,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<(Listing, Vec<End>), AppError> {
+) -> Result<(ScannedTabs, Vec<TabExtent>), AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     let both = async { Ok((listed(&store, wanted).await?, store.ends().await?)) };
     file.judge(both.await)
 }
 
-async fn listed(store: &SheetsStore, wanted: Wanted) -> Result<Listing, AppError> {
+async fn listed(store: &SheetsStore, wanted: ScanScope) -> Result<ScannedTabs, AppError> {
     store.listing(wanted).await?.ok_or(AppError::NeverRan)
 }
 
 /// Whether the job still runs in the spreadsheet that was listed: nothing is to be changed in one that it has left, or has not come to.
-pub fn at_home(listing: &Listing) -> Result<(), AppError> {
-    Ok(lives_here(&listing.snapshot, None)?)
+pub fn at_home(listing: &ScannedTabs) -> Result<(), AppError> {
+    Ok(is_own_job(&listing.snapshot, None)?)
 }
 
 /// What a job's state and book say; none where it has never run.

@@ -1,11 +1,11 @@
 //! The processes of this machine, as Linux tells them in `/proc`.
 //!
-//! In scope: this process's identity, and whether another one is alive. Out of scope: what follows (`ledger::lease`). Where there is no
+//! In scope: this process's identity, and whether another one is alive. Out of scope: what follows (`ledger::lease::lease`). Where there is no
 //! `/proc`, nothing is known, and a dead sibling's lease is waited for.
 
 use std::fs;
 
-use crate::ledger::process::ProcessId;
+use crate::ledger::lease::process_id::ProcessId;
 use crate::port::process::Processes;
 
 /// The processes that `/proc` shows.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::ledger::order::Asked;
+use crate::ledger::lease::row_order::RequestOrder;
 use crate::private;
 
 /// What the file says where the job had never run.
@@ -35,16 +35,16 @@ impl RequestFile {
     }
 
     /// The request that is under way, if one is.
-    pub fn read(&self) -> Option<Asked> {
+    pub fn read(&self) -> Option<RequestOrder> {
         let text = fs::read_to_string(&self.0).ok()?;
         match text.trim() {
-            NEVER => Some(Asked { commit: None }),
-            number => number.parse().ok().map(|commit| Asked { commit: Some(commit) }),
+            NEVER => Some(RequestOrder { commit: None }),
+            number => number.parse().ok().map(|commit| RequestOrder { commit: Some(commit) }),
         }
     }
 
     /// Remembers a request, whole and durably.
-    pub fn write(&self, asked: Asked) -> io::Result<()> {
+    pub fn write(&self, asked: RequestOrder) -> io::Result<()> {
         let folder = self.0.parent().unwrap_or(Path::new("."));
         private::make_folder(folder)?;
         let beside = self.0.with_extension(format!("{}.new", std::process::id()));
@@ -67,7 +67,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let file = RequestFile::of(&dir.path().join("state"), "j", "s");
         assert_eq!(file.read(), None);
-        for asked in [Asked { commit: None }, Asked { commit: Some(7) }] {
+        for asked in [RequestOrder { commit: None }, RequestOrder { commit: Some(7) }] {
             file.write(asked).expect("it can be written");
             assert_eq!(file.read(), Some(asked));
         }

@@ -27,7 +27,7 @@ use crate::machine::MachineTrouble;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 #[cfg(feature = "emulator")]
-use crate::runner::plan::PassError;
+use crate::runner::run_config::RunError;
 
 /// The id that the embedded spreadsheet has in its file.
 #[cfg(feature = "emulator")]
@@ -63,7 +63,7 @@ impl SheetFile {
     pub fn judge<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
         let Some((emulator, path)) = &self.emulator else { return ended };
         // The machine was in the way before, and the file only after it.
-        if matches!(ended, Err(AppError::Pass(PassError::Machine { .. }))) {
+        if matches!(ended, Err(AppError::Pass(RunError::Machine { .. }))) {
             return ended;
         }
         match emulator.trouble() {

@@ -10,21 +10,21 @@ use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::settings::Settings;
 use crate::config::target::Target;
-use crate::google::shape::Tab as Seen;
+use crate::google::shape::TabInfo as Seen;
 use crate::grid::{Cell, column_letters, quoted};
-use crate::ledger::growth::{Forecast, Prices, forecast};
-use crate::ledger::lease::Holder;
-use crate::ledger::rows::{PROCESSED, RUNS, read_run_row};
-use crate::ledger::run::Run;
-use crate::ledger::snapshot::Snapshot;
+use crate::ledger::lease::lease::Holder;
+use crate::ledger::rows::row_codec::{PROCESSED, RUNS, read_run_row};
+use crate::ledger::run::capacity::{CellCosts, Forecast, forecast};
+use crate::ledger::run::run::Run;
+use crate::ledger::state::snapshot::Snapshot;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::Store;
-use crate::store::layout::Tab;
-use crate::store::load::text;
-use crate::store::reach::Missing;
-use crate::store::room::Room;
-use crate::store::sheets::SheetsStore;
+use crate::store::commit::cell_budget::CellBudget;
+use crate::store::spreadsheet::store::SheetsStore;
+use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::parse::text;
+use crate::store::tabs::schema::Tab;
 use crate::time::Timestamp;
 
 /// Rows that one call reads from a tab's end.
@@ -36,7 +36,7 @@ const MAX_COLUMNS: u32 = 200;
 
 /// How a job stands.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct JobOverview {
     /// Its last run in Runs; none where that can't be read.
     pub last_run: Option<Option<Run>>,
     /// Who is running it now, and until when.
@@ -73,23 +73,23 @@ pub async fn standing(
     settings: &Settings,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Standing, AppError> {
+) -> Result<JobOverview, AppError> {
     let sheet = existing(settings, &clock, &chance)?;
     let file = sheet.file.clone();
     file.judge(standing_of(sheet, settings, clock).await)
 }
 
-async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Standing, AppError> {
+async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -> Result<JobOverview, AppError> {
     let (sheets, id) = (&sheet.sheets, &sheet.id);
     let store = SheetsStore::new(Arc::clone(sheets), id.clone(), &settings.job, &settings.tab, clock)
         .keeping(settings.mode, settings.again)
-        .missing(Missing::ReadOn);
+        .missing(MissingTab::ReadOn);
     let loaded = store.load().await?;
     let metadata = sheets.metadata(id).await?;
     let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     let seen = |tab: Option<&Tab>| metadata.tabs.iter().find(|seen| tab.is_some_and(|tab| seen.sheet_id == tab.id));
-    let cells = Room::of(&metadata).cells();
+    let cells = CellBudget::of(&metadata).cells();
     let readable = tabs.runs.as_ref().filter(|tab| tab.lacks(&RUNS).is_none());
     let runs = match seen(readable) {
         Some(tab) => Some(runs_of(&sheet, tab, &settings.job).await?),
@@ -98,21 +98,21 @@ async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -
     let known = runs.as_deref().unwrap_or_default();
     let prices = match seen(tabs.data.as_ref()) {
         Some(tab) if known.len() > 1 => prices(&sheet, tab, &snapshot).await?,
-        _ => Prices::of(0, 0, 0, PROCESSED.len() as u64, RUNS.len() as u64),
+        _ => CellCosts::of(0, 0, 0, PROCESSED.len() as u64, RUNS.len() as u64),
     };
     let forecast = forecast(cells, known, prices);
     let standing = stands(&snapshot, runs, cells, forecast, loaded.service_time);
     let failures = standing.failures.filter(|_| tabs.failures_are_readable());
     let keys = standing.keys.filter(|_| tabs.keys_are_readable());
-    Ok(Standing { keys, failures: failures.filter(|_| keys.is_some()), ..standing })
+    Ok(JobOverview { keys, failures: failures.filter(|_| keys.is_some()), ..standing })
 }
 
 /// What a key and a run have cost so far, in cells.
-async fn prices(sheet: &Sheet, data: &Seen, snapshot: &Snapshot) -> Result<Prices, AppError> {
+async fn prices(sheet: &Sheet, data: &Seen, snapshot: &Snapshot) -> Result<CellCosts, AppError> {
     let (_, last) = ends(sheet, data, 1, false).await?;
     let rows = u64::from(last.saturating_sub(1));
     let keys = snapshot.state.processed.count;
-    Ok(Prices::of(rows, u64::from(data.columns), keys, PROCESSED.len() as u64, RUNS.len() as u64))
+    Ok(CellCosts::of(rows, u64::from(data.columns), keys, PROCESSED.len() as u64, RUNS.len() as u64))
 }
 
 /// The way to a sheet that is there: whoever only reads makes no file.
@@ -129,14 +129,14 @@ fn stands(
     cells: u64,
     forecast: Option<Forecast>,
     now: Timestamp,
-) -> Standing {
+) -> JobOverview {
     let lease = &snapshot.state.lease;
     let left =
         snapshot.state.next.as_ref().map(|next| format!("it goes on in spreadsheet {next}; a run here ends with 78"));
     let coming =
         snapshot.unmoved.as_ref().map(|from| format!("its move here from spreadsheet {from} has not come to its end"));
     let elsewhere = left.into_iter().chain(coming);
-    Standing {
+    JobOverview {
         last_run: runs.map(|mut runs| runs.pop()),
         forecast,
         held_by: lease.holder.clone().filter(|_| now < lease.until).map(|holder| (holder, lease.until)),

@@ -5,32 +5,32 @@
 
 use std::sync::Arc;
 
-use crate::check::repeated::{Looked, look};
-use crate::check::report::{Blocker, Line, Subject, Verdict};
+use crate::check::repeated::{RepeatedKeyScan, look};
+use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
 use crate::google::address::SpreadsheetId;
-use crate::google::error::{CallError, Cause};
-use crate::google::shape::Metadata;
+use crate::google::error::{CallError, ErrorCause};
+use crate::google::shape::SpreadsheetInfo;
 use crate::google::sheets::Sheets;
-use crate::ledger::growth;
-use crate::ledger::lease::Standing;
-use crate::ledger::snapshot::{Definition, Snapshot};
+use crate::ledger::lease::lease::LeaseStatus;
+use crate::ledger::run::capacity;
+use crate::ledger::state::snapshot::{Definition, Snapshot};
 use crate::port::clock::Clock;
 use crate::port::source::Source;
 use crate::port::step::Identify;
+use crate::runner::first_records::FirstRecords;
 use crate::runner::header_row::read_header;
-use crate::runner::opening::{begins_anew, key_column_stands, lives_here, same_definition, unblocked};
-use crate::runner::plan::PassError;
-use crate::runner::probation::Probation;
+use crate::runner::run_config::RunError;
+use crate::runner::startup::{begins_anew, is_own_job, key_column_stands, same_definition, unblocked};
 use crate::source::input::Input;
-use crate::store::fetch::{Fetched, Fetcher};
-use crate::store::guard::Proof;
-use crate::store::reach::Missing;
-use crate::store::room::Room;
+use crate::store::commit::cell_budget::CellBudget;
+use crate::store::guard::head_guard::GuardSupport;
+use crate::store::load::loader::{LoadResult, Loader};
+use crate::store::tabs::load_plan::MissingTab;
 
 /// What a run would come with.
-pub struct Coming {
+pub struct PlannedRun {
     /// The client.
     pub sheets: Arc<Sheets>,
     /// The spreadsheet.
@@ -47,23 +47,23 @@ pub struct Coming {
 
 /// Looks at the source: whether it can be opened, what its first record is, and whether a run would stop on its first records. Of a source
 /// that can be read again also whether keys come more than once; none where that was not looked at.
-pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<Line>, Option<Looked>) {
+pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, Option<RepeatedKeyScan>) {
     let subject = Subject::Source;
     let name = settings.source.input.name();
     if settings.source.input == Input::Stdin {
-        return (vec![Line::fine(subject, "standard input, which is not read here")], None);
+        return (vec![CheckItem::fine(subject, "standard input, which is not read here")], None);
     }
     let mut source = match settings.open_source() {
         Ok(source) => source,
-        Err(error) => return (vec![Line::problem(subject, Blocker::Source(error))], None),
+        Err(error) => return (vec![CheckItem::problem(subject, StartBlocker::Source(error))], None),
     };
     let identify = settings.identify();
-    let mut lines: Vec<Line> = match read_header(source.as_mut(), &identify).await {
-        Ok(notes) => notes.into_iter().map(|note| Line::warning(subject, note, None)).collect(),
-        Err(error) => return (vec![Line::problem(subject, Blocker::Pass(error))], None),
+    let mut lines: Vec<CheckItem> = match read_header(source.as_mut(), &identify).await {
+        Ok(notes) => notes.into_iter().map(|note| CheckItem::warning(subject, note, None)).collect(),
+        Err(error) => return (vec![CheckItem::problem(subject, StartBlocker::Pass(error))], None),
     };
     let line = records(&name, source.as_mut(), &identify, settings.stop_after).await;
-    let is_stopped = matches!(line.verdict, Verdict::Problem(_));
+    let is_stopped = matches!(line.verdict, CheckVerdict::Problem(_));
     lines.push(line);
     // Of a pipe the run needs what would be read here.
     if is_stopped || !source.rereadable() || source.rewind().is_err() {
@@ -71,21 +71,21 @@ pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<Line>, Optio
     }
     let mut looked = look(source.as_mut(), Arc::new(identify), settings.again, clock).await;
     let hint = "the run says so too; see README, *A key twice in one source*";
-    lines.extend(looked.sentence().map(|sentence| Line::warning(subject, sentence, Some(hint))));
-    lines.extend(looked.broken.take().map(|error| Line::problem(subject, Blocker::Source(error))));
+    lines.extend(looked.sentence().map(|sentence| CheckItem::warning(subject, sentence, Some(hint))));
+    lines.extend(looked.broken.take().map(|error| CheckItem::problem(subject, StartBlocker::Source(error))));
     (lines, Some(looked))
 }
 
 /// Looks at the first record, and at the next ones as long as none has a key.
-async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, stop_after: u64) -> Line {
+async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, stop_after: u64) -> CheckItem {
     let subject = Subject::Source;
-    let mut probation = Probation::new(stop_after);
+    let mut probation = FirstRecords::new(stop_after);
     let mut first = None;
     let mut read = 0;
     loop {
         let record = match source.next().await {
-            Err(error) if read == 0 => return Line::problem(subject, Blocker::Source(error)),
-            Ok(None) if read == 0 => return Line::warning(subject, format!("{name} has no record"), None),
+            Err(error) if read == 0 => return CheckItem::problem(subject, StartBlocker::Source(error)),
+            Ok(None) if read == 0 => return CheckItem::warning(subject, format!("{name} has no record"), None),
             Err(_) | Ok(None) => break,
             Ok(Some(record)) => record,
         };
@@ -95,19 +95,20 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
         match record.body {
             Err(bad) => {
                 let what = format!("the first record of {name} can't be read: {bad}");
-                let line =
-                    || Line::warning(subject, what, Some("it would be a failure; the others are read all the same"));
+                let line = || {
+                    CheckItem::warning(subject, what, Some("it would be a failure; the others are read all the same"))
+                };
                 first.get_or_insert_with(line);
                 probation.failed("source", &bad.to_string(), &place, &record.bytes);
             }
             Ok(body) => match identify.identify(&body).await {
                 Ok((key, _)) if read == 1 => {
-                    return Line::fine(subject, format!("{name}, whose first record has key {}", key.as_str()));
+                    return CheckItem::fine(subject, format!("{name}, whose first record has key {}", key.as_str()));
                 }
                 Ok(_) => break,
                 Err(error) => {
                     let what = format!("the first record of {name} has no key: {error}");
-                    let line = || Line::warning(subject, what, Some("it would be a failure; see `key` in [item]"));
+                    let line = || CheckItem::warning(subject, what, Some("it would be a failure; see `key` in [item]"));
                     first.get_or_insert_with(line);
                     probation.failed("item", &error.to_string(), &place, body.to_string().as_bytes());
                 }
@@ -115,31 +116,31 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
         }
         if let Some(cause) = probation.verdict() {
             let cause = Box::new(cause.clone());
-            return Line::problem(subject, Blocker::Pass(PassError::AllAlike { cause, report: None }));
+            return CheckItem::problem(subject, StartBlocker::Pass(RunError::AllAlike { cause, report: None }));
         }
         if stop_after == 0 {
             break;
         }
     }
     match probation.refusal() {
-        Some(error) => Line::problem(subject, Blocker::Source(error)),
-        None => first.unwrap_or_else(|| Line::fine(subject, name)),
+        Some(error) => CheckItem::problem(subject, StartBlocker::Source(error)),
+        None => first.unwrap_or_else(|| CheckItem::fine(subject, name)),
     }
 }
 
 /// Looks at the spreadsheet and at what the job has there. True where it can be read.
-pub async fn spreadsheet(settings: &Settings, coming: &Coming, lines: &mut Vec<Line>) -> bool {
+pub async fn spreadsheet(settings: &Settings, coming: &PlannedRun, lines: &mut Vec<CheckItem>) -> bool {
     let metadata = match coming.sheets.metadata(&coming.id).await {
         Ok(metadata) => metadata,
         Err(error) => {
             let subject = if is_about_credentials(&error) { Subject::Credentials } else { Subject::Spreadsheet };
-            lines.push(Line::problem(subject, Blocker::Call(error)));
+            lines.push(CheckItem::problem(subject, StartBlocker::Call(error)));
             return false;
         }
     };
-    lines.push(Line::fine(Subject::Credentials, account(coming)));
+    lines.push(CheckItem::fine(Subject::Credentials, account(coming)));
     lines.push(seen(&metadata));
-    let fetcher = Fetcher {
+    let fetcher = Loader {
         sheets: Arc::clone(&coming.sheets),
         id: coming.id.clone(),
         job: settings.job.clone(),
@@ -147,53 +148,53 @@ pub async fn spreadsheet(settings: &Settings, coming: &Coming, lines: &mut Vec<L
         mode: settings.mode,
         again: settings.again,
         leaving: false,
-        missing: Missing::Stops,
+        missing: MissingTab::Stops,
         preview: settings.preview(&coming.clock),
         clock: Arc::clone(&coming.clock),
     };
     match fetcher.fetch().await {
         Ok(found) => job(settings, coming, &found, lines),
-        Err(error) => lines.push(Line::problem(Subject::Tabs, error)),
+        Err(error) => lines.push(CheckItem::problem(Subject::Tabs, error)),
     }
     true
 }
 
 fn is_about_credentials(error: &CallError) -> bool {
     match &error.cause {
-        Cause::Token(_) => !error.cause.is_of_proxy(),
-        Cause::Refused { refusal, .. } => refusal.code == 401,
+        ErrorCause::Token(_) => !error.cause.is_of_proxy(),
+        ErrorCause::Refused { refusal, .. } => refusal.code == 401,
         _ => false,
     }
 }
 
-fn account(coming: &Coming) -> String {
+fn account(coming: &PlannedRun) -> String {
     match coming.sheets.client_email() {
         Some(email) => format!("they give a token, for {email}"),
         None => "they give a token".to_owned(),
     }
 }
 
-fn seen(metadata: &Metadata) -> Line {
+fn seen(metadata: &SpreadsheetInfo) -> CheckItem {
     let title = &metadata.title;
-    if let Some(crowded) = growth::crowded(Room::of(metadata).cells()) {
-        return Line::warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
+    if let Some(crowded) = capacity::crowded(CellBudget::of(metadata).cells()) {
+        return CheckItem::warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
     }
     let tabs = metadata.tabs.len();
     let s = if tabs == 1 { "" } else { "s" };
     let what =
         format!("\"{title}\" can be read: {tabs} tab{s}; whether this account may write to it only a write tells");
-    Line::fine(Subject::Spreadsheet, what)
+    CheckItem::fine(Subject::Spreadsheet, what)
 }
 
 /// What a run would say once it has loaded.
-fn job(settings: &Settings, coming: &Coming, fetched: &Fetched, lines: &mut Vec<Line>) {
+fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &mut Vec<CheckItem>) {
     let loaded = &fetched.loaded;
     let Some(snapshot) = &loaded.snapshot else {
         lines.push(match key_column_stands(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
-            Ok(()) => Line::fine(Subject::Tabs, "the job has never run here; its first run makes its tabs"),
-            Err(error) => Line::problem(Subject::Tabs, error),
+            Ok(()) => CheckItem::fine(Subject::Tabs, "the job has never run here; its first run makes its tabs"),
+            Err(error) => CheckItem::problem(Subject::Tabs, error),
         });
-        lines.push(Line::fine(Subject::Guard, "the first run proves it, before it writes a row"));
+        lines.push(CheckItem::fine(Subject::Guard, "the first run proves it, before it writes a row"));
         return;
     };
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..coming.definition.clone() };
@@ -201,53 +202,54 @@ fn job(settings: &Settings, coming: &Coming, fetched: &Fetched, lines: &mut Vec<
     let moved = definition.moved_from(&snapshot.state.definition).join(" and ");
     lines.push(match same_definition(snapshot, &definition) {
         Ok(()) if moved.is_empty() => {
-            Line::fine(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
+            CheckItem::fine(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
         }
-        Ok(()) => {
-            Line::fine(Subject::Definition, format!("its {moved} changed, and no key is done yet: nothing is lost"))
-        }
-        Err(error) => Line::problem(Subject::Definition, Blocker::Pass(error)),
+        Ok(()) => CheckItem::fine(
+            Subject::Definition,
+            format!("its {moved} changed, and no key is done yet: nothing is lost"),
+        ),
+        Err(error) => CheckItem::problem(Subject::Definition, StartBlocker::Pass(error)),
     });
     lines.push(lease(settings, coming, fetched, snapshot));
-    lines.push(Line::fine(
+    lines.push(CheckItem::fine(
         Subject::Guard,
         match fetched.proof {
-            Proof::Open => "not proved yet; the next run proves it, before it writes a row",
-            Proof::Name => "proved on this spreadsheet: a named range guards",
-            Proof::Title => "proved on this spreadsheet: the title of the state tab guards",
+            GuardSupport::Unknown => "not proved yet; the next run proves it, before it writes a row",
+            GuardSupport::Name => "proved on this spreadsheet: a named range guards",
+            GuardSupport::Title => "proved on this spreadsheet: the title of the state tab guards",
         },
     ));
 }
 
-fn tabs(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines: &mut Vec<Line>) {
+fn tabs(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines: &mut Vec<CheckItem>) {
     let kept = snapshot.state.key_column.as_deref().filter(|_| !begins_anew(snapshot, definition));
     let key_column = kept.or(settings.key_column.as_deref());
-    let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(PassError::Store);
+    let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
     let keys = snapshot.book.keys();
-    let agree = |()| Line::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
-    let looked = unblocked(snapshot).and_then(|()| lives_here(snapshot, None)).and_then(|()| stands());
-    lines.push(looked.map_or_else(|error| Line::problem(Subject::Tabs, Blocker::Pass(error)), agree));
+    let agree = |()| CheckItem::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
+    let looked = unblocked(snapshot).and_then(|()| is_own_job(snapshot, None)).and_then(|()| stands());
+    lines.push(looked.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Pass(error)), agree));
     let odd = snapshot.blemishes.iter().filter(|blemish| !blemish.blocking);
-    lines.extend(odd.map(|blemish| Line::warning(Subject::Tabs, blemish.message.clone(), None)));
+    lines.extend(odd.map(|blemish| CheckItem::warning(Subject::Tabs, blemish.message.clone(), None)));
 }
 
 /// Who holds the lease, and what that means for a run that starts here and now.
-fn lease(settings: &Settings, coming: &Coming, fetched: &Fetched, snapshot: &Snapshot) -> Line {
+fn lease(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, snapshot: &Snapshot) -> CheckItem {
     let subject = Subject::Lease;
     if let Some(holder) = coming.running.clone() {
-        return Line::problem(subject, Blocker::Busy { holder });
+        return CheckItem::problem(subject, StartBlocker::Busy { holder });
     }
     let lease = &snapshot.state.lease;
     let install = coming.install.as_deref();
     match lease.standing(|_| false, fetched.loaded.service_time) {
-        Standing::Free => Line::fine(subject, "free"),
-        Standing::Dead(holder) => {
+        LeaseStatus::Free => CheckItem::fine(subject, "free"),
+        LeaseStatus::Dead(holder) => {
             let what = format!("run {} on {} vanished, and its time is over", holder.run, holder.host);
-            Line::warning(subject, what, Some("the next run takes it over and tells that one as crashed"))
+            CheckItem::warning(subject, what, Some("the next run takes it over and tells that one as crashed"))
         }
-        Standing::Held { holder, until } if install == Some(holder.install.as_str()) => {
+        LeaseStatus::Held { holder, until } if install == Some(holder.install.as_str()) => {
             let what = format!("run {} of this very installation holds it until {until}", holder.run);
-            Line::warning(
+            CheckItem::warning(
                 subject,
                 what,
                 Some(
@@ -255,14 +257,18 @@ fn lease(settings: &Settings, coming: &Coming, fetched: &Fetched, snapshot: &Sna
                 ),
             )
         }
-        Standing::Held { holder, until } => {
+        LeaseStatus::Held { holder, until } => {
             let what = format!("run {} on {} holds it until {until}", holder.run, holder.host);
             match settings.overlap {
-                Overlap::Queue { .. } => Line::warning(subject, what, Some("a run would wait for it, as [lease] says")),
-                Overlap::Replace => Line::warning(subject, what, Some("a run would take it over, as [lease] says")),
-                Overlap::Skip => Line::problem(
+                Overlap::Queue { .. } => {
+                    CheckItem::warning(subject, what, Some("a run would wait for it, as [lease] says"))
+                }
+                Overlap::Replace => {
+                    CheckItem::warning(subject, what, Some("a run would take it over, as [lease] says"))
+                }
+                Overlap::Skip => CheckItem::problem(
                     subject,
-                    Blocker::Pass(PassError::Held { holder: Box::new(holder), since: lease.since, until }),
+                    StartBlocker::Pass(RunError::Held { holder: Box::new(holder), since: lease.since, until }),
                 ),
             }
         }

@@ -9,42 +9,45 @@ use crate::google::sheets::Sheets;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::StoreError;
-use crate::runner::stop::{Stop, StopReason};
-use crate::store::probe::asking::ask;
-use crate::store::probe::desk::Desk;
-use crate::store::probe::question::{Finding, Outcome, Question};
-use crate::store::probe::sweep::{Swept, sweep};
+use crate::runner::shutdown::{Stop, StopReason};
+use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
+use crate::store::probe::cleanup::{CleanupReport, sweep};
+use crate::store::probe::client::ProbeClient;
+use crate::store::probe::run::ask;
 
 /// What a probe came to.
 #[derive(Debug)]
-pub struct Probed {
+pub struct ProbeReport {
     /// Every answer that was had, in the order of the questions.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<AssumptionResult>,
     /// What was swept up.
-    pub swept: Swept,
+    pub swept: CleanupReport,
     /// Why no more was asked.
-    pub ended: Option<Ended>,
+    pub ended: Option<ProbeEnd>,
 }
 
 /// Why a probe ended before its last question.
 #[derive(Debug)]
-pub enum Ended {
+pub enum ProbeEnd {
     /// Nothing more can be asked here.
     Error(StoreError),
     /// Somebody asked for it.
     Stopped(StopReason),
 }
 
-impl Probed {
+impl ProbeReport {
     /// The assumption of the guard's own that does not hold, if there is one.
-    pub fn unguarded(&self) -> Option<&Finding> {
-        self.findings.iter().find(|found| found.question.is_the_guards() && found.outcome == Outcome::NotHeld)
+    pub fn unguarded(&self) -> Option<&AssumptionResult> {
+        self.findings
+            .iter()
+            .find(|found| found.question.is_guard_column() && found.outcome == AssumptionOutcome::NotHeld)
     }
 
     /// Whether the guard's own assumptions were all answered.
-    pub fn is_sure_of_the_guard(&self) -> bool {
-        let known = |found: &&Finding| found.question.is_the_guards() && found.outcome != Outcome::Unknown;
-        let guards = Question::all().filter(|question| question.is_the_guards()).count();
+    pub fn has_proven_guard(&self) -> bool {
+        let known =
+            |found: &&AssumptionResult| found.question.is_guard_column() && found.outcome != AssumptionOutcome::Unknown;
+        let guards = Assumption::all().filter(|question| question.is_guard_column()).count();
         self.findings.iter().filter(known).count() == guards
     }
 }
@@ -56,27 +59,27 @@ pub async fn probe(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     stop: &Stop,
-) -> Result<Probed, StoreError> {
-    let desk = Desk::open(sheets, id, clock, chance).await?;
+) -> Result<ProbeReport, StoreError> {
+    let desk = ProbeClient::open(sheets, id, clock, chance).await?;
     let mut findings = Vec::new();
     let mut ended = None;
-    for question in Question::all() {
+    for question in Assumption::all() {
         if let Some(reason) = stop.asked() {
-            ended = Some(Ended::Stopped(reason));
+            ended = Some(ProbeEnd::Stopped(reason));
             break;
         }
         let asked = tokio::select! {
             asked = ask(&desk, question) => asked,
-            _ = stop.hurried() => continue,
+            _ = stop.forced() => continue,
         };
         match asked {
             Ok(finding) => findings.push(finding),
             Err(error) => {
-                ended = Some(Ended::Error(error));
+                ended = Some(ProbeEnd::Error(error));
                 break;
             }
         }
     }
     let swept = sweep(&desk).await;
-    Ok(Probed { findings, swept, ended })
+    Ok(ProbeReport { findings, swept, ended })
 }

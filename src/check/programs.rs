@@ -2,22 +2,22 @@
 //!
 //! In scope: whether each is there and may be run. Out of scope: what it does (`step::command`).
 
-use crate::check::report::{Blocker, Line, Subject};
+use crate::check::report::{CheckItem, StartBlocker, Subject};
 use crate::config::settings::Settings;
-use crate::config::steps::{Deed, StepSettings};
+use crate::config::steps::{StepAction, StepSettings};
 
 /// One line for each step that runs a program.
-pub fn programs(settings: &Settings) -> Vec<Line> {
+pub fn programs(settings: &Settings) -> Vec<CheckItem> {
     settings.steps.iter().filter_map(of_step).collect()
 }
 
-fn of_step(step: &StepSettings) -> Option<Line> {
+fn of_step(step: &StepSettings) -> Option<CheckItem> {
     let name = step.name.clone();
     match &step.deed {
-        Deed::Map(..) => None,
-        Deed::Command(command) => Some(match command.program() {
-            Ok(path) => Line::fine(Subject::Step, format!("{name} runs {}", path.display())),
-            Err(why) => Line::problem(Subject::Step, Blocker::Program { step: name, why }),
+        StepAction::Map(..) => None,
+        StepAction::Command(command) => Some(match command.program() {
+            Ok(path) => CheckItem::fine(Subject::Step, format!("{name} runs {}", path.display())),
+            Err(why) => CheckItem::problem(Subject::Step, StartBlocker::Program { step: name, why }),
         }),
     }
 }

@@ -1,14 +1,14 @@
 //! Keys that the source yields more than once, before a run says so.
 //!
 //! In scope: reading the first records within bounds, and what was found. Out of scope: which record counts, which a run decides once it
-//! has read the whole source (`ledger::survey`).
+//! has read the whole source (`ledger::item::source_survey`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ledger::key::Version;
-use crate::ledger::mode::Again;
-use crate::ledger::repeats::{Repeats, Watch};
+use crate::ledger::item::key::Version;
+use crate::ledger::item::repeated_keys::{RepeatWatch, RepeatedKeys};
+use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::port::clock::Clock;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
@@ -21,9 +21,9 @@ pub const LONGEST: Duration = Duration::from_secs(5);
 
 /// What the first records of a source have shown.
 #[derive(Debug)]
-pub struct Looked {
+pub struct RepeatedKeyScan {
     /// Keys that came more than once with different content.
-    pub repeats: Repeats,
+    pub repeats: RepeatedKeys,
     /// Records that were read.
     pub records: u64,
     /// Whether the source was read to its end.
@@ -31,10 +31,10 @@ pub struct Looked {
     /// On what a run would stop behind the records that were read.
     pub broken: Option<SourceError>,
     /// Which record of a key counts.
-    pub again: Again,
+    pub again: ReprocessPolicy,
 }
 
-impl Looked {
+impl RepeatedKeyScan {
     /// What to say of the keys, without a full stop; none where no key came again.
     pub fn sentence(&self) -> Option<String> {
         let said = self.repeats.sentence(self.again)?;
@@ -43,8 +43,13 @@ impl Looked {
 }
 
 /// Reads the first records of a source that stands at its start.
-pub async fn look(source: &mut dyn Source, identify: Arc<dyn Identify>, again: Again, clock: &dyn Clock) -> Looked {
-    let mut watch = Watch::new(false);
+pub async fn look(
+    source: &mut dyn Source,
+    identify: Arc<dyn Identify>,
+    again: ReprocessPolicy,
+    clock: &dyn Clock,
+) -> RepeatedKeyScan {
+    let mut watch = RepeatWatch::new(false);
     let mut keyed = KeyedRecords::default();
     let mut records = 0;
     let (mut is_whole, mut broken) = (false, None);
@@ -70,11 +75,13 @@ pub async fn look(source: &mut dyn Source, identify: Arc<dyn Identify>, again: A
         records += 1;
         let (Ok(body), Some(Ok((key, version)))) = (&record.body, found) else { continue };
         match again {
-            Again::Every => watch.see(&key, &version, &record.position, body),
+            ReprocessPolicy::EachVersion => watch.see(&key, &version, &record.position, body),
             // One that has no order is its record's failure, and none of the others'.
-            Again::Newer if !again.takes(&version) => {}
-            Again::Newer | Again::Other => watch.see(&key, &Version::default(), &record.position, body),
+            ReprocessPolicy::OnNewer if !again.takes(&version) => {}
+            ReprocessPolicy::OnNewer | ReprocessPolicy::OnChange => {
+                watch.see(&key, &Version::default(), &record.position, body)
+            }
         }
     }
-    Looked { repeats: watch.end().1, records, is_whole, broken, again }
+    RepeatedKeyScan { repeats: watch.end().1, records, is_whole, broken, again }
 }

@@ -5,7 +5,7 @@
 use crate::google::error::CallError;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
-use crate::runner::plan::PassError;
+use crate::runner::run_config::RunError;
 
 /// What a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Subject {
 
 /// What is found of it.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// As it should be: what was seen.
     Fine(String),
     /// A run goes on all the same: what is odd, and what to do if anything.
@@ -63,23 +63,23 @@ pub enum Verdict {
         mend: Option<String>,
     },
     /// A run would stop on this.
-    Problem(Blocker),
+    Problem(StartBlocker),
 }
 
 /// One line of a check.
 #[derive(Debug)]
-pub struct Line {
+pub struct CheckItem {
     /// What it is about.
     pub subject: Subject,
     /// What is found of it.
-    pub verdict: Verdict,
+    pub verdict: CheckVerdict,
 }
 
 /// What a run would stop on, as the error that it would stop with.
 #[derive(Debug)]
-pub enum Blocker {
+pub enum StartBlocker {
     /// The pass.
-    Pass(PassError),
+    Pass(RunError),
     /// The source.
     Source(SourceError),
     /// A call.
@@ -98,25 +98,25 @@ pub enum Blocker {
     },
 }
 
-impl From<StoreError> for Blocker {
+impl From<StoreError> for StartBlocker {
     fn from(error: StoreError) -> Self {
-        Self::Pass(PassError::Store(error))
+        Self::Pass(RunError::Store(error))
     }
 }
 
-impl Line {
+impl CheckItem {
     /// A line of what is as it should be.
     pub fn fine(subject: Subject, what: impl Into<String>) -> Self {
-        Self { subject, verdict: Verdict::Fine(what.into()) }
+        Self { subject, verdict: CheckVerdict::Fine(what.into()) }
     }
 
     /// A line of what is odd.
     pub fn warning(subject: Subject, what: impl Into<String>, mend: Option<&str>) -> Self {
-        Self { subject, verdict: Verdict::Warning { what: what.into(), mend: mend.map(str::to_owned) } }
+        Self { subject, verdict: CheckVerdict::Warning { what: what.into(), mend: mend.map(str::to_owned) } }
     }
 
     /// A line of what a run would stop on.
-    pub fn problem(subject: Subject, blocker: impl Into<Blocker>) -> Self {
-        Self { subject, verdict: Verdict::Problem(blocker.into()) }
+    pub fn problem(subject: Subject, blocker: impl Into<StartBlocker>) -> Self {
+        Self { subject, verdict: CheckVerdict::Problem(blocker.into()) }
     }
 }

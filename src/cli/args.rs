@@ -45,7 +45,7 @@ const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
     /// Say more on standard error: -v what happens, -vv every call
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -59,7 +59,7 @@ pub struct Args {
 
 /// The commands.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Run a job once, from its source to its end
     Run(RunArgs),
     /// Tell how a job stands: last run, failures, keys, cells used
@@ -211,26 +211,26 @@ pub struct ExplainArgs {
 
 /// Reads a command line, the program's name first. Help, the version and mistakes come back as the text to show and
 /// how to end; `colour` says whether that text may be coloured.
-pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, Reply> {
+pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
     Args::try_parse_from(argv).map_err(|error| {
         let styled = error.render();
         let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
         // What was typed is repeated, and may be a key in a wrong place.
         let text = redacted(&text).into_owned();
-        Reply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
+        CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
 }
 
 /// What a command line gets for an answer when there is nothing to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct CommandLineReply {
     /// The help, the version, or what is wrong.
     pub text: String,
     /// Zero for help and version.
     pub exit: Exit,
 }
 
-impl Reply {
+impl CommandLineReply {
     /// Shows it: help on standard output, mistakes on standard error.
     pub fn show(&self, terminal: &Terminal) {
         let stream = if self.exit == Exit::Ok { terminal.out() } else { terminal.err() };
@@ -269,7 +269,7 @@ impl RunArgs {
     }
 }
 
-impl Command {
+impl CliCommand {
     /// Which job it is about, if it is about one.
     pub fn job(&self) -> Option<&JobArgs> {
         match self {
@@ -320,7 +320,7 @@ mod tests {
 
     use super::*;
 
-    fn typed(line: &str) -> Result<Args, Reply> {
+    fn typed(line: &str) -> Result<Args, CommandLineReply> {
         parse(line.split_whitespace().map(OsString::from), false)
     }
 
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn a_run_has_defaults_that_need_nothing_but_the_job_file() {
         let args = typed("sheetkeep run quakes.toml").expect("valid");
-        let Command::Run(run) = args.command else { unreachable!("it is a run") };
+        let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
         assert_eq!(run.job.job, PathBuf::from("quakes.toml"));
         assert_eq!((run.fail_on, run.quiet, run.job.spreadsheet, run.input), (FailOn::Partial, false, None, None));
     }
@@ -344,7 +344,7 @@ mod tests {
         let args = typed(line).expect("valid");
         assert_eq!((args.verbose, args.color, args.log_format), (2, ColorChoice::Never, LogFormat::Json));
         assert!(args.json());
-        let Command::Run(run) = args.command else { unreachable!("it is a run") };
+        let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
         assert_eq!((run.adopt, run.steal, run.fail_on), (true, true, FailOn::Any));
         assert_eq!(run.input, Some(PathBuf::from("-")));
     }
@@ -356,7 +356,7 @@ mod tests {
 
         let line = "sheetkeep emulate --port 0 --file f.sheet --spreadsheet-id 1A --credentials c.json --quota google \
                     --latency 300ms --fault 503:0.1 --fault lost --seed 7 --missing-id ignore --validate snapshot --caller-ids ignore";
-        let Command::Emulate(args) = typed(line).expect("valid").command else { unreachable!("it is the emulator") };
+        let CliCommand::Emulate(args) = typed(line).expect("valid").command else { unreachable!("it is the emulator") };
         assert_eq!((args.latency, args.seed), (Some(Duration::from_millis(300)), Some(7)));
         assert_eq!(args.fault, ["503:0.1", "lost"]);
         assert_eq!(

@@ -11,12 +11,12 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::json::line;
-use crate::cli::terminal::{Stream, Terminal, visible};
+use crate::cli::terminal::{OutputStream, Terminal, visible};
 use crate::redact::redacted;
 
 /// An error on its way out of the process.
 #[derive(Debug)]
-pub struct Trouble {
+pub struct CliError {
     message: String,
     help: Option<String>,
     causes: Vec<String>,
@@ -24,7 +24,7 @@ pub struct Trouble {
     diagnostic: Option<Box<dyn Diagnostic + Send + Sync>>,
 }
 
-impl Trouble {
+impl CliError {
     /// An error with a whole sentence to tell, in lower case and without a full stop.
     pub fn new(message: impl Into<String>, exit: Exit) -> Self {
         Self { message: hidden(&message.into()), help: None, causes: Vec::new(), exit, diagnostic: None }
@@ -80,7 +80,7 @@ impl Trouble {
         }
     }
 
-    fn text(&self, stream: &Stream, verbose: bool) -> String {
+    fn text(&self, stream: &OutputStream, verbose: bool) -> String {
         let palette = stream.palette();
         let mut out = format!("{} {}\n", palette.bad("error:"), visible(&self.message));
         for cause in self.causes.iter().filter(|_| verbose) {
@@ -195,7 +195,7 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     texts
 }
 
-fn rendered(diagnostic: &dyn Diagnostic, stream: &Stream) -> String {
+fn rendered(diagnostic: &dyn Diagnostic, stream: &OutputStream) -> String {
     let theme = if stream.colour() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(stream.width()).with_links(false);
     let mut out = String::new();
@@ -225,7 +225,7 @@ mod tests {
         Outer(Inner(std::fmt::Error))
     }
 
-    fn told(trouble: &Trouble, json: bool, verbose: bool) -> String {
+    fn told(trouble: &CliError, json: bool, verbose: bool) -> String {
         let (terminal, captured) = sample::pipes();
         trouble.tell(&terminal, json, verbose);
         assert_eq!(captured.out(), "");
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn an_error_is_one_line_and_one_line_of_help() {
-        let trouble = Trouble::of(&outer(), Exit::Unavailable);
+        let trouble = CliError::of(&outer(), Exit::Unavailable);
         insta::assert_snapshot!(told(&trouble, false, false), @r"
         error: failed to write to the sheet
          help: the next run goes on where this one stopped
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn verbose_errors_tell_each_cause_once() {
-        let trouble = Trouble::of(&outer(), Exit::Unavailable);
+        let trouble = CliError::of(&outer(), Exit::Unavailable);
         insta::assert_snapshot!(told(&trouble, false, true), @r"
         error: failed to write to the sheet
           caused by: connection reset: an error occurred when formatting an argument
@@ -253,14 +253,14 @@ mod tests {
 
     #[test]
     fn an_error_for_machines_has_code_hint_and_whether_to_try_again() {
-        let trouble = Trouble::new("another run holds the lease: 20180207-012613-00abc on box", Exit::TempFail)
+        let trouble = CliError::new("another run holds the lease: 20180207-012613-00abc on box", Exit::TempFail)
             .with_help("wait until 01:31:13, or say --steal if you know that it is dead");
         insta::assert_snapshot!(told(&trouble, true, false), @r#"{"error":{"code":"tempfail","message":"another run holds the lease: 20180207-012613-00abc on box","hint":"wait until 01:31:13, or say --steal if you know that it is dead","retryable":true,"exit_code":75}}"#);
     }
 
     #[test]
     fn an_error_can_not_steer_the_terminal() {
-        let text = told(&Trouble::new("no column \u{1b}]0;x\u{7}", Exit::DataErr), false, false);
+        let text = told(&CliError::new("no column \u{1b}]0;x\u{7}", Exit::DataErr), false, false);
         assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
     }
 
@@ -280,7 +280,7 @@ mod tests {
             .with_help("did you mean `tab`?")
             .with_label(LabeledSpan::new_with_span(Some("here".into()), (24, 4)));
         let file = JobFile { source_code: NamedSource::new("quakes.toml", text.into()), related: vec![problem] };
-        let trouble = Trouble::of_diagnostic(file, Exit::Config);
+        let trouble = CliError::of_diagnostic(file, Exit::Config);
         insta::assert_snapshot!(told(&trouble, false, false), @r#"
           × the job file has a mistake
 

@@ -13,8 +13,8 @@ use clap::ValueEnum;
 
 use crate::cli::signals::Signal;
 use crate::fault::Fault;
-use crate::ledger::event::Report;
-use crate::ledger::run::RunStatus;
+use crate::ledger::run::event::RunReport;
+use crate::ledger::run::run::RunStatus;
 use crate::machine::Refused;
 
 /// How the process ends.
@@ -120,7 +120,7 @@ impl Exit {
     }
 
     /// How a run ends that came as far as a report. `signal` is the one that stopped it, if one did.
-    pub fn of_run(report: &Report, fail_on: FailOn, signal: Option<Signal>) -> Self {
+    pub fn of_run(report: &RunReport, fail_on: FailOn, signal: Option<Signal>) -> Self {
         match report.run.status {
             RunStatus::Interrupted => signal.map_or(Self::Interrupted, Self::from),
             RunStatus::TimedOut => Self::Timeout,

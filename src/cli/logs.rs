@@ -214,13 +214,13 @@ impl Visit for Fields<'_> {
 mod tests {
     use tracing::subscriber::with_default;
 
-    use crate::cli::terminal::Manner;
+    use crate::cli::terminal::OutputStyle;
     use crate::system::SteeredClock;
     use crate::time::Timestamp;
 
     use super::*;
 
-    const PLAIN: Manner = Manner { is_terminal: false, colour: false, width: 80 };
+    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, colour: false, width: 80 };
 
     fn logged(settings: &LogSettings, caps: &[&str], speak: impl FnOnce()) -> String {
         let (terminal, captured) = Terminal::captured(PLAIN, PLAIN);

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use crate::cli::args::Command;
+use crate::cli::args::CliCommand;
 use crate::cli::commands;
 use crate::cli::commands::trouble::of_machine;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::provisions;
 use crate::cli::session::Session;
@@ -53,42 +53,46 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 /// The message of the panic itself stands on standard error already.
-fn broken() -> Trouble {
-    Trouble::new(
+fn broken() -> CliError {
+    CliError::new(
         "this is an error in sheetkeep itself; what was committed stays, and the next run goes on",
         Exit::Software,
     )
     .with_help("please report it with the lines above")
 }
 
-fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, Trouble> {
+fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
     if let Some(when) = beyond_the_calendar() {
         let why = format!(
             "this machine's clock says that it is {when}, and no certificate, token or date can be made of that"
         );
-        return Err(Trouble::new(why, Exit::Config).with_help("set the clock, then run it again"));
+        return Err(CliError::new(why, Exit::Config).with_help("set the clock, then run it again"));
     }
     let chance: Arc<dyn Chance> = Arc::new(SystemChance);
     match &session.args.command {
-        Command::Run(args) if args.force => {
+        CliCommand::Run(args) if args.force => {
             runtime.block_on(commands::force::command(session, args, host_name(), clock, chance))
         }
-        Command::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
-        Command::Status(args) => runtime.block_on(commands::status::command(session, args, clock, chance)),
-        Command::Check(args) => runtime.block_on(commands::check::command(session, args, clock, chance)),
-        Command::Failures(args) => {
+        CliCommand::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
+        CliCommand::Status(args) => runtime.block_on(commands::status::command(session, args, clock, chance)),
+        CliCommand::Check(args) => runtime.block_on(commands::check::command(session, args, clock, chance)),
+        CliCommand::Failures(args) => {
             runtime.block_on(commands::failures::command(session, &args.action, host_name(), clock, chance))
         }
-        Command::Explain(args) => runtime.block_on(commands::explain::command(session, args, clock, chance)),
-        Command::Reset(args) => runtime.block_on(commands::reset::command(session, args, host_name(), clock, chance)),
-        Command::Prune(args) => runtime.block_on(commands::prune::command(session, args, host_name(), clock, chance)),
-        Command::Rollover(args) => {
+        CliCommand::Explain(args) => runtime.block_on(commands::explain::command(session, args, clock, chance)),
+        CliCommand::Reset(args) => {
+            runtime.block_on(commands::reset::command(session, args, host_name(), clock, chance))
+        }
+        CliCommand::Prune(args) => {
+            runtime.block_on(commands::prune::command(session, args, host_name(), clock, chance))
+        }
+        CliCommand::Rollover(args) => {
             runtime.block_on(commands::rollover::command(session, args, host_name(), clock, chance))
         }
-        Command::Fsck(args) => runtime.block_on(commands::fsck::command(session, args, host_name(), clock, chance)),
-        Command::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
+        CliCommand::Fsck(args) => runtime.block_on(commands::fsck::command(session, args, host_name(), clock, chance)),
+        CliCommand::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
         #[cfg(feature = "emulator")]
-        Command::Emulate(args) => {
+        CliCommand::Emulate(args) => {
             let chance: Arc<dyn Chance> = match args.seed {
                 Some(seed) => Arc::new(crate::system::SeededChance::new(seed)),
                 None => chance,

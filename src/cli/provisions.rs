@@ -33,8 +33,8 @@ const BEGIN: Duration = Duration::from_secs(10);
 
 /// A runtime with all the threads that it will need, or what this machine refuses.
 pub fn runtime() -> Result<Runtime, MachineTrouble> {
-    see_that_files_open()?;
-    see_that_threads_begin(WORKERS + BLOCKING + SPARE)?;
+    ensure_open_files()?;
+    ensure_threads_start(WORKERS + BLOCKING + SPARE)?;
     let built = catch_unwind(|| {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(WORKERS).thread_stack_size(STACK_BYTES).thread_keep_alive(KEPT).enable_all().build()
@@ -57,14 +57,14 @@ pub fn runtime() -> Result<Runtime, MachineTrouble> {
     Err(refused("its threads do not begin".to_owned()))
 }
 
-fn see_that_files_open() -> Result<(), MachineTrouble> {
+fn ensure_open_files() -> Result<(), MachineTrouble> {
     let pipes: Result<Vec<_>, io::Error> = (0..PIPES).map(|_| io::pipe()).collect();
     let refused = |error| MachineTrouble::resource(format!("too few files may be open at the same time: {error}"));
     pipes.map(drop).map_err(refused)
 }
 
 /// Begins as many threads as will be needed, all at the same time, and lets them go again.
-fn see_that_threads_begin(count: usize) -> Result<(), MachineTrouble> {
+fn ensure_threads_start(count: usize) -> Result<(), MachineTrouble> {
     let (keep, waiting) = channel::<()>();
     let waiting = std::sync::Arc::new(std::sync::Mutex::new(waiting));
     let begun: Result<Vec<_>, io::Error> = (0..count)

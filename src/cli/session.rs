@@ -7,11 +7,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cli::args::{Args, Command, parse};
-use crate::cli::errors::Trouble;
+use crate::cli::args::{Args, CliCommand, parse};
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::logs::{LogFormat, LogSettings, begin as begin_logs};
-use crate::cli::terminal::{ColorChoice, Environment, Terminal};
+use crate::cli::terminal::{ColorChoice, Terminal, TerminalEnvironment};
 use crate::failpoint;
 use crate::port::clock::Clock;
 
@@ -31,7 +31,7 @@ impl Session {
     /// shown, and the exit comes back instead. `caps` are log directives that nothing can raise.
     pub fn begin(
         words: impl IntoIterator<Item = OsString>,
-        env: Environment<'_>,
+        env: TerminalEnvironment<'_>,
         clock: &Arc<dyn Clock>,
         caps: &[&str],
     ) -> Result<Self, Exit> {
@@ -44,13 +44,13 @@ impl Session {
         let settings = LogSettings {
             format: args.log_format,
             verbose: args.verbose,
-            quiet: matches!(&args.command, Command::Run(run) if run.quiet),
+            quiet: matches!(&args.command, CliCommand::Run(run) if run.quiet),
             directives: env("SHEETKEEP_LOG"),
         };
         let session = Self { args, terminal, leaving: Mutex::default() };
         match begin_logs(&session.terminal, clock, &settings, caps) {
             Ok(()) => Ok(session),
-            Err(error) => Err(session.end(Err(Trouble::of(&error, Exit::Config)))),
+            Err(error) => Err(session.end(Err(CliError::of(&error, Exit::Config)))),
         }
     }
 
@@ -70,21 +70,21 @@ impl Session {
     }
 
     /// Whether standard error holds JSON: the command's result is a document, or a collector reads the logs.
-    fn tells_in_json(&self) -> bool {
+    fn reports_json(&self) -> bool {
         self.args.json() || self.args.log_format == LogFormat::Json
     }
 
     /// Tells the error if there is one, and how the process ends; a summary that could not be written is an error too.
-    pub fn end(&self, outcome: Result<Exit, Trouble>) -> Exit {
+    pub fn end(&self, outcome: Result<Exit, CliError>) -> Exit {
         let exit = outcome.unwrap_or_else(|trouble| {
-            trouble.tell(&self.terminal, self.tells_in_json(), self.args.verbose > 0);
+            trouble.tell(&self.terminal, self.reports_json(), self.args.verbose > 0);
             trouble.exit()
         });
         match self.terminal.finish() {
             Ok(()) => exit,
             Err(error) => {
-                let trouble = Trouble::new(format!("failed to write standard output: {error}"), Exit::IoErr);
-                trouble.tell(&self.terminal, self.tells_in_json(), false);
+                let trouble = CliError::new(format!("failed to write standard output: {error}"), Exit::IoErr);
+                trouble.tell(&self.terminal, self.reports_json(), false);
                 if exit == Exit::Ok { Exit::IoErr } else { exit }
             }
         }
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn an_error_is_told_as_the_command_asked_for() {
-        let trouble = || Trouble::new("the quota is used up", Exit::TempFail);
+        let trouble = || CliError::new("the quota is used up", Exit::TempFail);
         let (plain, text) = session("sheetkeep run q.toml");
         assert_eq!(plain.end(Err(trouble())), Exit::TempFail);
         assert!(text.err().starts_with("error: the quota is used up\n"), "{}", text.err());

@@ -66,18 +66,18 @@ impl Wishes {
 
 /// Hears signals for as long as it lives.
 #[derive(Debug)]
-pub struct Watch {
+pub struct SignalWatch {
     first: Arc<OnceLock<Signal>>,
     task: JoinHandle<()>,
 }
 
-impl Watch {
+impl SignalWatch {
     /// Begins to listen, within a tokio runtime. Calls `on` for every signal, with its ordinal from 1: the first asks
     /// for a clean end, a second one means now. Signals within a second are one.
     pub fn begin(clock: Arc<dyn Clock>, mut on: impl FnMut(Signal, u32) + Send + 'static) -> io::Result<Self> {
         let first = Arc::new(OnceLock::new());
         let kept = Arc::clone(&first);
-        let mut ears = Ears::new()?;
+        let mut ears = SignalStreams::new()?;
         let task = tokio::spawn(async move {
             let mut wishes = Wishes::default();
             while let Some(signal) = ears.next().await {
@@ -96,7 +96,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for SignalWatch {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -118,7 +118,7 @@ pub fn outlive_file_limits() -> io::Result<()> {
 }
 
 #[cfg(unix)]
-struct Ears {
+struct SignalStreams {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     /// None where the process was started to ignore it.
@@ -126,7 +126,7 @@ struct Ears {
 }
 
 #[cfg(unix)]
-impl Ears {
+impl SignalStreams {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let hang_up = if ignores_hang_ups() { None } else { Some(signal(SignalKind::hangup())?) };
@@ -165,10 +165,10 @@ fn is_ignored(status: &str, signal: i32) -> bool {
 }
 
 #[cfg(not(unix))]
-struct Ears;
+struct SignalStreams;
 
 #[cfg(not(unix))]
-impl Ears {
+impl SignalStreams {
     fn new() -> io::Result<Self> {
         Ok(Self)
     }
@@ -211,7 +211,7 @@ mod tests {
         let clock = Arc::new(Moved::default());
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
         let on = move |signal, nth| tell.send((signal, nth)).expect("the test listens");
-        let watch = Watch::begin(Arc::clone(&clock) as Arc<dyn Clock>, on).expect("signals can be heard");
+        let watch = SignalWatch::begin(Arc::clone(&clock) as Arc<dyn Clock>, on).expect("signals can be heard");
         let signals = [("-TERM", Signal::Terminate, 1), ("-INT", Signal::Interrupt, 2), ("-HUP", Signal::HangUp, 3)];
         // Tests under nohup ignore the last one, as they should.
         let heard = if ignores_hang_ups() { 2 } else { 3 };

@@ -25,7 +25,7 @@ pub enum ColorChoice {
 
 /// How a stream is to be treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct OutputStyle {
     /// Whether somebody looks at it.
     pub is_terminal: bool,
     /// Whether to colour.
@@ -40,18 +40,18 @@ const PLAIN_WIDTH: usize = 100;
 const LEAST_WIDTH: usize = 40;
 
 /// A reader of environment variables.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type TerminalEnvironment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Both streams.
 #[derive(Debug)]
 pub struct Terminal {
-    out: Stream,
-    err: Stream,
+    out: OutputStream,
+    err: OutputStream,
 }
 
 impl Terminal {
     /// The streams of this process; `env` looks up `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR_FORCE`, `TERM`, `COLUMNS` and `CI`.
-    pub fn of_process(choice: ColorChoice, env: Environment<'_>) -> Arc<Self> {
+    pub fn of_process(choice: ColorChoice, env: TerminalEnvironment<'_>) -> Arc<Self> {
         let manner = |is_terminal, columns: Option<u16>| {
             let set = |name| env(name).is_some_and(|value: String| !value.is_empty() && value != "0");
             let colour = match choice {
@@ -63,34 +63,34 @@ impl Terminal {
             };
             let told = env("COLUMNS").and_then(|text| text.trim().parse().ok());
             let width = told.or(columns.filter(|_| is_terminal).map(usize::from)).unwrap_or(PLAIN_WIDTH);
-            Manner { is_terminal, colour, width: width.max(LEAST_WIDTH) }
+            OutputStyle { is_terminal, colour, width: width.max(LEAST_WIDTH) }
         };
         let out = manner(io::stdout().is_terminal(), Table::new().width());
         let err = manner(io::stderr().is_terminal(), Table::new().use_stderr().width());
         let animated = err.is_terminal && env("CI").is_none() && env("TERM").as_deref() != Some("dumb");
         Arc::new(Self {
-            out: Stream::new(Box::new(io::stdout()), out, false),
-            err: Stream::new(Box::new(io::stderr()), err, animated),
+            out: OutputStream::new(Box::new(io::stdout()), out, false),
+            err: OutputStream::new(Box::new(io::stderr()), err, animated),
         })
     }
 
     /// Streams that keep what is written, for tests.
-    pub fn captured(out: Manner, err: Manner) -> (Arc<Self>, Captured) {
+    pub fn captured(out: OutputStyle, err: OutputStyle) -> (Arc<Self>, Captured) {
         let captured = Captured::default();
         let terminal = Self {
-            out: Stream::new(Box::new(captured.out.clone()), out, false),
-            err: Stream::new(Box::new(captured.err.clone()), err, false),
+            out: OutputStream::new(Box::new(captured.out.clone()), out, false),
+            err: OutputStream::new(Box::new(captured.err.clone()), err, false),
         };
         (Arc::new(terminal), captured)
     }
 
     /// Standard output: what was asked for.
-    pub fn out(&self) -> &Stream {
+    pub fn out(&self) -> &OutputStream {
         &self.out
     }
 
     /// Standard error: progress, messages, logs.
-    pub fn err(&self) -> &Stream {
+    pub fn err(&self) -> &OutputStream {
         &self.err
     }
 
@@ -108,8 +108,8 @@ impl Terminal {
 }
 
 /// One stream.
-pub struct Stream {
-    manner: Manner,
+pub struct OutputStream {
+    manner: OutputStyle,
     animated: bool,
     inner: Mutex<Inner>,
 }
@@ -121,14 +121,14 @@ struct Inner {
     failed: Option<io::Error>,
 }
 
-impl std::fmt::Debug for Stream {
+impl std::fmt::Debug for OutputStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stream").field("manner", &self.manner).finish_non_exhaustive()
     }
 }
 
-impl Stream {
-    fn new(writer: Box<dyn Write + Send>, manner: Manner, animated: bool) -> Self {
+impl OutputStream {
+    fn new(writer: Box<dyn Write + Send>, manner: OutputStyle, animated: bool) -> Self {
         Self { manner, animated, inner: Mutex::new(Inner { writer, bar: None, gone: false, failed: None }) }
     }
 
@@ -313,12 +313,12 @@ mod tests {
         }
     }
 
-    const PLAIN: Manner = Manner { is_terminal: false, colour: false, width: 80 };
+    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, colour: false, width: 80 };
 
     fn writing_to(kind: io::ErrorKind) -> Terminal {
         Terminal {
-            out: Stream::new(Box::new(Broken(kind)), PLAIN, false),
-            err: Stream::new(Box::new(io::sink()), PLAIN, false),
+            out: OutputStream::new(Box::new(Broken(kind)), PLAIN, false),
+            err: OutputStream::new(Box::new(io::sink()), PLAIN, false),
         }
     }
 

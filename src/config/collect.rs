@@ -9,54 +9,54 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use crate::config::environment::{Environment, Missing, interpolate, mentioned};
+use crate::config::environment::{Environment, MissingVariable, interpolate, mentioned};
 use crate::config::keys::closest;
 use crate::config::names::OF_KEYS;
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 use crate::config::raw::At;
 use crate::redact;
 use crate::step::jq::Program;
 
 /// Reads values of one file and keeps what is wrong with them.
-pub(crate) struct Collector<'a> {
+pub(crate) struct ValueReader<'a> {
     text: &'a str,
     /// The folder of the job file.
     pub(crate) folder: &'a Path,
     /// Where names are taken from.
     pub(crate) environment: &'a Environment,
     /// What is wrong so far.
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Vec<ConfigProblem>,
     /// What is odd, but stops nothing.
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Vec<ProblemNote>,
 }
 
 /// What is odd about the settings, though a run goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct ProblemNote {
     /// What it is.
     pub what: String,
     /// What to do about it.
     pub help: String,
 }
 
-impl<'a> Collector<'a> {
+impl<'a> ValueReader<'a> {
     pub(crate) fn new(text: &'a str, folder: &'a Path, environment: &'a Environment) -> Self {
         Self { text, folder, environment, problems: Vec::new(), notes: Vec::new() }
     }
 
     /// Keeps a problem.
-    pub(crate) fn say(&mut self, problem: Problem) {
+    pub(crate) fn say(&mut self, problem: ConfigProblem) {
         self.problems.push(problem);
     }
 
     /// Keeps a note.
     pub(crate) fn note(&mut self, what: impl Into<String>, help: impl Into<String>) {
-        self.notes.push(Note { what: what.into(), help: help.into() });
+        self.notes.push(ProblemNote { what: what.into(), help: help.into() });
     }
 
     /// Keeps a problem of a value.
     pub(crate) fn wrong<T>(&mut self, at: &At<T>, message: impl Into<String>, label: impl Into<String>, help: &str) {
-        let problem = Problem::at(at.span(), message, label);
+        let problem = ConfigProblem::at(at.span(), message, label);
         self.say(if help.is_empty() { problem } else { problem.help(help) });
     }
 
@@ -78,8 +78,11 @@ impl<'a> Collector<'a> {
             let value = self.environment.get(name).unwrap_or_default();
             if OF_KEYS.contains(&name) || redact::is_key(value) || (!value.is_empty() && more(name, value)) {
                 takes = true;
-                let problem =
-                    Problem::at(at.span(), format!("{name} holds a secret, or may hold one"), "it would be shown");
+                let problem = ConfigProblem::at(
+                    at.span(),
+                    format!("{name} holds a secret, or may hold one"),
+                    "it would be shown",
+                );
                 self.say(problem.help(format!(
                     "take ${{{name}}} out: what stands here is told in messages, in logs or on the sheet. Credentials are found by \
                      themselves; a value that is no secret can have a name that says so"
@@ -101,24 +104,24 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn lacking(&mut self, at: &At<String>, lack: &Missing) {
+    fn lacking(&mut self, at: &At<String>, lack: &MissingVariable) {
         let place = |needle: &str| match at.get().find(needle) {
             Some(start) => self.within(at, start..start + needle.len()),
             None => at.span(),
         };
         let file = self.environment.file_path().display();
         let problem = match lack {
-            Missing::Name(name) => {
+            MissingVariable::Name(name) => {
                 let meant = closest(name, self.environment.names());
                 let help = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
-                Problem::at(place(&format!("${{{name}}}")), format!("{name} is not set"), "no such name")
+                ConfigProblem::at(place(&format!("${{{name}}}")), format!("{name} is not set"), "no such name")
                     .help(format!("{help}set it in the environment or in {file}"))
             }
-            Missing::NoName(name) => {
-                Problem::at(place(&format!("${{{name}}}")), "a name is made of letters, digits and _", "no name")
+            MissingVariable::NoName(name) => {
+                ConfigProblem::at(place(&format!("${{{name}}}")), "a name is made of letters, digits and _", "no name")
                     .help("to write ${ itself, double the dollar: $${")
             }
-            Missing::Unclosed => Problem::at(at.span(), "a ${ has no }", "never closed")
+            MissingVariable::Unclosed => ConfigProblem::at(at.span(), "a ${ has no }", "never closed")
                 .help("to write ${ itself, double the dollar: $${"),
         };
         self.say(problem);
@@ -155,11 +158,11 @@ impl<'a> Collector<'a> {
             Err(error) => {
                 let problem = if source == *at.get() {
                     let span = self.within(at, error.at.clone());
-                    Problem::at(span, format!("{what} is no jq expression: {error}"), error.message.clone())
+                    ConfigProblem::at(span, format!("{what} is no jq expression: {error}"), error.message.clone())
                 } else {
                     // The error may quote what was filled in, which may be a secret.
                     let message = format!("{what} is no jq expression with its ${{…}} filled in");
-                    Problem::at(at.span(), message, "what was filled in is not shown")
+                    ConfigProblem::at(at.span(), message, "what was filled in is not shown")
                 };
                 self.say(
                     problem.help(

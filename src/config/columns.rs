@@ -1,19 +1,19 @@
 //! What a job says about its columns: types, forms, zones, order, and what becomes of fields without a column.
 //!
-//! In scope: reading that part of the job file. Out of scope: reading values as a type (`ledger::cast`).
+//! In scope: reading that part of the job file. Out of scope: reading values as a type (`ledger::columns::coerce`).
 
 use jiff::tz::TimeZone;
 
-use crate::config::collect::Collector;
+use crate::config::collect::ValueReader;
 use crate::config::keys::closest;
-use crate::config::raw::{At, ColumnSays, Sheet};
-use crate::ledger::columns::{ColumnType, Columns, Look, NewColumns, header_text};
+use crate::config::raw::{At, ColumnSays, SheetSection};
+use crate::ledger::columns::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
 
 /// The longest form of a number, in characters.
 const MAX_FORMAT_CHARS: usize = 250;
 
 /// The columns, in the order of the file.
-pub(crate) fn columns(collect: &mut Collector<'_>, sheet: &Sheet, timezone: Option<TimeZone>) -> Columns {
+pub(crate) fn columns(collect: &mut ValueReader<'_>, sheet: &SheetSection, timezone: Option<TimeZone>) -> Columns {
     let mut written: Vec<_> = sheet.columns.iter().collect();
     written.sort_by_key(|(_, entry)| entry.start);
     let mut columns = Columns { timezone, ..Columns::default() };
@@ -38,7 +38,7 @@ pub(crate) fn columns(collect: &mut Collector<'_>, sheet: &Sheet, timezone: Opti
     columns
 }
 
-fn kind(collect: &mut Collector<'_>, name: &str, at: &At<String>) -> Option<ColumnType> {
+fn kind(collect: &mut ValueReader<'_>, name: &str, at: &At<String>) -> Option<ColumnType> {
     let text = collect.text(at)?;
     let kind = ColumnType::from_word(&text);
     if kind.is_none() {
@@ -53,7 +53,12 @@ fn kind(collect: &mut Collector<'_>, name: &str, at: &At<String>) -> Option<Colu
 }
 
 /// How a column's values look; none where the job says nothing of it.
-fn look(collect: &mut Collector<'_>, name: &str, kind: Option<ColumnType>, says: &ColumnSays) -> Option<Look> {
+fn look(
+    collect: &mut ValueReader<'_>,
+    name: &str,
+    kind: Option<ColumnType>,
+    says: &ColumnSays,
+) -> Option<ColumnFormat> {
     let format = says.format.as_ref().and_then(|at| format(collect, name, kind, at));
     let timezone = says.timezone.as_ref().and_then(|at| {
         if kind != Some(ColumnType::DateTime) {
@@ -63,10 +68,10 @@ fn look(collect: &mut Collector<'_>, name: &str, kind: Option<ColumnType>, says:
         }
         collect.zone(at, &format!("the time zone of column `{name}`")).map(|(_, zone)| zone)
     });
-    (format.is_some() || timezone.is_some()).then(|| Look { format: format.map(Into::into), timezone })
+    (format.is_some() || timezone.is_some()).then(|| ColumnFormat { format: format.map(Into::into), timezone })
 }
 
-fn format(collect: &mut Collector<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<String> {
+fn format(collect: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<String> {
     let takes = [ColumnType::Number, ColumnType::Date, ColumnType::DateTime, ColumnType::Duration];
     if !kind.is_some_and(|kind| takes.contains(&kind)) {
         let message = format!("column `{name}` has a format, but holds no numbers, days, moments or lengths of time");
@@ -87,7 +92,7 @@ fn format(collect: &mut Collector<'_>, name: &str, kind: Option<ColumnType>, at:
     Some(pattern)
 }
 
-fn new_columns(collect: &mut Collector<'_>, at: &At<String>) -> Option<NewColumns> {
+fn new_columns(collect: &mut ValueReader<'_>, at: &At<String>) -> Option<NewColumns> {
     let word = collect.text(at)?;
     let found = NewColumns::WORDS.iter().find(|(known, _)| *known == word).map(|(_, policy)| *policy);
     if found.is_none() {

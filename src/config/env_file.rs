@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 
 /// The file's name.
 pub(crate) const NAME: &str = ".env";
@@ -15,9 +15,9 @@ pub(crate) const NAME: &str = ".env";
 const MAX_BYTES: u64 = 64 << 10;
 
 /// The names and values of the file at `path`; none where there is no file. An error names the line and shows nothing of it.
-pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, Problem> {
+pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, ConfigProblem> {
     let unreadable = |why: &str| {
-        Problem::of(format!("{} can't be read: {why}", path.display()))
+        ConfigProblem::of(format!("{} can't be read: {why}", path.display()))
             .help("make it readable for this user, or remove it; without it, settings come from the environment alone")
     };
     let text = match open(path) {
@@ -27,7 +27,7 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, Problem> {
         Err(error) => return Err(unreadable(&why(path, &error))),
     };
     parse(text.trim_start_matches('\u{feff}')).map_err(|line| {
-        Problem::of(format!("{} can't be read: line {line} is no NAME=VALUE", path.display())).help(
+        ConfigProblem::of(format!("{} can't be read: line {line} is no NAME=VALUE", path.display())).help(
             "each line is NAME=VALUE; put a value with spaces, quotes or $ into single quotes. The line is not shown, for it may hold a secret",
         )
     })

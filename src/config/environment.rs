@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::config::env_file;
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 
 /// The names and values that settings may come from. Printing it shows names only: values may be secret.
 #[derive(Clone, Default)]
@@ -47,7 +47,7 @@ pub fn own_program() -> Option<PathBuf> {
 
 /// A value and where it came from.
 #[derive(Clone, Copy)]
-pub(crate) struct Found<'a> {
+pub(crate) struct EnvValue<'a> {
     pub(crate) value: &'a str,
     /// Whether it stood in the `.env` file.
     pub(crate) in_file: bool,
@@ -56,7 +56,7 @@ pub(crate) struct Found<'a> {
 impl Environment {
     /// Reads the process environment, and `.env` in `folder` if there is one; no other folder is looked into.
     /// Fails on a `.env` that can't be read, without showing any of it.
-    pub fn read(folder: &Path) -> Result<Self, Problem> {
+    pub fn read(folder: &Path) -> Result<Self, ConfigProblem> {
         let file_path = folder.join(env_file::NAME);
         let mut read = Self { file: env_file::read(&file_path)?, file_path, ..Self::default() };
         for (name, value) in std::env::vars_os() {
@@ -80,15 +80,15 @@ impl Environment {
         self.find(name).map(|found| found.value)
     }
 
-    pub(crate) fn find(&self, name: &str) -> Option<Found<'_>> {
+    pub(crate) fn find(&self, name: &str) -> Option<EnvValue<'_>> {
         let set = |values: &'_ BTreeMap<String, String>| values.get(name).is_some_and(|value| !value.is_empty());
         let in_file = !set(&self.real);
         let values = if in_file { &self.file } else { &self.real };
-        values.get(name).filter(|value| !value.is_empty()).map(|value| Found { value, in_file })
+        values.get(name).filter(|value| !value.is_empty()).map(|value| EnvValue { value, in_file })
     }
 
     /// The first of these names that is set, with its value: in the real environment, else in the file. An empty value counts as none.
-    pub(crate) fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, Found<'_>)> {
+    pub(crate) fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, EnvValue<'_>)> {
         let found = |in_file: bool| {
             let set =
                 |name: &&'n str| self.find(name).filter(|found| found.in_file == in_file).map(|found| (*name, found));
@@ -136,7 +136,10 @@ impl Environment {
 }
 
 /// The text with each `${NAME}` replaced by what `lookup` finds; `$${` stands for `${`. Errors name what is wrong, in order.
-pub(crate) fn interpolate<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a str>) -> Result<String, Vec<Missing>> {
+pub(crate) fn interpolate<'a>(
+    text: &str,
+    lookup: impl Fn(&str) -> Option<&'a str>,
+) -> Result<String, Vec<MissingVariable>> {
     let mut out = String::with_capacity(text.len());
     let mut missing = Vec::new();
     let mut rest = text;
@@ -151,13 +154,13 @@ pub(crate) fn interpolate<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a st
         }
         out.push_str(before);
         let Some((name, after)) = inside.split_once('}') else {
-            missing.push(Missing::Unclosed);
+            missing.push(MissingVariable::Unclosed);
             break;
         };
         match lookup(name) {
             Some(value) => out.push_str(value),
-            None if is_name(name) => missing.push(Missing::Name(name.to_owned())),
-            None => missing.push(Missing::NoName(name.to_owned())),
+            None if is_name(name) => missing.push(MissingVariable::Name(name.to_owned())),
+            None => missing.push(MissingVariable::NoName(name.to_owned())),
         }
         rest = after;
     }
@@ -176,7 +179,7 @@ pub(crate) fn mentioned(text: &str) -> impl Iterator<Item = &str> {
 
 /// What an interpolation lacks.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Missing {
+pub(crate) enum MissingVariable {
     /// No such name is set.
     Name(String),
     /// This can't be a name.
@@ -212,7 +215,11 @@ mod tests {
         assert_eq!(interpolate("a ${A}-${A} $1 $$ {A} $${A}", lookup), Ok("a x-x $1 $$ {A} ${A}".into()));
         assert_eq!(
             interpolate("${B} ${no name} ${A", lookup),
-            Err(vec![Missing::Name("B".into()), Missing::NoName("no name".into()), Missing::Unclosed])
+            Err(vec![
+                MissingVariable::Name("B".into()),
+                MissingVariable::NoName("no name".into()),
+                MissingVariable::Unclosed
+            ])
         );
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::collect::Collector;
+use crate::config::collect::ValueReader;
 use crate::config::raw::JobFile;
 use crate::port::evaluator::{Bounds, Evaluator};
 use crate::step::expression::Expression;
@@ -47,7 +47,7 @@ impl EvaluationSettings {
 }
 
 /// The settings of `[jq]`.
-pub(super) fn settings(collect: &mut Collector<'_>, raw: &JobFile) -> EvaluationSettings {
+pub(super) fn settings(collect: &mut ValueReader<'_>, raw: &JobFile) -> EvaluationSettings {
     let mut bounds = Bounds::default();
     if let Some(jq) = &raw.jq {
         if let Some(at) = &jq.timeout

@@ -9,7 +9,7 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 
 /// Keys of the design that this version does not have, by the table they stand in.
 const NOT_BUILT: [(&str, &[&str]); 5] = [
@@ -21,7 +21,7 @@ const NOT_BUILT: [(&str, &[&str]); 5] = [
 ];
 
 /// Checks `table`, the whole file, against `schema`, and takes out every value that does not fit.
-pub(crate) fn check(table: &mut Spanned<DeTable<'_>>, schema: &Value) -> Vec<Problem> {
+pub(crate) fn check(table: &mut Spanned<DeTable<'_>>, schema: &Value) -> Vec<ConfigProblem> {
     let mut checker = Checker { schema, problems: Vec::new() };
     checker.table("", None, table.get_mut(), schema);
     checker.problems
@@ -29,7 +29,7 @@ pub(crate) fn check(table: &mut Spanned<DeTable<'_>>, schema: &Value) -> Vec<Pro
 
 struct Checker<'s> {
     schema: &'s Value,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
 impl<'s> Checker<'s> {
@@ -80,7 +80,7 @@ impl<'s> Checker<'s> {
             (_, found) => {
                 let found = kind(found);
                 let problem =
-                    Problem::at(span, format!("`{path}` needs {}", article(wanted)), format!("this is {found}"));
+                    ConfigProblem::at(span, format!("`{path}` needs {}", article(wanted)), format!("this is {found}"));
                 self.problems.push(match wanted {
                     "string" if found == "a number" => {
                         problem.help("put it in quotes; a length of time has a unit, such as \"2s\"")
@@ -109,8 +109,8 @@ impl<'s> Checker<'s> {
         let message =
             if path.is_empty() { format!("the {what} is missing") } else { format!("`{path}` has no {what}") };
         let problem = match span {
-            Some(span) => Problem::at(span.clone(), message, format!("{what} is missing here")),
-            None => Problem::of(message),
+            Some(span) => ConfigProblem::at(span.clone(), message, format!("{what} is missing here")),
+            None => ConfigProblem::of(message),
         };
         self.problems.push(match about.and_then(Value::as_str) {
             Some(about) => problem.help(format!("{name}: {}", about.replace('\n', " "))),
@@ -120,7 +120,7 @@ impl<'s> Checker<'s> {
 
     fn unknown<'k>(&mut self, path: &str, name: &str, span: Range<usize>, known: impl Iterator<Item = &'k str>) {
         if NOT_BUILT.iter().any(|(table, names)| *table == path && names.contains(&name)) {
-            let problem = Problem::at(span, format!("`{name}` is not built yet"), "known, but not built yet");
+            let problem = ConfigProblem::at(span, format!("`{name}` is not built yet"), "known, but not built yet");
             self.problems.push(problem.help("take it out; a later version will know it"));
             return;
         }
@@ -130,7 +130,7 @@ impl<'s> Checker<'s> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("{place} has {}", known.join(", ")),
         };
-        let problem = Problem::at(span, format!("unknown key `{name}`"), format!("not a key of {place}"));
+        let problem = ConfigProblem::at(span, format!("unknown key `{name}`"), format!("not a key of {place}"));
         self.problems.push(problem.help(help));
     }
 }
@@ -207,7 +207,7 @@ mod tests {
 
     fn problems(text: &str) -> Vec<String> {
         let mut table = DeTable::parse(text).expect("TOML");
-        let told = |p: &Problem| format!("{} | {} | {}", p.message, p.label, p.help.clone().unwrap_or_default());
+        let told = |p: &ConfigProblem| format!("{} | {} | {}", p.message, p.label, p.help.clone().unwrap_or_default());
         check(&mut table, &job_file_schema()).iter().map(told).collect()
     }
 

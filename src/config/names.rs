@@ -51,7 +51,7 @@ const NEAR: usize = 2;
 
 /// What a name is to this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum VariableKind {
     /// Known, or none of its business.
     Fine,
     /// Probably meant to be this one.
@@ -61,20 +61,20 @@ pub(crate) enum Kind {
 }
 
 /// What `name` is.
-pub(crate) fn kind(name: &str) -> Kind {
+pub(crate) fn kind(name: &str) -> VariableKind {
     let known = || SETTINGS.iter().chain(&OF_STEPS).chain(&OF_TESTS).copied();
     let upper = name.to_uppercase().replace('-', "_");
     if known().any(|known| known == name) || is_of_a_cluster(name) {
-        return Kind::Fine;
+        return VariableKind::Fine;
     }
     if let Some(near) = NEARLY.into_iter().find(|known| edits(&upper, known) <= NEAR) {
-        return Kind::Misspelt(near);
+        return VariableKind::Misspelt(near);
     }
     if !upper.starts_with(PREFIX) {
-        return Kind::Fine;
+        return VariableKind::Fine;
     }
     let close = closest(&upper, known().filter(|name| !OF_TESTS.contains(name)));
-    close.or_else(|| nearest(&upper)).map_or(Kind::Unknown, Kind::Misspelt)
+    close.or_else(|| nearest(&upper)).map_or(VariableKind::Unknown, VariableKind::Misspelt)
 }
 
 /// Kubernetes tells each container of a service called `sheetkeep` by such names:
@@ -112,7 +112,7 @@ mod tests {
             ("SHEETKEEP_CREDENTIALS", Some(CREDENTIALS_JSON)),
             ("SHEETKEEP_FROBNICATE", None),
         ] {
-            assert_eq!(kind(name), meant.map_or(Kind::Unknown, Kind::Misspelt), "{name}");
+            assert_eq!(kind(name), meant.map_or(VariableKind::Unknown, VariableKind::Misspelt), "{name}");
         }
     }
 
@@ -132,7 +132,7 @@ mod tests {
             "GOOGLE_APPLICATION_CREDENTIALS_JSON",
             "MY_SPREADSHEET_ID",
         ] {
-            assert_eq!(kind(name), Kind::Fine, "{name}");
+            assert_eq!(kind(name), VariableKind::Fine, "{name}");
         }
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! In scope: the settings and their defaults. Out of scope: acting on them; a schedule is checked and kept, but nothing runs by it yet.
 
-use crate::config::collect::Collector;
-use crate::config::problem::Problem;
-use crate::config::raw::{At, Commit, Failures, Lease, Quota, Retry, Schedule};
+use crate::config::collect::ValueReader;
+use crate::config::problem::ConfigProblem;
+use crate::config::raw::{
+    At, CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection, ScheduleSection,
+};
 use crate::google::quota::{DEFAULT_PER_MINUTE, Pacing};
-use crate::ledger::lease::MAX_TTL_MS;
+use crate::ledger::lease::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
-use crate::runner::probation::DEFAULT_STOP_AFTER;
+use crate::runner::first_records::DEFAULT_STOP_AFTER;
 
 /// An hour, in milliseconds: the longest that most settings may be.
 const HOUR: u64 = 3_600_000;
@@ -46,7 +48,7 @@ pub struct ScheduleSettings {
     pub timezone: String,
 }
 
-pub(crate) fn commit(collect: &mut Collector<'_>, raw: Option<&Commit>) -> CommitSettings {
+pub(crate) fn commit(collect: &mut ValueReader<'_>, raw: Option<&CommitSection>) -> CommitSettings {
     let default = CommitSettings::default();
     let every = raw.and_then(|raw| raw.every.as_ref()).map(|at| collect.duration_ms(at, "commit.every", 0..=HOUR));
     let rows = raw.and_then(|raw| raw.max_rows.as_ref()).map(|at| collect.whole(at, "commit.max_rows", 1..=100_000));
@@ -56,7 +58,7 @@ pub(crate) fn commit(collect: &mut Collector<'_>, raw: Option<&Commit>) -> Commi
     }
 }
 
-pub(crate) fn retry(collect: &mut Collector<'_>, raw: Option<&Retry>) -> RetryPolicy {
+pub(crate) fn retry(collect: &mut ValueReader<'_>, raw: Option<&RetrySection>) -> RetryPolicy {
     let default = RetryPolicy::default();
     let Some(raw) = raw else { return default };
     let attempts = raw.attempts.as_ref().and_then(|at| collect.whole(at, "retry.attempts", 1..=100));
@@ -72,7 +74,7 @@ pub(crate) fn retry(collect: &mut Collector<'_>, raw: Option<&Retry>) -> RetryPo
     }
 }
 
-pub(crate) fn pacing(collect: &mut Collector<'_>, raw: Option<&Quota>) -> Pacing {
+pub(crate) fn pacing(collect: &mut ValueReader<'_>, raw: Option<&QuotaSection>) -> Pacing {
     let mut per_minute = |at: Option<&At<i64>>, key| {
         let limit = at.and_then(|at| collect.whole(at, key, 1..=MOST_PER_MINUTE));
         Some(limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(DEFAULT_PER_MINUTE))
@@ -83,17 +85,17 @@ pub(crate) fn pacing(collect: &mut Collector<'_>, raw: Option<&Quota>) -> Pacing
     }
 }
 
-pub(crate) fn max_attempts(collect: &mut Collector<'_>, raw: Option<&Failures>) -> u64 {
+pub(crate) fn max_attempts(collect: &mut ValueReader<'_>, raw: Option<&FailuresSection>) -> u64 {
     let at = raw.and_then(|raw| raw.max_attempts.as_ref());
     at.and_then(|at| collect.whole(at, "failures.max_attempts", 1..=1_000)).unwrap_or(DEFAULT_MAX_ATTEMPTS)
 }
 
-pub(crate) fn stop_after(collect: &mut Collector<'_>, raw: Option<&Failures>) -> u64 {
+pub(crate) fn stop_after(collect: &mut ValueReader<'_>, raw: Option<&FailuresSection>) -> u64 {
     let at = raw.and_then(|raw| raw.stop_after.as_ref());
     at.and_then(|at| collect.whole(at, "failures.stop_after", 0..=200)).unwrap_or(DEFAULT_STOP_AFTER)
 }
 
-pub(crate) fn lease_ttl_ms(collect: &mut Collector<'_>, raw: Option<&Lease>) -> u64 {
+pub(crate) fn lease_ttl_ms(collect: &mut ValueReader<'_>, raw: Option<&LeaseSection>) -> u64 {
     let at = raw.and_then(|raw| raw.ttl.as_ref());
     at.and_then(|at| collect.duration_ms(at, "lease.ttl", 1_000..=MAX_TTL_MS)).unwrap_or(DEFAULT_LEASE_TTL_MS)
 }
@@ -116,7 +118,7 @@ pub enum Overlap {
 /// How long a run that waits does so, in milliseconds, unless somebody says otherwise.
 pub const DEFAULT_WAIT_MS: u64 = HOUR;
 
-pub(crate) fn overlap(collect: &mut Collector<'_>, raw: Option<&Lease>) -> Overlap {
+pub(crate) fn overlap(collect: &mut ValueReader<'_>, raw: Option<&LeaseSection>) -> Overlap {
     let Some(raw) = raw else { return Overlap::Skip };
     let wait = raw.wait.as_ref().and_then(|at| collect.duration_ms(at, "lease.wait", 1_000..=24 * HOUR));
     let Some(at) = &raw.overlap else { return Overlap::Skip };
@@ -133,7 +135,7 @@ pub(crate) fn overlap(collect: &mut Collector<'_>, raw: Option<&Lease>) -> Overl
     }
 }
 
-pub(crate) fn schedule(collect: &mut Collector<'_>, raw: Option<&Schedule>) -> Option<ScheduleSettings> {
+pub(crate) fn schedule(collect: &mut ValueReader<'_>, raw: Option<&ScheduleSection>) -> Option<ScheduleSettings> {
     let raw = raw?;
     let timezone = match &raw.timezone {
         Some(at) => collect.zone(at, "schedule.timezone").map(|(name, _)| name),
@@ -143,7 +145,7 @@ pub(crate) fn schedule(collect: &mut Collector<'_>, raw: Option<&Schedule>) -> O
     let cron = collect.word(at, "schedule.cron")?;
     if let Err(why) = check_cron(&cron) {
         let problem =
-            Problem::at(at.span(), format!("schedule.cron is no cron expression: {why}"), "no cron expression");
+            ConfigProblem::at(at.span(), format!("schedule.cron is no cron expression: {why}"), "no cron expression");
         collect
             .say(problem.help("minute hour day month weekday, such as \"0 9 * * 1-5\" for 9:00 from Monday to Friday"));
         return None;

@@ -16,7 +16,7 @@ use crate::redact;
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
-pub struct Problem {
+pub struct ConfigProblem {
     /// What, in lower case, without a full stop.
     pub message: String,
     /// Where in the job file, in bytes; none for what stands elsewhere or is missing altogether.
@@ -27,7 +27,7 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
-impl Problem {
+impl ConfigProblem {
     /// A problem at a place of the job file.
     pub(crate) fn at(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
         Self { message: message.into(), span: Some(span), label: label.into(), help: None }
@@ -54,7 +54,7 @@ impl Problem {
     }
 }
 
-impl Diagnostic for Problem {
+impl Diagnostic for ConfigProblem {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
@@ -69,27 +69,27 @@ impl Diagnostic for Problem {
 /// Everything that is wrong, at once.
 #[derive(Debug, Error)]
 pub struct ConfigError {
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
     source_text: NamedSource<String>,
     missing: bool,
 }
 
 impl ConfigError {
     /// What is wrong with the job file at `file`, whose text is given. What looks like a secret in it is not shown.
-    pub(crate) fn new(file: &Path, text: &str, mut problems: Vec<Problem>) -> Self {
-        problems.iter_mut().for_each(Problem::hide_secrets);
+    pub(crate) fn new(file: &Path, text: &str, mut problems: Vec<ConfigProblem>) -> Self {
+        problems.iter_mut().for_each(ConfigProblem::hide_secrets);
         problems.sort_by_key(|problem| problem.span.as_ref().map_or((0, 0), |span| (1, span.start)));
         let source_text = NamedSource::new(file.display().to_string(), redact::masked(text)).with_language("TOML");
         Self { problems, source_text, missing: false }
     }
 
     /// The job file could not be read.
-    pub(crate) fn unreadable(file: &Path, missing: bool, problem: Problem) -> Self {
+    pub(crate) fn unreadable(file: &Path, missing: bool, problem: ConfigProblem) -> Self {
         Self { missing, ..Self::new(file, "", vec![problem]) }
     }
 
     /// Each problem, in the order of the file.
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
     }
 
@@ -105,7 +105,7 @@ impl ConfigError {
 
     /// Each problem in one plain line: `file:line:column: message; help`.
     pub fn lines(&self) -> Vec<String> {
-        let told = |problem: &Problem| {
+        let told = |problem: &ConfigProblem| {
             let place = problem.span.as_ref().map_or(String::new(), |span| {
                 let before = self.source_text.inner().get(..span.start).unwrap_or_default();
                 let line = before.matches('\n').count() + 1;
@@ -152,9 +152,9 @@ mod tests {
                     url = \"https://me:hunter2@example.com\"\nzebra = 1\n";
         let at = text.find("private_key").unwrap_or_default();
         let problems = vec![
-            Problem::at(at..at + 11, "unknown key `private_key`", "not a key of a job file"),
-            Problem::at(text.len() - 10..text.len() - 5, "unknown key `zebra`", ""),
-            Problem::of("invalid type: string \"ya29.hunter\"").help("Bearer hunter2 is no help"),
+            ConfigProblem::at(at..at + 11, "unknown key `private_key`", "not a key of a job file"),
+            ConfigProblem::at(text.len() - 10..text.len() - 5, "unknown key `zebra`", ""),
+            ConfigProblem::of("invalid type: string \"ya29.hunter\"").help("Bearer hunter2 is no help"),
         ];
         let error = ConfigError::new(Path::new("q.toml"), text, problems);
         let mut shown = error.lines().join("\n");
@@ -167,8 +167,8 @@ mod tests {
     fn every_problem_is_shown_with_its_line_and_its_help() {
         let text = "name = \"quakes\"\nnmae = 1\n";
         let problems = vec![
-            Problem::at(16..20, "unknown key `nmae`", "not a key of a job file").help("did you mean `name`?"),
-            Problem::of("SHEETKEEP_API_URL is no URL"),
+            ConfigProblem::at(16..20, "unknown key `nmae`", "not a key of a job file").help("did you mean `name`?"),
+            ConfigProblem::of("SHEETKEEP_API_URL is no URL"),
         ];
         let error = ConfigError::new(Path::new("jobs/q.toml"), text, problems);
         assert_eq!(

@@ -3,8 +3,8 @@
 //! In scope: which variable counts, as with curl: the small letters before the capitals, the scheme's own before `ALL_PROXY`.
 //! Out of scope: which addresses are reached without a proxy (`google::proxy`).
 
-use crate::config::collect::Collector;
-use crate::config::problem::Problem;
+use crate::config::collect::ValueReader;
+use crate::config::problem::ConfigProblem;
 use crate::google::proxy::{Proxies, Proxy};
 
 /// What a program that answers web requests by CGI is started with. There, `HTTP_PROXY` is a header of the request:
@@ -12,7 +12,7 @@ use crate::google::proxy::{Proxies, Proxy};
 const CGI: &str = "REQUEST_METHOD";
 
 /// The proxies of the environment; a problem for each value that is none.
-pub(crate) fn proxies(collect: &mut Collector<'_>) -> Proxies {
+pub(crate) fn proxies(collect: &mut ValueReader<'_>) -> Proxies {
     let environment = collect.environment;
     let of_http: &[&str] = match environment.find(CGI) {
         Some(found) if !found.in_file => &["http_proxy"],
@@ -24,7 +24,7 @@ pub(crate) fn proxies(collect: &mut Collector<'_>) -> Proxies {
     Proxies::new(https, http, without)
 }
 
-fn proxy(collect: &mut Collector<'_>, names: &[&str]) -> Option<Proxy> {
+fn proxy(collect: &mut ValueReader<'_>, names: &[&str]) -> Option<Proxy> {
     let environment = collect.environment;
     let (name, found) = environment.first(names).or_else(|| environment.first(&["all_proxy", "ALL_PROXY"]))?;
     match Proxy::parse(name, found.value) {
@@ -32,7 +32,7 @@ fn proxy(collect: &mut Collector<'_>, names: &[&str]) -> Option<Proxy> {
         Err(why) => {
             let message = format!("{name} {why}");
             if collect.problems.iter().all(|problem| problem.message != message) {
-                collect.say(Problem::of(message).help(format!(
+                collect.say(ConfigProblem::of(message).help(format!(
                     "write it as http://proxy.example:3128, or http://USER:PASSWORD@proxy.example:3128 with special characters as %40 \
                      and the like; it is set in {} and not shown, for it may hold a password",
                     environment.place(found.in_file)

@@ -58,36 +58,36 @@ pub(crate) struct JobFile {
     /// The job's name: letters, digits, blank, `_`, `.` and `-`, at most 50. It names the tabs that hold the job's state.
     pub(crate) name: Option<Text>,
     /// When the job should run.
-    pub(crate) schedule: Option<Schedule>,
+    pub(crate) schedule: Option<ScheduleSection>,
     /// Where records come from: exactly one of csv, json and jsonl.
-    pub(crate) source: Option<At<Source>>,
+    pub(crate) source: Option<At<SourceSection>>,
     /// What makes two records the same one.
-    pub(crate) item: Option<Item>,
+    pub(crate) item: Option<ItemSection>,
     /// What is done with a record, in order; without a step a record is its own row.
-    pub(crate) step: Vec<Step>,
+    pub(crate) step: Vec<StepSection>,
     /// How much time and memory expressions may take.
-    pub(crate) jq: Option<Jq>,
+    pub(crate) jq: Option<JqSection>,
     /// Where rows go.
-    pub(crate) sheet: Option<Sheet>,
+    pub(crate) sheet: Option<SheetSection>,
     /// How often results are written.
-    pub(crate) commit: Option<Commit>,
+    pub(crate) commit: Option<CommitSection>,
     /// How calls that fail are tried again.
-    pub(crate) retry: Option<Retry>,
+    pub(crate) retry: Option<RetrySection>,
     /// How many calls a minute a run may make.
-    pub(crate) quota: Option<Quota>,
+    pub(crate) quota: Option<QuotaSection>,
     /// What becomes of records that fail.
-    pub(crate) failures: Option<Failures>,
+    pub(crate) failures: Option<FailuresSection>,
     /// Who is running.
-    pub(crate) lease: Option<Lease>,
+    pub(crate) lease: Option<LeaseSection>,
     /// What is kept on this machine.
-    pub(crate) state: Option<State>,
+    pub(crate) state: Option<StateSection>,
 }
 
 /// When the job should run.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["cron"]))]
-pub(crate) struct Schedule {
+pub(crate) struct ScheduleSection {
     /// A cron expression of five fields.
     pub(crate) cron: Option<Text>,
     /// The IANA zone in which it is meant, such as Europe/Berlin; UTC if none is named.
@@ -98,7 +98,7 @@ pub(crate) struct Schedule {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct Source {
+pub(crate) struct SourceSection {
     /// A CSV file with a header row.
     pub(crate) csv: Option<Text>,
     /// A JSON document.
@@ -115,7 +115,7 @@ pub(crate) struct Source {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["key"]))]
-pub(crate) struct Item {
+pub(crate) struct ItemSection {
     /// jq (jaq) that yields a record's key, a text or a number.
     pub(crate) key: Option<Text>,
     /// jq (jaq) that yields a record's version; a hash of the record if none is named and rows are kept one a key.
@@ -129,7 +129,7 @@ pub(crate) struct Item {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct Step {
+pub(crate) struct StepSection {
     /// jq (jaq) that yields rows: objects of column and value; none, one or several.
     pub(crate) map: Option<Text>,
     /// A program and its arguments, run for each item: the item on its standard input, values on its standard output.
@@ -148,7 +148,7 @@ pub(crate) struct Step {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct Jq {
+pub(crate) struct JqSection {
     /// How long an expression may take for one record; 10s if nothing is said. A `map` step may have its own.
     pub(crate) timeout: Option<Text>,
     /// Megabytes of memory that an expression may take for one record; 512 if nothing is said.
@@ -159,7 +159,7 @@ pub(crate) struct Jq {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["tab"]))]
-pub(crate) struct Sheet {
+pub(crate) struct SheetSection {
     /// The data tab's title.
     pub(crate) tab: Option<Text>,
     /// How rows are written: each appended, or one row a key, whose cells a newer version writes over.
@@ -207,7 +207,7 @@ struct ColumnTable {
 }
 
 fn column_words(_generator: &mut SchemaGenerator) -> Schema {
-    let words: Vec<&str> = crate::ledger::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
+    let words: Vec<&str> = crate::ledger::columns::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
     schemars::json_schema!({ "type": "string", "enum": words })
 }
 
@@ -282,7 +282,7 @@ impl JsonSchema for ColumnEntry {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct Commit {
+pub(crate) struct CommitSection {
     /// How long a result may wait to be written, such as 2s.
     pub(crate) every: Option<Text>,
     /// The most rows in one write.
@@ -293,7 +293,7 @@ pub(crate) struct Commit {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct Retry {
+pub(crate) struct RetrySection {
     /// Tries in all, the first one included; those that were answered 429 are bounded by `max_elapsed` alone.
     pub(crate) attempts: Option<At<i64>>,
     /// The first wait's upper bound, such as 1s; it doubles with every try.
@@ -308,7 +308,7 @@ pub(crate) struct Retry {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct Quota {
+pub(crate) struct QuotaSection {
     /// Reads a minute; 50 if nothing is said.
     pub(crate) reads_per_minute: Option<At<i64>>,
     /// Writes a minute; 50 if nothing is said.
@@ -319,7 +319,7 @@ pub(crate) struct Quota {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct Failures {
+pub(crate) struct FailuresSection {
     /// Tries of one record, over all runs.
     pub(crate) max_attempts: Option<At<i64>>,
     /// How many of the first records may fail for one cause before a run stops, at most 200; 20 if nothing is said, 0 for never.
@@ -330,7 +330,7 @@ pub(crate) struct Failures {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct Lease {
+pub(crate) struct LeaseSection {
     /// How long a run that went silent is waited for, such as 5m; at least 1s.
     pub(crate) ttl: Option<Text>,
     /// What a run does that finds another one at work: ends (skip), waits for it (queue), or takes its place (replace).
@@ -344,7 +344,7 @@ pub(crate) struct Lease {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct State {
+pub(crate) struct StateSection {
     /// The folder of the installation's id and lock.
     pub(crate) dir: Option<Text>,
     /// The file of the embedded sheet, which is used where no spreadsheet is named.

@@ -9,25 +9,25 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
-use crate::config::collect::{Collector, Note};
+use crate::config::collect::{ProblemNote, ValueReader};
 use crate::config::columns::columns;
 use crate::config::environment::Environment;
 use crate::config::evaluation::{self, EvaluationSettings};
 use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
 use crate::config::pace::{self, CommitSettings, Overlap, ScheduleSettings};
-use crate::config::problem::{ConfigError, Problem};
+use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::proxies::proxies;
-use crate::config::raw::{At, Item, JobFile, Sheet};
+use crate::config::raw::{At, ItemSection, JobFile, SheetSection};
 use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
-use crate::config::steps::{self, Deed, StepSettings};
+use crate::config::steps::{self, StepAction, StepSettings};
 use crate::config::target::{self, Choice, CredentialSettings, Target};
 use crate::config::wrong_place;
 use crate::google::proxy::Proxies;
 use crate::google::quota::Pacing;
-use crate::ledger::columns::{Columns, header_text};
-use crate::ledger::mode::{Again, Delivery, Mode};
+use crate::ledger::columns::columns::{Columns, header_text};
+use crate::ledger::item::write_mode::{Delivery, ReprocessPolicy, WriteMode};
 use crate::port::clock::Clock;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
@@ -80,9 +80,9 @@ pub struct Settings {
     /// The data tab.
     pub tab: String,
     /// How rows are written.
-    pub mode: Mode,
+    pub mode: WriteMode,
     /// When a key that is done is done again.
-    pub again: Again,
+    pub again: ReprocessPolicy,
     /// The types of its columns; the zone is set if the job names one.
     pub columns: Columns,
     /// The IANA name of the zone in `columns`.
@@ -106,7 +106,7 @@ pub struct Settings {
     /// The folder of the installation's id and lock; none where no home is known.
     pub state_dir: Option<PathBuf>,
     /// What is odd about all of this, though a run goes on.
-    pub notes: Vec<Note>,
+    pub notes: Vec<ProblemNote>,
 }
 
 impl Settings {
@@ -114,7 +114,7 @@ impl Settings {
     pub fn identify(&self) -> JqIdentify {
         let versions = match &self.version {
             Some(program) => Versions::Named(self.evaluation.expression(program)),
-            None if self.mode == Mode::Upsert => Versions::Content,
+            None if self.mode == WriteMode::Upsert => Versions::Content,
             None => Versions::None,
         };
         JqIdentify::new(self.evaluation.expression(&self.key), versions)
@@ -127,7 +127,7 @@ impl Settings {
 
     /// Opens the source for a run, which reads it twice where only one record of each key counts.
     pub fn open_source_for_run(&self) -> Result<Box<dyn Source>, SourceError> {
-        if self.again == Again::Every {
+        if self.again == ReprocessPolicy::EachVersion {
             return self.source.open(&self.evaluation);
         }
         let version = self.version.as_ref().map(Program::path);
@@ -137,7 +137,7 @@ impl Settings {
 
     /// The names of steps that run programs.
     pub fn programs(&self) -> Vec<&str> {
-        let runs = self.steps.iter().filter(|step| matches!(step.deed, Deed::Command(_)));
+        let runs = self.steps.iter().filter(|step| matches!(step.deed, StepAction::Command(_)));
         runs.map(|step| step.name.as_str()).collect()
     }
 
@@ -155,7 +155,7 @@ impl Settings {
 /// Reads the job file at `path` with the process environment and the `.env` beside it. The error holds every problem at once.
 pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
     let unreadable = |missing, why: &str| {
-        let problem = Problem::of(format!("the job file {} {why}", path.display()));
+        let problem = ConfigProblem::of(format!("the job file {} {why}", path.display()));
         ConfigError::unreadable(path, missing, problem.help("name a job file, such as: sheetkeep run job.toml"))
     };
     let about = std::fs::metadata(path).map_err(|error| match error.kind() {
@@ -182,17 +182,17 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
         let told = |error: toml::de::Error| {
             let message = error.message().replace('\n', ", ");
             let span = error.span().unwrap_or(0..0);
-            Problem::at(span, format!("this is no TOML: {message}"), message)
+            ConfigProblem::at(span, format!("this is no TOML: {message}"), message)
         };
         return Err(ConfigError::new(path, text, errors.into_iter().map(told).collect()));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut collect = Collector::new(text, folder, environment);
+    let mut collect = ValueReader::new(text, folder, environment);
     collect.problems = check(&mut table, &job_file_schema());
     let raw = match JobFile::deserialize(Deserializer::from(table)) {
         Ok(raw) => raw,
         Err(error) => {
-            collect.say(Problem::at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
+            collect.say(ConfigProblem::at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
             return Err(ConfigError::new(path, text, collect.problems));
         }
     };
@@ -204,7 +204,7 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
 
 /// Reads every part before giving up on any, so that all problems are found. None only where a problem was kept.
 #[expect(clippy::too_many_lines, reason = "a list: one line for each setting")]
-fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
+fn settings(collect: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
     let job = raw.name.as_ref().and_then(|at| job_name(collect, at));
     let schedule = pace::schedule(collect, raw.schedule.as_ref());
     let source = raw.source.as_ref().and_then(|at| source::settings(collect, at, flags.input.as_ref()));
@@ -273,7 +273,7 @@ fn settings(collect: &mut Collector<'_>, path: &Path, flags: &Overrides, raw: &J
 }
 
 /// What stands between here and the spreadsheet, and who may read what opens it; nothing where the rows are in a local file.
-fn on_the_way(collect: &mut Collector<'_>, target: Option<&Target>, credentials: &CredentialSettings) -> Proxies {
+fn on_the_way(collect: &mut ValueReader<'_>, target: Option<&Target>, credentials: &CredentialSettings) -> Proxies {
     if !matches!(target, Some(Target::Google { .. })) {
         return Proxies::default();
     }
@@ -281,7 +281,7 @@ fn on_the_way(collect: &mut Collector<'_>, target: Option<&Target>, credentials:
     proxies(collect)
 }
 
-fn job_name(collect: &mut Collector<'_>, at: &At<String>) -> Option<String> {
+fn job_name(collect: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
     let name = collect.word(at, "`name`")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || " _.-".contains(c);
     if name.chars().count() > MAX_NAME_CHARS {
@@ -301,7 +301,7 @@ fn job_name(collect: &mut Collector<'_>, at: &At<String>) -> Option<String> {
     Some(name)
 }
 
-fn tab(collect: &mut Collector<'_>, at: &At<String>) -> Option<String> {
+fn tab(collect: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
     let title = collect.word(at, "`sheet.tab`")?;
     let lower = title.to_lowercase();
     let machine = ["runs", "jobs"].contains(&lower.as_str())
@@ -318,10 +318,10 @@ fn tab(collect: &mut Collector<'_>, at: &At<String>) -> Option<String> {
     Some(title)
 }
 
-fn mode(collect: &mut Collector<'_>, sheet: &Sheet) -> Option<Mode> {
-    let Some(at) = &sheet.mode else { return Some(Mode::Append) };
+fn mode(collect: &mut ValueReader<'_>, sheet: &SheetSection) -> Option<WriteMode> {
+    let Some(at) = &sheet.mode else { return Some(WriteMode::Append) };
     let word = collect.text(at)?;
-    if let Some(mode) = Mode::from_word(&word) {
+    if let Some(mode) = WriteMode::from_word(&word) {
         return Some(mode);
     }
     if word == "mirror" {
@@ -329,27 +329,27 @@ fn mode(collect: &mut Collector<'_>, sheet: &Sheet) -> Option<Mode> {
         collect.wrong(at, "mode `mirror` is not built yet", "known, but not built yet", help);
         return None;
     }
-    let meant = closest(&word, Mode::WORDS.iter().map(|(word, _)| *word));
+    let meant = closest(&word, WriteMode::WORDS.iter().map(|(word, _)| *word));
     let help = meant.map_or("the modes are append and upsert".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
     collect.wrong(at, "`sheet.mode` is no mode", "unknown mode", &help);
     None
 }
 
 /// When a done key is done again: by the mode, unless only newer versions are to count.
-fn again(collect: &mut Collector<'_>, item: Option<&Item>, mode: Mode) -> Option<Again> {
-    let of_mode = if mode == Mode::Upsert { Again::Other } else { Again::Every };
+fn again(collect: &mut ValueReader<'_>, item: Option<&ItemSection>, mode: WriteMode) -> Option<ReprocessPolicy> {
+    let of_mode = if mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
     let Some(at) = item.and_then(|item| item.order.as_ref()) else { return Some(of_mode) };
     let word = collect.text(at)?;
-    match Again::WORDS.iter().find(|(known, _)| *known == word) {
-        Some((_, Again::Newer)) if item.is_some_and(|item| item.version.is_none()) => {
+    match ReprocessPolicy::WORDS.iter().find(|(known, _)| *known == word) {
+        Some((_, ReprocessPolicy::OnNewer)) if item.is_some_and(|item| item.version.is_none()) => {
             let help = "name a version, such as version = \".updated\", or leave the order out";
             collect.wrong(at, "`item.order` is set, but `item` names no version", "an order of what?", help);
             None
         }
-        Some((_, Again::Newer)) => Some(Again::Newer),
+        Some((_, ReprocessPolicy::OnNewer)) => Some(ReprocessPolicy::OnNewer),
         Some(_) => Some(of_mode),
         None => {
-            let meant = closest(&word, Again::WORDS.iter().map(|(word, _)| *word));
+            let meant = closest(&word, ReprocessPolicy::WORDS.iter().map(|(word, _)| *word));
             let help =
                 meant.map_or("the orders are any and newer".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
             collect.wrong(at, "`item.order` is no order", "unknown order", &help);

@@ -9,13 +9,13 @@ use futures_util::future::FutureExt;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use crate::config::collect::Collector;
+use crate::config::collect::ValueReader;
 use crate::config::evaluation::EvaluationSettings;
-use crate::config::problem::Problem;
-use crate::config::raw::{At, Source as RawSource};
+use crate::config::problem::ConfigProblem;
+use crate::config::raw::{At, SourceSection as RawSource};
 use crate::port::evaluator::EvaluationError;
 use crate::port::source::{Source, SourceError};
-use crate::source::input::{Input, Reading};
+use crate::source::input::{BackgroundReader, Input};
 use crate::source::json::{Extract, Items, NoItems};
 use crate::source::skim::Depth;
 use crate::source::{csv, json, jsonl};
@@ -68,7 +68,7 @@ impl SourceSettings {
         Ok(Box::new(self.reading(evaluation)?.twice(first)))
     }
 
-    fn reading(&self, evaluation: &EvaluationSettings) -> Result<Reading, SourceError> {
+    fn reading(&self, evaluation: &EvaluationSettings) -> Result<BackgroundReader, SourceError> {
         match &self.format {
             Format::Csv { delimiter } => csv::open(&self.input, *delimiter),
             Format::Jsonl => jsonl::open(&self.input),
@@ -107,7 +107,7 @@ fn extract(items: Expression) -> Extract {
 
 /// The source of a job file, with the input that a flag names in its place.
 pub(crate) fn settings(
-    collect: &mut Collector<'_>,
+    collect: &mut ValueReader<'_>,
     raw: &At<RawSource>,
     flag: Option<&PathBuf>,
 ) -> Option<SourceSettings> {
@@ -121,7 +121,8 @@ pub(crate) fn settings(
         [] => {
             // A source that is not built yet was told as such already.
             if collect.problems.iter().all(|problem| !problem.message.ends_with("is not built yet")) {
-                let problem = Problem::at(raw.span(), "`source` names no source", "csv, json or jsonl is missing here");
+                let problem =
+                    ConfigProblem::at(raw.span(), "`source` names no source", "csv, json or jsonl is missing here");
                 collect.say(problem.help("add one, such as: csv = \"items.csv\""));
             }
             return None;
@@ -152,7 +153,7 @@ pub(crate) fn settings(
     Some(SourceSettings { input, format: format? })
 }
 
-fn misplaced(collect: &mut Collector<'_>, source: &RawSource, word: &str) {
+fn misplaced(collect: &mut ValueReader<'_>, source: &RawSource, word: &str) {
     for (key, at, owner) in [("items", &source.items, "json"), ("delimiter", &source.delimiter, "csv")] {
         if let Some(at) = at
             && owner != word
@@ -168,7 +169,7 @@ fn misplaced(collect: &mut Collector<'_>, source: &RawSource, word: &str) {
     }
 }
 
-fn delimiter(collect: &mut Collector<'_>, at: &At<String>) -> Option<u8> {
+fn delimiter(collect: &mut ValueReader<'_>, at: &At<String>) -> Option<u8> {
     let text = collect.text(at)?;
     match text.as_bytes() {
         [byte] if byte.is_ascii() && !b"\"\r\n\0".contains(byte) => Some(*byte),
@@ -180,7 +181,7 @@ fn delimiter(collect: &mut Collector<'_>, at: &At<String>) -> Option<u8> {
     }
 }
 
-fn items(collect: &mut Collector<'_>, source: &RawSource) -> Option<Program> {
+fn items(collect: &mut ValueReader<'_>, source: &RawSource) -> Option<Program> {
     match &source.items {
         Some(at) => collect.program(at, "`source.items`"),
         None => Program::compile(".[]").ok(),

@@ -5,10 +5,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::collect::Collector;
+use crate::config::collect::ValueReader;
 use crate::config::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
-use crate::config::raw::{At, JobFile, Step as Raw};
-use crate::ledger::mode::Delivery;
+use crate::config::raw::{At, JobFile, StepSection as Raw};
+use crate::ledger::item::write_mode::Delivery;
 use crate::port::clock::Clock;
 use crate::port::step::Step;
 use crate::step::command::{self, Command, CommandSettings};
@@ -26,12 +26,12 @@ pub struct StepSettings {
     /// Its name.
     pub name: String,
     /// What it does.
-    pub deed: Deed,
+    pub deed: StepAction,
 }
 
 /// What a step does.
 #[derive(Debug, Clone)]
-pub enum Deed {
+pub enum StepAction {
     /// It makes values of values, within so many milliseconds for each.
     Map(Program, u64),
     /// It runs a program.
@@ -42,25 +42,27 @@ impl StepSettings {
     /// The step, ready to run; its expressions are evaluated as `evaluation` says.
     pub fn make(&self, clock: &Arc<dyn Clock>, evaluation: &EvaluationSettings) -> Arc<dyn Step> {
         match &self.deed {
-            Deed::Map(program, timeout_ms) => {
+            StepAction::Map(program, timeout_ms) => {
                 Arc::new(Map::new(self.name.clone(), evaluation.expression_within(program, *timeout_ms)))
             }
-            Deed::Command(settings) => Arc::new(Command::new(self.name.clone(), settings.clone(), Arc::clone(clock))),
+            StepAction::Command(settings) => {
+                Arc::new(Command::new(self.name.clone(), settings.clone(), Arc::clone(clock)))
+            }
         }
     }
 
     /// What makes it this step, in the definition of a job.
     pub fn expression(&self) -> String {
         match &self.deed {
-            Deed::Map(program, _) => program.source().to_owned(),
-            Deed::Command(settings) => format!("command {}", settings.words.join("\u{1f}")),
+            StepAction::Map(program, _) => program.source().to_owned(),
+            StepAction::Command(settings) => format!("command {}", settings.words.join("\u{1f}")),
         }
     }
 }
 
 /// The steps of a job file at `path`.
 pub(super) fn settings(
-    collect: &mut Collector<'_>,
+    collect: &mut ValueReader<'_>,
     raw: &JobFile,
     path: &Path,
     job: Option<&str>,
@@ -87,13 +89,13 @@ pub(super) fn settings(
 }
 
 fn deed(
-    collect: &mut Collector<'_>,
+    collect: &mut ValueReader<'_>,
     raw: &JobFile,
     step: &Raw,
     path: &Path,
     job: Option<&str>,
     jq_timeout_ms: u64,
-) -> Option<Deed> {
+) -> Option<StepAction> {
     match (&step.map, &step.command) {
         (Some(_), Some(command)) => {
             let help = "make two steps of it, each with its own [[step]]";
@@ -109,7 +111,7 @@ fn deed(
                 .as_ref()
                 .map_or(Some(jq_timeout_ms), |at| collect.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
             let program = collect.program(map, "`step.map`");
-            Some(Deed::Map(program?, timeout_ms?))
+            Some(StepAction::Map(program?, timeout_ms?))
         }
         (None, Some(command)) => {
             let words = words(collect, command);
@@ -119,7 +121,7 @@ fn deed(
                 .map_or(Some(DEFAULT_TIMEOUT_MS), |at| collect.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let (words, timeout_ms, job) = (words?, timeout_ms?, job?.to_owned());
-            Some(Deed::Command(CommandSettings { words, timeout_ms, folder: folder.to_owned(), job }))
+            Some(StepAction::Command(CommandSettings { words, timeout_ms, folder: folder.to_owned(), job }))
         }
         (None, None) => {
             let at = raw.name.as_ref()?;
@@ -134,7 +136,7 @@ fn deed(
     }
 }
 
-fn words(collect: &mut Collector<'_>, at: &At<Vec<String>>) -> Option<Vec<String>> {
+fn words(collect: &mut ValueReader<'_>, at: &At<Vec<String>>) -> Option<Vec<String>> {
     let words = at.get();
     let wrong = if words.first().is_none_or(String::is_empty) {
         "`step.command` names no program"
@@ -150,7 +152,7 @@ fn words(collect: &mut Collector<'_>, at: &At<Vec<String>>) -> Option<Vec<String
 }
 
 /// How often items may be delivered: at most once, if any step says so.
-pub(super) fn delivery(collect: &mut Collector<'_>, raw: &JobFile) -> Delivery {
+pub(super) fn delivery(collect: &mut ValueReader<'_>, raw: &JobFile) -> Delivery {
     let mut delivery = Delivery::AtLeastOnce;
     for at in raw.step.iter().filter_map(|step| step.delivery.as_ref()) {
         match collect.text(at).as_deref() {

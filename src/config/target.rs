@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use crate::config::collect::Collector;
+use crate::config::collect::ValueReader;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
-use crate::config::problem::Problem;
+use crate::config::problem::ConfigProblem;
 use crate::config::raw::JobFile;
 use crate::config::wrong_place;
 use crate::private::readers;
@@ -86,7 +86,7 @@ pub struct CredentialSettings {
 
 /// The target: flag, then environment, then file; the embedded sheet beside the job file if nobody names a spreadsheet.
 pub(crate) fn target(
-    collect: &mut Collector<'_>,
+    collect: &mut ValueReader<'_>,
     flags: &Overrides,
     raw: &JobFile,
     job: Option<&str>,
@@ -94,7 +94,7 @@ pub(crate) fn target(
 ) -> Option<(Target, Choice)> {
     if flags.spreadsheet.is_some() && flags.file.is_some() {
         collect.say(
-            Problem::of("a spreadsheet and a file for the embedded sheet are both named by flags")
+            ConfigProblem::of("a spreadsheet and a file for the embedded sheet are both named by flags")
                 .help("name one of them"),
         );
         return None;
@@ -145,8 +145,8 @@ fn google(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
     id.map(|id| (Target::Google { id }, choice))
 }
 
-fn bad_id(collect: &mut Collector<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
-    let problem = Problem::of(format!("{place} is no spreadsheet's id or address"));
+fn bad_id(collect: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
+    let problem = ConfigProblem::of(format!("{place} is no spreadsheet's id or address"));
     collect.say(if redact::may_hold_secret(named) || redact::is_key(named) {
         problem.help(format!("it looks like a key, which belongs into {CREDENTIALS_JSON}; it is not shown"))
     } else {
@@ -167,20 +167,20 @@ fn spreadsheet_id(named: &str) -> Option<String> {
 }
 
 /// The API's root, with a slash at its end.
-pub(crate) fn api_url(collect: &mut Collector<'_>, flags: &Overrides, choice: Option<&Choice>) -> String {
+pub(crate) fn api_url(collect: &mut ValueReader<'_>, flags: &Overrides, choice: Option<&Choice>) -> String {
     let (named, place) = match (&flags.api_url, collect.environment.get(API_URL)) {
         (Some(url), _) => (url.clone(), "the flag for the API's root"),
         (None, Some(url)) => (url.to_owned(), API_URL),
         (None, None) => return GOOGLE_API_URL.to_owned(),
     };
     if choice.is_some_and(Choice::is_default) {
-        let problem = Problem::of(format!("{place} is set, but no spreadsheet is named"));
+        let problem = ConfigProblem::of(format!("{place} is set, but no spreadsheet is named"));
         collect.say(problem.help(format!("set {SPREADSHEET} too, or unset {place} to use the embedded sheet")));
     }
     match check_url(&named) {
         Ok(url) => url,
         Err(why) => {
-            collect.say(Problem::of(format!("{place} {why}")).help("an example is http://127.0.0.1:8080/"));
+            collect.say(ConfigProblem::of(format!("{place} {why}")).help("an example is http://127.0.0.1:8080/"));
             GOOGLE_API_URL.to_owned()
         }
     }
@@ -205,7 +205,7 @@ fn check_url(named: &str) -> Result<String, &'static str> {
 }
 
 /// Where credentials are: a flag's path, else one of the two variables, else what gcloud or the machine has.
-pub(crate) fn credentials(collect: &mut Collector<'_>, flags: &Overrides) -> CredentialSettings {
+pub(crate) fn credentials(collect: &mut ValueReader<'_>, flags: &Overrides) -> CredentialSettings {
     let environment = collect.environment;
     let mut found = CredentialSettings {
         well_known: well_known(environment),
@@ -223,7 +223,7 @@ pub(crate) fn credentials(collect: &mut Collector<'_>, flags: &Overrides) -> Cre
         let message = format!("{CREDENTIALS_PATH} and {CREDENTIALS_JSON} are set, but exclude each other");
         let places =
             format!("the first is in {}, the second in {}; unset one", place(path.in_file), place(inline.in_file));
-        collect.say(Problem::of(message).help(places));
+        collect.say(ConfigProblem::of(message).help(places));
         return found;
     }
     if let Some(path) = path {
@@ -231,8 +231,10 @@ pub(crate) fn credentials(collect: &mut Collector<'_>, flags: &Overrides) -> Cre
         let file = Path::new(path.value);
         let file = if path.in_file { collect.folder.join(file) } else { file.to_owned() };
         if redact::is_no_path(path.value) && !file.exists() {
-            let problem =
-                Problem::of(format!("{CREDENTIALS_PATH} holds {}, but it takes the path of a file", kind(path.value)));
+            let problem = ConfigProblem::of(format!(
+                "{CREDENTIALS_PATH} holds {}, but it takes the path of a file",
+                kind(path.value)
+            ));
             let place = environment.place(path.in_file);
             collect.say(problem.help(format!(
                 "put the whole content of the key file into {CREDENTIALS_JSON}, plain or in base64, or a path here; the value, which is \
@@ -259,7 +261,7 @@ fn kind(value: &str) -> &'static str {
 }
 
 /// Notes a credentials file that others may read.
-pub(crate) fn see_who_reads(collect: &mut Collector<'_>, credentials: &CredentialSettings) {
+pub(crate) fn see_who_reads(collect: &mut ValueReader<'_>, credentials: &CredentialSettings) {
     let inline = credentials.inline.is_some();
     let file = credentials.path.as_deref().or(credentials.well_known.as_deref().filter(|_| !inline));
     let env_file = collect.environment.file_path();
@@ -294,7 +296,7 @@ fn well_known(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// The folder of the installation's id and lock; none where no home is known.
-pub(crate) fn state_dir(collect: &mut Collector<'_>, flags: &Overrides, raw: &JobFile) -> Option<PathBuf> {
+pub(crate) fn state_dir(collect: &mut ValueReader<'_>, flags: &Overrides, raw: &JobFile) -> Option<PathBuf> {
     if let Some(dir) = &flags.state_dir {
         return Some(dir.clone());
     }

@@ -13,7 +13,7 @@ use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;
 use crate::config::target::Target;
-use crate::ledger::mode::Mode;
+use crate::ledger::item::write_mode::WriteMode;
 use crate::port::clock::Clock;
 use crate::port::step::Identify;
 use crate::retry::RetryPolicy;
@@ -38,7 +38,7 @@ fn problems(text: &str) -> Vec<String> {
 #[test]
 fn the_fixture_says_what_it_means() {
     let settings = settings(&Environment::of(&[("HOME", "/home/a")], &[]));
-    assert_eq!((settings.job.as_str(), settings.tab.as_str(), settings.mode), ("quakes", "Quakes", Mode::Append));
+    assert_eq!((settings.job.as_str(), settings.tab.as_str(), settings.mode), ("quakes", "Quakes", WriteMode::Append));
     assert_eq!(settings.source.input, Input::File("jobs/usgs-all-week.geojson".into()));
     assert!(matches!(&settings.source.format, Format::Json { items } if items.source() == ".features[]"));
     assert_eq!(settings.target, Target::Embedded { file: "jobs/quakes.sheet".into() });

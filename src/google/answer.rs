@@ -9,17 +9,17 @@ use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use serde_json::Value;
 
-use crate::google::error::{LostCause, Refusal, TokenError, tidy};
+use crate::google::error::{ApiError, TokenError, UnknownOutcome, tidy};
 use crate::google::proxy_error::ProxyError;
 use crate::machine::MachineTrouble;
 use crate::time::Timestamp;
 
 /// The statuses at which an error envelope is an answer; at any other, what was done is not known.
-const TELLING: [u16; 5] = [400, 401, 403, 404, 429];
+const DEFINITE_STATUSES: [u16; 5] = [400, 401, 403, 404, 429];
 
 /// What one try came to, when it was no success.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum AttemptFailure {
     /// No token, so nothing was sent.
     Token(TokenError),
     /// No connection, so nothing was sent.
@@ -29,19 +29,19 @@ pub(crate) enum Failure {
     /// This machine refuses the call, so nothing was sent.
     Machine(MachineTrouble),
     /// The service said no, and did nothing.
-    Refused { refusal: Box<Refusal>, retry_after_ms: Option<u64> },
+    Refused { refusal: Box<ApiError>, retry_after_ms: Option<u64> },
     /// 408 or 413.
     TooLarge(u16),
     /// What was done is not known.
-    Lost { cause: LostCause, retry_after_ms: Option<u64> },
+    Lost { cause: UnknownOutcome, retry_after_ms: Option<u64> },
 }
 
-impl Failure {
+impl AttemptFailure {
     /// The same, with `hide` over each text that a service wrote.
     pub(crate) fn hushed(mut self, hide: impl Fn(&str) -> String) -> Self {
         match &mut self {
             Self::Refused { refusal, .. } => refusal.hush(hide),
-            Self::Unreachable(why) | Self::Lost { cause: LostCause::Broken(why), .. } => *why = hide(why),
+            Self::Unreachable(why) | Self::Lost { cause: UnknownOutcome::Broken(why), .. } => *why = hide(why),
             Self::Token(_) | Self::Proxy(_) | Self::Machine(_) | Self::TooLarge(_) | Self::Lost { .. } => {}
         }
         self
@@ -56,15 +56,15 @@ impl Failure {
     }
 }
 
-impl From<LostCause> for Failure {
-    fn from(cause: LostCause) -> Self {
+impl From<UnknownOutcome> for AttemptFailure {
+    fn from(cause: UnknownOutcome) -> Self {
         Self::Lost { cause, retry_after_ms: None }
     }
 }
 
 /// What the headers of an answer tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct ResponseMeta {
     /// The service's own time.
     pub(crate) date: Option<Timestamp>,
     /// Milliseconds to wait, from `Retry-After` in either form (RFC 9110, 10.2.3).
@@ -73,7 +73,7 @@ pub(crate) struct Told {
     pub(crate) is_page: bool,
 }
 
-impl Told {
+impl ResponseMeta {
     /// Reads `Date` and `Retry-After`; a date to wait for is measured against the answer's own `Date`, else against `now`.
     pub(crate) fn read(headers: &HeaderMap, now: Timestamp) -> Self {
         let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
@@ -93,16 +93,19 @@ fn moment(text: &str) -> Option<Timestamp> {
 }
 
 /// What an answer with a status other than 200 means; `body` is its JSON, if it is any.
-pub(crate) fn failure(status: u16, told: Told, body: Option<&Value>) -> Failure {
+pub(crate) fn failure(status: u16, told: ResponseMeta, body: Option<&Value>) -> AttemptFailure {
     let retry_after_ms = told.retry_after_ms;
     if matches!(status, 408 | 413) {
-        return Failure::TooLarge(status);
+        return AttemptFailure::TooLarge(status);
     }
-    let envelope = if TELLING.contains(&status) { body.and_then(|json| Refusal::read(status, json)) } else { None };
+    let envelope =
+        if DEFINITE_STATUSES.contains(&status) { body.and_then(|json| ApiError::read(status, json)) } else { None };
     match envelope {
-        Some(refusal) => Failure::Refused { refusal: Box::new(refusal), retry_after_ms },
-        None if told.is_page && is_refusal(status) => Failure::Lost { cause: LostCause::Page(status), retry_after_ms },
-        None => Failure::Lost { cause: LostCause::Status(status), retry_after_ms },
+        Some(refusal) => AttemptFailure::Refused { refusal: Box::new(refusal), retry_after_ms },
+        None if told.is_page && is_refusal(status) => {
+            AttemptFailure::Lost { cause: UnknownOutcome::Page(status), retry_after_ms }
+        }
+        None => AttemptFailure::Lost { cause: UnknownOutcome::Status(status), retry_after_ms },
     }
 }
 
@@ -112,15 +115,15 @@ fn is_refusal(status: u16) -> bool {
 }
 
 /// What an error of the HTTP client means: only a connection that was never made is sure to have sent nothing.
-pub(crate) fn transport(error: &hyper_util::client::legacy::Error) -> Failure {
+pub(crate) fn transport(error: &hyper_util::client::legacy::Error) -> AttemptFailure {
     if let Some(error) = ProxyError::within(error) {
-        return Failure::Proxy(error);
+        return AttemptFailure::Proxy(error);
     }
     let why = root_cause(error);
     if !error.is_connect() {
-        return LostCause::Broken(why).into();
+        return UnknownOutcome::Broken(why).into();
     }
-    machine_trouble(error).map_or(Failure::Unreachable(why), Failure::Machine)
+    machine_trouble(error).map_or(AttemptFailure::Unreachable(why), AttemptFailure::Machine)
 }
 
 /// What this machine refuses where a connection was to be made: its error is one of the links of the chain.
@@ -147,7 +150,7 @@ pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
 pub(crate) struct Observer {
     now: Timestamp,
     /// What the headers of a refusal told.
-    pub(crate) told: Option<Told>,
+    pub(crate) told: Option<ResponseMeta>,
     status: u16,
     body: Option<Value>,
 }
@@ -159,22 +162,24 @@ impl Observer {
     }
 
     /// What the hub's error means. Its own text is never used: it may hold the whole body.
-    pub(crate) fn failure(&self, error: common::Error) -> Failure {
+    pub(crate) fn failure(&self, error: common::Error) -> AttemptFailure {
         match error {
             common::Error::HttpError(e) => transport(&e),
             common::Error::BadRequest(_) | common::Error::Failure(_) => {
                 failure(self.status, self.told.unwrap_or_default(), self.body.as_ref())
             }
-            common::Error::MissingToken(e) => Failure::Token(match e.downcast::<TokenError>() {
+            common::Error::MissingToken(e) => AttemptFailure::Token(match e.downcast::<TokenError>() {
                 Ok(known) => *known,
                 Err(other) => TokenError::Unready(root_cause(other.as_ref())),
             }),
-            common::Error::JsonDecodeError(..) => LostCause::Garbled("it is not the JSON that was asked for").into(),
+            common::Error::JsonDecodeError(..) => {
+                UnknownOutcome::Garbled("it is not the JSON that was asked for").into()
+            }
             common::Error::Io(e) => match ProxyError::within(&e) {
-                Some(error) => Failure::Proxy(error),
-                None => LostCause::Broken(root_cause(&e)).into(),
+                Some(error) => AttemptFailure::Proxy(error),
+                None => UnknownOutcome::Broken(root_cause(&e)).into(),
             },
-            _ => Failure::Token(TokenError::Unusable("the hub found no token".to_owned())),
+            _ => AttemptFailure::Token(TokenError::Unusable("the hub found no token".to_owned())),
         }
     }
 }
@@ -182,7 +187,7 @@ impl Observer {
 impl common::Delegate for Observer {
     fn http_failure(&mut self, response: &common::Response, body: Option<&Value>) -> common::Retry {
         self.status = response.status().as_u16();
-        self.told = Some(Told::read(response.headers(), self.now));
+        self.told = Some(ResponseMeta::read(response.headers(), self.now));
         self.body = body.cloned();
         common::Retry::Abort
     }
@@ -194,10 +199,10 @@ mod tests {
 
     use super::*;
 
-    fn told(pairs: &[(&'static str, &'static str)]) -> Told {
+    fn told(pairs: &[(&'static str, &'static str)]) -> ResponseMeta {
         let headers =
             pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect();
-        Told::read(&headers, Timestamp::parse("2020-01-01T00:00:00Z").unwrap())
+        ResponseMeta::read(&headers, Timestamp::parse("2020-01-01T00:00:00Z").unwrap())
     }
 
     #[test]
@@ -207,7 +212,7 @@ mod tests {
             let headers = HeaderValue::from_static(date);
             let headers: HeaderMap = [(RETRY_AFTER, headers)].into_iter().collect();
             assert_eq!(
-                Told::read(&headers, Timestamp::parse("2020-01-01T00:00:00Z").unwrap()).retry_after_ms,
+                ResponseMeta::read(&headers, Timestamp::parse("2020-01-01T00:00:00Z").unwrap()).retry_after_ms,
                 Some(60_000)
             );
         }
@@ -225,7 +230,7 @@ mod tests {
     fn garbage_in_headers_is_no_hint() {
         for garbage in ["-1", "soon", "1.5", "", "99999999999999999999999"] {
             let headers: HeaderMap = [(RETRY_AFTER, HeaderValue::from_str(garbage).unwrap())].into_iter().collect();
-            assert_eq!(Told::read(&headers, Timestamp(0)).retry_after_ms, None, "{garbage}");
+            assert_eq!(ResponseMeta::read(&headers, Timestamp(0)).retry_after_ms, None, "{garbage}");
         }
         assert_eq!(told(&[("date", "yesterday")]).date, None);
     }

@@ -16,7 +16,7 @@ use yup_oauth2::external_account::ExternalAccountSecret;
 
 use crate::fault::Fault;
 use crate::google::address::protected;
-use crate::google::mend::{base64, mended, unquoted, with_escaped_controls};
+use crate::google::mend::{base64, mended, with_escaped_controls, without_quotes};
 use crate::redact::{is_no_path, redacted};
 
 /// No credentials file is larger, in bytes.
@@ -188,7 +188,7 @@ impl Credentials {
 
     fn from_inline(text: &str) -> Result<Self, CredentialsError> {
         let place = "SHEETKEEP_CREDENTIALS_JSON";
-        let text = unquoted(text.trim());
+        let text = without_quotes(text.trim());
         if text.starts_with('{') {
             return Self::parse(text, place);
         }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::google::cell::{Cell, Row};
+use crate::google::cell::{CellData, CellRow};
 
 /// One atomic batch: all requests are applied in order, or none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,7 +96,7 @@ pub enum Request {
     /// Writes cells at a place.
     UpdateCells {
         /// The cells, row by row.
-        rows: Vec<Row>,
+        rows: Vec<CellRow>,
         /// Which parts of a cell to set, such as `userEnteredValue`.
         fields: Cow<'static, str>,
         /// The upper left cell.
@@ -111,7 +111,7 @@ pub enum Request {
         /// Where.
         range: GridRange,
         /// The cell.
-        cell: Cell,
+        cell: CellData,
         /// Which parts of it to set.
         fields: Cow<'static, str>,
     },
@@ -120,7 +120,7 @@ pub enum Request {
         /// Which tab.
         sheet_id: i32,
         /// The rows.
-        rows: Vec<Row>,
+        rows: Vec<CellRow>,
         /// Which parts of a cell to set.
         fields: Cow<'static, str>,
     },

@@ -17,8 +17,8 @@ use secrecy::SecretString;
 
 use crate::failpoint;
 use crate::fault::Fault;
-use crate::google::answer::{Failure, Told};
-use crate::google::error::{CallError, Cause, LostCause, Method};
+use crate::google::answer::{AttemptFailure, ResponseMeta};
+use crate::google::error::{CallError, ErrorCause, Method, UnknownOutcome};
 use crate::google::quota::{Pacer, Pacing, QuotaUser, Throttling};
 use crate::google::tokens::Tokens;
 use crate::port::chance::Chance;
@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 
 /// How a try ended, for the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// Done.
     Done,
     /// The service said no.
@@ -59,12 +59,12 @@ pub struct CallCounts {
     /// Who can have used up the quota, when calls were last answered 429 twice in a row.
     pub quota_user: Option<QuotaUser>,
     /// Tries by method and how they ended.
-    pub by_method: BTreeMap<(Method, Outcome), u64>,
+    pub by_method: BTreeMap<(Method, AttemptOutcome), u64>,
 }
 
 /// A call that came to nothing.
-pub(crate) struct GaveUp {
-    pub(crate) failure: Failure,
+pub(crate) struct CallFailure {
+    pub(crate) failure: AttemptFailure,
     pub(crate) attempts: u32,
     pub(crate) elapsed_ms: u64,
     pub(crate) exhausted: Option<Exhausted>,
@@ -72,14 +72,14 @@ pub(crate) struct GaveUp {
 
 /// How calls are made.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Manner {
+pub(crate) struct CallPolicy {
     pub(crate) policy: RetryPolicy,
     pub(crate) budget: u32,
     pub(crate) pacing: Pacing,
 }
 
 /// Makes calls.
-pub(crate) struct Caller {
+pub(crate) struct ApiCaller {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     policy: RetryPolicy,
@@ -93,11 +93,11 @@ pub(crate) struct Caller {
 }
 
 /// One try of a call.
-pub(crate) type Attempt<'f, T> = dyn Fn() -> BoxFuture<'f, Result<T, Failure>> + Send + Sync + 'f;
+pub(crate) type Attempt<'f, T> = dyn Fn() -> BoxFuture<'f, Result<T, AttemptFailure>> + Send + Sync + 'f;
 
-impl Caller {
+impl ApiCaller {
     pub(crate) fn new(
-        manner: Manner,
+        manner: CallPolicy,
         tokens: Tokens,
         client_email: Option<String>,
         clock: Arc<dyn Clock>,
@@ -118,7 +118,7 @@ impl Caller {
     }
 
     /// Calls until it is done or must not be tried again.
-    pub(crate) async fn call<T>(&self, method: Method, attempt: Box<Attempt<'_, T>>) -> Result<T, GaveUp> {
+    pub(crate) async fn call<T>(&self, method: Method, attempt: Box<Attempt<'_, T>>) -> Result<T, CallFailure> {
         let progress = Mutex::new(Progress::default());
         let operation = || async {
             self.pacer(method).take().await;
@@ -131,12 +131,12 @@ impl Caller {
                 None => backoff::Error::permanent(failure),
             })
         };
-        let curve = Curve { caller: self, progress: &progress };
-        let notify = |failure: Failure, wait: Duration| {
+        let curve = BackoffAdapter { caller: self, progress: &progress };
+        let notify = |failure: AttemptFailure, wait: Duration| {
             let cause = self.cause(method, failure);
             tracing::warn!(method = method.name(), wait_ms = wait.as_millis(), %cause, "a call failed and is made again");
         };
-        let ended = Retry::new(Waiter(self.clock.clone()), curve, notify, operation).await;
+        let ended = Retry::new(ClockSleeper(self.clock.clone()), curve, notify, operation).await;
         match ended {
             Ok(done) => {
                 locked(&self.budget).earn();
@@ -144,12 +144,12 @@ impl Caller {
             }
             Err(failure) => {
                 let failure = match failure {
-                    Failure::Token(error) => Failure::Token(self.tokens.told_apart(error).await),
+                    AttemptFailure::Token(error) => AttemptFailure::Token(self.tokens.told_apart(error).await),
                     other => other,
                 };
                 let progress = locked(&progress);
                 let elapsed_ms = progress.elapsed_ms(self.clock.monotonic_ms());
-                Err(GaveUp { failure, attempts: progress.attempts, elapsed_ms, exhausted: progress.exhausted })
+                Err(CallFailure { failure, attempts: progress.attempts, elapsed_ms, exhausted: progress.exhausted })
             }
         }
     }
@@ -160,7 +160,7 @@ impl Caller {
         method: Method,
         attempt: &Attempt<'_, T>,
         progress: &Mutex<Progress>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, AttemptFailure> {
         loop {
             let token = self.token().await;
             let sent_ms = self.clock.monotonic_ms();
@@ -185,12 +185,12 @@ impl Caller {
     }
 
     /// The token that a raw call carries.
-    pub(crate) async fn token(&self) -> Result<(SecretString, u64), Failure> {
-        self.tokens.get().await.map_err(Failure::Token)
+    pub(crate) async fn token(&self) -> Result<(SecretString, u64), AttemptFailure> {
+        self.tokens.get().await.map_err(AttemptFailure::Token)
     }
 
     /// Notes the service's own time.
-    pub(crate) fn note(&self, told: Told) {
+    pub(crate) fn note(&self, told: ResponseMeta) {
         if let Some(date) = told.date {
             *locked(&self.service_time) = Some((date, self.clock.monotonic_ms()));
         }
@@ -211,26 +211,26 @@ impl Caller {
     }
 
     /// The failure as an error that speaks to a person.
-    pub(crate) fn error(&self, method: Method, gave_up: GaveUp) -> CallError {
-        let GaveUp { failure, attempts, elapsed_ms, exhausted } = gave_up;
+    pub(crate) fn error(&self, method: Method, gave_up: CallFailure) -> CallError {
+        let CallFailure { failure, attempts, elapsed_ms, exhausted } = gave_up;
         CallError { method, cause: self.cause(method, failure), attempts, elapsed_ms, exhausted }
     }
 
-    fn cause(&self, method: Method, failure: Failure) -> Cause {
+    fn cause(&self, method: Method, failure: AttemptFailure) -> ErrorCause {
         match failure {
-            Failure::Token(error) => Cause::Token(error),
-            Failure::Unreachable(why) => Cause::Unreachable(why),
-            Failure::Proxy(error) => Cause::Proxy(error),
-            Failure::Machine(trouble) => Cause::Machine(trouble),
-            Failure::Refused { refusal, .. } => {
+            AttemptFailure::Token(error) => ErrorCause::Token(error),
+            AttemptFailure::Unreachable(why) => ErrorCause::Unreachable(why),
+            AttemptFailure::Proxy(error) => ErrorCause::Proxy(error),
+            AttemptFailure::Machine(trouble) => ErrorCause::Machine(trouble),
+            AttemptFailure::Refused { refusal, .. } => {
                 let advice = match refusal.fault() {
                     Fault::Throttled => Some(self.quota_advice(method)),
                     _ => refusal.advice(self.client_email()),
                 };
-                Cause::Refused { refusal, advice }
+                ErrorCause::Refused { refusal, advice }
             }
-            Failure::TooLarge(status) => Cause::TooLarge(status),
-            Failure::Lost { cause, .. } => Cause::Lost(cause),
+            AttemptFailure::TooLarge(status) => ErrorCause::TooLarge(status),
+            AttemptFailure::Lost { cause, .. } => ErrorCause::Lost(cause),
         }
     }
 
@@ -253,27 +253,32 @@ impl Caller {
         if method.writes() { &self.writes } else { &self.reads }
     }
 
-    fn count(&self, method: Method, failure: Option<&Failure>, sent_ms: u64) {
+    fn count(&self, method: Method, failure: Option<&AttemptFailure>, sent_ms: u64) {
         let outcome = match failure {
-            None => Outcome::Done,
-            Some(Failure::Refused { refusal, .. }) if refusal.fault() == Fault::Throttled => Outcome::Throttled,
-            Some(Failure::Refused { .. }) => Outcome::Refused,
-            Some(Failure::TooLarge(_)) => Outcome::TooLarge,
-            Some(Failure::Token(_) | Failure::Unreachable(_) | Failure::Proxy(_) | Failure::Machine(_)) => {
-                Outcome::Unsent
+            None => AttemptOutcome::Done,
+            Some(AttemptFailure::Refused { refusal, .. }) if refusal.fault() == Fault::Throttled => {
+                AttemptOutcome::Throttled
             }
-            Some(Failure::Lost { .. }) => Outcome::Lost,
+            Some(AttemptFailure::Refused { .. }) => AttemptOutcome::Refused,
+            Some(AttemptFailure::TooLarge(_)) => AttemptOutcome::TooLarge,
+            Some(
+                AttemptFailure::Token(_)
+                | AttemptFailure::Unreachable(_)
+                | AttemptFailure::Proxy(_)
+                | AttemptFailure::Machine(_),
+            ) => AttemptOutcome::Unsent,
+            Some(AttemptFailure::Lost { .. }) => AttemptOutcome::Lost,
         };
         let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
         tracing::debug!(method = method.name(), ?outcome, ms, "called");
         let mut counts = locked(&self.counts);
         *counts.by_method.entry((method, outcome)).or_default() += 1;
         match outcome {
-            Outcome::Unsent => return,
-            Outcome::Done | Outcome::Refused => self.pacer(method).record_success(sent_ms),
-            Outcome::Throttled => {
+            AttemptOutcome::Unsent => return,
+            AttemptOutcome::Done | AttemptOutcome::Refused => self.pacer(method).record_success(sent_ms),
+            AttemptOutcome::Throttled => {
                 counts.throttled += 1;
-                let retry_after_ms = failure.and_then(Failure::asked_to_wait);
+                let retry_after_ms = failure.and_then(AttemptFailure::asked_to_wait);
                 if let Throttling::Repeated(user) = self.pacer(method).record_refusal(sent_ms, retry_after_ms) {
                     counts.quota_user = Some(user);
                 }
@@ -289,25 +294,25 @@ impl Caller {
 }
 
 /// Why a failed try may be followed by another: its fault, and the least wait. `None`: it must not.
-fn again(method: Method, failure: &Failure) -> Option<(Fault, Option<u64>)> {
+fn again(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>)> {
     let fault = match failure {
-        Failure::Token(error) => error.fault(),
-        Failure::Unreachable(_) => Fault::Transient,
-        Failure::Proxy(error) => error.fault(),
-        Failure::Machine(_) => Fault::Machine,
-        Failure::Refused { refusal, .. } => refusal.fault(),
-        Failure::TooLarge(408) if !method.writes() => Fault::Transient,
-        Failure::Lost { cause, .. } if !method.writes() => cause.fault(),
-        Failure::TooLarge(_) | Failure::Lost { .. } => return None,
+        AttemptFailure::Token(error) => error.fault(),
+        AttemptFailure::Unreachable(_) => Fault::Transient,
+        AttemptFailure::Proxy(error) => error.fault(),
+        AttemptFailure::Machine(_) => Fault::Machine,
+        AttemptFailure::Refused { refusal, .. } => refusal.fault(),
+        AttemptFailure::TooLarge(408) if !method.writes() => Fault::Transient,
+        AttemptFailure::Lost { cause, .. } if !method.writes() => cause.fault(),
+        AttemptFailure::TooLarge(_) | AttemptFailure::Lost { .. } => return None,
     };
     fault.passes().then_some((fault, failure.asked_to_wait()))
 }
 
 /// A 401 without an envelope may come from something before the service; a write then counts as lost, a read is simply made again.
-fn unauthorised(method: Method, failure: &Failure) -> bool {
+fn unauthorised(method: Method, failure: &AttemptFailure) -> bool {
     match failure {
-        Failure::Refused { refusal, .. } => refusal.code == 401,
-        Failure::Lost { cause: LostCause::Status(401) | LostCause::Page(401), .. } => !method.writes(),
+        AttemptFailure::Refused { refusal, .. } => refusal.code == 401,
+        AttemptFailure::Lost { cause: UnknownOutcome::Status(401) | UnknownOutcome::Page(401), .. } => !method.writes(),
         _ => false,
     }
 }
@@ -358,12 +363,12 @@ impl Progress {
 }
 
 /// Our decisions, in the shape that `backoff` asks for.
-struct Curve<'a> {
-    caller: &'a Caller,
+struct BackoffAdapter<'a> {
+    caller: &'a ApiCaller,
     progress: &'a Mutex<Progress>,
 }
 
-impl Backoff for Curve<'_> {
+impl Backoff for BackoffAdapter<'_> {
     fn next_backoff(&mut self) -> Option<Duration> {
         let caller = self.caller;
         let mut progress = locked(self.progress);
@@ -389,9 +394,9 @@ impl Backoff for Curve<'_> {
 }
 
 /// Lets `backoff` wait on our clock.
-struct Waiter(Arc<dyn Clock>);
+struct ClockSleeper(Arc<dyn Clock>);
 
-impl Sleeper for Waiter {
+impl Sleeper for ClockSleeper {
     type Sleep = BoxFuture<'static, ()>;
 
     fn sleep(&self, wait: Duration) -> Self::Sleep {

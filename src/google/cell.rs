@@ -14,13 +14,13 @@ use crate::fault::Fault;
 
 /// A row of cells, from the first column on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Row {
+pub struct CellRow {
     /// The cells.
-    pub values: Vec<Cell>,
+    pub values: Vec<CellData>,
 }
 
-impl From<Vec<Cell>> for Row {
-    fn from(values: Vec<Cell>) -> Self {
+impl From<Vec<CellData>> for CellRow {
+    fn from(values: Vec<CellData>) -> Self {
         Self { values }
     }
 }
@@ -39,7 +39,7 @@ impl NotFinite {
 
 /// A cell with a value of a type, so that leading zeros, long ids and texts that begin with `=` survive.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Cell {
+pub struct CellData {
     value: Content,
     format: Option<CellFormat>,
 }
@@ -59,7 +59,7 @@ enum Content {
     Formula(String),
 }
 
-impl Cell {
+impl CellData {
     /// A cell without a value; it goes out as `{}` and keeps the cells after it in their columns.
     pub fn blank() -> Self {
         Self::default()
@@ -112,7 +112,7 @@ impl Cell {
     }
 }
 
-impl Serialize for Cell {
+impl Serialize for CellData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let parts = usize::from(!self.is_blank()) + usize::from(self.format.is_some());
         let mut cell = serializer.serialize_struct("Cell", parts)?;
@@ -191,13 +191,13 @@ mod tests {
 
     use super::*;
 
-    fn wire(cell: &Cell) -> Value {
+    fn wire(cell: &CellData) -> Value {
         serde_json::to_value(cell).expect("a cell is JSON")
     }
 
     #[test]
     fn a_blank_keeps_the_cells_after_it_in_their_columns() {
-        let row = Row::from(vec![Cell::text("x"), Cell::blank(), Cell::text("z")]);
+        let row = CellRow::from(vec![CellData::text("x"), CellData::blank(), CellData::text("z")]);
         let sent = serde_json::to_value(row).expect("a row is JSON");
         assert_eq!(
             sent,
@@ -208,21 +208,21 @@ mod tests {
     #[test]
     fn a_number_that_is_not_finite_is_refused() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(Cell::number(bad), Err(NotFinite));
+            assert_eq!(CellData::number(bad), Err(NotFinite));
         }
-        assert!(Cell::number(f64::MAX).is_ok());
+        assert!(CellData::number(f64::MAX).is_ok());
     }
 
     #[test]
     fn texts_that_look_like_something_else_stay_texts() {
         for text in ["0042", "=HYPERLINK(\"x\")", "+1", "12345678901234567890"] {
-            assert_eq!(wire(&Cell::text(text)), json!({"userEnteredValue": {"stringValue": text}}));
+            assert_eq!(wire(&CellData::text(text)), json!({"userEnteredValue": {"stringValue": text}}));
         }
     }
 
     #[test]
     fn a_format_goes_beside_the_value() {
-        let moment = Cell::number(43_831.5).expect("finite");
+        let moment = CellData::number(43_831.5).expect("finite");
         let shown = moment.shown_as(CellFormat::number(NumberKind::DateTime, Some("yyyy-mm-dd hh:mm:ss")));
         assert_eq!(
             wire(&shown),
@@ -235,7 +235,12 @@ mod tests {
 
     #[test]
     fn no_cell_is_ever_written_as_null() {
-        let cells = [Cell::blank(), Cell::bool(false), Cell::formula("=1"), Cell::blank().shown_as(CellFormat::bold())];
+        let cells = [
+            CellData::blank(),
+            CellData::bool(false),
+            CellData::formula("=1"),
+            CellData::blank().shown_as(CellFormat::bold()),
+        ];
         for cell in cells {
             assert!(!wire(&cell).to_string().contains("null"));
         }

@@ -69,7 +69,7 @@ pub struct RootsError {
 /// A connector whose streams bound what they read for one answer.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    way: Way,
+    way: ConnectionKind,
     clock: Arc<dyn Clock>,
     timeout: Duration,
     limit: u64,
@@ -77,7 +77,7 @@ pub(crate) struct Connector {
 }
 
 #[derive(Clone)]
-enum Way {
+enum ConnectionKind {
     Network(Network),
     InProcess(StreamFactory),
 }
@@ -100,9 +100,9 @@ impl Connector {
         let way = match transport {
             Transport::Network { ca_file, proxies } => {
                 let tls = tls(ca_file.as_deref())?;
-                Way::Network(Network { https: https(&tls), tls, proxies: proxies.clone() })
+                ConnectionKind::Network(Network { https: https(&tls), tls, proxies: proxies.clone() })
             }
-            Transport::InProcess(factory) => Way::InProcess(factory.clone()),
+            Transport::InProcess(factory) => ConnectionKind::InProcess(factory.clone()),
         };
         Ok(Self { way, clock, timeout, limit: body_limit.saturating_add(HEAD_ROOM), oversized: Arc::default() })
     }
@@ -110,7 +110,7 @@ impl Connector {
     /// The same, past every proxy: for what only this machine reaches.
     pub(crate) fn straight(&self) -> Self {
         let mut straight = self.clone();
-        if let Way::Network(network) = &mut straight.way {
+        if let ConnectionKind::Network(network) = &mut straight.way {
             network.proxies = Proxies::default();
         }
         straight
@@ -135,13 +135,13 @@ impl Connector {
 
     async fn open(self, uri: Uri) -> Result<TokioIo<Bounded>, BoxError> {
         let (stream, forwards) = match self.way {
-            Way::InProcess(factory) => (Box::new(factory()) as Box<dyn Stream>, false),
-            Way::Network(network) => {
+            ConnectionKind::InProcess(factory) => (Box::new(factory()) as Box<dyn Stream>, false),
+            ConnectionKind::Network(network) => {
                 let after_s = self.timeout.as_secs();
                 let gave_up = self.clock.sleep(self.timeout);
                 let through = match network.proxies.way(&uri) {
-                    proxy::Way::Through(proxy) => Some(proxy.clone()),
-                    proxy::Way::Straight | proxy::Way::Past(..) => None,
+                    proxy::ProxyRoute::Through(proxy) => Some(proxy.clone()),
+                    proxy::ProxyRoute::Straight | proxy::ProxyRoute::Past(..) => None,
                 };
                 let late = through.as_ref().map(|proxy| proxy.error(ProxyTrouble::Hung { after_s }));
                 tokio::select! {

@@ -59,7 +59,7 @@ impl Method {
 
 /// An error envelope of the API: `{"error": {"code", "message", "status", "details"}}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ApiError {
     /// The HTTP status, equal to the envelope's `code`.
     pub code: u16,
     /// The canonical name, such as `INVALID_ARGUMENT`; empty when there is none.
@@ -76,7 +76,7 @@ pub struct Refusal {
     pub activation_url: Option<String>,
 }
 
-impl Refusal {
+impl ApiError {
     /// Reads an envelope; `None` when `body` is none or tells another code than the HTTP status did.
     pub fn read(http_status: u16, body: &Value) -> Option<Self> {
         let error = body.get("error")?;
@@ -86,7 +86,7 @@ impl Refusal {
         }
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(tidy);
         let message = text(error.get("message")).unwrap_or_default();
-        let (request, kind) = culprit(&message);
+        let (request, kind) = rejected_item(&message);
         let details = error.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let legacy = error.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let reason = details.iter().chain(legacy).find_map(|d| text(d.get("reason")));
@@ -165,7 +165,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the service answered {}", self.code)?;
         if !self.status.is_empty() {
@@ -180,7 +180,7 @@ impl fmt::Display for Refusal {
 
 /// Why nothing is known of what a call did.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LostCause {
+pub enum UnknownOutcome {
     /// An answer with a status that says nothing about what was done: its words are missing, or break off.
     #[error("the service answered {0} without telling what it did")]
     Status(u16),
@@ -207,7 +207,7 @@ pub enum LostCause {
     },
 }
 
-impl LostCause {
+impl UnknownOutcome {
     /// What to do about it; for a write, only after it was judged. A status alone never says that access is missing: only the API's own
     /// words do, and where these are missing or break off, the same call may bring them.
     pub fn fault(&self) -> Fault {
@@ -285,12 +285,12 @@ impl TokenError {
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Cause {
+pub enum ErrorCause {
     /// The service answered, and said no.
     #[error("{}", joined(&.refusal.to_string(), "; ", .advice.as_deref().unwrap_or_default()))]
     Refused {
         /// What it said.
-        refusal: Box<Refusal>,
+        refusal: Box<ApiError>,
         /// What a person can do.
         advice: Option<String>,
     },
@@ -311,10 +311,10 @@ pub enum Cause {
     TooLarge(u16),
     /// Nothing is known of what the call did.
     #[error("{0}")]
-    Lost(LostCause),
+    Lost(UnknownOutcome),
 }
 
-impl Cause {
+impl ErrorCause {
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         match self {
@@ -343,7 +343,7 @@ impl Cause {
     /// What to do about it once it has ended a run: a page that came in the service's place until then does not go away by itself. An answer
     /// that only breaks off is another matter.
     pub fn final_fault(&self) -> Fault {
-        let breaks_off = matches!(self, Self::Lost(LostCause::Garbled(_)));
+        let breaks_off = matches!(self, Self::Lost(UnknownOutcome::Garbled(_)));
         if self.is_foreign() && !breaks_off { Fault::Corrupt } else { self.fault() }
     }
 
@@ -359,7 +359,7 @@ pub struct CallError {
     /// Which call.
     pub method: Method,
     /// Why the last try failed.
-    pub cause: Cause,
+    pub cause: ErrorCause,
     /// Tries made, at least 1.
     pub attempts: u32,
     /// Milliseconds from the first try to the last.
@@ -403,7 +403,7 @@ fn joined(first: &str, between: &str, second: &str) -> String {
 
 /// The first `requests[N]` of a message and the request's kind:
 /// `Invalid requests[2].updateCells: No grid with id: 999999` (recorded) is request 2, `updateCells`.
-fn culprit(message: &str) -> (Option<usize>, Option<String>) {
+fn rejected_item(message: &str) -> (Option<usize>, Option<String>) {
     let Some((_, after)) = message.split_once("requests[") else { return (None, None) };
     let Some((number, rest)) = after.split_once(']') else { return (None, None) };
     let Ok(index) = number.parse() else { return (None, None) };
@@ -428,9 +428,9 @@ mod tests {
 
     use super::*;
 
-    fn refusal(code: u16, message: &str, details: &Value) -> Refusal {
+    fn refusal(code: u16, message: &str, details: &Value) -> ApiError {
         let body = json!({"error": {"code": code, "message": message, "status": "X", "details": details}});
-        Refusal::read(code, &body).expect("an envelope")
+        ApiError::read(code, &body).expect("an envelope")
     }
 
     #[test]
@@ -459,7 +459,7 @@ mod tests {
         for body in
             [json!("x"), json!({}), json!({"error": "invalid_grant"}), json!({"error": {"code": 500}}), json!(null)]
         {
-            assert_eq!(Refusal::read(400, &body), None, "{body}");
+            assert_eq!(ApiError::read(400, &body), None, "{body}");
         }
     }
 
@@ -489,7 +489,7 @@ mod tests {
     fn an_error_completes_the_words_failed_to() {
         let error = CallError {
             method: Method::Values,
-            cause: Cause::Lost(LostCause::Status(503)),
+            cause: ErrorCause::Lost(UnknownOutcome::Status(503)),
             attempts: 6,
             elapsed_ms: 31_000,
             exhausted: Some(Exhausted::Attempts),

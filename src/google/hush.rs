@@ -17,11 +17,11 @@ const MOST: usize = 64;
 
 /// What is never repeated. Copies share it.
 #[derive(Clone, Default)]
-pub(crate) struct Hush {
+pub(crate) struct SecretFilter {
     known: Arc<Mutex<Vec<SecretString>>>,
 }
 
-impl Hush {
+impl SecretFilter {
     /// The secrets of a grant.
     pub(crate) fn of(grant: &Grant) -> Self {
         let hush = Self::default();
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_secret_of_any_look_is_hidden_whole_or_cut_off() {
-        let hush = Hush::of(&Grant::Fixed("plain-looking-token".into()));
+        let hush = SecretFilter::of(&Grant::Fixed("plain-looking-token".into()));
         hush.learn("another one of them");
         hush.learn("short");
         assert_eq!(hush.hide("no plain-looking-token, another one of them!"), "no [hidden], [hidden]!");

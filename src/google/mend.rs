@@ -24,7 +24,7 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The text without one pair of quotes around it, as `.env` files and dashboards leave them.
-pub(crate) fn unquoted(text: &str) -> &str {
+pub(crate) fn without_quotes(text: &str) -> &str {
     ['\'', '"'].iter().find_map(|q| text.strip_prefix(*q)?.strip_suffix(*q)).unwrap_or(text).trim()
 }
 

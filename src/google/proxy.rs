@@ -115,12 +115,12 @@ impl fmt::Debug for Proxy {
 pub struct Proxies {
     https: Option<Proxy>,
     http: Option<Proxy>,
-    without: Option<Without>,
+    without: Option<ProxyBypass>,
 }
 
 /// What is reached without a proxy.
 #[derive(Clone)]
-struct Without {
+struct ProxyBypass {
     variable: String,
     /// The list says `*`.
     all: bool,
@@ -129,7 +129,7 @@ struct Without {
 
 /// The way to an address.
 #[derive(Debug)]
-pub enum Way<'a> {
+pub enum ProxyRoute<'a> {
     /// Straight, for no proxy is set.
     Straight,
     /// Through this proxy.
@@ -144,39 +144,39 @@ impl Proxies {
         let without = without.map(|(variable, list)| {
             let matcher = Matcher::builder().all("http://any.example").no(listed(list)).build();
             let all = list.split([',', ' ']).any(|entry| entry.trim() == "*");
-            Without { variable: variable.to_owned(), all, matcher: Arc::new(matcher) }
+            ProxyBypass { variable: variable.to_owned(), all, matcher: Arc::new(matcher) }
         });
         Self { https, http, without }
     }
 
     /// The way to `uri`.
-    pub fn way(&self, uri: &Uri) -> Way<'_> {
+    pub fn way(&self, uri: &Uri) -> ProxyRoute<'_> {
         let proxy = match uri.scheme_str() {
             Some("https") => self.https.as_ref(),
             Some("http") => self.http.as_ref(),
             _ => None,
         };
-        let Some(proxy) = proxy else { return Way::Straight };
+        let Some(proxy) = proxy else { return ProxyRoute::Straight };
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         if let Some(without) = &self.without
             && (without.all || without.matcher.intercept(uri).is_none())
         {
-            return Way::Past(proxy, format!("{} lists {host}", without.variable));
+            return ProxyRoute::Past(proxy, format!("{} lists {host}", without.variable));
         }
         if is_local_link(host) {
-            return Way::Past(proxy, format!("{host} belongs to this machine's own network"));
+            return ProxyRoute::Past(proxy, format!("{host} belongs to this machine's own network"));
         }
         let of_proxy = proxy.uri().host().unwrap_or_default().trim_matches(['[', ']']);
         if is_loopback(host) && !is_loopback(of_proxy) {
-            return Way::Past(proxy, format!("{host} is this machine, and the proxy is another one"));
+            return ProxyRoute::Past(proxy, format!("{host} is this machine, and the proxy is another one"));
         }
-        Way::Through(proxy)
+        ProxyRoute::Through(proxy)
     }
 
     /// The proxy that calls of `url` go through.
     pub fn through(&self, url: &str) -> Option<&Proxy> {
         match self.way(&url.parse().ok()?) {
-            Way::Through(proxy) => Some(proxy),
+            ProxyRoute::Through(proxy) => Some(proxy),
             _ => None,
         }
     }
@@ -279,7 +279,9 @@ mod tests {
         assert!(!goes_through(&proxies("127.0.0.1:1", "x, *"), "http://127.0.0.1:80/"));
         assert!(!goes_through(&proxies("127.0.0.1:1", "127.0.0.0/8"), "http://127.0.0.1:80/"));
         let listed = proxies("proxy:1", "googleapis.com");
-        let Way::Past(proxy, why) = listed.way(&Uri::from_static("https://sheets.googleapis.com/")) else { panic!() };
+        let ProxyRoute::Past(proxy, why) = listed.way(&Uri::from_static("https://sheets.googleapis.com/")) else {
+            panic!()
+        };
         assert_eq!((proxy.variable(), why.as_str()), ("HTTPS_PROXY", "NO_PROXY lists sheets.googleapis.com"));
     }
 

@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_asks_first_goes_first() {
+    async fn first_caller_goes_first() {
         let (pacer, _) = pacer();
         let pacer = Arc::new(pacer);
         for _ in 0..50 {

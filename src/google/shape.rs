@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::google::address::SpreadsheetId;
-use crate::google::answer::Failure;
-use crate::google::error::LostCause;
+use crate::google::answer::AttemptFailure;
+use crate::google::error::UnknownOutcome;
 
 /// A spreadsheet's own properties, its tabs and its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Metadata {
+pub struct SpreadsheetInfo {
     /// Its title.
     pub title: String,
     /// Such as `en_US`.
@@ -20,14 +20,14 @@ pub struct Metadata {
     /// Such as `Europe/Berlin`.
     pub time_zone: String,
     /// Its tabs, in order.
-    pub tabs: Vec<Tab>,
+    pub tabs: Vec<TabInfo>,
     /// Its named ranges, in no particular order.
-    pub named_ranges: Vec<NamedRange>,
+    pub named_ranges: Vec<NamedRangeInfo>,
 }
 
 /// A tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tab {
+pub struct TabInfo {
     /// Its id, which survives a rename.
     pub sheet_id: i32,
     /// Its title.
@@ -44,7 +44,7 @@ pub struct Tab {
 
 /// A named range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedRange {
+pub struct NamedRangeInfo {
     /// Its id.
     pub id: String,
     /// Its name.
@@ -59,7 +59,7 @@ pub struct NamedRange {
 
 /// A column that was marked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct ColumnMark {
     /// The tab it is in.
     pub sheet_id: i32,
     /// The column, from 0.
@@ -86,7 +86,7 @@ pub struct BatchAnswer {
     pub updated: Option<Value>,
 }
 
-impl Metadata {
+impl SpreadsheetInfo {
     /// Every name of a range, with its id.
     pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
         self.named_ranges.iter().map(|named| (named.name.as_str(), named.id.as_str()))
@@ -121,34 +121,34 @@ impl BatchAnswer {
 }
 
 /// A 200 counts only if it is the whole answer to this very batch.
-pub(crate) fn batch_answer(body: &[u8], id: &SpreadsheetId, expected: usize) -> Result<BatchAnswer, Failure> {
+pub(crate) fn batch_answer(body: &[u8], id: &SpreadsheetId, expected: usize) -> Result<BatchAnswer, AttemptFailure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Answer {
+    struct BatchCell {
         spreadsheet_id: Option<String>,
         #[serde(default)]
         replies: Vec<Value>,
         updated_spreadsheet: Option<Value>,
     }
-    let answer: Answer =
-        serde_json::from_slice(body).map_err(|_| LostCause::Garbled("it is not the JSON that was asked for"))?;
+    let answer: BatchCell =
+        serde_json::from_slice(body).map_err(|_| UnknownOutcome::Garbled("it is not the JSON that was asked for"))?;
     if answer.spreadsheet_id.as_deref() != Some(id.as_str()) {
-        return Err(LostCause::Garbled("it is about another spreadsheet, or none").into());
+        return Err(UnknownOutcome::Garbled("it is about another spreadsheet, or none").into());
     }
     if answer.replies.len() != expected {
-        return Err(LostCause::Garbled("it doesn't hold one reply for each request").into());
+        return Err(UnknownOutcome::Garbled("it doesn't hold one reply for each request").into());
     }
     Ok(BatchAnswer { replies: answer.replies, updated: answer.updated_spreadsheet })
 }
 
 /// The columns among what a search found.
-pub(crate) fn marks(found: api::SearchDeveloperMetadataResponse) -> Vec<Mark> {
+pub(crate) fn marks(found: api::SearchDeveloperMetadataResponse) -> Vec<ColumnMark> {
     let found = found.matched_developer_metadata.unwrap_or_default().into_iter();
     let marks = found.filter_map(|matched| matched.developer_metadata).filter_map(|mark| {
         let range = mark.location?.dimension_range?;
         let column = u32::try_from(range.start_index.unwrap_or(0)).ok()?;
         let is_column = range.dimension.as_deref() == Some("COLUMNS");
-        is_column.then(|| Mark {
+        is_column.then(|| ColumnMark {
             sheet_id: range.sheet_id.unwrap_or(0),
             column,
             value: mark.metadata_value.unwrap_or_default(),
@@ -158,12 +158,12 @@ pub(crate) fn marks(found: api::SearchDeveloperMetadataResponse) -> Vec<Mark> {
 }
 
 /// Our light types out of the hub's; fields that hold a zero are left out of answers.
-pub(crate) fn metadata(sheet: api::Spreadsheet) -> Metadata {
+pub(crate) fn metadata(sheet: api::Spreadsheet) -> SpreadsheetInfo {
     let properties = sheet.properties.unwrap_or_default();
     let count = |n: Option<i32>| u32::try_from(n.unwrap_or(0)).unwrap_or(0);
     let tabs = sheet.sheets.unwrap_or_default().into_iter().filter_map(|tab| tab.properties).map(|tab| {
         let grid = tab.grid_properties.unwrap_or_default();
-        Tab {
+        TabInfo {
             sheet_id: tab.sheet_id.unwrap_or(0),
             title: tab.title.unwrap_or_default(),
             index: count(tab.index),
@@ -174,7 +174,7 @@ pub(crate) fn metadata(sheet: api::Spreadsheet) -> Metadata {
     });
     let named = sheet.named_ranges.unwrap_or_default().into_iter().map(|named| {
         let range = named.range.unwrap_or_default();
-        NamedRange {
+        NamedRangeInfo {
             id: named.named_range_id.unwrap_or_default(),
             name: named.name.unwrap_or_default(),
             sheet_id: range.sheet_id.unwrap_or(0),
@@ -182,7 +182,7 @@ pub(crate) fn metadata(sheet: api::Spreadsheet) -> Metadata {
             start_column: count(range.start_column_index),
         }
     });
-    Metadata {
+    SpreadsheetInfo {
         title: properties.title.unwrap_or_default(),
         locale: properties.locale.unwrap_or_default(),
         time_zone: properties.time_zone.unwrap_or_default(),

@@ -17,13 +17,13 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::google::address::{AGENT, ApiRoot, SpreadsheetId};
-use crate::google::answer::{Failure, Observer, Told, failure, root_cause, transport};
+use crate::google::answer::{AttemptFailure, Observer, ResponseMeta, failure, root_cause, transport};
 use crate::google::body::Batch;
-use crate::google::call::{CallCounts, Caller, GaveUp, Manner};
+use crate::google::call::{ApiCaller, CallCounts, CallFailure, CallPolicy};
 use crate::google::connect::Connector;
-use crate::google::error::{CallError, LostCause, Method, Refusal};
+use crate::google::error::{ApiError, CallError, Method, UnknownOutcome};
 use crate::google::options::{ConnectError, Deadlines, SheetsOptions};
-use crate::google::shape::{BatchAnswer, Created, Mark, Metadata, batch_answer, marks, metadata};
+use crate::google::shape::{BatchAnswer, ColumnMark, Created, SpreadsheetInfo, batch_answer, marks, metadata};
 use crate::google::tokens::{SCOPE, Tokens};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
@@ -38,17 +38,17 @@ const READ_BACK_FIELDS: &str = "&fields=spreadsheetId,replies,updatedSpreadsheet
 
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reply {
+pub enum BatchReply {
     /// All of it was applied.
     Applied(BatchAnswer),
     /// The service said no (400, 403, 404), and nothing of it was applied.
-    Refused(Refusal),
+    Refused(ApiError),
     /// It was not executed: never sent, or refused for its token (401) or the quota (429) until no try was left.
     NotExecuted(CallError),
     /// 408 or 413: send less at once.
     TooLarge(CallError),
     /// Whether it was applied is not known; it must be judged before anything else is written.
-    Lost(LostCause),
+    Lost(UnknownOutcome),
 }
 
 /// A client of one service for one account. It is meant to be shared, behind an `Arc`.
@@ -56,7 +56,7 @@ pub struct Sheets {
     hub: api::Sheets<Connector>,
     connector: Connector,
     root: ApiRoot,
-    caller: Caller,
+    caller: ApiCaller,
     clock: Arc<dyn Clock>,
     deadlines: Deadlines,
     answer_limit: u64,
@@ -79,15 +79,15 @@ impl Sheets {
         hub.base_url(root.as_str().to_owned());
         hub.root_url(root.as_str().to_owned());
         hub.user_agent(AGENT.to_owned());
-        let manner = Manner { policy: retry, budget: retry_budget, pacing };
-        let caller = Caller::new(manner, tokens, email, clock.clone(), chance);
+        let manner = CallPolicy { policy: retry, budget: retry_budget, pacing };
+        let caller = ApiCaller::new(manner, tokens, email, clock.clone(), chance);
         Ok(Self { hub, connector, root, caller, clock, deadlines, answer_limit })
     }
 
     /// The spreadsheet's properties, tabs and names.
-    pub fn metadata<'a>(&'a self, id: &'a SpreadsheetId) -> BoxFuture<'a, Result<Metadata, CallError>> {
+    pub fn metadata<'a>(&'a self, id: &'a SpreadsheetId) -> BoxFuture<'a, Result<SpreadsheetInfo, CallError>> {
         Box::pin(async move {
-            let attempt = || -> BoxFuture<'a, Result<Metadata, Failure>> { Box::pin(self.get_once(id)) };
+            let attempt = || -> BoxFuture<'a, Result<SpreadsheetInfo, AttemptFailure>> { Box::pin(self.get_once(id)) };
             let result = self.caller.call(Method::Metadata, Box::new(attempt)).await;
             result.map_err(|e| self.caller.error(Method::Metadata, e))
         })
@@ -131,7 +131,7 @@ impl Sheets {
             if ranges.is_empty() {
                 return Ok(Vec::new());
             }
-            let attempt = || -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, Failure>> {
+            let attempt = || -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, AttemptFailure>> {
                 Box::pin(self.values_once(id, ranges, how))
             };
             let result = self.caller.call(Method::Values, Box::new(attempt)).await;
@@ -140,9 +140,14 @@ impl Sheets {
     }
 
     /// The columns that carry marks called `key`.
-    pub fn marks<'a>(&'a self, id: &'a SpreadsheetId, key: &'a str) -> BoxFuture<'a, Result<Vec<Mark>, CallError>> {
+    pub fn marks<'a>(
+        &'a self,
+        id: &'a SpreadsheetId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<ColumnMark>, CallError>> {
         Box::pin(async move {
-            let attempt = || -> BoxFuture<'a, Result<Vec<Mark>, Failure>> { Box::pin(self.marks_once(id, key)) };
+            let attempt =
+                || -> BoxFuture<'a, Result<Vec<ColumnMark>, AttemptFailure>> { Box::pin(self.marks_once(id, key)) };
             let result = self.caller.call(Method::Marks, Box::new(attempt)).await;
             result.map_err(|e| self.caller.error(Method::Marks, e))
         })
@@ -151,23 +156,23 @@ impl Sheets {
     /// Makes a spreadsheet. When the answer is lost, it may have been made; it is not tried again.
     pub fn create<'a>(&'a self, title: &'a str) -> BoxFuture<'a, Result<Created, CallError>> {
         Box::pin(async move {
-            let attempt = || -> BoxFuture<'a, Result<Created, Failure>> { Box::pin(self.create_once(title)) };
+            let attempt = || -> BoxFuture<'a, Result<Created, AttemptFailure>> { Box::pin(self.create_once(title)) };
             let result = self.caller.call(Method::Create, Box::new(attempt)).await;
             result.map_err(|e| self.caller.error(Method::Create, e))
         })
     }
 
     /// Sends a batch. It is sent again only when it was provably not executed.
-    pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, Reply> {
+    pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, BatchReply> {
         let (body, expected) = (batch.encode(), batch.requests().len());
         let fields = if batch.reads_back() { READ_BACK_FIELDS } else { "" };
         Box::pin(async move {
             let (id, body) = (id, &body);
-            let attempt = move || -> BoxFuture<'_, Result<BatchAnswer, Failure>> {
+            let attempt = move || -> BoxFuture<'_, Result<BatchAnswer, AttemptFailure>> {
                 Box::pin(self.batch_once(id, body.clone(), fields, expected))
             };
             match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
-                Ok(answer) => Reply::Applied(answer),
+                Ok(answer) => BatchReply::Applied(answer),
                 Err(gave_up) => self.reply(gave_up),
             }
         })
@@ -188,20 +193,20 @@ impl Sheets {
         self.caller.client_email()
     }
 
-    fn reply(&self, gave_up: GaveUp) -> Reply {
+    fn reply(&self, gave_up: CallFailure) -> BatchReply {
         match &gave_up.failure {
-            Failure::Refused { refusal, .. }
+            AttemptFailure::Refused { refusal, .. }
                 if matches!(refusal.code, 400 | 403 | 404) && !refusal.fault().passes() =>
             {
-                Reply::Refused((**refusal).clone())
+                BatchReply::Refused((**refusal).clone())
             }
-            Failure::Lost { cause, .. } => Reply::Lost(cause.clone()),
-            Failure::TooLarge(_) => Reply::TooLarge(self.caller.error(Method::BatchUpdate, gave_up)),
-            _ => Reply::NotExecuted(self.caller.error(Method::BatchUpdate, gave_up)),
+            AttemptFailure::Lost { cause, .. } => BatchReply::Lost(cause.clone()),
+            AttemptFailure::TooLarge(_) => BatchReply::TooLarge(self.caller.error(Method::BatchUpdate, gave_up)),
+            _ => BatchReply::NotExecuted(self.caller.error(Method::BatchUpdate, gave_up)),
         }
     }
 
-    async fn get_once(&self, id: &SpreadsheetId) -> Result<Metadata, Failure> {
+    async fn get_once(&self, id: &SpreadsheetId) -> Result<SpreadsheetInfo, AttemptFailure> {
         let mut seen = Observer::new(self.clock.now());
         let spreadsheets = self.hub.spreadsheets();
         let call = spreadsheets
@@ -211,9 +216,9 @@ impl Sheets {
             .add_scope(SCOPE)
             .delegate(&mut seen);
         let ended = self.whole(call.doit()).await;
-        let sheet = self.through_the_hub(ended, &seen)?;
+        let sheet = self.through_hub(ended, &seen)?;
         if sheet.spreadsheet_id.as_deref() != Some(id.as_str()) {
-            return Err(LostCause::Garbled("it is about another spreadsheet, or none").into());
+            return Err(UnknownOutcome::Garbled("it is about another spreadsheet, or none").into());
         }
         Ok(metadata(sheet))
     }
@@ -223,7 +228,7 @@ impl Sheets {
         id: &SpreadsheetId,
         ranges: &[String],
         how: &str,
-    ) -> Result<Vec<Vec<Vec<Value>>>, Failure> {
+    ) -> Result<Vec<Vec<Vec<Value>>>, AttemptFailure> {
         let mut seen = Observer::new(self.clock.now());
         let spreadsheets = self.hub.spreadsheets();
         let call = spreadsheets.values_batch_get(id.as_str());
@@ -236,15 +241,15 @@ impl Sheets {
             .add_scope(SCOPE)
             .delegate(&mut seen);
         let ended = self.whole(call.doit()).await;
-        let answer = self.through_the_hub(ended, &seen)?;
+        let answer = self.through_hub(ended, &seen)?;
         let read = answer.value_ranges.unwrap_or_default();
         if answer.spreadsheet_id.as_deref() != Some(id.as_str()) || read.len() != ranges.len() {
-            return Err(LostCause::Garbled("it doesn't hold the ranges that were asked for").into());
+            return Err(UnknownOutcome::Garbled("it doesn't hold the ranges that were asked for").into());
         }
         Ok(read.into_iter().map(|range| range.values.unwrap_or_default()).collect())
     }
 
-    async fn marks_once(&self, id: &SpreadsheetId, key: &str) -> Result<Vec<Mark>, Failure> {
+    async fn marks_once(&self, id: &SpreadsheetId, key: &str) -> Result<Vec<ColumnMark>, AttemptFailure> {
         let mut seen = Observer::new(self.clock.now());
         let lookup = api::DeveloperMetadataLookup {
             metadata_key: Some(key.to_owned()),
@@ -260,10 +265,10 @@ impl Sheets {
             .add_scope(SCOPE)
             .delegate(&mut seen);
         let ended = self.whole(call.doit()).await;
-        Ok(marks(self.through_the_hub(ended, &seen)?))
+        Ok(marks(self.through_hub(ended, &seen)?))
     }
 
-    async fn create_once(&self, title: &str) -> Result<Created, Failure> {
+    async fn create_once(&self, title: &str) -> Result<Created, AttemptFailure> {
         let mut seen = Observer::new(self.clock.now());
         let properties = api::SpreadsheetProperties { title: Some(title.to_owned()), ..Default::default() };
         let wanted = api::Spreadsheet { properties: Some(properties), ..Default::default() };
@@ -275,9 +280,9 @@ impl Sheets {
             .add_scope(SCOPE)
             .delegate(&mut seen);
         let ended = self.whole(call.doit()).await;
-        let made = self.through_the_hub(ended, &seen)?;
+        let made = self.through_hub(ended, &seen)?;
         let id = made.spreadsheet_id.and_then(|id| SpreadsheetId::parse(&id).ok());
-        let id = id.ok_or(LostCause::Garbled("it names no spreadsheet"))?;
+        let id = id.ok_or(UnknownOutcome::Garbled("it names no spreadsheet"))?;
         Ok(Created { id, url: made.spreadsheet_url.unwrap_or_default() })
     }
 
@@ -287,11 +292,11 @@ impl Sheets {
         body: bytes::Bytes,
         fields: &str,
         expected: usize,
-    ) -> Result<BatchAnswer, Failure> {
+    ) -> Result<BatchAnswer, AttemptFailure> {
         let request = self.batch_request(id, body, fields).await?;
         let called = within(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
         let answer = called.map_err(|e| transport(&e))?;
-        let (status, told) = (answer.status(), Told::read(answer.headers(), self.clock.now()));
+        let (status, told) = (answer.status(), ResponseMeta::read(answer.headers(), self.clock.now()));
         self.caller.note(told);
         let body = self.body_of(answer).await;
         if status != StatusCode::OK {
@@ -306,7 +311,7 @@ impl Sheets {
         id: &SpreadsheetId,
         body: bytes::Bytes,
         fields: &str,
-    ) -> Result<Request<common::Body>, Failure> {
+    ) -> Result<Request<common::Body>, AttemptFailure> {
         let (token, _) = self.caller.token().await?;
         let url = format!("{}v4/spreadsheets/{id}:batchUpdate?alt=json&prettyPrint=false{fields}", self.root.as_str());
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
@@ -321,14 +326,16 @@ impl Sheets {
             .expect("the root and the id are checked, and the headers are made"))
     }
 
-    async fn body_of(&self, answer: Response<hyper::body::Incoming>) -> Result<bytes::Bytes, Failure> {
+    async fn body_of(&self, answer: Response<hyper::body::Incoming>) -> Result<bytes::Bytes, AttemptFailure> {
         let limit = usize::try_from(self.answer_limit).unwrap_or(usize::MAX);
         let collected =
             within(&*self.clock, self.deadlines.body, Limited::new(answer.into_body(), limit).collect()).await?;
         match collected {
             Ok(body) => Ok(body.to_bytes()),
-            Err(e) if e.is::<LengthLimitError>() => Err(LostCause::Oversized { limit_bytes: self.answer_limit }.into()),
-            Err(e) => Err(LostCause::Broken(root_cause(e.as_ref())).into()),
+            Err(e) if e.is::<LengthLimitError>() => {
+                Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into())
+            }
+            Err(e) => Err(UnknownOutcome::Broken(root_cause(e.as_ref())).into()),
         }
     }
 
@@ -340,14 +347,14 @@ impl Sheets {
     }
 
     /// Sorts what the hub made of an answer.
-    fn through_the_hub<T>(&self, ended: Ended<(common::Response, T)>, seen: &Observer) -> Result<T, Failure> {
+    fn through_hub<T>(&self, ended: Ended<(common::Response, T)>, seen: &Observer) -> Result<T, AttemptFailure> {
         match ended.result? {
             Ok((answer, value)) => {
-                self.caller.note(Told::read(answer.headers(), self.clock.now()));
+                self.caller.note(ResponseMeta::read(answer.headers(), self.clock.now()));
                 Ok(value)
             }
             // The hub takes a body that broke off for an empty one, so that only our own count tells why it did.
-            Err(_) if ended.cut => Err(LostCause::Oversized { limit_bytes: self.answer_limit }.into()),
+            Err(_) if ended.cut => Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into()),
             Err(error) => {
                 self.caller.note(seen.told.unwrap_or_default());
                 Err(seen.failure(error))
@@ -357,17 +364,17 @@ impl Sheets {
 }
 
 struct Ended<T> {
-    result: Result<common::Result<T>, LostCause>,
+    result: Result<common::Result<T>, UnknownOutcome>,
     cut: bool,
 }
 
 /// The work's result, or the news that it took too long.
-async fn within<T>(clock: &dyn Clock, deadline: Duration, work: impl Future<Output = T>) -> Result<T, LostCause> {
+async fn within<T>(clock: &dyn Clock, deadline: Duration, work: impl Future<Output = T>) -> Result<T, UnknownOutcome> {
     tokio::select! {
         biased;
         done = work => Ok(done),
         () = clock.sleep(deadline) => {
-            Err(LostCause::Hung { after_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
+            Err(UnknownOutcome::Hung { after_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::google::answer::root_cause;
 use crate::google::auth::{Grant, TOKEN_URI};
 use crate::google::connect::Connector;
 use crate::google::error::{TokenError, tidy};
-use crate::google::hush::Hush;
+use crate::google::hush::SecretFilter;
 use crate::google::proxy_error::ProxyError;
 use crate::port::clock::Clock;
 
@@ -58,18 +58,18 @@ struct Inner {
     client: Client<Connector, String>,
     /// For the metadata server, which no proxy reaches.
     straight: Client<Connector, String>,
-    hush: Hush,
+    hush: SecretFilter,
     authenticator: Authenticators,
     clock: Arc<dyn Clock>,
     timeout: Duration,
     /// Held while a token is asked for, so that all others wait for that answer.
-    seat: Mutex<Option<Held>>,
+    seat: Mutex<Option<CachedToken>>,
     /// Which token is wanted; raised when the API refuses the one in the seat.
     wanted: AtomicU64,
     requests: AtomicU64,
 }
 
-struct Held {
+struct CachedToken {
     token: SecretString,
     term: Term,
     number: u64,
@@ -94,7 +94,7 @@ impl Tokens {
     /// Tokens by `grant`; nothing is asked for before the first call.
     pub(crate) fn new(grant: Grant, connector: Connector, clock: Arc<dyn Clock>, timeout: Duration) -> Self {
         let inner = Inner {
-            hush: Hush::of(&grant),
+            hush: SecretFilter::of(&grant),
             grant,
             client: connector.client(),
             straight: connector.straight().client(),
@@ -132,7 +132,7 @@ impl Tokens {
         }
         inner.hush.learn(&granted.token);
         let token = SecretString::from(granted.token);
-        *seat = Some(Held { token: token.clone(), term: granted.term, number: wanted });
+        *seat = Some(CachedToken { token: token.clone(), term: granted.term, number: wanted });
         Ok((token, wanted))
     }
 

@@ -2,12 +2,12 @@
 //!
 //! In scope: what it says. Out of scope: which failures are closed (`maintain::reset`, `maintain::rollover`).
 
-use crate::ledger::book::Tried;
-use crate::ledger::failure::{Failure, FailureState};
+use crate::ledger::item::failure::{Failure, FailureState};
+use crate::ledger::processed::processed_index::PriorFailure;
 use crate::time::Timestamp;
 
 /// A row later than the others of this failure, which stands as the book says; `why` is told in it.
-pub fn closed(failure: &Failure, tried: Tried, why: &str, now: Timestamp) -> Failure {
+pub fn closed(failure: &Failure, tried: PriorFailure, why: &str, now: Timestamp) -> Failure {
     Failure {
         step: String::new(),
         error: why.to_owned(),

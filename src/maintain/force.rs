@@ -1,21 +1,21 @@
 //! A forced run: what the source yields and is done already is forgotten, so that the next run does it again.
 //!
 //! In scope: which keys that is, and how many. Out of scope: the note in the state by which a forced run that vanished goes on
-//! (`runner::forced`).
+//! (`runner::reprocess_state`).
 
 use std::collections::HashSet;
 
-use crate::ledger::commit::Settled;
-use crate::ledger::mode::Again;
-use crate::ledger::order::Asked;
-use crate::maintain::tally::{Tallies, Told};
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::lease::row_order::RequestOrder;
+use crate::maintain::tally::{VersionCount, VersionCounts};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
-use crate::store::listing::Listing;
+use crate::store::scan::rows::ScannedTabs;
 
 /// What a forced run would do.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Forcing {
+pub struct ReprocessPlan {
     /// Items of the source that are done and would be done again.
     pub again: u64,
     /// Items that were never done: any run would do them.
@@ -25,30 +25,31 @@ pub struct Forcing {
     /// The run that began such a one.
     pub begun_by: Option<String>,
     /// What is to be forgotten.
-    pub settled: Vec<Settled>,
+    pub settled: Vec<ItemResult>,
 }
 
 /// Reads the source and works it out. Items that name no key fail in every run and are not counted.
 pub async fn forcing(
-    listing: &Listing,
-    again: Again,
+    listing: &ScannedTabs,
+    again: ReprocessPolicy,
     source: &mut dyn Source,
     identify: &dyn Identify,
-) -> Result<Forcing, SourceError> {
+) -> Result<ReprocessPlan, SourceError> {
     forcing_since(listing, again, None, source, identify).await
 }
 
 /// The same for a forced run that was `asked` for before, and whose end nobody saw.
 pub async fn forcing_since(
-    listing: &Listing,
-    again: Again,
-    asked: Option<Asked>,
+    listing: &ScannedTabs,
+    again: ReprocessPolicy,
+    asked: Option<RequestOrder>,
     source: &mut dyn Source,
     identify: &dyn Identify,
-) -> Result<Forcing, SourceError> {
+) -> Result<ReprocessPlan, SourceError> {
     let noted = &listing.snapshot.state.forced;
-    let tallies = Tallies::of(again, &listing.rows, noted, asked);
-    let mut found = Forcing { again: 0, fresh: 0, over: 0, begun_by: noted.first().cloned(), settled: Vec::new() };
+    let tallies = VersionCounts::of(again, &listing.rows, noted, asked);
+    let mut found =
+        ReprocessPlan { again: 0, fresh: 0, over: 0, begun_by: noted.first().cloned(), settled: Vec::new() };
     let (mut seen, mut taken) = (HashSet::new(), HashSet::new());
     while let Some(record) = source.next().await? {
         let Ok(body) = record.body else { continue };
@@ -65,7 +66,7 @@ pub async fn forcing_since(
             (true, false) => {
                 found.again += 1;
                 let due = before.into_iter().filter(|told| taken.insert((told.key.clone(), told.version.clone())));
-                found.settled.extend(due.flat_map(Told::taken_back));
+                found.settled.extend(due.flat_map(VersionCount::taken_back));
             }
             (false, true) => found.again += 1,
             (false, false) => found.fresh += 1,

@@ -6,9 +6,9 @@
 //! its own run began long ago, and so did each run before it. A time ahead of the service's says nothing: such a row is old where a later
 //! one is.
 
-use crate::ledger::order::{FirstCommits, Sequence};
-use crate::ledger::run::{began, is_run_id, run_id};
-use crate::store::listing::{Listed, Listing};
+use crate::ledger::lease::row_order::{CommitSequence, FirstCommits};
+use crate::ledger::run::run::{began, is_run_id, run_id};
+use crate::store::scan::rows::{ProcessedRow, ScannedTabs};
 use crate::time::Timestamp;
 
 /// A run that began more than this after the last term did has a wrong clock.
@@ -18,16 +18,16 @@ const AHEAD_MS: u64 = 86_400_000;
 #[derive(Debug, Clone, Copy)]
 pub struct Placed<'l> {
     /// The row.
-    pub row: &'l Listed,
+    pub row: &'l ProcessedRow,
     /// Whether it was written before the moment in question, as far as can be known.
     pub is_old: bool,
 }
 
 /// All rows of a listing, the first one first; those of spreadsheets that the job has left come before all others. `before` is the moment
 /// in question.
-pub fn line_up(listing: &Listing, before: Timestamp) -> Vec<Placed<'_>> {
+pub fn line_up(listing: &ScannedTabs, before: Timestamp) -> Vec<Placed<'_>> {
     let own = || listing.rows.iter().filter(|row| !row.left);
-    let mut sequence = Sequence::default();
+    let mut sequence = CommitSequence::default();
     for row in own() {
         sequence.push_row(&row.run, row.order);
     }
@@ -38,7 +38,7 @@ pub fn line_up(listing: &Listing, before: Timestamp) -> Vec<Placed<'_>> {
     of_age(rows.map(|row| Placed { row, is_old: false }).collect(), before, latest)
 }
 
-fn first_commits(listing: &Listing) -> FirstCommits {
+fn first_commits(listing: &ScannedTabs) -> FirstCommits {
     let state = &listing.snapshot.state;
     let ended = listing.runs.iter().map(|(_, run)| run).filter(|run| run.job == state.job);
     ended.chain(&state.run).map(|run| (run.id.clone(), run.first_commit)).collect()
@@ -49,7 +49,8 @@ fn of_age(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> Ve
     // Runs are named to the second, and the second in question counts as over.
     let (before, latest) = (run_id(before, 0), run_id(latest, 0));
     let (before, latest) = (began(&before), began(&latest));
-    let of = |row: &Listed| Some(began(&row.run).to_owned()).filter(|at| is_run_id(&row.run) && at.as_str() <= latest);
+    let of =
+        |row: &ProcessedRow| Some(began(&row.run).to_owned()).filter(|at| is_run_id(&row.run) && at.as_str() <= latest);
     let mut is_recent = false;
     for placed in &mut rows {
         if let Some(at) = of(placed.row) {
@@ -68,13 +69,13 @@ fn of_age(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::key::{Key, Version};
+    use crate::ledger::item::key::{Key, Version};
 
     const DAY: i64 = 86_400_000;
     const NOW: i64 = 20_000 * DAY;
 
-    fn row(day: i64) -> Listed {
-        Listed {
+    fn row(day: i64) -> ProcessedRow {
+        ProcessedRow {
             row: 2,
             key: Key::new("k").expect("a key"),
             version: Version::default(),

@@ -7,13 +7,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::ledger::commit::Settled;
-use crate::ledger::failure::Failure;
-use crate::ledger::key::Fingerprint;
-use crate::ledger::mode::Again;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::failure::Failure;
+use crate::ledger::item::key::Fingerprint;
+use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::maintain::closing::closed;
-use crate::maintain::tally::{Tallies, Told};
-use crate::store::listing::Listing;
+use crate::maintain::tally::{VersionCount, VersionCounts};
+use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
 
 /// What the row that closes a failure says.
@@ -21,7 +21,7 @@ const WHY: &str = "closed by sheetkeep reset; it was not done";
 
 /// What a reset would do.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Resetting {
+pub struct ResetPlan {
     /// Keys that are forgotten.
     pub keys: u64,
     /// Failures that are closed.
@@ -29,24 +29,24 @@ pub struct Resetting {
     /// Rows that go to Processed.
     pub rows: u64,
     /// What is brought to the sheet.
-    pub settled: Vec<Settled>,
+    pub settled: Vec<ItemResult>,
 }
 
 /// Works it out from what is there; `now` is when the failures are closed.
-pub fn resetting(listing: &Listing, again: Again, now: Timestamp) -> Resetting {
-    let tallies = Tallies::of(again, &listing.rows, &[], None);
+pub fn resetting(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> ResetPlan {
+    let tallies = VersionCounts::of(again, &listing.rows, &[], None);
     let done = tallies.done();
     let keys = done.iter().map(|told| &told.key).collect::<HashSet<_>>().len() as u64;
-    let mut settled: Vec<Settled> = done.into_iter().flat_map(Told::taken_back).collect();
+    let mut settled: Vec<ItemResult> = done.into_iter().flat_map(VersionCount::taken_back).collect();
     let rows = settled.len() as u64;
     let closing = closing(listing, again, now);
     let failures = closing.len() as u64;
-    settled.extend(closing.into_iter().map(|failure| Settled::Failed(Box::new(failure))));
-    Resetting { keys, failures, rows, settled }
+    settled.extend(closing.into_iter().map(|failure| ItemResult::Failed(Box::new(failure))));
+    ResetPlan { keys, failures, rows, settled }
 }
 
 /// A row for each failure that is not closed, later than its others.
-fn closing(listing: &Listing, again: Again, now: Timestamp) -> Vec<Failure> {
+fn closing(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
     let book = &listing.snapshot.book;
     let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();
     let counts = |failure: &&Failure| {

@@ -1,6 +1,6 @@
 //! The move of a job to a new spreadsheet: what stands against it, and which failures go along.
 //!
-//! In scope: what is worked out from both spreadsheets. Out of scope: what the states say of it (`ledger::rollover`), reading and writing
+//! In scope: what is worked out from both spreadsheets. Out of scope: what the states say of it (`ledger::state::rollover`), reading and writing
 //! (`app`), asking people first (`cli`).
 //!
 //! It is two runs. The first makes the job's beginning in the new spreadsheet: its state names those that the job leaves, and the failures
@@ -9,14 +9,14 @@
 
 use std::collections::HashSet;
 
-use crate::ledger::book::Book;
-use crate::ledger::commit::Settled;
-use crate::ledger::failure::{Failure, failure_mark};
-use crate::ledger::key::Fingerprint;
-use crate::ledger::rollover::MAX_EARLIER;
-use crate::ledger::snapshot::Snapshot;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::failure::{Failure, failure_mark};
+use crate::ledger::item::key::Fingerprint;
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::ledger::state::rollover::MAX_EARLIER;
+use crate::ledger::state::snapshot::Snapshot;
 use crate::maintain::closing::closed;
-use crate::store::listing::Listing;
+use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
 
 /// What the row of a failure says that was done before the move came to its end.
@@ -24,7 +24,7 @@ const WHY: &str = "done in the spreadsheet before, while the job was moved";
 
 /// How far a move has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum RolloverStage {
     /// Nothing of the job is in the new spreadsheet.
     NotBegun,
     /// It has a beginning there.
@@ -35,20 +35,20 @@ pub enum Stage {
 
 /// What would move.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Moving {
+pub struct RolloverPlan {
     /// How far it is.
-    pub stage: Stage,
+    pub stage: RolloverStage,
     /// Keys that are done, in all spreadsheets so far.
     pub keys: u64,
     /// Failures that go along.
     pub failures: u64,
     /// What is still to be told in the new spreadsheet.
-    pub settled: Vec<Settled>,
+    pub settled: Vec<ItemResult>,
 }
 
 /// Why a job can't be moved now; each says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum RolloverRefusal {
     /// It goes on elsewhere.
     #[error("it goes on in spreadsheet {0} already")]
     Elsewhere(String),
@@ -80,7 +80,7 @@ pub enum Refusal {
     TooMany,
 }
 
-impl Refusal {
+impl RolloverRefusal {
     /// Whether the job only has to be run first.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Asked | Self::InDoubt | Self::Forced | Self::Unread)
@@ -89,41 +89,47 @@ impl Refusal {
 
 /// Works it out. `from` is the old spreadsheet's id and `to` the new one's; `new` is what the new one holds; `now` is when failures are
 /// closed that were done meanwhile.
-pub fn moving(old: &Listing, new: Option<&Snapshot>, from: &str, to: &str, now: Timestamp) -> Result<Moving, Refusal> {
+pub fn moving(
+    old: &ScannedTabs,
+    new: Option<&Snapshot>,
+    from: &str,
+    to: &str,
+    now: Timestamp,
+) -> Result<RolloverPlan, RolloverRefusal> {
     let said = &old.snapshot.state;
     if let Some(next) = said.next.as_deref().filter(|next| *next != to) {
-        return Err(Refusal::Elsewhere(next.to_owned()));
+        return Err(RolloverRefusal::Elsewhere(next.to_owned()));
     }
     if let Some(previous) = old.snapshot.unmoved.clone() {
-        return Err(Refusal::Unmoved(previous));
+        return Err(RolloverRefusal::Unmoved(previous));
     }
     if new.is_some_and(|new| new.state.previous.first().map(String::as_str) != Some(from)) {
-        return Err(Refusal::Taken(to.to_owned()));
+        return Err(RolloverRefusal::Taken(to.to_owned()));
     }
     let book = &old.snapshot.book;
     let stage = match (new, said.next.is_some()) {
         // A run there would begin anew, and do everything again.
-        (None, true) => return Err(Refusal::Gone(to.to_owned())),
-        (Some(_), true) => Stage::Over,
-        (Some(_), false) => Stage::Begun,
-        (None, false) => Stage::NotBegun,
+        (None, true) => return Err(RolloverRefusal::Gone(to.to_owned())),
+        (Some(_), true) => RolloverStage::Over,
+        (Some(_), false) => RolloverStage::Begun,
+        (None, false) => RolloverStage::NotBegun,
     };
-    let failures = failures(old).ok_or(Refusal::Unread)?;
+    let failures = failures(old).ok_or(RolloverRefusal::Unread)?;
     let (keys, count) = (book.keys(), failures.len() as u64);
-    if stage == Stage::Over {
-        return Ok(Moving { stage, keys, failures: count, settled: Vec::new() });
+    if stage == RolloverStage::Over {
+        return Ok(RolloverPlan { stage, keys, failures: count, settled: Vec::new() });
     }
     if book.failures().iter().any(|(_, tried)| tried.asked.is_some()) {
-        return Err(Refusal::Asked);
+        return Err(RolloverRefusal::Asked);
     }
     if !said.begun.is_empty() {
-        return Err(Refusal::InDoubt);
+        return Err(RolloverRefusal::InDoubt);
     }
     if !said.forced.is_empty() {
-        return Err(Refusal::Forced);
+        return Err(RolloverRefusal::Forced);
     }
     if said.previous.len() >= MAX_EARLIER {
-        return Err(Refusal::TooMany);
+        return Err(RolloverRefusal::TooMany);
     }
     let mut settled = Vec::new();
     if let Some(new) = new {
@@ -134,12 +140,12 @@ pub fn moving(old: &Listing, new: Option<&Snapshot>, from: &str, to: &str, now: 
         settled.extend(done_meanwhile(over, &new.book, now));
     }
     let told = |failure: &Failure| new.is_some_and(|new| tells(&new.book, failure));
-    settled.extend(failures.into_iter().filter(|failure| !told(failure)).map(|one| Settled::Failed(Box::new(one))));
-    Ok(Moving { stage, keys, failures: count, settled })
+    settled.extend(failures.into_iter().filter(|failure| !told(failure)).map(|one| ItemResult::Failed(Box::new(one))));
+    Ok(RolloverPlan { stage, keys, failures: count, settled })
 }
 
 /// Failures that are not done, each as the row that counts tells it, with all the runs in which it failed; none if one has no row.
-fn failures(old: &Listing) -> Option<Vec<Failure>> {
+fn failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
     let book = &old.snapshot.book;
     let row = |number: u32, key: Fingerprint| {
         // Of several that wait to be put back, and so have no number of their own, the newest.
@@ -155,7 +161,7 @@ fn failures(old: &Listing) -> Option<Vec<Failure>> {
     along.collect()
 }
 
-fn tells(book: &Book, failure: &Failure) -> bool {
+fn tells(book: &ProcessedIndex, failure: &Failure) -> bool {
     book.tried(&failure.key).is_some_and(|tried| {
         let same = tried.tells(book.again().mark(&failure.version), failure_mark(&failure.step, &failure.error));
         same && tried.state == failure.state && tried.attempts == failure.attempts
@@ -163,11 +169,15 @@ fn tells(book: &Book, failure: &Failure) -> bool {
 }
 
 /// Rows that close failures which the new spreadsheet tells and which are done by now.
-fn done_meanwhile<'f>(over: impl Iterator<Item = &'f Failure>, new: &Book, now: Timestamp) -> Vec<Settled> {
+fn done_meanwhile<'f>(
+    over: impl Iterator<Item = &'f Failure>,
+    new: &ProcessedIndex,
+    now: Timestamp,
+) -> Vec<ItemResult> {
     let mut met = HashSet::new();
     let due = over.filter_map(|failure| {
         let tried = new.tried(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
-        Some(Settled::Failed(Box::new(closed(failure, tried, WHY, now))))
+        Some(ItemResult::Failed(Box::new(closed(failure, tried, WHY, now))))
     });
     due.collect()
 }

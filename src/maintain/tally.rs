@@ -4,18 +4,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::ledger::commit::Settled;
-use crate::ledger::key::{Fingerprint, Key, Version};
-use crate::ledger::mode::Again;
-use crate::ledger::order::Asked;
-use crate::store::listing::Listed;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::key::{Fingerprint, Key, Version};
+use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::lease::row_order::RequestOrder;
+use crate::store::scan::rows::ProcessedRow;
 
 /// A version of a key, as it is told apart.
-pub type Of = (Fingerprint, u64);
+pub type CountedVersion = (Fingerprint, u64);
 
 /// What its rows say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct VersionCount {
     /// The key.
     pub key: Key,
     /// The version, as the last row has it.
@@ -30,38 +30,39 @@ pub struct Told {
     pub since: bool,
 }
 
-impl Told {
+impl VersionCount {
     /// How often it is done; more than once where people doubled rows.
     pub fn times(&self) -> u32 {
         self.done.saturating_sub(self.forgotten)
     }
 
     /// What takes all of it back.
-    pub fn taken_back(&self) -> impl Iterator<Item = Settled> + use<> {
-        let forgotten = Settled::Forgotten { key: self.key.clone(), version: self.version.clone() };
+    pub fn taken_back(&self) -> impl Iterator<Item = ItemResult> + use<> {
+        let forgotten = ItemResult::Revoked { key: self.key.clone(), version: self.version.clone() };
         std::iter::repeat_n(forgotten, self.times() as usize)
     }
 }
 
 /// All of Processed, by version of key.
 #[derive(Debug, Clone)]
-pub struct Tallies {
-    again: Again,
-    told: HashMap<Of, Told>,
+pub struct VersionCounts {
+    again: ReprocessPolicy,
+    told: HashMap<CountedVersion, VersionCount>,
     versions: HashMap<Fingerprint, Vec<u64>>,
 }
 
-impl Tallies {
+impl VersionCounts {
     /// Counts rows; `forced` are the runs that forgot keys for a forced run, and `asked` is when that was asked for, where this machine
     /// remembers.
-    pub fn of(again: Again, rows: &[Listed], forced: &[String], asked: Option<Asked>) -> Self {
+    pub fn of(again: ReprocessPolicy, rows: &[ProcessedRow], forced: &[String], asked: Option<RequestOrder>) -> Self {
         let forced: HashSet<&str> = forced.iter().map(String::as_str).collect();
-        let (mut told, mut versions): (HashMap<Of, Told>, HashMap<_, Vec<u64>>) = (HashMap::new(), HashMap::new());
+        let (mut told, mut versions): (HashMap<CountedVersion, VersionCount>, HashMap<_, Vec<u64>>) =
+            (HashMap::new(), HashMap::new());
         for row in rows {
             let of = (row.key.fingerprint(), again.mark(&row.version));
             let one = told.entry(of).or_insert_with(|| {
                 versions.entry(of.0).or_default().push(of.1);
-                Told {
+                VersionCount {
                     key: row.key.clone(),
                     version: row.version.clone(),
                     done: 0,
@@ -83,18 +84,18 @@ impl Tallies {
     }
 
     /// Everything that is done, by key and version.
-    pub fn done(&self) -> Vec<&Told> {
-        let mut done: Vec<&Told> = self.told.values().filter(|told| told.times() > 0).collect();
+    pub fn done(&self) -> Vec<&VersionCount> {
+        let mut done: Vec<&VersionCount> = self.told.values().filter(|told| told.times() > 0).collect();
         done.sort_unstable_by_key(|told| (&told.key, &told.version.0));
         done
     }
 
     /// What stands in the way of doing this version of a key: its own rows, or where one version counts, those of all, the last first.
-    pub fn before(&self, key: Fingerprint, mark: u64) -> Vec<&Told> {
+    pub fn before(&self, key: Fingerprint, mark: u64) -> Vec<&VersionCount> {
         let one = |mark: u64| self.told.get(&(key, mark));
         match self.again {
-            Again::Every => one(mark).into_iter().collect(),
-            Again::Other | Again::Newer => {
+            ReprocessPolicy::EachVersion => one(mark).into_iter().collect(),
+            ReprocessPolicy::OnChange | ReprocessPolicy::OnNewer => {
                 self.versions.get(&key).into_iter().flatten().rev().filter_map(|mark| one(*mark)).collect()
             }
         }
@@ -105,8 +106,8 @@ impl Tallies {
 mod tests {
     use super::*;
 
-    fn row(key: &str, version: &str, forgotten: bool, run: &str) -> Listed {
-        Listed {
+    fn row(key: &str, version: &str, forgotten: bool, run: &str) -> ProcessedRow {
+        ProcessedRow {
             row: 2,
             key: Key::new(key).expect("a key"),
             version: Version(version.into()),
@@ -127,12 +128,12 @@ mod tests {
             row("a", "2", false, "r1"),
         ];
         let key = Fingerprint::of("a");
-        let every = Tallies::of(Again::Every, &rows, &["r2".to_owned()], None);
-        let mark = |version: &str| Again::Every.mark(&Version(version.into()));
+        let every = VersionCounts::of(ReprocessPolicy::EachVersion, &rows, &["r2".to_owned()], None);
+        let mark = |version: &str| ReprocessPolicy::EachVersion.mark(&Version(version.into()));
         let told = every.before(key, mark("1"));
         assert_eq!((told.len(), told[0].times(), told[0].forced), (1, 1, true));
         assert!(every.before(key, mark("3")).is_empty());
-        let other = Tallies::of(Again::Other, &rows, &[], None);
+        let other = VersionCounts::of(ReprocessPolicy::OnChange, &rows, &[], None);
         assert_eq!(other.before(key, mark("3")).len(), 2, "any version stands in the way where one counts");
     }
 }

@@ -3,13 +3,13 @@
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
-use crate::ledger::journal::{JournalHead, StepResult};
+use crate::ledger::run::journal::{JournalHead, StepResult};
 use crate::machine::MachineTrouble;
 
 /// A durable place for the results of a run, and for those that earlier runs left.
 pub trait Journal: Send + Sync {
     /// The journals of earlier runs that nobody has open; none of them is open to anybody else from now on.
-    fn left_behind(&self) -> Result<Vec<LeftBehind>, JournalFault>;
+    fn left_behind(&self) -> Result<Vec<LeftoverJournal>, JournalFault>;
 
     /// Keeps a result: when this returns, it is on the disk. The first one writes the head before it.
     fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>>;
@@ -18,7 +18,7 @@ pub trait Journal: Send + Sync {
     fn remove(&self, name: &str) -> Result<(), JournalFault>;
 
     /// An earlier run's journal can't be used: it is kept under another name, which is told.
-    fn set_aside(&self, name: &str) -> Result<String, JournalFault>;
+    fn quarantine(&self, name: &str) -> Result<String, JournalFault>;
 
     /// Everything of this run is on the sheet.
     fn finish(&self) -> Result<(), JournalFault>;
@@ -26,7 +26,7 @@ pub trait Journal: Send + Sync {
 
 /// What an earlier run left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftBehind {
+pub struct LeftoverJournal {
     /// Its name.
     pub name: String,
     /// Its bytes.

@@ -1,6 +1,6 @@
 //! The processes of this machine.
 
-use crate::ledger::process::ProcessId;
+use crate::ledger::lease::process_id::ProcessId;
 
 /// What may be known of processes on this machine.
 pub trait Processes: Send + Sync {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::ledger::item::Position;
+use crate::ledger::item::item::Position;
 
 /// A record as the source found it.
 #[derive(Debug, Clone, PartialEq)]

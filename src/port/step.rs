@@ -6,9 +6,9 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::Fault;
-use crate::ledger::key::{Key, KeyError, Version};
-use crate::ledger::lease::Fence;
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::item::key::{Key, KeyError, Version};
+use crate::ledger::lease::lease::Fence;
 use crate::machine::MachineTrouble;
 use crate::time::Timestamp;
 

@@ -5,11 +5,11 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::ledger::commit::{Commit, Reply};
-use crate::ledger::failure::{Kept, mark_of_record};
-use crate::ledger::judge::Sighting;
-use crate::ledger::key::Fingerprint;
-use crate::ledger::snapshot::{Loaded, Tally};
+use crate::ledger::commit::changes::{Commit, CommitReply};
+use crate::ledger::commit::commit_resolution::HeadStatus;
+use crate::ledger::item::failure::{StoredFailure, mark_of_record};
+use crate::ledger::item::key::Fingerprint;
+use crate::ledger::state::snapshot::{Loaded, RowChecksum};
 use crate::machine::MachineTrouble;
 
 /// A durable store with one guarded write.
@@ -18,21 +18,21 @@ pub trait Store: Send + Sync {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>>;
 
     /// Looks at the head and at nothing else.
-    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>>;
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>>;
 
     /// Applies a commit whole, only if its `from` is still the head; or refuses it whole; or can't tell.
     /// The same commit may be sent again: it is applied at most once.
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply>;
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply>;
 
     /// Rows that stand wrong because people moved rows or columns while the last commit wrote them or took them out; the next commit, whatever it
     /// carries, puts them right. Asked after a load and after each commit that was applied.
-    fn astray(&self) -> BoxFuture<'_, Result<Astray, StoreError>> {
-        Box::pin(std::future::ready(Ok(Astray::default())))
+    fn astray(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
+        Box::pin(std::future::ready(Ok(MisplacedWrites::default())))
     }
 
     /// Reads failures back whole, to be tried again: those of the last load that stand in these rows, by the fingerprints of their keys.
     /// One whose row people have moved since is left out; the next load finds it.
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>>;
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>>;
 
     /// The marks of the records that such rows are of (`failure::record_mark`), as far as they say so.
     fn marks<'a>(
@@ -55,11 +55,11 @@ pub trait Store: Send + Sync {
 
 /// Rows that stand wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Astray {
+pub struct MisplacedWrites {
     /// How many: written in a wrong place, or taken out and to be put back.
     pub rows: u64,
     /// What the state no longer counts of Processed, and stands there all the same; said once.
-    pub uncounted: Tally,
+    pub checksum_correction: RowChecksum,
     /// What a repair left as it is, in words for people; said once.
     pub left: Vec<String>,
 }

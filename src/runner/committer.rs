@@ -1,43 +1,43 @@
 //! A run's commits, one under way at a time: drafted, sent off, and what follows when one has ended.
 //!
 //! In scope: the chain and its drafts, the lease's trust window, the run's row, counts of what is on the store.
-//! Out of scope: when to commit (`runner::pass`), one commit's fate (`runner::settle`), what the items are (`runner::intake`).
+//! Out of scope: when to commit (`runner::run_loop`), one commit's fate (`runner::commit_driver`), what the items are (`runner::intake`).
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
 use crate::fault::Fault;
-use crate::ledger::blame::Blame;
-use crate::ledger::chain::{After, Chain, Stop as Halt, Terms};
-use crate::ledger::commit::{Changes, NewTable, Part, Settled};
-use crate::ledger::event::Event;
-use crate::ledger::head::HeadId;
-use crate::ledger::judge::Verdict;
-use crate::ledger::lease::Trust;
-use crate::ledger::rollover::Rollover;
-use crate::ledger::run::{Counts, Run};
-use crate::ledger::settlement::End;
-use crate::ledger::snapshot::State;
+use crate::ledger::commit::bisection::Bisection;
+use crate::ledger::commit::changes::{Changes, CommitPart, ItemResult, NewTable};
+use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata, HaltReason as Halt, NextAction};
+use crate::ledger::commit::commit_machine::CommitEnd;
+use crate::ledger::commit::commit_resolution::Resolution;
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::lease::lease::LeaseValidity;
+use crate::ledger::run::event::Event;
+use crate::ledger::run::run::{Counts, Run};
+use crate::ledger::state::rollover::Rollover;
+use crate::ledger::state::snapshot::State;
 use crate::port::chance::Chance;
-use crate::port::store::{Astray, StoreError};
-use crate::runner::batch::{Outstanding, Queue, Waiting, places};
-use crate::runner::forced::Forced;
+use crate::port::store::{MisplacedWrites, StoreError};
+use crate::runner::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::commit_queue::{CommitQueue, InFlight, PendingItem, places};
 use crate::runner::intake::Intake;
-use crate::runner::marks::Begun;
-use crate::runner::opening::{Claimant, Opened, ServiceClock, unblocked};
-use crate::runner::plan::{PassError, Plan};
-use crate::runner::settle::{Ending, Settler};
+use crate::runner::reprocess_state::ReprocessState;
+use crate::runner::run_config::{RunConfig, RunError};
+use crate::runner::start_markers::StartMarker;
+use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock, unblocked};
 use crate::time::Timestamp;
 
 /// A run's end of the chain, in action.
 pub struct Committer {
     /// Sends and looks.
-    pub settler: Settler,
+    pub settler: CommitDriver,
     /// Chance, for ids.
     pub chance: Arc<dyn Chance>,
     /// The end of the chain.
-    pub chain: Chain,
+    pub chain: CommitChain,
     /// Runs found dead, to be told with the next commit.
     pub buried: Vec<Run>,
     /// This run, as of its last commit.
@@ -49,21 +49,21 @@ pub struct Committer {
     /// The lease's length, in milliseconds.
     pub ttl_ms: u64,
     /// Who asks for the lease.
-    pub claimant: Claimant,
-    pub(super) trust: Trust,
-    pub(super) outstanding: Outstanding,
-    pub(super) in_flight: Option<BoxFuture<'static, Ending>>,
-    pub(super) closing: Closing,
+    pub claimant: LeaseRequest,
+    pub(super) trust: LeaseValidity,
+    pub(super) outstanding: InFlight,
+    pub(super) in_flight: Option<BoxFuture<'static, CommitOutcome>>,
+    pub(super) closing: ClosingRun,
     /// Items that the last commit on the store shows as begun.
-    pub begun: Vec<Begun>,
+    pub begun: Vec<StartMarker>,
     /// What becomes of the state's note of a forced run.
-    pub(super) forced: Forced,
+    pub(super) forced: ReprocessState,
     /// The job's move, where the run is for that; a load in the middle does not undo it.
     pub(super) rollover: Option<Rollover>,
     /// Whether the run's row is on the store.
     pub(super) told: bool,
     /// The search for items that the service refuses, and what it last said of one.
-    pub(super) blame: Blame,
+    pub(super) blame: Bisection,
     pub(super) refusal: String,
     /// Rows that stand wrong, and commits in a row that were to put them right.
     astray: u64,
@@ -83,7 +83,7 @@ pub const MAX_MENDS: u32 = 5;
 
 /// Whether the commit under way is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closing {
+pub(super) enum ClosingRun {
     No,
     UnderWay,
     Done,
@@ -91,12 +91,12 @@ pub(super) enum Closing {
 
 impl Committer {
     /// A committer that has committed nothing yet, on what was opened; and what the run takes in.
-    pub fn new(settler: Settler, chance: Arc<dyn Chance>, plan: &Plan, opened: Opened) -> (Self, Intake) {
-        let Opened { chain, intake, table_exists, buried, run, service, began_ms, claimant, .. } = opened;
+    pub fn new(settler: CommitDriver, chance: Arc<dyn Chance>, plan: &RunConfig, opened: RunContext) -> (Self, Intake) {
+        let RunContext { chain, intake, table_exists, buried, run, service, began_ms, claimant, .. } = opened;
         let ttl_ms = plan.ttl_ms;
-        let forced = Forced::of(&plan.retrying, &run.id, chain.state());
+        let forced = ReprocessState::of(&plan.retrying, &run.id, chain.state());
         let committer = Self {
-            trust: Trust::from(began_ms, ttl_ms),
+            trust: LeaseValidity::from(began_ms, ttl_ms),
             last_commit_ms: settler.clock.monotonic_ms(),
             settler,
             chance,
@@ -107,14 +107,14 @@ impl Committer {
             table_exists,
             ttl_ms,
             claimant,
-            outstanding: Outstanding::default(),
+            outstanding: InFlight::default(),
             in_flight: None,
-            closing: Closing::No,
+            closing: ClosingRun::No,
             begun: Vec::new(),
             forced,
             rollover: plan.rollover.clone(),
             told: false,
-            blame: Blame::default(),
+            blame: Bisection::default(),
             refusal: String::new(),
             astray: 0,
             mends: 0,
@@ -133,7 +133,7 @@ impl Committer {
 
     /// Whether the run's last commit is on the store.
     pub fn is_closed(&self) -> bool {
-        self.closing == Closing::Done
+        self.closing == ClosingRun::Done
     }
 
     /// Whether calls for the last commit were answered 429 more than once: commits should come less often while that goes on.
@@ -152,7 +152,7 @@ impl Committer {
     }
 
     /// The end of the commit under way; never resolves while there is none.
-    pub async fn flown(&mut self) -> Ending {
+    pub async fn commit_finished(&mut self) -> CommitOutcome {
         match &mut self.in_flight {
             Some(flight) => flight.await,
             None => std::future::pending().await,
@@ -175,10 +175,10 @@ impl Committer {
     }
 
     /// Asks the store for rows that stand wrong; after a load, and after each commit that was applied.
-    pub async fn see_what_went_astray(&mut self) -> Result<(), PassError> {
-        let Astray { rows, uncounted, left } = self.settler.store.astray().await?;
+    pub async fn check_misplaced_writes(&mut self) -> Result<(), RunError> {
+        let MisplacedWrites { rows, checksum_correction, left } = self.settler.store.astray().await?;
         let before = std::mem::replace(&mut self.astray, rows);
-        self.chain.amend(|state| state.processed.add_all(uncounted));
+        self.chain.update_state(|state| state.processed.add_all(checksum_correction));
         self.mends = if self.astray > 0 { self.mends + 1 } else { 0 };
         if self.mends > MAX_MENDS {
             let why = format!(
@@ -199,8 +199,8 @@ impl Committer {
         for message in left {
             self.note_repair(message);
         }
-        if self.astray > 0 && self.closing == Closing::Done {
-            self.closing = Closing::No;
+        if self.astray > 0 && self.closing == ClosingRun::Done {
+            self.closing = ClosingRun::No;
         }
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Committer {
             self.run.message.push_str(separator);
             self.run.message.push_str(&message);
         }
-        self.emit(Event::Blemish { message });
+        self.emit(Event::Anomaly { message });
     }
 
     /// The service's time now.
@@ -221,17 +221,17 @@ impl Committer {
     }
 
     /// Invariant 5: after the trust window nothing is drafted before the head was looked at.
-    pub async fn see_that_trust_holds(&mut self, intake: &mut Intake, queue: &mut Queue) -> Result<(), PassError> {
+    pub async fn ensure_lease_valid(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
         let now_ms = self.now_ms();
         if !self.chain.claimed() || self.trust.holds(now_ms) {
             return Ok(());
         }
         let sighting = self.settler.store.sight().await?;
         match self.chain.drafted().judge(sighting) {
-            Verdict::NotYet => self.trust = Trust::from(now_ms, self.ttl_ms),
-            Verdict::Fenced => return Err(self.fenced().await),
-            Verdict::Corrupt => return Err(head_gone()),
-            Verdict::Foreign | Verdict::Stale | Verdict::Applied(_) => {
+            Resolution::NotApplied => self.trust = LeaseValidity::from(now_ms, self.ttl_ms),
+            Resolution::Fenced => return Err(self.fenced().await),
+            Resolution::HeadMissing => return Err(head_gone()),
+            Resolution::ConcurrentCommit | Resolution::Stale | Resolution::Applied(_) => {
                 self.reload(Vec::new(), None, intake, queue).await?;
             }
         }
@@ -241,11 +241,11 @@ impl Committer {
     /// Drafts a commit of these items and sends it off. `close` closes the run's row with the last one.
     pub fn begin(
         &mut self,
-        items: Vec<Waiting>,
+        items: Vec<PendingItem>,
         intake: &mut Intake,
         close: Option<&dyn Fn(Run) -> Run>,
-    ) -> Result<(), PassError> {
-        let settled: Vec<Settled> = items.iter().map(|waiting| waiting.settled.clone()).collect();
+    ) -> Result<(), RunError> {
+        let settled: Vec<ItemResult> = items.iter().map(|waiting| waiting.settled.clone()).collect();
         let mut changes = Changes { settled, runs: self.buried.clone(), ..Changes::default() };
         if !self.table_exists && changes.rows() > 0 {
             intake.header.close();
@@ -269,7 +269,7 @@ impl Committer {
             redo.unknown = 0;
         }
         let rollover = &self.rollover;
-        self.chain.amend(|state| {
+        self.chain.update_state(|state| {
             state.key_column = key_column.or(state.key_column.take());
             state.tries = intake.book.tries().clone();
             state.redo = redo;
@@ -279,12 +279,12 @@ impl Committer {
                 rollover.mark(state);
             }
         });
-        let cursor = intake.low.mark_with(&places(&items)).map(str::to_owned);
-        let terms = Terms { now: self.moment(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
+        let cursor = intake.low.watermark_after(&places(&items)).map(str::to_owned);
+        let terms = CommitMetadata { now: self.moment(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
         let drafted = self.chain.draft(self.chance.bits(), changes, &terms);
         let commit = Arc::new(drafted.map_err(|error| unfinished(error.to_string(), Fault::Transient))?);
         self.outstanding.note(Arc::clone(&commit), items);
-        self.closing = if close.is_some() { Closing::UnderWay } else { Closing::No };
+        self.closing = if close.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
         let settling = self.settler.clone().settle(commit, self.chain.drafted().clone());
         self.in_flight = Some(Box::pin(settling));
         Ok(())
@@ -293,41 +293,43 @@ impl Committer {
     /// A commit has ended: goes on, drafts again, loads again, or stops. `close` is what a last commit closes the run with.
     pub async fn ended(
         &mut self,
-        ending: Ending,
+        ending: CommitOutcome,
         intake: &mut Intake,
-        queue: &mut Queue,
+        queue: &mut CommitQueue,
         close: &dyn Fn(Run) -> Run,
-    ) -> Result<(), PassError> {
+    ) -> Result<(), RunError> {
         self.in_flight = None;
         self.note_throttling();
-        if let End::Applied(id) = ending.end {
+        if let CommitEnd::Applied(id) = ending.end {
             self.applied(id, ending.commit.to, ending.took_ms, intake, queue)?;
-            self.set_aside_the_culprit(intake, queue)?;
-            return self.see_what_went_astray().await;
+            self.set_rejected_item_aside(intake, queue)?;
+            return self.check_misplaced_writes().await;
         }
-        if self.told && ending.end == End::Fenced {
+        if self.told && ending.end == CommitEnd::Fenced {
             self.left_to_others();
             return Ok(());
         }
-        let close = Some(close).filter(|_| self.closing == Closing::UnderWay);
+        let close = Some(close).filter(|_| self.closing == ClosingRun::UnderWay);
         match self.chain.ended(&ending.commit, &ending.end) {
-            After::GoOn => Ok(()),
-            After::Redraft => self.begin(self.outstanding.newest_items(), intake, close),
-            After::Halve => {
+            NextAction::GoOn => Ok(()),
+            NextAction::Redraft => self.begin(self.outstanding.newest_items(), intake, close),
+            NextAction::Halve => {
                 let mut items = self.outstanding.newest_items();
                 let rest = items.split_off(items.len().div_ceil(2));
                 queue.put_back(rest, self.now_ms());
                 self.begin(items, intake, None)
             }
-            After::Suspect(how) => self.suspect(how, ending, intake, queue),
-            After::Reload => self.reload(self.outstanding.newest_items(), Some(&ending.commit), intake, queue).await,
-            After::Stop(halt) => Err(self.halted(halt, ending).await),
+            NextAction::Suspect(how) => self.suspect(how, ending, intake, queue),
+            NextAction::Reload => {
+                self.reload(self.outstanding.newest_items(), Some(&ending.commit), intake, queue).await
+            }
+            NextAction::Stop(halt) => Err(self.halted(halt, ending).await),
         }
     }
 
     /// Everything of this run is there; the run that has taken over saw what is left to be put right.
     pub(super) fn left_to_others(&mut self) {
-        (self.closing, self.astray) = (Closing::Done, 0);
+        (self.closing, self.astray) = (ClosingRun::Done, 0);
     }
 
     /// The draft `id` is on the store; `newest` is the last one that was sent.
@@ -337,12 +339,12 @@ impl Committer {
         newest: HeadId,
         took_ms: u64,
         intake: &mut Intake,
-        queue: &mut Queue,
-    ) -> Result<(), PassError> {
+        queue: &mut CommitQueue,
+    ) -> Result<(), RunError> {
         let Some((commit, items, left)) = self.outstanding.applied(id) else {
             return Err(unfinished("a commit was applied that this run did not draft".into(), Fault::Corrupt));
         };
-        self.chain.ended(&commit, &End::Applied(id));
+        self.chain.ended(&commit, &CommitEnd::Applied(id));
         let now_ms = self.now_ms();
         // Where its items were suspected meanwhile, they wait in the queue once more.
         if commit.to != newest || self.outstanding.take_returned() {
@@ -365,11 +367,11 @@ impl Committer {
         self.table_exists |= !commit.changes.tables.is_empty();
         intake.header.written(&commit.changes.columns);
         self.buried.clear();
-        self.trust = Trust::from(now_ms.saturating_sub(took_ms), self.ttl_ms);
+        self.trust = LeaseValidity::from(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;
         self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
         let released = commit.state.lease.holder.is_none();
-        self.closing = if released { Closing::Done } else { Closing::No };
+        self.closing = if released { ClosingRun::Done } else { ClosingRun::No };
         if released && !self.told {
             self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
             self.told = true;
@@ -377,42 +379,42 @@ impl Committer {
         Ok(())
     }
 
-    async fn halted(&self, halt: Halt, ending: Ending) -> PassError {
+    async fn halted(&self, halt: Halt, ending: CommitOutcome) -> RunError {
         match halt {
             Halt::Fenced => self.fenced().await,
             Halt::Corrupt => head_gone(),
-            Halt::Unsafe => PassError::Store(StoreError::Unsafe { why: ending.why }),
+            Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: ending.why }),
             Halt::Unclear | Halt::NotExecuted => unfinished(ending.why, ending.fault),
             Halt::Refused(part) => self.refused(part, ending.why).await,
-            Halt::TooLarge => PassError::Refused { why: "one record alone is too large for a batch".into() },
+            Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
         }
     }
 
     /// A refused batch: where a tab that it needs is gone, one more load names it and what to do. Where people changed tabs between each
-    /// look and the batch, nothing is wrong with either. A store says `Part::Layout` again and again of such places alone.
-    async fn refused(&self, part: Part, why: String) -> PassError {
+    /// look and the batch, nothing is wrong with either. A store says `CommitPart::Layout` again and again of such places alone.
+    async fn refused(&self, part: CommitPart, why: String) -> RunError {
         let loaded = self.settler.store.load().await;
         let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| unblocked(&snapshot));
         match explained {
             Some(Err(error)) => error,
-            _ if part == Part::Layout => PassError::Restless { why },
-            _ => PassError::Refused { why },
+            _ if part == CommitPart::Layout => RunError::Restless { why },
+            _ => RunError::Refused { why },
         }
     }
 
     /// Says who has taken over, as far as one more load can tell.
-    async fn fenced(&self) -> PassError {
+    async fn fenced(&self) -> RunError {
         match self.settler.store.load().await {
             Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over(&snapshot.state)),
             Err(_) => None,
         }
-        .unwrap_or_else(|| PassError::Fenced { by: "another run has taken over".to_owned() })
+        .unwrap_or_else(|| RunError::Fenced { by: "another run has taken over".to_owned() })
     }
 
     /// The run as it will be once a commit with these changes is applied.
     fn run_with(&self, changes: &Changes, counts: Counts) -> Run {
         let recovered =
-            changes.settled.iter().filter(|one| matches!(one, Settled::Done { closes: Some(_), .. })).count();
+            changes.settled.iter().filter(|one| matches!(one, ItemResult::Done { closes: Some(_), .. })).count();
         let counts = Counts {
             new: counts.new + changes.keys() as u64,
             recovered: counts.recovered + recovered as u64,
@@ -442,22 +444,22 @@ impl Committer {
 }
 
 /// The error of a run that another one has taken over from.
-pub(super) fn taken_over(state: &State) -> PassError {
+pub(super) fn taken_over(state: &State) -> RunError {
     let by = match (&state.lease.holder, &state.lease.fence) {
         (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
         (None, fence) => format!("another run took the lease (term {fence}) and has given it back"),
     };
-    PassError::Fenced { by }
+    RunError::Fenced { by }
 }
 
 /// The error of a head that somebody deleted.
-pub(super) fn head_gone() -> PassError {
+pub(super) fn head_gone() -> RunError {
     let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
                file's history, or see docs/runbook.md";
-    PassError::Store(StoreError::Corrupt { why: why.into() })
+    RunError::Store(StoreError::Corrupt { why: why.into() })
 }
 
 /// The error of a batch whose fate is not known, or that could not be sent.
-pub(super) fn unfinished(why: String, fault: Fault) -> PassError {
-    PassError::Unfinished { why, fault }
+pub(super) fn unfinished(why: String, fault: Fault) -> RunError {
+    RunError::Unfinished { why, fault }
 }

@@ -1,13 +1,13 @@
 //! Whether the header row of a source has the fields by which the job finds keys and versions; looked at before anything is written.
 //!
-//! In scope: plain paths such as `.id`. Out of scope: other jq, whose first records show it (`runner::probation`).
+//! In scope: plain paths such as `.id`. Out of scope: other jq, whose first records show it (`runner::first_records`).
 
-use crate::ledger::event::Event;
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::run::event::Event;
 use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::Identify;
-use crate::runner::plan::{Events, PassError};
-use crate::runner::stop::Stop;
+use crate::runner::run_config::{Events, RunError};
+use crate::runner::shutdown::Stop;
 
 /// Looks at the header row, which may be long in coming, unless the run is to stop; tells what is odd.
 pub async fn see_header(
@@ -15,20 +15,20 @@ pub async fn see_header(
     identify: &dyn Identify,
     events: &Events,
     stop: &Stop,
-) -> Result<(), PassError> {
+) -> Result<(), RunError> {
     let notes = tokio::select! {
         notes = read_header(source, identify) => notes?,
-        reason = stop.reason() => return Err(PassError::Stopped { reason }),
+        reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
     for message in notes {
-        events(Event::Blemish { message });
+        events(Event::Anomaly { message });
     }
     Ok(())
 }
 
 /// Looks at what the source says of all its records; returns what is odd, in sentences. An error where no record has a key, or each one
 /// would lose its version.
-pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Result<Vec<String>, PassError> {
+pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Result<Vec<String>, RunError> {
     let Some(header_row) = source.header_row().await else { return Ok(Vec::new()) };
     let paths = identify.paths();
     let Some((what, path)) = paths.into_iter().find(|(_, path)| !has(&header_row, path)) else {
@@ -38,10 +38,10 @@ pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Re
         // What a service says in place of a table has no rows.
         Ok(None) if is_prose(&header_row) => {
             let line = header_row.fields.join(",");
-            Err(PassError::Input(SourceError::one_line(&header_row.what, &line)))
+            Err(RunError::Input(SourceError::one_line(&header_row.what, &line)))
         }
-        Err(error @ SourceError::Foreign { .. }) => Err(PassError::Input(error)),
-        _ => Err(PassError::NoField { what, path: path.to_string(), header_row: Box::new(header_row) }),
+        Err(error @ SourceError::Foreign { .. }) => Err(RunError::Input(error)),
+        _ => Err(RunError::NoField { what, path: path.to_string(), header_row: Box::new(header_row) }),
     }
 }
 

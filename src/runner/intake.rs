@@ -1,37 +1,38 @@
 //! From a record to something that can be committed: identified, admitted, shaped; or a failure that is told.
 //!
-//! In scope: the book, the header, the counts and the cursor of one run. Out of scope: running steps (`runner::work`), committing.
+//! In scope: the book, the header, the counts and the cursor of one run. Out of scope: running steps (`runner::step_executor`), committing.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::grid::Row;
-use crate::ledger::book::{Admission, Book, Tried};
-use crate::ledger::columns::{Columns, Rejection};
-use crate::ledger::commit::Settled;
-use crate::ledger::cursor::{LowWater, Place};
-use crate::ledger::event::{Event, TriedAgain};
-use crate::ledger::failure::{
-    Answer, Failure, FailureState, IN_DOUBT, Kept, failure_mark, payload_cells, record_mark, shortened, unkept,
+use crate::ledger::columns::columns::{Columns, ValueRejection};
+use crate::ledger::columns::exact_number;
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::failure::{
+    Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_mark, payload_cells, record_mark,
+    shortened, unkept,
 };
-use crate::ledger::first_rows::FirstRows;
-use crate::ledger::header::{Header, KeyColumn, choose_key_column};
-use crate::ledger::item::{Item, Output, Position};
-use crate::ledger::key::{Key, KeyError, Version};
-use crate::ledger::literal;
-use crate::ledger::mode::{Again, Mode};
-use crate::ledger::run::Counts;
-use crate::ledger::shape::{row_of, shape};
-use crate::ledger::sifting::Sifting;
+use crate::ledger::item::item::{Item, Output, Position};
+use crate::ledger::item::key::{Key, KeyError, Version};
+use crate::ledger::item::record_selection::RecordSelection;
+use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::processed::low_watermark::{LowWatermark, SequenceNumber};
+use crate::ledger::processed::processed_index::{Admission, PriorFailure, ProcessedIndex};
+use crate::ledger::rows::header_search::FirstRows;
+use crate::ledger::rows::row_builder::{row_of, shape};
+use crate::ledger::rows::table_header::{Header, KeyColumn, choose_key_column};
+use crate::ledger::run::event::{Event, RetryCounts};
+use crate::ledger::run::run::Counts;
 use crate::port::source::Record;
 use crate::port::step::{Identity, StepError};
-use crate::runner::batch::{KeptRecord, Waiting};
-use crate::runner::feed::Reread;
-use crate::runner::marks::{Begun, settles};
-use crate::runner::plan::Events;
-use crate::runner::probation::Probation;
-use crate::runner::work::{StepFailure, Worked};
+use crate::runner::commit_queue::{KeptRecord, PendingItem};
+use crate::runner::first_records::FirstRecords;
+use crate::runner::input_queue::Reread;
+use crate::runner::run_config::Events;
+use crate::runner::start_markers::{StartMarker, settles};
+use crate::runner::step_executor::{StepFailure, StepOutcome};
 use crate::time::Timestamp;
 
 /// What a failure says that was asked for after the source had gone on to another version of its key.
@@ -40,17 +41,17 @@ const FOLLOWED: &str = "over: the source has another version of it by now, and t
 /// What a run takes in.
 pub struct Intake {
     /// Keys and failures.
-    pub book: Book,
+    pub book: ProcessedIndex,
     /// The data tab's columns.
     pub header: Header,
     /// The column that carries the key, once it is known.
     pub key_column: Option<KeyColumn>,
     /// The cursor.
-    pub low: LowWater,
+    pub low: LowWatermark,
     /// Counts; `new` and `recovered` grow when a commit is applied.
     pub counts: Counts,
     /// Failures that somebody asked for, by the record that was tried.
-    pub tried_again: TriedAgain,
+    pub tried_again: RetryCounts,
     /// Types of columns.
     pub columns: Columns,
     /// The first rows of a data tab to which the job has never written, until a row of the job's has shown that it may.
@@ -62,19 +63,19 @@ pub struct Intake {
     /// The data tab.
     pub tab: String,
     /// How rows come there.
-    pub mode: Mode,
+    pub mode: WriteMode,
     /// The run's id.
     pub run: String,
     /// Runs in which a version of a key may fail before it is left alone.
     pub max_attempts: u64,
     /// Items that the sheet shows as begun, or will with the next commit.
-    pub begun: Vec<(Begun, Option<Place>)>,
+    pub begun: Vec<(StartMarker, Option<SequenceNumber>)>,
     /// Those of them that an earlier run began, and of which nobody knows how they ended.
-    pub in_doubt: Vec<Begun>,
+    pub in_doubt: Vec<StartMarker>,
     /// What the first records of the source have shown.
-    pub probation: Probation,
+    pub probation: FirstRecords,
     /// What is known of the source as a whole.
-    pub sifting: Sifting,
+    pub sifting: RecordSelection,
     /// Items that became done and made no row.
     pub rowless: u64,
     /// Where events go.
@@ -82,11 +83,11 @@ pub struct Intake {
 }
 
 /// What becomes of a record.
-pub enum Taken {
+pub enum IntakeResult {
     /// It goes through the steps.
-    Work(Item, Place),
+    Work(Item, SequenceNumber),
     /// It is settled already and waits for a commit: a failure.
-    Wait(Waiting),
+    Wait(PendingItem),
     /// Nothing is left to do: it was done before, or failed in the same way before.
     Nothing,
 }
@@ -103,7 +104,7 @@ pub(super) struct Failed<'a> {
 
 impl Intake {
     /// Takes a record in; `identity` is its key and version, if it could be read.
-    pub fn take(&mut self, record: Record, identity: Option<Identity>, now: Timestamp) -> Taken {
+    pub fn take(&mut self, record: Record, identity: Option<Identity>, now: Timestamp) -> IntakeResult {
         self.counts.read += 1;
         let Record { body, bytes, position, cursor } = record;
         let place = self.low.read(cursor);
@@ -122,25 +123,25 @@ impl Intake {
                 Ok(_) => {
                     self.counts.skipped += 1;
                     self.low.settle(place);
-                    Taken::Nothing
+                    IntakeResult::Nothing
                 }
                 Err(error) => {
-                    let record = literal::render(&body);
+                    let record = exact_number::render(&body);
                     let record = record.as_bytes();
                     let failed = Failed { key, version, step: "item", error, record, position: position.to_string() };
-                    self.fail_unordered(failed, place, now).map_or(Taken::Nothing, Taken::Wait)
+                    self.fail_unordered(failed, place, now).map_or(IntakeResult::Nothing, IntakeResult::Wait)
                 }
             },
             Err(error) => {
                 self.sift_nameless();
-                let bytes = literal::render(&body);
+                let bytes = exact_number::render(&body);
                 self.nameless("item", error.to_string(), bytes.as_bytes(), &position, place, now)
             }
         }
     }
 
     /// Takes in what the steps made of an item: rows, or a failure. `None` when there is nothing to write.
-    pub fn worked(&mut self, worked: Worked, now: Timestamp) -> Option<Waiting> {
+    pub fn worked(&mut self, worked: StepOutcome, now: Timestamp) -> Option<PendingItem> {
         let (place, left) = (worked.place, is_left(&worked) && worked.begun);
         let waiting = self.ended(worked, now);
         if waiting.is_none() && !left {
@@ -149,8 +150,8 @@ impl Intake {
         waiting
     }
 
-    fn ended(&mut self, worked: Worked, now: Timestamp) -> Option<Waiting> {
-        let Worked { item, place, result, retries, .. } = worked;
+    fn ended(&mut self, worked: StepOutcome, now: Timestamp) -> Option<PendingItem> {
+        let StepOutcome { item, place, result, retries, .. } = worked;
         self.counts.retries += retries;
         if self.book.is_done(&item.key, &item.version) {
             // Somebody else did it while it was in the steps.
@@ -171,7 +172,7 @@ impl Intake {
             Err(StepFailure { error: StepError::Cancelled | StepError::Machine { .. }, .. }) => return None,
             Err(failure) => (failure.step, failure.error.to_string()),
         };
-        let record = literal::render(&item.body);
+        let record = exact_number::render(&item.body);
         let (key, version, position) = match item.again {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (item.key, item.version, item.position.to_string()),
@@ -181,23 +182,25 @@ impl Intake {
     }
 
     /// Takes in a failure that is to be tried again, or left alone; `again` is what its kept record is now, if one is kept.
-    pub fn take_kept(&mut self, kept: Kept, again: Option<Reread>, now: Timestamp) -> Taken {
-        let Kept { failure, mended, row } = kept;
+    pub fn take_kept(&mut self, kept: StoredFailure, again: Option<Reread>, now: Timestamp) -> IntakeResult {
+        let StoredFailure { failure, mended, row } = kept;
         if mended {
-            self.book.ask(Answer::Retry, |key| key == failure.key.fingerprint());
+            self.book.ask(RequestedAction::Retry, |key| key == failure.key.fingerprint());
         }
-        let Some(tried) = self.book.tried(&failure.key) else { return Taken::Nothing };
+        let Some(tried) = self.book.tried(&failure.key) else { return IntakeResult::Nothing };
         match tried.asked {
-            Some(Answer::Skip) => Taken::Wait(self.leave(failure, FailureState::Skipped, now)),
+            Some(RequestedAction::Skip) => IntakeResult::Wait(self.leave(failure, FailureState::Skipped, now)),
             // The source has yielded it, in this version or another one, and that is what counts.
-            None if tried.rests() || self.book.has_met(&failure.key) || self.book.knows(&failure.key) => Taken::Nothing,
-            Some(Answer::Retry) if !mended && self.was_followed(&failure.key) => {
+            None if tried.rests() || self.book.was_seen(&failure.key) || self.book.knows(&failure.key) => {
+                IntakeResult::Nothing
+            }
+            Some(RequestedAction::Retry) if !mended && self.was_followed(&failure.key) => {
                 if self.book.is_in_hand(&failure.key) {
-                    return Taken::Nothing;
+                    return IntakeResult::Nothing;
                 }
                 // What the source has of it by now is done already.
                 let over = Failure { error: FOLLOWED.to_owned(), ..failure };
-                Taken::Wait(self.leave(over, FailureState::Recovered, now))
+                IntakeResult::Wait(self.leave(over, FailureState::Recovered, now))
             }
             asked => self.try_again(failure, again, row, asked.is_some(), now),
         }
@@ -205,12 +208,19 @@ impl Intake {
 
     /// Whether the source has a record of this key, and one version counts: the one that is kept is from before.
     fn was_followed(&self, key: &Key) -> bool {
-        self.book.again() != Again::Every && self.book.has_met(key)
+        self.book.again() != ReprocessPolicy::EachVersion && self.book.was_seen(key)
     }
 
-    fn try_again(&mut self, failure: Failure, again: Option<Reread>, row: u32, asked: bool, now: Timestamp) -> Taken {
+    fn try_again(
+        &mut self,
+        failure: Failure,
+        again: Option<Reread>,
+        row: u32,
+        asked: bool,
+        now: Timestamp,
+    ) -> IntakeResult {
         // Where its record was too large to be kept it is tried again when the source yields it.
-        let Some(again) = again else { return Taken::Nothing };
+        let Some(again) = again else { return IntakeResult::Nothing };
         let found = match again {
             Ok((body, Ok((key, version)))) => match self.unordered(&key, &version) {
                 Some(why) => Err(("item", why)),
@@ -222,19 +232,19 @@ impl Intake {
         let (key, version, body) = match found {
             Ok(found) => found,
             // What never was a record can't become one by itself.
-            Err(_) if !asked => return Taken::Nothing,
+            Err(_) if !asked => return IntakeResult::Nothing,
             Err((step, error)) => {
                 self.counts.read += 1;
                 let place = self.low.read(None);
                 let Failure { key, version, place: position, payload, .. } = failure;
                 let record = payload.concat();
                 let failed = Failed { key, version, step, error, record: record.as_bytes(), position };
-                return self.fail(failed, place, now).map_or(Taken::Nothing, Taken::Wait);
+                return self.fail(failed, place, now).map_or(IntakeResult::Nothing, IntakeResult::Wait);
             }
         };
         match self.book.admit(&key, &version) {
-            Admission::Done => Taken::Wait(self.leave(failure, FailureState::Recovered, now)),
-            Admission::Twice | Admission::Rests => Taken::Nothing,
+            Admission::Done => IntakeResult::Wait(self.leave(failure, FailureState::Recovered, now)),
+            Admission::Twice | Admission::Rests => IntakeResult::Nothing,
             Admission::Fresh | Admission::Changed | Admission::Again(_) => {
                 self.counts.read += 1;
                 if asked {
@@ -244,13 +254,13 @@ impl Intake {
                 // Where it was mended into another item, the one that failed is in hand too: the source may yield it yet.
                 self.book.admit(&failure.key, &failure.version);
                 let position = Position { origin: "the record in Failures".into(), record: u64::from(row), line: None };
-                Taken::Work(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
+                IntakeResult::Work(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
             }
         }
     }
 
     /// A failure that stays as it is, but in another state.
-    fn leave(&mut self, failure: Failure, state: FailureState, now: Timestamp) -> Waiting {
+    fn leave(&mut self, failure: Failure, state: FailureState, now: Timestamp) -> PendingItem {
         self.counts.read += 1;
         self.counts.skipped += 1;
         let place = self.low.read(None);
@@ -259,17 +269,17 @@ impl Intake {
         let last_seen = now;
         let left = Failure { state, answered, attempts, last_seen, run: self.run.clone(), ..failure };
         if let Some(tried) = self.book.tried(&left.key) {
-            self.book.failed(&left.key, Tried { state, asked: None, attempts, last_seen, ..tried }, true);
+            self.book.failed(&left.key, PriorFailure { state, asked: None, attempts, last_seen, ..tried }, true);
         }
-        Waiting { settled: Settled::Failed(Box::new(left)), place, record: None }
+        PendingItem { settled: ItemResult::Failed(Box::new(left)), place, record: None }
     }
 
     /// The service refuses what an item came to: it is a failure then; and a failure that is refused itself is told without its record.
     /// `None` when there is nothing to write; the words of the service back when nothing is left to be taken away.
-    pub fn refused(&mut self, waiting: Waiting, why: &str, now: Timestamp) -> Result<Option<Waiting>, String> {
-        let Waiting { settled, place, record } = waiting;
+    pub fn refused(&mut self, waiting: PendingItem, why: &str, now: Timestamp) -> Result<Option<PendingItem>, String> {
+        let PendingItem { settled, place, record } = waiting;
         match settled {
-            Settled::Done { key, version, closes, .. } => {
+            ItemResult::Done { key, version, closes, .. } => {
                 let Some(record) = record else { return Err(why.to_owned()) };
                 let (key, version, position) = match closes {
                     Some(failure) => (failure.key, failure.version, failure.place),
@@ -279,18 +289,18 @@ impl Intake {
                 let failed = Failed { key, version, step, error, record: record.json.as_bytes(), position };
                 Ok(self.fail(failed, place, now))
             }
-            Settled::Failed(failure) if failure.kept => {
+            ItemResult::Failed(failure) if failure.kept => {
                 let payload =
                     vec![unkept(failure.payload.concat().as_bytes(), &failure.place, "refused by the service")];
                 let bare = Failure { payload, kept: false, ..*failure };
-                Ok(Some(Waiting { settled: Settled::Failed(Box::new(bare)), place, record: None }))
+                Ok(Some(PendingItem { settled: ItemResult::Failed(Box::new(bare)), place, record: None }))
             }
-            Settled::Failed(_) | Settled::Forgotten { .. } | Settled::Removed(_) => Err(why.to_owned()),
+            ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => Err(why.to_owned()),
         }
     }
 
     /// A commit was applied: its items are settled for good, and its keys are done. Returns the number of keys that became done.
-    pub fn applied(&mut self, items: &[Waiting]) -> u64 {
+    pub fn applied(&mut self, items: &[PendingItem]) -> u64 {
         let mut keys = 0;
         for waiting in items {
             self.low.settle(waiting.place);
@@ -300,7 +310,7 @@ impl Intake {
                 self.book.done(key, version);
                 done.for_each(|(other, at)| self.book.done_beside(other, at, (key, version)));
             }
-            let done = matches!(waiting.settled, Settled::Done { .. });
+            let done = matches!(waiting.settled, ItemResult::Done { .. });
             keys += u64::from(done);
             self.counts.new += u64::from(done);
             if let Some(closed) = waiting.settled.told().filter(|failure| failure.state == FailureState::Recovered) {
@@ -312,20 +322,20 @@ impl Intake {
     }
 
     /// Somebody else has settled these items meanwhile.
-    pub fn passed_over(&mut self, items: &[Waiting]) {
+    pub fn passed_over(&mut self, items: &[PendingItem]) {
         for waiting in items {
             self.low.settle(waiting.place);
-            self.counts.skipped += u64::from(matches!(waiting.settled, Settled::Done { .. }));
+            self.counts.skipped += u64::from(matches!(waiting.settled, ItemResult::Done { .. }));
         }
     }
 
     /// Takes in what was worked out beforehand.
-    pub fn take_errand(&mut self, settled: Settled) -> Waiting {
-        Waiting { settled, place: self.low.read(None), record: None }
+    pub fn enqueue_prepared(&mut self, settled: ItemResult) -> PendingItem {
+        PendingItem { settled, place: self.low.read(None), record: None }
     }
 
     /// Takes in a result that an earlier run kept: its steps have been run.
-    pub fn take_result(&mut self, item: Item) -> Option<(Item, Place)> {
+    pub fn take_result(&mut self, item: Item) -> Option<(Item, SequenceNumber)> {
         self.is_certain(item.key.as_str(), &item.version.0);
         match self.book.admit(&item.key, &item.version) {
             // It was read by the run that kept its result.
@@ -334,31 +344,31 @@ impl Intake {
         }
     }
 
-    fn admit(&mut self, item: Item, place: Place, now: Timestamp) -> Taken {
+    fn admit(&mut self, item: Item, place: SequenceNumber, now: Timestamp) -> IntakeResult {
         let doubtful = self.in_doubt.iter().position(|(key, version)| *key == item.key && *version == item.version);
-        let record = || record_mark(literal::render(&item.body).as_bytes());
+        let record = || record_mark(exact_number::render(&item.body).as_bytes());
         let admission = self.book.admit_record(&item.key, &item.version, record);
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
-            let (record, position) = (literal::render(&item.body), item.position.to_string());
+            let (record, position) = (exact_number::render(&item.body), item.position.to_string());
             let told = self.doubt(key, version, Some(record.as_bytes()), position, place, now);
-            return told.map_or(Taken::Nothing, Taken::Wait);
+            return told.map_or(IntakeResult::Nothing, IntakeResult::Wait);
         }
-        if matches!(&admission, Admission::Again(tried) if tried.asked == Some(Answer::Retry)) {
+        if matches!(&admission, Admission::Again(tried) if tried.asked == Some(RequestedAction::Retry)) {
             self.tries_again(&item.key, false);
         }
         match admission {
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => Taken::Work(item, place),
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => IntakeResult::Work(item, place),
             Admission::Done | Admission::Twice | Admission::Rests => {
                 self.counts.skipped += 1;
                 if admission == Admission::Done {
                     self.probation.passed();
                     if let Some(over) = self.overtaken(&item, place, now) {
-                        return Taken::Wait(over);
+                        return IntakeResult::Wait(over);
                     }
                 }
                 self.low.settle(place);
-                Taken::Nothing
+                IntakeResult::Nothing
             }
         }
     }
@@ -370,15 +380,15 @@ impl Intake {
         (self.events)(Event::TriedAgain { key: key.clone(), from_kept });
     }
 
-    fn shaped(&mut self, values: Vec<Value>, key: &Key) -> Result<Output, Rejection> {
+    fn shaped(&mut self, values: Vec<Value>, key: &Key) -> Result<Output, ValueRejection> {
         let column = match (&self.key_column, values.first()) {
             (Some(column), _) => column.clone(),
             (None, None) => return Ok(Output::default()),
             (None, Some(first)) => choose_key_column(&self.key_expression, &row_of(first.clone(), &self.columns)?, key),
         };
-        if self.mode == Mode::Upsert && values.len() > 1 {
+        if self.mode == WriteMode::Upsert && values.len() > 1 {
             let rows = values.len();
-            return Err(Rejection(format!(
+            return Err(ValueRejection(format!(
                 "the steps make {rows} rows of this record, and mode = \"upsert\" keeps one row a key: make one row of it, or use \
                  mode = \"append\""
             )));
@@ -393,28 +403,29 @@ impl Intake {
     }
 
     /// Nothing is written beside a table that may be somebody else's.
-    fn see_that_the_tab_is_ours(&mut self, rows: &[Row]) -> Result<(), Rejection> {
+    fn see_that_the_tab_is_ours(&mut self, rows: &[Row]) -> Result<(), ValueRejection> {
         let Some(first) = rows.first() else { return Ok(()) };
         let columns: Vec<_> = first.cells.iter().map(|(name, _)| name.as_str()).collect();
         self.foreign = self.first_rows.as_ref().and_then(|first_rows| first_rows.refuses(&columns));
         if let Some(why) = &self.foreign {
-            return Err(Rejection(why.clone()));
+            return Err(ValueRejection(why.clone()));
         }
         self.first_rows = None;
         Ok(())
     }
 
-    fn done(&mut self, item: Item, place: Place, output: Output, now: Timestamp) -> Waiting {
+    fn done(&mut self, item: Item, place: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {
         self.rowless += u64::from(output.is_empty());
         let Item { key, version, body, position, again } = item;
-        let record = Some(Arc::new(KeptRecord { json: literal::render(&body).into(), position: position.clone() }));
+        let record =
+            Some(Arc::new(KeptRecord { json: exact_number::render(&body).into(), position: position.clone() }));
         let (failed, of, at) = match again {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (key.clone(), version.clone(), position.to_string()),
         };
         let closes = self.closing(failed, of, at, now);
         let known = self.book.may_have_rows(&key);
-        Waiting { settled: Settled::Done { key, version, known, output, closes }, place, record }
+        PendingItem { settled: ItemResult::Done { key, version, known, output, closes }, place, record }
     }
 
     /// The row that closes a key's failure, if it has one.
@@ -443,8 +454,8 @@ impl Intake {
     }
 
     /// A load in the middle shows a failure of a key whose rows wait: they close it.
-    pub fn close_failures_of(&mut self, settled: &mut Settled, now: Timestamp) {
-        if let Settled::Done { key, version, closes: closes @ None, .. } = settled {
+    pub fn close_failures_of(&mut self, settled: &mut ItemResult, now: Timestamp) {
+        if let ItemResult::Done { key, version, closes: closes @ None, .. } = settled {
             *closes = self.closing(key.clone(), version.clone(), String::new(), now);
         }
     }
@@ -455,9 +466,9 @@ impl Intake {
         error: String,
         record: &[u8],
         position: &Position,
-        place: Place,
+        place: SequenceNumber,
         now: Timestamp,
-    ) -> Taken {
+    ) -> IntakeResult {
         let (key, version) = (Key::of_nameless(record), Version::default());
         match self.book.admit(&key, &version) {
             // The same unreadable bytes once more: as much a failure as the first, and told once.
@@ -465,24 +476,24 @@ impl Intake {
                 self.probation.failed(step, &error, &position.to_string(), record);
                 self.counts.failed += 1;
                 self.low.settle(place);
-                Taken::Nothing
+                IntakeResult::Nothing
             }
             // Somebody mended it where it is kept, or it is to be left alone.
             Admission::Twice | Admission::Done | Admission::Rests => {
                 self.counts.skipped += 1;
                 self.low.settle(place);
-                Taken::Nothing
+                IntakeResult::Nothing
             }
             Admission::Fresh | Admission::Changed | Admission::Again(_) => {
                 let failed = Failed { key, version, step, error, record, position: position.to_string() };
-                self.fail(failed, place, now).map_or(Taken::Nothing, Taken::Wait)
+                self.fail(failed, place, now).map_or(IntakeResult::Nothing, IntakeResult::Wait)
             }
         }
     }
 
     /// An unchanged failure is counted, but not told in Failures again: its row is there. One that failed in as many runs as are allowed
     /// is dead, and one that somebody asked for is answered; both are told.
-    pub(super) fn fail(&mut self, failed: Failed<'_>, place: Place, now: Timestamp) -> Option<Waiting> {
+    pub(super) fn fail(&mut self, failed: Failed<'_>, place: SequenceNumber, now: Timestamp) -> Option<PendingItem> {
         let Failed { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
         let error = shortened(&error);
@@ -510,7 +521,7 @@ impl Intake {
         let row = before.map_or(0, |tried| tried.row);
         // What is counted beside the row is not in the row.
         let in_row = if unchanged { before.map_or(attempts, |tried| tried.attempts) } else { attempts };
-        let tried = Tried {
+        let tried = PriorFailure {
             attempts: in_row,
             first_seen,
             last_seen,
@@ -543,12 +554,12 @@ impl Intake {
             payload,
             kept,
         };
-        Some(Waiting { settled: Settled::Failed(Box::new(failure)), place, record: None })
+        Some(PendingItem { settled: ItemResult::Failed(Box::new(failure)), place, record: None })
     }
 }
 
 /// Whether the item was left to the next run as it was: nobody waited for its end, or this machine was in the way.
-fn is_left(worked: &Worked) -> bool {
+fn is_left(worked: &StepOutcome) -> bool {
     let is_left = |failure: &StepFailure| matches!(failure.error, StepError::Cancelled | StepError::Machine { .. });
     worked.result.as_ref().is_err_and(is_left)
 }

@@ -1,7 +1,7 @@
 //! Records of a source with their keys, one after the other.
 //!
 //! In scope: reading a record and finding its key so that a caller may stop waiting at any point and loses nothing. Out of scope: which
-//! records count (`ledger::survey`), reading ahead of the steps (`runner::feed`).
+//! records count (`ledger::item::source_survey`), reading ahead of the steps (`runner::input_queue`).
 
 use std::sync::Arc;
 

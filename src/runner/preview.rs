@@ -1,7 +1,7 @@
 //! The first row that a job would write, worked out without writing it.
 //!
 //! In scope: the first records of a source that can be read again, through steps without outside effects. Out of scope: who asks
-//! (`store::fetch`, where a tab that people made may be somebody else's), and the run itself (`runner::pass`).
+//! (`store::load::loader`, where a tab that people made may be somebody else's), and the run itself (`runner::run_loop`).
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::columns::Columns;
-use crate::ledger::header::{KeyColumn, choose_key_column};
-use crate::ledger::key::{Key, Version};
-use crate::ledger::lease::Fence;
-use crate::ledger::shape::row_of;
+use crate::ledger::columns::columns::Columns;
+use crate::ledger::item::key::{Key, Version};
+use crate::ledger::lease::lease::Fence;
+use crate::ledger::rows::row_builder::row_of;
+use crate::ledger::rows::table_header::{KeyColumn, choose_key_column};
 use crate::port::preview::Preview;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::{Identify, Step, StepContext};
@@ -23,12 +23,12 @@ use crate::port::step::{Identify, Step, StepContext};
 const MAX_RECORDS: u32 = 20;
 
 /// Opens the source once more.
-pub type Open = Box<dyn Fn() -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
+pub type OpenSource = Box<dyn Fn() -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
 
 /// A look ahead.
 pub struct FirstRow {
     /// Opens the source.
-    pub open: Open,
+    pub open: OpenSource,
     /// The steps.
     pub steps: Vec<Arc<dyn Step>>,
     /// Finds keys.

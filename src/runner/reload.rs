@@ -3,19 +3,19 @@
 //! In scope: what of the run's own work the load shows, what is drafted anew. Out of scope: when to load (`runner::committer`).
 
 use crate::fault::Fault;
-use crate::ledger::book::Book;
-use crate::ledger::chain::{After, Stop as Halt};
-use crate::ledger::commit::{Commit, Settled};
-use crate::ledger::failure::failure_mark;
-use crate::ledger::header::{Header, KeyColumn};
-use crate::ledger::lease::Trust;
-use crate::ledger::settlement::End;
+use crate::ledger::commit::changes::{Commit, ItemResult};
+use crate::ledger::commit::commit_chain::{HaltReason as Halt, NextAction};
+use crate::ledger::commit::commit_machine::CommitEnd;
+use crate::ledger::item::failure::failure_mark;
+use crate::ledger::lease::lease::LeaseValidity;
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::ledger::rows::table_header::{Header, KeyColumn};
 use crate::port::store::StoreError;
-use crate::runner::batch::{Queue, Waiting};
-use crate::runner::committer::{Closing, Committer, head_gone, taken_over, unfinished};
+use crate::runner::commit_queue::{CommitQueue, PendingItem};
+use crate::runner::committer::{ClosingRun, Committer, head_gone, taken_over, unfinished};
 use crate::runner::intake::Intake;
-use crate::runner::opening::{ServiceClock, allowed, unblocked};
-use crate::runner::plan::PassError;
+use crate::runner::run_config::RunError;
+use crate::runner::startup::{ServiceClock, allowed, unblocked};
 
 /// A tab of rows and its columns.
 type Table = (String, Vec<String>);
@@ -24,11 +24,11 @@ impl Committer {
     /// Loads anew and puts what is not there back in front of the queue. `refused` is the commit that asked for it, if one did.
     pub(super) async fn reload(
         &mut self,
-        items: Vec<Waiting>,
+        items: Vec<PendingItem>,
         refused: Option<&Commit>,
         intake: &mut Intake,
-        queue: &mut Queue,
-    ) -> Result<(), PassError> {
+        queue: &mut CommitQueue,
+    ) -> Result<(), RunError> {
         let began_ms = self.now_ms();
         let loaded = self.settler.store.load().await?;
         self.service = ServiceClock::new(loaded.service_time, self.now_ms());
@@ -43,14 +43,14 @@ impl Committer {
             let took_ms = self.now_ms().saturating_sub(began_ms);
             self.applied(snapshot.head, newest, took_ms, intake, queue)?;
             // What waits to be put back counts, and so does what people did.
-            self.chain.amend(|state| {
+            self.chain.update_state(|state| {
                 state.processed = snapshot.state.processed;
                 state.key_sums = snapshot.state.key_sums;
                 state.gaps = snapshot.state.gaps.clone();
             });
             intake.book.rebase(snapshot.book);
             self.stand_on(&snapshot.tables, &snapshot.gone, intake, queue)?;
-            return self.see_what_went_astray().await;
+            return self.check_misplaced_writes().await;
         }
         if let Err(halt) = self.chain.reloaded(&snapshot) {
             if self.told && halt == Halt::Fenced {
@@ -80,19 +80,19 @@ impl Committer {
             intake.close_failures_of(&mut waiting.settled, loaded.service_time);
         }
         self.forced.stands(&snapshot.state);
-        self.trust = Trust::from(began_ms, self.ttl_ms);
-        self.closing = Closing::No;
-        self.see_what_went_astray().await
+        self.trust = LeaseValidity::from(began_ms, self.ttl_ms);
+        self.closing = ClosingRun::No;
+        self.check_misplaced_writes().await
     }
 
     /// The first commit was refused, and the job still does not exist: another job made a tab that both need.
-    fn begin_again(&mut self, refused: Option<&Commit>) -> Result<(), PassError> {
+    fn begin_again(&mut self, refused: Option<&Commit>) -> Result<(), RunError> {
         let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(head_gone()) };
-        if self.chain.ended(init, &End::Redraft) != After::Redraft {
+        if self.chain.ended(init, &CommitEnd::Redraft) != NextAction::Redraft {
             return Err(unfinished("its tabs could not be made".into(), Fault::Transient));
         }
         self.outstanding.clear(None);
-        self.closing = Closing::No;
+        self.closing = ClosingRun::No;
         Ok(())
     }
 
@@ -102,11 +102,11 @@ impl Committer {
         tables: &[Table],
         gone: &[String],
         intake: &mut Intake,
-        queue: &Queue,
-    ) -> Result<(), PassError> {
+        queue: &CommitQueue,
+    ) -> Result<(), RunError> {
         let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
         self.table_exists = true;
-        self.chain.amend(|state| state.deleted = gone.to_vec());
+        self.chain.update_state(|state| state.deleted = gone.to_vec());
         intake.header = Header::closed(tab.clone(), columns.clone()).with(intake.columns.new_columns, gone);
         let key = intake.key_column.as_ref().map(KeyColumn::name);
         if let Some(key) = key.filter(|key| !columns.iter().any(|column| column == key)) {
@@ -122,17 +122,17 @@ impl Committer {
 }
 
 /// Whether a load shows what an item came to: a draft of this run that carried it was applied after all, or somebody else did it.
-fn is_there(book: &Book, settled: &Settled) -> bool {
+fn is_there(book: &ProcessedIndex, settled: &ItemResult) -> bool {
     match settled {
-        Settled::Done { key, version, .. } => book.is_done(key, version),
-        Settled::Forgotten { key, version } => !book.is_done(key, version),
+        ItemResult::Done { key, version, .. } => book.is_done(key, version),
+        ItemResult::Revoked { key, version } => !book.is_done(key, version),
         // Its row may stand elsewhere by now; whoever asked looks again.
-        Settled::Removed(_) => true,
-        Settled::Failed(failure) => book.shows(failure, failure_mark(&failure.step, &failure.error)),
+        ItemResult::Removed(_) => true,
+        ItemResult::Failed(failure) => book.shows(failure, failure_mark(&failure.step, &failure.error)),
     }
 }
 
-fn column_gone(tab: &str, name: &str) -> PassError {
+fn column_gone(tab: &str, name: &str) -> RunError {
     let why = format!("tab {tab} lost its column \"{name}\" during the run: write that word back into its header row");
-    PassError::Store(StoreError::Corrupt { why })
+    RunError::Store(StoreError::Corrupt { why })
 }

@@ -9,11 +9,11 @@ use std::io::Read;
 use memchr::{memchr, memchr_iter};
 use serde_json::{Map, Value};
 
-use crate::ledger::item::Position;
+use crate::ledger::item::item::Position;
 use crate::port::source::{BadRecord, HeaderRow, Record, SourceError};
-use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
-use crate::source::magic::{Kind, is_error_page};
-use crate::source::rows::{Row, RowReader, Stop};
+use crate::source::input::{BackgroundReader, Input, MAX_RECORD_BYTES, Records, io_error};
+use crate::source::magic::{ContentKind, is_error_page};
+use crate::source::rows::{CsvRow, RowReader, RowScanError};
 use crate::source::skim::Depth;
 
 /// What may set fields apart in files that people have.
@@ -22,11 +22,11 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Opens `input` as CSV with fields set apart by `delimiter`. The first row names the fields; a row with another number of
 /// fields, or with quotes that are damaged, is a bad record, and the next one is read. Reading fails for good where the header row is
 /// missing, is no UTF-8 or names a field twice, where the last row is cut off, and where a row is longer than 64 MiB.
-pub fn open(input: &Input, delimiter: u8) -> Result<Reading, SourceError> {
+pub fn open(input: &Input, delimiter: u8) -> Result<BackgroundReader, SourceError> {
     let make = move |name, reader, depth| {
         Box::new(Rows { depth, ..Rows::new(name, reader, delimiter, MAX_RECORD_BYTES) }) as Box<dyn Records>
     };
-    Ok(Reading::new(input.open(Kind::Csv)?, make))
+    Ok(BackgroundReader::new(input.open(ContentKind::Csv)?, make))
 }
 
 struct Rows<R> {
@@ -66,7 +66,7 @@ impl<R: Read + Send> Rows<R> {
                 let why = "the input is empty; its first row has to name the fields: see whether what writes it has come to its end";
                 return Err(broken(1, why.into()));
             }
-            Err(Stop::CutOff) => return Err(broken(1, "a quote that it opens is never closed".into())),
+            Err(RowScanError::CutOff) => return Err(broken(1, "a quote that it opens is never closed".into())),
             Err(stop) => return Err(stopped(&self.name, &self.reader, 0, stop)),
         };
         let line = row.line;
@@ -93,7 +93,7 @@ impl<R: Read + Send> Rows<R> {
     }
 
     /// What a row came to as a record.
-    fn body(row: &Row<'_>, columns: &[String], depth: &Depth) -> Result<Value, BadRecord> {
+    fn body(row: &CsvRow<'_>, columns: &[String], depth: &Depth) -> Result<Value, BadRecord> {
         if let Some(damage) = row.damage {
             return Err(BadRecord(damage.words(row.line, columns)));
         }
@@ -123,7 +123,7 @@ impl<R: Read + Send> Rows<R> {
         let row = match self.reader.next() {
             Ok(Some(row)) => row,
             Ok(None) => return self.ended(columns).map(|()| None),
-            Err(Stop::CutOff) => {
+            Err(RowScanError::CutOff) => {
                 let why = "a quote that this row opens is never closed: the input was cut off, or the quote is a stray one; \
                            correct it and run again, what came before is kept";
                 return Err(broken(position.0, self.reader.read_bytes(), why.into()));
@@ -193,10 +193,10 @@ impl<R: Read + Send> Records for Rows<R> {
     }
 }
 
-fn stopped<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: Stop) -> SourceError {
+fn stopped<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: RowScanError) -> SourceError {
     match stop {
-        Stop::Io(error) => io_error(name, &error),
-        Stop::TooLong | Stop::CutOff => SourceError::Broken {
+        RowScanError::Io(error) => io_error(name, &error),
+        RowScanError::TooLong | RowScanError::CutOff => SourceError::Broken {
             position: format!("{name}:{} (record {})", reader.position().0, records + 1),
             why: "the row is longer than 64 MiB; a quote that is never closed makes one row of all the rest".into(),
         },
@@ -204,7 +204,7 @@ fn stopped<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: Stop)
 }
 
 /// The fields of a row as texts; an error where one is no UTF-8.
-fn texts<'r>(row: &'r Row<'_>) -> impl Iterator<Item = Result<String, ()>> + 'r {
+fn texts<'r>(row: &'r CsvRow<'_>) -> impl Iterator<Item = Result<String, ()>> + 'r {
     row.fields().map(|(bytes, is_doubled)| {
         let text = std::str::from_utf8(bytes).map_err(|_| ())?;
         Ok(if is_doubled { with_single_quotes(text) } else { text.to_owned() })

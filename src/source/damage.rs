@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter};
 
 /// What is wrong with the quotes of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum QuoteFault {
     /// Something else than a delimiter or a line end follows the closing quote; a backslash comes before it, or not.
     TextAfterQuote { is_escaped: bool },
     /// The opening quote is not the field's first character.
@@ -21,7 +21,7 @@ pub(crate) enum Fault {
 /// What is wrong with the quotes of a row, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Damage {
-    pub(crate) fault: Fault,
+    pub(crate) fault: QuoteFault,
     /// The number of the field, from 0.
     pub(crate) field: usize,
     /// The line on which the field begins.
@@ -35,23 +35,25 @@ impl Damage {
         let line = if self.line == row { String::new() } else { format!(" on line {}", self.line) };
         let field = format!("field {}{name}{line}", self.field + 1);
         let what = match self.fault {
-            Fault::TextAfterQuote { is_escaped: true } => {
+            QuoteFault::TextAfterQuote { is_escaped: true } => {
                 format!(
                     "text follows the closing quote of {field}; CSV writes a quote inside a field as \"\", not as \\\""
                 )
             }
-            Fault::TextAfterQuote { is_escaped: false } => {
+            QuoteFault::TextAfterQuote { is_escaped: false } => {
                 format!(
                     "text follows the closing quote of {field}; a quote inside a quoted field is written twice, \"\""
                 )
             }
-            Fault::BlanksBeforeQuote => {
+            QuoteFault::BlanksBeforeQuote => {
                 format!(
                     "blanks come before the opening quote of {field}; write no blanks between a delimiter and a quote"
                 )
             }
-            Fault::NeverClosed => format!("the quote that opens {field} is never closed; the lines after it are read"),
-            Fault::ClosedBelow => {
+            QuoteFault::NeverClosed => {
+                format!("the quote that opens {field} is never closed; the lines after it are read")
+            }
+            QuoteFault::ClosedBelow => {
                 format!(
                     "the quote that opens {field} closes only after lines that are rows of their own; these are read"
                 )

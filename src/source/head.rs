@@ -6,15 +6,15 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::source::magic::{HEAD_BYTES, Kind, Seen, recognize};
+use crate::source::magic::{ContentGuess, ContentKind, HEAD_BYTES, recognize};
 
 /// Counts what is read.
-pub(crate) struct Counted {
+pub(crate) struct CountingReader {
     pub(crate) inner: Box<dyn Read + Send>,
     pub(crate) read: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.inner.read(buffer) {
@@ -30,9 +30,9 @@ impl Read for Counted {
 }
 
 /// The bytes without the UTF-8 byte order mark that some programs put in front; an error where they are of another kind.
-pub(crate) struct Unmarked {
-    inner: Counted,
-    kind: Kind,
+pub(crate) struct BomStripper {
+    inner: CountingReader,
+    kind: ContentKind,
     seen: Arc<OnceLock<Vec<u8>>>,
     head: Head,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Unmarked {
 /// The input is something else than the job file says.
 #[derive(Debug, thiserror::Error)]
 #[error("the input is {}", .0.what)]
-pub(crate) struct Foreign(pub(crate) Seen);
+pub(crate) struct ForeignContent(pub(crate) ContentGuess);
 
 enum Head {
     Unread,
@@ -48,7 +48,7 @@ enum Head {
     Passed,
 }
 
-impl Read for Unmarked {
+impl Read for BomStripper {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if matches!(self.head, Head::Unread) {
             let head = self.read_head()?;
@@ -66,9 +66,9 @@ impl Read for Unmarked {
     }
 }
 
-impl Unmarked {
+impl BomStripper {
     /// The bytes of `inner`, which are to be of this kind; the first of them are put into `seen`.
-    pub(crate) fn new(inner: Counted, kind: Kind, seen: Arc<OnceLock<Vec<u8>>>) -> Self {
+    pub(crate) fn new(inner: CountingReader, kind: ContentKind, seen: Arc<OnceLock<Vec<u8>>>) -> Self {
         Self { inner, kind, seen, head: Head::Unread }
     }
 
@@ -77,7 +77,8 @@ impl Unmarked {
         const MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
         let mut head = vec![0; HEAD_BYTES];
         let (mut filled, mut is_whole) = (0, false);
-        let is_enough = |head: &[u8]| head.len() > MARK.len() && (self.kind == Kind::Json || head.contains(&b'\n'));
+        let is_enough =
+            |head: &[u8]| head.len() > MARK.len() && (self.kind == ContentKind::Json || head.contains(&b'\n'));
         while filled < HEAD_BYTES && !is_whole && !is_enough(head.get(..filled).unwrap_or_default()) {
             let n = self.inner.read(head.get_mut(filled..).unwrap_or_default())?;
             (filled, is_whole) = (filled + n, n == 0);
@@ -87,7 +88,7 @@ impl Unmarked {
             head.drain(..MARK.len());
         }
         match recognize(&head, self.kind, is_whole) {
-            Some(seen) => Err(io::Error::new(io::ErrorKind::InvalidData, Foreign(seen))),
+            Some(seen) => Err(io::Error::new(io::ErrorKind::InvalidData, ForeignContent(seen))),
             None => Ok(head),
         }
     }

@@ -20,10 +20,10 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
-use crate::source::head::{Counted, Foreign, Unmarked};
-use crate::source::magic::Kind;
+use crate::source::head::{BomStripper, CountingReader, ForeignContent};
+use crate::source::magic::ContentKind;
 use crate::source::skim::Depth;
-use crate::source::spool::Spool;
+use crate::source::spool::SpoolFile;
 
 /// Records in one batch from a file.
 const BATCH_RECORDS: usize = 256;
@@ -59,7 +59,7 @@ impl Input {
     }
 
     /// Opens it; says whether it is missing or may not be read. Whoever reads it is told if its first bytes are not of this kind.
-    pub(crate) fn open(&self, kind: Kind) -> Result<Opened, SourceError> {
+    pub(crate) fn open(&self, kind: ContentKind) -> Result<Opened, SourceError> {
         let (bytes, size) = match self {
             Self::Stdin => (Bytes::Once(Box::new(io::stdin())), None),
             Self::File(path) if waits_to_be_opened(path) => (Bytes::Once(Box::new(Pipe::Named(path.clone()))), None),
@@ -90,7 +90,7 @@ impl Input {
 /// What an I/O error means for a source.
 pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
     let what = name.to_owned();
-    if let Some(Foreign(seen)) = error.get_ref().and_then(|error| error.downcast_ref()) {
+    if let Some(ForeignContent(seen)) = error.get_ref().and_then(|error| error.downcast_ref()) {
         return SourceError::Foreign { what, seen: seen.what.clone(), advice: seen.advice.clone() };
     }
     let why = error.to_string();
@@ -133,7 +133,7 @@ pub(crate) struct Opened {
     pub(crate) name: String,
     /// Its first bytes, once they are read.
     pub(crate) seen: Arc<OnceLock<Vec<u8>>>,
-    kind: Kind,
+    kind: ContentKind,
     bytes: Bytes,
     size: Option<u64>,
     read: Arc<AtomicU64>,
@@ -168,15 +168,15 @@ impl Opened {
                 Bytes::File(_) | Bytes::Taken => return Err(stopped()),
             },
         };
-        let counted = Counted { inner: raw, read: Arc::clone(&self.read) };
-        Ok(Box::new(Unmarked::new(counted, self.kind, Arc::clone(&self.seen))))
+        let counted = CountingReader { inner: raw, read: Arc::clone(&self.read) };
+        Ok(Box::new(BomStripper::new(counted, self.kind, Arc::clone(&self.seen))))
     }
 
     /// Bytes that come once only are kept in a file on their way: they are read twice.
     fn keep(&mut self) -> Result<(), SourceError> {
         let Bytes::Once(bytes) = &mut self.bytes else { return Ok(()) };
         let bytes = std::mem::replace(bytes, Box::new(io::empty()));
-        let (spool, kept) = Spool::begin(bytes).map_err(|error| SourceError::Unavailable {
+        let (spool, kept) = SpoolFile::begin(bytes).map_err(|error| SourceError::Unavailable {
             what: self.name.clone(),
             why: format!("it is read twice, and the temporary file that keeps it can't be made: {error}"),
         })?;
@@ -196,12 +196,12 @@ pub(crate) trait Records: Send {
     }
 }
 
-type Batch = (Vec<Record>, Result<bool, SourceError>);
+type RecordBatch = (Vec<Record>, Result<bool, SourceError>);
 /// The records, and what is known of them; or why there are none.
 type Begun = Result<(Box<dyn Records>, Option<HeaderRow>), SourceError>;
 
 /// What a reading thread hands over.
-enum Message {
+enum ReaderMessage {
     Begun(Option<HeaderRow>),
     Record(Record),
 }
@@ -210,7 +210,7 @@ enum Message {
 type Make = Box<dyn Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send>;
 
 /// A source that reads on another thread.
-pub struct Reading {
+pub struct BackgroundReader {
     opened: Opened,
     make: Make,
     /// How deep the first of two readings goes; none where there is one reading.
@@ -226,14 +226,14 @@ enum Feed {
     Unread,
     Idle(Box<dyn Records>),
     Begin(JoinHandle<Begun>),
-    Batch(JoinHandle<(Box<dyn Records>, Batch)>),
-    Channel(mpsc::Receiver<Result<Message, SourceError>>),
+    Batch(JoinHandle<(Box<dyn Records>, RecordBatch)>),
+    Channel(mpsc::Receiver<Result<ReaderMessage, SourceError>>),
     /// No thread could be had; why.
     Unthreaded(String),
     Done,
 }
 
-impl Reading {
+impl BackgroundReader {
     /// Records that `make` finds in an input.
     pub(crate) fn new(
         opened: Opened,
@@ -295,8 +295,8 @@ impl Reading {
         }
         if let Feed::Channel(channel) = &mut self.feed {
             match channel.recv().await {
-                Some(Ok(Message::Begun(header_row))) => self.header_row = header_row,
-                Some(Ok(Message::Record(record))) => self.ready = vec![record].into_iter(),
+                Some(Ok(ReaderMessage::Begun(header_row))) => self.header_row = header_row,
+                Some(Ok(ReaderMessage::Record(record))) => self.ready = vec![record].into_iter(),
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             }
@@ -347,8 +347,8 @@ impl Reading {
                 }
             }
             Feed::Channel(channel) => match channel.recv().await {
-                Some(Ok(Message::Record(record))) => self.ready = vec![record].into_iter(),
-                Some(Ok(Message::Begun(header_row))) => self.header_row = header_row,
+                Some(Ok(ReaderMessage::Record(record))) => self.ready = vec![record].into_iter(),
+                Some(Ok(ReaderMessage::Begun(header_row))) => self.header_row = header_row,
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             },
@@ -375,7 +375,7 @@ fn begin(mut records: Box<dyn Records>) -> JoinHandle<Begun> {
     })
 }
 
-fn read_batch(mut records: Box<dyn Records>) -> JoinHandle<(Box<dyn Records>, Batch)> {
+fn read_batch(mut records: Box<dyn Records>) -> JoinHandle<(Box<dyn Records>, RecordBatch)> {
     spawn_blocking(move || {
         let batch = fill(records.as_mut());
         (records, batch)
@@ -383,7 +383,7 @@ fn read_batch(mut records: Box<dyn Records>) -> JoinHandle<(Box<dyn Records>, Ba
 }
 
 /// A batch, and whether more may follow it.
-fn fill(records: &mut dyn Records) -> Batch {
+fn fill(records: &mut dyn Records) -> RecordBatch {
     let mut batch = Vec::new();
     let mut bytes = 0;
     while batch.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
@@ -415,11 +415,11 @@ fn weight(record: &Record) -> u64 {
 fn channel(mut records: Box<dyn Records>) -> Feed {
     let (sender, receiver) = mpsc::channel(CHANNEL_RECORDS);
     let spawned = std::thread::Builder::new().name("source".into()).spawn(move || {
-        let begun = records.begin().map(Message::Begun);
+        let begun = records.begin().map(ReaderMessage::Begun);
         let mut last = begun.is_err();
         last |= sender.blocking_send(begun).is_err();
         while !last && let Some(next) = records.next().transpose() {
-            let next = next.map(Message::Record);
+            let next = next.map(ReaderMessage::Record);
             last = next.is_err();
             // The send fails once nobody listens any more.
             last |= sender.blocking_send(next).is_err();
@@ -431,7 +431,7 @@ fn channel(mut records: Box<dyn Records>) -> Feed {
     }
 }
 
-impl Source for Reading {
+impl Source for BackgroundReader {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
         Box::pin(self.advance())
     }
@@ -459,7 +459,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::ledger::item::Position;
+    use crate::ledger::item::item::Position;
 
     /// A record a byte, and an error at `!`.
     struct EachByte(Box<dyn Read + Send>, u64);
@@ -485,14 +485,20 @@ mod tests {
         all(&mut reading).await
     }
 
-    fn of(text: &'static [u8], size: Option<u64>) -> Reading {
+    fn of(text: &'static [u8], size: Option<u64>) -> BackgroundReader {
         let bytes = Bytes::Once(Box::new(text));
-        let opened =
-            Opened { name: "x".into(), kind: Kind::Csv, seen: Arc::default(), bytes, size, read: Arc::default() };
-        Reading::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)))
+        let opened = Opened {
+            name: "x".into(),
+            kind: ContentKind::Csv,
+            seen: Arc::default(),
+            bytes,
+            size,
+            read: Arc::default(),
+        };
+        BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)))
     }
 
-    async fn all(reading: &mut Reading) -> (String, bool) {
+    async fn all(reading: &mut BackgroundReader) -> (String, bool) {
         let mut seen = String::new();
         loop {
             match reading.next().await {
@@ -542,8 +548,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [path, other] = ["a", "b"].map(|name| folder.path().join(name));
         std::fs::write(&path, "abc").expect("a file");
-        let opened = Input::File(path.clone()).open(Kind::Csv).expect("the file opens");
-        let mut reading = Reading::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).twice(Depth::Whole);
+        let opened = Input::File(path.clone()).open(ContentKind::Csv).expect("the file opens");
+        let mut reading =
+            BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).twice(Depth::Whole);
         assert_eq!(all(&mut reading).await.0, "abc");
         std::fs::write(&other, "xyz").expect("a file");
         std::fs::rename(&other, &path).expect("it takes its place");
@@ -553,8 +560,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_stops_waiting_loses_no_record() {
-        let opened = Input::File("Cargo.toml".into()).open(Kind::Csv).expect("the file opens");
-        let mut reading = Reading::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)));
+        let opened = Input::File("Cargo.toml".into()).open(ContentKind::Csv).expect("the file opens");
+        let mut reading = BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)));
         let mut next = 1;
         while next < 600 {
             let polled = tokio::select! {

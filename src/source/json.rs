@@ -8,14 +8,14 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use crate::ledger::item::Position;
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::item::item::Position;
 use crate::port::error_document::{is_error_document, shown};
 use crate::port::source::{Record, SourceError};
-use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
-use crate::source::magic::{Kind, Seen, error_document};
+use crate::source::input::{BackgroundReader, Input, MAX_RECORD_BYTES, Records, io_error};
+use crate::source::magic::{ContentGuess, ContentKind, error_document};
 use crate::source::skim::Depth;
-use crate::source::splitter::{Place, Splitter, Stop};
+use crate::source::splitter::{ElementPosition, SplitError, Splitter};
 use crate::source::text::parse;
 
 /// The largest document that is read as a whole, in bytes.
@@ -58,10 +58,10 @@ fn array_path(expression: &str) -> Option<MemberPath> {
 /// Opens `input` as one JSON document. An element that is no JSON by itself is a bad record, and the next one is read. Reading fails
 /// for good where the document is cut off, unbalanced or has no array at the path, where a record is longer than 64 MiB, and
 /// where a document that is read whole is longer than 256 MiB.
-pub fn open(input: &Input, items: Items) -> Result<Reading, SourceError> {
-    let opened = input.open(Kind::Json)?;
+pub fn open(input: &Input, items: Items) -> Result<BackgroundReader, SourceError> {
+    let opened = input.open(ContentKind::Json)?;
     let seen = Arc::clone(&opened.seen);
-    Ok(Reading::new(opened, move |name, reader, depth| match &items {
+    Ok(BackgroundReader::new(opened, move |name, reader, depth| match &items {
         Items::Path(path) => {
             Box::new(Elements { depth, seen: Arc::clone(&seen), ..Elements::new(name, reader, path.clone()) })
         }
@@ -94,27 +94,28 @@ impl<R: Read + Send> Elements<R> {
     /// Whether the document says what went wrong, in place of the list.
     fn refusal(&self) -> Option<SourceError> {
         let head = self.seen.get().filter(|_| self.record == 0)?;
-        let Seen { what: seen, advice } = error_document(std::str::from_utf8(head).ok()?)?;
+        let ContentGuess { what: seen, advice } = error_document(std::str::from_utf8(head).ok()?)?;
         Some(SourceError::Foreign { what: self.name.clone(), seen, advice })
     }
 
-    fn stopped(&self, stop: Stop) -> SourceError {
+    fn stopped(&self, stop: SplitError) -> SourceError {
         let next = self.record + 1;
-        let position =
-            |at: Place| format!("{}:{}:{} (record {next}, byte {})", self.name, at.line, at.column, at.offset);
+        let position = |at: ElementPosition| {
+            format!("{}:{}:{} (record {next}, byte {})", self.name, at.line, at.column, at.offset)
+        };
         match stop {
-            Stop::Io(error) => io_error(&self.name, &error),
-            Stop::CutOff(at) if at.offset == 0 => {
+            SplitError::Io(error) => io_error(&self.name, &error),
+            SplitError::CutOff(at) if at.offset == 0 => {
                 SourceError::Broken { position: position(at), why: "the document is empty".into() }
             }
-            Stop::CutOff(at) => SourceError::Broken {
+            SplitError::CutOff(at) => SourceError::Broken {
                 position: position(at),
                 why: "the document ends here, before it is complete: it was cut off; get it whole and run again, what came before \
                       is kept"
                     .into(),
             },
-            Stop::Twice(at, why) => SourceError::Ambiguous { position: position(at), why },
-            Stop::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {
+            SplitError::Twice(at, why) => SourceError::Ambiguous { position: position(at), why },
+            SplitError::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {
                 position: position(at),
                 why: format!("{why}; nothing after this place can be read, what came before is kept"),
             }),
@@ -140,7 +141,7 @@ impl<R: Read + Send> Records for Elements<R> {
 
 /// The document says what went wrong, and has no record.
 fn refused(name: &str, document: &str) -> SourceError {
-    let Seen { what: seen, advice } = Seen::refusal(document);
+    let ContentGuess { what: seen, advice } = ContentGuess::refusal(document);
     SourceError::Foreign { what: name.to_owned(), seen, advice }
 }
 
@@ -203,7 +204,7 @@ mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
-    use crate::ledger::literal;
+    use crate::ledger::columns::exact_number;
     use crate::port::source::Source;
 
     fn file(text: &[u8]) -> NamedTempFile {
@@ -246,7 +247,7 @@ mod tests {
                 (1, Some(1), Ok(json!({"id": 1}))),
                 (2, Some(2), Err("the record is no JSON: expected value at byte 8 (JSON has no NaN)".into())),
                 (3, Some(2), Err("the record is no valid UTF-8 at byte 9".into())),
-                (4, Some(4), Ok(json!({"id": literal::of("12345678901234567890123")}))),
+                (4, Some(4), Ok(json!({"id": exact_number::of("12345678901234567890123")}))),
             ]
         );
         assert_eq!(records[1].bytes, b"{\"id\": NaN}");

@@ -4,19 +4,19 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use crate::ledger::item::Position;
+use crate::ledger::item::item::Position;
 use crate::port::source::{Record, SourceError};
-use crate::source::input::{Input, MAX_RECORD_BYTES, Reading, Records, io_error};
-use crate::source::magic::Kind;
+use crate::source::input::{BackgroundReader, Input, MAX_RECORD_BYTES, Records, io_error};
+use crate::source::magic::ContentKind;
 use crate::source::skim::Depth;
 use crate::source::text::parse;
 
 /// Opens `input` as JSON lines. Blank lines are passed over; a line that is no JSON is a bad record, and the next one is read.
 /// Reading fails for good where the last line is cut off, or a line is longer than 64 MiB.
-pub fn open(input: &Input) -> Result<Reading, SourceError> {
+pub fn open(input: &Input) -> Result<BackgroundReader, SourceError> {
     let make =
         |name, reader, depth| Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).skimming(depth)) as Box<dyn Records>;
-    Ok(Reading::new(input.open(Kind::Jsonl)?, make))
+    Ok(BackgroundReader::new(input.open(ContentKind::Jsonl)?, make))
 }
 
 struct Lines<R> {

@@ -13,7 +13,7 @@ pub(crate) const HEAD_BYTES: usize = 8 << 10;
 
 /// What the job file says an input is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ContentKind {
     Csv,
     Json,
     Jsonl,
@@ -21,14 +21,14 @@ pub(crate) enum Kind {
 
 /// What an input is, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct ContentGuess {
     /// "an HTML page".
     pub(crate) what: String,
     /// What to do next.
     pub(crate) advice: String,
 }
 
-impl Seen {
+impl ContentGuess {
     fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { what: what.into(), advice: advice.into() }
     }
@@ -63,21 +63,21 @@ const MAGIC: [(&[u8], &str, &str); 12] = [
 ];
 
 /// What the input that begins with `head` is; none where that may well be what `kind` says. `is_whole` is whether nothing follows.
-pub(crate) fn recognize(head: &[u8], kind: Kind, is_whole: bool) -> Option<Seen> {
+pub(crate) fn recognize(head: &[u8], kind: ContentKind, is_whole: bool) -> Option<ContentGuess> {
     if head.starts_with(b"PK\x03\x04") {
         return Some(archive(head));
     }
     if let Some((_, what, advice)) = MAGIC.iter().find(|(magic, ..)| head.starts_with(magic) && has_more(head, magic)) {
-        return Some(Seen::new(*what, *advice));
+        return Some(ContentGuess::new(*what, *advice));
     }
     if let Some(encoding) = wide_text(head) {
         let advice = format!(
             "save it as UTF-8 (in Excel: CSV UTF-8), or: iconv -f {encoding} -t UTF-8 FILE | sheetkeep run JOB.toml --input -"
         );
-        return Some(Seen::new(format!("text in {encoding}, not in UTF-8"), advice));
+        return Some(ContentGuess::new(format!("text in {encoding}, not in UTF-8"), advice));
     }
     if is_binary(head) {
-        return Some(Seen::new("binary data and no text", ANOTHER_FILE));
+        return Some(ContentGuess::new("binary data and no text", ANOTHER_FILE));
     }
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start();
@@ -87,9 +87,9 @@ pub(crate) fn recognize(head: &[u8], kind: Kind, is_whole: bool) -> Option<Seen>
         return Some(seen);
     }
     match kind {
-        Kind::Csv => json_in_place_of_csv(text),
-        Kind::Json => text_in_place_of_json(text),
-        Kind::Jsonl => no_json_lines(text, is_whole),
+        ContentKind::Csv => json_in_place_of_csv(text),
+        ContentKind::Json => text_in_place_of_json(text),
+        ContentKind::Jsonl => no_json_lines(text, is_whole),
     }
 }
 
@@ -98,18 +98,18 @@ fn has_more(head: &[u8], magic: &[u8]) -> bool {
     magic != b"BZh" || (head.get(3).is_some_and(u8::is_ascii_digit) && head.get(4..10) == Some(b"1AY&SY"))
 }
 
-fn archive(head: &[u8]) -> Seen {
+fn archive(head: &[u8]) -> ContentGuess {
     let has = |name: &[u8]| head.windows(name.len()).any(|part| part == name);
     if has(b"opendocument.spreadsheet") {
-        Seen::new("a LibreOffice spreadsheet (.ods)", SAVE_AS_CSV)
+        ContentGuess::new("a LibreOffice spreadsheet (.ods)", SAVE_AS_CSV)
     } else if has(b"xl/") {
-        Seen::new("an Excel workbook (.xlsx)", SAVE_AS_CSV)
+        ContentGuess::new("an Excel workbook (.xlsx)", SAVE_AS_CSV)
     } else if has(b"word/") || has(b"ppt/") {
-        Seen::new("an Office document", ANOTHER_FILE)
+        ContentGuess::new("an Office document", ANOTHER_FILE)
     } else if has(b"[Content_Types].xml") {
-        Seen::new("an Office file, most likely an Excel workbook (.xlsx)", SAVE_AS_CSV)
+        ContentGuess::new("an Office file, most likely an Excel workbook (.xlsx)", SAVE_AS_CSV)
     } else {
-        Seen::new("a zip archive", "unpack it first: unzip -p FILE | sheetkeep run JOB.toml --input -")
+        ContentGuess::new("a zip archive", "unpack it first: unzip -p FILE | sheetkeep run JOB.toml --input -")
     }
 }
 
@@ -142,7 +142,7 @@ fn is_binary(head: &[u8]) -> bool {
 }
 
 /// HTML and XML. Header rows such as `<TICKER>,<DATE>` are there too: they close no element.
-fn markup(text: &str) -> Option<Seen> {
+fn markup(text: &str) -> Option<ContentGuess> {
     let lower = text.to_lowercase();
     let closes = lower.contains("</") || lower.contains("/>");
     let sure = ["<!doctype html", "<html"].iter().any(|begin| lower.starts_with(begin));
@@ -155,16 +155,16 @@ fn markup(text: &str) -> Option<Seen> {
             text.get(from..from + to).map(str::trim).filter(|title| !title.is_empty() && title.len() <= 200)
         });
         let title = title.map(|title| format!(", titled {title:?}")).unwrap_or_default();
-        return Some(Seen::new(
+        return Some(ContentGuess::new(
             format!("an HTML page{title}"),
             "a login or error page was saved in place of the data: see what wrote it, then run again",
         ));
     }
     let is_xml = lower.starts_with("<?xml") || lower.starts_with("<!doctype") || closes;
-    is_xml.then(|| Seen::new("an XML document", "see what wrote it; a job reads CSV, JSON or JSON lines"))
+    is_xml.then(|| ContentGuess::new("an XML document", "see what wrote it; a job reads CSV, JSON or JSON lines"))
 }
 
-fn json_in_place_of_csv(text: &str) -> Option<Seen> {
+fn json_in_place_of_csv(text: &str) -> Option<ContentGuess> {
     let inside = text.get(1..)?.trim_start().chars().next();
     let is_json = match (text.chars().next()?, inside) {
         ('{', Some('"' | '}')) => true,
@@ -173,15 +173,15 @@ fn json_in_place_of_csv(text: &str) -> Option<Seen> {
     };
     is_json.then(|| {
         error_document(text).unwrap_or_else(|| {
-            Seen::new("JSON and no CSV", "name it as json or jsonl below [source], and its list as items")
+            ContentGuess::new("JSON and no CSV", "name it as json or jsonl below [source], and its list as items")
         })
     })
 }
 
 /// A document that says what went wrong, whole or cut off by the end of what was looked at.
-pub(crate) fn error_document(text: &str) -> Option<Seen> {
+pub(crate) fn error_document(text: &str) -> Option<ContentGuess> {
     let document: Value = serde_json::from_str(text).ok()?;
-    is_error_document(&document).then(|| Seen::refusal(&shown(&document)))
+    is_error_document(&document).then(|| ContentGuess::refusal(&shown(&document)))
 }
 
 fn begins_as_json(line: &str) -> bool {
@@ -194,7 +194,7 @@ fn begins_as_json(line: &str) -> bool {
     }
 }
 
-fn text_in_place_of_json(text: &str) -> Option<Seen> {
+fn text_in_place_of_json(text: &str) -> Option<ContentGuess> {
     if text.is_empty() || begins_as_json(text) {
         return None;
     }
@@ -202,7 +202,7 @@ fn text_in_place_of_json(text: &str) -> Option<Seen> {
 }
 
 /// Text that is no JSON: its first line says most.
-fn no_json(text: &str) -> Seen {
+fn no_json(text: &str) -> ContentGuess {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
     let shown: String = first.chars().take(120).collect();
@@ -211,18 +211,18 @@ fn no_json(text: &str) -> Seen {
     let is_table =
         |of: &char| fields(first, *of) > 0 && next.is_some_and(|next| fields(next, *of) == fields(first, *of));
     if [',', ';', '\t'].iter().any(is_table) {
-        return Seen::new(format!("CSV, it seems, and no JSON: {shown:?}"), "name it as csv below [source]");
+        return ContentGuess::new(format!("CSV, it seems, and no JSON: {shown:?}"), "name it as csv below [source]");
     }
     let what = if next.is_some() { "text" } else { "one line of text" };
-    Seen::new(format!("{what} and no JSON: {shown:?}"), SourceError::SAID)
+    ContentGuess::new(format!("{what} and no JSON: {shown:?}"), SourceError::SAID)
 }
 
-fn no_json_lines(text: &str, is_whole: bool) -> Option<Seen> {
+fn no_json_lines(text: &str, is_whole: bool) -> Option<ContentGuess> {
     let is_document = |line: &str| matches!(line, "{" | "[" | "[{");
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     if lines().next().is_some_and(is_document) {
         return Some(error_document(text).unwrap_or_else(|| {
-            Seen::new(
+            ContentGuess::new(
                 "one JSON document over several lines and no JSON lines",
                 "name it as json below [source], and its list as items",
             )
@@ -274,7 +274,7 @@ pub(crate) fn is_error_page(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn seen(head: &[u8], kind: Kind) -> String {
+    fn seen(head: &[u8], kind: ContentKind) -> String {
         recognize(head, kind, true).map(|seen| seen.what).unwrap_or_default()
     }
 
@@ -301,7 +301,7 @@ mod tests {
             (b"\x89PNG\r\n\x1a\n", "a PNG image"),
         ];
         for (head, what) in inputs {
-            for kind in [Kind::Csv, Kind::Json, Kind::Jsonl] {
+            for kind in [ContentKind::Csv, ContentKind::Json, ContentKind::Jsonl] {
                 assert_eq!(seen(head, kind), what, "{kind:?}");
             }
         }
@@ -321,27 +321,33 @@ mod tests {
             b"",
         ];
         for head in csv {
-            assert_eq!(seen(head, Kind::Csv), "", "{}", String::from_utf8_lossy(head));
+            assert_eq!(seen(head, ContentKind::Csv), "", "{}", String::from_utf8_lossy(head));
         }
         for head in [&b"{\"id\":1}"[..], b" [1]", b"[\"<html>\"]", b"null", b"12", b"NaN", b""] {
-            assert_eq!(seen(head, Kind::Json), "", "{}", String::from_utf8_lossy(head));
-            assert_eq!(seen(head, Kind::Jsonl), "", "{}", String::from_utf8_lossy(head));
+            assert_eq!(seen(head, ContentKind::Json), "", "{}", String::from_utf8_lossy(head));
+            assert_eq!(seen(head, ContentKind::Jsonl), "", "{}", String::from_utf8_lossy(head));
         }
-        assert_eq!(seen(b"# a comment\n{\"id\":1}\n", Kind::Jsonl), "");
-        assert_eq!(seen(b"oops\n{\"id\":1", Kind::Jsonl), "");
+        assert_eq!(seen(b"# a comment\n{\"id\":1}\n", ContentKind::Jsonl), "");
+        assert_eq!(seen(b"oops\n{\"id\":1", ContentKind::Jsonl), "");
     }
 
     #[test]
     fn text_in_place_of_json_and_json_in_place_of_csv_is_named() {
-        assert_eq!(seen(b"{\"error\":\"rate limit\"}", Kind::Csv), "a JSON error document: {\"error\":\"rate limit\"}");
-        assert_eq!(seen(b"[{\"id\":1}]", Kind::Csv), "JSON and no CSV");
-        for kind in [Kind::Json, Kind::Jsonl] {
+        assert_eq!(
+            seen(b"{\"error\":\"rate limit\"}", ContentKind::Csv),
+            "a JSON error document: {\"error\":\"rate limit\"}"
+        );
+        assert_eq!(seen(b"[{\"id\":1}]", ContentKind::Csv), "JSON and no CSV");
+        for kind in [ContentKind::Json, ContentKind::Jsonl] {
             assert_eq!(seen(b"Service unavailable\n", kind), "one line of text and no JSON: \"Service unavailable\"");
             assert_eq!(seen(b"not found", kind), "one line of text and no JSON: \"not found\"");
             assert_eq!(seen(b"id,name\n1,a\n", kind), "CSV, it seems, and no JSON: \"id,name\"");
         }
         let pretty = b"{\n  \"error\": \"no\"\n}\n";
-        assert_eq!(seen(pretty, Kind::Jsonl), "a JSON error document: {\"error\":\"no\"}");
-        assert_eq!(seen(b"[\n {\"id\":1},\n", Kind::Jsonl), "one JSON document over several lines and no JSON lines");
+        assert_eq!(seen(pretty, ContentKind::Jsonl), "a JSON error document: {\"error\":\"no\"}");
+        assert_eq!(
+            seen(b"[\n {\"id\":1},\n", ContentKind::Jsonl),
+            "one JSON document over several lines and no JSON lines"
+        );
     }
 }

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 
 use memchr::{memchr, memchr2, memchr2_iter, memchr3};
 
-use crate::source::damage::{Damage, Fault, LineShape, are_rows, is_odd};
+use crate::source::damage::{Damage, LineShape, QuoteFault, are_rows, is_odd};
 
 /// Bytes that are asked for at once.
 const CHUNK: usize = 1 << 16;
@@ -49,7 +49,7 @@ struct Span {
 }
 
 /// A row as it stands in the input.
-pub(crate) struct Row<'a> {
+pub(crate) struct CsvRow<'a> {
     /// Where it begins, from 1.
     pub(crate) line: u64,
     /// Its bytes, without its line end.
@@ -62,7 +62,7 @@ pub(crate) struct Row<'a> {
     spans: &'a [Span],
 }
 
-impl Row<'_> {
+impl CsvRow<'_> {
     /// How many fields it has.
     pub(crate) fn len(&self) -> usize {
         self.spans.len()
@@ -76,7 +76,7 @@ impl Row<'_> {
 
 /// Why no further row can be read; where is the reader's own position.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum RowScanError {
     /// The input can't be read.
     Io(io::Error),
     /// A row is longer than the limit.
@@ -85,7 +85,7 @@ pub(crate) enum Stop {
     CutOff,
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for RowScanError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
@@ -96,7 +96,7 @@ enum Scanned {
     /// At a line end or the end of the input.
     At(usize),
     /// In a field whose quotes are wrong; `from` is where it begins.
-    Damaged { from: usize, fault: Fault },
+    Damaged { from: usize, fault: QuoteFault },
 }
 
 /// How a quoted field ends.
@@ -141,14 +141,14 @@ impl<R: Read> RowReader<R> {
     }
 
     /// The next row; blank lines are passed over. After an error there is no next.
-    pub(crate) fn next(&mut self) -> Result<Option<Row<'_>>, Stop> {
+    pub(crate) fn next(&mut self) -> Result<Option<CsvRow<'_>>, RowScanError> {
         if !self.skip_blank_lines()? {
             return Ok(None);
         }
         self.is_over = false;
         let (start, line) = (self.at, self.line);
         let (end, damage) = match self.scan()? {
-            Scanned::At(_) if self.is_over => return Err(Stop::TooLong),
+            Scanned::At(_) if self.is_over => return Err(RowScanError::TooLong),
             Scanned::At(end) => match self.swallowing_field() {
                 Some(from) => self.row_or_line(from, end)?,
                 None => (end, None),
@@ -157,7 +157,7 @@ impl<R: Read> RowReader<R> {
                 // The quote that is a stray one may be that of an earlier field, which ran over lines.
                 let first = self.field_over_lines().unwrap_or(from);
                 let end = self.end_of_damaged(first, fault)?;
-                let (from, fault) = if end < from { (first, Fault::ClosedBelow) } else { (from, fault) };
+                let (from, fault) = if end < from { (first, QuoteFault::ClosedBelow) } else { (from, fault) };
                 (end, Some(self.damage(from, fault)))
             }
         };
@@ -171,7 +171,7 @@ impl<R: Read> RowReader<R> {
             self.spans.clear();
         }
         let bytes = self.buffer.get(start..end).unwrap_or_default();
-        Ok(Some(Row { line, bytes, is_ended: ended.is_some(), damage, buffer: &self.buffer, spans: &self.spans }))
+        Ok(Some(CsvRow { line, bytes, is_ended: ended.is_some(), damage, buffer: &self.buffer, spans: &self.spans }))
     }
 
     /// Moves to the next row; false at the end of the input.
@@ -207,16 +207,16 @@ impl<R: Read> RowReader<R> {
                     }
                     Closing::Text { quote } => {
                         let is_escaped = self.buffer.get(quote.wrapping_sub(1)) == Some(&b'\\');
-                        return Ok(Scanned::Damaged { from, fault: Fault::TextAfterQuote { is_escaped } });
+                        return Ok(Scanned::Damaged { from, fault: QuoteFault::TextAfterQuote { is_escaped } });
                     }
-                    Closing::Never => return Ok(Scanned::Damaged { from, fault: Fault::NeverClosed }),
+                    Closing::Never => return Ok(Scanned::Damaged { from, fault: QuoteFault::NeverClosed }),
                 }
             } else {
                 let delimiter = self.delimiter;
                 let end = self.find(from, |bytes| memchr3(delimiter, b'\n', b'\r', bytes))?;
                 let end = end.unwrap_or(self.buffer.len());
                 if self.has_blanks_before_a_quote(from, end) {
-                    return Ok(Scanned::Damaged { from, fault: Fault::BlanksBeforeQuote });
+                    return Ok(Scanned::Damaged { from, fault: QuoteFault::BlanksBeforeQuote });
                 }
                 self.spans.push(Span { start: from, end, is_quoted: false, is_doubled: false });
                 end
@@ -271,25 +271,25 @@ impl<R: Read> RowReader<R> {
     }
 
     /// Whether a row that ends at `end` is one, or ends with the line on which its field at `from` begins.
-    fn row_or_line(&mut self, from: usize, end: usize) -> Result<(usize, Option<Damage>), Stop> {
+    fn row_or_line(&mut self, from: usize, end: usize) -> Result<(usize, Option<Damage>), RowScanError> {
         let spans = std::mem::take(&mut self.spans);
         let first = self.line_end(from)?;
-        let found = self.end_of_damaged(from, Fault::ClosedBelow)?;
+        let found = self.end_of_damaged(from, QuoteFault::ClosedBelow)?;
         self.spans = spans;
         if found != first {
             return Ok((end, None));
         }
-        Ok((found, Some(self.damage(from, Fault::ClosedBelow))))
+        Ok((found, Some(self.damage(from, QuoteFault::ClosedBelow))))
     }
 
     /// Where a row ends whose quotes are wrong in the field that begins at `from`. Its quotes say nothing of that, so the lines do: it ends
     /// with its line, unless a quote is open there and what follows, up to the line that closes it, does not look like rows.
-    fn end_of_damaged(&mut self, from: usize, fault: Fault) -> Result<usize, Stop> {
+    fn end_of_damaged(&mut self, from: usize, fault: QuoteFault) -> Result<usize, RowScanError> {
         let first = self.line_end(from)?;
         if first == self.buffer.len() {
             return match fault {
-                _ if self.is_over => Err(Stop::TooLong),
-                Fault::NeverClosed => Err(Stop::CutOff),
+                _ if self.is_over => Err(RowScanError::TooLong),
+                QuoteFault::NeverClosed => Err(RowScanError::CutOff),
                 _ => Ok(first),
             };
         }
@@ -313,13 +313,13 @@ impl<R: Read> RowReader<R> {
             next = end + 1;
         }
         let is_at_the_end = self.is_ended && next >= self.buffer.len();
-        if fault == Fault::NeverClosed && is_at_the_end && !are_rows(looks_right, lines, expected) {
-            return Err(Stop::CutOff);
+        if fault == QuoteFault::NeverClosed && is_at_the_end && !are_rows(looks_right, lines, expected) {
+            return Err(RowScanError::CutOff);
         }
         Ok(first)
     }
 
-    fn damage(&self, from: usize, fault: Fault) -> Damage {
+    fn damage(&self, from: usize, fault: QuoteFault) -> Damage {
         let field = self.spans.iter().take_while(|span| span.end < from).count();
         Damage { fault, field, line: self.line + self.line_ends(self.at, from) }
     }

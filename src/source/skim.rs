@@ -1,6 +1,6 @@
 //! Of a record only what its key and version are made of: for a look at a whole source before its records are processed.
 //!
-//! In scope: which members are made, JSON read without making the others. Out of scope: what is looked for (`ledger::survey`).
+//! In scope: which members are made, JSON read without making the others. Out of scope: what is looked for (`ledger::item::source_survey`).
 //!
 //! What is not made is read all the same, by the same reader: a text is a record here exactly if it is one when it is read whole.
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
 
 /// How much of a record is made.
 #[derive(Debug, Clone, Default)]

@@ -8,7 +8,7 @@
 
 use std::io::{self, Read};
 
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
 
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 16;
@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 100_000;
 
 /// Where the walk stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ElementPosition {
     /// From 1.
     pub(crate) line: u64,
     /// In bytes, from 1.
@@ -28,18 +28,18 @@ pub(crate) struct Place {
 
 /// Why the walk can't go on.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum SplitError {
     /// Reading failed.
     Io(io::Error),
     /// The document ends too early.
-    CutOff(Place),
+    CutOff(ElementPosition),
     /// The document is not what it should be from here on.
-    Broken(Place, String),
+    Broken(ElementPosition, String),
     /// A member of the path comes once more.
-    Twice(Place, String),
+    Twice(ElementPosition, String),
 }
 
-type Walk<T> = Result<T, Stop>;
+type Walk<T> = Result<T, SplitError>;
 
 /// Walks a document along a path.
 pub(crate) struct Splitter<R> {
@@ -74,7 +74,7 @@ impl<R: Read> Splitter<R> {
     }
 
     /// The next element's bytes and where it begins; `None` once the whole document was walked. After an error there is no next.
-    pub(crate) fn next(&mut self) -> Walk<Option<(&[u8], Place)>> {
+    pub(crate) fn next(&mut self) -> Walk<Option<(&[u8], ElementPosition)>> {
         let ended = match std::mem::replace(&mut self.state, State::Done) {
             State::Done => return Ok(None),
             State::Start => {
@@ -106,9 +106,9 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Where the walk stands.
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> ElementPosition {
         let offset = self.before + self.at as u64;
-        Place { line: self.line, column: offset - self.line_start + 1, offset }
+        ElementPosition { line: self.line, column: offset - self.line_start + 1, offset }
     }
 
     /// Goes down the path and into the array at its end.
@@ -140,7 +140,7 @@ impl<R: Read> Splitter<R> {
                         self.path.upto(depth),
                         self.path.members().get(depth).map_or("", String::as_str)
                     );
-                    return Err(Stop::Broken(self.place(), why));
+                    return Err(SplitError::Broken(self.place(), why));
                 }
                 b',' if !first => self.bump(false)?,
                 _ if first => {}
@@ -192,7 +192,7 @@ impl<R: Read> Splitter<R> {
             }
         }
         match self.after_space() {
-            Err(Stop::CutOff(_)) => Ok(()),
+            Err(SplitError::CutOff(_)) => Ok(()),
             Ok(found) => Err(self.unexpected(found, "the end of the document")),
             Err(stop) => Err(stop),
         }
@@ -213,7 +213,7 @@ impl<R: Read> Splitter<R> {
         self.open.clear();
         loop {
             match self.peek()? {
-                None => return Err(Stop::CutOff(self.place())),
+                None => return Err(SplitError::CutOff(self.place())),
                 Some(b'"') => {
                     self.string(keep)?;
                     continue;
@@ -234,7 +234,7 @@ impl<R: Read> Splitter<R> {
                 return Ok(());
             }
             if self.open.len() > MAX_DEPTH {
-                return Err(Stop::Broken(self.place(), "more than 100,000 brackets are open".into()));
+                return Err(SplitError::Broken(self.place(), "more than 100,000 brackets are open".into()));
             }
         }
     }
@@ -243,12 +243,12 @@ impl<R: Read> Splitter<R> {
         self.bump(keep)?;
         loop {
             match self.peek()? {
-                None => return Err(Stop::CutOff(self.place())),
+                None => return Err(SplitError::CutOff(self.place())),
                 Some(b'"') => return self.bump(keep),
                 Some(b'\\') => {
                     self.bump(keep)?;
                     if self.peek()?.is_none() {
-                        return Err(Stop::CutOff(self.place()));
+                        return Err(SplitError::CutOff(self.place()));
                     }
                     self.bump(keep)?;
                 }
@@ -261,7 +261,7 @@ impl<R: Read> Splitter<R> {
     fn scalar(&mut self, keep: bool) -> Walk<()> {
         loop {
             match self.peek()? {
-                None => return Err(Stop::CutOff(self.place())),
+                None => return Err(SplitError::CutOff(self.place())),
                 Some(b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r') => return Ok(()),
                 Some(_) => self.bump(keep)?,
             }
@@ -272,7 +272,7 @@ impl<R: Read> Splitter<R> {
     fn after_space(&mut self) -> Walk<u8> {
         loop {
             match self.peek()? {
-                None => return Err(Stop::CutOff(self.place())),
+                None => return Err(SplitError::CutOff(self.place())),
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.bump(false)?,
                 Some(byte) => return Ok(byte),
             }
@@ -284,7 +284,7 @@ impl<R: Read> Splitter<R> {
         if self.at == self.length {
             self.before += self.length as u64;
             self.at = 0;
-            self.length = self.reader.read(&mut self.chunk).map_err(Stop::Io)?;
+            self.length = self.reader.read(&mut self.chunk).map_err(SplitError::Io)?;
         }
         Ok(self.chunk.get(..self.length).and_then(|chunk| chunk.get(self.at)).copied())
     }
@@ -302,14 +302,14 @@ impl<R: Read> Splitter<R> {
             self.element.push(byte);
             if self.element.len() > self.limit {
                 let why = format!("the record is longer than {} bytes, the most that one may have", self.limit);
-                return Err(Stop::Broken(self.place(), why));
+                return Err(SplitError::Broken(self.place(), why));
             }
         }
         Ok(())
     }
 
     /// Whoever reads such a document whole takes the last one; here the elements of the first were handed over already.
-    fn twice(&self, depth: usize, name: &str, place: Place) -> Stop {
+    fn twice(&self, depth: usize, name: &str, place: ElementPosition) -> SplitError {
         let why = format!(
             "items is {}[], and the object at {} has the member {name:?} twice: records of the first one were read, those of this one \
              are not; make it one, or read the last one with items = \"{}[] | .\"",
@@ -317,16 +317,16 @@ impl<R: Read> Splitter<R> {
             self.path.upto(depth),
             self.path
         );
-        Stop::Twice(place, why)
+        SplitError::Twice(place, why)
     }
 
-    fn unexpected(&self, found: u8, wanted: &str) -> Stop {
+    fn unexpected(&self, found: u8, wanted: &str) -> SplitError {
         let found =
             if found.is_ascii_graphic() { format!("`{}`", char::from(found)) } else { format!("byte {found:#04x}") };
-        Stop::Broken(self.place(), format!("found {found}, where the document needs {wanted}"))
+        SplitError::Broken(self.place(), format!("found {found}, where the document needs {wanted}"))
     }
 
-    fn elsewhere(&self, depth: usize, found: u8, wanted: &str) -> Stop {
+    fn elsewhere(&self, depth: usize, found: u8, wanted: &str) -> SplitError {
         let found = match found {
             b'{' => "an object",
             b'[' => "an array",
@@ -338,7 +338,7 @@ impl<R: Read> Splitter<R> {
         };
         let why =
             format!("items is {}[], which needs {wanted} at {}, but found {found}", self.path, self.path.upto(depth));
-        Stop::Broken(self.place(), why)
+        SplitError::Broken(self.place(), why)
     }
 }
 
@@ -361,7 +361,7 @@ mod tests {
         }
     }
 
-    fn split(text: &[u8], path: &str) -> (Vec<String>, Option<Stop>) {
+    fn split(text: &[u8], path: &str) -> (Vec<String>, Option<SplitError>) {
         let path =
             MemberPath::parse(path.trim_end_matches("[]")).or_else(|| MemberPath::parse(".")).expect("a plain path");
         let mut splitter = Splitter::new(Drip(text), path, 1_000);
@@ -377,10 +377,10 @@ mod tests {
 
     fn broken(text: &str, path: &str) -> String {
         match split(text.as_bytes(), path).1 {
-            Some(Stop::Broken(place, why) | Stop::Twice(place, why)) => {
+            Some(SplitError::Broken(place, why) | SplitError::Twice(place, why)) => {
                 format!("{}:{} {why}", place.line, place.column)
             }
-            Some(Stop::CutOff(place)) => format!("{}:{} cut off", place.line, place.column),
+            Some(SplitError::CutOff(place)) => format!("{}:{} cut off", place.line, place.column),
             other => format!("{other:?}"),
         }
     }
@@ -400,7 +400,7 @@ mod tests {
         let text = br#"{"a": [{"n": 1}, {"n": 2}], "b": {"c": [1]}}"#;
         for end in 0..text.len() {
             let (elements, stop) = split(&text[..end], ".a[]");
-            assert!(matches!(stop, Some(Stop::CutOff(place)) if place.offset == end as u64), "{end}: {stop:?}");
+            assert!(matches!(stop, Some(SplitError::CutOff(place)) if place.offset == end as u64), "{end}: {stop:?}");
             let whole = [15, 25].iter().filter(|border| **border <= end).count();
             assert_eq!(elements.len(), whole, "{end}");
         }

@@ -9,12 +9,12 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 
 /// Reads through, and keeps what it has read.
-pub(crate) struct Spool {
+pub(crate) struct SpoolFile {
     inner: Box<dyn Read + Send>,
     kept: File,
 }
 
-impl Spool {
+impl SpoolFile {
     /// Reads `inner`, and keeps its bytes in a new file, which comes along.
     pub(crate) fn begin(inner: Box<dyn Read + Send>) -> io::Result<(Self, File)> {
         let kept = tempfile::tempfile()?;
@@ -23,7 +23,7 @@ impl Spool {
     }
 }
 
-impl Read for Spool {
+impl Read for SpoolFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
         self.kept.write_all(buffer.get(..n).unwrap_or_default()).map_err(|error| {

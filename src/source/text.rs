@@ -1,11 +1,11 @@
 //! One JSON text read as one record.
 //!
 //! In scope: the reason for which a text is no record. Out of scope: finding the text (`source::jsonl`, `source::splitter`), numbers
-//! that a double would change (`ledger::literal`).
+//! that a double would change (`ledger::columns::exact_number`).
 
 use serde_json::Value;
 
-use crate::ledger::literal;
+use crate::ledger::columns::exact_number;
 use crate::port::source::BadRecord;
 use crate::source::skim::Depth;
 
@@ -24,7 +24,7 @@ pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, NoRecord> {
         bad: BadRecord(format!("the record is no valid UTF-8 at byte {}", error.valid_up_to() + 1)),
         cut_off: error.error_len().is_none(),
     })?;
-    literal::parse_by(utf8, |text| depth.read(text)).map_err(|error| NoRecord {
+    exact_number::parse_by(utf8, |text| depth.read(text)).map_err(|error| NoRecord {
         bad: BadRecord(format!("the record is no JSON: {}{}", reason(&error), near(utf8))),
         cut_off: error.is_eof(),
     })
@@ -70,12 +70,12 @@ mod tests {
         let text = r#"{"id": 12345678901234567890123, "max": 18446744073709551615, "neg": -99999999999999999999,
             "in": "12345678901234567890123", "f": 0.12345678901234567890, "e": 12345678901234567890123e2, "n": 42}"#;
         let value = parse(text.as_bytes(), &Depth::Whole).expect("a record");
-        assert_eq!(value["id"], literal::of("12345678901234567890123"));
+        assert_eq!(value["id"], exact_number::of("12345678901234567890123"));
         assert_eq!(value["max"], json!(u64::MAX));
-        assert_eq!(value["neg"], literal::of("-99999999999999999999"));
+        assert_eq!(value["neg"], exact_number::of("-99999999999999999999"));
         assert_eq!(value["in"], json!("12345678901234567890123"));
-        assert_eq!(value["f"], literal::of("0.12345678901234567890"));
-        assert_eq!(value["e"], literal::of("12345678901234567890123e2"));
+        assert_eq!(value["f"], exact_number::of("0.12345678901234567890"));
+        assert_eq!(value["e"], exact_number::of("12345678901234567890123e2"));
         assert_eq!(value["n"], json!(42));
     }
 

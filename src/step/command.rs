@@ -1,7 +1,7 @@
 //! The step `command`: a program of the user's that does something with an item, outside the sheet.
 //!
 //! In scope: how an item reaches the program, what its end means, bounds of time and output. Out of scope: when it is run again
-//! (`runner::work`), and what becomes of a result until it is on the sheet (`journal`).
+//! (`runner::step_executor`), and what becomes of a result until it is on the sheet (`journal`).
 //!
 //! ```text
 //!  standard input    the item, as one line of JSON: a file that holds all of it before the program starts (`fed`)
@@ -26,13 +26,13 @@ use tokio::process::{Child, Command as Process};
 use which::WhichConfig;
 use which::sys::RealSys;
 
-use crate::ledger::literal;
+use crate::ledger::columns::exact_number;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::clock::Clock;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::step::fed;
-use crate::step::group::Group;
-use crate::step::talk::Heard;
+use crate::step::group::ProcessGroup;
+use crate::step::talk::ProgramOutput;
 
 /// The name of a `command` step that the job gives none.
 pub const DEFAULT_NAME: &str = "command";
@@ -95,13 +95,13 @@ impl Command {
 
     async fn run_once(&self, input: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
         let program = self.settings.words.first().map(String::as_str).unwrap_or_default();
-        let item =
-            fed::whole(format!("{}\n", literal::render(&input)).as_bytes()).map_err(|error| unfed(program, &error))?;
+        let item = fed::whole(format!("{}\n", exact_number::render(&input)).as_bytes())
+            .map_err(|error| not_fed(program, &error))?;
         let started = self.process(context).stdin(Stdio::from(item)).spawn();
         let mut child = started.map_err(|error| self.unstarted(program, &error))?;
-        let mut group = Group::led_by(&child);
-        let mut out = Heard::of(child.stdout.take(), MAX_OUT);
-        let mut complaints = Heard::of(child.stderr.take(), MAX_COMPLAINTS);
+        let mut group = ProcessGroup::led_by(&child);
+        let mut out = ProgramOutput::of(child.stdout.take(), MAX_OUT);
+        let mut complaints = ProgramOutput::of(child.stderr.take(), MAX_COMPLAINTS);
         let ended = {
             let talk = async { tokio::join!(out.listen(), complaints.listen()) }.fuse();
             tokio::pin!(talk);
@@ -204,7 +204,7 @@ impl Step for Command {
 }
 
 /// Without the whole item no program starts.
-fn unfed(program: &str, error: &io::Error) -> StepError {
+fn not_fed(program: &str, error: &io::Error) -> StepError {
     let deed = format!("the item for the program {program} can't be kept ready");
     let trouble = MachineTrouble::of_io(&deed, error);
     let trouble = trouble.unwrap_or_else(|| MachineTrouble::resource(format!("{deed}: {error}")));
@@ -245,7 +245,8 @@ fn values(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, StepErr
     }
     let no_json = |why: String| StepError::Rejected(format!("{program} writes something that is no JSON: {why}"));
     let out = std::str::from_utf8(out).map_err(|error| no_json(error.to_string()))?;
-    let values: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&literal::marked(out)).into_iter().collect();
+    let values: Result<Vec<Value>, _> =
+        serde_json::Deserializer::from_str(&exact_number::marked(out)).into_iter().collect();
     values.map_err(|error| no_json(error.to_string()))
 }
 
@@ -261,8 +262,8 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::ledger::key::{Key, Version};
-    use crate::ledger::lease::Fence;
+    use crate::ledger::item::key::{Key, Version};
+    use crate::ledger::lease::lease::Fence;
     use crate::system::SystemClock;
     use crate::time::Timestamp;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
 use crate::port::evaluator::{Bounds, Evaluation, EvaluationError, Evaluator};
 use crate::step::jq::{MAX_DOCUMENT_OUTPUTS, MAX_OUTPUTS, Program};
 

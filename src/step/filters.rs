@@ -19,7 +19,7 @@ use crate::step::rewrite::{MODULO, OVER, TIMES, definition};
 use crate::step::{numbers, paths, texts};
 
 /// Filters that reach beyond the input: none of them is there.
-pub(crate) const BARRED: [&str; 12] = [
+pub(crate) const DISALLOWED_FILTERS: [&str; 12] = [
     "env",
     "now",
     "localtime",
@@ -55,7 +55,8 @@ fn all() -> impl Iterator<Item = Def<&'static str>> {
     let own = first.iter().chain(&rest).map(|def| (def.name, def.args.len()));
     let replaced: Vec<_> = own.chain(natives().map(|(name, args, _)| (name, args.len()))).collect();
     let usual = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
-    let usual = usual.filter(move |def| !BARRED.contains(&def.name) && !replaced.contains(&(def.name, def.args.len())));
+    let usual = usual
+        .filter(move |def| !DISALLOWED_FILTERS.contains(&def.name) && !replaced.contains(&(def.name, def.args.len())));
     first.into_iter().chain(usual).chain(rest).map(definition)
 }
 
@@ -63,7 +64,8 @@ fn all() -> impl Iterator<Item = Def<&'static str>> {
 pub(crate) fn funs() -> impl Iterator<Item = Fun<Data>> {
     let replaced: Vec<_> = natives().map(|(name, args, _)| (name, args.len())).collect();
     let usual = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
-    let usual = usual.filter(move |(name, args, _)| !BARRED.contains(name) && !replaced.contains(&(*name, args.len())));
+    let usual = usual
+        .filter(move |(name, args, _)| !DISALLOWED_FILTERS.contains(name) && !replaced.contains(&(*name, args.len())));
     let fronted = |(name, args, native): Fun<Data>| {
         let behind = FRONTED.iter().find(|(front, _)| *front == name).map_or(name, |(_, behind)| behind);
         (behind, args, native)

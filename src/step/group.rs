@@ -15,7 +15,7 @@ pub const GRACE: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The group of a program; it is killed when this is dropped, unless it ended or was let go before.
-pub struct Group {
+pub struct ProcessGroup {
     leader: Option<Pid>,
 }
 
@@ -31,7 +31,7 @@ enum Word {
     Die,
 }
 
-impl Group {
+impl ProcessGroup {
     /// The group that a program leads which was started in a group of its own.
     pub fn led_by(child: &Child) -> Self {
         Self { leader: child.id().and_then(pid) }
@@ -64,14 +64,14 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.send(Word::Die);
     }
 }
 
 #[cfg(unix)]
-impl Group {
+impl ProcessGroup {
     /// That nobody is there is no error.
     fn send(&self, word: Word) {
         use rustix::process::{Signal, kill_process_group};
@@ -100,7 +100,7 @@ fn pid(number: u32) -> Option<Pid> {
 
 /// Without process groups the program alone is killed, by whoever drops it.
 #[cfg(not(unix))]
-impl Group {
+impl ProcessGroup {
     fn send(&self, _: Word) {}
 
     fn is_there(&self) -> bool {

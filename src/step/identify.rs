@@ -1,14 +1,14 @@
 //! Finding an item's key and version with jq.
 //!
-//! In scope: what of a jq result can be a key or a version. Out of scope: what a key is (`ledger::key`).
+//! In scope: what of a jq result can be a key or a version. Out of scope: what a key is (`ledger::item::key`).
 
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 
-use crate::ledger::cast::number_text;
-use crate::ledger::key::{Key, KeyError, MAX_VERSION_CHARS, Version, digest_of};
-use crate::ledger::literal;
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::coerce::number_text;
+use crate::ledger::columns::exact_number;
+use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::item::key::{Key, KeyError, MAX_VERSION_CHARS, Version, digest_of};
 use crate::port::evaluator::EvaluationError;
 use crate::port::step::{Identify, IdentifyError, Identity};
 use crate::step::expression::Expression;
@@ -109,7 +109,7 @@ async fn single(what: &'static str, expression: &Expression, body: &Value) -> Re
     }
     match values.pop() {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(literal::plain(text))),
+        Some(Value::String(text)) => Ok(Some(exact_number::plain(text))),
         Some(Value::Number(number)) => Ok(Some(number_text(&number))),
         Some(Value::Bool(b)) => Err(failed(format!("it yields {b}, where a text or a number is needed"))),
         Some(Value::Array(_)) => Err(failed("it yields an array, where a text or a number is needed".into())),
@@ -162,8 +162,8 @@ mod tests {
             (json!({"id": 9_007_199_254_740_993_u64}), "9007199254740993"),
             (json!({"id": "12345678901234567890"}), "12345678901234567890"),
             (json!({"id": " a "}), " a "),
-            (json!({"id": literal::of("1234567890123456.789")}), "1234567890123456.789"),
-            (json!({"id": literal::of("9007199254740993.0")}), "9007199254740993.0"),
+            (json!({"id": exact_number::of("1234567890123456.789")}), "1234567890123456.789"),
+            (json!({"id": exact_number::of("9007199254740993.0")}), "9007199254740993.0"),
         ] {
             assert_eq!(find(".id", &body), Ok((key.into(), String::new())), "{body}");
         }

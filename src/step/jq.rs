@@ -20,7 +20,7 @@ use jaq_json::Val;
 use serde_json::Value;
 use thiserror::Error as ThisError;
 
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
 use crate::step::bounded::cost;
 use crate::step::cost::Cost;
 use crate::step::filters::{defs, funs};
@@ -60,7 +60,7 @@ impl fmt::Debug for Program {
 
 /// Why an expression failed on a value.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
-pub enum RunError {
+pub enum JqRunError {
     /// The expression itself said so.
     #[error("{0}")]
     Failed(String),
@@ -123,18 +123,18 @@ impl Program {
 
     /// Every value that the expression yields for `input`, at most 10,000.
     /// Bounded by its outputs alone: an expression that loops without yielding is not stopped; see `step::expression`.
-    pub fn run(&self, input: Value) -> Result<Vec<Value>, RunError> {
+    pub fn run(&self, input: Value) -> Result<Vec<Value>, JqRunError> {
         self.run_at_most(input, MAX_OUTPUTS)
     }
 
     /// Every value that the expression yields for `input`, at most `most`.
-    pub fn run_at_most(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
+    pub fn run_at_most(&self, input: Value, most: usize) -> Result<Vec<Value>, JqRunError> {
         // jaq panics on a few values; such a value must not end the run.
-        catch_unwind(AssertUnwindSafe(|| self.evaluate(input, most))).unwrap_or(Err(RunError::GaveUp))
+        catch_unwind(AssertUnwindSafe(|| self.evaluate(input, most))).unwrap_or(Err(JqRunError::GaveUp))
     }
 
     /// What `run` yields, where it is certain beforehand that this takes no time and memory to speak of; else none.
-    pub fn run_if_small(&self, input: &Value) -> Option<Result<Vec<Value>, RunError>> {
+    pub fn run_if_small(&self, input: &Value) -> Option<Result<Vec<Value>, JqRunError>> {
         if let Some(found) = self.path.as_ref().and_then(|path| path.follow(input)) {
             return Some(Ok(vec![found.clone()]));
         }
@@ -142,15 +142,15 @@ impl Program {
         is_small.then(|| in_place(|| self.run(input.clone()))).flatten()
     }
 
-    fn evaluate(&self, input: Value, most: usize) -> Result<Vec<Value>, RunError> {
+    fn evaluate(&self, input: Value, most: usize) -> Result<Vec<Value>, JqRunError> {
         let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
         let mut values = Vec::new();
         for result in self.filter.id.run((context, to_jaq(input))) {
             if values.len() == most {
-                return Err(RunError::TooMany(most));
+                return Err(JqRunError::TooMany(most));
             }
-            let value = result.map_err(|exception| RunError::Failed(explain(exception)))?;
-            values.push(from_jaq(&value).map_err(RunError::Unheld)?);
+            let value = result.map_err(|exception| JqRunError::Failed(explain(exception)))?;
+            values.push(from_jaq(&value).map_err(JqRunError::Unheld)?);
         }
         Ok(values)
     }
@@ -176,7 +176,7 @@ mod tests {
 
     use super::*;
 
-    fn run_on(expression: &str, input: Value) -> Result<Vec<Value>, RunError> {
+    fn run_on(expression: &str, input: Value) -> Result<Vec<Value>, JqRunError> {
         Program::compile(expression).expect("a valid expression").run(input)
     }
 
@@ -199,8 +199,8 @@ mod tests {
         assert_eq!(run_on("empty", json!(1)), Ok(vec![]));
         assert_eq!(run_on(".[]", json!([1, 2])), Ok(vec![json!(1), json!(2)]));
         assert_eq!(run_on("range(10000)", json!(null)).map(|all| all.len()), Ok(MAX_OUTPUTS));
-        assert_eq!(run_on("range(10001)", json!(null)), Err(RunError::TooMany(MAX_OUTPUTS)));
-        assert_eq!(run_on("repeat(1)", json!(null)), Err(RunError::TooMany(MAX_OUTPUTS)));
+        assert_eq!(run_on("range(10001)", json!(null)), Err(JqRunError::TooMany(MAX_OUTPUTS)));
+        assert_eq!(run_on("repeat(1)", json!(null)), Err(JqRunError::TooMany(MAX_OUTPUTS)));
     }
 
     #[test]
@@ -233,9 +233,9 @@ mod tests {
     #[test]
     fn a_number_that_is_not_finite_is_rejected_by_its_path() {
         let error = run_on("{a: (.n | log)}", json!({"n": 0})).expect_err("no finite number");
-        assert_eq!(error, RunError::Unheld(".a is no finite number".into()));
+        assert_eq!(error, JqRunError::Unheld(".a is no finite number".into()));
         let error = run_on("{a: (.n / 0)}", json!({"n": 1})).expect_err("nothing is divided by zero");
-        assert_eq!(error, RunError::Failed("cannot divide 1 by 0: the divisor is zero".into()));
+        assert_eq!(error, JqRunError::Failed("cannot divide 1 by 0: the divisor is zero".into()));
         assert_eq!(run_on("(.n / 0)? // 7", json!({"n": 1})), Ok(vec![json!(7)]));
         assert!(run_on("{a: nan}", json!(null)).is_err());
         assert!(run_on("\"NaN\" | tonumber", json!(null)).is_err());
@@ -243,9 +243,9 @@ mod tests {
 
     #[test]
     fn a_hostile_value_fails_alone() {
-        assert!(matches!(run_on("fromjson", json!("[".repeat(1_000_000))), Err(RunError::Failed(_))));
+        assert!(matches!(run_on("fromjson", json!("[".repeat(1_000_000))), Err(JqRunError::Failed(_))));
         assert_eq!(run_on("fromjson", json!("[1, {\"a\": 2.5}]")), Ok(vec![json!([1, {"a": 2.5}])]));
-        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(RunError::Failed(_))));
+        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(JqRunError::Failed(_))));
         let long = run_on("error", json!("x".repeat(100_000))).expect_err("it says so").to_string();
         assert!(long.len() < 400, "{}", long.len());
     }
@@ -352,7 +352,10 @@ mod tests {
     fn texts_and_long_numbers_survive() {
         assert_eq!(run_on(".", json!("0042")), Ok(vec![json!("0042")]));
         assert_eq!(run_on(".", json!(u64::MAX)), Ok(vec![json!(u64::MAX)]));
-        assert_eq!(run_on(". * 10", json!(u64::MAX)), Ok(vec![crate::ledger::literal::of("184467440737095516150")]));
+        assert_eq!(
+            run_on(". * 10", json!(u64::MAX)),
+            Ok(vec![crate::ledger::columns::exact_number::of("184467440737095516150")])
+        );
         assert_eq!(run_on("tonumber", json!("42")), Ok(vec![json!(42)]));
     }
 }

@@ -1,6 +1,6 @@
 //! The step `map`: a jq expression that makes rows of a record.
 //!
-//! In scope: running the expression on one input. Out of scope: rows and columns (`ledger::shape`).
+//! In scope: running the expression on one input. Out of scope: rows and columns (`ledger::rows::row_builder`).
 
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
@@ -60,8 +60,8 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::ledger::key::{Key, Version};
-    use crate::ledger::lease::Fence;
+    use crate::ledger::item::key::{Key, Version};
+    use crate::ledger::lease::lease::Fence;
     use crate::step::jq::Program;
 
     #[tokio::test]

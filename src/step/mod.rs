@@ -1,7 +1,7 @@
 //! What is done with an item: the jq expressions and the programs of a job.
 //!
 //! In scope: compiling and running jq, the steps `map` and `command`, finding an item's key and version.
-//! Out of scope: reading the job file (`config`), making rows of what a step yields (`ledger::shape`).
+//! Out of scope: reading the job file (`config`), making rows of what a step yields (`ledger::rows::row_builder`).
 
 pub mod command;
 pub mod expression;

@@ -9,7 +9,7 @@ use jaq_core::{compile, load};
 use thiserror::Error as ThisError;
 
 use crate::step::brackets;
-use crate::step::filters::BARRED;
+use crate::step::filters::DISALLOWED_FILTERS;
 use crate::step::nesting::{MAX_LEVELS, Nesting};
 
 /// Why an expression is none.
@@ -104,7 +104,7 @@ pub(crate) fn undefined(source: &str, errors: &compile::Errors<&str, ()>) -> Syn
         return SyntaxError { message: "the expression does not compile".into(), at: 0..source.len() };
     };
     let message = match kind {
-        _ if BARRED.contains(name) || *name == "$ENV" => {
+        _ if DISALLOWED_FILTERS.contains(name) || *name == "$ENV" => {
             format!("`{name}` is not available: an expression sees its record and nothing else")
         }
         compile::Undefined::Filter(arity) => format!("there is no filter `{name}/{arity}`"),

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const CHUNK: usize = 16 << 10;
 
 /// What a program says on one of its pipes; what was read stays when the rest is no longer waited for.
-pub struct Heard<P> {
+pub struct ProgramOutput<P> {
     pipe: Option<P>,
     most: usize,
     /// The first bytes: at most one more than are taken, so that too much is known from just enough.
@@ -20,7 +20,7 @@ pub struct Heard<P> {
     pub error: Option<io::Error>,
 }
 
-impl<P: AsyncRead + Unpin> Heard<P> {
+impl<P: AsyncRead + Unpin> ProgramOutput<P> {
     /// Listens to a pipe; keeps `most` bytes and one more.
     pub fn of(pipe: Option<P>, most: usize) -> Self {
         Self { pipe, most: most + 1, bytes: Vec::new(), error: None }

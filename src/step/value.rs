@@ -1,12 +1,12 @@
 //! JSON values as jaq holds them, and back.
 //!
-//! In scope: the two conversions, exact for every number, also for one that no double holds (`ledger::literal`): jq passes it on as it
+//! In scope: the two conversions, exact for every number, also for one that no double holds (`ledger::columns::exact_number`): jq passes it on as it
 //! is written, and calculates with the nearest double. Out of scope: running jq (`step::jq`).
 
 use jaq_json::{Map, Num, Val};
 use serde_json::{Number, Value};
 
-use crate::ledger::literal;
+use crate::ledger::columns::exact_number;
 
 /// How deep a result may be nested: what is kept or handed on is read again, and `serde_json` reads 127 levels.
 const MAX_DEPTH: usize = 126;
@@ -17,7 +17,7 @@ pub(crate) fn to_jaq(value: Value) -> Val {
         Value::Null => Val::Null,
         Value::Bool(b) => Val::Bool(b),
         Value::Number(number) => Val::Num(number_to_jaq(&number)),
-        Value::String(text) => match literal::digits(&text) {
+        Value::String(text) => match exact_number::digits(&text) {
             Some(digits) => Val::Num(digits_to_jaq(digits)),
             None => Val::utf8_str(text),
         },
@@ -44,19 +44,19 @@ fn digits_to_jaq(digits: &str) -> Num {
 /// The value as `serde_json` holds it; the error names the path of what can't be held: a number that is not finite,
 /// a text that is no UTF-8, a member whose name is no text.
 pub(crate) fn from_jaq(value: &Val) -> Result<Value, String> {
-    convert(value, 0).map_err(|Unheld { path, why }| {
+    convert(value, 0).map_err(|Unrepresentable { path, why }| {
         let path: String = path.into_iter().rev().collect();
         format!("{} {why}", if path.is_empty() { "the result" } else { &path })
     })
 }
 
 /// What can't be held, and where: the path's segments from the inside out.
-struct Unheld {
+struct Unrepresentable {
     path: Vec<String>,
     why: &'static str,
 }
 
-impl Unheld {
+impl Unrepresentable {
     fn here(why: &'static str) -> Self {
         Self { path: Vec::new(), why }
     }
@@ -67,9 +67,9 @@ impl Unheld {
     }
 }
 
-fn convert(value: &Val, depth: usize) -> Result<Value, Unheld> {
+fn convert(value: &Val, depth: usize) -> Result<Value, Unrepresentable> {
     if depth > MAX_DEPTH {
-        return Err(Unheld::here("is nested more than 126 deep"));
+        return Err(Unrepresentable::here("is nested more than 126 deep"));
     }
     match value {
         Val::Null => Ok(Value::Null),
@@ -84,7 +84,7 @@ fn convert(value: &Val, depth: usize) -> Result<Value, Unheld> {
             let convert_member = |(name, value): (&Val, &Val)| {
                 let name = match name {
                     Val::BStr(bytes) | Val::TStr(bytes) => text(bytes)?,
-                    _ => return Err(Unheld::here("has a member whose name is no text")),
+                    _ => return Err(Unrepresentable::here("has a member whose name is no text")),
                 };
                 let value = convert(value, depth + 1).map_err(|e| e.within(format!(".{name}")))?;
                 Ok((name, value))
@@ -94,11 +94,11 @@ fn convert(value: &Val, depth: usize) -> Result<Value, Unheld> {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<String, Unheld> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Unheld::here("is no valid UTF-8"))
+fn text(bytes: &[u8]) -> Result<String, Unrepresentable> {
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Unrepresentable::here("is no valid UTF-8"))
 }
 
-fn number_from_jaq(number: &Num) -> Result<Value, Unheld> {
+fn number_from_jaq(number: &Num) -> Result<Value, Unrepresentable> {
     let float = match number {
         Num::Int(i) => return Ok(Value::from(*i)),
         Num::BigInt(big) => {
@@ -107,15 +107,15 @@ fn number_from_jaq(number: &Num) -> Result<Value, Unheld> {
                 .parse::<i64>()
                 .map(Value::from)
                 .or_else(|_| digits.parse::<u64>().map(Value::from))
-                .unwrap_or_else(|_| literal::of(&digits)));
+                .unwrap_or_else(|_| exact_number::of(&digits)));
         }
         Num::Float(f) => *f,
-        Num::Dec(digits) => match literal::of_unheld(digits) {
+        Num::Dec(digits) => match exact_number::of_unheld(digits) {
             Some(literal) => return Ok(literal),
             None => digits.parse().unwrap_or(f64::NAN),
         },
     };
-    Number::from_f64(float).map(Value::Number).ok_or_else(|| Unheld::here("is no finite number"))
+    Number::from_f64(float).map(Value::Number).ok_or_else(|| Unrepresentable::here("is no finite number"))
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_number_that_no_double_holds_goes_through_as_it_is_written() {
         for digits in ["1234567890123456.789", "1e-400", "1E400", "-0.1234567890123456789", "12345678901234567890123"] {
-            let value = json!({"a": [literal::of(digits)]});
+            let value = json!({"a": [exact_number::of(digits)]});
             assert_eq!(from_jaq(&to_jaq(value.clone())), Ok(value));
         }
     }

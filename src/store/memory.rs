@@ -8,24 +8,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::BoxFuture;
 
 use crate::grid::Row;
-use crate::ledger::book::{Book, DoneSet, Tried};
-use crate::ledger::commit::{Commit, Kind, Part, Reply, Settled};
-use crate::ledger::doings::Doing;
-use crate::ledger::failure::{Answer, Failure, FailureState, IN_DOUBT, Kept, failure_mark};
-use crate::ledger::head::HeadId;
-use crate::ledger::judge::Sighting;
-use crate::ledger::key::{Fingerprint, Key, Version};
-use crate::ledger::mode::{Again, Mode};
-use crate::ledger::removal::{Removal, Role, mark_of_failure, mark_of_key, mark_of_run};
-use crate::ledger::rows::{DONE, FORGOTTEN, processed_row};
-use crate::ledger::run::Run;
-use crate::ledger::snapshot::{Loaded, Snapshot, State};
+use crate::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply, ItemResult};
+use crate::ledger::commit::commit_resolution::HeadStatus;
+use crate::ledger::commit::row_deletion::{RowDeletion, TabKind, mark_of_failure, mark_of_key, mark_of_run};
+use crate::ledger::item::failure::{Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_mark};
+use crate::ledger::item::key::{Fingerprint, Key, Version};
+use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::processed::processed_index::{PriorFailure, ProcessedIndex, ProcessedSet};
+use crate::ledger::processed::version_history::VersionUse;
+use crate::ledger::rows::row_codec::{DONE, FORGOTTEN, processed_row};
+use crate::ledger::run::run::Run;
+use crate::ledger::state::snapshot::{Loaded, Snapshot, State};
 use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError, Usage};
 
 /// What the next commit meets instead of a plain answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mishap {
+pub enum InjectedFault {
     /// It is applied, and the answer is lost.
     AppliedThenLost,
     /// It never arrives, and no answer comes.
@@ -36,7 +36,7 @@ pub enum Mishap {
 
 /// What a store in memory holds; public so that tests can look.
 #[derive(Debug, Clone, Default)]
-pub struct Held {
+pub struct Contents {
     /// The head.
     pub head: Option<HeadId>,
     /// The state.
@@ -50,7 +50,7 @@ pub struct Held {
     /// Failures, in order.
     pub failures: Vec<Failure>,
     /// What people ask for; a run that answers takes it out.
-    pub asked: HashMap<Key, Answer>,
+    pub asked: HashMap<Key, RequestedAction>,
     /// Runs, in order.
     pub runs: Vec<Run>,
 }
@@ -58,12 +58,12 @@ pub struct Held {
 /// A store in memory; clones share it.
 #[derive(Clone)]
 pub struct MemoryStore {
-    held: Arc<Mutex<Held>>,
-    mishaps: Arc<Mutex<VecDeque<Option<Mishap>>>>,
+    held: Arc<Mutex<Contents>>,
+    mishaps: Arc<Mutex<VecDeque<Option<InjectedFault>>>>,
     usage: Arc<Mutex<Usage>>,
     clock: Arc<dyn Clock>,
-    mode: Mode,
-    again: Again,
+    mode: WriteMode,
+    again: ReprocessPolicy,
 }
 
 impl MemoryStore {
@@ -74,30 +74,30 @@ impl MemoryStore {
             mishaps: Arc::default(),
             usage: Arc::default(),
             clock,
-            mode: Mode::Append,
-            again: Again::Every,
+            mode: WriteMode::Append,
+            again: ReprocessPolicy::EachVersion,
         }
     }
 
     /// The same store, its rows kept in this way.
     #[must_use]
-    pub fn keeping(mut self, mode: Mode, again: Again) -> Self {
+    pub fn keeping(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
         (self.mode, self.again) = (mode, again);
         self
     }
 
     /// The next commits meet these, in order; `None` is a plain answer.
-    pub fn meet(&self, mishaps: impl IntoIterator<Item = Option<Mishap>>) {
+    pub fn meet(&self, mishaps: impl IntoIterator<Item = Option<InjectedFault>>) {
         lock(&self.mishaps).extend(mishaps);
     }
 
     /// A copy of what is held.
-    pub fn held(&self) -> Held {
+    pub fn held(&self) -> Contents {
         lock(&self.held).clone()
     }
 
     /// Changes what is held, as people's hands would.
-    pub fn touch(&self, change: impl FnOnce(&mut Held)) {
+    pub fn touch(&self, change: impl FnOnce(&mut Contents)) {
         change(&mut lock(&self.held));
     }
 
@@ -118,16 +118,17 @@ impl MemoryStore {
         Loaded { snapshot, spreadsheet: "memory".into(), tables, first_rows: None, timezone: None, again, service_time }
     }
 
-    fn apply(&self, commit: &Commit) -> Reply {
+    fn apply(&self, commit: &Commit) -> CommitReply {
         let mut held = lock(&self.held);
         let moved = held.head != commit.from;
-        let older =
-            commit.from.is_some() && commit.kind == Kind::Advance && commit.state.lease.fence < held.state.lease.fence;
+        let older = commit.from.is_some()
+            && commit.kind == CommitKind::Advance
+            && commit.state.lease.fence < held.state.lease.fence;
         if moved || older {
-            return Reply::Refused { part: Part::Guard, why: "the head has moved on".into() };
+            return CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".into() };
         }
         if commit.changes.tables.iter().any(|new| held.tables.contains_key(&new.tab)) {
-            return Reply::Refused { part: Part::Layout, why: "a tab of that name exists".into() };
+            return CommitReply::Refused { part: CommitPart::Layout, why: "a tab of that name exists".into() };
         }
         for new in &commit.changes.tables {
             held.tables.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
@@ -145,7 +146,7 @@ impl MemoryStore {
         held.runs.extend(commit.changes.runs.iter().cloned());
         held.state = commit.state.clone();
         held.head = Some(commit.to);
-        Reply::Applied
+        CommitReply::Applied
     }
 }
 
@@ -158,42 +159,42 @@ impl Store for MemoryStore {
         })
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         lock(&self.usage).reads += 1;
         let store = lock(&self.held);
         let sighting = match store.head {
-            Some(head) => Sighting::At { head, fence: store.state.lease.fence },
-            None => Sighting::Virgin,
+            Some(head) => HeadStatus::At { head, fence: store.state.lease.fence },
+            None => HeadStatus::NotInitialized,
         };
         Box::pin(async move { Ok(sighting) })
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             tokio::task::yield_now().await;
             lock(&self.usage).writes += 1;
             let mishap = lock(&self.mishaps).pop_front().flatten();
             match mishap {
                 None => self.apply(commit),
-                Some(Mishap::AppliedThenLost) => {
+                Some(InjectedFault::AppliedThenLost) => {
                     self.apply(commit);
-                    Reply::Lost { why: "the answer was lost".into() }
+                    CommitReply::Lost { why: "the answer was lost".into() }
                 }
-                Some(Mishap::LostBefore) => Reply::Lost { why: "the request was lost".into() },
-                Some(Mishap::Throttled) => {
+                Some(InjectedFault::LostBefore) => CommitReply::Lost { why: "the request was lost".into() },
+                Some(InjectedFault::Throttled) => {
                     lock(&self.usage).throttled += 1;
-                    Reply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "a quota is used up".into() }
+                    CommitReply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "a quota is used up".into() }
                 }
             }
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         lock(&self.usage).reads += u64::from(!rows.is_empty());
         let held = lock(&self.held);
         let found = rows.iter().filter_map(|(key, row)| {
             let failure = held.failures.get(usize::try_from(*row).ok()?.checked_sub(2)?)?;
-            let kept = Kept { failure: failure.clone(), mended: false, row: *row };
+            let kept = StoredFailure { failure: failure.clone(), mended: false, row: *row };
             (failure.key.fingerprint() == *key).then_some(kept)
         });
         let found = found.collect();
@@ -205,7 +206,7 @@ impl Store for MemoryStore {
     }
 }
 
-fn book(held: &Held, again: Again) -> Book {
+fn book(held: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
     let done = held.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.mark(version))).collect();
     let forgotten = held.forgotten.iter().map(|(key, version, _)| (key.fingerprint(), again.mark(version))).collect();
     let mut failures = HashMap::new();
@@ -214,7 +215,7 @@ fn book(held: &Held, again: Again) -> Book {
         if failure.state == FailureState::Recovered {
             failures.remove(&key);
         } else {
-            let tried = Tried {
+            let tried = PriorFailure {
                 attempts: failure.attempts,
                 first_seen: failure.first_seen,
                 last_seen: failure.last_seen,
@@ -228,29 +229,30 @@ fn book(held: &Held, again: Again) -> Book {
             failures.insert(key, tried);
         }
     }
-    let doings: Vec<_> = held.processed.iter().map(|(_, _, run)| Doing::of(run)).collect();
-    let done = DoneSet::of_doings(again, done, &doings, forgotten, held.state.gaps.clone());
-    Book::new(done, failures).counting(held.state.tries.clone()).doing_again(held.state.redo.clone())
+    let doings: Vec<_> = held.processed.iter().map(|(_, _, run)| VersionUse::of(run)).collect();
+    let done = ProcessedSet::of_doings(again, done, &doings, forgotten, held.state.gaps.clone());
+    ProcessedIndex::new(done, failures).counting(held.state.tries.clone()).doing_again(held.state.redo.clone())
 }
 
 /// Keeps one settled item; the rows that it was written over.
-fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) -> u64 {
+fn keep(held: &mut Contents, settled: &ItemResult, commit: &Commit, mode: WriteMode) -> u64 {
     let mut updated = 0;
     let told = settled.told();
     match settled {
-        Settled::Done { output, closes, .. } => {
+        ItemResult::Done { output, closes, .. } => {
             for (tab, rows) in &output.tables {
                 let there = &mut held.tables.entry(tab.clone()).or_default().1;
                 for row in rows {
-                    let over = put(there, row, commit.state.key_column.as_deref().filter(|_| mode == Mode::Upsert));
+                    let over =
+                        put(there, row, commit.state.key_column.as_deref().filter(|_| mode == WriteMode::Upsert));
                     updated += u64::from(over);
                 }
             }
             held.failures.extend(closes.iter().map(|failure| (**failure).clone()));
         }
-        Settled::Failed(failure) => held.failures.push((**failure).clone()),
-        Settled::Forgotten { .. } => {}
-        Settled::Removed(rows) => rows.iter().for_each(|row| take_out(held, row)),
+        ItemResult::Failed(failure) => held.failures.push((**failure).clone()),
+        ItemResult::Revoked { .. } => {}
+        ItemResult::Removed(rows) => rows.iter().for_each(|row| take_out(held, row)),
     }
     if let Some(told) = told.filter(|failure| failure.answered.is_some()) {
         held.asked.remove(&told.key);
@@ -259,18 +261,18 @@ fn keep(held: &mut Held, settled: &Settled, commit: &Commit, mode: Mode) -> u64 
 }
 
 /// Takes out the first row of this mark; here rows have no places.
-fn take_out(held: &mut Held, removal: &Removal) {
+fn take_out(held: &mut Contents, removal: &RowDeletion) {
     let mark = |row: &(Key, Version, String), word| mark_of_key(&processed_row(&row.0, &row.1, word, &row.2));
     let is_it = |mark: u64| removal.mark == Some(mark);
     match removal.role {
-        Role::Processed => {
+        TabKind::Processed => {
             if !take_first(&mut held.processed, |row| is_it(mark(row, DONE))) {
                 take_first(&mut held.forgotten, |row| is_it(mark(row, FORGOTTEN)));
             }
         }
-        Role::Failures => drop(take_first(&mut held.failures, |failure| is_it(mark_of_failure(failure)))),
-        Role::Runs => drop(take_first(&mut held.runs, |run| is_it(mark_of_run(run)))),
-        Role::Data => {}
+        TabKind::Failures => drop(take_first(&mut held.failures, |failure| is_it(mark_of_failure(failure)))),
+        TabKind::Runs => drop(take_first(&mut held.runs, |run| is_it(mark_of_run(run)))),
+        TabKind::Data => {}
     }
 }
 

@@ -9,15 +9,15 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault as Kind;
-use sheetkeep::ledger::commit::{Changes, Commit, Reply};
-use sheetkeep::ledger::event::{Event, Report};
-use sheetkeep::ledger::failure::Kept;
-use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::ledger::key::Fingerprint;
-use sheetkeep::ledger::snapshot::Loaded;
-use sheetkeep::port::store::{Astray, Store, StoreError, Usage};
-use sheetkeep::runner::plan::PassError;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitReply};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::item::failure::StoredFailure;
+use sheetkeep::ledger::item::key::Fingerprint;
+use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::ledger::state::snapshot::Loaded;
+use sheetkeep::port::store::{MisplacedWrites, Store, StoreError, Usage};
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 
 use crate::contract::emulated::{Emulated, both};
 use crate::contract::ground::{Contents, Ground, Loss};
@@ -37,11 +37,11 @@ impl Store for Meddled {
         self.inner.load()
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         self.inner.sight()
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             if self.commits.fetch_add(1, Ordering::Relaxed) == self.nth {
                 let meddling = self.meddling.lock().expect("nobody panics in it").take();
@@ -53,7 +53,7 @@ impl Store for Meddled {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         self.inner.kept(rows)
     }
 
@@ -91,7 +91,7 @@ async fn meddled(
     seed: u64,
     nth: u32,
     meddling: BoxFuture<'static, ()>,
-) -> Result<Report, PassError> {
+) -> Result<RunReport, RunError> {
     runner(world, seed).run(Meddled::at(world, nth, meddling), items(12)).await
 }
 
@@ -114,7 +114,7 @@ pub async fn command(world: &Emulated, keys: &[&str]) {
     let holder = state.lease.holder.clone().expect("somebody runs");
     command.run = state.run.clone().expect("somebody runs");
     let snapshot = command.store.load().await.expect("it can be read").snapshot;
-    command.chain = sheetkeep::ledger::chain::Chain::from(snapshot.as_ref(), state, holder);
+    command.chain = sheetkeep::ledger::commit::commit_chain::CommitChain::from(snapshot.as_ref(), state, holder);
     let snapshot = snapshot.expect("the job exists");
     command.chain.reloaded(&snapshot).expect("it is of the same term");
     let changes = if keys.is_empty() { Changes::default() } else { all_done(&command, keys) };
@@ -239,7 +239,8 @@ async fn another_job_that_makes_runs_first_does_not_stop_an_init() {
         let meddling = Box::pin(async move {
             let requests: Value = json!([{"addSheet": {"properties": {"title": "Runs", "sheetId": 77}}}]);
             hands.hands(requests).await;
-            let header = sheetkeep::ledger::rows::RUNS.map(|name| json!({"userEnteredValue": {"stringValue": name}}));
+            let header =
+                sheetkeep::ledger::rows::row_codec::RUNS.map(|name| json!({"userEnteredValue": {"stringValue": name}}));
             let start = json!({"sheetId": 77, "rowIndex": 0, "columnIndex": 0});
             let rows = json!([{"values": header}]);
             hands.hands(json!([{"updateCells": {"start": start, "rows": rows, "fields": "userEnteredValue"}}])).await;
@@ -271,7 +272,7 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         let store = Meddled::at(&world, 0, meddling);
         let texts = Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "text": "x"})));
         let error = job.run(store, texts).await.expect_err("the lease is held");
-        assert!(matches!(error, PassError::Held { .. }), "{doubts:?}: {error}");
+        assert!(matches!(error, RunError::Held { .. }), "{doubts:?}: {error}");
         assert_eq!(keys(&world).await, ["s", "t"]);
     }
 }
@@ -302,7 +303,7 @@ async fn columns_of_processed_that_are_moved_in_the_middle_of_a_run_double_nothi
                 let report = job.run(world.store_of("j", "Data"), items(12)).await.expect("it goes on");
                 assert_eq!((report.run.counts.new, report.run.counts.skipped), (0, 12), "{doubts:?} {deed}");
                 let events = job.events.lock().expect("nobody panics in it").clone();
-                let told = |event: &Event| matches!(event, Event::Blemish { message } if message.contains("6 rows have their cells"));
+                let told = |event: &Event| matches!(event, Event::Anomaly { message } if message.contains("6 rows have their cells"));
                 assert!(events.iter().any(told), "{doubts:?} {deed} {events:?}");
             }
             assert_eq!(keys(&world).await.len(), 12, "{doubts:?} {deed}");
@@ -327,10 +328,10 @@ async fn a_commit_whose_answer_was_lost_and_whose_scratch_rows_another_run_took_
         let last = first.draft_that(changes, true);
         world.lose(Loss::Answer);
         let reply = first.send(&last).await;
-        assert!(matches!(reply, Reply::Lost { .. }), "{doubts:?}: {reply:?}");
+        assert!(matches!(reply, CommitReply::Lost { .. }), "{doubts:?}: {reply:?}");
         let sighting = first.store.sight().await;
-        assert!(matches!(sighting, Ok(Sighting::At { head, .. }) if head == last.to), "{doubts:?}: {sighting:?}");
+        assert!(matches!(sighting, Ok(HeadStatus::At { head, .. }) if head == last.to), "{doubts:?}: {sighting:?}");
         Writer::open(&world, "b").await.put(Changes::default()).await;
-        assert_eq!(first.store.astray().await, Ok(Astray::default()), "{doubts:?}");
+        assert_eq!(first.store.astray().await, Ok(MisplacedWrites::default()), "{doubts:?}");
     }
 }

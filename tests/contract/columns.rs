@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::columns::NewColumns;
-use sheetkeep::ledger::event::{Event, Report};
-use sheetkeep::ledger::mode::{Again, Mode};
-use sheetkeep::runner::plan::PassError;
+use sheetkeep::ledger::columns::columns::NewColumns;
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::runner::run_config::RunError;
 
 use crate::contract::between::Meddled;
 use crate::contract::emulated::{Emulated, both, id};
@@ -28,20 +28,20 @@ async fn run_with(
     seed: u64,
     policy: NewColumns,
     source: Values,
-) -> (Result<Report, PassError>, Vec<String>) {
+) -> (Result<RunReport, RunError>, Vec<String>) {
     let mut job = Job::new(world.clock());
     job.seed = seed;
     job.plan.columns.new_columns = policy;
     let ended = job.run(world.store_of("j", "Data"), source).await;
     let events = job.events.lock().expect("no test panics while it holds this");
     let odd = events.iter().filter_map(|event| match event {
-        Event::Blemish { message } => Some(message.clone()),
+        Event::Anomaly { message } => Some(message.clone()),
         _ => None,
     });
     (ended, odd.collect())
 }
 
-async fn run(world: &Emulated, seed: u64, source: Values) -> (Result<Report, PassError>, Vec<String>) {
+async fn run(world: &Emulated, seed: u64, source: Values) -> (Result<RunReport, RunError>, Vec<String>) {
     run_with(world, seed, NewColumns::Add, source).await
 }
 
@@ -218,11 +218,11 @@ async fn a_header_that_was_cleared_or_whose_mark_can_not_be_read_stops_the_run_b
 async fn a_header_cleared_between_the_load_and_a_write_by_position_stops_the_run_and_leaves_no_value_out() {
     for doubts in both() {
         let world = Arc::new(Emulated::new(doubts, 5));
-        let keeping = || world.store_of("j", "Data").keeping(Mode::Upsert, Again::Other);
+        let keeping = || world.store_of("j", "Data").keeping(WriteMode::Upsert, ReprocessPolicy::OnChange);
         let upsert = |seed| {
             let mut job = Job::new(world.clock());
-            (job.seed, job.plan.mode) = (seed, Mode::Upsert);
-            job.plan.definition.mode = Mode::Upsert.word().into();
+            (job.seed, job.plan.mode) = (seed, WriteMode::Upsert);
+            job.plan.definition.mode = WriteMode::Upsert.word().into();
             job
         };
         let versions = |v: &str| Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "v": v, "n": v})));

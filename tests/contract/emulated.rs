@@ -19,7 +19,7 @@ use sheetkeep::google::sheets::Sheets;
 use sheetkeep::grid::quoted;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::emulator::fault::{Fault, Happening, Victims};
 use sheetkeep::fault::Fault as Kind;
-use sheetkeep::ledger::event::Report;
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::plan::PassError;
+use sheetkeep::runner::run_config::RunError;
 use sheetkeep::system::SeededChance;
 
 use crate::contract::emulated::Emulated;
@@ -42,12 +42,12 @@ fn runner(world: &Emulated, seed: u64, elsewhere: bool) -> Job {
     job
 }
 
-async fn run(world: &Emulated, seed: u64, elsewhere: bool) -> Result<Report, PassError> {
+async fn run(world: &Emulated, seed: u64, elsewhere: bool) -> Result<RunReport, RunError> {
     Box::pin(runner(world, seed, elsewhere).run(world.store_of("j", "Data"), items())).await
 }
 
 /// An end that a run may come to while the service is out of order or another run is at work.
-fn passes(error: &PassError) -> bool {
+fn passes(error: &RunError) -> bool {
     matches!(error.fault(), Kind::Transient | Kind::Throttled | Kind::Fenced)
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::columns::{ColumnType, NewColumns};
-use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::columns::columns::{ColumnType, NewColumns};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 
 use crate::contract::between::{Meddled, command};
 use crate::contract::emulated::{Emulated, both, id};
@@ -118,10 +118,10 @@ async fn a_new_column_of_days_shows_days_in_rows_that_are_written_over_too_and_i
         let world = Arc::new(Emulated::new(doubts, 9));
         let run = |seed, items: Vec<Value>| {
             let mut job = runner(&world, seed);
-            job.plan.mode = Mode::Upsert;
-            job.plan.definition.mode = Mode::Upsert.word().into();
+            job.plan.mode = WriteMode::Upsert;
+            job.plan.definition.mode = WriteMode::Upsert.word().into();
             job.plan.columns.types = ["day", "next"].map(|name| (name.to_owned(), ColumnType::Date)).to_vec();
-            let store = world.store_of("j", "Data").keeping(Mode::Upsert, Again::Other);
+            let store = world.store_of("j", "Data").keeping(WriteMode::Upsert, ReprocessPolicy::OnChange);
             async move { job.run(store, Values::of(items)).await.expect("a clean run").run.counts }
         };
         run(1, vec![json!({"id": "a", "v": "1"}), json!({"id": "b", "v": "1"})]).await;

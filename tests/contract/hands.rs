@@ -5,8 +5,8 @@ use std::future::Future;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault as Kind;
-use sheetkeep::ledger::event::{Event, Report};
-use sheetkeep::runner::plan::PassError;
+use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::runner::run_config::RunError;
 
 use crate::contract::emulated::{Emulated, both};
 use crate::contract::ground::{Contents, Ground};
@@ -17,13 +17,13 @@ fn items(count: u64) -> Values {
 }
 
 /// A run with ids of its own; also what it told of oddities.
-async fn run(world: &Emulated, seed: u64, count: u64) -> (Result<Report, PassError>, Vec<String>) {
+async fn run(world: &Emulated, seed: u64, count: u64) -> (Result<RunReport, RunError>, Vec<String>) {
     let mut job = Job::new(world.clock());
     job.seed = seed;
     let ended = job.run(world.store_of("j", "Data"), items(count)).await;
     let events = job.events.lock().expect("no test panics while it holds this");
     let odd = events.iter().filter_map(|event| match event {
-        Event::Blemish { message } => Some(message.clone()),
+        Event::Anomaly { message } => Some(message.clone()),
         _ => None,
     });
     (ended, odd.collect())

@@ -13,7 +13,7 @@ use sheetkeep::google::sheets::Sheets;
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SystemChance, SystemClock};
 
 use crate::contract::emulated::contents;

@@ -1,10 +1,10 @@
 //! A Processed tab that is longer than one page.
 
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::commit::{Changes, Settled};
-use sheetkeep::ledger::failure::FailureState;
-use sheetkeep::ledger::item::Output;
-use sheetkeep::ledger::key::Version;
+use sheetkeep::ledger::commit::changes::{Changes, ItemResult};
+use sheetkeep::ledger::item::failure::FailureState;
+use sheetkeep::ledger::item::item::Output;
+use sheetkeep::ledger::item::key::Version;
 use sheetkeep::port::store::Store;
 
 use crate::contract::emulated::Emulated;
@@ -21,7 +21,7 @@ async fn a_long_processed_tab_is_read_in_pages_and_every_key_of_it_is_known() {
     let mut writer = Writer::settled_in(&world, "a").await;
     let numbers: Vec<u32> = (0..KEYS).collect();
     for some in numbers.chunks(AT_ONCE) {
-        let settled = some.iter().map(|n| Settled::Done {
+        let settled = some.iter().map(|n| ItemResult::Done {
             key: key(&format!("k{n}")),
             version: Version::default(),
             known: false,
@@ -48,7 +48,7 @@ async fn a_long_failures_tab_is_read_to_its_end_and_the_last_row_of_a_key_counts
     let world = Emulated::new(Doubts::default(), 2);
     let mut writer = Writer::settled_in(&world, "a").await;
     let rows = |state, keys: std::ops::Range<u32>| Changes {
-        settled: keys.map(|n| Settled::Failed(Box::new(failed(&format!("f{n}"), state)))).collect(),
+        settled: keys.map(|n| ItemResult::Failed(Box::new(failed(&format!("f{n}"), state)))).collect(),
         ..Changes::default()
     };
     for some in [0..3_000, 3_000..6_000] {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use sheetkeep::grid::Cell;
-use sheetkeep::ledger::rows::{FAILURES, RUNS, failure_row, run_row};
+use sheetkeep::ledger::rows::row_codec::{FAILURES, RUNS, failure_row, run_row};
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
-use sheetkeep::store::memory::{MemoryStore, Mishap};
+use sheetkeep::store::memory::{InjectedFault, MemoryStore};
 
 use crate::contract::ground::{Contents, Ground, Loss, Texts};
 
@@ -63,8 +63,8 @@ impl Ground for Remembered {
 
     fn lose(&self, loss: Loss) -> bool {
         self.store.meet([Some(match loss {
-            Loss::Answer => Mishap::AppliedThenLost,
-            Loss::Request => Mishap::LostBefore,
+            Loss::Answer => InjectedFault::AppliedThenLost,
+            Loss::Request => InjectedFault::LostBefore,
         })]);
         true
     }

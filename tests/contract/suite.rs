@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use sheetkeep::grid::Cell;
-use sheetkeep::ledger::chain::Stop;
-use sheetkeep::ledger::commit::{Changes, Commit, Kind, NewTable, Part, Reply, Settled};
-use sheetkeep::ledger::failure::{Failure, FailureState};
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::{Sighting, Verdict};
-use sheetkeep::ledger::key::Version;
-use sheetkeep::ledger::lease::Fence;
-use sheetkeep::ledger::order::read_run_cell;
-use sheetkeep::ledger::removal::{Gap, Removal, Role, mark_of_failure, mark_of_key};
-use sheetkeep::ledger::run::{Run, RunStatus};
-use sheetkeep::ledger::snapshot::Snapshot;
-use sheetkeep::port::store::{Astray, Store};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitReply, ItemResult, NewTable};
+use sheetkeep::ledger::commit::commit_chain::HaltReason;
+use sheetkeep::ledger::commit::commit_resolution::{HeadStatus, Resolution};
+use sheetkeep::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_key};
+use sheetkeep::ledger::item::failure::{Failure, FailureState};
+use sheetkeep::ledger::item::key::Version;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::lease::lease::Fence;
+use sheetkeep::ledger::lease::row_order::read_run_cell;
+use sheetkeep::ledger::run::run::{Run, RunStatus};
+use sheetkeep::ledger::state::snapshot::Snapshot;
+use sheetkeep::port::store::{MisplacedWrites, Store};
 use sheetkeep::time::Timestamp;
 
 use crate::contract::ground::{Contents, Ground, Loss};
@@ -57,20 +57,20 @@ async fn snapshot(store: &dyn Store) -> Snapshot {
 
 async fn head(store: &dyn Store) -> HeadId {
     match store.sight().await.expect("it can be looked at") {
-        Sighting::At { head, .. } => head,
+        HeadStatus::At { head, .. } => head,
         other => panic!("the head should stand, but the look says {other:?}"),
     }
 }
 
-fn refused_by_the_guard(reply: &Reply) -> bool {
-    matches!(reply, Reply::Refused { part: Part::Guard, .. })
+fn refused_by_the_guard(reply: &CommitReply) -> bool {
+    matches!(reply, CommitReply::Refused { part: CommitPart::Guard, .. })
 }
 
 async fn nothing_loads_as_nothing(ground: &dyn Ground) {
     let store = ground.store();
     let loaded = store.load().await.expect("it can be read");
     assert!(loaded.snapshot.is_none() && loaded.tables.is_empty() && !loaded.spreadsheet.is_empty());
-    assert_eq!(store.sight().await.expect("it can be looked at"), Sighting::Virgin);
+    assert_eq!(store.sight().await.expect("it can be looked at"), HeadStatus::NotInitialized);
     assert_eq!(ground.contents().await, Contents::default());
 }
 
@@ -82,14 +82,14 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn Ground) 
         tables: Vec::new(),
         settled: vec![
             done(&writer, "one", ""),
-            Settled::Failed(Box::new(failed("bad", FailureState::Open))),
+            ItemResult::Failed(Box::new(failed("bad", FailureState::Open))),
             done(&writer, "two", "7"),
         ],
         runs: vec![over.clone()],
     };
     let commit = writer.draft(changes);
     assert_eq!(ground.contents().await, Contents::default(), "a draft alone writes nothing");
-    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
     let there = ground.contents().await;
     assert_eq!(Contents::column(&there.data, "id"), ["one", "two"]);
     assert_eq!(Contents::column(&there.data, "text"), ["row of one ", "row of two 7"]);
@@ -135,7 +135,7 @@ async fn the_identical_commit_is_applied_once_however_often_it_is_sent(ground: &
     let behind = ground.store();
     behind.load().await.expect("it can be read");
     let commit = writer.draft(all_done(&writer, &["once"]));
-    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
     let there = ground.contents().await;
     for store in [&writer.store, &behind, &ground.store()] {
         for _ in 0..2 {
@@ -151,16 +151,16 @@ async fn the_identical_commit_is_applied_once_however_often_it_is_sent(ground: &
 async fn a_claim_fences_the_writer_of_an_older_term(ground: &dyn Ground) {
     let mut old = Writer::settled_in(ground, "a").await;
     let mut new = Writer::open(ground, "b").await;
-    assert_eq!(new.chain.kind(), Kind::Claim);
+    assert_eq!(new.chain.kind(), CommitKind::Claim);
     let late = old.draft(all_done(&old, &["late"]));
     let claim = new.put(all_done(&new, &["claimed"])).await;
     assert_eq!(claim.state.lease.fence, Fence(old.chain.state().lease.fence.0 + 1));
     let reply = old.send(&late).await;
     assert!(refused_by_the_guard(&reply), "{reply:?}");
     let sighting = old.store.sight().await.expect("it can be looked at");
-    assert_eq!(sighting, Sighting::At { head: claim.to, fence: claim.state.lease.fence });
-    assert_eq!(old.chain.drafted().judge(sighting), Verdict::Fenced);
-    assert_eq!(old.chain.reloaded(&snapshot(&*old.store).await), Err(Stop::Fenced));
+    assert_eq!(sighting, HeadStatus::At { head: claim.to, fence: claim.state.lease.fence });
+    assert_eq!(old.chain.drafted().judge(sighting), Resolution::Fenced);
+    assert_eq!(old.chain.reloaded(&snapshot(&*old.store).await), Err(HaltReason::Fenced));
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["claimed"]);
     new.put(all_done(&new, &["next"])).await;
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["claimed", "next"]);
@@ -169,13 +169,13 @@ async fn a_claim_fences_the_writer_of_an_older_term(ground: &dyn Ground) {
 async fn of_two_inits_one_wins(ground: &dyn Ground) {
     let (mut a, mut b) = (Writer::open(ground, "a").await, Writer::open(ground, "b").await);
     let (first, second) = (a.draft(Changes::default()), b.draft(Changes::default()));
-    assert_eq!((first.kind, second.kind), (Kind::Init, Kind::Init));
+    assert_eq!((first.kind, second.kind), (CommitKind::Init, CommitKind::Init));
     let replies = tokio::join!(a.store.commit(&first), b.store.commit(&second));
-    let won = |reply: &Reply| *reply == Reply::Applied;
+    let won = |reply: &CommitReply| *reply == CommitReply::Applied;
     assert!(won(&replies.0) != won(&replies.1), "{replies:?}");
     let (winner, loser, commit, refusal) =
         if won(&replies.0) { (a, b, &first, &replies.1) } else { (b, a, &second, &replies.0) };
-    assert!(matches!(refusal, Reply::Refused { .. }), "{refusal:?}");
+    assert!(matches!(refusal, CommitReply::Refused { .. }), "{refusal:?}");
     let loaded = snapshot(&*loser.store).await;
     assert_eq!((loaded.head, &loaded.state.lease.holder), (commit.to, &commit.state.lease.holder));
     let mut winner = winner;
@@ -192,9 +192,9 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
     if !ground.lose(Loss::Answer) {
         return;
     }
-    assert!(matches!(writer.send(&commit).await, Reply::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
     let sighting = writer.store.sight().await.expect("it can be looked at");
-    assert_eq!(writer.chain.drafted().judge(sighting), Verdict::Applied(commit.to));
+    assert_eq!(writer.chain.drafted().judge(sighting), Resolution::Applied(commit.to));
     let again = writer.send(&commit).await;
     assert!(refused_by_the_guard(&again), "{again:?}");
     writer.applied(&commit);
@@ -202,7 +202,7 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
     // The same without a look between: the copy is what finds out.
     let commit = writer.draft(all_done(&writer, &["third"]));
     ground.lose(Loss::Answer);
-    assert!(matches!(writer.send(&commit).await, Reply::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
     let again = writer.send(&commit).await;
     assert!(refused_by_the_guard(&again), "{again:?}");
     assert_eq!(head(&*writer.store).await, commit.to);
@@ -215,11 +215,11 @@ async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
     if !ground.lose(Loss::Request) {
         return;
     }
-    assert!(matches!(writer.send(&commit).await, Reply::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
     let sighting = writer.store.sight().await.expect("it can be looked at");
-    assert_eq!(writer.chain.drafted().judge(sighting), Verdict::NotYet);
+    assert_eq!(writer.chain.drafted().judge(sighting), Resolution::NotApplied);
     assert_eq!(ground.contents().await, Contents::default());
-    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
     writer.put(all_done(&writer, &["next"])).await;
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["once", "next"]);
 }
@@ -230,10 +230,10 @@ async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn Ground) {
     if !ground.lose(Loss::Answer) {
         return;
     }
-    assert!(matches!(writer.send(&init).await, Reply::Lost { .. }));
-    assert!(matches!(writer.send(&init).await, Reply::Refused { .. }));
+    assert!(matches!(writer.send(&init).await, CommitReply::Lost { .. }));
+    assert!(matches!(writer.send(&init).await, CommitReply::Refused { .. }));
     let sighting = writer.store.sight().await.expect("it can be looked at");
-    assert_eq!(writer.chain.drafted().judge(sighting), Verdict::Applied(init.to));
+    assert_eq!(writer.chain.drafted().judge(sighting), Resolution::Applied(init.to));
     writer.applied(&init);
     let table = NewTable { tab: writer.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
     writer.put(Changes { tables: vec![table], ..all_done(&writer, &["first"]) }).await;
@@ -247,7 +247,7 @@ async fn a_load_after_many_commits_is_what_was_written(ground: &dyn Ground) {
         let keys: Vec<String> = (0..n % 4).map(|m| format!("k{n}.{m}")).collect();
         let mut changes = all_done(&writer, &keys.iter().map(String::as_str).collect::<Vec<_>>());
         if n % 3 == 1 {
-            changes.settled.push(Settled::Failed(Box::new(failed(&format!("f{n}"), FailureState::Open))));
+            changes.settled.push(ItemResult::Failed(Box::new(failed(&format!("f{n}"), FailureState::Open))));
         }
         if n % 5 == 2 {
             changes.runs.push(Run { id: format!("crashed {n}"), status: RunStatus::Crashed, ..writer.run.clone() });
@@ -278,7 +278,7 @@ async fn a_foreign_commit_between_is_noticed_and_built_upon(ground: &dyn Ground)
     let reply = writer.send(&mine).await;
     assert!(refused_by_the_guard(&reply), "{reply:?}");
     let sighting = writer.store.sight().await.expect("it can be looked at");
-    assert_eq!(writer.chain.drafted().judge(sighting), Verdict::Foreign);
+    assert_eq!(writer.chain.drafted().judge(sighting), Resolution::ConcurrentCommit);
     let loaded = snapshot(&*writer.store).await;
     assert_eq!(loaded.head, theirs.to);
     assert!(!loaded.book.is_done(&key("mine"), &Version::default()));
@@ -303,7 +303,7 @@ async fn versions_of_a_key_are_kept_apart(ground: &dyn Ground) {
 
 async fn a_version_is_done_as_often_as_it_was_not_taken_back(ground: &dyn Ground) {
     let mut writer = Writer::settled_in(ground, "a").await;
-    let forgotten = || Settled::Forgotten { key: key("k"), version: Version("1".into()) };
+    let forgotten = || ItemResult::Revoked { key: key("k"), version: Version("1".into()) };
     let both = vec![done(&writer, "k", "1"), done(&writer, "k", "2")];
     writer.put(Changes { settled: both, ..Changes::default() }).await;
     for round in 0..2 {
@@ -324,7 +324,7 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn Ground) {
     let both = vec![
         done(&writer, "k", "1"),
         done(&writer, "k", "2"),
-        Settled::Failed(Box::new(failed("f", FailureState::Open))),
+        ItemResult::Failed(Box::new(failed("f", FailureState::Open))),
     ];
     writer.put(Changes { settled: both, ..Changes::default() }).await;
     let contents = ground.contents().await;
@@ -332,17 +332,17 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn Ground) {
     let runs = [&contents.processed, &contents.failures].map(|rows| Contents::column(rows, "run"));
     let at = versions.iter().position(|version| version == "1").expect("it is there");
     let row = |at: usize| u32::try_from(at + 2).expect("few rows");
-    let removal = |role, row, mark| Removal { role, row, mark: Some(mark), key: None, gap: Gap::Nothing, bytes: 0 };
+    let removal = |role, row, mark| RowDeletion { role, row, mark: Some(mark), key: None, gap: Gap::Nothing, bytes: 0 };
     let together = vec![
-        removal(Role::Processed, row(at), mark_of_key(&["k", "1", "done", &runs[0][at]])),
+        removal(TabKind::Processed, row(at), mark_of_key(&["k", "1", "done", &runs[0][at]])),
         removal(
-            Role::Failures,
+            TabKind::Failures,
             row(0),
             mark_of_failure(&Failure { order: read_run_cell(&runs[1][0]).1, ..failed("f", FailureState::Open) }),
         ),
     ];
-    writer.put(Changes { settled: vec![Settled::Removed(together)], ..Changes::default() }).await;
-    assert_eq!(writer.store.astray().await, Ok(Astray::default()));
+    writer.put(Changes { settled: vec![ItemResult::Removed(together)], ..Changes::default() }).await;
+    assert_eq!(writer.store.astray().await, Ok(MisplacedWrites::default()));
     let loaded = snapshot(&*ground.store()).await;
     assert_eq!((loaded.said, loaded.blemishes.len()), (loaded.state.processed, 0));
     assert!(!loaded.book.is_done(&key("k"), &Version("1".into())));
@@ -354,17 +354,17 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn Ground) {
 async fn a_failure_is_open_until_it_is_recovered(ground: &dyn Ground) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let open = failed("a", FailureState::Open);
-    let settled = vec![Settled::Failed(Box::new(open.clone()))];
+    let settled = vec![ItemResult::Failed(Box::new(open.clone()))];
     writer.put(Changes { settled, ..Changes::default() }).await;
     let book = snapshot(&*ground.store()).await.book;
     let tried = book.tried(&key("a")).expect("it is open");
     assert_eq!((book.open_failures(), tried.attempts), (1, 3));
     assert_eq!(tried.first_seen, open.first_seen);
     let closing = Box::new(Failure { state: FailureState::Recovered, payload: Vec::new(), ..open });
-    let Settled::Done { key: of, version, known: false, output, .. } = done(&writer, "a", "") else {
+    let ItemResult::Done { key: of, version, known: false, output, .. } = done(&writer, "a", "") else {
         panic!("it is done")
     };
-    let settled = vec![Settled::Done { key: of, version, known: false, output, closes: Some(closing) }];
+    let settled = vec![ItemResult::Done { key: of, version, known: false, output, closes: Some(closing) }];
     writer.put(Changes { settled, ..Changes::default() }).await;
     let book = snapshot(&*ground.store()).await.book;
     assert!(book.open_failures() == 0 && book.is_done(&key("a"), &Version::default()));
@@ -376,7 +376,7 @@ async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn Gr
     writer.put(all_done(&writer, &["before"])).await;
     let with_more = |writer: &Writer, text: &str, columns: &[&str]| {
         let mut one = done(writer, text, "");
-        if let Settled::Done { output, .. } = &mut one {
+        if let ItemResult::Done { output, .. } = &mut one {
             output.tables[0].1[0].cells.push(("more".to_owned(), Cell::text(format!("more of {text}"))));
         }
         let columns = columns.iter().map(|&name| name.to_owned()).collect();
@@ -384,7 +384,7 @@ async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn Gr
     };
     let older = writer.chain.clone();
     let commit = writer.draft(with_more(&writer, "one", &["more"]));
-    assert_eq!(writer.send(&commit).await, Reply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
     // Neither the same commit once more nor one from before adds another.
     assert!(refused_by_the_guard(&ground.store().commit(&commit).await));
     let mut late = Writer::standing_at(ground, "a", older).await;
@@ -409,7 +409,7 @@ async fn a_release_keeps_the_fence(ground: &dyn Ground) {
     assert_eq!((loaded.state.lease.fence, &loaded.state), (term, &last.state));
     let mut next = Writer::open(ground, "b").await;
     let claim = next.put(all_done(&next, &["b"])).await;
-    assert_eq!((claim.kind, claim.state.lease.fence), (Kind::Claim, term.next()));
+    assert_eq!((claim.kind, claim.state.lease.fence), (CommitKind::Claim, term.next()));
     assert_eq!(snapshot(&*ground.store()).await.state.lease, claim.state.lease);
 }
 

@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::chain::{After, Chain, Terms};
-use sheetkeep::ledger::commit::{Changes, Commit, NewTable, Reply, Settled};
-use sheetkeep::ledger::failure::{Failure, FailureState};
-use sheetkeep::ledger::item::Output;
-use sheetkeep::ledger::key::{Key, Version};
-use sheetkeep::ledger::lease::Holder;
-use sheetkeep::ledger::run::{Counts, Run, RunStatus, Trigger};
-use sheetkeep::ledger::settlement::End;
-use sheetkeep::ledger::snapshot::{Definition, State};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitReply, ItemResult, NewTable};
+use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, NextAction};
+use sheetkeep::ledger::commit::commit_machine::CommitEnd;
+use sheetkeep::ledger::item::failure::{Failure, FailureState};
+use sheetkeep::ledger::item::item::Output;
+use sheetkeep::ledger::item::key::{Key, Version};
+use sheetkeep::ledger::lease::lease::Holder;
+use sheetkeep::ledger::run::run::{Counts, Run, RunStatus, Trigger};
+use sheetkeep::ledger::state::snapshot::{Definition, State};
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
-use sheetkeep::runner::settle::Settler;
+use sheetkeep::runner::commit_driver::CommitDriver;
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
 
@@ -28,7 +28,7 @@ static SEEDS: AtomicU64 = AtomicU64::new(1_000);
 /// A run that a test leads by hand.
 pub struct Writer {
     pub store: Arc<dyn Store>,
-    pub chain: Chain,
+    pub chain: CommitChain,
     pub run: Run,
     pub tab: String,
     chance: SeededChance,
@@ -61,13 +61,13 @@ impl Writer {
             alerts: Some("{\"late\":\"=1+1\"}".to_owned()),
             ..State::default()
         };
-        let chain = Chain::from(loaded.snapshot.as_ref(), fresh, me);
+        let chain = CommitChain::from(loaded.snapshot.as_ref(), fresh, me);
         let chance = SeededChance::new(SEEDS.fetch_add(1, Ordering::Relaxed) << 20);
         Self { store, chain, run, tab: ground.tab().to_owned(), chance, clock: ground.clock() }
     }
 
     /// A writer that stands elsewhere on the chain than its store knows.
-    pub async fn standing_at(ground: &dyn Ground, who: &str, chain: Chain) -> Self {
+    pub async fn standing_at(ground: &dyn Ground, who: &str, chain: CommitChain) -> Self {
         Self { chain, ..Self::open(ground, who).await }
     }
 
@@ -88,14 +88,14 @@ impl Writer {
     /// A draft that gives the lease back if `release`.
     pub fn draft_that(&mut self, changes: Changes, release: bool) -> Commit {
         let cursor = Some(format!("cursor {}", self.chain.drafted().base().map_or(0, |head| head.commit)));
-        let terms = Terms { now: self.clock.now(), ttl_ms: 300_000, release, run: self.run.clone(), cursor };
+        let terms = CommitMetadata { now: self.clock.now(), ttl_ms: 300_000, release, run: self.run.clone(), cursor };
         self.chain.draft(self.chance.bits(), changes, &terms).expect("nothing is in doubt")
     }
 
     /// Sends a commit once.
-    pub async fn send(&mut self, commit: &Commit) -> Reply {
+    pub async fn send(&mut self, commit: &Commit) -> CommitReply {
         let reply = self.store.commit(commit).await;
-        if reply == Reply::Applied {
+        if reply == CommitReply::Applied {
             self.applied(commit);
         }
         reply
@@ -103,7 +103,7 @@ impl Writer {
 
     /// A commit was found to be on the store.
     pub fn applied(&mut self, commit: &Commit) {
-        self.chain.ended(commit, &End::Applied(commit.to));
+        self.chain.ended(commit, &CommitEnd::Applied(commit.to));
     }
 
     /// Drafts, sends and settles, and drafts anew where the service takes the first form of the guard for a refusal.
@@ -115,12 +115,15 @@ impl Writer {
     pub async fn put_that(&mut self, changes: Changes, release: bool) -> Commit {
         loop {
             let commit = Arc::new(self.draft_that(changes.clone(), release));
-            let settler =
-                Settler { store: Arc::clone(&self.store), clock: Arc::clone(&self.clock), events: Arc::new(|_| {}) };
+            let settler = CommitDriver {
+                store: Arc::clone(&self.store),
+                clock: Arc::clone(&self.clock),
+                events: Arc::new(|_| {}),
+            };
             let ending = settler.settle(Arc::clone(&commit), self.chain.drafted().clone()).await;
             match self.chain.ended(&commit, &ending.end) {
-                After::GoOn => return (*commit).clone(),
-                After::Redraft => {}
+                NextAction::GoOn => return (*commit).clone(),
+                NextAction::Redraft => {}
                 other => panic!("a plain commit ended as {:?}, {other:?}: {}", ending.end, ending.why),
             }
         }
@@ -152,7 +155,7 @@ pub fn key(text: &str) -> Key {
 }
 
 /// An item that is done in a version, with one row.
-pub fn done(writer: &Writer, text: &str, version: &str) -> Settled {
+pub fn done(writer: &Writer, text: &str, version: &str) -> ItemResult {
     let row = Row {
         cells: vec![
             ("id".to_owned(), Cell::text(text)),
@@ -160,7 +163,7 @@ pub fn done(writer: &Writer, text: &str, version: &str) -> Settled {
         ],
     };
     let output = Output::of(writer.tab.clone(), vec![row]);
-    Settled::Done { key: key(text), version: Version(version.to_owned()), known: false, output, closes: None }
+    ItemResult::Done { key: key(text), version: Version(version.to_owned()), known: false, output, closes: None }
 }
 
 /// Items that are done.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::plan::PassError;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 
@@ -118,7 +118,7 @@ impl Game {
         }
     }
 
-    async fn run(&mut self, crash: bool) -> Result<(), PassError> {
+    async fn run(&mut self, crash: bool) -> Result<(), RunError> {
         self.tally.runs += 1;
         let fails = self.fails.clone();
         let mut job = Job::new(Arc::clone(&self.clock)).step(move |value: &Value, _| {
@@ -131,9 +131,9 @@ impl Game {
         });
         job.seed = self.seed.wrapping_mul(1_000).wrapping_add(self.tally.runs);
         job.plan.max_rows = 1 + usize::try_from(self.below(6)).expect("few");
-        job.plan.mode = Mode::Upsert;
+        job.plan.mode = WriteMode::Upsert;
         job.plan.columns.order = JOBS.map(str::to_owned).into();
-        job.plan.definition.mode = Mode::Upsert.word().into();
+        job.plan.definition.mode = WriteMode::Upsert.word().into();
         job.plan.steal = true;
         let items: Vec<_> = {
             let mut table = self.desk.table.lock().await;
@@ -145,7 +145,7 @@ impl Game {
         };
         let sheets = Arc::new(self.desk.sheets(job.seed));
         let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
-        let running = job.run(store.keeping(Mode::Upsert, Again::Other), Values::of(items));
+        let running = job.run(store.keeping(WriteMode::Upsert, ReprocessPolicy::OnChange), Values::of(items));
         let calls = if crash { 4 + self.below(30) } else { u64::MAX / 2 };
         self.tally.crashes += u64::from(crash);
         let is_fast = self.pace == Pace::Fast && self.desk.table.lock().await.eagerness > 0.0;
@@ -167,7 +167,7 @@ impl Game {
     }
 
     /// The reason of a stop that the document names.
-    fn allowed(error: &PassError) -> Option<&'static str> {
+    fn allowed(error: &RunError) -> Option<&'static str> {
         let said = error.to_string();
         match () {
             () if error.fault() != Fault::Corrupt => None,

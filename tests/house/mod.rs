@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::{Errands, PassError};
-use sheetkeep::store::listing::Listing;
-use sheetkeep::store::sheets::SheetsStore;
-use sheetkeep::store::survey::Wanted;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanner::ScanScope;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
@@ -23,15 +23,15 @@ use crate::support::{Job, Values};
 pub struct House {
     pub front: Front,
     pub clock: Arc<dyn Clock>,
-    pub mode: Mode,
-    pub again: Again,
+    pub mode: WriteMode,
+    pub again: ReprocessPolicy,
     /// Rows in one commit at most.
     pub max_rows: usize,
 }
 
 impl House {
     /// `nth` is which of the eight doubts the service has.
-    pub fn new(mode: Mode, again: Again, nth: usize) -> Self {
+    pub fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = Doubts::all().nth(nth).expect("there are eight");
         Self { front: Front::new(doubts, 1, &clock, None), clock, mode, again, max_rows: 2 }
@@ -45,9 +45,9 @@ impl House {
     pub async fn run(
         &self,
         items: &[Value],
-        retrying: Retrying,
-        errands: Option<Errands>,
-    ) -> Result<Report, PassError> {
+        retrying: RetryScope,
+        errands: Option<PreparedChanges>,
+    ) -> Result<RunReport, RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| match value["bad"].as_str() {
             Some(why) => Err(StepError::Rejected(why.to_owned())),
             None => Ok(vec![value.clone()]),
@@ -60,13 +60,13 @@ impl House {
         report
     }
 
-    pub async fn usual(&self, items: &[Value]) -> Report {
-        self.run(items, Retrying::Usual, None).await.expect("a run")
+    pub async fn usual(&self, items: &[Value]) -> RunReport {
+        self.run(items, RetryScope::Default, None).await.expect("a run")
     }
 
     /// Everything that can be listed.
-    pub async fn listing(&self) -> Listing {
-        let wanted = Wanted { failures: true, runs: true, ..Wanted::default() };
+    pub async fn listing(&self) -> ScannedTabs {
+        let wanted = ScanScope { failures: true, runs: true, ..ScanScope::default() };
         self.store(7).listing(wanted).await.expect("a listing").expect("it has run")
     }
 

@@ -8,23 +8,23 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::{Commit, Part, Reply};
-use sheetkeep::ledger::failure::Kept;
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::ledger::key::{Fingerprint, Key, Version};
-use sheetkeep::ledger::snapshot::Loaded;
+use sheetkeep::ledger::commit::changes::{Commit, CommitPart, CommitReply};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::item::failure::StoredFailure;
+use sheetkeep::ledger::item::key::{Fingerprint, Key, Version};
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::state::snapshot::Loaded;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::{Store, StoreError, Usage};
-use sheetkeep::store::memory::{Held, MemoryStore};
+use sheetkeep::store::memory::{Contents, MemoryStore};
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
 use crate::support::{Job, Slow, Values};
 
 /// What happens to the n-th commit (from 0) before it arrives; a reply is given in the store's place.
-type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync;
+type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<CommitReply> + Send + Sync;
 
 /// A store whose commits take a moment, so that results gather meanwhile.
 struct Meddled {
@@ -49,7 +49,7 @@ impl Store for Meddled {
         })
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         if self.blind {
             let error = StoreError::Unavailable { why: "it is out of order".to_owned(), fault: Fault::Transient };
             return Box::pin(async { Err(error) });
@@ -57,7 +57,7 @@ impl Store for Meddled {
         self.inner.sight()
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             self.clock.sleep(Duration::from_millis(10)).await;
             let nth = self.commits.fetch_add(1, Ordering::Relaxed);
@@ -68,7 +68,7 @@ impl Store for Meddled {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         self.inner.kept(rows)
     }
 
@@ -88,7 +88,7 @@ fn world() -> (Arc<dyn Clock>, MemoryStore, Job) {
 fn meddled(
     clock: &Arc<dyn Clock>,
     store: &MemoryStore,
-    meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<Reply> + Send + Sync + 'static,
+    meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<CommitReply> + Send + Sync + 'static,
 ) -> Meddled {
     let (inner, clock) = (store.clone(), Arc::clone(clock));
     Meddled {
@@ -106,7 +106,7 @@ fn items(count: u64) -> Values {
 }
 
 /// A commit of a person's command, within the lease of whoever runs: these keys are done by it.
-fn command(held: &mut Held, keys: &[&str]) {
+fn command(held: &mut Contents, keys: &[&str]) {
     let next = HeadId { nonce: 77, ..held.head.expect("the job exists") }.next(77);
     held.head = Some(next);
     held.state.head = Some(next);
@@ -166,10 +166,10 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
         let late = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&late);
         let between = meddled(&clock, &store, move |n, commit, _| match n.checked_sub(nth) {
-            Some(0) => Some(Reply::Lost { why: "it is on its way".to_owned() }),
+            Some(0) => Some(CommitReply::Lost { why: "it is on its way".to_owned() }),
             Some(1) => {
                 *kept.lock().expect("nobody panics in it") = Some(commit.clone());
-                Some(Reply::Refused { part: Part::Layout, why: "a tab moved".to_owned() })
+                Some(CommitReply::Refused { part: CommitPart::Layout, why: "a tab moved".to_owned() })
             }
             _ => None,
         });
@@ -186,7 +186,7 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
 async fn a_refused_batch_that_can_t_be_judged_because_the_service_is_out_of_order_is_a_passing_trouble() {
     let (clock, store, job) = world();
     let between = meddled(&clock, &store, |nth, _, _| {
-        (nth == 2).then(|| Reply::Refused { part: Part::Guard, why: "the head has moved on".to_owned() })
+        (nth == 2).then(|| CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
     });
     let error = job.run(Meddled { blind: true, ..between }, items(8)).await.expect_err("it is unclear");
     assert_eq!((error.fault(), error.to_string().contains("out of order")), (Fault::Transient, true), "{error}");
@@ -212,7 +212,7 @@ async fn the_cursor_of_half_a_batch_does_not_pass_the_other_half() {
     let small = meddled(&clock, &store, |_, commit, _| {
         let cursor: usize = commit.state.cursor.as_deref().map_or(0, |text| text.parse().expect("a number"));
         if commit.changes.settled.len() > 3 {
-            return Some(Reply::TooLarge);
+            return Some(CommitReply::TooLarge);
         }
         let done = usize::try_from(commit.state.processed.count).expect("few");
         assert!(cursor <= done, "invariant 8: the cursor says {cursor}, and {done} items are done");

@@ -3,7 +3,7 @@
 //! In scope: nothing doubled, nothing lost, no run and no sheet from which nobody can go on. Out of scope: what a sheet must be
 //! by itself (`service`).
 
-use sheetkeep::store::guard::Place;
+use sheetkeep::store::guard::head_guard::StateLocation;
 
 use crate::explore::{Asked, DROPS_NAME, DROPS_STATE, Event, Explorer, World, number_of};
 use crate::service::run_name;
@@ -102,7 +102,7 @@ impl Explorer {
         let runner = self.runners.at(world.runners[*who]);
         let (Stage::Send(session, _) | Stage::Sight(session)) = &runner.stage else { return };
         let (_, seen) = self.sheets.at(world.past[0]).sight();
-        let plain = |place: &Place| Place { name_id: None, ..place.clone() };
+        let plain = |place: &StateLocation| StateLocation { name_id: None, ..place.clone() };
         let untouched = (world.acts ^ self.bounds.acts) & (DROPS_NAME | DROPS_STATE) == 0;
         let exact = untouched && self.how.honours && !self.how.cascades;
         let same = match (&session.place, &seen) {

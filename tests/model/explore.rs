@@ -10,10 +10,10 @@
 //! forgotten, because the service will refuse it whenever it comes.
 
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::commit::{Commit, Kind, Part, Reply};
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::store::guard::{self, Form, Proof};
+use sheetkeep::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::store::guard::head_guard::{self, GuardKind, GuardSupport};
 
 use crate::intern::{Interned, QuickMap, QuickSet};
 use crate::service::{Batch, Behaviour, Draft, JOB, Sheet};
@@ -104,7 +104,7 @@ pub enum Asked {
     Replied(u8),
 }
 
-pub type Noted = Option<(i32, Proof)>;
+pub type Noted = Option<(i32, GuardSupport)>;
 
 /// One exploration.
 pub struct Explorer {
@@ -116,7 +116,7 @@ pub struct Explorer {
     pub batches: Interned<Batch>,
     pub steps: QuickMap<(u32, Asked), Option<(u32, Noted)>>,
     pub usable: QuickMap<[u32; 3], bool>,
-    pub applied: QuickMap<(u32, u32), Result<u32, Part>>,
+    pub applied: QuickMap<(u32, u32), Result<u32, CommitPart>>,
     pub dead: QuickMap<(u32, u32), bool>,
     pub to_send: QuickMap<u32, u32>,
     pub recovered: QuickSet<u32>,
@@ -124,26 +124,26 @@ pub struct Explorer {
     pub nodes: Vec<(World, u32, Event)>,
     pub wanted: &'static str,
     pub broken: Option<String>,
-    pub culprit: Option<(Event, World)>,
+    pub rejected_item: Option<(Event, World)>,
 }
 
-fn reply_of(n: u8) -> Reply {
-    let refused = |part| Reply::Refused { part, why: String::new() };
+fn reply_of(n: u8) -> CommitReply {
+    let refused = |part| CommitReply::Refused { part, why: String::new() };
     match n {
-        0 => Reply::Applied,
-        1 => refused(Part::Guard),
-        2 => refused(Part::Layout),
-        3 => refused(Part::Content),
-        4 => Reply::Lost { why: String::new() },
-        _ => Reply::NotExecuted { fault: Fault::Throttled, why: String::new() },
+        0 => CommitReply::Applied,
+        1 => refused(CommitPart::Guard),
+        2 => refused(CommitPart::Layout),
+        3 => refused(CommitPart::Content),
+        4 => CommitReply::Lost { why: String::new() },
+        _ => CommitReply::NotExecuted { fault: Fault::Throttled, why: String::new() },
     }
 }
 
-pub fn number_of(part: Part) -> u8 {
+pub fn number_of(part: CommitPart) -> u8 {
     match part {
-        Part::Guard => 1,
-        Part::Layout => 2,
-        Part::Content | Part::Other => 3,
+        CommitPart::Guard => 1,
+        CommitPart::Layout => 2,
+        CommitPart::Content | CommitPart::Other => 3,
     }
 }
 
@@ -166,7 +166,7 @@ impl Explorer {
             nodes: Vec::new(),
             wanted: "",
             broken: None,
-            culprit: None,
+            rejected_item: None,
         }
     }
 
@@ -321,7 +321,7 @@ impl Explorer {
     pub fn probe_refused(&self, runner: u32, sheet: u32) -> bool {
         let ops = self.runners.at(runner).probe().expect("a proving runner has a place");
         let draft = Self::person_draft(HeadId { commit: 0, nonce: 0 }, &Sheet::default());
-        self.sheets.at(sheet).after(&Batch { ops, draft, proof: Proof::Open }, self.how).is_err()
+        self.sheets.at(sheet).after(&Batch { ops, draft, proof: GuardSupport::Unknown }, self.how).is_err()
     }
 
     pub fn sends(&mut self, world: &World, who: usize, next: &mut Vec<(Event, World)>) {
@@ -406,7 +406,7 @@ impl Explorer {
         id
     }
 
-    pub fn apply(&mut self, sheet: u32, batch: u32) -> Result<u32, Part> {
+    pub fn apply(&mut self, sheet: u32, batch: u32) -> Result<u32, CommitPart> {
         if let Some(known) = self.applied.get(&(sheet, batch)) {
             return *known;
         }
@@ -457,13 +457,13 @@ impl Explorer {
         let to = from.next(9_001);
         let place = sheet.sight().1;
         let state = place.and_then(|place| sheet.cell(place.tab).map(|cell| cell.state.clone())).unwrap_or_default();
-        let state = sheetkeep::ledger::snapshot::State { head: Some(to), ..state };
-        Draft { from: Some(from), to, kind: Kind::Advance, state, keys: 0, release: false, writer: (2, 0) }
+        let state = sheetkeep::ledger::state::snapshot::State { head: Some(to), ..state };
+        Draft { from: Some(from), to, kind: CommitKind::Advance, state, keys: 0, release: false, writer: (2, 0) }
     }
 
     /// A person's command: a commit in the same term that changes nothing but the head.
     pub fn command(&self, sheet: &Sheet) -> Option<Sheet> {
-        let (Sighting::At { head, .. }, Some(place)) = sheet.sight() else { return None };
+        let (HeadStatus::At { head, .. }, Some(place)) = sheet.sight() else { return None };
         let proof = sheet.cell(place.tab)?.proof;
         let draft = Self::person_draft(head, sheet);
         let commit = Commit {
@@ -472,11 +472,11 @@ impl Explorer {
             kind: draft.kind,
             run: String::new(),
             state: draft.state.clone(),
-            changes: sheetkeep::ledger::commit::Changes::default(),
+            changes: sheetkeep::ledger::commit::changes::Changes::default(),
         };
-        let forms = [proof.form().unwrap_or(Form::Title), Form::Title];
+        let forms = [proof.form().unwrap_or(GuardKind::Title), GuardKind::Title];
         forms.into_iter().find_map(|form| {
-            let ops = guard::ops(JOB, &commit, Some(&place), form);
+            let ops = head_guard::ops(JOB, &commit, Some(&place), form);
             sheet.after(&Batch { ops, draft: draft.clone(), proof }, self.how).ok()
         })
     }
@@ -500,8 +500,8 @@ impl Explorer {
         }
         world.flight.sort_unstable();
         self.check(&world);
-        if self.broken.is_some() && self.culprit.is_none() {
-            self.culprit = Some((event, world));
+        if self.broken.is_some() && self.rejected_item.is_none() {
+            self.rejected_item = Some((event, world));
         }
         next.push((event, world));
     }

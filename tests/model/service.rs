@@ -3,15 +3,15 @@
 //! In scope: the eight behaviours that nobody has seen decided on the live service, one more that is merely unknown
 //! (whether a tab takes its named ranges with it), and what is recorded of it. Out of scope: who sends what.
 
-use sheetkeep::ledger::commit::{Kind, Part};
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::ledger::key::{Key, Version};
-use sheetkeep::ledger::lease::Fence;
-use sheetkeep::ledger::order::{Order, run_cell};
-use sheetkeep::ledger::rows::{DONE, processed_row};
-use sheetkeep::ledger::snapshot::{State, Tally};
-use sheetkeep::store::guard::{self, NameSeen, Op, Place, Proof, TabSeen};
+use sheetkeep::ledger::commit::changes::{CommitKind, CommitPart};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::item::key::{Key, Version};
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::lease::lease::Fence;
+use sheetkeep::ledger::lease::row_order::{RowOrder, run_cell};
+use sheetkeep::ledger::rows::row_codec::{DONE, processed_row};
+use sheetkeep::ledger::state::snapshot::{RowChecksum, State};
+use sheetkeep::store::guard::head_guard::{self, GuardRequest, GuardSupport, NameSeen, StateLocation, TabSeen};
 
 /// The one job of the model.
 pub const JOB: &str = "j";
@@ -80,7 +80,7 @@ pub fn key(n: u8) -> Key {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cell {
     pub state: State,
-    pub proof: Proof,
+    pub proof: GuardSupport,
 }
 
 /// The spreadsheet at one moment.
@@ -102,7 +102,7 @@ pub struct Sheet {
 pub struct Draft {
     pub from: Option<HeadId>,
     pub to: HeadId,
-    pub kind: Kind,
+    pub kind: CommitKind,
     pub state: State,
     /// The keys it settles, a bit each.
     pub keys: u8,
@@ -113,16 +113,16 @@ pub struct Draft {
 /// A batch on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Batch {
-    pub ops: Vec<Op>,
+    pub ops: Vec<GuardRequest>,
     pub draft: Draft,
-    pub proof: Proof,
+    pub proof: GuardSupport,
 }
 
 impl Sheet {
     /// The mark, as the real code reads it.
-    pub fn sight(&self) -> (Sighting, Option<Place>) {
+    pub fn sight(&self) -> (HeadStatus, Option<StateLocation>) {
         let names: Vec<_> = self.names.iter().map(|(name, _)| name.clone()).collect();
-        guard::sight(JOB, &self.tabs, &names)
+        head_guard::sight(JOB, &self.tabs, &names)
     }
 
     /// The content of a state tab.
@@ -131,8 +131,8 @@ impl Sheet {
     }
 
     /// Count and sum over Processed.
-    pub fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
+    pub fn tally(&self) -> RowChecksum {
+        let mut tally = RowChecksum::default();
         for (_, _, mark) in &self.processed {
             tally.add_hash(*mark);
         }
@@ -149,13 +149,13 @@ impl Sheet {
     }
 
     /// The sheet after a batch, or the part that was refused.
-    pub fn after(&self, batch: &Batch, how: Behaviour) -> Result<Self, Part> {
+    pub fn after(&self, batch: &Batch, how: Behaviour) -> Result<Self, CommitPart> {
         let mut next = self.clone();
         for op in &batch.ops {
             next.apply(op, batch, self, how).map_err(|()| match op {
-                Op::MakeTabs => Part::Layout,
-                Op::Changes => Part::Content,
-                _ => Part::Guard,
+                GuardRequest::MakeTabs => CommitPart::Layout,
+                GuardRequest::Changes => CommitPart::Content,
+                _ => CommitPart::Guard,
             })?;
         }
         Ok(next)
@@ -163,26 +163,26 @@ impl Sheet {
 
     /// Whether a batch needs what is gone for good: its old state tab, its old named range, or a job that does not exist yet.
     pub fn never_takes(&self, batch: &Batch, how: Behaviour) -> bool {
-        let moves = batch.ops.iter().any(|op| matches!(op, Op::AddPlace { .. }));
+        let moves = batch.ops.iter().any(|op| matches!(op, GuardRequest::AddPlace { .. }));
         batch.ops.iter().any(|op| match op {
-            Op::Touch { tab } => !self.has_tab(*tab),
-            Op::WriteState { tab } => !moves && !self.has_tab(*tab),
-            Op::DropName { id } => how.refuses && !self.names.iter().any(|(seen, _)| seen.id == *id),
-            Op::MakeTabs => self.has_tab(PROCESSED),
+            GuardRequest::Touch { tab } => !self.has_tab(*tab),
+            GuardRequest::WriteState { tab } => !moves && !self.has_tab(*tab),
+            GuardRequest::DropName { id } => how.refuses && !self.names.iter().any(|(seen, _)| seen.id == *id),
+            GuardRequest::MakeTabs => self.has_tab(PROCESSED),
             _ => false,
         })
     }
 
-    fn apply(&mut self, op: &Op, batch: &Batch, before: &Self, how: Behaviour) -> Result<(), ()> {
+    fn apply(&mut self, op: &GuardRequest, batch: &Batch, before: &Self, how: Behaviour) -> Result<(), ()> {
         let taken_name = |sheet: &Self, name: &str| sheet.names.iter().any(|(seen, _)| seen.name == name);
         let taken_tab = |sheet: &Self, id: i32, title: &str| sheet.tabs.iter().any(|t| t.id == id || t.title == title);
         match op {
-            Op::DropName { id } => {
+            GuardRequest::DropName { id } => {
                 let there = self.names.iter().any(|(seen, _)| seen.id == *id);
                 self.names.retain(|(seen, _)| seen.id != *id);
                 check(there || !how.refuses || how.toothless)
             }
-            Op::AddName { id, name, tab } => {
+            GuardRequest::AddName { id, name, tab } => {
                 if how.toothless {
                     self.names.retain(|(seen, _)| seen.name != *name);
                 }
@@ -193,23 +193,23 @@ impl Sheet {
                 self.names.push((NameSeen { id, name: name.clone() }, *tab));
                 Ok(())
             }
-            Op::Touch { tab } => check(self.has_tab(*tab) || how.toothless),
-            Op::AddPlace { tab, title } => {
+            GuardRequest::Touch { tab } => check(self.has_tab(*tab) || how.toothless),
+            GuardRequest::AddPlace { tab, title } => {
                 check(!taken_tab(self, *tab, title))?;
                 check(!how.snapshot || !taken_tab(before, *tab, title))?;
                 self.add_tab(*tab, title);
                 Ok(())
             }
-            Op::WriteState { tab } => self.write(*tab, &batch.draft.state, batch.proof),
-            Op::MakeTabs => {
-                let title = guard::processed_title(JOB);
+            GuardRequest::WriteState { tab } => self.write(*tab, &batch.draft.state, batch.proof),
+            GuardRequest::MakeTabs => {
+                let title = head_guard::processed_title(JOB);
                 check(!taken_tab(self, PROCESSED, &title))?;
                 self.add_tab(PROCESSED, &title);
                 self.inits += 1;
                 Ok(())
             }
-            Op::Changes => self.append(&batch.draft),
-            Op::DropPlace { tab } => {
+            GuardRequest::Changes => self.append(&batch.draft),
+            GuardRequest::DropPlace { tab } => {
                 check(self.has_tab(*tab) || how.toothless)?;
                 self.drop_tab(*tab, how);
                 Ok(())
@@ -230,7 +230,7 @@ impl Sheet {
         }
     }
 
-    fn write(&mut self, tab: i32, state: &State, proof: Proof) -> Result<(), ()> {
+    fn write(&mut self, tab: i32, state: &State, proof: GuardSupport) -> Result<(), ()> {
         check(self.has_tab(tab))?;
         self.cells.retain(|(id, _)| *id != tab);
         self.cells.push((tab, Cell { state: state.clone(), proof }));
@@ -240,9 +240,9 @@ impl Sheet {
     fn append(&mut self, draft: &Draft) -> Result<(), ()> {
         check(self.has_tab(PROCESSED))?;
         for one in (0..2).filter(|one| draft.keys >> one & 1 == 1) {
-            let order = Order { commit: draft.to.commit, turn: 0, term: draft.state.lease.fence };
+            let order = RowOrder { commit: draft.to.commit, turn: 0, term: draft.state.lease.fence };
             let run = run_cell(&run_name(draft.writer), Some(order));
-            let mark = Tally::hash(&processed_row(&key(one), &Version::default(), DONE, &run));
+            let mark = RowChecksum::hash(&processed_row(&key(one), &Version::default(), DONE, &run));
             self.processed.push((one, draft.writer, mark));
             self.rows.push((one, draft.writer));
         }
@@ -252,7 +252,7 @@ impl Sheet {
     }
 
     /// The proof's conclusion, written beside the state if its tab is still there.
-    pub fn noted(&self, tab: i32, proof: Proof) -> Option<Self> {
+    pub fn noted(&self, tab: i32, proof: GuardSupport) -> Option<Self> {
         let mut next = self.clone();
         next.cells.iter_mut().find(|(id, _)| *id == tab)?.1.proof = proof;
         Some(next)
@@ -262,7 +262,7 @@ impl Sheet {
     pub fn without_name(&self) -> Option<Self> {
         let mut next = self.clone();
         next.names.clear();
-        next.deleted |= self.sight().1.is_some_and(|place| place.form == guard::Form::Name);
+        next.deleted |= self.sight().1.is_some_and(|place| place.form == head_guard::GuardKind::Name);
         (next.names != self.names).then_some(next)
     }
 
@@ -288,14 +288,14 @@ impl Sheet {
             return Some("initialised twice");
         }
         match self.sight() {
-            (Sighting::Virgin, _) if self.inits == 0 => None,
-            (Sighting::At { head, fence }, Some(place)) => self.lies(head, fence, &place),
+            (HeadStatus::NotInitialized, _) if self.inits == 0 => None,
+            (HeadStatus::At { head, fence }, Some(place)) => self.lies(head, fence, &place),
             _ if self.deleted => None,
             _ => Some("the head is absent and no person deleted it"),
         }
     }
 
-    fn lies(&self, head: HeadId, fence: Fence, place: &Place) -> Option<&'static str> {
+    fn lies(&self, head: HeadId, fence: Fence, place: &StateLocation) -> Option<&'static str> {
         let Some(cell) = self.cell(place.tab) else { return Some("the head's tab has no state") };
         let state = &cell.state;
         (state.head != Some(head)).then_some("the state names another head").or_else(|| {
@@ -309,7 +309,7 @@ impl Sheet {
         if before.deleted && self.inits > before.inits {
             return Some("a new initialisation after a person's deletion");
         }
-        if let ((Sighting::At { head: old, fence: low }, _), (Sighting::At { head, fence }, _)) =
+        if let ((HeadStatus::At { head: old, fence: low }, _), (HeadStatus::At { head, fence }, _)) =
             (before.sight(), self.sight())
             && (fence < low || head.commit < old.commit)
         {

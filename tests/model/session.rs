@@ -5,20 +5,20 @@
 
 use std::collections::HashMap;
 
-use sheetkeep::ledger::book::{Book, DoneSet};
-use sheetkeep::ledger::chain::{After, Chain, Stop, Terms};
-use sheetkeep::ledger::commit::{Changes, Commit, Kind, Part, Reply, Settled};
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::item::Output;
-use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::ledger::key::Version;
-use sheetkeep::ledger::lease::{Holder, Standing};
-use sheetkeep::ledger::mode::Again;
-use sheetkeep::ledger::run::{Counts, Run, RunStatus, Trigger};
-use sheetkeep::ledger::settlement::{End, Move, Settlement};
-use sheetkeep::ledger::snapshot::{Check, LoadCheck, Reading, Snapshot, State};
-use sheetkeep::store::guard::{self, Op, Place, Proof, Proved};
-use sheetkeep::store::stance::Stance;
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitReply, ItemResult};
+use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, HaltReason, NextAction};
+use sheetkeep::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::item::item::Output;
+use sheetkeep::ledger::item::key::Version;
+use sheetkeep::ledger::item::write_mode::ReprocessPolicy;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::lease::lease::{Holder, LeaseStatus};
+use sheetkeep::ledger::processed::processed_index::{ProcessedIndex, ProcessedSet};
+use sheetkeep::ledger::run::run::{Counts, Run, RunStatus, Trigger};
+use sheetkeep::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Snapshot, State};
+use sheetkeep::store::guard::head_guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
+use sheetkeep::store::guard::strategy::GuardStrategy;
 use sheetkeep::time::Timestamp;
 
 use crate::service::{Batch, Draft, JOB, Sheet, Writer, key, run_name};
@@ -56,19 +56,19 @@ impl Rules {
 /// What a runner knows while it works.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Session {
-    chain: Chain,
+    chain: CommitChain,
     pending: u8,
     /// Drafts with items from the present head, whose answers were lost until their items were suspected.
     suspected: Vec<Draft>,
-    pub place: Option<Place>,
-    stance: Stance,
+    pub place: Option<StateLocation>,
+    stance: GuardStrategy,
 }
 
 /// The commit in hand.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Work {
     pub draft: Draft,
-    settling: Settlement,
+    settling: CommitMachine,
     /// A send was not executed, after which a run may end without knowing.
     pub turned_away: bool,
 }
@@ -110,22 +110,22 @@ pub enum Input<'a> {
         state: &'a Sheet,
         keys: &'a Sheet,
     },
-    Replied(&'a Reply),
+    Replied(&'a CommitReply),
     Sighted(&'a Sheet),
     /// Whether the probe was refused.
     Probed(bool),
 }
 
 /// The runner after a step, and the proof's conclusion if it wrote one beside the state in this tab.
-pub type Stepped = (Runner, Option<(i32, Proof)>);
+pub type Stepped = (Runner, Option<(i32, GuardSupport)>);
 
 const TTL_MS: u64 = 300_000;
 const AFTER_EVERY_LEASE: Timestamp = Timestamp(1_000_000_000);
 
 struct Whole {
     snapshot: Snapshot,
-    place: Place,
-    proof: Proof,
+    place: StateLocation,
+    proof: GuardSupport,
 }
 
 enum Load {
@@ -162,25 +162,25 @@ impl Runner {
         let commit = commit_of(&draft);
         let mut stance = session.stance.clone();
         let form = stance.form(&commit);
-        let mut ops = guard::ops(JOB, &commit, session.place.as_ref(), form);
+        let mut ops = head_guard::ops(JOB, &commit, session.place.as_ref(), form);
         if rules.is(Mutation::NameNotAdded) {
-            ops.retain(|op| !matches!(op, Op::AddName { .. }));
+            ops.retain(|op| !matches!(op, GuardRequest::AddName { .. }));
         }
         if rules.is(Mutation::InitOnMissing) && draft.state.alerts.is_some() {
-            ops.retain(|op| !matches!(op, Op::MakeTabs));
+            ops.retain(|op| !matches!(op, GuardRequest::MakeTabs));
         }
         Some(Batch { ops, draft, proof: stance.proof() })
     }
 
     /// The probe that a proving runner sends.
-    pub fn probe(&self) -> Option<Vec<Op>> {
+    pub fn probe(&self) -> Option<Vec<GuardRequest>> {
         let salt = 1_000_000 + u64::from(self.who) * 1_000 + u64::from(self.life);
         let (session, at) = match &self.stage {
             Stage::ProbeName(session) => (session, 0),
             Stage::ProbeTab(session, _) => (session, 1),
             _ => return None,
         };
-        guard::probes(session.place.as_ref()?, salt).into_iter().nth(at)
+        head_guard::probes(session.place.as_ref()?, salt).into_iter().nth(at)
     }
 
     /// What the step makes of the runner; `None` if it changes nothing.
@@ -196,9 +196,9 @@ impl Runner {
             (Stage::ProbeName(session), Input::Probed(refused)) => Stage::ProbeTab(session, refused),
             (Stage::ProbeTab(mut session, name_refused), Input::Probed(tab_refused)) => {
                 let place = session.place.as_ref()?;
-                match guard::conclude(place, name_refused, tab_refused) {
-                    Proved::Nothing => Stage::Stopped("nothing guards"),
-                    Proved::Guard(proof) => {
+                match head_guard::conclude(place, name_refused, tab_refused) {
+                    GuardProof::Nothing => Stage::Stopped("nothing guards"),
+                    GuardProof::Guard(proof) => {
                         note = Some((place.tab, proof));
                         session.stance.learn(proof);
                         next.draft(rules, *session, None)
@@ -208,7 +208,7 @@ impl Runner {
             (Stage::Send(session, work), Input::Replied(reply)) => next.answered(rules, *session, *work, reply),
             (Stage::Look(session, mut work), Input::Sighted(sheet)) => {
                 let (sighting, place) = sheet.sight();
-                let movement = work.settling.sighted(session.chain.drafted(), sighting);
+                let movement = work.settling.head_status(session.chain.drafted(), sighting);
                 next.follow(rules, *session, *work, movement, place)
             }
             (Stage::Forget(session, work), Input::Sighted(sheet)) => next.forget(rules, *session, &work, sheet)?,
@@ -224,16 +224,16 @@ impl Runner {
         (next != *self).then_some((next, note))
     }
 
-    fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &Reply) -> Stage {
+    fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &CommitReply) -> Stage {
         let commit = commit_of(&work.draft);
         let form = session.stance.form(&commit);
-        let by_guard = matches!(reply, Reply::Refused { part: Part::Guard, .. });
+        let by_guard = matches!(reply, CommitReply::Refused { part: CommitPart::Guard, .. });
         if by_guard && session.stance.refused(&commit, session.place.as_ref(), form) {
             return Stage::Send(Box::new(session), Box::new(work));
         }
         let movement = work.settling.replied(commit.to, reply);
-        work.turned_away |= matches!(reply, Reply::NotExecuted { .. });
-        let place = guard::place_after(JOB, &commit, session.place.as_ref(), form);
+        work.turned_away |= matches!(reply, CommitReply::NotExecuted { .. });
+        let place = head_guard::place_after(JOB, &commit, session.place.as_ref(), form);
         self.follow(rules, session, work, movement, Some(place))
     }
 
@@ -243,16 +243,18 @@ impl Runner {
             Load::Missing if rules.is(Mutation::InitOnMissing) => {
                 // The mark lets the batch leave out the tabs that are there already.
                 let fresh = State { alerts: Some("again".into()), ..fresh };
-                self.draft(rules, Session::new(Chain::from(None, fresh, self.me()), rules.keys), None)
+                self.draft(rules, Session::new(CommitChain::from(None, fresh, self.me()), rules.keys), None)
             }
             Load::Missing => Stage::Stopped("corrupt"),
-            Load::Virgin => self.draft(rules, Session::new(Chain::from(None, fresh, self.me()), rules.keys), None),
+            Load::Virgin => {
+                self.draft(rules, Session::new(CommitChain::from(None, fresh, self.me()), rules.keys), None)
+            }
             Load::Whole(whole) => {
                 let lease = &whole.snapshot.state.lease;
-                if let Standing::Held { .. } = lease.standing(|_| false, AFTER_EVERY_LEASE) {
+                if let LeaseStatus::Held { .. } = lease.standing(|_| false, AFTER_EVERY_LEASE) {
                     return Stage::Stopped("held");
                 }
-                let chain = Chain::from(Some(&whole.snapshot), fresh, self.me());
+                let chain = CommitChain::from(Some(&whole.snapshot), fresh, self.me());
                 self.go_on(rules, Session::new(chain, 0), *whole)
             }
         }
@@ -289,10 +291,10 @@ impl Runner {
 
     fn prove_or_draft(&mut self, rules: Rules, mut session: Session) -> Stage {
         if rules.is(Mutation::NameUnproved) || rules.is(Mutation::NameNotAdded) {
-            session.stance = Stance::from(Proof::Name);
+            session.stance = GuardStrategy::from(GuardSupport::Name);
         }
         match session.stance.proof() {
-            Proof::Open => Stage::ProbeName(Box::new(session)),
+            GuardSupport::Unknown => Stage::ProbeName(Box::new(session)),
             _ => self.draft(rules, session, None),
         }
     }
@@ -300,14 +302,14 @@ impl Runner {
     /// The own place as metadata shows it: only there stands the id that the service gave the named range.
     fn place_to_prove(&mut self, rules: Rules, mut session: Session, sheet: &Sheet) -> Option<Stage> {
         match sheet.sight() {
-            (Sighting::Virgin, _) => None,
-            (Sighting::Missing, _) => Some(Stage::Stopped("corrupt")),
-            (Sighting::At { head, .. }, place) if session.chain.drafted().base() == Some(head) => {
+            (HeadStatus::NotInitialized, _) => None,
+            (HeadStatus::Missing, _) => Some(Stage::Stopped("corrupt")),
+            (HeadStatus::At { head, .. }, place) if session.chain.drafted().base() == Some(head) => {
                 session.place = place;
                 Some(self.prove_or_draft(rules, session))
             }
             // Somebody moved on; the next commit will be refused and judged.
-            (Sighting::At { .. }, _) => Some(self.draft(rules, session, None)),
+            (HeadStatus::At { .. }, _) => Some(self.draft(rules, session, None)),
         }
     }
 
@@ -316,11 +318,11 @@ impl Runner {
         let nonce = self.nonce(rules);
         self.drafts += 1;
         let run = run(self.writer());
-        let terms = Terms { now: Timestamp(0), ttl_ms: TTL_MS, release, run, cursor: None };
+        let terms = CommitMetadata { now: Timestamp(0), ttl_ms: TTL_MS, release, run, cursor: None };
         let Commit { from, to, kind, state, .. } =
             session.chain.draft(nonce, changes(keys), &terms).expect("nothing new is drafted while in doubt");
         let draft = Draft { from, to, kind, state, keys, release, writer: self.writer() };
-        let (settling, _send) = if keys == 0 { Settlement::begin() } else { Settlement::begin_with_items() };
+        let (settling, _send) = if keys == 0 { CommitMachine::begin() } else { CommitMachine::begin_with_items() };
         Stage::Send(Box::new(session), Box::new(Work { draft, settling, turned_away: false }))
     }
 
@@ -329,21 +331,21 @@ impl Runner {
         rules: Rules,
         mut session: Session,
         work: Work,
-        movement: Move,
-        place: Option<Place>,
+        movement: CommitStep,
+        place: Option<StateLocation>,
     ) -> Stage {
         let end = match movement {
-            Move::Send { .. } => return Stage::Send(Box::new(session), Box::new(work)),
-            Move::Look { .. } => return Stage::Look(Box::new(session), Box::new(work)),
-            Move::End(end) => end,
+            CommitStep::Send { .. } => return Stage::Send(Box::new(session), Box::new(work)),
+            CommitStep::Look { .. } => return Stage::Look(Box::new(session), Box::new(work)),
+            CommitStep::End(end) => end,
         };
-        if end == End::Corrupt && rules.is(Mutation::InitOnMissing) {
+        if end == CommitEnd::Corrupt && rules.is(Mutation::InitOnMissing) {
             return Stage::Load;
         }
-        let shown = session.suspected.iter().find(|draft| end == End::Applied(draft.to));
+        let shown = session.suspected.iter().find(|draft| end == CommitEnd::Applied(draft.to));
         let draft = shown.unwrap_or(&work.draft).clone();
         match session.chain.ended(&commit_of(&draft), &end) {
-            After::GoOn => {
+            NextAction::GoOn => {
                 self.sure |= draft.keys;
                 session.pending &= !draft.keys;
                 session.place = place;
@@ -351,42 +353,44 @@ impl Runner {
                 if draft.release {
                     return Stage::Won;
                 }
-                if draft.kind == Kind::Init {
+                if draft.kind == CommitKind::Init {
                     return Stage::Sight(Box::new(session));
                 }
                 self.draft(rules, session, None)
             }
-            After::Redraft if rules.is(Mutation::ForgetfulRedraft) => Stage::Forget(Box::new(session), Box::new(work)),
-            After::Redraft => self.draft(rules, session, Some((work.draft.keys, work.draft.release))),
-            After::Reload => Stage::Reload(Box::new(session)),
+            NextAction::Redraft if rules.is(Mutation::ForgetfulRedraft) => {
+                Stage::Forget(Box::new(session), Box::new(work))
+            }
+            NextAction::Redraft => self.draft(rules, session, Some((work.draft.keys, work.draft.release))),
+            NextAction::Reload => Stage::Reload(Box::new(session)),
             // None of its items first, to see whether they are why.
-            After::Suspect(_) => {
+            NextAction::Suspect(_) => {
                 session.suspected.push(draft);
                 self.draft(rules, session, Some((0, false)))
             }
             // No batch of the model is too large for the service.
-            After::Halve => Stage::Stopped("halved"),
-            After::Stop(stop) => Stage::Stopped(word(stop)),
+            NextAction::Halve => Stage::Stopped("halved"),
+            NextAction::Stop(stop) => Stage::Stopped(word(stop)),
         }
     }
 
     fn forget(&mut self, rules: Rules, mut session: Session, work: &Work, sheet: &Sheet) -> Option<Stage> {
-        let (Sighting::At { head, .. }, place) = sheet.sight() else { return None };
+        let (HeadStatus::At { head, .. }, place) = sheet.sight() else { return None };
         let snapshot = snapshot(session.chain.state().clone(), head, &Sheet::default());
-        session.chain = Chain::from(Some(&snapshot), State::default(), self.me());
+        session.chain = CommitChain::from(Some(&snapshot), State::default(), self.me());
         session.place = place;
         Some(self.draft(rules, session, Some((work.draft.keys, work.draft.release))))
     }
 }
 
 impl Session {
-    fn new(chain: Chain, pending: u8) -> Self {
-        Self { chain, pending, suspected: Vec::new(), place: None, stance: Stance::from(Proof::Open) }
+    fn new(chain: CommitChain, pending: u8) -> Self {
+        Self { chain, pending, suspected: Vec::new(), place: None, stance: GuardStrategy::from(GuardSupport::Unknown) }
     }
 
     /// The next key in this runner's own order, and whether the lease is given back with it.
     fn share(&self, rules: Rules, who: u8) -> (u8, bool) {
-        if self.chain.kind() == Kind::Init && !rules.init_carries {
+        if self.chain.kind() == CommitKind::Init && !rules.init_carries {
             return (0, false);
         }
         let order = if who == 0 { [1, 2] } else { [2, 1] };
@@ -397,14 +401,14 @@ impl Session {
 
 fn load(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> Option<Load> {
     let (head, place) = match meta.sight() {
-        (Sighting::Virgin, _) => return Some(Load::Virgin),
-        (Sighting::Missing, _) => return Some(Load::Missing),
-        (Sighting::At { head, .. }, place) => (head, place?),
+        (HeadStatus::NotInitialized, _) => return Some(Load::Virgin),
+        (HeadStatus::Missing, _) => return Some(Load::Missing),
+        (HeadStatus::At { head, .. }, place) => (head, place?),
     };
     let late = rules.is(Mutation::HeadAfterData);
     let tab = if late { state.sight().1?.tab } else { place.tab };
     let cell = state.cell(tab)?;
-    let mut reading = Reading { head: cell.state.head, said: cell.state.processed, found: keys.tally() };
+    let mut reading = LoadObservation { head: cell.state.head, said: cell.state.processed, found: keys.tally() };
     if rules.is(Mutation::HeadNotCompared) {
         reading.head = Some(head);
     }
@@ -413,7 +417,7 @@ fn load(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> Option<Load>
     }
     let held_against = if late { reading.head? } else { head };
     // At one and the same moment a difference never counts as people's hands: that needs ten seconds.
-    if LoadCheck::default().check(held_against, reading, 0) != Check::Whole {
+    if LoadCheck::default().check(held_against, reading, 0) != LoadConsistency::Whole {
         return None;
     }
     Some(Load::Whole(Box::new(Whole { snapshot: snapshot(cell.state.clone(), head, keys), place, proof: cell.proof })))
@@ -426,14 +430,19 @@ pub fn usable(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> bool {
 
 fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
     let rows = keys.processed.iter().map(|(one, ..)| (key(*one).fingerprint(), Version::default().mark())).collect();
-    let book = Book::new(DoneSet::from_rows(Again::Every, rows), HashMap::new());
+    let book = ProcessedIndex::new(ProcessedSet::from_rows(ReprocessPolicy::EachVersion, rows), HashMap::new());
     let (tables, gone, blemishes) = (Vec::new(), Vec::new(), Vec::new());
     Snapshot { said: state.processed, state, head, book, tables, gone, blemishes, unmoved: None }
 }
 
 fn changes(keys: u8) -> Changes {
-    let one =
-        |key| Settled::Done { key, version: Version::default(), known: false, output: Output::default(), closes: None };
+    let one = |key| ItemResult::Done {
+        key,
+        version: Version::default(),
+        known: false,
+        output: Output::default(),
+        closes: None,
+    };
     let settled = (0..2).filter(|n| keys >> n & 1 == 1).map(|n| one(key(n))).collect();
     Changes { settled, ..Changes::default() }
 }
@@ -461,14 +470,14 @@ fn run(writer: Writer) -> Run {
     }
 }
 
-fn word(stop: Stop) -> &'static str {
+fn word(stop: HaltReason) -> &'static str {
     match stop {
-        Stop::Fenced => "fenced",
-        Stop::Corrupt => "corrupt",
-        Stop::Unclear => "unclear",
-        Stop::NotExecuted => "not executed",
-        Stop::Refused(_) => "refused",
-        Stop::TooLarge => "too large",
-        Stop::Unsafe => "unsafe",
+        HaltReason::Fenced => "fenced",
+        HaltReason::Corrupt => "corrupt",
+        HaltReason::Unclear => "unclear",
+        HaltReason::NotExecuted => "not executed",
+        HaltReason::Refused(_) => "refused",
+        HaltReason::TooLarge => "too large",
+        HaltReason::Unsafe => "unsafe",
     }
 }

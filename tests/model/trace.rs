@@ -4,9 +4,9 @@
 
 use std::fmt::Write as _;
 
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::store::guard::Op;
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::store::guard::head_guard::GuardRequest;
 
 use crate::explore::{DROPS_NAME, DROPS_STATE, Event, Explorer, Outcome, World};
 use crate::service::{Draft, Writer, run_name};
@@ -15,7 +15,7 @@ impl Explorer {
     pub fn trace(&self, last: usize) -> Vec<String> {
         let mut lines = Vec::new();
         let mut at = last;
-        if let Some((event, world)) = &self.culprit {
+        if let Some((event, world)) = &self.rejected_item {
             lines.push(self.line(&self.nodes[last].0, *event, world));
         }
         while at != 0 {
@@ -58,7 +58,7 @@ impl Explorer {
         }
         if moved {
             let head = match sheet.sight().0 {
-                Sighting::At { head, fence } => format!("head {}, term {fence}", short(head)),
+                HeadStatus::At { head, fence } => format!("head {}, term {fence}", short(head)),
                 gone => format!("{gone:?}"),
             };
             let key = |(key, by): &(u8, Writer)| format!(" {}({})", ["A", "B"][usize::from(*key)], run_name(*by));
@@ -72,7 +72,7 @@ impl Explorer {
         let Draft { from, to, kind, keys, release, .. } = &batch.draft;
         let from = from.map_or("nothing".into(), short);
         let keys = ["no key", "A", "B", "A and B"][usize::from(*keys)];
-        let moves = batch.ops.iter().any(|op| matches!(op, Op::AddPlace { .. }));
+        let moves = batch.ops.iter().any(|op| matches!(op, GuardRequest::AddPlace { .. }));
         let place = if moves { "moving" } else { "in place" };
         let end = if *release { ", release" } else { "" };
         format!("{kind:?} {from}→{} with {keys} {place}{end}", short(*to))

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::event::{Event, Report};
-use sheetkeep::ledger::lease::Holder;
-use sheetkeep::ledger::mode::Mode;
+use sheetkeep::ledger::item::write_mode::WriteMode;
+use sheetkeep::ledger::lease::lease::Holder;
+use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::machine::MachineTrouble;
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::plan::PassError;
-use sheetkeep::runner::stop::Stop;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::runner::shutdown::Stop;
 use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 
@@ -50,9 +50,9 @@ const REFUSED: &str = "too many open files";
 
 /// How a machine's run ended.
 enum Ended {
-    Well(Box<Report>),
+    Well(Box<RunReport>),
     Crashed,
-    Badly(PassError),
+    Badly(RunError),
 }
 
 /// A game.
@@ -66,7 +66,7 @@ pub struct Game {
     /// A chance of its own for them, so that they change no game's story beside.
     twins_chance: SeededChance,
     lanes: Vec<Arc<Lane>>,
-    mode: Mode,
+    mode: WriteMode,
     ttl_ms: u64,
     source: BTreeMap<String, u64>,
     failing: BTreeMap<String, u64>,
@@ -81,9 +81,9 @@ impl Game {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let chance = SeededChance::new(seed);
         let below = |bound: u64| chance.bits() % bound;
-        let mode = [Mode::Append, Mode::Upsert][usize::try_from(below(2)).expect("few")];
+        let mode = [WriteMode::Append, WriteMode::Upsert][usize::try_from(below(2)).expect("few")];
         let is_kept = meddling == Some(Meddling::NothingKept);
-        let mode = if is_kept { Mode::Append } else { mode };
+        let mode = if is_kept { WriteMode::Append } else { mode };
         let record = Arc::new(Record::new(mode));
         let on_sheet = match meddling {
             None => below(8) < 5,
@@ -103,7 +103,7 @@ impl Game {
         record.look_with(match acts.filter(|_| front.is_some()) {
             None => Eyes::Closely,
             // New rows are written by position where the person has something below the last key.
-            Some(acts) if acts == ROWS && mode == Mode::Append => Eyes::Kept,
+            Some(acts) if acts == ROWS && mode == WriteMode::Append => Eyes::Kept,
             Some(acts) if acts == ROWS => Eyes::Keys,
             Some(_) => Eyes::Closed,
         });
@@ -221,7 +221,7 @@ impl Game {
     }
 
     /// Whether such an end is one that the next run makes good.
-    fn is_usual(&self, error: &PassError) -> bool {
+    fn is_usual(&self, error: &RunError) -> bool {
         let text = error.to_string();
         let of_person = ["moved as fast", "refuses a batch", "can't be read: write that word"]
             .iter()
@@ -231,7 +231,7 @@ impl Game {
             text.contains("without telling what it did") || text.contains("the next run finds out what is there");
         error.fault().passes()
             || bodiless
-            || matches!(error, PassError::Held { .. } | PassError::Fenced { .. } | PassError::Machine { .. })
+            || matches!(error, RunError::Held { .. } | RunError::Fenced { .. } | RunError::Machine { .. })
             || (self.front.is_some() && of_person)
     }
 
@@ -298,7 +298,7 @@ impl Game {
     /// one record of a key counts, it is the last one, and the other goes before.
     fn records(&self) -> Vec<Value> {
         let counting = self.source.iter().map(|(key, version)| json!({"id": key, "v": version}));
-        let one_counts = self.mode == Mode::Upsert;
+        let one_counts = self.mode == WriteMode::Upsert;
         let further = if one_counts { 1_000 } else { 0 };
         let twin = |key: &String| json!({"id": key, "v": self.source[key] + further, "twin": true});
         let twins = self.twins.iter().map(twin);
@@ -315,7 +315,7 @@ impl Game {
                 Ended::Well(report) => {
                     return Err(format!("an unchanged source, and {:?}, {:?}", report.run.counts, report.repeats));
                 }
-                Ended::Badly(PassError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
+                Ended::Badly(RunError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
                 Ended::Badly(error) => return Err(format!("the run over an unchanged source: {error}")),
                 Ended::Crashed => return Err("nobody asked for a crash".to_owned()),
             }
@@ -364,7 +364,7 @@ impl Game {
         for _ in 0..QUIET_TRIES {
             match self.run(lane, Fortune { latency_ms: 20, ..Fortune::default() }).await {
                 Ended::Well(report) => return self.at_rest(&report).await,
-                Ended::Badly(PassError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
+                Ended::Badly(RunError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
                 Ended::Badly(error) => return Err(format!("the quiet run: {error}")),
                 Ended::Crashed => return Err("nobody asked for a crash".to_owned()),
             }
@@ -372,7 +372,7 @@ impl Game {
         Err("the lease is never free".to_owned())
     }
 
-    async fn at_rest(&self, report: &Report) -> Result<(), String> {
+    async fn at_rest(&self, report: &RunReport) -> Result<(), String> {
         let seen = self.place.look().await;
         let deleted =
             self.front.as_ref().map(|front| front.person.lock().expect("nobody panics in it").deleted.clone());

@@ -7,13 +7,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::{Commit, Part, Reply, Settled};
-use sheetkeep::ledger::failure::{FailureState, Kept};
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::judge::Sighting;
-use sheetkeep::ledger::key::Fingerprint;
-use sheetkeep::ledger::mode::{Again, Mode};
-use sheetkeep::ledger::snapshot::Loaded;
+use sheetkeep::ledger::commit::changes::{Commit, CommitPart, CommitReply, ItemResult};
+use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::item::failure::{FailureState, StoredFailure};
+use sheetkeep::ledger::item::key::Fingerprint;
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::state::snapshot::Loaded;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::store::memory::MemoryStore;
@@ -41,7 +41,7 @@ pub struct InMemory {
 impl InMemory {
     pub fn new(record: &Arc<Record>, clock: &Arc<dyn Clock>, meddling: Option<Meddling>) -> Self {
         let mode = record.mode();
-        let again = if mode == Mode::Append { Again::Every } else { Again::Other };
+        let again = if mode == WriteMode::Append { ReprocessPolicy::EachVersion } else { ReprocessPolicy::OnChange };
         let store = MemoryStore::new(Arc::clone(clock)).keeping(mode, again);
         let (record, clock) = (Arc::clone(record), Arc::clone(clock));
         Self { store, record, clock, late: Arc::default(), meddling }
@@ -83,7 +83,7 @@ impl InMemory {
         }
     }
 
-    async fn apply_one(&self, commit: &Commit) -> Reply {
+    async fn apply_one(&self, commit: &Commit) -> CommitReply {
         if self.meddling == Some(Meddling::NoGuard) {
             self.store.touch(|held| {
                 held.head = commit.from;
@@ -94,9 +94,9 @@ impl InMemory {
     }
 
     /// Applies a commit, and lets those arrive that come right after it.
-    async fn apply(&self, commit: &Commit) -> Reply {
+    async fn apply(&self, commit: &Commit) -> CommitReply {
         let reply = self.apply_one(commit).await;
-        if reply != Reply::Applied {
+        if reply != CommitReply::Applied {
             return reply;
         }
         let taken = self.record.check(&self.seen());
@@ -161,8 +161,8 @@ impl OfLane {
     /// What the service does to a commit that holds what is poison for now.
     fn poisoned(&self, commit: &Commit) -> Option<Kind> {
         let poison = self.place.record.poison()?;
-        let holds = |one: &Settled| match one {
-            Settled::Done { output, .. } => {
+        let holds = |one: &ItemResult| match one {
+            ItemResult::Done { output, .. } => {
                 let rows = output.tables.iter().flat_map(|(_, rows)| rows);
                 rows.flat_map(|row| &row.cells)
                     .any(|(_, cell)| matches!(cell, Cell::Text(text) if text.starts_with(&poison.text)))
@@ -185,22 +185,22 @@ impl Store for OfLane {
         })
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<Sighting, StoreError>> {
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         Box::pin(async {
             self.arrives().await?;
             let sighting = self.place.store.sight().await?;
             self.lane.under_way().await;
             let newest = self.sent.lock().expect("nobody panics in it").last().copied();
             match (sighting, newest) {
-                (Sighting::At { fence, .. }, Some(head)) if self.place.meddling == Some(Meddling::Gullible) => {
-                    Ok(Sighting::At { head, fence })
+                (HeadStatus::At { fence, .. }, Some(head)) if self.place.meddling == Some(Meddling::Gullible) => {
+                    Ok(HeadStatus::At { head, fence })
                 }
                 _ => Ok(sighting),
             }
         })
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Reply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             self.sent.lock().expect("nobody panics in it").insert(commit.to);
             self.lane.under_way().await;
@@ -219,16 +219,18 @@ impl Store for OfLane {
             self.lane.under_way().await;
             match kind {
                 Some(Kind::Fails(429)) => {
-                    Reply::NotExecuted { fault: Fault::Throttled, why: "a quota is used up".to_owned() }
+                    CommitReply::NotExecuted { fault: Fault::Throttled, why: "a quota is used up".to_owned() }
                 }
-                Some(Kind::Refuses(400)) => Reply::Refused { part: Part::Content, why: "poison".to_owned() },
-                Some(kind) => Reply::Lost { why: kind.word() },
+                Some(Kind::Refuses(400)) => {
+                    CommitReply::Refused { part: CommitPart::Content, why: "poison".to_owned() }
+                }
+                Some(kind) => CommitReply::Lost { why: kind.word() },
                 None => reply.expect("no fault was met"),
             }
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<Kept>, StoreError>> {
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         Box::pin(async move {
             self.arrives().await?;
             let kept = self.place.store.kept(rows).await;

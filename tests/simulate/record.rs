@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::event::Report;
-use sheetkeep::ledger::mode::Mode;
+use sheetkeep::ledger::item::write_mode::WriteMode;
+use sheetkeep::ledger::run::event::RunReport;
 
 use crate::kind::Kind;
 use crate::seen::{Eyes, Seen};
@@ -81,7 +81,7 @@ impl Tally {
 /// A game's memory.
 pub struct Record {
     inner: Mutex<Inner>,
-    mode: Mode,
+    mode: WriteMode,
 }
 
 /// What the service takes for poison.
@@ -113,7 +113,7 @@ struct Inner {
 const DIARY_LINES: usize = 400;
 
 impl Record {
-    pub fn new(mode: Mode) -> Self {
+    pub fn new(mode: WriteMode) -> Self {
         Self { inner: Mutex::default(), mode }
     }
 
@@ -121,7 +121,7 @@ impl Record {
         self.inner.lock().expect("nobody panics in it")
     }
 
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> WriteMode {
         self.mode
     }
 
@@ -176,7 +176,7 @@ impl Record {
     }
 
     /// A run ended well and says so.
-    pub fn finished(&self, report: &Report) {
+    pub fn finished(&self, report: &RunReport) {
         let mut held = self.held();
         held.tally.finished += 1;
         held.watch.finished(&report.run);

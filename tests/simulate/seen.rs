@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::mode::Mode;
+use sheetkeep::ledger::item::write_mode::WriteMode;
+use sheetkeep::ledger::lease::head::HeadId;
 
 /// How closely the rows of the data tab are looked at while people edit it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,20 +81,20 @@ pub fn word(key: &str, version: u64, part: u64) -> String {
 }
 
 /// Rows that a key yields; some of them several, where rows are appended.
-pub fn parts(key: &str, mode: Mode) -> u64 {
-    let many = mode == Mode::Append && key.ends_with(['3', '6', '9']);
+pub fn parts(key: &str, mode: WriteMode) -> u64 {
+    let many = mode == WriteMode::Append && key.ends_with(['3', '6', '9']);
     if many { 2 } else { 1 }
 }
 
 /// The rows that belong to these keys and versions, in order.
-pub fn rows_of<'a>(done: impl Iterator<Item = (&'a str, u64)>, mode: Mode) -> Vec<(String, String)> {
+pub fn rows_of<'a>(done: impl Iterator<Item = (&'a str, u64)>, mode: WriteMode) -> Vec<(String, String)> {
     let mut versions: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
     for (key, version) in done {
         versions.entry(key).or_default().insert(version);
     }
     let mut rows = Vec::new();
     for (key, versions) in versions {
-        let kept = if mode == Mode::Upsert { versions.len() - 1 } else { 0 };
+        let kept = if mode == WriteMode::Upsert { versions.len() - 1 } else { 0 };
         for version in versions.into_iter().skip(kept) {
             rows.extend((0..parts(key, mode)).map(|part| (key.to_owned(), word(key, version, part))));
         }

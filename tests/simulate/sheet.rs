@@ -10,10 +10,10 @@ use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::emulator::call::{Call, Content, Query};
 use sheetkeep::emulator::fault::Fault;
 use sheetkeep::emulator::outgoing::Outgoing;
-use sheetkeep::ledger::mode::{Again, Mode};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
-use sheetkeep::store::sheets::SheetsStore;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 
 use crate::front::{Front, call_of, client, dressed, gone};
 use crate::kind::Kind;
@@ -177,7 +177,7 @@ impl Place for OnSheet {
         };
         let sheets = client(answering, &self.clock, seed);
         let mode = self.record.mode();
-        let again = if mode == Mode::Append { Again::Every } else { Again::Other };
+        let again = if mode == WriteMode::Append { ReprocessPolicy::EachVersion } else { ReprocessPolicy::OnChange };
         let store = SheetsStore::new(Arc::new(sheets), Front::id(), "j", "Data", Arc::clone(&self.clock));
         Arc::new(store.keeping(mode, again))
     }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sheetkeep::ledger::head::HeadId;
-use sheetkeep::ledger::mode::Mode;
-use sheetkeep::ledger::run::Run;
+use sheetkeep::ledger::item::write_mode::WriteMode;
+use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::run::run::Run;
 
 use crate::seen::{Eyes, Marked, Seen, Told, Whole, rows_of};
 
@@ -31,7 +31,7 @@ impl Watch {
     }
 
     /// Checks what holds at every moment, and tells whether somebody has just taken over from a holder who did not give back.
-    pub fn check(&mut self, seen: &Seen, mode: Mode, eyes: Eyes) -> Result<bool, String> {
+    pub fn check(&mut self, seen: &Seen, mode: WriteMode, eyes: Eyes) -> Result<bool, String> {
         let taken = self.head_and_fence(seen)?;
         let done = keys_once(seen)?;
         told_once(&seen.failures)?;
@@ -80,7 +80,7 @@ impl Watch {
     }
 
     /// Checks what holds when nobody is at work and a run has just ended well.
-    pub fn at_rest(&self, seen: &Seen, mode: Mode, whole: &Whole<'_>) -> Result<(), String> {
+    pub fn at_rest(&self, seen: &Seen, mode: WriteMode, whole: &Whole<'_>) -> Result<(), String> {
         let done: BTreeSet<(String, u64)> = keys_once(seen)?.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         if done != *whole.due {
             let missing: Vec<_> = whole.due.difference(&done).collect();

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, ready};
 use serde_json::Value;
-use sheetkeep::ledger::columns::Columns;
-use sheetkeep::ledger::event::{Event, Report};
-use sheetkeep::ledger::item::Position;
-use sheetkeep::ledger::key::{Key, KeyError, Version};
-use sheetkeep::ledger::lease::Holder;
-use sheetkeep::ledger::mode::{Delivery, Mode};
-use sheetkeep::ledger::process::ProcessId;
-use sheetkeep::ledger::run::Trigger;
-use sheetkeep::ledger::snapshot::Definition;
+use sheetkeep::ledger::columns::columns::Columns;
+use sheetkeep::ledger::item::item::Position;
+use sheetkeep::ledger::item::key::{Key, KeyError, Version};
+use sheetkeep::ledger::item::write_mode::{Delivery, WriteMode};
+use sheetkeep::ledger::lease::lease::Holder;
+use sheetkeep::ledger::lease::process_id::ProcessId;
+use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::ledger::run::run::Trigger;
+use sheetkeep::ledger::state::snapshot::Definition;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::journal::Journal;
 use sheetkeep::port::process::Processes;
@@ -22,10 +22,10 @@ use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
 use sheetkeep::port::step::{Identify, Identity, Step, StepContext, StepError};
 use sheetkeep::port::store::Store;
 use sheetkeep::retry::RetryPolicy;
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::pass::pass;
-use sheetkeep::runner::plan::{Errands, Parts, PassError, Plan};
-use sheetkeep::runner::stop::Stop;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::{Dependencies, PreparedChanges, RunConfig, RunError};
+use sheetkeep::runner::run_loop::pass;
+use sheetkeep::runner::shutdown::Stop;
 use sheetkeep::system::SeededChance;
 
 /// A source of values given beforehand.
@@ -181,24 +181,24 @@ impl Step for Does {
 
 /// A job under test.
 pub struct Job {
-    pub plan: Plan,
+    pub plan: RunConfig,
     pub events: Arc<Mutex<Vec<Event>>>,
     pub seed: u64,
     steps: Vec<Arc<dyn Step>>,
     pub journal: Option<Arc<dyn Journal>>,
-    pub errands: Option<Errands>,
+    pub errands: Option<PreparedChanges>,
     clock: Arc<dyn Clock>,
 }
 
 impl Job {
     /// A job named `j` that writes to tab `Data`, on this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let plan = Plan {
+        let plan = RunConfig {
             job: "j".into(),
             tab: "Data".into(),
             columns: Columns::default(),
             key_column: None,
-            mode: Mode::Append,
+            mode: WriteMode::Append,
             definition: Definition {
                 tab: "Data".into(),
                 key: ".id".into(),
@@ -216,7 +216,7 @@ impl Job {
             max_bytes: 2_000_000,
             concurrency: 1,
             retry: RetryPolicy::default(),
-            retrying: Retrying::Usual,
+            retrying: RetryScope::Default,
             rollover: None,
             max_attempts: 1_000,
             stop_after: 0,
@@ -255,7 +255,7 @@ impl Job {
     }
 
     /// Runs it.
-    pub async fn run(&self, store: impl Store + 'static, source: Values) -> Result<Report, PassError> {
+    pub async fn run(&self, store: impl Store + 'static, source: Values) -> Result<RunReport, RunError> {
         self.run_until(store, source, Stop::default()).await
     }
 
@@ -265,12 +265,12 @@ impl Job {
         store: impl Store + 'static,
         source: Values,
         stop: Stop,
-    ) -> Result<Report, PassError> {
+    ) -> Result<RunReport, RunError> {
         self.run_all(Arc::new(store), Box::new(source), stop).await
     }
 
     /// Runs it over any source.
-    pub async fn run_over(&self, store: impl Store + 'static, source: Box<dyn Source>) -> Result<Report, PassError> {
+    pub async fn run_over(&self, store: impl Store + 'static, source: Box<dyn Source>) -> Result<RunReport, RunError> {
         self.run_all(Arc::new(store), source, Stop::default()).await
     }
 
@@ -280,11 +280,11 @@ impl Job {
         store: Arc<dyn Store>,
         source: Box<dyn Source>,
         stop: Stop,
-    ) -> Result<Report, PassError> {
+    ) -> Result<RunReport, RunError> {
         let events = Arc::clone(&self.events);
         let mut plan = self.plan.clone();
         plan.holder.process = Some(next_process());
-        let parts = Parts {
+        let parts = Dependencies {
             store,
             source: Some(source),
             identify: Arc::new(ById),

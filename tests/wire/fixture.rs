@@ -8,20 +8,20 @@ use hyper::Method;
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::context::Doubts;
 use sheetkeep::google::address::SpreadsheetId;
-use sheetkeep::ledger::mode::{Again, Mode};
-use sheetkeep::ledger::rollover::{Heritage, Rollover};
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
 use sheetkeep::maintain::force::forcing;
-use sheetkeep::maintain::prune::{Age, Ways, pruning};
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
 use sheetkeep::maintain::reset::resetting;
 use sheetkeep::maintain::rollover::moving;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
-use sheetkeep::runner::feed::Retrying;
-use sheetkeep::runner::plan::Errands;
-use sheetkeep::store::listing::Listing;
-use sheetkeep::store::sheets::SheetsStore;
-use sheetkeep::store::survey::Wanted;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::PreparedChanges;
+use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanner::ScanScope;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 use tokio::sync::Notify;
@@ -59,8 +59,8 @@ impl Guard {
 pub struct WireFixture {
     pub front: Front,
     pub guard: Guard,
-    pub mode: Mode,
-    pub again: Again,
+    pub mode: WriteMode,
+    pub again: ReprocessPolicy,
     /// Rows in one commit at most.
     pub max_rows: usize,
     clock: Arc<dyn Clock>,
@@ -68,14 +68,14 @@ pub struct WireFixture {
 
 impl WireFixture {
     pub fn appending(guard: Guard) -> Self {
-        Self::new(guard, Mode::Append, Again::Every)
+        Self::new(guard, WriteMode::Append, ReprocessPolicy::EachVersion)
     }
 
     pub fn upserting(guard: Guard) -> Self {
-        Self::new(guard, Mode::Upsert, Again::Other)
+        Self::new(guard, WriteMode::Upsert, ReprocessPolicy::OnChange)
     }
 
-    fn new(guard: Guard, mode: Mode, again: Again) -> Self {
+    fn new(guard: Guard, mode: WriteMode, again: ReprocessPolicy) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let front = Front::new(guard.behaviour(), 1, &clock, None);
         Self { front, guard, mode, again, max_rows: 10, clock }
@@ -145,40 +145,40 @@ impl WireFixture {
     }
 
     /// A run that only settles what a command found.
-    async fn settle(&self, errands: Errands, retrying: Retrying) {
+    async fn settle(&self, errands: PreparedChanges, retrying: RetryScope) {
         let mut job = self.job();
         (job.errands, job.plan.retrying) = (Some(errands), retrying);
         self.run_job(&job, &[]).await;
     }
 
-    async fn listing_at(&self, id: &str, wanted: Wanted) -> Listing {
+    async fn listing_at(&self, id: &str, wanted: ScanScope) -> ScannedTabs {
         self.store_at(id, 7).listing(wanted).await.expect("a listing").expect("it has run")
     }
 
-    async fn listing(&self) -> Listing {
-        self.listing_at(ID, Wanted { failures: true, runs: true, ..Wanted::default() }).await
+    async fn listing(&self) -> ScannedTabs {
+        self.listing_at(ID, ScanScope { failures: true, runs: true, ..ScanScope::default() }).await
     }
 
     /// What `prune` would take out of what is older than five days.
-    pub async fn prunable(&self) -> Errands {
+    pub async fn prunable(&self) -> PreparedChanges {
         let listing = self.listing().await;
         let ends = self.store_at(ID, 7).ends().await.expect("the ends of its tabs");
-        let age = Age { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), keys: false };
-        let found = pruning(&listing, &ends, Ways { mode: self.mode, again: self.again }, age);
+        let age = RowAge { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), keys: false };
+        let found = pruning(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
         assert!(!found.settled.is_empty(), "there is something to take out");
-        Errands { from: Some(listing.snapshot.head), settled: found.settled }
+        PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
     }
 
     /// What `prune --yes` does then.
-    pub async fn take_out(&self, errands: Errands) {
-        self.settle(errands, Retrying::Nothing).await;
+    pub async fn take_out(&self, errands: PreparedChanges) {
+        self.settle(errands, RetryScope::None).await;
     }
 
     /// What `reset --yes` does.
     pub async fn reset(&self) {
         let listing = self.listing().await;
         let settled = resetting(&listing, self.again, self.clock.now()).settled;
-        self.settle(Errands { from: Some(listing.snapshot.head), settled }, Retrying::Nothing).await;
+        self.settle(PreparedChanges { from: Some(listing.snapshot.head), settled }, RetryScope::None).await;
     }
 
     /// The first half of `run --force --yes`: these items are to be done once more.
@@ -186,7 +186,11 @@ impl WireFixture {
         let listing = self.listing().await;
         let mut source = Values::of(items.to_vec());
         let found = forcing(&listing, self.again, &mut source, &ById).await.expect("a source");
-        self.settle(Errands { from: Some(listing.snapshot.head), settled: found.settled }, Retrying::Forcing).await;
+        self.settle(
+            PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled },
+            RetryScope::Reprocess,
+        )
+        .await;
     }
 
     /// Another spreadsheet; its id.
@@ -199,18 +203,18 @@ impl WireFixture {
 
     /// What `rollover --yes` does.
     pub async fn roll_over(&self, to: &str) {
-        let wanted = Wanted { failures: true, earlier: true, ..Wanted::default() };
+        let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
         let old = self.listing_at(ID, wanted).await;
         let new = self.store_at(to, 8).load().await.expect("a load").snapshot;
         let settled = moving(&old, new.as_ref(), ID, to, self.clock.now()).expect("nothing is against it").settled;
         let mut into = self.job();
-        into.errands = Some(Errands { from: new.map(|new| new.head), settled });
+        into.errands = Some(PreparedChanges { from: new.map(|new| new.head), settled });
         (into.plan.retrying, into.plan.rollover) =
-            (Retrying::Nothing, Some(Rollover::Into(Heritage::of(&old.snapshot.state, ID))));
+            (RetryScope::None, Some(Rollover::Into(Predecessors::of(&old.snapshot.state, ID))));
         self.run_job_at(to, &into, &[]).await;
         let mut out = self.job();
-        out.errands = Some(Errands { from: Some(old.snapshot.head), settled: Vec::new() });
-        (out.plan.retrying, out.plan.rollover) = (Retrying::Nothing, Some(Rollover::OutTo(to.to_owned())));
+        out.errands = Some(PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() });
+        (out.plan.retrying, out.plan.rollover) = (RetryScope::None, Some(Rollover::OutTo(to.to_owned())));
         self.run_job(&out, &[]).await;
     }
 

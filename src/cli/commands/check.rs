@@ -9,26 +9,26 @@ use crate::app::job::{definition, running_here};
 use crate::app::sheet::Sheet;
 use crate::app::view::existing;
 use crate::check::meaning::meaning;
-use crate::check::preflight::{Coming, source, spreadsheet};
-use crate::check::probing::{Ended, Probed, probe};
+use crate::check::preflight::{PlannedRun, source, spreadsheet};
+use crate::check::probing::{ProbeEnd, ProbeReport, probe};
 use crate::check::programs::programs;
-use crate::check::report::{Blocker, Line, Subject, Verdict};
+use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::cli::args::CheckArgs;
 use crate::cli::commands::setting::read_settings;
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::check::{CheckLine, Checked, ProbeAnswer};
+use crate::cli::output::check::{CheckLine, CheckOutput, ProbeAnswer};
 use crate::cli::output::json::line;
 use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
-use crate::cli::signals::{Signal, Watch};
+use crate::cli::signals::{Signal, SignalWatch};
 use crate::config::settings::Settings;
-use crate::google::proxy::Way;
+use crate::google::proxy::ProxyRoute;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::stop::{Stop, StopReason};
-use crate::store::probe::sweep::Swept;
+use crate::runner::shutdown::{Stop, StopReason};
+use crate::store::probe::cleanup::CleanupReport;
 
 /// Checks the job, asks the service if it is to, and ends as a run would.
 pub async fn command(
@@ -36,7 +36,7 @@ pub async fn command(
     args: &CheckArgs,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::of(&settings);
     let mut lines = meant(args, &settings, &place);
@@ -44,12 +44,12 @@ pub async fn command(
     lines.extend(of_source);
     lines.extend(programs(&settings));
     let job = settings.job.clone();
-    let mut checked = Checked { job, place, lines: Vec::new(), looked, probe: None, leftovers: 0, exit: Exit::Ok };
+    let mut checked = CheckOutput { job, place, lines: Vec::new(), looked, probe: None, leftovers: 0, exit: Exit::Ok };
     let mut unreachable = None;
     let mut probed = None;
     match existing(&settings, &clock, &chance) {
         Ok(Sheet { sheets, id, file }) => {
-            let coming = Coming {
+            let coming = PlannedRun {
                 sheets: Arc::clone(&sheets),
                 id: id.clone(),
                 definition: definition(&settings),
@@ -72,7 +72,7 @@ pub async fn command(
         }
         Err(AppError::NeverRan) => {
             let what = "it is not there yet; the first run makes it";
-            lines.push(Line::fine(Subject::Spreadsheet, what));
+            lines.push(CheckItem::fine(Subject::Spreadsheet, what));
         }
         Err(error) => {
             let is_file = matches!(error, AppError::Embedded { .. });
@@ -96,47 +96,48 @@ pub async fn command(
 }
 
 /// What the job file and the environment say: what is odd about it, where the rows are to be, and the way there.
-fn meant(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<Line> {
-    let odd = settings.notes.iter().map(|note| Line::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
-    let job_file = Line::fine(Subject::JobFile, args.job.job.display().to_string());
-    let place = Line::fine(Subject::Spreadsheet, place.to_string());
+fn meant(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
+    let odd =
+        settings.notes.iter().map(|note| CheckItem::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
+    let job_file = CheckItem::fine(Subject::JobFile, args.job.job.display().to_string());
+    let place = CheckItem::fine(Subject::Spreadsheet, place.to_string());
     std::iter::once(job_file).chain(odd).chain([place]).chain(way(settings)).collect()
 }
 
 /// The way to the service, where a proxy is set. The embedded sheet needs none.
-fn way(settings: &Settings) -> Option<Line> {
+fn way(settings: &Settings) -> Option<CheckItem> {
     let url = &settings.api_url;
     let what = match settings.proxies.way(&url.parse().ok()?) {
-        Way::Straight => return None,
-        Way::Through(proxy) if proxy.has_credentials() => {
+        ProxyRoute::Straight => return None,
+        ProxyRoute::Through(proxy) if proxy.has_credentials() => {
             format!("{url} is reached through {proxy}, with a user and a password")
         }
-        Way::Through(proxy) => format!("{url} is reached through {proxy}"),
-        Way::Past(proxy, why) => format!("{url} is reached without {proxy}: {why}"),
+        ProxyRoute::Through(proxy) => format!("{url} is reached through {proxy}"),
+        ProxyRoute::Past(proxy, why) => format!("{url} is reached without {proxy}: {why}"),
     };
-    Some(Line::fine(Subject::Proxy, what))
+    Some(CheckItem::fine(Subject::Proxy, what))
 }
 
 /// A line as it is shown; the first problem decides how the process ends, as it would a run.
-fn told(line: Line, settings: &Settings, exit: &mut Exit) -> CheckLine {
+fn told(line: CheckItem, settings: &Settings, exit: &mut Exit) -> CheckLine {
     let subject = line.subject.word();
     match line.verdict {
-        Verdict::Fine(message) => CheckLine { subject, verdict: "ok", message, hint: None },
-        Verdict::Warning { what, mend } => CheckLine { subject, verdict: "warning", message: what, hint: mend },
-        Verdict::Problem(blocker) => {
+        CheckVerdict::Fine(message) => CheckLine { subject, verdict: "ok", message, hint: None },
+        CheckVerdict::Warning { what, mend } => CheckLine { subject, verdict: "warning", message: what, hint: mend },
+        CheckVerdict::Problem(blocker) => {
             let error = match blocker {
-                Blocker::Pass(error) => AppError::Pass(error),
-                Blocker::Source(error) => AppError::Source(error),
-                Blocker::Call(error) => AppError::Call(error),
-                Blocker::Busy { holder } => AppError::Busy { holder },
-                Blocker::Program { step, why } => AppError::NoProgram { step, why },
+                StartBlocker::Pass(error) => AppError::Pass(error),
+                StartBlocker::Source(error) => AppError::Source(error),
+                StartBlocker::Call(error) => AppError::Call(error),
+                StartBlocker::Busy { holder } => AppError::Busy { holder },
+                StartBlocker::Program { step, why } => AppError::NoProgram { step, why },
             };
             problem(line.subject, &of_app(&error, settings), exit)
         }
     }
 }
 
-fn problem(subject: Subject, trouble: &Trouble, exit: &mut Exit) -> CheckLine {
+fn problem(subject: Subject, trouble: &CliError, exit: &mut Exit) -> CheckLine {
     if *exit == Exit::Ok {
         *exit = trouble.exit();
     }
@@ -148,7 +149,7 @@ fn problem(subject: Subject, trouble: &Trouble, exit: &mut Exit) -> CheckLine {
     }
 }
 
-fn answered(probed: &Probed, checked: &mut Checked) {
+fn answered(probed: &ProbeReport, checked: &mut CheckOutput) {
     let answers = probed.findings.iter().map(|found| ProbeAnswer {
         question: found.question.word(),
         assumption: found.question.assumption(),
@@ -164,39 +165,39 @@ fn answered(probed: &Probed, checked: &mut Checked) {
 }
 
 /// How a check ends that asked the service.
-fn end(probed: Probed, exit: Exit, settings: &Settings) -> Result<Exit, Trouble> {
-    let sure = probed.is_sure_of_the_guard();
+fn end(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Exit, CliError> {
+    let sure = probed.has_proven_guard();
     if !probed.swept.left.is_empty() || probed.swept.why.is_some() {
         // What keeps runs apart is the worse news.
         let exit = if exit == Exit::Protocol { exit } else { Exit::Unavailable };
-        return Err(unswept(&probed.swept, exit));
+        return Err(not_cleaned(&probed.swept, exit));
     }
     match probed.ended {
-        Some(Ended::Error(error)) => Err(of_app(&AppError::Store(error), settings)),
-        Some(Ended::Stopped(StopReason::Interrupt)) => Ok(Exit::Interrupted),
-        Some(Ended::Stopped(StopReason::HangUp)) => Ok(Exit::HungUp),
-        Some(Ended::Stopped(_)) => Ok(Exit::Terminated),
+        Some(ProbeEnd::Error(error)) => Err(of_app(&AppError::Store(error), settings)),
+        Some(ProbeEnd::Stopped(StopReason::Interrupt)) => Ok(Exit::Interrupted),
+        Some(ProbeEnd::Stopped(StopReason::HangUp)) => Ok(Exit::HungUp),
+        Some(ProbeEnd::Stopped(_)) => Ok(Exit::Terminated),
         None if exit == Exit::Ok && !sure => {
             let message = "the answers about the guard were lost, so nothing is known of it";
-            Err(Trouble::new(message, Exit::Unavailable).with_help("ask again later"))
+            Err(CliError::new(message, Exit::Unavailable).with_help("ask again later"))
         }
         None => Ok(exit),
     }
 }
 
-fn unswept(swept: &Swept, exit: Exit) -> Trouble {
+fn not_cleaned(swept: &CleanupReport, exit: Exit) -> CliError {
     let left = swept.left.join("\", \"");
     let what = if left.is_empty() { "tabs called sheetkeep probe …".to_owned() } else { format!("\"{left}\"") };
     let why = swept.why.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
     let message = format!("failed to delete what the probe made: {what} may still be there{why}");
     let help = "the next --probe after an hour deletes it, and so may you; nothing of yours was touched";
-    Trouble::new(message, exit).with_help(help)
+    CliError::new(message, exit).with_help(help)
 }
 
 /// A first signal ends the probe after the question in hand, a second one drops that too; either way it sweeps up.
-fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<Watch> {
+fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
     let stop = stop.clone();
-    let heard = Watch::begin(Arc::clone(clock), move |signal, nth| {
+    let heard = SignalWatch::begin(Arc::clone(clock), move |signal, nth| {
         stop.ask(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
@@ -212,16 +213,20 @@ fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<Watch> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::probe::question::{Finding, Outcome, Question};
+    use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
 
     #[test]
     fn a_guard_that_does_not_hold_is_what_a_run_ends_with_76_for_and_any_other_answer_is_not() {
-        for (question, exit) in [(Question::MissingTab, Exit::Protocol), (Question::MissingName, Exit::Ok)] {
-            let finding = Finding { question, outcome: Outcome::NotHeld, seen: "the batch was applied".into() };
-            let probed = Probed { findings: vec![finding], swept: Swept::default(), ended: None };
+        for (question, exit) in [(Assumption::MissingTab, Exit::Protocol), (Assumption::MissingName, Exit::Ok)] {
+            let finding = AssumptionResult {
+                question,
+                outcome: AssumptionOutcome::NotHeld,
+                seen: "the batch was applied".into(),
+            };
+            let probed = ProbeReport { findings: vec![finding], swept: CleanupReport::default(), ended: None };
             let (job, lines, probe) = ("j".to_owned(), Vec::new(), None);
             let place = crate::cli::output::sample::place().spreadsheet;
-            let mut checked = Checked { job, place, lines, looked: None, probe, leftovers: 0, exit: Exit::Ok };
+            let mut checked = CheckOutput { job, place, lines, looked: None, probe, leftovers: 0, exit: Exit::Ok };
             answered(&probed, &mut checked);
             assert_eq!(checked.exit, exit, "{question:?}");
             assert_eq!(checked.probe.map(|answers| answers.len()), Some(1));
@@ -231,10 +236,10 @@ mod tests {
     #[test]
     fn what_could_not_be_swept_up_is_told_by_name_and_so_is_a_sweep_that_saw_nothing() {
         let left = vec!["sheetkeep probe 1-0123456789abcdef-0".to_owned()];
-        let told = unswept(&Swept { left, ..Swept::default() }, Exit::Unavailable);
+        let told = not_cleaned(&CleanupReport { left, ..CleanupReport::default() }, Exit::Unavailable);
         assert!(told.message().contains("0123456789abcdef-0") && told.exit() == Exit::Unavailable);
         let why = Some(crate::port::store::StoreError::Missing { why: "no spreadsheet".into() });
-        let told = unswept(&Swept { why, ..Swept::default() }, Exit::Protocol);
+        let told = not_cleaned(&CleanupReport { why, ..CleanupReport::default() }, Exit::Protocol);
         assert!(told.message().contains("no spreadsheet") && told.exit() == Exit::Protocol);
     }
 }

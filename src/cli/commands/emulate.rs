@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::emulate_args::{self as args, EmulateArgs};
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::session::Session;
-use crate::cli::signals::Watch;
+use crate::cli::signals::SignalWatch;
 use crate::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
 use crate::emulator::launch::{LaunchError, LaunchOptions, launch};
 use crate::emulator::options::{EmulatorOptions, Latency};
@@ -23,7 +23,7 @@ pub async fn command(
     args: &EmulateArgs,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let options = LaunchOptions {
         host: Some(args.host),
         port: args.port,
@@ -32,8 +32,8 @@ pub async fn command(
     };
     let stopped = CancellationToken::new();
     let asked = stopped.clone();
-    let watch = Watch::begin(Arc::clone(&clock), move |_, _| asked.cancel())
-        .map_err(|error| Trouble::new(format!("signals can't be heard: {error}"), Exit::IoErr))?;
+    let watch = SignalWatch::begin(Arc::clone(&clock), move |_, _| asked.cancel())
+        .map_err(|error| CliError::new(format!("signals can't be heard: {error}"), Exit::IoErr))?;
     let out = session.terminal.out();
     let ready = |url: &str| {
         out.line(url);
@@ -43,9 +43,9 @@ pub async fn command(
     served.map(|()| Exit::Ok).map_err(|error| trouble(&error))
 }
 
-fn options(args: &EmulateArgs) -> Result<EmulatorOptions, Trouble> {
+fn options(args: &EmulateArgs) -> Result<EmulatorOptions, CliError> {
     let faults = args.fault.iter().map(|spec| spec.parse()).collect::<Result<Vec<_>, String>>();
-    let faults = faults.map_err(|error| Trouble::new(format!("--fault: {error}"), Exit::Usage))?;
+    let faults = faults.map_err(|error| CliError::new(format!("--fault: {error}"), Exit::Usage))?;
     Ok(EmulatorOptions {
         file: args.file.clone(),
         spreadsheet_id: args.spreadsheet_id.clone(),
@@ -80,14 +80,14 @@ fn exit(lasting: Option<Lasting>) -> Exit {
     }
 }
 
-fn trouble(error: &LaunchError) -> Trouble {
+fn trouble(error: &LaunchError) -> CliError {
     let exit = match error {
         LaunchError::Storage(error) => exit(error.lasting()),
         LaunchError::Trouble(trouble) => exit(Some(trouble.lasting)),
         LaunchError::Listen { .. } => Exit::Unavailable,
         LaunchError::Credentials { .. } => Exit::from((error.fault(), Context::Output)),
     };
-    let trouble = Trouble::new(error.to_string(), exit);
+    let trouble = CliError::new(error.to_string(), exit);
     match error {
         LaunchError::Listen { .. } => trouble.with_help("--port 0 takes any free port and prints the address"),
         _ => trouble,

@@ -5,21 +5,21 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::app::explain::{Life, explain};
+use crate::app::explain::{ItemHistory, explain};
 use crate::cli::args::ExplainArgs;
 use crate::cli::commands::setting::{settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::config::settings::Settings;
-use crate::ledger::failure::Answer;
-use crate::ledger::key::Key;
-use crate::ledger::order::Order;
-use crate::ledger::run::Run;
+use crate::ledger::item::failure::RequestedAction;
+use crate::ledger::item::key::Key;
+use crate::ledger::lease::row_order::RowOrder;
+use crate::ledger::run::run::Run;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 
@@ -29,14 +29,14 @@ pub async fn command(
     args: &ExplainArgs,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let key =
-        Key::new(args.key.as_str()).map_err(|error| Trouble::new(format!("read the key: {error}"), Exit::Usage))?;
+        Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;
     let life = explain(&settings, &key, clock, chance).await.map_err(|error| of_app(&error, &settings))?;
     if !life.is_known() {
         let why = format!("find key \"{}\": no tab of job {} knows it", life.key, settings.job);
-        return Err(Trouble::new(why, Exit::Unknown)
+        return Err(CliError::new(why, Exit::Unknown)
             .with_help("keys are matched to the letter; the source may not have yielded it yet"));
     }
     let text = if args.job.json { line(&Document::of(&life, &settings)) } else { told(&life, &settings.job) };
@@ -48,7 +48,7 @@ pub async fn command(
 }
 
 /// A life in lines, in the order in which it was lived.
-fn told(life: &Life, job: &str) -> String {
+fn told(life: &ItemHistory, job: &str) -> String {
     let mut out = format!("{} · key {}\n", visible(job), visible(&life.key));
     for row in &life.failures {
         let failure = &row.failure;
@@ -89,7 +89,7 @@ fn told(life: &Life, job: &str) -> String {
 }
 
 /// The commit that wrote a row, where the row says it.
-fn commit(order: Option<Order>) -> String {
+fn commit(order: Option<RowOrder>) -> String {
     order.map_or_else(String::new, |order| format!(", commit {}", order.commit))
 }
 
@@ -157,7 +157,7 @@ struct RunDocument<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn of(life: &'a Life, settings: &'a Settings) -> Self {
+    fn of(life: &'a ItemHistory, settings: &'a Settings) -> Self {
         let processed = life.done.iter().map(|row| ProcessedDocument {
             row: row.row,
             spreadsheet: row.spreadsheet.as_deref(),
@@ -177,8 +177,8 @@ impl<'a> Document<'a> {
             run: &row.failure.run,
             commit: row.failure.order.map(|order| order.commit),
             version: &row.failure.version.0,
-            action: row.action.map(Answer::word),
-            answered: row.failure.answered.map(Answer::word),
+            action: row.action.map(RequestedAction::word),
+            answered: row.failure.answered.map(RequestedAction::word),
         });
         let runs = life.runs.iter().map(|run| RunDocument {
             run: &run.id,

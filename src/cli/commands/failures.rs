@@ -7,17 +7,17 @@ use crate::cli::args::{FailuresAction, FailuresKeysArgs, FailuresListArgs, RunAr
 use crate::cli::commands::run;
 use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
 use crate::cli::terminal::visible;
-use crate::ledger::failure::Answer;
-use crate::ledger::key::Key;
+use crate::ledger::item::failure::RequestedAction;
+use crate::ledger::item::key::Key;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::Retrying;
+use crate::runner::input_queue::RetryScope;
 
 const COLUMNS: [&str; 9] = ["key", "state", "asked", "attempts", "last_seen", "step", "error", "where", "version"];
 
@@ -28,11 +28,11 @@ pub async fn command(
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     match action {
         FailuresAction::List(args) => list(session, args, clock, chance).await,
-        FailuresAction::Retry(args) => answer(session, args, Answer::Retry, host, clock, chance).await,
-        FailuresAction::Skip(args) => answer(session, args, Answer::Skip, host, clock, chance).await,
+        FailuresAction::Retry(args) => answer(session, args, RequestedAction::Retry, host, clock, chance).await,
+        FailuresAction::Skip(args) => answer(session, args, RequestedAction::Skip, host, clock, chance).await,
     }
 }
 
@@ -41,7 +41,7 @@ async fn list(
     args: &FailuresListArgs,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let found = failures(&settings, args.last, clock, chance).await.map_err(|error| of_app(&error, &settings))?;
     let rows = found.some.iter().map(|(failure, asked)| {
@@ -71,14 +71,14 @@ async fn list(
 async fn answer(
     session: &Session,
     args: &FailuresKeysArgs,
-    answer: Answer,
+    answer: RequestedAction,
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let keys = args.keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
-    let keys = keys.map_err(|error| Trouble::new(format!("read the keys: {error}"), Exit::Usage))?;
+    let keys = keys.map_err(|error| CliError::new(format!("read the keys: {error}"), Exit::Usage))?;
     let run = RunArgs::of(&args.job);
-    let order = run::Order { retrying: Retrying::These(keys, answer), ..run::Order::default() };
+    let order = run::RunOptions { retrying: RetryScope::Selected(keys, answer), ..run::RunOptions::default() };
     run::of(session, &run, order, host, clock, chance).await
 }

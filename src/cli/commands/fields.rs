@@ -3,9 +3,9 @@
 //! In scope: the names that were probably meant, the delimiter that was. Out of scope: seeing that a field is missing (`runner`).
 
 use crate::config::keys::closest;
-use crate::ledger::path::MemberPath;
+use crate::ledger::columns::json_path::MemberPath;
 use crate::port::source::HeaderRow;
-use crate::runner::probation::Cause;
+use crate::runner::first_records::Cause;
 
 /// Names that are shown as near.
 const MOST_NAMES: usize = 3;

@@ -12,10 +12,10 @@ use crate::app::job::request_file;
 use crate::app::listing::{at_home, listing};
 use crate::app::request::RequestFile;
 use crate::cli::args::RunArgs;
-use crate::cli::commands::run::{self, Order};
+use crate::cli::commands::run::{self, RunOptions};
 use crate::cli::commands::setting::{programs_again, settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::figures::{counted, grouped};
 use crate::cli::output::json::{SCHEMA_VERSION, line};
@@ -23,14 +23,14 @@ use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::config::settings::Settings;
-use crate::ledger::mode::Mode;
-use crate::ledger::order::Asked;
-use crate::maintain::force::{Forcing, forcing_since};
+use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::lease::row_order::RequestOrder;
+use crate::maintain::force::{ReprocessPlan, forcing_since};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::Retrying;
-use crate::runner::plan::Errands;
-use crate::store::survey::Wanted;
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::PreparedChanges;
+use crate::store::scan::scanner::ScanScope;
 
 /// Tells what a forced run would do, or does it.
 pub async fn command(
@@ -39,21 +39,21 @@ pub async fn command(
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let settings = settings(&args.job, args.input.clone())?;
     let mut source = settings.open_source().map_err(|error| of_app(&AppError::Source(error), &settings))?;
     if !source.rereadable() {
-        return Err(Trouble::new("a forced run reads its source twice, and this one can be read once", Exit::Usage)
+        return Err(CliError::new("a forced run reads its source twice, and this one can be read once", Exit::Usage)
             .with_help("save it to a file and name that with --input"));
     }
     let request = request_file(&settings);
     let remembered = request.as_ref().and_then(RequestFile::read);
-    let wanted = Wanted { earlier: true, ..Wanted::default() };
+    let wanted = ScanScope { earlier: true, ..ScanScope::default() };
     let known = match listing(&settings, wanted, Arc::clone(&clock), Arc::clone(&chance)).await {
         Ok(known) => known,
         // Nothing was ever done, so that there is nothing to force.
         Err(AppError::NeverRan) if args.yes => {
-            remember(request.as_ref().filter(|_| remembered.is_none()), Asked { commit: None });
+            remember(request.as_ref().filter(|_| remembered.is_none()), RequestOrder { commit: None });
             let exit = run::of(session, args, last(), host, clock, chance).await?;
             return Ok(over(session, request.as_ref(), exit));
         }
@@ -74,12 +74,16 @@ pub async fn command(
     if remembered.is_some() {
         goes_on(session, &settings, &found);
     } else {
-        remember(request.as_ref(), Asked { commit: Some(known.snapshot.head.commit) });
+        remember(request.as_ref(), RequestOrder { commit: Some(known.snapshot.head.commit) });
     }
     if !found.settled.is_empty() {
-        let errands = Errands { from: Some(known.snapshot.head), settled: found.settled };
-        let order =
-            Order { retrying: Retrying::Forcing, errands: Some(errands), command: Some(TRIGGER), ..Order::default() };
+        let errands = PreparedChanges { from: Some(known.snapshot.head), settled: found.settled };
+        let order = RunOptions {
+            retrying: RetryScope::Reprocess,
+            errands: Some(errands),
+            command: Some(TRIGGER),
+            ..RunOptions::default()
+        };
         let quiet = RunArgs { wait: args.wait, steal: args.steal, ..RunArgs::quietly(&args.job) };
         let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
         let exit = run::of(session, &quiet, order, host.clone(), clock, chance).await?;
@@ -95,12 +99,12 @@ pub async fn command(
 const TRIGGER: &str = "force";
 
 /// The run that does again what was forgotten.
-fn last() -> Order {
-    Order { command: Some(TRIGGER), ..Order::default() }
+fn last() -> RunOptions {
+    RunOptions { command: Some(TRIGGER), ..RunOptions::default() }
 }
 
 /// Remembers on this machine that it was asked for.
-fn remember(file: Option<&RequestFile>, asked: Asked) {
+fn remember(file: Option<&RequestFile>, asked: RequestOrder) {
     if let Some(Err(error)) = file.map(|file| file.write(asked)) {
         tracing::warn!(%error, "that this forced run was asked for is not kept on this machine: should it vanish and be asked for again, keys may be done once more");
     }
@@ -116,7 +120,7 @@ fn over(session: &Session, file: Option<&RequestFile>, exit: Exit) -> Exit {
 }
 
 /// Says that an earlier request is gone on with.
-fn goes_on(session: &Session, settings: &Settings, found: &Forcing) {
+fn goes_on(session: &Session, settings: &Settings, found: &ReprocessPlan) {
     let over = counted(found.over, "key");
     let rest = if found.again + found.fresh == 0 {
         ", and nothing was left to do; to process them once more, say it again".to_owned()
@@ -129,14 +133,14 @@ fn goes_on(session: &Session, settings: &Settings, found: &Forcing) {
     ));
 }
 
-fn text(settings: &Settings, found: &Forcing, remembered: Option<Asked>) -> String {
+fn text(settings: &Settings, found: &ReprocessPlan, remembered: Option<RequestOrder>) -> String {
     let (again, tab) = (counted(found.again, "key"), &settings.tab);
     let rows = counted(found.again, "row");
     let mut out = match settings.mode {
-        Mode::Append => {
+        WriteMode::Append => {
             format!("would process {again} again and append about {rows} to tab {tab}, beside those that are there\n")
         }
-        Mode::Upsert => format!("would process {again} again and write about {rows} of tab {tab} over\n"),
+        WriteMode::Upsert => format!("would process {again} again and write about {rows} of tab {tab} over\n"),
     };
     let over = grouped(found.over);
     if let Some(run) = &found.begun_by {
@@ -170,7 +174,7 @@ struct ForceDocument<'a> {
     begun_by: Option<&'a str>,
 }
 
-fn document<'a>(settings: &'a Settings, found: &'a Forcing) -> ForceDocument<'a> {
+fn document<'a>(settings: &'a Settings, found: &'a ReprocessPlan) -> ForceDocument<'a> {
     ForceDocument {
         schema_version: SCHEMA_VERSION,
         job: &settings.job,

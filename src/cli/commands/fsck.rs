@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::app::fsck::{Checked, Oddity, Repair, check, errands, may_adopt};
+use crate::app::fsck::{DiscrepancyKind, FsckReport, Repair, check, errands, may_adopt};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::explain::joined;
-use crate::cli::commands::run::{self, Order};
+use crate::cli::commands::run::{self, RunOptions};
 use crate::cli::commands::setting::{settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::figures::counted;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
@@ -20,10 +20,10 @@ use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::{FsckArgs, RepairChoice};
 use crate::config::settings::Settings;
-use crate::ledger::mode::Mode;
+use crate::ledger::item::write_mode::WriteMode;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::Retrying;
+use crate::runner::input_queue::RetryScope;
 
 /// What is told for a key whose row was moved before it could be read.
 const MOVED: &str = "(moved meanwhile)";
@@ -35,16 +35,15 @@ pub async fn command(
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let trouble = |error| of_app(&error, &settings);
     let look = || check(&settings, Arc::clone(&clock), Arc::clone(&chance));
     let asked = args.repair;
     if asked == Some(RepairChoice::Adopt) && !may_adopt(&settings) {
         let why = "adopt rows: this job appends a row for each version of a key, so an adopted key would get a further row with its next run";
-        return Err(
-            Trouble::new(why, Exit::Usage).with_help("delete the rows, or leave them: nobody's rows are never touched")
-        );
+        return Err(CliError::new(why, Exit::Usage)
+            .with_help("delete the rows, or leave them: nobody's rows are never touched"));
     }
     let mut checked = look().await.map_err(trouble)?;
     let repair = asked.map(|choice| meant(choice, &checked));
@@ -54,12 +53,12 @@ pub async fn command(
         mended = errands.settled.len() as u64;
         // Any run of this command finds those tabs gone, and makes them.
         remade.clone_from(&checked.gone);
-        let order = Order {
-            retrying: Retrying::Nothing,
+        let order = RunOptions {
+            retrying: RetryScope::None,
             errands: Some(errands),
             remakes: true,
             command: Some("fsck"),
-            ..Order::default()
+            ..RunOptions::default()
         };
         let exit = run::of(session, &RunArgs::quietly(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance))
             .await?;
@@ -82,7 +81,7 @@ pub async fn command(
 }
 
 /// What is mended; where nobody says, a tab that is gone comes first, so that no key is forgotten by whoever only wants the tab back.
-fn meant(choice: RepairChoice, checked: &Checked) -> Repair {
+fn meant(choice: RepairChoice, checked: &FsckReport) -> Repair {
     match choice {
         RepairChoice::Usual if checked.gone.is_empty() => Repair::Forget,
         RepairChoice::Usual | RepairChoice::Tabs => Repair::Tabs,
@@ -91,15 +90,15 @@ fn meant(choice: RepairChoice, checked: &Checked) -> Repair {
     }
 }
 
-fn affected(checked: &Checked, repair: Repair) -> u64 {
+fn affected(checked: &FsckReport, repair: Repair) -> u64 {
     match repair {
         Repair::Tabs => checked.gone.len() as u64,
-        Repair::Forget => checked.count(Oddity::Missing),
-        Repair::Adopt => checked.count(Oddity::Strange),
+        Repair::Forget => checked.count(DiscrepancyKind::Missing),
+        Repair::Adopt => checked.count(DiscrepancyKind::Strange),
     }
 }
 
-fn told(checked: &Checked, settings: &Settings, plan: Option<Repair>, (mended, remade): (u64, &[String])) -> String {
+fn told(checked: &FsckReport, settings: &Settings, plan: Option<Repair>, (mended, remade): (u64, &[String])) -> String {
     let mut out = String::new();
     for tab in remade {
         let _ = writeln!(out, "{}: tab {} is there again, empty", visible(&settings.job), visible(tab));
@@ -161,17 +160,19 @@ fn told(checked: &Checked, settings: &Settings, plan: Option<Repair>, (mended, r
     out
 }
 
-fn meaning(what: Oddity, settings: &Settings) -> &'static str {
+fn meaning(what: DiscrepancyKind, settings: &Settings) -> &'static str {
     match (what, settings.mode) {
-        (Oddity::Missing, _) => "done, without a row: somebody deleted it, or its steps made none",
-        (Oddity::Doubled, Mode::Upsert) => "with several rows, where there should be one",
-        (Oddity::Doubled, Mode::Append) => "with rows that are alike, more of them than versions that are done",
-        (Oddity::Strange, _) => "with a row, but not done: typed, copied or changed by somebody",
-        (Oddity::Twice, _) => "done twice in the same version: rows of Processed were copied",
+        (DiscrepancyKind::Missing, _) => "done, without a row: somebody deleted it, or its steps made none",
+        (DiscrepancyKind::Doubled, WriteMode::Upsert) => "with several rows, where there should be one",
+        (DiscrepancyKind::Doubled, WriteMode::Append) => {
+            "with rows that are alike, more of them than versions that are done"
+        }
+        (DiscrepancyKind::Strange, _) => "with a row, but not done: typed, copied or changed by somebody",
+        (DiscrepancyKind::Twice, _) => "done twice in the same version: rows of Processed were copied",
     }
 }
 
-fn planned(checked: &Checked, repair: Repair) -> String {
+fn planned(checked: &FsckReport, repair: Repair) -> String {
     let count = affected(checked, repair);
     match repair {
         _ if count == 0 => "repair: nothing that this would mend".to_owned(),
@@ -235,7 +236,7 @@ struct FindingDocument<'a> {
 
 impl<'a> Document<'a> {
     fn of(
-        checked: &'a Checked,
+        checked: &'a FsckReport,
         settings: &'a Settings,
         plan: Option<Repair>,
         (mended, remade): (u64, &'a [String]),
@@ -254,10 +255,10 @@ impl<'a> Document<'a> {
             keys: checked.keys,
             rows: checked.rows,
             rows_without_key: checked.keyless,
-            missing: checked.count(Oddity::Missing),
-            doubled: checked.count(Oddity::Doubled),
-            strange: checked.count(Oddity::Strange),
-            done_twice: checked.count(Oddity::Twice),
+            missing: checked.count(DiscrepancyKind::Missing),
+            doubled: checked.count(DiscrepancyKind::Doubled),
+            strange: checked.count(DiscrepancyKind::Strange),
+            done_twice: checked.count(DiscrepancyKind::Twice),
             findings: findings.collect(),
             gone: &checked.gone,
             processed: checked.edited.as_ref().map(|edited| EditedDocument {

@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::app::error::AppError;
 use crate::app::listing::{at_home, listing_with_ends};
 use crate::cli::args::RunArgs;
-use crate::cli::commands::run::{self, Order};
+use crate::cli::commands::run::{self, RunOptions};
 use crate::cli::commands::setting::{settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::figures::{counted, grouped};
 use crate::cli::output::json::{SCHEMA_VERSION, line};
@@ -22,13 +22,13 @@ use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::PruneArgs;
 use crate::config::settings::Settings;
-use crate::ledger::head::HeadId;
-use crate::maintain::prune::{Age, Pruning, TRIGGER, Ways, pruning, yielded};
+use crate::ledger::lease::head::HeadId;
+use crate::maintain::prune::{PrunePlan, PrunePolicy, RowAge, TRIGGER, pruning, yielded};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::Retrying;
-use crate::runner::plan::Errands;
-use crate::store::survey::Wanted;
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::PreparedChanges;
+use crate::store::scan::scanner::ScanScope;
 use crate::time::Timestamp;
 
 /// Runs that take rows out at most: where people move rows meanwhile, one leaves the rest to the next.
@@ -41,7 +41,7 @@ pub async fn command(
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     // What is old is decided once: rows that this command itself leaves behind are not.
     let look = |before| prunable(&settings, args, before, Arc::clone(&clock), Arc::clone(&chance));
@@ -51,7 +51,7 @@ pub async fn command(
     } else {
         done_again(&settings, &first).await.map_err(|error| of_app(&error, &settings))?
     };
-    let told = Told { settings: &settings, before, found: &first, again };
+    let told = PruneText { settings: &settings, before, found: &first, again };
     if args.yes && !first.forgotten.is_empty() && !args.forget {
         return Err(told.refused());
     }
@@ -60,9 +60,13 @@ pub async fn command(
         if !args.yes || left.settled.is_empty() {
             break;
         }
-        let errands = Errands { from: Some(head), settled: std::mem::take(&mut left.settled) };
-        let order =
-            Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some(TRIGGER), ..Order::default() };
+        let errands = PreparedChanges { from: Some(head), settled: std::mem::take(&mut left.settled) };
+        let order = RunOptions {
+            retrying: RetryScope::None,
+            errands: Some(errands),
+            command: Some(TRIGGER),
+            ..RunOptions::default()
+        };
         let (now, luck) = (Arc::clone(&clock), Arc::clone(&chance));
         let exit = run::of(session, &RunArgs::quietly(&args.job), order, host.clone(), now, luck).await?;
         if exit != Exit::Ok {
@@ -94,23 +98,23 @@ async fn prunable(
     before: Option<Timestamp>,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<(HeadId, Pruning, Timestamp), AppError> {
-    let wanted = Wanted { failures: true, runs: true, earlier: true, ..Wanted::default() };
+) -> Result<(HeadId, PrunePlan, Timestamp), AppError> {
+    let wanted = ScanScope { failures: true, runs: true, earlier: true, ..ScanScope::default() };
     let clock_now = clock.now();
     let (listing, ends) = listing_with_ends(settings, wanted, clock, chance).await?;
     at_home(&listing)?;
-    let ways = Ways { mode: settings.mode, again: settings.again };
+    let ways = PrunePolicy { mode: settings.mode, again: settings.again };
     let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
     // The service names the time by the second; this machine's clock is finer, and counts where it is not another one.
     let is_right = clock_now.0.abs_diff(listing.at.0) <= AGREEING_MS;
     let now = if is_right { clock_now } else { listing.at };
     let before = before.unwrap_or(Timestamp(now.0.saturating_sub(past)));
-    let age = Age { before, keys: args.keys || args.forget };
+    let age = RowAge { before, keys: args.keys || args.forget };
     Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age), before))
 }
 
 /// Of the keys that would go, how many the source yields today; none where it can be read only once.
-async fn done_again(settings: &Settings, found: &Pruning) -> Result<Option<u64>, AppError> {
+async fn done_again(settings: &Settings, found: &PrunePlan) -> Result<Option<u64>, AppError> {
     let mut source = settings.open_source().map_err(AppError::Source)?;
     if !source.rereadable() {
         return Ok(None);
@@ -118,19 +122,19 @@ async fn done_again(settings: &Settings, found: &Pruning) -> Result<Option<u64>,
     yielded(found, source.as_mut(), &settings.identify()).await.map(Some).map_err(AppError::Source)
 }
 
-struct Told<'a> {
+struct PruneText<'a> {
     settings: &'a Settings,
     before: Timestamp,
-    found: &'a Pruning,
+    found: &'a PrunePlan,
     again: Option<u64>,
 }
 
-impl Told<'_> {
-    fn refused(&self) -> Trouble {
+impl PruneText<'_> {
+    fn refused(&self) -> CliError {
         let keys = counted(self.found.keys.0, "key");
         let why =
             format!("take out {keys}: nobody knows whether the source will yield them again; {}", self.consequence());
-        Trouble::new(why, Exit::Usage)
+        CliError::new(why, Exit::Usage)
             .with_help("say --forget to take them out all the same, or leave --keys away; nothing was written")
     }
 
@@ -143,7 +147,7 @@ impl Told<'_> {
     }
 
     /// `left` is what is there still, once something was taken out.
-    fn text(&self, left: Option<&Pruning>) -> String {
+    fn text(&self, left: Option<&PrunePlan>) -> String {
         let (job, found) = (visible(&self.settings.job), self.found);
         let date = self.before.to_string().replace('T', " ");
         let date = format!("{} UTC", date.get(..16).unwrap_or(&date));
@@ -193,7 +197,7 @@ impl Told<'_> {
         out
     }
 
-    fn document<'a>(&'a self, left: Option<&Pruning>) -> PruneDocument<'a> {
+    fn document<'a>(&'a self, left: Option<&PrunePlan>) -> PruneDocument<'a> {
         let found = self.found;
         PruneDocument {
             schema_version: SCHEMA_VERSION,

@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use crate::app::listing::{at_home, listing};
 use crate::cli::args::RunArgs;
-use crate::cli::commands::run::{self, Order};
+use crate::cli::commands::run::{self, RunOptions};
 use crate::cli::commands::setting::{programs_again, settings, whereabouts};
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::figures::counted;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
@@ -20,13 +20,13 @@ use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::ResetArgs;
 use crate::config::settings::Settings;
-use crate::ledger::mode::Mode;
-use crate::maintain::reset::{Resetting, resetting};
+use crate::ledger::item::write_mode::WriteMode;
+use crate::maintain::reset::{ResetPlan, resetting};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::Retrying;
-use crate::runner::plan::Errands;
-use crate::store::survey::Wanted;
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::PreparedChanges;
+use crate::store::scan::scanner::ScanScope;
 
 /// Tells what a reset would do, or does it.
 pub async fn command(
@@ -35,11 +35,11 @@ pub async fn command(
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let known = listing(
         &settings,
-        Wanted { failures: true, earlier: true, ..Wanted::default() },
+        ScanScope { failures: true, earlier: true, ..ScanScope::default() },
         Arc::clone(&clock),
         Arc::clone(&chance),
     )
@@ -48,9 +48,13 @@ pub async fn command(
     at_home(&known).map_err(|error| of_app(&error, &settings))?;
     let mut found = resetting(&known, settings.again, clock.now());
     if args.yes && !found.settled.is_empty() {
-        let errands = Errands { from: Some(known.snapshot.head), settled: std::mem::take(&mut found.settled) };
-        let order =
-            Order { retrying: Retrying::Nothing, errands: Some(errands), command: Some("reset"), ..Order::default() };
+        let errands = PreparedChanges { from: Some(known.snapshot.head), settled: std::mem::take(&mut found.settled) };
+        let order = RunOptions {
+            retrying: RetryScope::None,
+            errands: Some(errands),
+            command: Some("reset"),
+            ..RunOptions::default()
+        };
         let exit = run::of(session, &RunArgs::quietly(&args.job), order, host, clock, chance).await?;
         if exit != Exit::Ok {
             return Ok(exit);
@@ -65,7 +69,7 @@ pub async fn command(
     Ok(Exit::Ok)
 }
 
-fn text(settings: &Settings, found: &Resetting, written: bool) -> String {
+fn text(settings: &Settings, found: &ResetPlan, written: bool) -> String {
     let (keys, failures) = (counted(found.keys, "key"), counted(found.failures, "failure"));
     let job = visible(&settings.job);
     let left = format!("the rows of tab {} are left as they are", visible(&settings.tab));
@@ -73,8 +77,8 @@ fn text(settings: &Settings, found: &Resetting, written: bool) -> String {
         return format!("{job}: forgot {keys} and closed {failures}; {left}\n");
     }
     let next = match settings.mode {
-        Mode::Append => "the next run does again what its source yields, and appends it beside them",
-        Mode::Upsert => "the next run does again what its source yields, and writes them over",
+        WriteMode::Append => "the next run does again what its source yields, and appends it beside them",
+        WriteMode::Upsert => "the next run does again what its source yields, and writes them over",
     };
     let rows = counted(found.rows, "row");
     let programs = programs_again(settings);
@@ -96,8 +100,8 @@ struct ResetDocument<'a> {
     rows: u64,
 }
 
-fn document<'a>(settings: &'a Settings, found: &Resetting, written: bool) -> ResetDocument<'a> {
-    let Resetting { keys, failures, rows, .. } = *found;
+fn document<'a>(settings: &'a Settings, found: &ResetPlan, written: bool) -> ResetDocument<'a> {
+    let ResetPlan { keys, failures, rows, .. } = *found;
     let spreadsheet = Spreadsheet::of(settings);
     ResetDocument { schema_version: SCHEMA_VERSION, job: &settings.job, spreadsheet, written, keys, failures, rows }
 }

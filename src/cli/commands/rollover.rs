@@ -1,6 +1,6 @@
 //! `sheetkeep rollover`: first what a move to a new spreadsheet would do, then, with `--yes`, the two runs that make it.
 //!
-//! In scope: the order of these, and what is told. Out of scope: what moves (`maintain::rollover`), what the states say (`ledger::rollover`).
+//! In scope: the order of these, and what is told. Out of scope: what moves (`maintain::rollover`), what the states say (`ledger::state::rollover`).
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::app::error::AppError;
 use crate::app::job::results_wait;
 use crate::app::listing::{listing, loaded};
 use crate::cli::args::RunArgs;
-use crate::cli::commands::run::{self, Order};
+use crate::cli::commands::run::{self, RunOptions};
 use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::figures::counted;
 use crate::cli::job_args::JobArgs;
@@ -23,15 +23,15 @@ use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::RolloverArgs;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
-use crate::ledger::head::HeadId;
-use crate::ledger::mode::Mode;
-use crate::ledger::rollover::{Heritage, Rollover};
-use crate::maintain::rollover::{Moving, Stage, moving};
+use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::state::rollover::{Predecessors, Rollover};
+use crate::maintain::rollover::{RolloverPlan, RolloverStage, moving};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::Retrying;
-use crate::runner::plan::Errands;
-use crate::store::survey::Wanted;
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::PreparedChanges;
+use crate::store::scan::scanner::ScanScope;
 
 /// Tells what a move would do, or makes it.
 pub async fn command(
@@ -40,19 +40,19 @@ pub async fn command(
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let there = JobArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.clone() };
     let old = settings(&args.job, None)?;
     in_a_spreadsheet(&old)?;
     let new = settings(&there, None);
-    let new = new.map_err(|_| Trouble::new("move the job: --to names no spreadsheet's id or address", Exit::Usage))?;
+    let new = new.map_err(|_| CliError::new("move the job: --to names no spreadsheet's id or address", Exit::Usage))?;
     let (from, to) = both(&old, &new)?;
     let look = || look(&old, &new, (&from, &to), Arc::clone(&clock), Arc::clone(&chance));
     let mut found = look().await?;
-    let plan = Told { settings: &old, from: &from, to: &to, before: found.moving.clone() };
-    if args.yes && found.moving.stage != Stage::Over {
-        let order = |rollover, errands| Order {
-            retrying: Retrying::Nothing,
+    let plan = RolloverText { settings: &old, from: &from, to: &to, before: found.moving.clone() };
+    if args.yes && found.moving.stage != RolloverStage::Over {
+        let order = |rollover, errands| RunOptions {
+            retrying: RetryScope::None,
             errands: Some(errands),
             rollover: Some(rollover),
             remakes: false,
@@ -60,9 +60,10 @@ pub async fn command(
         };
         let into = order(
             Rollover::Into(found.heritage),
-            Errands { from: found.new_head, settled: std::mem::take(&mut found.moving.settled) },
+            PreparedChanges { from: found.new_head, settled: std::mem::take(&mut found.moving.settled) },
         );
-        let out = order(Rollover::OutTo(to.clone()), Errands { from: Some(found.old_head), settled: Vec::new() });
+        let out =
+            order(Rollover::OutTo(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
         for (job, order) in [(&there, into), (&args.job, out)] {
             let (now, luck) = (Arc::clone(&clock), Arc::clone(&chance));
             let exit = run::of(session, &RunArgs::quietly(job), order, host.clone(), now, luck).await?;
@@ -71,41 +72,41 @@ pub async fn command(
             }
         }
         found = look().await?;
-        if found.moving.stage != Stage::Over {
+        if found.moving.stage != RolloverStage::Over {
             let why = "move the job: another run came between";
-            return Err(Trouble::new(why, Exit::TempFail).with_help("say the same again; nothing is lost or doubled"));
+            return Err(CliError::new(why, Exit::TempFail).with_help("say the same again; nothing is lost or doubled"));
         }
     }
-    let over = found.moving.stage == Stage::Over;
+    let over = found.moving.stage == RolloverStage::Over;
     let told = if args.job.json { line(&plan.document(over)) } else { plan.text(over) };
     session.terminal.out().put(&told);
     Ok(Exit::Ok)
 }
 
 /// What both spreadsheets show.
-struct Found {
-    moving: Moving,
-    heritage: Heritage,
+struct RolloverFindings {
+    moving: RolloverPlan,
+    heritage: Predecessors,
     old_head: HeadId,
     new_head: Option<HeadId>,
 }
 
 /// A local file has no limit that matters, and no second one to go to.
-fn in_a_spreadsheet(old: &Settings) -> Result<(), Trouble> {
+fn in_a_spreadsheet(old: &Settings) -> Result<(), CliError> {
     match &old.target {
         Target::Google { .. } => Ok(()),
         Target::Embedded { .. } => {
-            Err(Trouble::new("move the job: it is in a local file, not in a spreadsheet", Exit::Usage)
+            Err(CliError::new("move the job: it is in a local file, not in a spreadsheet", Exit::Usage)
                 .with_help("name the spreadsheet that it is to leave with --spreadsheet or SHEETKEEP_SPREADSHEET_ID"))
         }
     }
 }
 
 /// The ids of the two spreadsheets.
-fn both(old: &Settings, new: &Settings) -> Result<(String, String), Trouble> {
+fn both(old: &Settings, new: &Settings) -> Result<(String, String), CliError> {
     match (&old.target, &new.target) {
         (Target::Google { id: from }, Target::Google { id: to }) if from != to => Ok((from.clone(), to.clone())),
-        _ => Err(Trouble::new("move the job: --to names the spreadsheet in which it is", Exit::Usage)),
+        _ => Err(CliError::new("move the job: --to names the spreadsheet in which it is", Exit::Usage)),
     }
 }
 
@@ -115,8 +116,8 @@ async fn look(
     ids: (&str, &str),
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Found, Trouble> {
-    let wanted = Wanted { failures: true, ..Wanted::default() };
+) -> Result<RolloverFindings, CliError> {
+    let wanted = ScanScope { failures: true, ..ScanScope::default() };
     let known = listing(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;
     let known = known.map_err(|error| of_app(&error, old))?;
     let now = clock.now();
@@ -127,31 +128,36 @@ async fn look(
     })?;
     let refused = |why: String, passes: bool| {
         let exit = if passes { Exit::TempFail } else { Exit::Config };
-        Trouble::new(format!("move the job: {why}"), exit).with_help("nothing was written")
+        CliError::new(format!("move the job: {why}"), exit).with_help("nothing was written")
     };
     let moving = moving(&known, there.as_ref(), ids.0, ids.1, now);
     let moving = moving.map_err(|refusal| refused(refusal.to_string(), refusal.passes()))?;
-    if moving.stage != Stage::Over && results_wait(old) {
+    if moving.stage != RolloverStage::Over && results_wait(old) {
         let why = "results of steps wait on this machine for the sheet: run the job once, then say it again";
         return Err(refused(why.to_owned(), true));
     }
-    let heritage = Heritage::of(&known.snapshot.state, ids.0);
-    Ok(Found { moving, heritage, old_head: known.snapshot.head, new_head: there.map(|snapshot| snapshot.head) })
+    let heritage = Predecessors::of(&known.snapshot.state, ids.0);
+    Ok(RolloverFindings {
+        moving,
+        heritage,
+        old_head: known.snapshot.head,
+        new_head: there.map(|snapshot| snapshot.head),
+    })
 }
 
-struct Told<'a> {
+struct RolloverText<'a> {
     settings: &'a Settings,
     from: &'a str,
     to: &'a str,
-    before: Moving,
+    before: RolloverPlan,
 }
 
-impl Told<'_> {
+impl RolloverText<'_> {
     fn text(&self, over: bool) -> String {
         let Self { from, to, .. } = self;
         let (job, tab) = (visible(&self.settings.job), visible(&self.settings.tab));
         if over {
-            let so_far = if self.before.stage == Stage::Over { "already" } else { "from now on" };
+            let so_far = if self.before.stage == RolloverStage::Over { "already" } else { "from now on" };
             return format!(
                 "{job}: goes on in spreadsheet {to} {so_far}\n  \
                  set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to {to}; a run on {from} ends with 78 and says so\n  \
@@ -161,14 +167,14 @@ impl Told<'_> {
         let keys = counted(self.before.keys, "key");
         let failures = self.before.failures;
         let rows = match self.settings.mode {
-            Mode::Append => format!("rows of tab {tab} stay where they are; new ones go to {to}"),
-            Mode::Upsert => format!(
+            WriteMode::Append => format!("rows of tab {tab} stay where they are; new ones go to {to}"),
+            WriteMode::Upsert => format!(
                 "rows of tab {tab} stay where they are; a key that is new or changes gets a row in {to}, and its row in {from} is not written over any more"
             ),
         };
         let begun = match self.before.stage {
-            Stage::NotBegun | Stage::Over => "",
-            Stage::Begun => "  it has a beginning there; the job still runs here\n",
+            RolloverStage::NotBegun | RolloverStage::Over => "",
+            RolloverStage::Begun => "  it has a beginning there; the job still runs here\n",
         };
         format!(
             "{job}: would go on in spreadsheet {to}\n{begun}  \

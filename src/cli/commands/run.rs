@@ -6,23 +6,23 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
-use crate::app::job::{Wish, run};
+use crate::app::job::{RunRequest, run};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::setting::{place, settings};
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::reporter::{Audience, Reporter};
 use crate::cli::session::Session;
-use crate::cli::signals::{Signal, Watch};
+use crate::cli::signals::{Signal, SignalWatch};
 use crate::config::pace::Overlap;
-use crate::ledger::rollover::Rollover;
-use crate::ledger::run::Trigger;
+use crate::ledger::run::run::Trigger;
+use crate::ledger::state::rollover::Rollover;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::runner::feed::Retrying;
-use crate::runner::plan::{Errands, Events, PassError};
-use crate::runner::stop::{Stop, StopReason};
+use crate::runner::input_queue::RetryScope;
+use crate::runner::run_config::{Events, PreparedChanges, RunError};
+use crate::runner::shutdown::{Stop, StopReason};
 
 /// Runs the job and says how it ended.
 pub async fn command(
@@ -31,18 +31,18 @@ pub async fn command(
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
-    let retrying = if args.retry_failures { Retrying::Only } else { Retrying::Usual };
-    of(session, args, Order { retrying, ..Order::default() }, host, clock, chance).await
+) -> Result<Exit, CliError> {
+    let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
+    of(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance).await
 }
 
 /// What a run takes in.
 #[derive(Debug, Clone, Default)]
-pub struct Order {
+pub struct RunOptions {
     /// Which failures, and whether the source.
-    pub retrying: Retrying,
+    pub retrying: RetryScope,
     /// What was worked out beforehand.
-    pub errands: Option<Errands>,
+    pub errands: Option<PreparedChanges>,
     /// The job's move to another spreadsheet, where the run is for that.
     pub rollover: Option<Rollover>,
     /// Whether machine tabs that are gone are made again.
@@ -55,11 +55,11 @@ pub struct Order {
 pub async fn of(
     session: &Session,
     args: &RunArgs,
-    order: Order,
+    order: RunOptions,
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let settings = settings(&args.job, args.input.clone())?;
     let audience = Audience {
         json: args.job.json,
@@ -74,7 +74,7 @@ pub async fn of(
     let stop = Stop::default();
     let at_once = CancellationToken::new();
     let watch = listen(&stop, &at_once, &clock);
-    let wish = Wish {
+    let wish = RunRequest {
         adopt: args.adopt,
         overlap: overlap(args, settings.overlap),
         retrying: order.retrying,
@@ -91,7 +91,7 @@ pub async fn of(
         () = deadline => None,
         () = at_once.cancelled() => None,
     };
-    let signal = watch.as_ref().and_then(Watch::first);
+    let signal = watch.as_ref().and_then(SignalWatch::first);
     let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(ended) = ended else {
         reporter.abandon();
@@ -107,9 +107,9 @@ pub async fn of(
             let trouble = of_app(&error, &settings);
             match &error {
                 AppError::Pass(
-                    PassError::Source { report, .. }
-                    | PassError::Machine { report, .. }
-                    | PassError::AllAlike { report: Some(report), .. },
+                    RunError::Source { report, .. }
+                    | RunError::Machine { report, .. }
+                    | RunError::AllAlike { report: Some(report), .. },
                 ) => reporter.finish(report, trouble.exit()),
                 _ => reporter.abandon(),
             }
@@ -145,20 +145,20 @@ async fn watched(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) 
 }
 
 /// A third signal came, or the deadline struck, while the run was still finishing.
-fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> Trouble {
+fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> CliError {
     let (why, exit) = match (signal, deadline) {
         (Some(signal), _) => ("stopped at once by a third signal", Exit::from(signal)),
         (None, Some(_)) => ("stopped at once at its deadline", Exit::Timeout),
         (None, None) => ("stopped at once", Exit::Interrupted),
     };
-    Trouble::new(format!("{why}; a commit was perhaps under way"), exit)
+    CliError::new(format!("{why}; a commit was perhaps under way"), exit)
         .with_help("run it again: the next run finds out what is there, and nothing is doubled")
 }
 
 /// The first signal asks the run to finish what is in hand, a second one to end the programs that are at work, a third one means now.
-fn listen(stop: &Stop, at_once: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<Watch> {
+fn listen(stop: &Stop, at_once: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
     let (stop, at_once) = (stop.clone(), at_once.clone());
-    let heard = Watch::begin(Arc::clone(clock), move |signal, nth| {
+    let heard = SignalWatch::begin(Arc::clone(clock), move |signal, nth| {
         stop.ask(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,

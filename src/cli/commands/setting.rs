@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
 use crate::cli::commands::trouble::of_config;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::job_args::JobArgs;
 use crate::cli::output::place::{Place, Spreadsheet};
 use crate::config::environment::own_program;
@@ -17,7 +17,7 @@ use crate::system::SystemClock;
 static TOLD: Once = Once::new();
 
 /// Reads the job's settings, flags before everything else; what is odd about them is logged.
-pub fn settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, Trouble> {
+pub fn settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
     let settings = read_settings(job, input)?;
     TOLD.call_once(|| {
         for note in &settings.notes {
@@ -28,7 +28,7 @@ pub fn settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, Troub
 }
 
 /// The same, for a command that tells of what is odd by itself. Expressions that may not end are evaluated by a process of their own.
-pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, Trouble> {
+pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
     let flags = Overrides {
         spreadsheet: job.spreadsheet.clone(),
         file: job.embedded.clone(),

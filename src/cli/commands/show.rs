@@ -6,7 +6,7 @@ use crate::app::view::last_rows;
 use crate::cli::args::ShowArgs;
 use crate::cli::commands::setting::settings;
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
@@ -20,7 +20,7 @@ pub async fn command(
     args: &ShowArgs,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let read = last_rows(&settings, args.tab.as_deref(), args.last, clock, chance)
         .await

@@ -6,7 +6,7 @@ use crate::app::view::standing;
 use crate::cli::args::StatusArgs;
 use crate::cli::commands::setting::{place, settings};
 use crate::cli::commands::trouble::of_app;
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::line;
 use crate::cli::output::status::JobStatus;
@@ -20,7 +20,7 @@ pub async fn command(
     args: &StatusArgs,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-) -> Result<Exit, Trouble> {
+) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let now = clock.now();
     let found = standing(&settings, clock, chance).await.map_err(|error| of_app(&error, &settings))?;

@@ -2,7 +2,7 @@
 
 use crate::app::error::AppError;
 use crate::cli::commands::fields::{all_alike, no_field};
-use crate::cli::errors::Trouble;
+use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::output::place::Spreadsheet;
 use crate::config::problem::ConfigError;
@@ -12,21 +12,21 @@ use crate::fault::Fault;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
-use crate::runner::plan::PassError;
-use crate::runner::probation::Cause;
-use crate::runner::stop::StopReason;
-use crate::store::unread::{EARLIER, unreadable};
+use crate::runner::first_records::Cause;
+use crate::runner::run_config::RunError;
+use crate::runner::shutdown::StopReason;
+use crate::store::tabs::error::{EARLIER, unreadable};
 
 /// A job file that can't be run.
-pub fn of_config(error: ConfigError) -> Trouble {
+pub fn of_config(error: ConfigError) -> CliError {
     let exit = if error.is_missing() { Exit::NoInput } else { Exit::Config };
-    Trouble::of_diagnostic(error, exit)
+    CliError::of_diagnostic(error, exit)
 }
 
 /// Anything else that went wrong with the job of these settings.
-pub fn of_app(error: &AppError, settings: &Settings) -> Trouble {
+pub fn of_app(error: &AppError, settings: &Settings) -> CliError {
     let exit = exit(error);
-    let trouble = Trouble::of(error, exit);
+    let trouble = CliError::of(error, exit);
     if error.to_string().starts_with(EARLIER) {
         return trouble
             .with_help("restore it from the trash, or share it with the job's account again; where it is lost for good, run --adopt leaves it behind");
@@ -58,7 +58,7 @@ fn whereabouts(error: &AppError, exit: Exit, settings: &Settings) -> Option<Stri
 }
 
 /// What a proxy says no to is its owner's business, not that of the spreadsheet's.
-fn of_proxy(trouble: &Trouble, settings: &Settings) -> Option<String> {
+fn of_proxy(trouble: &CliError, settings: &Settings) -> Option<String> {
     let is_no = matches!(trouble.exit(), Exit::NoPerm | Exit::Protocol) && trouble.message().contains("the proxy ");
     let url = &settings.api_url;
     is_no.then(|| {
@@ -86,27 +86,26 @@ fn exit(error: &AppError) -> Exit {
     }
 }
 
-fn of_pass(error: &PassError) -> Exit {
+fn of_pass(error: &RunError) -> Exit {
     match error {
-        PassError::Held { .. } | PassError::Fenced { .. } | PassError::MovedOn | PassError::Restless { .. } => {
+        RunError::Held { .. } | RunError::Fenced { .. } | RunError::MovedOn | RunError::Restless { .. } => {
             Exit::TempFail
         }
-        PassError::Redefined { .. }
-        | PassError::GoesOn { .. }
-        | PassError::Unmoved { .. }
-        | PassError::NoField { .. } => Exit::Config,
-        PassError::Stopped { reason: StopReason::Interrupt } => Exit::Interrupted,
-        PassError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
-        PassError::Stopped { reason: StopReason::HangUp } => Exit::HungUp,
-        PassError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
-        PassError::Store(error) => of_store(error),
-        PassError::Refused { .. } => Exit::DataErr,
-        PassError::NoFailure { .. } => Exit::Unknown,
-        PassError::Source { error, .. } | PassError::Input(error) => of_source(error),
-        PassError::AllAlike { cause, .. } => of_cause(cause),
-        PassError::Machine { trouble, .. } => Exit::from(trouble.refused),
-        PassError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
-        PassError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
+        RunError::Redefined { .. } | RunError::GoesOn { .. } | RunError::Unmoved { .. } | RunError::NoField { .. } => {
+            Exit::Config
+        }
+        RunError::Stopped { reason: StopReason::Interrupt } => Exit::Interrupted,
+        RunError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
+        RunError::Stopped { reason: StopReason::HangUp } => Exit::HungUp,
+        RunError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
+        RunError::Store(error) => of_store(error),
+        RunError::Refused { .. } => Exit::DataErr,
+        RunError::NoFailure { .. } => Exit::Unknown,
+        RunError::Source { error, .. } | RunError::Input(error) => of_source(error),
+        RunError::AllAlike { cause, .. } => of_cause(cause),
+        RunError::Machine { trouble, .. } => Exit::from(trouble.refused),
+        RunError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
+        RunError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
     }
 }
 
@@ -144,12 +143,12 @@ fn advice(error: &AppError, settings: &Settings) -> Option<String> {
     match error {
         AppError::Source(SourceError::Foreign { advice, .. })
         | AppError::Pass(
-            PassError::Input(SourceError::Foreign { advice, .. })
-            | PassError::Source { error: SourceError::Foreign { advice, .. }, .. },
+            RunError::Input(SourceError::Foreign { advice, .. })
+            | RunError::Source { error: SourceError::Foreign { advice, .. }, .. },
         ) => Some(advice.clone()),
-        AppError::Pass(PassError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
-        AppError::Pass(PassError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
-        AppError::Pass(PassError::Source {
+        AppError::Pass(RunError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
+        AppError::Pass(RunError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
+        AppError::Pass(RunError::Source {
             error: SourceError::Broken { .. } | SourceError::Ambiguous { .. },
             report,
         }) if report.run.counts.read == 0 => {
@@ -163,14 +162,14 @@ fn help(error: &AppError) -> Option<&'static str> {
     Some(match error {
         AppError::Machine(trouble)
         | AppError::Store(StoreError::Machine { trouble })
-        | AppError::Pass(PassError::Store(StoreError::Machine { trouble }) | PassError::Machine { trouble, .. }) => {
+        | AppError::Pass(RunError::Store(StoreError::Machine { trouble }) | RunError::Machine { trouble, .. }) => {
             remedy(trouble.refused)
         }
         _ if error.fault() == Fault::Machine => remedy(Refused::Resource),
-        AppError::Pass(PassError::Held { .. }) => {
+        AppError::Pass(RunError::Held { .. }) => {
             "wait until it is over; if you know that it is dead, --steal takes the lease from it"
         }
-        AppError::Pass(PassError::MovedOn) => {
+        AppError::Pass(RunError::MovedOn) => {
             "wait until that run is over, then say the same again; nothing was written"
         }
         AppError::Busy { .. } => {
@@ -180,38 +179,38 @@ fn help(error: &AppError) -> Option<&'static str> {
             "restore the file from a copy; without one, move it away, and the next run does every key anew"
         }
         AppError::NoProgram { .. } => "see `command` in [[step]]; a path is taken from the job file's folder",
-        AppError::Pass(PassError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
-        AppError::Pass(PassError::Redefined { .. }) => {
+        AppError::Pass(RunError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
+        AppError::Pass(RunError::Redefined { .. }) => {
             "put the job file back as it was, or accept the change with --adopt: keys that are done stay done"
         }
-        AppError::Pass(PassError::GoesOn { .. }) => {
+        AppError::Pass(RunError::GoesOn { .. }) => {
             "set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to that one; keys that are done here count there"
         }
-        AppError::Pass(PassError::Unmoved { .. }) => {
+        AppError::Pass(RunError::Unmoved { .. }) => {
             "name the earlier spreadsheet again and say sheetkeep rollover once more; until then the job runs there"
         }
-        AppError::Pass(PassError::Source { error: SourceError::Broken { .. }, .. }) => {
+        AppError::Pass(RunError::Source { error: SourceError::Broken { .. }, .. }) => {
             "what came before is on the sheet; mend the source and run again, it goes on from there"
         }
-        AppError::Pass(PassError::Source { error: SourceError::Ambiguous { .. }, .. }) => {
+        AppError::Pass(RunError::Source { error: SourceError::Ambiguous { .. }, .. }) => {
             "rows of the first one are on the sheet, and their keys are done; docs/jq.md says when that is known before"
         }
-        AppError::Pass(PassError::Stopped { .. }) => "run it again: nothing is lost",
-        AppError::Pass(PassError::Unfinished { fault: Fault::Corrupt, .. }) => PAGE,
-        AppError::Pass(PassError::Unfinished { .. } | PassError::Restless { .. }) => {
+        AppError::Pass(RunError::Stopped { .. }) => "run it again: nothing is lost",
+        AppError::Pass(RunError::Unfinished { fault: Fault::Corrupt, .. }) => PAGE,
+        AppError::Pass(RunError::Unfinished { .. } | RunError::Restless { .. }) => {
             "run it again later: keys that are on the sheet are skipped"
         }
-        AppError::Pass(PassError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
+        AppError::Pass(RunError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
             PAGE
         }
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
-        AppError::Pass(PassError::NoFailure { .. }) => {
+        AppError::Pass(RunError::NoFailure { .. }) => {
             "sheetkeep failures list shows which there are; nothing was written"
         }
-        AppError::Pass(PassError::Refused { .. }) => "see what the service says; nothing of that batch was written",
+        AppError::Pass(RunError::Refused { .. }) => "see what the service says; nothing of that batch was written",
         AppError::Credentials(_) => "README.md says in five steps how to get credentials and where to name them",
         AppError::Source(SourceError::Denied { .. })
-        | AppError::Pass(PassError::Source { error: SourceError::Denied { .. }, .. }) => {
+        | AppError::Pass(RunError::Source { error: SourceError::Denied { .. }, .. }) => {
             "name a file that this user may read"
         }
         _ => return None,
@@ -222,8 +221,8 @@ fn help(error: &AppError) -> Option<&'static str> {
 const PAGE: &str =
     "log in to this network in a browser, or see what SHEETKEEP_API_URL and the proxy settings name; then run it again";
 /// This machine refuses what a command needs before it has begun.
-pub fn of_machine(trouble: &MachineTrouble) -> Trouble {
-    Trouble::new(format!("failed to begin: {trouble}"), Exit::from(trouble.refused)).with_help(remedy(trouble.refused))
+pub fn of_machine(trouble: &MachineTrouble) -> CliError {
+    CliError::new(format!("failed to begin: {trouble}"), Exit::from(trouble.refused)).with_help(remedy(trouble.refused))
 }
 
 /// What to do where this machine is in the way.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::check::repeated::Looked;
+use crate::check::repeated::RepeatedKeyScan;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::{RepeatedDocument, SCHEMA_VERSION};
 use crate::cli::output::place::Spreadsheet;
@@ -42,7 +42,7 @@ pub struct ProbeAnswer {
 
 /// All of it.
 #[derive(Debug)]
-pub struct Checked {
+pub struct CheckOutput {
     /// The job.
     pub job: String,
     /// Where its rows are.
@@ -50,7 +50,7 @@ pub struct Checked {
     /// The lines, in the order in which a run would come to them.
     pub lines: Vec<CheckLine>,
     /// What the first records of the source have shown, where they were looked at.
-    pub looked: Option<Looked>,
+    pub looked: Option<RepeatedKeyScan>,
     /// The answers; none where nothing was asked.
     pub probe: Option<Vec<ProbeAnswer>>,
     /// Tabs and names of earlier probes that were swept up.
@@ -72,7 +72,7 @@ struct CheckDocument<'a> {
     exit_code: u8,
 }
 
-impl Checked {
+impl CheckOutput {
     /// What a machine reads.
     pub fn document(&self) -> impl Serialize + '_ {
         CheckDocument {

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::place::{Place, Spreadsheet};
-use crate::ledger::event::{Report, TriedAgain};
-use crate::ledger::mode::Again;
-use crate::ledger::repeats::{Repeated, Repeats, which_counts};
+use crate::ledger::item::repeated_keys::{RepeatedKey, RepeatedKeys, which_counts};
+use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::run::event::{RetryCounts, RunReport};
 
 /// The version of every JSON document that `sheetkeep` writes to standard output.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -60,8 +60,8 @@ struct TriedAgainDocument {
     from_kept: u64,
 }
 
-impl From<TriedAgain> for TriedAgainDocument {
-    fn from(TriedAgain { from_source, from_kept }: TriedAgain) -> Self {
+impl From<RetryCounts> for TriedAgainDocument {
+    fn from(RetryCounts { from_source, from_kept }: RetryCounts) -> Self {
         Self { from_source, from_kept }
     }
 }
@@ -106,8 +106,8 @@ struct RepeatedKeyDocument<'a> {
 
 impl<'a> RepeatedDocument<'a> {
     /// Of what was found by this rule; none where nothing was.
-    pub fn of(repeats: &'a Repeats, again: Again) -> Option<Self> {
-        let document = |one: &'a Repeated| RepeatedKeyDocument {
+    pub fn of(repeats: &'a RepeatedKeys, again: ReprocessPolicy) -> Option<Self> {
+        let document = |one: &'a RepeatedKey| RepeatedKeyDocument {
             key: &one.key,
             places: one.places.each_ref().map(String::as_str),
         };
@@ -119,7 +119,7 @@ impl<'a> RepeatedDocument<'a> {
 impl<'a> RunDocument<'a> {
     /// The document of a finished run, with the first of its failures and the number of those that are not in it.
     pub fn new(
-        report: &'a Report,
+        report: &'a RunReport,
         place: &'a Place,
         exit: Exit,
         failures: &'a [FailureDocument],

@@ -3,8 +3,8 @@
 use crate::cli::figures::{counted, grouped, lasting, percent};
 use crate::cli::output::place::Place;
 use crate::cli::terminal::visible;
-use crate::ledger::event::Event;
-use crate::ledger::run::Counts;
+use crate::ledger::run::event::Event;
+use crate::ledger::run::run::Counts;
 
 /// Failures that are told one by one; the others are counted.
 pub const FAILURES_TOLD: u64 = 10;
@@ -17,7 +17,7 @@ const STRIDE: u64 = 10;
 
 /// Turns events into lines. Elapsed times are handed in.
 #[derive(Debug)]
-pub struct Lines {
+pub struct EventLines {
     job: String,
     place: String,
     verbose: bool,
@@ -28,7 +28,7 @@ pub struct Lines {
     told_percent: u64,
 }
 
-impl Lines {
+impl EventLines {
     /// Lines about the job at `place`. `verbose` tells of commits and doubts too; `with_progress` tells how far it is.
     pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
         let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
@@ -52,7 +52,7 @@ impl Lines {
                 counted(*open_failures, "failure"),
                 lasting(*took_ms)
             )),
-            Event::Blemish { message } => Some(format!("note: {}", visible(message))),
+            Event::Anomaly { message } => Some(format!("note: {}", visible(message))),
             Event::Buried { run } => Some(format!("note: the earlier run {run} died; Runs tells it as crashed")),
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
             Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
@@ -133,7 +133,7 @@ pub fn so_far(counts: &Counts) -> String {
 #[cfg(test)]
 mod tests {
     use crate::cli::output::sample;
-    use crate::ledger::lease::Fence;
+    use crate::ledger::lease::lease::Fence;
 
     use super::*;
 
@@ -144,7 +144,7 @@ mod tests {
             (0, Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() }),
             (400, Event::Loaded { keys: 1_200, open_failures: 3, first: false, took_ms: 400 }),
             (400, Event::Buried { run: "20180206-012613-00def".into() }),
-            (401, Event::Blemish { message: "tab Quakes has two columns named id; the first is used".into() }),
+            (401, Event::Anomaly { message: "tab Quakes has two columns named id; the first is used".into() }),
             (500, Event::Claimed { fence: Fence(7) }),
             (600, sample::failure(7)),
             (1_000, progress(300, Some((300, 1_000)))),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn told(verbose: bool) -> String {
-        let mut lines = Lines::new(&sample::place(), verbose, true);
+        let mut lines = EventLines::new(&sample::place(), verbose, true);
         story().iter().filter_map(|(at, event)| lines.on(event, *at)).collect::<Vec<_>>().join("\n")
     }
 
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn failures_beyond_the_tenth_are_counted() {
-        let mut lines = Lines::new(&sample::place(), false, true);
+        let mut lines = EventLines::new(&sample::place(), false, true);
         let told: Vec<String> = (0..1_234).filter_map(|n| lines.on(&sample::failure(n), 0)).collect();
         assert_eq!(told.len(), 10);
         assert_eq!(lines.untold().as_deref(), Some("quakes: and 1,224 more failed"));
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_source_of_unknown_length_is_told_every_thirty_seconds() {
-        let mut lines = Lines::new(&sample::place(), false, true);
+        let mut lines = EventLines::new(&sample::place(), false, true);
         let told: Vec<String> = (0..100)
             .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))
             .collect();

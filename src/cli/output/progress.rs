@@ -5,8 +5,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::figures::{grouped, lasting};
-use crate::cli::terminal::Stream;
-use crate::ledger::run::Counts;
+use crate::cli::terminal::OutputStream;
+use crate::ledger::run::run::Counts;
 
 /// Parts of the bar; shares of the source are scaled to it.
 const PARTS: u64 = 1_000;
@@ -18,27 +18,27 @@ const TICK: Duration = Duration::from_millis(150);
 /// A bar at the lower end of a terminal.
 #[derive(Debug)]
 pub struct Bar {
-    drawn: ProgressBar,
+    next_input: ProgressBar,
     measured: bool,
     shown_at_ms: Option<u64>,
 }
 
 impl Bar {
     /// A bar for `job` on `stream`, under everything else that is written there.
-    pub fn begin(job: &str, stream: &Stream) -> Self {
+    pub fn begin(job: &str, stream: &OutputStream) -> Self {
         let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());
         bar.enable_steady_tick(TICK);
         stream.hold(Some(bar.clone()));
-        Self { drawn: bar, measured: false, shown_at_ms: None }
+        Self { next_input: bar, measured: false, shown_at_ms: None }
     }
 
     /// Shows `doing`, such as "reading the state".
     pub fn say(&self, doing: &str) {
-        self.drawn.set_message(doing.to_owned());
+        self.next_input.set_message(doing.to_owned());
     }
 
     /// Shows how far the run is.
-    pub fn show(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64, stream: &Stream) {
+    pub fn show(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64, stream: &OutputStream) {
         if self.shown_at_ms.is_some_and(|shown| elapsed_ms < shown.saturating_add(LEAST_GAP_MS)) {
             return;
         }
@@ -46,17 +46,17 @@ impl Bar {
         if let Some((read, all)) = source {
             if !self.measured {
                 self.measured = true;
-                self.drawn.set_length(PARTS);
-                self.drawn.set_style(style(true, stream.colour()));
+                self.next_input.set_length(PARTS);
+                self.next_input.set_style(style(true, stream.colour()));
             }
-            self.drawn.set_position(scaled(read, all));
+            self.next_input.set_position(scaled(read, all));
         }
-        self.drawn.set_message(message(counts, source, elapsed_ms));
+        self.next_input.set_message(message(counts, source, elapsed_ms));
     }
 
     /// Takes the bar away.
-    pub fn end(&self, stream: &Stream) {
-        self.drawn.finish_and_clear();
+    pub fn end(&self, stream: &OutputStream) {
+        self.next_input.finish_and_clear();
         stream.hold(None);
     }
 }

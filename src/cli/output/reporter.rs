@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 use crate::cli::exit::Exit;
 use crate::cli::logs::LogFormat;
 use crate::cli::output::json::{FailureDocument, RunDocument, line};
-use crate::cli::output::lines::Lines;
+use crate::cli::output::lines::EventLines;
 use crate::cli::output::place::Place;
 use crate::cli::output::progress::Bar;
 use crate::cli::output::summary::summary;
 use crate::cli::terminal::Terminal;
-use crate::ledger::event::{Event, Report};
+use crate::ledger::run::event::{Event, RunReport};
 use crate::port::clock::Clock;
 
 /// Failures that are told in the JSON document.
@@ -43,7 +43,7 @@ pub struct Reporter {
     audience: Audience,
     place: Place,
     started_ms: u64,
-    lines: Lines,
+    lines: EventLines,
     bar: Option<Bar>,
     failures: Vec<FailureDocument>,
     failures_left_out: u64,
@@ -54,7 +54,7 @@ impl Reporter {
     pub fn new(terminal: Arc<Terminal>, clock: Arc<dyn Clock>, audience: Audience, place: Place) -> Self {
         let animated =
             terminal.err().is_animated() && !audience.quiet && !audience.json && audience.logs == LogFormat::Text;
-        let lines = Lines::new(&place, audience.verbose, !animated && !audience.quiet);
+        let lines = EventLines::new(&place, audience.verbose, !animated && !audience.quiet);
         let bar = animated.then(|| Bar::begin(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();
         Self { terminal, clock, audience, place, started_ms, lines, bar, failures: Vec::new(), failures_left_out: 0 }
@@ -105,7 +105,7 @@ impl Reporter {
 
     /// Shows how the run ended: the summary, or the JSON document, on standard output. A quiet run that ended well
     /// shows nothing, unless failures are dead: nobody else would say so.
-    pub fn finish(&mut self, report: &Report, exit: Exit) {
+    pub fn finish(&mut self, report: &RunReport, exit: Exit) {
         self.end_bar();
         let out = self.terminal.out();
         if self.audience.json {
@@ -168,7 +168,7 @@ impl Drop for Reporter {
 mod tests {
     use crate::cli::output::place::Spreadsheet;
     use crate::cli::output::sample;
-    use crate::ledger::run::RunStatus;
+    use crate::ledger::run::run::RunStatus;
     use crate::system::SteeredClock;
     use crate::time::Timestamp;
 

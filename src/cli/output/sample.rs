@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use crate::cli::output::place::{Place, Spreadsheet};
-use crate::cli::terminal::{Captured, Manner, Terminal};
-use crate::ledger::event::{Event, Report, TriedAgain};
-use crate::ledger::key::Key;
-use crate::ledger::mode::Again;
-use crate::ledger::repeats::Repeats;
-use crate::ledger::run::{Counts, Run, RunStatus, Trigger};
+use crate::cli::terminal::{Captured, OutputStyle, Terminal};
+use crate::ledger::item::key::Key;
+use crate::ledger::item::repeated_keys::RepeatedKeys;
+use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::run::event::{Event, RetryCounts, RunReport};
+use crate::ledger::run::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
 
 /// A first run over 1,707 quakes that went well.
-pub fn report() -> Report {
+pub fn report() -> RunReport {
     let started = Timestamp(1_517_966_773_840);
     let run = Run {
         id: "20180207-012613-00abc".into(),
@@ -29,12 +29,12 @@ pub fn report() -> Report {
         version: "0.1.0".into(),
         message: String::new(),
     };
-    Report {
+    RunReport {
         run,
         keys: 1_707,
         open_failures: 0,
         dead_failures: 0,
-        tried_again: TriedAgain::default(),
+        tried_again: RetryCounts::default(),
         rows: 1_707,
         updated: 0,
         commits: 2,
@@ -42,14 +42,14 @@ pub fn report() -> Report {
         writes: 3,
         throttled: 0,
         is_quota_shared: false,
-        repeats: Repeats::default(),
-        again: Again::Every,
+        repeats: RepeatedKeys::default(),
+        again: ReprocessPolicy::EachVersion,
         rowless: 0,
     }
 }
 
 /// The same run, with three items that failed and two answers of 429.
-pub fn partial() -> Report {
+pub fn partial() -> RunReport {
     let mut report = report();
     report.run.status = RunStatus::Partial;
     report.run.counts = Counts { read: 1_707, new: 1_500, skipped: 204, failed: 3, recovered: 2, retries: 1 };
@@ -75,7 +75,7 @@ pub fn place() -> Place {
 
 /// Streams that nobody looks at.
 pub fn pipes() -> (Arc<Terminal>, Captured) {
-    let manner = Manner { is_terminal: false, colour: false, width: 80 };
+    let manner = OutputStyle { is_terminal: false, colour: false, width: 80 };
     Terminal::captured(manner, manner)
 }
 

@@ -11,9 +11,9 @@ use crate::cli::output::json::SCHEMA_VERSION;
 use crate::cli::output::place::{Place, Spreadsheet};
 use crate::cli::output::summary::sign;
 use crate::cli::terminal::{Palette, visible};
-use crate::ledger::growth::{CELL_LIMIT, Forecast, is_tight};
-use crate::ledger::lease::Holder;
-use crate::ledger::run::{Run, RunStatus};
+use crate::ledger::lease::lease::Holder;
+use crate::ledger::run::capacity::{CELL_LIMIT, Forecast, is_tight};
+use crate::ledger::run::run::{Run, RunStatus};
 use crate::time::Timestamp;
 
 /// What is said where nobody can tell; the notes say why.

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use crate::cli::figures::{counted, grouped, lasting};
 use crate::cli::output::place::Place;
 use crate::cli::terminal::{Palette, visible};
-use crate::ledger::event::{Report, TriedAgain};
-use crate::ledger::run::{Run, RunStatus};
+use crate::ledger::run::event::{RetryCounts, RunReport};
+use crate::ledger::run::run::{Run, RunStatus};
 
 /// What a person reads when a run is over; ends with a line break.
-pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
+pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     let mut out = String::new();
     let counts = &report.run.counts;
     let _ = writeln!(out, "{}", headline(&report.run, palette));
@@ -29,7 +29,7 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
         grouped(counts.skipped),
         grouped(counts.recovered)
     );
-    let TriedAgain { from_source, from_kept } = report.tried_again;
+    let RetryCounts { from_source, from_kept } = report.tried_again;
     if from_source + from_kept > 0 {
         let (source, kept) = (grouped(from_source), grouped(from_kept));
         let _ = writeln!(out, "  tried again: {source} from the source · {kept} from the record kept in Failures");
@@ -67,7 +67,7 @@ pub fn summary(report: &Report, place: &Place, palette: Palette) -> String {
 }
 
 /// The failures that wait, and what to type about them; nothing where there is none.
-fn failures(report: &Report, place: &Place, palette: Palette) -> String {
+fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
     let mut out = String::new();
     if report.open_failures + report.dead_failures > 0 {
         let open = match report.dead_failures {
@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    fn plain(report: &Report) -> String {
+    fn plain(report: &RunReport) -> String {
         summary(report, &sample::place(), Palette::new(false))
     }
 
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_tab_that_is_not_there_yet_is_not_offered_to_be_seen() {
-        let text = plain(&Report { keys: 0, rows: 0, ..sample::report() });
+        let text = plain(&RunReport { keys: 0, rows: 0, ..sample::report() });
         assert!(!text.contains("see it"), "{text}");
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::google::auth::Credentials;
 use crate::google::body::{Batch, Request};
-use crate::google::sheets::Reply;
+use crate::google::sheets::BatchReply;
 use crate::google::tests::key::service_account;
 use crate::google::tests::stub::{Answer, Seen, Stub, book, one_range};
 
@@ -46,8 +46,8 @@ async fn an_error_that_repeats_the_request_tells_no_token_and_no_key() {
         assert!(error.to_string().contains("refused: "), "{error}");
         let batch = Batch::new(vec![Request::DeleteSheet { sheet_id: 1 }]);
         match client.batch_update(&book(), &batch).await {
-            Reply::Refused(refusal) => is_clean(&format!("{refusal} {refusal:?}")),
-            Reply::NotExecuted(error) => is_clean(&format!("{error} {error:?}")),
+            BatchReply::Refused(refusal) => is_clean(&format!("{refusal} {refusal:?}")),
+            BatchReply::NotExecuted(error) => is_clean(&format!("{error} {error:?}")),
             other => panic!("{other:?}"),
         }
     }

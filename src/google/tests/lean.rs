@@ -7,7 +7,7 @@ use crate::google::body::{
     Batch, Dimension, DimensionProperties, DimensionRange, GridCoordinate, GridProperties, GridRange, NamedRange,
     PasteOrientation, PasteType, Request, SheetProperties,
 };
-use crate::google::cell::{Cell, CellFormat, NumberKind, Row};
+use crate::google::cell::{CellData, CellFormat, CellRow, NumberKind};
 
 /// The package's deep types overflow a test thread's stack in a debug build.
 const STACK: usize = 8 << 20;
@@ -16,14 +16,14 @@ fn lean() -> Batch {
     let area = GridRange { sheet_id: 7, start_row_index: Some(0), end_row_index: Some(1), ..GridRange::default() };
     let moment = CellFormat::number(NumberKind::DateTime, Some("yyyy-mm-dd hh:mm:ss"));
     let cells = vec![
-        Cell::text("=1+1"),
-        Cell::blank(),
-        Cell::number(43_831.25).expect("finite").shown_as(moment),
-        Cell::bool(false),
-        Cell::formula("=SUM(A1:A2)"),
-        Cell::blank().shown_as(CellFormat::bold()),
+        CellData::text("=1+1"),
+        CellData::blank(),
+        CellData::number(43_831.25).expect("finite").shown_as(moment),
+        CellData::bool(false),
+        CellData::formula("=SUM(A1:A2)"),
+        CellData::blank().shown_as(CellFormat::bold()),
     ];
-    let rows = vec![Row::from(cells)];
+    let rows = vec![CellRow::from(cells)];
     let grid = GridProperties { row_count: Some(2), column_count: Some(6), frozen_row_count: Some(1) };
     let tab = SheetProperties {
         sheet_id: Some(7),

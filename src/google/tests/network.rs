@@ -7,12 +7,12 @@ use tokio::net::TcpListener;
 
 use crate::google::auth::Credentials;
 use crate::google::body::{Batch, Request};
-use crate::google::call::Outcome;
+use crate::google::call::AttemptOutcome;
 use crate::google::connect::Transport;
-use crate::google::error::{Cause, Method};
+use crate::google::error::{ErrorCause, Method};
 use crate::google::options::{ConnectError, Deadlines, SheetsOptions};
 use crate::google::proxy::{Proxies, Proxy};
-use crate::google::sheets::{Reply, Sheets};
+use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::tests::stub::{Stub, book, one_range, one_value};
 use crate::retry::RetryPolicy;
 use crate::system::{SeededChance, SystemClock};
@@ -53,10 +53,10 @@ async fn a_service_that_is_not_there_was_sent_nothing() {
     drop(listener);
     let client = connect(options(url)).expect("a client");
     let batch = Batch::new(vec![Request::DeleteSheet { sheet_id: 1 }]);
-    let Reply::NotExecuted(error) = client.batch_update(&book(), &batch).await else { panic!("never sent") };
-    assert!(matches!(error.cause, Cause::Unreachable(_)), "{error:?}");
+    let BatchReply::NotExecuted(error) = client.batch_update(&book(), &batch).await else { panic!("never sent") };
+    assert!(matches!(error.cause, ErrorCause::Unreachable(_)), "{error:?}");
     assert_eq!((error.attempts, client.calls().writes), (3, 0));
-    assert_eq!(client.calls().by_method.get(&(Method::BatchUpdate, Outcome::Unsent)), Some(&3));
+    assert_eq!(client.calls().by_method.get(&(Method::BatchUpdate, AttemptOutcome::Unsent)), Some(&3));
 }
 
 #[tokio::test]

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::fault::Fault;
-use crate::google::call::Outcome;
-use crate::google::error::{Cause, LostCause, Method};
+use crate::google::call::AttemptOutcome;
+use crate::google::error::{ErrorCause, Method, UnknownOutcome};
 use crate::google::options::SheetsOptions;
 use crate::google::quota::QuotaUser;
-use crate::google::shape::NamedRange;
+use crate::google::shape::NamedRangeInfo;
 use crate::google::tests::stub::{Answer, BOOK, Stub, book, one_range, one_value};
 use crate::retry::{Exhausted, RetryPolicy};
 use crate::time::Timestamp;
@@ -33,7 +33,7 @@ async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
     let read = client.metadata(&book()).await.expect("read");
     assert_eq!((read.tabs[0].sheet_id, read.tabs[0].rows, read.tabs[0].hidden), (0, 1_000, false));
     assert_eq!((read.tabs[1].sheet_id, read.tabs[1].rows, read.tabs[1].hidden), (7, 0, true));
-    let named = NamedRange { id: "12".into(), name: "n".into(), sheet_id: 0, start_row: 0, start_column: 0 };
+    let named = NamedRangeInfo { id: "12".into(), name: "n".into(), sheet_id: 0, start_row: 0, start_column: 0 };
     assert_eq!(read.named_ranges, [named]);
     assert_eq!(client.service_time(), Timestamp::parse("2026-11-22T09:30:00Z").map(|t| (t, 0)));
     let call = &stub.calls()[0];
@@ -76,8 +76,8 @@ async fn whatever_passes_is_tried_again() {
     client.values(&book(), &one_range()).await.expect("read in the end");
     let counts = client.calls();
     assert_eq!((counts.reads, counts.writes, counts.retries), (8, 0, 7));
-    assert_eq!(counts.by_method.get(&(Method::Values, Outcome::Lost)), Some(&7));
-    assert_eq!(counts.by_method.get(&(Method::Values, Outcome::Done)), Some(&1));
+    assert_eq!(counts.by_method.get(&(Method::Values, AttemptOutcome::Lost)), Some(&7));
+    assert_eq!(counts.by_method.get(&(Method::Values, AttemptOutcome::Done)), Some(&1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,7 +194,7 @@ async fn an_answer_that_is_too_long_is_cut_off_and_not_asked_for_again() {
     let stub = Stub::new(|_, _| Answer::json(200, &json!({"spreadsheetId": "x".repeat(200_000)})));
     let client = stub.client_with(SheetsOptions { answer_limit: 10_000, ..stub.options() });
     let error = client.metadata(&book()).await.expect_err("too long");
-    assert_eq!(error.cause, Cause::Lost(LostCause::Oversized { limit_bytes: 10_000 }));
+    assert_eq!(error.cause, ErrorCause::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
     assert_eq!(stub.calls().len(), 1);
 }
 
@@ -204,7 +204,7 @@ async fn a_silent_service_is_given_up_after_the_deadline() {
     let retry = RetryPolicy { max_attempts: 1, ..RetryPolicy::default() };
     let error =
         stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("silent");
-    assert_eq!(error.cause, Cause::Lost(LostCause::Hung { after_ms: 120_000 }));
+    assert_eq!(error.cause, ErrorCause::Lost(UnknownOutcome::Hung { after_ms: 120_000 }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use crate::fault::Fault;
 use crate::google::auth::{CredentialSource, Credentials};
 use crate::google::body::{Batch, Request};
-use crate::google::error::{Cause, TokenError};
+use crate::google::error::{ErrorCause, TokenError};
 use crate::google::options::SheetsOptions;
-use crate::google::sheets::{Reply, Sheets};
+use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::tests::key::service_account;
 use crate::google::tests::stub::{Answer, BOOK, Seen, Stub, book, one_range, one_value, token};
 
@@ -53,10 +53,12 @@ async fn a_write_that_got_a_401_was_not_executed_and_goes_out_once_more() {
         0 => unauthenticated(),
         _ => Answer::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}]})),
     });
-    assert!(matches!(stub.robot().batch_update(&book(), &batch()).await, Reply::Applied(_)));
+    assert!(matches!(stub.robot().batch_update(&book(), &batch()).await, BatchReply::Applied(_)));
     assert_eq!((stub.tokens().len(), stub.calls().len()), (2, 2));
     let stub = Stub::new(|_, _| unauthenticated());
-    let Reply::NotExecuted(error) = stub.robot().batch_update(&book(), &batch()).await else { panic!("refused twice") };
+    let BatchReply::NotExecuted(error) = stub.robot().batch_update(&book(), &batch()).await else {
+        panic!("refused twice")
+    };
     assert_eq!((error.fault(), stub.tokens().len(), stub.calls().len()), (Fault::Denied, 2, 2));
 }
 
@@ -84,9 +86,11 @@ async fn a_write_without_a_token_was_never_sent() {
         Answer::json(400, &json!({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}))
     });
     let client = stub.robot();
-    let Reply::NotExecuted(error) = client.batch_update(&book(), &batch()).await else { panic!("nothing was sent") };
+    let BatchReply::NotExecuted(error) = client.batch_update(&book(), &batch()).await else {
+        panic!("nothing was sent")
+    };
     assert!(
-        matches!(&error.cause, Cause::Token(TokenError::Refused { code, .. }) if code == "invalid_grant"),
+        matches!(&error.cause, ErrorCause::Token(TokenError::Refused { code, .. }) if code == "invalid_grant"),
         "{error:?}"
     );
     assert_eq!((error.fault(), stub.tokens().len(), stub.calls().len()), (Fault::Denied, 1, 0));

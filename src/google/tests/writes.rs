@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::fault::Fault;
 use crate::google::body::{Batch, Request};
-use crate::google::call::Outcome;
-use crate::google::cell::{Cell, Row};
-use crate::google::error::{Cause, LostCause, Method};
+use crate::google::call::AttemptOutcome;
+use crate::google::cell::{CellData, CellRow};
+use crate::google::error::{ErrorCause, Method, UnknownOutcome};
 use crate::google::options::SheetsOptions;
-use crate::google::sheets::Reply;
+use crate::google::sheets::BatchReply;
 use crate::google::tests::stub::{Answer, BOOK, Stub, book};
 use crate::retry::RetryPolicy;
 
@@ -16,7 +16,7 @@ use crate::retry::RetryPolicy;
 type Told = Box<dyn Fn() -> Answer + Send + Sync>;
 
 fn batch() -> Batch {
-    let rows = vec![Row::from(vec![Cell::text("0042"), Cell::blank(), Cell::bool(true)])];
+    let rows = vec![CellRow::from(vec![CellData::text("0042"), CellData::blank(), CellData::bool(true)])];
     let append = Request::AppendCells { sheet_id: 0, rows, fields: "userEnteredValue".into() };
     Batch::new(vec![Request::DeleteNamedRange { named_range_id: "1".to_owned() }, append])
 }
@@ -29,7 +29,7 @@ fn applied() -> Answer {
 }
 
 /// What one answer to a batch comes to, and how often the batch was sent.
-async fn sent(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (Reply, usize) {
+async fn sent(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (BatchReply, usize) {
     let stub = Stub::new(move |_, n| answer(n));
     let reply = stub.client().batch_update(&book(), &batch()).await;
     (reply, stub.calls().len())
@@ -39,7 +39,7 @@ async fn sent(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (Repl
 async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
     let stub = Stub::new(|_, _| applied().with("date", "Sun, 22 Nov 2026 09:30:00 GMT"));
     let client = stub.client();
-    let Reply::Applied(answer) = client.batch_update(&book(), &batch()).await else { panic!("it was applied") };
+    let BatchReply::Applied(answer) = client.batch_update(&book(), &batch()).await else { panic!("it was applied") };
     assert_eq!((answer.replies.len(), answer.updated), (2, None));
     let call = &stub.calls()[0];
     assert_eq!(call.line, format!("POST /v4/spreadsheets/{BOOK}:batchUpdate?alt=json&prettyPrint=false"));
@@ -48,7 +48,7 @@ async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
     let body: Value = serde_json::from_str(&call.body).expect("JSON");
     assert_eq!(body.pointer("/requests/1/appendCells/rows/0/values/1"), Some(&json!({})));
     assert!(client.service_time().is_some());
-    assert_eq!(client.calls().by_method.get(&(Method::BatchUpdate, Outcome::Done)), Some(&1));
+    assert_eq!(client.calls().by_method.get(&(Method::BatchUpdate, AttemptOutcome::Done)), Some(&1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,7 +89,7 @@ async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
     ];
     for (what, answer) in open {
         let (reply, sends) = sent(move |_| answer()).await;
-        assert!(matches!(reply, Reply::Lost(_)), "{what}: {reply:?}");
+        assert!(matches!(reply, BatchReply::Lost(_)), "{what}: {reply:?}");
         assert_eq!(sends, 1, "{what}");
     }
 }
@@ -98,19 +98,19 @@ async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
 async fn a_refusal_names_the_request_that_was_refused() {
     let recorded = "Invalid requests[2].updateCells: No grid with id: 999999";
     let (reply, sends) = sent(move |_| Answer::error(400, "INVALID_ARGUMENT", recorded)).await;
-    let Reply::Refused(refusal) = reply else { panic!("{reply:?}") };
+    let BatchReply::Refused(refusal) = reply else { panic!("{reply:?}") };
     assert_eq!((refusal.code, refusal.request, refusal.kind.as_deref(), sends), (400, Some(2), Some("updateCells"), 1));
     let (reply, _) = sent(|_| Answer::error(403, "PERMISSION_DENIED", "The caller does not have permission")).await;
-    assert!(matches!(reply, Reply::Refused(refusal) if refusal.fault() == Fault::Denied));
+    assert!(matches!(reply, BatchReply::Refused(refusal) if refusal.fault() == Fault::Denied));
     let (reply, _) = sent(|_| Answer::error(404, "NOT_FOUND", "Requested entity was not found.")).await;
-    assert!(matches!(reply, Reply::Refused(refusal) if refusal.code == 404));
+    assert!(matches!(reply, BatchReply::Refused(refusal) if refusal.code == 404));
 }
 
 #[tokio::test(start_paused = true)]
 async fn too_large_and_too_slow_ask_for_less() {
     for status in [408, 413] {
         let (reply, sends) = sent(move |_| Answer::html(status)).await;
-        assert!(matches!(reply, Reply::TooLarge(_)), "{reply:?}");
+        assert!(matches!(reply, BatchReply::TooLarge(_)), "{reply:?}");
         assert_eq!(sends, 1);
     }
 }
@@ -119,10 +119,10 @@ async fn too_large_and_too_slow_ask_for_less() {
 async fn a_429_was_not_executed_and_is_sent_again() {
     let throttled = || Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Write requests'");
     let (reply, sends) = sent(move |n| if n == 0 { throttled() } else { applied() }).await;
-    assert!(matches!(reply, Reply::Applied(_)));
+    assert!(matches!(reply, BatchReply::Applied(_)));
     assert_eq!(sends, 2);
     let (reply, sends) = sent(move |_| throttled()).await;
-    let Reply::NotExecuted(error) = reply else { panic!("{reply:?}") };
+    let BatchReply::NotExecuted(error) = reply else { panic!("{reply:?}") };
     assert_eq!(error.fault(), Fault::Throttled);
     assert!(sends > 9, "time bounds a 429, not the number of attempts: {sends}");
 }
@@ -134,7 +134,7 @@ async fn a_lost_answer_after_a_429_is_still_lost() {
         _ => Answer::html(503),
     })
     .await;
-    assert_eq!((reply, sends), (Reply::Lost(LostCause::Status(503)), 2));
+    assert_eq!((reply, sends), (BatchReply::Lost(UnknownOutcome::Status(503)), 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +147,7 @@ async fn a_batch_s_answer_that_is_too_long_is_lost() {
     });
     let client = stub.client_with(SheetsOptions { answer_limit: 10_000, ..stub.options() });
     let reply = client.batch_update(&book(), &batch()).await;
-    assert_eq!(reply, Reply::Lost(LostCause::Oversized { limit_bytes: 10_000 }));
+    assert_eq!(reply, BatchReply::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,7 +156,7 @@ async fn what_was_asked_to_be_read_back_comes_with_the_answer() {
         Answer::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "updatedSpreadsheet": {"sheets": []}}))
     });
     let asked = batch().reading_back(vec!["'A'!A1:B2".to_owned()]);
-    let Reply::Applied(answer) = stub.client().batch_update(&book(), &asked).await else { panic!("applied") };
+    let BatchReply::Applied(answer) = stub.client().batch_update(&book(), &asked).await else { panic!("applied") };
     assert_eq!(answer.updated, Some(json!({"sheets": []})));
     let body: Value = serde_json::from_str(&stub.calls()[0].body).expect("JSON");
     assert_eq!(body["responseRanges"], json!(["'A'!A1:B2"]));
@@ -167,7 +167,7 @@ async fn what_was_asked_to_be_read_back_comes_with_the_answer() {
 async fn a_spreadsheet_whose_making_was_lost_is_not_made_twice() {
     let stub = Stub::new(|_, _| Answer::html(503));
     let error = stub.client().create("Book").await.expect_err("lost");
-    assert_eq!((error.cause, stub.calls().len()), (Cause::Lost(LostCause::Status(503)), 1));
+    assert_eq!((error.cause, stub.calls().len()), (ErrorCause::Lost(UnknownOutcome::Status(503)), 1));
     let stub = Stub::new(|_, _| Answer::json(200, &json!({"spreadsheetId": "new_1", "spreadsheetUrl": "https://x/"})));
     let made = stub.client().create("Book").await.expect("made");
     assert_eq!((made.id.as_str(), made.url.as_str()), ("new_1", "https://x/"));
@@ -203,10 +203,10 @@ async fn of_all_statuses_only_401_and_429_in_the_api_s_words_let_a_write_go_out_
             let sends = if in_words && matches!(status, 401 | 429) { 2 } else { 1 };
             assert_eq!(stub.calls().len(), sends, "{status} {in_words}: {reply:?}");
             let fits = match (status, in_words) {
-                (408 | 413, _) => matches!(reply, Reply::TooLarge(_)),
-                (401 | 429, true) => matches!(reply, Reply::NotExecuted(_)),
-                (400 | 403 | 404, true) => matches!(reply, Reply::Refused(_)),
-                _ => matches!(reply, Reply::Lost(_)),
+                (408 | 413, _) => matches!(reply, BatchReply::TooLarge(_)),
+                (401 | 429, true) => matches!(reply, BatchReply::NotExecuted(_)),
+                (400 | 403 | 404, true) => matches!(reply, BatchReply::Refused(_)),
+                _ => matches!(reply, BatchReply::Lost(_)),
             };
             assert!(fits, "{status} {in_words}: {reply:?}");
         }

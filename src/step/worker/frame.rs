@@ -39,10 +39,10 @@ pub(crate) fn put_json(out: &mut Vec<u8>, value: &Value) {
 }
 
 /// The kind and rest of a frame, and its whole length.
-pub(crate) type Frame<'b> = (u8, &'b [u8], usize);
+pub(crate) type WorkerFrame<'b> = (u8, &'b [u8], usize);
 
 /// The first frame of `bytes`; none where it is not whole yet.
-pub(crate) fn first(bytes: &[u8]) -> Result<Option<Frame<'_>>, Unreadable> {
+pub(crate) fn first(bytes: &[u8]) -> Result<Option<WorkerFrame<'_>>, Unreadable> {
     let Some((length, after)) = number(bytes) else { return Ok(None) };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > MAX_FRAME {

@@ -32,18 +32,18 @@ const STARTING: Duration = Duration::from_secs(30);
 const MOST_COMPLAINTS: u64 = 4 << 10;
 
 /// The values, or why there are none.
-pub(crate) type Answer = Result<Vec<Value>, EvaluationError>;
+pub(crate) type WorkerReply = Result<Vec<Value>, EvaluationError>;
 
 /// An evaluation, and who waits for it.
-pub(crate) struct Question {
+pub(crate) struct WorkerRequest {
     pub(crate) evaluation: Evaluation,
-    pub(crate) answer: oneshot::Sender<Answer>,
+    pub(crate) answer: oneshot::Sender<WorkerReply>,
     /// Workers that somebody ended while this was at the front.
     pub(crate) tries: u32,
 }
 
 /// How a talk ends.
-pub(crate) enum End {
+pub(crate) enum WorkerEnd {
     /// Nobody asks any more.
     Done,
     /// The question at the front took too much; why.
@@ -57,7 +57,7 @@ pub(crate) enum End {
 }
 
 /// A worker that runs.
-pub(crate) struct Talk {
+pub(crate) struct WorkerSession {
     child: Child,
     to: ChildStdin,
     from: ChildStdout,
@@ -73,7 +73,7 @@ pub(crate) struct Talk {
     alone: usize,
 }
 
-impl Talk {
+impl WorkerSession {
     /// Starts `program` as a worker and waits until it is there. The first `alone` questions are asked one by one.
     pub(crate) async fn begin(program: Option<&Path>, alone: usize, clock: &dyn Clock) -> Result<Self, MachineTrouble> {
         const DEED: &str = "the process that evaluates jq can't be started";
@@ -124,22 +124,22 @@ impl Talk {
     /// Answers questions, in order, until there are no more or the worker is at its end.
     pub(crate) async fn go_on(
         mut self,
-        waiting: &mut VecDeque<Question>,
-        more: &mut mpsc::UnboundedReceiver<Question>,
+        waiting: &mut VecDeque<WorkerRequest>,
+        more: &mut mpsc::UnboundedReceiver<WorkerRequest>,
         clock: &dyn Clock,
-    ) -> End {
+    ) -> WorkerEnd {
         let mut since = clock.monotonic_ms();
         let mut open = true;
         loop {
             if waiting.is_empty() && !open {
-                return End::Done;
+                return WorkerEnd::Done;
             }
             self.send(waiting);
             let bounds = waiting.front().map(|first| first.evaluation.bounds);
             let spent = Duration::from_millis(clock.monotonic_ms().saturating_sub(since));
             let left = bounds.map_or(Duration::MAX, |bounds| bounds.time.saturating_sub(spent));
             if let Some(bounds) = bounds.filter(|_| left.is_zero()) {
-                return End::Rejected(overdue(bounds.time));
+                return WorkerEnd::Rejected(overdue(bounds.time));
             }
             let rest = self.unwritten.get(self.written..).unwrap_or_default();
             tokio::select! {
@@ -175,7 +175,7 @@ impl Talk {
     }
 
     /// Makes questions ready to be written, as many as are worth it.
-    fn send(&mut self, waiting: &VecDeque<Question>) {
+    fn send(&mut self, waiting: &VecDeque<WorkerRequest>) {
         while self.unwritten.len() - self.written < MOST_UNWRITTEN
             && (self.alone == 0 || self.sent == 0)
             && let Some(question) = waiting.get(self.sent)
@@ -208,7 +208,7 @@ impl Talk {
     }
 
     /// Hands over the answers that are whole; true if there were any.
-    fn take_answers(&mut self, waiting: &mut VecDeque<Question>) -> Result<bool, ()> {
+    fn take_answers(&mut self, waiting: &mut VecDeque<WorkerRequest>) -> Result<bool, ()> {
         let mut at = 0;
         while let Some((kind, rest, length)) = first(self.unread.get(at..).unwrap_or_default()).map_err(|_| ())? {
             let answer = match kind {
@@ -236,24 +236,26 @@ impl Talk {
         (status, String::from_utf8_lossy(&complaint).into_owned())
     }
 
-    async fn end(mut self, bounds: Option<Bounds>) -> End {
+    async fn end(mut self, bounds: Option<Bounds>) -> WorkerEnd {
         let (status, complaint) = self.ended().await;
         // Answers that were ready may have been lost with it.
         if self.sent > 1 {
-            return End::Suspected(self.sent);
+            return WorkerEnd::Suspected(self.sent);
         }
         let memory = bounds.unwrap_or_default().memory >> 20;
         if complaint.contains("overflowed its stack") {
-            return End::Rejected("it recurses without end, or too deep".to_owned());
+            return WorkerEnd::Rejected("it recurses without end, or too deep".to_owned());
         }
         if complaint.contains("memory allocation") {
-            return End::Rejected(format!("it needs more than {memory} MB of memory; `memory` in [jq] allows more"));
+            return WorkerEnd::Rejected(format!(
+                "it needs more than {memory} MB of memory; `memory` in [jq] allows more"
+            ));
         }
         if status.is_some_and(|status| status.code() == Some(NO_THREAD.into())) {
-            return End::Refused(MachineTrouble::resource("the process that evaluates jq gets no thread"));
+            return WorkerEnd::Refused(MachineTrouble::resource("the process that evaluates jq gets no thread"));
         }
         let how = status.map_or_else(String::new, |status| format!(" ({status})"));
-        End::Gone(format!("the process that evaluates it was ended{how}, as a system does that is out of memory"))
+        WorkerEnd::Gone(format!("the process that evaluates it was ended{how}, as a system does that is out of memory"))
     }
 }
 

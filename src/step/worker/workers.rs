@@ -16,7 +16,7 @@ use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
 use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
 use crate::step::worker::launch::own_program;
-use crate::step::worker::talk::{Answer, End, Question, Talk};
+use crate::step::worker::talk::{WorkerEnd, WorkerReply, WorkerRequest, WorkerSession};
 
 /// Times that an evaluation is tried whose worker somebody else has ended.
 const MOST_TRIES: u32 = 2;
@@ -26,7 +26,7 @@ pub struct Workers {
     program: Option<PathBuf>,
     clock: Arc<dyn Clock>,
     runtime: Handle,
-    questions: Mutex<Option<mpsc::UnboundedSender<Question>>>,
+    questions: Mutex<Option<mpsc::UnboundedSender<WorkerRequest>>>,
 }
 
 impl fmt::Debug for Workers {
@@ -47,7 +47,7 @@ impl Workers {
         Self { program, clock, runtime: Handle::current(), questions: Mutex::default() }
     }
 
-    fn ask(&self, question: Question) {
+    fn ask(&self, question: WorkerRequest) {
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         let to = questions.get_or_insert_with(|| {
             let (to, from) = mpsc::unbounded_channel();
@@ -61,9 +61,9 @@ impl Workers {
 }
 
 impl Evaluator for Workers {
-    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, Answer> {
+    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, WorkerReply> {
         let (answer, answered) = oneshot::channel();
-        self.ask(Question { evaluation, answer, tries: 0 });
+        self.ask(WorkerRequest { evaluation, answer, tries: 0 });
         async move {
             let gone = || MachineTrouble::resource("nobody evaluates expressions any more");
             answered.await.unwrap_or_else(|_| Err(EvaluationError::Machine(gone())))
@@ -76,8 +76,8 @@ impl Evaluator for Workers {
 struct Driver {
     program: Option<PathBuf>,
     clock: Arc<dyn Clock>,
-    from: mpsc::UnboundedReceiver<Question>,
-    waiting: VecDeque<Question>,
+    from: mpsc::UnboundedReceiver<WorkerRequest>,
+    waiting: VecDeque<WorkerRequest>,
     /// Questions that are to be asked one by one, to see which of them ends a worker.
     alone: usize,
 }
@@ -89,7 +89,7 @@ impl Driver {
                 let Some(question) = self.from.recv().await else { return };
                 self.waiting.push_back(question);
             }
-            let talk = match Talk::begin(self.program.as_deref(), self.alone, self.clock.as_ref()).await {
+            let talk = match WorkerSession::begin(self.program.as_deref(), self.alone, self.clock.as_ref()).await {
                 Ok(talk) => talk,
                 Err(trouble) => {
                     self.refuse_all(&trouble);
@@ -98,11 +98,11 @@ impl Driver {
             };
             self.alone = 0;
             match talk.go_on(&mut self.waiting, &mut self.from, self.clock.as_ref()).await {
-                End::Done => return,
-                End::Rejected(why) => self.reject_first(why),
-                End::Gone(why) => self.try_first_again(why),
-                End::Suspected(questions) => self.alone = questions,
-                End::Refused(trouble) => self.refuse_all(&trouble),
+                WorkerEnd::Done => return,
+                WorkerEnd::Rejected(why) => self.reject_first(why),
+                WorkerEnd::Gone(why) => self.try_first_again(why),
+                WorkerEnd::Suspected(questions) => self.alone = questions,
+                WorkerEnd::Refused(trouble) => self.refuse_all(&trouble),
             }
         }
     }

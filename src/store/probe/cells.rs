@@ -1,19 +1,19 @@
 //! Questions about cells: the order of a batch, copies, what an answer shows, lengths, texts that look like formulas.
 //!
-//! In scope: those. Out of scope: appended rows (`store::probe::rows`), asking again (`store::probe::asking`).
+//! In scope: those. Out of scope: appended rows (`store::probe::rows`), asking again (`store::probe::run`).
 
 use crate::google::body::{Batch, GridRange, PasteOrientation, PasteType, Request};
-use crate::google::cell::Cell;
+use crate::google::cell::CellData;
 use crate::grid::quoted;
-use crate::store::probe::desk::{Desk, ROWS, Sent, Tab, Unanswered, text_at};
-use crate::store::probe::question::Outcome;
+use crate::store::probe::assumption::AssumptionOutcome;
+use crate::store::probe::client::{ProbeClient, ProbeTab, ROWS, SentBatch, Unanswered, text_at};
 
-type Answer = Result<(Outcome, String), Unanswered>;
+type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// UTF-16 units that a cell takes.
 const CELL_UNITS: usize = 50_000;
 
-fn one_cell(tab: &Tab, row: u32, column: u32) -> GridRange {
+fn one_cell(tab: &ProbeTab, row: u32, column: u32) -> GridRange {
     GridRange {
         sheet_id: tab.id,
         start_row_index: Some(row),
@@ -23,7 +23,7 @@ fn one_cell(tab: &Tab, row: u32, column: u32) -> GridRange {
     }
 }
 
-fn copy(tab: &Tab, from: (u32, u32), to: (u32, u32), paste_type: PasteType) -> Request {
+fn copy(tab: &ProbeTab, from: (u32, u32), to: (u32, u32), paste_type: PasteType) -> Request {
     Request::CopyPaste {
         source: one_cell(tab, from.0, from.1),
         destination: one_cell(tab, to.0, to.1),
@@ -33,111 +33,116 @@ fn copy(tab: &Tab, from: (u32, u32), to: (u32, u32), paste_type: PasteType) -> R
 }
 
 /// Writes a cell twice in one batch.
-pub async fn in_order(desk: &Desk) -> Answer {
+pub async fn in_order(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
-    let writes = ["first", "second"].map(|text| tab.write(0, 0, Cell::text(text)));
+    let writes = ["first", "second"].map(|text| tab.write(0, 0, CellData::text(text)));
     desk.prepare(std::iter::once(tab.add()).chain(writes).collect()).await?;
     let rows = desk.read(&tab, "A1", |rows| text_at(rows, 0, 0) == "second").await?;
     let seen = text_at(&rows, 0, 0);
-    Ok((Outcome::of(seen == "second"), format!("the cell that was written twice holds the {seen}")))
+    Ok((AssumptionOutcome::of(seen == "second"), format!("the cell that was written twice holds the {seen}")))
 }
 
 /// Copies a cell between two writes to it.
-pub async fn copy_in_order(desk: &Desk) -> Answer {
+pub async fn copy_in_order(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
-    let late = tab.write(0, 0, Cell::text("late"));
+    let late = tab.write(0, 0, CellData::text("late"));
     let requests =
-        vec![tab.add(), tab.write(0, 0, Cell::text("early")), copy(&tab, (0, 0), (1, 0), PasteType::Normal), late];
+        vec![tab.add(), tab.write(0, 0, CellData::text("early")), copy(&tab, (0, 0), (1, 0), PasteType::Normal), late];
     desk.prepare(requests).await?;
     let rows = desk.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "early").await?;
     let seen = text_at(&rows, 1, 0);
-    Ok((Outcome::of(seen == "early"), format!("the copy holds \"{seen}\"")))
+    Ok((AssumptionOutcome::of(seen == "early"), format!("the copy holds \"{seen}\"")))
 }
 
 /// Copies a formula to the row below.
-pub async fn copy_shifts(desk: &Desk) -> Answer {
+pub async fn copy_shifts(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
-    let texts = [(0, "upper"), (1, "lower")].map(|(row, text)| tab.write(row, 0, Cell::text(text)));
-    let formula = [tab.write(0, 1, Cell::formula("=A1")), copy(&tab, (0, 1), (1, 1), PasteType::Normal)];
+    let texts = [(0, "upper"), (1, "lower")].map(|(row, text)| tab.write(row, 0, CellData::text(text)));
+    let formula = [tab.write(0, 1, CellData::formula("=A1")), copy(&tab, (0, 1), (1, 1), PasteType::Normal)];
     desk.prepare(std::iter::once(tab.add()).chain(texts).chain(formula).collect()).await?;
     let rows = desk.read(&tab, "A1:B2", |rows| text_at(rows, 1, 1) == "lower").await?;
     let seen = text_at(&rows, 1, 1);
-    Ok((Outcome::of(seen == "lower"), format!("the copied formula shows \"{seen}\"")))
+    Ok((AssumptionOutcome::of(seen == "lower"), format!("the copied formula shows \"{seen}\"")))
 }
 
 /// Copies a cell that shows what a formula beside it spills into it, as undo rows are copied.
-pub async fn copy_spilled(desk: &Desk) -> Answer {
+pub async fn copy_spilled(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
-    let texts = [(0, "own"), (1, "spilled")].map(|(row, text)| tab.write(row, 1, Cell::text(text)));
+    let texts = [(0, "own"), (1, "spilled")].map(|(row, text)| tab.write(row, 1, CellData::text(text)));
     // Nothing in this formula depends on the spreadsheet's locale.
-    let formula = tab.write(0, 0, Cell::formula("=ARRAYFORMULA(B1:B2)"));
+    let formula = tab.write(0, 0, CellData::formula("=ARRAYFORMULA(B1:B2)"));
     desk.prepare(std::iter::once(tab.add()).chain(texts).chain([formula]).collect()).await?;
     let rows = desk.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "spilled").await?;
     if text_at(&rows, 1, 0) != "spilled" {
         return Err(Unanswered::Unclear(format!("the formula spills \"{}\"", text_at(&rows, 1, 0))));
     }
-    desk.prepare(vec![copy(&tab, (1, 0), (1, 2), PasteType::Formula), tab.write(1, 3, Cell::text("copied"))]).await?;
+    desk.prepare(vec![copy(&tab, (1, 0), (1, 2), PasteType::Formula), tab.write(1, 3, CellData::text("copied"))])
+        .await?;
     let rows = desk.read(&tab, "A1:D2", |rows| text_at(rows, 1, 3) == "copied").await?;
     if text_at(&rows, 1, 3) != "copied" {
         return Err(Unanswered::Unclear("no read shows the copy".to_owned()));
     }
     let seen = text_at(&rows, 1, 2);
-    Ok((Outcome::of(seen.is_empty()), format!("the copy holds \"{seen}\"")))
+    Ok((AssumptionOutcome::of(seen.is_empty()), format!("the copy holds \"{seen}\"")))
 }
 
 /// Copies a formula to where its reference is beyond the grid, and back.
-pub async fn copy_beyond(desk: &Desk) -> Answer {
+pub async fn copy_beyond(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let last = ROWS - 1;
-    let formula = Cell::formula(format!("=A{ROWS}"));
+    let formula = CellData::formula(format!("=A{ROWS}"));
     let there = vec![
         tab.add(),
-        tab.write(last, 0, Cell::text("there")),
+        tab.write(last, 0, CellData::text("there")),
         tab.write(0, 1, formula),
         copy(&tab, (0, 1), (last, 1), PasteType::Formula),
-        tab.write(0, 1, Cell::text("written over")),
+        tab.write(0, 1, CellData::text("written over")),
         copy(&tab, (last, 1), (0, 1), PasteType::Formula),
     ];
     desk.prepare(there).await?;
     let rows = desk.read(&tab, "B1", |rows| text_at(rows, 0, 0) == "there").await?;
     let seen = text_at(&rows, 0, 0);
-    Ok((Outcome::of(seen == "there"), format!("the formula that came back shows \"{seen}\"")))
+    Ok((AssumptionOutcome::of(seen == "there"), format!("the formula that came back shows \"{seen}\"")))
 }
 
 /// Reads a cell back in the answer to the batch that changes it.
-pub async fn reads_back(desk: &Desk) -> Answer {
+pub async fn reads_back(desk: &ProbeClient) -> ProbeAnswer {
     let (home, row) = (desk.home()?, desk.row());
-    desk.prepare(vec![home.write(row, 0, Cell::text("before"))]).await?;
+    desk.prepare(vec![home.write(row, 0, CellData::text("before"))]).await?;
     let area = format!("{}!A{}", quoted(&home.title), row + 1);
-    let batch = Batch::new(vec![home.write(row, 0, Cell::text("after"))]).reading_back(vec![area]);
-    let Sent::Applied(answer) = desk.send(batch).await? else {
-        return Ok((Outcome::NotHeld, "a batch that reads back was refused".to_owned()));
+    let batch = Batch::new(vec![home.write(row, 0, CellData::text("after"))]).reading_back(vec![area]);
+    let SentBatch::Applied(answer) = desk.send(batch).await? else {
+        return Ok((AssumptionOutcome::NotHeld, "a batch that reads back was refused".to_owned()));
     };
     match answer.entered(0, 0) {
-        Some("after") => Ok((Outcome::Held, "the answer shows the cell as written".to_owned())),
-        Some(text) => Ok((Outcome::NotHeld, format!("the answer shows \"{text}\" where \"after\" was written"))),
-        None => Ok((Outcome::NotHeld, "the answer shows no cell".to_owned())),
+        Some("after") => Ok((AssumptionOutcome::Held, "the answer shows the cell as written".to_owned())),
+        Some(text) => {
+            Ok((AssumptionOutcome::NotHeld, format!("the answer shows \"{text}\" where \"after\" was written")))
+        }
+        None => Ok((AssumptionOutcome::NotHeld, "the answer shows no cell".to_owned())),
     }
 }
 
 /// Fills a cell with characters of two units each, up to the limit and beyond it.
-pub async fn length(desk: &Desk) -> Answer {
+pub async fn length(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
-    let full = |beyond: usize| tab.write(0, 0, Cell::text("\u{1F600}".repeat(CELL_UNITS / 2 + beyond)));
-    if let Sent::Refused(refusal) = desk.send(Batch::new(vec![tab.add(), full(0)])).await? {
-        return Ok((Outcome::NotHeld, format!("50,000 units were too many: {}", refusal.message)));
+    let full = |beyond: usize| tab.write(0, 0, CellData::text("\u{1F600}".repeat(CELL_UNITS / 2 + beyond)));
+    if let SentBatch::Refused(refusal) = desk.send(Batch::new(vec![tab.add(), full(0)])).await? {
+        return Ok((AssumptionOutcome::NotHeld, format!("50,000 units were too many: {}", refusal.message)));
     }
     match desk.send(Batch::new(vec![full(1)])).await? {
-        Sent::Applied(_) => Ok((Outcome::NotHeld, "50,002 units of 25,001 characters were taken".to_owned())),
-        Sent::Refused(refusal) => Ok((Outcome::Held, refusal.message)),
+        SentBatch::Applied(_) => {
+            Ok((AssumptionOutcome::NotHeld, "50,002 units of 25,001 characters were taken".to_owned()))
+        }
+        SentBatch::Refused(refusal) => Ok((AssumptionOutcome::Held, refusal.message)),
     }
 }
 
 /// Writes a text that looks like a formula.
-pub async fn formula_text(desk: &Desk) -> Answer {
+pub async fn formula_text(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
-    desk.prepare(vec![tab.add(), tab.write(0, 0, Cell::text("=1+1"))]).await?;
+    desk.prepare(vec![tab.add(), tab.write(0, 0, CellData::text("=1+1"))]).await?;
     let rows = desk.read(&tab, "A1", |rows| !text_at(rows, 0, 0).is_empty()).await?;
     let seen = text_at(&rows, 0, 0);
-    Ok((Outcome::of(seen == "=1+1"), format!("it reads \"{seen}\"")))
+    Ok((AssumptionOutcome::of(seen == "=1+1"), format!("it reads \"{seen}\"")))
 }

@@ -1,42 +1,42 @@
 //! Questions about appended rows, and about reads that follow a write.
 //!
-//! In scope: those. Out of scope: asking again (`store::probe::asking`).
+//! In scope: those. Out of scope: asking again (`store::probe::run`).
 
 use crate::google::body::{GridRange, Request, ValidationRule};
-use crate::google::cell::Cell;
+use crate::google::cell::CellData;
 use crate::grid::quoted;
-use crate::store::probe::desk::{Desk, Tab, Unanswered, text_at};
-use crate::store::probe::question::Outcome;
-use crate::store::unread::unreadable;
+use crate::store::probe::assumption::AssumptionOutcome;
+use crate::store::probe::client::{ProbeClient, ProbeTab, Unanswered, text_at};
+use crate::store::tabs::error::unreadable;
 
-type Answer = Result<(Outcome, String), Unanswered>;
+type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// Writes that are read again at once.
 const TIMES: u32 = 5;
 
-fn append(tab: &Tab) -> Request {
-    let rows = vec![vec![Cell::text("appended")].into()];
+fn append(tab: &ProbeTab) -> Request {
+    let rows = vec![vec![CellData::text("appended")].into()];
     Request::AppendCells { sheet_id: tab.id, rows, fields: "userEnteredValue".into() }
 }
 
 /// The row, from 1, in which the appended one stands.
-async fn landed(desk: &Desk, tab: &Tab) -> Result<usize, Unanswered> {
+async fn landed(desk: &ProbeClient, tab: &ProbeTab) -> Result<usize, Unanswered> {
     let at = |rows: &[Vec<serde_json::Value>]| (0..rows.len()).find(|row| text_at(rows, *row, 0) == "appended");
     let rows = desk.read(tab, "A1:F60", |rows| at(rows).is_some()).await?;
     at(&rows).map(|row| row + 1).ok_or_else(|| Unanswered::Unclear("the appended row was not found".to_owned()))
 }
 
 /// Appends where the last data stands in another column, below a gap.
-pub async fn below(desk: &Desk) -> Answer {
+pub async fn below(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
-    let (first, stray) = (tab.write(0, 0, Cell::text("first")), tab.write(3, 1, Cell::text("stray")));
+    let (first, stray) = (tab.write(0, 0, CellData::text("first")), tab.write(3, 1, CellData::text("stray")));
     desk.prepare(vec![tab.add(), first, stray, append(&tab)]).await?;
     let row = landed(desk, &tab).await?;
-    Ok((Outcome::of(row == 5), format!("with a last cell in B4, it went to row {row}")))
+    Ok((AssumptionOutcome::of(row == 5), format!("with a last cell in B4, it went to row {row}")))
 }
 
 /// Appends where rows below the last data hold checkboxes that nobody has ticked.
-pub async fn checkbox(desk: &Desk) -> Answer {
+pub async fn checkbox(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let range = GridRange {
         sheet_id: tab.id,
@@ -46,32 +46,32 @@ pub async fn checkbox(desk: &Desk) -> Answer {
         end_column_index: Some(2),
     };
     let boxes = Request::SetDataValidation { range, rule: ValidationRule::checkbox() };
-    desk.prepare(vec![tab.add(), tab.write(0, 0, Cell::text("first")), boxes, append(&tab)]).await?;
+    desk.prepare(vec![tab.add(), tab.write(0, 0, CellData::text("first")), boxes, append(&tab)]).await?;
     let row = landed(desk, &tab).await?;
-    Ok((Outcome::of(row == 2), format!("with checkboxes in B2 to B10, it went to row {row}")))
+    Ok((AssumptionOutcome::of(row == 2), format!("with checkboxes in B2 to B10, it went to row {row}")))
 }
 
 /// Writes and reads at once, several times.
-pub async fn fresh(desk: &Desk) -> Answer {
+pub async fn fresh(desk: &ProbeClient) -> ProbeAnswer {
     let (home, row) = (desk.home()?, desk.row());
     let ranges = [format!("{}!A{}", quoted(&home.title), row + 1)];
     let mut older = 0;
     for nth in 0..TIMES {
         let text = format!("write {nth}");
-        desk.prepare(vec![home.write(row, 0, Cell::text(&*text))]).await?;
+        desk.prepare(vec![home.write(row, 0, CellData::text(&*text))]).await?;
         let read = desk.sheets.values(&desk.id, &ranges).await.map_err(|error| match unreadable(&error) {
             error @ crate::port::store::StoreError::Denied { .. } => Unanswered::Stop(error),
             error => Unanswered::Unclear(error.to_string()),
         })?;
         older += u32::from(read.first().is_none_or(|rows| text_at(rows, 0, 0) != text));
     }
-    Ok((Outcome::of(older == 0), format!("{older} of {TIMES} reads were older than the write before them")))
+    Ok((AssumptionOutcome::of(older == 0), format!("{older} of {TIMES} reads were older than the write before them")))
 }
 
 /// Looks whether answers told the time.
-pub fn date(desk: &Desk) -> (Outcome, String) {
+pub fn date(desk: &ProbeClient) -> (AssumptionOutcome, String) {
     match desk.sheets.service_time() {
-        Some((at, _)) => (Outcome::Held, format!("the last one said {at}")),
-        None => (Outcome::NotHeld, "no answer had one that can be read".to_owned()),
+        Some((at, _)) => (AssumptionOutcome::Held, format!("the last one said {at}")),
+        None => (AssumptionOutcome::NotHeld, "no answer had one that can be read".to_owned()),
     }
 }

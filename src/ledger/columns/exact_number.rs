@@ -1,0 +1,330 @@
+//! A number as its source wrote it, where neither 64 bits nor a double hold it: `1234567890123456.789`, `1e-400`, a 30-digit id.
+//!
+//! In scope: which numbers a double holds, reading JSON without rounding any, writing them back as numbers. Out of scope: what a
+//! column does with one (`ledger::columns::coerce`), what jq does with one (`step::value`).
+//!
+//! `serde_json` holds a number as 64 bits or as a double, so such a number has no place in a [`Value`]. It travels as a text whose
+//! first character is U+FFFF, which no text in use has: Unicode keeps it out of every interchange. [`digits`] knows such a text, and
+//! only one that goes on as a number which a double would change.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+/// What a text begins with that stands for a number.
+const MARK: char = '\u{FFFF}';
+
+/// Digits up to which a double holds every number of usual size.
+const SAFE_DIGITS: u32 = 15;
+/// Digits of an exponent up to which a number is of usual size.
+const SAFE_EXPONENT: u32 = 2;
+
+/// Reads one JSON text; a number that neither 64 bits nor a double hold is kept as it is written.
+pub fn parse(text: &str) -> serde_json::Result<Value> {
+    parse_by(text, |text| serde_json::from_str(text))
+}
+
+/// Reads one JSON text by `read`, which is given it with such numbers marked.
+pub fn parse_by(text: &str, read: impl Fn(&str) -> serde_json::Result<Value>) -> serde_json::Result<Value> {
+    match marked(text) {
+        Cow::Borrowed(text) => read(text),
+        // The marks move what follows: the text itself says better where it is wrong.
+        Cow::Owned(marked) => {
+            read(&marked).map_err(|error| serde_json::from_str::<IgnoredAny>(text).err().unwrap_or(error))
+        }
+    }
+}
+
+/// The JSON text with a mark at each number that would not be held.
+pub fn marked(text: &str) -> Cow<'_, str> {
+    if may_change(text.as_bytes()) { Cow::Owned(mark_numbers(text)) } else { Cow::Borrowed(text) }
+}
+
+/// Whether any number of a JSON text has so many digits, or such an exponent, that a double may change it.
+fn may_change(text: &[u8]) -> bool {
+    let (mut in_string, mut escaped) = (false, false);
+    let (mut digits, mut most) = (0, SAFE_DIGITS);
+    for &byte in text {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'0'..=b'9' => {
+                digits += 1;
+                if digits > most {
+                    return true;
+                }
+            }
+            b'.' | b'-' | b'+' => {}
+            b'e' | b'E' if digits > 0 => (digits, most) = (0, SAFE_EXPONENT),
+            _ => {
+                (digits, most) = (0, SAFE_DIGITS);
+                in_string = byte == b'"';
+            }
+        }
+    }
+    false
+}
+
+fn mark_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let is_string = from.starts_with('"');
+        let (token, after) = from.split_at(if is_string { string_length(from) } else { number_length(from) });
+        if is_string || !is_json_number(token) || is_held(token) {
+            out.push_str(token);
+        } else {
+            out.extend(['"', MARK]);
+            out.push_str(token);
+            out.push('"');
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn number_length(text: &str) -> usize {
+    text.bytes().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).unwrap_or(text.len())
+}
+
+/// Whether a token is a number as JSON writes it.
+fn is_json_number(token: &str) -> bool {
+    let unsigned = token.strip_prefix('-').unwrap_or(token);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    is_digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(is_digits)
+        && exponent.is_none_or(|exponent| is_digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
+}
+
+/// Whether a value can hold the number that `token` writes: a whole number in 64 bits, any other as a double.
+pub fn is_held(token: &str) -> bool {
+    let is_whole = !token.contains(['.', 'e', 'E']);
+    if is_whole { token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok() } else { double(token).is_some() }
+}
+
+/// The double that holds the number of a text and shows it again with the same value; none where it would show another one, and
+/// where the text is no number. `.5`, `5.` and `+5` are numbers here.
+pub fn double(text: &str) -> Option<f64> {
+    let written = Decimal::of(text)?;
+    let double: f64 = text.parse().ok()?;
+    // Where two texts are as short and as near, the standard library prints the one and serde_json may print the other.
+    let printed = [format!("{double:e}"), serde_json::Number::from_f64(double)?.to_string()];
+    printed.iter().any(|printed| Decimal::of(printed).as_ref() == Some(&written)).then_some(double)
+}
+
+/// Whether a text writes a number, of whatever size.
+pub fn is_number(text: &str) -> bool {
+    Decimal::of(text).is_some()
+}
+
+/// The size of a whole number, however it is written; none of any other text, and of one that 64 bits don't hold.
+pub fn whole(text: &str) -> Option<u64> {
+    let Decimal { digits, point, .. } = Decimal::of(text)?;
+    let zeros = usize::try_from(point).ok()?.checked_sub(digits.len()).filter(|zeros| *zeros <= 20)?;
+    let digits = String::from_utf8(digits).ok()? + &"0".repeat(zeros);
+    if digits.is_empty() { Some(0) } else { digits.parse().ok() }
+}
+
+/// A number by its value: 0.digits × 10^point, without zeros at either end.
+#[derive(Debug, PartialEq, Eq)]
+struct Decimal {
+    is_negative: bool,
+    digits: Vec<u8>,
+    point: i64,
+}
+
+impl Decimal {
+    fn of(text: &str) -> Option<Self> {
+        let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+        let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+        let is_signed_digits = |text: &str| {
+            let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+            !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+        };
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) || !is_signed_digits(exponent) {
+            return None;
+        }
+        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+        digits.drain(..zeros);
+        while digits.last() == Some(&b'0') {
+            digits.pop();
+        }
+        if digits.is_empty() {
+            return Some(Self { is_negative: false, digits, point: 0 });
+        }
+        // An exponent beyond 64 bits is one that no double has either.
+        let far = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+        let places = i64::try_from(whole.len()).ok()?.checked_sub(i64::try_from(zeros).ok()?)?;
+        let point = exponent.parse().unwrap_or(far).saturating_add(places);
+        Some(Self { is_negative: text.starts_with('-'), digits, point })
+    }
+}
+
+/// A number that is not held, as a value.
+pub fn of(token: &str) -> Value {
+    Value::String(format!("{MARK}{token}"))
+}
+
+/// The same, of a token that may be held, or be no number: none then.
+pub fn of_unheld(token: &str) -> Option<Value> {
+    (is_json_number(token) && !is_held(token)).then(|| of(token))
+}
+
+/// The number that a text stands for, as it was written; none of any other text.
+pub fn digits(text: &str) -> Option<&str> {
+    text.strip_prefix(MARK).filter(|token| is_json_number(token) && !is_held(token))
+}
+
+/// The text, or the number that it stands for.
+pub fn plain(text: String) -> String {
+    digits(&text).map(str::to_owned).unwrap_or(text)
+}
+
+/// The JSON of a value, with its numbers as they were written.
+pub fn render(value: &Value) -> String {
+    let text = value.to_string();
+    if !text.contains(MARK) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find("\"\u{FFFF}") {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let (string, after) = from.split_at(string_length(from));
+        let inner = string.strip_prefix('"').and_then(|inner| inner.strip_suffix('"'));
+        // A quote behind a backslash is one within a text; a member's name is followed by a colon, and stays a text.
+        let begins = !before.ends_with('\\') && !after.starts_with(':');
+        out.push_str(inner.and_then(digits).filter(|_| begins).unwrap_or(string));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// What a double or 64 bits change.
+    const UNHELD: [&str; 12] = [
+        "1234567890123456.789",
+        "0.1234567890123456789",
+        "9007199254740993.0",
+        "1e-400",
+        "1E400",
+        "-2.5e+999999999999999999999",
+        "12345678901234567890123",
+        "-99999999999999999999",
+        "0.12345678901234567891",
+        "12345678901234567890123e2",
+        "1.2345e-320",
+        "1.00000000000000000001",
+    ];
+
+    #[test]
+    fn a_number_that_a_double_changes_is_kept_as_written() {
+        for token in UNHELD {
+            let text = format!("{{\"a\": [{token}, \"{token}\"], \"b\":{token} }}");
+            let value = parse(&text).expect("a record");
+            assert_eq!(value["b"].as_str().and_then(digits), Some(token));
+            assert_eq!(value["a"][1], json!(token), "a text stays one");
+            assert_eq!(render(&value), text.replace(", ", ",").replace(": ", ":").replace(" }", "}"));
+        }
+    }
+
+    #[test]
+    fn a_number_that_a_double_holds_is_a_number() {
+        for (token, number) in [
+            ("0.30000000000000004", json!(0.300_000_000_000_000_04)),
+            ("1e23", json!(1e23)),
+            ("-0.0", json!(-0.0)),
+            ("9007199254740992.0", json!(9_007_199_254_740_992.0)),
+            ("12.3400000000000000000000", json!(12.34)),
+            ("0.000e-9999", json!(0.0)),
+            ("5e-324", json!(5e-324)),
+            ("18446744073709551615", json!(u64::MAX)),
+            ("-9223372036854775808", json!(i64::MIN)),
+            ("1e022", json!(1e22)),
+        ] {
+            assert_eq!(parse(token).ok(), Some(number), "{token}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_begins_like_a_number_s_mark_stays_a_text() {
+        for text in ["\u{FFFF}", "\u{FFFF}x", "\u{FFFF}1.5", "a\"\u{FFFF}1e-400", "\u{FFFF}1e-400x"] {
+            let value = json!({"a": text});
+            assert_eq!(render(&value), value.to_string());
+            assert_eq!(plain(text.to_owned()), text);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_behind_a_long_number_is_told_at_its_place() {
+        let error = parse("{\"a\": 1234567890123456.789, \"b\": x}").expect_err("no JSON");
+        assert_eq!(error.column(), 34);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics_and_marks_nothing_but_numbers(text in "[-0-9eE.\"\\\\ ,a\u{FFFF}]{0,60}") {
+            let _ = parse(&text);
+            let marked = marked(&text).into_owned();
+            prop_assert!(marked.len() == text.len() || marked.contains(MARK));
+        }
+
+        #[test]
+        fn a_number_is_held_with_its_value_or_kept_to_the_letter(
+            token in "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,24})?([eE][-+]?[0-9]{1,3})?"
+        ) {
+            let value = parse(&token).expect("a number");
+            match &value {
+                Value::Number(number) => {
+                    prop_assert_eq!(Decimal::of(&number.to_string()), Decimal::of(&token));
+                }
+                other => prop_assert_eq!(other.as_str().and_then(digits), Some(token.as_str())),
+            }
+            prop_assert_eq!(parse(&render(&value)).ok(), Some(value));
+        }
+
+        #[test]
+        fn what_a_double_prints_is_held(number in any::<f64>()) {
+            prop_assume!(number.is_finite());
+            prop_assert_eq!(double(&number.to_string()), Some(number));
+            prop_assert_eq!(parse(&json!(number).to_string()).ok(), Some(json!(number)));
+        }
+    }
+}

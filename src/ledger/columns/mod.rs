@@ -1,0 +1,15 @@
+//! Values and columns: types, exact numbers, and the order of versions.
+//!
+//! | question | file |
+//! |---|---|
+//! | What does a job say about its columns? | `columns` |
+//! | How does a JSON value become a column's type? | `coerce` |
+//! | How are numbers kept that no double holds? | `exact_number` |
+//! | Which member does a simple jq path name? | `json_path` |
+//! | Which of two versions is newer? | `version_order` |
+
+pub mod columns;
+pub mod exact_number;
+pub mod coerce;
+pub mod json_path;
+pub mod version_order;

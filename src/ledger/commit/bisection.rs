@@ -1,0 +1,214 @@
+//! Who is to blame when the service refuses a batch for what it carries: bisecting, as a machine without I/O.
+//!
+//! In scope: which part of the items to send next, and when one item alone is found out; the bounds of it.
+//! Out of scope: sending (`runner::committer`), and what becomes of the culprit (`runner::intake`).
+//!
+//! ```text
+//!  a batch of n is refused ─▶ a commit without items: is it the content at all?
+//!        │ refused too                 │ accepted
+//!        ▼                             ▼
+//!      the run stops         the first half ─▶ accepted: the culprit is in the rest
+//!                              ▲        └────▶ refused:  it is in this half
+//!                              └─ until one item is left: it goes to Failures, and the rest goes on as one batch
+//! ```
+//!
+//! Items keep their order, so what lies before a culprit is on the store when it is found. Each culprit costs at most
+//! ⌈log2 n⌉ refused or accepted halves and the batch of the rest, in which the next one shows itself: with the first refusal and the
+//! commit without items that is 16·(⌈log2 n⌉ + 1) + 2 commits a run.
+//!
+//! A batch of which three answers were lost although the head never moved is treated alike, because the service answers some bad
+//! content with 500. There an accepted half proves nothing of the other one, so an item is blamed only when it fails alone.
+
+/// Items that a run may blame before it stops: where everything is refused, it is not the items.
+pub const MAX_CULPRITS: u32 = 16;
+
+/// The search for items that the service refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bisection {
+    culprits: u32,
+    proved: bool,
+    search: Search,
+}
+
+/// How sure a refusal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confidence {
+    /// The service said no.
+    Refused,
+    /// Every answer was lost, and the head never moved.
+    Unanswered,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Search {
+    #[default]
+    Idle,
+    /// A commit without items is to show that the first so many items are why.
+    Asking(usize, Confidence),
+    /// One at least of the first so many items is refused.
+    Among(usize, Confidence),
+    /// The first item is.
+    Found,
+}
+
+impl Bisection {
+    /// A batch of the first `items` items was refused.
+    pub fn refused(&mut self, items: usize, how: Confidence) {
+        // That the service took a commit without items some time ago says nothing of one that does not answer now.
+        let proved = self.proved && how == Confidence::Refused;
+        self.search = match (items, proved) {
+            (0, _) => Search::Idle,
+            (1, true) => Search::Found,
+            (items, true) => Search::Among(items, how),
+            (items, false) => Search::Asking(items, how),
+        };
+    }
+
+    /// A batch of the first `items` items was applied.
+    pub fn applied(&mut self, items: usize) {
+        self.search = match self.search {
+            // A draft that seemed lost arrived after all.
+            Search::Asking(suspects, _) | Search::Among(suspects, _) if items >= suspects => Search::Idle,
+            Search::Asking(suspects, how) => {
+                self.proved = true;
+                among(suspects - items, how, suspects == 1)
+            }
+            Search::Among(suspects, how) => among(suspects - items, how, false),
+            same => same,
+        };
+    }
+
+    /// How many items the next batch carries; `None` where that is not for the search to say.
+    pub fn portion(&self) -> Option<usize> {
+        match self.search {
+            Search::Idle | Search::Found => None,
+            Search::Asking(..) => Some(0),
+            Search::Among(suspects, _) => Some(suspects.div_ceil(2)),
+        }
+    }
+
+    /// Whether the first item alone is refused.
+    pub fn has_found(&self) -> bool {
+        self.search == Search::Found
+    }
+
+    /// The culprit is taken out: whether the run may go on.
+    pub fn quarantine(&mut self) -> bool {
+        self.search = Search::Idle;
+        self.culprits += 1;
+        self.culprits <= MAX_CULPRITS
+    }
+
+    /// What waits is no longer in the order in which it was sent.
+    pub fn start_over(&mut self) {
+        self.search = Search::Idle;
+    }
+}
+
+fn among(suspects: usize, how: Confidence, alone: bool) -> Search {
+    match (suspects, how) {
+        (1, Confidence::Refused) => Search::Found,
+        // It was sent alone already, three times.
+        (1, Confidence::Unanswered) if alone => Search::Found,
+        (suspects, how) => Search::Among(suspects, how),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Plays a service that refuses some of `n` items: who was blamed, who was written, and the batches that it took.
+    fn play(n: usize, bad: &HashSet<usize>, how: Confidence) -> (Vec<usize>, Vec<usize>, usize) {
+        let mut queue: Vec<usize> = (0..n).collect();
+        let (mut blame, mut culprits, mut written, mut batches) = (Bisection::default(), Vec::new(), Vec::new(), 0);
+        while !queue.is_empty() || blame.portion().is_some() {
+            let items = blame.portion().unwrap_or(queue.len());
+            let batch = &queue[..items];
+            batches += 1;
+            if batch.iter().any(|item| bad.contains(item)) {
+                blame.refused(items, how);
+            } else {
+                written.extend_from_slice(batch);
+                queue.drain(..items);
+                blame.applied(items);
+            }
+            if blame.has_found() {
+                culprits.push(queue.remove(0));
+                if !blame.quarantine() {
+                    break;
+                }
+            }
+        }
+        (culprits, written, batches)
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_is_refused_is_found_and_nobody_else_within_the_stated_number_of_batches(
+            n in 1_usize..3_000,
+            bad in prop::collection::hash_set(0_usize..3_000, 1..=16),
+        ) {
+            let bad: HashSet<usize> = bad.into_iter().filter(|item| *item < n).collect();
+            let (culprits, written, batches) = play(n, &bad, Confidence::Refused);
+            prop_assert_eq!(culprits.iter().copied().collect::<HashSet<_>>(), bad.clone());
+            prop_assert_eq!(written.len() + culprits.len(), n);
+            prop_assert!(written.is_sorted());
+            let bound = bad.len() * (n.next_power_of_two().ilog2() as usize + 1) + 2;
+            prop_assert!(batches <= bound, "{} batches for {} of {}, bound {}", batches, bad.len(), n, bound);
+        }
+
+        #[test]
+        fn content_that_is_answered_with_an_error_of_the_server_is_found_too(
+            n in 1_usize..500,
+            bad in prop::collection::hash_set(0_usize..500, 0..=16),
+        ) {
+            let bad: HashSet<usize> = bad.into_iter().filter(|item| *item < n).collect();
+            let (culprits, written, _) = play(n, &bad, Confidence::Unanswered);
+            prop_assert_eq!(culprits.into_iter().collect::<HashSet<_>>(), bad.clone());
+            prop_assert_eq!(written.len(), n - bad.len());
+        }
+    }
+
+    #[test]
+    fn a_service_that_was_only_out_of_order_for_a_while_makes_nobody_a_culprit() {
+        let mut blame = Bisection::default();
+        blame.refused(5, Confidence::Unanswered);
+        assert_eq!(blame.portion(), Some(0));
+        blame.applied(0);
+        for items in [3, 1, 1] {
+            assert_eq!(blame.portion(), Some(items));
+            blame.applied(items);
+        }
+        assert!(blame.portion().is_none() && !blame.has_found());
+    }
+
+    #[test]
+    fn a_service_that_does_not_answer_is_asked_for_a_sign_each_time_before_an_item_is_blamed() {
+        let mut blame = Bisection::default();
+        blame.refused(1, Confidence::Refused);
+        blame.applied(0);
+        assert!(blame.has_found() && blame.quarantine());
+        blame.refused(1, Confidence::Unanswered);
+        assert_eq!((blame.has_found(), blame.portion()), (false, Some(0)));
+    }
+
+    #[test]
+    fn a_seventeenth_culprit_ends_the_search() {
+        let everything: HashSet<usize> = (0..100).collect();
+        let (culprits, written, _) = play(100, &everything, Confidence::Refused);
+        assert_eq!((culprits.len(), written.len()), (17, 0));
+    }
+
+    #[test]
+    fn a_lost_batch_that_arrives_in_the_middle_of_the_search_ends_it() {
+        let mut blame = Bisection::default();
+        blame.refused(8, Confidence::Unanswered);
+        blame.applied(8);
+        assert_eq!((blame.portion(), blame.has_found()), (None, false));
+    }
+}

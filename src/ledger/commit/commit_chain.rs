@@ -1,0 +1,261 @@
+//! A run's end of the chain of commits: drafts the next one, and says what follows when one has ended.
+//!
+//! In scope: which kind comes next, what the state becomes, redrafts and reloads and their bounds.
+//! Out of scope: which items a commit carries (`runner::run_loop`), and its settlement (`ledger::commit::commit_machine`).
+
+use thiserror::Error;
+
+use crate::ledger::commit::bisection::Confidence;
+use crate::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart};
+use crate::ledger::commit::commit_machine::CommitEnd;
+use crate::ledger::commit::commit_resolution::DraftIds;
+use crate::ledger::commit::row_deletion::{Gap, TabKind};
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::lease::lease::{Fence, Holder, Lease};
+use crate::ledger::rows::row_codec::processed_row;
+use crate::ledger::run::run::Run;
+use crate::ledger::state::snapshot::{Snapshot, State};
+use crate::time::Timestamp;
+
+/// Times that one batch is drafted again because another commit went between, or a tab moved under it.
+pub const MAX_RELOADS: u32 = 5;
+
+/// A run's end of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CommitChain {
+    me: Holder,
+    drafted: DraftIds,
+    state: State,
+    claimed: bool,
+    asked: bool,
+    redrafts: u32,
+    reloads: u32,
+}
+
+/// What a commit says beside its changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommitMetadata {
+    /// The service's clock.
+    pub now: Timestamp,
+    /// How long the lease runs from now.
+    pub ttl_ms: u64,
+    /// Whether the lease is given back with it.
+    pub release: bool,
+    /// The run as it stands.
+    pub run: Run,
+    /// Where the source is.
+    pub cursor: Option<String>,
+}
+
+/// Why no commit is drafted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("draft a commit while the one before is in doubt")]
+pub struct InDoubt;
+
+/// What follows the end of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextAction {
+    /// It is on the store; go on.
+    GoOn,
+    /// Draft the same content again, with a new id.
+    Redraft,
+    /// Load, then draft again what is not there.
+    Reload,
+    /// Draft half of it.
+    Halve,
+    /// Its items may be why: draft parts of it, none first, until it is known which (`ledger::commit::bisection`).
+    Suspect(Confidence),
+    /// Stop; the reason.
+    Stop(HaltReason),
+}
+
+/// Why a run can't go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HaltReason {
+    /// Another run has taken over.
+    Fenced,
+    /// The head is gone.
+    Corrupt,
+    /// The service did not answer clearly; the last batch is in doubt, and the next run will see.
+    Unclear,
+    /// The last batch was never carried out.
+    NotExecuted,
+    /// The store was proved not to guard; nothing was written.
+    Unsafe,
+    /// The store refuses what the batch says.
+    Refused(CommitPart),
+    /// One batch is too large although it was cut.
+    TooLarge,
+}
+
+impl CommitChain {
+    /// The end of the chain as loaded; `fresh` is what the state begins as where nothing exists yet.
+    pub fn from(snapshot: Option<&Snapshot>, fresh: State, me: Holder) -> Self {
+        let (head, state) = match snapshot {
+            Some(found) => (Some(found.head), found.state.clone()),
+            None => (None, fresh),
+        };
+        let drafted = DraftIds::from(head, state.lease.fence);
+        Self { me, drafted, state, claimed: false, asked: false, redrafts: 0, reloads: 0 }
+    }
+
+    /// The ids drafted so far, for judging.
+    pub fn drafted(&self) -> &DraftIds {
+        &self.drafted
+    }
+
+    /// The state as of the last commit that was applied, or as loaded.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The term that this run's commits carry, or will carry once it has claimed.
+    pub fn fence(&self) -> Fence {
+        if self.claimed { self.state.lease.fence } else { self.state.lease.fence.next() }
+    }
+
+    /// Whether the lease is this run's.
+    pub fn claimed(&self) -> bool {
+        self.claimed
+    }
+
+    /// Changes the job's definition, key column or time zone as the next commit will write them.
+    pub fn update_state(&mut self, update_state: impl FnOnce(&mut State)) {
+        update_state(&mut self.state);
+    }
+
+    /// The kind of the next commit.
+    pub fn kind(&self) -> CommitKind {
+        match (self.drafted.base(), self.claimed) {
+            (None, _) => CommitKind::Init,
+            (Some(_), _) if self.redrafts > 1 => CommitKind::Relocate,
+            (Some(_), false) => CommitKind::Claim,
+            (Some(_), true) => CommitKind::Advance,
+        }
+    }
+
+    /// Drafts the next commit. While one is in doubt nothing new is drafted (invariant 3); only the same content, or a part of
+    /// it, may be, once, after `ended` has asked for it: whichever of those drafts is applied, the others are refused by the guard.
+    pub fn draft(&mut self, nonce: u64, mut changes: Changes, terms: &CommitMetadata) -> Result<Commit, InDoubt> {
+        if self.drafted.in_doubt() && !self.asked {
+            return Err(InDoubt);
+        }
+        self.asked = false;
+        let from = self.drafted.base();
+        let to = from.map_or(HeadId { commit: 0, nonce }, |head| head.next(nonce));
+        let state = self.state_after(to, &changes, terms);
+        changes.give_order(state.lease.fence, to.commit);
+        self.drafted.note(to, state.lease.fence);
+        Ok(Commit { from, to, kind: self.kind(), run: terms.run.id.clone(), state, changes })
+    }
+
+    /// A commit has ended: what follows.
+    pub fn ended(&mut self, commit: &Commit, end: &CommitEnd) -> NextAction {
+        match end {
+            CommitEnd::Applied(id) => {
+                self.drafted.applied(*id);
+                self.state = State { head: Some(*id), ..commit.state.clone() };
+                self.claimed = self.state.lease.holder.as_ref() == Some(&self.me);
+                (self.redrafts, self.reloads) = (0, 0);
+                NextAction::GoOn
+            }
+            CommitEnd::Redraft if self.redrafts < 2 => {
+                self.redrafts += 1;
+                self.asked = true;
+                NextAction::Redraft
+            }
+            CommitEnd::TooLarge if commit.changes.settled.len() > 1 => {
+                self.asked = true;
+                NextAction::Halve
+            }
+            CommitEnd::TooLarge | CommitEnd::Refused(CommitPart::Content) if !commit.changes.settled.is_empty() => {
+                self.asked = true;
+                NextAction::Suspect(Confidence::Refused)
+            }
+            CommitEnd::Unanswered if !commit.changes.settled.is_empty() => {
+                self.asked = true;
+                NextAction::Suspect(Confidence::Unanswered)
+            }
+            CommitEnd::Reload | CommitEnd::Refused(CommitPart::Layout) if self.reloads < MAX_RELOADS => {
+                self.reloads += 1;
+                NextAction::Reload
+            }
+            CommitEnd::Redraft | CommitEnd::Reload | CommitEnd::Unanswered | CommitEnd::Unclear => {
+                NextAction::Stop(HaltReason::Unclear)
+            }
+            CommitEnd::Refused(part) => NextAction::Stop(HaltReason::Refused(*part)),
+            CommitEnd::TooLarge => NextAction::Stop(HaltReason::TooLarge),
+            CommitEnd::Fenced => NextAction::Stop(HaltReason::Fenced),
+            CommitEnd::Corrupt => NextAction::Stop(HaltReason::Corrupt),
+            CommitEnd::NotExecuted => NextAction::Stop(HaltReason::NotExecuted),
+            CommitEnd::Unsafe => NextAction::Stop(HaltReason::Unsafe),
+        }
+    }
+
+    /// Allows one more draft after a clear refusal, for the commit that only gives the lease back. It is made from the same head as the
+    /// refused one, so should that or an earlier copy of it arrive after all, the guard refuses this one.
+    pub fn may_give_back(&mut self) {
+        self.asked = true;
+    }
+
+    /// A fresh load after `NextAction::Reload`: fenced if the lease is by now somebody else's. If it is nobody's, this run has not
+    /// claimed, and the lease as loaded is to be asked again before anything is drafted.
+    pub fn reloaded(&mut self, snapshot: &Snapshot) -> Result<(), HaltReason> {
+        let holder = snapshot.state.lease.holder.as_ref();
+        let mine = holder == Some(&self.me);
+        // A draft of mine that gave the lease back has arrived after all: nobody has taken over.
+        let given_back = holder.is_none() && self.drafted.doubts(snapshot.head);
+        if !mine && !given_back && (self.claimed || snapshot.state.lease.fence > self.state.lease.fence) {
+            return Err(HaltReason::Fenced);
+        }
+        self.claimed = mine;
+        self.redrafts = 0;
+        self.state = snapshot.state.clone();
+        self.drafted.rebased(snapshot.head);
+        Ok(())
+    }
+
+    fn state_after(&self, to: HeadId, changes: &Changes, terms: &CommitMetadata) -> State {
+        let mut state = self.state.clone();
+        state.lease = self.lease_after(terms);
+        for (key, version, word, run) in changes.processed(&terms.run.id, state.lease.fence, to.commit) {
+            state.processed.add(&processed_row(key, version, word, &run));
+            if let Some(sums) = &mut state.key_sums {
+                sums.add(key.fingerprint());
+            }
+        }
+        for one in &changes.settled {
+            let gone = one.removals().iter().filter(|removal| removal.role == TabKind::Processed);
+            for removal in gone {
+                let Some(mark) = removal.mark else { continue };
+                state.processed.take_hash(mark);
+                if let Some((sums, key)) = state.key_sums.as_mut().zip(removal.key) {
+                    sums.take(key);
+                }
+                match (removal.gap, removal.key) {
+                    (Gap::Nothing, _) => {}
+                    (Gap::OfKey, Some(key)) => state.gaps.note(key, to.commit),
+                    (Gap::OfKey | Gap::OfAny, _) => state.gaps.note_all(to.commit),
+                }
+            }
+        }
+        state.columns = changes.owned_columns(state.columns);
+        state.head = Some(to);
+        state.cursor.clone_from(&terms.cursor);
+        state.run = (!terms.release).then(|| terms.run.clone());
+        state
+    }
+
+    fn lease_after(&self, terms: &CommitMetadata) -> Lease {
+        let lease = &self.state.lease;
+        let held = if self.claimed {
+            lease.renewed(terms.now, terms.ttl_ms)
+        } else {
+            lease.claimed(self.me.clone(), terms.now, terms.ttl_ms)
+        };
+        if terms.release { held.released(terms.now) } else { held }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! What makes two items the same item, and what makes one worth doing again.
+//!
+//! In scope: keys, versions, their fingerprints, the idempotency key. Out of scope: finding a key in a record (`port::step::Identify`).
+
+use std::fmt;
+
+use data_encoding::BASE32_NOPAD;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+/// The longest key, in characters.
+pub const MAX_KEY_CHARS: usize = 1_000;
+
+/// The longest version, in characters.
+pub const MAX_VERSION_CHARS: usize = 1_000;
+
+/// What makes two items the same one; never empty, at most 1,000 characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(String);
+
+/// Why a text can't be a key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum KeyError {
+    /// The record has no key at all.
+    #[error("the record has no key")]
+    Missing,
+    /// The key is an empty text.
+    #[error("the record's key is empty")]
+    Empty,
+    /// The key is too long to be kept in a cell that people can still read.
+    #[error("the record's key has {0} characters; at most 1,000 are taken")]
+    TooLong(usize),
+}
+
+impl Key {
+    /// A key of this text, taken to the letter.
+    pub fn new(text: impl Into<String>) -> Result<Self, KeyError> {
+        let text = text.into();
+        if text.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        let chars = text.chars().count();
+        if chars > MAX_KEY_CHARS {
+            return Err(KeyError::TooLong(chars));
+        }
+        Ok(Self(text))
+    }
+
+    /// The name under which a record without a usable key is kept in Failures: `#` and a hash of its bytes.
+    pub fn of_nameless(record: &[u8]) -> Self {
+        let digest = Sha256::digest(record);
+        Self(format!("#{}", data_encoding::HEXLOWER.encode(&digest[..8])))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// 128 bits that stand for the key in memory; keys may come from strangers, so the hash is a cryptographic one.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.0)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What makes an item worth processing again, as text; empty when the job names no version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Version(pub String);
+
+impl Version {
+    /// 64 bits that stand for the version in memory.
+    pub fn mark(&self) -> u64 {
+        Fingerprint::of(&self.0).0
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// 128 bits of a SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint(pub u64, pub u64);
+
+impl Fingerprint {
+    /// The fingerprint of a text.
+    pub fn of(text: &str) -> Self {
+        let digest = Sha256::digest(text.as_bytes());
+        Self(word(&digest, 0), word(&digest, 8))
+    }
+}
+
+fn word(digest: &[u8], at: usize) -> u64 {
+    digest.iter().skip(at).take(8).fold(0, |acc, &byte| (acc << 8) | u64::from(byte))
+}
+
+/// A hash over texts whose borders count: each is preceded by its length in bytes, 8 bytes big-endian.
+pub fn digest_of(parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().into()
+}
+
+/// The key under which a step's outside effect may be made at most once: the same for every attempt, run and machine.
+/// Its form is frozen; a changed form would let effects happen twice.
+pub fn idempotency_key(spreadsheet: &str, job: &str, step: &str, key: &Key, version: &Version) -> String {
+    idempotency_key_of(spreadsheet, job, step, key, version, None)
+}
+
+/// The same for a change that has a name, because the key comes back to a version that was done before (`ledger::processed::version_history`): a service that
+/// takes each key once would drop it otherwise. Its form is frozen too.
+pub fn idempotency_key_of(
+    spreadsheet: &str,
+    job: &str,
+    step: &str,
+    key: &Key,
+    version: &Version,
+    change: Option<&str>,
+) -> String {
+    let mut parts = vec![spreadsheet, job, step, key.as_str(), &version.0];
+    parts.extend(change);
+    let digest = digest_of(&parts);
+    let text = BASE32_NOPAD.encode(&digest).to_lowercase();
+    format!("sk1_{}", text.get(..26).unwrap_or(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_idempotency_key_is_frozen() {
+        let key = Key::new("ci37868143").expect("a valid key");
+        let version = Version("1517966996303".into());
+        let made = idempotency_key("1SampleSpreadsheetId", "quakes", "map", &key, &version);
+        assert_eq!(made, "sk1_tc2lszfrz5snl3wlmvrncim32u");
+        let back = |change| idempotency_key_of("1SampleSpreadsheetId", "quakes", "map", &key, &version, change);
+        assert_eq!(back(None), made);
+        assert_eq!(back(Some("after 0000000000000002 0000000000000003")), "sk1_6m7actwqxjfxsutnqgbxnnsjos");
+    }
+
+    #[test]
+    fn a_key_is_refused_when_empty_or_longer_than_a_thousand_characters() {
+        assert_eq!(Key::new(""), Err(KeyError::Empty));
+        assert!(Key::new("ü".repeat(1_000)).is_ok());
+        assert_eq!(Key::new("ü".repeat(1_001)), Err(KeyError::TooLong(1_001)));
+    }
+
+    #[test]
+    fn a_nameless_record_is_named_by_its_bytes() {
+        assert_eq!(Key::of_nameless(b"\xff\xfe"), Key::of_nameless(b"\xff\xfe"));
+        assert!(Key::of_nameless(b"").as_str().starts_with('#'));
+    }
+
+    proptest! {
+        #[test]
+        fn moving_a_border_between_parts_changes_the_idempotency_key(a in ".{0,8}", b in ".{1,8}") {
+            let key = Key::new("k").expect("a valid key");
+            let none = Version::default();
+            let joined = format!("{a}{b}");
+            prop_assert_ne!(
+                idempotency_key(&a, &b, "s", &key, &none),
+                idempotency_key(&joined, "", "s", &key, &none)
+            );
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Who may commit, and in which order commits and rows come.
+//!
+//! | question | file |
+//! |---|---|
+//! | What identifies a commit? | `head` |
+//! | Who is running now, and until when? | `lease` |
+//! | Which process holds the lease? | `process_id` |
+//! | Which of several rows is the later one? | `row_order` |
+
+pub mod head;
+pub mod lease;
+pub mod process_id;
+pub mod row_order;

@@ -1,0 +1,83 @@
+//! The life of one version of a key within a run, as a total function.
+//!
+//! In scope: which event may follow which state. Out of scope: remembering entries (`ledger::processed::processed_index`).
+//!
+//! ```text
+//!  Unknown ──admit──▶ InHand ──done──▶ Done
+//!                      ▲   └──fail──▶ Failed ─┐
+//!                      └────────admit─────────┘
+//! ```
+
+use thiserror::Error;
+
+/// Where a version of a key stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    /// Never seen.
+    Unknown,
+    /// A step works on it, or its result waits for a commit.
+    InHand,
+    /// Its rows are on the sheet.
+    Done,
+    /// It could not be processed.
+    Failed,
+}
+
+/// What may happen to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyEvent {
+    /// An item of it is taken in hand.
+    Admit,
+    /// The item in hand was processed.
+    Done,
+    /// The item in hand could not be processed.
+    Fail,
+}
+
+/// An event that can't follow a state: an error of this program, never of a sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{step:?} can't follow {entry:?}")]
+pub struct IllegalTransition {
+    /// The state.
+    pub entry: KeyState,
+    /// The event.
+    pub step: KeyEvent,
+}
+
+impl KeyState {
+    /// The state after an event.
+    pub fn next(self, step: KeyEvent) -> Result<Self, IllegalTransition> {
+        match (self, step) {
+            (Self::Unknown | Self::Failed, KeyEvent::Admit) => Ok(Self::InHand),
+            (Self::InHand, KeyEvent::Done) => Ok(Self::Done),
+            (Self::InHand, KeyEvent::Fail) => Ok(Self::Failed),
+            (entry, step) => Err(IllegalTransition { entry, step }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn steps() -> impl Strategy<Value = KeyEvent> {
+        prop_oneof![Just(KeyEvent::Admit), Just(KeyEvent::Done), Just(KeyEvent::Fail)]
+    }
+
+    proptest! {
+        #[test]
+        fn invariant_1_no_version_becomes_done_twice(events in prop::collection::vec(steps(), 0..60)) {
+            let mut entry = KeyState::Unknown;
+            let mut times_done = 0;
+            for event in events {
+                if let Ok(next) = entry.next(event) {
+                    times_done += u32::from(next == KeyState::Done);
+                    entry = next;
+                }
+            }
+            prop_assert!(times_done <= 1);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Where the source was, as a low-water mark: it never passes an item that is not settled.
+//!
+//! In scope: the mark itself. Out of scope: what a cursor means to a source.
+
+use std::collections::{BTreeMap, HashSet};
+
+/// The low-water mark over items in the order in which they were read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LowWatermark {
+    next: u64,
+    open: BTreeMap<u64, Unsettled>,
+    mark: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Unsettled {
+    cursor: Option<String>,
+    settled: bool,
+}
+
+/// A place in the order; given back when the item is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SequenceNumber(u64);
+
+impl LowWatermark {
+    /// A mark that starts where an earlier run ended.
+    pub fn from(mark: Option<String>) -> Self {
+        Self { mark, ..Self::default() }
+    }
+
+    /// An item was read; its cursor, if the source gave one, counts once it and all before it are settled.
+    pub fn read(&mut self, cursor: Option<String>) -> SequenceNumber {
+        let place = self.next;
+        self.next += 1;
+        self.open.insert(place, Unsettled { cursor, settled: false });
+        SequenceNumber(place)
+    }
+
+    /// The item at `place` is settled for good: done or in Failures on the store, or skipped.
+    pub fn settle(&mut self, place: SequenceNumber) {
+        if let Some(waiting) = self.open.get_mut(&place.0) {
+            waiting.settled = true;
+        }
+        while let Some(first) = self.open.first_entry() {
+            if !first.get().settled {
+                break;
+            }
+            if let Some(cursor) = first.remove().cursor {
+                self.mark = Some(cursor);
+            }
+        }
+    }
+
+    /// The mark that a commit may carry which settles the items at these places. Nothing is settled by that: the commit may be
+    /// refused, and only a part of it drafted again.
+    pub fn watermark_after(&self, places: &HashSet<SequenceNumber>) -> Option<&str> {
+        let settled =
+            self.open.iter().take_while(|(at, waiting)| waiting.settled || places.contains(&SequenceNumber(**at)));
+        settled.filter_map(|(_, waiting)| waiting.cursor.as_deref()).last().or(self.mark.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn invariant_8_the_cursor_never_passes_an_unsettled_item(order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle()) {
+            let mut low = LowWatermark::default();
+            let places: Vec<_> = (0..12).map(|n| low.read(Some(n.to_string()))).collect();
+            let mut settled = [false; 12];
+            for at in order {
+                settled[at] = true;
+                let unbroken = settled.iter().take_while(|done| **done).count();
+                let expected = unbroken.checked_sub(1).map(|n| n.to_string());
+                let before = low.clone();
+                prop_assert_eq!(low.watermark_after(&HashSet::from([places[at]])), expected.as_deref(), "in a draft");
+                prop_assert_eq!(&low, &before, "a draft settles nothing");
+                low.settle(places[at]);
+                prop_assert_eq!(low.watermark_after(&HashSet::new()), expected.as_deref(), "on the store");
+            }
+        }
+    }
+
+    #[test]
+    fn items_without_a_cursor_leave_the_mark_where_it_was() {
+        let mut low = LowWatermark::from(Some("page 3".into()));
+        let place = low.read(None);
+        low.settle(place);
+        assert_eq!(low.watermark_after(&HashSet::new()), Some("page 3"));
+    }
+}

@@ -1,0 +1,21 @@
+//! The processed set: which versions of which keys are done.
+//!
+//! | question | file |
+//! |---|---|
+//! | Is this item processed already? | `processed_index` |
+//! | What may happen to a version of a key within a run? | `key_lifecycle` |
+//! | Which versions were processed before the current one? | `version_history` |
+//! | Which keys have lost rows? | `key_sums`, `row_gaps`, `redo_keys` |
+//! | How far has the source been processed? | `low_watermark` |
+//! | Which failures are counted but not written again? | `suppressed_failures` |
+//! | Do the data tab and `Processed` agree? | `consistency` |
+
+pub mod processed_index;
+pub mod key_lifecycle;
+pub mod low_watermark;
+pub mod suppressed_failures;
+pub mod consistency;
+pub mod version_history;
+pub mod key_sums;
+pub mod redo_keys;
+pub mod row_gaps;

@@ -1,0 +1,13 @@
+//! Rows of tabs, both ways.
+//!
+//! | question | file |
+//! |---|---|
+//! | Which columns does a data tab have? | `table_header` |
+//! | How does a step's output become a typed row? | `row_builder` |
+//! | How are keys, failures and runs written as rows? | `row_codec` |
+//! | In which row is the header? | `header_search` |
+
+pub mod table_header;
+pub mod row_builder;
+pub mod row_codec;
+pub mod header_search;

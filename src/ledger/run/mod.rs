@@ -1,0 +1,13 @@
+//! Runs: their rows, their events, and the results that they keep on this machine.
+//!
+//! | question | file |
+//! |---|---|
+//! | What is known of a run? | `run` |
+//! | What does a run report? | `event` |
+//! | How are results kept until they are on the sheet? | `journal` |
+//! | When is a spreadsheet full? | `capacity` |
+
+pub mod run;
+pub mod event;
+pub mod journal;
+pub mod capacity;

@@ -1,0 +1,136 @@
+//! Drives one commit to its end: the waiting half of `ledger::commit::commit_machine`.
+//!
+//! In scope: sending, looking, waiting. Out of scope: what an answer means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::fault::Fault;
+use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
+use crate::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
+use crate::ledger::commit::commit_resolution::{DraftIds, HeadStatus};
+use crate::ledger::run::event::Event;
+use crate::port::clock::Clock;
+use crate::port::store::Store;
+use crate::runner::run_config::Events;
+
+/// Between two looks that could not be made, in milliseconds.
+const HEAD_READ_RETRY_MS: u64 = 5_000;
+/// Looks in a row that may fail; each has its own retries underneath.
+const HEAD_READ_RETRIES: u32 = 3;
+
+/// A commit whose fate is known, or as well known as it will be.
+#[derive(Debug)]
+pub struct CommitOutcome {
+    /// The commit.
+    pub commit: Arc<Commit>,
+    /// How it ended.
+    pub end: CommitEnd,
+    /// The last trouble, for people; empty where there was none.
+    pub why: String,
+    /// The fault of the last trouble.
+    pub fault: Fault,
+    /// Milliseconds from the first send.
+    pub took_ms: u64,
+}
+
+/// What settling needs of the world.
+#[derive(Clone)]
+pub struct CommitDriver {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where events go.
+    pub events: Events,
+}
+
+impl CommitDriver {
+    /// Sends a commit and looks until its fate is known. Never drafts, never loads.
+    pub async fn settle(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
+        let began = self.clock.monotonic_ms();
+        let number = commit.to.commit;
+        let carries = !commit.changes.settled.is_empty();
+        let (mut settlement, mut next) =
+            if carries { CommitMachine::begin_with_items() } else { CommitMachine::begin() };
+        let (mut why, mut fault) = (String::new(), Fault::Transient);
+        let mut doubted = false;
+        let end = loop {
+            next = match next {
+                CommitStep::Send { after_ms } => {
+                    self.wait(after_ms).await;
+                    let reply = self.store.commit(&commit).await;
+                    (why, fault) = trouble(&reply).unwrap_or((why, fault));
+                    settlement.replied(commit.to, &reply)
+                }
+                CommitStep::Look { after_ms } => {
+                    if !doubted {
+                        doubted = true;
+                        (self.events)(Event::InDoubt { number, why: why.clone() });
+                    }
+                    self.wait(after_ms).await;
+                    match self.look(&mut why, &mut fault).await {
+                        Some(sighting) => settlement.head_status(&drafted, sighting),
+                        None => CommitStep::End(CommitEnd::Unclear),
+                    }
+                }
+                CommitStep::End(end) => break end,
+            };
+        };
+        if doubted {
+            (self.events)(Event::Judged { number, verdict: verdict(&end) });
+        }
+        let took_ms = self.clock.monotonic_ms().saturating_sub(began);
+        CommitOutcome { commit, end, why, fault, took_ms }
+    }
+
+    /// A look, tried again while the service is out of order; `None` when it stays so.
+    async fn look(&self, why: &mut String, fault: &mut Fault) -> Option<HeadStatus> {
+        for _ in 0..HEAD_READ_RETRIES {
+            let error = match self.store.sight().await {
+                Ok(sighting) => return Some(sighting),
+                Err(error) => error,
+            };
+            (*why, *fault) = (error.to_string(), error.final_fault());
+            if !error.fault().passes() {
+                return None;
+            }
+            self.wait(HEAD_READ_RETRY_MS).await;
+        }
+        None
+    }
+
+    async fn wait(&self, ms: u64) {
+        if ms > 0 {
+            self.clock.sleep(Duration::from_millis(ms)).await;
+        }
+    }
+}
+
+fn trouble(reply: &CommitReply) -> Option<(String, Fault)> {
+    match reply {
+        CommitReply::Applied => None,
+        // The guard refuses whoever was overtaken; the next run finds another head.
+        CommitReply::Refused { part: CommitPart::Guard, why } | CommitReply::Lost { why } => {
+            Some((why.clone(), Fault::Transient))
+        }
+        CommitReply::Refused { why, .. } | CommitReply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
+        CommitReply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
+        CommitReply::NotExecuted { why, fault } => Some((why.clone(), *fault)),
+    }
+}
+
+fn verdict(end: &CommitEnd) -> &'static str {
+    match end {
+        CommitEnd::Applied(_) => "it was applied",
+        CommitEnd::Redraft => "it was not applied; drafted anew",
+        CommitEnd::Reload => "another commit went between; loaded anew",
+        CommitEnd::Refused(_) | CommitEnd::TooLarge => "it was refused",
+        CommitEnd::Fenced => "another run has taken over",
+        CommitEnd::Corrupt => "the head is gone",
+        CommitEnd::NotExecuted => "it was not carried out",
+        CommitEnd::Unsafe => "this place does not guard",
+        CommitEnd::Unanswered => "it stays unanswered",
+        CommitEnd::Unclear => "still unclear",
+    }
+}

@@ -1,0 +1,105 @@
+//! The records that the source has of failures which somebody wants tried again: what the source has now comes before what was kept.
+//!
+//! In scope: which records these are. Out of scope: what becomes of them (`runner::intake`), failures of which the source has no record, which
+//! are tried from the one that was kept (`runner::input_queue`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::ledger::item::failure::RequestedAction;
+use crate::ledger::item::key::{Fingerprint, Key, Version};
+use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::ledger::run::event::Event;
+use crate::port::source::{Record, Source, SourceError};
+use crate::port::step::Identify;
+use crate::runner::keyed_records::{Extent, KeyedRecords};
+use crate::runner::run_config::Events;
+
+/// A source that yields the records of such failures only. That it can't be read is told, and no reason to stop: the records that were kept
+/// are there.
+pub struct FailureRecords {
+    inner: Box<dyn Source>,
+    /// Whether it can't be read further, and whether that was told.
+    is_broken: bool,
+    is_told: bool,
+    keyed: KeyedRecords,
+    identify: Arc<dyn Identify>,
+    again: ReprocessPolicy,
+    /// The failures, each with the mark of the version that failed.
+    asked: HashMap<Fingerprint, u64>,
+    events: Events,
+}
+
+impl FailureRecords {
+    /// Over a source, for the failures that the book says are asked for.
+    pub fn of(inner: Box<dyn Source>, book: &ProcessedIndex, identify: Arc<dyn Identify>, events: Events) -> Self {
+        let asked = book.failures().into_iter().filter(|(_, tried)| tried.asked == Some(RequestedAction::Retry));
+        let asked = asked.map(|(key, tried)| (key, tried.version)).collect();
+        Self {
+            inner,
+            is_broken: false,
+            is_told: false,
+            keyed: KeyedRecords::default(),
+            identify,
+            again: book.again(),
+            asked,
+            events,
+        }
+    }
+
+    /// Where each version is done once, another version is another item; where one counts, it is what became of this one.
+    fn is_asked_for(&self, key: &Key, version: &Version) -> bool {
+        let of = self.asked.get(&key.fingerprint());
+        of.is_some_and(|of| self.again != ReprocessPolicy::EachVersion || *of == self.again.mark(version))
+    }
+}
+
+impl Source for FailureRecords {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+        Box::pin(async move {
+            loop {
+                if self.is_broken {
+                    return Ok(None);
+                }
+                let (record, identity) =
+                    match self.keyed.next(self.inner.as_mut(), &self.identify, Extent::Survey).await {
+                        Ok(Some(keyed)) => keyed,
+                        Ok(None) => return Ok(None),
+                        Err(error) => {
+                            self.is_broken = true;
+                            if !std::mem::replace(&mut self.is_told, true) {
+                                (self.events)(Event::Anomaly { message: unread(&error) });
+                            }
+                            return Ok(None);
+                        }
+                    };
+                let identified = identity.and_then(Result::ok);
+                if identified.is_some_and(|(key, version)| self.is_asked_for(&key, &version)) {
+                    // The source is not read to its end for all the others, so that its cursor stays where it is.
+                    return Ok(Some(Record { cursor: None, ..record }));
+                }
+            }
+        })
+    }
+
+    fn rereadable(&self) -> bool {
+        true
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.is_broken = false;
+        self.inner.rewind()
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        self.inner.progress()
+    }
+}
+
+/// What is told where the source can't be read.
+pub fn unread(error: &SourceError) -> String {
+    format!("the source can't be read ({error}), so failures are tried from the records that are kept in Failures")
+}

@@ -1,0 +1,80 @@
+//! Items whose steps have begun, as the sheet shows them; and those of which an earlier run did not tell the end.
+//!
+//! In scope: what the next commit shows as begun, and how a doubt is told. Out of scope: the way to the steps (`runner::start_markers`).
+
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::item::failure::IN_DOUBT as DELIVERY;
+use crate::ledger::item::item::Item;
+use crate::ledger::item::key::{Key, Version};
+use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::runner::commit_queue::PendingItem;
+use crate::runner::intake::{Failed, Intake};
+use crate::runner::start_markers::{StartMarker, settles};
+use crate::time::Timestamp;
+
+/// What is told of an item that was begun at most once.
+const IN_DOUBT: &str = "in doubt: an earlier run had begun it, or was about to, and vanished before it said how it ended. See whether it \
+                        happened; then write retry, to do it, or skip";
+
+impl Intake {
+    /// An item is to be marked as begun.
+    pub fn begins(&mut self, item: &Item, place: SequenceNumber) {
+        self.begun.push(((item.key.clone(), item.version.clone()), Some(place)));
+    }
+
+    /// The items that the sheet is to show as begun together with a commit of these.
+    pub fn begun_beside(&self, items: &[PendingItem]) -> Vec<StartMarker> {
+        let open = self.begun.iter().filter(|one| !items.iter().any(|waiting| settles(waiting, one)));
+        open.map(|(one, _)| one.clone()).collect()
+    }
+
+    /// The items of these places were not begun after all, or came to nothing.
+    pub fn not_begun(&mut self, places: &[SequenceNumber]) {
+        self.begun.retain(|(_, place)| place.is_none_or(|place| !places.contains(&place)));
+    }
+
+    /// An earlier run's result counts, so there is no doubt.
+    pub fn is_certain(&mut self, key: &str, version: &str) {
+        self.in_doubt.retain(|(k, v)| k.as_str() != key || v.0 != version);
+    }
+
+    /// Doubts about items that the source does not yield.
+    pub fn remaining_doubts(&mut self, now: Timestamp) -> Vec<PendingItem> {
+        let doubts = std::mem::take(&mut self.in_doubt);
+        let told = doubts.into_iter().filter_map(|(key, version)| {
+            if self.book.is_done(&key, &version) {
+                self.begun.retain(|((k, v), _)| (k, v) != (&key, &version));
+                return None;
+            }
+            self.counts.read += 1;
+            let place = self.low.read(None);
+            self.book.admit(&key, &version);
+            self.doubt(key, version, None, "not seen again".to_owned(), place, now)
+        });
+        told.collect()
+    }
+
+    /// An item that an earlier run had begun at most once: whether it happened is for a person to find out.
+    pub(super) fn doubt(
+        &mut self,
+        key: Key,
+        version: Version,
+        record: Option<&[u8]>,
+        position: String,
+        place: SequenceNumber,
+        now: Timestamp,
+    ) -> Option<PendingItem> {
+        let error = IN_DOUBT.to_owned();
+        let limit = std::mem::replace(&mut self.max_attempts, 1);
+        let record_or_none = record.unwrap_or_default();
+        let waiting =
+            self.fail(Failed { key, version, step: DELIVERY, error, record: record_or_none, position }, place, now);
+        self.max_attempts = limit;
+        waiting.map(|mut waiting| {
+            if let (None, ItemResult::Failed(failure)) = (record, &mut waiting.settled) {
+                (failure.payload, failure.kept) = (vec!["the source does not yield it any more".to_owned()], false);
+            }
+            waiting
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! Results that an earlier run kept on this machine and did not bring to the sheet.
+//!
+//! In scope: which of them still count, and what becomes of their journals. Out of scope: files (`app::journal`), and the way of a
+//! result into a commit (`runner::intake`).
+//!
+//! A result counts only if the sheet still shows what it showed when the item was taken in hand: otherwise somebody else has done
+//! something about that key, and a result from before would undo it.
+
+use std::sync::Arc;
+
+use crate::ledger::item::item::{Item, Position};
+use crate::ledger::item::key::{Key, Version};
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::ledger::run::event::Event;
+use crate::ledger::run::journal::{JournalHead, JournalReader as Read, StepResult, read};
+use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
+use crate::runner::run_config::Events;
+
+/// Where a run keeps results, and under which head.
+#[derive(Clone)]
+pub struct JournalTarget {
+    /// The place.
+    pub journal: Arc<dyn Journal>,
+    /// Whose they are.
+    pub head: JournalHead,
+}
+
+impl JournalTarget {
+    /// Keeps what the steps made of an item.
+    pub async fn keep(&self, item: &Item, shown: String, values: &[serde_json::Value]) -> Result<(), JournalFault> {
+        let result = StepResult {
+            key: item.key.as_str().to_owned(),
+            version: item.version.0.clone(),
+            shown,
+            values: values.to_vec(),
+            record: item.body.clone(),
+            place: item.position.to_string(),
+        };
+        self.journal.keep(&self.head, &result).await
+    }
+}
+
+/// The journals of earlier runs that this one uses.
+pub struct Replay {
+    keeping: Option<JournalTarget>,
+    used: Vec<String>,
+    /// Names, and what is told of those that are kept because not all that was in them counts.
+    kept_aside: Vec<(String, String)>,
+    events: Events,
+}
+
+impl Replay {
+    /// Reads what earlier runs left: the results that count, in order. Where it can't be read, no step may run: it may have been run.
+    pub fn open(
+        keeping: Option<JournalTarget>,
+        book: &ProcessedIndex,
+        events: Events,
+    ) -> Result<(Self, Vec<StepResult>), JournalFault> {
+        let mut replay = Self { keeping, used: Vec::new(), kept_aside: Vec::new(), events };
+        let Some(keeping) = replay.keeping.clone() else { return Ok((replay, Vec::new())) };
+        let left = keeping.journal.left_behind()?;
+        let mut results = Vec::new();
+        for one in left {
+            results.extend(replay.take(&keeping, &one, book));
+        }
+        if !results.is_empty() {
+            let count = results.len();
+            replay.note(format!("{count} results that an earlier run kept on this machine go to the sheet, without running their steps again"));
+        }
+        Ok((replay, results))
+    }
+
+    fn take(&mut self, keeping: &JournalTarget, left: &LeftoverJournal, book: &ProcessedIndex) -> Vec<StepResult> {
+        let journal = match read(&left.bytes) {
+            Ok(journal) => journal,
+            // A run that died before its first result was whole.
+            Err(crate::ledger::run::journal::JournalError::Empty) => {
+                self.used.push(left.name.clone());
+                return Vec::new();
+            }
+            Err(error) => return self.leave_out(keeping, &left.name, &error.to_string()),
+        };
+        if let Some(why) = journal.head.foreign_to(&keeping.head) {
+            return self.leave_out(keeping, &left.name, why);
+        }
+        let Read { results, damaged, .. } = journal;
+        let mut counting = Vec::new();
+        let mut overtaken = 0;
+        for result in results {
+            let Ok(key) = Key::new(&result.key) else { continue };
+            if book.is_done(&key, &Version(result.version.clone())) {
+                continue;
+            }
+            if book.shown(&key) == result.shown { counting.push(result) } else { overtaken += 1 }
+        }
+        let name = left.name.clone();
+        let why = match (damaged, overtaken) {
+            (0, 0) => {
+                self.used.push(name);
+                return counting;
+            }
+            (0, count) => format!(
+                "{count} results of the journal {name} are not used, because the sheet shows something newer for their keys"
+            ),
+            (lines, _) => {
+                let lines = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
+                format!("{lines} of the journal {name} are damaged and left out: the steps of these items run again")
+            }
+        };
+        self.kept_aside.push((name, why));
+        counting
+    }
+
+    fn leave_out(&self, keeping: &JournalTarget, name: &str, why: &str) -> Vec<StepResult> {
+        let told = match keeping.journal.quarantine(name) {
+            Ok(aside) => format!("the journal {name} of an earlier run is not used: {why}; it is kept as {aside}"),
+            Err(error) => format!("the journal {name} of an earlier run is not used: {why}; {error}"),
+        };
+        self.note(told);
+        Vec::new()
+    }
+
+    /// Where this run keeps its own results.
+    pub fn keeping(&self) -> Option<&JournalTarget> {
+        self.keeping.as_ref()
+    }
+
+    /// Everything that this run took in is on the sheet; but for items that were left in their steps, if any were: what they come to may
+    /// yet be kept, so this run's own journal stays for the next one.
+    pub fn finish(&self, left: bool) {
+        let Some(JournalTarget { journal, .. }) = &self.keeping else { return };
+        let own = (!left).then(|| journal.finish());
+        let gone = self.used.iter().map(|name| journal.remove(name)).chain(own);
+        for error in gone.filter_map(Result::err) {
+            self.note(error.to_string());
+        }
+        for (name, why) in &self.kept_aside {
+            let told = match journal.quarantine(name) {
+                Ok(aside) => format!("{why}; it is kept as {aside}"),
+                Err(error) => error.to_string(),
+            };
+            self.note(told);
+        }
+    }
+
+    fn note(&self, message: String) {
+        (self.events)(Event::Anomaly { message });
+    }
+}
+
+/// The item of a kept result; none where its key is none.
+pub fn item_of(result: StepResult) -> Option<(Item, Vec<serde_json::Value>)> {
+    let StepResult { key, version, values, record, place, .. } = result;
+    let position = Position { origin: place, record: 0, line: None };
+    let key = Key::new(&key).ok()?;
+    Some((Item { key, version: Version(version), body: record, position, again: None }, values))
+}

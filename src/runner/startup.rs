@@ -1,0 +1,314 @@
+//! The beginning of a pass: load, see whether this job may run here and now, and on what it goes on.
+//!
+//! In scope: definition, lease, an earlier run found dead, the data tab's header. Out of scope: the loop (`runner::run_loop`).
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::ledger::columns::columns::Columns;
+use crate::ledger::commit::commit_chain::CommitChain;
+use crate::ledger::item::failure::StoredFailure;
+use crate::ledger::item::record_selection::RecordSelection;
+use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::lease::lease::{Holder, LeaseStatus};
+use crate::ledger::processed::key_sums::KeySums;
+use crate::ledger::processed::low_watermark::LowWatermark;
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
+use crate::ledger::run::event::{Event, RetryCounts};
+use crate::ledger::run::run::{Counts, Run, RunStatus, run_id};
+use crate::ledger::state::rollover::Rollover;
+use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
+use crate::port::process::Processes;
+use crate::port::store::StoreError;
+use crate::runner::first_records::FirstRecords;
+use crate::runner::intake::Intake;
+use crate::runner::run_config::{Dependencies, RunConfig, RunError};
+use crate::time::Timestamp;
+
+/// The service's clock, carried on by this machine's monotonic one.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceClock {
+    at: Timestamp,
+    seen_ms: u64,
+}
+
+impl ServiceClock {
+    /// The service said `at` when this machine's monotonic clock said `seen_ms`.
+    pub fn new(at: Timestamp, seen_ms: u64) -> Self {
+        Self { at, seen_ms }
+    }
+
+    /// The service's time at `now_ms`.
+    pub fn at(self, now_ms: u64) -> Timestamp {
+        self.at.plus(now_ms.saturating_sub(self.seen_ms))
+    }
+}
+
+/// Who asks for a lease.
+#[derive(Clone)]
+pub struct LeaseRequest {
+    me: Holder,
+    locked: bool,
+    steal: bool,
+    processes: Arc<dyn Processes>,
+}
+
+impl LeaseRequest {
+    /// The one of this plan.
+    pub fn of(plan: &RunConfig, processes: &Arc<dyn Processes>) -> Self {
+        let processes = Arc::clone(processes);
+        Self { me: plan.holder.clone(), locked: plan.locked, steal: plan.steal, processes }
+    }
+
+    /// Whether a holder was a run of this installation and has ended: the lock is ours, and its process is not there.
+    fn outlives(&self, holder: &Holder) -> bool {
+        self.locked && self.me.outlives(holder, |number| self.processes.started(number))
+    }
+}
+
+/// What a pass goes on.
+pub struct RunContext {
+    /// The end of the chain.
+    pub chain: CommitChain,
+    /// What the run takes in.
+    pub intake: Intake,
+    /// Whether the data tab exists.
+    pub table_exists: bool,
+    /// An earlier run found dead, to be told in Runs.
+    pub buried: Vec<Run>,
+    /// This run.
+    pub run: Run,
+    /// The service's clock.
+    pub service: ServiceClock,
+    /// When the load began, monotonic milliseconds.
+    pub began_ms: u64,
+    /// The place's id.
+    pub spreadsheet: String,
+    /// The id of the place in which the job began.
+    pub origin: String,
+    /// Failures that this run tries again, or leaves alone.
+    pub kept: Vec<StoredFailure>,
+    /// Who asks for the lease.
+    pub claimant: LeaseRequest,
+}
+
+/// Loads and checks.
+pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, RunError> {
+    let began_ms = parts.clock.monotonic_ms();
+    let started = parts.clock.now();
+    let run = new_run(parts, plan, started);
+    (parts.events)(Event::Started { run: run.id.clone(), job: plan.job.clone() });
+    let loaded = parts.store.load().await?;
+    let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
+    let snapshot = loaded.snapshot.as_ref();
+    told(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
+    let head = snapshot.map(|snapshot| snapshot.head);
+    if parts.errands.as_ref().is_some_and(|errands| head != errands.from) {
+        return Err(RunError::MovedOn);
+    }
+    let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..plan.definition.clone() };
+    let claimant = LeaseRequest::of(plan, &parts.processes);
+    let mut buried = Vec::new();
+    if let Some(snapshot) = snapshot {
+        is_own_job(snapshot, plan.rollover.as_ref())?;
+        if !plan.adopt {
+            same_definition(snapshot, &definition)?;
+        }
+        buried.extend(allowed(snapshot, &claimant, loaded.service_time)?);
+    }
+    for run in &buried {
+        (parts.events)(Event::Buried { run: run.id.clone() });
+    }
+    let me = Holder { run: run.id.clone(), ..plan.holder.clone() };
+    let key_sums = (loaded.again != ReprocessPolicy::EachVersion).then(KeySums::default);
+    let fresh = State { job: plan.job.clone(), key_sums, ..State::default() };
+    let mut chain = CommitChain::from(snapshot, fresh, me);
+    let begins_anew = snapshot.is_some_and(|snapshot| begins_anew(snapshot, &definition));
+    let goes_elsewhere = begins_anew && definition.tab != chain.state().definition.tab;
+    let gone = snapshot.filter(|_| !goes_elsewhere).map(|snapshot| snapshot.gone.clone()).unwrap_or_default();
+    chain.update_state(|state| {
+        if begins_anew {
+            state.key_column = None;
+        }
+        if goes_elsewhere {
+            state.columns.clear();
+        }
+        if let Some(rollover) = &plan.rollover {
+            rollover.mark(state);
+        }
+        (state.definition, state.deleted) = (definition, gone);
+        state.timezone = zone_name(plan, state.timezone.take(), loaded.timezone.as_deref());
+    });
+    let (mut intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
+    if let Some(key) = plan.retrying.unknown(&intake.book) {
+        return Err(RunError::NoFailure { job: plan.job.clone(), key: key.as_str().to_owned() });
+    }
+    let rows = plan.retrying.choose(&mut intake.book);
+    let kept = if rows.is_empty() { Vec::new() } else { parts.store.kept(&rows).await? };
+    let resting = intake.book.resting();
+    if plan.retrying.reads_source() && !resting.is_empty() {
+        intake.book.with_known_records(parts.store.marks(&resting).await?);
+    }
+    // Programs of steps go by the spreadsheet in which the job began, so that a move changes no idempotency key.
+    let origin = chain.state().previous.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
+    let spreadsheet = loaded.spreadsheet;
+    Ok(RunContext { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, origin, kept, claimant })
+}
+
+/// The zone of data moments: the job's own; else the one that the state kept; else the spreadsheet's when the job first ran.
+fn zone_name(plan: &RunConfig, kept: Option<String>, of_place: Option<&str>) -> Option<String> {
+    let own = plan.columns.timezone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
+    own.or(kept).or_else(|| of_place.filter(|name| TimeZone::get(name).is_ok()).map(str::to_owned))
+}
+
+fn new_run(parts: &Dependencies, plan: &RunConfig, started: Timestamp) -> Run {
+    Run {
+        id: run_id(started, parts.chance.bits()),
+        job: plan.job.clone(),
+        trigger: plan.trigger.clone(),
+        started,
+        finished: None,
+        status: RunStatus::Running,
+        counts: Counts::default(),
+        calls: 0,
+        first_commit: 0,
+        last_commit: 0,
+        host: plan.holder.host.clone(),
+        version: plan.version.clone(),
+        message: String::new(),
+    }
+}
+
+fn told(parts: &Dependencies, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), RunError> {
+    let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.book.keys(), s.book.open_failures() as u64));
+    (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
+    snapshot.map_or(Ok(()), unblocked)?;
+    for blemish in snapshot.map(|s| s.blemishes.as_slice()).unwrap_or_default() {
+        (parts.events)(Event::Anomaly { message: blemish.message.clone() });
+    }
+    Ok(())
+}
+
+/// Stops at the first blemish that forbids every write: of such a snapshot the book is not to be trusted either.
+pub fn unblocked(snapshot: &Snapshot) -> Result<(), RunError> {
+    match snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
+        Some(blemish) => Err(StoreError::Corrupt { why: blemish.message.clone() }.into()),
+        None => Ok(()),
+    }
+}
+
+/// At every moment a job runs in one spreadsheet: in an earlier one only until that names the next, in a new one only from then on.
+pub fn is_own_job(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
+    if let Some(next) = snapshot.state.next.clone() {
+        return Err(RunError::GoesOn { next });
+    }
+    match (&snapshot.unmoved, rollover) {
+        (Some(previous), None | Some(Rollover::OutTo(_))) => Err(RunError::Unmoved { previous: previous.clone() }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the job finds its keys elsewhere than before, or writes elsewhere, and nothing is done yet: then it is as on its first day, and
+/// what it had found out about its tab counts no more.
+pub fn begins_anew(snapshot: &Snapshot, definition: &Definition) -> bool {
+    let before = &snapshot.state.definition;
+    snapshot.book.keys() == 0 && (definition.key != before.key || definition.tab != before.tab)
+}
+
+/// A definition that changed would process what is done again. While no key is done, in earlier spreadsheets neither, there is nothing
+/// to lose, and a wrong key may be put right; but a copy of a spreadsheet is another place, whatever is in it.
+pub fn same_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), RunError> {
+    let keys = snapshot.book.keys();
+    let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
+    match definition.moved_from(&snapshot.state.definition) {
+        moved if moved.is_empty() || (keys == 0 && !is_copy) => Ok(()),
+        moved => Err(RunError::Redefined { moved, keys }),
+    }
+}
+
+/// Whether the lease may be claimed; the run that left it behind is told as crashed.
+pub fn allowed(snapshot: &Snapshot, claimant: &LeaseRequest, now: Timestamp) -> Result<Option<Run>, RunError> {
+    let lease = &snapshot.state.lease;
+    let holder = match lease.standing(|holder| claimant.outlives(holder), now) {
+        LeaseStatus::Free => return Ok(None),
+        LeaseStatus::Held { holder, until } if !claimant.steal => {
+            return Err(RunError::Held { holder: Box::new(holder), since: lease.since, until });
+        }
+        LeaseStatus::Dead(holder) | LeaseStatus::Held { holder, .. } => holder,
+    };
+    Ok(snapshot.state.run.clone().map(|run| Run {
+        status: RunStatus::Crashed,
+        message: format!("vanished; its lease on {} was taken over", holder.host),
+        ..run
+    }))
+}
+
+/// A data tab with a header has to have the column that carries the keys, once that is known.
+pub fn key_column_stands(
+    tab: &str,
+    tables: &[(String, Vec<String>)],
+    key_column: Option<&str>,
+) -> Result<(), StoreError> {
+    let columns = tables.iter().find(|(of, columns)| of == tab && !columns.is_empty()).map(|(_, columns)| columns);
+    match (columns, key_column) {
+        (Some(columns), Some(name)) if !columns.iter().any(|column| column == name) => {
+            let why = format!(
+                "tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row"
+            );
+            Err(StoreError::Corrupt { why })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn intake(
+    parts: &Dependencies,
+    plan: &RunConfig,
+    loaded: &Loaded,
+    chain: &CommitChain,
+    run: &str,
+) -> Result<(Intake, bool), RunError> {
+    let snapshot = loaded.snapshot.as_ref();
+    let tables = snapshot.map_or(&loaded.tables, |snapshot| &snapshot.tables);
+    let table = tables.iter().find(|(tab, _)| *tab == plan.tab);
+    let header = match table {
+        Some((tab, columns)) if !columns.is_empty() => Header::closed(tab.clone(), columns.clone()),
+        _ => Header::open(plan.tab.clone(), &plan.columns.order),
+    };
+    let gone = chain.state().deleted.as_slice();
+    let header = header.with(plan.columns.new_columns, gone);
+    let key_column =
+        chain.state().key_column.clone().or_else(|| plan.key_column.clone()).map(|name| match name.as_str() {
+            ADDED_KEY_COLUMN => KeyColumn::Added,
+            _ => KeyColumn::Named(name),
+        });
+    key_column_stands(&plan.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
+    let intake = Intake {
+        book: snapshot.map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.book.clone()),
+        header,
+        key_column,
+        low: LowWatermark::from(chain.state().cursor.clone()),
+        counts: Counts::default(),
+        tried_again: RetryCounts::default(),
+        columns: Columns {
+            timezone: chain.state().timezone.as_deref().and_then(|name| TimeZone::get(name).ok()),
+            ..plan.columns.clone()
+        },
+        first_rows: loaded.first_rows.clone(),
+        foreign: None,
+        key_expression: plan.definition.key.clone(),
+        tab: plan.tab.clone(),
+        mode: plan.mode,
+        run: run.to_owned(),
+        max_attempts: plan.max_attempts,
+        probation: FirstRecords::new(plan.stop_after),
+        begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
+        in_doubt: chain.state().begun.clone(),
+        sifting: RecordSelection::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
+        rowless: 0,
+        events: Arc::clone(&parts.events),
+    };
+    Ok((intake, table.is_some()))
+}

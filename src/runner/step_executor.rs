@@ -1,0 +1,196 @@
+//! One item through the steps, each with its own bounded retries.
+//!
+//! In scope: running steps in order, trying transient failures again, counting tries. Out of scope: what becomes of the result.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::ledger::item::item::Item;
+use crate::ledger::item::key::idempotency_key_of;
+use crate::ledger::lease::lease::Fence;
+use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::ledger::run::event::Event;
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::port::journal::JournalFault;
+use crate::port::step::{Step, StepContext, StepError};
+use crate::retry::{Decision, RetryPolicy};
+use crate::runner::journal_replay::JournalTarget;
+use crate::runner::run_config::Events;
+
+/// Values that one item may become on its way.
+const MAX_VALUES: usize = 100_000;
+
+/// An item after its steps.
+#[derive(Debug)]
+pub struct StepOutcome {
+    /// The item.
+    pub item: Item,
+    /// Its place in the order of the source.
+    pub place: SequenceNumber,
+    /// Values for rows, or the step at which it failed and why.
+    pub result: Result<Vec<Value>, StepFailure>,
+    /// Tries beyond the first.
+    pub retries: u64,
+    /// Whether a step with outside effects may have begun.
+    pub begun: bool,
+    /// Why the result could not be kept on this machine, if it could not.
+    pub unkept: Option<JournalFault>,
+}
+
+/// Where and why an item failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepFailure {
+    /// The step's name.
+    pub step: String,
+    /// What it said.
+    pub error: StepError,
+}
+
+/// What the book showed of an item's key when the item was taken in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriorState {
+    /// A mark of all of it, kept with the item's result.
+    pub shown: String,
+    /// The name of the change, where the key comes back to a version that was done before.
+    pub change: Option<String>,
+}
+
+/// What is counted on an item's way.
+#[derive(Debug, Default)]
+struct RetryCount {
+    retries: u64,
+    begun: bool,
+}
+
+/// What working on items needs.
+#[derive(Clone)]
+pub struct StepExecutor {
+    /// The steps.
+    pub steps: Arc<[Arc<dyn Step>]>,
+    /// Bounds of retries within a run.
+    pub retry: RetryPolicy,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for jitter.
+    pub chance: Arc<dyn Chance>,
+    /// Part of idempotency keys.
+    pub spreadsheet: String,
+    /// Part of idempotency keys.
+    pub job: String,
+    /// The lease term.
+    pub fence: Fence,
+    /// Where events go.
+    pub events: Events,
+    /// Where results are kept until they are on the sheet, if anywhere.
+    pub keeping: Option<JournalTarget>,
+    /// Fires when the run no longer waits for items.
+    pub cancel: CancellationToken,
+}
+
+impl StepExecutor {
+    /// Whether any step does something outside the sheet.
+    pub fn has_outside_effects(&self) -> bool {
+        self.steps.iter().any(|step| step.has_outside_effects())
+    }
+
+    /// Whether the step of this name does something outside the sheet.
+    pub fn runs_program(&self, name: &str) -> bool {
+        self.steps.iter().any(|step| step.name() == name && step.has_outside_effects())
+    }
+
+    /// Takes an item through all steps.
+    pub async fn work(self, item: Item, place: SequenceNumber, known: PriorState) -> StepOutcome {
+        let mut tally = RetryCount::default();
+        let result = self.steps_of(&item, known.change.as_deref(), &mut tally).await;
+        let unkept = match (&self.keeping, &result) {
+            (Some(keeping), Ok(values)) => keeping.keep(&item, known.shown, values).await.err(),
+            _ => None,
+        };
+        StepOutcome { item, place, result, retries: tally.retries, begun: tally.begun, unkept }
+    }
+
+    async fn steps_of(
+        &self,
+        item: &Item,
+        change: Option<&str>,
+        tally: &mut RetryCount,
+    ) -> Result<Vec<Value>, StepFailure> {
+        let mut values = vec![item.body.clone()];
+        for step in self.steps.iter() {
+            let mut made = Vec::with_capacity(values.len());
+            for value in values {
+                let failed = |error| StepFailure { step: step.name().to_owned(), error };
+                made.extend(self.tried(step.as_ref(), (item, change), value, tally).await.map_err(failed)?);
+                if made.len() > MAX_VALUES {
+                    let error = StepError::Rejected(format!("makes more than {MAX_VALUES} values of one item"));
+                    return Err(StepFailure { step: step.name().to_owned(), error });
+                }
+            }
+            values = made;
+        }
+        Ok(values)
+    }
+
+    async fn tried(
+        &self,
+        step: &dyn Step,
+        (item, change): (&Item, Option<&str>),
+        value: Value,
+        tally: &mut RetryCount,
+    ) -> Result<Vec<Value>, StepError> {
+        let began = self.clock.monotonic_ms();
+        let mut attempt = 1;
+        loop {
+            let context = self.context(step, (item, change), attempt);
+            let ended = step.run(value.clone(), &context).await;
+            let kept_off = matches!(&ended, Err(StepError::Machine { begun: false, .. }));
+            tally.begun |= step.has_outside_effects() && !kept_off;
+            let error = match ended {
+                Ok(made) => return Ok(made),
+                Err(error) => error,
+            };
+            let retry_after_ms = match &error {
+                StepError::Transient { retry_after_ms, .. } => *retry_after_ms,
+                StepError::Machine { trouble, .. } if trouble.passes() => None,
+                StepError::Rejected(_) | StepError::Cancelled | StepError::Machine { .. } => return Err(error),
+            };
+            let elapsed = self.clock.monotonic_ms().saturating_sub(began);
+            match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.draw()) {
+                Decision::GiveUp(_) => return Err(error),
+                Decision::Again { after_ms } => {
+                    (self.events)(Event::Retrying {
+                        step: step.name().to_owned(),
+                        key: item.key.clone(),
+                        attempt: attempt + 1,
+                        of: self.retry.max_attempts,
+                        delay_ms: after_ms,
+                        cause: error.to_string(),
+                    });
+                    tokio::select! {
+                        () = self.clock.sleep(Duration::from_millis(after_ms)) => {}
+                        () = self.cancel.cancelled() => return Err(error),
+                    }
+                }
+            }
+            attempt += 1;
+            tally.retries += 1;
+        }
+    }
+
+    fn context(&self, step: &dyn Step, (item, change): (&Item, Option<&str>), attempt: u32) -> StepContext {
+        let Item { key, version, .. } = item;
+        StepContext {
+            key: key.clone(),
+            version: version.clone(),
+            idempotency_key: idempotency_key_of(&self.spreadsheet, &self.job, step.name(), key, version, change),
+            fence: self.fence,
+            attempt,
+            deadline: None,
+            cancel: self.cancel.clone(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Where new rows of the data tab go: below everything, or beside what people prepared further down.
+//!
+//! In scope: what follows from what was read there. Out of scope: reading it (`store::load::read_below`), the requests
+//! (`store::commit::row_writer`), and seeing that a row was blank when it was written (`store::upsert::undo_log`).
+//!
+//! The service appends below the last row in which anything stands, in whatever column. People fill a formula down, or let an
+//! `ARRAYFORMULA` spill, over rows that are still to come; appended rows would land below all of them, and inserted ones would push the
+//! formulas away. So the rows right below the last key are filled as long as nothing stands there in the job's own columns.
+
+use std::ops::Range;
+
+/// Where the next new rows go, as last read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AppendPosition {
+    /// The last row with a key, from 0; 0, the header's, where none has.
+    pub last: u32,
+    /// Rows right below it that are blank in the job's own columns, with something of people's in them or further down.
+    pub blank: u32,
+    /// Whether rows beyond these are inserted, because cells in the job's own columns reach the end of the grid.
+    pub inserts: bool,
+}
+
+impl AppendPosition {
+    /// What was read, rows from 0 on: keys, cells in people's columns, and cells in the job's own ones. `filled` where the last row of the
+    /// grid holds something.
+    pub fn of(last_key: u32, last_theirs: Option<u32>, ours_below: &[u32], filled: bool) -> Self {
+        let ours = ours_below.iter().copied().filter(|row| *row > last_key).min();
+        let Some(lowest) = last_theirs.max(ours_below.iter().copied().max()).filter(|row| *row > last_key) else {
+            return Self { last: last_key, ..Self::default() };
+        };
+        let end = ours.map_or(lowest + 1, |row| row.min(lowest + 1));
+        Self { last: last_key, blank: end - last_key - 1, inserts: filled && ours.is_some() }
+    }
+
+    /// The same where a key is known to be in this row, which another read has shown: no new row goes there or above it.
+    #[must_use]
+    pub fn under(self, row: u32) -> Self {
+        let blank = self.blank.saturating_sub(row.saturating_sub(self.last));
+        Self { last: self.last.max(row), blank, ..self }
+    }
+
+    /// So many new rows were put below the last one with a key.
+    pub fn grown(&mut self, rows: u32) {
+        self.last = self.last.saturating_add(rows);
+        self.blank = self.blank.saturating_sub(rows);
+    }
+}
+
+/// Runs of neighbouring columns.
+pub fn blocks(columns: &[usize]) -> Vec<Range<usize>> {
+    let runs = columns.chunk_by(|a, b| a + 1 == *b);
+    runs.filter_map(|run| Some(*run.first()?..run.last()? + 1)).collect()
+}
+
+/// The other columns of a grid, as runs.
+pub fn columns_but(own: &[usize], width: usize) -> Vec<Range<usize>> {
+    blocks(&(0..width).filter(|at| own.binary_search(at).is_err()).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_beside_what_people_filled_down() {
+        let all = AppendPosition { last: 0, blank: 999, inserts: false };
+        assert_eq!(AppendPosition::of(0, Some(999), &[], true), all);
+        let half = AppendPosition { last: 3, blank: 497, inserts: false };
+        assert_eq!(AppendPosition::of(3, Some(500), &[], false), half);
+        assert_eq!(AppendPosition::of(3, Some(3), &[], false), AppendPosition { last: 3, ..AppendPosition::default() });
+        assert_eq!(AppendPosition::of(3, None, &[], false), AppendPosition { last: 3, ..AppendPosition::default() });
+    }
+
+    #[test]
+    fn rows_end_above_the_jobs_own_cells_further_down() {
+        assert_eq!(AppendPosition::of(2, None, &[999], true), AppendPosition { last: 2, blank: 996, inserts: true });
+        assert_eq!(AppendPosition::of(2, Some(50), &[10], false), AppendPosition { last: 2, blank: 7, inserts: false });
+        assert_eq!(AppendPosition::of(2, Some(50), &[3], true), AppendPosition { last: 2, blank: 0, inserts: true });
+    }
+
+    #[test]
+    fn a_row_in_which_a_key_is_known_to_be_is_not_filled() {
+        let below = AppendPosition { last: 3, blank: 5, inserts: false };
+        assert_eq!(below.under(2), below);
+        assert_eq!(below.under(5), AppendPosition { last: 5, blank: 3, inserts: false });
+        assert_eq!(below.under(50).blank, 0);
+    }
+
+    #[test]
+    fn filled_rows_are_used_up() {
+        let mut below = AppendPosition { last: 3, blank: 5, inserts: false };
+        below.grown(4);
+        assert_eq!(below, AppendPosition { last: 7, blank: 1, inserts: false });
+        below.grown(4);
+        assert_eq!((below.last, below.blank), (11, 0));
+    }
+
+    #[test]
+    fn other_columns_are_told_as_runs() {
+        assert_eq!(columns_but(&[0, 1, 4], 7), [2..4, 5..7]);
+        assert!(columns_but(&[0, 1], 2).is_empty());
+    }
+}

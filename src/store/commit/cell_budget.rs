@@ -1,0 +1,199 @@
+//! How many cells the spreadsheet has, and how many it would have while a batch is carried out. Pure.
+//!
+//! In scope: the grids of all tabs, what each request adds to them. Out of scope: the limit (`ledger::run::capacity`), reading where a tab's rows
+//! end (`store::load::loader`).
+//!
+//! Empty cells count. Rows that are appended use up blank rows at the tab's end first; where it is not known how many there are, none are
+//! reckoned with, so that the count is never too low.
+
+use std::collections::HashMap;
+
+use crate::google::body::{Dimension, Request};
+use crate::google::shape::SpreadsheetInfo;
+
+/// Rows and columns of a tab for which a request names none.
+const USUAL: (u32, u32) = (1_000, 26);
+
+/// The grids of a spreadsheet's tabs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CellBudget {
+    grids: HashMap<i32, GridSize>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct GridSize {
+    rows: u64,
+    columns: u64,
+    /// Blank rows at its end, as far as is known.
+    blank: u64,
+}
+
+impl CellBudget {
+    /// As the metadata tells; of blank rows nothing is known.
+    pub fn of(metadata: &SpreadsheetInfo) -> Self {
+        let grid = |rows: u32, columns: u32| GridSize { rows: rows.into(), columns: columns.into(), blank: 0 };
+        Self { grids: metadata.tabs.iter().map(|tab| (tab.sheet_id, grid(tab.rows, tab.columns))).collect() }
+    }
+
+    /// So many rows at this tab's end are blank.
+    pub fn ends_blank(&mut self, tab: i32, rows: u32) {
+        if let Some(grid) = self.grids.get_mut(&tab) {
+            grid.blank = u64::from(rows).min(grid.rows);
+        }
+    }
+
+    /// Cells of all tabs.
+    pub fn cells(&self) -> u64 {
+        self.grids.values().map(|grid| grid.rows.saturating_mul(grid.columns)).sum()
+    }
+
+    /// What these requests make of it; the most cells that there are at any point, for the limit holds at each of them. Where nothing
+    /// is added there is no such point.
+    pub fn take(&mut self, requests: &[Request]) -> Option<u64> {
+        let mut most = None;
+        let mut cells = self.cells();
+        for request in requests {
+            self.one(request);
+            let now = self.cells_after(request, cells);
+            if now > cells {
+                most = most.max(Some(now));
+            }
+            cells = now;
+        }
+        most
+    }
+
+    /// Only few requests change grids; for the others there is nothing to count.
+    fn cells_after(&self, request: &Request, before: u64) -> u64 {
+        match request {
+            Request::AddSheet { .. }
+            | Request::DeleteSheet { .. }
+            | Request::AppendCells { .. }
+            | Request::InsertDimension { .. }
+            | Request::DeleteDimension { .. }
+            | Request::AppendDimension { .. }
+            | Request::UpdateSheetProperties { .. } => self.cells(),
+            _ => before,
+        }
+    }
+
+    fn one(&mut self, request: &Request) {
+        match request {
+            Request::AddSheet { properties } => {
+                let size = properties.grid_properties.as_ref();
+                let rows: u64 = size.and_then(|size| size.row_count).unwrap_or(USUAL.0).into();
+                let columns: u64 = size.and_then(|size| size.column_count).unwrap_or(USUAL.1).into();
+                if let Some(id) = properties.sheet_id {
+                    // Its header row is written by the same batch.
+                    self.grids.insert(id, GridSize { rows, columns, blank: rows.saturating_sub(1) });
+                }
+            }
+            Request::DeleteSheet { sheet_id } => {
+                self.grids.remove(sheet_id);
+            }
+            Request::AppendCells { sheet_id, rows, .. } => {
+                self.change(*sheet_id, |grid| grid.append(rows.len() as u64));
+            }
+            Request::InsertDimension { range, .. } => {
+                let count = u64::from(range.end_index.saturating_sub(range.start_index));
+                self.change(range.sheet_id, |grid| grid.widen(range.dimension, count));
+            }
+            Request::DeleteDimension { range } => {
+                let count = u64::from(range.end_index.saturating_sub(range.start_index));
+                self.change(range.sheet_id, |grid| grid.narrow(range.dimension, count));
+            }
+            Request::AppendDimension { sheet_id, dimension, length } => {
+                self.change(*sheet_id, |grid| grid.widen(*dimension, u64::from(*length)));
+            }
+            Request::UpdateSheetProperties { properties, .. } => {
+                let (Some(id), Some(size)) = (properties.sheet_id, &properties.grid_properties) else { return };
+                self.change(id, |grid| {
+                    grid.rows = size.row_count.map_or(grid.rows, u64::from);
+                    grid.columns = size.column_count.map_or(grid.columns, u64::from);
+                    grid.blank = grid.blank.min(grid.rows);
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, tab: i32, how: impl FnOnce(&mut GridSize)) {
+        if let Some(grid) = self.grids.get_mut(&tab) {
+            how(grid);
+        }
+    }
+}
+
+impl GridSize {
+    /// Blank rows at the end may be among those that go; which ones is not looked at.
+    fn narrow(&mut self, dimension: Dimension, count: u64) {
+        match dimension {
+            Dimension::Rows => {
+                self.rows = self.rows.saturating_sub(count);
+                self.blank = self.blank.saturating_sub(count);
+            }
+            Dimension::Columns => self.columns = self.columns.saturating_sub(count),
+        }
+    }
+
+    fn append(&mut self, rows: u64) {
+        self.rows = self.rows.saturating_add(rows.saturating_sub(self.blank));
+        self.blank = self.blank.saturating_sub(rows);
+    }
+
+    fn widen(&mut self, dimension: Dimension, count: u64) {
+        let side = match dimension {
+            Dimension::Rows => &mut self.rows,
+            Dimension::Columns => &mut self.columns,
+        };
+        *side = side.saturating_add(count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::google::body::{GridProperties, SheetProperties};
+    use crate::google::cell::CellRow;
+    use crate::google::shape::TabInfo;
+
+    fn room() -> CellBudget {
+        let tab = TabInfo { sheet_id: 1, title: "T".into(), index: 0, hidden: false, rows: 100, columns: 4 };
+        CellBudget::of(&SpreadsheetInfo {
+            title: String::new(),
+            locale: String::new(),
+            time_zone: String::new(),
+            tabs: vec![tab],
+            named_ranges: Vec::new(),
+        })
+    }
+
+    fn appended(rows: usize) -> Request {
+        let rows = (0..rows).map(|_| CellRow::from(Vec::new())).collect();
+        Request::AppendCells { sheet_id: 1, rows, fields: "userEnteredValue".into() }
+    }
+
+    fn added(id: i32) -> Request {
+        let grid = GridProperties { row_count: Some(64), column_count: Some(26), frozen_row_count: None };
+        let properties =
+            SheetProperties { sheet_id: Some(id), grid_properties: Some(grid), ..SheetProperties::default() };
+        Request::AddSheet { properties }
+    }
+
+    #[test]
+    fn appended_rows_use_up_blank_ones_first_and_unknown_ones_are_not_reckoned_with() {
+        assert_eq!(room().take(&[appended(3)]), Some(412));
+        let mut known = room();
+        known.ends_blank(1, 2);
+        assert_eq!((known.clone().take(&[appended(2)]), known.take(&[appended(3)])), (None, Some(404)));
+        assert_eq!(known.take(&[appended(1)]), Some(408));
+    }
+
+    #[test]
+    fn a_tab_that_moves_needs_room_for_both_while_it_does() {
+        let mut room = room();
+        assert_eq!(room.take(&[added(2), Request::DeleteSheet { sheet_id: 1 }]), Some(400 + 64 * 26));
+        assert_eq!(room.cells(), 64 * 26);
+        assert_eq!(room.take(&[Request::DeleteSheet { sheet_id: 2 }]), None);
+    }
+}

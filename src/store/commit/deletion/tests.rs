@@ -1,0 +1,52 @@
+//! The requests by which rows are taken out.
+
+use super::*;
+use crate::ledger::commit::row_deletion::{Gap, mark_of_key};
+use crate::ledger::rows::row_codec::PROCESSED;
+use crate::store::tabs::schema::Tab;
+
+const HEAD: HeadId = HeadId { commit: 7, nonce: 9 };
+
+fn tabs() -> Tabs {
+    let header = PROCESSED.map(str::to_owned).to_vec();
+    Tabs {
+        processed: Some(Tab { id: 5, title: "Processed j".into(), header, width: 6, ..Tab::default() }),
+        ..Tabs::default()
+    }
+}
+
+fn row(key: &str) -> [&str; 4] {
+    [key, "1", "done", "r"]
+}
+
+fn removal(key: &str, row_number: u32) -> RowDeletion {
+    RowDeletion {
+        role: TabKind::Processed,
+        row: row_number,
+        mark: Some(mark_of_key(&row(key))),
+        key: None,
+        gap: Gap::Nothing,
+        bytes: 0,
+    }
+}
+
+#[test]
+fn neighbouring_rows_go_in_one_request_from_the_bottom_up() {
+    let removals = vec![removal("a", 3), removal("b", 4), removal("c", 9), removal("c", 9)];
+    let removed = RowDeletionBatch::of(HEAD, removals, &tabs(), &DeletedRows::default()).expect("three rows");
+    let deleted = removed.requests(&tabs(), 1).into_iter().filter_map(|request| match request {
+        Request::DeleteDimension { range } => Some((range.start_index, range.end_index)),
+        _ => None,
+    });
+    assert_eq!(deleted.collect::<Vec<_>>(), [(8, 9), (2, 4)]);
+}
+
+#[test]
+fn rows_that_went_before_are_reckoned_with() {
+    let mut gone = DeletedRows::default();
+    gone.extend(&[removal("z", 8), removal("y", 2), removal("x", 5)]);
+    gone.extend(&[removal("w", 12)]);
+    let removed = RowDeletionBatch::of(HEAD, vec![removal("a", 3), removal("b", 9)], &tabs(), &gone).expect("two rows");
+    assert_eq!(removed.rows.iter().map(|removal| removal.row).collect::<Vec<_>>(), [2, 6]);
+    assert_eq!(removed.seen().iter().map(|removal| removal.row).collect::<Vec<_>>(), [3, 9]);
+}

@@ -1,0 +1,173 @@
+//! The pure part of it: names, marks and requests, without a service.
+
+use super::*;
+use crate::grid::{Cell as Value, Row};
+use crate::ledger::commit::changes::{Changes, CommitKind};
+use crate::ledger::item::item::Output;
+use crate::ledger::item::key::{Key, Version};
+
+fn tab(header: &[&str], width: usize) -> Tab {
+    Tab { id: 7, title: "T".into(), header: names(header), width, ..Tab::default() }
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn own(columns: &[String]) -> OwnColumns<'_> {
+    OwnColumns { job: "j", tab: "Quakes", columns }
+}
+
+fn mark(sheet_id: i32, column: u32, value: &str) -> ColumnMark {
+    ColumnMark { sheet_id, column, value: value.into() }
+}
+
+/// A commit that adds these columns for one row.
+fn adding(columns: &[&str], cells: &[(&str, Value)]) -> Commit {
+    let cells = cells.iter().map(|(name, cell)| ((*name).to_owned(), cell.clone())).collect();
+    let done = ItemResult::Done {
+        key: Key::new("k").expect("a usable key"),
+        version: Version::default(),
+        known: false,
+        output: Output::of("T", vec![Row { cells }]),
+        closes: None,
+    };
+    let changes = Changes { columns: names(columns), settled: vec![done], ..Changes::default() };
+    let to = HeadId { commit: 1, nonce: 5 };
+    Commit { from: None, to, kind: CommitKind::Advance, run: String::new(), state: State::default(), changes }
+}
+
+#[test]
+fn a_new_column_is_put_right_of_the_last_header_and_at_the_grids_end_the_grid_grows() {
+    let commit = adding(&["n"], &[]);
+    let mut roomy = tab(&["id", "mine"], 26);
+    let requests = added(&mut roomy, &commit);
+    assert!(matches!(requests[0], Request::InsertDimension { range, .. } if range.start_index == 2));
+    assert_eq!((roomy.header, roomy.width), (names(&["id", "mine", "n"]), 27));
+    let mut full = tab(&["id"], 1);
+    assert!(matches!(added(&mut full, &commit)[0], Request::AppendDimension { length: 1, .. }));
+    assert!(added(&mut full, &adding(&[], &[])).is_empty());
+}
+
+#[test]
+fn a_new_column_looks_as_the_first_of_its_cells_and_not_as_its_neighbour() {
+    let requests = added(
+        &mut tab(&["id"], 26),
+        &adding(&["day", "n"], &[("day", Value::Date(45_000.0)), ("n", Value::Number(1.0))]),
+    );
+    let looks = requests.iter().filter_map(|request| match request {
+        Request::RepeatCell { range, cell, .. } => Some((range.start_column_index, cell.clone())),
+        _ => None,
+    });
+    let day = sent(&Value::Date(45_000.0), None).without_value();
+    assert_eq!(looks.collect::<Vec<_>>(), [(Some(1), day), (Some(2), CellData::blank())]);
+}
+
+#[test]
+fn only_columns_that_become_the_jobs_own_are_marked_and_each_with_an_id_of_its_own() {
+    let (tab, head) = (tab(&["id", "mine", "n"], 3), HeadId { commit: 1, nonce: 5 });
+    let made = marks(head, &tab, &own(&names(&["id", "n", "elsewhere"])), &names(&["id"]));
+    let [Request::CreateDeveloperMetadata { developer_metadata: mark }] = made.as_slice() else {
+        panic!("one mark: {made:?}");
+    };
+    assert_eq!((mark.metadata_value.as_str(), mark.location.dimension_range.start_index), ("n", 2));
+    let all = marks(head, &tab, &own(&names(&["id", "n"])), &[]);
+    assert!(all.len() == 2 && all[0] != all[1]);
+}
+
+#[test]
+fn of_a_wide_tab_as_many_columns_are_marked_as_the_service_takes_and_always_the_same() {
+    let head = HeadId { commit: 1, nonce: 5 };
+    let wide: Vec<String> = (0..9_000).map(|n| format!("a long name of a column, number {n}")).collect();
+    let wide_tab = Tab { header: wide.clone(), ..tab(&[], 9_000) };
+    let all = own(&wide);
+    let first = marks(head, &wide_tab, &all, &[]).len();
+    assert!(first > 100 && first * 36 < MAX_MARK_CHARS + 36 && first == all.marked().len());
+    // The next run knows what the state had room for, finds the others by their headers, and marks nothing again.
+    let kept = remembered(&wide);
+    assert!(kept.len() < wide.len());
+    assert!(marks(head, &wide_tab, &all, kept).is_empty());
+    let mut without = Tab { header: wide[..wide.len() - 1].to_vec(), ..wide_tab };
+    let blemish = &all.found_again(&mut without, Some(&[])).blemishes[0];
+    assert!(blemish.blocking && blemish.message.contains("one too many to have a mark"), "{}", blemish.message);
+}
+
+#[test]
+fn a_renamed_column_is_found_by_its_mark_and_a_deleted_one_is_left_out() {
+    let mut tab = tab(&["id", "Mag (Mw)", "mine"], 3);
+    let columns = names(&["id", "magnitude", "depth"]);
+    assert_eq!(own(&columns).lost(&tab), names(&["magnitude", "depth"]));
+    let marks = [mark(7, 0, "id"), mark(7, 1, "magnitude"), mark(8, 2, "depth")];
+    let found = own(&columns).found_again(&mut tab, Some(&marks));
+    assert_eq!((found.blocks(), found.gone), (false, names(&["depth"])));
+    assert_eq!((tab.position("magnitude"), tab.position("depth")), (Some(1), None));
+    assert_eq!(tab.columns(), names(&["id", "magnitude", "mine"]));
+    let told: Vec<_> = found.blemishes.into_iter().map(|blemish| blemish.message).collect();
+    assert_eq!(
+        told,
+        [
+            "column \"magnitude\" of tab Quakes is now called \"Mag (Mw)\": its values go there",
+            "column \"depth\" of tab Quakes was deleted: its values are left out; add a column of that name to have them again"
+        ]
+    );
+}
+
+#[test]
+fn where_a_text_stands_the_text_counts_and_a_column_whose_header_another_one_took_is_left_out() {
+    let columns = names(&["id", "n", "m"]);
+    let swapped = tab(&["id", "m", "n"], 3);
+    assert!(own(&columns).lost(&swapped).is_empty() && own(&columns).doubled(&swapped).is_empty());
+    let mut taken = tab(&["id", "m", "x"], 3);
+    let marks = [mark(7, 1, "n"), mark(7, 2, "m")];
+    let found = own(&columns).found_again(&mut taken, Some(&marks));
+    assert_eq!((found.blocks(), found.gone, taken.position("m")), (false, names(&["n"]), Some(1)));
+    assert!(found.blemishes[0].message.contains("the values of \"m\" go there now"), "{:?}", found.blemishes);
+    // A column of its own that was made since has a mark of its own too.
+    let mut since = tab(&["id", "m", "x", "renamed"], 4);
+    let found = own(&columns).found_again(&mut since, Some(&[mark(7, 1, "n"), mark(7, 2, "m"), mark(7, 3, "n")]));
+    assert_eq!((found.gone.len(), since.position("n")), (0, Some(3)));
+}
+
+#[test]
+fn a_header_that_was_cleared_stops_the_run_also_where_it_was_the_last() {
+    let columns = names(&["id", "n", "m"]);
+    for (header, name, at) in [(&["id", "", "m"][..], "n", 1), (&["id", "n"][..], "m", 2)] {
+        let found = own(&columns).found_again(&mut tab(header, 3), Some(&[mark(7, at, name)]));
+        let [blemish] = found.blemishes.as_slice() else { panic!("{found:?}") };
+        assert!(blemish.blocking && found.gone.is_empty(), "{found:?}");
+        assert!(blemish.message.contains(&format!("column \"{name}\" has no header any more")), "{found:?}");
+    }
+}
+
+#[test]
+fn a_header_of_ours_over_two_columns_stops_the_run_and_the_mark_tells_which_is_ours() {
+    let columns = names(&["id", "n"]);
+    let own = own(&columns);
+    let doubled = own.found_again(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));
+    let told = |message: &str| vec![Anomaly { message: message.into(), blocking: true }];
+    assert_eq!(
+        doubled.blemishes,
+        told("tab Quakes has two columns named \"n\": the job's own is C, so rename the other")
+    );
+    let unknown = own.found_again(&mut tab(&["id", "n", "n"], 3), None);
+    assert_eq!(unknown.blemishes, told("tab Quakes has two columns named \"n\": rename the one that is not the job's"));
+    // Ours was renamed to what another one is called already.
+    let renamed = own.found_again(&mut tab(&["id", "x", "x"], 3), Some(&[mark(7, 1, "n")]));
+    assert!(renamed.blocks(), "{renamed:?}");
+    assert!(own.doubled(&tab(&["id", "n", "note", "note", "", ""], 6)).is_empty(), "people's own may be");
+}
+
+#[test]
+fn where_marks_can_not_be_read_a_lost_header_stops_the_run() {
+    let columns = names(&["id", "n"]);
+    let found = own(&columns).found_again(&mut tab(&["id"], 3), None);
+    assert!(found.blocks() && found.gone.is_empty());
+}
+
+#[test]
+fn a_column_that_was_deleted_and_is_there_again_is_marked_anew() {
+    let state = State { columns: names(&["id", "n"]), deleted: names(&["n"]), ..State::default() };
+    let head = HeadId { commit: 1, nonce: 5 };
+    let again = |header: &[&str]| marks(head, &tab(header, 3), &own(&state.columns), &standing(&state)).len();
+    assert_eq!((again(&["id"]), again(&["id", "n"])), (0, 1));
+}

@@ -1,0 +1,455 @@
+//! The rows of the data tab as requests: appended, inserted, or written over what stands there; with their witness. Pure.
+//!
+//! In scope: which of these a row is, the order of requests, contiguous rows and columns fused. Out of scope: what a batch carries
+//! beside (`store::commit::encoder`), what the witness says (`store::upsert::undo_log`), what has to be repaired (`store::repair`).
+//!
+//! ```text
+//!  header row ─copy─▶ scratch     rows as found ─copy─▶ scratch     write cells     rows as written ─copy─▶ scratch     append
+//! ```
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+
+use crate::google::body::{PasteType, Request};
+use crate::google::cell::{self, NumberKind};
+use crate::grid::Row;
+use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
+use crate::ledger::item::write_mode::WriteMode;
+use crate::store::commit::append_position::{AppendPosition, blocks};
+use crate::store::guard::head_guard::STATE_ROWS;
+use crate::store::tabs::cells::{VALUE, VALUE_AND_NUMBER, placed_row, sent};
+use crate::store::tabs::requests::{area, copied, copied_rows, index, put, resized, rows_of};
+use crate::store::tabs::row_index::RowIndex;
+use crate::store::tabs::schema::Tab;
+use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
+use crate::store::upsert::undo_log::{HEADER_ROW, RowPredicate, RowWrite, UndoLog, key_mark};
+
+/// Columns of a state tab that holds no scratch rows.
+const STATE_COLUMNS: u32 = 26;
+
+/// What is known of the data tab's rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RowContext<'a> {
+    /// How rows are kept.
+    pub mode: WriteMode,
+    /// Where keys stand; needed where rows are kept one a key.
+    pub index: Option<&'a RowIndex>,
+    /// Where new rows go, where that is not simply below everything.
+    pub below: AppendPosition,
+    /// Rows to be repaired.
+    pub repairs: &'a [RowRepair],
+    /// Columns that are the job's own already.
+    pub owned: &'a [String],
+    /// Where the scratch rows of the commit before stand.
+    pub scratch: Option<Scratch>,
+}
+
+/// A state tab with scratch rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scratch {
+    /// Its id.
+    pub tab: i32,
+    /// Rows, those of the state among them.
+    pub rows: u32,
+    /// Columns.
+    pub columns: u32,
+    /// Columns before the copied cells.
+    pub margin: u32,
+}
+
+/// What a batch does to the data tab.
+#[derive(Debug, Default)]
+pub struct RowRequests {
+    /// Requests, in order, with the part that each belongs to.
+    pub requests: Vec<(CommitPart, Request)>,
+    /// What the batch has to be asked about afterwards.
+    pub witness: Option<UndoLog>,
+    /// Keys of rows that are appended or inserted, one a row.
+    pub appended: Vec<String>,
+    /// Keys of rows that are filled, one a row.
+    pub filled: Vec<String>,
+    /// Rows that items write over.
+    pub updated: u64,
+    /// Rows that are inserted or filled below the last one with a key.
+    pub grown: u32,
+    /// The state tab afterwards, where it has scratch rows.
+    pub scratch: Option<Scratch>,
+}
+
+/// A row that is written over.
+struct PlannedWrite<'a> {
+    target: RowWrite,
+    what: WriteContent<'a>,
+}
+
+enum WriteContent<'a> {
+    /// With these cells, by column.
+    Cells(Vec<(usize, cell::CellData)>),
+    /// The same, in a row that was blank, so that it gets their formats too.
+    Fresh(Vec<(usize, cell::CellData)>),
+    /// With what was misplaced.
+    Repair(&'a RowRepair),
+}
+
+/// The requests of a commit's rows. `new` where the batch itself makes the tab, so that nobody can have touched it; `state_tab` is
+/// where the state stands once the batch is applied.
+pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing: RowContext<'_>) -> RowRequests {
+    let columns = tab.positions();
+    let mut writing = RowWriter { commit, tab, columns, state_tab, footing, out: RowRequests::default() };
+    let (writes, fresh) = writing.sorted_out();
+    let made: Vec<_> = footing.repairs.iter().filter(|repair| repair.row.is_none()).collect();
+    if writes.is_empty() && fresh.is_empty() && made.is_empty() {
+        return writing.out;
+    }
+    if !new || !writes.is_empty() {
+        writing.over(&writes, &fresh, &made);
+    }
+    writing.below(&fresh, &made);
+    writing.out
+}
+
+struct RowWriter<'a> {
+    commit: &'a Commit,
+    tab: &'a Tab,
+    /// Where its columns stand.
+    columns: HashMap<&'a str, usize>,
+    state_tab: i32,
+    footing: RowContext<'a>,
+    out: RowRequests,
+}
+
+impl<'a> RowWriter<'a> {
+    /// Rows that have a place already, by row; and those that have none.
+    fn sorted_out(&mut self) -> (Vec<PlannedWrite<'a>>, Vec<&'a Row>) {
+        let mut fresh: Vec<(&str, &Row)> = Vec::new();
+        let mut writes: HashMap<u32, PlannedWrite<'a>> = HashMap::new();
+        for repair in self.footing.repairs {
+            let Some(row) = repair.row else { continue };
+            let target =
+                RowWrite { expect: repair.expect.clone(), row, columns: repair.columns(), moves: repair.moves() };
+            writes.insert(row, PlannedWrite { target, what: WriteContent::Repair(repair) });
+        }
+        for (key, row) in self.rows() {
+            let place =
+                self.footing.index.filter(|_| self.footing.mode == WriteMode::Upsert).and_then(|index| index.row(key));
+            if let Some(at) = place {
+                // What the item says now is newer than what is to be repaired.
+                writes.insert(at, self.overwrite(key, at, row));
+            } else {
+                fresh.push((key, row));
+            }
+        }
+        let mut writes: Vec<_> = writes.into_values().collect();
+        self.out.updated = writes.iter().filter(|write| matches!(write.what, WriteContent::Cells(_))).count() as u64;
+        let blank = fresh.len().min(self.footing.below.blank as usize);
+        let appended = fresh.split_off(blank);
+        writes.extend((self.footing.below.last + 1..).zip(&fresh).map(|(at, (key, row))| self.fresh(key, at, row)));
+        self.out.grown += index(fresh.len());
+        self.out.filled = fresh.into_iter().map(|(key, _)| key.to_owned()).collect();
+        self.out.appended = appended.iter().map(|(key, _)| (*key).to_owned()).collect();
+        writes.sort_by_key(|write| write.target.row);
+        (writes, appended.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// The commit's rows with their keys; of a key that has one row, the last.
+    fn rows(&self) -> Vec<(&'a str, &'a Row)> {
+        let settled = self.commit.changes.settled.iter();
+        let done = settled.filter_map(|one| match one {
+            ItemResult::Done { key, output, .. } => Some((key.as_str(), output)),
+            ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => None,
+        });
+        let all = done.flat_map(|(key, output)| {
+            output.tables.iter().flat_map(move |(_, rows)| rows.iter().map(move |row| (key, row)))
+        });
+        if self.footing.mode == WriteMode::Append {
+            return all.collect();
+        }
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut rows: Vec<(&str, &Row)> = Vec::new();
+        for (key, row) in all {
+            if let Some(there) = places.get(key).and_then(|at| rows.get_mut(*at)) {
+                there.1 = row;
+            } else {
+                places.insert(key, rows.len());
+                rows.push((key, row));
+            }
+        }
+        rows
+    }
+
+    /// A row's cells over those of the row at `at`: values only, for formats are people's, and not the key, which is there.
+    fn overwrite(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
+        let key_column = self.key_column();
+        let mut cells: Vec<_> = self.placed(row).filter(|(column, _)| Some(*column) != key_column).collect();
+        cells.sort_by_key(|(column, _)| *column);
+        let columns = cells.iter().map(|(column, _)| *column).collect();
+        let target = RowWrite { expect: RowPredicate::Key(key.to_owned()), row: at, columns, moves: Vec::new() };
+        PlannedWrite {
+            target,
+            what: WriteContent::Cells(cells.into_iter().map(|(column, cell)| (column, cell.plain())).collect()),
+        }
+    }
+
+    /// A new row where nothing stands in the job's columns.
+    fn fresh(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
+        let mut cells: Vec<_> = self.placed(row).collect();
+        cells.sort_by_key(|(column, _)| *column);
+        let columns = cells.iter().map(|(column, _)| *column).collect();
+        let target = RowWrite { expect: RowPredicate::Blank(key.to_owned()), row: at, columns, moves: Vec::new() };
+        PlannedWrite { target, what: WriteContent::Fresh(cells) }
+    }
+
+    fn placed<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, cell::CellData)> + 'r {
+        let key_column = self.commit.state.key_column.as_deref();
+        row.cells.iter().filter_map(move |(name, cell)| {
+            let format = (Some(name.as_str()) == key_column).then_some(NumberKind::Text);
+            self.position(name).map(|at| (at, sent(cell, format)))
+        })
+    }
+
+    fn key_column(&self) -> Option<usize> {
+        self.commit.state.key_column.as_deref().and_then(|name| self.position(name))
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.columns.get(name).copied()
+    }
+
+    /// The witness, and between its two halves the rows that are written over.
+    fn over(&mut self, writes: &[PlannedWrite<'a>], fresh: &[&Row], made: &[&RowRepair]) {
+        let items = writes.iter().filter(|write| !matches!(write.what, WriteContent::Repair(_)));
+        let mut own: BTreeSet<usize> = items.flat_map(|write| write.target.columns.iter().copied()).collect();
+        own.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.position(name))));
+        own.extend(self.key_column());
+        let mut used = own.clone();
+        used.extend(self.footing.repairs.iter().flat_map(RowRepair::columns));
+        // A repair restores cells of people's columns too, which are theirs.
+        let is_own = |at: usize, name: &String| own.contains(&at) || self.footing.owned.contains(name);
+        let own_name = |at: usize| Some(self.tab.name(at)).filter(|name| is_own(at, name)).unwrap_or_default();
+        let held = self.footing.scratch.filter(|scratch| scratch.tab == self.state_tab);
+        let lowest = held.map_or(0, |scratch| scratch.rows);
+        let last = writes.last().map_or(0, |write| write.target.row);
+        let header = self.tab.header.clone();
+        let width = UndoLog::width_for(header.len().max(self.tab.width));
+        let witness = UndoLog {
+            head: self.commit.to,
+            key: self.key_column().unwrap_or_default(),
+            names: used.iter().map(|at| own_name(*at)).collect(),
+            used: used.into_iter().collect(),
+            appended: fresh.len() + made.len(),
+            made: made.iter().filter_map(|repair| repair.key().map(str::to_owned)).collect(),
+            keys: self.commit.changes.keys(),
+            counts: self.counts(writes),
+            width,
+            base: UndoLog::base_for(last, width, lowest),
+            header,
+            is_repair: !self.footing.repairs.is_empty(),
+            targets: writes.iter().map(|write| write.target.clone()).collect(),
+        };
+        let columns = witness.columns().max(held.map_or(STATE_COLUMNS, |scratch| scratch.columns)).max(STATE_COLUMNS);
+        let margin = witness.margin();
+        let scratch = Scratch { tab: self.state_tab, rows: witness.rows(), columns, margin };
+        self.out.scratch = Some(scratch);
+        self.out.requests.push((CommitPart::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
+        self.tell(&witness);
+        let header = self.copy_out(&(0..1), (HEADER_ROW, margin), PasteType::Values);
+        self.out.requests.push((CommitPart::Layout, header));
+        let runs = runs(writes);
+        for run in &runs {
+            let rows = rows_written(writes, run);
+            let copied = self.copy_out(&rows, (witness.before_row(run.start), margin), PasteType::Formula);
+            self.out.requests.push((CommitPart::Layout, copied));
+            if witness.is_repair {
+                let copied = self.copy_out(&rows, (witness.shown_before_row(run.start), margin), PasteType::Values);
+                self.out.requests.push((CommitPart::Layout, copied));
+            }
+        }
+        self.write(writes, &witness);
+        for run in &runs {
+            let rows = rows_written(writes, run);
+            let kind = if witness.is_repair { PasteType::Formula } else { PasteType::Values };
+            let copied = self.copy_out(&rows, (witness.after_row(run.start), margin), kind);
+            self.out.requests.push((CommitPart::Layout, copied));
+            if witness.is_repair {
+                let copied = self.copy_out(&rows, (witness.shown_after_row(run.start), margin), PasteType::Values);
+                self.out.requests.push((CommitPart::Layout, copied));
+            }
+        }
+        self.out.witness = Some(witness);
+    }
+
+    /// How many rows of each key are appended, where that is not what is expected: one, and none of a key whose row is written over.
+    fn counts(&self, writes: &[PlannedWrite<'a>]) -> HashMap<String, usize> {
+        let hit: HashSet<&str> = writes.iter().filter_map(|write| write.target.key()).collect();
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for one in &self.commit.changes.settled {
+            if let ItemResult::Done { key, .. } = one {
+                counts.insert(key.as_str(), 0);
+            }
+        }
+        for key in &self.out.appended {
+            *counts.entry(key).or_default() += 1;
+        }
+        let odd = counts.into_iter().filter(|(key, count)| *count != usize::from(!hit.contains(key)));
+        odd.map(|(key, count)| (key_mark(key), count)).collect()
+    }
+
+    fn tell(&mut self, witness: &UndoLog) {
+        let told = witness.told();
+        for run in told.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
+            let Some((first, _)) = run.first() else { continue };
+            let text = |text: &String| {
+                if text.is_empty() { cell::CellData::blank() } else { cell::CellData::text(text.as_str()) }
+            };
+            let rows = run.iter().map(|(_, texts)| texts.iter().map(text).collect::<Vec<_>>().into()).collect();
+            self.out.requests.push((CommitPart::Content, put(self.state_tab, *first, 0, rows, VALUE)));
+        }
+    }
+
+    /// Copies whole rows to scratch rows; as much room as they need is taken from one cell on.
+    fn copy_out(&self, rows: &Range<u32>, to: (u32, u32), paste_type: PasteType) -> Request {
+        copied_rows((self.tab.id, rows), (self.state_tab, to.0, to.1), paste_type)
+    }
+
+    fn write(&mut self, writes: &[PlannedWrite<'a>], witness: &UndoLog) {
+        let mut at = 0;
+        for same in writes.chunk_by(|a, b| b.follows(a)) {
+            if let Some(PlannedWrite { what: WriteContent::Repair(repair), target }) = same.first() {
+                self.repair(repair, target.row, Some((witness.before_row(at), witness.margin())));
+            } else {
+                self.write_cells(same);
+            }
+            at += same.len();
+        }
+    }
+
+    /// Neighbouring rows of the same columns, a request for each block of columns.
+    fn write_cells(&mut self, same: &[PlannedWrite<'a>]) {
+        let Some(first) = same.first() else { return };
+        for block in blocks(&first.target.columns) {
+            let cells = |write: &PlannedWrite<'a>| match &write.what {
+                WriteContent::Cells(cells) | WriteContent::Fresh(cells) => {
+                    let within = cells.iter().filter(|(column, _)| block.contains(column));
+                    within.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
+                }
+                WriteContent::Repair(_) => Vec::new(),
+            };
+            let rows = same.iter().map(|write| cells(write).into()).collect();
+            let fields = if matches!(first.what, WriteContent::Fresh(_)) { VALUE_AND_NUMBER } else { VALUE };
+            let request = put(self.tab.id, first.target.row, index(block.start), rows, fields);
+            self.out.requests.push((CommitPart::Content, request));
+        }
+    }
+
+    /// Repairs a row; `found` is the scratch row that shows it as this batch found it, with the columns before
+    /// its cells.
+    fn repair(&mut self, repair: &RowRepair, row: u32, found: Option<(u32, u32)>) {
+        for block in blocks(&repair.clears) {
+            let area = area(self.tab.id, row..row + 1, index(block.start)..index(block.end));
+            let clear = Request::UpdateCells { rows: Vec::new(), fields: VALUE.into(), start: None, range: Some(area) };
+            self.out.requests.push((CommitPart::Layout, clear));
+        }
+        let mut copies = repair.copies.clone();
+        copies.sort_by_key(|copy| copy.to);
+        let next = |a: &CellCopy, b: &CellCopy| a.source == b.source && a.to + 1 == b.to && a.from + 1 == b.from;
+        for run in copies.chunk_by(next) {
+            let Some(first) = run.first() else { continue };
+            let from = match (&first.source, self.footing.scratch, found) {
+                (CellSource::Undo(row), Some(scratch), _) => (scratch.tab, *row, scratch.margin),
+                (CellSource::Itself, _, Some((row, margin))) => (self.state_tab, row, margin),
+                (CellSource::Formula(formula), ..) => {
+                    let rows = vec![vec![cell::CellData::formula(formula.as_str()); run.len()].into()];
+                    self.out.requests.push((CommitPart::Layout, put(self.tab.id, row, index(first.to), rows, VALUE)));
+                    continue;
+                }
+                _ => continue,
+            };
+            let left = from.2 + index(first.from);
+            let source = (from.0, from.1..from.1 + 1, left..left + index(run.len()));
+            let request = copied(source, (self.tab.id, row, index(first.to)), PasteType::Formula);
+            self.out.requests.push((CommitPart::Layout, request));
+        }
+    }
+
+    /// Rows that have no place yet: below everything, or inserted above what stands in the job's own columns at the grid's end. An
+    /// inserted row is new, so nothing can be written over by it.
+    fn below(&mut self, fresh: &[&Row], made: &[&RowRepair]) {
+        let last = self.footing.index.map_or(0, RowIndex::last).max(self.footing.below.last);
+        let mut at = last + 1 + index(self.out.filled.len());
+        if self.footing.below.inserts && !fresh.is_empty() {
+            self.insert(at, index(fresh.len()));
+            self.fill(at, fresh);
+            at += index(fresh.len());
+        } else if !fresh.is_empty() {
+            let rows = fresh.iter().map(|row| placed_row(self.placed(row))).collect();
+            let request = Request::AppendCells { sheet_id: self.tab.id, rows, fields: VALUE_AND_NUMBER.into() };
+            self.out.requests.push((CommitPart::Content, request));
+        }
+        if made.is_empty() {
+            return;
+        }
+        self.insert(at, index(made.len()));
+        for (row, repair) in (at..).zip(made) {
+            if let (Some(column), RowPredicate::Key(key)) = (self.key_column(), &repair.expect) {
+                let key = sent(&crate::grid::Cell::text(key.as_str()), Some(NumberKind::Text));
+                let request = put(self.tab.id, row, index(column), vec![vec![key].into()], VALUE_AND_NUMBER);
+                self.out.requests.push((CommitPart::Layout, request));
+            }
+            self.repair(repair, row, None);
+        }
+    }
+
+    fn insert(&mut self, at: u32, rows: u32) {
+        // The header row's looks are its own.
+        let range = rows_of(self.tab.id, at..at + rows);
+        let request = Request::InsertDimension { range, inherit_from_before: at > 1 };
+        self.out.requests.push((CommitPart::Layout, request));
+        self.out.grown += rows;
+    }
+
+    /// Writes inserted rows, and of people's columns nothing.
+    fn fill(&mut self, at: u32, fresh: &[&Row]) {
+        let rows: Vec<HashMap<usize, cell::CellData>> = fresh.iter().map(|row| self.placed(row).collect()).collect();
+        let mut columns: Vec<usize> = rows.iter().flat_map(|row| row.keys().copied()).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        for block in blocks(&columns) {
+            let cell = |row: &HashMap<usize, cell::CellData>, column| row.get(&column).cloned().unwrap_or_default();
+            let rows = rows.iter().map(|row| block.clone().map(|column| cell(row, column)).collect::<Vec<_>>().into());
+            let request = put(self.tab.id, at, index(block.start), rows.collect(), VALUE_AND_NUMBER);
+            self.out.requests.push((CommitPart::Content, request));
+        }
+    }
+}
+
+impl PlannedWrite<'_> {
+    /// Whether this row can ride in one request with the row above it.
+    fn follows(&self, above: &Self) -> bool {
+        let cells = matches!(
+            (&self.what, &above.what),
+            (WriteContent::Cells(_), WriteContent::Cells(_)) | (WriteContent::Fresh(_), WriteContent::Fresh(_))
+        );
+        cells && self.target.row == above.target.row + 1 && self.target.columns == above.target.columns
+    }
+}
+
+/// Runs of neighbouring rows, as ranges of writes.
+fn runs(writes: &[PlannedWrite<'_>]) -> Vec<Range<usize>> {
+    let mut at = 0;
+    let runs = writes.chunk_by(|a, b| a.target.row + 1 == b.target.row).map(|run| {
+        let start = at;
+        at += run.len();
+        start..at
+    });
+    runs.collect()
+}
+
+fn rows_written(writes: &[PlannedWrite<'_>], run: &Range<usize>) -> Range<u32> {
+    let first = writes.get(run.start).map_or(0, |write| write.target.row);
+    first..first + index(run.len())
+}
+
+/// The state tab without scratch rows, where the commit before left some.
+pub fn without_scratch(state_tab: i32) -> Request {
+    resized(state_tab, STATE_ROWS, STATE_COLUMNS)
+}

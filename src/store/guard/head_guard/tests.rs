@@ -1,0 +1,154 @@
+//! What the guard is held to.
+
+use super::*;
+use crate::ledger::commit::changes::Changes;
+use crate::ledger::lease::lease::Lease;
+use crate::ledger::state::snapshot::State;
+
+const H0: HeadId = HeadId { commit: 0, nonce: 11 };
+const H1: HeadId = HeadId { commit: 1, nonce: 22 };
+
+fn commit(from: Option<HeadId>, to: HeadId, kind: CommitKind, fence: u64) -> Commit {
+    let lease = Lease { fence: Fence(fence), ..Lease::default() };
+    Commit {
+        from,
+        to,
+        kind,
+        run: String::new(),
+        state: State { lease, ..State::default() },
+        changes: Changes::default(),
+    }
+}
+
+fn place(form: GuardKind) -> StateLocation {
+    let title = place_title("j", Fence(1), form, H0);
+    StateLocation { tab: 11, title, fence: Fence(1), head: H0, form, name_id: Some(H0.to_string()) }
+}
+
+fn tab(id: i32, title: &str) -> TabSeen {
+    TabSeen { id, title: title.into() }
+}
+
+fn named(id: &str) -> NameSeen {
+    NameSeen { id: id.into(), name: range_name("j") }
+}
+
+#[test]
+fn a_fresh_spreadsheet_is_virgin_and_one_that_lost_its_head_is_not() {
+    let processed = tab(7, &processed_title("j"));
+    let by_name = tab(1, "sheetkeep j #1");
+    assert_eq!(sight("j", &[tab(0, "Sheet1")], &[]).0, HeadStatus::NotInitialized);
+    assert_eq!(sight("j", &[processed], &[]).0, HeadStatus::Missing);
+    assert_eq!(sight("j", &[], &[named("x")]).0, HeadStatus::Missing);
+    assert_eq!(sight("j", std::slice::from_ref(&by_name), &[]).0, HeadStatus::Missing);
+    assert_eq!(sight("j", &[by_name], &[named("12345")]).0, HeadStatus::Missing);
+}
+
+#[test]
+fn titles_that_people_or_other_jobs_made_are_not_ours() {
+    let theirs =
+        ["Copy of sheetkeep j #1", "sheetkeep j", "sheetkeep j #x", "sheetkeep j #1.5", "sheetkeep jj #1", "Sheet1"];
+    let tabs: Vec<_> = theirs.iter().map(|title| tab(1, title)).collect();
+    assert_eq!(sight("j", &tabs, &[]), (HeadStatus::NotInitialized, None));
+    assert_eq!(read_title("sheetkeep a #2 #3"), Some(("a #2", Fence(3), None)));
+}
+
+#[test]
+fn the_title_marks_the_head_whatever_the_name_says() {
+    let title = place_title("j", Fence(3), GuardKind::Title, H1);
+    let (sighting, place) = sight("j", &[tab(5, &title)], &[named(&H0.to_string())]);
+    assert_eq!(sighting, HeadStatus::At { head: H1, fence: Fence(3) });
+    let place = place.expect("a head has a place");
+    assert_eq!((place.form, place.name_id), (GuardKind::Title, Some(H0.to_string())));
+}
+
+#[test]
+fn jobs_that_differ_only_in_punctuation_have_different_names() {
+    assert_ne!(range_name("a-b"), range_name("a.b"));
+}
+
+#[test]
+fn every_nonce_makes_a_tab_id_that_the_service_takes() {
+    assert_eq!(tab_id(HeadId { commit: 0, nonce: 0 }), 1);
+    assert!(tab_id(HeadId { commit: 0, nonce: u64::MAX }) >= 1);
+    assert_eq!(tab_id(HeadId { commit: 0, nonce: 0x7fff_ffff }), i32::MAX);
+}
+
+#[test]
+fn invariant_2_every_later_commit_in_either_form_is_refused_when_its_old_place_is_gone() {
+    for (at, form) in [
+        (GuardKind::Title, GuardKind::Title),
+        (GuardKind::Title, GuardKind::Name),
+        (GuardKind::Name, GuardKind::Name),
+        (GuardKind::Name, GuardKind::Title),
+    ] {
+        for kind in [CommitKind::Advance, CommitKind::Claim, CommitKind::Relocate] {
+            let ops = ops("j", &commit(Some(H0), H1, kind, 1), Some(&place(at)), form);
+            let touched = GuardRequest::Touch { tab: 11 };
+            let needs_tab = ops.contains(&touched) || ops.contains(&GuardRequest::WriteState { tab: 11 });
+            assert!(needs_tab, "{at:?} to {form:?}, {kind:?}: {ops:?}");
+            let content = ops.iter().position(|op| !op.guards());
+            assert!(content > Some(0), "the guard stands before what it guards");
+        }
+    }
+}
+
+#[test]
+fn a_claim_moves_the_state_to_a_tab_that_no_older_writer_knows() {
+    let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
+    let new = tab_id(H1);
+    let expected = vec![
+        GuardRequest::DropName { id: H0.to_string() },
+        GuardRequest::Touch { tab: 11 },
+        GuardRequest::AddPlace { tab: new, title: "sheetkeep j #2".into() },
+        GuardRequest::AddName { id: H1.to_string(), name: range_name("j"), tab: new },
+        GuardRequest::WriteState { tab: new },
+        GuardRequest::Changes,
+        GuardRequest::DropPlace { tab: 11 },
+    ];
+    assert_eq!(ops("j", &claim, Some(&place(GuardKind::Name)), GuardKind::Name), expected);
+}
+
+#[test]
+fn within_a_term_a_named_head_is_swapped_where_it_stands() {
+    let advance = commit(Some(H0), H1, CommitKind::Advance, 1);
+    let ops = ops("j", &advance, Some(&place(GuardKind::Name)), GuardKind::Name);
+    assert!(
+        ops.contains(&GuardRequest::DropName { id: H0.to_string() })
+            && ops.contains(&GuardRequest::WriteState { tab: 11 })
+    );
+    assert!(!ops.iter().any(|op| matches!(op, GuardRequest::AddPlace { .. } | GuardRequest::DropPlace { .. })));
+}
+
+#[test]
+fn what_a_commit_leaves_is_what_the_next_look_sees() {
+    for (at, form) in [
+        (GuardKind::Title, GuardKind::Title),
+        (GuardKind::Title, GuardKind::Name),
+        (GuardKind::Name, GuardKind::Name),
+        (GuardKind::Name, GuardKind::Title),
+    ] {
+        let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
+        let after = place_after("j", &claim, Some(&place(at)), form);
+        let names: Vec<_> = after.name_id.iter().map(|id| named(id)).collect();
+        let seen = sight("j", &[tab(after.tab, &after.title)], &names);
+        assert_eq!(seen, (HeadStatus::At { head: H1, fence: Fence(2) }, Some(after)), "{at:?} to {form:?}");
+    }
+}
+
+#[test]
+fn the_name_is_proved_only_by_a_refusal_and_an_id_of_our_own_and_a_missing_tab_must_be_refused() {
+    let ours = place(GuardKind::Title);
+    let other = StateLocation { name_id: Some("s1".into()), ..ours.clone() };
+    let table = [
+        (&ours, true, true, GuardProof::Guard(GuardSupport::Name)),
+        (&ours, false, true, GuardProof::Guard(GuardSupport::Title)),
+        (&other, true, true, GuardProof::Guard(GuardSupport::Title)),
+        (&ours, true, false, GuardProof::Nothing),
+    ];
+    for (place, name, tab, proved) in table {
+        assert_eq!(conclude(place, name, tab), proved);
+    }
+    let [first, second] = probes(&ours, 99);
+    assert!(first.contains(&GuardRequest::Touch { tab: 11 }) && second.contains(&GuardRequest::Touch { tab: 11 }));
+}

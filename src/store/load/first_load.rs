@@ -1,0 +1,96 @@
+//! The load of a spreadsheet on which the job has never run.
+//!
+//! In scope: tabs that are there already, whether the job may have them, and what people prepared in its data tab. Out of scope: every later
+//! load (`store::load::loader`), what a closer look at a header takes (`store::load::header_check`).
+
+use crate::google::shape::SpreadsheetInfo;
+use crate::ledger::rows::row_codec::RUNS;
+use crate::ledger::state::snapshot::Loaded;
+use crate::port::store::StoreError;
+use crate::store::commit::cell_budget::CellBudget;
+use crate::store::guard::head_guard::{self, GuardSupport};
+use crate::store::load::header_check::{first_rows, first_rows_range};
+use crate::store::load::loader::{LoadResult, Loader};
+use crate::store::session::row_tracker::RowTracker;
+use crate::store::tabs::error::LoadError;
+use crate::store::tabs::load_plan::{not_ours, seen_tab, tables_of};
+use crate::store::tabs::parse;
+use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tabs};
+
+impl Loader {
+    /// Google takes two titles that differ only in case for one, so a tab that the job has to make may be there already as
+    /// somebody else's.
+    fn check_titles_unique(&self, metadata: &SpreadsheetInfo) -> Result<(), StoreError> {
+        let (processed, failures) = (head_guard::processed_title(&self.job), head_guard::failures_title(&self.job));
+        let wanted = [processed.as_str(), failures.as_str(), RUNS_TITLE, self.data_tab.as_str()];
+        let same = |a: &str, b: &str| a != b && a.to_lowercase() == b.to_lowercase();
+        let twins =
+            wanted.iter().find_map(|title| Some((title, metadata.tabs.iter().find(|tab| same(&tab.title, title))?)));
+        twins.map_or(Ok(()), |(title, tab)| {
+            let there = &tab.title;
+            let why = format!("tab \"{there}\" is there, and \"{title}\" differs from it only in case: rename the tab, the job or [sheet] tab");
+            Err(StoreError::Corrupt { why })
+        })
+    }
+
+    /// A spreadsheet on which the job has never run.
+    pub(super) async fn load_nothing(&self, metadata: &SpreadsheetInfo) -> Result<LoadResult, LoadError> {
+        self.check_titles_unique(metadata)?;
+        let data = metadata.tabs.iter().find(|tab| tab.title == self.data_tab);
+        let runs = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
+        let others: Vec<_> = match data {
+            Some(_) => metadata.tabs.iter().filter(|tab| head_guard::read_title(&tab.title).is_some()).collect(),
+            None => Vec::new(),
+        };
+        let headers = data.map(first_rows_range).into_iter().chain(runs.map(|tab| parse::header_range(&tab.title)));
+        let bottom = data.map(|tab| parse::whole_rows_range(&tab.title, tab.rows, tab.rows));
+        let ranges: Vec<_> =
+            bottom.into_iter().chain(headers).chain(others.iter().map(|tab| parse::state_range(&tab.title))).collect();
+        let mut read = self.rows_of(&ranges).await?.into_iter();
+        let bottom = data.and_then(|_| read.next());
+        let top = data.and_then(|_| read.next()).unwrap_or_default();
+        let runs_header = runs.and_then(|_| read.next()).unwrap_or_default();
+        let mut tabs = Tabs {
+            data: data.map(|seen| seen_tab(seen, &top)),
+            runs: runs.map(|seen| seen_tab(seen, &runs_header)),
+            ..Tabs::default()
+        };
+        for (other, rows) in others.iter().zip(read) {
+            let owned = StoreMetadata::read(&parse::pairs(&rows)).data;
+            if owned.is_some() && owned == data.map(|tab| tab.sheet_id) {
+                let (job, ..) = head_guard::read_title(&other.title).unwrap_or_default();
+                return Err(StoreError::Corrupt {
+                    why: format!(
+                        "tab {} belongs to job {job}: give this job another tab in [sheet] tab",
+                        self.data_tab
+                    ),
+                }
+                .into());
+            }
+        }
+        if let Some(blemish) = tabs.runs.as_ref().and_then(|tab| parse::unusable(tab, &RUNS)) {
+            let below = match runs {
+                Some(seen) => self.pushed_down(seen, &RUNS).await?,
+                None => None,
+            };
+            let ours = tabs.runs.as_ref().and_then(not_ours);
+            return Err(StoreError::Corrupt { why: below.or(ours).unwrap_or(blemish).message }.into());
+        }
+        if let Some(tab) = &mut tabs.data {
+            self.knowing_what_is_shown(tab, top.first().map_or(&[][..], Vec::as_slice), &[]).await?;
+        }
+        let first = data.map(|seen| first_rows(&seen.title, &top));
+        if let Some(first) = &first
+            && let Some(why) = self.refused_by(first).await
+        {
+            return Err(StoreError::Corrupt { why }.into());
+        }
+        let tables = tables_of(&self.data_tab, &tabs);
+        let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, None, tables) };
+        let rows = data.map_or(0, |tab| tab.rows);
+        let filled = rows > 1 && bottom.is_some_and(|rows| !rows.is_empty());
+        let upkeep = RowTracker::of_strange_rows(rows, filled, top.len() > 1);
+        let (put_back, room) = (None, CellBudget::of(metadata));
+        Ok(LoadResult { loaded, place: None, proof: GuardSupport::Unknown, tabs, upkeep, put_back, room })
+    }
+}

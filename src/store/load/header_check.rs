@@ -1,0 +1,114 @@
+//! Headers that need a closer look: the first rows of a tab that people made, a header that was pushed down, and headers that the
+//! service holds as something else than a text.
+//!
+//! In scope: these reads, each made only where the load's own show that it is needed. Out of scope: what follows from the rows
+//! (`ledger::rows::header_search`), the marks of columns (`store::commit::own_columns`).
+
+use serde_json::Value;
+
+use crate::google::shape::TabInfo as Seen;
+use crate::ledger::columns::columns::header_text;
+use crate::ledger::rows::header_search::{FirstRows, header_below};
+use crate::ledger::rows::row_codec::{PROCESSED, RUNS};
+use crate::ledger::state::snapshot::Anomaly;
+use crate::store::load::loader::Loader;
+use crate::store::tabs::error::LoadError;
+use crate::store::tabs::load_plan::LoadPlan;
+use crate::store::tabs::parse::{header, header_range, rows_range, text};
+use crate::store::tabs::schema::{FAILURES_NEEDED, Tab, Tabs};
+
+/// Rows in which a header is looked for.
+const ROWS: u32 = 1_000;
+/// Cells of these at most.
+const CELLS: u32 = 200_000;
+
+/// The range of a tab's first rows, in which its header should be.
+pub fn first_rows_range(seen: &Seen) -> String {
+    let columns = seen.columns.max(1);
+    let rows = (CELLS / columns).clamp(1, ROWS).min(seen.rows.max(1));
+    rows_range(&seen.title, 1, rows, usize::try_from(columns).unwrap_or(usize::MAX))
+}
+
+/// The first rows of a tab as texts.
+pub fn first_rows(title: &str, rows: &[Vec<Value>]) -> FirstRows {
+    FirstRows::new(title, texts(rows))
+}
+
+fn texts(rows: &[Vec<Value>]) -> Vec<Vec<String>> {
+    let row = |row: &Vec<Value>| row.iter().map(|cell| header_text(&text(cell)).to_owned()).collect();
+    rows.iter().map(row).collect()
+}
+
+impl Loader {
+    /// The first rows of a tab in which the job has never written.
+    pub async fn first_rows(&self, seen: &Seen) -> Result<FirstRows, LoadError> {
+        let read = self.rows_of(&[first_rows_range(seen)]).await?;
+        Ok(first_rows(&seen.title, read.first().map_or(&[][..], Vec::as_slice)))
+    }
+
+    /// Why a tab in which the job has never written can't take its rows, as far as that can be known beforehand.
+    pub async fn refused_by(&self, first: &FirstRows) -> Option<String> {
+        if let Some(why) = first.without_header() {
+            return Some(why);
+        }
+        let preview = self.preview.as_ref().filter(|_| first.has_header())?;
+        let columns = preview.columns().await?;
+        first.refuses(&columns.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Why a tab can't be used whose header stands further down than row 1; nothing where it is nowhere.
+    pub async fn pushed_down(&self, seen: &Seen, wanted: &[&str]) -> Result<Option<Anomaly>, LoadError> {
+        let read = self.rows_of(&[first_rows_range(seen)]).await?;
+        let row = header_below(&texts(read.first().map_or(&[][..], Vec::as_slice)), wanted);
+        let title = &seen.title;
+        Ok(row.map(|row| Anomaly {
+            message: format!(
+                "the header of tab {title} is in row {row} now, and it has to be in row 1: drag that row to the top, or delete the rows \
+                 that were put above it"
+            ),
+            blocking: true,
+        }))
+    }
+
+    /// The first of the job's machine tabs whose header stands further down than row 1.
+    pub async fn pushed_down_header(&self, reach: &LoadPlan<'_>, tabs: &Tabs) -> Result<Option<Anomaly>, LoadError> {
+        let machine = [
+            (reach.processed, tabs.processed.as_ref(), &PROCESSED[..]),
+            (reach.failures, tabs.failures.as_ref(), FAILURES_NEEDED),
+            (reach.runs, tabs.runs.as_ref(), &RUNS[..]),
+        ];
+        for (seen, tab, wanted) in machine {
+            let (Some(seen), Some(tab)) = (seen, tab) else { continue };
+            if tab.lacks(wanted).is_some()
+                && let Some(blemish) = self.pushed_down(seen, wanted).await?
+            {
+                return Ok(Some(blemish));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets the tab know headers by what people see where the service holds a number, such as a day, a share or an amount that was typed:
+    /// `row` is the header row as read, and `own` the columns that are known by what the service holds already.
+    pub async fn knowing_what_is_shown(&self, tab: &mut Tab, row: &[Value], own: &[String]) -> Result<(), LoadError> {
+        let unlike = |cell: &Value| matches!(cell, Value::Number(_)) && !own.contains(&text(cell));
+        if !row.iter().any(unlike) {
+            return Ok(());
+        }
+        let range = [header_range(&tab.title)];
+        let read =
+            self.sheets.shown(&self.id, &range).await.map_err(|error| crate::store::tabs::error::unread(&error))?;
+        let shown = header(read.first().map_or(&[][..], Vec::as_slice));
+        let moved =
+            row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), seen)| cell.is_string() && held != seen);
+        if moved || shown.len() != tab.header.len() {
+            return Err(LoadError::moved(&tab.title));
+        }
+        for ((cell, held), seen) in row.iter().zip(&tab.header).zip(shown) {
+            if unlike(cell) && seen != *held && !tab.header.contains(&seen) {
+                tab.renamed.push((seen, held.clone()));
+            }
+        }
+        Ok(())
+    }
+}

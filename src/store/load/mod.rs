@@ -1,0 +1,24 @@
+//! Loading a job from its spreadsheet.
+//!
+//! | question | file |
+//! |---|---|
+//! | Which calls does a load make, and until when does it repeat them? | `loader` |
+//! | How are long tabs read? | `paging` |
+//! | What if the job has never run here? | `first_load` |
+//! | Which keys did earlier spreadsheets process? | `predecessors` |
+//! | What if a header was moved, renamed or pushed down? | `header_check` |
+//! | What if rows of `Processed` were deleted? | `missing_keys` |
+//! | What if people edit the tabs during each read? | `unstable_tabs` |
+//! | How is the data tab read again in the middle of a run? | `reread`, `read_below` |
+//! | With which commit did each run begin? | `first_commits` |
+
+pub mod first_commits;
+pub mod loader;
+pub mod paging;
+pub mod predecessors;
+pub mod header_check;
+pub(crate) mod first_load;
+pub mod unstable_tabs;
+pub(crate) mod missing_keys;
+pub mod reread;
+pub(crate) mod read_below;

@@ -1,0 +1,83 @@
+//! Reading what stands below the last key of the data tab, and beside the job's columns.
+//!
+//! In scope: which ranges are read. Out of scope: where new rows go then (`store::commit::append_position`).
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::grid::{column_letters, quoted};
+use crate::store::commit::append_position::{AppendPosition, blocks, columns_but};
+use crate::store::load::loader::Loader;
+use crate::store::tabs::error::LoadError;
+use crate::store::tabs::parse::{PAGE_ROWS, text};
+use crate::store::tabs::requests::index;
+use crate::store::tabs::schema::Tab;
+
+impl Loader {
+    /// Looks below the last key of a tab that has `rows` rows. `own` are the positions of the job's columns, `key` the one of the key.
+    pub async fn below(
+        &self,
+        tab: &Tab,
+        key: usize,
+        own: &[usize],
+        rows: u32,
+        filled: bool,
+    ) -> Result<AppendPosition, LoadError> {
+        let last = |rows: &[Vec<Value>], counts: fn(&Vec<Value>) -> bool| rows.iter().rposition(counts).map(index);
+        // What people have beside the job's rows is seldom much; where it is nothing, no key has to be read.
+        let theirs = self.entered_columns(tab, &columns_but(own, tab.width), 1, rows).await?;
+        // A formula may show nothing, and counts all the same.
+        let last_theirs = theirs.iter().filter_map(|rows| last(rows, |row| !row.is_empty())).max();
+        if !filled && last_theirs.is_none_or(|row| row == 0) {
+            return Ok(AppendPosition::default());
+        }
+        let keys = self.entered_columns(tab, &blocks(&[key]), 1, rows).await?.pop().unwrap_or_default();
+        let last_key = last(&keys, |row| row.iter().any(|cell| !text(cell).is_empty())).unwrap_or_default();
+        if !filled && last_theirs.is_none_or(|row| row <= last_key) {
+            return Ok(AppendPosition { last: last_key, ..AppendPosition::default() });
+        }
+        let from = last_key + 2;
+        let read = self.entered_columns(tab, &blocks(own), from, rows).await?;
+        let mut ours: Vec<u32> = Vec::new();
+        for block in &read {
+            let rows = (from - 1..).zip(block).filter(|(_, row)| row.iter().any(|cell| !text(cell).is_empty()));
+            ours.extend(rows.map(|(row, _)| row));
+        }
+        Ok(AppendPosition::of(last_key, last_theirs, &ours, filled))
+    }
+
+    /// What was entered into these columns from a row (1-based) on; page by page, and to the end of the grid, wherever it is by then.
+    async fn entered_columns(
+        &self,
+        tab: &Tab,
+        columns: &[Range<usize>],
+        from: u32,
+        rows: u32,
+    ) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
+        let mut all = vec![Vec::new(); columns.len()];
+        let mut start = from;
+        if columns.is_empty() {
+            return Ok(all);
+        }
+        loop {
+            let end = start.saturating_add(PAGE_ROWS - 1);
+            let to = if end < rows { end.to_string() } else { String::new() };
+            let range = |block: &Range<usize>| {
+                let (first, last) = (column_letters(block.start), column_letters(block.end.saturating_sub(1)));
+                format!("{}!{first}{start}:{last}{to}", quoted(&tab.title))
+            };
+            let read = self.entered_in(&columns.iter().map(range).collect::<Vec<_>>()).await?;
+            for (all, page) in all.iter_mut().zip(read) {
+                if !page.is_empty() {
+                    all.resize((start - from) as usize, Vec::new());
+                    all.extend(page);
+                }
+            }
+            if end >= rows {
+                return Ok(all);
+            }
+            start = end + 1;
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Reading the data tab again in the middle of a run: where keys stand, or all of it, or what a witness saw.
+//!
+//! In scope: these calls. Out of scope: the load (`store::load::loader`), what follows from what was read (`store::session::row_tracker`).
+
+use serde_json::Value;
+
+use crate::google::shape::{ColumnMark, TabInfo as Seen};
+use crate::grid::quoted;
+use crate::store::commit::own_columns::{ColumnLookup, OwnColumns, mark_key};
+use crate::store::guard::head_guard::STATE_ROWS;
+use crate::store::load::loader::Loader;
+use crate::store::tabs::error::LoadError;
+use crate::store::tabs::load_plan::seen_tab;
+use crate::store::tabs::parse::{self, PAGE_ROWS};
+use crate::store::tabs::row_index::{KeyColumnReader, RowIndex};
+use crate::store::tabs::schema::Tab;
+use crate::store::upsert::undo_log::{UndoFinding, UndoLog};
+
+/// Cells that one call reads when a whole tab is read.
+const PAGE_CELLS: u32 = 200_000;
+
+/// A tab that was read whole.
+pub struct TabReading {
+    /// The tab.
+    pub tab: Tab,
+    /// Its rows, the header's among them, without blank ones at the end.
+    pub rows: Vec<Vec<Value>>,
+    /// Rows of its grid.
+    pub height: u32,
+    /// Whether it took several calls, so that rows may have moved from one to the other.
+    pub is_paged: bool,
+}
+
+impl Loader {
+    /// The data tab's header, and where keys stand. Each page comes with the header of its moment, so that columns that move
+    /// meanwhile are seen.
+    pub async fn index(&self, known: &Tab, own: &[String], key_column: &str) -> Result<(Tab, RowIndex), LoadError> {
+        let seen = self.tab(known.id).await?;
+        let likely = known.position(key_column).unwrap_or_default();
+        let mut column = likely;
+        let mut indexing = KeyColumnReader::default();
+        let mut found: Option<Tab> = None;
+        let mut from = 1;
+        while from <= seen.rows || found.is_none() {
+            let to = seen.rows.min(from + PAGE_ROWS - 1).max(from);
+            // Rows that people put in meanwhile move the last ones down, so the last page has no end.
+            let end = Some(to).filter(|to| *to < seen.rows);
+            let ranges = [parse::header_range(&seen.title), parse::column_range(&seen.title, column, from, end)];
+            let mut read = self.rows_of(&ranges).await?.into_iter();
+            let tab = self.knowing(known, seen_tab(&seen, &read.next().unwrap_or_default()), own).await?;
+            match (&found, tab.position(key_column)) {
+                (_, None) => return Err(LoadError::moved(&seen.title)),
+                // Asked for where it was; once more where it is.
+                (None, Some(at)) if at != column && column == likely => column = at,
+                (before, Some(at)) => {
+                    if at != column || before.as_ref().is_some_and(|before| *before != tab) {
+                        return Err(LoadError::moved(&seen.title));
+                    }
+                    indexing.read_column(&read.next().unwrap_or_default());
+                    indexing.skip_to(to);
+                    from = to + 1;
+                    found = Some(tab);
+                }
+            }
+        }
+        found.map(|tab| (tab, indexing.finish())).ok_or_else(|| LoadError::moved(&self.data_tab))
+    }
+
+    /// The data tab with all its rows, the header's among them.
+    pub async fn present(&self, known: &Tab, own: &[String]) -> Result<TabReading, LoadError> {
+        let seen = self.tab(known.id).await?;
+        let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
+        if seen.rows <= page {
+            // All of it at one moment.
+            let rows = self.rows_of(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
+            let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
+            return Ok(TabReading { tab, rows, height: seen.rows, is_paged: false });
+        }
+        let mut rows: Vec<Vec<Value>> = Vec::new();
+        let mut from = 1;
+        while from <= seen.rows {
+            let to = seen.rows.min(from.saturating_add(page - 1));
+            let range = parse::whole_rows_range(&seen.title, from, to);
+            rows.extend(self.rows_of(&[range]).await?.into_iter().flatten());
+            rows.resize(to as usize, Vec::new());
+            from = to + 1;
+        }
+        if self.tab(known.id).await? != seen {
+            return Err(LoadError::moved(&seen.title));
+        }
+        let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
+        Ok(TabReading { tab, rows, height: seen.rows, is_paged: true })
+    }
+
+    /// The rows of a tab that was read whole as they were entered, its keys in column `key`; none where people changed it in between. A tab that takes several calls
+    /// has to be the same in both readings: one alone may miss a row that moved from a page to an earlier one.
+    pub async fn entered(&self, whole: &TabReading, key: usize) -> Result<Vec<Vec<Value>>, LoadError> {
+        let TabReading { tab, rows, .. } = whole;
+        let page = (PAGE_CELLS as usize / tab.width.max(1)).max(1);
+        let mut entered: Vec<Vec<Value>> = Vec::new();
+        let mut from = 0;
+        while from < rows.len() {
+            let to = rows.len().min(from + page);
+            let range = parse::whole_rows_range(&tab.title, row_number(from), row_number(to - 1));
+            entered.extend(self.entered_in(&[range]).await?.into_iter().flatten());
+            entered.resize(to, Vec::new());
+            from = to;
+        }
+        // Keys are constants; what else is shown and was not entered may fill the cells of another one's formula.
+        let key_of = |row: &Vec<Value>| row.get(key).map(parse::text).unwrap_or_default();
+        let is_same = rows
+            .iter()
+            .zip(&entered)
+            .skip(1)
+            .all(|(shown, entered)| key_of(shown) == key_of(entered) && shows_what_was_entered(shown, entered));
+        match (is_same, whole.is_paged) {
+            (true, _) => Ok(entered),
+            (false, false) => Ok(Vec::new()),
+            (false, true) => Err(LoadError::moved(&tab.title)),
+        }
+    }
+
+    /// The undo rows of a finding as they were entered, those that hold what the batch found.
+    pub async fn undo_rows(&self, title: &str, finding: &UndoFinding) -> Result<Vec<Vec<Value>>, LoadError> {
+        let witness = &finding.witness;
+        let (Some(first), Some(last)) = (finding.astray.first(), finding.astray.last()) else { return Ok(Vec::new()) };
+        let (from, to) = (witness.before_row(first.index), witness.before_row(last.index));
+        let range = parse::rows_range(title, from + 1, to + 1, witness.columns() as usize);
+        let read = self.entered_in(&[range]).await?.into_iter().next().unwrap_or_default();
+        let cells = |index: usize| {
+            let row = read.get((witness.before_row(index) - from) as usize).map_or(&[][..], Vec::as_slice);
+            row.get(witness.margin() as usize..).unwrap_or_default().to_vec()
+        };
+        Ok(finding.astray.iter().map(|astray| cells(astray.index)).collect())
+    }
+
+    /// The scratch rows that a witness left on this state tab.
+    pub async fn scratch(&self, title: &str, witness: &UndoLog) -> Result<Vec<Vec<Value>>, LoadError> {
+        let range = parse::rows_range(title, STATE_ROWS + 1, witness.rows(), witness.columns() as usize);
+        Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
+    }
+
+    /// The tab with the job's names for columns whose headers people changed: as known before, or asked for anew.
+    async fn knowing(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, LoadError> {
+        let mut tab = Tab { renamed: known.renamed.clone(), ..tab };
+        // A load tells what stops a run.
+        let found = self.own_columns(&mut tab, None, own).await?;
+        if found.blocks() { Err(LoadError::moved(&tab.title)) } else { Ok(tab) }
+    }
+
+    /// What became of the job's own columns. Marks are asked for only where a header is missed, or stands over two columns. Where all
+    /// are missed and the tab's grid is known, the header is looked for further down first.
+    pub async fn own_columns(
+        &self,
+        tab: &mut Tab,
+        seen: Option<&Seen>,
+        columns: &[String],
+    ) -> Result<ColumnLookup, LoadError> {
+        let own = OwnColumns { job: &self.job, tab: &self.data_tab, columns };
+        let lost = own.lost(tab).len();
+        if lost == 0 && own.doubled(tab).is_empty() {
+            return Ok(ColumnLookup::default());
+        }
+        if let Some(seen) = seen.filter(|_| lost == columns.len()) {
+            let wanted: Vec<_> = columns.iter().map(String::as_str).collect();
+            if let Some(blemish) = self.pushed_down(seen, &wanted).await? {
+                return Ok(ColumnLookup { gone: Vec::new(), blemishes: vec![blemish] });
+            }
+        }
+        let marks = self.marks_of(tab).await?;
+        Ok(own.found_again(tab, marks.as_deref()))
+    }
+
+    /// The marks on the job's columns; none where they can't be had, which is told by what follows from it. A mark says where its
+    /// column is, so the header has to be the same before and after.
+    async fn marks_of(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
+        let marks = self.sheets.marks(&self.id, &mark_key(&self.job)).await;
+        let marks = marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok();
+        let after = self.rows_of(&[parse::header_range(&tab.title)]).await?;
+        if parse::header(after.first().map_or(&[][..], Vec::as_slice)) != tab.header {
+            return Err(LoadError::moved(&tab.title));
+        }
+        Ok(marks)
+    }
+
+    async fn tab(&self, id: i32) -> Result<Seen, LoadError> {
+        let metadata = self.metadata().await.map_err(LoadError::Failed)?;
+        let found = metadata.tabs.into_iter().find(|tab| tab.sheet_id == id);
+        found.ok_or_else(|| LoadError::moved(&self.data_tab))
+    }
+}
+
+/// The number of a row, from 1.
+fn row_number(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// Whether the constants of a row are the same in both readings. How the service hands over a day that was entered is not known, so only
+/// texts and numbers of both are compared.
+fn shows_what_was_entered(shown: &[Value], entered: &[Value]) -> bool {
+    let is_same = |(at, entered): (usize, &Value)| match (shown.get(at), entered) {
+        (_, Value::String(text)) if text.starts_with('=') => true,
+        (Some(Value::String(shown)), Value::String(entered)) => shown == entered || entered.is_empty(),
+        (Some(Value::Number(shown)), Value::Number(entered)) => shown == entered,
+        (None, entered) => parse::text(entered).is_empty(),
+        _ => true,
+    };
+    entered.iter().enumerate().all(is_same)
+}

@@ -1,0 +1,153 @@
+//! What is asked of the service, and how it was answered. Pure.
+//!
+//! In scope: the list of questions with the assumption that each is about. Out of scope: asking (the other files here), and what an
+//! answer means for a job (`check::meaning`).
+
+/// A question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is said in words below")]
+pub enum Assumption {
+    CallerTabId,
+    MissingTab,
+    TakenTabId,
+    TakenTitle,
+    TitleCase,
+    MissingName,
+    CallerNameId,
+    TakenNameId,
+    TakenName,
+    NameAgain,
+    OneByOne,
+    InOrder,
+    CopyInOrder,
+    CopyShifts,
+    CopySpilled,
+    CopyBeyond,
+    ReadsBack,
+    CallerMarkId,
+    TakenMarkId,
+    SameKeyMarks,
+    MarkBudget,
+    MarkMoves,
+    MarkGoes,
+    CellLength,
+    FormulaText,
+    AppendBelow,
+    AppendCheckbox,
+    DateHeader,
+    FreshReads,
+}
+
+use Assumption as Q;
+
+/// Every question, its word for machines, and what is assumed.
+const TABLE: [(Assumption, &str, &str); 29] = [
+    (Q::CallerTabId, "caller_tab_id", "the id that a caller chooses for a tab is kept"),
+    (Q::MissingTab, "missing_tab", "a request for a tab that is gone refuses the whole batch"),
+    (Q::TakenTabId, "taken_tab_id", "the id of a tab that is there is refused to a new one"),
+    (Q::TakenTitle, "taken_title", "the title of a tab that is there is refused to a new one"),
+    (Q::TitleCase, "title_case", "titles that differ only in case are the same"),
+    (Q::MissingName, "missing_name", "deleting a named range that is gone refuses the whole batch"),
+    (Q::CallerNameId, "caller_name_id", "the id that a caller chooses for a named range is kept"),
+    (Q::TakenNameId, "taken_name_id", "the id of a named range that is there is refused to a new one"),
+    (Q::TakenName, "taken_name", "the name of a range that is there is refused to another one"),
+    (Q::NameAgain, "name_again", "a name that is deleted may be added again in the same batch"),
+    (Q::OneByOne, "one_by_one", "a request is checked against what those before it in its batch have left"),
+    (Q::InOrder, "in_order", "a batch is applied in order"),
+    (Q::CopyInOrder, "copy_in_order", "copyPaste copies what stands there at that point of the batch"),
+    (Q::CopyShifts, "copy_shifts", "copyPaste shifts the references of formulas"),
+    (Q::CopySpilled, "copy_spilled", "a copy of a cell that a formula spills into is blank"),
+    (Q::CopyBeyond, "copy_beyond", "a reference that a copy shifts beyond the grid comes back as it was"),
+    (Q::ReadsBack, "reads_back", "the answer to a batch shows cells as they are after it"),
+    (Q::CallerMarkId, "caller_mark_id", "the id that a caller chooses for developer metadata is kept"),
+    (Q::TakenMarkId, "taken_mark_id", "an id of developer metadata that is taken refuses the batch"),
+    (Q::SameKeyMarks, "same_key_marks", "two columns may have developer metadata of the same key"),
+    (Q::MarkBudget, "mark_budget", "almost 30,000 characters of developer metadata fit a tab"),
+    (Q::MarkMoves, "mark_moves", "developer metadata moves with its column"),
+    (Q::MarkGoes, "mark_goes", "developer metadata is deleted with its column"),
+    (Q::CellLength, "cell_length", "the 50,000 characters of a cell are counted in UTF-16 units"),
+    (Q::FormulaText, "formula_text", "a text that begins with = stays a text"),
+    (Q::AppendBelow, "append_below", "rows are appended below the last row with data in any column"),
+    (Q::AppendCheckbox, "append_checkbox", "a checkbox that was never ticked is no data to appended rows"),
+    (Q::DateHeader, "date_header", "answers carry the service's clock in Date"),
+    (Q::FreshReads, "fresh_reads", "a read sees the write that was answered before it"),
+];
+
+impl Assumption {
+    /// Every one, in the order in which they are asked.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(question, ..)| *question)
+    }
+
+    /// Its word for machines.
+    pub fn word(self) -> &'static str {
+        self.row().1
+    }
+
+    /// What is assumed.
+    pub fn assumption(self) -> &'static str {
+        self.row().2
+    }
+
+    /// Whether nothing keeps two runs apart if it does not hold.
+    pub fn is_guard_column(self) -> bool {
+        matches!(self, Self::MissingTab | Self::CallerTabId)
+    }
+
+    fn row(self) -> &'static (Self, &'static str, &'static str) {
+        TABLE.iter().find(|(question, ..)| *question == self).unwrap_or(&TABLE[0])
+    }
+}
+
+/// How a question was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AssumptionOutcome {
+    /// As assumed.
+    Held,
+    /// Otherwise.
+    NotHeld,
+    /// No answer could be had.
+    Unknown,
+}
+
+impl AssumptionOutcome {
+    /// Held if so.
+    pub fn of(held: bool) -> Self {
+        if held { Self::Held } else { Self::NotHeld }
+    }
+
+    /// The word for machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::NotHeld => "not_held",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A question with its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssumptionResult {
+    /// What was asked.
+    pub question: Assumption,
+    /// How it was answered.
+    pub outcome: AssumptionOutcome,
+    /// What the service said or showed; or why it is not known.
+    pub seen: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_question_has_its_own_row_and_word() {
+        let mut words: Vec<_> =
+            Assumption::all().map(|question| (question.row().0 == question, question.word())).collect();
+        assert!(words.iter().all(|(own, _)| *own));
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), TABLE.len());
+    }
+}

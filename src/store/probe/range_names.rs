@@ -1,0 +1,71 @@
+//! Questions about named ranges: their ids and names, and whether one that is gone refuses a batch.
+//!
+//! In scope: those, in the guard's own requests. Out of scope: asking again (`store::probe::run`).
+
+use crate::google::body::{Batch, Request};
+use crate::store::guard::head_guard::GuardRequest;
+use crate::store::probe::assumption::AssumptionOutcome;
+use crate::store::probe::client::{ProbeClient, SentBatch, Unanswered};
+use crate::store::probe::tabs::{refused, whole_batch_refused};
+
+type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
+
+/// A name as it was given.
+struct GivenId {
+    wanted: String,
+    id: String,
+    name: String,
+}
+
+/// Gives a new name to a cell of the shared tab.
+async fn give(desk: &ProbeClient) -> Result<GivenId, Unanswered> {
+    let (wanted, name) = (desk.scratch.id(), desk.scratch.name());
+    let answer = desk.prepare(add(desk, &wanted, &name)?).await?;
+    let id = answer.added_name(0).map(str::to_owned);
+    let id = id.ok_or_else(|| Unanswered::Unclear("the answer does not tell the id of a new name".to_owned()))?;
+    Ok(GivenId { wanted, id, name })
+}
+
+fn add(desk: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, Unanswered> {
+    let op = GuardRequest::AddName { id: id.to_owned(), name: name.to_owned(), tab: desk.home()?.id };
+    Ok(op.request().into_iter().collect())
+}
+
+/// Deletes a name that never was, before a write.
+pub async fn missing(desk: &ProbeClient) -> ProbeAnswer {
+    let never = GuardRequest::DropName { id: desk.scratch.id() };
+    whole_batch_refused(desk, never.request(), false).await
+}
+
+/// Gives a name under an id of our own.
+pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
+    let given = give(desk).await?;
+    let kept = given.id == given.wanted;
+    Ok((AssumptionOutcome::of(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
+}
+
+/// Gives another name under the id of one that is there.
+pub async fn taken_id(desk: &ProbeClient) -> ProbeAnswer {
+    let given = give(desk).await?;
+    let other = desk.scratch.name();
+    refused(desk, add(desk, &given.id, &other)?, 0).await
+}
+
+/// Gives a name that is there under another id.
+pub async fn taken_name(desk: &ProbeClient) -> ProbeAnswer {
+    let given = give(desk).await?;
+    let other = desk.scratch.id();
+    refused(desk, add(desk, &other, &given.name)?, 0).await
+}
+
+/// Deletes a name and gives it again, in one batch.
+pub async fn again(desk: &ProbeClient) -> ProbeAnswer {
+    let given = give(desk).await?;
+    let new = desk.scratch.id();
+    let drop = GuardRequest::DropName { id: given.id }.request();
+    let requests = drop.into_iter().chain(add(desk, &new, &given.name)?).collect();
+    match desk.send(Batch::new(requests)).await? {
+        SentBatch::Applied(_) => Ok((AssumptionOutcome::Held, "it was free again within the batch".to_owned())),
+        SentBatch::Refused(refusal) => Ok((AssumptionOutcome::NotHeld, refusal.message)),
+    }
+}

@@ -1,0 +1,109 @@
+//! Failures read back whole: the record that each keeps, as people left it.
+//!
+//! In scope: which rows to ask for, reading them, seeing that a row is still the one that the load found. Out of scope: which failures
+//! are tried again (`runner::again`), the newest row of each (`store::tabs::parse`).
+
+use serde_json::Value;
+
+use crate::grid::Cell;
+use crate::ledger::item::failure::{FailureState, StoredFailure, mark_of_record, payload_mark};
+use crate::ledger::item::key::Fingerprint;
+use crate::ledger::rows::row_codec::{FAILURES, read_failure_row};
+use crate::store::load::loader::Loader;
+use crate::store::tabs::error::LoadError;
+use crate::store::tabs::parse::{column_range, text, whole_rows_range};
+use crate::store::tabs::schema::Tab;
+
+/// Rows whose payload is read for the mark of its record, at most.
+const MOST_UNSAID: usize = 600;
+/// Rows that one call reads: a row holds up to 450,000 characters of a record, and an answer has a bound.
+const ROWS_A_CALL: usize = 50;
+
+impl Loader {
+    /// Reads these rows of Failures; those that hold another key by now, or no record, are left out.
+    pub async fn kept(&self, tab: &Tab, wanted: &[(Fingerprint, u32)]) -> Result<Vec<StoredFailure>, LoadError> {
+        let mut found = Vec::new();
+        for chunk in wanted.chunks(ROWS_A_CALL) {
+            let ranges: Vec<_> = chunk.iter().map(|(_, row)| whole_rows_range(&tab.title, *row, *row)).collect();
+            let read = self.rows_of(&ranges).await?;
+            for ((key, row), rows) in chunk.iter().zip(read) {
+                let cells = rows.into_iter().next().unwrap_or_default();
+                found.extend(kept(tab, &cells, *row).filter(|kept| kept.failure.key.fingerprint() == *key));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Loader {
+    /// The marks of the records that these rows of Failures are of, as far as they say so: of most rows by one call for two columns.
+    pub async fn marks(
+        &self,
+        tab: &Tab,
+        wanted: &[(Fingerprint, u32)],
+    ) -> Result<Vec<(Fingerprint, String)>, LoadError> {
+        let columns = [FAILURES[0], FAILURES[FAILURES.len() - 1]].map(|name| tab.position(name));
+        let (mut keys, mut marks) = (Vec::new(), Vec::new());
+        if let [Some(key), Some(mark)] = columns {
+            let ranges = [key, mark].map(|at| column_range(&tab.title, at, 1, None));
+            let mut read = self.rows_of(&ranges).await?.into_iter();
+            (keys, marks) = (read.next().unwrap_or_default(), read.next().unwrap_or_default());
+        }
+        let cell = |rows: &[Vec<Value>], row: u32| {
+            let at = usize::try_from(row).ok()?.checked_sub(1)?;
+            rows.get(at)?.first().map(text).filter(|text| !text.is_empty())
+        };
+        let (mut found, mut unsaid) = (Vec::new(), Vec::new());
+        for (key, row) in wanted {
+            let is_there = cell(&keys, *row).is_some_and(|text| Fingerprint::of(&text) == *key);
+            match cell(&marks, *row).filter(|_| is_there) {
+                Some(mark) => found.push((*key, mark)),
+                None => unsaid.push((*key, *row)),
+            }
+        }
+        // Rows of earlier versions say it in the payload alone.
+        unsaid.truncate(MOST_UNSAID);
+        let kept = self.kept(tab, &unsaid).await?.into_iter();
+        found.extend(kept.filter_map(|kept| {
+            let mark = mark_of_record(&kept.failure.payload, kept.failure.kept)?;
+            Some((kept.failure.key.fingerprint(), mark))
+        }));
+        Ok(found)
+    }
+}
+
+/// A row of Failures as it stands.
+pub fn kept(tab: &Tab, cells: &[Value], row: u32) -> Option<StoredFailure> {
+    let value = |name: &str| tab.position(name).and_then(|at| cells.get(at));
+    let failure = read_failure_row(|name| match value(name) {
+        Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
+        // A record that was typed anew may be a number or a truth by itself; every other column of texts takes them too.
+        Some(cell) if !text(cell).is_empty() => Cell::text(text(cell)),
+        _ => Cell::Empty,
+    })?;
+    let mark = value(FAILURES[FAILURES.len() - 1]).map(text).unwrap_or_default();
+    let is_changed = failure.kept && !mark.is_empty() && mark != payload_mark(&failure.payload);
+    let mended = is_changed && failure.state != FailureState::Recovered;
+    Some(StoredFailure { failure, mended, row })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_record_that_somebody_mended_is_known_by_its_mark() {
+        let header: Vec<String> =
+            ["key", "retryable", "payload", "payload 2", "payload_hash"].map(str::to_owned).into();
+        let tab = Tab { title: "Failures j".into(), header, ..Tab::default() };
+        let cells = ["{\"id\":".to_owned(), "1}".to_owned()];
+        let row =
+            |second: &str| [json!("a"), json!("yes"), json!(cells[0]), json!(second), json!(payload_mark(&cells))];
+        let same = kept(&tab, &row("1}"), 2).expect("a failure");
+        assert_eq!((same.mended, same.failure.payload.concat()), (false, "{\"id\":1}".to_owned()));
+        assert!(kept(&tab, &row("2}"), 2).expect("a failure").mended);
+        assert_eq!(kept(&tab, &[], 2), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! Reading a job's tabs row by row, for `fsck`, `explain`, `prune` and their like.
+//!
+//! | question | file |
+//! |---|---|
+//! | How are all rows of a job read at one head? | `scanner` |
+//! | How are they collected? | `rows` |
+//! | How many blank rows end a tab? | `trailing_blanks` |
+//! | How are the payloads of failures read? | `failure_payloads` |
+
+pub mod scanner;
+pub mod rows;
+pub mod trailing_blanks;
+pub mod failure_payloads;

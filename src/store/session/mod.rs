@@ -1,0 +1,9 @@
+//! What a store remembers between calls.
+//!
+//! | question | file |
+//! |---|---|
+//! | What is known of the spreadsheet, and which batches are in doubt? | `session` |
+//! | Where are the rows of the data tab, and which writes wait for verification? | `row_tracker` |
+
+pub mod session;
+pub mod row_tracker;

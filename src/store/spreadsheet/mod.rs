@@ -1,0 +1,13 @@
+//! The spreadsheet as a store: the five methods of `port::store::Store`, and what they need before and after a batch.
+//!
+//! | question | file |
+//! |---|---|
+//! | How are load, head read and commit put together? | `store` |
+//! | What does a commit read before it is sent? | `preconditions` |
+//! | Did a batch write the rows that it was meant for? | `verify` |
+//! | What if tabs are renamed during a call? | `renamed_tabs` |
+
+pub mod store;
+pub mod verify;
+pub mod preconditions;
+pub(crate) mod renamed_tabs;

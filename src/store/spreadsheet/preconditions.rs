@@ -1,0 +1,165 @@
+//! What a store sees to before it sends a batch: rows that are written over are known, and there is room for what comes.
+//!
+//! In scope: what has to be read for that, and what is refused without asking the service. Out of scope: sending (`store::spreadsheet::store`).
+
+use std::time::Duration;
+
+use crate::ledger::columns::columns::MAX_COLUMNS;
+use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply, ItemResult};
+use crate::ledger::commit::row_deletion::TabKind;
+use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::run::capacity::{CELL_LIMIT, passed};
+use crate::store::commit::cell_budget::CellBudget;
+use crate::store::load::reread::TabReading;
+use crate::store::load::unstable_tabs::MAX_TITLES;
+use crate::store::session::row_tracker::RequiredRead;
+use crate::store::session::session::PreparedBatch;
+use crate::store::spreadsheet::store::{SheetsStore, not_executed};
+use crate::store::tabs::error::LoadError;
+use crate::store::tabs::schema::Tab;
+use crate::store::upsert::repair::image::TabImage;
+
+/// Between two reads of positions of which the second is to confirm the first.
+const AGAIN: Duration = Duration::from_secs(2);
+
+impl SheetsStore {
+    /// A batch that would pass the limit of cells is not sent. Blank rows at the ends of tabs are looked for only where it is near.
+    pub(super) async fn ensure_cells_available(&self, draft: &PreparedBatch) -> Result<(), CommitReply> {
+        let would_fit =
+            |room: &CellBudget| room.clone().take(draft.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT);
+        if would_fit(&self.known().room) {
+            return Ok(());
+        }
+        let metadata = self.fetcher().metadata().await.map_err(|error| not_executed(&error))?;
+        let grown = draft.batch.grown_tabs();
+        let tabs: Vec<_> = metadata.tabs.iter().filter(|tab| grown.contains(&tab.sheet_id)).collect();
+        let mut room = CellBudget::of(&metadata);
+        for (tab, rows) in self.fetcher().blank_ends(&tabs).await.map_err(unread)? {
+            room.ends_blank(tab, rows);
+        }
+        let fits = would_fit(&room);
+        let cells = room.clone().take(draft.batch.requests()).unwrap_or_default();
+        self.known().room = room;
+        match (fits, draft.removed.as_ref().is_some_and(|removed| removed.rows() > 1)) {
+            (true, _) => Ok(()),
+            // Rows that are taken out are kept for a moment; of fewer at a time that takes fewer cells.
+            (false, true) => Err(CommitReply::TooLarge),
+            (false, false) => Err(CommitReply::Refused { part: CommitPart::Other, why: passed(cells) }),
+        }
+    }
+
+    /// Reads where keys stand, or all rows, as far as this commit needs it and nobody has.
+    pub(super) async fn ensure_rows_known(&self, commit: &Commit) -> Result<(), CommitReply> {
+        let (Some(tab), Some(key_column)) = (self.tab_to_write(commit), commit.state.key_column.as_deref()) else {
+            return Ok(());
+        };
+        let own = self.known().owned.clone();
+        let mut titles = 0;
+        loop {
+            let new = !commit.changes.tables.is_empty();
+            // In a tab that has no header yet no key has a row.
+            let mode = if new { WriteMode::Append } else { self.fetcher().mode };
+            let need = self.known().upkeep.need(mode, written_keys(commit));
+            match need {
+                RequiredRead::Nothing => return Ok(()),
+                RequiredRead::Positions { pause } => {
+                    if pause {
+                        self.fetcher().clock.sleep(AGAIN).await;
+                    }
+                    let (tab, index) = self.fetcher().index(&tab, &own, key_column).await.map_err(unread)?;
+                    let mut known = self.known();
+                    known.tabs.data = Some(tab);
+                    known.upkeep.stand_on(index);
+                }
+                RequiredRead::Below => {
+                    let tab = self.tab_to_write(commit).unwrap_or_default();
+                    let Some(key) = tab.position(key_column) else { return Ok(()) };
+                    let positions = tab.positions();
+                    let mut ours: Vec<_> =
+                        commit.state.columns.iter().filter_map(|name| positions.get(name.as_str()).copied()).collect();
+                    ours.push(key);
+                    ours.sort_unstable();
+                    ours.dedup();
+                    let (rows, filled) = self.known().upkeep.grid();
+                    match self.fetcher().below(&tab, key, &ours, rows, filled).await {
+                        Ok(below) => self.known().upkeep.goes_below(below),
+                        Err(error) if titles < MAX_TITLES => {
+                            titles += 1;
+                            self.retitled(TabKind::Data, &tab, error).await.map_err(unread)?;
+                        }
+                        Err(error) => return Err(unread(error)),
+                    }
+                }
+                RequiredRead::Rows => return self.plan_repair(&tab, &own, key_column).await,
+            }
+        }
+    }
+
+    /// Reads all rows, and plans the repair of those that were hit by mistake.
+    async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), CommitReply> {
+        let whole = self.fetcher().present(tab, own).await.map_err(unread)?;
+        let Some(key) = whole.tab.position(key_column) else { return Err(unread(LoadError::moved(&whole.tab.title))) };
+        let entered = self.fetcher().entered(&whole, key).await.map_err(unread)?;
+        let TabReading { tab, rows, height, .. } = whole;
+        let (finding, place) = {
+            let known = self.known();
+            (known.upkeep.finding().cloned(), known.place.clone())
+        };
+        let undo = match finding.zip(place) {
+            Some((finding, place)) => self.fetcher().undo_rows(&place.title, &finding).await.map_err(unread)?,
+            None => Vec::new(),
+        };
+        let mut known = self.known();
+        let image = TabImage { tab: &tab, key, rows: &rows, height, entered: &entered, undo: &undo };
+        known.upkeep.repair(&image).map_err(|unknown| CommitReply::Refused {
+            part: CommitPart::Other,
+            why: format!(
+                "tab {}: rows were moved while a run wrote them, and {}; then run again",
+                tab.title,
+                unknown.join("; ")
+            ),
+        })?;
+        known.tabs.data = Some(tab);
+        Ok(())
+    }
+
+    /// The data tab that stands, with the header that it will have once this commit has written it, but for columns that it adds.
+    fn tab_to_write(&self, commit: &Commit) -> Option<Tab> {
+        let tab = self.known().tabs.data.clone()?;
+        match commit.changes.tables.first() {
+            Some(new) => Some(Tab { header: new.columns.clone(), ..tab }),
+            None => Some(tab).filter(|tab| !tab.header.is_empty()),
+        }
+    }
+
+    /// A tab that is as wide as a tab can be gets no column, and no later try gives it one.
+    pub(super) fn ensure_columns_available(&self, commit: &Commit) -> Result<(), CommitReply> {
+        let added = commit.changes.columns.len();
+        let known = self.known();
+        let full = known.tabs.data.as_ref().filter(|tab| added > 0 && tab.width + added > MAX_COLUMNS);
+        full.map_or(Ok(()), |tab| {
+            let (title, width) = (&tab.title, tab.width);
+            let why = format!(
+                "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete columns that nobody needs, \
+                 or say new_columns = \"ignore\""
+            );
+            Err(CommitReply::Refused { part: CommitPart::Other, why })
+        })
+    }
+}
+
+/// Keys whose rows a commit writes, each with whether it was done before.
+fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
+    commit.changes.settled.iter().filter_map(|one| match one {
+        ItemResult::Done { key, known, output, .. } if !output.is_empty() => Some((key.as_str(), *known)),
+        _ => None,
+    })
+}
+
+/// The data tab could not be read for a commit: what changed under it asks for a new load.
+fn unread(error: LoadError) -> CommitReply {
+    match error {
+        LoadError::Stale(error) => CommitReply::Refused { part: CommitPart::Layout, why: error.to_string() },
+        LoadError::Failed(error) => not_executed(&error),
+    }
+}

@@ -1,0 +1,362 @@
+//! The spreadsheet as a store: load, look, and one guarded batch.
+//!
+//! In scope: the order of calls, what is known of the place between them, the proof of the guard.
+//! Out of scope: the guard itself (`store::guard::head_guard`), cells (`store::commit::encoder`, `store::tabs::parse`), HTTP (`google`).
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::google::address::SpreadsheetId;
+use crate::google::body::Batch;
+use crate::google::error::ApiError;
+use crate::google::quota::QuotaUser;
+use crate::google::sheets::{BatchReply as Answer, Sheets};
+use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
+use crate::ledger::commit::commit_resolution::HeadStatus;
+use crate::ledger::commit::row_deletion::TabKind;
+use crate::ledger::item::failure::StoredFailure;
+use crate::ledger::item::key::Fingerprint;
+use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::state::snapshot::Loaded;
+use crate::port::clock::Clock;
+use crate::port::preview::Preview;
+use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
+use crate::store::commit::deletion::DeletedRows;
+use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
+use crate::store::commit::own_columns::standing;
+use crate::store::commit::response::found_by;
+use crate::store::commit::row_writer::RowContext;
+use crate::store::guard::head_guard::{self, GuardSupport};
+use crate::store::load::loader::{LoadResult, Loader};
+use crate::store::load::unstable_tabs::{MAX_TITLES, settled};
+use crate::store::probe::capability::prove;
+use crate::store::session::row_tracker::PendingVerification;
+use crate::store::session::session::{PreparedBatch, SheetSession};
+use crate::store::tabs::error::LoadError;
+use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::schema::Tabs;
+use futures_util::future::BoxFuture;
+
+/// A job's place on one spreadsheet.
+pub struct SheetsStore {
+    fetcher: Loader,
+    known: Mutex<SheetSession>,
+}
+
+impl SheetsStore {
+    /// The place of `job`, whose rows go to `data_tab`, on this spreadsheet.
+    pub fn new(sheets: Arc<Sheets>, id: SpreadsheetId, job: &str, data_tab: &str, clock: Arc<dyn Clock>) -> Self {
+        let fetcher = Loader {
+            sheets,
+            id,
+            job: job.to_owned(),
+            data_tab: data_tab.to_owned(),
+            mode: WriteMode::Append,
+            again: ReprocessPolicy::EachVersion,
+            leaving: false,
+            preview: None,
+            missing: MissingTab::Stops,
+            clock,
+        };
+        Self { fetcher, known: Mutex::new(SheetSession::nothing()) }
+    }
+
+    /// The same place, its rows kept in this way.
+    #[must_use]
+    pub fn keeping(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
+        (self.fetcher.mode, self.fetcher.again) = (mode, again);
+        self
+    }
+
+    /// The same place; earlier spreadsheets that are not to be had any more are left behind for good.
+    #[must_use]
+    pub fn leaving(mut self, leaving: bool) -> Self {
+        self.fetcher.leaving = leaving;
+        self
+    }
+
+    /// The same place; what becomes of machine tabs that are gone, or can't be used.
+    #[must_use]
+    pub fn missing(mut self, missing: MissingTab) -> Self {
+        self.fetcher.missing = missing;
+        self
+    }
+
+    /// The same place, with a look ahead to the rows that will come.
+    #[must_use]
+    pub fn previewing(mut self, preview: Option<Arc<dyn Preview>>) -> Self {
+        self.fetcher.preview = preview;
+        self
+    }
+
+    /// The title of the tab with the job's failures, as it was found.
+    pub fn failures_title(&self) -> String {
+        let seen = self.known().tabs.failures.as_ref().map(|tab| tab.title.clone());
+        seen.unwrap_or_else(|| head_guard::failures_title(&self.fetcher.job))
+    }
+
+    /// The tabs as they were found last.
+    pub fn tabs(&self) -> Tabs {
+        self.known().tabs.clone()
+    }
+
+    /// What reads for this store.
+    pub(crate) fn fetcher(&self) -> &Loader {
+        &self.fetcher
+    }
+
+    /// What is known of the place.
+    pub(crate) fn known(&self) -> MutexGuard<'_, SheetSession> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn look(&self) -> Result<HeadStatus, StoreError> {
+        let metadata = self.fetcher.metadata().await?;
+        let (sighting, place) = head_guard::head_in(&self.fetcher.job, &metadata);
+        let mut known = self.known();
+        if let Some(seen) = place {
+            let draft = known.drafts.iter().position(|draft| draft.id == seen.head);
+            if let Some(at) = draft {
+                let draft = known.drafts.swap_remove(at);
+                known.on_applied(draft);
+            }
+            // The place's own name for the range may differ from ours where the service makes ids itself.
+            if known.place.as_ref().is_some_and(|place| place.head == seen.head) {
+                known.place = Some(seen);
+            }
+        }
+        Ok(sighting)
+    }
+
+    async fn send(&self, commit: &Commit) -> CommitReply {
+        let sent = self.known().drafts.iter().find(|draft| draft.id == commit.to).cloned();
+        let drafted = match sent {
+            Some(draft) => Ok(draft),
+            None => self.draft(commit).await,
+        };
+        let mut draft = match drafted {
+            Ok(draft) => draft,
+            Err(reply) => return reply,
+        };
+        loop {
+            match self.fetcher.sheets.batch_update(&self.fetcher.id, &draft.batch).await {
+                Answer::Applied(answer) => {
+                    self.known().on_applied(draft);
+                    let (header, keys) = found_by(answer.updated.as_ref());
+                    self.known().upkeep.answered(&header, &keys);
+                    if commit.from.is_none() {
+                        // Proved at once, so that the next commit can tell what it cost; where that fails, the next commit proves
+                        // first, and is what answers.
+                        let proved = self.see_that_the_guard_is_proved(commit).await;
+                        tracing::debug!(?proved, "the guard after the first commit");
+                    }
+                    return CommitReply::Applied;
+                }
+                Answer::Refused(refusal) => match self.refused(commit, &draft, &refusal) {
+                    Some(reply) => return reply,
+                    // The title takes the name's place, and from a title there is no other way to fall back to.
+                    None => draft = self.written(commit),
+                },
+                Answer::TooLarge(_) => return CommitReply::TooLarge,
+                Answer::NotExecuted(error) => {
+                    return CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() };
+                }
+                Answer::Lost(cause) => return CommitReply::Lost { why: cause.to_string() },
+            }
+        }
+    }
+
+    /// Makes the batch of a commit, the guard proved first where it was not yet.
+    async fn draft(&self, commit: &Commit) -> Result<PreparedBatch, CommitReply> {
+        if let Some(from) = commit.from {
+            self.ensure_at(from).await?;
+            self.see_that_the_guard_is_proved(commit).await?;
+        }
+        self.ensure_rows_known(commit).await?;
+        self.ensure_columns_available(commit)?;
+        let draft = self.written(commit);
+        if let Err(reply) = self.ensure_cells_available(&draft).await {
+            self.known().drafts.retain(|sent| sent.id != commit.to);
+            return Err(reply);
+        }
+        Ok(draft)
+    }
+
+    /// Proves the guard where it was not yet.
+    async fn see_that_the_guard_is_proved(&self, commit: &Commit) -> Result<(), CommitReply> {
+        if self.known().stance.proof() != GuardSupport::Unknown {
+            return Ok(());
+        }
+        // The metadata shows the id that the service gave the named range.
+        self.look().await.map_err(|error| not_executed(&error))?;
+        let Some(place) = self.known().place.clone() else { return Ok(()) };
+        let salt = probe_salt(commit.to);
+        let proof = prove(&self.fetcher.sheets, &self.fetcher.id, &place, salt).await?;
+        self.known().stance.learn(proof);
+        Ok(())
+    }
+
+    /// A commit as a batch, from what is known; remembered, so that it is sent again to the letter.
+    fn written(&self, commit: &Commit) -> PreparedBatch {
+        let mut known = self.known();
+        let form = known.stance.form(commit);
+        let ops = head_guard::ops(&self.fetcher.job, commit, known.place.as_ref(), form);
+        let place = head_guard::place_after(&self.fetcher.job, commit, known.place.as_ref(), form);
+        let footing = RowContext { owned: &known.owned, ..known.upkeep.footing(self.fetcher.mode) };
+        let proof = known.stance.proof();
+        let remakes = self.fetcher.missing == MissingTab::Remade;
+        let ground = EncodeContext {
+            remakes,
+            tabs: &known.tabs,
+            proof,
+            footing,
+            put_back: known.put_back.as_ref(),
+            gone: &known.gone,
+        };
+        let EncodedBatch { requests, parts, tabs, rows, removed } = encode(commit, &ops, ground);
+        let batch = match &rows.witness {
+            Some(witness) => Batch::new(requests).reading_back(PendingVerification::ranges(&place.title, witness)),
+            None => Batch::new(requests),
+        };
+        let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), standing(&commit.state).into());
+        let draft =
+            PreparedBatch { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows, removed, owned };
+        known.remember(draft.clone());
+        draft
+    }
+
+    /// Sees to it that what is known is known as of the head that a commit is made from.
+    async fn ensure_at(&self, from: HeadId) -> Result<(), CommitReply> {
+        let there = |known: &SheetSession| known.place.as_ref().is_some_and(|place| place.head == from);
+        if there(&self.known()) {
+            return Ok(());
+        }
+        self.look().await.map_err(|error| not_executed(&error))?;
+        if there(&self.known()) {
+            return Ok(());
+        }
+        Err(CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
+    }
+
+    /// What a refusal means; `None` if the same commit is to be sent at once by title.
+    fn refused(&self, commit: &Commit, draft: &PreparedBatch, refusal: &ApiError) -> Option<CommitReply> {
+        let why = match refusal.advice(self.fetcher.sheets.client_email()) {
+            Some(advice) => format!("{}; {advice}", refusal.message),
+            None => refusal.message.clone(),
+        };
+        if refusal.code != 400 {
+            return Some(CommitReply::NotExecuted { fault: refusal.fault(), why });
+        }
+        let part = match refusal.request {
+            Some(at) => draft.parts.get(at).copied().unwrap_or(CommitPart::Other),
+            // Which request it was is not said: whether the items are why shows when none is sent.
+            None => CommitPart::Content,
+        };
+        let part = match part {
+            // Where there are no cells left, not even for the next state tab, the head says nothing about it.
+            _ if refusal.is_about_cells() => CommitPart::Other,
+            CommitPart::Content if refusal.is_about_a_place() => CommitPart::Layout,
+            // What the sheet is like is no item's fault.
+            CommitPart::Content | CommitPart::Layout if refusal.is_about_the_sheet() && !refusal.is_about_a_place() => {
+                CommitPart::Other
+            }
+            part => part,
+        };
+        let mut known = self.known();
+        let part = match part {
+            CommitPart::Layout if !refusal.is_about_a_place() && known.is_layout_rejected() => CommitPart::Other,
+            part => part,
+        };
+        let place = known.place.clone();
+        if part == CommitPart::Guard && known.stance.refused(commit, place.as_ref(), draft.form) {
+            return None;
+        }
+        Some(CommitReply::Refused { part, why })
+    }
+}
+
+impl Store for SheetsStore {
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        Box::pin(async {
+            let LoadResult { loaded, place, proof, tabs, upkeep, put_back, room } = self.fetcher.fetch().await?;
+            let mut known = self.known();
+            known.stance.learn(proof);
+            let upkeep = upkeep.after(&known.upkeep);
+            (known.place, known.tabs, known.upkeep, known.room) = (place, tabs, upkeep, room);
+            known.owned = loaded.snapshot.as_ref().map(|found| standing(&found.state)).unwrap_or_default();
+            (known.gone, known.put_back, known.removed) = (DeletedRows::default(), put_back, None);
+            known.drafts.clear();
+            Ok(loaded)
+        })
+    }
+
+    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
+        Box::pin(self.look())
+    }
+
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+        Box::pin(self.send(commit))
+    }
+
+    fn astray(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
+        Box::pin(async {
+            let removed = self.verify_deletes().await?;
+            let written = self.verify_upserts().await?;
+            let left = self.known().upkeep.take_left();
+            Ok(MisplacedWrites { rows: removed.rows + written, left, ..removed })
+        })
+    }
+
+    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
+        Box::pin(async move {
+            let tab = self.known().tabs.failures.clone();
+            let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
+            for _ in 0..MAX_TITLES {
+                match self.fetcher.kept(&tab, rows).await {
+                    Ok(kept) => return Ok(kept),
+                    Err(error) => tab = self.retitled(TabKind::Failures, &tab, error).await.map_err(settled)?,
+                }
+            }
+            Err(settled(LoadError::moved(&tab.title)))
+        })
+    }
+
+    fn marks<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
+        Box::pin(async move {
+            let tab = self.known().tabs.failures.clone();
+            let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
+            for _ in 0..MAX_TITLES {
+                match self.fetcher.marks(&tab, rows).await {
+                    Ok(marks) => return Ok(marks),
+                    Err(error) => tab = self.retitled(TabKind::Failures, &tab, error).await.map_err(settled)?,
+                }
+            }
+            Err(settled(LoadError::moved(&tab.title)))
+        })
+    }
+
+    fn usage(&self) -> Usage {
+        let calls = self.fetcher.sheets.calls();
+        Usage {
+            reads: calls.reads,
+            writes: calls.writes,
+            retries: calls.retries,
+            throttled: calls.throttled,
+            is_quota_shared: matches!(calls.quota_user, Some(QuotaUser::Other { .. })),
+            updated: self.known().upkeep.updated(),
+        }
+    }
+}
+
+/// Makes ids for a probe that no commit has used; the complement of a nonce would do not, because it makes the same tab id.
+fn probe_salt(head: HeadId) -> u64 {
+    head.nonce.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1)
+}
+
+/// A batch that was not sent, because something before it could not be read.
+pub(super) fn not_executed(error: &StoreError) -> CommitReply {
+    CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() }
+}

@@ -1,0 +1,305 @@
+//! Rows of Processed whose cells stand in other columns than the header says: somebody moved columns while a run was appending. Pure.
+//!
+//! In scope: finding out how they are laid, reading them so. Out of scope: reading pages (`store::load::paging`), rows of other tabs.
+//!
+//! A row is appended from its first column on, laid as the header was when its run loaded it. Of such a run all rows from some moment on are
+//! laid in one way. Which way, and from which row on, is not written down anywhere; but the state has the count and the sum of all rows as they
+//! were meant. So each way that is possible is tried, and the one that gives the sum is right: it has 64 bits.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use crate::ledger::columns::coerce::cell_text as text;
+use crate::ledger::commit::row_deletion::mark_of_key;
+use crate::ledger::lease::row_order::{RowOrder, read_run_cell};
+use crate::ledger::rows::row_codec::{DONE, FORGOTTEN};
+use crate::ledger::run::run::is_in_run_cell;
+use crate::ledger::state::snapshot::RowChecksum;
+
+/// Runs that may have rows of this sort: the last ones. A next run knows the header as it is.
+const RUNS_SEEN: usize = 3;
+/// Rows of a run whose filled columns are looked at.
+const ROWS_SEEN: usize = 50;
+/// Ways of one run at most.
+const MAX_WAYS: usize = 400;
+
+/// Where key, version, state and run of a row stand; the version may be nowhere.
+type ColumnMapping = [Option<usize>; 4];
+
+/// Rows that are laid otherwise, by the hash of all their cells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ColumnRecovery(HashMap<u64, ColumnMapping>);
+
+impl ColumnRecovery {
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Key, version, state and run of a row, and whether it is laid as the header says.
+    pub fn texts(&self, row: &[Value], usual: [usize; 4]) -> ([String; 4], bool) {
+        let cell = |at: usize| row.get(at).map(text).unwrap_or_default();
+        if !self.0.is_empty() {
+            let cells: Vec<String> = row.iter().map(text).collect();
+            if let Some(way) = self.0.get(&hash(&cells)) {
+                return (way.map(|at| at.map(cell).unwrap_or_default()), false);
+            }
+        }
+        (usual.map(cell), true)
+    }
+}
+
+/// Whether a text is a word for the state of a row.
+pub fn is_state(text: &str) -> bool {
+    text == DONE || text == FORGOTTEN
+}
+
+/// Whether a row says of a run that it did something, but not where the header says.
+pub fn is_beside(row: &[Value], usual: [usize; 4]) -> bool {
+    let at = |column: usize| row.get(column).map(text).unwrap_or_default();
+    let [_, _, state, _] = usual;
+    !is_state(&at(state))
+        && row.iter().any(|cell| is_state(&text(cell)))
+        && row.iter().any(|cell| is_in_run_cell(&text(cell)))
+}
+
+/// A search for the way in which rows are laid.
+#[derive(Debug)]
+pub struct MappingSearch {
+    usual: [usize; 4],
+    /// Rows that are read as the header says.
+    rest: RowChecksum,
+    /// Rows of the last runs.
+    runs: BTreeMap<String, RunRows>,
+}
+
+/// Rows of one run, as they stand.
+#[derive(Debug, Default)]
+struct RunRows {
+    /// The last of their orders; none where a version that gave none wrote them.
+    latest: Option<RowOrder>,
+    rows: Vec<Vec<String>>,
+}
+
+/// One way for the rows of a run from one of them on, and what the sum would be more.
+struct MappingCandidate<'r> {
+    rows: &'r [Vec<String>],
+    way: ColumnMapping,
+    more: u64,
+}
+
+impl MappingSearch {
+    /// Among rows whose header says that key, version, state and run stand in these columns.
+    pub fn of(usual: [usize; 4]) -> Self {
+        Self { usual, rest: RowChecksum::default(), runs: BTreeMap::new() }
+    }
+
+    /// Reads rows, the header row not among them.
+    pub fn read(&mut self, rows: &[Vec<Value>]) {
+        for row in rows {
+            let cells: Vec<String> = row.iter().map(text).collect();
+            let usual = Some(self.usual[3]).and_then(|at| cells.get(at)).filter(|cell| is_in_run_cell(cell));
+            let run = usual.or_else(|| cells.iter().find(|cell| is_in_run_cell(cell))).cloned();
+            if self.usual.iter().all(|at| cells.get(*at).is_none_or(String::is_empty)) && !is_beside(row, self.usual) {
+                continue;
+            }
+            match run.as_deref().map(read_run_cell) {
+                Some((run, order)) => {
+                    let of_run = self.runs.entry(run.to_owned()).or_default();
+                    of_run.latest = of_run.latest.max(order);
+                    of_run.rows.push(cells);
+                }
+                None => self.rest.add_hash(self.as_usual(&cells)),
+            }
+            if self.runs.len() > RUNS_SEEN {
+                self.leave_the_first();
+            }
+        }
+    }
+
+    /// The rows of the first run among those that are kept count as they stand.
+    fn leave_the_first(&mut self) {
+        let first = self.runs.iter().min_by_key(|(run, of_run)| (of_run.latest, *run)).map(|(run, _)| run.clone());
+        for cells in first.and_then(|run| self.runs.remove(&run)).map(|of_run| of_run.rows).unwrap_or_default() {
+            self.rest.add_hash(self.as_usual(&cells));
+        }
+    }
+
+    /// The rows that are laid otherwise, if reading them so gives the count and the sum that the state says.
+    pub fn found(&self, said: RowChecksum) -> Option<ColumnRecovery> {
+        let mut all = self.rest;
+        for cells in self.runs.values().flat_map(|of_run| &of_run.rows) {
+            all.add_hash(self.as_usual(cells));
+        }
+        if all.count != said.count {
+            return None;
+        }
+        let due = said.sum.wrapping_sub(all.sum);
+        let guesses: Vec<Vec<MappingCandidate<'_>>> =
+            self.runs.iter().map(|(run, of_run)| self.guesses(run, &of_run.rows)).collect();
+        let one = guesses.iter().flatten().find(|guess| guess.more == due).map(|guess| vec![guess]);
+        // Two runs, where nobody has put back the rows of the first one before columns were moved under a second one.
+        let two = || {
+            guesses.iter().enumerate().find_map(|(at, of_run)| {
+                let later: HashMap<u64, &MappingCandidate<'_>> =
+                    guesses.iter().skip(at + 1).flatten().map(|guess| (guess.more, guess)).collect();
+                of_run.iter().find_map(|guess| Some(vec![guess, later.get(&due.wrapping_sub(guess.more))?]))
+            })
+        };
+        let right = one.or_else(two)?;
+        let laid = right.into_iter().flat_map(|guess| guess.rows.iter().map(|cells| (hash(cells), guess.way)));
+        Some(ColumnRecovery(laid.collect()))
+    }
+
+    fn as_usual(&self, cells: &[String]) -> u64 {
+        mark_in(cells, self.usual.map(Some))
+    }
+
+    /// Every way in which the rows of a run may be laid, from each of its rows on.
+    fn guesses<'r>(&self, run: &str, rows: &'r [Vec<String>]) -> Vec<MappingCandidate<'r>> {
+        let mut out = Vec::new();
+        for way in ways(run, rows) {
+            let mut more = 0_u64;
+            for (from, cells) in rows.iter().enumerate().rev() {
+                let at = |place: Option<usize>| place.and_then(|at| cells.get(at)).map_or("", String::as_str);
+                if !is_state(at(way[2])) || read_run_cell(at(way[3])).0 != run {
+                    break;
+                }
+                more = more.wrapping_add(mark_in(cells, way)).wrapping_sub(self.as_usual(cells));
+                out.push(MappingCandidate { rows: rows.get(from..).unwrap_or_default(), way, more });
+            }
+        }
+        out
+    }
+}
+
+/// The ways that the last rows of a run allow: its state and its run can be told by what they say, key and version can't.
+fn ways(run: &str, rows: &[Vec<String>]) -> Vec<ColumnMapping> {
+    let Some(last) = rows.last() else { return Vec::new() };
+    let seen = rows.iter().rev().take(ROWS_SEEN);
+    let filled: BTreeSet<usize> = seen
+        .flat_map(|cells| cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty()).map(|(at, _)| at))
+        .collect();
+    let of = |is: &dyn Fn(&str) -> bool| {
+        let found = last.iter().enumerate().filter(|(_, cell)| is(cell)).map(|(at, _)| at);
+        found.collect::<Vec<_>>()
+    };
+    let (states, runs) = (of(&is_state), of(&|cell| read_run_cell(cell).0 == run));
+    let mut out = Vec::new();
+    for (state, run) in states.iter().flat_map(|state| runs.iter().map(move |run| (*state, *run))) {
+        let others: Vec<usize> = filled.iter().copied().filter(|at| *at != state && *at != run).collect();
+        for key in &others {
+            let versions = others.iter().filter(|at| *at != key).map(|at| Some(*at)).chain([None]);
+            out.extend(versions.map(|version| [Some(*key), version, Some(state), Some(run)]));
+        }
+    }
+    out.truncate(MAX_WAYS);
+    out
+}
+
+/// The mark of a row that is laid in this way.
+fn mark_in(cells: &[String], way: ColumnMapping) -> u64 {
+    let text = |place: Option<usize>| place.and_then(|at| cells.get(at)).map_or("", String::as_str);
+    mark_of_key(&way.map(text))
+}
+
+/// The hash of all cells of a row; blank ones at its end don't count, for they are not always handed over.
+fn hash(cells: &[String]) -> u64 {
+    let last = cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
+    let texts: Vec<&str> = cells.iter().take(last).map(String::as_str).collect();
+    RowChecksum::hash(&texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const USUAL: [usize; 4] = [0, 1, 2, 3];
+    const OLD: &str = "20260921-141320-00d40";
+    const NEW: &str = "20260922-141320-00d41";
+
+    fn row(texts: [&str; 4], way: &[usize; 4]) -> Vec<Value> {
+        let mut cells = vec![Value::Null; 9];
+        for (text, at) in texts.into_iter().zip(way) {
+            cells[*at] = text.into();
+        }
+        cells
+    }
+
+    proptest! {
+        #[test]
+        fn rows_that_a_run_has_appended_beside_their_columns_are_read_as_they_were_meant(
+            way in Just(vec![0_usize, 1, 2, 3, 4, 5]).prop_shuffle(),
+            before in 0_usize..6,
+            beside in 1_usize..6,
+            versions in any::<bool>(),
+        ) {
+            let way = [way[0], way[1], way[2], way[3]];
+            let texts: Vec<[String; 4]> = (0..before + beside)
+                .map(|n| [format!("k{n}"), if versions { format!("v{n}") } else { String::new() }, DONE.into(), NEW.into()])
+                .collect();
+            let old = ["old", "1", DONE, OLD];
+            let mut said = RowChecksum::default();
+            said.add(&old);
+            let mut rows = vec![row(old, &USUAL)];
+            for (n, one) in texts.iter().enumerate() {
+                let one = one.each_ref().map(String::as_str);
+                said.add(&one);
+                rows.push(row(one, if n < before { &USUAL } else { &way }));
+            }
+            let mut search = MappingSearch::of(USUAL);
+            search.read(&rows);
+            let laid = search.found(said).expect("a way is found");
+            for (row, meant) in rows.iter().skip(1).zip(&texts) {
+                prop_assert_eq!(&laid.texts(row, USUAL).0, meant);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_two_runs_may_each_be_laid_in_a_way_of_their_own() {
+        let ways = [[1, 0, 2, 3], [3, 0, 1, 2]];
+        let texts = [["a", "1", DONE, OLD], ["b", "2", FORGOTTEN, NEW]];
+        let mut said = RowChecksum::default();
+        for one in &texts {
+            said.add(one);
+        }
+        let mut search = MappingSearch::of(USUAL);
+        let rows: Vec<_> = texts.iter().zip(&ways).map(|(one, way)| row(*one, way)).collect();
+        search.read(&rows);
+        let laid = search.found(said).expect("both are found");
+        assert_eq!(laid.rows(), 2);
+        for (row, meant) in rows.iter().zip(texts) {
+            assert_eq!(laid.texts(row, USUAL), (meant.map(str::to_owned), false));
+        }
+    }
+
+    #[test]
+    fn the_last_run_is_known_by_its_commits_not_by_its_name() {
+        let (mut said, mut rows) = (RowChecksum::default(), Vec::new());
+        let early = format!("19700101-000000-00001 {}", RowOrder { commit: 90, ..RowOrder::default() });
+        let runs = (0..5).map(|n| format!("2026092{n}-141320-00d40 {}", RowOrder { commit: n, ..RowOrder::default() }));
+        for (n, run) in runs.chain([early]).enumerate() {
+            let key = format!("k{n}");
+            let one = [&*key, "1", DONE, &*run];
+            said.add(&one);
+            rows.push(row(one, if n == 5 { &[1, 0, 2, 3] } else { &USUAL }));
+        }
+        let mut search = MappingSearch::of(USUAL);
+        search.read(&rows);
+        assert_eq!(search.found(said).map(|laid| laid.rows()), Some(1));
+    }
+
+    #[test]
+    fn what_people_have_changed_otherwise_is_not_guessed_at() {
+        let mut said = RowChecksum::default();
+        said.add(&["a", "1", DONE, NEW]);
+        let mut search = MappingSearch::of(USUAL);
+        search.read(&[row(["b", "1", DONE, NEW], &USUAL)]);
+        assert_eq!(search.found(said), None);
+        assert_eq!(MappingSearch::of(USUAL).found(said), None, "a row that is gone is gone");
+    }
+}

@@ -1,0 +1,78 @@
+//! Requests that several parts of a batch are made of. Pure.
+//!
+//! In scope: writing cells at a place, copying rows, a tab's size. Out of scope: what they are for.
+
+use std::ops::Range;
+
+use crate::google::body::{
+    Dimension, DimensionRange, GridCoordinate, GridProperties, GridRange, PasteOrientation, PasteType, Request,
+    SheetProperties,
+};
+use crate::google::cell;
+
+/// Writes rows from this cell on.
+pub fn put(
+    sheet_id: i32,
+    row_index: u32,
+    column_index: u32,
+    rows: Vec<cell::CellRow>,
+    fields: &'static str,
+) -> Request {
+    let start = GridCoordinate { sheet_id, row_index, column_index };
+    Request::UpdateCells { rows, fields: fields.into(), start: Some(start), range: None }
+}
+
+/// Gives a tab this size.
+pub fn resized(tab: i32, rows: u32, columns: u32) -> Request {
+    let grid = GridProperties { row_count: Some(rows), column_count: Some(columns), frozen_row_count: None };
+    let properties = SheetProperties { sheet_id: Some(tab), grid_properties: Some(grid), ..SheetProperties::default() };
+    Request::UpdateSheetProperties { properties, fields: "gridProperties(rowCount,columnCount)".into() }
+}
+
+/// Copies cells to as many others, of which the first is given as tab, row and column.
+pub fn copied(from: (i32, Range<u32>, Range<u32>), to: (i32, u32, u32), paste_type: PasteType) -> Request {
+    let (tab, rows, columns) = from;
+    let (to_tab, to_row, to_column) = to;
+    let height = rows.end - rows.start;
+    let width = columns.end - columns.start;
+    Request::CopyPaste {
+        source: area(tab, rows, columns),
+        destination: area(to_tab, to_row..to_row + height, to_column..to_column + width),
+        paste_type,
+        paste_orientation: PasteOrientation::Normal,
+    }
+}
+
+/// Copies whole rows; as much room as they need is taken from one cell on, given as tab, row and column.
+pub fn copied_rows(from: (i32, &Range<u32>), to: (i32, u32, u32), paste_type: PasteType) -> Request {
+    let source = GridRange {
+        sheet_id: from.0,
+        start_row_index: Some(from.1.start),
+        end_row_index: Some(from.1.end),
+        ..GridRange::default()
+    };
+    let (tab, row, column) = to;
+    let destination = area(tab, row..row + 1, column..column + 1);
+    Request::CopyPaste { source, destination, paste_type, paste_orientation: PasteOrientation::Normal }
+}
+
+/// Some rows of a tab.
+pub fn rows_of(tab: i32, rows: Range<u32>) -> DimensionRange {
+    DimensionRange { sheet_id: tab, dimension: Dimension::Rows, start_index: rows.start, end_index: rows.end }
+}
+
+/// Some cells of a tab.
+pub fn area(sheet_id: i32, rows: Range<u32>, columns: Range<u32>) -> GridRange {
+    GridRange {
+        sheet_id,
+        start_row_index: Some(rows.start),
+        end_row_index: Some(rows.end),
+        start_column_index: Some(columns.start),
+        end_column_index: Some(columns.end),
+    }
+}
+
+/// A count as rows and columns are counted.
+pub fn index(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,201 @@
+//! A row's identity where no key tells it from others: what it holds, column by column. Pure.
+//!
+//! In scope: taking such a print, comparing a row with it, keeping it as a text. Out of scope: which row is which (`store::upsert::repair::rows`).
+//!
+//! A print tells of constants only. What a formula shows may change by itself, and a row that is copied elsewhere shows something else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::ledger::item::key::digest_of;
+use crate::store::tabs::column_map::ColumnMap;
+use crate::store::tabs::parse::text;
+
+/// The longest print as a text; a cell takes 50,000 characters.
+const MAX_CHARS: usize = 45_000;
+
+/// What a row holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowFingerprint {
+    /// Hashes of the cells that hold something.
+    cells: BTreeMap<usize, u64>,
+    /// Columns of which it says nothing.
+    skipped: BTreeSet<usize>,
+    /// The first column of which it says nothing any more.
+    end: Option<usize>,
+}
+
+/// How a row compares with a print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Likeness {
+    /// Cells that hold the same.
+    pub equal: usize,
+    /// Cells that hold something else, or something where the print has nothing.
+    pub different: usize,
+}
+
+impl Likeness {
+    /// Whether the row holds what the print says, and nothing else.
+    pub fn is_exact(self) -> bool {
+        self.different == 0
+    }
+
+    /// Whether more is equal than different.
+    pub fn is_close(self) -> bool {
+        self.equal > self.different
+    }
+
+    /// Higher for the row that fits better.
+    pub fn score(self) -> i64 {
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        count(self.equal) - count(self.different)
+    }
+}
+
+impl RowFingerprint {
+    /// What it says: columns, and the hashes of what they hold.
+    pub fn marks(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        self.cells.iter().map(|(at, mark)| (*at, *mark))
+    }
+
+    /// The hash of what it says of a column; none where that is blank, or not said.
+    pub fn mark(&self, column: usize) -> Option<u64> {
+        self.cells.get(&column).copied()
+    }
+
+    /// The print of a row without the columns that `is_skipped` names.
+    pub fn of(row: &[Value], is_skipped: impl Fn(usize) -> bool) -> Self {
+        let mut print = Self::default();
+        for (at, cell) in row.iter().enumerate() {
+            if is_skipped(at) {
+                print.skipped.insert(at);
+            } else if let Some(mark) = mark_of(cell) {
+                print.cells.insert(at, mark);
+            }
+        }
+        print
+    }
+
+    /// Whether it says what a column held, be it nothing.
+    pub fn is_about(&self, column: usize) -> bool {
+        !self.skipped.contains(&column) && self.end.is_none_or(|end| column < end)
+    }
+
+    /// Whether it says nothing.
+    pub fn is_blank(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// The same print, its columns where they are now; `width` is how many a row has there. Columns that are new say nothing.
+    #[must_use]
+    pub fn moved(&self, map: &ColumnMap, width: usize) -> Self {
+        let cells = self.cells.iter().filter_map(|(at, mark)| Some((map.get(*at)?, *mark))).collect();
+        let says = |at: &usize| {
+            let origin = map.origin(*at);
+            origin.is_some_and(|at| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end))
+        };
+        let skipped = (0..width).filter(|at| !says(at)).collect();
+        Self { cells, skipped, end: self.end.map(|end| end.max(width)) }
+    }
+
+    /// Compares a row with it, without the columns that `is_skipped` names.
+    pub fn compare(&self, row: &[Value], is_skipped: impl Fn(usize) -> bool) -> Likeness {
+        let mut likeness = Likeness::default();
+        let says = |at: usize| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end) && !is_skipped(at);
+        for (at, mark) in self.cells.iter().filter(|(at, _)| says(**at)) {
+            if row.get(*at).and_then(mark_of) == Some(*mark) { likeness.equal += 1 } else { likeness.different += 1 }
+        }
+        let more = row.iter().enumerate().filter(|(at, _)| !self.cells.contains_key(at) && says(*at));
+        likeness.different += more.filter(|(_, cell)| mark_of(cell).is_some()).count();
+        likeness
+    }
+
+    /// As a text that reads back; of a very wide row, only its first cells.
+    pub fn write(&self) -> String {
+        let cells = self.cells.iter().map(|(at, mark)| (*at, format!("{at}:{mark:012x} ")));
+        let mut parts: Vec<_> = cells.chain(self.skipped.iter().map(|at| (*at, format!("{at}? ")))).collect();
+        parts.sort_unstable();
+        let (mut out, mut end) = (String::new(), self.end);
+        for (at, part) in parts.into_iter().take_while(|(at, _)| self.end.is_none_or(|end| *at < end)) {
+            if out.len() > MAX_CHARS {
+                end = Some(at);
+                break;
+            }
+            out.push_str(&part);
+        }
+        out.extend(end.map(|end| format!("{end}…")));
+        out.trim_end().to_owned()
+    }
+
+    /// Reads it back.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut print = Self::default();
+        for part in text.split_whitespace() {
+            if let Some((at, mark)) = part.split_once(':') {
+                print.cells.insert(at.parse().ok()?, u64::from_str_radix(mark, 16).ok()?);
+            } else if let Some(at) = part.strip_suffix('?') {
+                print.skipped.insert(at.parse().ok()?);
+            } else {
+                print.end = Some(part.strip_suffix('…')?.parse().ok()?);
+            }
+        }
+        Some(print)
+    }
+}
+
+/// The hash of what a cell holds; none of a blank one.
+pub fn mark_of(cell: &Value) -> Option<u64> {
+    let text = text(cell);
+    if text.is_empty() {
+        return None;
+    }
+    let digest = digest_of(&[&text]);
+    Some(digest.iter().take(6).fold(0, |mark, byte| mark << 8 | u64::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(cells: &Value) -> Vec<Value> {
+        cells.as_array().cloned().unwrap_or_default()
+    }
+
+    fn never(_: usize) -> bool {
+        false
+    }
+
+    #[test]
+    fn a_print_reads_back_and_tells_a_row_from_others() {
+        let print = RowFingerprint::of(&row(&json!(["", 10, "note", "=x"])), |at| at == 3);
+        assert_eq!(RowFingerprint::read(&print.write()), Some(print.clone()));
+        assert!(print.compare(&row(&json!(["", 10, "note", "other"])), never).is_exact());
+        assert_eq!(
+            print.compare(&row(&json!(["k", 10, "note"])), never),
+            Likeness { equal: 2, different: 1 },
+            "more than it had"
+        );
+        assert_eq!(print.compare(&row(&json!(["", 11, "note"])), never), Likeness { equal: 1, different: 1 });
+        assert!(!print.compare(&[], never).is_close());
+        assert!(RowFingerprint::default().compare(&[json!("")], never).is_exact(), "a blank row is a blank row");
+    }
+
+    #[test]
+    fn a_print_follows_columns_and_says_nothing_of_new_ones() {
+        let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let map = ColumnMap::between(&header("id n mine"), &header("new mine id n"), &[]);
+        let print = RowFingerprint::of(&row(&json!(["", 10, "note"])), never).moved(&map, 4);
+        assert!(print.compare(&row(&json!(["whatever", "note", "", 10])), never).is_exact());
+    }
+
+    #[test]
+    fn a_very_wide_row_keeps_a_print_of_its_first_cells() {
+        let wide: Vec<Value> = (0..5_000).map(|n| json!(n)).collect();
+        let read = RowFingerprint::read(&RowFingerprint::of(&wide, never).write()).expect("a print");
+        assert!(read.write().len() < 50_000 && read.compare(&wide, never).is_exact());
+        assert!(!read.compare(&[vec![json!("x")], wide[1..].to_vec()].concat(), never).is_exact());
+    }
+}

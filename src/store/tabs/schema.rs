@@ -1,0 +1,233 @@
+//! Where things stand on a spreadsheet: tabs by id, columns by header text, the state by fixed cells. Pure.
+//!
+//! In scope: titles, ids and grids of the tabs that a job makes, headers and what they map to, notes that the store keeps beside
+//! the state. Out of scope: the guard (`store::guard::head_guard`), what a row means (`ledger::state::state_codec`), JSON (`store::commit::encoder`).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::ledger::commit::row_deletion::TabKind;
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::rows::row_codec::{self, PROCESSED as PROCESSED_COLUMNS};
+use crate::store::guard::head_guard::GuardSupport;
+use crate::store::tabs::column_recovery::ColumnRecovery;
+
+/// Columns of Failures without which it can't be used. Its last one came later than the others, and a tab without it does.
+pub const FAILURES_NEEDED: &[&str] = row_codec::FAILURES.split_last().expect("it has columns").1;
+
+/// Title of the tab with a row per run.
+pub const RUNS_TITLE: &str = "Runs";
+/// Rows of a tab when it is made; appending makes it grow.
+pub const FIRST_ROWS: u32 = 100;
+
+/// A tab and which column of it is which.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tab {
+    /// Its id, which survives a rename.
+    pub id: i32,
+    /// Its title when last seen.
+    pub title: String,
+    /// The texts of its header row, in order; an empty one belongs to nobody.
+    pub header: Vec<String>,
+    /// Columns of its grid; 0 where that is not known.
+    pub width: usize,
+    /// Columns of the job whose header people changed: the job's name, and the text that is there now.
+    pub renamed: Vec<(String, String)>,
+    /// Rows of it that are laid otherwise than its header says; of a tab of keys.
+    pub laid: Arc<ColumnRecovery>,
+}
+
+impl Tab {
+    /// The position of a column, from 0.
+    pub fn position(&self, column: &str) -> Option<usize> {
+        let at = |name: &str| self.header.iter().position(|text| text == name);
+        at(column).or_else(|| self.renamed.iter().filter(|(own, _)| own == column).find_map(|(_, text)| at(text)))
+    }
+
+    /// The positions of all columns, for whoever needs many of them.
+    pub fn positions(&self) -> HashMap<&str, usize> {
+        let mut all = HashMap::with_capacity(self.header.len());
+        for (at, text) in self.header.iter().enumerate() {
+            all.entry(text.as_str()).or_insert(at);
+        }
+        for (own, text) in &self.renamed {
+            if let Some(at) = all.get(text.as_str()).copied() {
+                all.entry(own.as_str()).or_insert(at);
+            }
+        }
+        all
+    }
+
+    /// The name of the column at this position: the job's own, where it has one for it.
+    pub fn name(&self, at: usize) -> String {
+        let text = self.header.get(at).cloned().unwrap_or_default();
+        self.renamed.iter().find(|(_, now)| *now == text).map_or(text, |(own, _)| own.clone())
+    }
+
+    /// The columns with a name, by the job's name where it has one of its own for them.
+    pub fn columns(&self) -> Vec<String> {
+        (0..self.header.len()).map(|at| self.name(at)).filter(|name| !name.is_empty()).collect()
+    }
+
+    /// A name that two columns share.
+    pub fn doubled(&self) -> Option<&str> {
+        let mut seen = HashSet::new();
+        self.header.iter().filter(|text| !text.is_empty()).find(|text| !seen.insert(text.as_str())).map(String::as_str)
+    }
+
+    /// The first of `wanted` that the header does not have.
+    pub fn lacks<'a>(&self, wanted: &[&'a str]) -> Option<&'a str> {
+        wanted.iter().copied().find(|column| self.position(column).is_none())
+    }
+}
+
+/// The tabs of a job, as far as they exist.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tabs {
+    /// `Processed <job>`.
+    pub processed: Option<Tab>,
+    /// `Failures <job>`.
+    pub failures: Option<Tab>,
+    /// `Runs`.
+    pub runs: Option<Tab>,
+    /// The data tab.
+    pub data: Option<Tab>,
+}
+
+impl Tabs {
+    /// Whether the keys can be read.
+    pub fn keys_are_readable(&self) -> bool {
+        self.processed.as_ref().is_some_and(|tab| tab.lacks(&PROCESSED_COLUMNS).is_none() && tab.doubled().is_none())
+    }
+
+    /// Whether the failures can be read.
+    pub fn failures_are_readable(&self) -> bool {
+        self.failures.as_ref().is_some_and(|tab| tab.lacks(FAILURES_NEEDED).is_none() && tab.doubled().is_none())
+    }
+
+    /// The one that is for this.
+    pub fn of(&self, role: TabKind) -> Option<&Tab> {
+        match role {
+            TabKind::Processed => self.processed.as_ref(),
+            TabKind::Failures => self.failures.as_ref(),
+            TabKind::Runs => self.runs.as_ref(),
+            TabKind::Data => self.data.as_ref(),
+        }
+    }
+}
+
+/// The id of a tab that a commit makes: drawn from its head, so that every copy of the commit names the same one,
+/// and the service refuses a late copy because the id is taken.
+pub fn made_id(head: HeadId, role: TabKind) -> i32 {
+    let salt = match role {
+        TabKind::Processed => 1_u64,
+        TabKind::Failures => 2,
+        TabKind::Runs => 3,
+        TabKind::Data => 4,
+    };
+    made_number(head, salt)
+}
+
+/// A positive number drawn from a head and a salt, for ids that a commit chooses.
+pub fn made_number(head: HeadId, salt: u64) -> i32 {
+    let mixed = (head.nonce ^ salt.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33;
+    i32::try_from(mixed).unwrap_or(i32::MAX).max(1)
+}
+
+/// What the store keeps in the state tab beside the ledger's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreMetadata {
+    /// Whether the guard was proved here.
+    pub proof: GuardSupport,
+    /// Ids of the tabs.
+    pub processed: Option<i32>,
+    /// See `processed`.
+    pub failures: Option<i32>,
+    /// See `processed`.
+    pub data: Option<i32>,
+    /// See `processed`; the tab is all jobs', but each finds it again by itself.
+    pub runs: Option<i32>,
+}
+
+const PROOF: &str = "guard";
+const PROCESSED: &str = "tab id processed";
+const FAILURES: &str = "tab id failures";
+const DATA: &str = "tab id data";
+const RUNS: &str = "tab id runs";
+
+impl StoreMetadata {
+    /// What there is to note of these tabs.
+    pub fn of(proof: GuardSupport, tabs: &Tabs) -> Self {
+        let id = |tab: &Option<Tab>| tab.as_ref().map(|tab| tab.id);
+        let [processed, failures, data, runs] = [&tabs.processed, &tabs.failures, &tabs.data, &tabs.runs].map(id);
+        Self { proof, processed, failures, data, runs }
+    }
+
+    /// As pairs of name and text.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let id = |id: Option<i32>| id.map(|id| id.to_string()).unwrap_or_default();
+        vec![
+            (PROOF.to_owned(), self.proof.word().to_owned()),
+            (PROCESSED.to_owned(), id(self.processed)),
+            (FAILURES.to_owned(), id(self.failures)),
+            (DATA.to_owned(), id(self.data)),
+            (RUNS.to_owned(), id(self.runs)),
+        ]
+    }
+
+    /// Reads them back; what can't be read is not known.
+    pub fn read(pairs: &HashMap<String, String>) -> Self {
+        let text = |name: &str| pairs.get(name).map_or("", String::as_str);
+        let id = |name: &str| text(name).parse().ok();
+        let [processed, failures, data, runs] = [PROCESSED, FAILURES, DATA, RUNS].map(id);
+        Self { proof: GuardSupport::read(text(PROOF)), processed, failures, data, runs }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tab(header: &[&str]) -> Tab {
+        Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect(), ..Tab::default() }
+    }
+
+    #[test]
+    fn columns_are_found_by_their_text_wherever_people_moved_them() {
+        let tab = tab(&["mine", "", "key", "state"]);
+        assert_eq!(tab.position("key"), Some(2));
+        assert_eq!(tab.columns(), ["mine", "key", "state"]);
+        assert_eq!(tab.lacks(&["key", "run"]), Some("run"));
+    }
+
+    #[test]
+    fn a_doubled_header_is_noticed_and_blank_ones_are_nobodys() {
+        assert_eq!(tab(&["a", "", "", "a"]).doubled(), Some("a"));
+        assert_eq!(tab(&["a", "", ""]).doubled(), None);
+    }
+
+    #[test]
+    fn ids_that_a_commit_makes_differ_by_role_and_are_the_same_for_every_copy() {
+        let head = HeadId { commit: 0, nonce: 42 };
+        let ids: Vec<_> = [TabKind::Processed, TabKind::Failures, TabKind::Runs, TabKind::Data]
+            .map(|role| made_id(head, role))
+            .into();
+        let mut distinct = ids.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 4);
+        assert_eq!(ids[0], made_id(head, TabKind::Processed));
+    }
+
+    #[test]
+    fn metadata_reads_back() {
+        let notes = StoreMetadata {
+            proof: GuardSupport::Name,
+            processed: Some(5),
+            failures: Some(6),
+            data: None,
+            runs: Some(7),
+        };
+        assert_eq!(StoreMetadata::read(&notes.pairs().into_iter().collect()), notes);
+    }
+}

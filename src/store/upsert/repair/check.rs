@@ -1,0 +1,47 @@
+//! A second look at a repaired cell. Pure.
+//!
+//! In scope: what a cell has to show once its row is repaired, and what is said where it does not. Out of scope: reading the tab again
+//! (`store::spreadsheet::verify`).
+
+use std::collections::HashMap;
+
+use crate::store::upsert::repair::image::TabImage;
+
+/// A cell that was repaired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellCheck {
+    /// The key of its row.
+    pub key: String,
+    /// The header of its column.
+    pub column: String,
+    /// What it has to show.
+    pub text: String,
+}
+
+/// Cells of which it is said that they show something else, at most.
+const MOST_SAID: usize = 10;
+
+/// What to say of cells that show something else; nothing of those whose row or column is gone.
+pub fn said_of(checks: &[CellCheck], image: &TabImage<'_>) -> Vec<String> {
+    let mut rows: HashMap<String, Vec<usize>> = HashMap::new();
+    for (row, _) in image.rows() {
+        rows.entry(image.shown(row, image.key)).or_default().push(row);
+    }
+    let mut columns: HashMap<&str, usize> = HashMap::new();
+    for (at, text) in image.tab.header.iter().enumerate() {
+        columns.entry(text).or_insert(at);
+    }
+    let is_wrong = |check: &&CellCheck| {
+        let (Some(rows), Some(column)) = (rows.get(&check.key), columns.get(check.column.as_str())) else {
+            return false;
+        };
+        !rows.iter().any(|row| image.shown(*row, *column) == check.text)
+    };
+    let wrong: Vec<_> = checks.iter().filter(is_wrong).collect();
+    let said = wrong.iter().take(MOST_SAID).map(|CellCheck { key, column, .. }| {
+        format!("column \"{column}\" of key \"{key}\" was changed after its repair: see whether it is right")
+    });
+    let more = wrong.len().saturating_sub(MOST_SAID);
+    let more = (more > 0).then(|| format!("{more} more cells were changed after their repair"));
+    said.chain(more).collect()
+}

@@ -1,0 +1,184 @@
+//! A formula that was kept on the state tab, with its references as they have to be where it goes back. Pure.
+//!
+//! In scope: references within one formula. Out of scope: what the formula is worth.
+//!
+//! The service shifts the relative references of a formula that is copied, and shifts them again on the way back. That is right as long as
+//! each column is where it was. Where columns moved in between, the reference has to follow its column, as it does in a formula that stays.
+
+use crate::grid::{column_letters, column_number};
+use crate::store::tabs::column_map::ColumnMap;
+
+/// What a reference becomes whose cell is gone.
+const LOST: &str = "#REF!";
+
+/// Where a formula was kept, and where it goes.
+#[derive(Debug, Clone, Copy)]
+pub struct FormulaMove<'a> {
+    /// The title of the tab that it belongs to.
+    pub title: &'a str,
+    /// The row in which it was kept, from 0.
+    pub kept_row: u32,
+    /// Columns before the kept cells.
+    pub margin: usize,
+    /// The row into which it goes, from 0.
+    pub row: u32,
+    /// Where the tab's columns are now.
+    pub columns: &'a ColumnMap,
+}
+
+/// The formula with its references for the place where it goes.
+pub fn rewritten_for_return(formula: &str, journey: FormulaMove<'_>) -> String {
+    let mut out = String::with_capacity(formula.len());
+    let mut rest = formula;
+    // Whether what follows is on another tab.
+    let mut is_elsewhere = false;
+    while let Some(first) = rest.chars().next() {
+        if first == '"' || first == '\'' {
+            let (quoted, after) = rest.split_at(quoted_length(rest, first));
+            out.push_str(quoted);
+            is_elsewhere = first == '\'' && after.starts_with('!') && title_of(quoted) != journey.title;
+            rest = after;
+            continue;
+        }
+        let length = word_length(rest);
+        if length == 0 {
+            out.push(first);
+            is_elsewhere &= first == '!';
+            rest = rest.get(first.len_utf8()..).unwrap_or_default();
+            continue;
+        }
+        let (word, after) = rest.split_at(length);
+        if after.starts_with('(') {
+            out.push_str(word);
+            rest = after;
+        } else if after.starts_with('!') && !word.starts_with(['$', '#']) {
+            out.push_str(word);
+            is_elsewhere = word != journey.title;
+            rest = after;
+        } else {
+            let second = after.strip_prefix(':').map_or(0, word_length);
+            let range = after.get(1..=second).filter(|_| second > 0);
+            let (text, used) = match (Reference::read(word), range.map(Reference::read)) {
+                (Some(from), Some(Some(to))) => (journey.range(from, to, is_elsewhere), length + 1 + second),
+                (Some(one), _) if one.is_cell() => (journey.one(one, is_elsewhere), length),
+                _ => (Some(word.to_owned()), length),
+            };
+            out.push_str(text.as_deref().unwrap_or(LOST));
+            is_elsewhere = false;
+            rest = rest.get(used..).unwrap_or_default();
+        }
+    }
+    out
+}
+
+impl FormulaMove<'_> {
+    fn range(&self, from: Reference, to: Reference, is_elsewhere: bool) -> Option<String> {
+        Some(format!("{}:{}", self.one(from, is_elsewhere)?, self.one(to, is_elsewhere)?))
+    }
+
+    fn one(&self, reference: Reference, is_elsewhere: bool) -> Option<String> {
+        let mut out = String::new();
+        if let Some(column) = reference.column {
+            let at = if column.is_fixed { column.at } else { column.at.checked_sub(self.margin)? };
+            let now = if is_elsewhere { at } else { self.columns.get(at)? };
+            out.push_str(if column.is_fixed { "$" } else { "" });
+            out.push_str(&column_letters(now));
+        }
+        if let Some(row) = reference.row {
+            let now =
+                if row.is_fixed { row.at } else { (row.at + self.row as usize).checked_sub(self.kept_row as usize)? };
+            out.push_str(if row.is_fixed { "$" } else { "" });
+            out.push_str(&(now + 1).to_string());
+        }
+        Some(out)
+    }
+}
+
+/// One half of a reference: a column or a row, from 0.
+#[derive(Debug, Clone, Copy)]
+struct ReferencePart {
+    at: usize,
+    is_fixed: bool,
+}
+
+/// A cell, or a whole column or row as the end of a range.
+#[derive(Debug, Clone, Copy)]
+struct Reference {
+    column: Option<ReferencePart>,
+    row: Option<ReferencePart>,
+}
+
+impl Reference {
+    fn read(word: &str) -> Option<Self> {
+        let (is_fixed, rest) = word.strip_prefix('$').map_or((false, word), |rest| (true, rest));
+        let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+        if letters == 0 {
+            return Some(Self { column: None, row: Some(ReferencePart { at: number(rest)?, is_fixed }) });
+        }
+        let (letters, rest) = rest.split_at(letters);
+        let column = Some(ReferencePart { at: column_number(letters)?, is_fixed });
+        if rest.is_empty() {
+            return Some(Self { column, row: None });
+        }
+        let (is_fixed, digits) = rest.strip_prefix('$').map_or((false, rest), |rest| (true, rest));
+        Some(Self { column, row: Some(ReferencePart { at: number(digits)?, is_fixed }) })
+    }
+
+    fn is_cell(self) -> bool {
+        self.column.is_some() && self.row.is_some()
+    }
+}
+
+fn number(digits: &str) -> Option<usize> {
+    let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse::<usize>().ok().filter(|_| is_plain)?.checked_sub(1)
+}
+
+/// The length of a quoted text at the start, its quotes among it; a doubled quote does not end it.
+fn quoted_length(text: &str, quote: char) -> usize {
+    let mut inside = text.char_indices().skip(1).peekable();
+    while let Some((at, letter)) = inside.next() {
+        if letter == quote && inside.next_if(|(_, next)| *next == quote).is_none() {
+            return at + quote.len_utf8();
+        }
+    }
+    text.len()
+}
+
+fn title_of(quoted: &str) -> String {
+    quoted.trim_matches('\'').replace("''", "'")
+}
+
+fn word_length(text: &str) -> usize {
+    let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '$' | '_' | '.' | '#');
+    text.char_indices().find(|(_, letter)| !is_part(*letter)).map_or(text.len(), |(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn back(formula: &str, from: &str, to: &str) -> String {
+        let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let columns = ColumnMap::between(&header(from), &header(to), &[]);
+        rewritten_for_return(formula, FormulaMove { title: "T", kept_row: 100, margin: 4, row: 6, columns: &columns })
+    }
+
+    #[test]
+    fn references_follow_their_columns_and_their_row() {
+        // Kept in row 101 behind four columns: E is the tab's A.
+        let moved = |formula: &str| back(formula, "a b c", "c a b");
+        assert_eq!(moved("=E101&\"E101\"&$B$2"), "=B7&\"E101\"&$C$2");
+        assert_eq!(moved("=SUM(E101:F101)+LOG10(G100)"), "=SUM(B7:C7)+LOG10(A6)");
+        assert_eq!(moved("=SUM(E:E)+sum($C:$C)+Rate"), "=SUM(B:B)+sum($A:$A)+Rate");
+        assert_eq!(moved("=Other!E101+'It''s'!$A$1+T!E101"), "=Other!A7+'It''s'!$A$1+T!B7");
+        assert_eq!(moved("={\"x\";IF(TRUE;1,5;E101)}"), "={\"x\";IF(TRUE;1,5;B7)}");
+        assert_eq!(moved("=SUM(100:101)"), "=SUM(6:7)");
+    }
+
+    #[test]
+    fn a_reference_to_a_deleted_column_is_lost_as_on_the_sheet() {
+        assert_eq!(back("=\"f-\"&F101&E101", "a b c d", "a c e d"), "=\"f-\"&#REF!&A7");
+        assert_eq!(back("=A1", "a b", "b a"), "=#REF!");
+    }
+}

@@ -1,0 +1,406 @@
+//! The plan of a repair: what is done to which row. Pure.
+//!
+//! In scope: doing again what was meant, then restoring what was written over, each cell by itself. Out of scope: which row is which
+//! (`store::upsert::repair::correspondence`), the requests (`store::commit::row_writer`).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::grid::column_letters;
+use crate::store::tabs::parse::text;
+use crate::store::tabs::row_fingerprint::mark_of;
+use crate::store::upsert::repair::check::CellCheck;
+use crate::store::upsert::repair::correspondence::{Correspondence, number};
+use crate::store::upsert::repair::formulas::{FormulaMove, rewritten_for_return};
+use crate::store::upsert::repair::image::TabImage;
+use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
+use crate::store::upsert::repair::rows::RowLocation;
+use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, RowWrite, UndoFinding};
+
+/// What repairs a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RepairPlan {
+    /// The rows.
+    pub repairs: Vec<RowRepair>,
+    /// What was left as it is, in words for people.
+    pub left: Vec<String>,
+    /// Which row is which can't be known, in words for people: nothing may be written.
+    pub unknown: Vec<String>,
+    /// What the rows have to show afterwards, as far as it is known.
+    pub checks: Vec<CellCheck>,
+}
+
+/// What repairs a finding, in the tab as it is now.
+pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
+    let planning = RepairPlanner { there: Correspondence::new(finding, image) };
+    let mut out = PlannedRepairs::default();
+    for (at, astray) in finding.astray.iter().enumerate() {
+        planning.redo(at, astray, &mut out);
+    }
+    for (at, astray) in finding.astray.iter().enumerate() {
+        planning.restore(at, astray, &mut out);
+    }
+    let mut beside: BTreeMap<&str, usize> = BTreeMap::new();
+    for key in &finding.beside {
+        *beside.entry(key).or_default() += 1;
+    }
+    for (key, rows) in beside {
+        planning.rearrange(key, rows, &mut out);
+    }
+    if out.gone > 0 {
+        out.left.push(format!(
+            "{} rows that a write hit by mistake were not found again: they were deleted, or people changed them",
+            out.gone
+        ));
+    }
+    for (column, cells) in &out.lost_columns {
+        out.left.push(format!(
+            "column \"{column}\" was not found again: {cells} cells that a write hit there, or that belong there, are left as they are"
+        ));
+    }
+    if !out.changed.is_empty() {
+        out.left.push(format!("{} cells that people changed meanwhile are left as they are", out.changed.len()));
+    }
+    let new = out.list.iter().filter(|repair| repair.row.is_none()).filter_map(RowRepair::key);
+    let twins: HashSet<String> = new.map(str::to_owned).chain(planning.there.shared_keys().cloned()).collect();
+    let repairs: Vec<_> = out.list.into_iter().map(|repair| planning.expecting(repair, &twins)).collect();
+    let checks = repairs.iter().flat_map(|repair| planning.checks(repair)).collect();
+    RepairPlan { repairs, left: out.left, unknown: planning.unknown(), checks }
+}
+
+/// Repairs, one a row: a second one for a row adds the cells that the first leaves alone.
+#[derive(Default)]
+struct PlannedRepairs {
+    list: Vec<RowRepair>,
+    by_row: HashMap<u32, usize>,
+    /// Cells that people changed since, and that are left to them: row and column.
+    changed: HashSet<(u32, usize)>,
+    /// Rows that were hit and are nowhere.
+    gone: usize,
+    /// Columns that are nowhere, by their header, and how many cells of them are left out.
+    lost_columns: BTreeMap<String, usize>,
+    left: Vec<String>,
+}
+
+impl PlannedRepairs {
+    /// Adds copies into a row, or into a new one of this key.
+    fn add(&mut self, row: Option<u32>, key: &str, copies: Vec<CellCopy>, clears: Vec<usize>) {
+        let known = row.and_then(|row| self.by_row.get(&row).copied());
+        if let Some(there) = known.and_then(|at| self.list.get_mut(at)) {
+            let is_taken = |to: usize| there.clears.contains(&to) || there.copies.iter().any(|copy| copy.to == to);
+            let more: Vec<_> = copies.into_iter().filter(|copy| !is_taken(copy.to)).collect();
+            there.copies.extend(more);
+        } else if !copies.is_empty() || !clears.is_empty() {
+            self.by_row.extend(row.map(|row| (row, self.list.len())));
+            self.list.push(RowRepair { row, expect: RowPredicate::Key(key.to_owned()), copies, clears });
+        }
+    }
+
+    /// A formula that was kept elsewhere may have lost references on its way.
+    fn note_lost_references(&mut self, formula: &str, column: usize, row: u32) {
+        if formula.contains("#REF!") {
+            let cell = format!("{}{}", column_letters(column), row + 1);
+            self.left.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
+        }
+    }
+
+    /// A cell of a column of this header that can't be followed.
+    fn note_lost_column(&mut self, header: &[String], column: usize) {
+        let name = header.get(column).filter(|text| !text.is_empty()).cloned();
+        *self.lost_columns.entry(name.unwrap_or_else(|| column_letters(column))).or_default() += 1;
+    }
+
+    fn has(&self, row: u32) -> bool {
+        self.by_row.contains_key(&row)
+    }
+}
+
+/// Where what was meant goes.
+enum IntendedRow<'t> {
+    Row(u32),
+    /// A new row of this key.
+    New(&'t str),
+    /// Nowhere: its row was deleted since.
+    Gone,
+}
+
+struct RepairPlanner<'a> {
+    there: Correspondence<'a>,
+}
+
+impl RepairPlanner<'_> {
+    /// What was meant, where it was meant to go.
+    fn redo(&self, at: usize, astray: &MisplacedWrite, out: &mut PlannedRepairs) {
+        let target = &astray.target;
+        let source = CellSource::Undo(self.there.finding.witness.after_row(astray.index));
+        let as_meant = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.there.meant(from)? });
+        let copies: Vec<_> = target.columns.iter().filter_map(as_meant).collect();
+        for &column in target.columns.iter().filter(|column| self.there.meant(**column).is_none()) {
+            out.note_lost_column(&self.there.finding.witness.header, column);
+        }
+        match self.row_meant(at, astray, out) {
+            IntendedRow::Row(row) if target.moves.is_empty() => {
+                let is_ours = |copy: &CellCopy| {
+                    let shown = self.there.image.shown(row as usize, copy.to);
+                    let is_done = cell(&astray.after, copy.from) == shown;
+                    self.is_as_planned(target, row, copy) && (is_done || self.there.is_untouched(row, copy.to))
+                };
+                let (ours, theirs): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_ours);
+                out.changed.extend(theirs.iter().map(|copy| (row, copy.to)));
+                out.add(Some(row), "", ours, Vec::new());
+            }
+            IntendedRow::Row(row) => self.move_again(target, row, out),
+            IntendedRow::New(key) => out.add(None, key, copies, Vec::new()),
+            IntendedRow::Gone => {}
+        }
+    }
+
+    /// The row that a write was meant for.
+    fn row_meant<'t>(&self, at: usize, astray: &'t MisplacedWrite, out: &mut PlannedRepairs) -> IntendedRow<'t> {
+        let witness = &self.there.finding.witness;
+        let writes_key = astray.target.columns.contains(&witness.key);
+        let hit = self.there.row_of_hit(at);
+        match &astray.target.expect {
+            RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => match self.there.hit_with_key(key) {
+                // The batch saw the row of this key: where it is nowhere now, people deleted it since.
+                Some(seen) => self.there.row_of_hit(seen).map_or(IntendedRow::Gone, IntendedRow::Row),
+                None => match self.there.row_of(key) {
+                    Some(row) => IntendedRow::Row(row),
+                    // A repair had just seen all rows: this one was deleted since.
+                    None if !witness.is_repair && astray.target.moves.is_empty() && !writes_key => {
+                        IntendedRow::New(key)
+                    }
+                    None => IntendedRow::Gone,
+                },
+            },
+            // Its row was blank, so that it is its own wherever its columns went; one that was not is given back to its owner.
+            RowPredicate::Blank(key) if self.there.was_free(astray) => {
+                hit.or_else(|| self.there.lowest_that_shows(key)).map_or(IntendedRow::New(key), IntendedRow::Row)
+            }
+            RowPredicate::Blank(key) => IntendedRow::New(key),
+            RowPredicate::Row { key: None, print } => {
+                let held = self.there.hits_that_held(print);
+                let own = held.contains(&at).then_some(hit).flatten();
+                let others = held.iter().filter_map(|at| self.there.row_of_hit(*at));
+                let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
+                let row = row.or_else(|| self.there.row_that_holds(print, astray.target.row, |row| !out.has(row)));
+                if row.is_none() && writes_key {
+                    let key = cell(&astray.after, self.there.found.get(witness.key).unwrap_or(witness.key));
+                    out.left.push(format!(
+                        "the row of key \"{key}\", which had lost its key, is gone or was changed: the key gets a new row with its next version"
+                    ));
+                }
+                row.map_or(IntendedRow::Gone, IntendedRow::Row)
+            }
+        }
+    }
+
+    /// Whether a cell of a row that a repair was meant for held what the plan had seen: else people typed into it until the repair came.
+    fn is_as_planned(&self, target: &RowWrite, row: u32, copy: &CellCopy) -> bool {
+        let RowPredicate::Row { print, .. } = &target.expect else { return true };
+        let held = match self.there.hit_at(row) {
+            Some(hit) => self.there.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
+            None => self.there.image.cell(row as usize, copy.to).and_then(mark_of),
+        };
+        !print.is_about(copy.from) || held == print.mark(copy.from)
+    }
+
+    /// Cells that were to be moved within a row. A row that was hit itself is moved within as it was before.
+    fn move_again(&self, target: &RowWrite, row: u32, out: &mut PlannedRepairs) {
+        let hit = self.there.hit_at(row);
+        let before = hit.map(|hit| CellSource::Undo(self.there.finding.witness.before_row(hit.index)));
+        let moved = |&(from, to): &(usize, usize)| {
+            let to = self.there.meant(to)?;
+            Some(match &before {
+                Some(source) => CellCopy { source: source.clone(), from: self.there.found.get(from)?, to },
+                None => CellCopy { source: CellSource::Itself, from: self.there.meant(from)?, to },
+            })
+        };
+        let emptied = target.columns.iter().filter(|column| !target.moves.iter().any(|(_, to)| to == *column));
+        let clears = emptied.filter_map(|&column| self.there.meant(column)).collect();
+        out.add(Some(row), "", target.moves.iter().filter_map(moved).collect(), clears);
+    }
+
+    /// What was written over, cell by cell: those that still show what was written.
+    fn restore(&self, at: usize, astray: &MisplacedWrite, out: &mut PlannedRepairs) {
+        let key = self.there.key_before(astray);
+        let source = CellSource::Undo(self.there.finding.witness.before_row(astray.index));
+        let columns = &astray.target.columns;
+        let Some(row) = self.there.row_of_hit(at) else {
+            self.restore_elsewhere(&key, astray, &source, out);
+            return;
+        };
+        let is_elsewhere = row != astray.target.row && self.there.image.is_blank(row as usize);
+        if is_elsewhere && astray.before.iter().any(|cell| !text(cell).is_empty()) {
+            let (was, is) = (astray.target.row + 1, row + 1);
+            out.left.push(format!(
+                "a row was emptied by mistake, as row {was}, and its cells are in row {is} now: its notes and formats may be in another row"
+            ));
+        }
+        let mut copies = Vec::new();
+        for &from in columns {
+            let Some(to) = self.there.now.get(from) else {
+                if cell(&astray.before, from) != cell(&astray.after, from) {
+                    out.note_lost_column(&self.there.finding.header, from);
+                }
+                continue;
+            };
+            if self.there.image.shown(row as usize, to) == cell(&astray.after, from) {
+                copies.push(self.restored(at, astray, &source, (from, to), row, out));
+            } else {
+                out.changed.insert((row, to));
+            }
+        }
+        out.add(Some(row), &key, copies, Vec::new());
+    }
+
+    /// A row that is nowhere. Of one that had a key and of which nothing was left, a new row is made: people can't have seen that it was one.
+    fn restore_elsewhere(&self, key: &str, astray: &MisplacedWrite, source: &CellSource, out: &mut PlannedRepairs) {
+        let is_over = astray.target.columns.contains(&self.there.key);
+        if key.is_empty() || !is_over {
+            let is_blank = astray.before.iter().all(|cell| text(cell).is_empty());
+            out.gone += usize::from(!is_blank);
+            return;
+        }
+        if astray.after.iter().all(|cell| text(cell).is_empty()) {
+            let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.there.now.get(from)? });
+            out.add(None, key, astray.target.columns.iter().filter_map(copy).collect(), Vec::new());
+        } else if self.there.row_of(key).is_none() {
+            out.left.push(format!(
+                "the row of key \"{key}\", whose key was written over, is gone or was changed: the key gets a new row with its next version"
+            ));
+        }
+    }
+
+    /// One cell as it was. A formula is copied by the service, which shifts its references; where columns moved they are worked out here.
+    fn restored(
+        &self,
+        at: usize,
+        astray: &MisplacedWrite,
+        source: &CellSource,
+        (from, to): (usize, usize),
+        row: u32,
+        out: &mut PlannedRepairs,
+    ) -> CellCopy {
+        let Some(formula) = self.formula_before(at, astray, from) else {
+            return CellCopy { source: source.clone(), from, to };
+        };
+        if self.there.now.is_still() {
+            out.note_lost_references(&formula, to, row);
+            return CellCopy { source: source.clone(), from, to };
+        }
+        let witness = &self.there.finding.witness;
+        let journey = FormulaMove {
+            title: &self.there.image.tab.title,
+            kept_row: witness.before_row(astray.index),
+            margin: witness.margin() as usize,
+            row,
+            columns: &self.there.now,
+        };
+        let formula = rewritten_for_return(&formula, journey);
+        out.note_lost_references(&formula, to, row);
+        CellCopy { source: CellSource::Formula(formula), from, to }
+    }
+
+    /// The formula that was in a cell before it was written over. A text that begins like one shows itself, and is none.
+    fn formula_before(&self, at: usize, astray: &MisplacedWrite, column: usize) -> Option<String> {
+        let entered = cell(self.there.image.undo.get(at)?, column);
+        (entered.starts_with('=') && entered != cell(&astray.before, column)).then_some(entered)
+    }
+
+    /// Rows of a key that were appended under other headers, its lowest ones: their cells go where they were meant to be.
+    fn rearrange(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
+        let used = &self.there.finding.witness.used;
+        let Some(at) = self.there.now.get(self.there.finding.witness.key) else { return };
+        let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.there.now.get(p)?, self.there.meant(p)?))).collect();
+        let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
+        let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
+        let apart = moves.iter().filter(|(from, to)| from != to);
+        let copies: Vec<_> = apart.map(|&(from, to)| CellCopy { source: CellSource::Itself, from, to }).collect();
+        if copies.is_empty() && clears.is_empty() {
+            return;
+        }
+        let image = self.there.image;
+        let rows = (1..image.rows.len()).rev().filter(|row| image.shown(*row, at) == key);
+        for row in rows.take(count) {
+            out.add(Some(number(row)), key, copies.clone(), clears.clone());
+        }
+    }
+
+    /// A repair that expects its row as it is now.
+    fn expecting(&self, repair: RowRepair, twins: &HashSet<String>) -> RowRepair {
+        let image = self.there.image;
+        let Some(row) = repair.row.map(|row| row as usize) else { return repair };
+        let key = image.shown(row, image.key);
+        let key = Some(key).filter(|key| !key.is_empty() && !twins.contains(key));
+        RowRepair { expect: RowPredicate::Row { key, print: image.print(row) }, ..repair }
+    }
+
+    /// What the row of a repair has to show afterwards: of constants that an undo row holds.
+    fn checks(&self, repair: &RowRepair) -> Vec<CellCheck> {
+        let (Some(key), image) = (repair.key(), self.there.image) else { return Vec::new() };
+        let copies = repair.copies.iter().filter(|copy| copy.to != image.key).filter_map(|copy| {
+            let column = image.tab.header.get(copy.to).filter(|text| !text.is_empty())?.clone();
+            Some(CellCheck { key: key.to_owned(), column, text: self.kept(copy)? })
+        });
+        copies.collect()
+    }
+
+    /// The constant that a copy brings; none of a formula, whose copy shows something else.
+    fn kept(&self, copy: &CellCopy) -> Option<String> {
+        let CellSource::Undo(source) = copy.source else { return None };
+        let (finding, witness) = (self.there.finding, &self.there.finding.witness);
+        let index =
+            |first: u32| usize::try_from(source.checked_sub(first)?).ok().filter(|at| *at < witness.targets.len());
+        let at = |index: usize| finding.astray.binary_search_by_key(&index, |astray| astray.index).ok();
+        if let Some(index) = index(witness.after_row(0)) {
+            return finding.astray.get(at(index)?).map(|astray| cell(&astray.after, copy.from));
+        }
+        let at = at(index(witness.before_row(0))?)?;
+        let astray = finding.astray.get(at)?;
+        let is_read = self.there.image.undo.get(at).is_some();
+        (is_read && self.formula_before(at, astray, copy.from).is_none()).then(|| cell(&astray.before, copy.from))
+    }
+
+    /// Which rows could both be the one that was hit.
+    fn unknown(&self) -> Vec<String> {
+        let all = self.there.finding.astray.iter().zip(&self.there.located);
+        let either = all.filter_map(|(astray, located)| match located {
+            RowLocation::Either(one, other) => Some((astray, *one + 1, *other + 1)),
+            RowLocation::At(_) | RowLocation::Gone => None,
+        });
+        let said = either.map(|(astray, one, other)| {
+            let image = self.there.image;
+            let header = image.tab.header.get(image.key).map_or("", String::as_str);
+            let key = self.there.key_before(astray);
+            match (key.is_empty(), one == other) {
+                (true, true) => {
+                    format!("row {one} could be one of several without a key that a write hit by mistake: restore its cells from the version history")
+                }
+                (true, false) => {
+                    format!(
+                        "rows {one} and {other} could each be one without a key that a write hit by mistake: restore its cells from the version history"
+                    )
+                }
+                (false, true) => {
+                    format!("row {one} could be the one of key \"{key}\" or of another key: write its key into column \"{header}\"")
+                }
+                (false, false) => {
+                    format!(
+                        "rows {one} and {other} could each be the one of key \"{key}\": write it into column \"{header}\" of the right one"
+                    )
+                }
+            }
+        });
+        said.collect()
+    }
+}
+
+fn cell(row: &[Value], column: usize) -> String {
+    row.get(column).map(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

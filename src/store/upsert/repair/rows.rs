@@ -1,0 +1,362 @@
+//! Where the rows are now that a batch wrote by mistake. Pure.
+//!
+//! In scope: finding each by its key, or by what it holds. Out of scope: what is restored in it (`store::repair`).
+//!
+//! ```text
+//!  its own key is visible        the row that shows the key; of several the one that fits best
+//!  it has no visible key         the row that holds what it held, in each cell; of several that held the same, as long as none moved
+//!                                else the one that fits best, if no other fits as well and more is equal than different
+//!                                else the one that still shows all that was written, if there is no other
+//! ```
+//!
+//! Where two rows fit equally well, neither is taken: the run stops and shows both.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::store::tabs::column_map::ColumnMap;
+use crate::store::tabs::parse::text;
+use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint, mark_of};
+use crate::store::upsert::repair::image::TabImage;
+use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, UndoFinding};
+
+/// Rows that are compared with one that is wanted, at most.
+const MOST_CANDIDATES: usize = 2_000;
+
+/// Where a row is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowLocation {
+    /// In this row, from 0.
+    At(u32),
+    /// Nowhere: it was deleted, or people changed it beyond recognition.
+    Gone,
+    /// In one of these two.
+    Either(u32, u32),
+}
+
+impl RowLocation {
+    /// The row, if it is known.
+    pub fn row(self) -> Option<u32> {
+        match self {
+            Self::At(row) => Some(row),
+            Self::Gone | Self::Either(..) => None,
+        }
+    }
+}
+
+/// A row that is looked for.
+struct SoughtRow<'a> {
+    astray: &'a MisplacedWrite,
+    /// What it held after the write, in the columns of today.
+    print: RowFingerprint,
+    /// Its key as the batch left it.
+    key: String,
+    /// The key that it had before, where the batch wrote over it.
+    lost_key: Option<String>,
+    /// Cells that were written and hold something: the column of today, and what it holds.
+    written: Vec<(usize, u64)>,
+}
+
+/// Looks for the rows that a batch hit.
+pub struct RowSearch<'a> {
+    image: &'a TabImage<'a>,
+    wanted: Vec<SoughtRow<'a>>,
+    found: Vec<Option<RowLocation>>,
+    taken: HashSet<usize>,
+    /// Rows that are like those that were hit, and are known to be others.
+    others: HashSet<usize>,
+    /// Rows by what they show in a column.
+    showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
+}
+
+impl<'a> RowSearch<'a> {
+    /// A search for the rows of a finding; `key` is where the batch found the column of keys, `others` are rows that are none of them
+    /// unless they hold all that one held.
+    pub fn new(
+        finding: &'a UndoFinding,
+        image: &'a TabImage<'a>,
+        columns: &ColumnMap,
+        key: usize,
+        others: HashSet<usize>,
+    ) -> Self {
+        let width = image.width();
+        // Keys of which the batch made rows are no other row's, so that none can have lost one of them.
+        let made: HashSet<&String> = finding.witness.made.iter().chain(&finding.beside).collect();
+        let wanted = finding.astray.iter().map(|astray| {
+            let is_over = astray.target.columns.contains(&key);
+            let shown = |row: &[Value]| row.get(key).map(text).unwrap_or_default();
+            let before = shown(&astray.before);
+            let written = astray
+                .target
+                .columns
+                .iter()
+                .filter_map(|&at| Some((columns.get(at)?, astray.after.get(at).and_then(mark_of)?)));
+            SoughtRow {
+                print: RowFingerprint::of(&astray.after, |_| false).moved(columns, width),
+                key: shown(&astray.after),
+                lost_key: is_over.then_some(before).filter(|key| !key.is_empty() && !made.contains(key)),
+                written: written.collect(),
+                astray,
+            }
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let found = vec![None; wanted.len()];
+        Self { image, wanted, found, taken: HashSet::new(), others, showing: HashMap::new() }
+    }
+
+    /// Where each row is, in the order of the finding; `key` is where the batch found the column of keys.
+    pub fn locate(mut self, key: usize) -> Vec<RowLocation> {
+        self.by_key(key);
+        self.by_place();
+        self.by_whole_content();
+        self.by_likeness();
+        self.by_room();
+        self.found.into_iter().map(|found| found.unwrap_or(RowLocation::Gone)).collect()
+    }
+
+    /// Rows whose own key is visible.
+    fn by_key(&mut self, key: usize) {
+        for at in 0..self.wanted.len() {
+            let wanted = &self.wanted[at];
+            if wanted.key.is_empty() || wanted.astray.target.columns.contains(&key) {
+                continue;
+            }
+            let mark = mark_of(&Value::from(wanted.key.clone())).unwrap_or_default();
+            let rows = self.rows_showing(self.image.key, mark);
+            let best = self.best(at, &rows);
+            self.found[at] = Some(best.map_or(RowLocation::Gone, |(row, _)| RowLocation::At(number(row))));
+            self.taken.extend(best.map(|(row, _)| row));
+        }
+    }
+
+    /// Rows that hold the same, and had different keys: which is which only shows as long as none of them moved.
+    fn by_place(&mut self) {
+        for at in 0..self.wanted.len() {
+            if self.found[at].is_some() || self.wanted[at].lost_key.is_none() || self.wanted[at].print.is_blank() {
+                continue;
+            }
+            let is_twin = |other: &usize| {
+                let (one, other) = (&self.wanted[at], &self.wanted[*other]);
+                one.print == other.print && one.lost_key != other.lost_key
+            };
+            let mut group: Vec<_> = (0..self.wanted.len()).filter(|other| self.found[*other].is_none()).collect();
+            group.retain(is_twin);
+            if group.is_empty() {
+                continue;
+            }
+            group.push(at);
+            let place = |at: usize| self.wanted[at].astray.target.row as usize;
+            if group.iter().all(|at| self.is_free(place(*at)) && self.likeness(*at, place(*at)).is_exact()) {
+                for at in group {
+                    self.take(at, self.wanted[at].astray.target.row as usize);
+                }
+                continue;
+            }
+            let mut rows = self.candidates(at);
+            rows.retain(|row| self.is_free(*row) && self.likeness(at, *row).is_exact());
+            if let [one, other, ..] = rows.as_slice() {
+                let either = RowLocation::Either(number(*one), number(*other));
+                for at in group {
+                    self.found[at] = Some(either);
+                }
+            }
+        }
+    }
+
+    /// Rows that hold what they held, first of all those that did not move.
+    fn by_whole_content(&mut self) {
+        for is_still in [true, false] {
+            for at in 0..self.wanted.len() {
+                if self.found[at].is_some() || self.wanted[at].print.is_blank() {
+                    continue;
+                }
+                let place = self.wanted[at].astray.target.row as usize;
+                let rows: Vec<_> = if is_still { vec![place] } else { self.candidates(at) };
+                let exact = rows.into_iter().find(|row| self.is_free(*row) && self.likeness(at, *row).is_exact());
+                if let Some(row) = exact {
+                    self.take(at, row);
+                }
+            }
+        }
+    }
+
+    /// Rows in which people have changed something meanwhile.
+    fn by_likeness(&mut self) {
+        let is_open = |at: &usize| self.found[*at].is_none() && !self.wanted[*at].print.is_blank();
+        let open: Vec<_> = (0..self.wanted.len()).filter(is_open).collect();
+        let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
+        let mut fits: Vec<(i64, usize, usize)> = Vec::new();
+        for (at, rows) in &candidates {
+            let is_candidate = |row: &usize| self.is_free(*row) && !self.others.contains(row);
+            let rows: Vec<_> = rows.iter().copied().filter(is_candidate).collect();
+            let close: Vec<_> = rows.iter().map(|row| (self.likeness(*at, *row), *row)).collect();
+            let is_near =
+                |like: &Likeness, row: usize| like.is_close() || (like.equal > 0 && self.shows_its_key_again(*at, row));
+            let mut near: Vec<_> = close.iter().filter(|(like, row)| is_near(like, *row)).collect();
+            let whole: Vec<_> = close.iter().filter(|(_, row)| self.shows_all_that_was_written(*at, *row)).collect();
+            if near.is_empty() && whole.len() == 1 {
+                near = whole;
+            }
+            fits.extend(near.into_iter().map(|(like, row)| (self.score(*at, *like, *row), *at, *row)));
+        }
+        // The best fit first; a row that two fit equally well is nobody's to guess.
+        fits.sort_unstable_by(|a, b| b.cmp(a));
+        for same in fits.chunk_by(|a, b| a.0 == b.0) {
+            self.settle(same);
+        }
+    }
+
+    /// Settles fits that are equally good.
+    fn settle(&mut self, fits: &[(i64, usize, usize)]) {
+        let (mut by_wanted, mut by_row): (HashMap<usize, Vec<usize>>, HashMap<usize, Vec<usize>>) = Default::default();
+        for (_, at, row) in fits {
+            by_wanted.entry(*at).or_default().push(*row);
+            by_row.entry(*row).or_default().push(*at);
+        }
+        for (_, at, row) in fits {
+            if self.found[*at].is_some() || !self.is_free(*row) {
+                continue;
+            }
+            let rows = by_wanted.get(at).into_iter().flatten().filter(|other| *other != row && self.is_free(**other));
+            let other_row = rows.copied().find(|other| !self.are_alike(*other, *row));
+            let wanted = by_row.get(row).into_iter().flatten().filter(|other| *other != at);
+            let wanted = wanted.filter(|other| self.found[**other].is_none());
+            let other_wanted = wanted.copied().find(|other| !self.are_interchangeable(*other, *at));
+            match (other_row, other_wanted) {
+                (Some(other), _) => self.found[*at] = Some(RowLocation::Either(number(*row), number(other))),
+                (None, Some(other)) => {
+                    for unknown in [*at, other] {
+                        self.found[unknown] = Some(RowLocation::Either(number(*row), number(*row)));
+                    }
+                }
+                (None, None) => self.take(*at, *row),
+            }
+        }
+    }
+
+    /// Rows of which the batch left nothing: no blank row can be told from another, and what was there fits into any. The nearest one is taken.
+    fn by_room(&mut self) {
+        for at in 0..self.wanted.len() {
+            let wanted = &self.wanted[at];
+            if self.found[at].is_some()
+                || !wanted.print.is_blank()
+                || !wanted.astray.after.iter().all(|cell| text(cell).is_empty())
+            {
+                continue;
+            }
+            let place = wanted.astray.target.row as usize;
+            let blank = (1..self.image.height as usize).filter(|row| self.is_free(*row) && self.image.is_blank(*row));
+            if let Some(row) = blank.min_by_key(|row| row.abs_diff(place)) {
+                self.take(at, row);
+            }
+        }
+    }
+
+    /// Rows that show what a row held: in the column in which fewest do, and in those two of the columns that were written; and rows that
+    /// show the key that was written over.
+    fn candidates(&mut self, at: usize) -> Vec<usize> {
+        let wanted = &self.wanted[at];
+        let (written, all) = (wanted.written.clone(), wanted.print.marks().collect::<Vec<_>>());
+        let lost = wanted.lost_key.clone().and_then(|key| mark_of(&Value::from(key)));
+        let mut lists = self.rarest(&written, 2);
+        lists.extend(self.rarest(&all, 1));
+        lists.extend(lost.map(|mark| self.rows_showing(self.image.key, mark)));
+        let rows: BTreeSet<usize> = lists.into_iter().flat_map(|rows| rows.into_iter().take(MOST_CANDIDATES)).collect();
+        rows.into_iter().filter(|row| self.may_be(at, *row)).collect()
+    }
+
+    /// The shortest ones of the lists of rows that show these cells.
+    fn rarest(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
+        let mut counted: Vec<_> =
+            marks.iter().map(|(column, mark)| (self.count_showing(*column, *mark), *column, *mark)).collect();
+        counted.sort_unstable();
+        counted.retain(|(count, ..)| *count > 0);
+        counted.into_iter().take(most).map(|(_, column, mark)| self.rows_showing(column, mark)).collect()
+    }
+
+    fn count_showing(&mut self, column: usize, mark: u64) -> usize {
+        self.shown_in(column).get(&mark).map_or(0, Vec::len)
+    }
+
+    /// A row with another key is another row, whatever else it holds.
+    fn may_be(&self, at: usize, row: usize) -> bool {
+        let key = self.image.cell(row, self.image.key).and_then(mark_of);
+        key == self.wanted[at].print.mark(self.image.key) || self.shows_its_key_again(at, row)
+    }
+
+    fn rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
+        self.shown_in(column).get(&mark).cloned().unwrap_or_default()
+    }
+
+    /// The rows by what they show in a column.
+    fn shown_in(&mut self, column: usize) -> &HashMap<u64, Vec<usize>> {
+        let image = self.image;
+        self.showing.entry(column).or_insert_with(|| {
+            let mut by_mark: HashMap<u64, Vec<usize>> = HashMap::new();
+            for (row, cells) in image.rows() {
+                if let Some(mark) = cells.get(column).and_then(mark_of) {
+                    by_mark.entry(mark).or_default().push(row);
+                }
+            }
+            by_mark
+        })
+    }
+
+    /// The free row that fits best; of several that fit equally well the one that did not move, or the first.
+    fn best(&self, at: usize, rows: &[usize]) -> Option<(usize, Likeness)> {
+        let place = self.wanted[at].astray.target.row as usize;
+        let free = rows.iter().copied().filter(|row| self.is_free(*row)).map(|row| (row, self.likeness(at, row)));
+        free.max_by_key(|(row, like)| (like.score(), *row == place, std::cmp::Reverse(*row)))
+    }
+
+    fn likeness(&self, at: usize, row: usize) -> Likeness {
+        self.image.compare(&self.wanted[at].print, row)
+    }
+
+    /// A row that people gave the key back which was written over fits better than any other.
+    fn score(&self, at: usize, like: Likeness, row: usize) -> i64 {
+        let bonus = if self.shows_its_key_again(at, row) { 1_000_000 } else { 0 };
+        like.score() + bonus
+    }
+
+    fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
+        let lost = self.wanted[at].lost_key.as_deref();
+        lost.is_some_and(|key| self.image.shown(row, self.image.key) == key)
+    }
+
+    fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
+        let written = &self.wanted[at].written;
+        let shows = |(column, mark): &(usize, u64)| self.image.cell(row, *column).and_then(mark_of) == Some(*mark);
+        !written.is_empty() && written.iter().all(shows)
+    }
+
+    /// Whether two rows hold the same, so that it does not matter which is which.
+    fn are_alike(&self, one: usize, other: usize) -> bool {
+        let print = self.image.print(one);
+        print.is_blank() || self.image.compare(&print, other).is_exact()
+    }
+
+    fn are_interchangeable(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (&self.wanted[one], &self.wanted[other]);
+        one.print == other.print && one.astray.before == other.astray.before && is_same_target(one.astray, other.astray)
+    }
+
+    fn is_free(&self, row: usize) -> bool {
+        row > 0 && !self.taken.contains(&row)
+    }
+
+    fn take(&mut self, at: usize, row: usize) {
+        self.found[at] = Some(RowLocation::At(number(row)));
+        self.taken.insert(row);
+    }
+}
+
+fn is_same_target(one: &MisplacedWrite, other: &MisplacedWrite) -> bool {
+    let is_new = |astray: &MisplacedWrite| matches!(astray.target.expect, RowPredicate::Blank(_));
+    one.target.columns == other.target.columns && is_new(one) == is_new(other)
+}
+
+fn number(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
+}

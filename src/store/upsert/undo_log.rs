@@ -1,0 +1,535 @@
+//! The witness of a write by position: what stood there when it was written. Pure.
+//!
+//! In scope: the scratch rows that a batch leaves on the state tab, reading them back, and what they say.
+//! Out of scope: the requests (`store::commit::row_writer`), and the repair of what went astray (`store::repair`).
+//!
+//! A row is written where the tab was last seen to have its key. People sort, insert and delete meanwhile, and a spreadsheet has no
+//! "only if". So the same batch first copies the rows as it finds them to scratch rows, then writes, then copies them once more:
+//!
+//! ```text
+//!  state tab, below the state
+//!   64     witness · head · columns · key · base · rows · used · appended · keys · width · names · counts · made
+//!                                                                             the batch says of itself
+//!   65     the header row as the batch expects it
+//!   66     the header row as the batch found it
+//!   base   what is expected · row · columns written │ the row as found          one a row written
+//!   …      │ the row as written                                                  as many again
+//!   …      │ the row as found, and the row as written, as values                 twice as many again, in a repair only
+//! ```
+//!
+//! The batch's own answer shows the header and the keys that were found. If they are the expected ones, all is well. If not, or if
+//! a run ended before it looked, everything that is needed to put it right stands in these rows, and the next commit does so.
+//! Of a tab that has hardly fewer columns than any tab can have, copied rows begin with the first column, and what is expected stands in
+//! rows of its own below the others.
+//!
+//! The rows as found stand at or below the rows that they were copied from, where the tab is not too large for that: a formula
+//! that is copied upwards would lose references that leave the sheet.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Value, json};
+
+use crate::ledger::item::key::digest_of;
+use crate::ledger::lease::head::HeadId;
+use crate::ledger::state::state_codec::remembered;
+use crate::store::guard::head_guard::STATE_ROWS;
+use crate::store::tabs::parse::{header, text};
+use crate::store::tabs::row_fingerprint::RowFingerprint;
+
+/// Columns that people may put into the tab between a look at it and a write, before the write is refused and the tab looked at again.
+pub const ROOM: usize = 16;
+/// Columns of a scratch row before the copied cells, where the tab leaves room for them.
+const MARGIN: u32 = 4;
+/// The most columns of a tab.
+const ALL_COLUMNS: u32 = 18_278;
+/// The scratch row with the header as it was found, from 0.
+pub const HEADER_ROW: u32 = STATE_ROWS + 2;
+/// The first row that can hold a copied row.
+const FIRST_ROW: u32 = STATE_ROWS + 3;
+/// Cells that the state tab may have so that copied rows stand no higher than where they came from.
+const ROOMY_CELLS: u32 = 1_000_000;
+/// More columns than any tab has.
+const MOST_COLUMNS: usize = 20_000;
+/// Texts in which a batch tells of itself.
+const ABOUT: u32 = 12;
+/// Characters of a list that a batch tells; a cell takes 50,000.
+const MAX_LIST: usize = 45_000;
+const WORD: &str = "witness";
+/// The word of a batch that repairs rows.
+const REPAIR: &str = "repair";
+
+/// What a row has to show for a write to be in the right place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowPredicate {
+    /// This key.
+    Key(String),
+    /// Nothing in the columns that are written, for the new row of this key.
+    Blank(String),
+    /// What it held when its repair was planned.
+    Row {
+        /// Its key, if it shows one that no other row shows.
+        key: Option<String>,
+        /// What it held.
+        print: RowFingerprint,
+    },
+}
+
+impl RowPredicate {
+    /// The key, where a key is expected.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Row { key, .. } => key.as_deref(),
+            Self::Blank(_) => None,
+        }
+    }
+}
+
+/// One row that a batch writes by its position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowWrite {
+    /// What it has to show.
+    pub expect: RowPredicate,
+    /// The row, from 0.
+    pub row: u32,
+    /// The columns written, from 0, in order.
+    pub columns: Vec<usize>,
+    /// Where cells of the row itself are moved to another of its columns: from which, to which. They tell what was meant where the
+    /// row as written can't, because it shows the cells of the row that was hit.
+    pub moves: Vec<(usize, usize)>,
+}
+
+/// What a batch says of its writes by position: to rows, and to columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndoLog {
+    /// The head that the batch sets.
+    pub head: HeadId,
+    /// The header row as expected.
+    pub header: Vec<String>,
+    /// The key's column.
+    pub key: usize,
+    /// All columns that are written, in order.
+    pub used: Vec<usize>,
+    /// The job's own names of these, which stay when people change a header, empty for columns of people's; the batch writes as many
+    /// as a cell takes.
+    pub names: Vec<String>,
+    /// Rows that were appended or inserted: they are new, so only their columns can be wrong.
+    pub appended: usize,
+    /// Rows of Processed that the same batch appended.
+    pub keys: usize,
+    /// How many rows of a key were appended or inserted, by `key_mark`, where that is not what is expected: one, and none of a key whose
+    /// row is written over.
+    pub counts: HashMap<String, usize>,
+    /// Columns that a copied row may have: those of the tab, and some more that people may put in.
+    pub width: usize,
+    /// Keys among these whose rows a mend makes anew; no row of Processed goes with them.
+    pub made: Vec<String>,
+    /// The scratch row of the first target.
+    pub base: u32,
+    /// Whether the batch repairs rows. What it writes may be formulas, so that rows are kept as values too.
+    pub is_repair: bool,
+    /// Rows written over, in order.
+    pub targets: Vec<RowWrite>,
+}
+
+/// A write that hit another row, or other columns, than it was meant for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MisplacedWrite {
+    /// Which target it was.
+    pub index: usize,
+    /// What was meant.
+    pub target: RowWrite,
+    /// The row that was hit, as it was.
+    pub before: Vec<Value>,
+    /// The same row as written, as values.
+    pub after: Vec<Value>,
+    /// The row as it was, as values; of a batch that keeps none, as it was.
+    pub shown: Vec<Value>,
+}
+
+/// What a witness found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UndoFinding {
+    /// The witness.
+    pub witness: UndoLog,
+    /// The header row as the batch found it.
+    pub header: Vec<String>,
+    /// Writes that went astray.
+    pub astray: Vec<MisplacedWrite>,
+    /// Keys of rows that were appended with their cells under other headers; none where columns stood still.
+    pub beside: Vec<String>,
+}
+
+impl UndoLog {
+    /// Columns that a copied row of a tab so wide may have.
+    pub fn width_for(tab: usize) -> usize {
+        (tab + ROOM).min(ALL_COLUMNS as usize)
+    }
+
+    /// Columns of a scratch row before the copied cells.
+    pub fn margin(&self) -> u32 {
+        if count(self.width) + MARGIN > ALL_COLUMNS { 0 } else { MARGIN }
+    }
+
+    /// The scratch row that says what is expected of a target.
+    fn told_row(&self, index: usize) -> u32 {
+        if self.margin() > 0 {
+            self.before_row(index)
+        } else {
+            self.base + self.copies() * count(self.targets.len()) + count(index)
+        }
+    }
+
+    /// Where copied rows begin, for writes up to this row of a tab so many columns wide, and no higher than `lowest`.
+    pub fn base_for(last_row: u32, width: usize, lowest: u32) -> u32 {
+        let width = u32::try_from(width).unwrap_or(u32::MAX).saturating_add(MARGIN);
+        let roomy = last_row.saturating_add(1).min(ROOMY_CELLS / width.max(1));
+        FIRST_ROW.max(roomy).max(lowest)
+    }
+
+    /// The scratch row with a target as it was found.
+    pub fn before_row(&self, index: usize) -> u32 {
+        self.base + count(index)
+    }
+
+    /// The scratch row with a target as it was written.
+    pub fn after_row(&self, index: usize) -> u32 {
+        self.base + count(self.targets.len() + index)
+    }
+
+    /// The scratch row of a repair with a target as it was found, as values.
+    pub fn shown_before_row(&self, index: usize) -> u32 {
+        self.base + count(2 * self.targets.len() + index)
+    }
+
+    /// The scratch row of a repair with a target as it was written, as values.
+    pub fn shown_after_row(&self, index: usize) -> u32 {
+        self.base + count(3 * self.targets.len() + index)
+    }
+
+    /// How many copies there are of each row.
+    fn copies(&self) -> u32 {
+        if self.is_repair { 4 } else { 2 }
+    }
+
+    /// Rows that the state tab needs.
+    pub fn rows(&self) -> u32 {
+        let copied = self.base + self.copies() * count(self.targets.len());
+        if self.margin() > 0 { copied } else { copied + count(self.targets.len()) }
+    }
+
+    /// Columns that the state tab needs.
+    pub fn columns(&self) -> u32 {
+        (count(self.width) + self.margin()).max(ABOUT + count(self.made_cells().len()))
+    }
+
+    /// The keys whose rows are made anew, as lists that fit a cell.
+    fn made_cells(&self) -> Vec<String> {
+        let mut cells: Vec<Vec<&str>> = Vec::new();
+        let mut chars = 0;
+        for key in &self.made {
+            // A letter takes six in JSON at most.
+            chars += 6 * key.chars().count() + 3;
+            if let Some(cell) = cells.last_mut().filter(|_| chars < MAX_LIST) {
+                cell.push(key);
+            } else {
+                chars = 6 * key.chars().count() + 3;
+                cells.push(vec![key]);
+            }
+        }
+        cells.into_iter().map(|cell| Value::from(cell).to_string()).collect()
+    }
+
+    /// What the batch writes about itself: scratch row and texts.
+    pub fn told(&self) -> Vec<(u32, Vec<String>)> {
+        let word = if self.is_repair { REPAIR } else { WORD };
+        let mut about = vec![word.to_owned(), self.head.to_string(), self.header.len().to_string()];
+        about.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
+        about.extend([listed(&self.used), self.appended.to_string(), self.keys.to_string()]);
+        about.extend([self.width.to_string(), Value::from(remembered(&self.names)).to_string()]);
+        about.push(written_counts(&self.counts));
+        about.extend(self.made_cells());
+        // Nothing of an older one is left behind it.
+        about.resize(self.columns() as usize, String::new());
+        let mut expected = vec![String::new(); self.margin() as usize];
+        expected.extend(self.header.iter().cloned());
+        let targets = self.targets.iter().enumerate().map(|(index, target)| {
+            let (kind, expect) = match &target.expect {
+                RowPredicate::Key(key) => ("key", key.clone()),
+                RowPredicate::Blank(key) => ("blank", key.clone()),
+                RowPredicate::Row { key, print } => ("row", json!([key, print.write()]).to_string()),
+            };
+            let row = (target.row + 1).to_string();
+            let written =
+                target.moves.iter().fold(listed(&target.columns), |told, (from, to)| format!("{told};{from}>{to}"));
+            (self.told_row(index), vec![kind.to_owned(), expect, row, written])
+        });
+        [(STATE_ROWS, about), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
+    }
+
+    /// The job's name of a column that is written; none of a column of people's.
+    pub fn name(&self, column: usize) -> Option<&str> {
+        let at = self.used.iter().position(|used| *used == column)?;
+        self.names.get(at).map(String::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// The written columns that are the job's own, in order.
+    pub fn own_columns(&self) -> Vec<usize> {
+        let is_own = |at: usize| self.names.get(at).is_none_or(|name| !name.is_empty());
+        self.used.iter().enumerate().filter(|(at, _)| is_own(*at)).map(|(_, column)| *column).collect()
+    }
+
+    /// The keys of rows that were appended or inserted, as often as they have one, of those that the batch made done.
+    pub fn keys_appended<'k>(&self, done: impl IntoIterator<Item = &'k str>) -> Vec<String> {
+        let hit: HashSet<&str> = self.misplaced_keys().collect();
+        let count = |key: &str| match self.counts.get(&key_mark(key)) {
+            Some(count) => *count,
+            None => usize::from(!hit.contains(key)),
+        };
+        done.into_iter().flat_map(|key| std::iter::repeat_n(key.to_owned(), count(key))).collect()
+    }
+
+    /// Keys of the rows that are written over, or filled.
+    pub fn misplaced_keys(&self) -> impl Iterator<Item = &str> {
+        self.targets.iter().filter_map(RowWrite::key)
+    }
+
+    /// Reads a witness and what it saw; `rows` begin with the first scratch row. `None` where the commit of this head left none.
+    pub fn read(rows: &[Vec<Value>], head: HeadId) -> Option<(Self, RowImages)> {
+        let about: Vec<String> = rows.first()?.iter().map(text).collect();
+        let field = |at: usize| about.get(at).map_or("", String::as_str);
+        if ![WORD, REPAIR].contains(&field(0)) || field(1) != head.to_string() {
+            return None;
+        }
+        let number = |at: usize| field(at).parse::<u32>().ok();
+        let width = number(2).filter(|width| (*width as usize) < MOST_COLUMNS)?;
+        let (base, targets) = (number(4)?, number(5)?);
+        let mut witness = Self {
+            head,
+            header: Vec::new(),
+            key: number(3)? as usize,
+            used: list(field(6))?,
+            appended: number(7)? as usize,
+            keys: number(8)? as usize,
+            width: number(9).filter(|width| (*width as usize) < MOST_COLUMNS)? as usize,
+            names: serde_json::from_str(field(10)).ok()?,
+            counts: read_counts(field(11)),
+            made: read_made(about.get(ABOUT as usize..).unwrap_or_default()),
+            is_repair: field(0) == REPAIR,
+            base,
+            targets: Vec::new(),
+        };
+        let margin = witness.margin();
+        let row = |at: u32| rows.get(at.checked_sub(STATE_ROWS)? as usize);
+        let cells = |at: u32| row(at).map(|row| row.get(margin as usize..).unwrap_or_default().to_vec());
+        let mut expected = header(&[cells(STATE_ROWS + 1)?]);
+        expected.resize(width as usize, String::new());
+        let mut seen = RowImages { header: header(&[cells(HEADER_ROW).unwrap_or_default()]), ..RowImages::default() };
+        // Of a tab that leaves no margin it is said below the copies.
+        let first = base.checked_add(targets.checked_mul(if margin > 0 { 0 } else { witness.copies() })?)?;
+        let told = |index: u32| target(row(first.checked_add(index)?)?);
+        let read = (0..targets).map(told).collect::<Option<Vec<_>>>()?;
+        for index in 0..targets {
+            let before = base.checked_add(index)?;
+            // Rows that are empty to their end are not handed over.
+            seen.before.push(cells(before).unwrap_or_default());
+            let after = if witness.is_repair { targets.checked_mul(3)? } else { targets };
+            seen.after.push(before.checked_add(after).and_then(cells).unwrap_or_default());
+            if witness.is_repair {
+                let shown = before.checked_add(targets.checked_mul(2)?).and_then(cells);
+                seen.shown.push(shown.unwrap_or_default());
+            }
+        }
+        (witness.header, witness.targets) = (expected, read);
+
+        Some((witness, seen))
+    }
+
+    /// Whether every write hit what it was meant for, by the header and the key cells as found; `false` also where that takes more
+    /// than these to tell.
+    pub fn is_clean(&self, found: &[String], keys: &[String]) -> bool {
+        let hit = |(at, target): (usize, &RowWrite)| match &target.expect {
+            RowPredicate::Key(key) => keys.get(at) == Some(key),
+            RowPredicate::Blank(_) | RowPredicate::Row { .. } => false,
+        };
+        !self.is_moved(found) && self.targets.iter().enumerate().all(hit)
+    }
+
+    /// Whether columns that were written stand elsewhere in the header as it was found. A header that is nowhere any more, over a
+    /// column that has a new one, was written anew where it stood: that column did not move, unless those to the right of it did.
+    pub fn is_moved(&self, found: &[String]) -> bool {
+        let elsewhere = |at: &usize| match (self.header.get(*at), found.get(*at)) {
+            (Some(expected), Some(there)) if expected != there => {
+                let nowhere = !there.is_empty() && !found.contains(expected) && !self.header.contains(there);
+                !nowhere || is_shifted(&self.header, *at, found)
+            }
+            (expected, there) => expected != there,
+        };
+        self.used.iter().any(elsewhere)
+    }
+
+    /// What went astray. `beside` are the keys of the rows that the batch appended, asked for only where columns moved.
+    pub fn finding(self, seen: RowImages, beside: impl FnOnce() -> Vec<String>) -> UndoFinding {
+        let moved = self.is_moved(&seen.header);
+        let shown = if seen.shown.is_empty() { seen.before.clone() } else { seen.shown };
+        let rows = seen.before.into_iter().zip(seen.after).zip(shown);
+        let astray =
+            self.targets.iter().zip(rows).enumerate().filter_map(|(index, (target, ((before, after), shown)))| {
+                let astray = moved || !target.is_hit(&before, &shown, self.key);
+                astray.then(|| MisplacedWrite { index, target: target.clone(), before, after, shown })
+            });
+        let astray = astray.collect();
+        let mut beside = if moved && self.appended > self.made.len() { beside() } else { Vec::new() };
+        beside.extend(self.made.iter().filter(|_| moved).cloned());
+        UndoFinding { header: seen.header, astray, beside, witness: self }
+    }
+}
+
+/// By this a batch names a key of which it appended several rows, or none.
+pub fn key_mark(key: &str) -> String {
+    let digest = digest_of(&[key]);
+    data_encoding::HEXLOWER.encode(digest.get(..4).unwrap_or(&digest))
+}
+
+fn written_counts(counts: &HashMap<String, usize>) -> String {
+    let mut all: Vec<_> = counts.iter().map(|(mark, count)| format!("{mark}:{count}")).collect();
+    all.sort_unstable();
+    let mut out = String::new();
+    for count in all {
+        if out.len() + count.len() > MAX_LIST {
+            break;
+        }
+        out.push_str(if out.is_empty() { "" } else { " " });
+        out.push_str(&count);
+    }
+    out
+}
+
+fn read_made(cells: &[String]) -> Vec<String> {
+    let lists = cells.iter().filter_map(|cell| serde_json::from_str::<Vec<String>>(cell).ok());
+    lists.flatten().collect()
+}
+
+fn read_counts(text: &str) -> HashMap<String, usize> {
+    let counts = text.split(' ').filter_map(|part| part.split_once(':'));
+    counts.filter_map(|(mark, count)| Some((mark.to_owned(), count.parse().ok()?))).collect()
+}
+
+/// Whether the columns to the right of one stand elsewhere in the other header; where none of them is known there, whether it has
+/// another length.
+pub fn is_shifted(header: &[String], at: usize, found: &[String]) -> bool {
+    let right = header.iter().enumerate().skip(at + 1).filter(|(_, name)| !name.is_empty());
+    let known: Vec<_> = right.filter(|(_, name)| found.contains(name)).collect();
+    let length = |header: &[String]| header.iter().rposition(|name| !name.is_empty());
+    if known.is_empty() {
+        return length(found) != length(header);
+    }
+    known.into_iter().any(|(at, name)| found.get(at) != Some(name))
+}
+
+/// What a witness saw.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RowImages {
+    /// The header row.
+    pub header: Vec<String>,
+    /// Each row as found.
+    pub before: Vec<Vec<Value>>,
+    /// Each row as written, as values.
+    pub after: Vec<Vec<Value>>,
+    /// Each row as found, as values; empty where none are kept.
+    pub shown: Vec<Vec<Value>>,
+}
+
+impl RowWrite {
+    /// The key of the row that is written over, or filled.
+    pub fn key(&self) -> Option<&str> {
+        match &self.expect {
+            RowPredicate::Key(key) | RowPredicate::Blank(key) => Some(key),
+            RowPredicate::Row { .. } => None,
+        }
+    }
+
+    /// Whether nothing stood in the cells that were written.
+    pub fn was_blank(&self, row: &[Value]) -> bool {
+        self.columns.iter().all(|at| row.get(*at).is_none_or(|cell| text(cell).is_empty()))
+    }
+
+    /// Whether this is the row that was meant: as it was found, and the same as values.
+    fn is_hit(&self, row: &[Value], shown: &[Value], key_column: usize) -> bool {
+        let key = row.get(key_column).map(text).unwrap_or_default();
+        match &self.expect {
+            RowPredicate::Key(expected) => *expected == key,
+            RowPredicate::Blank(_) => self.was_blank(row),
+            RowPredicate::Row { key: expected, print } => {
+                let shown_key = shown.get(key_column).map(text).unwrap_or_default();
+                expected.as_ref().is_none_or(|expected| *expected == shown_key)
+                    && print.compare(shown, |_| false).is_exact()
+            }
+        }
+    }
+}
+
+impl UndoFinding {
+    /// Whether nothing has to be put right.
+    pub fn is_clean(&self) -> bool {
+        self.astray.is_empty() && self.beside.is_empty()
+    }
+
+    /// Rows that have to be put right.
+    pub fn rows(&self) -> u64 {
+        (self.astray.len() + self.beside.len()) as u64
+    }
+}
+
+fn target(row: &[Value]) -> Option<RowWrite> {
+    let field = |at: usize| row.get(at).map(text).unwrap_or_default();
+    let expect = match field(0).as_str() {
+        "key" => RowPredicate::Key(field(1)),
+        "blank" => RowPredicate::Blank(field(1)),
+        "row" => {
+            let (key, print): (Option<String>, String) = serde_json::from_str(&field(1)).ok()?;
+            RowPredicate::Row { key, print: RowFingerprint::read(&print)? }
+        }
+        _ => return None,
+    };
+    let written = field(3);
+    let mut parts = written.split(';');
+    let columns = list(parts.next()?)?;
+    let read = |part: &str| {
+        let (from, to) = part.split_once('>')?;
+        Some((from.parse().ok()?, to.parse().ok()?))
+    };
+    let moves = parts.map(read).collect::<Option<_>>()?;
+    Some(RowWrite { expect, row: field(2).parse::<u32>().ok()?.checked_sub(1)?, columns, moves })
+}
+
+/// Numbers in order as `0-3,7`.
+fn listed(numbers: &[usize]) -> String {
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    let told = runs.filter_map(|run| match run {
+        [] => None,
+        [one] => Some(one.to_string()),
+        [first, .., last] => Some(format!("{first}-{last}")),
+    });
+    told.collect::<Vec<_>>().join(",")
+}
+
+fn list(text: &str) -> Option<Vec<usize>> {
+    let mut numbers = Vec::new();
+    for run in text.split(',').filter(|run| !run.is_empty()) {
+        let (first, last) = run.split_once('-').unwrap_or((run, run));
+        let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+        if last >= MOST_COLUMNS {
+            return None;
+        }
+        numbers.extend(first..=last);
+    }
+    Some(numbers)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const HEAD: HeadId = HeadId { commit: 7, nonce: 42 };
+
+fn witness(targets: Vec<RowWrite>) -> UndoLog {
+    let header = ["id", "mine", "n"].map(str::to_owned).to_vec();
+    UndoLog {
+        head: HEAD,
+        header,
+        key: 0,
+        used: vec![0, 2],
+        names: ["id", "n"].map(str::to_owned).to_vec(),
+        appended: 0,
+        keys: 0,
+        width: 20,
+        made: vec!["m".into()],
+        counts: HashMap::from([(key_mark("twice"), 2)]),
+        base: FIRST_ROW,
+        is_repair: targets.iter().any(|target| matches!(target.expect, RowPredicate::Row { .. })),
+        targets,
+    }
+}
+
+fn print(row: &[Value]) -> RowFingerprint {
+    RowFingerprint::of(row, |_| false)
+}
+
+fn written(key: &str, row: u32) -> RowWrite {
+    RowWrite { expect: RowPredicate::Key(key.into()), row, columns: vec![2], moves: Vec::new() }
+}
+
+/// The scratch rows that a batch with this witness leaves, where it finds this header and these rows.
+fn scratch(witness: &UndoLog, header: &[&str], before: &[Value], after: &[Value]) -> Vec<Vec<Value>> {
+    let mut rows = vec![Vec::new(); (witness.rows() - STATE_ROWS) as usize];
+    for (at, texts) in witness.told() {
+        rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
+    }
+    let mut put = |at: u32, cells: Vec<Value>| {
+        let row: &mut Vec<Value> = &mut rows[(at - STATE_ROWS) as usize];
+        row.resize(MARGIN as usize, json!(""));
+        row.extend(cells);
+    };
+    put(HEADER_ROW, header.iter().map(|&text| json!(text)).collect());
+    for (index, (before, after)) in before.iter().zip(after).enumerate() {
+        put(witness.before_row(index), before.as_array().cloned().unwrap_or_default());
+        put(witness.after_row(index), after.as_array().cloned().unwrap_or_default());
+        if witness.is_repair {
+            put(witness.shown_before_row(index), before.as_array().cloned().unwrap_or_default());
+            put(witness.shown_after_row(index), after.as_array().cloned().unwrap_or_default());
+        }
+    }
+    rows
+}
+
+#[test]
+fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
+    let witness = witness(vec![
+        written("a", 4),
+        RowWrite {
+            expect: RowPredicate::Row { key: Some("m".into()), print: print(&[json!("m")]) },
+            moves: vec![(0, 2), (2, 1)],
+            ..written("", 5)
+        },
+    ]);
+    let rows = scratch(&witness, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
+    let (read, seen) = UndoLog::read(&rows, HEAD).expect("it was left");
+    assert_eq!((&read, seen.header.len(), &seen.after[0]), (&witness, 3, &vec![json!("a"), json!(""), json!(1)]));
+    assert!(UndoLog::read(&rows, HEAD.next(1)).is_none());
+}
+
+#[test]
+fn a_write_that_hit_another_key_is_astray_and_the_others_are_not() {
+    let witness = witness(vec![written("a", 4), written("b", 5)]);
+    let rows = scratch(
+        &witness,
+        &["id", "mine", "n"],
+        &[json!(["a"]), json!(["z", "note", 5])],
+        &[json!([]), json!(["z", "note", 6])],
+    );
+    assert!(!witness.is_clean(&["id".into(), "mine".into(), "n".into()], &["a".into(), "z".into()]));
+    let (read, seen) = UndoLog::read(&rows, HEAD).expect("it was left");
+    let finding = read.finding(seen, Vec::new);
+    assert_eq!((finding.rows(), finding.astray[0].index, &finding.astray[0].before[2]), (1, 1, &json!(5)));
+}
+
+#[test]
+fn columns_that_moved_make_every_write_astray_and_those_of_people_do_not() {
+    let one = || witness(vec![written("a", 4)]);
+    let keys = ["a".to_owned()];
+    let found = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    assert!(one().is_clean(&found(&["id", "renamed by its owner", "n", "new"]), &keys));
+    for moved in [&["id", "n", "mine"][..], &["id", "", "mine", "n"], &["id"]] {
+        assert!(!one().is_clean(&found(moved), &keys), "{moved:?}");
+        let seen = RowImages {
+            header: found(moved),
+            before: vec![vec![json!("a")]],
+            after: vec![Vec::new()],
+            shown: Vec::new(),
+        };
+        let appending = UndoLog { appended: 1, ..one() };
+        assert_eq!(appending.finding(seen, || vec!["k".into()]).rows(), 2, "{moved:?}");
+    }
+}
+
+#[test]
+fn a_header_written_anew_stood_still_unless_the_columns_beside_it_moved() {
+    let witness = witness(vec![written("a", 4)]);
+    let header = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    assert_eq!(witness.header, header(&["id", "mine", "n"]));
+    for (found, moved) in [
+        (header(&["id", "mine", "number"]), false),
+        (header(&["ident", "mine", "n"]), false),
+        (header(&["theirs", "ident", "mine", "n"]), true),
+        (header(&["id", "mine", "theirs", "number"]), true),
+        (header(&["id", "theirs", "n"]), false),
+    ] {
+        assert_eq!(witness.is_moved(&found), moved, "{found:?}");
+    }
+}
+
+#[test]
+fn a_row_without_a_key_is_known_by_what_it_holds() {
+    let row = [json!(""), json!("x"), json!(7)];
+    let target = RowWrite {
+        expect: RowPredicate::Row { key: None, print: print(&row) },
+        row: 3,
+        columns: vec![2],
+        moves: Vec::new(),
+    };
+    assert!(target.is_hit(&[], &row, 0));
+    assert!(!target.is_hit(&[], &[json!("k"), json!("x"), json!(7)], 0));
+    assert!(!target.is_hit(&[], &[json!(""), json!("x"), json!(8)], 0));
+}
+
+#[test]
+fn copied_rows_stand_no_higher_than_they_came_from_where_there_is_room() {
+    assert_eq!(UndoLog::base_for(5, 8, 0), FIRST_ROW);
+    assert_eq!(UndoLog::base_for(5_000, 8, 0), 5_001);
+    assert_eq!(UndoLog::base_for(900_000, 8, 0), 83_333);
+    assert_eq!(UndoLog::base_for(5, 8, 700), 700);
+}
+
+proptest! {
+    #[test]
+    fn invariant_6_whatever_stands_in_the_scratch_rows_reading_never_fails_hard(rows in prop::collection::vec(prop::collection::vec("(witness|700000000000000000042|[0-9]{1,9}|0-99999999|.{0,6})", 0..9), 0..6)) {
+        let rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect();
+        let _ = UndoLog::read(&rows, HEAD);
+    }
+
+    #[test]
+    fn a_list_of_columns_reads_back(mut columns in prop::collection::vec(0_usize..300, 0..40)) {
+        columns.sort_unstable();
+        columns.dedup();
+        prop_assert_eq!(list(&listed(&columns)), Some(columns));
+    }
+}
+
+#[test]
+fn a_row_that_is_filled_has_to_be_blank_where_it_is_written() {
+    let fill = |row| RowWrite { expect: RowPredicate::Blank("a".into()), columns: vec![0, 2], ..written("a", row) };
+    let witness = witness(vec![fill(4), fill(5)]);
+    let before = [json!(["", "note"]), json!(["", "note", 5])];
+    let after = [json!(["a", "note", 1]), json!(["a", "note", 1])];
+    let rows = scratch(&witness, &["id", "mine", "n"], &before, &after);
+    assert!(!witness.is_clean(&["id".into(), "mine".into(), "n".into()], &[String::new(), String::new()]));
+    let (read, seen) = UndoLog::read(&rows, HEAD).expect("it was left");
+    assert_eq!((&read, read.misplaced_keys().collect::<Vec<_>>()), (&witness, vec!["a", "a"]));
+    let finding = read.finding(seen, Vec::new);
+    assert_eq!((finding.rows(), finding.astray[0].index), (1, 1));
+}
+
+#[test]
+fn a_tab_as_wide_as_a_tab_can_be_leaves_its_witness_too() {
+    for tab in [18_258, 18_259, 18_278] {
+        let mut wide = witness(vec![written("a", 4), written("b", 9)]);
+        wide.width = UndoLog::width_for(tab);
+        assert!(wide.columns() <= ALL_COLUMNS && wide.width >= tab, "{tab}");
+        let mut rows = vec![Vec::new(); (wide.rows() - STATE_ROWS) as usize];
+        for (at, texts) in wide.told() {
+            rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
+        }
+        for (at, cells) in [(wide.before_row(0), ["a", "x"]), (wide.after_row(1), ["b", "y"])] {
+            let row = &mut rows[(at - STATE_ROWS) as usize];
+            row.resize(wide.margin() as usize, json!(""));
+            row.extend(cells.map(Value::from));
+        }
+        let (read, seen) = UndoLog::read(&rows, HEAD).expect("it was left");
+        assert_eq!((&read, &seen.before[0][1], &seen.after[1][1]), (&wide, &json!("x"), &json!("y")), "{tab}");
+    }
+}
