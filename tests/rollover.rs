@@ -43,14 +43,14 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::time::Timestamp;
 
 use crate::front::{Front, ID};
-use crate::house::House;
+use crate::house::JobFixture;
 use crate::support::{ById, Job, Values};
 
 const DAY: Duration = Duration::from_hours(24);
 
 /// A job with several spreadsheets to be in.
 struct Estate {
-    house: House,
+    house: JobFixture,
     /// Their ids, the first one that the job is in first.
     ids: Vec<String>,
     /// The idempotency keys that steps were given.
@@ -59,7 +59,7 @@ struct Estate {
 
 impl Estate {
     async fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
-        let house = House::new(mode, again, nth);
+        let house = JobFixture::new(mode, again, nth);
         let mut ids = vec![ID.to_owned()];
         for title in ["second", "third"] {
             ids.push(made(&house.front, title).await);

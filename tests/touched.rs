@@ -75,13 +75,13 @@ impl Source for Interrupted {
     }
 }
 
-struct House {
+struct ManualEditFixture {
     front: Front,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
 }
 
-impl House {
+impl ManualEditFixture {
     /// A job that has run over six items, one of which failed.
     async fn begun(mode: WriteMode) -> Self {
         Self::begun_on(mode, None).await
@@ -293,7 +293,7 @@ async fn what_people_may_do_is_carried_on_with_between_runs_and_in_the_middle_of
         for mode in [WriteMode::Append, WriteMode::Upsert] {
             for in_the_middle in [false, true] {
                 let told = format!("{what}, {mode:?}, in the middle: {in_the_middle}");
-                let house = House::begun(mode).await;
+                let house = ManualEditFixture::begun(mode).await;
                 if !in_the_middle {
                     deed(house.front.clone()).await;
                 }
@@ -335,7 +335,7 @@ async fn rows_that_fill_what_people_prepared_are_there_once_whatever_people_do()
     for (what, deed) in CARRIED_ON {
         for mode in [WriteMode::Append, WriteMode::Upsert] {
             let told = format!("{what}, {mode:?}");
-            let house = House::begun_on(mode, Some(prepare)).await;
+            let house = ManualEditFixture::begun_on(mode, Some(prepare)).await;
             let report = house.run(items(0, 12, "1"), Some(deed)).await;
             let report = report.unwrap_or_else(|error| panic!("{told}: {error}"));
             assert_eq!((report.run.counts.new, report.run.counts.failed), (6, 1), "{told}");
@@ -352,7 +352,7 @@ async fn rows_that_fill_what_people_prepared_are_there_once_whatever_people_do()
 #[tokio::test(start_paused = true)]
 async fn a_newer_version_is_written_over_its_row_whatever_people_did() {
     for (what, deed) in CARRIED_ON {
-        let house = House::begun(WriteMode::Upsert).await;
+        let house = ManualEditFixture::begun(WriteMode::Upsert).await;
         let report = house.run(items(0, 8, "2"), Some(deed)).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!((report.run.counts.new, report.run.counts.recovered), (8, 1), "{what}");
         let again = house.run(items(0, 8, "2"), None).await.unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -414,7 +414,7 @@ fn delete(front: Front, title: &'static str) -> BoxFuture<'static, ()> {
 #[tokio::test(start_paused = true)]
 async fn what_a_job_can_not_go_on_with_stops_it_before_any_write_and_names_the_mend() {
     for (what, deed, named) in STOPS {
-        let house = House::begun(WriteMode::Append).await;
+        let house = ManualEditFixture::begun(WriteMode::Append).await;
         deed(house.front.clone()).await;
         let writes = house.front.emulator.stats().writes;
         let error = house.run(items(0, 12, "1"), None).await.expect_err(what);
@@ -426,7 +426,7 @@ async fn what_a_job_can_not_go_on_with_stops_it_before_any_write_and_names_the_m
 #[tokio::test(start_paused = true)]
 async fn what_stops_a_run_in_the_middle_doubles_and_loses_nothing() {
     for (what, deed, _) in STOPS {
-        let house = House::begun(WriteMode::Append).await;
+        let house = ManualEditFixture::begun(WriteMode::Append).await;
         let ended = house.run(items(0, 12, "1"), Some(deed)).await;
         println!("{what}: {}", ended.as_ref().err().map_or("carried on".to_owned(), ToString::to_string));
         if what.contains("the data tab is deleted") || what.contains("Processed is deleted") {
@@ -442,7 +442,7 @@ async fn what_stops_a_run_in_the_middle_doubles_and_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn cells_of_keys_that_are_merged_cost_no_row_and_their_keys_are_done_again_once() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
-        let house = House::begun(mode).await;
+        let house = ManualEditFixture::begun(mode).await;
         let range = json!({"sheetId": tab(&house.front, "Processed j").await, "startRowIndex": 1, "endRowIndex": 3,
                            "startColumnIndex": 0, "endColumnIndex": 1});
         house.front.hands(json!([{"mergeCells": {"range": range, "mergeType": "MERGE_ALL"}}])).await;
@@ -486,7 +486,7 @@ async fn a_version_that_is_restored_from_history_in_the_middle_of_a_run_ends_it_
 async fn sharing_that_is_revoked_and_a_file_that_is_gone_end_a_run_and_nothing_is_doubled_when_they_are_back() {
     for (status, on) in [(403, "all"), (404, "all"), (403, "writes"), (404, "writes")] {
         for skip in 0..4 {
-            let house = House::begun(WriteMode::Append).await;
+            let house = ManualEditFixture::begun(WriteMode::Append).await;
             let fault = format!("on={on},do=fail,status={status},skip={skip},times=1000").parse().expect("a fault");
             house.front.emulator.set_faults(vec![fault]);
             if let Err(error) = house.run(items(0, 12, "1"), None).await {

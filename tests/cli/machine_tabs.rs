@@ -8,12 +8,12 @@ use crate::workshop::{Ended, Workshop};
 const ID: &str = "1DeletedTabsSpreadsheet0000000000000000000000";
 const REPAIR: [&str; 4] = ["fsck", "--repair=tabs", "--yes", "j.toml"];
 
-struct House {
+struct MachineTabFixture {
     shop: Workshop,
     outside: Outside,
 }
 
-impl House {
+impl MachineTabFixture {
     /// A job that has run over three records, one of which fails.
     fn begun() -> Self {
         let shop = Workshop::empty();
@@ -47,7 +47,7 @@ fn write(shop: &Workshop, name: &str, count: u64) {
 
 #[test]
 fn status_and_failures_list_say_unknown_where_they_can_not_tell() {
-    let house = House::begun();
+    let house = MachineTabFixture::begun();
     house.delete(&["Failures j"]);
     house.say(&["status", "j.toml"]).exits(0).shows("failures    unknown").shows("keys        2");
     let status = house.say(&["status", "j.toml", "--json"]).exits(0).document();
@@ -58,7 +58,7 @@ fn status_and_failures_list_say_unknown_where_they_can_not_tell() {
     house.say(&["failures", "list", "j.toml"]).exits(0).shows("unknown").says("is gone");
     let listed = house.say(&["failures", "list", "j.toml", "--json"]).exits(0).document();
     assert_eq!((&listed["total"], &listed["rows"]), (&Value::Null, &json!([])));
-    let house = House::begun();
+    let house = MachineTabFixture::begun();
     house.delete(&["Runs"]);
     house.say(&["status", "j.toml"]).exits(0).shows("last run    unknown").shows("1 open");
     house.delete(&["Processed j"]);
@@ -67,7 +67,7 @@ fn status_and_failures_list_say_unknown_where_they_can_not_tell() {
 
 #[test]
 fn a_header_that_can_not_be_read_is_unknown_too() {
-    let house = House::begun();
+    let house = MachineTabFixture::begun();
     let cell = json!({"values": [{"userEnteredValue": {"stringValue": "oops"}}]});
     let start = json!({"sheetId": house.outside.tab_id("Failures j"), "rowIndex": 0, "columnIndex": 0});
     house.outside.hands(&json!([{"updateCells": {"start": start, "rows": [cell], "fields": "userEnteredValue"}}]));
@@ -78,7 +78,7 @@ fn a_header_that_can_not_be_read_is_unknown_too() {
 #[test]
 fn a_deleted_tab_is_made_again_by_what_the_run_says() {
     for gone in [&["Failures j"][..], &["Runs"], &["Failures j", "Runs"]] {
-        let house = House::begun();
+        let house = MachineTabFixture::begun();
         house.delete(gone);
         for command in ["run", "check"] {
             let ended = house.say(&[command, "j.toml"]);
@@ -102,7 +102,7 @@ fn a_deleted_tab_is_made_again_by_what_the_run_says() {
 
 #[test]
 fn a_repair_of_tabs_forgets_no_key() {
-    let house = House::begun();
+    let house = MachineTabFixture::begun();
     let rows = json!({"sheetId": house.outside.tab_id("Data j"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     house.outside.hands(&json!([{"deleteDimension": {"range": rows}}]));
     house.delete(&["Failures j"]);
@@ -113,7 +113,7 @@ fn a_repair_of_tabs_forgets_no_key() {
 
 #[test]
 fn jobs_that_share_runs_go_on_after_one_of_them_has_made_it_again() {
-    let house = House::begun();
+    let house = MachineTabFixture::begun();
     write(&house.shop, "k", 3);
     house.say(&["run", "k.toml"]).exits(3);
     house.delete(&["Runs"]);
@@ -127,7 +127,7 @@ fn jobs_that_share_runs_go_on_after_one_of_them_has_made_it_again() {
 
 #[test]
 fn a_tab_of_peoples_that_took_the_name_has_to_be_renamed() {
-    let house = House::begun();
+    let house = MachineTabFixture::begun();
     house.delete(&["Runs"]);
     house.outside.hands(&json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Runs"}}}]));
     house.say(&REPAIR).exits(65).says("another tab has its name");

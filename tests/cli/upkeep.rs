@@ -7,12 +7,12 @@ use crate::workshop::Workshop;
 
 const ID: &str = "1UpkeepSpreadsheet0000000000000000000000000";
 
-struct House {
+struct MaintenanceFixture {
     shop: Workshop,
     outside: Outside,
 }
 
-impl House {
+impl MaintenanceFixture {
     fn with(count: usize) -> Self {
         let shop = Workshop::few_quakes(count);
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
@@ -33,7 +33,7 @@ impl House {
 
 #[test]
 fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
-    let house = House::with(12);
+    let house = MaintenanceFixture::with(12);
     house.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
     let document = house.run(&["fsck", "quakes.toml", "--json"]);
     assert_eq!(document.exits(0).document()["agrees"], true);
@@ -41,7 +41,7 @@ fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
 
 #[test]
 fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
-    let house = House::with(12);
+    let house = MaintenanceFixture::with(12);
     let key = house.outside.column("Quakes", "id")[3].clone();
     house.delete_row("Quakes", 5);
     let before = house.outside.emulator.stats()["writes"].clone();
@@ -62,7 +62,7 @@ fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
 
 #[test]
 fn the_plan_of_a_repair_is_in_the_json_too_and_is_not_carried_out() {
-    let house = House::with(4);
+    let house = MaintenanceFixture::with(4);
     house.delete_row("Quakes", 3);
     let plan = house.run(&["fsck", "quakes.toml", "--repair", "--json"]);
     let document = plan.exits(4).document();
@@ -73,7 +73,7 @@ fn the_plan_of_a_repair_is_in_the_json_too_and_is_not_carried_out() {
 
 #[test]
 fn fsck_finds_that_processed_has_other_rows_than_were_written_though_every_key_is_there() {
-    let house = House::with(4);
+    let house = MaintenanceFixture::with(4);
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]}], "fields": "userEnteredValue",
                        "start": {"sheetId": house.outside.tab_id("Processed quakes"), "rowIndex": 1, "columnIndex": 3}});
     house.outside.hands(&json!([{"updateCells": typed}]));
@@ -84,14 +84,14 @@ fn fsck_finds_that_processed_has_other_rows_than_were_written_though_every_key_i
 
 #[test]
 fn rows_that_a_forced_run_has_written_once_more_are_not_doubled() {
-    let house = House::with(3);
+    let house = MaintenanceFixture::with(3);
     house.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0);
     house.run(&["fsck", "quakes.toml"]).exits(0).shows("3 keys, 6 rows of data; they agree");
 }
 
 #[test]
 fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
-    let house = House::with(6);
+    let house = MaintenanceFixture::with(6);
     let width = house.outside.rows("Quakes")[0].len();
     let tab = house.outside.tab_id("Quakes");
     let source =
@@ -114,7 +114,7 @@ fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
 
 #[test]
 fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
-    let house = House::with(6);
+    let house = MaintenanceFixture::with(6);
     let coming: serde_json::Value = serde_json::from_str(&crate::workshop::feed(0..7)).expect("a feed");
     let key = coming["features"][6]["id"].clone();
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": key}}]}], "fields": "userEnteredValue",

@@ -20,7 +20,7 @@ use sheetkeep::time::Timestamp;
 use crate::front::Front;
 use crate::support::{Job, Values};
 
-pub struct House {
+pub struct JobFixture {
     pub front: Front,
     pub clock: Arc<dyn Clock>,
     pub mode: WriteMode,
@@ -29,7 +29,7 @@ pub struct House {
     pub max_rows: usize,
 }
 
-impl House {
+impl JobFixture {
     /// `nth` is which of the eight doubts the service has.
     pub fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
