@@ -30,14 +30,14 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 const TAB: &str = "Failures j";
 
 /// A spreadsheet, and a job whose items fail while they say so.
 struct FailureFixture {
-    front: Front,
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     max_attempts: u64,
 }
@@ -46,7 +46,7 @@ impl FailureFixture {
     fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = Doubts::all().next().expect("there are eight");
-        Self { front: Front::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
+        Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
     }
 
     async fn run(&self, retrying: RetryScope, items: &[Value]) -> Result<RunReport, RunError> {
@@ -57,7 +57,7 @@ impl FailureFixture {
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.retrying, job.plan.max_attempts) = (retrying, self.max_attempts);
         let sheets = Arc::new(self.front.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let report = job.run(store, Values::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;
         report

@@ -30,11 +30,11 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 struct RevokeFixture {
-    front: Front,
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
 }
@@ -42,14 +42,14 @@ struct RevokeFixture {
 impl RevokeFixture {
     fn new(mode: WriteMode) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        Self { front: Front::new(Doubts::all().next().expect("there are eight"), 1, &clock, None), clock, mode }
+        Self { front: EmulatorProxy::new(Doubts::all().next().expect("there are eight"), 1, &clock, None), clock, mode }
     }
 
     fn store(&self, seed: u64) -> SheetsStore {
         let again =
             if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
         let sheets = Arc::new(self.front.sheets(seed));
-        SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, again)
+        SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, again)
     }
 
     async fn run(&self, items: &[Value], errands: Option<PreparedChanges>) -> Result<RunReport, RunError> {

@@ -33,7 +33,7 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 /// How often the step was run for each key.
@@ -41,7 +41,7 @@ type Ran = Arc<Mutex<HashMap<String, u32>>>;
 
 /// A spreadsheet, a disk, and a job that does something outside with each item.
 struct JournalFixture {
-    front: Front,
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     disk: tempfile::TempDir,
     ran: Ran,
@@ -55,7 +55,7 @@ impl JournalFixture {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = Doubts::all().next().expect("there are eight");
         let disk = tempfile::tempdir().expect("a directory");
-        let front = Front::new(doubts, 1, &clock, None);
+        let front = EmulatorProxy::new(doubts, 1, &clock, None);
         Self { front, clock, disk, ran: Ran::default(), at_most_once, definition: "d", runs: 0 }
     }
 
@@ -94,7 +94,7 @@ impl JournalFixture {
         let mut job = self.job();
         job.plan.retrying = retrying;
         let sheets = Arc::new(self.front.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let ended = tokio::select! {
             ended = job.run(store, Values::of(items.to_vec())) => Some(ended),
             () = self.clock.sleep(Duration::from_millis(ms)) => None,

@@ -29,14 +29,14 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 /// More than any run meets.
 const ALWAYS: u32 = 1_000_000;
 
 struct RejectionFixture {
-    front: Front,
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
     max_rows: usize,
@@ -45,7 +45,7 @@ struct RejectionFixture {
 impl RejectionFixture {
     fn new(doubts: Doubts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        Self { front: Front::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
+        Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
     }
 
     fn usual() -> Self {
@@ -63,7 +63,7 @@ impl RejectionFixture {
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows) = (self.mode, self.max_rows);
         let sheets = Arc::new(self.front.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let store = store.keeping(self.mode, ReprocessPolicy::EachVersion);
         let report = job.run(store, Values::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;

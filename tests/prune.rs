@@ -36,7 +36,7 @@ use sheetkeep::runner::run_config::{PreparedChanges, RunError};
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::house::JobFixture;
 use crate::support::{ById, Values};
 
@@ -288,7 +288,12 @@ async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
 impl JobFixture {
     /// A job from which rows were taken out by a run that vanished, after somebody has moved rows; none if there is no such moment after
     /// so many answers.
-    async fn with_rows_that_wait(house: Self, age: RowAge, moving: impl AsyncFn(&Front), answers: u64) -> Option<Self> {
+    async fn with_rows_that_wait(
+        house: Self,
+        age: RowAge,
+        moving: impl AsyncFn(&EmulatorProxy),
+        answers: u64,
+    ) -> Option<Self> {
         let (_, errands) = house.prunable(age).await;
         moving(&house.front).await;
         tokio::select! {
@@ -345,7 +350,7 @@ async fn a_forced_run_while_rows_wait_to_be_put_back_does_each_key_once_more() {
         assert_eq!(house.force("a").await, 1);
         assert_eq!(house.column("Processed j", "state").await, ["done", "done", "forgotten", "done"]);
         let age = house.older_than(5, true);
-        let moving = async |front: &Front| {
+        let moving = async |front: &EmulatorProxy| {
             let id = front.id_of("Processed j").await;
             let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 3, "endIndex": 4});
             front.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 1}}])).await;
@@ -372,7 +377,7 @@ async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_ar
             let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 500}});
             house.front.hands(json!([more])).await;
             let age = house.older_than(5, false);
-            let moving = async |front: &Front| front.type_in("Data", 349, 1, "a note of mine").await;
+            let moving = async |front: &EmulatorProxy| front.type_in("Data", 349, 1, "a note of mine").await;
             let Some(house) = JobFixture::with_rows_that_wait(house, age, moving, answers).await else { continue };
             met = true;
             let items = [items(&["a", "c"], "1"), items(&["b"], "2"), items(&["e"], "1")].concat();
@@ -392,7 +397,7 @@ async fn rows_go_back_under_their_headers_though_a_column_was_moved_meanwhile() 
     for answers in 1..20 {
         let house = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
         let age = house.older_than(5, false);
-        let moving = async |front: &Front| front.sort_upside_down("Processed j").await;
+        let moving = async |front: &EmulatorProxy| front.sort_upside_down("Processed j").await;
         let Some(house) = JobFixture::with_rows_that_wait(house, age, moving, answers).await else { continue };
         met = true;
         house.front.move_column("Processed j", 0, 3).await;

@@ -27,7 +27,7 @@ use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::house::JobFixture;
 
 const MODES: [(WriteMode, ReprocessPolicy); 2] =
@@ -35,7 +35,7 @@ const MODES: [(WriteMode, ReprocessPolicy); 2] =
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
 
 /// Somebody gives a tab another name.
-async fn rename(front: &Front, id: &Value, to: &str) {
+async fn rename(front: &EmulatorProxy, id: &Value, to: &str) {
     let properties = json!({"sheetId": id, "title": to});
     front.hands(json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}])).await;
 }

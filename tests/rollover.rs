@@ -42,7 +42,7 @@ use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::time::Timestamp;
 
-use crate::front::{Front, ID};
+use crate::front::{EmulatorProxy, ID};
 use crate::house::JobFixture;
 use crate::support::{ById, Job, Values};
 
@@ -154,7 +154,7 @@ impl Estate {
     }
 }
 
-async fn asked(front: &Front, method: Method, path: &str, body: Value) -> (u16, Value) {
+async fn asked(front: &EmulatorProxy, method: Method, path: &str, body: Value) -> (u16, Value) {
     let call = Call {
         method,
         path: path.to_owned(),
@@ -172,7 +172,7 @@ async fn asked(front: &Front, method: Method, path: &str, body: Value) -> (u16, 
     (answer.status, value)
 }
 
-async fn made(front: &Front, title: &str) -> String {
+async fn made(front: &EmulatorProxy, title: &str) -> String {
     let (status, answer) =
         asked(front, Method::POST, "/v4/spreadsheets", json!({"properties": {"title": title}})).await;
     assert_eq!(status, 200, "{answer}");

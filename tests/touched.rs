@@ -33,13 +33,13 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
 
 /// What a person does.
-type Deed = fn(Front) -> BoxFuture<'static, ()>;
+type Deed = fn(EmulatorProxy) -> BoxFuture<'static, ()>;
 
 /// A source in the middle of which somebody does something.
 struct Interrupted {
@@ -76,7 +76,7 @@ impl Source for Interrupted {
 }
 
 struct ManualEditFixture {
-    front: Front,
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
 }
@@ -90,7 +90,7 @@ impl ManualEditFixture {
     /// The same, on a spreadsheet to which somebody has done this before.
     async fn begun_on(mode: WriteMode, before: Option<Deed>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let front = Front::new(Doubts::all().next().expect("there are eight"), 1, &clock, None);
+        let front = EmulatorProxy::new(Doubts::all().next().expect("there are eight"), 1, &clock, None);
         let house = Self { front, clock, mode };
         if let Some(deed) = before {
             deed(house.front.clone()).await;
@@ -109,7 +109,7 @@ impl ManualEditFixture {
         let again =
             if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
         let sheets = Arc::new(self.front.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let deed = deed.map(|deed| deed(self.front.clone()));
         // Where one record of each key counts, all are read once before the first is processed.
         let surveyed = if self.mode == WriteMode::Upsert { u32::try_from(items.len()).expect("few") + 1 } else { 0 };
@@ -131,7 +131,7 @@ fn items(from: u64, to: u64, version: &str) -> Vec<Value> {
     (from..to).map(|n| json!({"id": format!("k{n}"), "n": n, "v": version})).collect()
 }
 
-async fn tab(front: &Front, title: &str) -> Value {
+async fn tab(front: &EmulatorProxy, title: &str) -> Value {
     front.id_of(title).await
 }
 
@@ -282,7 +282,7 @@ const CARRIED_ON: [(&str, Deed); 17] = [
     }),
 ];
 
-async fn rename(front: &Front, title: &str, to: &str) {
+async fn rename(front: &EmulatorProxy, title: &str, to: &str) {
     let properties = json!({"sheetId": tab(front, title).await, "title": to});
     front.hands(json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}])).await;
 }
@@ -312,7 +312,7 @@ async fn what_people_may_do_is_carried_on_with_between_runs_and_in_the_middle_of
 }
 
 /// A tab with a header and a formula that was filled down beside the rows that are to come.
-fn prepare(front: Front) -> BoxFuture<'static, ()> {
+fn prepare(front: EmulatorProxy) -> BoxFuture<'static, ()> {
     async move {
         let text = |text: &str| json!({"userEnteredValue": {"stringValue": text}});
         let header = json!({"values": [text("id"), text("v"), text("ours")]});
@@ -403,7 +403,7 @@ const STOPS: [(&str, Deed, &str); 8] = [
     ),
 ];
 
-fn delete(front: Front, title: &'static str) -> BoxFuture<'static, ()> {
+fn delete(front: EmulatorProxy, title: &'static str) -> BoxFuture<'static, ()> {
     async move {
         let id = tab(&front, title).await;
         front.hands(json!([{"deleteSheet": {"sheetId": id}}])).await;

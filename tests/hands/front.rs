@@ -41,7 +41,7 @@ pub type Tampering = fn(&mut Value);
 
 /// A spreadsheet, its person, and the way to it.
 #[derive(Clone)]
-pub struct Front {
+pub struct EmulatorProxy {
     pub emulator: Emulator,
     pub person: Arc<Mutex<Person>>,
     clock: Arc<dyn Clock>,
@@ -81,7 +81,7 @@ pub struct Scripted {
     pub deed: BoxFuture<'static, ()>,
 }
 
-impl Front {
+impl EmulatorProxy {
     pub fn new(doubts: Doubts, seed: u64, clock: &Arc<dyn Clock>, tampering: Option<Tampering>) -> Self {
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),

@@ -18,7 +18,7 @@ use sheetkeep::runner::shutdown::Stop;
 use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::lane::{Fortune, Halt, Lane};
 use crate::memory::InMemory;
 use crate::person::{ALL, Act, ROWS};
@@ -60,7 +60,7 @@ pub struct Game {
     pub record: Arc<Record>,
     place: Arc<dyn Place>,
     /// Where there is a person: the way to them.
-    front: Option<Front>,
+    front: Option<EmulatorProxy>,
     clock: Arc<dyn Clock>,
     chance: SeededChance,
     /// A chance of its own for them, so that they change no game's story beside.
@@ -405,7 +405,7 @@ fn tells(event: &Event) -> bool {
     !matches!(event, Event::Progress { .. } | Event::Finished(_))
 }
 
-fn with_person(front: &Front, acts: &'static [Act]) -> Front {
+fn with_person(front: &EmulatorProxy, acts: &'static [Act]) -> EmulatorProxy {
     front.person.lock().expect("nobody panics in it").acts = acts;
     front.clone()
 }

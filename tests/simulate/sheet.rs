@@ -15,7 +15,7 @@ use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 
-use crate::front::{Front, call_of, client, dressed, gone};
+use crate::front::{EmulatorProxy, call_of, client, dressed, gone};
 use crate::kind::Kind;
 use crate::lane::Lane;
 use crate::place::{Meddling, Place};
@@ -29,7 +29,7 @@ const FIELDS: &str = "fields=namedRanges,sheets.properties.title";
 /// The place.
 #[derive(Clone)]
 pub struct OnSheet {
-    pub front: Front,
+    pub front: EmulatorProxy,
     record: Arc<Record>,
     clock: Arc<dyn Clock>,
     /// Whoever holds it is the one whose call is carried out.
@@ -47,7 +47,7 @@ impl OnSheet {
         meddling: Option<Meddling>,
     ) -> Self {
         let doubts = Doubts::all().nth(usize::try_from(doubt).expect("few")).expect("there are eight");
-        let front = Front::new(doubts, seed, clock, None);
+        let front = EmulatorProxy::new(doubts, seed, clock, None);
         let (record, clock) = (Arc::clone(record), Arc::clone(clock));
         Self { front, record, clock, turn: Arc::default(), meddling }
     }
@@ -178,7 +178,7 @@ impl Place for OnSheet {
         let sheets = client(answering, &self.clock, seed);
         let mode = self.record.mode();
         let again = if mode == WriteMode::Append { ReprocessPolicy::EachVersion } else { ReprocessPolicy::OnChange };
-        let store = SheetsStore::new(Arc::new(sheets), Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(Arc::new(sheets), EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         Arc::new(store.keeping(mode, again))
     }
 

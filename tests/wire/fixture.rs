@@ -26,7 +26,7 @@ use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 use tokio::sync::Notify;
 
-use crate::front::{Front, ID};
+use crate::front::{EmulatorProxy, ID};
 use crate::support::{ById, Job, Slow, Values};
 
 /// Which guard the service's behaviour leads to.
@@ -57,7 +57,7 @@ impl Guard {
 
 /// A job on a spreadsheet of its own.
 pub struct WireFixture {
-    pub front: Front,
+    pub front: EmulatorProxy,
     pub guard: Guard,
     pub mode: WriteMode,
     pub again: ReprocessPolicy,
@@ -77,7 +77,7 @@ impl WireFixture {
 
     fn new(guard: Guard, mode: WriteMode, again: ReprocessPolicy) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let front = Front::new(guard.behaviour(), 1, &clock, None);
+        let front = EmulatorProxy::new(guard.behaviour(), 1, &clock, None);
         Self { front, guard, mode, again, max_rows: 10, clock }
     }
 
