@@ -30,7 +30,7 @@ use sheetkeep::port::clock::Clock;
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
 
-use crate::person::Person;
+use crate::person::SimulatedEditor;
 
 pub const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
 const TOKEN: &str = "a-token-of-this-test";
@@ -43,7 +43,7 @@ pub type Tampering = fn(&mut Value);
 #[derive(Clone)]
 pub struct EmulatorProxy {
     pub emulator: Emulator,
-    pub person: Arc<Mutex<Person>>,
+    pub person: Arc<Mutex<SimulatedEditor>>,
     clock: Arc<dyn Clock>,
     tampering: Option<Tampering>,
     calls: Arc<tokio::sync::watch::Sender<u64>>,
@@ -94,7 +94,7 @@ impl EmulatorProxy {
         let emulator = Emulator::open(options, Arc::clone(clock), chance).expect("memory is there");
         Self {
             emulator,
-            person: Arc::new(Mutex::new(Person::new(seed))),
+            person: Arc::new(Mutex::new(SimulatedEditor::new(seed))),
             clock: Arc::clone(clock),
             tampering,
             calls: Arc::default(),
