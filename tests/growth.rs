@@ -38,7 +38,7 @@ use sheetkeep::runner::shutdown::Stop;
 use support::{Job, Values};
 
 use crate::emulated::{Emulated, both};
-use crate::ground::Ground;
+use crate::ground::StoreFixture;
 
 const LIMIT: i64 = 10_000_000;
 

@@ -20,7 +20,7 @@ use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 
 use crate::contract::emulated::{Emulated, both};
-use crate::contract::ground::{Contents, Ground, Loss};
+use crate::contract::ground::{Contents, Loss, StoreFixture};
 use crate::contract::writer::{Writer, all_done};
 use crate::support::{Job, Values};
 

@@ -12,7 +12,7 @@ use sheetkeep::runner::run_config::RunError;
 
 use crate::contract::between::Meddled;
 use crate::contract::emulated::{Emulated, both, id};
-use crate::contract::ground::{Contents, Ground};
+use crate::contract::ground::{Contents, StoreFixture};
 use crate::support::{Job, Values};
 
 fn items(keys: std::ops::Range<u64>, field: &str) -> Values {

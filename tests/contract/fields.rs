@@ -10,7 +10,7 @@ use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 
 use crate::contract::between::{Meddled, command};
 use crate::contract::emulated::{Emulated, both, id};
-use crate::contract::ground::{Contents, Ground, Loss};
+use crate::contract::ground::{Contents, Loss, StoreFixture};
 use crate::support::{Job, Values};
 
 /// Items of which every one has the fields `id` and `n`, and those from `from` on a new one.
