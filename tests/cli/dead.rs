@@ -1,7 +1,7 @@
 //! Failures that have failed too often: they come back when the source is fixed, and nobody overlooks them until then.
 
 use crate::wire::Outside;
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 const JOB: &str = r#"
 name = "j"
@@ -19,8 +19,8 @@ max_attempts = 2
 const FAILURES: &str = "Failures j";
 
 /// A job one of whose records failed in as many runs as are allowed.
-fn shop(record: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn shop(record: &str) -> TempProject {
+    let shop = TempProject::empty();
     shop.write("j.toml", JOB);
     shop.write("in.jsonl", record);
     shop.run(&["run", "j.toml"]).exits(3);
@@ -28,7 +28,7 @@ fn shop(record: &str) -> Workshop {
     shop
 }
 
-fn bad() -> Workshop {
+fn bad() -> TempProject {
     shop("{\"id\": \"a\", \"n\": \"x\"}\n{\"id\": \"b\", \"n\": 1}\n")
 }
 
@@ -148,7 +148,7 @@ fn an_action_in_the_sheet_takes_the_record_of_the_source() {
 
 #[test]
 fn an_item_in_doubt_stays_so_though_its_record_changes() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     shop.write(
         "j.toml",
         &JOB.replace("map = ", "delivery = \"at-most-once\"\ncommand = [\"sh\", \"-c\", \"kill -9 $PPID\"]\n#"),

@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::wire::{Emulator, Outside};
-use crate::workshop::{Ended, Workshop};
+use crate::workshop::{Ended, TempProject};
 
 const FIRST: &str = "1FirstSpreadsheet0000000000000000000000000";
 
@@ -38,15 +38,15 @@ const ORDERS: &str = r#"{"id": "a", "v": 1, "price": "1.5", "note": "first"}
 {"v": 1}
 "#;
 
-fn orders() -> Workshop {
-    let shop = Workshop::empty();
+fn orders() -> TempProject {
+    let shop = TempProject::empty();
     shop.write("orders.toml", JOB);
     shop.write("orders.jsonl", ORDERS);
     shop
 }
 
 /// A job that has run once: two items are done and three have failed.
-fn orders_after_a_run() -> Workshop {
+fn orders_after_a_run() -> TempProject {
     let shop = orders();
     shop.run(&["run", "orders.toml"]).exits(3);
     shop
@@ -54,7 +54,7 @@ fn orders_after_a_run() -> Workshop {
 
 /// Compares a document, or what was said instead of one, with the snapshot of this name.
 #[track_caller]
-fn assert_frozen(name: &str, shop: &Workshop, ended: &Ended, code: i32) {
+fn assert_frozen(name: &str, shop: &TempProject, ended: &Ended, code: i32) {
     ended.exits(code);
     let text = if ended.out.is_empty() { &ended.err } else { &ended.out };
     let mut document: Value = serde_json::from_str(text).expect("one document");
@@ -82,7 +82,7 @@ fn hide_seconds(document: &mut Value) {
     }
 }
 
-fn redacted(text: &str, shop: &Workshop) -> String {
+fn redacted(text: &str, shop: &TempProject) -> String {
     let host = gethostname::gethostname().to_string_lossy().into_owned();
     let mut text = text
         .replace(&*shop.path("").to_string_lossy(), "[folder]/")

@@ -3,20 +3,20 @@
 use serde_json::{Value, json};
 
 use crate::wire::{EMBEDDED, Emulator, Outside};
-use crate::workshop::{Ended, Workshop};
+use crate::workshop::{Ended, TempProject};
 
 const ID: &str = "1DeletedTabsSpreadsheet0000000000000000000000";
 const REPAIR: [&str; 4] = ["fsck", "--repair=tabs", "--yes", "j.toml"];
 
 struct MachineTabFixture {
-    shop: Workshop,
+    shop: TempProject,
     outside: Outside,
 }
 
 impl MachineTabFixture {
     /// A job that has run over three records, one of which fails.
     fn begun() -> Self {
-        let shop = Workshop::empty();
+        let shop = TempProject::empty();
         write(&shop, "j", 3);
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
         let house = Self { shop, outside: Outside::of(emulator, ID) };
@@ -35,7 +35,7 @@ impl MachineTabFixture {
     }
 }
 
-fn write(shop: &Workshop, name: &str, count: u64) {
+fn write(shop: &TempProject, name: &str, count: u64) {
     let map = "if .n == 1 then error(\"one is bad\") else {id, n} end";
     let job = format!(
         "name = \"{name}\"\n[source]\njsonl = \"in.jsonl\"\n[item]\nkey = \".id\"\n[[step]]\nmap = '{map}'\n[sheet]\ntab = \"Data {name}\"\nmode = \"append\"\n"
@@ -139,7 +139,7 @@ fn a_tab_of_peoples_that_took_the_name_has_to_be_renamed() {
 
 #[test]
 fn a_tab_runs_that_is_not_the_jobs_is_named_before_the_first_run() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     write(&shop, "j", 3);
     let outside = Outside::of(Emulator::start(&shop, &["--spreadsheet-id", ID]), ID);
     outside.hands(&json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Runs"}}}]));
@@ -151,7 +151,7 @@ fn a_tab_runs_that_is_not_the_jobs_is_named_before_the_first_run() {
 
 #[test]
 fn a_deleted_tab_of_a_local_file_is_made_again_too() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     write(&shop, "j", 3);
     shop.run(&["run", "j.toml"]).exits(3);
     let outside = Outside::of_file(&shop, "j.sheet");

@@ -1,7 +1,7 @@
 //! Numbers that a spreadsheet would change: kept to the letter, or that record's failure; on the real binary.
 
 use crate::wire::Outside;
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 /// A double changes each of these.
 const CHANGED: [&str; 7] = [
@@ -29,8 +29,8 @@ fn records(format: &str) -> String {
     }
 }
 
-fn job(format: &str, step: &str, columns: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn job(format: &str, step: &str, columns: &str) -> TempProject {
+    let shop = TempProject::empty();
     let items = if format == "json" { "\nitems = \".[]\"" } else { "" };
     shop.write(
         "j.toml",

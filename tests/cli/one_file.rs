@@ -6,14 +6,14 @@ use serde_json::json;
 
 use crate::live::Live;
 use crate::wire::{EMBEDDED, Emulator, Outside};
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 const JOB: &str = "letters.toml";
 const FILE: &str = "letters.sheet";
 
 /// A job that reads its standard input.
-fn letters() -> Workshop {
-    let shop = Workshop::empty();
+fn letters() -> TempProject {
+    let shop = TempProject::empty();
     let job = "name = \"letters\"\n[source]\njsonl = \"-\"\n[item]\nkey = \".id\"\n[commit]\nevery = \"1ms\"\n\
                [sheet]\ntab = \"Letters\"\n";
     shop.write(JOB, job);
@@ -26,14 +26,14 @@ fn records(ids: std::ops::Range<u32>) -> String {
 }
 
 /// A run that has committed twenty rows and waits for more.
-fn in_the_midst(shop: &Workshop) -> Live {
+fn in_the_midst(shop: &TempProject) -> Live {
     let mut run = shop.start(&["run", JOB, "-v"]);
     run.feed(&records(0..20));
     run.hears("commit 1: ");
     run
 }
 
-fn companions(shop: &Workshop) -> Vec<String> {
+fn companions(shop: &TempProject) -> Vec<String> {
     shop.listed().into_iter().filter(|name| name.starts_with("letters.sheet-")).collect()
 }
 
@@ -57,7 +57,7 @@ fn after_a_kill_a_copy_of_the_one_file_holds_what_was_told() {
 }
 
 /// What somebody does to the file, and the words for it.
-type Deed = (fn(&Workshop), &'static str);
+type Deed = (fn(&TempProject), &'static str);
 
 #[test]
 fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
@@ -91,7 +91,7 @@ fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
 
 #[test]
 fn an_emulator_whose_file_goes_away_refuses_the_write_and_ends_with_74() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     let mut outside = Outside::of(Emulator::start(&shop, &["--file", FILE, "--spreadsheet-id", EMBEDDED]), EMBEDDED);
     let cell = |text: &str| {
         json!([{"appendCells": {"sheetId": 0, "fields": "*",

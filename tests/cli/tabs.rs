@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::wire::{Emulator, Outside};
-use crate::workshop::{Ended, Workshop};
+use crate::workshop::{Ended, TempProject};
 
 const ID: &str = "1PreparedSpreadsheet0000000000000000000000000";
 const TAB: i64 = 77;
@@ -11,13 +11,13 @@ const MODES: [&str; 2] = ["append", "upsert"];
 
 /// A job over a few records, and a spreadsheet with a tab that somebody made for it.
 struct PreparedTabFixture {
-    shop: Workshop,
+    shop: TempProject,
     outside: Outside,
 }
 
 impl PreparedTabFixture {
     fn with(mode: &str, rows: u32, columns: u32) -> Self {
-        let shop = Workshop::empty();
+        let shop = TempProject::empty();
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
         let house = Self { shop, outside: Outside::of(emulator, ID) };
         house.job(mode, "{id, name, n}");

@@ -3,18 +3,18 @@
 use serde_json::json;
 
 use crate::wire::{Emulator, Outside};
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 const ID: &str = "1UpkeepSpreadsheet0000000000000000000000000";
 
 struct MaintenanceFixture {
-    shop: Workshop,
+    shop: TempProject,
     outside: Outside,
 }
 
 impl MaintenanceFixture {
     fn with(count: usize) -> Self {
-        let shop = Workshop::few_quakes(count);
+        let shop = TempProject::few_quakes(count);
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
         emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
         Self { shop, outside: Outside::of(emulator, ID) }
@@ -128,7 +128,7 @@ fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
 
 #[test]
 fn a_row_is_adopted_in_the_version_that_the_source_yields_so_that_it_is_not_written_over() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
@@ -143,7 +143,7 @@ fn a_row_is_adopted_in_the_version_that_the_source_yields_so_that_it_is_not_writ
 
 #[test]
 fn explain_tells_of_failures_and_runs_and_what_comes_next() {
-    let shop = Workshop::with(&["hard/hard-jsonl.toml"]);
+    let shop = TempProject::with(&["hard/hard-jsonl.toml"]);
     shop.write("hard.jsonl", "{\"id\": \"a\", \"amount\": \"1,5\"}\n{\"id\": \"b\", \"amount\": 3}\n");
     shop.run(&["run", "hard-jsonl.toml"]).exits(3);
     shop.run(&["explain", "hard-jsonl.toml", "a"])
@@ -170,7 +170,7 @@ fn explain_tells_of_failures_and_runs_and_what_comes_next() {
 
 #[test]
 fn a_version_that_is_restored_from_history_is_gone_on_from() {
-    let shop = Workshop::few_quakes(5);
+    let shop = TempProject::few_quakes(5);
     shop.run(&["run", "quakes.toml"]).exits(0);
     std::fs::copy(shop.path("quakes.sheet"), shop.path("history")).expect("a copy");
     shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..12));
@@ -183,7 +183,7 @@ fn a_version_that_is_restored_from_history_is_gone_on_from() {
 #[test]
 fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
     const ID: &str = "1FirstSpreadsheet0000000000000000000000000";
-    let shop = Workshop::few_quakes(4);
+    let shop = TempProject::few_quakes(4);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let second = emulator.makes("the second one");
     let run = |id: &str, args: &[&str]| emulator.run(&shop, id, args);
@@ -230,7 +230,7 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
 
 #[test]
 fn a_job_in_a_local_file_is_not_moved() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     shop.run(&["run", "quakes.toml"]).exits(0);
     shop.run(&["rollover", "quakes.toml", "--to", "1Other00000000000000000000000000000000000000"])
         .exits(2)

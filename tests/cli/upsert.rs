@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::live::Live;
 use crate::wire::{Emulator, Outside};
-use crate::workshop::{QUAKES, Workshop};
+use crate::workshop::{QUAKES, TempProject};
 
 const JOB: &str = "quakes-upsert.toml";
 const TAB: &str = "Earthquakes";
@@ -14,12 +14,12 @@ const ID: &str = "1UpsertSpreadsheet0000000000000000000000000";
 /// Records of the feed that get a newer version.
 const REVISED: [usize; 3] = [4, 700, 1_706];
 
-fn quakes() -> Workshop {
-    Workshop::with(&[JOB, "usgs-all-week.geojson"])
+fn quakes() -> TempProject {
+    TempProject::with(&[JOB, "usgs-all-week.geojson"])
 }
 
 /// Three records of the feed are revised: their ids, in the order of the feed.
-fn revise(shop: &Workshop) -> Vec<String> {
+fn revise(shop: &TempProject) -> Vec<String> {
     let mut feed: Value = serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
     let ids = REVISED.map(|at| {
         let record = &mut feed["features"][at];
