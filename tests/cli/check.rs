@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::wire::{Emulator, Outside};
+use crate::wire::{ApiClient, Emulator};
 use crate::workshop::TempProject;
 
 const ID: &str = "1CheckedSpreadsheet00000000000000000000000000";
@@ -56,7 +56,7 @@ fn a_probe_tells_each_answer_and_leaves_the_spreadsheet_as_it_was() {
         .map(|question| outcome(&document, question));
     assert_eq!(told, ["held", "not_held", "not_held", "held", "held"]);
     emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     assert!(outside.tabs().iter().all(|title| !title.contains("probe")), "{:?}", outside.tabs());
     assert_eq!(outside.rows("Quakes").len(), 3);
 }

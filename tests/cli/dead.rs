@@ -1,6 +1,6 @@
 //! Failures that have failed too often: they come back when the source is fixed, and nobody overlooks them until then.
 
-use crate::wire::Outside;
+use crate::wire::ApiClient;
 use crate::workshop::TempProject;
 
 const JOB: &str = r#"
@@ -63,7 +63,7 @@ fn a_fixed_record_comes_in_where_failures_keep_no_hash() {
             shop.run(&["run", "j.toml", "--adopt"]).exits(3);
             shop.run(&["run", "j.toml"]).exits(3).shows("1 dead");
         }
-        let outside = Outside::of_file(&shop, "j.sheet");
+        let outside = ApiClient::of_file(&shop, "j.sheet");
         let tab = outside.tab_id(FAILURES);
         // As a tab of an earlier version: its last column is not there.
         let range = serde_json::json!({"sheetId": tab, "dimension": "COLUMNS", "startIndex": 23, "endIndex": 24});
@@ -133,7 +133,7 @@ fn retry_takes_the_kept_record_where_the_source_has_none() {
 #[test]
 fn an_action_in_the_sheet_takes_the_record_of_the_source() {
     let shop = bad();
-    let outside = Outside::of_file(&shop, "j.sheet");
+    let outside = ApiClient::of_file(&shop, "j.sheet");
     let rows = outside.column(FAILURES, "state");
     let dead = rows.iter().position(|state| state == "dead").expect("it is dead");
     let cell = serde_json::json!({"userEnteredValue": {"stringValue": "retry"}});

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::wire::Outside;
+use crate::wire::ApiClient;
 use crate::workshop::TempProject;
 
 /// What was entered for each record that becomes a row, in the order of the source.
@@ -29,7 +29,7 @@ fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str);
     let again = shop.run(&["run", &job]);
     again.exits(3).shows("read 11 · new 0 · skipped 6 · failed 5").shows("0 rows added · 6 keys in all");
 
-    let outside = Outside::of_file(&shop, &format!("hard {format}.sheet"));
+    let outside = ApiClient::of_file(&shop, &format!("hard {format}.sheet"));
     let entered: Vec<Value> = outside.entered("Hard").into_iter().map(Value::from).collect();
     for (found, expected) in entered.iter().zip(expected_rows()) {
         assert_eq!(whole_numbers_as_floats(found), expected);

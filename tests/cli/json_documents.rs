@@ -5,7 +5,7 @@
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::wire::{Emulator, Outside};
+use crate::wire::{ApiClient, Emulator};
 use crate::workshop::{Ended, TempProject};
 
 const FIRST: &str = "1FirstSpreadsheet0000000000000000000000000";
@@ -106,7 +106,7 @@ fn redacted(text: &str, shop: &TempProject) -> String {
     text
 }
 
-fn deletes_row(outside: &Outside, tab: &str, row: u32) {
+fn deletes_row(outside: &ApiClient, tab: &str, row: u32) {
     let range = json!({"sheetId": outside.tab_id(tab), "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
     outside.hands(&json!([{"deleteDimension": {"range": range}}]));
 }
@@ -179,7 +179,7 @@ fn the_documents_of_an_explained_item_are_frozen() {
 fn the_documents_of_fsck_are_frozen() {
     let shop = orders_after_a_run();
     assert_frozen("fsck", &shop, &shop.run(&["fsck", "orders.toml", "--json"]), 0);
-    let outside = Outside::of_file(&shop, "orders.sheet");
+    let outside = ApiClient::of_file(&shop, "orders.sheet");
     deletes_row(&outside, "Orders", 1);
     drop(outside);
     assert_frozen("fsck-row-missing", &shop, &shop.run(&["fsck", "orders.toml", "--json"]), 4);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::wire::{EMBEDDED, Emulator, Outside};
+use crate::wire::{ApiClient, EMBEDDED, Emulator};
 use crate::workshop::{Ended, TempProject};
 
 const ID: &str = "1DeletedTabsSpreadsheet0000000000000000000000";
@@ -10,7 +10,7 @@ const REPAIR: [&str; 4] = ["fsck", "--repair=tabs", "--yes", "j.toml"];
 
 struct MachineTabFixture {
     shop: TempProject,
-    outside: Outside,
+    outside: ApiClient,
 }
 
 impl MachineTabFixture {
@@ -19,7 +19,7 @@ impl MachineTabFixture {
         let shop = TempProject::empty();
         write(&shop, "j", 3);
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-        let house = Self { shop, outside: Outside::of(emulator, ID) };
+        let house = Self { shop, outside: ApiClient::of(emulator, ID) };
         house.say(&["run", "j.toml"]).exits(3);
         house
     }
@@ -141,7 +141,7 @@ fn a_tab_of_peoples_that_took_the_name_has_to_be_renamed() {
 fn a_tab_runs_that_is_not_the_jobs_is_named_before_the_first_run() {
     let shop = TempProject::empty();
     write(&shop, "j", 3);
-    let outside = Outside::of(Emulator::start(&shop, &["--spreadsheet-id", ID]), ID);
+    let outside = ApiClient::of(Emulator::start(&shop, &["--spreadsheet-id", ID]), ID);
     outside.hands(&json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Runs"}}}]));
     for command in ["check", "run"] {
         let ended = outside.emulator.run(&shop, ID, &[command, "j.toml"]);
@@ -154,7 +154,7 @@ fn a_deleted_tab_of_a_local_file_is_made_again_too() {
     let shop = TempProject::empty();
     write(&shop, "j", 3);
     shop.run(&["run", "j.toml"]).exits(3);
-    let outside = Outside::of_file(&shop, "j.sheet");
+    let outside = ApiClient::of_file(&shop, "j.sheet");
     assert_eq!(EMBEDDED, "embedded");
     for tab in ["Failures j", "Runs"] {
         outside.hands(&json!([{"deleteSheet": {"sheetId": outside.tab_id(tab)}}]));

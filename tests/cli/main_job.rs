@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::wire::Outside;
+use crate::wire::ApiClient;
 use crate::workshop::{QUAKES, TempProject};
 
 #[test]
@@ -15,7 +15,7 @@ fn the_main_job_brings_each_earthquake_onto_the_sheet_once_and_a_second_run_adds
         .shows("1,707 rows added · 1,707 keys in all");
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 1,707").shows("0 rows added · 1,707 keys in all");
 
-    let outside = Outside::of_file(&shop, "quakes.sheet");
+    let outside = ApiClient::of_file(&shop, "quakes.sheet");
     let (rows, keys) = (outside.rows("Quakes"), outside.column("Processed quakes", "key"));
     assert_eq!((rows.len(), keys.len()), (QUAKES, QUAKES));
     let distinct: HashSet<&String> = keys.iter().collect();
@@ -70,7 +70,7 @@ fn airports_come_from_csv_with_their_codes_to_the_letter() {
     let shop = TempProject::with(&["airports.toml", "airports.csv"]);
     shop.run(&["run", "airports.toml"]).exits(0).shows("new 3,376");
     shop.run(&["run", "airports.toml"]).exits(0).shows("new 0 · skipped 3,376");
-    let outside = Outside::of_file(&shop, "airports.sheet");
+    let outside = ApiClient::of_file(&shop, "airports.sheet");
     let codes = outside.column("Airports", "iata");
     assert_eq!((codes.len(), codes[0].as_str()), (3_376, "00M"));
     let first = &outside.entered("Airports")[0];

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use crate::live::Live;
-use crate::wire::{EMBEDDED, Emulator, Outside};
+use crate::wire::{ApiClient, EMBEDDED, Emulator};
 use crate::workshop::TempProject;
 
 const JOB: &str = "letters.toml";
@@ -92,7 +92,7 @@ fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
 #[test]
 fn an_emulator_whose_file_goes_away_refuses_the_write_and_ends_with_74() {
     let shop = TempProject::empty();
-    let mut outside = Outside::of(Emulator::start(&shop, &["--file", FILE, "--spreadsheet-id", EMBEDDED]), EMBEDDED);
+    let mut outside = ApiClient::of(Emulator::start(&shop, &["--file", FILE, "--spreadsheet-id", EMBEDDED]), EMBEDDED);
     let cell = |text: &str| {
         json!([{"appendCells": {"sheetId": 0, "fields": "*",
         "rows": [{"values": [{"userEnteredValue": {"stringValue": text}}]}]}}])
@@ -104,7 +104,7 @@ fn an_emulator_whose_file_goes_away_refuses_the_write_and_ends_with_74() {
     let told = answer["error"]["message"].as_str().expect("a message");
     assert!(told.contains("letters.sheet was moved or deleted"), "{told}");
     assert_eq!(outside.emulator.ends_by_itself(), Some(74));
-    let aside = Outside::of_file(&shop, "aside.sheet");
+    let aside = ApiClient::of_file(&shop, "aside.sheet");
     assert_eq!(aside.column("Sheet1", "before"), [""; 0], "one row, and not the other");
 }
 

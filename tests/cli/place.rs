@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::wire::{Emulator, Outside};
+use crate::wire::{ApiClient, Emulator};
 use crate::workshop::{TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
@@ -123,7 +123,7 @@ fn cron_without_an_environment_finds_the_settings_beside_the_job() {
         format!("in spreadsheet {ID}, because SHEETKEEP_SPREADSHEET_ID in {} names it", shop.path(".env").display());
     ended(bare).exits(0).shows("new 3").shows(&told);
     has_no_sheet(&shop);
-    assert_eq!(Outside::of(emulator, ID).rows("Quakes").len(), 3);
+    assert_eq!(ApiClient::of(emulator, ID).rows("Quakes").len(), 3);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::tls::Https;
-use crate::wire::{Emulator, Outside};
+use crate::wire::{ApiClient, Emulator};
 use crate::workshop::{Ended, TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
@@ -126,7 +126,7 @@ fn calls_go_through_the_proxy_with_its_credentials() {
         let check = near(&shop, &emulator, &[(variable, &value)], &["check", "quakes.toml"]);
         check.exits(0).shows(&format!("through http://{} of {variable}, with a user and a password", proxy.address));
         assert!(!check.out.contains("pass@"), "{}", check.out);
-        assert_eq!(Outside::of(emulator, ID).rows("Quakes").len(), 3);
+        assert_eq!(ApiClient::of(emulator, ID).rows("Quakes").len(), 3);
     }
 }
 
@@ -255,7 +255,7 @@ fn an_https_service_is_reached_through_a_tunnel() {
     let heads = proxy.heads();
     let asked = format!("CONNECT {} HTTP/1.1\r\n", service.url.trim_start_matches("https://"));
     assert!(heads.len() >= 2 && heads.iter().all(|head| head.starts_with(&asked) && head.contains(ME)), "{heads:?}");
-    assert_eq!(Outside::of(emulator, ID).rows("Quakes").len(), 3);
+    assert_eq!(ApiClient::of(emulator, ID).rows("Quakes").len(), 3);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What can't be done, each with its exit code, and with what to do instead. The codes are published and never renumbered.
 
-use crate::wire::{Emulator, Outside};
+use crate::wire::{ApiClient, Emulator};
 use crate::workshop::{TempProject, ended};
 
 #[test]
@@ -179,7 +179,7 @@ fn a_mark_that_does_not_fit_exits_with_65_and_no_one_waits() {
         "name = \"job\"\n[source]\njson = \"a.json\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Data\"\n",
     );
     shop.run(&["run", "job.toml"]).exits(0);
-    let hands = Outside::of_file(&shop, "job.sheet");
+    let hands = ApiClient::of_file(&shop, "job.sheet");
     let mark = |size: usize| {
         serde_json::json!([{"createDeveloperMetadata": {"developerMetadata": {"metadataKey": "k", "metadataValue": "x".repeat(size),
             "visibility": "DOCUMENT", "location": {"sheetId": hands.tab_id("Data")}}}}])

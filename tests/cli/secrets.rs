@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::wire::{Emulator, Outside};
+use crate::wire::{ApiClient, Emulator};
 use crate::workshop::{Ended, TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
@@ -37,7 +37,7 @@ fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
             assert!(!tells(&ended, secret), "{args:?} tells {secret}:\n{}{}", ended.out, ended.err);
         }
     }
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     assert!(outside.tabs().len() >= 5);
     for tab in outside.tabs() {
         let cells = format!("{:?}", outside.entered(&tab));

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::wire::{Emulator, Outside};
+use crate::wire::{ApiClient, Emulator};
 use crate::workshop::{QUAKES, TempProject};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
@@ -30,7 +30,7 @@ fn a_run_against_a_service_with_googles_quotas_and_latency_stays_within_its_budg
     assert_eq!((count(&second, "reads"), count(&second, "writes")), (2, 1), "{second}");
     assert_eq!((count(&second, "tokens"), count(&second, "throttled")), (1, 0), "{second}");
 
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     let keys = outside.column("Processed quakes", "key");
     assert_eq!((outside.rows("Quakes").len(), keys.len()), (QUAKES, QUAKES));
     assert_eq!(outside.column("Quakes", "id"), keys);
@@ -59,7 +59,7 @@ fn the_main_job_holds_under_each_thing_that_is_not_known_of_the_live_service() {
                 let emulator = Emulator::start(&shop, &[&["--spreadsheet-id", ID], doubts.as_slice()].concat());
                 emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 30");
                 emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 30");
-                let outside = Outside::of(emulator, ID);
+                let outside = ApiClient::of(emulator, ID);
                 let keys = outside.column("Processed quakes", "key");
                 assert_eq!(outside.column("Quakes", "id"), keys, "{doubts:?}");
                 assert_eq!(keys.len(), 30, "{doubts:?}");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::wire::{Emulator, Outside};
+use crate::wire::{ApiClient, Emulator};
 use crate::workshop::{Ended, TempProject};
 
 const ID: &str = "1PreparedSpreadsheet0000000000000000000000000";
@@ -12,14 +12,14 @@ const MODES: [&str; 2] = ["append", "upsert"];
 /// A job over a few records, and a spreadsheet with a tab that somebody made for it.
 struct PreparedTabFixture {
     shop: TempProject,
-    outside: Outside,
+    outside: ApiClient,
 }
 
 impl PreparedTabFixture {
     fn with(mode: &str, rows: u32, columns: u32) -> Self {
         let shop = TempProject::empty();
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-        let house = Self { shop, outside: Outside::of(emulator, ID) };
+        let house = Self { shop, outside: ApiClient::of(emulator, ID) };
         house.job(mode, "{id, name, n}");
         house.source(0..3);
         let grid = json!({"rowCount": rows, "columnCount": columns});

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::wire::{Emulator, Outside};
+use crate::wire::{ApiClient, Emulator};
 use crate::workshop::TempProject;
 
 const ID: &str = "1UpkeepSpreadsheet0000000000000000000000000";
 
 struct MaintenanceFixture {
     shop: TempProject,
-    outside: Outside,
+    outside: ApiClient,
 }
 
 impl MaintenanceFixture {
@@ -17,7 +17,7 @@ impl MaintenanceFixture {
         let shop = TempProject::few_quakes(count);
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
         emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
-        Self { shop, outside: Outside::of(emulator, ID) }
+        Self { shop, outside: ApiClient::of(emulator, ID) }
     }
 
     fn run(&self, args: &[&str]) -> crate::workshop::Ended {
@@ -132,7 +132,7 @@ fn a_row_is_adopted_in_the_version_that_the_source_yields_so_that_it_is_not_writ
     shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     let row =
         json!({"sheetId": outside.tab_id("Processed quakes"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     outside.hands(&json!([{"deleteDimension": {"range": row}}]));
@@ -218,7 +218,7 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
     assert_eq!(document["keys"], 6);
     run(&second, &["fsck", "quakes.toml"]).exits(0);
     run(&second, &["check", "quakes.toml"]).exits(0);
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     let key = outside.column("Quakes", "id")[0].clone();
     let emulator = outside.emulator;
     emulator

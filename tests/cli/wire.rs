@@ -29,7 +29,7 @@ pub struct Emulator {
 }
 
 /// A spreadsheet, read from outside.
-pub struct Outside {
+pub struct ApiClient {
     /// The emulator that serves it.
     pub emulator: Emulator,
     token: String,
@@ -138,7 +138,7 @@ impl Drop for Emulator {
     }
 }
 
-impl Outside {
+impl ApiClient {
     /// The spreadsheet in an embedded file of this folder.
     pub fn of_file(shop: &TempProject, file: &str) -> Self {
         Self::of(Emulator::start(shop, &["--file", file]), EMBEDDED)

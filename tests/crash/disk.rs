@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::story::{holds_each_once, runs_tell_the_story};
-use crate::wire::Outside;
+use crate::wire::ApiClient;
 use crate::workshop::{Ended, TempProject};
 
 /// Records of the feed.
@@ -57,7 +57,7 @@ fn a_copy_of_the_file_alone_is_whole(shop: &TempProject, killed: &Ended, ids: &[
     let ended = elsewhere.run(&["run", "quakes.toml", "--steal", "--json"]);
     let new = ended.exits(0).document()["counts"]["new"].as_u64().expect("a number");
     assert!(new + told_of(killed) <= RECORDS as u64, "{new} were missing in the copy: {}", killed.err);
-    let outside = Outside::of_file(&elsewhere, "quakes.sheet");
+    let outside = ApiClient::of_file(&elsewhere, "quakes.sheet");
     holds_each_once(&outside, "Quakes", "Processed quakes", ids);
     drop(outside);
 }
@@ -82,7 +82,7 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
             shop.run(&["run", "quakes.toml"]).exits(0);
         }
         assert!(!shop.listed().iter().any(|name| name.starts_with("quakes.sheet-")), "{:?}", shop.listed());
-        let outside = Outside::of_file(&shop, "quakes.sheet");
+        let outside = ApiClient::of_file(&shop, "quakes.sheet");
         holds_each_once(&outside, "Quakes", "Processed quakes", &ids);
         runs_tell_the_story(&outside, "Processed quakes");
         if survived {
@@ -108,7 +108,7 @@ fn a_full_disk_ends_a_run_with_74_at_once_and_loses_nothing() {
         a_copy_of_the_file_alone_is_whole(&shop, &ended, &ids(&shop));
         let new = shop.run(&["run", "quakes.toml", "--json"]).exits(0).document()["counts"]["new"].as_u64();
         assert!(new.is_some_and(|new| new + told_of(&ended) <= RECORDS as u64), "{new:?} were missing: {}", ended.err);
-        let outside = Outside::of_file(&shop, "quakes.sheet");
+        let outside = ApiClient::of_file(&shop, "quakes.sheet");
         holds_each_once(&outside, "Quakes", "Processed quakes", &ids(&shop));
     }
 }

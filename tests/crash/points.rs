@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::story::{holds_each_once, runs_tell_the_story};
-use crate::wire::Outside;
+use crate::wire::ApiClient;
 use crate::workshop::{TempProject, feed};
 
 /// Passings of one name in one run at most.
@@ -39,7 +39,7 @@ fn ids(shop: &TempProject) -> Vec<String> {
 fn at_first_contact(point: &str, least: u32) {
     let prepared = || TempProject::few_quakes(RECORDS).in_small_commits(3);
     let kills = killed_at_each(point, "quakes.toml", prepared, |shop| {
-        let outside = Outside::of_file(shop, "quakes.sheet");
+        let outside = ApiClient::of_file(shop, "quakes.sheet");
         holds_each_once(&outside, "Quakes", "Processed quakes", &ids(shop));
         runs_tell_the_story(&outside, "Processed quakes");
     });
@@ -78,7 +78,7 @@ fn in_a_run_that_writes_over(point: &str, least: u32) {
         UPSERT,
         || to_be_written_over(&base),
         |shop| {
-            let outside = Outside::of_file(shop, SHEET);
+            let outside = ApiClient::of_file(shop, SHEET);
             let mut there = outside.column("Earthquakes", "id");
             there.sort();
             let mut expected = ids(shop);
@@ -155,7 +155,7 @@ fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_on
             shop
         };
         let kills = killed_at_each(point, "letters.toml", prepared, |shop| {
-            let outside = Outside::of_file(shop, "letters.sheet");
+            let outside = ApiClient::of_file(shop, "letters.sheet");
             holds_each_once(&outside, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
             let sent = shop.read("sent.txt");
             let twice = PEOPLE.iter().filter(|id| sent.lines().filter(|line| line == *id).count() > 1).count();
@@ -168,7 +168,7 @@ fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_on
 
 /// Each key of the feed, as often as it has rows.
 fn times(shop: &TempProject) -> Vec<usize> {
-    let there = Outside::of_file(shop, "quakes.sheet").column("Quakes", "id");
+    let there = ApiClient::of_file(shop, "quakes.sheet").column("Quakes", "id");
     ids(shop).iter().map(|id| there.iter().filter(|one| *one == id).count()).collect()
 }
 

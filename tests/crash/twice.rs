@@ -2,7 +2,7 @@
 
 use crate::disk::killer;
 use crate::story::runs_tell_the_story;
-use crate::wire::Outside;
+use crate::wire::ApiClient;
 use crate::workshop::TempProject;
 
 /// Each key twice with different content, far apart and close by.
@@ -43,7 +43,7 @@ fn shop(story: &Story) -> TempProject {
 /// The rows are those of the records that count; the others were given to no program, and one at most was given to it twice.
 #[track_caller]
 fn holds_what_counts(shop: &TempProject, story: &Story) {
-    let outside = Outside::of_file(shop, "j.sheet");
+    let outside = ApiClient::of_file(shop, "j.sheet");
     let mut rows = outside.column("Data", "state");
     rows.sort();
     assert_eq!(rows, story.counts);
