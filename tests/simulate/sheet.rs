@@ -17,7 +17,7 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 
 use crate::front::{EmulatorProxy, call_of, client, dressed, gone};
 use crate::kind::Kind;
-use crate::lane::Lane;
+use crate::lane::Machine;
 use crate::place::{Meddling, Place};
 use crate::read::{read, titles};
 use crate::record::Record;
@@ -53,7 +53,7 @@ impl OnSheet {
     }
 
     /// Carries out a call at its turn; the person may come first.
-    async fn respond(&self, lane: &Lane, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
+    async fn respond(&self, lane: &Machine, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
         let mut call = call_of(request).await;
         lane.under_way().await;
         let writes = call.path.ends_with(":batchUpdate");
@@ -167,7 +167,7 @@ fn without_guard(call: &mut Call) {
 }
 
 impl Place for OnSheet {
-    fn store(&self, lane: &Arc<Lane>, seed: u64) -> Arc<dyn Store> {
+    fn store(&self, lane: &Arc<Machine>, seed: u64) -> Arc<dyn Store> {
         let (place, lane) = (self.clone(), Arc::clone(lane));
         let answering = move |request| {
             let (place, lane) = (place.clone(), Arc::clone(&lane));
