@@ -29,23 +29,23 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 /// More than any run meets.
 const ALWAYS: u32 = 1_000_000;
 
-struct House {
-    front: Front,
+struct RejectionFixture {
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
     max_rows: usize,
 }
 
-impl House {
+impl RejectionFixture {
     fn new(doubts: UnknownBehaviors) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        Self { front: Front::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
+        Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
     }
 
     fn usual() -> Self {
@@ -63,7 +63,7 @@ impl House {
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows) = (self.mode, self.max_rows);
         let sheets = Arc::new(self.front.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let store = store.keeping(self.mode, ReprocessPolicy::EachVersion);
         let report = job.run(store, Values::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;
@@ -92,7 +92,7 @@ fn keys_but(count: usize, bad: &[usize]) -> BTreeSet<String> {
 #[tokio::test(start_paused = true)]
 async fn a_record_that_the_service_refuses_is_a_failure_and_all_the_others_are_written() {
     for doubts in UnknownBehaviors::all() {
-        let house = House::new(doubts);
+        let house = RejectionFixture::new(doubts);
         house.refuse("do=refuse", "poison");
         let report = house.run(&items(40, &[17])).await.expect("a run that ends");
         assert_eq!((report.run.counts.new, report.run.counts.failed), (39, 1), "{doubts:?}");
@@ -110,7 +110,7 @@ async fn a_record_that_the_service_refuses_is_a_failure_and_all_the_others_are_w
 #[tokio::test(start_paused = true)]
 async fn a_renamed_column_is_followed_after_a_first_refusal() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
-        let house = House { mode, ..House::usual() };
+        let house = RejectionFixture { mode, ..RejectionFixture::usual() };
         house.refuse("do=refuse", "poison");
         house.run(&items(6, &[1])).await.expect("a run that ends");
         house.front.emulator.set_faults(Vec::new());
@@ -131,7 +131,7 @@ async fn a_renamed_column_is_followed_after_a_first_refusal() {
 
 #[tokio::test(start_paused = true)]
 async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seventeenth_stops_the_run() {
-    let house = House::usual();
+    let house = RejectionFixture::usual();
     house.run(&[]).await.expect("a first run");
     let bad: Vec<usize> = (0..16).map(|n| n * 60 + 7).collect();
     house.front.emulator.set_faults(vec![refusing_rows_of_data()]);
@@ -144,7 +144,7 @@ async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seve
     let bound = 16 * (10 + 1) + 2;
     assert!(writes <= bound, "{writes} writes, and {bound} are stated");
 
-    let house = House::usual();
+    let house = RejectionFixture::usual();
     house.front.emulator.set_faults(vec![refusing_rows_of_data()]);
     let everything: Vec<usize> = (0..40).collect();
     let error = house.run(&items(40, &everything)).await.expect_err("everything is refused");
@@ -164,7 +164,7 @@ fn refusing_rows_of_data() -> FaultRule {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_whose_failure_is_refused_as_well_is_told_without_it() {
-    let house = House::usual();
+    let house = RejectionFixture::usual();
     house.refuse("do=refuse", "poison");
     let report = house.run(&items(5, &[2])).await.expect("a run that ends");
     assert_eq!((report.run.counts.new, report.run.counts.failed), (4, 1));
@@ -175,7 +175,7 @@ async fn a_record_whose_failure_is_refused_as_well_is_told_without_it() {
 
 #[tokio::test(start_paused = true)]
 async fn content_that_the_service_answers_with_500_is_found_too() {
-    let house = House::usual();
+    let house = RejectionFixture::usual();
     house.refuse("do=fail,status=500", "poison");
     let report = house.run(&items(20, &[3, 4])).await.expect("a run that ends");
     assert_eq!((report.run.counts.new, report.run.counts.failed), (18, 2));
@@ -186,7 +186,7 @@ async fn content_that_the_service_answers_with_500_is_found_too() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() {
     for times in 1..=12 {
-        let house = House::usual();
+        let house = RejectionFixture::usual();
         house.run(&[]).await.expect("a first run");
         let fault = format!("on=writes,do=fail,status=503,times={times}").parse().expect("a fault");
         house.front.emulator.set_faults(vec![fault]);
@@ -202,7 +202,7 @@ async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() 
 async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothing() {
     for after in 1..=5 {
         for doubts in UnknownBehaviors::all() {
-            let house = House::new(doubts);
+            let house = RejectionFixture::new(doubts);
             house.run(&[]).await.expect("a first run");
             let late = format!("on=writes,do=late,after={after},times=3").parse().expect("a fault");
             house.front.emulator.set_faults(vec![late]);
@@ -219,7 +219,7 @@ async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothin
 #[tokio::test(start_paused = true)]
 async fn a_refused_record_is_tried_again_by_the_next_run_and_written_once_the_service_takes_it() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
-        let house = House { mode, max_rows: 8, ..House::usual() };
+        let house = RejectionFixture { mode, max_rows: 8, ..RejectionFixture::usual() };
         house.refuse("do=refuse", "poison");
         house.run(&items(30, &[11, 12, 29])).await.expect("a run that ends");
         house.front.emulator.set_faults(Vec::new());
@@ -237,7 +237,7 @@ async fn what_the_sheet_is_like_is_nobodys_fault() {
         "This action would increase the number of cells in the workbook above the limit of 10000000 cells.",
     ];
     for saying in sayings {
-        let house = House::usual();
+        let house = RejectionFixture::usual();
         house.run(&[]).await.expect("a first run");
         let fault = FaultRule { message: Some(saying.to_owned()), ..refusing_rows_of_data() };
         house.front.emulator.set_faults(vec![fault]);
@@ -250,7 +250,7 @@ async fn what_the_sheet_is_like_is_nobodys_fault() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_after_a_culprit_was_found_blames_nobody_and_is_a_passing_trouble() {
     for skip in 0..12 {
-        let house = House { max_rows: 4, ..House::usual() };
+        let house = RejectionFixture { max_rows: 4, ..RejectionFixture::usual() };
         house.run(&[]).await.expect("a first run");
         let outage = format!("on=writes,do=fail,status=503,skip={skip},times=1000").parse().expect("a fault");
         house.front.emulator.set_faults(vec![refusing_rows_of_data(), outage]);
@@ -271,7 +271,7 @@ async fn an_outage_after_a_culprit_was_found_blames_nobody_and_is_a_passing_trou
 
 #[tokio::test(start_paused = true)]
 async fn a_web_page_in_the_middle_of_a_run_is_told_as_none_of_the_service() {
-    let house = House::usual();
+    let house = RejectionFixture::usual();
     let items = |count: u64| (0..count).map(|n| json!({"id": format!("k{n}"), "n": n})).collect::<Vec<_>>();
     house.run(&items(2)).await.expect("a run");
     let page =

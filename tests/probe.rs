@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::emulated::{Emulated, id};
-use contract::ground::Ground;
+use contract::ground::StoreFixture;
 use serde_json::json;
 use sheetkeep::check::probing::{ProbeReport, probe};
 use sheetkeep::emulator::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};

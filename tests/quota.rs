@@ -28,7 +28,7 @@ use sheetkeep::ledger::run::event::RunReport;
 use support::{Job, Slow, Values};
 
 use crate::emulated::{Emulated, both};
-use crate::ground::Ground;
+use crate::ground::StoreFixture;
 
 fn items(count: u32) -> Vec<Value> {
     (0..count).map(|n| json!({"id": format!("k{n}")})).collect()

@@ -27,15 +27,15 @@ use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 
-use crate::front::Front;
-use crate::house::House;
+use crate::front::EmulatorProxy;
+use crate::house::JobFixture;
 
 const MODES: [(WriteMode, ReprocessPolicy); 2] =
     [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)];
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
 
 /// Somebody gives a tab another name.
-async fn rename(front: &Front, id: &Value, to: &str) {
+async fn rename(front: &EmulatorProxy, id: &Value, to: &str) {
     let properties = json!({"sheetId": id, "title": to});
     front.hands(json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}])).await;
 }
@@ -45,8 +45,8 @@ fn items(version: &str) -> Vec<Value> {
 }
 
 /// A job with rows, a failure that is left alone, one that somebody has asked to try again, and cells of people's beside the rows.
-async fn begun(mode: WriteMode, again: ReprocessPolicy) -> House {
-    let house = House::new(mode, again, 0);
+async fn begun(mode: WriteMode, again: ReprocessPolicy) -> JobFixture {
+    let house = JobFixture::new(mode, again, 0);
     let bad = json!({"id": "bad", "v": "1", "bad": "it is bad"});
     house.usual(&[items("1"), vec![bad]].concat()).await;
     let at = house.front.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
@@ -58,7 +58,7 @@ async fn begun(mode: WriteMode, again: ReprocessPolicy) -> House {
 }
 
 /// A run beside which somebody does something after every so many calls; with how long it took, in milliseconds.
-async fn run_beside(house: &House, deeds: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
+async fn run_beside(house: &JobFixture, deeds: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
     let (source, began_ms) = (items("2"), house.clock.monotonic_ms());
     let run = house.run(&source, RetryScope::Default, None);
     tokio::pin!(run);

@@ -42,15 +42,15 @@ use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::time::Timestamp;
 
-use crate::front::{Front, ID};
-use crate::house::House;
+use crate::front::{EmulatorProxy, ID};
+use crate::house::JobFixture;
 use crate::support::{ById, Job, Values};
 
 const DAY: Duration = Duration::from_hours(24);
 
 /// A job with several spreadsheets to be in.
 struct Estate {
-    house: House,
+    house: JobFixture,
     /// Their ids, the first one that the job is in first.
     ids: Vec<String>,
     /// The idempotency keys that steps were given.
@@ -59,7 +59,7 @@ struct Estate {
 
 impl Estate {
     async fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
-        let house = House::new(mode, again, nth);
+        let house = JobFixture::new(mode, again, nth);
         let mut ids = vec![ID.to_owned()];
         for title in ["second", "third"] {
             ids.push(made(&house.front, title).await);
@@ -154,7 +154,7 @@ impl Estate {
     }
 }
 
-async fn asked(front: &Front, method: Method, path: &str, body: Value) -> (u16, Value) {
+async fn asked(front: &EmulatorProxy, method: Method, path: &str, body: Value) -> (u16, Value) {
     let call = ApiRequest {
         method,
         path: path.to_owned(),
@@ -172,7 +172,7 @@ async fn asked(front: &Front, method: Method, path: &str, body: Value) -> (u16, 
     (answer.status, value)
 }
 
-async fn made(front: &Front, title: &str) -> String {
+async fn made(front: &EmulatorProxy, title: &str) -> String {
     let (status, answer) =
         asked(front, Method::POST, "/v4/spreadsheets", json!({"properties": {"title": title}})).await;
     assert_eq!(status, 200, "{answer}");

@@ -1,10 +1,10 @@
 //! What a job remembers, changed on purpose: done again, forgotten, tidied up. Each says first what it would do.
 
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 #[test]
 fn a_forced_run_says_first_what_it_would_do_and_does_it_with_yes() {
-    let shop = Workshop::few_quakes(5).in_small_commits(2);
+    let shop = TempProject::few_quakes(5).in_small_commits(2);
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 5");
     shop.write("usgs-all-week.geojson", &crate::workshop::feed(1..7));
     let told = shop.run(&["run", "quakes.toml", "--force"]);
@@ -26,7 +26,7 @@ fn a_forced_run_says_first_what_it_would_do_and_does_it_with_yes() {
 
 #[test]
 fn a_forced_run_in_upsert_mode_writes_rows_over() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
     shop.run(&["run", "quakes.toml", "--force"]).exits(0).shows("again and write about 3 rows of tab Quakes over");
@@ -35,7 +35,7 @@ fn a_forced_run_in_upsert_mode_writes_rows_over() {
 
 #[test]
 fn what_can_not_be_forced_says_why() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.run(&["run", "quakes.toml", "--force"]).exits(66).says("it has never run");
     shop.run(&["run", "quakes.toml", "--yes"]).exits(2).says("--force");
     shop.run(&["run", "quakes.toml", "--force", "--retry-failures"]).exits(2);
@@ -45,7 +45,7 @@ fn what_can_not_be_forced_says_why() {
 
 #[test]
 fn a_reset_says_first_what_it_would_do_and_leaves_the_rows() {
-    let shop = Workshop::few_quakes(4);
+    let shop = TempProject::few_quakes(4);
     shop.run(&["reset", "quakes.toml"]).exits(66).says("it has never run");
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 4");
     shop.run(&["reset", "quakes.toml"])
@@ -63,7 +63,7 @@ fn a_reset_says_first_what_it_would_do_and_leaves_the_rows() {
 
 #[test]
 fn pruning_says_first_what_would_go_and_makes_room_with_yes() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     shop.run(&["prune", "quakes.toml"]).exits(66).says("it has never run");
     shop.run(&["run", "quakes.toml"]).exits(0);
@@ -90,7 +90,7 @@ fn pruning_says_first_what_would_go_and_makes_room_with_yes() {
 
 #[test]
 fn keys_are_taken_out_only_if_somebody_says_forget_and_it_says_how_many_would_be_done_again() {
-    let shop = Workshop::few_quakes(4);
+    let shop = TempProject::few_quakes(4);
     shop.run(&["run", "quakes.toml"]).exits(0);
     shop.write("usgs-all-week.geojson", &crate::workshop::feed(1..3));
     let keys = ["prune", "quakes.toml", "--older-than", "0s", "--keys"];

@@ -1,7 +1,7 @@
 //! Failures that have failed too often: they come back when the source is fixed, and nobody overlooks them until then.
 
-use crate::wire::Outside;
-use crate::workshop::Workshop;
+use crate::wire::ApiClient;
+use crate::workshop::TempProject;
 
 const JOB: &str = r#"
 name = "j"
@@ -19,8 +19,8 @@ max_attempts = 2
 const FAILURES: &str = "Failures j";
 
 /// A job one of whose records failed in as many runs as are allowed.
-fn shop(record: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn shop(record: &str) -> TempProject {
+    let shop = TempProject::empty();
     shop.write("j.toml", JOB);
     shop.write("in.jsonl", record);
     shop.run(&["run", "j.toml"]).exits(3);
@@ -28,7 +28,7 @@ fn shop(record: &str) -> Workshop {
     shop
 }
 
-fn bad() -> Workshop {
+fn bad() -> TempProject {
     shop("{\"id\": \"a\", \"n\": \"x\"}\n{\"id\": \"b\", \"n\": 1}\n")
 }
 
@@ -63,7 +63,7 @@ fn a_fixed_record_comes_in_where_failures_keep_no_hash() {
             shop.run(&["run", "j.toml", "--adopt"]).exits(3);
             shop.run(&["run", "j.toml"]).exits(3).shows("1 dead");
         }
-        let outside = Outside::of_file(&shop, "j.sheet");
+        let outside = ApiClient::of_file(&shop, "j.sheet");
         let tab = outside.tab_id(FAILURES);
         // As a tab of an earlier version: its last column is not there.
         let range = serde_json::json!({"sheetId": tab, "dimension": "COLUMNS", "startIndex": 23, "endIndex": 24});
@@ -133,7 +133,7 @@ fn retry_takes_the_kept_record_where_the_source_has_none() {
 #[test]
 fn an_action_in_the_sheet_takes_the_record_of_the_source() {
     let shop = bad();
-    let outside = Outside::of_file(&shop, "j.sheet");
+    let outside = ApiClient::of_file(&shop, "j.sheet");
     let rows = outside.column(FAILURES, "state");
     let dead = rows.iter().position(|state| state == "dead").expect("it is dead");
     let cell = serde_json::json!({"userEnteredValue": {"stringValue": "retry"}});
@@ -148,7 +148,7 @@ fn an_action_in_the_sheet_takes_the_record_of_the_source() {
 
 #[test]
 fn an_item_in_doubt_stays_so_though_its_record_changes() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     shop.write(
         "j.toml",
         &JOB.replace("map = ", "delivery = \"at-most-once\"\ncommand = [\"sh\", \"-c\", \"kill -9 $PPID\"]\n#"),

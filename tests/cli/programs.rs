@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::live::Live;
 use crate::wire::Emulator;
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 const JOB: &str = r#"
 name = "work"
@@ -29,8 +29,8 @@ tab = "Work"
 "#;
 
 /// A job of one item, with this program.
-fn shop(worker: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn shop(worker: &str) -> TempProject {
+    let shop = TempProject::empty();
     shop.write("work.toml", JOB);
     shop.write("worker.sh", worker);
     shop.write("items.jsonl", "{\"id\": \"a\"}\n");
@@ -38,7 +38,7 @@ fn shop(worker: &str) -> Workshop {
 }
 
 /// The processes that the program noted, one a line.
-fn noted(shop: &Workshop) -> Vec<String> {
+fn noted(shop: &TempProject) -> Vec<String> {
     shop.read("pids").lines().map(str::to_owned).collect()
 }
 
@@ -48,7 +48,7 @@ fn is_alive(pid: &str) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
-fn waits_for(shop: &Workshop, name: &str) {
+fn waits_for(shop: &TempProject, name: &str) {
     while !shop.path(name).exists() {
         std::thread::yield_now();
     }

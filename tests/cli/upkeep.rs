@@ -2,22 +2,22 @@
 
 use serde_json::json;
 
-use crate::wire::{Emulator, Outside};
-use crate::workshop::Workshop;
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::TempProject;
 
 const ID: &str = "1UpkeepSpreadsheet0000000000000000000000000";
 
-struct House {
-    shop: Workshop,
-    outside: Outside,
+struct MaintenanceFixture {
+    shop: TempProject,
+    outside: ApiClient,
 }
 
-impl House {
+impl MaintenanceFixture {
     fn with(count: usize) -> Self {
-        let shop = Workshop::few_quakes(count);
+        let shop = TempProject::few_quakes(count);
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
         emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
-        Self { shop, outside: Outside::of(emulator, ID) }
+        Self { shop, outside: ApiClient::of(emulator, ID) }
     }
 
     fn run(&self, args: &[&str]) -> crate::workshop::Ended {
@@ -33,7 +33,7 @@ impl House {
 
 #[test]
 fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
-    let house = House::with(12);
+    let house = MaintenanceFixture::with(12);
     house.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
     let document = house.run(&["fsck", "quakes.toml", "--json"]);
     assert_eq!(document.exits(0).document()["agrees"], true);
@@ -41,7 +41,7 @@ fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
 
 #[test]
 fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
-    let house = House::with(12);
+    let house = MaintenanceFixture::with(12);
     let key = house.outside.column("Quakes", "id")[3].clone();
     house.delete_row("Quakes", 5);
     let before = house.outside.emulator.stats()["writes"].clone();
@@ -62,7 +62,7 @@ fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
 
 #[test]
 fn the_plan_of_a_repair_is_in_the_json_too_and_is_not_carried_out() {
-    let house = House::with(4);
+    let house = MaintenanceFixture::with(4);
     house.delete_row("Quakes", 3);
     let plan = house.run(&["fsck", "quakes.toml", "--repair", "--json"]);
     let document = plan.exits(4).document();
@@ -73,7 +73,7 @@ fn the_plan_of_a_repair_is_in_the_json_too_and_is_not_carried_out() {
 
 #[test]
 fn fsck_finds_that_processed_has_other_rows_than_were_written_though_every_key_is_there() {
-    let house = House::with(4);
+    let house = MaintenanceFixture::with(4);
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]}], "fields": "userEnteredValue",
                        "start": {"sheetId": house.outside.tab_id("Processed quakes"), "rowIndex": 1, "columnIndex": 3}});
     house.outside.hands(&json!([{"updateCells": typed}]));
@@ -84,14 +84,14 @@ fn fsck_finds_that_processed_has_other_rows_than_were_written_though_every_key_i
 
 #[test]
 fn rows_that_a_forced_run_has_written_once_more_are_not_doubled() {
-    let house = House::with(3);
+    let house = MaintenanceFixture::with(3);
     house.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0);
     house.run(&["fsck", "quakes.toml"]).exits(0).shows("3 keys, 6 rows of data; they agree");
 }
 
 #[test]
 fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
-    let house = House::with(6);
+    let house = MaintenanceFixture::with(6);
     let width = house.outside.rows("Quakes")[0].len();
     let tab = house.outside.tab_id("Quakes");
     let source =
@@ -114,7 +114,7 @@ fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
 
 #[test]
 fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
-    let house = House::with(6);
+    let house = MaintenanceFixture::with(6);
     let coming: serde_json::Value = serde_json::from_str(&crate::workshop::feed(0..7)).expect("a feed");
     let key = coming["features"][6]["id"].clone();
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": key}}]}], "fields": "userEnteredValue",
@@ -128,11 +128,11 @@ fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
 
 #[test]
 fn a_row_is_adopted_in_the_version_that_the_source_yields_so_that_it_is_not_written_over() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     let row =
         json!({"sheetId": outside.tab_id("Processed quakes"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     outside.hands(&json!([{"deleteDimension": {"range": row}}]));
@@ -143,7 +143,7 @@ fn a_row_is_adopted_in_the_version_that_the_source_yields_so_that_it_is_not_writ
 
 #[test]
 fn explain_tells_of_failures_and_runs_and_what_comes_next() {
-    let shop = Workshop::with(&["hard/hard-jsonl.toml"]);
+    let shop = TempProject::with(&["hard/hard-jsonl.toml"]);
     shop.write("hard.jsonl", "{\"id\": \"a\", \"amount\": \"1,5\"}\n{\"id\": \"b\", \"amount\": 3}\n");
     shop.run(&["run", "hard-jsonl.toml"]).exits(3);
     shop.run(&["explain", "hard-jsonl.toml", "a"])
@@ -170,7 +170,7 @@ fn explain_tells_of_failures_and_runs_and_what_comes_next() {
 
 #[test]
 fn a_version_that_is_restored_from_history_is_gone_on_from() {
-    let shop = Workshop::few_quakes(5);
+    let shop = TempProject::few_quakes(5);
     shop.run(&["run", "quakes.toml"]).exits(0);
     std::fs::copy(shop.path("quakes.sheet"), shop.path("history")).expect("a copy");
     shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..12));
@@ -183,7 +183,7 @@ fn a_version_that_is_restored_from_history_is_gone_on_from() {
 #[test]
 fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
     const ID: &str = "1FirstSpreadsheet0000000000000000000000000";
-    let shop = Workshop::few_quakes(4);
+    let shop = TempProject::few_quakes(4);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let second = emulator.makes("the second one");
     let run = |id: &str, args: &[&str]| emulator.run(&shop, id, args);
@@ -218,7 +218,7 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
     assert_eq!(document["keys"], 6);
     run(&second, &["fsck", "quakes.toml"]).exits(0);
     run(&second, &["check", "quakes.toml"]).exits(0);
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     let key = outside.column("Quakes", "id")[0].clone();
     let emulator = outside.emulator;
     emulator
@@ -230,7 +230,7 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
 
 #[test]
 fn a_job_in_a_local_file_is_not_moved() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     shop.run(&["run", "quakes.toml"]).exits(0);
     shop.run(&["rollover", "quakes.toml", "--to", "1Other00000000000000000000000000000000000000"])
         .exits(2)

@@ -20,19 +20,19 @@ use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 
 use crate::contract::emulated::{Emulated, both};
-use crate::contract::ground::{Contents, Ground, Loss};
+use crate::contract::ground::{Contents, Loss, StoreFixture};
 use crate::contract::writer::{Writer, all_done};
 use crate::support::{Job, Values};
 
 /// A store before whose n-th commit something happens.
-pub struct Meddled {
+pub struct InterruptedStore {
     inner: SheetsStore,
     commits: AtomicU32,
     nth: u32,
     meddling: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
-impl Store for Meddled {
+impl Store for InterruptedStore {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         self.inner.load()
     }
@@ -73,7 +73,7 @@ fn runner(world: &Emulated, seed: u64) -> Job {
     job
 }
 
-impl Meddled {
+impl InterruptedStore {
     /// The store of the job, before whose n-th commit (from 0) this happens.
     pub fn at(world: &Emulated, nth: u32, meddling: BoxFuture<'static, ()>) -> Self {
         Self::over(world.store_of("j", "Data"), nth, meddling)
@@ -92,7 +92,7 @@ async fn meddled(
     nth: u32,
     meddling: BoxFuture<'static, ()>,
 ) -> Result<RunReport, RunError> {
-    runner(world, seed).run(Meddled::at(world, nth, meddling), items(12)).await
+    runner(world, seed).run(InterruptedStore::at(world, nth, meddling), items(12)).await
 }
 
 async fn world_after_a_run(doubts: UnknownBehaviors, count: u64) -> Arc<Emulated> {
@@ -269,7 +269,7 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         let mut job = runner(&world, 2).elsewhere();
         job.seed = 7;
         job.plan.adopt = true;
-        let store = Meddled::at(&world, 0, meddling);
+        let store = InterruptedStore::at(&world, 0, meddling);
         let texts = Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "text": "x"})));
         let error = job.run(store, texts).await.expect_err("the lease is held");
         assert!(matches!(error, RunError::Held { .. }), "{doubts:?}: {error}");

@@ -10,9 +10,9 @@ use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::runner::run_config::RunError;
 
-use crate::contract::between::Meddled;
+use crate::contract::between::InterruptedStore;
 use crate::contract::emulated::{Emulated, both, id};
-use crate::contract::ground::{Contents, Ground};
+use crate::contract::ground::{Contents, StoreFixture};
 use crate::support::{Job, Values};
 
 fn items(keys: std::ops::Range<u64>, field: &str) -> Values {
@@ -232,8 +232,10 @@ async fn a_header_cleared_between_the_load_and_a_write_by_position_stops_the_run
         world.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 3}}])).await;
         let hands = Arc::clone(&world);
         let meddling = Box::pin(async move { head_cell(&hands, 1, "").await });
-        let error =
-            upsert(2).run(Meddled::over(keeping(), 0, meddling), versions("2")).await.expect_err("it must stop");
+        let error = upsert(2)
+            .run(InterruptedStore::over(keeping(), 0, meddling), versions("2"))
+            .await
+            .expect_err("it must stop");
         assert!(error.to_string().contains("column \"n\" has no header any more"), "{doubts:?}: {error}");
         assert_eq!(column(&world, "v").await, ["1", "1", "1"], "{doubts:?}");
         head_cell(&world, 1, "n").await;

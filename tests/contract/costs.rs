@@ -4,7 +4,7 @@ use serde_json::json;
 use sheetkeep::emulator::batch::context::UnknownBehaviors;
 
 use crate::contract::emulated::Emulated;
-use crate::contract::ground::Ground;
+use crate::contract::ground::StoreFixture;
 use crate::support::{Job, Values};
 
 /// Reads and writes of a run over so many items.

@@ -24,7 +24,7 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 
-use crate::contract::ground::{Contents, Ground, Loss, Texts};
+use crate::contract::ground::{Contents, Loss, StoreFixture, Texts};
 
 const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
 const TOKEN: &str = "a-token-of-this-test";
@@ -134,7 +134,7 @@ impl Emulated {
     }
 }
 
-impl Ground for Emulated {
+impl StoreFixture for Emulated {
     fn store(&self) -> Arc<dyn Store> {
         Arc::new(self.store_of(self.job(), self.tab()))
     }

@@ -14,7 +14,7 @@ use sheetkeep::runner::run_config::RunError;
 use sheetkeep::system::SeededChance;
 
 use crate::contract::emulated::Emulated;
-use crate::contract::ground::{Contents, Ground};
+use crate::contract::ground::{Contents, StoreFixture};
 use crate::support::{Job, Values};
 
 /// Items of a story; one of them never works.

@@ -8,9 +8,9 @@ use sheetkeep::fault::Fault;
 use sheetkeep::ledger::columns::columns::{ColumnType, NewColumns};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 
-use crate::contract::between::{Meddled, command};
+use crate::contract::between::{InterruptedStore, command};
 use crate::contract::emulated::{Emulated, both, id};
-use crate::contract::ground::{Contents, Ground, Loss};
+use crate::contract::ground::{Contents, Loss, StoreFixture};
 use crate::support::{Job, Values};
 
 /// Items of which every one has the fields `id` and `n`, and those from `from` on a new one.
@@ -61,7 +61,7 @@ async fn a_new_column_comes_once_whatever_is_lost_and_whatever_comes_between() {
         let world = after_a_run(doubts).await;
         let hands = Arc::clone(&world);
         let meddling = Box::pin(async move { command(&hands, &[]).await });
-        let report = runner(&world, 2).run(Meddled::at(&world, 1, meddling), items(12, 7)).await;
+        let report = runner(&world, 2).run(InterruptedStore::at(&world, 1, meddling), items(12, 7)).await;
         assert_eq!(report.unwrap_or_else(|error| panic!("{doubts:?}: {error}")).run.counts.failed, 0);
         assert_eq!(there(&world, "new").await, (vec![json!("id"), json!("n"), json!("new")], expected(12, 7)));
     }
@@ -85,7 +85,7 @@ async fn a_column_that_somebody_made_meanwhile_is_used_and_not_made_again() {
                 ]))
                 .await;
         });
-        let report = runner(&world, 2).run(Meddled::at(&world, 1, meddling), items(12, 7)).await;
+        let report = runner(&world, 2).run(InterruptedStore::at(&world, 1, meddling), items(12, 7)).await;
         assert_eq!(report.unwrap_or_else(|error| panic!("{doubts:?}: {error}")).run.counts.failed, 0);
         assert_eq!(there(&world, "new").await, (vec![json!("new"), json!("id"), json!("n")], expected(12, 7)));
     }

@@ -9,7 +9,7 @@ use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::runner::run_config::RunError;
 
 use crate::contract::emulated::{Emulated, both};
-use crate::contract::ground::{Contents, Ground};
+use crate::contract::ground::{Contents, StoreFixture};
 use crate::support::{Job, Values};
 
 fn items(count: u64) -> Values {

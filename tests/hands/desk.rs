@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::book::{Book, Column, DELETES_PROCESSED_ROWS_AT_ANY_TIME, Holds};
 use crate::deeds::{Deed, Hand, noted, written};
-use crate::front::{Front, Tampering, call_of, client, dressed, gone};
+use crate::front::{EmulatorProxy, Tampering, call_of, client, dressed, gone};
 use crate::sight::Sight;
 
 /// The heading of her column with the rows' stamps.
@@ -38,7 +38,7 @@ pub struct Table {
 /// A spreadsheet, its person, and the way to it.
 #[derive(Clone)]
 pub struct Desk {
-    pub front: Front,
+    pub front: EmulatorProxy,
     pub table: Arc<Mutex<Table>>,
     clock: Arc<dyn Clock>,
     latency: Option<Duration>,
@@ -48,7 +48,7 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(
-        front: Front,
+        front: EmulatorProxy,
         seed: u64,
         clock: &Arc<dyn Clock>,
         latency: Option<Duration>,

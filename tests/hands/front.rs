@@ -8,6 +8,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -29,7 +31,7 @@ use sheetkeep::port::clock::Clock;
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
 
-use crate::person::Person;
+use crate::person::SimulatedEditor;
 
 pub const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
 const TOKEN: &str = "a-token-of-this-test";
@@ -40,9 +42,9 @@ pub type Tampering = fn(&mut Value);
 
 /// A spreadsheet, its person, and the way to it.
 #[derive(Clone)]
-pub struct Front {
+pub struct EmulatorProxy {
     pub emulator: Emulator,
-    pub person: Arc<Mutex<Person>>,
+    pub person: Arc<Mutex<SimulatedEditor>>,
     clock: Arc<dyn Clock>,
     tampering: Option<Tampering>,
     calls: Arc<tokio::sync::watch::Sender<u64>>,
@@ -53,6 +55,22 @@ pub struct Front {
     /// What people do right before or after a write.
     script: Arc<Mutex<Vec<Scripted>>>,
     writes: Arc<AtomicU64>,
+    /// The calls that arrived, in order, while a test records them.
+    recording: Arc<Mutex<Option<Vec<RecordedCall>>>>,
+}
+
+/// A call as it arrived.
+#[derive(Debug, Clone)]
+pub struct RecordedCall {
+    pub method: Method,
+    pub path: String,
+    /// The raw query.
+    pub query: String,
+    /// Names and values, in the order in which the client sent them.
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+    /// The status of the answer; none where no answer came.
+    pub status: Option<u16>,
 }
 
 /// What happens at a write.
@@ -64,7 +82,7 @@ pub struct Scripted {
     pub deed: BoxFuture<'static, ()>,
 }
 
-impl Front {
+impl EmulatorProxy {
     pub fn new(doubts: UnknownBehaviors, seed: u64, clock: &Arc<dyn Clock>, tampering: Option<Tampering>) -> Self {
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
@@ -77,7 +95,7 @@ impl Front {
         let emulator = open(options, Arc::clone(clock), chance).expect("memory is there");
         Self {
             emulator,
-            person: Arc::new(Mutex::new(Person::new(seed))),
+            person: Arc::new(Mutex::new(SimulatedEditor::new(seed))),
             clock: Arc::clone(clock),
             tampering,
             calls: Arc::default(),
@@ -85,6 +103,44 @@ impl Front {
             loss: Arc::default(),
             script: Arc::default(),
             writes: Arc::default(),
+            recording: Arc::default(),
+        }
+    }
+
+    /// Records every call from now on.
+    pub fn record(&self) {
+        *self.recording.lock().expect("nobody panics in it") = Some(Vec::new());
+    }
+
+    /// Ends the recording and returns it.
+    pub fn recorded(&self) -> Vec<RecordedCall> {
+        self.recording.lock().expect("nobody panics in it").take().unwrap_or_default()
+    }
+
+    /// Adds a call to the recording, if there is one, and returns its place in it.
+    fn note(&self, head: &Parts, body: &Bytes) -> Option<usize> {
+        let mut recording = self.recording.lock().expect("nobody panics in it");
+        let calls = recording.as_mut()?;
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        calls.push(RecordedCall {
+            method: head.method.clone(),
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers.iter().map(header).collect(),
+            body: body.clone(),
+            status: None,
+        });
+        Some(calls.len() - 1)
+    }
+
+    /// Adds the status of the answer to a recorded call.
+    fn note_status(&self, place: Option<usize>, status: u16) {
+        let mut recording = self.recording.lock().expect("nobody panics in it");
+        let call = place.and_then(|place| recording.as_mut()?.get_mut(place));
+        if let Some(call) = call {
+            call.status = Some(status);
         }
     }
 
@@ -152,7 +208,10 @@ impl Front {
         let is_write = request.uri().path().ends_with(":batchUpdate");
         let write = if is_write { self.writes.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
         self.play(write, true).await;
-        let mut call = call_of(request).await;
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let place = self.note(&head, &body);
+        let mut call = call_with(head, body);
         if let (Some(tamper), Ok(mut value)) = (self.tampering, serde_json::from_slice::<Value>(&call.body)) {
             tamper(&mut value);
             call.body = value.to_string().into();
@@ -172,6 +231,7 @@ impl Front {
         if lost == Some(true) {
             return Err(gone());
         }
+        self.note_status(place, answer.status);
         Ok(dressed(answer, self.clock.now()))
     }
 
@@ -287,9 +347,14 @@ impl Front {
 
     /// A call that nothing happens to.
     pub async fn ask(&self, method: Method, suffix: &str, query: &str, body: Value) -> (u16, Value) {
+        self.ask_at(&format!("/v4/spreadsheets/{ID}{suffix}"), method, query, body).await
+    }
+
+    /// The same, of any path.
+    pub async fn ask_at(&self, path: &str, method: Method, query: &str, body: Value) -> (u16, Value) {
         let call = ApiRequest {
             method,
-            path: format!("/v4/spreadsheets/{ID}{suffix}"),
+            path: path.to_owned(),
             query: QueryParams::parse(query),
             host: "sheets.googleapis.com".to_owned(),
             authorization: Some(format!("Bearer {TOKEN}")),
@@ -328,13 +393,17 @@ where
 /// What a request asks of the emulator.
 pub async fn call_of(request: Request<Incoming>) -> ApiRequest {
     let (head, body) = request.into_parts();
+    call_with(head, body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default())
+}
+
+fn call_with(head: Parts, body: Bytes) -> ApiRequest {
     ApiRequest {
         method: head.method,
         path: head.uri.path().to_owned(),
         query: QueryParams::parse(head.uri.query().unwrap_or_default()),
         host: "sheets.googleapis.com".to_owned(),
         authorization: Some(format!("Bearer {TOKEN}")),
-        body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
+        body,
     }
 }
 

@@ -15,9 +15,9 @@ use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 
-use crate::front::{Front, call_of, client, dressed, gone};
+use crate::front::{EmulatorProxy, call_of, client, dressed, gone};
 use crate::kind::Kind;
-use crate::lane::Lane;
+use crate::lane::Machine;
 use crate::place::{Meddling, Place};
 use crate::read::{read, titles};
 use crate::record::Record;
@@ -29,7 +29,7 @@ const FIELDS: &str = "fields=namedRanges,sheets.properties.title";
 /// The place.
 #[derive(Clone)]
 pub struct OnSheet {
-    pub front: Front,
+    pub front: EmulatorProxy,
     record: Arc<Record>,
     clock: Arc<dyn Clock>,
     /// Whoever holds it is the one whose call is carried out.
@@ -47,13 +47,13 @@ impl OnSheet {
         meddling: Option<Meddling>,
     ) -> Self {
         let doubts = UnknownBehaviors::all().nth(usize::try_from(doubt).expect("few")).expect("there are eight");
-        let front = Front::new(doubts, seed, clock, None);
+        let front = EmulatorProxy::new(doubts, seed, clock, None);
         let (record, clock) = (Arc::clone(record), Arc::clone(clock));
         Self { front, record, clock, turn: Arc::default(), meddling }
     }
 
     /// Carries out a call at its turn; the person may come first.
-    async fn respond(&self, lane: &Lane, request: Request<Incoming>) -> std::io::Result<Response<ResponseBody>> {
+    async fn respond(&self, lane: &Machine, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
         let mut call = call_of(request).await;
         lane.under_way().await;
         let writes = call.path.ends_with(":batchUpdate");
@@ -167,7 +167,7 @@ fn without_guard(call: &mut ApiRequest) {
 }
 
 impl Place for OnSheet {
-    fn store(&self, lane: &Arc<Lane>, seed: u64) -> Arc<dyn Store> {
+    fn store(&self, lane: &Arc<Machine>, seed: u64) -> Arc<dyn Store> {
         let (place, lane) = (self.clone(), Arc::clone(lane));
         let answering = move |request| {
             let (place, lane) = (place.clone(), Arc::clone(&lane));
@@ -178,7 +178,7 @@ impl Place for OnSheet {
         let sheets = client(answering, &self.clock, seed);
         let mode = self.record.mode();
         let again = if mode == WriteMode::Append { ReprocessPolicy::EachVersion } else { ReprocessPolicy::OnChange };
-        let store = SheetsStore::new(Arc::new(sheets), Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(Arc::new(sheets), EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         Arc::new(store.keeping(mode, again))
     }
 
