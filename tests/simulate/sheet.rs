@@ -53,7 +53,7 @@ impl OnSheet {
     }
 
     /// Carries out a call at its turn; the person may come first.
-    async fn respond(&self, lane: &Machine, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
+    async fn respond(&self, lane: &Machine, request: Request<Incoming>) -> std::io::Result<Response<ResponseBody>> {
         let mut call = call_of(request).await;
         lane.under_way().await;
         let writes = call.path.ends_with(":batchUpdate");
