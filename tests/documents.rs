@@ -71,8 +71,7 @@ fn flags(command: &Command) -> BTreeSet<String> {
 /// The first block of TOML in `text`, read as a job file.
 fn job(text: &str) -> Settings {
     let text = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of TOML");
-    let settings = read(Path::new("job.toml"), text, &Overrides::default(), &Environment::default());
-    settings.unwrap_or_else(|error| panic!("{error:?}"))
+    read(Path::new("job.toml"), text, &Overrides::default(), &Environment::default()).expect("a valid job file")
 }
 
 /// The anchor that a heading gets on a page.
