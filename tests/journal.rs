@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::app::journal::FileJournal;
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::event::{Event, Report};
 use sheetkeep::ledger::mode::Delivery;
 use sheetkeep::port::clock::Clock;

@@ -15,8 +15,9 @@ use contract::emulated::{Emulated, id};
 use contract::ground::Ground;
 use serde_json::json;
 use sheetkeep::check::probing::{Probed, probe};
-use sheetkeep::emulator::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
-use sheetkeep::emulator::fault::inject::{FaultAction, FaultRule, FaultTarget};
+use sheetkeep::emulator::{
+    CallerIdBehavior, FaultAction, FaultRule, FaultTarget, MissingIdBehavior, UnknownBehaviors, ValidationBehavior,
+};
 use sheetkeep::runner::stop::{Stop, StopReason};
 use sheetkeep::store::probe::question::{Outcome, Question};
 use sheetkeep::system::SeededChance;

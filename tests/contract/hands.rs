@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::event::{Event, Report};
 use sheetkeep::runner::plan::PassError;
