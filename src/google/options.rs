@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::google::address::AddressError;
-use crate::google::auth::Credentials;
-use crate::google::connect::{RootsError, Transport};
-use crate::google::quota::Pacing;
+use crate::google::auth::credentials::Credentials;
+use crate::google::calls::quota::Pacing;
+use crate::google::transport::connect::{RootsError, Transport};
+use crate::google::types::address::AddressError;
 use crate::retry::RetryPolicy;
 
 /// Log directives that must stand below whatever a user asks for: at debug level these packages write tokens and signed keys.

@@ -16,15 +16,17 @@ use hyper::{Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::google::address::{AGENT, ApiRoot, SpreadsheetId};
-use crate::google::answer::{AttemptFailure, Observer, ResponseMeta, failure, root_cause, transport};
-use crate::google::body::Batch;
-use crate::google::call::{ApiCaller, CallCounts, CallFailure, CallPolicy};
-use crate::google::connect::Connector;
-use crate::google::error::{ApiError, CallError, Method, UnknownOutcome};
+use crate::google::auth::tokens::{SCOPE, Tokens};
+use crate::google::calls::caller::{ApiCaller, CallCounts, CallFailure, CallPolicy};
+use crate::google::errors::call_error::{ApiError, CallError, Method, UnknownOutcome};
+use crate::google::errors::classify::{AttemptFailure, Observer, ResponseMeta, failure, root_cause, transport};
 use crate::google::options::{ConnectError, Deadlines, SheetsOptions};
-use crate::google::shape::{BatchAnswer, ColumnMark, Created, SpreadsheetInfo, batch_answer, marks, metadata};
-use crate::google::tokens::{SCOPE, Tokens};
+use crate::google::transport::connect::Connector;
+use crate::google::types::address::{AGENT, ApiRoot, SpreadsheetId};
+use crate::google::types::requests::Batch;
+use crate::google::types::response_types::{
+    BatchAnswer, ColumnMark, Created, SpreadsheetInfo, batch_answer, marks, metadata,
+};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::time::Timestamp;

@@ -1,6 +1,6 @@
 //! An expression under bounds: evaluated at once where that is certain to be quick, and by an evaluator of its own otherwise.
 //!
-//! In scope: which of the two, and what is said where nothing comes of it. Out of scope: which expressions are quick (`step::bounded`),
+//! In scope: which of the two, and what is said where nothing comes of it. Out of scope: which expressions are quick (`step::jq::bounded`),
 //! the evaluator (`step::worker`).
 
 use std::fmt;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::ledger::columns::json_path::MemberPath;
 use crate::port::evaluator::{Bounds, Evaluation, EvaluationError, Evaluator};
-use crate::step::jq::{MAX_DOCUMENT_OUTPUTS, MAX_OUTPUTS, Program};
+use crate::step::jq::program::{MAX_DOCUMENT_OUTPUTS, MAX_OUTPUTS, Program};
 
 /// An expression and who evaluates it.
 #[derive(Clone)]

@@ -122,7 +122,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::step::jq::Program;
+    use crate::step::jq::program::Program;
 
     fn expression(source: &str) -> Expression {
         Expression::unbounded(Program::compile(source).expect("a valid expression"))

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::ledger::item::key::{Key, Version};
     use crate::ledger::lease::lease::Fence;
-    use crate::step::jq::Program;
+    use crate::step::jq::program::Program;
 
     #[tokio::test]
     async fn a_map_step_yields_rows_and_rejects_what_its_expression_can_not_do() {

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::google::auth::{CredentialSource, Credentials, CredentialsError};
+use crate::google::auth::credentials::{CredentialSource, Credentials, CredentialsError};
 use crate::google::tests::key::{pem, service_account};
 
 fn inline(text: &str) -> Result<Credentials, CredentialsError> {

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::google::auth::Credentials;
-use crate::google::body::{Batch, Request};
+use crate::google::auth::credentials::Credentials;
 use crate::google::sheets::BatchReply;
 use crate::google::tests::key::service_account;
 use crate::google::tests::stub::{Answer, Seen, Stub, book, one_range};
+use crate::google::types::requests::{Batch, Request};
 
 /// A token that does not look like one.
 const TOKEN: &str = "plain words of a token";

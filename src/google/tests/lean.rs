@@ -3,11 +3,11 @@
 use google_sheets4::api;
 use serde_json::Value;
 
-use crate::google::body::{
+use crate::google::types::cell::{CellData, CellFormat, CellRow, NumberKind};
+use crate::google::types::requests::{
     Batch, Dimension, DimensionProperties, DimensionRange, GridCoordinate, GridProperties, GridRange, NamedRange,
     PasteOrientation, PasteType, Request, SheetProperties,
 };
-use crate::google::cell::{CellData, CellFormat, CellRow, NumberKind};
 
 /// The package's deep types overflow a test thread's stack in a debug build.
 const STACK: usize = 8 << 20;

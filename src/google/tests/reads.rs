@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use crate::fault::Fault;
-use crate::google::call::AttemptOutcome;
-use crate::google::error::{ErrorCause, Method, UnknownOutcome};
+use crate::google::calls::caller::AttemptOutcome;
+use crate::google::calls::quota::QuotaUser;
+use crate::google::errors::call_error::{ErrorCause, Method, UnknownOutcome};
 use crate::google::options::SheetsOptions;
-use crate::google::quota::QuotaUser;
-use crate::google::shape::NamedRangeInfo;
 use crate::google::tests::stub::{Answer, BOOK, Stub, book, one_range, one_value};
+use crate::google::types::response_types::NamedRangeInfo;
 use crate::retry::{Exhausted, RetryPolicy};
 use crate::time::Timestamp;
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
-use crate::google::address::SpreadsheetId;
-use crate::google::auth::Credentials;
-use crate::google::connect::{StreamFactory, Transport};
+use crate::google::auth::credentials::Credentials;
 use crate::google::options::SheetsOptions;
 use crate::google::sheets::Sheets;
 use crate::google::tests::key::service_account;
+use crate::google::transport::connect::{StreamFactory, Transport};
+use crate::google::types::address::SpreadsheetId;
 use crate::port::clock::Clock;
 use crate::retry::RetryPolicy;
 use crate::system::{SeededChance, SteeredClock};

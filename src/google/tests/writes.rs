@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
-use crate::google::body::{Batch, Request};
-use crate::google::call::AttemptOutcome;
-use crate::google::cell::{CellData, CellRow};
-use crate::google::error::{ErrorCause, Method, UnknownOutcome};
+use crate::google::calls::caller::AttemptOutcome;
+use crate::google::errors::call_error::{ErrorCause, Method, UnknownOutcome};
 use crate::google::options::SheetsOptions;
 use crate::google::sheets::BatchReply;
 use crate::google::tests::stub::{Answer, BOOK, Stub, book};
+use crate::google::types::cell::{CellData, CellRow};
+use crate::google::types::requests::{Batch, Request};
 use crate::retry::RetryPolicy;
 
 /// How a stub comes to its answer.

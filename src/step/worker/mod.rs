@@ -1,6 +1,6 @@
 //! Expressions evaluated by a process of their own, which can be ended and has bounds of memory.
 //!
-//! In scope: the two sides and what they say to each other. Out of scope: which expressions need it (`step::bounded`).
+//! In scope: the two sides and what they say to each other. Out of scope: which expressions need it (`step::jq::bounded`).
 //!
 //! ```text
 //!  Workers ─▶ driver ─▶ pipe ─▶ reading thread ─▶ evaluating thread
@@ -11,5 +11,5 @@
 mod frame;
 mod launch;
 pub mod serve;
-mod talk;
+mod session;
 pub mod workers;

@@ -11,7 +11,7 @@ use std::process::exit;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::step::jq::Program;
+use crate::step::jq::program::Program;
 use crate::step::worker::frame::{EVALUATION, EXPRESSION, FAILURE, READY, VALUES, first, long, number, put, put_value};
 
 /// The word of the command line that makes a process a worker.
@@ -104,7 +104,7 @@ fn write(answers: &Receiver<Vec<u8>>) {
 
 fn evaluate(
     rest: &[u8],
-    programs: &[Result<Program, crate::step::syntax::SyntaxError>],
+    programs: &[Result<Program, crate::step::jq::syntax::SyntaxError>],
     limited: &mut u64,
     out: &mut Vec<u8>,
 ) {

@@ -1,7 +1,7 @@
 //! The side that asks: one worker at a time, many evaluations on their way to it, each with its time.
 //!
 //! In scope: who waits for which answer, and what becomes of an evaluation whose worker ended. Out of scope: talking to one worker
-//! (`step::worker::talk`), the worker itself (`step::worker::serve`).
+//! (`step::worker::session`), the worker itself (`step::worker::serve`).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
 use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
 use crate::step::worker::launch::own_program;
-use crate::step::worker::talk::{WorkerEnd, WorkerReply, WorkerRequest, WorkerSession};
+use crate::step::worker::session::{WorkerEnd, WorkerReply, WorkerRequest, WorkerSession};
 
 /// Times that an evaluation is tried whose worker somebody else has ended.
 const MOST_TRIES: u32 = 2;
