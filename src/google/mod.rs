@@ -1,9 +1,9 @@
 //! Google Sheets API client: typed calls, retries, pacing, tokens and error classification.
 //!
 //! In scope: HTTP, TLS, tokens, quotas, retries of calls that are safe to repeat, and what a
-//! response means. It works around known pitfalls of the packages that it builds on.
-//! Out of scope: the ledger, tabs, keys and heads (`store`), reading the environment (`config`),
-//! and the emulator, with which this folder shares no types.
+//! response means. It works around known pitfalls of the packages that it builds on. Out of scope:
+//! the ledger, tabs, keys and heads (`store`), reading the environment (`config`), and the
+//! emulator, with which this folder shares no types.
 //!
 //! | question | file or folder |
 //! |---|---|
@@ -15,8 +15,8 @@
 //! | How does a request leave: TLS, proxies, in process? | `transport` |
 //! | What do requests and responses look like? | `types` |
 //!
-//! The client never repeats a write whose response was lost. It returns `sheets::Reply::Lost`, and
-//! the ledger resolves whether the write was applied.
+//! The client never repeats a write whose response was lost. It returns `sheets::BatchReply::Lost`,
+//! and the ledger resolves whether the write was applied.
 
 pub mod auth;
 pub mod calls;

@@ -1,7 +1,8 @@
-//! Credentials: who we are to Google, found in the places that people put them.
+//! Credentials: finds and parses the account's credentials.
 //!
-//! In scope: where they are, which kind they are, mending what copying did to them. Out of scope: tokens (`tokens`), and reading the
-//! environment (`config` hands in what it found there).
+//! In scope: the places to search, the kinds of credentials, repairing copies that were damaged.
+//! Out of scope: tokens (`auth::tokens`), and reading the environment (`config` passes the values
+//! in).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,29 +20,29 @@ use crate::google::auth::key_normalize::{base64, mended, with_escaped_controls, 
 use crate::google::types::address::protected;
 use crate::redact::{is_no_path, redacted};
 
-/// No credentials file is larger, in bytes.
+/// Maximum size of a credentials file, in bytes.
 const MAX_FILE: u64 = 1_048_576;
 
-/// Where a service account's tokens come from, when its file doesn't say.
+/// Token URL of a service account whose file contains none.
 pub(crate) const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 
-/// The places to look, in this order. All are optional; a machine on Google's cloud needs none.
+/// The places to search, in this order. All are optional; a machine on Google's cloud needs none.
 #[derive(Debug, Clone, Default)]
 pub struct CredentialSource {
     /// A file: the value of `GOOGLE_APPLICATION_CREDENTIALS`.
     pub path: Option<PathBuf>,
-    /// The JSON itself, plain or in base64: the value of `SHEETKEEP_CREDENTIALS_JSON`.
+    /// The JSON itself, plain or base64: the value of `SHEETKEEP_CREDENTIALS_JSON`.
     pub inline: Option<SecretString>,
-    /// Where gcloud keeps `application_default_credentials.json`; looked at only if it exists.
+    /// gcloud's `application_default_credentials.json`; read only if it exists.
     pub well_known: Option<PathBuf>,
     /// The metadata server's token URL; `None` outside Google's cloud.
     pub metadata_url: Option<String>,
 }
 
-/// Why no credentials were taken. `place` is where they were, never what was there.
+/// Why no credentials were found. `place` is where they were expected, never their content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
-    /// Nothing is set.
+    /// No place is set.
     #[error(
         "find credentials: set GOOGLE_APPLICATION_CREDENTIALS to the path of a service account's key file, or \
          SHEETKEEP_CREDENTIALS_JSON to its content, or run: gcloud auth application-default login"
@@ -55,15 +56,15 @@ pub enum CredentialsError {
     /// The file can't be read.
     #[error("read credentials from {place}: {why}")]
     Unreadable {
-        /// Where.
+        /// The place.
         place: String,
-        /// What happened.
+        /// The I/O error.
         why: String,
     },
-    /// It is not what it should be.
+    /// The content is not valid credentials.
     #[error("use the credentials from {place}: {why}")]
     Unusable {
-        /// Where.
+        /// The place.
         place: String,
         /// What is wrong and what to do.
         why: String,
@@ -71,47 +72,48 @@ pub enum CredentialsError {
 }
 
 impl CredentialsError {
-    /// What to do about it.
+    /// Returns the fault class.
     pub fn fault(&self) -> Fault {
         Fault::Denied
     }
 }
 
-/// Credentials of one of the kinds that Google has. Printing them shows the kind and the account, nothing else.
+/// Credentials of one of Google's kinds. `Debug` shows the kind and the account, nothing else.
 #[derive(Clone)]
 pub struct Credentials {
     grant: Grant,
 }
 
-/// What a token is asked for with.
+/// What a token is requested with.
 #[derive(Clone)]
 pub(crate) enum Grant {
-    /// A token that is already there.
+    /// A token that already exists.
     Fixed(SecretString),
     /// A service account's own key.
     ServiceAccount(Box<ServiceAccountKey>),
-    /// A person's login.
+    /// A user's login.
     AuthorizedUser(Box<AuthorizedUserSecret>),
-    /// Another cloud's identity.
+    /// An identity of another cloud.
     ExternalAccount(Box<ExternalAccountSecret>),
-    /// A service account that another grant may act as.
+    /// A service account that another grant may impersonate.
     Impersonated {
-        /// Who acts.
+        /// The grant that impersonates.
         source: Box<Grant>,
-        /// Where the token comes from.
+        /// The URL that issues the token.
         url: String,
-        /// Accounts between both.
+        /// Accounts in the delegation chain.
         delegates: Vec<String>,
     },
     /// The machine's own account, on Google's cloud.
     Metadata {
-        /// Where the token comes from.
+        /// The URL that issues the token.
         url: String,
     },
 }
 
 impl Credentials {
-    /// Looks in the places of `source`, in order, and takes what is there; reads files, sends nothing.
+    /// Searches the places of `source` in order and returns the first credentials. Reads files,
+    /// sends nothing.
     pub fn find(source: &CredentialSource) -> Result<Self, CredentialsError> {
         match (&source.path, &source.inline) {
             (Some(_), Some(_)) => Err(CredentialsError::Both),
@@ -125,7 +127,8 @@ impl Credentials {
         }
     }
 
-    /// A token that is already there, for the embedded sheet. It may hold printable ASCII only.
+    /// Returns credentials from an existing token, for the embedded sheet. The token must be
+    /// printable ASCII.
     pub fn fixed(token: &str) -> Result<Self, CredentialsError> {
         let token = token.trim();
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
@@ -134,7 +137,7 @@ impl Credentials {
         Ok(Self { grant: Grant::Fixed(SecretString::from(token)) })
     }
 
-    /// Reads the JSON of any kind, mended if need be; `place` is told in errors.
+    /// Parses the JSON of any kind and repairs it if necessary. Errors name `place`.
     pub fn parse(json: &str, place: &str) -> Result<Self, CredentialsError> {
         let value: Value =
             serde_json::from_str(json)
@@ -143,7 +146,7 @@ impl Credentials {
         Ok(Self { grant: grant(value, place)? })
     }
 
-    /// The account to share a spreadsheet with, where the credentials tell it.
+    /// Returns the account to share a spreadsheet with, if the credentials contain it.
     pub fn client_email(&self) -> Option<&str> {
         match &self.grant {
             Grant::ServiceAccount(key) => Some(&key.client_email),
@@ -155,7 +158,7 @@ impl Credentials {
         }
     }
 
-    /// The kind, as Google's files name it.
+    /// Returns the kind, as Google's files name it.
     pub fn kind(&self) -> &'static str {
         match self.grant {
             Grant::Fixed(_) => "fixed token",
@@ -212,7 +215,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The grant that a credentials file of any kind stands for.
+/// Parses a credentials file of any kind.
 fn grant(mut value: Value, place: &str) -> Result<Grant, CredentialsError> {
     let kind = value.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     match kind.as_str() {
@@ -282,7 +285,7 @@ fn metadata(url: &str) -> Result<Credentials, CredentialsError> {
     }
 }
 
-/// Reads the fields of a file; the error names a field and never a value.
+/// Reads the fields of a file. The error names a field and never a value.
 fn fields<T: serde::de::DeserializeOwned>(value: Value, place: &str) -> Result<T, CredentialsError> {
     serde_json::from_value(value).map_err(|e| {
         let told = e.to_string();
@@ -301,7 +304,7 @@ fn external(error: CredentialsError, place: &str) -> CredentialsError {
     }
 }
 
-/// A URL source's format is text unless it says otherwise; the token crate wants it said.
+/// Sets the format of a URL source to text if the file names none: the token crate requires it.
 fn name_the_format(value: &mut Value) {
     if let Some(source) = value.get_mut("credential_source").and_then(Value::as_object_mut)
         && source.contains_key("url")
@@ -317,7 +320,8 @@ fn must_be_protected(url: &str, place: &str) -> Result<(), CredentialsError> {
     }
 }
 
-/// `…/serviceAccounts/NAME@PROJECT.iam.gserviceaccount.com:generateAccessToken` names the account.
+/// Extracts the account from
+/// `…/serviceAccounts/NAME@PROJECT.iam.gserviceaccount.com:generateAccessToken`.
 fn impersonated_email(url: &str) -> Option<&str> {
     let (_, after) = url.rsplit_once("/serviceAccounts/")?;
     after.split_once(':').map(|(email, _)| email).filter(|email| email.contains('@'))
@@ -327,7 +331,8 @@ fn unusable(place: &str, why: impl Into<String>) -> CredentialsError {
     CredentialsError::Unusable { place: place.to_owned(), why: why.into() }
 }
 
-/// Whether the key can sign what the token service wants signed. Only RSA can.
+/// Returns whether the key can create the signature that the token service requires. Only RSA keys
+/// can.
 fn signs(pem: &str) -> bool {
     let body = |name: &str| {
         let after = pem.split_once(&format!("-----BEGIN {name}-----"))?.1;

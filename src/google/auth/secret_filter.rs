@@ -1,7 +1,7 @@
-//! The secrets of this process, by their letters: whatever a service writes, they are not repeated.
+//! Removes this process's secrets from any text that a service wrote.
 //!
-//! In scope: keys and tokens that are in use here. Out of scope: secrets that are known by their looks (`redact`), which are hidden
-//! beside these.
+//! In scope: the keys and tokens in use. Out of scope: secrets that are recognised by their form
+//! (`redact`); they are removed as well.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,19 +10,19 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::google::auth::credentials::Grant;
 use crate::redact::{HIDDEN, redacted};
 
-/// The least length of a secret: shorter ones are words of messages.
+/// Minimum length of a secret; shorter ones could be words of a message.
 const LEAST: usize = 8;
-/// Tokens that are remembered; older ones are no good any more.
+/// Number of tokens that are remembered; older ones have expired.
 const MOST: usize = 64;
 
-/// What is never repeated. Copies share it.
+/// The known secrets. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct SecretFilter {
     known: Arc<Mutex<Vec<SecretString>>>,
 }
 
 impl SecretFilter {
-    /// The secrets of a grant.
+    /// Creates a filter with the secrets of a grant.
     pub(crate) fn of(grant: &Grant) -> Self {
         let hush = Self::default();
         hush.take(grant);
@@ -33,7 +33,7 @@ impl SecretFilter {
         match grant {
             Grant::Fixed(token) => self.learn(token.expose_secret()),
             Grant::ServiceAccount(key) => {
-                // Line by line, for a service may write the line ends otherwise.
+                // Line by line, because a service may write other line ends.
                 let lines = key.private_key.lines().filter(|line| !line.starts_with("-----"));
                 lines.for_each(|line| self.learn(line));
             }
@@ -46,7 +46,7 @@ impl SecretFilter {
         }
     }
 
-    /// Keeps one more.
+    /// Adds one secret.
     pub(crate) fn learn(&self, secret: &str) {
         if secret.len() >= LEAST {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +57,7 @@ impl SecretFilter {
         }
     }
 
-    /// The text without any of them, and without what looks like one.
+    /// Returns the text without known secrets, and without anything that looks like a secret.
     pub(crate) fn hide(&self, text: &str) -> String {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = text.to_owned();
@@ -65,7 +65,7 @@ impl SecretFilter {
             if text.contains(secret) {
                 text = text.replace(secret, HIDDEN);
             }
-            // A text that was cut off may end within one.
+            // A truncated text may end within a secret.
             let cut =
                 (LEAST..secret.len()).rev().find(|end| secret.get(..*end).is_some_and(|start| text.ends_with(start)));
             if let Some(cut) = cut {

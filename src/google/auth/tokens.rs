@@ -1,9 +1,12 @@
-//! Tokens: one request for many callers, a new one after a 401, and no odd answer kept.
+//! Access tokens: one request for many callers, a new token after a 401, and no invalid response
+//! cached.
 //!
-//! In scope: the flows of each kind of credentials, deadlines, single flight. Out of scope: finding credentials (`auth`).
+//! In scope: the flow of each kind of credentials, deadlines, single flight. Out of scope: finding
+//! credentials (`auth::credentials`).
 //!
-//! yup-oauth2 by itself asks once per caller, keeps an answer without a token as a good one for ever, has no deadline on bodies and
-//! logs tokens at debug level (`sheets::QUIET`); so it only ever makes one request here, under our lock and our clock.
+//! By itself yup-oauth2 sends one request per caller, caches a response without a token as a valid
+//! one for ever, has no deadline on bodies, and logs tokens at debug level (`options::QUIET`). So
+//! it only ever makes single requests here, under our lock and our clock.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -32,21 +35,21 @@ use crate::google::errors::proxy_error::ProxyError;
 use crate::google::transport::connect::Connector;
 use crate::port::clock::Clock;
 
-/// The scope of every call, always the same, so that one token serves all.
+/// The scope of every call. It is always the same, so that one token serves all.
 pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
 
-/// The scope that acting as another account takes.
+/// The scope that impersonation requires.
 const ACTING_SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-/// A token is asked for anew this long before it ends, in milliseconds.
+/// A token is renewed this long before it expires, in milliseconds.
 const MARGIN_MS: u64 = 60_000;
 
-/// No answer of a token service is longer, in bytes.
+/// Maximum size of a token service's response, in bytes.
 const MAX_ANSWER: usize = 1_048_576;
 
 type Authenticators = OnceCell<Authenticator<Connector>>;
 
-/// The tokens of one account, for all callers.
+/// The tokens of one account, shared by all callers.
 #[derive(Clone)]
 pub(crate) struct Tokens {
     inner: Arc<Inner>,
@@ -56,15 +59,15 @@ struct Inner {
     grant: Grant,
     connector: Connector,
     client: Client<Connector, String>,
-    /// For the metadata server, which no proxy reaches.
+    /// A client without proxies, for the metadata server.
     straight: Client<Connector, String>,
     hush: SecretFilter,
     authenticator: Authenticators,
     clock: Arc<dyn Clock>,
     timeout: Duration,
-    /// Held while a token is asked for, so that all others wait for that answer.
+    /// Locked while a token is requested, so that all other callers wait for that response.
     seat: Mutex<Option<CachedToken>>,
-    /// Which token is wanted; raised when the API refuses the one in the seat.
+    /// Number of the wanted token; incremented when the API refuses the cached one.
     wanted: AtomicU64,
     requests: AtomicU64,
 }
@@ -75,23 +78,23 @@ struct CachedToken {
     number: u64,
 }
 
-/// How long a token is good.
+/// How long a token is valid.
 enum Term {
     Always,
     /// As yup-oauth2 counts it, on the real clock.
     Theirs(AccessToken),
-    /// Until this moment of our monotonic clock.
+    /// Until this time of our monotonic clock, in milliseconds.
     Until(u64),
 }
 
-/// What a token service gave.
+/// The response of a token service.
 struct Granted {
     token: String,
     term: Term,
 }
 
 impl Tokens {
-    /// Tokens by `grant`; nothing is asked for before the first call.
+    /// Creates the tokens of `grant`. Nothing is requested before the first call.
     pub(crate) fn new(grant: Grant, connector: Connector, clock: Arc<dyn Clock>, timeout: Duration) -> Self {
         let inner = Inner {
             hush: SecretFilter::of(&grant),
@@ -109,7 +112,8 @@ impl Tokens {
         Self { inner: Arc::new(inner) }
     }
 
-    /// A token that is good as far as we know, and its number, for `invalidate`.
+    /// Returns a token that is valid as far as the client can see, and its number, for
+    /// `invalidate`.
     pub(crate) async fn get(&self) -> Result<(SecretString, u64), TokenError> {
         let inner = &*self.inner;
         let mut seat = inner.seat.lock().await;
@@ -136,19 +140,23 @@ impl Tokens {
         Ok((token, wanted))
     }
 
-    /// The text without the secrets of this account, and without what looks like one.
+    /// Returns the text without the secrets of this account, and without anything that looks like a
+    /// secret.
     pub(crate) fn hide(&self, text: &str) -> String {
         self.inner.hush.hide(text)
     }
 
-    /// The API refused token `number`: the next caller asks for a new one, once however many callers say so.
+    /// Records that the API refused token `number`. The next caller requests a new one, only once
+    /// for any number of refusals.
     pub(crate) fn invalidate(&self, number: u64) {
         let raised = number.saturating_add(1);
         let _ = self.inner.wanted.compare_exchange(number, raised, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Tells a token service that is out of order from a page in its place. yup-oauth2 does not say with which status no JSON came; so the
-    /// address is asked once more, for nothing: a token service says no to that, and a proxy that answers everything sends its page.
+    /// Distinguishes a token service that is down from a foreign page in its place. yup-oauth2 does
+    /// not report the status of a response that is not JSON. So the address is requested once more,
+    /// without a grant: a token service refuses that, and a proxy that answers everything sends its
+    /// page.
     pub(crate) async fn told_apart(&self, error: TokenError) -> TokenError {
         if error != unreadable() {
             return error;
@@ -161,7 +169,7 @@ impl Tokens {
         if is_page { TokenError::Foreign } else { error }
     }
 
-    /// How many requests were made to token services.
+    /// Returns the number of requests to token services.
     pub(crate) fn requests(&self) -> u64 {
         self.inner.requests.load(Ordering::Relaxed)
     }
@@ -201,7 +209,8 @@ impl Inner {
         }
     }
 
-    /// Always a fresh one: what is kept is kept in the seat, where we see what it is.
+    /// Requests a fresh token through yup-oauth2. Caching is done here, where the response is
+    /// checked.
     async fn ask_yup(&self, grant: &Grant, scope: &str) -> Result<Granted, TokenError> {
         let authenticator = self
             .authenticator
@@ -216,7 +225,7 @@ impl Inner {
         }
     }
 
-    /// Whether a plain GET for the address of the token service is answered as if all were well, or is sent elsewhere.
+    /// Returns whether a plain GET to the token service's address succeeds or is redirected.
     async fn answers_anything(&self) -> bool {
         let uri = match &self.grant {
             Grant::ServiceAccount(key) => key.token_uri.as_str(),
@@ -245,7 +254,7 @@ impl Inner {
         }
     }
 
-    /// IAM's `generateAccessToken`: a token of another account, for an hour.
+    /// Requests a token of another account, valid for an hour, with IAM's `generateAccessToken`.
     async fn act_as(
         &self,
         source: &Grant,
@@ -270,7 +279,7 @@ impl Inner {
         Ok(Granted { token: answer.access_token, term: Term::Until(asked_ms.saturating_add(3_600_000)) })
     }
 
-    /// The metadata server of a machine on Google's cloud.
+    /// Requests a token from the metadata server of a machine on Google's cloud.
     async fn ask_machine(&self, url: &str, scope: &str) -> Result<Granted, TokenError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -308,7 +317,7 @@ impl Inner {
             return serde_json::from_slice(&body).map_err(odd);
         }
         let told: Value = match serde_json::from_slice(&body) {
-            // Half of an answer says nothing of what the account may do.
+            // A truncated response shows nothing about the account's permissions.
             Err(error) if error.is_eof() => {
                 return Err(TokenError::Unready(format!("the answer is {status}, and its text breaks off")));
             }
@@ -326,12 +335,13 @@ impl Inner {
     }
 }
 
-/// An answer without a word of a token service's: which of two things it is, `Tokens::told_apart` finds out.
+/// The error of a response that is not a token service's. `Tokens::distinguish_foreign` finds out
+/// which of two causes it has.
 fn unreadable() -> TokenError {
     TokenError::Unready("the answer is no JSON".to_owned())
 }
 
-/// What an error of yup-oauth2 means: only an answer in OAuth's own words is final.
+/// Classifies an error of yup-oauth2. Only an OAuth error response is final.
 fn refused(error: &yup_oauth2::Error) -> TokenError {
     if let Some(error) = ProxyError::within(error) {
         return TokenError::Proxy(error);

@@ -1,10 +1,12 @@
-//! The one place that every call goes through: pace, try under a deadline, sort the answer, decide, count.
+//! The single path of all calls: pace, try under a deadline, classify the result, decide, count.
 //!
-//! In scope: when a call is made again, and what of it is counted. Out of scope: what is sent (`sheets`), and judging a lost write
-//! (the ledger): a write is only made again when it was provably not executed (no token, no connection, 401, 429).
+//! In scope: when a call is retried, and what is counted. Out of scope: what is sent (`sheets`),
+//! and resolving a lost write (`ledger`). A write is retried only if it was provably not executed
+//! (no token, no connection, 401, 429).
 //!
-//! `backoff` drives the loop and is used here and nowhere else; the decisions are `retry::RetryPolicy`'s, because backoff's own
-//! limits follow the standard library's clock, know no number of attempts, and are switched off by a `Retry-After`.
+//! `backoff` drives the loop and is used in this file only. The decisions are those of
+//! `retry::RetryPolicy`, because backoff's own limits read the standard library's clock, do not
+//! count attempts, and do not apply after a `Retry-After`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,43 +28,43 @@ use crate::port::clock::Clock;
 use crate::retry::{Decision, Exhausted, RetryBudget, RetryPolicy};
 use crate::time::Timestamp;
 
-/// How a try ended, for the counts.
+/// How an attempt ended, for the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AttemptOutcome {
-    /// Done.
+    /// It succeeded.
     Done,
-    /// The service said no.
+    /// The service refused it.
     Refused,
-    /// The service said: too often.
+    /// The service returned 429 or another rate-limit error.
     Throttled,
-    /// The service said: too large.
+    /// The service returned 408 or 413.
     TooLarge,
-    /// Never sent: no token or no connection.
+    /// It was never sent: no token or no connection.
     Unsent,
-    /// Nothing is known.
+    /// Its outcome is unknown.
     Lost,
 }
 
-/// What was called, since the start of the process.
+/// Calls made since the process started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallCounts {
-    /// Tries that the service counts as reads.
+    /// Attempts that the service counts as reads.
     pub reads: u64,
-    /// Tries that the service counts as writes.
+    /// Attempts that the service counts as writes.
     pub writes: u64,
     /// Requests for tokens.
     pub tokens: u64,
-    /// Tries beyond a call's first.
+    /// Attempts after the first one of a call.
     pub retries: u64,
-    /// Answers with 429.
+    /// Responses with 429.
     pub throttled: u64,
     /// Who can have used up the quota, when calls were last answered 429 twice in a row.
     pub quota_user: Option<QuotaUser>,
-    /// Tries by method and how they ended.
+    /// Attempts by method and outcome.
     pub by_method: BTreeMap<(Method, AttemptOutcome), u64>,
 }
 
-/// A call that came to nothing.
+/// A call that failed, with its number of attempts and duration.
 pub(crate) struct CallFailure {
     pub(crate) failure: AttemptFailure,
     pub(crate) attempts: u32,
@@ -70,7 +72,7 @@ pub(crate) struct CallFailure {
     pub(crate) exhausted: Option<Exhausted>,
 }
 
-/// How calls are made.
+/// Retry limits and pacing of calls.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallPolicy {
     pub(crate) policy: RetryPolicy,
@@ -78,7 +80,7 @@ pub(crate) struct CallPolicy {
     pub(crate) pacing: Pacing,
 }
 
-/// Makes calls.
+/// Makes calls: paced, retried, counted.
 pub(crate) struct ApiCaller {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
@@ -92,7 +94,7 @@ pub(crate) struct ApiCaller {
     service_time: Mutex<Option<(Timestamp, u64)>>,
 }
 
-/// One try of a call.
+/// One attempt of a call.
 pub(crate) type Attempt<'f, T> = dyn Fn() -> BoxFuture<'f, Result<T, AttemptFailure>> + Send + Sync + 'f;
 
 impl ApiCaller {
@@ -117,7 +119,7 @@ impl ApiCaller {
         }
     }
 
-    /// Calls until it is done or must not be tried again.
+    /// Calls until success, or until the call must not be tried again.
     pub(crate) async fn call<T>(&self, method: Method, attempt: Box<Attempt<'_, T>>) -> Result<T, CallFailure> {
         let progress = Mutex::new(Progress::default());
         let operation = || async {
@@ -154,7 +156,7 @@ impl ApiCaller {
         }
     }
 
-    /// One try; a token that the service refuses is replaced once in the life of a call.
+    /// Makes one attempt. A token that the service refuses is replaced once per call.
     async fn once<T>(
         &self,
         method: Method,
@@ -184,12 +186,12 @@ impl ApiCaller {
         }
     }
 
-    /// The token that a raw call carries.
+    /// Returns the token for a raw call.
     pub(crate) async fn token(&self) -> Result<(SecretString, u64), AttemptFailure> {
         self.tokens.get().await.map_err(AttemptFailure::Token)
     }
 
-    /// Notes the service's own time.
+    /// Records the service's own time.
     pub(crate) fn note(&self, told: ResponseMeta) {
         if let Some(date) = told.date {
             *locked(&self.service_time) = Some((date, self.clock.monotonic_ms()));
@@ -210,7 +212,7 @@ impl ApiCaller {
         self.client_email.as_deref()
     }
 
-    /// The failure as an error that speaks to a person.
+    /// Converts the failure into an error with a user-facing message.
     pub(crate) fn error(&self, method: Method, gave_up: CallFailure) -> CallError {
         let CallFailure { failure, attempts, elapsed_ms, exhausted } = gave_up;
         CallError { method, cause: self.cause(method, failure), attempts, elapsed_ms, exhausted }
@@ -234,7 +236,7 @@ impl ApiCaller {
         }
     }
 
-    /// What a person can do about a quota that is used up: it depends on who used it.
+    /// Returns advice for an exhausted quota; it depends on who used the quota.
     fn quota_advice(&self, method: Method) -> String {
         let (calls, key) =
             if method.writes() { ("writes", "writes_per_minute") } else { ("reads", "reads_per_minute") };
@@ -293,7 +295,7 @@ impl ApiCaller {
     }
 }
 
-/// Why a failed try may be followed by another: its fault, and the least wait. `None`: it must not.
+/// Returns the fault and the minimum wait if a failed attempt may be retried; `None` if not.
 fn again(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>)> {
     let fault = match failure {
         AttemptFailure::Token(error) => error.fault(),
@@ -308,7 +310,8 @@ fn again(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>
     fault.passes().then_some((fault, failure.asked_to_wait()))
 }
 
-/// A 401 without an envelope may come from something before the service; a write then counts as lost, a read is simply made again.
+/// Returns whether the call got a definite 401. A 401 without an envelope may come from an
+/// intermediary. A write then counts as lost; a read is retried.
 fn unauthorised(method: Method, failure: &AttemptFailure) -> bool {
     match failure {
         AttemptFailure::Refused { refusal, .. } => refusal.code == 401,
@@ -317,11 +320,11 @@ fn unauthorised(method: Method, failure: &AttemptFailure) -> bool {
     }
 }
 
-/// Where one call stands.
+/// Progress of one call.
 struct Progress {
     started_ms: Option<u64>,
     attempts: u32,
-    /// How many of the tries were answered 429.
+    /// Attempts that were answered 429.
     throttled: u32,
     refreshed: bool,
     reason: (Fault, Option<u64>),
@@ -352,7 +355,8 @@ impl Progress {
         self.reason = reason;
     }
 
-    /// Failed tries of the last failure's kind: those that were answered 429, or the others.
+    /// Returns the number of failed attempts of the last failure's kind: those answered 429, or the
+    /// others.
     fn failed(&self) -> u32 {
         if self.reason.0 == Fault::Throttled { self.throttled } else { self.attempts - self.throttled }
     }
@@ -362,7 +366,7 @@ impl Progress {
     }
 }
 
-/// Our decisions, in the shape that `backoff` asks for.
+/// Adapts our retry decisions to the `backoff` crate.
 struct BackoffAdapter<'a> {
     caller: &'a ApiCaller,
     progress: &'a Mutex<Progress>,
@@ -376,7 +380,8 @@ impl Backoff for BackoffAdapter<'_> {
         let (fault, least_ms) = progress.reason;
         let draw = caller.chance.draw();
         match caller.policy.decide(fault, progress.failed(), elapsed_ms, least_ms, draw) {
-            // A 429 says that the service is well, so it costs nothing of the budget against one that is down.
+            // A 429 shows that the service is up, so it does not spend the budget that guards
+            // against a service that is down.
             Decision::Again { after_ms } if fault == Fault::Throttled || locked(&caller.budget).spend() => {
                 locked(&caller.counts).retries += 1;
                 Some(Duration::from_millis(after_ms))
@@ -393,7 +398,7 @@ impl Backoff for BackoffAdapter<'_> {
     }
 }
 
-/// Lets `backoff` wait on our clock.
+/// Lets `backoff` sleep on our clock.
 struct ClockSleeper(Arc<dyn Clock>);
 
 impl Sleeper for ClockSleeper {
@@ -404,7 +409,7 @@ impl Sleeper for ClockSleeper {
     }
 }
 
-/// What a panic left behind is still a count or a moment, so it is used.
+/// Ignores poisoning: these values are counters and timestamps and stay valid.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
-//! Pacing: calls wait here so that the service never has to refuse them.
+//! Pacing: delays calls so that the service does not have to refuse them.
 //!
-//! In scope: one pacer for reads and one for writes, which the service counts apart. Out of scope: what to do after a 429 (`call`).
+//! In scope: one pacer for reads and one for writes, because the service counts them separately.
+//! Out of scope: retrying after a 429 (`calls::caller`).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,21 +10,22 @@ use std::time::Duration;
 use crate::port::clock::Clock;
 use crate::retry::RetryPolicy;
 
-/// How long a spent permit stays away, in milliseconds: the service's quotas are per minute.
+/// Milliseconds until a spent permit returns. The service's quotas are per minute.
 const MINUTE_MS: u64 = 60_000;
 
-/// Calls a minute where the job names no number: a margin below Google's 60, for what else uses the account.
+/// Default calls per minute: below Google's 60, to leave a margin for other programs of the
+/// account.
 pub const DEFAULT_PER_MINUTE: u32 = 50;
 
-/// How long a pacer stays slow once its own calls had used up the quota, in milliseconds.
+/// Milliseconds for which a pacer stays slow after its own calls exhausted the quota.
 const SLOW_MS: u64 = 300_000;
 
-/// How fast calls may be made.
+/// Maximum call rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pacing {
-    /// Reads a minute; Google allows an account 60 and a project 300. `None`: as fast as they come.
+    /// Reads per minute; Google allows an account 60 and a project 300. `None`: no limit.
     pub reads_per_minute: Option<u32>,
-    /// Writes a minute, with the same limits.
+    /// Writes per minute, with the same limits at Google.
     pub writes_per_minute: Option<u32>,
 }
 
@@ -34,18 +36,18 @@ impl Default for Pacing {
 }
 
 impl Pacing {
-    /// No waiting: for the embedded sheet, which has no quota.
+    /// Returns a pacing without limits, for the embedded sheet, which has no quota.
     pub fn unlimited() -> Self {
         Self { reads_per_minute: None, writes_per_minute: None }
     }
 }
 
-/// Who can have used up a quota that the service reports as used up.
+/// Who can have used up an exhausted quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuotaUser {
-    /// This process made at least half of the calls that it may make in a minute.
+    /// This process: it made at least half of the calls that it may make in a minute.
     Own,
-    /// This process made too few calls: another program uses the same account or project.
+    /// Another program that uses the same account or project: this process made too few calls.
     Other {
         /// Calls that this process made in the last minute, refused ones included.
         own_calls: usize,
@@ -55,35 +57,36 @@ pub enum QuotaUser {
 /// What a 429 means for the calls that follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Throttling {
-    /// The first refusal since a call got through: it may be a single one.
+    /// The first refusal since a call succeeded: it may be a single one.
     First,
-    /// A call that was sent after a refusal was refused too: the quota is used up.
+    /// A call that was sent after a refusal was refused too: the quota is exhausted.
     Repeated(QuotaUser),
 }
 
-/// A bucket of permits, each of which comes back a minute after it was spent. So no minute, wherever it is cut, sees more than the
-/// bucket holds; a bucket that refills evenly would let twice as many through in its first minute.
+/// A bucket of permits, each of which returns one minute after it was spent. So no sliding minute
+/// contains more calls than the bucket holds. A bucket that refills evenly would allow twice as
+/// many in its first minute.
 pub struct Pacer {
     clock: Arc<dyn Clock>,
     per_minute: Option<usize>,
-    /// Whoever holds it is next; tokio's mutex hands it on in the order of asking.
+    /// The holder gets the next permit. tokio's mutex is fair: first come, first served.
     queue: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// When each permit of the last minute was spent, oldest first.
+    /// When each permit of the last minute was spent (monotonic milliseconds), oldest first.
     spent: VecDeque<u64>,
     quiet_until: u64,
     slow_until: u64,
-    /// Refusals in a row, calls that were under way together counted once.
+    /// Consecutive refusals. Calls that were in flight together count once.
     refusals: u32,
     last_refusal: u64,
 }
 
 impl State {
-    /// Forgets permits that have come back.
+    /// Drops permits that have returned.
     fn expire(&mut self, now: u64) {
         while self.spent.front().is_some_and(|at| at.saturating_add(MINUTE_MS) <= now) {
             self.spent.pop_front();
@@ -92,13 +95,14 @@ impl State {
 }
 
 impl Pacer {
-    /// A full bucket of this many calls a minute; `None`: no limit.
+    /// Creates a full bucket of this many calls per minute; `None`: no limit.
     pub fn new(per_minute: Option<u32>, clock: Arc<dyn Clock>) -> Self {
         let per_minute = per_minute.map(|n| usize::try_from(n.max(1)).unwrap_or(usize::MAX));
         Self { clock, per_minute, queue: tokio::sync::Mutex::new(()), state: Mutex::default() }
     }
 
-    /// Waits for a permit and spends it; first come, first served. A caller that goes away spends nothing.
+    /// Waits for a permit and spends it, first come, first served. A cancelled caller spends
+    /// nothing.
     pub async fn take(&self) {
         let _turn = self.queue.lock().await;
         while let Err(wait_ms) = self.try_spend() {
@@ -106,9 +110,12 @@ impl Pacer {
         }
     }
 
-    /// Records a 429 for a call that was sent at `sent_ms` of the monotonic clock. No call goes out for `retry_after_ms`, or where the
-    /// service named no wait, for the least wait of `retry::RetryPolicy`; a minute at most, because a call that must wait longer fails
-    /// with that time in its error. The pace halves only where the refusal is repeated and own calls can be its cause.
+    /// Records a 429 for a call that was sent at `sent_ms` of the monotonic clock.
+    ///
+    /// No call is sent for `retry_after_ms`, or for the minimum wait of `retry::RetryPolicy` if the
+    /// service named none. The wait is at most a minute: a call that must wait longer fails with
+    /// that time in its error. The pace halves only if the refusal is repeated and own calls can be
+    /// its cause.
     pub fn record_refusal(&self, sent_ms: u64, retry_after_ms: Option<u64>) -> Throttling {
         let now = self.clock.monotonic_ms();
         let mut state = self.state();
@@ -129,7 +136,7 @@ impl Pacer {
         Throttling::Repeated(user)
     }
 
-    /// Records that a call which was sent at `sent_ms` got through: refusals before it are over.
+    /// Records that a call which was sent at `sent_ms` succeeded: earlier refusals no longer count.
     pub fn record_success(&self, sent_ms: u64) {
         let mut state = self.state();
         if sent_ms > state.last_refusal {
@@ -137,7 +144,7 @@ impl Pacer {
         }
     }
 
-    /// Who can have used up the quota, judged by the calls of the last minute.
+    /// Returns who can have used up the quota, judged by the calls of the last minute.
     pub fn quota_user(&self) -> QuotaUser {
         let now = self.clock.monotonic_ms();
         let mut state = self.state();
@@ -156,7 +163,8 @@ impl Pacer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Spends a permit, or returns how many milliseconds (at least 1) to wait before asking again.
+    /// Spends a permit, or returns how many milliseconds (at least 1) to wait before the next
+    /// attempt.
     fn try_spend(&self) -> Result<(), u64> {
         let now = self.clock.monotonic_ms();
         let mut state = self.state();
@@ -215,7 +223,7 @@ mod tests {
         assert_eq!(clock.monotonic_ms(), MINUTE_MS);
     }
 
-    /// Refuses a call that is sent now.
+    /// Records a refusal of a call that is sent now.
     fn refuse(pacer: &Pacer, clock: &SteeredClock) -> Throttling {
         pacer.record_refusal(clock.monotonic_ms(), None)
     }

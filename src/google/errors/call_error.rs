@@ -1,8 +1,9 @@
-//! What an answer of the Sheets API means, and what a person should do about it.
+//! Errors of a call: Google's error envelope, its fault class, and the message with advice for the
+//! user.
 //!
-//! In scope: reading Google's error envelope, one table from status and reason to a fault, and texts that speak to a person.
-//! Out of scope: deciding whether a call may be repeated (`call`), and judging a lost write (the ledger).
-//! No text here ever holds a token, a key or a whole body.
+//! In scope: reading the envelope, the table from status and reason to a fault, and the messages.
+//! Out of scope: deciding whether a call may be retried (`calls::caller`), and resolving a lost
+//! write (`ledger`). No message here ever contains a token, a key or a whole body.
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ use crate::machine::MachineTrouble;
 use crate::redact::redacted;
 use crate::retry::Exhausted;
 
-/// Which call it was, as what failed: "failed to …".
+/// An API method; in messages: "failed to …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
     /// `spreadsheets.get`.
@@ -30,7 +31,8 @@ pub enum Method {
 }
 
 impl Method {
-    /// Whether the service counts it as a write; a write whose answer is lost is never repeated blindly.
+    /// Returns whether the service counts it as a write. A write whose response is lost is never
+    /// repeated blindly.
     pub fn writes(self) -> bool {
         matches!(self, Self::Create | Self::BatchUpdate)
     }
@@ -68,16 +70,17 @@ pub struct ApiError {
     pub message: String,
     /// `details[].reason`, such as `RATE_LIMIT_EXCEEDED` or `SERVICE_DISABLED`.
     pub reason: Option<String>,
-    /// Which request of the batch was refused, counted from 0.
+    /// Index of the refused request in the batch, from 0.
     pub request: Option<usize>,
-    /// That request's kind, such as `updateCells`.
+    /// Kind of that request, such as `updateCells`.
     pub kind: Option<String>,
-    /// Where a person switches the API on, when it is off.
+    /// URL at which the user can enable the API, if it is disabled.
     pub activation_url: Option<String>,
 }
 
 impl ApiError {
-    /// Reads an envelope; `None` when `body` is none or tells another code than the HTTP status did.
+    /// Reads an envelope. Returns `None` if `body` is no envelope, or if its code differs from the
+    /// HTTP status.
     pub fn read(http_status: u16, body: &Value) -> Option<Self> {
         let error = body.get("error")?;
         let code = u16::try_from(error.get("code")?.as_u64()?).ok()?;
@@ -95,7 +98,7 @@ impl ApiError {
         Some(Self { code, status, message, reason, request, kind, activation_url })
     }
 
-    /// Takes `hide` over each text that the service wrote.
+    /// Applies `hide` to each text that the service wrote.
     pub(crate) fn hush(&mut self, hide: impl Fn(&str) -> String) {
         self.message = hide(&self.message);
         self.status = hide(&self.status);
@@ -104,7 +107,8 @@ impl ApiError {
         }
     }
 
-    /// The one table from an answer to what to do. Facts: the error bodies recorded from the live service and its guides.
+    /// Maps the status and reason to a fault class. Source: error bodies recorded from the live
+    /// service, and its guides.
     pub fn fault(&self) -> Fault {
         match (self.code, self.reason.as_deref()) {
             (429, _) | (403, Some("rateLimitExceeded" | "userRateLimitExceeded" | "RATE_LIMIT_EXCEEDED")) => {
@@ -117,24 +121,25 @@ impl ApiError {
         }
     }
 
-    /// Whether a 400 tells of the spreadsheet's state and not of what was sent.
+    /// Returns whether a 400 is about the spreadsheet's state and not about the request.
     pub fn is_about_the_sheet(&self) -> bool {
         ["protected cell or object", "No grid with id", "above the limit of", "Unable to parse range"]
             .iter()
             .any(|sign| self.message.contains(sign))
     }
 
-    /// Whether a 400 says that a tab, a row or a column is not there: what stood there has moved since it was looked at.
+    /// Returns whether a 400 reports a missing tab, row or column: it has moved since it was read.
     pub fn is_about_a_place(&self) -> bool {
         ["No grid with id", "grid limits"].iter().any(|sign| self.message.contains(sign))
     }
 
-    /// Whether a 400 tells that the spreadsheet would have more cells than it takes.
+    /// Returns whether a 400 reports that the spreadsheet would exceed the cell limit.
     pub fn is_about_cells(&self) -> bool {
         self.message.contains("above the limit of") && self.message.contains("cells")
     }
 
-    /// What a person can do about it, if there is something; what to do about a 429 depends on who made the calls (`call`).
+    /// Returns what the user can do, if anything. Advice about a 429 depends on who made the calls
+    /// (`calls::caller`).
     pub fn advice(&self, client_email: Option<&str>) -> Option<String> {
         let who = client_email.unwrap_or("the account of these credentials");
         let reason = self.reason.as_deref().unwrap_or_default();
@@ -178,13 +183,13 @@ impl fmt::Display for ApiError {
     }
 }
 
-/// Why nothing is known of what a call did.
+/// Why the effect of a call is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownOutcome {
-    /// An answer with a status that says nothing about what was done: its words are missing, or break off.
+    /// A status without an envelope, or with a truncated one, so the effect is unknown.
     #[error("the service answered {0} without telling what it did")]
     Status(u16),
-    /// A web page with the status of a refusal: the API never answers so.
+    /// A web page with the status of a refusal: the API never sends one.
     #[error("a web page came with {0} in place of the service's answer")]
     Page(u16),
     /// No complete answer within the deadline.
@@ -196,20 +201,22 @@ pub enum UnknownOutcome {
     /// The connection broke after the request may have been sent.
     #[error("the connection broke before the answer was complete: {0}")]
     Broken(String),
-    /// A success whose body is not the answer to this call.
+    /// A success whose body is not the response to this call.
     #[error("the answer is not what the Sheets API sends: {0}")]
     Garbled(&'static str),
-    /// The answer is longer than the bound.
+    /// The response is longer than the limit.
     #[error("the answer is longer than {limit_bytes} bytes")]
     Oversized {
-        /// The bound.
+        /// The limit, in bytes.
         limit_bytes: u64,
     },
 }
 
 impl UnknownOutcome {
-    /// What to do about it; for a write, only after it was judged. A status alone never says that access is missing: only the API's own
-    /// words do, and where these are missing or break off, the same call may bring them.
+    /// Returns the fault class; for a write, it applies only after the write was resolved.
+    ///
+    /// A status alone never means that access is missing. Only the API's own envelope does. If that
+    /// is missing or truncated, a retry may deliver it.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Status(429) => Fault::Throttled,
@@ -218,34 +225,34 @@ impl UnknownOutcome {
         }
     }
 
-    /// Whether something else than the API has answered.
+    /// Returns whether something other than the API responded.
     fn is_foreign(&self) -> bool {
         matches!(self, Self::Garbled(_) | Self::Page(_) | Self::Status(300..=399 | 501 | 505 | 511))
     }
 }
 
-/// Why there is no token.
+/// Why no token was obtained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// The token service said no.
+    /// The token service refused.
     #[error("the token service refused: {}; {advice}", joined(.code, ": ", .description))]
     Refused {
         /// OAuth's error code, such as `invalid_grant`.
         code: String,
         /// OAuth's description.
         description: String,
-        /// What a person can do.
+        /// What the user can do.
         advice: &'static str,
     },
-    /// The token service is out of order for a moment, or answered without a token.
+    /// The token service is temporarily unavailable, or responded without a token.
     #[error("the token service gave no token: {0}")]
     Unready(String),
-    /// Something else answers in the token service's place.
+    /// Something else responded in place of the token service.
     #[error(
         "a web page came instead of a token: a proxy, or the login page of a network, answers in the token service's place"
     )]
     Foreign,
-    /// No answer within the deadline.
+    /// No response within the deadline.
     #[error("the token service gave no answer within {} s", .after_ms / 1_000)]
     Hung {
         /// Milliseconds waited.
@@ -260,7 +267,7 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// What to do about it.
+    /// Returns the fault class.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Refused { .. } | Self::Unusable(_) => Fault::Denied,
@@ -269,7 +276,7 @@ impl TokenError {
         }
     }
 
-    /// The same, with `hide` over each text that a service wrote.
+    /// Returns the same error with `hide` applied to each text that a service wrote.
     pub(crate) fn hushed(mut self, hide: impl Fn(&str) -> String) -> Self {
         match &mut self {
             Self::Refused { code, description, .. } => {
@@ -286,36 +293,36 @@ impl TokenError {
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorCause {
-    /// The service answered, and said no.
+    /// The service refused the call.
     #[error("{}", joined(&.refusal.to_string(), "; ", .advice.as_deref().unwrap_or_default()))]
     Refused {
-        /// What it said.
+        /// The error envelope.
         refusal: Box<ApiError>,
-        /// What a person can do.
+        /// What the user can do.
         advice: Option<String>,
     },
-    /// There is no token, so nothing was sent.
+    /// No token was obtained, so nothing was sent.
     #[error("{0}")]
     Token(TokenError),
     /// No connection could be made, so nothing was sent.
     #[error("no connection to the service: {0}")]
     Unreachable(String),
-    /// A proxy stopped it, so the service had nothing of it.
+    /// A proxy stopped the call, so the service received nothing.
     #[error("{0}")]
     Proxy(ProxyError),
-    /// This machine refuses the call, so nothing was sent.
+    /// This machine refused the call, so nothing was sent.
     #[error("{0}")]
     Machine(MachineTrouble),
     /// The service found the request too large or too slow (413, 408).
     #[error("the service answered {0}: the request is too large or takes too long")]
     TooLarge(u16),
-    /// Nothing is known of what the call did.
+    /// The effect of the call is unknown.
     #[error("{0}")]
     Lost(UnknownOutcome),
 }
 
 impl ErrorCause {
-    /// What to do about it.
+    /// Returns the fault class.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Refused { refusal, .. } => refusal.fault(),
@@ -328,8 +335,9 @@ impl ErrorCause {
         }
     }
 
-    /// Whether what came is none of the service's answers: a proxy, or the login page of a network, answers in its place. The API never sends
-    /// its callers elsewhere, and 511 is what such a network says of itself (RFC 6585, 6).
+    /// Returns whether the response came from something other than the service, such as a proxy or
+    /// the login page of a network. The API never redirects its callers. Status 511 means that a
+    /// network requires a login (RFC 6585, section 6).
     pub fn is_foreign(&self) -> bool {
         match self {
             Self::Token(error) => *error == TokenError::Foreign,
@@ -340,41 +348,41 @@ impl ErrorCause {
         }
     }
 
-    /// What to do about it once it has ended a run: a page that came in the service's place until then does not go away by itself. An answer
-    /// that only breaks off is another matter.
+    /// Returns the fault class once the error has ended a run. A foreign page that persisted until
+    /// then will not disappear by itself. A response that is only truncated is treated as before.
     pub fn final_fault(&self) -> Fault {
         let breaks_off = matches!(self, Self::Lost(UnknownOutcome::Garbled(_)));
         if self.is_foreign() && !breaks_off { Fault::Corrupt } else { self.fault() }
     }
 
-    /// Whether a proxy is why.
+    /// Returns whether a proxy is the cause.
     pub fn is_of_proxy(&self) -> bool {
         matches!(self, Self::Proxy(_) | Self::Token(TokenError::Proxy(_)))
     }
 }
 
-/// A call that failed for good, after all the retries that were allowed.
+/// A call that failed for good, after all allowed retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallError {
-    /// Which call.
+    /// The method that was called.
     pub method: Method,
-    /// Why the last try failed.
+    /// Why the last attempt failed.
     pub cause: ErrorCause,
-    /// Tries made, at least 1.
+    /// Attempts made, at least 1.
     pub attempts: u32,
-    /// Milliseconds from the first try to the last.
+    /// Milliseconds from the first attempt to the last.
     pub elapsed_ms: u64,
-    /// Why no further try was made; `None` where a repetition is not allowed at all.
+    /// Why no further attempt was made; `None` if a retry is not allowed at all.
     pub exhausted: Option<Exhausted>,
 }
 
 impl CallError {
-    /// What to do about it.
+    /// Returns the fault class.
     pub fn fault(&self) -> Fault {
         self.cause.fault()
     }
 
-    /// What to do about it once it has ended a run.
+    /// Returns the fault class once the error has ended a run.
     pub fn final_fault(&self) -> Fault {
         self.cause.final_fault()
     }
@@ -396,13 +404,13 @@ impl fmt::Display for CallError {
 
 impl std::error::Error for CallError {}
 
-/// Both texts with `between` between them, or the first alone.
+/// Joins both texts with `between`; returns the first alone if the second is empty.
 fn joined(first: &str, between: &str, second: &str) -> String {
     if second.is_empty() { first.to_owned() } else { format!("{first}{between}{second}") }
 }
 
-/// The first `requests[N]` of a message and the request's kind:
-/// `Invalid requests[2].updateCells: No grid with id: 999999` (recorded) is request 2, `updateCells`.
+/// Parses the first `requests[N]` of a message, and the kind of that request. `Invalid
+/// requests[2].updateCells: No grid with id: 999999` (recorded) is request 2, `updateCells`.
 fn rejected_item(message: &str) -> (Option<usize>, Option<String>) {
     let Some((_, after)) = message.split_once("requests[") else { return (None, None) };
     let Some((number, rest)) = after.split_once(']') else { return (None, None) };
@@ -414,8 +422,8 @@ fn rejected_item(message: &str) -> (Option<usize>, Option<String>) {
     (Some(index), Some(kind).filter(|k| !k.is_empty()))
 }
 
-/// At most 1,000 characters, none of them a control character, and nothing that looks like a secret: what a service wrote goes to
-/// terminals and cells.
+/// Limits a service's text to 1,000 characters, without control characters and without anything
+/// that looks like a secret. Such texts are printed to terminals and written to cells.
 pub(crate) fn tidy(text: &str) -> String {
     let most = text.char_indices().nth(8_000).map_or(text.len(), |(at, _)| at);
     let text = redacted(text.get(..most).unwrap_or(text));

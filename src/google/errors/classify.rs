@@ -1,6 +1,7 @@
-//! What came back from one try, sorted into what it means.
+//! Classifies the result of one attempt.
 //!
-//! In scope: status, headers and body of one answer, from the hub or from a raw call. Out of scope: what to do next (`call`).
+//! In scope: status, headers and body of one response, from the hub or from a raw call. Out of
+//! scope: what to do next (`calls::caller`).
 
 use std::time::UNIX_EPOCH;
 
@@ -14,30 +15,31 @@ use crate::google::errors::proxy_error::ProxyError;
 use crate::machine::MachineTrouble;
 use crate::time::Timestamp;
 
-/// The statuses at which an error envelope is an answer; at any other, what was done is not known.
+/// The statuses at which an error envelope is definite. At any other status the effect of the call
+/// is unknown.
 const DEFINITE_STATUSES: [u16; 5] = [400, 401, 403, 404, 429];
 
-/// What one try came to, when it was no success.
+/// Why one attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AttemptFailure {
-    /// No token, so nothing was sent.
+    /// No token was obtained, so nothing was sent.
     Token(TokenError),
-    /// No connection, so nothing was sent.
+    /// No connection could be made, so nothing was sent.
     Unreachable(String),
-    /// A proxy stopped it, so the service had nothing of it.
+    /// A proxy stopped the call, so the service received nothing.
     Proxy(ProxyError),
-    /// This machine refuses the call, so nothing was sent.
+    /// This machine refused the call, so nothing was sent.
     Machine(MachineTrouble),
-    /// The service said no, and did nothing.
+    /// The service refused the call and did nothing.
     Refused { refusal: Box<ApiError>, retry_after_ms: Option<u64> },
-    /// 408 or 413.
+    /// The service returned 408 or 413.
     TooLarge(u16),
-    /// What was done is not known.
+    /// The effect of the call is unknown.
     Lost { cause: UnknownOutcome, retry_after_ms: Option<u64> },
 }
 
 impl AttemptFailure {
-    /// The same, with `hide` over each text that a service wrote.
+    /// Returns the same failure with `hide` applied to each text that a service wrote.
     pub(crate) fn hushed(mut self, hide: impl Fn(&str) -> String) -> Self {
         match &mut self {
             Self::Refused { refusal, .. } => refusal.hush(hide),
@@ -47,7 +49,7 @@ impl AttemptFailure {
         self
     }
 
-    /// The answer's `Retry-After`, in milliseconds.
+    /// Returns the response's `Retry-After`, in milliseconds.
     pub(crate) fn asked_to_wait(&self) -> Option<u64> {
         match self {
             Self::Refused { retry_after_ms, .. } | Self::Lost { retry_after_ms, .. } => *retry_after_ms,
@@ -62,19 +64,20 @@ impl From<UnknownOutcome> for AttemptFailure {
     }
 }
 
-/// What the headers of an answer tell.
+/// The headers of a response that matter for retries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ResponseMeta {
-    /// The service's own time.
+    /// The service's own time, from `Date`.
     pub(crate) date: Option<Timestamp>,
     /// Milliseconds to wait, from `Retry-After` in either form (RFC 9110, 10.2.3).
     pub(crate) retry_after_ms: Option<u64>,
-    /// Whether the answer is a web page.
+    /// Whether the response is a web page.
     pub(crate) is_page: bool,
 }
 
 impl ResponseMeta {
-    /// Reads `Date` and `Retry-After`; a date to wait for is measured against the answer's own `Date`, else against `now`.
+    /// Reads `Date` and `Retry-After`. A `Retry-After` date is measured against the response's own
+    /// `Date`, or against `now` if there is none.
     pub(crate) fn read(headers: &HeaderMap, now: Timestamp) -> Self {
         let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
         let date = text(DATE).and_then(moment);
@@ -92,7 +95,7 @@ fn moment(text: &str) -> Option<Timestamp> {
     i64::try_from(since.as_millis()).ok().map(Timestamp)
 }
 
-/// What an answer with a status other than 200 means; `body` is its JSON, if it is any.
+/// Classifies a response with a status other than 200. `body` is its JSON, if it has any.
 pub(crate) fn failure(status: u16, told: ResponseMeta, body: Option<&Value>) -> AttemptFailure {
     let retry_after_ms = told.retry_after_ms;
     if matches!(status, 408 | 413) {
@@ -109,12 +112,13 @@ pub(crate) fn failure(status: u16, told: ResponseMeta, body: Option<&Value>) -> 
     }
 }
 
-/// Whether a status says no, and not that the service is out of order or has too much to do.
+/// Returns whether the status is a refusal, as opposed to a service that is down or overloaded.
 fn is_refusal(status: u16) -> bool {
     (400..500).contains(&status) && !matches!(status, 425 | 429)
 }
 
-/// What an error of the HTTP client means: only a connection that was never made is sure to have sent nothing.
+/// Classifies an error of the HTTP client. Only if no connection was made is it certain that
+/// nothing was sent.
 pub(crate) fn transport(error: &hyper_util::client::legacy::Error) -> AttemptFailure {
     if let Some(error) = ProxyError::within(error) {
         return AttemptFailure::Proxy(error);
@@ -126,14 +130,15 @@ pub(crate) fn transport(error: &hyper_util::client::legacy::Error) -> AttemptFai
     machine_trouble(error).map_or(AttemptFailure::Unreachable(why), AttemptFailure::Machine)
 }
 
-/// What this machine refuses where a connection was to be made: its error is one of the links of the chain.
+/// Returns the machine's own error if one link of the chain is such an error: it refused a new
+/// connection.
 fn machine_trouble(error: &(dyn std::error::Error + 'static)) -> Option<MachineTrouble> {
     let links = std::iter::successors(Some(error), |link| link.source());
     let mut refused = links.filter_map(|link| link.downcast_ref::<std::io::Error>());
     refused.find_map(|refused| MachineTrouble::of_io("no connection can be opened", refused))
 }
 
-/// The last and most telling link of an error's chain.
+/// Returns the last and most specific error of a chain.
 pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     if let Some(error) = ProxyError::within(error) {
         return error.to_string();
@@ -145,23 +150,24 @@ pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     tidy(&last.to_string()).chars().take(200).collect()
 }
 
-/// Watches a call of the hub; it never lets the hub repeat one.
+/// Observes a call of the hub; it never lets the hub retry one.
 #[derive(Default)]
 pub(crate) struct Observer {
     now: Timestamp,
-    /// What the headers of a refusal told.
+    /// The headers of a refusal.
     pub(crate) told: Option<ResponseMeta>,
     status: u16,
     body: Option<Value>,
 }
 
 impl Observer {
-    /// An observer of one try that begins now.
+    /// Creates an observer of one attempt that starts at `now`.
     pub(crate) fn new(now: Timestamp) -> Self {
         Self { now, ..Self::default() }
     }
 
-    /// What the hub's error means. Its own text is never used: it may hold the whole body.
+    /// Classifies the hub's error. Its own text is never used, because it may contain the whole
+    /// body.
     pub(crate) fn failure(&self, error: common::Error) -> AttemptFailure {
         match error {
             common::Error::HttpError(e) => transport(&e),

@@ -1,14 +1,15 @@
-//! What goes wrong at a proxy, named with the proxy and with the variable that names it, and never with its password.
+//! Errors of a proxy. A message names the proxy and the variable that sets it, and never its
+//! password.
 //!
-//! In scope: the kinds of it, what to do about each, finding one in a chain of errors. Out of scope: talking to a proxy (`tunnel`,
-//! `forward`).
+//! In scope: the kinds of error, the fault of each, finding one in an error chain. Out of scope:
+//! the exchange with a proxy (`transport::tunnel`, `transport::forward`).
 
 use std::error::Error;
 use std::io;
 
 use crate::fault::Fault;
 
-/// What went wrong at a proxy, before the service had anything of the call.
+/// An error at a proxy, before the service received anything of the call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the proxy {} {}", .0.proxy, .0.trouble.told(&.0.variable))]
 pub struct ProxyError(Box<Told>);
@@ -20,44 +21,44 @@ struct Told {
     trouble: ProxyTrouble,
 }
 
-/// The kinds of it.
+/// The kinds of error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProxyTrouble {
-    /// There is no connection to it.
+    /// The proxy can't be reached.
     Unreachable(String),
-    /// It did not answer in time.
+    /// The proxy did not respond in time.
     Hung {
         /// Seconds waited.
         after_s: u64,
     },
-    /// It wants a user and a password, or others (407; some say 401).
+    /// The proxy requires a user and a password, or refuses those sent (407; some send 401).
     Unauthorised {
-        /// Whether some were sent.
+        /// Whether a user and a password were sent.
         sent: bool,
-        /// Its status.
+        /// The proxy's status code.
         status: u16,
     },
-    /// It does not let this program there.
+    /// The proxy does not allow this program to reach the host.
     Refused {
-        /// The host that was asked for.
+        /// The requested host.
         host: String,
-        /// Its status.
+        /// The proxy's status code.
         status: u16,
     },
-    /// It could not get there itself.
+    /// The proxy itself could not reach the host.
     Failed {
-        /// The host that was asked for.
+        /// The requested host.
         host: String,
-        /// Its status.
+        /// The proxy's status code.
         status: u16,
     },
-    /// What it answers is none of a proxy's.
+    /// The response is not one of a proxy.
     Garbled(String),
-    /// There is a way through it, but no trust in who is at its end.
+    /// The tunnel is open, but the certificate at its other end is not trusted.
     Untrusted {
-        /// The host that was asked for.
+        /// The requested host.
         host: String,
-        /// What TLS says.
+        /// The TLS error.
         why: String,
     },
 }
@@ -88,7 +89,7 @@ impl ProxyTrouble {
 }
 
 impl ProxyError {
-    /// What to do about it.
+    /// Returns the fault class.
     pub fn fault(&self) -> Fault {
         match &self.0.trouble {
             ProxyTrouble::Unauthorised { .. } | ProxyTrouble::Refused { .. } => Fault::Denied,
@@ -100,12 +101,12 @@ impl ProxyError {
         }
     }
 
-    /// What `proxy`, which `variable` names, says or does not.
+    /// Creates the error of `proxy`, which `variable` sets.
     pub(crate) fn new(proxy: String, variable: String, trouble: ProxyTrouble) -> Self {
         Self(Box::new(Told { proxy, variable, trouble }))
     }
 
-    /// The error of a proxy in the chain of `error`, if there is one.
+    /// Returns the proxy error in the chain of `error`, if there is one.
     pub(crate) fn within(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
         while let Some(link) = next {

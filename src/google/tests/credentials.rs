@@ -1,4 +1,4 @@
-//! Credentials: found, mended, and refused with a reason.
+//! Credentials: found, repaired, and refused with a reason.
 
 use secrecy::SecretString;
 use serde_json::{Value, json};

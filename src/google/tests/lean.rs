@@ -1,4 +1,4 @@
-//! The lean requests against the client package's own structs: the same JSON.
+//! Compares the lean requests with the client package's own structs: both produce the same JSON.
 
 use google_sheets4::api;
 use serde_json::Value;
@@ -184,7 +184,7 @@ fn typed() -> api::BatchUpdateSpreadsheetRequest {
     }
 }
 
-/// The package strips what is null before it sends; so does this.
+/// Removes nulls, as the package does before it sends.
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(fields) => Value::Object(

@@ -1,4 +1,4 @@
-//! Real sockets on this machine.
+//! Tests over real sockets on this machine.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tokens: asked for once, replaced once, never kept when odd, never shown.
+//! Tokens: requested once, replaced once, an invalid response never cached, never shown.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

@@ -1,10 +1,12 @@
-//! The one way out: TLS over the network, or a stream within the process.
+//! Connections: TLS over the network, or a stream within the process.
 //!
-//! In scope: trusted roots, proxies, the connect deadline, and a bound on the bytes of one answer, because the hub collects bodies unbounded.
-//! Out of scope: what is sent (`sheets`), and which addresses are allowed (`address`).
+//! In scope: trusted roots, proxies, the connect deadline, and a limit on the bytes of one
+//! response, because the hub collects bodies without a limit. Out of scope: what is sent
+//! (`sheets`), and which addresses are allowed (`types::address`).
 //!
-//! Only HTTP/1.1 is spoken: one call then owns its connection, so that bytes since the last write are bytes of one answer, and a
-//! call that is given up closes its connection. A run has a handful of calls in flight at most, so sharing one gains nothing.
+//! Only HTTP/1.1 is used. One call then owns its connection, so that the bytes read since the last
+//! write belong to one response, and a cancelled call closes its connection. A run has few calls in
+//! flight, so multiplexing would gain nothing.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,26 +37,28 @@ use crate::google::transport::tunnel::Tunnel;
 use crate::port::clock::Clock;
 use crate::redact;
 
-/// Idle connections are closed after this long: well before the other side does, so that few writes go out on a dead one.
+/// Idle connections are closed after this time, well before the service closes them. So few writes
+/// are sent on a dead connection.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
-/// What the head of an answer may take beside the body, in bytes.
+/// Allowance for the head of a response beside its body, in bytes.
 const HEAD_ROOM: u64 = 65_536;
 
-/// Opens a stream to a server within this process; called once for each connection.
+/// Opens a stream to a server within this process; called once per connection.
 pub type StreamFactory = Arc<dyn Fn() -> DuplexStream + Send + Sync>;
 
-/// The way out.
+/// How the client reaches the service.
 #[derive(Clone)]
 pub enum Transport {
     /// TCP, with TLS for https.
     Network {
-        /// Certificates to trust beside the bundled and the system's, as PEM: the value of `SSL_CERT_FILE`.
+        /// A PEM file of certificates to trust beside the bundled and the system's: the value of
+        /// `SSL_CERT_FILE`.
         ca_file: Option<PathBuf>,
-        /// What stands between this machine and the service.
+        /// The proxies between this machine and the service.
         proxies: Proxies,
     },
-    /// The embedded sheet: every call goes to this process, whatever its URL says.
+    /// The embedded sheet: every call goes to this process, whatever its URL is.
     InProcess(StreamFactory),
 }
 
@@ -66,7 +70,7 @@ pub struct RootsError {
     why: String,
 }
 
-/// A connector whose streams bound what they read for one answer.
+/// A connector whose streams limit the bytes of one response.
 #[derive(Clone)]
 pub(crate) struct Connector {
     way: ConnectionKind,
@@ -90,7 +94,8 @@ struct Network {
 }
 
 impl Connector {
-    /// A connector that gives up after `timeout` and reads at most `body_limit` bytes of body for one answer.
+    /// Creates a connector that gives up after `timeout` and reads at most `body_limit` bytes of
+    /// body per response.
     pub(crate) fn new(
         transport: &Transport,
         timeout: Duration,
@@ -107,7 +112,7 @@ impl Connector {
         Ok(Self { way, clock, timeout, limit: body_limit.saturating_add(HEAD_ROOM), oversized: Arc::default() })
     }
 
-    /// The same, past every proxy: for what only this machine reaches.
+    /// Returns the same connector without proxies, for addresses that only this machine reaches.
     pub(crate) fn straight(&self) -> Self {
         let mut straight = self.clone();
         if let ConnectionKind::Network(network) = &mut straight.way {
@@ -116,12 +121,12 @@ impl Connector {
         straight
     }
 
-    /// How many answers were cut off because they were too long.
+    /// Returns how many responses were cut off because they were too long.
     pub(crate) fn oversized(&self) -> u64 {
         self.oversized.load(Ordering::Relaxed)
     }
 
-    /// A pooling client over this connector.
+    /// Returns a pooling client over this connector.
     pub(crate) fn client<B>(&self) -> Client<Self, B>
     where
         B: hyper::body::Body + Send,
@@ -157,7 +162,8 @@ impl Connector {
 }
 
 impl Network {
-    /// A connection for `uri`, and whether it is one to a proxy that sends requests on.
+    /// Connects to `uri`. Returns the connection, and whether its other end is a proxy that
+    /// forwards requests.
     async fn connect(mut self, uri: Uri, through: Option<Proxy>) -> Result<(Box<dyn Stream>, bool), BoxError> {
         let Some(proxy) = through else {
             std::future::poll_fn(|cx| self.https.poll_ready(cx)).await?;
@@ -193,14 +199,14 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// TLS that trusts the bundled roots, the system's, and those of `ca_file`.
+/// Returns a TLS configuration that trusts the bundled roots, the system's, and those of `ca_file`.
 fn tls(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, RootsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    // A machine without a readable store of its own still has the bundled roots.
+    // A machine without a readable root store still has the bundled roots.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca_file {
         let shown = path.to_string_lossy();
-        // A key may stand there by mistake.
+        // The variable may hold a key by mistake.
         let hidden = redact::is_no_path(&shown) && !path.exists();
         let place =
             if hidden { "SSL_CERT_FILE, which holds no path and is not shown".to_owned() } else { shown.into_owned() };
@@ -221,7 +227,7 @@ fn tls(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, RootsError> {
     Ok(Arc::new(config))
 }
 
-/// TCP, with TLS for https.
+/// Returns a connector for TCP, with TLS for https.
 fn https(tls: &Arc<ClientConfig>) -> HttpsConnector<HttpConnector> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
@@ -229,10 +235,11 @@ fn https(tls: &Arc<ClientConfig>) -> HttpsConnector<HttpConnector> {
     HttpsConnector::from((tcp, Arc::clone(tls)))
 }
 
-/// A stream that fails once more than `limit` bytes were read since the last write: one answer's bytes, on HTTP/1.1.
+/// A stream that fails once more than `limit` bytes were read since the last write: on HTTP/1.1,
+/// the bytes of one response.
 pub(crate) struct Bounded {
     stream: Box<dyn Stream>,
-    /// Whether a proxy at its other end sends requests on, and so wants their addresses whole.
+    /// Whether the other end is a proxy that forwards requests, and so needs absolute request URIs.
     forwards: bool,
     read: u64,
     limit: u64,

@@ -1,10 +1,12 @@
-//! Calls to an http address through a proxy: the proxy gets each request whole, and sends it on.
+//! Calls to an http address through a proxy: the proxy receives each whole request and forwards it.
 //!
-//! In scope: saying to the proxy who asks, and hearing that it does not take that. Out of scope: the form of the request's line, which
-//! the HTTP client knows (`Connected::proxy`), and which addresses may be called without TLS (`address`: this machine's own).
+//! In scope: sending the proxy credentials, and detecting that the proxy refuses them. Out of
+//! scope: the form of the request line, which the HTTP client handles (`Connected::proxy`), and
+//! which addresses may be called without TLS (`types::address`: loopback only).
 //!
-//! The client that pools connections has no header for a proxy, and the packages that make requests know of none. So the header is
-//! put in where a request begins: with the first bytes that are written after an answer.
+//! The pooling client can't add a proxy header, and the packages that build requests do not know of
+//! proxies. So the header is inserted where a request begins: with the first bytes that are written
+//! after a response.
 
 use std::io;
 use std::pin::Pin;
@@ -17,15 +19,15 @@ use crate::google::errors::proxy_error::ProxyTrouble;
 use crate::google::transport::proxy::Proxy;
 use crate::google::transport::stream::Stream;
 
-/// A connection to a proxy that sends requests on.
+/// A connection to a proxy that forwards requests.
 pub(crate) struct Forward {
     stream: Box<dyn Stream>,
     proxy: Proxy,
-    /// The host that requests are for.
+    /// The host that the requests are for.
     host: String,
-    /// What is not written yet, though the client thinks it is.
+    /// Bytes that the client has handed over and that are not written yet.
     pending: Vec<u8>,
-    /// The line of the request whose answer has not begun.
+    /// The request line of the request whose response has not begun.
     line: Option<String>,
 }
 
@@ -45,12 +47,12 @@ impl Forward {
         Poll::Ready(Ok(()))
     }
 
-    /// What the beginning of an answer says about the proxy, if it is the proxy's own.
+    /// Returns the error in the beginning of a response, if the proxy itself sent it.
     fn refusal(&self, line: &str, head: &[u8]) -> Option<ProxyTrouble> {
         let head = String::from_utf8_lossy(head.get(..head.len().min(8_192)).unwrap_or(head)).to_ascii_lowercase();
         let status: u16 = head.strip_prefix("http/1.")?.get(2..5)?.parse().ok()?;
         let sent = self.proxy.authorization().is_some();
-        // Of a write that a page answers, nobody knows who made the page; it is judged as ever.
+        // If a page answers a write, its origin is unknown. The usual classification handles it.
         let writes = line.starts_with("POST") && line.contains("/v4/");
         let is_page = !writes && head.contains("content-type: text/html");
         match status {
@@ -62,7 +64,8 @@ impl Forward {
     }
 }
 
-/// The line of a request that begins here, and where it ends; other bytes are of a body.
+/// Returns the request line that begins here, and where it ends; `None` if the bytes belong to a
+/// body.
 fn request_line(bytes: &[u8]) -> Option<(String, usize)> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let line = std::str::from_utf8(bytes.get(..end)?).ok()?;

@@ -1,10 +1,12 @@
-//! Proxies: which one a call goes through.
+//! Proxies: which proxy a call uses.
 //!
-//! In scope: the address of a proxy, which addresses are reached without one. Out of scope: reading the environment
-//! (`config::proxies`), talking to a proxy (`tunnel`, `forward`), what goes wrong there (`proxy_error`).
+//! In scope: parsing a proxy's address, and which addresses are reached without a proxy. Out of
+//! scope: reading the environment (`config::proxies`), the exchange with a proxy
+//! (`transport::tunnel`, `transport::forward`), its errors (`errors::proxy_error`).
 //!
-//! Never through a proxy: link-local addresses and Google's metadata server, whatever is set; and this machine's own addresses, where
-//! the proxy is on another machine: it would look at itself, and what goes there is not encrypted.
+//! Link-local addresses and Google's metadata server are never reached through a proxy, whatever is
+//! configured. Neither are loopback addresses if the proxy is on another machine: that proxy would
+//! connect to itself, and these calls are not encrypted.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,32 +18,34 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use crate::google::errors::proxy_error::{ProxyError, ProxyTrouble};
 
-/// Google's metadata server, by its names.
+/// Host names of Google's metadata server.
 const METADATA: [&str; 2] = ["metadata.google.internal", "metadata"];
 
-/// The longest name of a host, in characters (RFC 1035, 2.3.4).
+/// Maximum length of a host name, in characters (RFC 1035, section 2.3.4).
 const MAX_HOST: usize = 253;
 
-/// A proxy that a variable names. Printing it shows no password.
+/// A proxy that an environment variable sets. `Debug` and `Display` show no password.
 #[derive(Clone)]
 pub struct Proxy {
     intercept: Arc<Intercept>,
     variable: Arc<str>,
 }
 
-/// Why a value is no proxy's address; it is never shown, for it may hold a password.
+/// Why a value is not a proxy's address. The value is never shown, because it may contain a
+/// password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoProxyAddress {
-    /// It can't be read.
+    /// It is not a URL.
     #[error("is no address of a proxy")]
     Unreadable,
-    /// It is one of a kind that this program does not speak.
+    /// It is a kind of proxy that this program does not support.
     #[error("names a SOCKS proxy; proxies are spoken to by http or https only")]
     Socks,
 }
 
 impl Proxy {
-    /// The proxy at `value`, such as `http://user:password@proxy.example:3128`; without a scheme it is http.
+    /// Parses `value`, such as `http://user:password@proxy.example:3128`; without a scheme it is
+    /// http.
     pub fn parse(variable: &str, value: &str) -> Result<Self, NoProxyAddress> {
         let any = Uri::from_static("https://host.example/");
         let found = Matcher::builder().all(value.trim().to_owned()).build().intercept(&any);
@@ -50,7 +54,8 @@ impl Proxy {
             Some("http" | "https") => {}
             _ => return Err(NoProxyAddress::Socks),
         }
-        // An unescaped @ in a password leaves a part of it there; and a key that was put here is no host.
+        // After an unescaped @ in a password, part of the password is left in the host. A key that
+        // was given by mistake is not a host.
         let authority = intercept.uri().authority().map(ToString::to_string).unwrap_or_default();
         let rest = value.trim().rsplit('@').next().unwrap_or_default();
         let rest = rest.split_once("://").map_or(rest, |(_, rest)| rest);
@@ -68,17 +73,17 @@ impl Proxy {
         Ok(Self { intercept: Arc::new(intercept), variable: variable.into() })
     }
 
-    /// Its address, without user and password.
+    /// Returns the address without user and password.
     pub fn address(&self) -> String {
         self.intercept.uri().to_string().trim_end_matches('/').to_owned()
     }
 
-    /// The variable that names it.
+    /// Returns the environment variable that sets it.
     pub fn variable(&self) -> &str {
         &self.variable
     }
 
-    /// Whether it gets a user and a password.
+    /// Returns whether a user and a password are sent.
     pub fn has_credentials(&self) -> bool {
         self.intercept.basic_auth().is_some()
     }
@@ -87,7 +92,7 @@ impl Proxy {
         self.intercept.uri()
     }
 
-    /// What `Proxy-Authorization` says to it.
+    /// Returns the value of `Proxy-Authorization`.
     pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
         self.intercept.basic_auth()
     }
@@ -98,7 +103,7 @@ impl Proxy {
 }
 
 impl fmt::Display for Proxy {
-    /// `http://proxy.example:3128 of HTTPS_PROXY`.
+    /// Writes, for example, `http://proxy.example:3128 of HTTPS_PROXY`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", self.address(), self.variable)
     }
@@ -118,28 +123,28 @@ pub struct Proxies {
     without: Option<ProxyBypass>,
 }
 
-/// What is reached without a proxy.
+/// The addresses that are reached without a proxy.
 #[derive(Clone)]
 struct ProxyBypass {
     variable: String,
-    /// The list says `*`.
+    /// Whether the list contains `*`.
     all: bool,
     matcher: Arc<Matcher>,
 }
 
-/// The way to an address.
+/// The route to an address.
 #[derive(Debug)]
 pub enum ProxyRoute<'a> {
-    /// Straight, for no proxy is set.
+    /// Direct: no proxy is set.
     Straight,
     /// Through this proxy.
     Through(&'a Proxy),
-    /// Straight, although this proxy is set, for this reason.
+    /// Direct although this proxy is set, for this reason.
     Past(&'a Proxy, String),
 }
 
 impl Proxies {
-    /// Proxies for both schemes, and the variable and list of what is reached without.
+    /// Creates the proxies of both schemes, with the variable and list of exceptions.
     pub fn new(https: Option<Proxy>, http: Option<Proxy>, without: Option<(&str, &str)>) -> Self {
         let without = without.map(|(variable, list)| {
             let matcher = Matcher::builder().all("http://any.example").no(listed(list)).build();
@@ -149,7 +154,7 @@ impl Proxies {
         Self { https, http, without }
     }
 
-    /// The way to `uri`.
+    /// Returns the route to `uri`.
     pub fn way(&self, uri: &Uri) -> ProxyRoute<'_> {
         let proxy = match uri.scheme_str() {
             Some("https") => self.https.as_ref(),
@@ -173,7 +178,7 @@ impl Proxies {
         ProxyRoute::Through(proxy)
     }
 
-    /// The proxy that calls of `url` go through.
+    /// Returns the proxy for calls to `url`, if there is one.
     pub fn through(&self, url: &str) -> Option<&Proxy> {
         match self.way(&url.parse().ok()?) {
             ProxyRoute::Through(proxy) => Some(proxy),
@@ -193,7 +198,7 @@ impl fmt::Debug for Proxies {
     }
 }
 
-/// The list as the matcher reads it: commas between entries, and a leading dot where people write `*.`.
+/// Normalises the list for the matcher: commas between entries, and a leading dot instead of `*.`.
 fn listed(list: &str) -> String {
     let entries = list.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
     entries

@@ -1,11 +1,12 @@
-//! What a connection runs over.
+//! The type of all connections.
 //!
-//! In scope: one name for sockets, TLS, ways through proxies and streams within the process. Out of scope: making them (`connect`).
+//! In scope: one trait for sockets, TLS, tunnels through proxies and streams within the process.
+//! Out of scope: creating them (`transport::connect`).
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Bytes in both directions.
+/// A bidirectional byte stream.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 

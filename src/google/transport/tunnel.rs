@@ -1,6 +1,7 @@
-//! A way through a proxy to an https address: CONNECT, and then whatever TLS says.
+//! A tunnel through a proxy to an https address: CONNECT, then TLS.
 //!
-//! In scope: asking for the way, and what each answer means. Out of scope: which proxy (`proxy`), TLS and deadlines (`connect`).
+//! In scope: requesting the tunnel, and the meaning of each response. Out of scope: which proxy
+//! (`transport::proxy`), TLS and deadlines (`transport::connect`).
 
 use std::task::{Context, Poll};
 
@@ -21,7 +22,7 @@ use crate::google::transport::proxy::Proxy;
 use crate::google::transport::stream::Stream;
 use crate::google::types::address::AGENT;
 
-/// Connects to the proxy, and asks it for a way to each address.
+/// Connects to the proxy, and requests a tunnel to each address.
 #[derive(Clone)]
 pub(crate) struct Tunnel {
     pub(crate) connector: HttpsConnector<HttpConnector>,
@@ -43,7 +44,7 @@ impl Service<Uri> for Tunnel {
 }
 
 impl Tunnel {
-    /// A connection to the proxy itself.
+    /// Connects to the proxy itself.
     pub(crate) async fn reach(&mut self) -> Result<Box<dyn Stream>, ProxyError> {
         let unreachable = |error: Box<dyn std::error::Error + Send + Sync>| {
             self.proxy.error(ProxyTrouble::Unreachable(root_cause(error.as_ref())))
@@ -67,7 +68,7 @@ impl Tunnel {
         }
         let request = request.body(Empty::<Bytes>::new()).map_err(|error| garbled(&error))?;
         let answer = sender.send_request(request).await.map_err(|error| {
-            // It hung up without a word, or speaks something else.
+            // The proxy closed the connection without a response, or speaks another protocol.
             garbled(&error)
         })?;
         let status = answer.status();
@@ -79,7 +80,7 @@ impl Tunnel {
     }
 }
 
-/// What a status means that is no success.
+/// Classifies a proxy status that is not a success.
 pub(crate) fn meaning(status: u16, host: String, sent: bool) -> ProxyTrouble {
     match status {
         401 | 407 => ProxyTrouble::Unauthorised { sent, status },

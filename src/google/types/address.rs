@@ -1,6 +1,7 @@
-//! Where calls go: which spreadsheet, on which service.
+//! Addresses of calls: the spreadsheet id and the API root.
 //!
-//! In scope: checking both before anything is sent. Out of scope: connecting.
+//! In scope: validating both before anything is sent. Out of scope: connecting
+//! (`transport::connect`).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,31 +11,31 @@ use url::{Host, Url};
 use crate::fault::Fault;
 use crate::redact;
 
-/// Google's service.
+/// Root of Google's service.
 const GOOGLE: &str = "https://sheets.googleapis.com/";
 
-/// Our name to services and proxies.
+/// The user agent sent to services and proxies.
 pub(crate) const AGENT: &str = concat!("sheetkeep/", env!("CARGO_PKG_VERSION"));
 
-/// The longest id taken; Google's have 44 characters.
+/// Maximum length of an id; Google's have 44 characters.
 const MAX_ID: usize = 128;
 
-/// Characters of a text that is no id that are told.
+/// How many characters of an invalid id an error shows.
 const MAX_SHOWN: usize = 16;
 
-/// Why an address is not taken.
+/// Why an address is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// The id holds something that would change the path of a call, or is empty or too long.
+    /// The id is empty or too long, or contains a character that would change the path of a call.
     #[error(
         "use {0:?} as a spreadsheet id: an id is the part of the spreadsheet's address between /d/ and the next slash, \
          letters, digits, - and _ only"
     )]
     Id(String),
-    /// The root of the API is no URL that can be used.
+    /// The API root is not a usable URL.
     #[error("use {url:?} as the root of the Sheets API: {why}")]
     Root {
-        /// What was given, without a user's name or password.
+        /// The given URL, without user and password.
         url: String,
         /// What is wrong with it.
         why: &'static str,
@@ -42,18 +43,19 @@ pub enum AddressError {
 }
 
 impl AddressError {
-    /// What to do about it.
+    /// Returns the fault class.
     pub fn fault(&self) -> Fault {
         Fault::Denied
     }
 }
 
-/// The id of a spreadsheet, checked: the client packages put it into the path as it stands.
+/// A validated spreadsheet id: the client packages insert it into the path unescaped.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SpreadsheetId(String);
 
 impl SpreadsheetId {
-    /// Takes 1 to 128 characters out of `A-Z a-z 0-9 - _`; everything else would reach another path.
+    /// Accepts 1 to 128 characters of `A-Z a-z 0-9 - _`; any other character could reach another
+    /// path.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if text.is_empty() || text.len() > MAX_ID || !text.bytes().all(plain) {
@@ -62,7 +64,7 @@ impl SpreadsheetId {
         Ok(Self(text.to_owned()))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -74,12 +76,14 @@ impl fmt::Display for SpreadsheetId {
     }
 }
 
-/// The root of a Sheets API, always with a slash at its end: without it the hub panics on the first call.
+/// The root of a Sheets API. It always ends with a slash: without it the hub panics on the first
+/// call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiRoot(String);
 
 impl ApiRoot {
-    /// Takes an https URL, or an http one whose host is a loopback address; neither query nor user.
+    /// Accepts an https URL, or an http URL whose host is a loopback address, without query and
+    /// user.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let refuse = |why| AddressError::Root { url: without_user(text), why };
         let url = Url::parse(text.trim()).map_err(|_| refuse("it's no URL; an example is http://127.0.0.1:8080/"))?;
@@ -99,7 +103,7 @@ impl ApiRoot {
         Ok(Self(root))
     }
 
-    /// The root, ending in a slash.
+    /// Returns the root, ending in a slash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -111,7 +115,7 @@ impl Default for ApiRoot {
     }
 }
 
-/// Whether a token may travel there: https, or this machine itself.
+/// Returns whether a token may be sent there: https, or this machine itself.
 pub fn protected(url: &Url) -> bool {
     match (url.scheme(), url.host()) {
         ("https", Some(_)) => true,
@@ -122,7 +126,8 @@ pub fn protected(url: &Url) -> bool {
     }
 }
 
-/// Enough of a text to be recognised; nothing of a token or a key that was put in an id's place.
+/// Shortens a text so that the user recognises it, but shows no token or key that was given in
+/// place of an id.
 fn shown(text: &str) -> String {
     if redact::may_hold_secret(text) || redact::is_key(text) {
         return redact::HIDDEN.to_owned();
@@ -133,7 +138,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// The text without a user before its host, and without a query or fragment, which may hold a key.
+/// Removes the user before the host, and the query and fragment, which may contain a key.
 fn without_user(text: &str) -> String {
     let (user, rest) = text.rsplit_once('@').map_or(("", text), |(_, host)| ("…@", host));
     let plain = rest.split_once(['?', '#']).map_or(rest, |(before, _)| before);

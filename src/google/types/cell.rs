@@ -1,9 +1,11 @@
-//! Cells as they are sent: typed, and never a null.
+//! Cells as they are sent: typed, and never null.
 //!
-//! In scope: a cell's value and format. Out of scope: requests (`body`), and which cells mean what (the store).
+//! In scope: a cell's value and format. Out of scope: requests (`types::requests`), and which cells
+//! mean what (`store`).
 //!
-//! The service makes a blank cell of NaN without a word, and google-sheets4 drops nulls out of rows: so a cell is made by a
-//! constructor, and the one for numbers refuses what JSON can't hold.
+//! The service silently turns NaN into a blank cell, and google-sheets4 drops nulls from rows. So
+//! cells are created by constructors only, and the one for numbers refuses what JSON can't
+//! represent.
 
 use std::borrow::Cow;
 
@@ -12,10 +14,10 @@ use serde::ser::{SerializeStruct, Serializer};
 
 use crate::fault::Fault;
 
-/// A row of cells, from the first column on.
+/// A row of cells, starting at the first column.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct CellRow {
-    /// The cells.
+    /// The cells, left to right.
     pub values: Vec<CellData>,
 }
 
@@ -25,19 +27,21 @@ impl From<Vec<CellData>> for CellRow {
     }
 }
 
-/// NaN and the infinities, which JSON can't hold: the service would make them blank cells without a word.
+/// NaN or an infinity, which JSON can't represent. The service would silently turn it into a blank
+/// cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("put a number that is not finite into a cell")]
 pub struct NotFinite;
 
 impl NotFinite {
-    /// What to do about it.
+    /// Returns the fault class.
     pub fn fault(self) -> Fault {
         Fault::Rejected
     }
 }
 
-/// A cell with a value of a type, so that leading zeros, long ids and texts that begin with `=` survive.
+/// A cell with a typed value, so that leading zeros, long ids and texts that begin with `=`
+/// survive.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CellData {
     value: Content,
@@ -60,53 +64,55 @@ enum Content {
 }
 
 impl CellData {
-    /// A cell without a value; it goes out as `{}` and keeps the cells after it in their columns.
+    /// Returns a cell without a value. It is sent as `{}`, so that the cells after it stay in their
+    /// columns.
     pub fn blank() -> Self {
         Self::default()
     }
 
-    /// A text, taken as it is: `=1+1` stays text.
+    /// Returns a text cell; the text is stored literally: `=1+1` stays text.
     pub fn text(text: impl Into<String>) -> Self {
         Self { value: Content::Text(text.into()), format: None }
     }
 
-    /// A finite number.
+    /// Returns a number cell; the number must be finite.
     pub fn number(number: f64) -> Result<Self, NotFinite> {
         if number.is_finite() { Ok(Self { value: Content::Number(number), format: None }) } else { Err(NotFinite) }
     }
 
-    /// A truth value.
+    /// Returns a boolean cell.
     pub fn bool(truth: bool) -> Self {
         Self { value: Content::Bool(truth), format: None }
     }
 
-    /// A formula, with its leading `=`. Only for columns that a person opted in.
+    /// Returns a formula cell; the text includes the leading `=`. Only for columns for which the
+    /// user enabled formulas.
     pub fn formula(formula: impl Into<String>) -> Self {
         Self { value: Content::Formula(formula.into()), format: None }
     }
 
-    /// The same value, shown in this way; the request's `fields` must name `userEnteredFormat` too.
+    /// Sets the format. The request's `fields` must then name `userEnteredFormat` too.
     #[must_use]
     pub fn shown_as(mut self, format: CellFormat) -> Self {
         self.format = Some(format);
         self
     }
 
-    /// The same value, and nothing of how it is shown.
+    /// Returns the same value without a format.
     #[must_use]
     pub fn plain(mut self) -> Self {
         self.format = None;
         self
     }
 
-    /// The same look, and no value.
+    /// Returns the same format without a value.
     #[must_use]
     pub fn without_value(mut self) -> Self {
         self.value = Content::Blank;
         self
     }
 
-    /// Whether it has no value.
+    /// Returns whether the cell has no value.
     pub fn is_blank(&self) -> bool {
         self.value == Content::Blank
     }
@@ -126,62 +132,62 @@ impl Serialize for CellData {
     }
 }
 
-/// How a cell is shown.
+/// A cell's format.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CellFormat {
-    /// How its number is written.
+    /// The number format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number_format: Option<NumberFormat>,
-    /// How its text looks.
+    /// The text format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_format: Option<TextFormat>,
 }
 
 impl CellFormat {
-    /// A number's way of being written.
+    /// Returns a number format.
     pub fn number(kind: NumberKind, pattern: Option<&str>) -> Self {
         let pattern = pattern.map(|pattern| Cow::Owned(pattern.to_owned()));
         Self { number_format: Some(NumberFormat { kind, pattern }), text_format: None }
     }
 
-    /// Bold, for headers.
+    /// Returns the bold format of headers.
     pub fn bold() -> Self {
         Self { number_format: None, text_format: Some(TextFormat { bold: true }) }
     }
 }
 
-/// How a number is written.
+/// A number format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NumberFormat {
-    /// What it is.
+    /// The kind of number.
     #[serde(rename = "type")]
     pub kind: NumberKind,
-    /// Such as `yyyy-mm-dd hh:mm:ss`; the service has one for each kind.
+    /// A pattern such as `yyyy-mm-dd hh:mm:ss`; `None` means the service's default for the kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<Cow<'static, str>>,
 }
 
-/// What a number is.
+/// The kind of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum NumberKind {
-    /// Text: what a person types into it stays as typed.
+    /// Text: the user's input stays as typed.
     Text,
-    /// A number.
+    /// A plain number.
     Number,
-    /// A day.
+    /// A date.
     Date,
-    /// A moment.
+    /// A date with a time.
     DateTime,
-    /// A time of day, or a length of time.
+    /// A time of day, or a duration.
     Time,
 }
 
-/// How a text looks.
+/// A text format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct TextFormat {
-    /// Bold.
+    /// Whether the text is bold.
     pub bold: bool,
 }
 

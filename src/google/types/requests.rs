@@ -1,10 +1,12 @@
-//! The requests of `spreadsheets.batchUpdate`, as lean as what goes over the wire.
+//! The requests of `spreadsheets.batchUpdate`, with exactly the fields that are sent.
 //!
-//! In scope: exactly the kinds that our store sends. Out of scope: which cells mean what (the store knows).
+//! In scope: the kinds of request that our store sends. Out of scope: which cells mean what
+//! (`store`).
 //!
-//! The typed structs of google-sheets4 take 0.93 s and 504 MiB for 10,000 rows of 8 cells, these 0.03 s and 21 MiB; and its
-//! serialiser drops nulls out of arrays, so that later cells shift left. Here a null can't be written down (`cell`). A test
-//! compares both on the same batch.
+//! The typed structs of google-sheets4 take 0.93 s and 504 MiB for 10,000 rows of 8 cells; these
+//! take 0.03 s and 21 MiB. The serialiser of google-sheets4 also drops nulls from arrays, so that
+//! later cells shift left. Here a null can't be expressed (`types::cell`). A test compares both on
+//! the same batch.
 
 use std::borrow::Cow;
 
@@ -13,7 +15,7 @@ use serde::Serialize;
 
 use crate::google::types::cell::{CellData, CellRow};
 
-/// One atomic batch: all requests are applied in order, or none.
+/// One atomic batch: either all requests are applied, in order, or none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Batch {
@@ -27,7 +29,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// A batch of these requests. An empty one is refused by the service.
+    /// Creates a batch. The service refuses an empty one.
     pub fn new(requests: Vec<Request>) -> Self {
         Self {
             requests,
@@ -37,7 +39,8 @@ impl Batch {
         }
     }
 
-    /// Asks for these ranges (A1 notation) as they are after the batch, cells included, in the answer's `updatedSpreadsheet`.
+    /// Requests that the response's `updatedSpreadsheet` contains these ranges (A1 notation), cells
+    /// included, as they are after the batch.
     #[must_use]
     pub fn reading_back(mut self, ranges: Vec<String>) -> Self {
         self.include_spreadsheet_in_response = Some(true);
@@ -46,17 +49,17 @@ impl Batch {
         self
     }
 
-    /// Whether it asks for ranges in the answer.
+    /// Returns whether the response is to contain ranges.
     pub fn reads_back(&self) -> bool {
         self.include_spreadsheet_in_response.is_some()
     }
 
-    /// The requests, in order.
+    /// Returns the requests, in order.
     pub fn requests(&self) -> &[Request] {
         &self.requests
     }
 
-    /// The tabs to which rows are appended.
+    /// Returns the ids of the tabs that rows are appended to.
     pub fn grown_tabs(&self) -> Vec<i32> {
         let appended = self.requests.iter().filter_map(|request| match request {
             Request::AppendCells { sheet_id, .. } => Some(*sheet_id),
@@ -65,135 +68,136 @@ impl Batch {
         appended.collect()
     }
 
-    /// The JSON that goes over the wire.
+    /// Returns the JSON body.
     pub fn encode(&self) -> Bytes {
         let json = serde_json::to_vec(self).expect("texts, booleans, integers and finite numbers always become JSON");
         Bytes::from(json)
     }
 }
 
-/// One request of a batch; serialises as `{"kind": {…}}`. Facts: the Sheets v4 discovery document.
+/// One request of a batch; serialises as `{"kind": {…}}`. Source: the Sheets v4 discovery document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Request {
     /// Adds a tab.
     AddSheet {
-        /// What it is like.
+        /// The new tab's properties.
         properties: SheetProperties,
     },
     /// Deletes a tab.
     DeleteSheet {
-        /// Which.
+        /// The tab's id.
         sheet_id: i32,
     },
-    /// Changes a tab.
+    /// Changes a tab's properties.
     UpdateSheetProperties {
-        /// The tab by its id, and what it shall be like.
+        /// The tab's id, and the properties to set.
         properties: SheetProperties,
-        /// Which properties to set, such as `title,gridProperties.frozenRowCount`.
+        /// Field mask of the properties, such as `title,gridProperties.frozenRowCount`.
         fields: Cow<'static, str>,
     },
-    /// Writes cells at a place.
+    /// Writes cells.
     UpdateCells {
         /// The cells, row by row.
         rows: Vec<CellRow>,
-        /// Which parts of a cell to set, such as `userEnteredValue`.
+        /// Field mask of a cell, such as `userEnteredValue`.
         fields: Cow<'static, str>,
-        /// The upper left cell.
+        /// The upper left cell, if `range` is not given.
         #[serde(skip_serializing_if = "Option::is_none")]
         start: Option<GridCoordinate>,
-        /// Or the whole area; parts that `rows` doesn't reach are cleared.
+        /// The whole area, if `start` is not given. Cells of it that `rows` does not cover are
+        /// cleared.
         #[serde(skip_serializing_if = "Option::is_none")]
         range: Option<GridRange>,
     },
-    /// Writes the same cell all over an area.
+    /// Writes the same cell to every cell of a range.
     RepeatCell {
-        /// Where.
+        /// The range.
         range: GridRange,
         /// The cell.
         cell: CellData,
-        /// Which parts of it to set.
+        /// Field mask of a cell.
         fields: Cow<'static, str>,
     },
-    /// Writes rows after the last row with data.
+    /// Appends rows after the last row with data.
     AppendCells {
-        /// Which tab.
+        /// The tab's id.
         sheet_id: i32,
         /// The rows.
         rows: Vec<CellRow>,
-        /// Which parts of a cell to set.
+        /// Field mask of a cell.
         fields: Cow<'static, str>,
     },
-    /// Names a range.
+    /// Adds a named range.
     AddNamedRange {
         /// The name, its id and the range.
         named_range: NamedRange,
     },
-    /// Removes a name, not the cells.
+    /// Deletes a named range, not its cells.
     DeleteNamedRange {
-        /// Which.
+        /// The id of the named range.
         named_range_id: String,
     },
     /// Copies cells within the spreadsheet.
     CopyPaste {
-        /// From.
+        /// The range to copy.
         source: GridRange,
-        /// To.
+        /// The range to write.
         destination: GridRange,
-        /// What of them.
+        /// What is copied: values, formulas, formats.
         paste_type: PasteType,
-        /// Which way round.
+        /// Whether rows and columns are swapped.
         paste_orientation: PasteOrientation,
     },
-    /// Puts new rows or columns between others.
+    /// Inserts empty rows or columns.
     InsertDimension {
-        /// Where they will be.
+        /// The rows or columns that will be new.
         range: DimensionRange,
-        /// Whether they look like those before them rather than those after.
+        /// Whether they take their format from those before them rather than those after.
         inherit_from_before: bool,
     },
-    /// Adds rows or columns at a tab's end.
+    /// Adds rows or columns at the end of a tab.
     AppendDimension {
-        /// Which tab.
+        /// The tab's id.
         sheet_id: i32,
-        /// Which of both.
+        /// Rows or columns.
         dimension: Dimension,
-        /// How many.
+        /// How many to add.
         length: u32,
     },
-    /// Marks a place; the mark moves with it.
+    /// Attaches developer metadata to a location; the metadata moves with it.
     CreateDeveloperMetadata {
-        /// The mark.
+        /// The metadata.
         developer_metadata: DeveloperMetadata,
     },
     /// Sets the width of columns or the height of rows.
     UpdateDimensionProperties {
-        /// Which.
+        /// The rows or columns.
         range: DimensionRange,
-        /// How wide.
+        /// The new size.
         properties: DimensionProperties,
-        /// Which properties to set: `pixelSize`.
+        /// Field mask of the properties: `pixelSize`.
         fields: Cow<'static, str>,
     },
-    /// Deletes rows or columns, and what is in them.
+    /// Deletes rows or columns with their contents.
     DeleteDimension {
-        /// Which.
+        /// The rows or columns.
         range: DimensionRange,
     },
-    /// Says what cells take.
+    /// Sets a validation rule on cells.
     SetDataValidation {
-        /// Which cells.
+        /// The range.
         range: GridRange,
-        /// What they take.
+        /// The rule.
         rule: ValidationRule,
     },
 }
 
-/// A tab's properties; what is `None` is left to the service.
+/// A tab's properties; the service chooses what is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SheetProperties {
-    /// The id; a caller's own is honoured, as recorded.
+    /// The id; the service accepts one that the client chose (recorded).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet_id: Option<i32>,
     /// The title.
@@ -202,94 +206,95 @@ pub struct SheetProperties {
     /// The position among the tabs, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<u32>,
-    /// Whether people don't see it.
+    /// Whether the tab is hidden.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden: Option<bool>,
-    /// Its size.
+    /// The size of the tab's grid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grid_properties: Option<GridProperties>,
 }
 
-/// A tab's size; what is `None` is left to the service (1,000 rows, 26 columns).
+/// A tab's grid size; the service chooses what is `None` (1,000 rows, 26 columns).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GridProperties {
-    /// Rows.
+    /// Number of rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_count: Option<u32>,
-    /// Columns.
+    /// Number of columns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column_count: Option<u32>,
-    /// Rows that stay in view.
+    /// Number of frozen rows at the top.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frozen_row_count: Option<u32>,
 }
 
-/// An area; starts are from 0 and within, ends are without; what is `None` is unbounded.
+/// A rectangle of cells. Indices start at 0; starts are inclusive, ends exclusive; `None` is
+/// unbounded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GridRange {
-    /// Which tab.
+    /// The tab's id.
     pub sheet_id: i32,
-    /// First row.
+    /// First row, inclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_row_index: Option<u32>,
-    /// Row after the last.
+    /// Last row, exclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_row_index: Option<u32>,
-    /// First column.
+    /// First column, inclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_column_index: Option<u32>,
-    /// Column after the last.
+    /// Last column, exclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_column_index: Option<u32>,
 }
 
-/// One cell's place, from 0.
+/// The position of one cell, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GridCoordinate {
-    /// Which tab.
+    /// The tab's id.
     pub sheet_id: i32,
-    /// Row.
+    /// Row, from 0.
     pub row_index: u32,
-    /// Column.
+    /// Column, from 0.
     pub column_index: u32,
 }
 
-/// A name for a range.
+/// A named range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NamedRange {
-    /// Our own id for it.
+    /// The id, chosen by the client.
     pub named_range_id: String,
-    /// The name that people see.
+    /// The name that the user sees.
     pub name: String,
-    /// What it names.
+    /// The range that it names.
     pub range: GridRange,
 }
 
-/// A mark on a place, which people don't see.
+/// Developer metadata at a location; the user does not see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeveloperMetadata {
-    /// Our own id for it.
+    /// The id, chosen by the client.
     pub metadata_id: i32,
-    /// What the mark is called; several may be called the same.
+    /// The key; several entries may share it.
     pub metadata_key: String,
-    /// What it says.
+    /// The value.
     pub metadata_value: String,
-    /// Where it is.
+    /// The location.
     pub location: MarkedPlace,
-    /// `DOCUMENT`: whoever may read the spreadsheet may read it.
+    /// `DOCUMENT`: readable by every reader of the spreadsheet.
     pub visibility: &'static str,
 }
 
-/// One row or one column.
+/// A location: one row or one column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MarkedPlace {
-    /// Which.
+    /// The row or column, as a range of length 1.
     pub dimension_range: DimensionRange,
 }
 
@@ -303,43 +308,43 @@ pub enum Dimension {
     Columns,
 }
 
-/// What a cell takes.
+/// A validation rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ValidationRule {
     /// The condition.
     pub condition: ValidationCondition,
 }
 
-/// A condition on a cell.
+/// A condition on a cell's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ValidationCondition {
-    /// Its kind; `BOOLEAN` is a checkbox.
+    /// The kind of condition; `BOOLEAN` is a checkbox.
     #[serde(rename = "type")]
     pub kind: &'static str,
 }
 
 impl ValidationRule {
-    /// Cells are checkboxes.
+    /// Returns the rule that makes cells checkboxes.
     pub fn checkbox() -> Self {
         Self { condition: ValidationCondition { kind: "BOOLEAN" } }
     }
 }
 
-/// Some rows or columns of a tab.
+/// A range of rows or columns of a tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DimensionRange {
-    /// Which tab.
+    /// The tab's id.
     pub sheet_id: i32,
-    /// Which of both.
+    /// Rows or columns.
     pub dimension: Dimension,
-    /// The first, from 0.
+    /// The first index, from 0, inclusive.
     pub start_index: u32,
-    /// The one after the last.
+    /// The last index, exclusive.
     pub end_index: u32,
 }
 
-/// What rows or columns are like.
+/// Size properties of rows or columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DimensionProperties {
@@ -347,13 +352,13 @@ pub struct DimensionProperties {
     pub pixel_size: u32,
 }
 
-/// What a copy takes along.
+/// What a copy includes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum PasteType {
     /// Values only, no formulas and no formats.
     #[serde(rename = "PASTE_VALUES")]
     Values,
-    /// Everything.
+    /// Values, formulas and formats.
     #[serde(rename = "PASTE_NORMAL")]
     Normal,
     /// Values and formulas, no formats.
@@ -365,8 +370,8 @@ pub enum PasteType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PasteOrientation {
-    /// As it is.
+    /// Rows stay rows.
     Normal,
-    /// Swapped.
+    /// Rows become columns.
     Transpose,
 }

@@ -1,6 +1,7 @@
-//! What the service answers, in light types of our own.
+//! The parts of responses that the client uses, as light types.
 //!
-//! In scope: reading them, and checking that an answer is the answer to what was asked. Out of scope: asking (`sheets`).
+//! In scope: reading a response, and checking that it belongs to the request. Out of scope: sending
+//! requests (`sheets`).
 
 use google_sheets4::api;
 use serde::Deserialize;
@@ -10,46 +11,46 @@ use crate::google::errors::call_error::UnknownOutcome;
 use crate::google::errors::classify::AttemptFailure;
 use crate::google::types::address::SpreadsheetId;
 
-/// A spreadsheet's own properties, its tabs and its names.
+/// A spreadsheet's properties, tabs and named ranges.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpreadsheetInfo {
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// Such as `en_US`.
+    /// The locale, such as `en_US`.
     pub locale: String,
-    /// Such as `Europe/Berlin`.
+    /// The time zone, such as `Europe/Berlin`.
     pub time_zone: String,
-    /// Its tabs, in order.
+    /// The tabs, in order.
     pub tabs: Vec<TabInfo>,
-    /// Its named ranges, in no particular order.
+    /// The named ranges, in no particular order.
     pub named_ranges: Vec<NamedRangeInfo>,
 }
 
-/// A tab.
+/// A tab's properties.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TabInfo {
-    /// Its id, which survives a rename.
+    /// The id, which survives a rename.
     pub sheet_id: i32,
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// Its position, from 0.
+    /// The position, from 0.
     pub index: u32,
-    /// Whether people don't see it.
+    /// Whether the tab is hidden.
     pub hidden: bool,
-    /// Rows of its grid, empty ones included; 0 for a tab that is a chart.
+    /// Rows of the grid, empty ones included; 0 for a tab that is a chart.
     pub rows: u32,
-    /// Columns of its grid.
+    /// Columns of the grid.
     pub columns: u32,
 }
 
 /// A named range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedRangeInfo {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The tab it is in.
+    /// The id of its tab.
     pub sheet_id: i32,
     /// First row, from 0.
     pub start_row: u32,
@@ -57,62 +58,63 @@ pub struct NamedRangeInfo {
     pub start_column: u32,
 }
 
-/// A column that was marked.
+/// A column that carries developer metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnMark {
-    /// The tab it is in.
+    /// The id of its tab.
     pub sheet_id: i32,
     /// The column, from 0.
     pub column: u32,
-    /// What the mark says.
+    /// The value of the metadata.
     pub value: String,
 }
 
-/// A spreadsheet that was just made.
+/// A spreadsheet that was just created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
-    /// Its id.
+    /// The id.
     pub id: SpreadsheetId,
-    /// Where people open it; empty when the service didn't say.
+    /// The URL that the user opens; empty if the service sent none.
     pub url: String,
 }
 
-/// The service's answer to a batch.
+/// The service's response to a batch.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct BatchAnswer {
-    /// One for each request, in order; `{}` where there is nothing to tell.
+    /// One reply per request, in order; `{}` if a request has no result.
     pub replies: Vec<Value>,
-    /// The spreadsheet as it is now, if the batch asked to read back.
+    /// The spreadsheet after the batch, if the batch requested ranges.
     pub updated: Option<Value>,
 }
 
 impl SpreadsheetInfo {
-    /// Every name of a range, with its id.
+    /// Returns the name and the id of each named range.
     pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
         self.named_ranges.iter().map(|named| (named.name.as_str(), named.id.as_str()))
     }
 }
 
 impl BatchAnswer {
-    /// The id of the tab that this request added.
+    /// Returns the id of the tab that this request added.
     pub fn added_tab(&self, request: usize) -> Option<i32> {
         let properties = self.replies.get(request)?.pointer("/addSheet/properties")?;
-        // A zero is left out of answers.
+        // Responses omit zero values.
         Some(properties.get("sheetId").and_then(Value::as_i64).and_then(|id| i32::try_from(id).ok()).unwrap_or(0))
     }
 
-    /// The id of the name that this request gave.
+    /// Returns the id of the named range that this request added.
     pub fn added_name(&self, request: usize) -> Option<&str> {
         self.replies.get(request)?.pointer("/addNamedRange/namedRange/namedRangeId")?.as_str()
     }
 
-    /// The id of the mark that this request made.
+    /// Returns the id of the metadata that this request created.
     pub fn added_mark(&self, request: usize) -> Option<i64> {
         self.replies.get(request)?.pointer("/createDeveloperMetadata/developerMetadata/metadataId")?.as_i64()
     }
 
-    /// The text that was entered into a cell of the first range that was read back, from its upper left cell; an empty one where
-    /// there is none, `None` where nothing was read back.
+    /// Returns the text that was entered into a cell of the first range in the response, counted
+    /// from the upper left cell of the range. Empty if the cell has no text; `None` if the response
+    /// has no range.
     pub fn entered(&self, row: usize, column: usize) -> Option<&str> {
         let grid = self.updated.as_ref()?.pointer("/sheets/0/data/0")?;
         let value = grid.pointer(&format!("/rowData/{row}/values/{column}/userEnteredValue/stringValue"));
@@ -120,7 +122,7 @@ impl BatchAnswer {
     }
 }
 
-/// A 200 counts only if it is the whole answer to this very batch.
+/// Parses the body of a 200. It counts only if it is the complete response to this batch.
 pub(crate) fn batch_answer(body: &[u8], id: &SpreadsheetId, expected: usize) -> Result<BatchAnswer, AttemptFailure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -141,7 +143,7 @@ pub(crate) fn batch_answer(body: &[u8], id: &SpreadsheetId, expected: usize) -> 
     Ok(BatchAnswer { replies: answer.replies, updated: answer.updated_spreadsheet })
 }
 
-/// The columns among what a search found.
+/// Returns the columns among the results of a metadata search.
 pub(crate) fn marks(found: api::SearchDeveloperMetadataResponse) -> Vec<ColumnMark> {
     let found = found.matched_developer_metadata.unwrap_or_default().into_iter();
     let marks = found.filter_map(|matched| matched.developer_metadata).filter_map(|mark| {
@@ -157,7 +159,7 @@ pub(crate) fn marks(found: api::SearchDeveloperMetadataResponse) -> Vec<ColumnMa
     marks.collect()
 }
 
-/// Our light types out of the hub's; fields that hold a zero are left out of answers.
+/// Converts the hub's types. Responses omit fields whose value is zero.
 pub(crate) fn metadata(sheet: api::Spreadsheet) -> SpreadsheetInfo {
     let properties = sheet.properties.unwrap_or_default();
     let count = |n: Option<i32>| u32::try_from(n.unwrap_or(0)).unwrap_or(0);
