@@ -1,17 +1,18 @@
-//! The step `command`: a program of the user's that does something with an item, outside the sheet.
+//! The step `command`: runs a program of the user with an item, for an effect outside the sheet.
 //!
-//! In scope: how an item reaches the program, what its end means, bounds of time and output. Out of scope: when it is run again
-//! (`runner::step_executor`), and what becomes of a result until it is on the sheet (`journal`).
+//! In scope: how the program receives the item, what its exit status means, limits of time and
+//! output. Out of scope: when it is run again (`runner::step_executor`), and where a result is kept
+//! until it is on the sheet (`port::journal`).
 //!
 //! ```text
-//!  standard input    the item, as one line of JSON: a file that holds all of it before the program starts (`fed`)
+//!  standard input    the item, as one line of JSON: a file that is complete before the program starts
 //!  environment       SHEETKEEP_JOB, _STEP, _KEY, _VERSION, _IDEMPOTENCY_KEY, _FENCE, _ATTEMPT
-//!  standard output   JSON values, which go to the next step or become rows; nothing: the item itself does
+//!  standard output   JSON values, the input of the next step or rows; without any: the item itself
 //!  exit code         0 done · 75 may work later · any other: this item is bad
 //! ```
 //!
-//! A program that is stopped, and one that fails, is ended with all that it has started (`group`). One that ends with 0 is done, and what
-//! it leaves behind is left alone.
+//! A program that is stopped or that fails is ended with all processes that it started
+//! (`process_group`). After exit code 0, processes that it left running are not touched.
 
 use std::io;
 use std::path::PathBuf;
@@ -34,39 +35,40 @@ use crate::step::command::process_group::ProcessGroup;
 use crate::step::command::process_output::ProgramOutput;
 use crate::step::command::stdin_file;
 
-/// The name of a `command` step that the job gives none.
+/// Default name of a `command` step.
 pub const DEFAULT_NAME: &str = "command";
-/// Bytes of output that are taken.
+/// Maximum number of output bytes.
 const MAX_OUT: usize = 16 << 20;
-/// Bytes of complaints that are read; the last line of them is told.
+/// Bytes of standard error that are read; its last line is reported.
 const MAX_COMPLAINTS: usize = 64 << 10;
-/// How long the output of a program that has ended is waited for, should something that it started hold its pipes open.
+/// How long to wait for output after the program has ended, if a process that it started keeps its
+/// pipes open.
 const LINGER: Duration = Duration::from_secs(1);
-/// Characters of a complaint that are told.
+/// Characters of the reported line of standard error.
 const COMPLAINT_CHARS: usize = 500;
 /// The exit code of a program that asks to be run again later (`EX_TEMPFAIL` of sysexits.h).
 const TRY_AGAIN: i32 = 75;
-/// Secrets of this program that are not the step's business.
+/// Environment variables with secrets of sheetkeep, which the program does not receive.
 const WITHHELD: [&str; 1] = ["SHEETKEEP_CREDENTIALS_JSON"];
 
-/// What a `command` step is.
+/// Settings of a `command` step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandSettings {
-    /// The program and its arguments; no shell reads them.
+    /// The program and its arguments; no shell interprets them.
     pub words: Vec<String>,
-    /// How long it may take, in milliseconds.
+    /// Timeout, in milliseconds.
     pub timeout_ms: u64,
-    /// Where it runs: the job file's folder.
+    /// The working directory: the job file's folder.
     pub folder: PathBuf,
-    /// The job, for its environment.
+    /// The job's name, for the environment.
     pub job: String,
 }
 
-/// Where programs are looked for where the environment names no place, as the C library does (glibc, `execvp`).
+/// The search path if the environment contains none, as in the C library (glibc, `execvp`).
 const USUAL_PATH: &str = "/bin:/usr/bin";
 
 impl CommandSettings {
-    /// Looks for the program without running it: where it is, or why it can't be run.
+    /// Finds the program without running it. Returns its path, or why it can't be run.
     pub fn program(&self) -> Result<PathBuf, String> {
         let program = self.words.first().map(String::as_str).unwrap_or_default();
         let looked = || WhichConfig::new_with_sys(RealSys).binary_name(program.into()).custom_cwd(self.folder.clone());
@@ -80,7 +82,7 @@ impl CommandSettings {
     }
 }
 
-/// A `command` step; what it does outside the sheet is not known, so it counts as an outside effect.
+/// A `command` step. Its effects are unknown, so it counts as having an effect outside the sheet.
 pub struct Command {
     name: String,
     settings: CommandSettings,
@@ -88,7 +90,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// A step of this name.
+    /// Creates a step of this name.
     pub fn new(name: impl Into<String>, settings: CommandSettings, clock: Arc<dyn Clock>) -> Self {
         Self { name: name.into(), settings, clock }
     }
@@ -113,13 +115,14 @@ impl Command {
             if ended.as_ref().is_ok_and(ExitStatus::success) {
                 group.let_go();
             } else {
-                // It may have something to say yet, and would be killed by a pipe that nobody reads.
+                // The program may still write, and a closed pipe would kill it.
                 tokio::select! {
                     () = group.end(&mut child, self.clock.as_ref()) => {}
                     () = async { talk.as_mut().await; std::future::pending().await } => {}
                 }
             }
-            // What it left behind may hold its pipes open for ever; what it said itself is in them already.
+            // A process that it left running may hold its pipes open for ever. The program's own
+            // output is in them already.
             tokio::select! {
                 _ = talk.as_mut(), if !talk.is_terminated() => {}
                 () = self.clock.sleep(LINGER), if !talk.is_terminated() => {}
@@ -143,7 +146,8 @@ impl Command {
         StepError::Transient { why, retry_after_ms: None }
     }
 
-    /// Why a program does not start is the machine's affair, or the job's; but for an item whose key is too long for its environment.
+    /// Classifies a failure to start. The machine or the job is the cause, unless the item's key is
+    /// too long for the environment.
     fn unstarted(&self, program: &str, error: &io::Error) -> StepError {
         let why = format!("the program {program} can't be started: {error}");
         if error.kind() == io::ErrorKind::ArgumentListTooLong {
@@ -158,7 +162,7 @@ impl Command {
             }
             _ => MachineTrouble { refused: Refused::Program, why },
         });
-        // Of what follows the start, only watching its pipes may lack room.
+        // Of the operations after the start, only watching its pipes may run out of resources.
         StepError::Machine { trouble, begun: error.kind() == io::ErrorKind::StorageFull }
     }
 
@@ -167,8 +171,8 @@ impl Command {
         let mut process = Process::new(program);
         process.args(arguments).current_dir(&self.settings.folder).kill_on_drop(true);
         process.stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Ctrl-C at the terminal asks sheetkeep to finish what is in hand; it is not meant for the program. And what ends the program has
-        // to reach all that it started.
+        // Ctrl-C at the terminal asks sheetkeep to finish the current items; the program must not
+        // receive it. The signal that ends the program must reach all processes that it started.
         #[cfg(unix)]
         process.process_group(0);
         for name in WITHHELD {
@@ -183,7 +187,7 @@ impl Command {
             ("SHEETKEEP_FENCE", context.fence.0.to_string()),
             ("SHEETKEEP_ATTEMPT", context.attempt.to_string()),
         ];
-        // The environment can't hold a NUL; the record on standard input has the key whole.
+        // The environment can't contain a NUL. The record on standard input contains the exact key.
         process.envs(told.into_iter().map(|(name, value)| (name, value.replace('\0', ""))));
         process
     }
@@ -203,7 +207,7 @@ impl Step for Command {
     }
 }
 
-/// Without the whole item no program starts.
+/// Returns the error of an item that could not be written completely; the program is not started.
 fn not_fed(program: &str, error: &io::Error) -> StepError {
     let deed = format!("the item for the program {program} can't be kept ready");
     let trouble = MachineTrouble::of_io(&deed, error);
@@ -211,7 +215,7 @@ fn not_fed(program: &str, error: &io::Error) -> StepError {
     StepError::Machine { trouble, begun: false }
 }
 
-/// Waits for a program's end, while it is listened to.
+/// Waits for the program to end, while its output is read.
 async fn ended<T>(child: &mut Child, talk: Pin<&mut impl FusedFuture<Output = T>>) -> io::Result<ExitStatus> {
     tokio::select! {
         status = child.wait() => return status,
@@ -294,7 +298,8 @@ mod tests {
         assert_eq!(shell("cat >/dev/null", 60_000, &context()).await, Ok(vec![json!({"id": "k"})]));
     }
 
-    /// What a program finds on its standard input before it reads it: the kind of file, its size, and what is left to read.
+    /// What a program finds on its standard input before it reads: the kind of file, its size, and
+    /// what is left to read.
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn an_item_is_whole_before_its_program_starts() {
@@ -305,7 +310,7 @@ mod tests {
             let settings = CommandSettings { words, timeout_ms: 60_000, folder: ".".into(), job: "j".into() };
             let step = Command::new("notify", settings, Arc::new(SystemClock::new()));
             let made = step.run(json!("x".repeat(size)), &context()).await;
-            // Two quotes and the end of the line.
+            // Two quotes and the line end.
             assert_eq!(made, Ok(vec![json!(["regular file", size + 3]), json!(size + 3)]));
         }
     }
@@ -319,7 +324,7 @@ mod tests {
         let theirs = std::process::Command::new("sh").args(["-c", script]).output().expect("a shell");
         let usual: u64 = String::from_utf8_lossy(&theirs.stdout).trim().parse().expect("a count");
         assert_eq!(ours, [json!(usual)]);
-        // Programs that leave the item unread do not keep it open here.
+        // Programs that leave the item unread do not keep it open in this process.
         let before = open();
         for _ in 0..50 {
             shell("exit 0", 60_000, &context()).await.expect("nothing to say");
@@ -342,7 +347,7 @@ mod tests {
         assert!(missing.expect_err("nothing to start").to_string().contains("./no-such can't be started"));
     }
 
-    /// A clock that stands still: what waits for it waits for ever.
+    /// A clock that never advances: every wait lasts for ever.
     struct Still;
 
     impl Clock for Still {

@@ -1,7 +1,8 @@
-//! A program and all that it starts: one process group, which is ended as a whole.
+//! A program with all processes that it starts: one process group, which is ended as a whole.
 //!
-//! In scope: asking a group to end, waiting, killing it; also when whoever waited for it is dropped. Out of scope: when that is to be
-//! (`step::command::command`). What leaves the group on purpose (`setsid`) is not reached.
+//! In scope: asking a group to end, waiting, killing it, also when the waiting future is dropped.
+//! Out of scope: when a group is ended (`step::command::command`). A process that leaves the group
+//! on purpose (`setsid`) is not reached.
 
 use std::time::Duration;
 
@@ -9,12 +10,13 @@ use tokio::process::Child;
 
 use crate::port::clock::Clock;
 
-/// Between the request to end (SIGTERM) and the end (SIGKILL).
+/// Time between the request to end (SIGTERM) and the kill (SIGKILL).
 pub const GRACE: Duration = Duration::from_secs(5);
-/// Between two looks whether anything of a group is left.
+/// Time between two checks whether a process of the group is left.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The group of a program; it is killed when this is dropped, unless it ended or was let go before.
+/// The process group of a program. Dropping it kills the group, unless the group ended or was
+/// released before.
 pub struct ProcessGroup {
     leader: Option<Pid>,
 }
@@ -24,7 +26,7 @@ type Pid = rustix::process::Pid;
 #[cfg(not(unix))]
 type Pid = u32;
 
-/// What is sent to a group.
+/// A signal to a group.
 #[derive(Clone, Copy)]
 enum Word {
     End,
@@ -32,21 +34,22 @@ enum Word {
 }
 
 impl ProcessGroup {
-    /// The group that a program leads which was started in a group of its own.
+    /// Returns the group of a program that was started as the leader of its own group.
     pub fn led_by(child: &Child) -> Self {
         Self { leader: child.id().and_then(pid) }
     }
 
-    /// The program has ended well by itself: what it left behind is meant to stay.
+    /// Releases the group: the program ended successfully, and processes that it left running may
+    /// stay.
     pub fn let_go(&mut self) {
         self.leader = None;
     }
 
-    /// Asks all of the group to end, and kills what is left of it after a while.
+    /// Asks the whole group to end, and kills what is left of it after `GRACE`.
     pub async fn end(&mut self, child: &mut Child, clock: &dyn Clock) {
         self.send(Word::End);
         let ended = async {
-            // An error says that nobody can wait for it any more.
+            // An error means that the process can no longer be waited for.
             let _status = child.wait().await;
             while self.is_there() {
                 clock.sleep(LOOK_AGAIN).await;
@@ -72,7 +75,7 @@ impl Drop for ProcessGroup {
 
 #[cfg(unix)]
 impl ProcessGroup {
-    /// That nobody is there is no error.
+    /// A missing process is not an error.
     fn send(&self, word: Word) {
         use rustix::process::{Signal, kill_process_group};
         let Some(leader) = self.leader else { return };
@@ -98,7 +101,7 @@ fn pid(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().and_then(Pid::from_raw)
 }
 
-/// Without process groups the program alone is killed, by whoever drops it.
+/// Without process groups only the program itself is killed, when its handle is dropped.
 #[cfg(not(unix))]
 impl ProcessGroup {
     fn send(&self, _: Word) {}

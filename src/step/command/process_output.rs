@@ -1,32 +1,33 @@
-//! What comes out of a program while it runs.
+//! Reads the output of a program while it runs.
 //!
-//! In scope: its two pipes, at the same time and within bounds. Out of scope: what its words mean (`step::command::command`), and what goes into it
-//! (`step::command::stdin_file`).
+//! In scope: both pipes, concurrently and with limits. Out of scope: what the output means
+//! (`step::command::command`), and the program's input (`step::command::stdin_file`).
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Bytes of one read.
+/// Bytes per read.
 const CHUNK: usize = 16 << 10;
 
-/// What a program says on one of its pipes; what was read stays when the rest is no longer waited for.
+/// The output of a program on one pipe. The bytes that were read remain when reading is cancelled.
 pub struct ProgramOutput<P> {
     pipe: Option<P>,
     most: usize,
-    /// The first bytes: at most one more than are taken, so that too much is known from just enough.
+    /// The first bytes: at most one more than the limit, so that too many can be distinguished from
+    /// just enough.
     pub bytes: Vec<u8>,
-    /// Why it could not be listened to.
+    /// Why the pipe could not be read.
     pub error: Option<io::Error>,
 }
 
 impl<P: AsyncRead + Unpin> ProgramOutput<P> {
-    /// Listens to a pipe; keeps `most` bytes and one more.
+    /// Creates a reader of a pipe that keeps `most` bytes and one more.
     pub fn of(pipe: Option<P>, most: usize) -> Self {
         Self { pipe, most: most + 1, bytes: Vec::new(), error: None }
     }
 
-    /// Reads to the pipe's end.
+    /// Reads to the end of the pipe.
     pub async fn listen(&mut self) {
         let Some(pipe) = &mut self.pipe else { return };
         let mut chunk = vec![0; CHUNK];

@@ -1,19 +1,22 @@
-//! An item as a program's standard input: a file without a name that holds all of it before the program starts.
+//! An item as a program's standard input: an unnamed file that is complete before the program
+//! starts.
 //!
-//! In scope: making that file, filling it, its place when the program begins to read. Out of scope: starting the program
-//! (`step::command::command`).
+//! In scope: creating the file, writing it, its position when the program begins to read. Out of
+//! scope: starting the program (`step::command::command`).
 //!
-//! A pipe takes an item in portions, the later ones while the program runs already. A run that is killed in between would leave a program
-//! that takes what has come so far for the whole item. Nothing that happens to the run takes anything away from a file.
+//! A pipe delivers an item in portions, the later ones while the program is already running. If the
+//! run were killed in between, the program would take the first portions for the whole item. A file
+//! stays complete, whatever happens to the run.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
-/// The mode of the file: for its owner alone.
+/// File mode: access for the owner only.
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;
 
-/// A file without a name that holds these bytes, to be read from its beginning. It is gone once nobody has it open any more.
+/// Creates an unnamed file with these bytes, positioned at its beginning. It disappears once no
+/// process has it open.
 pub fn whole(bytes: &[u8]) -> io::Result<File> {
     let mut file = nameless()?;
     file.write_all(bytes)?;
@@ -21,8 +24,8 @@ pub fn whole(bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// In memory, so that an item leaves no trace on a disk and a full disk stops no program; on a disk where the system has no such files, or
-/// does not allow them.
+/// Creates the file in memory, so that an item leaves no trace on a disk and a full disk stops no
+/// program. It is on a disk if the system has no such files or does not allow them.
 #[cfg(target_os = "linux")]
 fn nameless() -> io::Result<File> {
     use rustix::io::Errno;
@@ -36,7 +39,7 @@ fn nameless() -> io::Result<File> {
 fn in_memory() -> rustix::io::Result<File> {
     use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
     use rustix::io::Errno;
-    // Kernels before 6.3 do not know the flag by which such a file can't be executed.
+    // Kernels before 6.3 do not support the flag that makes such a file non-executable.
     let made = match memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL) {
         Err(Errno::INVAL) => memfd_create(NAME, MemfdFlags::CLOEXEC),
         made => made,
@@ -45,7 +48,7 @@ fn in_memory() -> rustix::io::Result<File> {
     Ok(made.into())
 }
 
-/// What tools that list open files call it.
+/// The name that tools show for the open file.
 #[cfg(target_os = "linux")]
 const NAME: &str = "sheetkeep-item";
 
@@ -54,7 +57,7 @@ fn nameless() -> io::Result<File> {
     on_disk()
 }
 
-/// It loses its name as soon as it is made.
+/// Creates the file on a disk and unlinks it at once.
 fn on_disk() -> io::Result<File> {
     let file = tempfile::tempfile()?;
     #[cfg(unix)]

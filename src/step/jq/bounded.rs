@@ -1,9 +1,11 @@
-//! Which expressions end soon whatever their input is: a bound on what each may cost, or none.
+//! Finds an upper bound on the cost of an expression for any input, or none.
 //!
-//! In scope: the terms and filters of which a bound is known. Out of scope: who evaluates the others (`step::expression`).
+//! In scope: the terms and filters with a known bound. Out of scope: evaluating the others
+//! (`step::expression`).
 //!
-//! The bound is deliberately coarse: it takes each part to be as large as the whole input. What has none (definitions, `reduce`, `until`,
-//! `repeat`, `range` of anything but numbers, …) may end all the same; it only is not evaluated within this process.
+//! The bound is coarse on purpose: it assumes that each part is as large as the whole input. An
+//! expression without a bound (definitions, `reduce`, `until`, `repeat`, `range` over anything but
+//! numbers, …) may end all the same; it is only not evaluated in this process.
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Pattern, Term};
@@ -13,27 +15,27 @@ use jaq_core::path::Part;
 use crate::step::jq::cost::Cost;
 use crate::step::jq::numbers::REPEATED_IN_PLACE;
 
-/// The longest regular expression that is taken to be cheap.
+/// Maximum length of a regular expression that counts as cheap.
 const MAX_REGEX: usize = 200;
-/// How much longer a text may become that is written as JSON, or in any other format.
+/// How many times longer a text may become when it is written as JSON or in another format.
 const ESCAPED: f64 = 6.0;
-/// The most numbers that a `range` may yield.
+/// Maximum number of values that a `range` may yield.
 const MAX_RANGE: f64 = 100_000.0;
-/// The work that it takes to copy one byte, where a term evaluated once is 1.
+/// The work of copying one byte; evaluating one term once is 1.
 const COPIED: f64 = 0.02;
 /// The size of a number.
 const NUMBER: f64 = 21.0;
-/// How deep a path is at most.
+/// Maximum depth of a path.
 const DEPTH: f64 = 128.0;
 
-/// What a term makes of an input.
+/// Bounds on the results of a term.
 #[derive(Debug, Clone, Copy)]
 struct Made {
-    /// How many values.
+    /// Number of values.
     count: Cost,
-    /// How large each is at most.
+    /// Maximum size of each.
     size: Cost,
-    /// How much work that is.
+    /// The work to produce them.
     work: Cost,
 }
 
@@ -46,7 +48,7 @@ impl Made {
         Self { count: Cost::one(), size, work: work.plus(Cost::one()) }
     }
 
-    /// Each of the values with each of the other's; of a size that is worked out.
+    /// Combines each of the values with each of the other's; the result size is `size`.
     fn with(self, other: Self, size: Cost) -> Option<Self> {
         let work = self.work.plus(self.count.times(other.work)?);
         let count = self.count.times(other.count)?;
@@ -57,7 +59,7 @@ impl Made {
 /// Variables and the sizes of their values.
 type Scope<'s> = Vec<(&'s str, Cost)>;
 
-/// The most that evaluating `term` may cost; none where nobody knows.
+/// Returns an upper bound on the cost of `term`; `None` if it has no known bound.
 pub(crate) fn cost(term: &Term<&str>) -> Option<Cost> {
     let made = made(term, Cost::input(), &mut Vec::new())?;
     Some(made.work.plus(made.count.times(made.size)?.by(COPIED)))
@@ -140,7 +142,7 @@ fn made<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -> Option<
                         all.with(index, all.size)?
                     }
                     Part::Range(None, None) => {
-                        // Parts are shared with the whole, and not copied.
+                        // Parts share memory with the whole and are not copied.
                         let count = all.count.times(all.size)?;
                         Made { count, size: all.size, work: all.work.plus(count) }
                     }
@@ -160,7 +162,7 @@ fn made<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -> Option<
     })
 }
 
-/// The size of all values of a path together, which are parts of the input and no two of them the same: `.a[].b`.
+/// Returns the total size of all values at a path such as `.a[].b`: disjoint parts of the input.
 fn parts_of_input(term: &Term<&str>, input: Cost) -> Option<Cost> {
     let Term::Path(from, path) = term else { return None };
     let is_plain = path.0.iter().all(|(part, _)| match part {
@@ -170,12 +172,12 @@ fn parts_of_input(term: &Term<&str>, input: Cost) -> Option<Cost> {
     (matches!(**from, Term::Id) && is_plain).then(|| input.by(2.0))
 }
 
-/// The values of one and of the other.
+/// Returns the values of both.
 fn either(one: Made, other: Made) -> Made {
     Made { count: one.count.plus(other.count), size: one.size.plus(other.size), work: one.work.plus(other.work) }
 }
 
-/// As large as the input, or a variable.
+/// Returns the size of the larger of the input and the variables.
 fn largest(input: Cost, scope: &Scope<'_>) -> Cost {
     scope.iter().fold(input, |sum, (_, size)| sum.plus(*size))
 }
@@ -212,7 +214,7 @@ fn operation<'s>(
             let both = first.size.plus(second.size);
             let size = match math {
                 Math::Add | Math::Sub | Math::Rem => both,
-                // A text that is taken apart has parts as many as bytes.
+                // Splitting a text yields at most as many parts as bytes.
                 Math::Div => both.by(2.0),
                 Math::Mul => both.plus(Cost::fixed(repeated(left, right))),
             };
@@ -231,7 +233,7 @@ fn operation<'s>(
     }
 }
 
-/// The input with values of `size` at each of `paths`, once for each of `new`.
+/// Returns the input with values of `size` at each of `paths`, once for each of `new`.
 fn updated(paths: Made, new: Made, size: Cost, input: Cost) -> Option<Made> {
     let count = new.count.plus(Cost::one());
     let size = input.plus(paths.count.times(size)?);
@@ -239,7 +241,8 @@ fn updated(paths: Made, new: Made, size: Cost, input: Cost) -> Option<Made> {
     Some(Made { count, size, work: new.work.plus(count.times(each)?) })
 }
 
-/// How long a text may become that is multiplied in place; numbers do not grow so.
+/// Returns how long a text that is multiplied in this process may become; numbers do not grow like
+/// that.
 fn repeated(left: &Term<&str>, right: &Term<&str>) -> f64 {
     let is_fraction = |term: &Term<&str>| matches!(term, Term::Num(digits) if digits.contains('.'));
     if is_fraction(left) || is_fraction(right) { NUMBER } else { REPEATED_IN_PLACE }
@@ -270,7 +273,7 @@ fn length(text: &str) -> f64 {
     text.len() as f64
 }
 
-/// A text that stands in the expression as it is.
+/// Returns the text if the term is a text literal.
 fn literal<'t>(term: &'t Term<&str>) -> Option<&'t str> {
     match term {
         Term::Str(None, parts) => match parts.as_slice() {
@@ -282,7 +285,7 @@ fn literal<'t>(term: &'t Term<&str>) -> Option<&'t str> {
     }
 }
 
-/// A regular expression that is short, and repeats nothing by number.
+/// Returns whether the term is a short regular expression without counted repetition.
 fn is_cheap_regex(term: &Term<&str>) -> bool {
     let Term::Str(None, parts) = term else { return false };
     let texts = parts.iter().map(|part| match part {
@@ -382,7 +385,7 @@ fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Sc
             | "in" | "indices" | "nth" | "bsearch" | "flatten" | "IN" | "strftime" | "strptime",
             [argument],
         ) => {
-            // A width in a format may make a text longer than it is.
+            // A width in a format may make the text longer than the format.
             if matches!(name, "strftime" | "strptime")
                 && literal(argument).is_none_or(|format| format.len() > MAX_REGEX)
             {
@@ -437,7 +440,7 @@ fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Sc
                 return None;
             }
             let new = made(new, input.plus(Cost::fixed(500.0)), scope)?;
-            // Several texts in place of each match would multiply.
+            // Several replacement texts for each match would multiply.
             if new.count != Cost::one() {
                 return None;
             }

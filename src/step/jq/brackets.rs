@@ -1,12 +1,13 @@
-//! How many brackets are open at once in an expression, counted without calling itself.
+//! Counts the open brackets of an expression without recursion.
 //!
-//! In scope: the one count that must come before jaq's lexer, which calls itself for each open bracket. Out of scope: how deep the
-//! tokens nest (`step::jq::nesting`).
+//! In scope: the one count that must happen before jaq's lexer, which recurses for each open
+//! bracket. Out of scope: the nesting of tokens (`step::jq::nesting`).
 //!
-//! A bracket in a text or a comment opens and closes nothing, so the count follows the lexer through both, and through its way back
-//! out of a block that does not close.
+//! Brackets in a text or a comment do not count. So the count follows the lexer through both, and
+//! through its recovery from a block that does not close.
 
-/// Where in `source` more than `most` brackets are open, in bytes; none where that is nowhere.
+/// Returns the byte position in `source` at which more than `most` brackets are open; `None` if
+/// there is none.
 pub(crate) fn first_beyond(source: &str, most: usize) -> Option<usize> {
     let mut open = Vec::new();
     let mut brackets = 0;
@@ -51,7 +52,8 @@ pub(crate) fn first_beyond(source: &str, most: usize) -> Option<usize> {
     None
 }
 
-/// The lexer leaves blocks until `c` closes one, or a text is around them; none where it ends there.
+/// Leaves blocks, as the lexer does, until `c` closes one or an enclosing text is reached. Returns
+/// `None` where the lexer stops.
 fn leave(open: &mut Vec<char>, brackets: &mut usize, c: char) -> Option<bool> {
     while let Some(bracket) = open.pop_if(|bracket| *bracket != '"') {
         *brackets -= 1;
@@ -62,12 +64,13 @@ fn leave(open: &mut Vec<char>, brackets: &mut usize, c: char) -> Option<bool> {
     open.last().map(|_| false)
 }
 
-/// Whether a token may have this character, brackets and quotes apart.
+/// Returns whether a token may contain this character, brackets and quotes apart.
 fn is_in_token(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_$@.:;,?|=!<>+-*/%".contains(c)
 }
 
-/// What follows a comment: it goes on where its line ends with an odd number of backslashes.
+/// Returns what follows a comment. A comment continues after a line that ends with an odd number of
+/// backslashes.
 fn after_comment(mut rest: &str) -> &str {
     loop {
         let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));

@@ -1,26 +1,28 @@
-//! How much an expression may cost, as a polynomial in the size of its input.
+//! The cost of an expression, as a polynomial in the size of its input.
 //!
-//! In scope: adding, multiplying and evaluating such costs; the size of an input. Out of scope: the cost of an expression (`step::jq::bounded`).
+//! In scope: adding, multiplying and evaluating costs; the size of an input. Out of scope: deriving
+//! the cost of an expression (`step::jq::bounded`).
 
 use serde_json::Value;
 
-/// Powers of the input's size that are told apart; a cost that grows faster is none.
+/// Number of coefficients; a cost of a higher degree is not represented.
 const TERMS: usize = 5;
 
-/// How many terms may be evaluated for one input within this process: a second of work at the most, and far less as a rule.
+/// How many terms may be evaluated for one input in this process: at most a second of work, and
+/// usually far less.
 const BUDGET: f64 = 2_000_000.0;
 
-/// How many for each byte of an input whose size nobody measures.
+/// How many per byte of an input whose size is not measured.
 const LINEAR: f64 = 2.0;
 
-/// A cost: `terms[n]` for each nth power of the input's size.
+/// A cost: `terms[n]` is the coefficient of the nth power of the input's size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cost {
     terms: [f64; TERMS],
 }
 
 impl Cost {
-    /// The same for each input.
+    /// Returns a constant cost.
     pub(crate) fn fixed(cost: f64) -> Self {
         let mut terms = [0.0; TERMS];
         let [first, ..] = &mut terms;
@@ -28,12 +30,12 @@ impl Cost {
         Self { terms }
     }
 
-    /// Once.
+    /// Returns a cost of 1.
     pub(crate) fn one() -> Self {
         Self::fixed(1.0)
     }
 
-    /// As much as the input is large.
+    /// Returns a cost equal to the input's size.
     pub(crate) fn input() -> Self {
         let mut terms = [0.0; TERMS];
         let [_, second, ..] = &mut terms;
@@ -41,14 +43,14 @@ impl Cost {
         Self { terms }
     }
 
-    /// Both.
+    /// Returns the sum.
     pub(crate) fn plus(self, other: Self) -> Self {
         let mut terms = self.terms;
         terms.iter_mut().zip(other.terms).for_each(|(term, more)| *term += more);
         Self { terms }
     }
 
-    /// One for each of the other; none where that grows beyond what is told apart.
+    /// Returns the product; `None` if its degree is too high.
     pub(crate) fn times(self, other: Self) -> Option<Self> {
         let mut terms = [0.0; TERMS];
         for (n, left) in self.terms.into_iter().enumerate().filter(|(_, term)| *term > 0.0) {
@@ -59,12 +61,12 @@ impl Cost {
         Some(Self { terms })
     }
 
-    /// So many times.
+    /// Multiplies by a constant.
     pub(crate) fn by(self, factor: f64) -> Self {
         Self { terms: self.terms.map(|term| term * factor) }
     }
 
-    /// Whether it is a matter of course for each input, however large.
+    /// Returns whether it is negligible for every input, however large.
     pub(crate) fn is_small_for_all(&self) -> bool {
         match self.terms {
             [fixed, linear, higher @ ..] => {
@@ -73,7 +75,7 @@ impl Cost {
         }
     }
 
-    /// Whether it is small for this input.
+    /// Returns whether it is within the budget for this input.
     pub(crate) fn is_small_for(&self, input: &Value) -> bool {
         self.is_small_for_all() || self.at(size(input)) <= BUDGET
     }
@@ -83,7 +85,7 @@ impl Cost {
     }
 }
 
-/// The size of a value: its parts, and the bytes of its texts.
+/// Returns the size of a value: its parts, and the bytes of its texts.
 fn size(value: &Value) -> f64 {
     fn units(value: &Value) -> usize {
         1 + match value {

@@ -1,11 +1,12 @@
-//! The filters that an expression may use: those of the jaq crates, and in place of some of them those of jq.
+//! The filters that an expression may use: those of the jaq crates, some replaced by those of jq.
 //!
-//! In scope: what is barred; filters that give exactly one value or an error, as jq 1.7 does, where jaq gives several, none or another.
-//! Out of scope: compiling (`step::jq::program`). What still differs from jq is listed in `docs/jq.md`.
+//! In scope: which filters are disallowed; filters that return exactly one value or an error, as jq
+//! 1.7 does, where jaq returns several, none or another. Out of scope: compiling
+//! (`step::jq::program`). `docs/jq.md` lists the remaining differences from jq.
 //!
-//! An expression sees its input and nothing else: filters that read the environment, the clock, the machine's time zone or
-//! further inputs, and those that write to the log or end the process, are not there. So the same record yields the same
-//! rows on every machine and in every run.
+//! An expression can access only its input. Filters that read the environment, the clock, the
+//! machine's time zone or further inputs are not available; neither are those that write to the log
+//! or end the process. So the same record yields the same rows on every machine and in every run.
 
 use std::sync::LazyLock;
 
@@ -18,7 +19,7 @@ use jaq_json::Val;
 use crate::step::jq::rewrite::{MODULO, OVER, TIMES, definition};
 use crate::step::jq::{numbers, paths, texts};
 
-/// Filters that reach beyond the input: none of them is there.
+/// Filters that access more than the input; none of them is available.
 pub(crate) const DISALLOWED_FILTERS: [&str; 12] = [
     "env",
     "now",
@@ -34,18 +35,20 @@ pub(crate) const DISALLOWED_FILTERS: [&str; 12] = [
     "inputs",
 ];
 
-/// Definitions in jq itself; each stands in place of one of the same name and number of arguments. Usual ones call the first of them,
-/// and the others call usual ones.
+/// Definitions in jq itself; each replaces one of the same name and number of arguments. The
+/// standard definitions call those of the first file, and those of the second call the standard
+/// ones.
 const DEFS: [&str; 2] = [include_str!("filters_first.jq"), include_str!("filters.jq")];
 
 type Data = JustLut<Val>;
 
-/// Native filters of jaq that definitions in jq stand in front of, and the names under which these call them.
+/// Native filters of jaq that definitions in jq replace, and the names by which these definitions
+/// call them.
 const FRONTED: [(&str, &str); 3] = [("range", "__range"), ("limit", "__limit"), ("reverse", "__reverse")];
 
-/// Definitions that an expression may use.
+/// Returns the definitions that an expression may use.
 pub(crate) fn defs<'s>() -> impl Iterator<Item = Def<&'s str>> {
-    /// Read once; an expression takes a copy.
+    /// Parsed once; each expression copies it.
     static ALL: LazyLock<Vec<Def<&'static str>>> = LazyLock::new(|| all().collect());
     ALL.iter().cloned()
 }
@@ -60,7 +63,7 @@ fn all() -> impl Iterator<Item = Def<&'static str>> {
     first.into_iter().chain(usual).chain(rest).map(definition)
 }
 
-/// Native filters that an expression may use.
+/// Returns the native filters that an expression may use.
 pub(crate) fn funs() -> impl Iterator<Item = Fun<Data>> {
     let replaced: Vec<_> = natives().map(|(name, args, _)| (name, args.len())).collect();
     let usual = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());

@@ -1,78 +1,86 @@
-//! How deep an expression nests, counted on its tokens before anything reads it by calling itself.
+//! Measures how deep an expression nests, on its tokens, before any recursive step reads it.
 //!
-//! In scope: the count, and the limits that follow from it. Out of scope: compiling (`step::jq::program`).
+//! In scope: the count, and the limits derived from it. Out of scope: compiling
+//! (`step::jq::program`).
 //!
-//! jaq reads, compiles, evaluates and drops an expression by calling itself once for each level: `1 + 1 + 1` has two.
-//! A chain of a few thousand operators would overflow any stack, which no program survives. The count is an upper bound:
-//! it takes operators of one sequence to nest, whatever their precedence. Beside operators, the parts of patterns and the arguments of a call
-//! nest; the members of objects and the parts of texts do no more than `step::jq::rewrite` makes them.
+//! jaq parses, compiles, evaluates and drops an expression recursively, one call per level: `1 + 1
+//! + 1` has two levels. A chain of a few thousand operators would overflow any stack, and a stack
+//! overflow ends the process. The count is an upper bound: it assumes that the operators of a
+//! sequence nest, whatever their precedence. Beside operators, the parts of patterns and the
+//! arguments of a call nest. The members of objects and the parts of texts nest only as deep as
+//! `step::jq::rewrite` makes them.
 
 use jaq_core::load::lex::{Lexer, StrPart, Tok, Token};
 
-/// The weight of an operator, a keyword or a bracket.
+/// Weight of an operator, a keyword or a bracket.
 const LEVEL: usize = 10;
-/// The weight of one part of a path; it takes about a tenth of an operator's stack.
+/// Weight of one part of a path; it takes about a tenth of an operator's stack.
 const PART: usize = 1;
 
-/// The deepest expression that is accepted, in operators.
+/// Maximum depth that is accepted, in operators.
 pub(crate) const MAX_LEVELS: usize = 1_000;
-/// The deepest expression that is compiled and evaluated on the stack of the caller, in operators. 100 take 2 MB without optimisation.
+/// Maximum depth that is compiled and evaluated on the caller's stack, in operators. 100 take 2 MB
+/// without optimisation.
 const MAX_LEVELS_IN_PLACE: usize = 32;
-/// The stack for compiling deeper expressions, in bytes: 20 kB a level without optimisation, and room for as much again.
+/// Stack for deeper expressions, in bytes: 20 kB per level without optimisation, and as much again
+/// as a reserve.
 pub(crate) const DEEP_STACK: usize = 64 << 20;
 
-/// The most members of an object, or parts of a text, that are put together one after the other. More are halved (`step::jq::rewrite`):
-/// jaq takes each to be in the one before, with a quarter of an operator's stack.
+/// Maximum number of members of an object, or parts of a text, that are joined sequentially. More
+/// are halved (`step::jq::rewrite`): jaq nests each in the previous one, with a quarter of an
+/// operator's stack.
 pub(crate) const WIDEST: usize = 4;
 
-/// How deep an expression nests.
+/// The nesting depth of an expression, in weight units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Nesting(usize);
 
 impl Nesting {
-    /// Counts the levels of `source`; zero where it has no tokens, which the loader reports.
+    /// Measures `source`; zero if it has no tokens, which the loader reports.
     pub(crate) fn of(source: &str) -> Self {
         Self(Lexer::new(source).lex().map_or(0, |tokens| levels(&tokens, Sequence::Terms)))
     }
 
-    /// Whether the stack of any caller is enough.
+    /// Returns whether the caller's stack is sufficient.
     pub(crate) fn is_shallow(self) -> bool {
         self.0 <= MAX_LEVELS_IN_PLACE * LEVEL
     }
 
-    /// Whether no stack is certain to be enough.
+    /// Returns whether the expression exceeds the limit.
     pub(crate) fn is_too_deep(self) -> bool {
         self.0 > MAX_LEVELS * LEVEL
     }
 }
 
-/// What tokens that follow each other are.
+/// The kind of a sequence of tokens.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sequence {
     /// Terms; a comma is one more operator.
     Terms,
     /// The members of an object; a comma ends one.
     Members,
-    /// The variables of a pattern, which are bound within each other.
+    /// The variables of a pattern; each is bound within the one before.
     Variables,
 }
 
-/// What a keyword has begun within a sequence: jaq reads whole terms in it, where a comma is an operator in an object too.
+/// A construct that a keyword has opened within a sequence. jaq parses whole terms in it; there a
+/// comma is an operator, in an object too.
 enum Open {
-    /// An `if`, and the levels of whatever its parts are in; `end` closes it.
+    /// An `if`, with the levels around its parts; `end` closes it.
     Branches(usize),
     /// The name, the arguments and the body of a `def`; a semicolon closes it.
     Definition,
-    /// What a `def` or a `label` is for; nothing of its own closes it.
+    /// The scope of a `def` or a `label`; it has no closing token of its own.
     Scope,
 }
 
-/// What the next token may be.
+/// What the next token can be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// The name of a member.
     Name,
-    /// The beginning of a term: a keyword begins something here, and `end`, `then` and so on are filters of these names.
+    /// The start of a term: a keyword opens a construct here; `end`, `then` and so on are filter
+    /// names.
     Term,
     /// A pattern.
     Pattern,
@@ -80,7 +88,7 @@ enum Next {
     Operator,
 }
 
-/// The levels of tokens that follow each other.
+/// Returns the levels of a sequence of tokens.
 fn levels(tokens: &[Token<&str>], kind: Sequence) -> usize {
     let mut walk = Walk { kind, here: 0, deepest: 0, members: 1, open: Vec::new() };
     let start = if kind == Sequence::Members { Next::Name } else { Next::Term };
@@ -88,10 +96,10 @@ fn levels(tokens: &[Token<&str>], kind: Sequence) -> usize {
     walk.deepest + halvings(walk.members) * LEVEL
 }
 
-/// A walk along one sequence.
+/// The state of the walk along one sequence.
 struct Walk {
     kind: Sequence,
-    /// The levels that the next token is in.
+    /// The level of the next token.
     here: usize,
     deepest: usize,
     members: usize,
@@ -99,7 +107,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// Passes a token that is there for `at`; what the next one may be.
+    /// Processes a token that was expected as `at`. Returns what the next one can be.
     fn pass(&mut self, Token(text, token): &Token<&str>, at: Next) -> Next {
         let next = match token {
             Tok::Word if at != Next::Name => self.word(text, at),
@@ -115,7 +123,7 @@ impl Walk {
             Tok::Block(inner) => {
                 let kind = if text.starts_with('{') { Sequence::Members } else { Sequence::Terms };
                 self.deepest = self.deepest.max(self.here + LEVEL + levels(inner, kind));
-                // An index follows what it is the index of.
+                // An index follows the value that it indexes.
                 self.here += PART;
                 Next::Operator
             }
@@ -173,7 +181,7 @@ impl Walk {
             }
             "," if self.kind == Sequence::Variables => self.here += PART,
             ";" => {
-                // Arguments are bound within each other.
+                // Each argument is bound within the one before.
                 self.here += PART;
                 self.leave_scopes();
                 if self.open.pop_if(|last| matches!(last, Open::Definition)).is_some() {
@@ -193,18 +201,18 @@ impl Walk {
         Next::Operator
     }
 
-    /// Whatever ends a term ends the definitions and labels that were made for it.
+    /// Closes the definitions and labels of a term at its end.
     fn leave_scopes(&mut self) {
         while self.open.pop_if(|last| matches!(last, Open::Scope)).is_some() {}
     }
 }
 
-/// How often so many parts are halved.
+/// Returns how often this many parts are halved.
 fn halvings(parts: usize) -> usize {
     std::iter::successors(Some(parts), |parts| Some(parts.div_ceil(2))).take_while(|parts| *parts > WIDEST).count()
 }
 
-/// The levels of the terms within a text; each `\(…)` is one block.
+/// Returns the levels of the terms within a text; each `\(…)` is one block.
 fn interpolated(parts: &[StrPart<&str, Token<&str>>]) -> usize {
     let terms = parts.iter().filter_map(|part| match part {
         StrPart::Term(term) => Some(levels(std::slice::from_ref(term), Sequence::Terms)),

@@ -1,6 +1,7 @@
-//! Numbers as jq has them: read from texts, multiplied, divided.
+//! Numbers as in jq: parsed from texts, multiplied, divided.
 //!
-//! In scope: one number or an error, never several, none or an infinite one. Out of scope: under which names (`step::jq::filters`).
+//! In scope: filters that return one number or an error, never several, none or an infinite one.
+//! Out of scope: the names of the filters (`step::jq::filters`).
 
 use std::cell::Cell;
 
@@ -8,18 +9,19 @@ use jaq_core::{Error, ValR};
 use jaq_json::{Num, Rc, Val};
 use jaq_std::ValT as _;
 
-/// The most bytes of a text that is repeated.
+/// Maximum length of a repeated text, in bytes.
 const MAX_REPEATED: f64 = 67_108_864.0;
 
-/// The most bytes of a text that is repeated where no bound of memory holds.
+/// Maximum length of a repeated text where no memory limit applies, in bytes.
 pub(crate) const REPEATED_IN_PLACE: f64 = 1_024.0;
 
 thread_local! {
-    /// The bound on repeated texts, and whether it was passed.
+    /// The limit on repeated texts, and whether it was exceeded.
     static REPEATED: Cell<(f64, bool)> = const { Cell::new((MAX_REPEATED, false)) };
 }
 
-/// Evaluates with the smaller bound on repeated texts; none where that was passed, so that nobody knows what would have come.
+/// Evaluates with the smaller limit on repeated texts. Returns `None` if it was exceeded, because
+/// the result is then unknown.
 pub(crate) fn in_place<T>(evaluate: impl FnOnce() -> T) -> Option<T> {
     let before = REPEATED.replace((REPEATED_IN_PLACE, false));
     let evaluated = evaluate();
@@ -27,13 +29,13 @@ pub(crate) fn in_place<T>(evaluate: impl FnOnce() -> T) -> Option<T> {
     (!passed).then_some(evaluated)
 }
 
-/// The most digits of a whole number that is read exactly from a text.
+/// Maximum number of digits of a whole number that is parsed exactly.
 const MAX_DIGITS: usize = 1_000;
 
-/// Whole numbers up to this are exact in a double.
+/// Whole numbers up to this one are exact in a double.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A number as it is; a text that is a number, with blanks around it at most, as the number that it spells.
+/// Returns a number unchanged, and the number that a text contains, with blanks around it at most.
 pub(crate) fn to_number(value: Val) -> ValR<Val> {
     let text = match &value {
         Val::Num(_) => return Ok(value),
@@ -47,7 +49,8 @@ fn unread(value: &Val) -> Error<Val> {
     Error::str(format_args!("cannot parse {value} as a number"))
 }
 
-/// The number that a text spells: digits, at most one point among them, an exponent; what JSON knows, and `+5`, `.5`, `1.` and `007`.
+/// Parses the number of a text: digits with at most one point, an exponent; JSON's forms, and `+5`,
+/// `.5`, `1.` and `007`.
 fn spelt(text: &[u8]) -> Option<Num> {
     let text = std::str::from_utf8(text).ok()?.trim_matches([' ', '\t', '\n', '\r']);
     let (sign, unsigned) = match text.as_bytes().first()? {
@@ -84,12 +87,12 @@ fn spelt(text: &[u8]) -> Option<Num> {
     }
     let exponent = exponent.map_or_else(String::new, |digits| format!("e{digits}"));
     let literal = format!("{sign}{whole}{fraction}{exponent}");
-    // A number that no double holds would become infinite without a word.
+    // A number that a double can't represent would silently become infinite.
     literal.parse::<f64>().ok().filter(|float| float.is_finite())?;
     Some(Num::Dec(Rc::new(literal)))
 }
 
-/// The product; a text that would be repeated beyond all measure is an error, where jaq would end the process.
+/// Returns the product. A text that would become too long is an error; jaq would end the process.
 pub(crate) fn times(left: Val, right: Val) -> ValR<Val> {
     let repeated = match (&left, &right) {
         (Val::TStr(text) | Val::BStr(text), Val::Num(_)) => Some((text.len(), &right)),
@@ -108,7 +111,8 @@ pub(crate) fn times(left: Val, right: Val) -> ValR<Val> {
     left * right
 }
 
-/// The quotient; of texts their parts, as jq. A whole quotient of numbers is a whole number, so that its text is `3` and not `3.0`.
+/// Returns the quotient; for texts, their parts, as in jq. A whole quotient of numbers is a whole
+/// number, so that its text is `3` and not `3.0`.
 pub(crate) fn over(left: Val, right: Val) -> ValR<Val> {
     if let (Val::Num(_), Val::Num(_)) = (&left, &right)
         && right.as_f64() == Some(0.0)
@@ -130,7 +134,7 @@ fn as_whole(float: f64) -> Val {
     Val::Num(Num::Int(float as isize))
 }
 
-/// The remainder of two numbers whose fractions are cut off first, as jq does.
+/// Returns the remainder of two numbers, after truncating their fractions, as in jq.
 pub(crate) fn modulo(left: Val, right: Val) -> ValR<Val> {
     let cut = |value: Val| match value {
         Val::Num(Num::Float(_) | Num::Dec(_)) => match value.as_f64() {
@@ -144,7 +148,7 @@ pub(crate) fn modulo(left: Val, right: Val) -> ValR<Val> {
         return Err(Error::str(format_args!("cannot divide {left} by {right}: the divisor is zero")));
     }
     let right = match right {
-        // The sign of the divisor is of no account.
+        // The sign of the divisor does not matter.
         Val::Num(Num::Int(int)) => Val::Num(Num::Int(int.checked_abs().unwrap_or(isize::MAX))),
         other => other,
     };

@@ -1,12 +1,13 @@
-//! Paths as jq has them: set and deleted.
+//! Paths as in jq: set and deleted.
 //!
-//! In scope: paths of names, indices and slices. Out of scope: under which names (`step::jq::filters`).
+//! In scope: paths of names, indices and slices. Out of scope: the names of the filters
+//! (`step::jq::filters`).
 
 use jaq_core::val::Range;
 use jaq_core::{Error, ValR};
 use jaq_json::{Map, Num, Rc, Val};
 
-/// The largest index that makes an array longer.
+/// Maximum index that may extend an array.
 const MAX_INDEX: usize = 1_000_000;
 
 fn parts(path: &Val) -> Result<&[Val], Error<Val>> {
@@ -16,7 +17,7 @@ fn parts(path: &Val) -> Result<&[Val], Error<Val>> {
     }
 }
 
-/// The value with another one at the path; what is missing on the way is made.
+/// Returns the value with `new` at the path; missing parts of the path are created.
 pub(crate) fn set(value: Val, path: &Val, new: Val) -> ValR<Val> {
     set_at(value, parts(path)?, new)
 }
@@ -62,7 +63,8 @@ fn set_at(value: Val, path: &[Val], new: Val) -> ValR<Val> {
     }
 }
 
-/// The value without what is at any of the paths; the last one first, so that none is moved by another.
+/// Returns the value without the parts at the paths. The last path is deleted first, so that no
+/// deletion shifts another.
 pub(crate) fn delete(value: Val, all: &Val) -> ValR<Val> {
     let mut all: Vec<&Val> = parts(all)?.iter().collect();
     all.sort();
@@ -111,7 +113,8 @@ fn delete_at(value: Val, path: &[Val]) -> ValR<Val> {
     }
 }
 
-/// The place that an index means in an array of this length: from the end where it is negative.
+/// Returns the position of an index in an array of this length; a negative index counts from the
+/// end.
 fn position(index: &Val, length: usize) -> Option<usize> {
     let Val::Num(number) = index else { return None };
     let index = match number {
@@ -126,7 +129,7 @@ fn as_index(float: f64) -> Option<isize> {
     (float.is_finite() && float.abs() < 1e15).then_some(float.floor() as isize)
 }
 
-/// Where a slice begins and ends in an array of this length.
+/// Returns the start and end of a slice in an array of this length.
 fn bounds(slice: &Map, length: usize) -> Result<(usize, usize), Error<Val>> {
     let bound = |name: &'static str| slice.get(&Val::utf8_str(name)).filter(|value| !matches!(value, Val::Null));
     let range: Range<&Val> = bound("start")..bound("end");

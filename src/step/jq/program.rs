@@ -1,11 +1,7 @@
-//! jq expressions: compiled once, run on one value after another, through the jaq crates.
+//! jq expressions: compiled once, run on one value after another, with the jaq crates.
 //!
-//! In scope: compiling with the place of an error, running under bounds, the set of filters that an expression may use.
-//! Out of scope: what the results mean.
-//!
-//! An expression sees its input and nothing else: filters that read the environment, the clock, the machine's time zone or
-//! further inputs, and those that write to the log or end the process, are not there. So the same record yields the same
-//! rows on every machine and in every run.
+//! In scope: compiling with the position of an error, running with limits. Out of scope: what the
+//! results mean, and the set of filters that an expression may use (`step::jq::filters`).
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,25 +26,25 @@ use crate::step::jq::rewrite;
 use crate::step::jq::syntax::{SyntaxError, load_error, measured, no_term, no_thread, undefined};
 use crate::step::jq::value::{from_jaq, to_jaq};
 
-/// The most values that an expression may yield for one input.
+/// Maximum number of values that an expression may yield for one input.
 pub const MAX_OUTPUTS: usize = 10_000;
 
-/// The longest message of an expression that is kept, in characters; it may quote the record.
+/// Maximum length of an expression's error message, in characters; it may quote the record.
 const MESSAGE_CHARS: usize = 300;
 
 /// The name under which an expression is compiled.
 const MAIN: &str = "__main";
 
-/// The most values that an expression may yield for a whole document.
+/// Maximum number of values that an expression may yield for a whole document.
 pub const MAX_DOCUMENT_OUTPUTS: usize = 10_000_000;
 
-/// A compiled expression; a clone shares it.
+/// A compiled expression; clones share it.
 #[derive(Clone)]
 pub struct Program {
     source: Arc<str>,
     filter: Arc<Filter<JustLut<Val>>>,
     path: Option<MemberPath>,
-    /// What it costs at most, where that is known.
+    /// The upper bound on its cost, if known.
     cost: Option<Cost>,
 }
 
@@ -61,22 +57,22 @@ impl fmt::Debug for Program {
 /// Why an expression failed on a value.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum JqRunError {
-    /// The expression itself said so.
+    /// The expression raised the error.
     #[error("{0}")]
     Failed(String),
-    /// A result can't be a JSON value; the path is named.
+    /// A result can't be represented as JSON; the message names its path.
     #[error("{0}")]
     Unheld(String),
-    /// It yields more than one input may become.
+    /// It yields more values than allowed; holds the limit.
     #[error("the expression yields more than {0} values")]
     TooMany(usize),
-    /// The jq library gave up on a value; nothing else is harmed.
+    /// The jq library panicked on a value; nothing else is affected.
     #[error("the jq library could not process this value")]
     GaveUp,
 }
 
 impl Program {
-    /// Compiles `source`; the error names the first place that is wrong.
+    /// Compiles `source`; the error names the first position that is wrong.
     pub fn compile(source: &str) -> Result<Self, SyntaxError> {
         let nesting = measured(source)?;
         if nesting.is_shallow() {
@@ -95,7 +91,7 @@ impl Program {
         let checked = Loader::new([]).load(&arena, File { code: source, path: () });
         checked.map_err(|errors| load_error(source, &errors))?;
         let term = load::parse(source, |parser| parser.term()).ok_or_else(|| no_term(source))?;
-        // A deep expression needs the stack that the worker has.
+        // A deep expression needs the worker's stack.
         let cost = if nesting.is_shallow() { cost(&term) } else { None };
         let main = Def { name: MAIN, args: Vec::new(), body: rewrite::rewritten(term) };
         let modules = Loader::new(defs().chain([main]))
@@ -106,34 +102,36 @@ impl Program {
         Ok(Self { source: source.into(), filter: Arc::new(filter), path: MemberPath::parse(source), cost })
     }
 
-    /// The expression as written.
+    /// Returns the expression as written.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The path that it is, if it is nothing else.
+    /// Returns the path if the expression is a plain path.
     pub fn path(&self) -> Option<&MemberPath> {
         self.path.as_ref()
     }
 
-    /// The same source, shared.
+    /// Returns the source, shared.
     pub(crate) fn shared_source(&self) -> Arc<str> {
         Arc::clone(&self.source)
     }
 
-    /// Every value that the expression yields for `input`, at most 10,000.
-    /// Bounded by its outputs alone: an expression that loops without yielding is not stopped; see `step::expression`.
+    /// Returns every value that the expression yields for `input`, at most 10,000. Only the number
+    /// of outputs is limited: an expression that loops without yielding is not stopped; see
+    /// `step::expression`.
     pub fn run(&self, input: Value) -> Result<Vec<Value>, JqRunError> {
         self.run_at_most(input, MAX_OUTPUTS)
     }
 
-    /// Every value that the expression yields for `input`, at most `most`.
+    /// Returns every value that the expression yields for `input`, at most `most`.
     pub fn run_at_most(&self, input: Value, most: usize) -> Result<Vec<Value>, JqRunError> {
         // jaq panics on a few values; such a value must not end the run.
         catch_unwind(AssertUnwindSafe(|| self.evaluate(input, most))).unwrap_or(Err(JqRunError::GaveUp))
     }
 
-    /// What `run` yields, where it is certain beforehand that this takes no time and memory to speak of; else none.
+    /// Returns the result of `run` if it is certain beforehand that time and memory are negligible;
+    /// otherwise `None`.
     pub fn run_if_small(&self, input: &Value) -> Option<Result<Vec<Value>, JqRunError>> {
         if let Some(found) = self.path.as_ref().and_then(|path| path.follow(input)) {
             return Some(Ok(vec![found.clone()]));
@@ -326,7 +324,7 @@ mod tests {
         assert_eq!(text, Ok(texts.map(|text| json!(text)).to_vec()));
     }
 
-    /// On the stack of a test where the expression is shallow, and on the worker's else.
+    /// Runs on the test's stack if the expression is shallow, otherwise on the worker's.
     fn is_compiled_and_run_or_refused(source: &str) {
         let Ok(nesting) = measured(source) else { return };
         let stack = if nesting.is_shallow() { 2 << 20 } else { DEEP_STACK };

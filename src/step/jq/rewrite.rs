@@ -1,15 +1,16 @@
-//! Expressions with jq's own operators and texts in place of jaq's, where the two differ.
+//! Rewrites expressions: replaces jaq's operators and texts by jq's where the two differ.
 //!
-//! In scope: which terms are replaced by calls of filters that no expression can spell. Out of scope: those filters (`step::jq::filters`).
+//! In scope: which terms are replaced by calls of filters whose names no expression can contain.
+//! Out of scope: those filters (`step::jq::filters`).
 //!
 //! ```text
-//!  a * b     !times(a; b)       a text is not repeated beyond all measure
-//!  a / b     !over(a; b)        nothing is divided by zero; a whole result is a whole number
-//!  a % b     !modulo(a; b)      of whole numbers, as jq
+//!  a * b     !times(a; b)       the length of a repeated text is limited
+//!  a / b     !over(a; b)        division by zero is an error; a whole result is a whole number
+//!  a % b     !modulo(a; b)      of whole numbers, as in jq
 //!  a *= b    b as $! | a |= !times(.; $!)
-//!  a = b     __assign(a; b)     what is missing on the way is made
+//!  a = b     __assign(a; b)     missing parts of the path are created
 //!  "\(a)"    a | tostring       numbers as jq writes them: 3, not 3.0
-//!  {a, … z}  {a, …} + {…, z}    jaq nests as deep as there are members, and the same for the parts of a text
+//!  {a, … z}  {a, …} + {…, z}    jaq nests one level per member; likewise for the parts of a text
 //! ```
 
 use jaq_core::load::lex::StrPart;
@@ -19,19 +20,19 @@ use jaq_core::path::{Part, Path};
 
 use crate::step::jq::nesting::WIDEST;
 
-/// The product of two values, with a bound on texts that are repeated; no expression can spell this name.
+/// The product of two values, with a limit on repeated texts; no expression can contain this name.
 pub(crate) const TIMES: &str = "!times";
 /// The quotient of two values.
 pub(crate) const OVER: &str = "!over";
 /// The remainder of two whole numbers.
 pub(crate) const MODULO: &str = "!modulo";
-/// Sets paths to a value; what is missing on the way is made.
+/// Sets paths to a value; missing parts of a path are created.
 pub(crate) const ASSIGN: &str = "__assign";
 
-/// A variable that no expression can spell.
+/// A variable whose name no expression can contain.
 const OPERAND: &str = "$!";
 
-/// The filter that stands for an operator.
+/// Returns the filter that replaces an operator.
 fn named(operator: Math) -> Option<&'static str> {
     match operator {
         Math::Mul => Some(TIMES),
@@ -41,12 +42,12 @@ fn named(operator: Math) -> Option<&'static str> {
     }
 }
 
-/// The definition with its body rewritten.
+/// Returns the definition with its body rewritten.
 pub(crate) fn definition(def: Def<&str>) -> Def<&str> {
     Def { body: rewritten(def.body), ..def }
 }
 
-/// The term with everything in it rewritten.
+/// Returns the term with all its parts rewritten.
 pub(crate) fn rewritten(term: Term<&str>) -> Term<&str> {
     match term {
         Term::Str(format, parts) => text(format, parts),
@@ -114,7 +115,7 @@ fn pattern(bound: Pattern<&str>) -> Pattern<&str> {
     }
 }
 
-/// A text without a format writes what is filled in as `tostring` does.
+/// Rewrites a text. Without a format it writes interpolated values as `tostring` does.
 fn text<'s>(format: Option<&'s str>, parts: Vec<StrPart<&'s str, Term<&'s str>>>) -> Term<&'s str> {
     let has_terms = parts.iter().any(|part| matches!(part, StrPart::Term(_)));
     let parts = parts.into_iter().map(|part| match part {
@@ -125,7 +126,8 @@ fn text<'s>(format: Option<&'s str>, parts: Vec<StrPart<&'s str, Term<&'s str>>>
     sum(parts.collect(), &|parts| Term::Str(format, parts))
 }
 
-/// What many parts make together: two halves, added, with the same values in the same order, and as deep as the halvings alone.
+/// Joins many parts as the sum of two halves, recursively. The values and their order stay the
+/// same, and the depth is that of the halvings.
 fn sum<'s, T>(mut parts: Vec<T>, whole: &impl Fn(Vec<T>) -> Term<&'s str>) -> Term<&'s str> {
     if parts.len() <= WIDEST {
         return whole(parts);

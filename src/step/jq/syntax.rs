@@ -1,6 +1,7 @@
-//! Where an expression is wrong, in the words and places of its source.
+//! Syntax errors: what is wrong with an expression, and where in its source.
 //!
-//! In scope: the first error of loading or compiling, placed. Out of scope: compiling (`step::jq::program`).
+//! In scope: the first error of loading or compiling, with its position. Out of scope: compiling
+//! (`step::jq::program`).
 
 use std::io;
 use std::ops::Range;
@@ -12,18 +13,18 @@ use crate::step::jq::brackets;
 use crate::step::jq::filters::DISALLOWED_FILTERS;
 use crate::step::jq::nesting::{MAX_LEVELS, Nesting};
 
-/// Why an expression is none.
+/// Why an expression is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[error("{message}")]
 pub struct SyntaxError {
-    /// What is wrong, without the place.
+    /// The message, without the position.
     pub message: String,
-    /// The place, in bytes of the expression; empty at its end.
+    /// The position, in bytes of the expression; empty at its end.
     pub at: Range<usize>,
 }
 
 impl SyntaxError {
-    /// The expression with a caret under the place, in two lines.
+    /// Returns two lines: the expression, and a caret under the position.
     pub fn caret(&self, expression: &str) -> String {
         let before = expression.get(..self.at.start).unwrap_or(expression);
         let line = before.rfind('\n').map_or(0, |at| at + 1);
@@ -33,12 +34,12 @@ impl SyntaxError {
     }
 }
 
-/// The most bytes of an expression.
+/// Maximum length of an expression, in bytes.
 const MAX_BYTES: usize = 64 << 10;
-/// The most brackets that may be open at once in an expression; its reader calls itself for each.
+/// Maximum number of open brackets in an expression; its parser recurses for each.
 const MAX_BRACKETS: usize = 200;
 
-/// How deep `source` nests; an error where it is too long or too nested to be read.
+/// Measures how deep `source` nests; fails if it is too long or too nested to be parsed.
 pub(crate) fn measured(source: &str) -> Result<Nesting, SyntaxError> {
     if source.len() > MAX_BYTES {
         let message = format!("an expression has at most {MAX_BYTES} bytes");
@@ -56,7 +57,7 @@ pub(crate) fn measured(source: &str) -> Result<Nesting, SyntaxError> {
     Ok(nesting)
 }
 
-/// The system gives no thread with a stack for a deep expression.
+/// Returns the error that the system provides no thread with a stack for a deep expression.
 pub(crate) fn no_thread(source: &str, error: &io::Error) -> SyntaxError {
     let message = format!("the system gives no thread to compile it in ({error}); run it again later");
     SyntaxError { message, at: 0..source.len() }
@@ -93,7 +94,8 @@ pub(crate) fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> Synta
     .unwrap_or(SyntaxError { message: "the expression is no jq".into(), at: end })
 }
 
-/// A source that can be read, but is no expression by itself: one that begins with the metadata of a module.
+/// Returns the error of a source that parses but is not an expression, such as one that begins with
+/// module metadata.
 pub(crate) fn no_term(source: &str) -> SyntaxError {
     SyntaxError { message: "an expression is needed, without a module's head".into(), at: 0..source.len() }
 }
@@ -113,7 +115,8 @@ pub(crate) fn undefined(source: &str, errors: &compile::Errors<&str, ()>) -> Syn
     SyntaxError { message, at: place(source, name) }
 }
 
-/// Where `part`, a slice of `source`, stands in it; its end if it is none.
+/// Returns the position of `part`, a slice of `source`; the end of `source` if it is not a slice of
+/// it.
 fn place(source: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).wrapping_sub(source.as_ptr() as usize);
     if start.checked_add(part.len()).is_some_and(|end| end <= source.len()) {

@@ -1,6 +1,7 @@
-//! Texts as jq has them: JSON read and written, joined, trimmed, looked into.
+//! Texts as in jq: JSON parsed and written, joined, trimmed, searched.
 //!
-//! In scope: one value or an error. Out of scope: under which names (`step::jq::filters`).
+//! In scope: filters that return one value or an error. Out of scope: the names of the filters
+//! (`step::jq::filters`).
 
 use std::io::Write as _;
 
@@ -8,10 +9,11 @@ use jaq_core::{Error, ValR, ValT as _};
 use jaq_json::{Num, Val, read};
 use serde::de::IgnoredAny;
 
-/// How deep a value may be nested that is written as JSON; the writer calls itself for each level.
+/// Maximum nesting of a value that is written as JSON; the writer recurses for each level.
 const MAX_DEPTH: usize = 10_000;
 
-/// The one value that a JSON text spells; strictly JSON, for jaq's own reader takes comments, NaN, `+1` and several values, too.
+/// Parses the one value of a JSON text. Strict JSON: jaq's own parser also accepts comments, NaN,
+/// `+1` and several values.
 pub(crate) fn from_json(value: &Val) -> ValR<Val> {
     let Val::TStr(text) = value else { return Err(Error::typ(value.clone(), "string")) };
     serde_json::from_slice::<IgnoredAny>(text).map_err(|why| {
@@ -22,7 +24,7 @@ pub(crate) fn from_json(value: &Val) -> ValR<Val> {
     read::parse_single(text).map_err(|why| Error::str(format_args!("the text is no JSON: {why}")))
 }
 
-/// A text as it is, anything else as JSON.
+/// Returns a text unchanged, anything else as JSON.
 pub(crate) fn to_string(value: Val) -> ValR<Val> {
     match value {
         Val::TStr(_) => Ok(value),
@@ -31,7 +33,8 @@ pub(crate) fn to_string(value: Val) -> ValR<Val> {
     }
 }
 
-/// The value as JSON, with numbers as jq writes them: whole ones without a fraction, NaN as null, infinite ones as the largest double.
+/// Writes the value as JSON, with numbers as jq writes them: whole ones without a fraction, NaN as
+/// null, infinite ones as the largest double.
 pub(crate) fn to_json(value: &Val) -> Result<Vec<u8>, Error<Val>> {
     let mut out = Vec::new();
     write(&mut out, value, 0)?;
@@ -72,7 +75,7 @@ fn write(out: &mut Vec<u8>, value: &Val, depth: usize) -> Result<(), Error<Val>>
     Ok(())
 }
 
-/// A double as jq writes it, which is as C does with 17 digits, but no more of them than it takes.
+/// Writes a double as jq does: like C with 17 digits, but with no more digits than necessary.
 fn write_float(out: &mut Vec<u8>, float: f64) {
     if float.is_nan() {
         out.extend_from_slice(b"null");
@@ -90,7 +93,8 @@ fn write_float(out: &mut Vec<u8>, float: f64) {
     };
 }
 
-/// The texts of an array with the separator between them; null is the empty text, numbers and booleans are as `tojson` writes them.
+/// Joins the texts of an array with the separator. Null is the empty text; numbers and booleans are
+/// written as by `tojson`.
 pub(crate) fn join(value: Val, separator: &Val) -> ValR<Val> {
     let mut joined: Vec<u8> = Vec::new();
     for (at, item) in value.values().enumerate() {
@@ -111,7 +115,7 @@ pub(crate) fn join(value: Val, separator: &Val) -> ValR<Val> {
     Ok(Val::utf8_str(joined))
 }
 
-/// The text without this start; anything else, and a text that does not start so, as it is.
+/// Returns the text without this start; anything else unchanged.
 pub(crate) fn without_start(value: Val, start: &Val) -> Val {
     match (&value, start) {
         (Val::TStr(text), Val::TStr(start)) if text.starts_with(start) => Val::utf8_str(text.slice(start.len()..)),
@@ -119,7 +123,7 @@ pub(crate) fn without_start(value: Val, start: &Val) -> Val {
     }
 }
 
-/// The text without this end; anything else, and a text that does not end so, as it is.
+/// Returns the text without this end; anything else unchanged.
 pub(crate) fn without_end(value: Val, end: &Val) -> Val {
     match (&value, end) {
         (Val::TStr(text), Val::TStr(end)) if text.ends_with(end) => Val::utf8_str(text.slice(..text.len() - end.len())),
@@ -127,7 +131,7 @@ pub(crate) fn without_end(value: Val, end: &Val) -> Val {
     }
 }
 
-/// Whether one value is part of another; of two kinds it is an error to ask.
+/// Returns whether one value contains another; values of different kinds are an error.
 pub(crate) fn contains(value: &Val, part: &Val) -> ValR<Val> {
     let kind = |value: &Val| match value {
         Val::Null => 0,

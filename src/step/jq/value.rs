@@ -1,17 +1,18 @@
-//! JSON values as jaq holds them, and back.
+//! Converts JSON values to jaq's values and back.
 //!
-//! In scope: the two conversions, exact for every number, also for one that no double holds (`ledger::columns::exact_number`): jq passes it on as it
-//! is written, and calculates with the nearest double. Out of scope: running jq (`step::jq::program`).
+//! In scope: both conversions, exact for every number, also for one that a double can't represent
+//! (`ledger::columns::exact_number`). jq passes such a number on unchanged, and calculates with the
+//! nearest double. Out of scope: running jq (`step::jq::program`).
 
 use jaq_json::{Map, Num, Val};
 use serde_json::{Number, Value};
 
 use crate::ledger::columns::exact_number;
 
-/// How deep a result may be nested: what is kept or handed on is read again, and `serde_json` reads 127 levels.
+/// Maximum nesting of a result. Results are parsed again later, and `serde_json` parses 127 levels.
 const MAX_DEPTH: usize = 126;
 
-/// The value as jaq holds it.
+/// Converts to jaq's value.
 pub(crate) fn to_jaq(value: Value) -> Val {
     match value {
         Value::Null => Val::Null,
@@ -36,13 +37,13 @@ fn number_to_jaq(number: &Number) -> Num {
     }
 }
 
-/// A number as it is written: a whole one of any length, or a decimal one.
+/// Converts a number as written: a whole one of any length, or a decimal one.
 fn digits_to_jaq(digits: &str) -> Num {
     Num::from_str_radix(digits, 10).unwrap_or_else(|| Num::Dec(digits.to_owned().into()))
 }
 
-/// The value as `serde_json` holds it; the error names the path of what can't be held: a number that is not finite,
-/// a text that is no UTF-8, a member whose name is no text.
+/// Converts to a `serde_json` value. The error names the path of the value that can't be
+/// represented: a number that is not finite, invalid UTF-8, a member whose name is not a text.
 pub(crate) fn from_jaq(value: &Val) -> Result<Value, String> {
     convert(value, 0).map_err(|Unrepresentable { path, why }| {
         let path: String = path.into_iter().rev().collect();
@@ -50,7 +51,7 @@ pub(crate) fn from_jaq(value: &Val) -> Result<Value, String> {
     })
 }
 
-/// What can't be held, and where: the path's segments from the inside out.
+/// The value that can't be represented, and its path, from the innermost segment outwards.
 struct Unrepresentable {
     path: Vec<String>,
     why: &'static str,

@@ -1,7 +1,8 @@
-//! One worker, from its start to its end: questions out, answers in, both at once.
+//! The session with one worker, from its start to its end: sends requests and receives replies
+//! concurrently.
 //!
-//! In scope: the pipes, the time of the question at the front, why the worker ended. Out of scope: what becomes of the questions then
-//! (`step::worker::workers`).
+//! In scope: the pipes, the time limit of the first pending request, why the worker ended. Out of
+//! scope: what happens to the requests then (`step::worker::workers`).
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -22,41 +23,41 @@ use crate::step::worker::frame::{EVALUATION, EXPRESSION, FAILURE, READY, VALUES,
 use crate::step::worker::launch::start;
 use crate::step::worker::serve::NO_THREAD;
 
-/// Evaluations on their way at once.
+/// Maximum number of evaluations in flight.
 const MOST_ON_THEIR_WAY: usize = 256;
-/// Bytes that wait to be written to the worker; beyond them no further evaluation is made ready.
+/// Bytes that wait to be written to the worker; beyond them no further evaluation is encoded.
 const MOST_UNWRITTEN: usize = 1 << 20;
 /// How long a worker may take to start.
 const STARTING: Duration = Duration::from_secs(30);
-/// Complaints of a worker that are read.
+/// Bytes of a worker's standard error that are read.
 const MOST_COMPLAINTS: u64 = 4 << 10;
 
 /// The values, or why there are none.
 pub(crate) type WorkerReply = Result<Vec<Value>, EvaluationError>;
 
-/// An evaluation, and who waits for it.
+/// An evaluation, and the channel to its caller.
 pub(crate) struct WorkerRequest {
     pub(crate) evaluation: Evaluation,
     pub(crate) answer: oneshot::Sender<WorkerReply>,
-    /// Workers that somebody ended while this was at the front.
+    /// Number of workers that another process ended while this request was the first one.
     pub(crate) tries: u32,
 }
 
-/// How a talk ends.
+/// How a session ended.
 pub(crate) enum WorkerEnd {
-    /// Nobody asks any more.
+    /// No request is left, and no caller remains.
     Done,
-    /// The question at the front took too much; why.
+    /// The first pending request used too much time or memory; holds the message.
     Rejected(String),
-    /// Somebody else ended the worker; why, should it happen again.
+    /// Another process ended the worker; holds the message for the case that it happens again.
     Gone(String),
-    /// The worker ended, and so many were on their way: any of them may be why.
+    /// The worker ended with this many requests in flight; any of them may be the cause.
     Suspected(usize),
-    /// The machine is in the way.
+    /// The machine refused a resource.
     Refused(MachineTrouble),
 }
 
-/// A worker that runs.
+/// A running worker.
 pub(crate) struct WorkerSession {
     child: Child,
     to: ChildStdin,
@@ -65,16 +66,17 @@ pub(crate) struct WorkerSession {
     unread: Vec<u8>,
     unwritten: Vec<u8>,
     written: usize,
-    /// Expressions that the worker knows, by their numbers.
+    /// Expressions that the worker has received, by their numbers.
     known: HashMap<Arc<str>, u32>,
-    /// Questions from the front on that are on their way.
+    /// Number of requests in flight, counted from the first pending one.
     sent: usize,
-    /// Questions that are still to be on their way alone.
+    /// Number of requests that are still to be sent one at a time.
     alone: usize,
 }
 
 impl WorkerSession {
-    /// Starts `program` as a worker and waits until it is there. The first `alone` questions are asked one by one.
+    /// Starts `program` as a worker and waits until it is ready. The first `alone` requests are
+    /// sent one at a time.
     pub(crate) async fn begin(program: Option<&Path>, alone: usize, clock: &dyn Clock) -> Result<Self, MachineTrouble> {
         const DEED: &str = "the process that evaluates jq can't be started";
         let lacking = |why: &str| MachineTrouble::resource(format!("{DEED}: {why}"));
@@ -121,7 +123,7 @@ impl WorkerSession {
         }
     }
 
-    /// Answers questions, in order, until there are no more or the worker is at its end.
+    /// Processes requests, in order, until there are no more or the worker ends.
     pub(crate) async fn go_on(
         mut self,
         waiting: &mut VecDeque<WorkerRequest>,
@@ -174,7 +176,7 @@ impl WorkerSession {
         }
     }
 
-    /// Makes questions ready to be written, as many as are worth it.
+    /// Encodes requests, up to the limits.
     fn send(&mut self, waiting: &VecDeque<WorkerRequest>) {
         while self.unwritten.len() - self.written < MOST_UNWRITTEN
             && (self.alone == 0 || self.sent == 0)
@@ -207,7 +209,7 @@ impl WorkerSession {
         }
     }
 
-    /// Hands over the answers that are whole; true if there were any.
+    /// Delivers the complete replies. Returns true if there were any.
     fn take_answers(&mut self, waiting: &mut VecDeque<WorkerRequest>) -> Result<bool, ()> {
         let mut at = 0;
         while let Some((kind, rest, length)) = first(self.unread.get(at..).unwrap_or_default()).map_err(|_| ())? {
@@ -219,7 +221,7 @@ impl WorkerSession {
             let question = waiting.pop_front().ok_or(())?;
             self.sent = self.sent.checked_sub(1).ok_or(())?;
             self.alone = self.alone.saturating_sub(1);
-            // Whoever asked may have gone.
+            // The caller may have been dropped.
             let _ = question.answer.send(answer);
             at += length;
         }
@@ -227,7 +229,7 @@ impl WorkerSession {
         Ok(at > 0)
     }
 
-    /// Waits for the end of a worker that says nothing more.
+    /// Waits for the end of a worker that sends no more.
     async fn ended(&mut self) -> (Option<ExitStatus>, String) {
         let mut complaint = Vec::new();
         let _ = (&mut self.complaints).take(MOST_COMPLAINTS).read_to_end(&mut complaint).await;
@@ -238,7 +240,7 @@ impl WorkerSession {
 
     async fn end(mut self, bounds: Option<Bounds>) -> WorkerEnd {
         let (status, complaint) = self.ended().await;
-        // Answers that were ready may have been lost with it.
+        // Replies that were ready may have been lost with it.
         if self.sent > 1 {
             return WorkerEnd::Suspected(self.sent);
         }
