@@ -1,7 +1,7 @@
 //! What in a text may be a secret: keys, tokens, passwords. Found by its looks, so that it is never shown.
 //!
 //! In scope: private keys, tokens of known shapes, values behind names such as `password`, users in addresses, long base64.
-//! Out of scope: secrets that look like nothing (`google::hush` knows those of this process by their letters).
+//! Out of scope: secrets that look like nothing (`google::auth::secret_filter` knows those of this process by their letters).
 //!
 //! A wrong guess costs a few words of a message; a missed one costs a key. So where looks are doubtful, the text is hidden.
 

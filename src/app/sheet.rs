@@ -13,13 +13,13 @@ use crate::config::settings::Settings;
 use crate::config::target::{GOOGLE_API_URL, Target};
 #[cfg(feature = "emulator")]
 use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
-use crate::google::address::SpreadsheetId;
-use crate::google::auth::{CredentialSource, Credentials};
-use crate::google::connect::Transport;
-use crate::google::options::SheetsOptions;
+use crate::google::auth::credentials::{CredentialSource, Credentials};
 #[cfg(feature = "emulator")]
-use crate::google::quota::Pacing;
+use crate::google::calls::quota::Pacing;
+use crate::google::options::SheetsOptions;
 use crate::google::sheets::Sheets;
+use crate::google::transport::connect::Transport;
+use crate::google::types::address::SpreadsheetId;
 #[cfg(feature = "emulator")]
 use crate::machine::MachineTrouble;
 use crate::port::chance::Chance;

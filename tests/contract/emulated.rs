@@ -11,11 +11,11 @@ use sheetkeep::emulator::{
     ApiRequest, Emulator, EmulatorOptions, FaultAction, FaultRule, FaultTarget, QueryParams, ResponseContent,
     UnknownBehaviors,
 };
-use sheetkeep::google::address::SpreadsheetId;
-use sheetkeep::google::auth::Credentials;
-use sheetkeep::google::connect::Transport;
+use sheetkeep::google::auth::credentials::Credentials;
 use sheetkeep::google::options::SheetsOptions;
 use sheetkeep::google::sheets::Sheets;
+use sheetkeep::google::transport::connect::Transport;
+use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::grid::quoted;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;

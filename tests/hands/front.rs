@@ -19,12 +19,12 @@ use sheetkeep::app::emulator::open;
 use sheetkeep::emulator::{
     ApiRequest, ApiResponse, Emulator, EmulatorOptions, QueryParams, ResponseBody, ResponseContent, UnknownBehaviors,
 };
-use sheetkeep::google::address::SpreadsheetId;
-use sheetkeep::google::auth::Credentials;
-use sheetkeep::google::connect::Transport;
+use sheetkeep::google::auth::credentials::Credentials;
+use sheetkeep::google::calls::quota::Pacing;
 use sheetkeep::google::options::SheetsOptions;
-use sheetkeep::google::quota::Pacing;
 use sheetkeep::google::sheets::Sheets;
+use sheetkeep::google::transport::connect::Transport;
+use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;

@@ -1,7 +1,7 @@
 //! A number as its source wrote it, where neither 64 bits nor a double hold it: `1234567890123456.789`, `1e-400`, a 30-digit id.
 //!
 //! In scope: which numbers a double holds, reading JSON without rounding any, writing them back as numbers. Out of scope: what a
-//! column does with one (`ledger::columns::coerce`), what jq does with one (`step::value`).
+//! column does with one (`ledger::columns::coerce`), what jq does with one (`step::jq::value`).
 //!
 //! `serde_json` holds a number as 64 bits or as a double, so such a number has no place in a [`Value`]. It travels as a text whose
 //! first character is U+FFFF, which no text in use has: Unicode keeps it out of every interchange. [`digits`] knows such a text, and

@@ -1,7 +1,7 @@
 //! The part of jq that names one member: `.id`, `.properties.code`, `.a["b c"]`.
 //!
 //! In scope: telling a plain path from any other expression, following it in a value. Out of scope: every other expression
-//! (`step::jq`), and following a path while a document streams by (`source::splitter`).
+//! (`step::jq::program`), and following a path while a document streams by (`source::splitter`).
 
 use std::fmt;
 

@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 
-use crate::google::body::{Dimension, Request};
-use crate::google::shape::SpreadsheetInfo;
+use crate::google::types::requests::{Dimension, Request};
+use crate::google::types::response_types::SpreadsheetInfo;
 
 /// Rows and columns of a tab for which a request names none.
 const USUAL: (u32, u32) = (1_000, 26);
@@ -153,9 +153,9 @@ impl GridSize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::google::body::{GridProperties, SheetProperties};
-    use crate::google::cell::CellRow;
-    use crate::google::shape::TabInfo;
+    use crate::google::types::cell::CellRow;
+    use crate::google::types::requests::{GridProperties, SheetProperties};
+    use crate::google::types::response_types::TabInfo;
 
     fn room() -> CellBudget {
         let tab = TabInfo { sheet_id: 1, title: "T".into(), index: 0, hidden: false, rows: 100, columns: 4 };

@@ -19,8 +19,8 @@
 
 use std::collections::HashMap;
 
-use crate::google::body::{PasteType, Request};
-use crate::google::cell;
+use crate::google::types::cell;
+use crate::google::types::requests::{PasteType, Request};
 use crate::ledger::commit::row_deletion::{RowDeletion, TabKind};
 use crate::ledger::lease::head::HeadId;
 use crate::store::commit::row_writer::Scratch;

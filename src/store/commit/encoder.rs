@@ -3,8 +3,8 @@
 //! In scope: requests in order, each with the part of the commit that it belongs to; cells with their formats.
 //! Out of scope: which guard (`store::guard::head_guard` decides), sending (`store::spreadsheet::store`).
 
-use crate::google::body::{Dimension, GridProperties, GridRange, Request, SheetProperties};
-use crate::google::cell::{self, CellFormat, NumberKind};
+use crate::google::types::cell::{self, CellFormat, NumberKind};
+use crate::google::types::requests::{Dimension, GridProperties, GridRange, Request, SheetProperties};
 use crate::grid::Cell;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;

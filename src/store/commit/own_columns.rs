@@ -9,11 +9,11 @@
 
 use std::collections::HashMap;
 
-use crate::google::body::{
+use crate::google::types::cell::{CellData, CellFormat, NumberKind};
+use crate::google::types::requests::{
     DeveloperMetadata, Dimension, DimensionRange, GridCoordinate, GridRange, MarkedPlace, Request,
 };
-use crate::google::cell::{CellData, CellFormat, NumberKind};
-use crate::google::shape::ColumnMark;
+use crate::google::types::response_types::ColumnMark;
 use crate::grid::column_letters;
 use crate::ledger::columns::columns::header_text;
 use crate::ledger::commit::changes::{Commit, ItemResult};

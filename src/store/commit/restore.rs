@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::google::body::{PasteType, Request};
+use crate::google::types::requests::{PasteType, Request};
 use crate::ledger::commit::row_deletion::{TabKind, mark_of_failure, mark_of_key, mark_of_run};
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::rows::row_codec::{PROCESSED, read_failure_row, read_run_row};

@@ -10,8 +10,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use crate::google::body::{PasteType, Request};
-use crate::google::cell::{self, NumberKind};
+use crate::google::types::cell::{self, NumberKind};
+use crate::google::types::requests::{PasteType, Request};
 use crate::grid::Row;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
 use crate::ledger::item::write_mode::WriteMode;

@@ -19,9 +19,9 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::google::body::{GridCoordinate, GridProperties, GridRange, NamedRange, Request, SheetProperties};
-use crate::google::cell::CellData;
-use crate::google::shape::SpreadsheetInfo;
+use crate::google::types::cell::CellData;
+use crate::google::types::requests::{GridCoordinate, GridProperties, GridRange, NamedRange, Request, SheetProperties};
+use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::commit::changes::{Commit, CommitKind};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::lease::head::HeadId;

@@ -3,7 +3,7 @@
 //! In scope: tabs that are there already, whether the job may have them, and what people prepared in its data tab. Out of scope: every later
 //! load (`store::load::loader`), what a closer look at a header takes (`store::load::header_check`).
 
-use crate::google::shape::SpreadsheetInfo;
+use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::rows::row_codec::RUNS;
 use crate::ledger::state::snapshot::Loaded;
 use crate::port::store::StoreError;

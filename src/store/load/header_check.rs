@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::google::shape::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo as Seen;
 use crate::ledger::columns::columns::header_text;
 use crate::ledger::rows::header_search::{FirstRows, header_below};
 use crate::ledger::rows::row_codec::{PROCESSED, RUNS};

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::google::address::SpreadsheetId;
-use crate::google::shape::{SpreadsheetInfo, TabInfo as Seen};
 use crate::google::sheets::Sheets;
+use crate::google::types::address::SpreadsheetId;
+use crate::google::types::response_types::{SpreadsheetInfo, TabInfo as Seen};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::item::key::Fingerprint;

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 
-use crate::google::shape::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo as Seen;
 use crate::ledger::rows::row_codec::PROCESSED;
 use crate::ledger::state::snapshot::RowChecksum;
 use crate::store::load::loader::Loader;

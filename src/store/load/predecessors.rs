@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::google::address::SpreadsheetId;
-use crate::google::shape::{SpreadsheetInfo, TabInfo as Seen};
+use crate::google::types::address::SpreadsheetId;
+use crate::google::types::response_types::{SpreadsheetInfo, TabInfo as Seen};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::lease::row_order::FirstCommits;
 use crate::ledger::rows::row_codec::PROCESSED;

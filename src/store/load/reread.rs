@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::google::shape::{ColumnMark, TabInfo as Seen};
+use crate::google::types::response_types::{ColumnMark, TabInfo as Seen};
 use crate::grid::quoted;
 use crate::store::commit::own_columns::{ColumnLookup, OwnColumns, mark_key};
 use crate::store::guard::head_guard::STATE_ROWS;

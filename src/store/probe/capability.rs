@@ -3,10 +3,10 @@
 //! In scope: sending them. Out of scope: what they are and what follows (`store::guard::head_guard`).
 
 use crate::fault::Fault;
-use crate::google::address::SpreadsheetId;
-use crate::google::body::Batch;
-use crate::google::error::ErrorCause;
+use crate::google::errors::call_error::ErrorCause;
 use crate::google::sheets::{BatchReply as Answer, Sheets};
+use crate::google::types::address::SpreadsheetId;
+use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::{CommitPart, CommitReply};
 use crate::store::guard::head_guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
 

@@ -2,8 +2,8 @@
 //!
 //! In scope: those. Out of scope: appended rows (`store::probe::rows`), asking again (`store::probe::run`).
 
-use crate::google::body::{Batch, GridRange, PasteOrientation, PasteType, Request};
-use crate::google::cell::CellData;
+use crate::google::types::cell::CellData;
+use crate::google::types::requests::{Batch, GridRange, PasteOrientation, PasteType, Request};
 use crate::grid::quoted;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, ROWS, SentBatch, Unanswered, text_at};

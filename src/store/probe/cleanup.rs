@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use crate::google::body::{Batch, Request};
-use crate::google::shape::SpreadsheetInfo;
 use crate::google::sheets::BatchReply;
+use crate::google::types::requests::{Batch, Request};
+use crate::google::types::response_types::SpreadsheetInfo;
 use crate::port::store::StoreError;
 use crate::store::guard::head_guard::GuardRequest;
 use crate::store::probe::client::ProbeClient;

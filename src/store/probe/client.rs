@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::google::address::SpreadsheetId;
-use crate::google::body::{Batch, GridCoordinate, GridProperties, Request, SheetProperties};
-use crate::google::cell::CellData;
-use crate::google::error::ApiError;
-use crate::google::shape::BatchAnswer;
+use crate::google::errors::call_error::ApiError;
 use crate::google::sheets::{BatchReply, Sheets};
+use crate::google::types::address::SpreadsheetId;
+use crate::google::types::cell::CellData;
+use crate::google::types::requests::{Batch, GridCoordinate, GridProperties, Request, SheetProperties};
+use crate::google::types::response_types::BatchAnswer;
 use crate::grid::quoted;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;

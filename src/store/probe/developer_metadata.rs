@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use crate::google::body::{Batch, DeveloperMetadata, Dimension, DimensionRange, MarkedPlace, Request};
-use crate::google::shape::ColumnMark;
+use crate::google::types::requests::{Batch, DeveloperMetadata, Dimension, DimensionRange, MarkedPlace, Request};
+use crate::google::types::response_types::ColumnMark;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, SentBatch, Unanswered};
 use crate::store::probe::tabs::refused;

@@ -2,7 +2,7 @@
 //!
 //! In scope: those, in the guard's own requests. Out of scope: asking again (`store::probe::run`).
 
-use crate::google::body::{Batch, Request};
+use crate::google::types::requests::{Batch, Request};
 use crate::store::guard::head_guard::GuardRequest;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, SentBatch, Unanswered};

@@ -2,8 +2,8 @@
 //!
 //! In scope: those. Out of scope: asking again (`store::probe::run`).
 
-use crate::google::body::{GridRange, Request, ValidationRule};
-use crate::google::cell::CellData;
+use crate::google::types::cell::CellData;
+use crate::google::types::requests::{GridRange, Request, ValidationRule};
 use crate::grid::quoted;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, Unanswered, text_at};

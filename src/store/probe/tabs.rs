@@ -2,8 +2,8 @@
 //!
 //! In scope: those. Out of scope: asking again (`store::probe::run`).
 
-use crate::google::body::{Batch, Request};
-use crate::google::cell::CellData;
+use crate::google::types::cell::CellData;
+use crate::google::types::requests::{Batch, Request};
 use crate::store::guard::head_guard::GuardRequest;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, SentBatch, Unanswered};

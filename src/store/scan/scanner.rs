@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::google::shape::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo as Seen;
 use crate::ledger::columns::columns::MAX_COLUMNS;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::shape::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo as Seen;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::port::store::StoreError;
 use crate::store::commit::deletion::MOST_COLUMNS;

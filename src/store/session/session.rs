@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::google::body::Batch;
+use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::CommitPart;
 use crate::ledger::commit::commit_resolution::MAX_REMEMBERED;
 use crate::ledger::lease::head::HeadId;

@@ -5,11 +5,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::google::address::SpreadsheetId;
-use crate::google::body::Batch;
-use crate::google::error::ApiError;
-use crate::google::quota::QuotaUser;
+use crate::google::calls::quota::QuotaUser;
+use crate::google::errors::call_error::ApiError;
 use crate::google::sheets::{BatchReply as Answer, Sheets};
+use crate::google::types::address::SpreadsheetId;
+use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;

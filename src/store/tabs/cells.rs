@@ -2,7 +2,7 @@
 //!
 //! In scope: what each kind of cell becomes, with its format; a row as it is appended. Out of scope: requests.
 
-use crate::google::cell::{self, CellFormat, NumberKind};
+use crate::google::types::cell::{self, CellFormat, NumberKind};
 use crate::grid::{Cell, Figure};
 
 /// The `fields` of a request that writes values only.

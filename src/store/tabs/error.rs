@@ -3,7 +3,7 @@
 //! In scope: what a failed call means to a run, what a load found wrong. Out of scope: reading (`store::load::loader`).
 
 use crate::fault::Fault;
-use crate::google::error::{CallError, ErrorCause};
+use crate::google::errors::call_error::{CallError, ErrorCause};
 use crate::ledger::state::snapshot::{Anomaly, LoadObservation, State};
 use crate::port::store::StoreError;
 use crate::store::guard::head_guard::{self, StateLocation};

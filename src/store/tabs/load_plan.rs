@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::shape::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo as Seen;
 use crate::grid::quoted;
 use crate::ledger::item::write_mode::WriteMode;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS};

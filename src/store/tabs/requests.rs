@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use crate::google::body::{
+use crate::google::types::cell;
+use crate::google::types::requests::{
     Dimension, DimensionRange, GridCoordinate, GridProperties, GridRange, PasteOrientation, PasteType, Request,
     SheetProperties,
 };
-use crate::google::cell;
 
 /// Writes rows from this cell on.
 pub fn put(
