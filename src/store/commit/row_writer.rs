@@ -7,7 +7,11 @@
 //! (`store::upsert::undo_log`), planning repairs (`store::upsert::repair::plan`).
 //!
 //! ```text
-//!  header row ─copy─▶ scratch     rows as found ─copy─▶ scratch     write cells     rows as written ─copy─▶ scratch     append
+//!  1. header row       ─copy─▶ scratch
+//!  2. rows as found    ─copy─▶ scratch
+//!  3. write cells
+//!  4. rows as written  ─copy─▶ scratch
+//!  5. append
 //! ```
 
 use std::collections::{BTreeSet, HashMap, HashSet};

@@ -259,7 +259,7 @@ impl SheetsStore {
             None => CommitPart::Content,
         };
         let part = match part {
-            // If no cells are left, even the next state tab fails. This refusal says nothing about
+            // If no cells are left, even the next state tab fails. The refusal does not concern
             // the head.
             _ if refusal.is_about_cells() => CommitPart::Other,
             CommitPart::Content if refusal.is_about_a_place() => CommitPart::Layout,

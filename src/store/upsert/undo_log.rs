@@ -12,13 +12,14 @@
 //!
 //! ```text
 //!  state tab, below the state
-//!   64     witness · head · columns · key · base · rows · used · appended · keys · width · names · counts · made
-//!                                                                             the log's own header
+//!   64     the log's own header: witness · head · columns · key · base · rows · used ·
+//!          appended · keys · width · names · counts · made
 //!   65     the header row as the batch expects it
 //!   66     the header row as the batch found it
-//!   base   what is expected · row · columns written │ the row as found          one per row written
-//!   …      │ the row as written                                                  as many again
-//!   …      │ the row as found, and the row as written, as values                 twice as many again, in a repair only
+//!   base   what is expected · row · columns written │ the row as found      one per row
+//!   …      │ the row as written                                               as many again
+//!   …      │ the row as found, and the row as written, as values              twice as many again,
+//!                                                                             in a repair only
 //! ```
 //!
 //! The response of the batch returns the header and the keys as found. If they match, all writes

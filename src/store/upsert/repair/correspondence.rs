@@ -205,7 +205,7 @@ impl<'a> Correspondence<'a> {
             let blank = (1..self.image.height).filter(|row| is_free(*row) && self.image.is_blank(*row as usize));
             return blank.min_by_key(|row| row.abs_diff(place));
         }
-        // A row with another key is another row, whatever else it contains.
+        // A row with another key is another row, even if all other cells match.
         let key = print.mark(self.image.key);
         let has_key = |row: usize| self.image.cell(row, self.image.key).and_then(mark_of) == key;
         let rows = self.image.rows().filter(|(row, _)| has_key(*row));

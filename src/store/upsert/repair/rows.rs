@@ -4,10 +4,12 @@
 //! Out of scope: restoring its cells (`store::upsert::repair::plan`).
 //!
 //! ```text
-//!  its own key is visible        the row that shows the key; of several the best match
-//!  it has no visible key         the row with the same contents in each cell; of several equal rows, only while none moved
-//!                                else the best match, if no other matches as well and more cells are equal than different
-//!                                else the only row that still shows all that was written
+//!  its own key is visible    the row that shows the key; of several the best match
+//!  it has no visible key     the row with the same contents in each cell;
+//!                            of several equal rows, only while none moved
+//!                            else the best match, if no other matches as well
+//!                            and more cells are equal than different
+//!                            else the only row that still shows all that was written
 //! ```
 //!
 //! If two rows match equally well, neither is used: the run stops and reports both.
@@ -284,7 +286,7 @@ impl<'a> RowSearch<'a> {
         self.shown_in(column).get(&mark).map_or(0, Vec::len)
     }
 
-    /// A row with another key is another row, whatever else it contains.
+    /// A row with another key is another row, even if all other cells match.
     fn may_be(&self, at: usize, row: usize) -> bool {
         let key = self.image.cell(row, self.image.key).and_then(mark_of);
         key == self.wanted[at].print.mark(self.image.key) || self.shows_its_key_again(at, row)
