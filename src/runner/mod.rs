@@ -31,7 +31,7 @@
 //! | What does the state note about a running reprocess? | `reprocess_state` |
 //! | How does a run stop early? | `shutdown` |
 //! | Which checks concern the header row of a table? | `header_row` |
-//! | What does `run --preview` do? | `preview` |
+//! | Which columns would the first row of a new job have? | `preview` |
 
 pub mod run_loop;
 pub mod startup;
