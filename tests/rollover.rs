@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use hyper::Method;
 use serde_json::{Value, json};
-use sheetkeep::emulator::call::{Call, Content, Query};
-use sheetkeep::google::address::SpreadsheetId;
+use sheetkeep::emulator::{ApiRequest, QueryParams, ResponseContent};
+use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
