@@ -68,7 +68,7 @@ impl Front {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
             in_turn: true,
-            doubts,
+            behaviors: doubts,
             ..EmulatorOptions::default()
         };
         let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
@@ -163,7 +163,7 @@ impl Front {
         if lost == Some(false) {
             return Err(gone());
         }
-        let answer = self.emulator.answer(call).await;
+        let answer = self.emulator.handle(call).await;
         self.play(write, false).await;
         self.calls.send_modify(|calls| *calls += 1);
         let Ok(answer) = answer else { return Err(gone()) };
@@ -207,7 +207,7 @@ impl Front {
             authorization: None,
             body: json!({"requests": requests}).to_string().into(),
         };
-        let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
+        let answer = self.emulator.handle(call).await.expect("no fault of the emulator's own is pending");
         assert_eq!(answer.status, 200);
     }
 
@@ -293,7 +293,7 @@ impl Front {
             authorization: Some(format!("Bearer {TOKEN}")),
             body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
         };
-        let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
+        let answer = self.emulator.handle(call).await.expect("no fault of the emulator's own is pending");
         let value = match answer.content {
             ResponseContent::Json(value) => value,
             ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
