@@ -131,7 +131,7 @@ async fn forgetting_holds_through_lost_answers_and_late_copies() {
             let spec = format!("on=writes,skip={skip},{fault}");
             house.front.emulator.set_faults(vec![spec.parse().expect("a fault")]);
             let _doubtful = house.run(&[], Some(errands)).await;
-            house.front.emulator.deliver_late().await;
+            house.front.emulator.deliver_delayed().await;
             house.front.emulator.set_faults(Vec::new());
             let done = house.column("Processed j", "state").await;
             let forgotten = done.iter().filter(|state| *state == "forgotten").count();

@@ -154,7 +154,7 @@ async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seve
 /// Refuses the cell of a row of data, but not the record of it in Failures, which is text with quotes in it.
 fn refusing_rows_of_data() -> FaultRule {
     FaultRule {
-        happening: FaultAction::Refuse,
+        action: FaultAction::Refuse,
         containing: Some("{\"stringValue\":\"poison\"}".to_owned()),
         times: ALWAYS,
         ..Default::default()
@@ -206,7 +206,7 @@ async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothin
             let late = format!("on=writes,do=late,after={after},times=3").parse().expect("a fault");
             house.front.emulator.set_faults(vec![late]);
             let first = house.run(&items(16, &[])).await;
-            house.front.emulator.deliver_late().await;
+            house.front.emulator.deliver_delayed().await;
             let last = house.run(&items(16, &[])).await.expect("the service is well again");
             assert_eq!((last.keys, last.run.counts.failed), (16, 0), "{after} {doubts:?}: {first:?}");
             let keys = house.column("Data", "id").await;

@@ -163,7 +163,7 @@ async fn asked(front: &EmulatorProxy, method: Method, path: &str, body: Value) -
         authorization: Some("Bearer a-token-of-this-test".to_owned()),
         body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
     };
-    let answer = front.emulator.answer(call).await.expect("no fault is pending");
+    let answer = front.emulator.handle(call).await.expect("no fault is pending");
     let value = match answer.content {
         ResponseContent::Json(value) => value,
         ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
