@@ -99,7 +99,7 @@ pub enum StoreError {
         why: String,
     },
     /// This machine refuses what reading needs.
-    #[error("go on: {trouble}")]
+    #[error("continue: {trouble}")]
     Machine {
         /// What it refuses.
         trouble: MachineTrouble,
@@ -117,7 +117,7 @@ pub enum StoreError {
         why: String,
     },
     /// What was found is not what this tool wrote, or not what the job says.
-    #[error("go on with this sheet: {why}")]
+    #[error("continue with this sheet: {why}")]
     Corrupt {
         /// Tab, row or field, and what to do.
         why: String,

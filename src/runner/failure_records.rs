@@ -101,5 +101,5 @@ impl Source for FailureRecords {
 
 /// What is told where the source can't be read.
 pub fn unread(error: &SourceError) -> String {
-    format!("the source can't be read ({error}), so failures are tried from the records that are kept in Failures")
+    format!("the source can't be read ({error}), so failures are tried from the records that are stored in Failures")
 }

@@ -162,13 +162,13 @@ pub enum RunError {
         reason: StopReason,
     },
     /// The job has left this spreadsheet.
-    #[error("run the job: it goes on in spreadsheet {next} since somebody has moved it there")]
+    #[error("run the job: it continues in spreadsheet {next}, to which it was moved")]
     GoesOn {
         /// Where.
         next: String,
     },
     /// The job has a beginning here, and has not left the spreadsheet before.
-    #[error("run the job: its move from spreadsheet {previous} to this one has not come to its end")]
+    #[error("run the job: its move from spreadsheet {previous} to this one is not complete")]
     Unmoved {
         /// Where it still is.
         previous: String,
@@ -182,16 +182,16 @@ pub enum RunError {
         key: String,
     },
     /// The sheet is not what it was when it was looked at.
-    #[error("go on: another run has written to the sheet since it was looked at; look again")]
+    #[error("continue: another run has written to the sheet since it was read; run the command again")]
     MovedOn,
     /// Another run took over in the middle.
-    #[error("go on: {by}; this run changed nothing after that")]
+    #[error("continue: {by}; this run changed nothing after that")]
     Fenced {
         /// Who has taken over, as far as could be read.
         by: String,
     },
     /// The last batch's fate is unknown, or it could not be sent within all bounds.
-    #[error("write to the sheet: {why}; the next run finds out what is there and goes on")]
+    #[error("write to the sheet: {why}; the next run reads what was written and continues")]
     Unfinished {
         /// What happened last.
         why: String,
@@ -206,7 +206,7 @@ pub enum RunError {
     },
     /// People change the tabs as fast as they are read and written.
     #[error(
-        "write to the sheet: its tabs were changed by somebody as often as they were read; leave the tabs alone for a minute, then run \
+        "write to the sheet: its tabs were edited as often as they were read; leave the tabs alone for a minute, then run \
          again ({why})"
     )]
     Restless {
@@ -214,7 +214,7 @@ pub enum RunError {
         why: String,
     },
     /// This machine refuses what the run needs; what was done before is on the sheet, and the item in hand is as it was.
-    #[error("go on: {trouble}")]
+    #[error("continue: {trouble}")]
     Machine {
         /// What it refuses.
         trouble: MachineTrouble,

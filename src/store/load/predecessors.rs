@@ -78,9 +78,8 @@ impl Loader {
     /// The same job in an earlier spreadsheet.
     pub(crate) fn of_earlier(&self, id: &str) -> Result<Self, StoreError> {
         let parsed = SpreadsheetId::parse(id).map_err(|error| {
-            let why = format!(
-                "the state names an earlier spreadsheet \"{id}\": {error}; somebody edited the hidden state tab"
-            );
+            let why =
+                format!("the state names an earlier spreadsheet \"{id}\": {error}; the hidden state tab was edited");
             StoreError::Corrupt { why }
         })?;
         Ok(Self { id: parsed, ..self.clone() })
@@ -171,7 +170,7 @@ fn told_of(spreadsheet: &str, what: &str) -> Anomaly {
 /// What is told once, when somebody has accepted that a spreadsheet is lost.
 fn left_behind(spreadsheet: &str) -> Anomaly {
     let message = format!(
-        "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is done again if the source yields it"
+        "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is processed again if the source yields it"
     );
     Anomaly { message, blocking: false }
 }

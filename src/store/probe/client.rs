@@ -94,7 +94,7 @@ impl ProbeClient {
 
     /// The scratch tab that questions share.
     pub fn home(&self) -> Result<&ProbeTab, Unanswered> {
-        self.home.get().ok_or_else(|| Unanswered::Unclear("there is no scratch tab to ask it on".to_owned()))
+        self.home.get().ok_or_else(|| Unanswered::Unclear("there is no scratch tab for this question".to_owned()))
     }
 
     /// Stands on this tab from now on.
@@ -136,9 +136,7 @@ impl ProbeClient {
     pub async fn prepare(&self, requests: Vec<Request>) -> Result<BatchAnswer, Unanswered> {
         match self.send(Batch::new(requests)).await? {
             SentBatch::Applied(answer) => Ok(answer),
-            SentBatch::Refused(refusal) => {
-                Err(Unanswered::Unclear(format!("what it takes to ask was refused: {refusal}")))
-            }
+            SentBatch::Refused(refusal) => Err(Unanswered::Unclear(format!("the preparation was refused: {refusal}"))),
         }
     }
 

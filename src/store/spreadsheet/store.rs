@@ -235,7 +235,7 @@ impl SheetsStore {
         if there(&self.known()) {
             return Ok(());
         }
-        Err(CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
+        Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
     }
 
     /// What a refusal means; `None` if the same commit is to be sent at once by title.

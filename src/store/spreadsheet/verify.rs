@@ -97,6 +97,6 @@ impl SheetsStore {
 
 /// Scratch rows are not those of the batch that was applied last.
 fn unreadable_scratch() -> StoreError {
-    let why = "the scratch rows of the state tab were changed or read too early; the next run looks at them again";
+    let why = "the scratch rows of the state tab were changed or read too early; the next run reads them again";
     StoreError::Unavailable { why: why.to_owned(), fault: Fault::Transient }
 }
