@@ -86,9 +86,9 @@ fn a_deleted_tab_is_made_again_by_what_the_run_says() {
             let told = [&*ended.out, &*ended.err].concat();
             assert!(told.contains("is gone") && told.contains("sheetkeep fsck --repair=tabs --yes"), "{told}");
         }
-        house.say(&["fsck", "j.toml"]).exits(4).shows("they agree, but a tab is gone");
-        house.say(&["fsck", "j.toml", "--repair"]).exits(4).shows("would make tab");
-        house.say(&REPAIR).exits(0).shows("is there again, empty");
+        house.say(&["fsck", "j.toml"]).exits(4).shows("consistent, but a tab is gone");
+        house.say(&["fsck", "j.toml", "--repair"]).exits(4).shows("would recreate tab");
+        house.say(&REPAIR).exits(0).shows("was recreated, empty");
         house.outside.emulator.reset_stats();
         house.say(&REPAIR).exits(0);
         house.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(0);
@@ -96,7 +96,7 @@ fn a_deleted_tab_is_made_again_by_what_the_run_says() {
         write(&house.shop, "j", 5);
         house.say(&["run", "j.toml"]).exits(3).shows("new 2").shows("failed 1");
         house.say(&["failures", "list", "j.toml"]).exits(0).shows("one is bad");
-        house.say(&["fsck", "j.toml"]).exits(0).shows("4 keys, 4 rows of data; they agree");
+        house.say(&["fsck", "j.toml"]).exits(0).shows("4 keys, 4 data rows; consistent");
     }
 }
 
@@ -106,7 +106,7 @@ fn a_repair_of_tabs_forgets_no_key() {
     let rows = json!({"sheetId": house.outside.tab_id("Data j"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     house.outside.hands(&json!([{"deleteDimension": {"range": rows}}]));
     house.delete(&["Failures j"]);
-    house.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(4).shows("missing: 1 key").shows("is there again");
+    house.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(4).shows("missing: 1 key").shows("was recreated");
     house.say(&REPAIR).exits(4).shows("missing: 1 key");
     assert_eq!(house.outside.rows("Processed j").len(), 2);
 }
@@ -161,7 +161,7 @@ fn a_deleted_tab_of_a_local_file_is_made_again_too() {
     }
     drop(outside);
     shop.run(&["run", "j.toml"]).exits(65).says("fsck --repair");
-    shop.run(&REPAIR).exits(0).shows("is there again, empty");
+    shop.run(&REPAIR).exits(0).shows("was recreated, empty");
     shop.run(&["run", "j.toml"]).exits(3);
     shop.run(&["fsck", "j.toml"]).exits(0);
 }

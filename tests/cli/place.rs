@@ -75,7 +75,9 @@ fn a_run_within_the_program_of_a_step_and_names_of_the_job_go() {
     assert_eq!(shop.column("inner.toml", "Quakes", "id").len(), 1);
     shop.change("inner.toml", "tab = \"Quakes\"", "tab = \"${SHEETKEEP_MY_TAB}\"");
     let own = [("SHEETKEEP_MY_TAB", "Nested")];
-    shop.run_with(&own, &["run", "inner.toml", "--adopt", "--embedded", "own.sheet"]).exits(0).shows("tab Nested");
+    shop.run_with(&own, &["run", "inner.toml", "--accept-changes", "--embedded", "own.sheet"])
+        .exits(0)
+        .shows("tab Nested");
     shop.run_with(&own, &["run", "quakes.toml"]).exits(78).says("SHEETKEEP_MY_TAB");
 }
 
@@ -177,7 +179,7 @@ fn a_linked_job_does_not_pass_over_what_lies_beside_its_file() {
     fs::remove_file(shop.path("repo/.env")).expect("it is there");
     shop.run(&["run", "repo/quakes.toml"]).exits(0).shows("new 3");
     let told = shop.run(&["run", "links/quakes.toml"]);
-    told.exits(78).says("repo/quakes.sheet").says("say --embedded links/quakes.sheet to");
+    told.exits(78).says("repo/quakes.sheet").says("use --embedded links/quakes.sheet to");
     assert!(!shop.path("links/quakes.sheet").exists());
     shop.run(&["run", "links/quakes.toml", "--embedded", "repo/quakes.sheet"]).exits(0).shows("new 0 · skipped 3");
 }

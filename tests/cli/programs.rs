@@ -111,7 +111,7 @@ fn two_signals_within_a_second_are_one() {
     waits_for(&shop, "begun");
     // As coreutils' timeout does: one to the process, another to its group.
     live.signals(&["-TERM", "-TERM", "-TERM"]);
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     shop.write("go", "");
     live.ends().exits(143).shows("new 1");
 }
@@ -123,7 +123,7 @@ fn a_second_signal_ends_a_program_with_its_children() {
     let mut live = shop.start(&["run", "work.toml"]);
     waits_for(&shop, "begun");
     live.signal("-INT");
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     // Whoever presses Ctrl-C again and again is heard once a second.
     while !shop.path("asked").exists() && !live.is_over() {
         live.signal("-INT");
@@ -141,7 +141,7 @@ fn a_closed_terminal_ends_a_run_and_a_second_time_its_program() {
     let mut live = shop.start(&["run", "work.toml"]);
     waits_for(&shop, "begun");
     live.signal("-HUP");
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     while !shop.path("asked").exists() && !live.is_over() {
         live.signal("-HUP");
     }
