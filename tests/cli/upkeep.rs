@@ -33,7 +33,7 @@ impl MaintenanceFixture {
 
 #[test]
 fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
-    let house = House::with(12);
+    let house = MaintenanceFixture::with(12);
     house.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 data rows; consistent");
     let document = house.run(&["fsck", "quakes.toml", "--json"]);
     assert_eq!(document.exits(0).document()["consistent"], true);
