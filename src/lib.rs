@@ -2,26 +2,21 @@
 //!
 #![doc = include_str!("../README.md")]
 
+pub use sheetkeep_base::{clock, failpoint, fault, machine, redact, retry, rng, system, time};
+pub use sheetkeep_ledger as ledger;
+pub use sheetkeep_ledger::grid;
+pub use sheets_client as google;
+
 pub mod app;
 pub mod check;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "emulator")]
 pub use sheets_emulator as emulator;
-pub mod failpoint;
-pub mod fault;
-pub mod google;
-pub mod grid;
-pub mod ledger;
-pub mod machine;
 pub mod maintain;
 pub mod port;
 pub mod private;
-pub mod redact;
-pub mod retry;
 pub mod runner;
 pub mod source;
 pub mod step;
 pub mod store;
-pub mod system;
-pub mod time;

@@ -17,17 +17,17 @@ mod person;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::item::failure::RequestedAction;
 use sheetkeep::ledger::item::key::Key;
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::ledger::run::run::RunStatus;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
@@ -44,7 +44,7 @@ struct FailureFixture {
 
 impl FailureFixture {
     fn new() -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = UnknownBehaviors::all().next().expect("there are eight");
         Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
     }

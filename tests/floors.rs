@@ -342,7 +342,7 @@ fn clean() -> Vec<(&'static str, &'static str)> {
             "//! The guard.\nuse crate::google::body::A;\nconst G: &str = \"namedRangeId\";\n",
         ),
         ("app.rs", "//! Wiring.\nuse crate::emulator::api::X;\nuse crate::runner::pass::Y;\n"),
-        ("runner/pass.rs", "//! A pass.\nuse std::sync::Arc;\nasync fn f() { crate::port::clock::now().await }\n"),
+        ("runner/pass.rs", "//! A pass.\nuse std::sync::Arc;\nasync fn f() { crate::clock::now().await }\n"),
         ("port/clock.rs", "//! Time. Guards are `named_range`s elsewhere.\n"),
         ("cli/args.rs", "//! Words typed.\nuse crate::app::App;\nuse crate::emulator::api::X;\n"),
     ]
@@ -361,7 +361,7 @@ fn a_clean_house_has_no_violation() {
 #[test]
 fn every_planted_violation_is_caught() {
     let planted: &[(&str, &str, &str)] = &[
-        ("ledger/bad.rs", "//! M.\nuse crate::port::clock::Clock;\n", "imports go down"),
+        ("ledger/bad.rs", "//! M.\nuse crate::clock::Clock;\n", "imports go down"),
         ("ledger/bad.rs", "//! M.\nfn f(_: crate::runner::pass::Y) {}\n", "imports go down"),
         ("google/bad.rs", "//! M.\nuse crate::emulator::api::X;\n", "blind to each other"),
         ("cli/bad.rs", "//! M.\nuse sheets_emulator::api::X;\n", "outside the facade"),

@@ -17,17 +17,17 @@ mod person;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::commit::changes::ItemResult;
 use sheetkeep::ledger::item::key::{Key, Version};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
@@ -41,7 +41,7 @@ struct RevokeFixture {
 
 impl RevokeFixture {
     fn new(mode: WriteMode) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         Self {
             front: EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None),
             clock,

@@ -9,8 +9,8 @@
 
 use std::time::{Duration, Instant};
 
-use sheetkeep::port::chance::Chance;
-use sheetkeep::system::SeededChance;
+use sheetkeep::rng::Rng;
+use sheetkeep::system::SeededRng;
 
 #[path = "../fuzz/readers/entered.rs"]
 mod entered;
@@ -110,7 +110,7 @@ const PIECES: &[&str] = &[
     "* 9e9",
 ];
 
-fn changed(seed: &[u8], chance: &SeededChance) -> Vec<u8> {
+fn changed(seed: &[u8], chance: &SeededRng) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     let below = |n: usize| usize::try_from(chance.bits() % (n.max(1) as u64)).unwrap_or(0);
     for _ in 0..=below(6) {
@@ -146,7 +146,7 @@ fn changed(seed: &[u8], chance: &SeededChance) -> Vec<u8> {
 /// Throws changed seeds at a reader; which input it was stands in the panic's output.
 fn fuzz(name: &str, seeds: &[&[u8]], read: fn(&[u8])) {
     let seconds = std::env::var("SHEETKEEP_FUZZ_SECONDS").ok().and_then(|text| text.parse::<u64>().ok());
-    let (chance, began) = (SeededChance::new(20_261_127), Instant::now());
+    let (chance, began) = (SeededRng::new(20_261_127), Instant::now());
     let mut inputs = 0_u64;
     while seconds.map_or(inputs < INPUTS, |seconds| began.elapsed() < Duration::from_secs(seconds)) {
         let seed = seeds[usize::try_from(inputs).unwrap_or(0) % seeds.len()];

@@ -21,16 +21,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::app::journal::FileJournal;
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::item::write_mode::Delivery;
 use sheetkeep::ledger::run::event::{Event, RunReport};
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::retry::RetryPolicy;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
@@ -52,7 +52,7 @@ struct JournalFixture {
 
 impl JournalFixture {
     fn new(at_most_once: bool) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = UnknownBehaviors::all().next().expect("there are eight");
         let disk = tempfile::tempdir().expect("a directory");
         let front = EmulatorProxy::new(doubts, 1, &clock, None);

@@ -18,14 +18,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::{FaultAction, FaultRule, UnknownBehaviors};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::ledger::run::run::RunStatus;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
@@ -43,7 +43,7 @@ struct RejectionFixture {
 
 impl RejectionFixture {
     fn new(doubts: UnknownBehaviors) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
     }
 

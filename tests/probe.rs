@@ -20,10 +20,10 @@ use sheetkeep::emulator::{
 };
 use sheetkeep::runner::shutdown::{Stop, StopReason};
 use sheetkeep::store::probe::assumption::{Assumption, AssumptionOutcome};
-use sheetkeep::system::SeededChance;
+use sheetkeep::system::SeededRng;
 
 async fn probed(place: &Emulated, seed: u64, stop: &Stop) -> ProbeReport {
-    let (sheets, chance) = (Arc::new(place.sheets()), Arc::new(SeededChance::new(seed)));
+    let (sheets, chance) = (Arc::new(place.sheets()), Arc::new(SeededRng::new(seed)));
     probe(sheets, id(), place.clock(), chance, stop).await.expect("the spreadsheet can be read")
 }
 

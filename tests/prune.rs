@@ -30,10 +30,10 @@ use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::maintain::force::forcing;
 use sheetkeep::maintain::prune::{PrunePlan, PrunePolicy, RowAge, pruning, yielded};
 use sheetkeep::maintain::reset::resetting;
-use sheetkeep::port::chance::Chance;
+use sheetkeep::rng::Rng;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
-use sheetkeep::system::SeededChance;
+use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
@@ -427,7 +427,7 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
     let games: u64 = std::env::var("PRUNE").ok().and_then(|games| games.parse().ok()).unwrap_or(20);
     let mut put_back = 0;
     for seed in 0..games {
-        let chance = SeededChance::new(seed);
+        let chance = SeededRng::new(seed);
         let below = |n: u64| chance.bits() % n;
         let house =
             JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, usize::from(seed % 2 == 1) * 7).await;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use sheetkeep::clock::Clock;
 use sheetkeep::config::environment::Environment;
 use sheetkeep::config::flags::Overrides;
 use sheetkeep::config::settings::{Settings, read};
@@ -11,7 +12,6 @@ use sheetkeep::ledger::item::key::Key;
 use sheetkeep::ledger::lease::lease::Fence;
 use sheetkeep::ledger::rows::row_builder::{row_of, shape};
 use sheetkeep::ledger::rows::table_header::{KeyColumn, choose_key_column};
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::source::Record;
 use sheetkeep::port::step::{Identify, StepContext};
 use sheetkeep::system::SystemClock;

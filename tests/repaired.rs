@@ -24,13 +24,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::port::clock::Clock;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 use tokio::sync::Notify;
 
@@ -50,7 +50,7 @@ struct Desk {
 impl Desk {
     /// Keys k1 to kn at version 1, each with a remark of the person's.
     async fn of(keys: u64) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let front = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
         let versions = (1..=keys).map(|n| (format!("k{n}"), 1)).collect();
         let mut desk = Self { front, clock, versions, is_alike: false, said: Vec::new() };

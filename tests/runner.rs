@@ -7,22 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::ledger::item::failure::FailureState;
 use sheetkeep::ledger::item::write_mode::Delivery;
 use sheetkeep::ledger::run::event::Event;
 use sheetkeep::ledger::run::run::RunStatus;
 use sheetkeep::machine::MachineTrouble;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::{StepContext, StepError};
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::shutdown::{Stop, StopReason};
 use sheetkeep::store::memory::{InjectedFault, MemoryStore};
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 use support::{Job, Values};
 
 fn clock() -> Arc<dyn Clock> {
-    Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)))
+    Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)))
 }
 
 fn items(range: std::ops::Range<u32>) -> Vec<Value> {

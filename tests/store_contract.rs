@@ -13,16 +13,16 @@ use contract::emulated::Emulated;
 use contract::live::Live;
 use contract::remembered::Remembered;
 use contract::suite;
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
-use sheetkeep::port::clock::Clock;
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 #[tokio::test(start_paused = true)]
 async fn the_reference_store_keeps_the_contract() {
     for (name, check) in suite::ALL {
         println!("in memory: {name}");
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         check(&Remembered::new(clock)).await;
     }
 }

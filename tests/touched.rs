@@ -22,15 +22,15 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::source::{Record, Source, SourceError};
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::memory::MemoryStore;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
@@ -89,7 +89,7 @@ impl ManualEditFixture {
 
     /// The same, on a spreadsheet to which somebody has done this before.
     async fn begun_on(mode: WriteMode, before: Option<Deed>) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let front = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
         let house = Self { front, clock, mode };
         if let Some(deed) = before {
@@ -458,7 +458,7 @@ async fn cells_of_keys_that_are_merged_cost_no_row_and_their_keys_are_done_again
 
 #[tokio::test(start_paused = true)]
 async fn a_version_that_is_restored_from_history_in_the_middle_of_a_run_ends_it_and_the_next_one_goes_on_from_there() {
-    let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+    let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
     let store = MemoryStore::new(Arc::clone(&clock));
     let job = || {
         let mut job = Job::new(Arc::clone(&clock)).step(|value, _| Ok(vec![json!({"id": value["id"]})]));

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::emulator::{CommitHook, CommitStage, Emulator, EmulatorOptions, RandomSource, StorageError, TimeSource};
 use crate::failpoint;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 
 /// The emulator's time, read from a clock of this crate.
 pub struct EmulatorTime(pub Arc<dyn Clock>);
@@ -24,7 +24,7 @@ impl TimeSource for EmulatorTime {
 }
 
 /// The emulator's randomness, drawn from a source of this crate.
-pub struct EmulatorRandom(pub Arc<dyn Chance>);
+pub struct EmulatorRandom(pub Arc<dyn Rng>);
 
 impl RandomSource for EmulatorRandom {
     fn next_u64(&self) -> u64 {
@@ -33,11 +33,7 @@ impl RandomSource for EmulatorRandom {
 }
 
 /// Opens an emulator on this clock and this randomness.
-pub fn open(
-    options: EmulatorOptions,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
-) -> Result<Emulator, StorageError> {
+pub fn open(options: EmulatorOptions, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Emulator, StorageError> {
     let options = EmulatorOptions { commit_hook: Some(failpoints()), ..options };
     Emulator::open(options, Arc::new(EmulatorTime(clock)), Arc::new(EmulatorRandom(chance)))
 }

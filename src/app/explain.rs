@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::app::error::AppError;
 use crate::app::sheet::Sheet;
 use crate::app::view::existing;
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::failure::{Failure, FailureState, RequestedAction};
 use crate::ledger::item::key::Key;
@@ -16,8 +17,7 @@ use crate::ledger::lease::row_order::{CommitSequence, RowOrder, read_run_cell};
 use crate::ledger::processed::processed_index::PriorFailure;
 use crate::ledger::run::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 use crate::runner::run_config::RunError;
 use crate::store::commit::restore::WAITING;
 use crate::store::scan::scanner::{IndexRetention, ScanScope, ScannedRow};
@@ -96,7 +96,7 @@ pub async fn explain(
     settings: &Settings,
     key: &Key,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<ItemHistory, AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::app::error::AppError;
 use crate::app::sheet::Sheet;
 use crate::app::view::existing;
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::failure::{Failure, RequestedAction};
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
 use crate::port::store::Store;
+use crate::rng::Rng;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::load_plan::MissingTab;
 
@@ -33,7 +33,7 @@ pub async fn failures(
     settings: &Settings,
     count: u64,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<FailureList, AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, SheetFile};
 use crate::app::view::existing;
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::item::Output;
@@ -17,9 +18,8 @@ use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::processed::consistency::{ConsistencyCheck, Inconsistencies, RowDigest};
 use crate::ledger::rows::row_codec::FORGOTTEN;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
 use crate::port::step::Identify;
+use crate::rng::Rng;
 use crate::runner::run_config::{PreparedChanges, RunError};
 use crate::store::scan::scanner::{IndexRetention, ScanScope, ScanSummary, ScannedRow};
 use crate::store::spreadsheet::store::SheetsStore;
@@ -141,11 +141,7 @@ impl Repair {
 }
 
 /// Looks at every row.
-pub async fn check(
-    settings: &Settings,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
-) -> Result<FsckReport, AppError> {
+pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<FsckReport, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     file.judge(checked(&store, settings).await)
 }
@@ -208,7 +204,7 @@ pub async fn errands(
     settings: &Settings,
     repair: Repair,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<PreparedChanges, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     file.judge(repair_of(&store, settings, repair).await)
@@ -239,7 +235,7 @@ pub fn may_adopt(settings: &Settings) -> bool {
 fn store(
     settings: &Settings,
     clock: Arc<dyn Clock>,
-    chance: &Arc<dyn Chance>,
+    chance: &Arc<dyn Rng>,
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);

@@ -14,8 +14,8 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::machine::MachineTrouble;
-use crate::port::chance::Chance;
 use crate::private;
+use crate::rng::Rng;
 
 /// Bytes of a lock file that are read.
 const MAX_TOLD: u64 = 1_000;
@@ -41,7 +41,7 @@ pub enum LockHeld {
 
 impl Installation {
     /// The installation of this state directory, locked for `job` at `target`.
-    pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Chance) -> Result<Self, LockHeld> {
+    pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Rng) -> Result<Self, LockHeld> {
         let fresh = format!("{:016x}", chance.bits());
         let Some(dir) = dir else {
             let why = "no state directory is known: HOME and XDG_STATE_HOME are not set (--state-dir names one)";
@@ -179,12 +179,12 @@ fn write_over(mut file: &File, words: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::SeededChance;
+    use crate::system::SeededRng;
 
     #[test]
     fn an_installation_keeps_its_id_and_a_second_run_is_told_who_is_there() {
         let dir = tempfile::tempdir().expect("a directory");
-        let (one, two) = (SeededChance::new(1), SeededChance::new(2));
+        let (one, two) = (SeededRng::new(1), SeededRng::new(2));
         let first = Installation::enter(Some(dir.path()), "j", "s", &one).expect("nobody is there");
         first.tell("run r1 on host a");
         assert_eq!(alive(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn without_a_directory_there_is_an_id_and_no_lock() {
-        let none = Installation::enter(None, "j", "s", &SeededChance::new(1)).expect("nobody is there");
+        let none = Installation::enter(None, "j", "s", &SeededRng::new(1)).expect("nobody is there");
         assert!(!none.is_locked() && !none.id.is_empty());
         assert!(none.unlocked.expect("a reason").contains("no state directory is known"));
     }
@@ -215,7 +215,7 @@ mod tests {
     fn state_is_its_owners_alone_and_a_linked_lock_harms_no_file() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let dir = tempfile::tempdir().expect("a directory");
-        let (state, chance) = (dir.path().join("state"), SeededChance::new(1));
+        let (state, chance) = (dir.path().join("state"), SeededRng::new(1));
         drop(Installation::enter(Some(&state), "j", "s", &chance).expect("nobody is there"));
         let lock = lock_path(&state, "j", "s");
         let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
@@ -237,7 +237,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("file");
         std::fs::write(&file, "x").expect("a file");
-        let entered = Installation::enter(Some(&file.join("below")), "j", "s", &SeededChance::new(1));
+        let entered = Installation::enter(Some(&file.join("below")), "j", "s", &SeededRng::new(1));
         let entered = entered.expect("nobody is there");
         assert!(!entered.is_locked() && entered.unlocked.expect("a reason").contains("below"));
     }

@@ -12,6 +12,7 @@ use crate::app::journal::FileJournal;
 use crate::app::processes::SystemProcesses;
 use crate::app::request::RequestFile;
 use crate::app::sheet::{Sheet, connect};
+use crate::clock::Clock;
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
 use crate::config::steps::StepAction;
@@ -22,12 +23,11 @@ use crate::ledger::run::event::{Event, RunReport};
 use crate::ledger::run::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
 use crate::port::journal::Journal;
 use crate::port::process::Processes;
 use crate::port::source::Source;
 use crate::retry::RetryPolicy;
+use crate::rng::Rng;
 use crate::runner::failure_records::unread;
 use crate::runner::header_row::see_header;
 use crate::runner::input_queue::RetryScope;
@@ -73,7 +73,7 @@ pub async fn run(
     settings: &Settings,
     wish: RunRequest,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
     events: Events,
     stop: Stop,
 ) -> Result<RunReport, AppError> {
@@ -109,7 +109,7 @@ pub async fn run(
 /// What a run has of the world around it.
 struct RunLocation {
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
     events: Events,
 }
 
@@ -237,7 +237,7 @@ fn target_name(settings: &Settings) -> String {
 }
 
 /// The lock is held until the last part of the run that may tell something is gone.
-fn enter(settings: &Settings, chance: &dyn Chance) -> Result<Installation, AppError> {
+fn enter(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppError> {
     Installation::enter(settings.state_dir.as_deref(), &settings.job, &target_name(settings), chance).map_err(
         |barred| match barred {
             LockHeld::Alive(holder) => AppError::Busy { holder },

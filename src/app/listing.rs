@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, SheetFile};
 use crate::app::view::existing;
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::state::snapshot::Snapshot;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
 use crate::port::store::Store;
+use crate::rng::Rng;
 use crate::runner::startup::is_own_job;
 use crate::store::scan::rows::ScannedTabs;
 use crate::store::scan::scanner::ScanScope;
@@ -23,7 +23,7 @@ pub async fn listing(
     settings: &Settings,
     wanted: ScanScope,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<ScannedTabs, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     file.judge(listed(&store, wanted).await)
@@ -34,7 +34,7 @@ pub async fn listing_with_ends(
     settings: &Settings,
     wanted: ScanScope,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<(ScannedTabs, Vec<TabExtent>), AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     let both = async { Ok((listed(&store, wanted).await?, store.ends().await?)) };
@@ -54,7 +54,7 @@ pub fn at_home(listing: &ScannedTabs) -> Result<(), AppError> {
 pub async fn loaded(
     settings: &Settings,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Option<Snapshot>, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     Ok(file.judge(store.load().await.map_err(AppError::from))?.snapshot)
@@ -63,7 +63,7 @@ pub async fn loaded(
 fn store(
     settings: &Settings,
     clock: Arc<dyn Clock>,
-    chance: &Arc<dyn Chance>,
+    chance: &Arc<dyn Rng>,
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);

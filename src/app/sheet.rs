@@ -9,6 +9,7 @@ use std::sync::Arc;
 #[cfg(feature = "emulator")]
 use crate::app::emulator;
 use crate::app::error::AppError;
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::target::{GOOGLE_API_URL, Target};
 #[cfg(feature = "emulator")]
@@ -22,8 +23,7 @@ use crate::google::transport::connect::Transport;
 use crate::google::types::address::SpreadsheetId;
 #[cfg(feature = "emulator")]
 use crate::machine::MachineTrouble;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 #[cfg(feature = "emulator")]
 use crate::runner::run_config::RunError;
 
@@ -88,19 +88,14 @@ fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> 
 }
 
 /// Connects to where the settings say.
-pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
+pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
         Target::Google { id } => to_google(settings, id, clock, chance),
         Target::Embedded { file } => embedded(file, clock, chance),
     }
 }
 
-fn to_google(
-    settings: &Settings,
-    id: &str,
-    clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Chance>,
-) -> Result<Sheet, AppError> {
+fn to_google(settings: &Settings, id: &str, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     let found = &settings.credentials;
     let source = CredentialSource {
         path: found.path.clone(),
@@ -122,7 +117,7 @@ fn to_google(
 }
 
 #[cfg(feature = "emulator")]
-fn embedded(file: &Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
+fn embedded(file: &Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     let options = EmulatorOptions {
         file: Some(file.to_owned()),
         spreadsheet_id: Some(EMBEDDED_ID.to_owned()),
@@ -146,6 +141,6 @@ fn embedded(file: &Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Re
 }
 
 #[cfg(not(feature = "emulator"))]
-fn embedded(_: &std::path::Path, _: &Arc<dyn Clock>, _: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
+fn embedded(_: &std::path::Path, _: &Arc<dyn Clock>, _: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     Err(AppError::NoEmbedded)
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, connect};
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::google::types::response_types::TabInfo as Seen;
@@ -17,9 +18,8 @@ use crate::ledger::rows::row_codec::{PROCESSED, RUNS, read_run_row};
 use crate::ledger::run::capacity::{CellCosts, Forecast, forecast};
 use crate::ledger::run::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
 use crate::port::store::Store;
+use crate::rng::Rng;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::load_plan::MissingTab;
@@ -72,7 +72,7 @@ pub struct LastRows {
 pub async fn standing(
     settings: &Settings,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<JobOverview, AppError> {
     let sheet = existing(settings, &clock, &chance)?;
     let file = sheet.file.clone();
@@ -116,7 +116,7 @@ async fn prices(sheet: &Sheet, data: &Seen, snapshot: &Snapshot) -> Result<CellC
 }
 
 /// The way to a sheet that is there: whoever only reads makes no file.
-pub fn existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Result<Sheet, AppError> {
+pub fn existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
         Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
         _ => connect(settings, clock, chance),
@@ -152,7 +152,7 @@ pub async fn last_rows(
     tab: Option<&str>,
     count: u64,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<LastRows, AppError> {
     let sheet = existing(settings, &clock, &chance)?;
     sheet.file.judge(last_rows_of(&sheet, settings, tab, count).await)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::check::repeated::{RepeatedKeyScan, look};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
+use crate::clock::Clock;
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
@@ -17,7 +18,6 @@ use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::lease::lease::LeaseStatus;
 use crate::ledger::run::capacity;
 use crate::ledger::state::snapshot::{Definition, Snapshot};
-use crate::port::clock::Clock;
 use crate::port::source::Source;
 use crate::port::step::Identify;
 use crate::runner::first_records::FirstRecords;

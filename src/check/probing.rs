@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
 use crate::port::store::StoreError;
+use crate::rng::Rng;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
 use crate::store::probe::cleanup::{CleanupReport, sweep};
@@ -57,7 +57,7 @@ pub async fn probe(
     sheets: Arc<Sheets>,
     id: SpreadsheetId,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
     stop: &Stop,
 ) -> Result<ProbeReport, StoreError> {
     let desk = ProbeClient::open(sheets, id, clock, chance).await?;

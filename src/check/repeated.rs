@@ -6,10 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::ledger::item::key::Version;
 use crate::ledger::item::repeated_keys::{RepeatWatch, RepeatedKeys};
 use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::port::clock::Clock;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::keyed_records::{Extent, KeyedRecords};

@@ -23,7 +23,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Registry, fmt as layers};
 
 use crate::cli::terminal::Terminal;
-use crate::port::clock::Clock;
+use crate::clock::Clock;
 use crate::redact::redacted;
 
 /// How logs are written.
@@ -215,7 +215,7 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use crate::cli::terminal::OutputStyle;
-    use crate::system::SteeredClock;
+    use crate::system::TestClock;
     use crate::time::Timestamp;
 
     use super::*;
@@ -224,7 +224,7 @@ mod tests {
 
     fn logged(settings: &LogSettings, caps: &[&str], speak: impl FnOnce()) -> String {
         let (terminal, captured) = Terminal::captured(PLAIN, PLAIN);
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_517_966_773_840)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_517_966_773_840)));
         with_default(subscriber(&terminal, &clock, settings, caps).expect("valid settings"), speak);
         assert_eq!(captured.out(), "", "logs never stand on standard output");
         captured.err()

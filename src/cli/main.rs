@@ -16,12 +16,12 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::provisions;
 use crate::cli::session::Session;
+use crate::clock::Clock;
 use crate::config::environment::{host_name, process_variable};
 use crate::google::options::QUIET;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 use crate::step::worker::serve::{WORD, serve};
-use crate::system::{SystemChance, SystemClock, beyond_the_calendar};
+use crate::system::{SystemClock, SystemRng, beyond_the_calendar};
 
 /// How long what is still open may take to close. The embedded sheet does so at once, and folds its log into its one file; what never
 /// ends by itself, such as a read of a file on a dead mount, must not keep the process.
@@ -68,7 +68,7 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
         );
         return Err(CliError::new(why, Exit::Config).with_help("set the clock, then run it again"));
     }
-    let chance: Arc<dyn Chance> = Arc::new(SystemChance);
+    let chance: Arc<dyn Rng> = Arc::new(SystemRng);
     match &session.args.command {
         CliCommand::Run(args) if args.force => {
             runtime.block_on(commands::force::command(session, args, host_name(), clock, chance))
@@ -93,8 +93,8 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
         CliCommand::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
-            let chance: Arc<dyn Chance> = match args.seed {
-                Some(seed) => Arc::new(crate::system::SeededChance::new(seed)),
+            let chance: Arc<dyn Rng> = match args.seed {
+                Some(seed) => Arc::new(crate::system::SeededRng::new(seed)),
                 None => chance,
             };
             runtime.block_on(commands::emulate::command(session, args, clock, chance))

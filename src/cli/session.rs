@@ -12,8 +12,8 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::logs::{LogFormat, LogSettings, begin as begin_logs};
 use crate::cli::terminal::{ColorChoice, Terminal, TerminalEnvironment};
+use crate::clock::Clock;
 use crate::failpoint;
-use crate::port::clock::Clock;
 
 /// What every command works with.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::task::JoinHandle;
 
-use crate::port::clock::Clock;
+use crate::clock::Clock;
 
 /// A signal that asks the process to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

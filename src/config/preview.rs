@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::port::clock::Clock;
 use crate::port::preview::Preview;
 use crate::runner::preview::FirstRow;
 use crate::source::input::Input;

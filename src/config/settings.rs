@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
+use crate::clock::Clock;
 use crate::config::collect::{ProblemNote, ValueReader};
 use crate::config::columns::columns;
 use crate::config::environment::Environment;
@@ -28,7 +29,6 @@ use crate::google::calls::quota::Pacing;
 use crate::google::transport::proxy::Proxies;
 use crate::ledger::columns::columns::{Columns, header_text};
 use crate::ledger::item::write_mode::{Delivery, ReprocessPolicy, WriteMode};
-use crate::port::clock::Clock;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 

@@ -5,11 +5,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::config::collect::ValueReader;
 use crate::config::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
 use crate::config::raw::{At, JobFile, StepSection as Raw};
 use crate::ledger::item::write_mode::Delivery;
-use crate::port::clock::Clock;
 use crate::port::step::Step;
 use crate::step::command::command::{self, Command, CommandSettings};
 use crate::step::jq::program::Program;

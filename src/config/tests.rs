@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
+use crate::clock::Clock;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
@@ -14,7 +15,6 @@ use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;
 use crate::config::target::Target;
 use crate::ledger::item::write_mode::WriteMode;
-use crate::port::clock::Clock;
 use crate::port::step::Identify;
 use crate::retry::RetryPolicy;
 use crate::source::input::Input;

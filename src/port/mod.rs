@@ -9,10 +9,8 @@
 //! | What processes an item, and finds its key? | `step`, `evaluator` |
 //! | Where are results kept until they are committed? | `journal` |
 //! | Which columns will a new job's first row have? | `preview` |
-//! | What time is it; which bits are random; which processes are active? | `clock`, `chance`, `process` |
+//! | Which processes are active? | `process` |
 
-pub mod chance;
-pub mod clock;
 pub mod error_document;
 pub mod evaluator;
 pub mod journal;

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
 use crate::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
 use crate::ledger::commit::commit_resolution::{DraftIds, HeadStatus};
 use crate::ledger::run::event::Event;
-use crate::port::clock::Clock;
 use crate::port::store::Store;
 use crate::runner::run_config::Events;
 

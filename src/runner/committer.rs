@@ -21,8 +21,8 @@ use crate::ledger::run::event::Event;
 use crate::ledger::run::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::State;
-use crate::port::chance::Chance;
 use crate::port::store::{MisplacedWrites, StoreError};
+use crate::rng::Rng;
 use crate::runner::commit_driver::{CommitDriver, CommitOutcome};
 use crate::runner::commit_queue::{CommitQueue, InFlight, PendingItem, places};
 use crate::runner::intake::Intake;
@@ -37,7 +37,7 @@ pub struct Committer {
     /// Sends commits and reads the head.
     pub settler: CommitDriver,
     /// Random source for ids.
-    pub chance: Arc<dyn Chance>,
+    pub chance: Arc<dyn Rng>,
     /// The commit chain.
     pub chain: CommitChain,
     /// Abandoned runs, closed by the next commit.
@@ -93,7 +93,7 @@ pub(super) enum ClosingRun {
 
 impl Committer {
     /// Creates a committer without commits from the startup context; returns the intake beside it.
-    pub fn new(settler: CommitDriver, chance: Arc<dyn Chance>, plan: &RunConfig, opened: RunContext) -> (Self, Intake) {
+    pub fn new(settler: CommitDriver, chance: Arc<dyn Rng>, plan: &RunConfig, opened: RunContext) -> (Self, Intake) {
         let RunContext { chain, intake, table_exists, buried, run, service, began_ms, claimant, .. } = opened;
         let ttl_ms = plan.ttl_ms;
         let forced = ReprocessState::of(&plan.retrying, &run.id, chain.state());

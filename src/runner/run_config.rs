@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::ledger::columns::columns::Columns;
 use crate::ledger::commit::changes::ItemResult;
@@ -19,14 +20,13 @@ use crate::ledger::run::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
 use crate::machine::MachineTrouble;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
 use crate::port::journal::Journal;
 use crate::port::process::Processes;
 use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::{Identify, Step};
 use crate::port::store::{Store, StoreError};
 use crate::retry::RetryPolicy;
+use crate::rng::Rng;
 use crate::runner::first_records::Cause;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::shutdown::StopReason;
@@ -50,7 +50,7 @@ pub struct Dependencies {
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The random source.
-    pub chance: Arc<dyn Chance>,
+    pub chance: Arc<dyn Rng>,
     /// Where results of steps with outside effects are journalled until they are applied; `None`
     /// without a disk.
     pub journal: Option<Arc<dyn Journal>>,

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::ledger::item::item::Item;
 use crate::ledger::item::write_mode::Delivery;
 use crate::ledger::processed::low_watermark::SequenceNumber;
@@ -18,7 +19,6 @@ use crate::ledger::run::event::{Event, RunReport};
 use crate::ledger::run::journal::{JournalHead, StepResult};
 use crate::ledger::run::run::{Run, RunStatus};
 use crate::machine::MachineTrouble;
-use crate::port::clock::Clock;
 use crate::port::journal::JournalFault;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::{IdentifyError, StepError};

@@ -9,16 +9,16 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::ledger::item::item::Item;
 use crate::ledger::item::key::idempotency_key_of;
 use crate::ledger::lease::lease::Fence;
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::run::event::Event;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
 use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{Decision, RetryPolicy};
+use crate::rng::Rng;
 use crate::runner::journal_replay::JournalTarget;
 use crate::runner::run_config::Events;
 
@@ -77,7 +77,7 @@ pub struct StepExecutor {
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The random source, for jitter.
-    pub chance: Arc<dyn Chance>,
+    pub chance: Arc<dyn Rng>,
     /// The spreadsheet's id, a part of idempotency keys.
     pub spreadsheet: String,
     /// The job's name, a part of idempotency keys.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 
+use crate::clock::Clock;
 use crate::grid::Row;
 use crate::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply, ItemResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
@@ -21,7 +22,6 @@ use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{DONE, FORGOTTEN, processed_row};
 use crate::ledger::run::run::Run;
 use crate::ledger::state::snapshot::{Loaded, Snapshot, State};
-use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError, Usage};
 
 /// A fault that a test injects into the next commit.

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::{Value, json};
 use sheetkeep::app::emulator::open;
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::{
     ApiRequest, Emulator, EmulatorOptions, FaultAction, FaultRule, FaultTarget, QueryParams, ResponseContent,
     UnknownBehaviors,
@@ -17,10 +18,9 @@ use sheetkeep::google::sheets::Sheets;
 use sheetkeep::google::transport::connect::Transport;
 use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::grid::quoted;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::{SeededChance, SteeredClock};
+use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;
 
 use crate::contract::ground::{Contents, Loss, StoreFixture, Texts};
@@ -40,14 +40,14 @@ pub struct Emulated {
 impl Emulated {
     /// An empty spreadsheet on a service that behaves so.
     pub fn new(doubts: UnknownBehaviors, seed: u64) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
             behaviors: doubts,
             ..EmulatorOptions::default()
         };
-        let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
+        let chance = Arc::new(SeededRng::new(seed ^ 0xE0E0));
         let emulator = open(options, Arc::clone(&clock), chance).expect("memory is there");
         Self { emulator, clock, seed: AtomicU64::new(seed << 16) }
     }
@@ -63,7 +63,7 @@ impl Emulated {
         };
         let credentials = Credentials::fixed(TOKEN).expect("a token of plain letters");
         let options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
-        let chance = SeededChance::new(self.seed.fetch_add(1, Ordering::Relaxed));
+        let chance = SeededRng::new(self.seed.fetch_add(1, Ordering::Relaxed));
         Sheets::connect(options, Arc::clone(&self.clock), Arc::new(chance)).expect("usual options")
     }
 

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use sheetkeep::emulator::{FaultAction, FaultRule, FaultTarget, UnknownBehaviors};
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::port::chance::Chance;
 use sheetkeep::port::step::StepError;
+use sheetkeep::rng::Rng;
 use sheetkeep::runner::run_config::RunError;
-use sheetkeep::system::SeededChance;
+use sheetkeep::system::SeededRng;
 
 use crate::contract::emulated::Emulated;
 use crate::contract::ground::{Contents, StoreFixture};
@@ -143,7 +143,7 @@ const SEEDS: u64 = 6;
 async fn in_random_trouble_nothing_is_doubled_or_lost() {
     for doubts in UnknownBehaviors::all() {
         for seed in 1..=SEEDS {
-            let chance = SeededChance::new(seed);
+            let chance = SeededRng::new(seed);
             let faults = (0..8).map(|_| {
                 let mishaps = mishaps();
                 let (_, mishap) = &mishaps[usize::try_from(chance.bits() % 8).expect("small")];

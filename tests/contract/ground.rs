@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use sheetkeep::port::clock::Clock;
+use sheetkeep::clock::Clock;
 use sheetkeep::port::store::Store;
 
 /// Texts of a row by column; empty cells are left out.

@@ -4,17 +4,17 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use sheetkeep::clock::Clock;
 use sheetkeep::google::auth::credentials::{CredentialSource, Credentials};
 use sheetkeep::google::options::SheetsOptions;
 use sheetkeep::google::sheets::Sheets;
 use sheetkeep::google::transport::connect::Transport;
 use sheetkeep::google::transport::proxy::Proxies;
 use sheetkeep::google::types::address::SpreadsheetId;
-use sheetkeep::port::chance::Chance;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
+use sheetkeep::rng::Rng;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::{SystemChance, SystemClock};
+use sheetkeep::system::{SystemClock, SystemRng};
 
 use crate::contract::emulated::contents;
 use crate::contract::ground::{Contents, Loss, StoreFixture};
@@ -44,13 +44,13 @@ impl Live {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let options =
             SheetsOptions::new(credentials, Transport::Network { ca_file: None, proxies: Proxies::default() });
-        let sheets = Sheets::connect(options, Arc::clone(&clock), Arc::new(SystemChance)).expect("usual options");
+        let sheets = Sheets::connect(options, Arc::clone(&clock), Arc::new(SystemRng)).expect("usual options");
         Some((Arc::new(sheets), SpreadsheetId::parse(&id).expect("a spreadsheet's id"), clock))
     }
 
     /// A job that never ran there.
     pub fn fresh((sheets, id, clock): &(Arc<Sheets>, SpreadsheetId, Arc<dyn Clock>)) -> Self {
-        let word = format!("contract {:08x}", SystemChance.bits() >> 32);
+        let word = format!("contract {:08x}", SystemRng.bits() >> 32);
         let (sheets, id, clock) = (Arc::clone(sheets), id.clone(), Arc::clone(clock));
         Self { sheets, id, tab: format!("Data {word}"), job: word, clock }
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use sheetkeep::clock::Clock;
 use sheetkeep::grid::Cell;
 use sheetkeep::ledger::rows::row_codec::{FAILURES, RUNS, failure_row, run_row};
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
 use sheetkeep::store::memory::{InjectedFault, MemoryStore};
 

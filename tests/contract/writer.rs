@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sheetkeep::clock::Clock;
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitReply, ItemResult, NewTable};
 use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, NextAction};
@@ -13,11 +14,10 @@ use sheetkeep::ledger::item::key::{Key, Version};
 use sheetkeep::ledger::lease::lease::Holder;
 use sheetkeep::ledger::run::run::{Counts, Run, RunStatus, Trigger};
 use sheetkeep::ledger::state::snapshot::{Definition, State};
-use sheetkeep::port::chance::Chance;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
+use sheetkeep::rng::Rng;
 use sheetkeep::runner::commit_driver::CommitDriver;
-use sheetkeep::system::SeededChance;
+use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
 use crate::contract::ground::StoreFixture;
@@ -31,7 +31,7 @@ pub struct Writer {
     pub chain: CommitChain,
     pub run: Run,
     pub tab: String,
-    chance: SeededChance,
+    chance: SeededRng,
     clock: Arc<dyn Clock>,
 }
 
@@ -62,7 +62,7 @@ impl Writer {
             ..State::default()
         };
         let chain = CommitChain::from(loaded.snapshot.as_ref(), fresh, me);
-        let chance = SeededChance::new(SEEDS.fetch_add(1, Ordering::Relaxed) << 20);
+        let chance = SeededRng::new(SEEDS.fetch_add(1, Ordering::Relaxed) << 20);
         Self { store, chain, run, tab: ground.tab().to_owned(), chance, clock: ground.clock() }
     }
 

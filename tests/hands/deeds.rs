@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use sheetkeep::port::chance::Chance;
-use sheetkeep::system::SeededChance;
+use sheetkeep::rng::Rng;
+use sheetkeep::system::SeededRng;
 
 use crate::book::{Book, Fate, Holds, Row, TOUCHES_APPENDED_ROWS_THAT_WAIT, Whose};
 use crate::sight::Sight;
@@ -88,13 +88,13 @@ pub type Done = Option<(Vec<Value>, String)>;
 
 /// The person.
 pub struct Hand {
-    chance: SeededChance,
+    chance: SeededRng,
     pub made: u64,
 }
 
 impl Hand {
     pub fn new(seed: u64) -> Self {
-        Self { chance: SeededChance::new(seed ^ 0xBEEF), made: 0 }
+        Self { chance: SeededRng::new(seed ^ 0xBEEF), made: 0 }
     }
 
     pub fn draws(&mut self, likely: f64) -> bool {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::ResponseBody;
 use sheetkeep::google::sheets::Sheets;
-use sheetkeep::port::clock::Clock;
 use tokio::sync::{Mutex, watch};
 
 use crate::book::{Book, Column, DELETES_PROCESSED_ROWS_AT_ANY_TIME, Holds};

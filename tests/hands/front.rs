@@ -16,6 +16,7 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use sheetkeep::app::emulator::open;
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::{
     ApiRequest, ApiResponse, Emulator, EmulatorOptions, QueryParams, ResponseBody, ResponseContent, UnknownBehaviors,
 };
@@ -25,8 +26,7 @@ use sheetkeep::google::options::SheetsOptions;
 use sheetkeep::google::sheets::Sheets;
 use sheetkeep::google::transport::connect::Transport;
 use sheetkeep::google::types::address::SpreadsheetId;
-use sheetkeep::port::clock::Clock;
-use sheetkeep::system::SeededChance;
+use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
 use crate::person::SimulatedEditor;
@@ -89,7 +89,7 @@ impl EmulatorProxy {
             behaviors: doubts,
             ..EmulatorOptions::default()
         };
-        let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
+        let chance = Arc::new(SeededRng::new(seed ^ 0xE0E0));
         let emulator = open(options, Arc::clone(clock), chance).expect("memory is there");
         Self {
             emulator,
@@ -385,7 +385,7 @@ where
     let credentials = Credentials::fixed(TOKEN).expect("a token of plain letters");
     let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
     options.pacing = Pacing::unlimited();
-    Sheets::connect(options, Arc::clone(clock), Arc::new(SeededChance::new(seed))).expect("usual options")
+    Sheets::connect(options, Arc::clone(clock), Arc::new(SeededRng::new(seed))).expect("usual options")
 }
 
 /// What a request asks of the emulator.

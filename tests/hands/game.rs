@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::port::chance::Chance;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
+use sheetkeep::rng::Rng;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::{SeededChance, SteeredClock};
+use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;
 
 use crate::book::{JOBS, value};
@@ -79,7 +79,7 @@ const EITHER: &str = "rows that could each be the one";
 pub struct Game {
     desk: Desk,
     clock: Arc<dyn Clock>,
-    chance: SeededChance,
+    chance: SeededRng,
     seed: u64,
     pace: Pace,
     /// The key whose step fails in the next run.
@@ -89,12 +89,12 @@ pub struct Game {
 
 impl Game {
     pub fn new(seed: u64, pace: Pace, tampering: Option<Tampering>) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = UnknownBehaviors::all().nth(usize::try_from(seed % 8).expect("few")).expect("there are eight");
         let front = EmulatorProxy::new(doubts, seed, &clock, None);
         let latency = (pace == Pace::Fast).then_some(LATENCY);
         let desk = Desk::new(front, seed, &clock, latency, tampering);
-        let chance = SeededChance::new(seed);
+        let chance = SeededRng::new(seed);
         Self { desk, clock, chance, seed, pace, fails: None, tally: Tally::default() }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use sheetkeep::port::chance::Chance;
-use sheetkeep::system::SeededChance;
+use sheetkeep::rng::Rng;
+use sheetkeep::system::SeededRng;
 
 use crate::front::View;
 
@@ -13,7 +13,7 @@ pub const MARK: &str = "mine";
 
 /// One person.
 pub struct SimulatedEditor {
-    chance: SeededChance,
+    chance: SeededRng,
     /// How likely they act before a call; 0 to 1.
     pub eagerness: f64,
     /// What they may do.
@@ -70,7 +70,7 @@ pub const ROWS: &[Act] = &[Act::Sort, Act::InsertOwnRow, Act::InsertBlankRows, A
 impl SimulatedEditor {
     pub fn new(seed: u64) -> Self {
         Self {
-            chance: SeededChance::new(seed ^ 0xBEEF),
+            chance: SeededRng::new(seed ^ 0xBEEF),
             eagerness: 0.0,
             acts: ALL,
             own_rows: BTreeMap::new(),

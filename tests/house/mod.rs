@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
 use sheetkeep::store::scan::rows::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
@@ -32,7 +32,7 @@ pub struct JobFixture {
 impl JobFixture {
     /// `nth` is which of the eight doubts the service has.
     pub fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = UnknownBehaviors::all().nth(nth).expect("there are eight");
         Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode, again, max_rows: 2 }
     }

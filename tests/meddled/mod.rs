@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::commit::changes::{Commit, CommitPart, CommitReply};
@@ -14,11 +15,10 @@ use sheetkeep::ledger::item::failure::StoredFailure;
 use sheetkeep::ledger::item::key::{Fingerprint, Key, Version};
 use sheetkeep::ledger::lease::head::HeadId;
 use sheetkeep::ledger::state::snapshot::Loaded;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::store::memory::{Contents, MemoryStore};
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::support::{Job, Slow, Values};
@@ -78,7 +78,7 @@ impl Store for FaultyStore {
 }
 
 fn world() -> (Arc<dyn Clock>, MemoryStore, Job) {
-    let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+    let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
     let store = MemoryStore::new(Arc::clone(&clock));
     let mut job = Job::new(Arc::clone(&clock));
     job.plan.max_rows = 2;

@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::ledger::item::write_mode::WriteMode;
 use sheetkeep::ledger::lease::lease::Holder;
 use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::machine::MachineTrouble;
-use sheetkeep::port::chance::Chance;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
+use sheetkeep::rng::Rng;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::shutdown::Stop;
-use sheetkeep::system::{SeededChance, SteeredClock};
+use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
@@ -62,9 +62,9 @@ pub struct Game {
     /// Where there is a person: the way to them.
     front: Option<EmulatorProxy>,
     clock: Arc<dyn Clock>,
-    chance: SeededChance,
+    chance: SeededRng,
     /// A chance of its own for them, so that they change no game's story beside.
-    twins_chance: SeededChance,
+    twins_chance: SeededRng,
     lanes: Vec<Arc<Machine>>,
     mode: WriteMode,
     ttl_ms: u64,
@@ -78,8 +78,8 @@ pub struct Game {
 impl Game {
     /// A game on the emulated sheet or in memory, as the seed has it; a meddled one where there is something to meddle with.
     pub fn new(seed: u64, meddling: Option<Meddling>, columns_move: bool) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let chance = SeededChance::new(seed);
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
+        let chance = SeededRng::new(seed);
         let below = |bound: u64| chance.bits() % bound;
         let mode = [WriteMode::Append, WriteMode::Upsert][usize::try_from(below(2)).expect("few")];
         let is_kept = meddling == Some(Meddling::NothingKept);
@@ -109,7 +109,7 @@ impl Game {
         });
         let lanes = (0..4).map(|number| Machine::new(number, seed, &clock, &record)).collect();
         let (source, failing, twins, due) = Default::default();
-        let twins_chance = SeededChance::new(seed ^ 0x7717);
+        let twins_chance = SeededRng::new(seed ^ 0x7717);
         Self { record, place, front, clock, chance, twins_chance, lanes, mode, ttl_ms, source, failing, twins, due }
     }
 

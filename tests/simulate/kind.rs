@@ -1,7 +1,7 @@
 //! The kinds of faults that a call can meet, and what each is to the emulator.
 
 use sheetkeep::emulator::{FaultAction, FaultRule};
-use sheetkeep::port::chance::Chance;
+use sheetkeep::rng::Rng;
 
 /// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ const MUCH_LATER: u32 = 1_000_000;
 
 impl Kind {
     /// One of all kinds that can meet a call.
-    pub fn next_input(chance: &dyn Chance, is_write: bool) -> Self {
+    pub fn next_input(chance: &dyn Rng, is_write: bool) -> Self {
         let page = [200, 502, 503][usize::try_from(chance.bits() % 3).expect("few")];
         match chance.bits() % if is_write { 18 } else { 12 } {
             0 => Self::Fails(429),

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sheetkeep::port::chance::Chance;
-use sheetkeep::port::clock::Clock;
-use sheetkeep::system::SeededChance;
+use sheetkeep::clock::Clock;
+use sheetkeep::rng::Rng;
+use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
 use crate::kind::Kind;
@@ -71,7 +71,7 @@ pub struct Machine {
     pub number: u64,
     seed: u64,
     clock: Arc<dyn Clock>,
-    chance: SeededChance,
+    chance: SeededRng,
     fortune: Mutex<FaultPlan>,
     halting: tokio::sync::watch::Sender<Option<Halt>>,
     record: Arc<Record>,
@@ -79,7 +79,7 @@ pub struct Machine {
 
 impl Machine {
     pub fn new(number: u64, seed: u64, clock: &Arc<dyn Clock>, record: &Arc<Record>) -> Arc<Self> {
-        let chance = SeededChance::new(seed.wrapping_mul(LANES).wrapping_add(number) ^ 0x1A4E);
+        let chance = SeededRng::new(seed.wrapping_mul(LANES).wrapping_add(number) ^ 0x1A4E);
         let (clock, record) = (Arc::clone(clock), Arc::clone(record));
         let halting = tokio::sync::watch::Sender::default();
         Arc::new(Self { number, seed, clock, chance, fortune: Mutex::default(), halting, record })
@@ -91,7 +91,7 @@ impl Machine {
 
     /// The machine's own clock: of two machines one is wrong by up to ten minutes, ahead or behind, and jumps from time to time.
     pub fn own_clock(&self) -> Arc<dyn Clock> {
-        let chance = SeededChance::new(self.seed.wrapping_mul(LANES).wrapping_add(self.number) ^ 0xC10C);
+        let chance = SeededRng::new(self.seed.wrapping_mul(LANES).wrapping_add(self.number) ^ 0xC10C);
         if chance.bits().is_multiple_of(2) {
             return Arc::clone(&self.clock);
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use sheetkeep::clock::Clock;
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::commit::changes::{Commit, CommitPart, CommitReply, ItemResult};
@@ -14,7 +15,6 @@ use sheetkeep::ledger::item::key::Fingerprint;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::lease::head::HeadId;
 use sheetkeep::ledger::state::snapshot::Loaded;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::store::memory::MemoryStore;
 

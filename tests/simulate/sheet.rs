@@ -6,9 +6,9 @@ use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::{ApiRequest, FaultRule, QueryParams, ResponseBody, ResponseContent, UnknownBehaviors};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, ready};
 use serde_json::Value;
+use sheetkeep::clock::Clock;
 use sheetkeep::ledger::columns::columns::Columns;
 use sheetkeep::ledger::item::item::Position;
 use sheetkeep::ledger::item::key::{Key, KeyError, Version};
@@ -15,7 +16,6 @@ use sheetkeep::ledger::lease::process_id::ProcessId;
 use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::ledger::run::run::Trigger;
 use sheetkeep::ledger::state::snapshot::Definition;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::journal::Journal;
 use sheetkeep::port::process::Processes;
 use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
@@ -26,7 +26,7 @@ use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{Dependencies, PreparedChanges, RunConfig, RunError};
 use sheetkeep::runner::run_loop::pass;
 use sheetkeep::runner::shutdown::Stop;
-use sheetkeep::system::SeededChance;
+use sheetkeep::system::SeededRng;
 
 /// A source of values given beforehand.
 pub struct Values {
@@ -290,7 +290,7 @@ impl Job {
             identify: Arc::new(ById),
             steps: self.steps.clone(),
             clock: Arc::clone(&self.clock),
-            chance: Arc::new(SeededChance::new(self.seed)),
+            chance: Arc::new(SeededRng::new(self.seed)),
             journal: self.journal.clone(),
             errands: self.errands.clone(),
             processes: Arc::new(AllEnded),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use hyper::Method;
 use serde_json::{Value, json};
+use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
@@ -14,7 +15,6 @@ use sheetkeep::maintain::force::forcing;
 use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
 use sheetkeep::maintain::reset::resetting;
 use sheetkeep::maintain::rollover::moving;
-use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 use sheetkeep::runner::input_queue::RetryScope;
@@ -22,7 +22,7 @@ use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::store::scan::rows::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::SteeredClock;
+use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 use tokio::sync::Notify;
 
@@ -76,7 +76,7 @@ impl WireFixture {
     }
 
     fn new(guard: Guard, mode: WriteMode, again: ReprocessPolicy) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let front = EmulatorProxy::new(guard.behaviour(), 1, &clock, None);
         Self { front, guard, mode, again, max_rows: 10, clock }
     }

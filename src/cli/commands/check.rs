@@ -23,10 +23,10 @@ use crate::cli::output::json::line;
 use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::google::transport::proxy::ProxyRoute;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::store::probe::cleanup::CleanupReport;
 
@@ -35,7 +35,7 @@ pub async fn command(
     session: &Session,
     args: &CheckArgs,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::of(&settings);

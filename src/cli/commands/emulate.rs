@@ -10,20 +10,20 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
+use crate::clock::Clock;
 use crate::emulator::{
     CallerIdBehavior, EmulatorOptions, FailureCause, Latency, LaunchError, LaunchOptions, MissingIdBehavior,
     QuotaLimits, UnknownBehaviors, ValidationBehavior, launch,
 };
 use crate::fault::Fault;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 
 /// Serves until a signal asks it to stop.
 pub async fn command(
     session: &Session,
     args: &EmulateArgs,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let options = LaunchOptions {
         host: Some(args.host),

@@ -15,20 +15,20 @@ use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::failure::RequestedAction;
 use crate::ledger::item::key::Key;
 use crate::ledger::lease::row_order::RowOrder;
 use crate::ledger::run::run::Run;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 
 /// Tells one item's life.
 pub async fn command(
     session: &Session,
     args: &ExplainArgs,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let key =

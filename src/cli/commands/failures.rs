@@ -13,10 +13,10 @@ use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
 use crate::cli::terminal::visible;
+use crate::clock::Clock;
 use crate::ledger::item::failure::RequestedAction;
 use crate::ledger::item::key::Key;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 
 const COLUMNS: [&str; 9] = ["key", "state", "asked", "attempts", "last_seen", "step", "error", "where", "version"];
@@ -27,7 +27,7 @@ pub async fn command(
     action: &FailuresAction,
     host: String,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     match action {
         FailuresAction::List(args) => list(session, args, clock, chance).await,
@@ -40,7 +40,7 @@ async fn list(
     session: &Session,
     args: &FailuresListArgs,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let found = failures(&settings, args.last, clock, chance).await.map_err(|error| of_app(&error, &settings))?;
@@ -74,7 +74,7 @@ async fn answer(
     answer: RequestedAction,
     host: String,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let keys = args.keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(|error| CliError::new(format!("read the keys: {error}"), Exit::Usage))?;

@@ -22,12 +22,12 @@ use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::write_mode::WriteMode;
 use crate::ledger::lease::row_order::RequestOrder;
 use crate::maintain::force::{ReprocessPlan, forcing_since};
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
@@ -38,7 +38,7 @@ pub async fn command(
     args: &RunArgs,
     host: String,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = settings(&args.job, args.input.clone())?;
     let mut source = settings.open_source().map_err(|error| of_app(&AppError::Source(error), &settings))?;

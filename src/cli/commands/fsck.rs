@@ -19,10 +19,10 @@ use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::{FsckArgs, RepairChoice};
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::write_mode::WriteMode;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 
 /// What is told for a key whose row was moved before it could be read.
@@ -34,7 +34,7 @@ pub async fn command(
     args: &FsckArgs,
     host: String,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let trouble = |error| of_app(&error, &settings);

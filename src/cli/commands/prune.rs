@@ -21,11 +21,11 @@ use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::PruneArgs;
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::lease::head::HeadId;
 use crate::maintain::prune::{PrunePlan, PrunePolicy, RowAge, TRIGGER, pruning, yielded};
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
@@ -40,7 +40,7 @@ pub async fn command(
     args: &PruneArgs,
     host: String,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     // What is old is decided once: rows that this command itself leaves behind are not.
@@ -97,7 +97,7 @@ async fn prunable(
     args: &PruneArgs,
     before: Option<Timestamp>,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<(HeadId, PrunePlan, Timestamp), AppError> {
     let wanted = ScanScope { failures: true, runs: true, earlier: true, ..ScanScope::default() };
     let clock_now = clock.now();

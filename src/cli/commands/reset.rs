@@ -19,11 +19,11 @@ use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::ResetArgs;
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::write_mode::WriteMode;
 use crate::maintain::reset::{ResetPlan, resetting};
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
@@ -34,7 +34,7 @@ pub async fn command(
     args: &ResetArgs,
     host: String,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let known = listing(

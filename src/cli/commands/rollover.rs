@@ -21,14 +21,14 @@ use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::RolloverArgs;
+use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::ledger::item::write_mode::WriteMode;
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::state::rollover::{Predecessors, Rollover};
 use crate::maintain::rollover::{RolloverPlan, RolloverStage, moving};
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
@@ -39,7 +39,7 @@ pub async fn command(
     args: &RolloverArgs,
     host: String,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let there = JobArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.clone() };
     let old = settings(&args.job, None)?;
@@ -115,7 +115,7 @@ async fn look(
     new: &Settings,
     ids: (&str, &str),
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<RolloverFindings, CliError> {
     let wanted = ScanScope { failures: true, ..ScanScope::default() };
     let known = listing(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;

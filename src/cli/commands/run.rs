@@ -15,11 +15,11 @@ use crate::cli::exit::Exit;
 use crate::cli::output::reporter::{Audience, Reporter};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
+use crate::clock::Clock;
 use crate::config::pace::Overlap;
 use crate::ledger::run::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::{Events, PreparedChanges, RunError};
 use crate::runner::shutdown::{Stop, StopReason};
@@ -30,7 +30,7 @@ pub async fn command(
     args: &RunArgs,
     host: String,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
     of(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance).await
@@ -58,7 +58,7 @@ pub async fn of(
     order: RunOptions,
     host: String,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = settings(&args.job, args.input.clone())?;
     let audience = Audience {

@@ -11,15 +11,15 @@ use crate::cli::exit::Exit;
 use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::clock::Clock;
+use crate::rng::Rng;
 
 /// Shows the last rows of a tab.
 pub async fn command(
     session: &Session,
     args: &ShowArgs,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let read = last_rows(&settings, args.tab.as_deref(), args.last, clock, chance)

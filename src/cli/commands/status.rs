@@ -11,15 +11,15 @@ use crate::cli::exit::Exit;
 use crate::cli::output::json::line;
 use crate::cli::output::status::JobStatus;
 use crate::cli::session::Session;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
+use crate::clock::Clock;
+use crate::rng::Rng;
 
 /// Tells how the job stands.
 pub async fn command(
     session: &Session,
     args: &StatusArgs,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
     let now = clock.now();

@@ -14,8 +14,8 @@ use crate::cli::output::place::Place;
 use crate::cli::output::progress::Bar;
 use crate::cli::output::summary::summary;
 use crate::cli::terminal::Terminal;
+use crate::clock::Clock;
 use crate::ledger::run::event::{Event, RunReport};
-use crate::port::clock::Clock;
 
 /// Failures that are told in the JSON document.
 const FAILURES_KEPT: usize = 20;
@@ -169,7 +169,7 @@ mod tests {
     use crate::cli::output::place::Spreadsheet;
     use crate::cli::output::sample;
     use crate::ledger::run::run::RunStatus;
-    use crate::system::SteeredClock;
+    use crate::system::TestClock;
     use crate::time::Timestamp;
 
     use super::*;
@@ -181,7 +181,7 @@ mod tests {
 
     fn shown_at(audience: Audience, failures: u64, place: Place) -> (String, String) {
         let (terminal, captured) = sample::pipes();
-        let clock = Arc::new(SteeredClock::starting_at(Timestamp(0)));
+        let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
         let mut reporter = Reporter::new(terminal, clock, audience, place);
         reporter.on(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
         reporter.on(&Event::Loaded { keys: 0, open_failures: 0, first: true, took_ms: 3 });

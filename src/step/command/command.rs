@@ -27,9 +27,9 @@ use tokio::process::{Child, Command as Process};
 use which::WhichConfig;
 use which::sys::RealSys;
 
+use crate::clock::Clock;
 use crate::ledger::columns::exact_number;
 use crate::machine::{MachineTrouble, Refused};
-use crate::port::clock::Clock;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::step::command::process_group::ProcessGroup;
 use crate::step::command::process_output::ProgramOutput;

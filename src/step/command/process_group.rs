@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::process::Child;
 
-use crate::port::clock::Clock;
+use crate::clock::Clock;
 
 /// Time between the request to end (SIGTERM) and the kill (SIGKILL).
 pub const GRACE: Duration = Duration::from_secs(5);

@@ -16,8 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::clock::Clock;
 use crate::machine::MachineTrouble;
-use crate::port::clock::Clock;
 use crate::port::evaluator::{Bounds, Evaluation, EvaluationError};
 use crate::step::worker::frame::{EVALUATION, EXPRESSION, FAILURE, READY, VALUES, first, put, put_json, values};
 use crate::step::worker::launch::start;

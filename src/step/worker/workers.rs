@@ -13,8 +13,8 @@ use futures_util::future::{BoxFuture, FutureExt};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::clock::Clock;
 use crate::machine::MachineTrouble;
-use crate::port::clock::Clock;
 use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
 use crate::step::worker::launch::own_program;
 use crate::step::worker::session::{WorkerEnd, WorkerReply, WorkerRequest, WorkerSession};

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::clock::Clock;
 use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
 use crate::google::types::response_types::{SpreadsheetInfo, TabInfo as Seen};
@@ -28,7 +29,6 @@ use crate::ledger::state::snapshot::{
     Anomaly, LONGEST_MS, LoadCheck, LoadConsistency, LoadObservation, Loaded, RowChecksum, Snapshot, State,
 };
 use crate::ledger::state::state_codec::read_state;
-use crate::port::clock::Clock;
 use crate::port::preview::Preview;
 use crate::port::store::StoreError;
 use crate::store::commit::cell_budget::CellBudget;

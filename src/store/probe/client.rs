@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::clock::Clock;
 use crate::google::errors::call_error::ApiError;
 use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::types::address::SpreadsheetId;
@@ -16,9 +17,8 @@ use crate::google::types::cell::CellData;
 use crate::google::types::requests::{Batch, GridCoordinate, GridProperties, Request, SheetProperties};
 use crate::google::types::response_types::BatchAnswer;
 use crate::grid::quoted;
-use crate::port::chance::Chance;
-use crate::port::clock::Clock;
 use crate::port::store::StoreError;
+use crate::rng::Rng;
 use crate::store::probe::scratch_names::ScratchName;
 use crate::store::tabs::error::unreadable;
 
@@ -79,7 +79,7 @@ impl ProbeClient {
         sheets: Arc<Sheets>,
         id: SpreadsheetId,
         clock: Arc<dyn Clock>,
-        chance: Arc<dyn Chance>,
+        chance: Arc<dyn Rng>,
     ) -> Result<Self, StoreError> {
         sheets.metadata(&id).await.map_err(|error| unreadable(&error))?;
         let now = sheets.service_time().map_or_else(|| clock.now(), |(at, _)| at);

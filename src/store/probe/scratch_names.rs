@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::port::chance::Chance;
+use crate::rng::Rng;
 use crate::time::Timestamp;
 
 const TITLE: &str = "sheetkeep probe ";
@@ -29,13 +29,13 @@ pub struct ScratchOrigin {
 /// Creates the names of one probe, each only once.
 pub struct ScratchName {
     origin: ScratchOrigin,
-    chance: Arc<dyn Chance>,
+    chance: Arc<dyn Rng>,
     made: AtomicU32,
 }
 
 impl ScratchName {
     /// Creates the names of a probe that starts at `now`.
-    pub fn new(now: Timestamp, chance: Arc<dyn Chance>) -> Self {
+    pub fn new(now: Timestamp, chance: Arc<dyn Rng>) -> Self {
         let origin = ScratchOrigin { seconds: now.0.div_euclid(1_000), token: chance.bits() };
         Self { origin, chance, made: AtomicU32::new(0) }
     }
@@ -96,11 +96,11 @@ fn origin(rest: &str, dash: char) -> Option<ScratchOrigin> {
 mod tests {
     use super::*;
     use crate::store::guard::head_guard::read_title;
-    use crate::system::SeededChance;
+    use crate::system::SeededRng;
 
     #[test]
     fn what_a_probe_makes_is_told_again_and_never_made_twice() {
-        let scratch = ScratchName::new(Timestamp(1_790_000_000_123), Arc::new(SeededChance::new(1)));
+        let scratch = ScratchName::new(Timestamp(1_790_000_000_123), Arc::new(SeededRng::new(1)));
         let (first, second) = (scratch.title(), scratch.title());
         assert_ne!(first, second);
         assert_eq!((of_title(&first), of_title(&second)), (Some(scratch.origin()), Some(scratch.origin())));
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_tab_of_a_probe_is_no_state_tab_of_any_job() {
-        let scratch = ScratchName::new(Timestamp(0), Arc::new(SeededChance::new(1)));
+        let scratch = ScratchName::new(Timestamp(0), Arc::new(SeededRng::new(1)));
         assert_eq!(read_title(&scratch.title()), None);
     }
 }

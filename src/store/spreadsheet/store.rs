@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::clock::Clock;
 use crate::google::calls::quota::QuotaUser;
 use crate::google::errors::call_error::ApiError;
 use crate::google::sheets::{BatchReply as Answer, Sheets};
@@ -19,7 +20,6 @@ use crate::ledger::item::key::Fingerprint;
 use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::state::snapshot::Loaded;
-use crate::port::clock::Clock;
 use crate::port::preview::Preview;
 use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
 use crate::store::commit::deletion::DeletedRows;

@@ -1,0 +1,23 @@
+//! What the client and the rules share, so that neither knows the other.
+//!
+//! In scope: faults, timestamps, clock and random numbers as traits with the system's and a test's
+//! implementation, retry decisions, secrets in texts, trouble of this machine, failpoints. Out of
+//! scope: everything that knows of items, sheets or HTTP.
+//!
+//! | question | file |
+//! |---|---|
+//! | What has to be done about an error? | `fault`, `machine` |
+//! | What time is it, and which bits are random? | `clock`, `rng`, and their implementations in `system` |
+//! | When is something tried again? | `retry` |
+//! | Which part of a text may be a secret? | `redact` |
+//! | At which moments may a test kill this process? | `failpoint` |
+
+pub mod clock;
+pub mod failpoint;
+pub mod fault;
+pub mod machine;
+pub mod redact;
+pub mod retry;
+pub mod rng;
+pub mod system;
+pub mod time;

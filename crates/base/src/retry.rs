@@ -1,0 +1,248 @@
+//! Decides whether and when to retry: pure, so that every bound can be tested without waiting.
+//!
+//! In scope: exponential backoff with full jitter, `Retry-After`, bounds on attempts and elapsed
+//! time, a budget shared by all calls. A 429 has its own curve: it costs no quota, and the quota
+//! refills within a minute, so frequent retries are right.
+//! Out of scope: sleeping, and whether a call is safe to repeat; a write whose reply was lost is
+//! resolved, never retried.
+
+use crate::fault::Fault;
+
+/// Maximum first delay after a 429 without `Retry-After`, in milliseconds; it doubles with each
+/// further 429.
+const THROTTLED_BASE_MS: u64 = 1_000;
+
+/// Maximum delay after a 429 without `Retry-After`, in milliseconds. In 20,000 simulated refills at
+/// random times of a minute, this curve is late by 3.7 s on average and by 7.9 s at the 95th
+/// percentile, with at most 12 refused calls.
+const THROTTLED_CAP_MS: u64 = 10_000;
+
+/// The bounds of one call's retries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Maximum number of attempts, including the first. Attempts answered with 429 don't count;
+    /// time alone bounds those.
+    pub max_attempts: u32,
+    /// Upper bound of the first delay, in milliseconds; it doubles with every attempt.
+    pub base_ms: u64,
+    /// Maximum delay of the curve, in milliseconds. Google refills its quotas every minute, so at
+    /// least 64,000.
+    pub cap_ms: u64,
+    /// No delay may end later than this many milliseconds after the start of the first attempt.
+    pub max_elapsed_ms: u64,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { max_attempts: 6, base_ms: 1_000, cap_ms: 64_000, max_elapsed_ms: 180_000 }
+    }
+}
+
+/// What to do after a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Wait, then try again.
+    Again {
+        /// Delay, in milliseconds.
+        after_ms: u64,
+    },
+    /// Stop trying.
+    GiveUp(Exhausted),
+}
+
+/// Why there is no further attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exhausted {
+    /// The fault does not pass by itself.
+    Permanent,
+    /// All attempts were used.
+    Attempts,
+    /// The next attempt would start after the time limit.
+    Elapsed {
+        /// The delay that it would have needed, in milliseconds.
+        next_ms: u64,
+    },
+    /// The shared budget is empty: the service as a whole has problems.
+    Budget,
+}
+
+impl RetryPolicy {
+    /// Decides after the `failed`-th failed attempt (1-based), `elapsed_ms` after the start of the
+    /// first. Attempts answered with 429 are counted separately: `failed` is the number of this
+    /// fault's kind. `draw` is uniform in [0, 1) and the only randomness.
+    pub fn decide(
+        &self,
+        fault: Fault,
+        failed: u32,
+        elapsed_ms: u64,
+        retry_after_ms: Option<u64>,
+        draw: f64,
+    ) -> Decision {
+        if !fault.passes() {
+            return Decision::GiveUp(Exhausted::Permanent);
+        }
+        if fault != Fault::Throttled && failed >= self.max_attempts {
+            return Decision::GiveUp(Exhausted::Attempts);
+        }
+        let next_input = match fault {
+            Fault::Throttled => {
+                let least = Self::least_throttled_wait_ms(failed);
+                least + scale(least, draw)
+            }
+            _ => scale(ceiling_ms(self.base_ms, self.cap_ms, failed), draw),
+        };
+        // `Retry-After` is a minimum, plus up to a second of jitter, so that clients don't retry
+        // simultaneously.
+        let after_ms = match retry_after_ms {
+            Some(floor) => floor.max(next_input).saturating_add(scale(1_000, draw)),
+            None => next_input,
+        };
+        if elapsed_ms.saturating_add(after_ms) > self.max_elapsed_ms {
+            return Decision::GiveUp(Exhausted::Elapsed { next_ms: after_ms });
+        }
+        Decision::Again { after_ms }
+    }
+
+    /// Returns the minimum delay after this many consecutive 429s (1-based), in milliseconds: half
+    /// of the maximum.
+    pub fn least_throttled_wait_ms(refusals: u32) -> u64 {
+        ceiling_ms(THROTTLED_BASE_MS, THROTTLED_CAP_MS, refusals) / 2
+    }
+}
+
+/// Returns the maximum delay after the `failed`-th failure: it doubles from `base_ms` to `cap_ms`.
+fn ceiling_ms(base_ms: u64, cap_ms: u64, failed: u32) -> u64 {
+    base_ms.saturating_mul(1_u64 << failed.saturating_sub(1).min(32)).min(cap_ms)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "waits are far below 2^53 ms, and draw is clamped to [0, 1)"
+)]
+fn scale(ms: u64, draw: f64) -> u64 {
+    (ms as f64 * draw.clamp(0.0, 1.0)) as u64
+}
+
+/// A budget of retries shared by all calls of a process: a retry costs one token, a success returns
+/// a fifth. So a service that is down can't use up a whole run in delays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryBudget {
+    fifths: u32,
+    capacity: u32,
+}
+
+impl RetryBudget {
+    /// Creates a full budget of `capacity` retries.
+    pub fn new(capacity: u32) -> Self {
+        Self { fifths: capacity.saturating_mul(5), capacity: capacity.saturating_mul(5) }
+    }
+
+    /// Takes the cost of one retry; returns false if the budget is empty.
+    pub fn spend(&mut self) -> bool {
+        match self.fifths.checked_sub(5) {
+            Some(left) => {
+                self.fifths = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Returns a fifth of a retry to the budget.
+    pub fn earn(&mut self) {
+        self.fifths = (self.fifths + 1).min(self.capacity);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rng::Rng;
+    use crate::system::SeededRng;
+
+    use super::*;
+
+    const POLICY: RetryPolicy =
+        RetryPolicy { max_attempts: 9, base_ms: 1_000, cap_ms: 64_000, max_elapsed_ms: 600_000 };
+
+    #[test]
+    fn a_wait_is_drawn_between_nothing_and_a_curve_that_doubles_up_to_the_cap() {
+        for (failed, ceiling) in [(1, 1_000), (2, 2_000), (3, 4_000), (7, 64_000), (8, 64_000)] {
+            let wait = |draw| POLICY.decide(Fault::Transient, failed, 0, None, draw);
+            assert_eq!(wait(0.0), Decision::Again { after_ms: 0 });
+            assert_eq!(wait(0.5), Decision::Again { after_ms: ceiling / 2 });
+            assert_eq!(wait(1.0), Decision::Again { after_ms: ceiling });
+        }
+    }
+
+    #[test]
+    fn after_a_429_waits_double_from_one_second_to_ten() {
+        for (failed, longest) in [(1, 1_000), (2, 2_000), (4, 8_000), (5, 10_000), (30, 10_000)] {
+            let wait = |draw| POLICY.decide(Fault::Throttled, failed, 0, None, draw);
+            assert_eq!(wait(0.0), Decision::Again { after_ms: longest / 2 });
+            assert_eq!(wait(1.0), Decision::Again { after_ms: longest });
+        }
+    }
+
+    /// Returns the milliseconds from the refill of a quota to the first accepted call, and the
+    /// number of refused calls before it.
+    fn wait_for_refill(refill_ms: u64, chance: &SeededRng) -> (u64, u32) {
+        let (mut at_ms, mut refused) = (0, 0);
+        while at_ms < refill_ms {
+            refused += 1;
+            match RetryPolicy::default().decide(Fault::Throttled, refused, at_ms, None, chance.draw()) {
+                Decision::Again { after_ms } => at_ms += after_ms,
+                Decision::GiveUp(why) => unreachable!("a refill within a minute is waited for: {why:?}"),
+            }
+        }
+        (at_ms - refill_ms, refused)
+    }
+
+    #[test]
+    fn a_used_up_quota_is_met_within_eight_seconds_of_its_refill() {
+        let chance = SeededRng::new(429);
+        let mut waits: Vec<_> = (0..20_000).map(|_| wait_for_refill(scale(60_000, chance.draw()), &chance)).collect();
+        waits.sort_unstable();
+        let mean = waits.iter().map(|wait| wait.0).sum::<u64>() / 20_000;
+        let (p95, most_refused) = (waits[19_000].0, waits.iter().map(|wait| wait.1).max());
+        assert!(mean <= 4_000 && p95 <= 8_000, "late by {mean} ms on average, {p95} ms at p95");
+        assert!(most_refused <= Some(14), "{most_refused:?} refused calls");
+    }
+
+    #[test]
+    fn a_retry_after_is_never_cut_short() {
+        for draw in [0.0, 0.3, 1.0] {
+            let Decision::Again { after_ms } = POLICY.decide(Fault::Throttled, 1, 0, Some(30_000), draw) else {
+                unreachable!("a throttled call is tried again");
+            };
+            assert!((30_000..=31_000).contains(&after_ms), "{after_ms}");
+        }
+    }
+
+    #[test]
+    fn a_wait_that_ends_after_the_time_allowed_is_not_begun() {
+        let decided = POLICY.decide(Fault::Throttled, 1, 590_000, Some(20_000), 0.0);
+        assert_eq!(decided, Decision::GiveUp(Exhausted::Elapsed { next_ms: 20_000 }));
+    }
+
+    #[test]
+    fn attempts_are_bounded_and_a_permanent_fault_is_not_tried_again() {
+        assert_eq!(POLICY.decide(Fault::Transient, 9, 0, None, 0.0), Decision::GiveUp(Exhausted::Attempts));
+        assert_eq!(POLICY.decide(Fault::Throttled, 9, 0, None, 0.0), Decision::Again { after_ms: 5_000 });
+        for fault in [Fault::Denied, Fault::Rejected, Fault::Fenced, Fault::Corrupt] {
+            assert_eq!(POLICY.decide(fault, 1, 0, None, 0.0), Decision::GiveUp(Exhausted::Permanent));
+        }
+    }
+
+    #[test]
+    fn the_shared_budget_runs_dry_and_five_successes_buy_one_retry() {
+        let mut budget = RetryBudget::new(2);
+        assert!(budget.spend() && budget.spend() && !budget.spend());
+        for _ in 0..5 {
+            assert!(!budget.spend());
+            budget.earn();
+        }
+        assert!(budget.spend());
+    }
+}

@@ -1,0 +1,268 @@
+//! The run's side of the commit chain: drafts the next commit and decides what follows its end.
+//!
+//! In scope: the kind of the next commit, the state after it, redrafts and reloads and their
+//! bounds.
+//! Out of scope: which items a commit carries (`runner::run_loop`), and its settlement
+//! (`ledger::commit::commit_machine`).
+
+use thiserror::Error;
+
+use crate::commit::bisection::Confidence;
+use crate::commit::changes::{Changes, Commit, CommitKind, CommitPart};
+use crate::commit::commit_machine::CommitEnd;
+use crate::commit::commit_resolution::DraftIds;
+use crate::commit::row_deletion::{Gap, TabKind};
+use crate::lease::head::HeadId;
+use crate::lease::lease::{Fence, Holder, Lease};
+use crate::rows::row_codec::processed_row;
+use crate::run::run::Run;
+use crate::state::snapshot::{Snapshot, State};
+use sheetkeep_base::time::Timestamp;
+
+/// How often one batch is drafted again because of a concurrent commit or a moved tab.
+pub const MAX_RELOADS: u32 = 5;
+
+/// The run's side of the commit chain.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CommitChain {
+    me: Holder,
+    drafted: DraftIds,
+    state: State,
+    claimed: bool,
+    asked: bool,
+    redrafts: u32,
+    reloads: u32,
+}
+
+/// What a commit carries besides its changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommitMetadata {
+    /// The service's time.
+    pub now: Timestamp,
+    /// Length of the lease from now, in milliseconds.
+    pub ttl_ms: u64,
+    /// True if this commit releases the lease.
+    pub release: bool,
+    /// The run so far.
+    pub run: Run,
+    /// The low watermark in the source.
+    pub cursor: Option<String>,
+}
+
+/// The error of `CommitChain::draft`: an earlier commit is in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("draft a commit while the one before is in doubt")]
+pub struct InDoubt;
+
+/// What the committer does after a commit has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextAction {
+    /// Applied: continue.
+    GoOn,
+    /// Draft the same content again, with a new id.
+    Redraft,
+    /// Load, then draft again what is missing.
+    Reload,
+    /// Draft half of it.
+    Halve,
+    /// Its items may be the cause: draft parts of it, starting with none
+    /// (`ledger::commit::bisection`).
+    Suspect(Confidence),
+    /// Stop for this reason.
+    Stop(HaltReason),
+}
+
+/// Why a run cannot continue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HaltReason {
+    /// Another run has taken over.
+    Fenced,
+    /// The head is missing.
+    Corrupt,
+    /// The service did not answer clearly. The last batch is in doubt; the next run resolves it.
+    Unclear,
+    /// The last batch was not executed.
+    NotExecuted,
+    /// The store has no working guard; nothing was written.
+    Unsafe,
+    /// The store refuses the content of the batch.
+    Refused(CommitPart),
+    /// A batch is too large although it was cut.
+    TooLarge,
+}
+
+impl CommitChain {
+    /// Creates the chain from a load; `fresh` is the initial state if the job does not exist yet.
+    pub fn from(snapshot: Option<&Snapshot>, fresh: State, me: Holder) -> Self {
+        let (head, state) = match snapshot {
+            Some(found) => (Some(found.head), found.state.clone()),
+            None => (None, fresh),
+        };
+        let drafted = DraftIds::from(head, state.lease.fence);
+        Self { me, drafted, state, claimed: false, asked: false, redrafts: 0, reloads: 0 }
+    }
+
+    /// Returns the ids drafted so far, for resolution.
+    pub fn drafted(&self) -> &DraftIds {
+        &self.drafted
+    }
+
+    /// Returns the state of the last applied commit, or as loaded.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Returns the term of this run's commits: the present one, or the one that it will claim.
+    pub fn fence(&self) -> Fence {
+        if self.claimed { self.state.lease.fence } else { self.state.lease.fence.next() }
+    }
+
+    /// True if this run holds the lease.
+    pub fn claimed(&self) -> bool {
+        self.claimed
+    }
+
+    /// Changes the state that the next commit writes: the job's definition, key column, time zone
+    /// and so on.
+    pub fn update_state(&mut self, update_state: impl FnOnce(&mut State)) {
+        update_state(&mut self.state);
+    }
+
+    /// Returns the kind of the next commit.
+    pub fn kind(&self) -> CommitKind {
+        match (self.drafted.base(), self.claimed) {
+            (None, _) => CommitKind::Init,
+            (Some(_), _) if self.redrafts > 1 => CommitKind::Relocate,
+            (Some(_), false) => CommitKind::Claim,
+            (Some(_), true) => CommitKind::Advance,
+        }
+    }
+
+    /// Drafts the next commit. While a commit is in doubt, nothing new is drafted (invariant 3).
+    /// The same content, or a part of it, may be drafted once after `ended` has allowed it. If one
+    /// of those drafts is applied, the guard refuses the others.
+    pub fn draft(&mut self, nonce: u64, mut changes: Changes, terms: &CommitMetadata) -> Result<Commit, InDoubt> {
+        if self.drafted.in_doubt() && !self.asked {
+            return Err(InDoubt);
+        }
+        self.asked = false;
+        let from = self.drafted.base();
+        let to = from.map_or(HeadId { commit: 0, nonce }, |head| head.next(nonce));
+        let state = self.state_after(to, &changes, terms);
+        changes.give_order(state.lease.fence, to.commit);
+        self.drafted.note(to, state.lease.fence);
+        Ok(Commit { from, to, kind: self.kind(), run: terms.run.id.clone(), state, changes })
+    }
+
+    /// Takes the end of a commit and returns what follows.
+    pub fn ended(&mut self, commit: &Commit, end: &CommitEnd) -> NextAction {
+        match end {
+            CommitEnd::Applied(id) => {
+                self.drafted.applied(*id);
+                self.state = State { head: Some(*id), ..commit.state.clone() };
+                self.claimed = self.state.lease.holder.as_ref() == Some(&self.me);
+                (self.redrafts, self.reloads) = (0, 0);
+                NextAction::GoOn
+            }
+            CommitEnd::Redraft if self.redrafts < 2 => {
+                self.redrafts += 1;
+                self.asked = true;
+                NextAction::Redraft
+            }
+            CommitEnd::TooLarge if commit.changes.settled.len() > 1 => {
+                self.asked = true;
+                NextAction::Halve
+            }
+            CommitEnd::TooLarge | CommitEnd::Refused(CommitPart::Content) if !commit.changes.settled.is_empty() => {
+                self.asked = true;
+                NextAction::Suspect(Confidence::Refused)
+            }
+            CommitEnd::Unanswered if !commit.changes.settled.is_empty() => {
+                self.asked = true;
+                NextAction::Suspect(Confidence::Unanswered)
+            }
+            CommitEnd::Reload | CommitEnd::Refused(CommitPart::Layout) if self.reloads < MAX_RELOADS => {
+                self.reloads += 1;
+                NextAction::Reload
+            }
+            CommitEnd::Redraft | CommitEnd::Reload | CommitEnd::Unanswered | CommitEnd::Unclear => {
+                NextAction::Stop(HaltReason::Unclear)
+            }
+            CommitEnd::Refused(part) => NextAction::Stop(HaltReason::Refused(*part)),
+            CommitEnd::TooLarge => NextAction::Stop(HaltReason::TooLarge),
+            CommitEnd::Fenced => NextAction::Stop(HaltReason::Fenced),
+            CommitEnd::Corrupt => NextAction::Stop(HaltReason::Corrupt),
+            CommitEnd::NotExecuted => NextAction::Stop(HaltReason::NotExecuted),
+            CommitEnd::Unsafe => NextAction::Stop(HaltReason::Unsafe),
+        }
+    }
+
+    /// Allows one more draft after a definite refusal, for the commit that only releases the lease.
+    /// It has the same base as the refused one. If a copy of that is applied late, the guard
+    /// refuses this one.
+    pub fn may_give_back(&mut self) {
+        self.asked = true;
+    }
+
+    /// Takes a fresh load after `NextAction::Reload`. Returns `Fenced` if another run holds the
+    /// lease by now. If no run holds it, this run has to claim it again before it drafts.
+    pub fn reloaded(&mut self, snapshot: &Snapshot) -> Result<(), HaltReason> {
+        let holder = snapshot.state.lease.holder.as_ref();
+        let mine = holder == Some(&self.me);
+        // A draft of this run that released the lease was applied after all: no other run has taken
+        // over.
+        let given_back = holder.is_none() && self.drafted.doubts(snapshot.head);
+        if !mine && !given_back && (self.claimed || snapshot.state.lease.fence > self.state.lease.fence) {
+            return Err(HaltReason::Fenced);
+        }
+        self.claimed = mine;
+        self.redrafts = 0;
+        self.state = snapshot.state.clone();
+        self.drafted.rebased(snapshot.head);
+        Ok(())
+    }
+
+    fn state_after(&self, to: HeadId, changes: &Changes, terms: &CommitMetadata) -> State {
+        let mut state = self.state.clone();
+        state.lease = self.lease_after(terms);
+        for (key, version, word, run) in changes.processed(&terms.run.id, state.lease.fence, to.commit) {
+            state.processed.add(&processed_row(key, version, word, &run));
+            if let Some(sums) = &mut state.key_sums {
+                sums.add(key.fingerprint());
+            }
+        }
+        for one in &changes.settled {
+            let gone = one.removals().iter().filter(|removal| removal.role == TabKind::Processed);
+            for removal in gone {
+                let Some(mark) = removal.mark else { continue };
+                state.processed.take_hash(mark);
+                if let Some((sums, key)) = state.key_sums.as_mut().zip(removal.key) {
+                    sums.take(key);
+                }
+                match (removal.gap, removal.key) {
+                    (Gap::Nothing, _) => {}
+                    (Gap::OfKey, Some(key)) => state.gaps.note(key, to.commit),
+                    (Gap::OfKey | Gap::OfAny, _) => state.gaps.note_all(to.commit),
+                }
+            }
+        }
+        state.columns = changes.owned_columns(state.columns);
+        state.head = Some(to);
+        state.cursor.clone_from(&terms.cursor);
+        state.run = (!terms.release).then(|| terms.run.clone());
+        state
+    }
+
+    fn lease_after(&self, terms: &CommitMetadata) -> Lease {
+        let lease = &self.state.lease;
+        let held = if self.claimed {
+            lease.renewed(terms.now, terms.ttl_ms)
+        } else {
+            lease.claimed(self.me.clone(), terms.now, terms.ttl_ms)
+        };
+        if terms.release { held.released(terms.now) } else { held }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! Decides the steps of one commit until its outcome is known. A machine without I/O.
+//!
+//! In scope: send, read the head, send the identical batch again, redraft, give up; every bound of
+//! it.
+//! Out of scope: the calls themselves (`runner::commit_driver`), and the content of a commit
+//! (`ledger::commit::changes`).
+
+use crate::commit::changes::{CommitPart, CommitReply};
+use crate::commit::commit_resolution::{DraftIds, HeadStatus, Resolution};
+use crate::lease::head::HeadId;
+
+/// How often one identical batch is sent.
+pub const MAX_SENDS: u32 = 6;
+/// How often one identical batch with items is sent before its content is suspected.
+pub const SUSPICIOUS_SENDS: u32 = 3;
+/// Reads of the head for one commit.
+pub const MAX_HEAD_READS: u32 = 24;
+/// Reads that must find the head unchanged after a refusal by the guard, before the commit is
+/// redrafted.
+const MAX_UNCHANGED_READS: u32 = 2;
+/// Delay between two reads after a refusal, in milliseconds.
+const LOOK_AGAIN_MS: u64 = 2_000;
+/// Delay before the second send, in milliseconds. It doubles with every send, up to a minute.
+const SEND_AGAIN_MS: u64 = 1_000;
+
+/// What the driver does next.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CommitStep {
+    /// Send the batch; every send has identical bytes.
+    Send {
+        /// Delay before the send, in milliseconds.
+        after_ms: u64,
+    },
+    /// Read the head.
+    Look {
+        /// Delay before the read, in milliseconds.
+        after_ms: u64,
+    },
+    /// The outcome is known, or can't be determined within the bounds.
+    End(CommitEnd),
+}
+
+/// How a commit ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CommitEnd {
+    /// The draft with this id was applied.
+    Applied(HeadId),
+    /// Nothing was applied, and the head does not move: draft the same content with a new id.
+    Redraft,
+    /// Another commit was applied first: load, and draft what is missing.
+    Reload,
+    /// A part other than the guard was refused: nothing was applied.
+    Refused(CommitPart),
+    /// Too large for one batch: nothing was applied.
+    TooLarge,
+    /// Another run has taken over.
+    Fenced,
+    /// The head is missing.
+    Corrupt,
+    /// No send of it was executed, not even in part.
+    NotExecuted,
+    /// The store has no working guard.
+    Unsafe,
+    /// Every reply was lost, and the head never moved: the service may be down, or may fail on the
+    /// content. The draft stays in doubt.
+    Unanswered,
+    /// The service did not answer clearly within all bounds; the draft stays in doubt.
+    Unclear,
+}
+
+/// The state machine of one drafted commit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CommitMachine {
+    sends: u32,
+    looks: u32,
+    unmoved: u32,
+    vanished: bool,
+    carries: bool,
+    answer: ReplyKind,
+}
+
+/// The last reply, as far as it affects how a head read is interpreted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum ReplyKind {
+    None,
+    RefusedByGuard,
+    NotApplied(CommitEnd),
+}
+
+impl CommitMachine {
+    /// Returns the machine for a commit that was not sent yet, and its first step.
+    pub fn begin() -> (Self, CommitStep) {
+        let fresh = Self { sends: 1, looks: 0, unmoved: 0, vanished: false, carries: false, answer: ReplyKind::None };
+        (fresh, CommitStep::Send { after_ms: 0 })
+    }
+
+    /// Like `begin`, for a commit with items: if it stays unanswered, its items are suspected after
+    /// a few sends.
+    pub fn begin_with_items() -> (Self, CommitStep) {
+        let (fresh, first) = Self::begin();
+        (Self { carries: true, ..fresh }, first)
+    }
+
+    /// Takes the reply to a send, or its loss, and returns the next step.
+    pub fn replied(&mut self, id: HeadId, reply: &CommitReply) -> CommitStep {
+        match reply {
+            CommitReply::Applied => CommitStep::End(CommitEnd::Applied(id)),
+            CommitReply::Refused { part: CommitPart::Guard, .. } => self.look_after(ReplyKind::RefusedByGuard),
+            CommitReply::Lost { .. } => self.look_after(ReplyKind::None),
+            CommitReply::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
+            CommitReply::TooLarge => self.not_applied(CommitEnd::TooLarge),
+            CommitReply::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
+            CommitReply::Unsafe { .. } => CommitStep::End(CommitEnd::Unsafe),
+        }
+    }
+
+    /// This send applied nothing, but an earlier send of the same batch may have: then the head has
+    /// to be read.
+    fn not_applied(&mut self, end: CommitEnd) -> CommitStep {
+        if self.sends > 1 { self.look_after(ReplyKind::NotApplied(end)) } else { CommitStep::End(end) }
+    }
+
+    fn look_after(&mut self, answer: ReplyKind) -> CommitStep {
+        self.answer = answer;
+        self.look(0)
+    }
+
+    /// Takes the result of a head read and returns the next step.
+    pub fn head_status(&mut self, drafted: &DraftIds, sighting: HeadStatus) -> CommitStep {
+        match drafted.judge(sighting) {
+            Resolution::Applied(id) => CommitStep::End(CommitEnd::Applied(id)),
+            Resolution::Stale => self.look(LOOK_AGAIN_MS),
+            Resolution::ConcurrentCommit => CommitStep::End(CommitEnd::Reload),
+            Resolution::Fenced => CommitStep::End(CommitEnd::Fenced),
+            // A read from before the job's first commit looks like a wiped spreadsheet.
+            Resolution::HeadMissing if sighting == HeadStatus::NotInitialized && !self.vanished => {
+                self.vanished = true;
+                self.look(LOOK_AGAIN_MS)
+            }
+            Resolution::HeadMissing => CommitStep::End(CommitEnd::Corrupt),
+            Resolution::NotApplied => match &self.answer {
+                ReplyKind::None => self.send_again(),
+                ReplyKind::RefusedByGuard => self.refused_yet_unmoved(),
+                // An earlier send of this batch may still be under way, so it may yet be executed.
+                ReplyKind::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
+                ReplyKind::NotApplied(end) => CommitStep::End(end.clone()),
+            },
+        }
+    }
+
+    fn refused_yet_unmoved(&mut self) -> CommitStep {
+        self.unmoved += 1;
+        if self.unmoved >= MAX_UNCHANGED_READS {
+            return CommitStep::End(CommitEnd::Redraft);
+        }
+        self.look(LOOK_AGAIN_MS)
+    }
+
+    fn send_again(&mut self) -> CommitStep {
+        if self.carries && self.sends >= SUSPICIOUS_SENDS {
+            return CommitStep::End(CommitEnd::Unanswered);
+        }
+        if self.sends >= MAX_SENDS {
+            return CommitStep::End(CommitEnd::Unclear);
+        }
+        let after_ms = (SEND_AGAIN_MS << (self.sends - 1)).min(60_000);
+        self.sends += 1;
+        CommitStep::Send { after_ms }
+    }
+
+    fn look(&mut self, after_ms: u64) -> CommitStep {
+        if self.looks >= MAX_HEAD_READS {
+            return CommitStep::End(CommitEnd::Unclear);
+        }
+        self.looks += 1;
+        CommitStep::Look { after_ms }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::lease::lease::Fence;
+
+    const BASE: HeadId = HeadId { commit: 4, nonce: 1 };
+    const MINE: HeadId = HeadId { commit: 5, nonce: 2 };
+
+    fn drafted() -> DraftIds {
+        let mut drafted = DraftIds::from(Some(BASE), Fence(2));
+        drafted.note(MINE, Fence(2));
+        drafted
+    }
+
+    fn at(head: HeadId) -> HeadStatus {
+        HeadStatus::At { head, fence: Fence(2) }
+    }
+
+    fn lost() -> CommitReply {
+        CommitReply::Lost { why: "reset".into() }
+    }
+
+    fn refused(part: CommitPart) -> CommitReply {
+        CommitReply::Refused { part, why: "no".into() }
+    }
+
+    #[test]
+    fn a_lost_commit_that_the_head_shows_is_applied_and_never_sent_again() {
+        let (mut settling, _) = CommitMachine::begin();
+        assert_eq!(settling.replied(MINE, &lost()), CommitStep::Look { after_ms: 0 });
+        assert_eq!(settling.head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+    }
+
+    #[test]
+    fn a_lost_commit_that_the_head_does_not_show_is_sent_again_a_bounded_number_of_times() {
+        let (mut settling, _) = CommitMachine::begin();
+        for _ in 1..MAX_SENDS {
+            assert!(matches!(settling.replied(MINE, &lost()), CommitStep::Look { .. }));
+            assert!(matches!(settling.head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
+        }
+        settling.replied(MINE, &lost());
+        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
+    }
+
+    #[test]
+    fn items_whose_commit_stays_unanswered_are_suspected_after_three_sends() {
+        let (mut settling, _) = CommitMachine::begin_with_items();
+        for _ in 1..SUSPICIOUS_SENDS {
+            settling.replied(MINE, &lost());
+            assert!(matches!(settling.head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
+        }
+        settling.replied(MINE, &lost());
+        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unanswered));
+    }
+
+    #[test]
+    fn a_refusal_by_the_guard_is_judged_and_not_taken_for_fenced() {
+        let (mut settling, _) = CommitMachine::begin();
+        settling.replied(MINE, &lost());
+        settling.head_status(&drafted(), at(BASE));
+        assert_eq!(settling.replied(MINE, &refused(CommitPart::Guard)), CommitStep::Look { after_ms: 0 });
+        assert_eq!(settling.head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+    }
+
+    #[test]
+    fn refused_by_the_guard_though_the_head_stands_still_is_drafted_anew_after_two_looks() {
+        let (mut settling, _) = CommitMachine::begin();
+        settling.replied(MINE, &refused(CommitPart::Guard));
+        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::Look { after_ms: 2_000 });
+        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
+    }
+
+    #[test]
+    fn a_refusal_of_content_ends_it_unless_an_earlier_send_is_still_in_doubt() {
+        let (mut settling, _) = CommitMachine::begin();
+        assert_eq!(
+            settling.replied(MINE, &refused(CommitPart::Content)),
+            CommitStep::End(CommitEnd::Refused(CommitPart::Content))
+        );
+        let (mut settling, _) = CommitMachine::begin();
+        settling.replied(MINE, &lost());
+        settling.head_status(&drafted(), at(BASE));
+        assert!(matches!(settling.replied(MINE, &refused(CommitPart::Content)), CommitStep::Look { .. }));
+    }
+
+    #[test]
+    fn a_head_that_is_gone_ends_it_at_once_but_a_job_that_is_gone_is_looked_for_twice() {
+        let (mut settling, _) = CommitMachine::begin();
+        settling.replied(MINE, &lost());
+        assert_eq!(settling.clone().head_status(&drafted(), HeadStatus::Missing), CommitStep::End(CommitEnd::Corrupt));
+        assert_eq!(settling.head_status(&drafted(), HeadStatus::NotInitialized), CommitStep::Look { after_ms: 2_000 });
+        assert_eq!(settling.clone().head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        assert_eq!(settling.head_status(&drafted(), HeadStatus::NotInitialized), CommitStep::End(CommitEnd::Corrupt));
+    }
+
+    #[test]
+    fn a_send_that_was_not_executed_after_a_lost_one_leaves_the_draft_in_doubt() {
+        let not_executed =
+            CommitReply::NotExecuted { fault: sheetkeep_base::fault::Fault::Throttled, why: "429".into() };
+        let (mut settling, _) = CommitMachine::begin();
+        assert_eq!(settling.replied(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
+        let (mut settling, _) = CommitMachine::begin();
+        settling.replied(MINE, &lost());
+        settling.head_status(&drafted(), at(BASE));
+        assert!(matches!(settling.replied(MINE, &not_executed), CommitStep::Look { .. }));
+        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
+    }
+
+    proptest! {
+        #[test]
+        fn invariant_7_every_settlement_ends(answers in prop::collection::vec(0_u8..6, 200)) {
+            let (mut settling, mut next) = CommitMachine::begin();
+            let mut turns = 0;
+            for answer in answers {
+                next = match next {
+                    CommitStep::Send { .. } => settling.replied(MINE, &[lost(), refused(CommitPart::Guard), CommitReply::TooLarge][usize::from(answer % 3)]),
+                    CommitStep::Look { .. } => settling.head_status(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
+                    CommitStep::End(_) => break,
+                };
+                turns += 1;
+            }
+            prop_assert!(matches!(next, CommitStep::End(_)), "still going after {turns} turns");
+        }
+    }
+}

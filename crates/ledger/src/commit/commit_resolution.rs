@@ -1,0 +1,192 @@
+//! Resolves commits in doubt from a read of the head.
+//!
+//! In scope: comparing the head with every id that this run has drafted. Out of scope: what to do
+//! next (`ledger::commit::commit_machine`).
+
+use std::collections::VecDeque;
+
+use crate::lease::head::HeadId;
+use crate::lease::lease::Fence;
+
+/// Number of in-doubt ids that are kept.
+pub const MAX_REMEMBERED: usize = 8;
+
+/// The head marker as one read found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HeadStatus {
+    /// The job does not exist here.
+    NotInitialized,
+    /// The job exists, but its head was deleted.
+    Missing,
+    /// The head and its lease term.
+    At {
+        /// The id of the head revision.
+        head: HeadId,
+        /// The fencing token of its term.
+        fence: Fence,
+    },
+}
+
+/// The ids that a run has drafted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct DraftIds {
+    base: Option<HeadId>,
+    fence: Fence,
+    doubtful: VecDeque<HeadId>,
+}
+
+/// The outcome of commits in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Resolution {
+    /// The draft with this id was applied.
+    Applied(HeadId),
+    /// The read is older than what this run has seen: read again.
+    Stale,
+    /// The head is the base of the drafts: none was applied yet.
+    NotApplied,
+    /// Another commit was applied first, in a term not above this run's.
+    ConcurrentCommit,
+    /// A higher term began: another run has taken over.
+    Fenced,
+    /// The head is missing.
+    HeadMissing,
+}
+
+impl DraftIds {
+    /// Creates the set for a run that has loaded this head and term; `None` if the job does not
+    /// exist yet.
+    pub fn from(base: Option<HeadId>, fence: Fence) -> Self {
+        Self { base, fence, ..Self::default() }
+    }
+
+    /// Returns the head that drafts are based on.
+    pub fn base(&self) -> Option<HeadId> {
+        self.base
+    }
+
+    /// Returns the highest term that this run has drafted in.
+    pub fn fence(&self) -> Fence {
+        self.fence
+    }
+
+    /// True if the outcome of a draft is unknown.
+    pub fn in_doubt(&self) -> bool {
+        !self.doubtful.is_empty()
+    }
+
+    /// True if this id is a draft of this run with unknown outcome.
+    pub fn doubts(&self, id: HeadId) -> bool {
+        self.doubtful.contains(&id)
+    }
+
+    /// Records a draft before it is sent.
+    pub fn note(&mut self, id: HeadId, fence: Fence) {
+        self.fence = self.fence.max(fence);
+        remember(&mut self.doubtful, id);
+    }
+
+    /// Records that a draft was applied: it is the base of further drafts.
+    pub fn applied(&mut self, id: HeadId) {
+        self.base = Some(id);
+        self.doubtful.clear();
+    }
+
+    /// Sets the base to the head that a load found, and forgets earlier drafts, because the next
+    /// ones may carry something else. If one of them is applied late, its head counts as foreign,
+    /// and the next load finds its content.
+    pub fn rebased(&mut self, head: HeadId) {
+        self.applied(head);
+    }
+
+    /// Resolves the drafts from one read of the head.
+    pub fn judge(&self, sighting: HeadStatus) -> Resolution {
+        match sighting {
+            HeadStatus::NotInitialized if self.base.is_none() => Resolution::NotApplied,
+            HeadStatus::NotInitialized | HeadStatus::Missing => Resolution::HeadMissing,
+            HeadStatus::At { head, .. } if self.doubts(head) => Resolution::Applied(head),
+            HeadStatus::At { head, .. } if self.base == Some(head) => Resolution::NotApplied,
+            // The chain never forks and its numbers only grow, so a lower number is a stale read.
+            HeadStatus::At { head, .. } if self.base.is_some_and(|base| head.commit < base.commit) => Resolution::Stale,
+            HeadStatus::At { fence, .. } if fence > self.fence => Resolution::Fenced,
+            HeadStatus::At { .. } => Resolution::ConcurrentCommit,
+        }
+    }
+}
+
+fn remember(ids: &mut VecDeque<HeadId>, id: HeadId) {
+    if ids.len() == MAX_REMEMBERED {
+        ids.pop_front();
+    }
+    ids.push_back(id);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(commit: u64, nonce: u64) -> HeadId {
+        HeadId { commit, nonce }
+    }
+
+    fn at(head: HeadId, fence: u64) -> HeadStatus {
+        HeadStatus::At { head, fence: Fence(fence) }
+    }
+
+    #[test]
+    fn the_judgement_table_row_by_row() {
+        let mut drafted = DraftIds::from(Some(head(4, 1)), Fence(2));
+        drafted.note(head(5, 1), Fence(2));
+        drafted.applied(head(5, 1));
+        drafted.note(head(6, 1), Fence(2));
+        drafted.note(head(6, 2), Fence(2));
+        let table = [
+            (at(head(6, 2), 2), Resolution::Applied(head(6, 2))),
+            (at(head(6, 1), 2), Resolution::Applied(head(6, 1))),
+            (at(head(4, 1), 2), Resolution::Stale),
+            (at(head(3, 9), 1), Resolution::Stale),
+            (at(head(5, 1), 2), Resolution::NotApplied),
+            (at(head(6, 9), 2), Resolution::ConcurrentCommit),
+            (at(head(6, 9), 3), Resolution::Fenced),
+            (HeadStatus::Missing, Resolution::HeadMissing),
+            (HeadStatus::NotInitialized, Resolution::HeadMissing),
+        ];
+        for (sighting, verdict) in table {
+            assert_eq!(drafted.judge(sighting), verdict, "{sighting:?}");
+        }
+    }
+
+    #[test]
+    fn a_reload_that_finds_the_head_unmoved_does_not_make_it_a_stale_one() {
+        let mut drafted = DraftIds::from(Some(head(4, 1)), Fence(2));
+        drafted.note(head(5, 1), Fence(2));
+        drafted.rebased(head(4, 1));
+        drafted.note(head(5, 2), Fence(2));
+        assert_eq!(drafted.judge(at(head(4, 1), 2)), Resolution::NotApplied);
+    }
+
+    #[test]
+    fn a_stale_reload_does_not_make_the_true_head_a_stale_one() {
+        let mut drafted = DraftIds::from(Some(head(4, 1)), Fence(2));
+        drafted.rebased(head(3, 1));
+        drafted.note(head(4, 2), Fence(2));
+        assert_eq!(drafted.judge(at(head(4, 1), 2)), Resolution::ConcurrentCommit);
+    }
+
+    #[test]
+    fn before_the_first_commit_nothing_at_all_means_not_yet() {
+        let mut drafted = DraftIds::from(None, Fence(0));
+        drafted.note(head(0, 1), Fence(1));
+        assert_eq!(drafted.judge(HeadStatus::NotInitialized), Resolution::NotApplied);
+        assert_eq!(drafted.judge(HeadStatus::Missing), Resolution::HeadMissing);
+        assert_eq!(drafted.judge(at(head(0, 2), 1)), Resolution::ConcurrentCommit);
+    }
+
+    #[test]
+    fn invariant_7_no_more_than_eight_ids_are_remembered() {
+        let mut drafted = DraftIds::from(Some(head(0, 0)), Fence(1));
+        for n in 1..100 {
+            drafted.note(head(1, n), Fence(1));
+        }
+        assert_eq!(drafted.doubtful.len(), MAX_REMEMBERED);
+    }
+}

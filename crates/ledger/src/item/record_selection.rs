@@ -1,0 +1,32 @@
+//! A run's information on its source as a whole: which record of each key counts, and which keys
+//! are repeated.
+//!
+//! In scope: both ways of collecting it. Out of scope: the decision itself
+//! (`ledger::item::source_survey`), comparing records (`ledger::item::repeated_keys`).
+
+use crate::item::repeated_keys::{RepeatWatch, RepeatedKeys};
+use crate::item::source_survey::RecordSelector;
+use crate::item::write_mode::ReprocessPolicy;
+
+/// A run's information on its source as a whole.
+#[derive(Debug, Default)]
+pub struct RecordSelection {
+    /// Set after the survey, if one record of each key counts.
+    pub sieve: Option<RecordSelector>,
+    /// Set if each version of a key counts.
+    pub watch: Option<RepeatWatch>,
+    /// The result of the watch.
+    pub repeats: RepeatedKeys,
+}
+
+impl RecordSelection {
+    /// Creates it before the first record of a source.
+    pub fn new(again: ReprocessPolicy, rereadable: bool) -> Self {
+        Self { watch: (again == ReprocessPolicy::EachVersion).then(|| RepeatWatch::new(rereadable)), ..Self::default() }
+    }
+
+    /// Returns the keys found so far that came more than once with different content.
+    pub fn repeats(&self) -> &RepeatedKeys {
+        self.sieve.as_ref().map_or(&self.repeats, RecordSelector::repeats)
+    }
+}

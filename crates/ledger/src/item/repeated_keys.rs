@@ -1,0 +1,327 @@
+//! Keys that one source yields more than once with different content, most often an error in the
+//! source.
+//!
+//! In scope: finding them, and the bounded report. Out of scope: which record counts
+//! (`ledger::item::source_survey`).
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde_json::Value;
+
+use crate::item::item::Position;
+use crate::item::key::{Key, Version};
+use crate::item::write_mode::ReprocessPolicy;
+
+/// Maximum number of keys that the report holds.
+const MOST_TOLD: usize = 20;
+/// Maximum number of keys that one sentence names.
+const MOST_NAMED: usize = 3;
+
+/// A record of a repeated key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepeatedRecord {
+    content: u32,
+    spot: RecordPlace,
+    is_told: bool,
+}
+
+/// The position of a record, in few bytes: its line, or its number in sources without lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RecordPlace {
+    Line(u32),
+    Record(u32),
+}
+
+impl RecordPlace {
+    fn of(place: &Position) -> Self {
+        let short = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        place.line.map_or_else(|| Self::Record(short(place.record)), |line| Self::Line(short(line)))
+    }
+
+    fn words(self, origin: &str) -> String {
+        match self {
+            Self::Line(line) => format!("{origin}:{line}"),
+            Self::Record(record) => format!("{origin} (record {record})"),
+        }
+    }
+}
+
+impl RepeatedRecord {
+    /// Creates the first record of a key.
+    pub fn of(content: u32, place: &Position) -> Self {
+        Self { content, spot: RecordPlace::of(place), is_told: false }
+    }
+
+    /// Compares a further record. Returns both positions at the first difference.
+    pub fn beside(&mut self, content: u32, place: &Position) -> Option<[String; 2]> {
+        if self.is_told || self.content == content {
+            return None;
+        }
+        self.is_told = true;
+        Some([self.spot, RecordPlace::of(place)].map(|spot| spot.words(&place.origin)))
+    }
+}
+
+/// Returns a hash of a record's content, independent of the order of members.
+pub fn content_mark(body: &Value) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    hash_into(&mut hasher, body);
+    let hash = hasher.finish();
+    u32::try_from(hash >> 32).unwrap_or_default()
+}
+
+fn hash_into(hasher: &mut DefaultHasher, value: &Value) {
+    match value {
+        Value::Null => hasher.write_u8(0),
+        Value::Bool(b) => (1_u8, b).hash(hasher),
+        Value::Number(number) => {
+            (2_u8, number.as_i64(), number.as_u64(), number.as_f64().map(f64::to_bits)).hash(hasher);
+        }
+        Value::String(text) => (3_u8, text).hash(hasher),
+        Value::Array(items) => {
+            (4_u8, items.len()).hash(hasher);
+            for item in items {
+                hash_into(hasher, item);
+            }
+        }
+        Value::Object(members) => {
+            // A sum does not depend on the order.
+            let sum = members.iter().fold(0_u64, |sum, (name, value)| {
+                let mut member = DefaultHasher::new();
+                name.hash(&mut member);
+                hash_into(&mut member, value);
+                sum.wrapping_add(member.finish())
+            });
+            (5_u8, members.len(), sum).hash(hasher);
+        }
+    }
+}
+
+/// A repeated key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepeatedKey {
+    /// The key.
+    pub key: String,
+    /// The positions of its first record, and of the first one that differs from it.
+    pub places: [String; 2],
+}
+
+/// The repeated keys of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RepeatedKeys {
+    /// The first of them.
+    pub told: Vec<RepeatedKey>,
+    /// The number of all.
+    pub keys: u64,
+}
+
+impl RepeatedKeys {
+    /// Adds a key, if it has positions.
+    pub fn add(&mut self, key: &Key, places: Option<[String; 2]>) {
+        let Some(places) = places else { return };
+        self.keys += 1;
+        if self.told.len() < MOST_TOLD {
+            self.told.push(RepeatedKey { key: key.as_str().to_owned(), places });
+        }
+    }
+
+    /// Returns one sentence without its full stop; `None` if no key is repeated.
+    pub fn sentence(&self, again: ReprocessPolicy) -> Option<String> {
+        let counts = format!("the {} record counts", which_counts(again));
+        let shown = |one: &RepeatedKey| format!("{} ({} and {})", cut(&one.key), one.places[0], one.places[1]);
+        let names: Vec<_> = self.told.iter().take(MOST_NAMED).map(shown).collect();
+        match (self.keys, self.keys.saturating_sub(names.len() as u64)) {
+            (0, _) => None,
+            (1, _) => Some(format!("key {} came more than once with different content: {counts}", names.join(""))),
+            (keys, 0) => {
+                Some(format!("{keys} keys came more than once with different content: {}; {counts}", names.join(", ")))
+            }
+            (keys, more) => Some(format!(
+                "{keys} keys came more than once with different content: {} and {more} more; {counts}",
+                names.join(", ")
+            )),
+        }
+    }
+}
+
+/// Returns which record of a key counts: `first`, `last` or `newest`.
+pub fn which_counts(again: ReprocessPolicy) -> &'static str {
+    match again {
+        ReprocessPolicy::EachVersion => "first",
+        ReprocessPolicy::OnChange => "last",
+        ReprocessPolicy::OnNewer => "newest",
+    }
+}
+
+/// Shortens a key, so that a sentence stays readable.
+fn cut(key: &str) -> String {
+    match key.char_indices().nth(60) {
+        Some((at, _)) => format!("{}…", key.get(..at).unwrap_or_default()),
+        None => key.to_owned(),
+    }
+}
+
+/// Watches a source for a job in which each version counts, so that a second record of the same
+/// version is skipped.
+#[derive(Debug)]
+pub enum RepeatWatch {
+    /// For a source that can be read again: the hashes of its records, to find at its end which are
+    /// repeated.
+    Marks(Vec<u64>),
+    /// For a source that is read once: of each record enough to compare it with another.
+    Twins(BTreeMap<u64, RepeatedRecord>, RepeatedKeys),
+}
+
+impl RepeatWatch {
+    /// Creates a watch for a source.
+    pub fn new(rereadable: bool) -> Self {
+        if rereadable { Self::Marks(Vec::new()) } else { Self::Twins(BTreeMap::new(), RepeatedKeys::default()) }
+    }
+
+    /// Adds the next record.
+    pub fn see(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) {
+        let mark = mark(key, version);
+        match self {
+            Self::Marks(marks) => marks.push(mark),
+            Self::Twins(twins, repeats) => compare(twins, repeats, mark, key, place, content_mark(body)),
+        }
+    }
+
+    /// Ends the watch. Returns what to compare in one more pass, and what was found already.
+    pub fn end(self) -> (Option<Comparison>, RepeatedKeys) {
+        match self {
+            Self::Twins(_, repeats) => (None, repeats),
+            Self::Marks(mut marks) => {
+                let records = marks.len();
+                marks.sort_unstable();
+                let mut last = None;
+                marks.retain(|mark| last.replace(*mark) == Some(*mark));
+                marks.dedup();
+                let comparison =
+                    Comparison { marks, records, twins: BTreeMap::new(), repeats: RepeatedKeys::default() };
+                ((!comparison.marks.is_empty()).then_some(comparison), RepeatedKeys::default())
+            }
+        }
+    }
+}
+
+/// A second pass that compares the records of repeated keys.
+#[derive(Debug)]
+pub struct Comparison {
+    /// Sorted.
+    marks: Vec<u64>,
+    /// Number of records in the first pass that are left.
+    records: usize,
+    twins: BTreeMap<u64, RepeatedRecord>,
+    repeats: RepeatedKeys,
+}
+
+impl Comparison {
+    /// Compares the next record; returns false once all records of the first pass were seen.
+    pub fn see(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) -> bool {
+        let Some(left) = self.records.checked_sub(1) else { return false };
+        self.records = left;
+        let mark = mark(key, version);
+        if self.marks.binary_search(&mark).is_ok() {
+            compare(&mut self.twins, &mut self.repeats, mark, key, place, content_mark(body));
+        }
+        true
+    }
+
+    /// Returns the repeated keys.
+    pub fn end(self) -> RepeatedKeys {
+        self.repeats
+    }
+}
+
+fn compare(
+    twins: &mut BTreeMap<u64, RepeatedRecord>,
+    repeats: &mut RepeatedKeys,
+    mark: u64,
+    key: &Key,
+    place: &Position,
+    content: u32,
+) {
+    let twin = twins.entry(mark).or_insert_with(|| RepeatedRecord::of(content, place));
+    repeats.add(key, twin.beside(content, place));
+}
+
+/// Returns 64 bits that identify a version of a key. A collision only makes a report wrong.
+fn mark(key: &Key, version: &Version) -> u64 {
+    let of_version = if version.0.is_empty() { 0 } else { version.mark().rotate_left(32) };
+    key.fingerprint().0 ^ of_version
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn records() -> Vec<(Key, Version, Position, Value)> {
+        let records =
+            [("a", "", 1), ("b", "", 1), ("a", "", 2), ("b", "", 1), ("a", "", 3), ("c", "1", 1), ("c", "2", 2)];
+        let record = |(at, (key, version, n)): (usize, &(&str, &str, u64))| {
+            let place = Position { origin: "f.csv".into(), record: at as u64 + 1, line: Some(at as u64 + 2) };
+            (Key::new(*key).expect("a key"), Version((*version).into()), place, json!({"n": n}))
+        };
+        records.iter().enumerate().map(record).collect()
+    }
+
+    fn found(rereadable: bool) -> RepeatedKeys {
+        let mut watch = RepeatWatch::new(rereadable);
+        for (key, version, place, body) in &records() {
+            watch.see(key, version, place, body);
+        }
+        let (comparison, repeats) = watch.end();
+        let Some(mut comparison) = comparison else { return repeats };
+        for (key, version, place, body) in &records() {
+            assert!(comparison.see(key, version, place, body));
+        }
+        let (key, version, place, body) = &records()[0];
+        assert!(!comparison.see(key, version, place, body), "what came since is not looked at");
+        comparison.end()
+    }
+
+    #[test]
+    fn a_key_with_different_content_is_told_once_with_both_places() {
+        for rereadable in [true, false] {
+            let places = ["f.csv:2", "f.csv:4"].map(str::to_owned);
+            assert_eq!(
+                found(rereadable),
+                RepeatedKeys { told: vec![RepeatedKey { key: "a".into(), places }], keys: 1 }
+            );
+        }
+        let sentence = found(true).sentence(ReprocessPolicy::EachVersion).expect("something to tell");
+        assert_eq!(
+            sentence,
+            "key a (f.csv:2 and f.csv:4) came more than once with different content: the first record counts"
+        );
+        assert_eq!(RepeatedKeys::default().sentence(ReprocessPolicy::OnChange), None);
+    }
+
+    #[test]
+    fn the_order_of_members_makes_no_other_content() {
+        let mark = |value: &Value| content_mark(value);
+        assert_eq!(mark(&json!({"a": 1, "b": [2, {}]})), mark(&json!({"b": [2, {}], "a": 1})));
+        for other in [json!({"a": 1, "b": [{}, 2]}), json!({"a": 2, "b": [2, {}]}), json!({"a": "1", "b": [2, {}]})] {
+            assert_ne!(mark(&json!({"a": 1, "b": [2, {}]})), mark(&other));
+        }
+    }
+
+    #[test]
+    fn many_such_keys_are_counted_and_the_first_ones_named() {
+        let mut repeats = RepeatedKeys::default();
+        for n in 0..1_000 {
+            repeats.add(&Key::new(n.to_string()).expect("a key"), Some(["f:1", "f:2"].map(str::to_owned)));
+        }
+        assert_eq!((repeats.told.len(), repeats.keys), (MOST_TOLD, 1_000));
+        let sentence = repeats.sentence(ReprocessPolicy::OnNewer).expect("something to tell");
+        assert_eq!(
+            sentence,
+            "1000 keys came more than once with different content: 0 (f:1 and f:2), 1 (f:1 and f:2), 2 (f:1 and f:2) and 997 more; \
+             the newest record counts"
+        );
+    }
+}

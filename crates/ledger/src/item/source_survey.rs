@@ -1,0 +1,290 @@
+//! Decides which record of a repeated key counts, for jobs that process only one of them.
+//!
+//! In scope: the data of a first pass over the source, and the decision on each record in the
+//! second.
+//! Out of scope: the two passes (`runner::source_passes`), and jobs in which each version counts
+//! (`ledger::item::repeated_keys`).
+//!
+//! ```text
+//!  first pass:   16 bytes a record, 24 if versions are ordered   ──▶  keys that come more than once
+//!  second pass:  a key that comes once counts; otherwise its last or newest record, the others are skipped
+//! ```
+//!
+//! So the result of a run depends on the source as a whole, not on which commits come between two
+//! records of a key.
+
+use std::collections::HashMap;
+
+use crate::columns::version_order::RankKind;
+use crate::item::item::Position;
+use crate::item::key::{Fingerprint, Key, Version};
+use crate::item::repeated_keys::{RepeatedKeys, RepeatedRecord};
+use crate::item::write_mode::ReprocessPolicy;
+
+/// The data of a first pass over the source.
+#[derive(Debug, Default)]
+pub struct SourceSurvey {
+    again: ReprocessPolicy,
+    /// The key of each record; used if the last one counts.
+    prints: Vec<Fingerprint>,
+    /// The key and version hash of each record; used if the newest one counts.
+    marked: Vec<(Fingerprint, u64)>,
+    trace: KeyTrace,
+}
+
+/// A checksum of the records of a pass, in order: two passes over the same records have equal ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct KeyTrace {
+    records: u64,
+    sum: u64,
+}
+
+impl KeyTrace {
+    fn add(&mut self, print: Fingerprint) {
+        self.records += 1;
+        self.sum = (self.sum.rotate_left(5) ^ print.0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
+/// Stands for a record without a usable key.
+const NAMELESS: Fingerprint = Fingerprint(0, 0);
+
+impl SourceSurvey {
+    /// Creates a survey for a job in which one record of each key counts: the newest, or the last.
+    pub fn new(again: ReprocessPolicy) -> Self {
+        Self { again, ..Self::default() }
+    }
+
+    /// Adds the next record, with its key and version if they are usable.
+    pub fn see(&mut self, head_status: Option<(&Key, &Version)>) {
+        let Some((key, version)) = head_status else { return self.trace.add(NAMELESS) };
+        let print = key.fingerprint();
+        self.trace.add(print);
+        match self.again {
+            // A version without an order fails its own record, not the others.
+            ReprocessPolicy::OnNewer if self.again.takes(version) => {
+                self.marked.push((print, self.again.mark(version)))
+            }
+            ReprocessPolicy::OnNewer => {}
+            ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => self.prints.push(print),
+        }
+    }
+
+    /// Returns the number of records.
+    pub fn records(&self) -> u64 {
+        self.trace.records
+    }
+
+    /// Creates the selector for the second pass. `done` returns the hash of the newest done version
+    /// of a key, 0 if there is none.
+    pub fn sieve(self, done: impl Fn(Fingerprint) -> u64) -> RecordSelector {
+        let Self { again, mut prints, mut marked, trace } = self;
+        let mut doubled = HashMap::new();
+        prints.sort_unstable();
+        for group in prints.chunk_by(|a, b| a == b).filter(|group| group.len() > 1) {
+            if let [print, others @ ..] = group {
+                doubled.insert(*print, DoubledKey { counts: places(others.len()), ..DoubledKey::default() });
+            }
+        }
+        // Stable: records of one key keep the order of the source.
+        marked.sort_by_key(|row| row.0);
+        for group in marked.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+            let Some((print, first)) = group.first() else { continue };
+            let kind = RankKind::of(done(*print)).or(RankKind::of(*first));
+            let of_kind = group.iter().filter(|row| RankKind::of(row.1) == kind);
+            let newest = of_kind.enumerate().max_by_key(|(_, row)| row.1).map_or(0, |(at, _)| at);
+            doubled.insert(*print, DoubledKey { counts: places(newest), kind, ..DoubledKey::default() });
+        }
+        doubled.shrink_to_fit();
+        RecordSelector { again, doubled, expected: trace, seen: KeyTrace::default(), repeats: RepeatedKeys::default() }
+    }
+}
+
+/// Converts a number of records of one key; no supported file has more than 2^32.
+fn places(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// A key that comes more than once.
+#[derive(Debug, Default)]
+struct DoubledKey {
+    /// Number of its records before the one that counts.
+    counts: u32,
+    /// Number of its records so far.
+    seen: u32,
+    /// The kind of its versions, if they are ordered.
+    kind: Option<RankKind>,
+    /// The first of its records.
+    twin: Option<RepeatedRecord>,
+}
+
+/// The use of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordUse {
+    /// It is the one that counts.
+    Counts,
+    /// Another record of its key counts.
+    Passed,
+    /// Its version can't be ordered against those of the key's other records, which are of this
+    /// kind.
+    Unordered(RankKind),
+}
+
+/// Decides on the records of the second pass.
+#[derive(Debug)]
+pub struct RecordSelector {
+    again: ReprocessPolicy,
+    doubled: HashMap<Fingerprint, DoubledKey>,
+    expected: KeyTrace,
+    seen: KeyTrace,
+    repeats: RepeatedKeys,
+}
+
+impl RecordSelector {
+    /// Counts a record without a usable key or version.
+    pub fn see_nameless(&mut self) {
+        self.seen.add(NAMELESS);
+    }
+
+    /// Counts a record whose version has no order.
+    pub fn see_unordered(&mut self, key: &Key) {
+        self.seen.add(key.fingerprint());
+    }
+
+    /// Decides on the next record; `content` computes a hash of it, to detect different ones.
+    pub fn judge(
+        &mut self,
+        key: &Key,
+        version: &Version,
+        place: &Position,
+        content: impl FnOnce() -> u32,
+    ) -> RecordUse {
+        let print = key.fingerprint();
+        self.seen.add(print);
+        let Some(doubled) = self.doubled.get_mut(&print) else { return RecordUse::Counts };
+        if let Some(kind) = doubled.kind.filter(|kind| RankKind::of(self.again.mark(version)) != Some(*kind)) {
+            return RecordUse::Unordered(kind);
+        }
+        match &mut doubled.twin {
+            Some(twin) => self.repeats.add(key, twin.beside(content(), place)),
+            none => *none = Some(RepeatedRecord::of(content(), place)),
+        }
+        doubled.seen = doubled.seen.saturating_add(1);
+        if doubled.seen == doubled.counts.saturating_add(1) { RecordUse::Counts } else { RecordUse::Passed }
+    }
+
+    /// Returns the keys so far that came more than once with different content.
+    pub fn repeats(&self) -> &RepeatedKeys {
+        &self.repeats
+    }
+
+    /// True if the second pass saw the same records as the first; to be called at its end.
+    pub fn is_same(&self) -> bool {
+        self.seen == self.expected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type RecordNote = (&'static str, &'static str);
+
+    fn sifted_after(again: ReprocessPolicy, done: u64, records: &[RecordNote]) -> Vec<RecordUse> {
+        let of = |(key, version): &RecordNote| (Key::new(*key).expect("a key"), Version((*version).into()));
+        let mut survey = SourceSurvey::new(again);
+        for record in records {
+            let (key, version) = of(record);
+            survey.see(Some((&key, &version)));
+        }
+        survey.see(None);
+        let mut sieve = survey.sieve(|_| done);
+        let place = Position::default();
+        let judged = records.iter().map(|record| {
+            let (key, version) = of(record);
+            if again.takes(&version) {
+                return sieve.judge(&key, &version, &place, || 0);
+            }
+            sieve.see_unordered(&key);
+            RecordUse::Passed
+        });
+        let judged = judged.collect();
+        assert!(!sieve.is_same(), "a record is still to come");
+        sieve.see_nameless();
+        assert!(sieve.is_same());
+        judged
+    }
+
+    fn counting(again: ReprocessPolicy, records: &[RecordNote]) -> Vec<usize> {
+        let judged = sifted_after(again, 0, records);
+        (0..records.len()).filter(|at| judged[*at] == RecordUse::Counts).collect()
+    }
+
+    #[test]
+    fn of_a_key_that_comes_again_the_last_record_counts() {
+        let records = [("1001", "paid"), ("1002", "open"), ("1001", "refunded"), ("1003", ""), ("1001", "paid")];
+        assert_eq!(counting(ReprocessPolicy::OnChange, &records), [1, 3, 4]);
+    }
+
+    #[test]
+    fn with_an_order_the_newest_counts_and_the_last_of_equals() {
+        let records = [("a", "2"), ("b", "10"), ("a", "1"), ("b", "9"), ("a", "2.0"), ("a", "v3"), ("c", "v1")];
+        assert_eq!(counting(ReprocessPolicy::OnNewer, &records), [1, 4]);
+        let ids = [("a", "9007199254740993"), ("a", "9007199254740992")];
+        assert_eq!(counting(ReprocessPolicy::OnNewer, &ids), [0]);
+    }
+
+    #[test]
+    fn a_number_and_a_moment_of_one_key_are_not_compared() {
+        let moment = "2026-11-26T09:00:00Z";
+        let records = [("a", "5"), ("a", moment), ("a", "6"), ("a", "4")];
+        let unordered = RecordUse::Unordered(RankKind::Number);
+        let expected = [RecordUse::Passed, unordered, RecordUse::Counts, RecordUse::Passed];
+        assert_eq!(sifted_after(ReprocessPolicy::OnNewer, 0, &records), expected);
+        let done = ReprocessPolicy::OnNewer.mark(&Version(moment.into()));
+        let [number, counts] = [RecordUse::Unordered(RankKind::Moment), RecordUse::Counts];
+        assert_eq!(sifted_after(ReprocessPolicy::OnNewer, done, &records), [number, counts, number, number]);
+    }
+
+    #[test]
+    fn another_record_another_order_or_one_less_is_noticed() {
+        let key = |text: &str| Key::new(text).expect("a key");
+        let (a, b, none) = (key("a"), key("b"), Version::default());
+        let sieve = || {
+            let mut survey = SourceSurvey::new(ReprocessPolicy::OnChange);
+            for key in [&a, &b] {
+                survey.see(Some((key, &none)));
+            }
+            survey.sieve(|_| 0)
+        };
+        for (read, same) in [(vec![&a, &b], true), (vec![&b, &a], false), (vec![&a], false), (vec![&a, &a], false)] {
+            let mut sieve = sieve();
+            for key in read {
+                sieve.judge(key, &none, &Position::default(), || 0);
+            }
+            assert_eq!(sieve.is_same(), same);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn of_each_key_exactly_one_record_counts(records in prop::collection::vec((0..4_usize, 0..3_usize), 0..30)) {
+            let names = ["a", "b", "c", "d"];
+            let records: Vec<RecordNote> = records.iter().map(|(key, version)| (names[*key], ["1", "2", "3"][*version])).collect();
+            for again in [ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
+                let counting = counting(again, &records);
+                for name in names {
+                    let of_key = || records.iter().enumerate().filter(|(_, record)| record.0 == name);
+                    let right = match again {
+                        ReprocessPolicy::OnNewer => of_key().max_by_key(|(_, record)| record.1),
+                        _ => of_key().next_back(),
+                    };
+                    let found: Vec<_> = counting.iter().filter(|at| records[**at].0 == name).copied().collect();
+                    prop_assert_eq!(found, right.map(|(at, _)| at).into_iter().collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+}

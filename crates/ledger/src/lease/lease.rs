@@ -1,0 +1,245 @@
+//! The lease: which run is active now. It avoids wasted work; the guard on every commit provides
+//! safety.
+//!
+//! In scope: the lease as stored in the state, whether it may be claimed, and how long a runner
+//! trusts its own.
+//! Out of scope: the commit that claims it (`ledger::commit::changes`), local locks
+//! (`app::installation`).
+//!
+//! A lease ends by the service's clock, which is read from its responses. A runner trusts its own
+//! lease until the start of the attempt that renewed it, plus ttl, minus a margin. After that
+//! window it reads the head before it drafts. The fence (fencing token) is the number of the term.
+//! It grows with every claim and is kept on release, so that a late writer of an older term can
+//! always be detected.
+
+use std::fmt;
+
+use crate::lease::process_id::ProcessId;
+use sheetkeep_base::time::Timestamp;
+
+/// Maximum length of a lease, in milliseconds: a day.
+pub const MAX_TTL_MS: u64 = 86_400_000;
+
+/// The fencing token: the number of a lease term. It only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Fence(pub u64);
+
+impl Fence {
+    /// Returns the next term.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Fence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// The holder of a lease.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Holder {
+    /// The installation: a random id stored in the state directory, or created for this process if
+    /// there is no disk.
+    pub install: String,
+    /// The run's id.
+    pub run: String,
+    /// The machine's name.
+    pub host: String,
+    /// The process; `None` if the machine does not provide it, and for runs of earlier versions.
+    pub process: Option<ProcessId>,
+}
+
+impl Holder {
+    /// True if `other` was a run of this same installation and machine whose process has ended. An
+    /// installation's id alone is not enough: the state directory may be a copy (of a disk or
+    /// container image) whose original is active. `started` returns the start time of the live
+    /// process with a number.
+    pub fn outlives(&self, other: &Self, started: impl FnOnce(u32) -> Option<u64>) -> bool {
+        let (Some(mine), Some(its)) = (&self.process, &other.process) else { return false };
+        let is_of_here = self.install == other.install && self.host == other.host && mine.sees(its);
+        is_of_here && its != mine && started(its.number) != Some(its.started)
+    }
+}
+
+/// The lease as stored in the state.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Lease {
+    /// The present term; kept on release.
+    pub fence: Fence,
+    /// Its holder; `None` after a release.
+    pub holder: Option<Holder>,
+    /// Start of the term, by the service's clock.
+    pub since: Timestamp,
+    /// End of the term unless renewed, by the service's clock.
+    pub until: Timestamp,
+}
+
+/// Whether a lease may be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseStatus {
+    /// No run holds it.
+    Free,
+    /// Its holder is gone: the lease has expired, or that run's process on this installation and
+    /// machine has ended.
+    Dead(Holder),
+    /// Another run is active.
+    Held {
+        /// The holder.
+        holder: Holder,
+        /// The end of its lease, unless renewed.
+        until: Timestamp,
+    },
+}
+
+impl Lease {
+    /// Returns the status of the lease at `now` (the service's clock). `is_own_dead` returns
+    /// whether a holder was a run of the same installation that has ended.
+    ///
+    /// A lease that ends later than any lease may was written with a wrong clock, as may happen
+    /// with an embedded sheet. It counts as expired. If its holder is active after all, the guard
+    /// stops it.
+    pub fn standing(&self, is_own_dead: impl FnOnce(&Holder) -> bool, now: Timestamp) -> LeaseStatus {
+        let is_over = now >= self.until || self.until > now.plus(MAX_TTL_MS);
+        match &self.holder {
+            None => LeaseStatus::Free,
+            Some(holder) if is_over || is_own_dead(holder) => LeaseStatus::Dead(holder.clone()),
+            Some(holder) => LeaseStatus::Held { holder: holder.clone(), until: self.until },
+        }
+    }
+
+    /// Returns the lease as its next holder writes it: a new term.
+    #[must_use]
+    pub fn claimed(&self, holder: Holder, now: Timestamp, ttl_ms: u64) -> Self {
+        Self { fence: self.fence.next(), holder: Some(holder), since: now, until: now.plus(ttl_ms) }
+    }
+
+    /// Returns the same term, extended by `ttl_ms`.
+    #[must_use]
+    pub fn renewed(&self, now: Timestamp, ttl_ms: u64) -> Self {
+        let longest = now.plus(MAX_TTL_MS);
+        Self { until: self.until.min(longest).max(now.plus(ttl_ms)), ..self.clone() }
+    }
+
+    /// Returns the same term without a holder; the fence stays.
+    #[must_use]
+    pub fn released(&self, now: Timestamp) -> Self {
+        Self { holder: None, until: now, ..self.clone() }
+    }
+}
+
+/// How long a runner may draft without reading the head, in monotonic milliseconds of its own
+/// clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LeaseValidity {
+    until_ms: u64,
+}
+
+impl LeaseValidity {
+    /// Returns the window of an attempt that started at `began_ms`. The margin is a fifth of the
+    /// ttl, at least a second for rounding of the service's clock.
+    pub fn from(began_ms: u64, ttl_ms: u64) -> Self {
+        let margin = (ttl_ms / 5).max(1_000).min(ttl_ms / 2);
+        Self { until_ms: began_ms.saturating_add(ttl_ms - margin) }
+    }
+
+    /// True if drafting is still allowed.
+    pub fn holds(self, now_ms: u64) -> bool {
+        now_ms < self.until_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn holder(install: &str) -> Holder {
+        Holder { install: install.into(), run: "r".into(), host: "h".into(), process: Some(process("b", "n", 1)) }
+    }
+
+    fn process(boot: &str, namespace: &str, number: u32) -> ProcessId {
+        ProcessId { boot: boot.into(), namespace: namespace.into(), number, started: 10 }
+    }
+
+    fn never(_: &Holder) -> bool {
+        false
+    }
+
+    #[test]
+    fn a_lease_is_held_until_its_time_is_over_and_then_its_holder_is_dead() {
+        let lease = Lease::default().claimed(holder("a"), Timestamp(1_000), 300);
+        assert!(matches!(lease.standing(never, Timestamp(1_299)), LeaseStatus::Held { .. }));
+        assert_eq!(lease.standing(never, Timestamp(1_300)), LeaseStatus::Dead(holder("a")));
+    }
+
+    #[test]
+    fn a_runner_takes_over_its_own_dead_sibling_at_once() {
+        let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300_000);
+        assert_eq!(lease.standing(|_| true, Timestamp(1)), LeaseStatus::Dead(holder("a")));
+        assert!(matches!(lease.standing(never, Timestamp(1)), LeaseStatus::Held { .. }));
+    }
+
+    #[test]
+    fn a_copied_installation_is_not_taken_for_its_own_dead_run() {
+        let gone = |_| None;
+        let me = Holder { process: Some(process("b", "n", 2)), ..holder("a") };
+        let its = |process: Option<ProcessId>| Holder { process, ..holder("a") };
+        assert!(me.outlives(&holder("a"), gone), "it ended here");
+        // Its number was reused by another process.
+        assert!(me.outlives(&holder("a"), |_| Some(11)));
+        // It is active beside the copy; on another machine, or after another boot; in another
+        // container of this machine.
+        assert!(!me.outlives(&holder("a"), |_| Some(10)));
+        assert!(!me.outlives(&its(Some(process("c", "n", 1))), gone));
+        assert!(!me.outlives(&its(Some(process("b", "m", 1))), gone));
+        assert!(!me.outlives(&Holder { host: "g".into(), ..holder("a") }, gone));
+        assert!(!me.outlives(&holder("b"), gone));
+        // An earlier version did not store its process.
+        assert!(!me.outlives(&its(None), gone));
+    }
+
+    #[test]
+    fn a_lease_of_a_clock_in_the_year_9999_is_over() {
+        let far = Timestamp(253_402_300_740_000);
+        let lease = Lease::default().claimed(holder("a"), far, 300_000);
+        assert!(matches!(lease.standing(never, far), LeaseStatus::Held { .. }));
+        let now = Timestamp(1_790_000_000_000);
+        assert_eq!(lease.standing(never, now), LeaseStatus::Dead(holder("a")));
+        assert_eq!(lease.claimed(holder("b"), now, 300_000).until, now.plus(300_000));
+        assert_eq!(lease.renewed(now, 300_000).until, now.plus(MAX_TTL_MS));
+    }
+
+    #[test]
+    fn a_released_lease_keeps_its_fence() {
+        let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300).released(Timestamp(5));
+        assert_eq!((lease.fence, lease.standing(never, Timestamp(6))), (Fence(1), LeaseStatus::Free));
+    }
+
+    proptest! {
+        #[test]
+        fn invariant_4_no_sequence_of_claims_renewals_and_releases_lowers_the_fence(moves in prop::collection::vec(0_u8..3, 0..40)) {
+            let mut lease = Lease::default();
+            for (n, kind) in moves.into_iter().enumerate() {
+                let now = Timestamp(i64::try_from(n).expect("small") * 10);
+                let after = match kind {
+                    0 => lease.claimed(holder("a"), now, 300),
+                    1 => lease.renewed(now, 300),
+                    _ => lease.released(now),
+                };
+                prop_assert!(after.fence >= lease.fence);
+                lease = after;
+            }
+        }
+
+        #[test]
+        fn invariant_5_trust_ends_before_the_lease_does(began in 0_u64..1_000_000, ttl in 1_000_u64..1_000_000) {
+            let trust = LeaseValidity::from(began, ttl);
+            prop_assert!(trust.holds(began));
+            prop_assert!(!trust.holds(began + ttl - ttl.min(500)));
+        }
+    }
+}

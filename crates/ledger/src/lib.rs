@@ -1,0 +1,80 @@
+//! The rules: the exactly-once protocol as pure code.
+//!
+//! In scope: keys, items, runs, leases, snapshots and commits, and every decision about them.
+//! Out of scope: clock, randomness and network (callers pass their values in), and the format that
+//! a store writes.
+//!
+//! | question | folder |
+//! |---|---|
+//! | Which run may commit: the head, the lease, the fencing token? | `lease` |
+//! | How do JSON values become typed cells; how do versions compare? | `columns` |
+//! | What is a record's key and version; what is a failure? | `item` |
+//! | What does a run count and report; what does its journal hold? | `run` |
+//! | How do the columns and rows of the tabs look? | `rows` |
+//! | Which keys are done; which item is admitted? | `processed` |
+//! | What does the state tab hold; how is a load checked? | `state` |
+//! | How is a commit drafted, sent and resolved? | `commit` |
+//!
+//! # Terms
+//!
+//! - *Item*: a record of the source, with key, version and body.
+//! - *Key*: two items with the same key are the same item.
+//! - *Version*: a key is processed again if its version changes.
+//! - *Step*: one stage of processing. *Output*: the rows that the steps return.
+//! - *Run*: one pass over the source. *Attempt*: one try of one item.
+//! - *Failure*: an item that could not be processed, stored with its payload (a dead letter).
+//! - *Commit*: one atomic batch. *Head*: the marker that each commit replaces.
+//! - *Guard*: compare-and-set on the head: the batch applies only if the head is unchanged.
+//! - *Fence*: the fencing token, the number of the lease term. It only grows.
+//! - *Lease*: which run is active now. It avoids wasted work; safety does not depend on it.
+//! - *Snapshot*: the state as loaded.
+//! - *Anomaly*: a manual edit that the loader did not expect.
+//! - *Cursor*: the position in the source, kept as a low watermark.
+//!
+//! # The chain
+//!
+//! ```text
+//!            commit            commit            claim (fence + 1)
+//!  head 0 ─────────▶ head 1 ─────────▶ head 2 ═══════════════▶ head 3 …
+//!    every commit names the head that it was drafted from; the store applies it only if that is still
+//!    the head, with all that it carries: rows, keys, failures, the run, and the state with the new head
+//! ```
+//!
+//! # The life of a commit
+//!
+//! ```text
+//!  draft ──▶ send ──▶ applied ──────────────────────────────────────────▶ next draft
+//!              │ └──▶ other part refused ──▶ nothing applied: the caller handles it
+//!              │ reply lost, or refused by the guard
+//!              ▼
+//!          read the head ──▶ a draft of this run ──▶ applied after all
+//!              ▲   │  ├─▶ a lower number ──────────▶ stale read: read again
+//!              └───┘  ├─▶ the head it came from ───▶ not applied yet: send the identical batch again
+//!                     ├─▶ foreign, same fence ─────▶ reload, draft what is missing
+//!                     ├─▶ a higher fence ──────────▶ fenced: stop, change nothing
+//!                     └─▶ absent ──────────────────▶ corrupt: stop, never start over
+//! ```
+//!
+//! # Invariants
+//!
+//! Each one has a test with its number in the name.
+//!
+//! 1. A key becomes done at most once per version, in the batch that carries its rows.
+//! 2. Every batch names the head that it was drafted from.
+//! 3. After a lost reply, nothing new is drafted until the commit is resolved.
+//! 4. The fence never decreases. Once there is a head, there is always a head.
+//! 5. Nothing is drafted after the lease validity window.
+//! 6. Decoding never fails: it returns a snapshot and anomalies. A blocking anomaly stops the run.
+//! 7. Every loop, queue and batch has a named bound.
+//! 8. The cursor never passes an item that is not settled.
+//! 9. Every write by position has an undo record.
+
+pub mod lease;
+pub mod columns;
+pub mod grid;
+pub mod item;
+pub mod run;
+pub mod rows;
+pub mod processed;
+pub mod state;
+pub mod commit;

@@ -1,0 +1,130 @@
+//! Keys to process again, because users deleted rows of them from Processed although other rows are
+//! left.
+//!
+//! In scope: the set of keys, its stored form, its messages.
+//! Out of scope: finding the keys (`ledger::processed::key_sums`), and the meaning of their rows
+//! (`ledger::processed::processed_index`).
+//!
+//! The state keeps them, because the remaining rows would otherwise count: a key stays here until
+//! it is done once more.
+
+use std::collections::BTreeMap;
+
+use crate::item::key::Fingerprint;
+use crate::processed::suppressed_failures::mark;
+
+/// Maximum number of keys. With 12 digits and a number each, they fit into a cell.
+const MOST: usize = 1_500;
+
+/// The keys, by the upper 48 bits of their fingerprints, each with the number of the last commit
+/// before the loss was noticed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Redo {
+    keys: BTreeMap<u64, u64>,
+    /// Number of deleted rows whose keys can't be identified.
+    pub unknown: u64,
+}
+
+impl Redo {
+    /// Adds keys whose rows are gone, which was noticed after this commit. A key that is present
+    /// stays unchanged.
+    pub fn notice(&mut self, keys: impl Iterator<Item = Fingerprint>, commit: u64) {
+        for key in keys {
+            if self.keys.len() < MOST {
+                self.keys.entry(mark(key)).or_insert(commit);
+            } else {
+                self.unknown += 1;
+            }
+        }
+    }
+
+    /// Returns the commit after which the loss was noticed; `None` if the key need not be done
+    /// again.
+    pub fn of(&self, key: Fingerprint) -> Option<u64> {
+        self.keys.get(&mark(key)).copied()
+    }
+
+    /// Removes a key that was done once more.
+    pub fn forget(&mut self, key: Fingerprint) {
+        self.keys.remove(&mark(key));
+    }
+
+    /// Returns the number of keys.
+    pub fn keys(&self) -> u64 {
+        self.keys.len() as u64
+    }
+
+    /// True if no rows are missing.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.unknown == 0
+    }
+
+    /// Encodes the set as text, empty if there is none.
+    pub fn text(&self) -> String {
+        let unknown = (self.unknown > 0).then(|| format!("?:{}", self.unknown));
+        let keys = self.keys.iter().map(|(mark, commit)| format!("{mark:012x}:{commit}"));
+        unknown.into_iter().chain(keys).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Decodes the text; invalid parts are skipped.
+    pub fn read(text: &str) -> Self {
+        let mut read = Self::default();
+        for one in text.split_ascii_whitespace() {
+            match one.split_once(':').map(|(mark, number)| (mark, number.parse())) {
+                Some(("?", Ok(unknown))) => read.unknown = unknown,
+                Some((mark, Ok(commit))) if read.keys.len() < MOST => {
+                    read.keys.extend(u64::from_str_radix(mark, 16).ok().map(|mark| (mark, commit)));
+                }
+                _ => {}
+            }
+        }
+        read
+    }
+
+    /// Returns the messages for the tab with this title.
+    pub fn notes(&self, tab: &str) -> Vec<String> {
+        let keys = match self.keys() {
+            0 => None,
+            1 => Some(format!(
+                "tab {tab}: a row of 1 key was deleted, and the key is processed again when the source yields it"
+            )),
+            keys => Some(format!(
+                "tab {tab}: rows of {keys} keys were deleted, and the keys are processed again when the source yields them"
+            )),
+        };
+        let unknown = (self.unknown > 0).then(|| {
+            format!(
+                "tab {tab}: {} rows were deleted or changed, too many to determine which keys; a key that has an earlier row left counts as done in that version: run --force processes all keys of the source again",
+                self.unknown
+            )
+        });
+        keys.into_iter().chain(unknown).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn as_many_as_are_kept_fit_a_cell_and_read_back() {
+        let mut redo = Redo { unknown: 12, ..Redo::default() };
+        redo.notice((0..MOST + 5).map(|n| Fingerprint::of(&n.to_string())), 99_999_999_999);
+        assert_eq!((redo.keys(), redo.unknown), (MOST as u64, 17));
+        let text = redo.text();
+        assert!(text.len() < 50_000 && Redo::read(&text) == redo);
+        redo.notice(std::iter::once(Fingerprint::of("0")), 7);
+        assert_eq!(redo.of(Fingerprint::of("0")), Some(99_999_999_999), "the first notice counts");
+        redo.forget(Fingerprint::of("0"));
+        assert_eq!(redo.of(Fingerprint::of("0")), None);
+    }
+
+    proptest! {
+        #[test]
+        fn invariant_6_whatever_people_typed_there_reading_never_fails_hard(text in "([0-9a-f?: -]|.){0,40}") {
+            let _ = Redo::read(&text);
+        }
+    }
+}

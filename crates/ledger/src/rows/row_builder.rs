@@ -1,0 +1,224 @@
+//! Builds typed rows from the output of steps.
+//!
+//! In scope: turning a step's values into rows, and every reason for a rejection.
+//! Out of scope: coercing one value to a type (`ledger::columns::coerce`), the key column and the
+//! tab's header (`ledger::rows::table_header`), and how a cell is written (the store).
+//!
+//! A value is taken as it is or the item is rejected; it is never truncated, rounded or guessed. So
+//! a text stays a text whatever it looks like, and a number that a spreadsheet could not hold
+//! exactly becomes its digits.
+
+use serde_json::{Map, Value};
+
+use crate::columns::coerce::cast;
+use crate::columns::columns::{Columns, MAX_CELL_UNITS, MAX_COLUMNS, ValueRejection, header_text, kind_of, quote};
+use crate::grid::{Cell, Row};
+use crate::item::key::Key;
+use crate::rows::table_header::{KeyColumn, with_key};
+
+/// Builds the rows from `values`, a step's output for the item of `key`, each with the key in its
+/// column. Fails with the first value that can't become a row, naming its column and content.
+pub fn shape(
+    values: Vec<Value>,
+    key: &Key,
+    key_column: &KeyColumn,
+    columns: &Columns,
+) -> Result<Vec<Row>, ValueRejection> {
+    values.into_iter().map(|value| with_key(row_of(value, columns)?, key, key_column)).collect()
+}
+
+/// Builds one row without its key; also used to find the column that carries it
+/// (`table_header::choose_key_column`).
+pub fn row_of(value: Value, columns: &Columns) -> Result<Row, ValueRejection> {
+    let members = match value {
+        Value::Object(members) => members,
+        other => {
+            return Err(ValueRejection(format!(
+                "the output is {}; a row is an object, {{column: value}}",
+                kind_of(&other)
+            )));
+        }
+    };
+    check_members(&members)?;
+    let mut row = Row { cells: Vec::with_capacity(members.len()) };
+    for (name, value) in members {
+        let name = if header_text(&name).len() == name.len() { name } else { header_text(&name).to_owned() };
+        let kind = columns.kind(&name);
+        let cell = cast(value, kind, &columns.zone(&name))
+            .and_then(bounded)
+            .map(|cell| columns.in_form(&name, kind, cell))
+            .map_err(|why| ValueRejection(format!("column {}: {why}", quote(&name))))?;
+        row.cells.push((name, cell));
+    }
+    if row.cells.iter().all(|(_, cell)| cell.is_empty()) {
+        return Err(ValueRejection("the output has no cell that is not empty; a row needs at least one".into()));
+    }
+    Ok(row)
+}
+
+fn check_members(members: &Map<String, Value>) -> Result<(), ValueRejection> {
+    if members.is_empty() {
+        return Err(ValueRejection("the output is an object without members; a row needs at least one column".into()));
+    }
+    if members.len() > MAX_COLUMNS {
+        return Err(ValueRejection(format!("the output has {} columns; a tab takes at most 18,278", members.len())));
+    }
+    for name in members.keys() {
+        let text = header_text(name);
+        if name.is_empty() {
+            return Err(ValueRejection("the output has a column without a name".into()));
+        }
+        if text.is_empty() {
+            return Err(ValueRejection(format!("the output has a column whose name is only blanks: {}", quote(name))));
+        }
+        if text.len() != name.len() {
+            apart_from_blanks(members, name)?;
+        }
+        let units = name.encode_utf16().count();
+        if units > MAX_CELL_UNITS {
+            return Err(ValueRejection(format!(
+                "the output has a column name of {units} characters; a cell takes 50,000"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Rejects two names that are equal without the blanks around them, because headers have none.
+fn apart_from_blanks(members: &Map<String, Value>, name: &str) -> Result<(), ValueRejection> {
+    let twin = members.keys().find(|other| *other != name && header_text(other) == header_text(name));
+    twin.map_or(Ok(()), |twin| {
+        Err(ValueRejection(format!(
+            "the output has the columns {} and {}, which differ only in the blanks around them: rename one in the step",
+            quote(twin),
+            quote(name)
+        )))
+    })
+}
+
+fn bounded(cell: Cell) -> Result<Cell, String> {
+    if let Cell::Text(text) | Cell::Formula(text) = &cell
+        && text.len() > MAX_CELL_UNITS
+    {
+        let units = text.encode_utf16().count();
+        if units > MAX_CELL_UNITS {
+            return Err(format!("the value has {units} characters; a cell takes at most 50,000"));
+        }
+    }
+    Ok(cell)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::columns::columns::ColumnType;
+
+    fn key() -> Key {
+        Key::new("k").expect("a valid key")
+    }
+
+    fn typed(name: &str, kind: ColumnType) -> Columns {
+        Columns { types: vec![(name.into(), kind)], ..Columns::default() }
+    }
+
+    fn rejected(value: Value, columns: &Columns) -> String {
+        row_of(value, columns).expect_err("the value can't become a row").to_string()
+    }
+
+    #[test]
+    fn a_value_keeps_its_type_and_a_text_stays_text_whatever_it_looks_like() {
+        let value = json!({"id": "0042", "f": "=HYPERLINK(\"x\")", "n": 1.5, "yes": true, "none": null, "blank": "",
+            "big": 9_007_199_254_740_993_u64, "list": [1, {"a": 2}]});
+        let row = row_of(value, &Columns::default()).expect("a row");
+        let cells: Vec<Cell> = row.cells.into_iter().map(|(_, cell)| cell).collect();
+        assert_eq!(
+            cells,
+            [
+                Cell::text("0042"),
+                Cell::text("=HYPERLINK(\"x\")"),
+                Cell::Number(1.5),
+                Cell::Bool(true),
+                Cell::Empty,
+                Cell::Empty,
+                Cell::text("9007199254740993"),
+                Cell::text("[1,{\"a\":2}]"),
+            ]
+        );
+    }
+
+    #[test]
+    fn columns_stand_in_the_order_in_which_the_step_made_them() {
+        let row = row_of(json!({"z": 1, "a": 2}), &Columns::default()).expect("a row");
+        assert_eq!(row.cells.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["z", "a"]);
+    }
+
+    #[test]
+    fn a_value_of_60_000_characters_is_rejected_with_its_column_and_never_cut() {
+        let why = rejected(json!({"id": 1, "note": "x".repeat(60_000)}), &Columns::default());
+        assert_eq!(why, "column \"note\": the value has 60000 characters; a cell takes at most 50,000");
+        assert!(row_of(json!({"note": "x".repeat(50_000)}), &Columns::default()).is_ok());
+        assert!(row_of(json!({"note": "😀".repeat(25_001)}), &Columns::default()).is_err());
+    }
+
+    #[test]
+    fn what_is_no_row_is_rejected_with_what_was_found() {
+        for (value, what) in [(json!(3), "a number"), (json!([{}]), "an array"), (json!({}), "without members")] {
+            assert!(rejected(value.clone(), &Columns::default()).contains(what), "{value}");
+        }
+        assert!(rejected(json!({"a": null, "b": ""}), &Columns::default()).contains("no cell that is not empty"));
+        assert!(rejected(json!({"": 1}), &Columns::default()).contains("without a name"));
+    }
+
+    #[test]
+    fn a_nan_in_a_number_column_is_rejected_with_its_column() {
+        let why = rejected(json!({"magnitude": "NaN"}), &typed("magnitude", ColumnType::Number));
+        assert_eq!(why, "column \"magnitude\": \"NaN\" is no finite number");
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            "(?s).{0,12}".prop_map(Value::from),
+            Just(Value::from("2024-02-30")),
+            Just(Value::from("P1Y")),
+        ];
+        leaf.prop_recursive(3, 24, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::hash_map("[a-c]{0,2}", inner, 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn any_kind() -> impl Strategy<Value = ColumnType> {
+        (0..ColumnType::WORDS.len()).prop_map(|at| ColumnType::WORDS[at].1)
+    }
+
+    proptest! {
+        #[test]
+        fn shaping_never_panics_whatever_a_step_yields(value in any_json(), a in any_kind(), b in any_kind()) {
+            let columns = Columns { types: vec![("a".into(), a), ("b".into(), b)], ..Columns::default() };
+            for column in [KeyColumn::Added, KeyColumn::Named("a".into())] {
+                if let Ok(rows) = shape(vec![value.clone()], &key(), &column, &columns) {
+                    prop_assert!(rows.iter().all(|row| row.cells.iter().any(|(_, cell)| !cell.is_empty())));
+                }
+            }
+        }
+
+        #[test]
+        fn a_text_cell_holds_its_source_to_the_letter(text in "(?s).{1,40}") {
+            for kind in [ColumnType::Auto, ColumnType::Text] {
+                let row = row_of(json!({"c": text.clone()}), &typed("c", kind)).expect("a row");
+                prop_assert_eq!(row.get("c"), Some(&Cell::Text(text.clone())));
+            }
+        }
+    }
+}

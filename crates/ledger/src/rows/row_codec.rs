@@ -1,0 +1,290 @@
+//! Keys, failures and runs as rows of cells, for any store that keeps them where users can see
+//! them.
+//!
+//! In scope: column names, one row per entry, decoding failures and runs.
+//! Out of scope: the place of a tab and of its columns (`store`), the state
+//! (`ledger::state::state_codec`).
+
+use crate::columns::coerce::float_text;
+use crate::grid::Cell;
+use crate::item::failure::{Failure, FailureState, PAYLOAD_CELLS, RequestedAction, mark_of_record};
+use crate::item::key::{Key, Version};
+use crate::lease::row_order::{read_run_cell, run_cell};
+use crate::run::run::{Counts, Run, RunStatus, Trigger};
+use sheetkeep_base::time::Timestamp;
+
+/// Columns of `Processed <job>`.
+pub const PROCESSED: [&str; 4] = ["key", "version", "state", "run"];
+
+/// Columns of `Failures <job>`; times are UTC.
+pub const FAILURES: [&str; 24] = [
+    "key",
+    "step",
+    "error",
+    "attempts",
+    "first_seen (UTC)",
+    "last_seen (UTC)",
+    "run",
+    "state",
+    "where",
+    "version",
+    "action",
+    "answered",
+    "retryable",
+    "payload",
+    "payload 2",
+    "payload 3",
+    "payload 4",
+    "payload 5",
+    "payload 6",
+    "payload 7",
+    "payload 8",
+    "payload 9",
+    "payload 10",
+    "payload_hash",
+];
+
+/// Columns of `Runs`; times are UTC.
+pub const RUNS: [&str; 21] = [
+    "run",
+    "job",
+    "run_key",
+    "trigger",
+    "scheduled_for",
+    "started",
+    "finished",
+    "status",
+    "read",
+    "new",
+    "skipped",
+    "failed",
+    "recovered",
+    "retries",
+    "calls",
+    "seconds",
+    "first_commit",
+    "last_commit",
+    "host",
+    "version",
+    "message",
+];
+
+/// The state word in Processed of a done key.
+pub const DONE: &str = "done";
+
+/// The state word in Processed of a revocation: it revokes one done row of the same key and
+/// version, wherever the two are.
+pub const FORGOTTEN: &str = "forgotten";
+
+/// Returns a row of Processed as texts; `state` is one of the two words, `run` the run and the
+/// row's order (`ledger::lease::row_order`).
+pub fn processed_row<'a>(key: &'a Key, version: &'a Version, state: &'a str, run: &'a str) -> [&'a str; 4] {
+    [key.as_str(), &version.0, state, run]
+}
+
+/// Returns a row of Failures, in the order of `FAILURES`.
+#[expect(clippy::cast_precision_loss, reason = "attempts are few")]
+pub fn failure_row(failure: &Failure) -> Vec<Cell> {
+    let retryable = if failure.kept && failure.state != FailureState::Recovered { "yes" } else { "no" };
+    let mut row = vec![
+        Cell::text(failure.key.as_str()),
+        Cell::text(&*failure.step),
+        Cell::text(&*failure.error),
+        Cell::Number(failure.attempts as f64),
+        Cell::DateTime(failure.first_seen.serial()),
+        Cell::DateTime(failure.last_seen.serial()),
+        Cell::text(run_cell(&failure.run, failure.order)),
+        Cell::text(failure.state.word()),
+        Cell::text(&*failure.place),
+        Cell::text(&*failure.version.0),
+        Cell::Empty,
+        failure.answered.map_or(Cell::Empty, |answer| Cell::text(answer.word())),
+        Cell::text(retryable),
+    ];
+    let before = row.len();
+    row.extend(failure.payload.iter().take(PAYLOAD_CELLS).map(|cell| Cell::text(&**cell)));
+    // The hash shows whether the source yields another record, even if the record is not kept.
+    if let Some(mark) = mark_of_record(&failure.payload, failure.kept) {
+        row.resize(before + PAYLOAD_CELLS, Cell::Empty);
+        row.push(Cell::text(mark));
+    }
+    row
+}
+
+/// Decodes a row of Failures; `cell` returns the value in a column. `None` for a row without a key.
+pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
+    let text = |name: &str| match cell(name) {
+        Cell::Text(text) => text,
+        Cell::Number(number) => float_text(number),
+        _ => String::new(),
+    };
+    let moment = |name: &str| match cell(name) {
+        Cell::Number(days) => Timestamp::from_serial(days),
+        _ => Timestamp::default(),
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a u64 holds exactly")]
+    let attempts = match cell("attempts") {
+        Cell::Number(n) => n.clamp(1.0, 9e15) as u64,
+        _ => 1,
+    };
+    let first = FAILURES.iter().position(|column| *column == "payload").unwrap_or_default();
+    let mut payload: Vec<String> = FAILURES.iter().skip(first).take(PAYLOAD_CELLS).map(|&name| text(name)).collect();
+    while payload.last().is_some_and(String::is_empty) {
+        payload.pop();
+    }
+    let cell = text("run");
+    let (run, order) = read_run_cell(&cell);
+    Some(Failure {
+        key: Key::new(text("key")).ok()?,
+        version: Version(text("version")),
+        step: text("step"),
+        error: text("error"),
+        attempts,
+        first_seen: moment("first_seen (UTC)"),
+        last_seen: moment("last_seen (UTC)"),
+        run: run.to_owned(),
+        order,
+        state: FailureState::of_word(&text("state")),
+        answered: RequestedAction::of_word(&text("answered")),
+        place: text("where"),
+        kept: text("retryable") == "yes" && !payload.is_empty(),
+        payload,
+    })
+}
+
+/// Returns a row of Runs, in the order of `RUNS`.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+pub fn run_row(run: &Run) -> Vec<Cell> {
+    let number = |n: u64| Cell::Number(n as f64);
+    let moment = |at: Option<Timestamp>| at.map_or(Cell::Empty, |t| Cell::DateTime(t.serial()));
+    let text = |t: &str| if t.is_empty() { Cell::Empty } else { Cell::text(t) };
+    vec![
+        text(&run.id),
+        text(&run.job),
+        text(run.trigger.run_key.as_deref().unwrap_or_default()),
+        text(&run.trigger.kind),
+        moment(run.trigger.scheduled_for),
+        moment(Some(run.started)),
+        moment(run.finished),
+        text(run.status.word()),
+        number(run.counts.read),
+        number(run.counts.new),
+        number(run.counts.skipped),
+        number(run.counts.failed),
+        number(run.counts.recovered),
+        number(run.counts.retries),
+        number(run.calls),
+        Cell::Number(run.seconds()),
+        number(run.first_commit),
+        number(run.last_commit),
+        text(&run.host),
+        text(&run.version),
+        text(&run.message),
+    ]
+}
+
+/// Decodes a row of Runs; `cell` returns the value in a column. `None` for a row without a run.
+pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
+    let text = |name: &str| match cell(name) {
+        Cell::Text(text) => text,
+        _ => String::new(),
+    };
+    let number = |name: &str| match cell(name) {
+        Cell::Number(n) => n.clamp(0.0, 9e15),
+        _ => 0.0,
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a u64 holds exactly")]
+    let count = |name: &str| number(name) as u64;
+    let moment = |name: &str| match cell(name) {
+        Cell::Number(days) => Some(Timestamp::from_serial(days)),
+        _ => None,
+    };
+    let id = text("run");
+    Some(Run {
+        job: text("job"),
+        trigger: Trigger {
+            kind: text("trigger"),
+            run_key: Some(text("run_key")).filter(|key| !key.is_empty()),
+            scheduled_for: moment("scheduled_for"),
+        },
+        started: moment("started")?,
+        finished: moment("finished"),
+        status: RunStatus::of_word(&text("status"))?,
+        counts: Counts {
+            read: count("read"),
+            new: count("new"),
+            skipped: count("skipped"),
+            failed: count("failed"),
+            recovered: count("recovered"),
+            retries: count("retries"),
+        },
+        calls: count("calls"),
+        first_commit: count("first_commit"),
+        last_commit: count("last_commit"),
+        host: text("host"),
+        version: text("version"),
+        message: text("message"),
+        id: Some(id).filter(|id| !id.is_empty())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::lease::Fence;
+    use crate::lease::row_order::RowOrder;
+
+    #[test]
+    fn a_failure_reads_back_as_it_was_written_and_fills_every_column() {
+        let payload = vec!["{\"id\": 1}".to_owned(); PAYLOAD_CELLS];
+        let failure = Failure {
+            key: Key::new("k").expect("a key"),
+            version: Version("2".into()),
+            step: "map".into(),
+            error: "no".into(),
+            attempts: 3,
+            first_seen: Timestamp(1_517_966_773_840),
+            last_seen: Timestamp(1_517_966_775_000),
+            run: "r".into(),
+            order: Some(RowOrder { commit: 17, turn: 1, term: Fence(3) }),
+            state: FailureState::Dead,
+            answered: Some(RequestedAction::Retry),
+            place: "f.csv:3 (record 2)".into(),
+            payload,
+            kept: true,
+        };
+        let row = failure_row(&failure);
+        assert_eq!(row.len(), FAILURES.len());
+        assert_eq!(read_failure_row(|name| at(&FAILURES, &row, name)), Some(failure));
+    }
+
+    fn at(columns: &[&str], row: &[Cell], name: &str) -> Cell {
+        match columns.iter().position(|column| *column == name).and_then(|at| row.get(at)) {
+            Some(Cell::DateTime(days)) => Cell::Number(*days),
+            Some(cell) => cell.clone(),
+            None => Cell::Empty,
+        }
+    }
+
+    #[test]
+    fn a_run_reads_back_as_it_was_written_and_fills_every_column() {
+        let run = Run {
+            id: "20180207-012613-00abc".into(),
+            job: "quakes".into(),
+            trigger: Trigger { kind: "cli".into(), run_key: None, scheduled_for: Some(Timestamp(1_517_966_000_000)) },
+            started: Timestamp(1_517_966_773_840),
+            finished: Some(Timestamp(1_517_966_775_000)),
+            status: RunStatus::Partial,
+            counts: Counts { read: 1, new: 2, skipped: 3, failed: 4, recovered: 5, retries: 6 },
+            calls: 7,
+            first_commit: 8,
+            last_commit: 9,
+            host: "h".into(),
+            version: "0.1.0".into(),
+            message: "4 failed".into(),
+        };
+        let row = run_row(&run);
+        assert_eq!(row.len(), RUNS.len());
+        assert_eq!(read_run_row(|name| at(&RUNS, &row, name)), Some(run));
+    }
+}

@@ -1,0 +1,141 @@
+//! The capacity of a spreadsheet, and a forecast of when it is full.
+//!
+//! In scope: the cell limit, the warning threshold, a forecast from the runs so far.
+//! Out of scope: counting cells, and what one batch adds (`store::commit::cell_budget`).
+
+use crate::run::run::Run;
+use sheetkeep_base::time::Timestamp;
+
+/// Maximum number of cells in a spreadsheet (Google, "Files you can store in Google Drive").
+pub const CELL_LIMIT: u64 = 10_000_000;
+/// The share of the limit from which the user is warned, in percent.
+const TIGHT_PERCENT: u64 = 80;
+/// Maximum number of latest runs in a forecast.
+const RUNS_SEEN: usize = 30;
+/// A century; nothing later is forecast.
+const FAR_MS: u64 = 100 * 365 * 86_400_000;
+
+/// The fix, for messages.
+pub const MEND: &str = "delete blank rows and unused columns and tabs, or continue in a new spreadsheet";
+
+/// True if this number of cells needs a warning.
+pub fn is_tight(cells: u64) -> bool {
+    cells.saturating_mul(100) >= CELL_LIMIT * TIGHT_PERCENT
+}
+
+/// Returns the warning for a nearly full spreadsheet; `None` otherwise.
+pub fn crowded(cells: u64) -> Option<String> {
+    let tenths = cells.saturating_mul(1_000) / CELL_LIMIT;
+    is_tight(cells)
+        .then(|| format!("the spreadsheet has {cells} of 10,000,000 cells ({}.{} %): {MEND}", tenths / 10, tenths % 10))
+}
+
+/// Returns the error for a batch that would pass the limit.
+pub fn passed(cells: u64) -> String {
+    format!("the spreadsheet would have {cells} cells, and takes 10,000,000: {MEND}")
+}
+
+/// The number of cells that a key and a run add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CellCosts {
+    /// Cells per done key, in thousandths.
+    pub key_in_thousandths: u64,
+    /// Cells of a run's own row.
+    pub run: u64,
+}
+
+impl CellCosts {
+    /// Computes the costs so far: `rows` of data with `columns` each came from `keys` rows of
+    /// Processed, which have `beside` cells.
+    pub fn of(rows: u64, columns: u64, keys: u64, beside: u64, run: u64) -> Self {
+        let data = rows.saturating_mul(columns).saturating_mul(1_000).checked_div(keys).unwrap_or(0);
+        Self { key_in_thousandths: data.saturating_add(beside.saturating_mul(1_000)), run }
+    }
+}
+
+/// When a spreadsheet will be full if runs continue as before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forecast {
+    /// Cells that a run adds.
+    pub cells_a_run: u64,
+    /// Number of runs until the limit is reached.
+    pub runs_left: u64,
+    /// The expected time; `None` beyond a century, or if runs have no interval.
+    pub full_at: Option<Timestamp>,
+}
+
+/// Returns the forecast from a job's runs, oldest first. The first run most often processes a
+/// backlog, so two are needed.
+pub fn forecast(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast> {
+    let seen = runs.get(runs.len().saturating_sub(RUNS_SEEN + 1)..).unwrap_or_default();
+    let (first, rest) = seen.split_first()?;
+    let last = rest.last()?;
+    let count = rest.len() as u64;
+    let new: u64 = rest.iter().map(|run| run.counts.new).sum();
+    let of_keys = new.saturating_mul(prices.key_in_thousandths) / 1_000;
+    let cells_a_run = (of_keys / count).saturating_add(prices.run).max(1);
+    let runs_left = CELL_LIMIT.saturating_sub(cells) / cells_a_run;
+    let rhythm_ms = last.started.since(first.started) / count;
+    let ahead_ms = rhythm_ms.saturating_mul(runs_left);
+    let full_at = (rhythm_ms > 0 && ahead_ms < FAR_MS).then(|| last.started.plus(ahead_ms));
+    Some(Forecast { cells_a_run, runs_left, full_at })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::run::{Counts, RunStatus, Trigger};
+
+    const DAY_MS: i64 = 86_400_000;
+
+    fn run(day: i64, new: u64) -> Run {
+        Run {
+            id: format!("r{day}"),
+            job: "j".into(),
+            trigger: Trigger::default(),
+            started: Timestamp(day * DAY_MS),
+            finished: None,
+            status: RunStatus::Succeeded,
+            counts: Counts { new, ..Counts::default() },
+            calls: 0,
+            first_commit: 0,
+            last_commit: 0,
+            host: String::new(),
+            version: String::new(),
+            message: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_job_that_grows_every_day_says_when_the_spreadsheet_is_full() {
+        let prices = CellCosts::of(2_000, 10, 1_000, 4, 21);
+        assert_eq!(prices.key_in_thousandths, 24_000);
+        let runs = [run(0, 500_000), run(1, 100), run(2, 300)];
+        let told = forecast(9_000_000, &runs, prices).expect("two runs and more");
+        assert_eq!((told.cells_a_run, told.runs_left), (200 * 24 + 21, 1_000_000 / (200 * 24 + 21)));
+        assert_eq!(told.full_at, Some(Timestamp((2 + 207) * DAY_MS)));
+    }
+
+    #[test]
+    fn one_run_or_none_is_no_ground_for_a_forecast() {
+        let prices = CellCosts::of(0, 0, 0, 4, 21);
+        assert_eq!(forecast(5, &[], prices), None);
+        assert_eq!(forecast(5, &[run(0, 9)], prices), None);
+    }
+
+    #[test]
+    fn what_lies_beyond_a_century_has_no_date_and_a_full_spreadsheet_has_no_run_left() {
+        let prices = CellCosts::of(0, 0, 0, 4, 21);
+        let far = forecast(5, &[run(0, 0), run(1, 0)], prices).expect("two runs");
+        assert_eq!((far.cells_a_run, far.full_at), (21, None));
+        let full = forecast(CELL_LIMIT, &[run(0, 0), run(1, 0)], prices).expect("two runs");
+        assert_eq!((full.runs_left, full.full_at), (0, Some(Timestamp(DAY_MS))));
+    }
+
+    #[test]
+    fn a_spreadsheet_is_told_of_from_eighty_percent_on() {
+        assert!(crowded(7_999_999).is_none());
+        let told = crowded(8_123_456).expect("it is tight");
+        assert!(told.contains("8123456 of 10,000,000 cells (81.2 %)") && told.contains("delete blank rows"), "{told}");
+    }
+}

@@ -1,0 +1,180 @@
+//! The events of a run as data: output, alerts and metrics use nothing else.
+//!
+//! In scope: events, and the report at the end of a run. Out of scope: how they are shown.
+
+use crate::item::key::Key;
+use crate::item::repeated_keys::RepeatedKeys;
+use crate::item::write_mode::ReprocessPolicy;
+use crate::lease::lease::Fence;
+use crate::run::run::{Counts, Run};
+
+/// An event of a run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The run started; nothing was read yet.
+    Started {
+        /// The run's id.
+        run: String,
+        /// The job's name.
+        job: String,
+    },
+    /// Another run is active, and this one waits for it; reported once for each other run.
+    Waiting {
+        /// Which run is active.
+        why: String,
+    },
+    /// The state was loaded.
+    Loaded {
+        /// Number of keys in Processed.
+        keys: u64,
+        /// Number of open failures.
+        open_failures: u64,
+        /// True in the job's first run on this spreadsheet.
+        first: bool,
+        /// Duration in milliseconds.
+        took_ms: u64,
+    },
+    /// An unexpected manual edit, an inconsistent read, or a configured column that does not exist;
+    /// the run continues.
+    Anomaly {
+        /// One sentence that names the tab.
+        message: String,
+    },
+    /// An earlier run was found abandoned and is closed in Runs.
+    Buried {
+        /// The earlier run's id.
+        run: String,
+    },
+    /// This run holds the lease.
+    Claimed {
+        /// The fencing token of the new term.
+        fence: Fence,
+    },
+    /// An item failed; the run continues.
+    ItemFailed {
+        /// Its key, or `#` and a hash.
+        key: Key,
+        /// File, line and record number.
+        place: String,
+        /// `source`, `item`, or the step's name.
+        step: String,
+        /// The error message.
+        error: String,
+    },
+    /// A failure is retried on the user's request.
+    TriedAgain {
+        /// Its key, or `#` and a hash.
+        key: Key,
+        /// True if the record kept in Failures is used, because the source has none.
+        from_kept: bool,
+    },
+    /// An attempt of a step failed and is retried.
+    Retrying {
+        /// The step's name.
+        step: String,
+        /// The item's key.
+        key: Key,
+        /// The number of the next attempt, from 2.
+        attempt: u32,
+        /// Maximum number of attempts.
+        of: u32,
+        /// Milliseconds until the next attempt.
+        delay_ms: u64,
+        /// The error of the last attempt.
+        cause: String,
+    },
+    /// Items were processed; sent often, shown at intervals.
+    Progress {
+        /// Counts so far.
+        counts: Counts,
+        /// Units of the source that were read, and their total if it is known.
+        source: Option<(u64, u64)>,
+    },
+    /// A commit was applied.
+    Committed {
+        /// The commit's number.
+        number: u64,
+        /// Data rows that it carried.
+        rows: u64,
+        /// Keys that became done.
+        keys: u64,
+        /// Duration in milliseconds, including the resolution.
+        took_ms: u64,
+    },
+    /// A commit's reply was lost, or the guard refused it; the head is read next.
+    InDoubt {
+        /// The commit's number.
+        number: u64,
+        /// The error message.
+        why: String,
+    },
+    /// The content of a commit was refused, or it stays unanswered while the head does not move: a
+    /// bisection starts.
+    Suspected {
+        /// The commit's number.
+        number: u64,
+        /// Items that it carried.
+        items: u64,
+        /// The service's message, or the error.
+        why: String,
+    },
+    /// A commit in doubt was resolved.
+    Judged {
+        /// The commit's number.
+        number: u64,
+        /// The resolution in a few words.
+        verdict: &'static str,
+    },
+    /// A stop was requested; the run finishes the items in hand.
+    Stopping {
+        /// The signal or reason.
+        why: String,
+    },
+    /// The run ended.
+    Finished(Box<RunReport>),
+}
+
+/// Requested retries, by the origin of the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RetryCounts {
+    /// With the present record of the source.
+    pub from_source: u64,
+    /// With the record kept in Failures.
+    pub from_kept: u64,
+}
+
+/// The report at the end of a run, for output, alerts and machines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunReport {
+    /// The run, as in Runs.
+    pub run: Run,
+    /// Keys in Processed at the end.
+    pub keys: u64,
+    /// Open failures at the end.
+    pub open_failures: u64,
+    /// Dead failures at the end.
+    pub dead_failures: u64,
+    /// Requested retries.
+    pub tried_again: RetryCounts,
+    /// Rows added to the data tab.
+    pub rows: u64,
+    /// Rows of the data tab that were overwritten.
+    pub updated: u64,
+    /// Commits of this run.
+    pub commits: u64,
+    /// Read calls.
+    pub reads: u64,
+    /// Write calls.
+    pub writes: u64,
+    /// Calls that were answered with 429.
+    pub throttled: u64,
+    /// True if another program seems to use the same quota, inferred from 429 responses.
+    pub is_quota_shared: bool,
+    /// Keys that the source yielded more than once with different content.
+    pub repeats: RepeatedKeys,
+    /// The policy that decides which record of a key counts.
+    pub again: ReprocessPolicy,
+    /// Items that became done and made no row.
+    pub rowless: u64,
+}

@@ -1,0 +1,100 @@
+//! A job's rollover to a new spreadsheet, when its present one fills up.
+//!
+//! In scope: the fields of both states. Out of scope: reading keys of predecessors
+//! (`store::load::predecessors`), the sequence of operations (`maintain::rollover`).
+//!
+//! ```text
+//!  earlier spreadsheet                    new spreadsheet
+//!  state: next ─────────────────────────▶ state: previous
+//!  Processed: its keys count              Processed: keys from now on
+//! ```
+//!
+//! The new state names its predecessors before the old state names its successor. A run on the new
+//! spreadsheet is allowed only after the old one names it, and a run on the old one only until
+//! then. So the job is always active in exactly one place.
+
+use crate::state::snapshot::State;
+
+/// Maximum number of predecessor spreadsheets.
+pub const MAX_EARLIER: usize = 20;
+
+/// What a run records about a rollover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rollover {
+    /// It starts the job in a new spreadsheet.
+    Into(Predecessors),
+    /// It is the last run in this spreadsheet; the job continues in that one.
+    OutTo(String),
+}
+
+/// What the job takes along.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Predecessors {
+    /// The ids of the predecessor spreadsheets, the latest first.
+    pub previous: Vec<String>,
+    /// The time zone of data timestamps.
+    pub timezone: Option<String>,
+    /// The low watermark in the source.
+    pub cursor: Option<String>,
+    /// The state of alerts.
+    pub alerts: Option<String>,
+}
+
+impl Predecessors {
+    /// Collects what a job takes along from the spreadsheet with this id.
+    pub fn of(state: &State, spreadsheet: &str) -> Self {
+        let previous = std::iter::once(spreadsheet.to_owned()).chain(state.previous.iter().cloned());
+        Self {
+            previous: previous.collect(),
+            timezone: state.timezone.clone(),
+            cursor: state.cursor.clone(),
+            alerts: state.alerts.clone(),
+        }
+    }
+}
+
+impl Rollover {
+    /// Changes the state that this run's commits write.
+    pub fn mark(&self, state: &mut State) {
+        match self {
+            Self::Into(heritage) if state.previous != heritage.previous => {
+                state.previous.clone_from(&heritage.previous);
+                state.timezone.clone_from(&heritage.timezone);
+                state.cursor.clone_from(&heritage.cursor);
+                state.alerts.clone_from(&heritage.alerts);
+            }
+            Self::Into(_) => {}
+            Self::OutTo(next) => state.next = Some(next.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_new_state_names_all_earlier_spreadsheets_and_the_old_one_names_the_new() {
+        let old = State { previous: vec!["first".into()], timezone: Some("Europe/Berlin".into()), ..State::default() };
+        let mut new = State::default();
+        Rollover::Into(Predecessors::of(&old, "second")).mark(&mut new);
+        assert_eq!(
+            (new.previous.as_slice(), new.next.as_deref()),
+            (&["second".to_owned(), "first".to_owned()][..], None)
+        );
+        assert_eq!(new.timezone, old.timezone);
+        let mut sealed = old.clone();
+        Rollover::OutTo("third".into()).mark(&mut sealed);
+        assert_eq!((sealed.next.as_deref(), sealed.previous), (Some("third"), old.previous));
+    }
+
+    #[test]
+    fn what_the_new_place_has_come_to_since_is_not_written_over() {
+        let rollover = Rollover::Into(Predecessors { previous: vec!["a".into()], ..Predecessors::default() });
+        let mut state = State::default();
+        rollover.mark(&mut state);
+        state.cursor = Some("page 3".into());
+        rollover.mark(&mut state);
+        assert_eq!(state.cursor.as_deref(), Some("page 3"));
+    }
+}

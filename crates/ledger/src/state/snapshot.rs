@@ -1,0 +1,376 @@
+//! The state as loaded at one time, and the check that the loaded parts are consistent.
+//!
+//! In scope: the fields of the state, count and checksum of Processed, the check of a load.
+//! Out of scope: the stored form of a state (`ledger::state::state_codec`), and reading it
+//! (`store`).
+
+use crate::item::key::{Key, Version, digest_of};
+use crate::item::write_mode::ReprocessPolicy;
+use crate::lease::head::HeadId;
+use crate::lease::lease::{Fence, Lease};
+use crate::processed::key_sums::KeySums;
+use crate::processed::processed_index::ProcessedIndex;
+use crate::processed::redo_keys::Redo;
+use crate::processed::row_gaps::Gaps;
+use crate::processed::suppressed_failures::SuppressedFailureCounts;
+use crate::rows::header_search::FirstRows;
+use crate::run::run::Run;
+use sheetkeep_base::time::Timestamp;
+
+/// The schema version of the state. A higher one was written by a newer version of this tool.
+pub const SCHEMA: u32 = 1;
+
+/// The number of rows in Processed, and an order-independent checksum of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct RowChecksum {
+    /// The number of rows.
+    pub count: u64,
+    /// The wrapping sum of the 64-bit hashes of the rows.
+    pub sum: u64,
+}
+
+impl RowChecksum {
+    /// Adds a row.
+    pub fn add(&mut self, row: &[&str]) {
+        self.add_hash(Self::hash(row));
+    }
+
+    /// Adds a row by its hash.
+    pub fn add_hash(&mut self, hash: u64) {
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(hash);
+    }
+
+    /// Adds the rows of another checksum.
+    pub fn add_all(&mut self, other: Self) {
+        self.count += other.count;
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+
+    /// Subtracts a row by its hash.
+    pub fn take_hash(&mut self, hash: u64) {
+        self.count = self.count.saturating_sub(1);
+        self.sum = self.sum.wrapping_sub(hash);
+    }
+
+    /// Returns the hash of a row.
+    pub fn hash(row: &[&str]) -> u64 {
+        digest_of(row).iter().take(8).fold(0_u64, |acc, &byte| (acc << 8) | u64::from(byte))
+    }
+}
+
+/// The job's definition as the state stores it. A change of it would process everything again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Definition {
+    /// The spreadsheet's id, to detect copied spreadsheets.
+    pub spreadsheet: String,
+    /// The title of the data tab.
+    pub tab: String,
+    /// The write mode, for example `append`.
+    pub mode: String,
+    /// The key expression.
+    pub key: String,
+    /// A hash of source kind, key and step expressions.
+    pub hash: String,
+}
+
+impl Definition {
+    /// Returns the hash of a job's parts: source kind, key expression, and steps in order.
+    pub fn hash_of(source: &str, key: &str, steps: &[String]) -> String {
+        let mut parts = vec![source, key];
+        parts.extend(steps.iter().map(String::as_str));
+        let digest = digest_of(&parts);
+        data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
+    }
+
+    /// Returns the parts that differ from `kept` in a way that would process items again, in words
+    /// for messages.
+    pub fn moved_from(&self, kept: &Self) -> Vec<&'static str> {
+        let mut moved = Vec::new();
+        if self.key != kept.key {
+            moved.push("key");
+        }
+        if self.tab != kept.tab {
+            moved.push("tab");
+        }
+        if self.spreadsheet != kept.spreadsheet {
+            moved.push("spreadsheet");
+        }
+        if self.mode != kept.mode {
+            moved.push("mode");
+        }
+        moved
+    }
+}
+
+/// All data that a job keeps between runs besides its rows, keys and failures.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct State {
+    /// The job's name.
+    pub job: String,
+    /// The head set by the commit that wrote this state.
+    pub head: Option<HeadId>,
+    /// The lease: its holder and the fence.
+    pub lease: Lease,
+    /// Checksum of Processed as of this head.
+    pub processed: RowChecksum,
+    /// The low watermark in the source.
+    pub cursor: Option<String>,
+    /// The job's definition.
+    pub definition: Definition,
+    /// The column of the data tab that carries the key.
+    pub key_column: Option<String>,
+    /// The job's own columns of the data tab, in the order in which they were added.
+    pub columns: Vec<String>,
+    /// Those of them that users had deleted when this state was written.
+    pub deleted: Vec<String>,
+    /// The time zone of data timestamps, an IANA name.
+    pub timezone: Option<String>,
+    /// The run that holds the lease, as of this commit. A later run reports it if this one
+    /// vanishes.
+    pub run: Option<Run>,
+    /// The state of alerts between runs, opaque here.
+    pub alerts: Option<String>,
+    /// How often unchanged failures failed since their row was written.
+    pub tries: SuppressedFailureCounts,
+    /// Runs that revoked keys for a reprocess that is not complete.
+    pub forced: Vec<String>,
+    /// The job's predecessor spreadsheets, the latest first: their keys count.
+    pub previous: Vec<String>,
+    /// The successor spreadsheet; `None` while the job is active in this one.
+    pub next: Option<String>,
+    /// Power sums of the keys of all rows in Processed as of this head. `None` if each version of a
+    /// key counts, or if they are unknown.
+    pub key_sums: Option<KeySums>,
+    /// Keys to process again, because users deleted rows of them.
+    pub redo: Redo,
+    /// Keys whose history may be incomplete, because rows of Processed were removed.
+    pub gaps: Gaps,
+    /// At-most-once jobs: items whose steps had begun, or were about to, when this state was
+    /// written.
+    pub begun: Vec<(Key, Version)>,
+}
+
+impl State {
+    /// Returns the fencing token of the lease term.
+    pub fn fence(&self) -> Fence {
+        self.lease.fence
+    }
+}
+
+/// A state with all that was loaded beside it.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The state. Its checksum is that of the rows found, which differs from the stored one after
+    /// manual edits.
+    pub state: State,
+    /// The checksum of Processed as stored in the state.
+    pub said: RowChecksum,
+    /// The head.
+    pub head: HeadId,
+    /// Processed keys and failures.
+    pub book: ProcessedIndex,
+    /// The existing data tabs, with their columns.
+    pub tables: Vec<(String, Vec<String>)>,
+    /// The job's own columns of the data tab that users deleted.
+    pub gone: Vec<String>,
+    /// Manual edits that the loader did not expect.
+    pub blemishes: Vec<Anomaly>,
+    /// The predecessor that the job has not left yet, if a rollover to this spreadsheet is
+    /// incomplete.
+    pub unmoved: Option<String>,
+}
+
+/// An unexpected manual edit in a tab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anomaly {
+    /// One sentence that names tab, row or key, and the fix if there is one.
+    pub message: String,
+    /// True if the run must stop before any write.
+    pub blocking: bool,
+}
+
+/// What a load found, to compare with the head that was read before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LoadObservation {
+    /// The head in the state.
+    pub head: Option<HeadId>,
+    /// The checksum of Processed as stored in the state.
+    pub said: RowChecksum,
+    /// The checksum of the rows found in Processed.
+    pub found: RowChecksum,
+}
+
+/// Whether a load may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadConsistency {
+    /// Head, state and Processed are consistent.
+    Whole,
+    /// They are not consistent yet: read everything again after a delay.
+    Retry {
+        /// Delay, in milliseconds.
+        after_ms: u64,
+    },
+    /// The state is right, and Processed differed in the same way for long enough: a manual edit.
+    /// Continue with the rows found.
+    ManuallyEdited,
+    /// They were never consistent: the state was a different one each time.
+    Inconsistent,
+    /// The state is right, and Processed was different each time: users change it as fast as it is
+    /// read.
+    Restless,
+}
+
+/// Maximum number of loads before a reader gives up.
+pub const MAX_LOADS: u32 = 12;
+/// Number of loads that must show the same difference before it counts as a manual edit.
+const SAME_LOADS: u32 = 3;
+/// Minimum time that the difference must persist, in milliseconds.
+const SAME_MS: u64 = 10_000;
+/// No load starts this many milliseconds after the first inconsistent one, unless too few loads
+/// were made to recognise a manual edit.
+pub const LONGEST_MS: u64 = 60_000;
+/// Delay between two loads, in milliseconds.
+const AGAIN_MS: u64 = 2_000;
+
+/// Checks loads against their heads until one is consistent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoadCheck {
+    loads: u32,
+    same: Option<SameHead>,
+    /// End of the first inconsistent load, in monotonic milliseconds.
+    since_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SameHead {
+    reading: LoadObservation,
+    times: u32,
+    since_ms: u64,
+}
+
+impl LoadCheck {
+    /// Checks one load; `head` was read strictly before the rest. `now_ms` is monotonic.
+    pub fn check(&mut self, head: HeadId, reading: LoadObservation, now_ms: u64) -> LoadConsistency {
+        self.loads += 1;
+        if reading.head == Some(head) && reading.said == reading.found {
+            return LoadConsistency::Whole;
+        }
+        let since_ms = *self.since_ms.get_or_insert(now_ms);
+        let is_late = self.loads > SAME_LOADS && now_ms.saturating_sub(since_ms) >= LONGEST_MS;
+        let is_last = self.loads >= MAX_LOADS;
+        if reading.head != Some(head) {
+            self.same = None;
+            return if is_last {
+                LoadConsistency::Inconsistent
+            } else {
+                LoadConsistency::Retry { after_ms: AGAIN_MS / 4 }
+            };
+        }
+        let (times, since_ms) = match &self.same {
+            Some(same) if same.reading == reading => (same.times + 1, same.since_ms),
+            _ => (1, now_ms),
+        };
+        if times >= SAME_LOADS && now_ms.saturating_sub(since_ms) >= SAME_MS {
+            return LoadConsistency::ManuallyEdited;
+        }
+        if is_last || is_late {
+            return LoadConsistency::Restless;
+        }
+        self.same = Some(SameHead { reading, times, since_ms });
+        LoadConsistency::Retry { after_ms: AGAIN_MS }
+    }
+}
+
+/// A load as a store returns it.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The snapshot; `None` if the job does not exist yet.
+    pub snapshot: Option<Snapshot>,
+    /// The spreadsheet's id, part of the definition and of idempotency keys.
+    pub spreadsheet: String,
+    /// The data tabs that exist before the job's first run, with their columns.
+    pub tables: Vec<(String, Vec<String>)>,
+    /// The first rows of the data tab, if it exists and the job has never written to it.
+    pub first_rows: Option<FirstRows>,
+    /// The time zone of the spreadsheet.
+    pub timezone: Option<String>,
+    /// When a done key is processed again.
+    pub again: ReprocessPolicy,
+    /// The service's time of the load.
+    pub service_time: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(commit: u64) -> HeadId {
+        HeadId { commit, nonce: 7 }
+    }
+
+    fn tally(keys: &[&str]) -> RowChecksum {
+        let mut tally = RowChecksum::default();
+        for key in keys {
+            tally.add(&[key, "", "done", "r"]);
+        }
+        tally
+    }
+
+    #[test]
+    fn count_and_sum_do_not_depend_on_the_order_of_rows_but_on_every_row() {
+        assert_eq!(tally(&["a", "b"]), tally(&["b", "a"]));
+        assert_ne!(tally(&["a", "b"]), tally(&["a", "c"]));
+        assert_ne!(tally(&["a"]), tally(&["a", "a"]));
+        let mut without = tally(&["a", "b"]);
+        without.take_hash(RowChecksum::hash(&["a", "", "done", "r"]));
+        assert_eq!(without, tally(&["b"]));
+    }
+
+    #[test]
+    fn a_load_is_whole_only_if_head_count_and_sum_agree() {
+        let whole = LoadObservation { head: Some(head(3)), said: tally(&["a"]), found: tally(&["a"]) };
+        assert_eq!(LoadCheck::default().check(head(3), whole, 0), LoadConsistency::Whole);
+        let stale_state = LoadObservation { head: Some(head(2)), ..whole };
+        assert!(matches!(LoadCheck::default().check(head(3), stale_state, 0), LoadConsistency::Retry { .. }));
+        let stale_keys = LoadObservation { found: tally(&[]), ..whole };
+        assert!(matches!(LoadCheck::default().check(head(3), stale_keys, 0), LoadConsistency::Retry { .. }));
+        let other_key = LoadObservation { found: tally(&["b"]), ..whole };
+        assert!(matches!(LoadCheck::default().check(head(3), other_key, 0), LoadConsistency::Retry { .. }));
+    }
+
+    #[test]
+    fn the_same_difference_in_three_loads_over_ten_seconds_is_peoples_hands() {
+        let mut check = LoadCheck::default();
+        let edited = LoadObservation { head: Some(head(3)), said: tally(&["a", "b"]), found: tally(&["a"]) };
+        assert!(matches!(check.check(head(3), edited, 0), LoadConsistency::Retry { .. }));
+        assert!(matches!(check.check(head(3), edited, 2_000), LoadConsistency::Retry { .. }));
+        assert!(matches!(check.check(head(3), edited, 9_999), LoadConsistency::Retry { .. }));
+        assert_eq!(check.check(head(3), edited, 10_000), LoadConsistency::ManuallyEdited);
+    }
+
+    #[test]
+    fn invariant_7_a_restless_tab_is_given_up_in_time() {
+        for (load_ms, loads) in [(100, MAX_LOADS), (10_000, 7), (40_000, SAME_LOADS + 1)] {
+            let mut check = LoadCheck::default();
+            let verdicts: Vec<_> = (0..MAX_LOADS)
+                .map(|n| {
+                    let found = tally(&[&n.to_string()]);
+                    let reading = LoadObservation { head: Some(head(3)), said: tally(&["a"]), found };
+                    check.check(head(3), reading, u64::from(n) * load_ms)
+                })
+                .collect();
+            let given_up = verdicts.iter().position(|verdict| *verdict == LoadConsistency::Restless);
+            assert_eq!(given_up, Some(loads as usize - 1), "{load_ms}");
+        }
+    }
+
+    #[test]
+    fn a_difference_with_the_wrong_head_never_counts_as_peoples_hands_and_ends_after_a_bound() {
+        let mut check = LoadCheck::default();
+        let torn = LoadObservation { head: Some(head(2)), said: tally(&["a"]), found: tally(&[]) };
+        let verdicts: Vec<_> = (0..u64::from(MAX_LOADS)).map(|n| check.check(head(3), torn, n * 60_000)).collect();
+        assert!(verdicts.iter().rev().skip(1).all(|v| matches!(v, LoadConsistency::Retry { .. })));
+        assert_eq!(verdicts.last(), Some(&LoadConsistency::Inconsistent));
+    }
+}

@@ -1,0 +1,341 @@
+//! The state as pairs of name and text, in both directions, for any store that keeps it where users
+//! can see it.
+//!
+//! In scope: field names, the schema version, decoding fields that users may have edited. Decoding
+//! never aborts: it returns a state, or a sentence with the reason.
+//! Out of scope: rows (`ledger::rows::row_codec`), and the place of the tab (`store`).
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use serde_json::Value;
+
+use crate::columns::columns::{MAX_CELL_UNITS, header_text, header_texts};
+use crate::item::key::{Key, Version};
+use crate::lease::head::HeadId;
+use crate::lease::lease::{Fence, Holder, Lease};
+use crate::processed::key_sums::KeySums;
+use crate::processed::redo_keys::Redo;
+use crate::processed::row_gaps::Gaps;
+use crate::processed::suppressed_failures::SuppressedFailureCounts;
+use crate::run::run::{Counts, Run, RunStatus, Trigger};
+use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
+use sheetkeep_base::time::Timestamp;
+
+/// Encodes the state as pairs of name and text, in reading order.
+pub fn state_pairs(state: &State) -> Vec<(String, String)> {
+    let lease = &state.lease;
+    let holder = lease.holder.clone().unwrap_or_default();
+    let optional = |text: &Option<String>| text.clone().unwrap_or_default();
+    let mut pairs: Vec<(&str, String)> = vec![
+        ("schema", SCHEMA.to_string()),
+        ("job", state.job.clone()),
+        ("head", state.head.map(|head| head.to_string()).unwrap_or_default()),
+        ("fence", lease.fence.to_string()),
+        ("holder install", holder.install),
+        ("holder run", holder.run),
+        ("holder host", holder.host),
+        ("holder process", holder.process.map(|process| process.to_string()).unwrap_or_default()),
+        ("lease since", lease.since.to_string()),
+        ("lease until", lease.until.to_string()),
+        ("processed count", state.processed.count.to_string()),
+        ("processed sum", state.processed.sum.to_string()),
+        ("cursor", optional(&state.cursor)),
+        ("spreadsheet", state.definition.spreadsheet.clone()),
+        ("tab", state.definition.tab.clone()),
+        ("mode", state.definition.mode.clone()),
+        ("key", state.definition.key.clone()),
+        ("definition", state.definition.hash.clone()),
+        ("key column", optional(&state.key_column)),
+        ("columns", columns_text(&state.columns)),
+        ("columns deleted", columns_text(&state.deleted)),
+        ("timezone", optional(&state.timezone)),
+        ("alerts", optional(&state.alerts)),
+        ("failures again", state.tries.text()),
+        ("begun", begun_text(&state.begun)),
+        ("forced", state.forced.join(" ")),
+        ("previous spreadsheets", state.previous.join(" ")),
+        ("next spreadsheet", optional(&state.next)),
+    ];
+    // Rarely used fields get a row only if they are set.
+    pairs.extend(state.key_sums.map(|sums| ("processed keys", sums.text())));
+    pairs.extend((!state.redo.is_empty()).then(|| ("to do again", state.redo.text())));
+    pairs.extend(state.gaps.before.map(|commit| ("pruned by commit", commit.to_string())));
+    pairs.extend(state.gaps.text().map(|keys| ("pruned keys", keys)));
+    if let Some(run) = &state.run {
+        pairs.extend(run_pairs(run));
+    }
+    pairs.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+}
+
+/// Returns the job's own columns that fit into a cell of the state. In wider tabs the others are
+/// recognised by their headers only.
+pub fn remembered(columns: &[String]) -> &[String] {
+    let mut units = 2;
+    let fits = |name: &&String| {
+        units += Value::from(name.as_str()).to_string().encode_utf16().count() + 1;
+        units <= MAX_CELL_UNITS
+    };
+    let count = columns.iter().take_while(fits).count();
+    columns.get(..count).unwrap_or_default()
+}
+
+fn columns_text(columns: &[String]) -> String {
+    let columns = remembered(columns);
+    if columns.is_empty() { String::new() } else { Value::from(columns).to_string() }
+}
+
+fn begun_text(begun: &[(Key, Version)]) -> String {
+    let pairs: Vec<_> = begun.iter().map(|(key, version)| [key.as_str(), version.0.as_str()]).collect();
+    if pairs.is_empty() { String::new() } else { serde_json::json!(pairs).to_string() }
+}
+
+fn read_begun(text: &str) -> Vec<(Key, Version)> {
+    let pairs: Vec<(String, String)> = serde_json::from_str(text).unwrap_or_default();
+    pairs.into_iter().filter_map(|(key, version)| Some((Key::new(&key).ok()?, Version(version)))).collect()
+}
+
+fn run_pairs(run: &Run) -> Vec<(&'static str, String)> {
+    vec![
+        ("run", run.id.clone()),
+        ("run key", run.trigger.run_key.clone().unwrap_or_default()),
+        ("run trigger", run.trigger.kind.clone()),
+        ("run scheduled", run.trigger.scheduled_for.map(|at| at.to_string()).unwrap_or_default()),
+        ("run started", run.started.to_string()),
+        ("run read", run.counts.read.to_string()),
+        ("run new", run.counts.new.to_string()),
+        ("run skipped", run.counts.skipped.to_string()),
+        ("run failed", run.counts.failed.to_string()),
+        ("run recovered", run.counts.recovered.to_string()),
+        ("run retries", run.counts.retries.to_string()),
+        ("run calls", run.calls.to_string()),
+        ("run first commit", run.first_commit.to_string()),
+        ("run last commit", run.last_commit.to_string()),
+        ("run host", run.host.clone()),
+        ("run version", run.version.clone()),
+    ]
+}
+
+/// Why a state can't be decoded; each reason blocks the run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// A newer version of this tool wrote it.
+    #[error(
+        "the state has schema {found}, and this version of sheetkeep reads schemas up to {SCHEMA}: use a newer sheetkeep"
+    )]
+    Newer {
+        /// The schema version found.
+        found: u32,
+    },
+    /// A field is missing or unreadable.
+    #[error("the state's field \"{name}\" reads \"{found}\", which is not {expected}: the hidden state tab was edited")]
+    Field {
+        /// The name of the field.
+        name: &'static str,
+        /// Its text.
+        found: String,
+        /// The expected kind of value.
+        expected: &'static str,
+    },
+}
+
+/// Decodes a state. Unknown fields are ignored; a missing one counts as empty.
+pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<State, StateError> {
+    let fields = Fields(&|name| pairs.get(name).map_or("", String::as_str));
+    let schema = fields.number("schema")?;
+    if schema > u64::from(SCHEMA) {
+        return Err(StateError::Newer { found: u32::try_from(schema).unwrap_or(u32::MAX) });
+    }
+    let head: HeadId = fields.text("head").parse().map_err(|_| fields.wrong("head", "a head id"))?;
+    let holder = Holder {
+        install: fields.text("holder install").to_owned(),
+        run: fields.text("holder run").to_owned(),
+        host: fields.text("holder host").to_owned(),
+        // Absent in states of an earlier version, and invalid after a manual edit: then it is
+        // unknown.
+        process: fields.text("holder process").parse().ok(),
+    };
+    let lease = Lease {
+        fence: Fence(fields.number("fence")?),
+        holder: Some(holder).filter(|holder| !holder.run.is_empty()),
+        since: fields.moment("lease since")?,
+        until: fields.moment("lease until")?,
+    };
+    let definition = Definition {
+        spreadsheet: fields.text("spreadsheet").to_owned(),
+        tab: fields.text("tab").to_owned(),
+        mode: fields.text("mode").to_owned(),
+        key: fields.text("key").to_owned(),
+        hash: fields.text("definition").to_owned(),
+    };
+    Ok(State {
+        job: fields.text("job").to_owned(),
+        head: Some(head),
+        lease,
+        processed: RowChecksum { count: fields.number("processed count")?, sum: fields.number("processed sum")? },
+        cursor: fields.optional("cursor"),
+        definition,
+        key_column: fields.optional("key column").map(|name| header_text(&name).to_owned()),
+        columns: header_texts(serde_json::from_str(fields.text("columns")).unwrap_or_default()),
+        deleted: header_texts(serde_json::from_str(fields.text("columns deleted")).unwrap_or_default()),
+        timezone: fields.optional("timezone"),
+        run: read_run(&fields)?,
+        alerts: fields.optional("alerts"),
+        tries: SuppressedFailureCounts::read(fields.text("failures again")),
+        begun: read_begun(fields.text("begun")),
+        forced: fields.words("forced"),
+        key_sums: KeySums::read(fields.text("processed keys")),
+        redo: Redo::read(fields.text("to do again")),
+        gaps: Gaps::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
+        previous: fields.words("previous spreadsheets"),
+        next: fields.optional("next spreadsheet"),
+    })
+}
+
+fn read_run(fields: &Fields<'_>) -> Result<Option<Run>, StateError> {
+    if fields.text("run").is_empty() {
+        return Ok(None);
+    }
+    let counts = Counts {
+        read: fields.number("run read")?,
+        new: fields.number("run new")?,
+        skipped: fields.number("run skipped")?,
+        failed: fields.number("run failed")?,
+        recovered: fields.number("run recovered")?,
+        retries: fields.number("run retries")?,
+    };
+    let trigger = Trigger {
+        kind: fields.text("run trigger").to_owned(),
+        run_key: fields.optional("run key"),
+        scheduled_for: Timestamp::parse(fields.text("run scheduled")),
+    };
+    Ok(Some(Run {
+        id: fields.text("run").to_owned(),
+        job: fields.text("job").to_owned(),
+        trigger,
+        started: fields.moment("run started")?,
+        finished: None,
+        status: RunStatus::Running,
+        counts,
+        calls: fields.number("run calls")?,
+        first_commit: fields.number("run first commit")?,
+        last_commit: fields.number("run last commit")?,
+        host: fields.text("run host").to_owned(),
+        version: fields.text("run version").to_owned(),
+        message: String::new(),
+    }))
+}
+
+/// Looks up the text of a field, empty if it is absent.
+struct Fields<'a>(&'a dyn Fn(&str) -> &'a str);
+
+impl<'a> Fields<'a> {
+    fn text(&self, name: &str) -> &'a str {
+        (self.0)(name)
+    }
+
+    fn optional(&self, name: &str) -> Option<String> {
+        Some(self.text(name)).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    fn words(&self, name: &str) -> Vec<String> {
+        self.text(name).split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn number(&self, name: &'static str) -> Result<u64, StateError> {
+        self.text(name).parse().map_err(|_| self.wrong(name, "a whole number"))
+    }
+
+    fn moment(&self, name: &'static str) -> Result<Timestamp, StateError> {
+        Timestamp::parse(self.text(name)).ok_or_else(|| self.wrong(name, "a moment"))
+    }
+
+    fn wrong(&self, name: &'static str, expected: &'static str) -> StateError {
+        StateError::Field { name, found: self.text(name).chars().take(60).collect(), expected }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::lease::process_id::ProcessId;
+
+    fn state() -> State {
+        let process = ProcessId { boot: "b1".into(), namespace: "4026531836".into(), number: 7, started: 99 };
+        let holder = Holder { install: "i1".into(), run: "r1".into(), host: "h1".into(), process: Some(process) };
+        State {
+            job: "quakes".into(),
+            head: Some(HeadId { commit: 12, nonce: 34 }),
+            lease: Lease { fence: Fence(3), holder: Some(holder), since: Timestamp(1_000), until: Timestamp(301_000) },
+            processed: RowChecksum { count: 5, sum: u64::MAX },
+            cursor: Some("page 7".into()),
+            definition: Definition { tab: "Quakes".into(), key: ".id".into(), ..Definition::default() },
+            columns: vec!["id".into(), "a \"b\"".into()],
+            gaps: Gaps::read("0123456789ab", Some(11)),
+            key_sums: Some(KeySums::default()),
+            redo: Redo::read("0123456789ab:12 ?:3"),
+            deleted: vec!["a \"b\"".into()],
+            key_column: Some("id".into()),
+            timezone: Some("Europe/Berlin".into()),
+            run: Some(Run {
+                id: "r1".into(),
+                job: "quakes".into(),
+                trigger: Trigger { kind: "cli".into(), run_key: None, scheduled_for: Some(Timestamp(5)) },
+                started: Timestamp(999),
+                finished: None,
+                status: RunStatus::Running,
+                counts: Counts { read: 1, new: 2, skipped: 3, failed: 4, recovered: 5, retries: 6 },
+                calls: 7,
+                first_commit: 8,
+                last_commit: 9,
+                host: "h1".into(),
+                version: "0.1.0".into(),
+                message: String::new(),
+            }),
+            alerts: None,
+            tries: SuppressedFailureCounts::read("00000000002a:3"),
+            forced: vec!["r0".into(), "r1".into()],
+            previous: vec!["1Second".into(), "1First".into()],
+            next: Some("1Fourth".into()),
+            begun: vec![(Key::new("a \"b\"").expect("a key"), Version("7".into()))],
+        }
+    }
+
+    #[test]
+    fn a_state_reads_back_as_it_was_written() {
+        let pairs: HashMap<_, _> = state_pairs(&state()).into_iter().collect();
+        assert_eq!(read_state(&pairs), Ok(state()));
+    }
+
+    #[test]
+    fn of_more_columns_than_a_cell_takes_the_first_are_remembered_and_fit() {
+        for name in ["plain", "\u{1}\"😀"] {
+            let columns: Vec<String> = (0..9_000).map(|n| format!("{name} {n}")).collect();
+            let kept = remembered(&columns);
+            assert!(kept.len() < columns.len() && kept == &columns[..kept.len()]);
+            let text = columns_text(&columns);
+            assert!((MAX_CELL_UNITS - 60..=MAX_CELL_UNITS).contains(&text.encode_utf16().count()));
+            assert_eq!(serde_json::from_str::<Vec<String>>(&text).expect("a list"), kept);
+        }
+        assert_eq!(remembered(&["a".to_owned()]).len(), 1);
+    }
+
+    #[test]
+    fn a_state_of_a_newer_tool_is_refused_and_not_guessed_at() {
+        let mut pairs: HashMap<_, _> = state_pairs(&state()).into_iter().collect();
+        pairs.insert("schema".into(), "2".into());
+        assert_eq!(read_state(&pairs), Err(StateError::Newer { found: 2 }));
+    }
+
+    proptest! {
+        #[test]
+        fn invariant_6_reading_a_state_that_people_edited_never_fails_hard(at in 0_usize..41, text in ".{0,30}") {
+            let mut pairs = state_pairs(&state());
+            let n = at % pairs.len();
+            pairs[n].1 = text;
+            let _ = read_state(&pairs.into_iter().collect::<HashMap<_, _>>());
+        }
+    }
+}

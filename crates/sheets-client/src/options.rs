@@ -1,0 +1,92 @@
+//! Options of a client: address, credentials, transport, retries, pacing and deadlines.
+//!
+//! In scope: the options and their defaults. Out of scope: where the values come from (`config`),
+//! and acting on them (`sheets`).
+
+use std::time::Duration;
+
+use crate::auth::credentials::Credentials;
+use crate::calls::quota::Pacing;
+use crate::transport::connect::{RootsError, Transport};
+use crate::types::address::AddressError;
+use sheetkeep_base::fault::Fault;
+use sheetkeep_base::retry::RetryPolicy;
+
+/// Log directives that always apply below the user's own: at debug level these packages log tokens
+/// and signed keys.
+pub const QUIET: &[&str] =
+    &["yup_oauth2=info", "google_apis_common=info", "hyper=info", "hyper_util=info", "rustls=info"];
+
+/// Deadlines of the parts of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Until the connection is established, TLS included.
+    pub connect: Duration,
+    /// Until a token is obtained.
+    pub token: Duration,
+    /// From the first byte of the request to the head of the response. Google gives up after 180 s.
+    pub call: Duration,
+    /// From the head of the response to its end.
+    pub body: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { connect: seconds(10), token: seconds(30), call: seconds(90), body: seconds(30) }
+    }
+}
+
+/// Options of a client.
+pub struct SheetsOptions {
+    /// The API root; `None` means Google's.
+    pub api_url: Option<String>,
+    /// The credentials that tokens are obtained with.
+    pub credentials: Credentials,
+    /// The network, or a stream within this process.
+    pub transport: Transport,
+    /// The retry limits of one call.
+    pub retry: RetryPolicy,
+    /// Retries that all calls together may spend before the service counts as down.
+    pub retry_budget: u32,
+    /// Calls per minute.
+    pub pacing: Pacing,
+    /// Deadlines of the parts of a call.
+    pub deadlines: Deadlines,
+    /// Maximum size of a response body, in bytes.
+    pub answer_limit: u64,
+}
+
+impl SheetsOptions {
+    /// Returns the default options for Google's service.
+    pub fn new(credentials: Credentials, transport: Transport) -> Self {
+        Self {
+            api_url: None,
+            credentials,
+            transport,
+            retry: RetryPolicy::default(),
+            retry_budget: 20,
+            pacing: Pacing::default(),
+            deadlines: Deadlines::default(),
+            answer_limit: 64 << 20,
+        }
+    }
+}
+
+/// Why no client could be created. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// The API root is invalid.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The certificates to trust can't be used.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+}
+
+impl ConnectError {
+    /// Returns the fault class, which decides what happens next.
+    pub fn fault(&self) -> Fault {
+        Fault::Denied
+    }
+}

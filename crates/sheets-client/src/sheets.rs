@@ -1,0 +1,388 @@
+//! The API methods that the store uses: tabs and named ranges, values, a new spreadsheet, and one
+//! atomic batch.
+//!
+//! In scope: typed calls with light types of our own. Out of scope: retries and pacing
+//! (`calls::caller`), what the cells mean (`store`).
+//!
+//! Reads and `create` go through the hub of google-sheets4. Batches are sent as lean structs over
+//! the hub's own client and tokens. The public methods return boxed futures, so that the hub's
+//! generic code is compiled here and not in every caller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use google_sheets4::{api, common};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use hyper::{Request, Response, StatusCode};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::auth::tokens::{SCOPE, Tokens};
+use crate::calls::caller::{ApiCaller, CallCounts, CallFailure, CallPolicy};
+use crate::errors::call_error::{ApiError, CallError, Method, UnknownOutcome};
+use crate::errors::classify::{AttemptFailure, Observer, ResponseMeta, failure, root_cause, transport};
+use crate::options::{ConnectError, Deadlines, SheetsOptions};
+use crate::transport::connect::Connector;
+use crate::types::address::{AGENT, ApiRoot, SpreadsheetId};
+use crate::types::requests::Batch;
+use crate::types::response_types::{BatchAnswer, ColumnMark, Created, SpreadsheetInfo, batch_answer, marks, metadata};
+use sheetkeep_base::clock::Clock;
+use sheetkeep_base::rng::Rng;
+use sheetkeep_base::time::Timestamp;
+
+/// Field mask of `spreadsheets.get`.
+const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone),\
+    sheets.properties(sheetId,title,index,hidden,gridProperties(rowCount,columnCount)),namedRanges(namedRangeId,name,range)";
+
+/// Field mask of a batch that reads ranges back. Without it the response would also hold every
+/// format.
+const READ_BACK_FIELDS: &str = "&fields=spreadsheetId,replies,updatedSpreadsheet.sheets.data(startRow,startColumn,rowData.values.userEnteredValue)";
+
+/// The result of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BatchReply {
+    /// The whole batch was applied.
+    Applied(BatchAnswer),
+    /// The service refused it (400, 403, 404). Nothing of it was applied.
+    Refused(ApiError),
+    /// It was not executed: never sent, or refused for its token (401) or the quota (429) until the
+    /// retries were exhausted.
+    NotExecuted(CallError),
+    /// The service returned 408 or 413: the batch must be smaller.
+    TooLarge(CallError),
+    /// It is unknown whether the batch was applied. The caller must resolve that before it writes
+    /// again.
+    Lost(UnknownOutcome),
+}
+
+/// A client of one service for one account, to be shared behind an `Arc`.
+pub struct Sheets {
+    hub: api::Sheets<Connector>,
+    connector: Connector,
+    root: ApiRoot,
+    caller: ApiCaller,
+    clock: Arc<dyn Clock>,
+    deadlines: Deadlines,
+    answer_limit: u64,
+}
+
+impl Sheets {
+    /// Creates a client. Checks the options and sends nothing.
+    pub fn connect(options: SheetsOptions, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Self, ConnectError> {
+        let SheetsOptions { api_url, credentials, transport, retry, retry_budget, pacing, deadlines, answer_limit } =
+            options;
+        let root = api_url.as_deref().map(ApiRoot::parse).transpose()?.unwrap_or_default();
+        let connector = Connector::new(&transport, deadlines.connect, answer_limit, clock.clone())?;
+        let email = credentials.client_email().map(str::to_owned);
+        let tokens = Tokens::new(credentials.into_grant(), connector.clone(), clock.clone(), deadlines.token);
+        let mut hub = api::Sheets::new(connector.client(), tokens.clone());
+        hub.base_url(root.as_str().to_owned());
+        hub.root_url(root.as_str().to_owned());
+        hub.user_agent(AGENT.to_owned());
+        let manner = CallPolicy { policy: retry, budget: retry_budget, pacing };
+        let caller = ApiCaller::new(manner, tokens, email, clock.clone(), chance);
+        Ok(Self { hub, connector, root, caller, clock, deadlines, answer_limit })
+    }
+
+    /// Reads the spreadsheet's properties, tabs and named ranges.
+    pub fn metadata<'a>(&'a self, id: &'a SpreadsheetId) -> BoxFuture<'a, Result<SpreadsheetInfo, CallError>> {
+        Box::pin(async move {
+            let attempt = || -> BoxFuture<'a, Result<SpreadsheetInfo, AttemptFailure>> { Box::pin(self.get_once(id)) };
+            let result = self.caller.call(Method::Metadata, Box::new(attempt)).await;
+            result.map_err(|e| self.caller.error(Method::Metadata, e))
+        })
+    }
+
+    /// Reads the values of `ranges` (A1 notation), unformatted, dates as serial numbers. Returns
+    /// one list of rows per range, in the order of `ranges`. A row ends at its last cell with a
+    /// value, and a list at its last row with one.
+    pub fn values<'a>(
+        &'a self,
+        id: &'a SpreadsheetId,
+        ranges: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
+        self.rendered(id, ranges, "UNFORMATTED_VALUE")
+    }
+
+    /// As `values`, but every cell as the text that the user sees.
+    pub fn shown<'a>(
+        &'a self,
+        id: &'a SpreadsheetId,
+        ranges: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
+        self.rendered(id, ranges, "FORMATTED_VALUE")
+    }
+
+    /// As `values`, but formulas as they were entered, so that a cell is empty only if it has no
+    /// content.
+    pub fn entered<'a>(
+        &'a self,
+        id: &'a SpreadsheetId,
+        ranges: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
+        self.rendered(id, ranges, "FORMULA")
+    }
+
+    fn rendered<'a>(
+        &'a self,
+        id: &'a SpreadsheetId,
+        ranges: &'a [String],
+        how: &'static str,
+    ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
+        Box::pin(async move {
+            if ranges.is_empty() {
+                return Ok(Vec::new());
+            }
+            let attempt = || -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, AttemptFailure>> {
+                Box::pin(self.values_once(id, ranges, how))
+            };
+            let result = self.caller.call(Method::Values, Box::new(attempt)).await;
+            result.map_err(|e| self.caller.error(Method::Values, e))
+        })
+    }
+
+    /// Searches the columns that carry developer metadata with this key.
+    pub fn marks<'a>(
+        &'a self,
+        id: &'a SpreadsheetId,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<ColumnMark>, CallError>> {
+        Box::pin(async move {
+            let attempt =
+                || -> BoxFuture<'a, Result<Vec<ColumnMark>, AttemptFailure>> { Box::pin(self.marks_once(id, key)) };
+            let result = self.caller.call(Method::Marks, Box::new(attempt)).await;
+            result.map_err(|e| self.caller.error(Method::Marks, e))
+        })
+    }
+
+    /// Creates a spreadsheet. It is not retried when the response is lost, because the spreadsheet
+    /// may exist.
+    pub fn create<'a>(&'a self, title: &'a str) -> BoxFuture<'a, Result<Created, CallError>> {
+        Box::pin(async move {
+            let attempt = || -> BoxFuture<'a, Result<Created, AttemptFailure>> { Box::pin(self.create_once(title)) };
+            let result = self.caller.call(Method::Create, Box::new(attempt)).await;
+            result.map_err(|e| self.caller.error(Method::Create, e))
+        })
+    }
+
+    /// Sends a batch. It is sent again only if it was provably not executed.
+    pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, BatchReply> {
+        let (body, expected) = (batch.encode(), batch.requests().len());
+        let fields = if batch.reads_back() { READ_BACK_FIELDS } else { "" };
+        Box::pin(async move {
+            let (id, body) = (id, &body);
+            let attempt = move || -> BoxFuture<'_, Result<BatchAnswer, AttemptFailure>> {
+                Box::pin(self.batch_once(id, body.clone(), fields, expected))
+            };
+            match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
+                Ok(answer) => BatchReply::Applied(answer),
+                Err(gave_up) => self.reply(gave_up),
+            }
+        })
+    }
+
+    /// Returns the call counts so far.
+    pub fn calls(&self) -> CallCounts {
+        self.caller.counts()
+    }
+
+    /// Returns the service's time (the `Date` of its latest response) and the local monotonic time
+    /// in milliseconds at which it arrived.
+    pub fn service_time(&self) -> Option<(Timestamp, u64)> {
+        self.caller.service_time()
+    }
+
+    /// Returns the account to share a spreadsheet with, if the credentials contain it.
+    pub fn client_email(&self) -> Option<&str> {
+        self.caller.client_email()
+    }
+
+    fn reply(&self, gave_up: CallFailure) -> BatchReply {
+        match &gave_up.failure {
+            AttemptFailure::Refused { refusal, .. }
+                if matches!(refusal.code, 400 | 403 | 404) && !refusal.fault().passes() =>
+            {
+                BatchReply::Refused((**refusal).clone())
+            }
+            AttemptFailure::Lost { cause, .. } => BatchReply::Lost(cause.clone()),
+            AttemptFailure::TooLarge(_) => BatchReply::TooLarge(self.caller.error(Method::BatchUpdate, gave_up)),
+            _ => BatchReply::NotExecuted(self.caller.error(Method::BatchUpdate, gave_up)),
+        }
+    }
+
+    async fn get_once(&self, id: &SpreadsheetId) -> Result<SpreadsheetInfo, AttemptFailure> {
+        let mut seen = Observer::new(self.clock.now());
+        let spreadsheets = self.hub.spreadsheets();
+        let call = spreadsheets
+            .get(id.as_str())
+            .param("fields", METADATA_FIELDS)
+            .param("prettyPrint", "false")
+            .add_scope(SCOPE)
+            .delegate(&mut seen);
+        let ended = self.whole(call.doit()).await;
+        let sheet = self.through_hub(ended, &seen)?;
+        if sheet.spreadsheet_id.as_deref() != Some(id.as_str()) {
+            return Err(UnknownOutcome::Garbled("it is about another spreadsheet, or none").into());
+        }
+        Ok(metadata(sheet))
+    }
+
+    async fn values_once(
+        &self,
+        id: &SpreadsheetId,
+        ranges: &[String],
+        how: &str,
+    ) -> Result<Vec<Vec<Vec<Value>>>, AttemptFailure> {
+        let mut seen = Observer::new(self.clock.now());
+        let spreadsheets = self.hub.spreadsheets();
+        let call = spreadsheets.values_batch_get(id.as_str());
+        let call = ranges.iter().fold(call, |call, range| call.add_ranges(range));
+        let call = call
+            .value_render_option(how)
+            .date_time_render_option("SERIAL_NUMBER")
+            .major_dimension("ROWS")
+            .param("prettyPrint", "false")
+            .add_scope(SCOPE)
+            .delegate(&mut seen);
+        let ended = self.whole(call.doit()).await;
+        let answer = self.through_hub(ended, &seen)?;
+        let read = answer.value_ranges.unwrap_or_default();
+        if answer.spreadsheet_id.as_deref() != Some(id.as_str()) || read.len() != ranges.len() {
+            return Err(UnknownOutcome::Garbled("it doesn't hold the ranges that were asked for").into());
+        }
+        Ok(read.into_iter().map(|range| range.values.unwrap_or_default()).collect())
+    }
+
+    async fn marks_once(&self, id: &SpreadsheetId, key: &str) -> Result<Vec<ColumnMark>, AttemptFailure> {
+        let mut seen = Observer::new(self.clock.now());
+        let lookup = api::DeveloperMetadataLookup {
+            metadata_key: Some(key.to_owned()),
+            location_type: Some("COLUMN".to_owned()),
+            ..Default::default()
+        };
+        let filter = api::DataFilter { developer_metadata_lookup: Some(lookup), ..Default::default() };
+        let request = api::SearchDeveloperMetadataRequest { data_filters: Some(vec![filter]) };
+        let spreadsheets = self.hub.spreadsheets();
+        let call = spreadsheets
+            .developer_metadata_search(request, id.as_str())
+            .param("prettyPrint", "false")
+            .add_scope(SCOPE)
+            .delegate(&mut seen);
+        let ended = self.whole(call.doit()).await;
+        Ok(marks(self.through_hub(ended, &seen)?))
+    }
+
+    async fn create_once(&self, title: &str) -> Result<Created, AttemptFailure> {
+        let mut seen = Observer::new(self.clock.now());
+        let properties = api::SpreadsheetProperties { title: Some(title.to_owned()), ..Default::default() };
+        let wanted = api::Spreadsheet { properties: Some(properties), ..Default::default() };
+        let spreadsheets = self.hub.spreadsheets();
+        let call = spreadsheets
+            .create(wanted)
+            .param("fields", "spreadsheetId,spreadsheetUrl")
+            .param("prettyPrint", "false")
+            .add_scope(SCOPE)
+            .delegate(&mut seen);
+        let ended = self.whole(call.doit()).await;
+        let made = self.through_hub(ended, &seen)?;
+        let id = made.spreadsheet_id.and_then(|id| SpreadsheetId::parse(&id).ok());
+        let id = id.ok_or(UnknownOutcome::Garbled("it names no spreadsheet"))?;
+        Ok(Created { id, url: made.spreadsheet_url.unwrap_or_default() })
+    }
+
+    async fn batch_once(
+        &self,
+        id: &SpreadsheetId,
+        body: bytes::Bytes,
+        fields: &str,
+        expected: usize,
+    ) -> Result<BatchAnswer, AttemptFailure> {
+        let request = self.batch_request(id, body, fields).await?;
+        let called = within(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
+        let answer = called.map_err(|e| transport(&e))?;
+        let (status, told) = (answer.status(), ResponseMeta::read(answer.headers(), self.clock.now()));
+        self.caller.note(told);
+        let body = self.body_of(answer).await;
+        if status != StatusCode::OK {
+            let json = body.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            return Err(failure(status.as_u16(), told, json.as_ref()));
+        }
+        batch_answer(&body?, id, expected)
+    }
+
+    async fn batch_request(
+        &self,
+        id: &SpreadsheetId,
+        body: bytes::Bytes,
+        fields: &str,
+    ) -> Result<Request<common::Body>, AttemptFailure> {
+        let (token, _) = self.caller.token().await?;
+        let url = format!("{}v4/spreadsheets/{id}:batchUpdate?alt=json&prettyPrint=false{fields}", self.root.as_str());
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+            .expect("tokens are checked to be printable ASCII when they come");
+        bearer.set_sensitive(true);
+        let body = common::Body::new(Full::new(body).map_err(|never| match never {}));
+        Ok(Request::post(url)
+            .header(AUTHORIZATION, bearer)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(USER_AGENT, HeaderValue::from_static(AGENT))
+            .body(body)
+            .expect("the root and the id are checked, and the headers are made"))
+    }
+
+    async fn body_of(&self, answer: Response<hyper::body::Incoming>) -> Result<bytes::Bytes, AttemptFailure> {
+        let limit = usize::try_from(self.answer_limit).unwrap_or(usize::MAX);
+        let collected =
+            within(&*self.clock, self.deadlines.body, Limited::new(answer.into_body(), limit).collect()).await?;
+        match collected {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(e) if e.is::<LengthLimitError>() => {
+                Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into())
+            }
+            Err(e) => Err(UnknownOutcome::Broken(root_cause(e.as_ref())).into()),
+        }
+    }
+
+    /// Runs a hub call under the deadline for a whole response. Records whether a response was cut
+    /// off during the call because it was too long.
+    async fn whole<T>(&self, work: impl Future<Output = common::Result<T>>) -> Ended<T> {
+        let oversized = self.connector.oversized();
+        let result = within(&*self.clock, self.deadlines.call.saturating_add(self.deadlines.body), work).await;
+        Ended { result, cut: self.connector.oversized() > oversized }
+    }
+
+    /// Classifies the result of a hub call.
+    fn through_hub<T>(&self, ended: Ended<(common::Response, T)>, seen: &Observer) -> Result<T, AttemptFailure> {
+        match ended.result? {
+            Ok((answer, value)) => {
+                self.caller.note(ResponseMeta::read(answer.headers(), self.clock.now()));
+                Ok(value)
+            }
+            // The hub reports a truncated body as an empty one, so only the connector's own count
+            // shows the cause.
+            Err(_) if ended.cut => Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into()),
+            Err(error) => {
+                self.caller.note(seen.told.unwrap_or_default());
+                Err(seen.failure(error))
+            }
+        }
+    }
+}
+
+struct Ended<T> {
+    result: Result<common::Result<T>, UnknownOutcome>,
+    cut: bool,
+}
+
+/// Runs `work` under a deadline. Returns its result, or the failure that the deadline passed.
+async fn within<T>(clock: &dyn Clock, deadline: Duration, work: impl Future<Output = T>) -> Result<T, UnknownOutcome> {
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        () = clock.sleep(deadline) => {
+            Err(UnknownOutcome::Hung { after_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
+        }
+    }
+}
