@@ -91,12 +91,12 @@ impl ManualEditFixture {
     async fn begun_on(mode: WriteMode, before: Option<Deed>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let front = EmulatorProxy::new(Doubts::all().next().expect("there are eight"), 1, &clock, None);
-        let house = Self { front, clock, mode };
+        let fixture = Self { front, clock, mode };
         if let Some(deed) = before {
-            deed(house.front.clone()).await;
+            deed(fixture.front.clone()).await;
         }
-        house.run(items(0, 6, "1"), None).await.expect("a first run");
-        house
+        fixture.run(items(0, 6, "1"), None).await.expect("a first run");
+        fixture
     }
 
     async fn run(&self, items: Vec<Value>, deed: Option<Deed>) -> Result<RunReport, RunError> {
@@ -293,18 +293,19 @@ async fn what_people_may_do_is_carried_on_with_between_runs_and_in_the_middle_of
         for mode in [WriteMode::Append, WriteMode::Upsert] {
             for in_the_middle in [false, true] {
                 let told = format!("{what}, {mode:?}, in the middle: {in_the_middle}");
-                let house = ManualEditFixture::begun(mode).await;
+                let fixture = ManualEditFixture::begun(mode).await;
                 if !in_the_middle {
-                    deed(house.front.clone()).await;
+                    deed(fixture.front.clone()).await;
                 }
-                let report = house.run(items(0, 12, "1"), in_the_middle.then_some(deed)).await;
+                let report = fixture.run(items(0, 12, "1"), in_the_middle.then_some(deed)).await;
                 let report = report.unwrap_or_else(|error| panic!("{told}: {error}"));
                 assert_eq!((report.run.counts.new, report.run.counts.failed), (6, 1), "{told}");
-                let again = house.run(items(0, 12, "1"), None).await.unwrap_or_else(|error| panic!("{told}: {error}"));
+                let again =
+                    fixture.run(items(0, 12, "1"), None).await.unwrap_or_else(|error| panic!("{told}: {error}"));
                 assert_eq!((again.run.counts.new, again.run.counts.failed), (0, 1), "{told}");
                 for n in (0..12).filter(|n| *n != 4) {
                     let typed = usize::from(what == "a key is typed a second time" && n == 1);
-                    assert_eq!(house.rows_of(&format!("k{n}")).await, 1 + typed, "{told}: k{n}");
+                    assert_eq!(fixture.rows_of(&format!("k{n}")).await, 1 + typed, "{told}: k{n}");
                 }
             }
         }
@@ -335,15 +336,15 @@ async fn rows_that_fill_what_people_prepared_are_there_once_whatever_people_do()
     for (what, deed) in CARRIED_ON {
         for mode in [WriteMode::Append, WriteMode::Upsert] {
             let told = format!("{what}, {mode:?}");
-            let house = ManualEditFixture::begun_on(mode, Some(prepare)).await;
-            let report = house.run(items(0, 12, "1"), Some(deed)).await;
+            let fixture = ManualEditFixture::begun_on(mode, Some(prepare)).await;
+            let report = fixture.run(items(0, 12, "1"), Some(deed)).await;
             let report = report.unwrap_or_else(|error| panic!("{told}: {error}"));
             assert_eq!((report.run.counts.new, report.run.counts.failed), (6, 1), "{told}");
-            let again = house.run(items(0, 12, "1"), None).await.unwrap_or_else(|error| panic!("{told}: {error}"));
+            let again = fixture.run(items(0, 12, "1"), None).await.unwrap_or_else(|error| panic!("{told}: {error}"));
             assert_eq!((again.run.counts.new, again.run.counts.failed), (0, 1), "{told}");
             for n in (0..12).filter(|n| *n != 4) {
                 let typed = usize::from(what == "a key is typed a second time" && n == 1);
-                assert_eq!(house.rows_of(&format!("k{n}")).await, 1 + typed, "{told}: k{n}");
+                assert_eq!(fixture.rows_of(&format!("k{n}")).await, 1 + typed, "{told}: k{n}");
             }
         }
     }
@@ -352,12 +353,12 @@ async fn rows_that_fill_what_people_prepared_are_there_once_whatever_people_do()
 #[tokio::test(start_paused = true)]
 async fn a_newer_version_is_written_over_its_row_whatever_people_did() {
     for (what, deed) in CARRIED_ON {
-        let house = ManualEditFixture::begun(WriteMode::Upsert).await;
-        let report = house.run(items(0, 8, "2"), Some(deed)).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let fixture = ManualEditFixture::begun(WriteMode::Upsert).await;
+        let report = fixture.run(items(0, 8, "2"), Some(deed)).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!((report.run.counts.new, report.run.counts.recovered), (8, 1), "{what}");
-        let again = house.run(items(0, 8, "2"), None).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let again = fixture.run(items(0, 8, "2"), None).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(again.run.counts.new, 0, "{what}");
-        let view = house.front.view().await.expect("the data tab");
+        let view = fixture.front.view().await.expect("the data tab");
         let column = view.column("v").expect("the version's column");
         let versions = (1..view.rows.len()).map(|row| view.text(row, column)).filter(|text| !text.is_empty());
         assert_eq!(versions.collect::<Vec<_>>(), ["2"; 8], "{what}");
@@ -414,27 +415,27 @@ fn delete(front: EmulatorProxy, title: &'static str) -> BoxFuture<'static, ()> {
 #[tokio::test(start_paused = true)]
 async fn what_a_job_can_not_go_on_with_stops_it_before_any_write_and_names_the_mend() {
     for (what, deed, named) in STOPS {
-        let house = ManualEditFixture::begun(WriteMode::Append).await;
-        deed(house.front.clone()).await;
-        let writes = house.front.emulator.stats().writes;
-        let error = house.run(items(0, 12, "1"), None).await.expect_err(what);
+        let fixture = ManualEditFixture::begun(WriteMode::Append).await;
+        deed(fixture.front.clone()).await;
+        let writes = fixture.front.emulator.stats().writes;
+        let error = fixture.run(items(0, 12, "1"), None).await.expect_err(what);
         assert!(error.to_string().contains(named), "{what}: {error}");
-        assert_eq!(house.front.emulator.stats().writes, writes, "{what}: something was written");
+        assert_eq!(fixture.front.emulator.stats().writes, writes, "{what}: something was written");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_stops_a_run_in_the_middle_doubles_and_loses_nothing() {
     for (what, deed, _) in STOPS {
-        let house = ManualEditFixture::begun(WriteMode::Append).await;
-        let ended = house.run(items(0, 12, "1"), Some(deed)).await;
+        let fixture = ManualEditFixture::begun(WriteMode::Append).await;
+        let ended = fixture.run(items(0, 12, "1"), Some(deed)).await;
         println!("{what}: {}", ended.as_ref().err().map_or("carried on".to_owned(), ToString::to_string));
         if what.contains("the data tab is deleted") || what.contains("Processed is deleted") {
             assert!(ended.is_err(), "{what}");
             continue;
         }
         for n in 0..12 {
-            assert!(house.rows_of(&format!("k{n}")).await <= 1, "{what}: k{n}");
+            assert!(fixture.rows_of(&format!("k{n}")).await <= 1, "{what}: k{n}");
         }
     }
 }
@@ -442,16 +443,16 @@ async fn what_stops_a_run_in_the_middle_doubles_and_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn cells_of_keys_that_are_merged_cost_no_row_and_their_keys_are_done_again_once() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
-        let house = ManualEditFixture::begun(mode).await;
-        let range = json!({"sheetId": tab(&house.front, "Processed j").await, "startRowIndex": 1, "endRowIndex": 3,
+        let fixture = ManualEditFixture::begun(mode).await;
+        let range = json!({"sheetId": tab(&fixture.front, "Processed j").await, "startRowIndex": 1, "endRowIndex": 3,
                            "startColumnIndex": 0, "endColumnIndex": 1});
-        house.front.hands(json!([{"mergeCells": {"range": range, "mergeType": "MERGE_ALL"}}])).await;
+        fixture.front.hands(json!([{"mergeCells": {"range": range, "mergeType": "MERGE_ALL"}}])).await;
         // One key is gone by the merge: as if somebody had deleted its row.
-        let report = house.run(items(0, 6, "1"), None).await.expect("a run");
+        let report = fixture.run(items(0, 6, "1"), None).await.expect("a run");
         assert_eq!(report.run.counts.new, 1, "{mode:?}");
-        let again = house.run(items(0, 6, "1"), None).await.expect("a run");
+        let again = fixture.run(items(0, 6, "1"), None).await.expect("a run");
         assert_eq!(again.run.counts.new, 0, "{mode:?}");
-        let rows = house.rows_of("k1").await;
+        let rows = fixture.rows_of("k1").await;
         assert_eq!(rows, if mode == WriteMode::Upsert { 1 } else { 2 }, "{mode:?}");
     }
 }
@@ -486,20 +487,20 @@ async fn a_version_that_is_restored_from_history_in_the_middle_of_a_run_ends_it_
 async fn sharing_that_is_revoked_and_a_file_that_is_gone_end_a_run_and_nothing_is_doubled_when_they_are_back() {
     for (status, on) in [(403, "all"), (404, "all"), (403, "writes"), (404, "writes")] {
         for skip in 0..4 {
-            let house = ManualEditFixture::begun(WriteMode::Append).await;
+            let fixture = ManualEditFixture::begun(WriteMode::Append).await;
             let fault = format!("on={on},do=fail,status={status},skip={skip},times=1000").parse().expect("a fault");
-            house.front.emulator.set_faults(vec![fault]);
-            if let Err(error) = house.run(items(0, 12, "1"), None).await {
+            fixture.front.emulator.set_faults(vec![fault]);
+            if let Err(error) = fixture.run(items(0, 12, "1"), None).await {
                 assert!(!error.fault().passes(), "{status} {on} {skip}: {error}");
                 assert!(
                     error.to_string().contains("shar") || error.to_string().contains("SHEETKEEP_SPREADSHEET_ID"),
                     "{error}"
                 );
             }
-            house.front.emulator.set_faults(Vec::new());
-            house.run(items(0, 12, "1"), None).await.expect("it is shared again");
+            fixture.front.emulator.set_faults(Vec::new());
+            fixture.run(items(0, 12, "1"), None).await.expect("it is shared again");
             for n in (0..12).filter(|n| *n != 4) {
-                assert_eq!(house.rows_of(&format!("k{n}")).await, 1, "{status} {on} {skip}: k{n}");
+                assert_eq!(fixture.rows_of(&format!("k{n}")).await, 1, "{status} {on} {skip}: k{n}");
             }
         }
     }

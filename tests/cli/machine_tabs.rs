@@ -19,9 +19,9 @@ impl MachineTabFixture {
         let shop = TempProject::empty();
         write(&shop, "j", 3);
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-        let house = Self { shop, outside: ApiClient::of(emulator, ID) };
-        house.say(&["run", "j.toml"]).exits(3);
-        house
+        let fixture = Self { shop, outside: ApiClient::of(emulator, ID) };
+        fixture.say(&["run", "j.toml"]).exits(3);
+        fixture
     }
 
     fn say(&self, args: &[&str]) -> Ended {
@@ -47,94 +47,95 @@ fn write(shop: &TempProject, name: &str, count: u64) {
 
 #[test]
 fn status_and_failures_list_say_unknown_where_they_can_not_tell() {
-    let house = MachineTabFixture::begun();
-    house.delete(&["Failures j"]);
-    house.say(&["status", "j.toml"]).exits(0).shows("failures    unknown").shows("keys        2");
-    let status = house.say(&["status", "j.toml", "--json"]).exits(0).document();
+    let fixture = MachineTabFixture::begun();
+    fixture.delete(&["Failures j"]);
+    fixture.say(&["status", "j.toml"]).exits(0).shows("failures    unknown").shows("keys        2");
+    let status = fixture.say(&["status", "j.toml", "--json"]).exits(0).document();
     assert_eq!(
         [&status["open_failures"], &status["dead_failures"], &status["keys"]],
         [&Value::Null, &Value::Null, &json!(2)]
     );
-    house.say(&["failures", "list", "j.toml"]).exits(0).shows("unknown").says("is gone");
-    let listed = house.say(&["failures", "list", "j.toml", "--json"]).exits(0).document();
+    fixture.say(&["failures", "list", "j.toml"]).exits(0).shows("unknown").says("is gone");
+    let listed = fixture.say(&["failures", "list", "j.toml", "--json"]).exits(0).document();
     assert_eq!((&listed["total"], &listed["rows"]), (&Value::Null, &json!([])));
-    let house = MachineTabFixture::begun();
-    house.delete(&["Runs"]);
-    house.say(&["status", "j.toml"]).exits(0).shows("last run    unknown").shows("1 open");
-    house.delete(&["Processed j"]);
-    house.say(&["status", "j.toml"]).exits(0).shows("keys        unknown").shows("failures    unknown");
+    let fixture = MachineTabFixture::begun();
+    fixture.delete(&["Runs"]);
+    fixture.say(&["status", "j.toml"]).exits(0).shows("last run    unknown").shows("1 open");
+    fixture.delete(&["Processed j"]);
+    fixture.say(&["status", "j.toml"]).exits(0).shows("keys        unknown").shows("failures    unknown");
 }
 
 #[test]
 fn a_header_that_can_not_be_read_is_unknown_too() {
-    let house = MachineTabFixture::begun();
+    let fixture = MachineTabFixture::begun();
     let cell = json!({"values": [{"userEnteredValue": {"stringValue": "oops"}}]});
-    let start = json!({"sheetId": house.outside.tab_id("Failures j"), "rowIndex": 0, "columnIndex": 0});
-    house.outside.hands(&json!([{"updateCells": {"start": start, "rows": [cell], "fields": "userEnteredValue"}}]));
-    house.say(&["status", "j.toml"]).exits(0).shows("failures    unknown").shows("last run    ▲ partial");
-    house.say(&["failures", "list", "j.toml"]).exits(0).shows("unknown");
+    let start = json!({"sheetId": fixture.outside.tab_id("Failures j"), "rowIndex": 0, "columnIndex": 0});
+    fixture.outside.hands(&json!([{"updateCells": {"start": start, "rows": [cell], "fields": "userEnteredValue"}}]));
+    fixture.say(&["status", "j.toml"]).exits(0).shows("failures    unknown").shows("last run    ▲ partial");
+    fixture.say(&["failures", "list", "j.toml"]).exits(0).shows("unknown");
 }
 
 #[test]
 fn a_deleted_tab_is_made_again_by_what_the_run_says() {
     for gone in [&["Failures j"][..], &["Runs"], &["Failures j", "Runs"]] {
-        let house = MachineTabFixture::begun();
-        house.delete(gone);
+        let fixture = MachineTabFixture::begun();
+        fixture.delete(gone);
         for command in ["run", "check"] {
-            let ended = house.say(&[command, "j.toml"]);
+            let ended = fixture.say(&[command, "j.toml"]);
             ended.exits(65);
             let told = [&*ended.out, &*ended.err].concat();
             assert!(told.contains("is gone") && told.contains("sheetkeep fsck --repair=tabs --yes"), "{told}");
         }
-        house.say(&["fsck", "j.toml"]).exits(4).shows("they agree, but a tab is gone");
-        house.say(&["fsck", "j.toml", "--repair"]).exits(4).shows("would make tab");
-        house.say(&REPAIR).exits(0).shows("is there again, empty");
-        house.outside.emulator.reset_stats();
-        house.say(&REPAIR).exits(0);
-        house.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(0);
-        assert_eq!(house.outside.emulator.stats()["writes"], 0, "a second repair does nothing");
-        write(&house.shop, "j", 5);
-        house.say(&["run", "j.toml"]).exits(3).shows("new 2").shows("failed 1");
-        house.say(&["failures", "list", "j.toml"]).exits(0).shows("one is bad");
-        house.say(&["fsck", "j.toml"]).exits(0).shows("4 keys, 4 rows of data; they agree");
+        fixture.say(&["fsck", "j.toml"]).exits(4).shows("they agree, but a tab is gone");
+        fixture.say(&["fsck", "j.toml", "--repair"]).exits(4).shows("would make tab");
+        fixture.say(&REPAIR).exits(0).shows("is there again, empty");
+        fixture.outside.emulator.reset_stats();
+        fixture.say(&REPAIR).exits(0);
+        fixture.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(0);
+        assert_eq!(fixture.outside.emulator.stats()["writes"], 0, "a second repair does nothing");
+        write(&fixture.shop, "j", 5);
+        fixture.say(&["run", "j.toml"]).exits(3).shows("new 2").shows("failed 1");
+        fixture.say(&["failures", "list", "j.toml"]).exits(0).shows("one is bad");
+        fixture.say(&["fsck", "j.toml"]).exits(0).shows("4 keys, 4 rows of data; they agree");
     }
 }
 
 #[test]
 fn a_repair_of_tabs_forgets_no_key() {
-    let house = MachineTabFixture::begun();
-    let rows = json!({"sheetId": house.outside.tab_id("Data j"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    house.outside.hands(&json!([{"deleteDimension": {"range": rows}}]));
-    house.delete(&["Failures j"]);
-    house.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(4).shows("missing: 1 key").shows("is there again");
-    house.say(&REPAIR).exits(4).shows("missing: 1 key");
-    assert_eq!(house.outside.rows("Processed j").len(), 2);
+    let fixture = MachineTabFixture::begun();
+    let rows =
+        json!({"sheetId": fixture.outside.tab_id("Data j"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    fixture.outside.hands(&json!([{"deleteDimension": {"range": rows}}]));
+    fixture.delete(&["Failures j"]);
+    fixture.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(4).shows("missing: 1 key").shows("is there again");
+    fixture.say(&REPAIR).exits(4).shows("missing: 1 key");
+    assert_eq!(fixture.outside.rows("Processed j").len(), 2);
 }
 
 #[test]
 fn jobs_that_share_runs_go_on_after_one_of_them_has_made_it_again() {
-    let house = MachineTabFixture::begun();
-    write(&house.shop, "k", 3);
-    house.say(&["run", "k.toml"]).exits(3);
-    house.delete(&["Runs"]);
-    house.say(&["run", "k.toml"]).exits(65).says("tab Runs is gone");
-    house.say(&REPAIR).exits(0);
+    let fixture = MachineTabFixture::begun();
+    write(&fixture.shop, "k", 3);
+    fixture.say(&["run", "k.toml"]).exits(3);
+    fixture.delete(&["Runs"]);
+    fixture.say(&["run", "k.toml"]).exits(65).says("tab Runs is gone");
+    fixture.say(&REPAIR).exits(0);
     for job in ["k.toml", "j.toml", "k.toml"] {
-        house.say(&["run", job]).exits(3);
+        fixture.say(&["run", job]).exits(3);
     }
-    assert_eq!(house.outside.column("Runs", "job"), ["j", "k", "j", "k"]);
+    assert_eq!(fixture.outside.column("Runs", "job"), ["j", "k", "j", "k"]);
 }
 
 #[test]
 fn a_tab_of_peoples_that_took_the_name_has_to_be_renamed() {
-    let house = MachineTabFixture::begun();
-    house.delete(&["Runs"]);
-    house.outside.hands(&json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Runs"}}}]));
-    house.say(&REPAIR).exits(65).says("another tab has its name");
+    let fixture = MachineTabFixture::begun();
+    fixture.delete(&["Runs"]);
+    fixture.outside.hands(&json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Runs"}}}]));
+    fixture.say(&REPAIR).exits(65).says("another tab has its name");
     let properties = json!({"sheetId": 5, "title": "My runs"});
-    house.outside.hands(&json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}]));
-    house.say(&REPAIR).exits(0);
-    house.say(&["run", "j.toml"]).exits(3);
+    fixture.outside.hands(&json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}]));
+    fixture.say(&REPAIR).exits(0);
+    fixture.say(&["run", "j.toml"]).exits(3);
 }
 
 #[test]

@@ -33,97 +33,100 @@ impl MaintenanceFixture {
 
 #[test]
 fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
-    let house = MaintenanceFixture::with(12);
-    house.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
-    let document = house.run(&["fsck", "quakes.toml", "--json"]);
+    let fixture = MaintenanceFixture::with(12);
+    fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
+    let document = fixture.run(&["fsck", "quakes.toml", "--json"]);
     assert_eq!(document.exits(0).document()["agrees"], true);
 }
 
 #[test]
 fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
-    let house = MaintenanceFixture::with(12);
-    let key = house.outside.column("Quakes", "id")[3].clone();
-    house.delete_row("Quakes", 5);
-    let before = house.outside.emulator.stats()["writes"].clone();
-    let found = house.run(&["fsck", "quakes.toml"]);
+    let fixture = MaintenanceFixture::with(12);
+    let key = fixture.outside.column("Quakes", "id")[3].clone();
+    fixture.delete_row("Quakes", 5);
+    let before = fixture.outside.emulator.stats()["writes"].clone();
+    let found = fixture.run(&["fsck", "quakes.toml"]);
     found.exits(4).shows("missing: 1 key").shows(&format!("{key}  (Processed quakes row 5)"));
-    house.run(&["fsck", "quakes.toml", "--repair"]).exits(4).shows("would mark 1 key as forgotten");
-    assert_eq!(house.outside.emulator.stats()["writes"], before, "looking writes nothing");
+    fixture.run(&["fsck", "quakes.toml", "--repair"]).exits(4).shows("would mark 1 key as forgotten");
+    assert_eq!(fixture.outside.emulator.stats()["writes"], before, "looking writes nothing");
 
-    house
+    fixture
         .run(&["fsck", "quakes.toml", "--repair=forget", "--yes"])
         .exits(0)
         .shows("11 keys, 11 rows of data; they agree");
-    house.run(&["explain", "quakes.toml", &key]).exits(0).shows("forgotten by run").shows("done again as soon as");
-    house.run(&["run", "quakes.toml"]).exits(0).shows("new 1 · skipped 11");
-    house.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
-    assert!(house.outside.column("Runs", "trigger").contains(&"fsck".to_owned()));
+    fixture.run(&["explain", "quakes.toml", &key]).exits(0).shows("forgotten by run").shows("done again as soon as");
+    fixture.run(&["run", "quakes.toml"]).exits(0).shows("new 1 · skipped 11");
+    fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
+    assert!(fixture.outside.column("Runs", "trigger").contains(&"fsck".to_owned()));
 }
 
 #[test]
 fn the_plan_of_a_repair_is_in_the_json_too_and_is_not_carried_out() {
-    let house = MaintenanceFixture::with(4);
-    house.delete_row("Quakes", 3);
-    let plan = house.run(&["fsck", "quakes.toml", "--repair", "--json"]);
+    let fixture = MaintenanceFixture::with(4);
+    fixture.delete_row("Quakes", 3);
+    let plan = fixture.run(&["fsck", "quakes.toml", "--repair", "--json"]);
     let document = plan.exits(4).document();
     assert_eq!(document["repair"], json!({"how": "forget", "keys": 1}));
     assert_eq!((&document["mended"], &document["missing"]), (&json!(0), &json!(1)));
-    assert_eq!(house.run(&["fsck", "quakes.toml", "--json"]).exits(4).document()["repair"], json!(null));
+    assert_eq!(fixture.run(&["fsck", "quakes.toml", "--json"]).exits(4).document()["repair"], json!(null));
 }
 
 #[test]
 fn fsck_finds_that_processed_has_other_rows_than_were_written_though_every_key_is_there() {
-    let house = MaintenanceFixture::with(4);
+    let fixture = MaintenanceFixture::with(4);
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]}], "fields": "userEnteredValue",
-                       "start": {"sheetId": house.outside.tab_id("Processed quakes"), "rowIndex": 1, "columnIndex": 3}});
-    house.outside.hands(&json!([{"updateCells": typed}]));
-    let document = house.run(&["fsck", "quakes.toml", "--json"]).exits(4).document();
+                       "start": {"sheetId": fixture.outside.tab_id("Processed quakes"), "rowIndex": 1, "columnIndex": 3}});
+    fixture.outside.hands(&json!([{"updateCells": typed}]));
+    let document = fixture.run(&["fsck", "quakes.toml", "--json"]).exits(4).document();
     assert_eq!(document["processed"], json!({"tab": "Processed quakes", "written": 4, "found": 4}));
     assert_eq!((&document["agrees"], &document["findings"]), (&json!(false), &json!([])));
 }
 
 #[test]
 fn rows_that_a_forced_run_has_written_once_more_are_not_doubled() {
-    let house = MaintenanceFixture::with(3);
-    house.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0);
-    house.run(&["fsck", "quakes.toml"]).exits(0).shows("3 keys, 6 rows of data; they agree");
+    let fixture = MaintenanceFixture::with(3);
+    fixture.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0);
+    fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("3 keys, 6 rows of data; they agree");
 }
 
 #[test]
 fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
-    let house = MaintenanceFixture::with(6);
-    let width = house.outside.rows("Quakes")[0].len();
-    let tab = house.outside.tab_id("Quakes");
+    let fixture = MaintenanceFixture::with(6);
+    let width = fixture.outside.rows("Quakes")[0].len();
+    let tab = fixture.outside.tab_id("Quakes");
     let source =
         json!({"sheetId": tab, "startRowIndex": 1, "endRowIndex": 2, "startColumnIndex": 0, "endColumnIndex": width});
     let below =
         json!({"sheetId": tab, "startRowIndex": 7, "endRowIndex": 8, "startColumnIndex": 0, "endColumnIndex": width});
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]}], "fields": "userEnteredValue",
                        "start": {"sheetId": tab, "rowIndex": 9, "columnIndex": 0}});
-    house.outside.hands(&json!([{"copyPaste": {"source": source, "destination": below}}, {"updateCells": typed}]));
-    let found = house.run(&["fsck", "quakes.toml"]);
+    fixture.outside.hands(&json!([{"copyPaste": {"source": source, "destination": below}}, {"updateCells": typed}]));
+    let found = fixture.run(&["fsck", "quakes.toml"]);
     found
         .exits(4)
         .shows("doubled: 1 key")
         .shows("(Quakes row 2, 8)")
         .shows("strange: 1 key")
         .shows("mine  (Quakes row 10)");
-    house.shop.change("quakes.toml", "key = \".id\"", "key = \".id\"\nversion = \".properties.updated\"");
-    house.run(&["fsck", "quakes.toml", "--repair=adopt"]).exits(2).says("a row for each version");
+    fixture.shop.change("quakes.toml", "key = \".id\"", "key = \".id\"\nversion = \".properties.updated\"");
+    fixture.run(&["fsck", "quakes.toml", "--repair=adopt"]).exits(2).says("a row for each version");
 }
 
 #[test]
 fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
-    let house = MaintenanceFixture::with(6);
+    let fixture = MaintenanceFixture::with(6);
     let coming: serde_json::Value = serde_json::from_str(&crate::workshop::feed(0..7)).expect("a feed");
     let key = coming["features"][6]["id"].clone();
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": key}}]}], "fields": "userEnteredValue",
-                       "start": {"sheetId": house.outside.tab_id("Quakes"), "rowIndex": 7, "columnIndex": 0}});
-    house.outside.hands(&json!([{"updateCells": typed}]));
-    house.run(&["fsck", "quakes.toml", "--repair=adopt"]).exits(4).shows("would write 1 key into Processed as done");
-    house.run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"]).exits(0).shows("7 keys, 7 rows of data; they agree");
-    house.shop.write("usgs-all-week.geojson", &coming.to_string());
-    house.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 7");
+                       "start": {"sheetId": fixture.outside.tab_id("Quakes"), "rowIndex": 7, "columnIndex": 0}});
+    fixture.outside.hands(&json!([{"updateCells": typed}]));
+    fixture.run(&["fsck", "quakes.toml", "--repair=adopt"]).exits(4).shows("would write 1 key into Processed as done");
+    fixture
+        .run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"])
+        .exits(0)
+        .shows("7 keys, 7 rows of data; they agree");
+    fixture.shop.write("usgs-all-week.geojson", &coming.to_string());
+    fixture.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 7");
 }
 
 #[test]
