@@ -37,7 +37,7 @@ const TAB: &str = "Failures j";
 
 /// A spreadsheet, and a job whose items fail while they say so.
 struct FailureFixture {
-    front: EmulatorProxy,
+    proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     max_attempts: u64,
 }
@@ -46,7 +46,7 @@ impl FailureFixture {
     fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = Doubts::all().next().expect("there are eight");
-        Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
+        Self { proxy: EmulatorProxy::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
     }
 
     async fn run(&self, retrying: RetryScope, items: &[Value]) -> Result<RunReport, RunError> {
@@ -56,7 +56,7 @@ impl FailureFixture {
         });
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.retrying, job.plan.max_attempts) = (retrying, self.max_attempts);
-        let sheets = Arc::new(self.front.sheets(job.seed));
+        let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let report = job.run(store, Values::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;
@@ -69,7 +69,7 @@ impl FailureFixture {
 
     /// The rows of a tab, each as its cells under these headers.
     async fn rows(&self, tab: &str, columns: &[&str]) -> Vec<Vec<String>> {
-        let rows = self.front.tab(tab).await;
+        let rows = self.proxy.tab(tab).await;
         let at: Vec<_> =
             columns.iter().map(|name| rows[0].iter().position(|cell| cell == name).expect("a column")).collect();
         rows.iter().skip(1).map(|row| at.iter().map(|&at| row.get(at).cloned().unwrap_or_default()).collect()).collect()
@@ -81,9 +81,9 @@ impl FailureFixture {
 
     /// A person types into a row of Failures, counted from 0 below the header.
     async fn type_in(&self, row: usize, column: &str, text: &str) {
-        let header = self.front.tab(TAB).await.swap_remove(0);
+        let header = self.proxy.tab(TAB).await.swap_remove(0);
         let at = header.iter().position(|cell| cell == column).expect("a column");
-        self.front.type_in(TAB, row + 1, at, text).await;
+        self.proxy.type_in(TAB, row + 1, at, text).await;
     }
 }
 
@@ -212,8 +212,8 @@ async fn failures_may_be_sorted_and_their_columns_moved() {
     fixture.usual(&[bad("a"), bad("b")]).await;
     fixture.type_in(1, "action", "skip").await;
     fixture.usual(&[bad("a"), bad("b")]).await;
-    fixture.front.sort_upside_down(TAB).await;
-    fixture.front.move_column(TAB, 0, 9).await;
+    fixture.proxy.sort_upside_down(TAB).await;
+    fixture.proxy.move_column(TAB, 0, 9).await;
     fixture.usual(&[bad("a"), bad("b")]).await;
     let report = fixture.usual(&[bad("a"), bad("b")]).await;
     assert_eq!(
@@ -246,9 +246,9 @@ async fn failures_are_tried_or_skipped_by_name_and_a_key_that_is_none_is_told() 
 async fn a_tab_of_failures_from_before_records_had_a_mark_is_gone_on_with() {
     let fixture = FailureFixture::new();
     fixture.usual(&[bad("a")]).await;
-    let header = fixture.front.tab(TAB).await.swap_remove(0);
+    let header = fixture.proxy.tab(TAB).await.swap_remove(0);
     let at = header.iter().position(|cell| cell == "payload_hash").expect("a column");
-    fixture.front.type_in(TAB, 0, at, "").await;
+    fixture.proxy.type_in(TAB, 0, at, "").await;
     let report = fixture.usual(&[good("a"), bad("b")]).await;
     assert_eq!((report.run.counts.recovered, report.run.counts.failed), (1, 1));
     assert_eq!(fixture.told().await.len(), 3);

@@ -75,11 +75,11 @@ impl JobFixture {
 
     /// Rows of the machine tab as an earlier version wrote them: the run alone, without an order.
     async fn forget_orders(&self, tab: &str) {
-        let cells = self.front.tab(tab).await;
+        let cells = self.proxy.tab(tab).await;
         let at = cells[0].iter().position(|name| name == "run").expect("a column");
         for (row, cells) in cells.iter().enumerate().skip(1).filter(|(_, cells)| cells.len() > at) {
             let run = cells[at].split(" #").next().unwrap_or_default().to_owned();
-            self.front.type_in(tab, row, at, &run).await;
+            self.proxy.type_in(tab, row, at, &run).await;
         }
     }
 }
@@ -116,7 +116,7 @@ async fn sorting_processed_changes_nothing_whatever_clocks_said() {
         fixture.off(by_ms, &at(version)).await;
     }
     for _ in 0..2 {
-        fixture.front.sort_upside_down("Processed j").await;
+        fixture.proxy.sort_upside_down("Processed j").await;
         assert_eq!(fixture.off(0, &at("3")).await.run.counts.new, 0);
     }
 }
@@ -127,7 +127,7 @@ async fn versions_of_one_commit_keep_their_order() {
     fixture.off(0, &[at("1"), at("2")].concat()).await;
     let runs = fixture.column("Processed j", "run").await;
     assert!(runs.iter().any(|run| run.ends_with(".1")), "{runs:?}");
-    fixture.front.sort_upside_down("Processed j").await;
+    fixture.proxy.sort_upside_down("Processed j").await;
     assert_eq!(fixture.off(0, &at("2")).await.run.counts.new, 0);
 }
 
@@ -140,7 +140,7 @@ async fn a_sheet_that_wrong_clocks_disturbed_is_read_right() {
         }
         fixture.forget_orders("Processed j").await;
         assert_eq!(fixture.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: as it stands");
-        fixture.front.sort_upside_down("Processed j").await;
+        fixture.proxy.sort_upside_down("Processed j").await;
         assert_eq!(fixture.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: sorted");
         assert_eq!(fixture.off(0, &at("2")).await.run.counts.new, 1, "{by_ms}");
         assert_eq!(fixture.off(0, &at("2")).await.run.counts.new, 0, "{by_ms}");
@@ -155,7 +155,7 @@ async fn the_failure_told_last_counts_whatever_clocks_said() {
         fixture.off(0, &bad("first")).await;
         let report = fixture.off(by_ms, &bad("second")).await;
         assert_eq!((report.open_failures, report.dead_failures), (0, 1), "{by_ms}");
-        fixture.front.sort_upside_down("Failures j").await;
+        fixture.proxy.sort_upside_down("Failures j").await;
         let report = fixture.off(0, &bad("second")).await;
         assert_eq!((report.run.counts.failed, report.dead_failures), (0, 1), "{by_ms}: it is dead and left alone");
         fixture.off(by_ms, &[json!({"id": "a"})]).await;

@@ -52,7 +52,7 @@ impl JobFixture {
     async fn force_for(&self, answers: u64, items: &[Value]) -> bool {
         let ended = tokio::select! {
             _ = self.force(items) => true,
-            () = self.front.after_calls(answers) => false,
+            () = self.proxy.after_calls(answers) => false,
         };
         self.clock.sleep(Duration::from_mins(10)).await;
         ended
@@ -107,10 +107,10 @@ async fn a_forced_run_appends_each_key_once_more_or_writes_its_row_over() {
 async fn what_a_forced_run_would_do_is_told_beforehand_and_nothing_is_written() {
     let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
     fixture.usual(&items("first")[..3]).await;
-    let before = fixture.front.tab("Processed j").await;
+    let before = fixture.proxy.tab("Processed j").await;
     let (_, found) = fixture.would(&items("second")[1..]).await;
     assert_eq!((found.again, found.fresh, found.over, found.settled.len()), (2, 2, 0, 2));
-    assert_eq!(fixture.front.tab("Processed j").await, before);
+    assert_eq!(fixture.proxy.tab("Processed j").await, before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,7 +190,7 @@ async fn a_reset_that_vanished_anywhere_is_gone_on_with_and_takes_nothing_back_t
             fixture.usual(&with_failures("first")).await;
             let ended = tokio::select! {
                 _ = fixture.reset() => true,
-                () = fixture.front.after_calls(answers) => false,
+                () = fixture.proxy.after_calls(answers) => false,
             };
             fixture.clock.sleep(Duration::from_mins(10)).await;
             fixture.reset().await;

@@ -34,7 +34,7 @@ use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 struct RevokeFixture {
-    front: EmulatorProxy,
+    proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
 }
@@ -42,13 +42,13 @@ struct RevokeFixture {
 impl RevokeFixture {
     fn new(mode: WriteMode) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        Self { front: EmulatorProxy::new(Doubts::all().next().expect("there are eight"), 1, &clock, None), clock, mode }
+        Self { proxy: EmulatorProxy::new(Doubts::all().next().expect("there are eight"), 1, &clock, None), clock, mode }
     }
 
     fn store(&self, seed: u64) -> SheetsStore {
         let again =
             if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
-        let sheets = Arc::new(self.front.sheets(seed));
+        let sheets = Arc::new(self.proxy.sheets(seed));
         SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, again)
     }
 
@@ -74,7 +74,7 @@ impl RevokeFixture {
     }
 
     async fn column(&self, tab: &str, name: &str) -> Vec<String> {
-        self.front.column(tab, name).await
+        self.proxy.column(tab, name).await
     }
 }
 
@@ -89,7 +89,7 @@ async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
         fixture.run(&items("first"), None).await.expect("a run");
         let errands = fixture.forget(&["b", "d"]).await;
         fixture.run(&[], Some(errands)).await.expect("a run");
-        fixture.front.sort_upside_down("Processed j").await;
+        fixture.proxy.sort_upside_down("Processed j").await;
         let report = fixture.run(&items("second"), None).await.expect("a run");
         assert_eq!((report.run.counts.new, report.run.counts.skipped), (2, 3), "{mode:?}");
         let ids = fixture.column("Data", "id").await;
@@ -125,10 +125,10 @@ async fn forgetting_holds_through_lost_answers_and_late_copies() {
             fixture.run(&items("first"), None).await.expect("a run");
             let errands = fixture.forget(&["a", "b", "c", "d", "e"]).await;
             let spec = format!("on=writes,skip={skip},{fault}");
-            fixture.front.emulator.set_faults(vec![spec.parse().expect("a fault")]);
+            fixture.proxy.emulator.set_faults(vec![spec.parse().expect("a fault")]);
             let _doubtful = fixture.run(&[], Some(errands)).await;
-            fixture.front.emulator.deliver_late().await;
-            fixture.front.emulator.set_faults(Vec::new());
+            fixture.proxy.emulator.deliver_late().await;
+            fixture.proxy.emulator.set_faults(Vec::new());
             let done = fixture.column("Processed j", "state").await;
             let forgotten = done.iter().filter(|state| *state == "forgotten").count();
             let report = fixture.run(&items("second"), None).await.expect("a run");

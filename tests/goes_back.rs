@@ -85,35 +85,35 @@ impl Shop {
 
     /// A person corrects the record that Failures keeps in its nth row, from 0.
     async fn correct(&self, nth: usize, record: &Value) {
-        let at = self.fixture.front.tab("Failures j").await[0]
+        let at = self.fixture.proxy.tab("Failures j").await[0]
             .iter()
             .position(|name| name == "payload")
             .expect("it is there");
-        self.fixture.front.type_in("Failures j", nth + 1, at, &record.to_string()).await;
+        self.fixture.proxy.type_in("Failures j", nth + 1, at, &record.to_string()).await;
     }
 
     /// Somebody deletes the one row of a tab in which these columns read so.
     async fn delete_row(&self, title: &str, reads: &[(&str, &str)]) {
-        let id = self.fixture.front.id_of(title).await;
-        let rows = self.fixture.front.tab(title).await;
+        let id = self.fixture.proxy.id_of(title).await;
+        let rows = self.fixture.proxy.tab(title).await;
         let at = |name: &str| rows[0].iter().position(|cell| cell == name).expect("a column");
         let is_it =
             |row: &Vec<String>| reads.iter().all(|(name, text)| row.get(at(name)).is_some_and(|cell| cell == text));
         let row = rows.iter().position(is_it).expect("a row");
         let range = json!({"sheetId": id, "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
-        self.fixture.front.hands(json!([{"deleteDimension": {"range": range}}])).await;
+        self.fixture.proxy.hands(json!([{"deleteDimension": {"range": range}}])).await;
     }
 
     /// Somebody types this row of Processed over the one that reads so, or below all rows.
     async fn type_row(&self, over: &[(&str, &str)], texts: [&str; 4]) {
-        let rows = self.fixture.front.tab("Processed j").await;
+        let rows = self.fixture.proxy.tab("Processed j").await;
         let at = |name: &str| rows[0].iter().position(|cell| cell == name).expect("a column");
         let is_it =
             |row: &Vec<String>| over.iter().all(|(name, text)| row.get(at(name)).is_some_and(|cell| cell == text));
         let below = rows.iter().rposition(|row| row.iter().any(|cell| !cell.is_empty())).expect("a header") + 1;
         let row = if over.is_empty() { below } else { rows.iter().position(is_it).expect("a row") };
         for (column, text) in ["key", "version", "state", "run"].iter().zip(texts) {
-            self.fixture.front.type_in("Processed j", row, at(column), text).await;
+            self.fixture.proxy.type_in("Processed j", row, at(column), text).await;
         }
     }
 
@@ -175,7 +175,7 @@ async fn a_corrected_record_beside_the_sources_own_survives_sorting() {
                     shop.called();
                     for nth in 0..3 {
                         for tab in tabs {
-                            shop.fixture.front.sort_upside_down(tab).await;
+                            shop.fixture.proxy.sort_upside_down(tab).await;
                         }
                         let report = shop.usual(&[item(own)]).await;
                         assert_eq!(shop.called(), [""; 0], "{told} {nth}");
@@ -240,7 +240,7 @@ async fn a_change_back_has_an_idempotency_key_of_its_own() {
         for version in ["1", "2", "1", "2", "1", "3", "3", "1"] {
             shop.usual(&[item(version)]).await;
             for tab in TABS {
-                shop.fixture.front.sort_upside_down(tab).await;
+                shop.fixture.proxy.sort_upside_down(tab).await;
             }
             seen.extend(shop.called());
         }
@@ -266,7 +266,7 @@ async fn the_same_change_tried_again_has_the_same_key() {
     let back = [json!({"id": "a", "v": "1", "text": "text 1", "bad": "not yet"})];
     shop.usual(&back).await;
     shop.usual(&back).await;
-    shop.fixture.front.sort_upside_down("Processed j").await;
+    shop.fixture.proxy.sort_upside_down("Processed j").await;
     shop.usual(&[item("1")]).await;
     let tried = shop.called();
     assert_eq!((tried.len(), &tried[0], &tried[1]), (3, &tried[1], &tried[2]));
@@ -301,7 +301,7 @@ async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
                     shop.usual(&[item(version), beside.clone()]).await;
                 }
                 if sorted {
-                    shop.fixture.front.sort_upside_down("Processed j").await;
+                    shop.fixture.proxy.sort_upside_down("Processed j").await;
                 }
                 shop.delete_row("Processed j", &[("key", "a"), ("version", gone)]).await;
                 let before = shop.called();
@@ -384,7 +384,7 @@ async fn rows_that_people_type_into_processed_count_as_they_stand() {
     let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 10);
     shop.usual(&[item("1")]).await;
     for (column, text) in ["b", "1", "done", "typed"].iter().enumerate() {
-        shop.fixture.front.type_in("Processed j", 2, column, text).await;
+        shop.fixture.proxy.type_in("Processed j", 2, column, text).await;
     }
     let beside = json!({"id": "b", "v": "1", "text": "beside"});
     assert_eq!(shop.usual(&[item("1"), beside]).await.run.counts.new, 0);
@@ -545,13 +545,13 @@ async fn a_total_in_the_data_tab_hides_no_deleted_row() {
     }
     // The state as an earlier version of sheetkeep left it.
     let (_, metadata) =
-        shop.fixture.front.ask(hyper::Method::GET, "", "fields=sheets.properties.title", Value::Null).await;
+        shop.fixture.proxy.ask(hyper::Method::GET, "", "fields=sheets.properties.title", Value::Null).await;
     let titles = metadata["sheets"].as_array().expect("tabs").iter().map(|tab| &tab["properties"]["title"]);
     let title = titles.filter_map(Value::as_str).find(|title| title.starts_with("sheetkeep ")).expect("the state");
-    let fields = shop.fixture.front.tab(title).await;
+    let fields = shop.fixture.proxy.tab(title).await;
     let at = fields.iter().position(|row| row.first().is_some_and(|name| name == "processed keys")).expect("the sums");
-    shop.fixture.front.type_in(title, at, 1, "").await;
-    shop.fixture.front.type_in("Data", 4, 0, "Total").await;
+    shop.fixture.proxy.type_in(title, at, 1, "").await;
+    shop.fixture.proxy.type_in("Data", 4, 0, "Total").await;
     shop.delete_row("Processed j", &[("key", "a"), ("version", "2")]).await;
     let (_, notes) = shop.run_with_notes(&[item("1"), other("b", "1")]).await;
     assert!(notes.iter().any(|note| note.contains("1 rows were deleted or changed")), "{notes:?}");

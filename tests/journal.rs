@@ -41,7 +41,7 @@ type Ran = Arc<Mutex<HashMap<String, u32>>>;
 
 /// A spreadsheet, a disk, and a job that does something outside with each item.
 struct JournalFixture {
-    front: EmulatorProxy,
+    proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     disk: tempfile::TempDir,
     ran: Ran,
@@ -55,13 +55,13 @@ impl JournalFixture {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = Doubts::all().next().expect("there are eight");
         let disk = tempfile::tempdir().expect("a directory");
-        let front = EmulatorProxy::new(doubts, 1, &clock, None);
-        Self { front, clock, disk, ran: Ran::default(), at_most_once, definition: "d", runs: 0 }
+        let proxy = EmulatorProxy::new(doubts, 1, &clock, None);
+        Self { proxy, clock, disk, ran: Ran::default(), at_most_once, definition: "d", runs: 0 }
     }
 
     fn faults(&self, spec: &str) {
         let faults = if spec.is_empty() { Vec::new() } else { vec![spec.parse().expect("a fault")] };
-        self.front.emulator.set_faults(faults);
+        self.proxy.emulator.set_faults(faults);
     }
 
     fn job(&mut self) -> Job {
@@ -93,7 +93,7 @@ impl JournalFixture {
     ) -> (Option<Result<RunReport, RunError>>, Vec<String>) {
         let mut job = self.job();
         job.plan.retrying = retrying;
-        let sheets = Arc::new(self.front.sheets(job.seed));
+        let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let ended = tokio::select! {
             ended = job.run(store, Values::of(items.to_vec())) => Some(ended),
@@ -110,7 +110,7 @@ impl JournalFixture {
     }
 
     async fn column(&self, tab: &str, name: &str) -> Vec<String> {
-        self.front.column(tab, name).await
+        self.proxy.column(tab, name).await
     }
 
     fn ran(&self, key: &str) -> u32 {
@@ -220,7 +220,7 @@ async fn a_journal_of_other_steps_and_a_damaged_one_are_set_aside_with_a_note() 
 async fn wherever_a_run_is_killed_each_key_has_its_row_once_and_what_was_kept_is_not_done_again() {
     for at_ms in (0..6_000).step_by(250) {
         let mut fixture = JournalFixture::new(false);
-        fixture.front.slow_down(Duration::from_millis(300));
+        fixture.proxy.slow_down(Duration::from_millis(300));
         let (ended, _) = fixture.run_for(at_ms, RetryScope::Default, &items(8)).await;
         let last = fixture.run(&items(8)).await.0.expect("a run that ends");
         assert_eq!(last.keys, 8, "{at_ms}: {ended:?}");
@@ -237,7 +237,7 @@ async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_a
     let mut doubts = 0;
     for at_ms in (0..8_000).step_by(250) {
         let mut fixture = JournalFixture::new(true);
-        fixture.front.slow_down(Duration::from_millis(300));
+        fixture.proxy.slow_down(Duration::from_millis(300));
         // No disk: what was begun is all that anybody knows.
         for kill in [at_ms, at_ms / 2] {
             fixture.run_for(kill, RetryScope::Default, &items(30)).await;
@@ -262,7 +262,7 @@ async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_a
 #[tokio::test(start_paused = true)]
 async fn what_is_in_doubt_is_done_when_somebody_asks_for_it() {
     let mut fixture = JournalFixture::new(true);
-    fixture.front.slow_down(Duration::from_millis(300));
+    fixture.proxy.slow_down(Duration::from_millis(300));
     fixture.run_for(2_250, RetryScope::Default, &items(30)).await;
     fixture.disk = tempfile::tempdir().expect("a directory");
     fixture.run(&items(30)).await.0.expect("a run that ends");
@@ -289,7 +289,7 @@ async fn at_most_once_a_result_that_was_kept_on_this_machine_is_in_no_doubt() {
 #[tokio::test(start_paused = true)]
 async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_same() {
     let mut fixture = JournalFixture::new(true);
-    fixture.front.slow_down(Duration::from_millis(300));
+    fixture.proxy.slow_down(Duration::from_millis(300));
     fixture.run_for(2_250, RetryScope::Default, &items(30)).await;
     fixture.disk = tempfile::tempdir().expect("a directory");
     let report = fixture.run(&[]).await.0.expect("a run that ends");

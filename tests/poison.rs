@@ -36,7 +36,7 @@ use crate::support::{Job, Values};
 const ALWAYS: u32 = 1_000_000;
 
 struct RejectionFixture {
-    front: EmulatorProxy,
+    proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
     max_rows: usize,
@@ -45,7 +45,7 @@ struct RejectionFixture {
 impl RejectionFixture {
     fn new(doubts: Doubts) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
+        Self { proxy: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
     }
 
     fn usual() -> Self {
@@ -55,14 +55,14 @@ impl RejectionFixture {
     /// From now on the service refuses whatever holds the word, as this says.
     fn refuse(&self, how: &str, word: &str) {
         let fault = format!("on=writes,{how},containing={word},times={ALWAYS}").parse().expect("a fault");
-        self.front.emulator.set_faults(vec![fault]);
+        self.proxy.emulator.set_faults(vec![fault]);
     }
 
     async fn run(&self, items: &[Value]) -> Result<RunReport, RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value: &Value, _| Ok(vec![value.clone()]));
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows) = (self.mode, self.max_rows);
-        let sheets = Arc::new(self.front.sheets(job.seed));
+        let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let store = store.keeping(self.mode, ReprocessPolicy::EachVersion);
         let report = job.run(store, Values::of(items.to_vec())).await;
@@ -71,7 +71,7 @@ impl RejectionFixture {
     }
 
     async fn column(&self, tab: &str, name: &str) -> Vec<String> {
-        self.front.column(tab, name).await
+        self.proxy.column(tab, name).await
     }
 }
 
@@ -113,12 +113,12 @@ async fn a_renamed_column_is_followed_after_a_first_refusal() {
         let fixture = RejectionFixture { mode, ..RejectionFixture::usual() };
         fixture.refuse("do=refuse", "poison");
         fixture.run(&items(6, &[1])).await.expect("a run that ends");
-        fixture.front.emulator.set_faults(Vec::new());
-        let view = fixture.front.view().await.expect("a data tab");
+        fixture.proxy.emulator.set_faults(Vec::new());
+        let view = fixture.proxy.view().await.expect("a data tab");
         let start = json!({"sheetId": view.id, "rowIndex": 0, "columnIndex": view.column("id").expect("its column")});
         let cell = json!({"userEnteredValue": {"stringValue": "number"}});
         fixture
-            .front
+            .proxy
             .hands(
                 json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [{"values": [cell]}]}}]),
             )
@@ -134,8 +134,8 @@ async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seve
     let fixture = RejectionFixture::usual();
     fixture.run(&[]).await.expect("a first run");
     let bad: Vec<usize> = (0..16).map(|n| n * 60 + 7).collect();
-    fixture.front.emulator.set_faults(vec![refusing_rows_of_data()]);
-    fixture.front.emulator.reset_stats();
+    fixture.proxy.emulator.set_faults(vec![refusing_rows_of_data()]);
+    fixture.proxy.emulator.reset_stats();
     let report = fixture.run(&items(1_000, &bad)).await.expect("a run that ends");
     assert_eq!((report.run.counts.new, report.run.counts.failed), (984, 16));
     let keys = fixture.column("Data", "id").await;
@@ -145,7 +145,7 @@ async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seve
     assert!(writes <= bound, "{writes} writes, and {bound} are stated");
 
     let fixture = RejectionFixture::usual();
-    fixture.front.emulator.set_faults(vec![refusing_rows_of_data()]);
+    fixture.proxy.emulator.set_faults(vec![refusing_rows_of_data()]);
     let everything: Vec<usize> = (0..40).collect();
     let error = fixture.run(&items(40, &everything)).await.expect_err("everything is refused");
     assert!(error.to_string().contains("more than 16 records are refused"), "{error}");
@@ -189,12 +189,12 @@ async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() 
         let fixture = RejectionFixture::usual();
         fixture.run(&[]).await.expect("a first run");
         let fault = format!("on=writes,do=fail,status=503,times={times}").parse().expect("a fault");
-        fixture.front.emulator.set_faults(vec![fault]);
+        fixture.proxy.emulator.set_faults(vec![fault]);
         let first = fixture.run(&items(10, &[])).await;
         let second = fixture.run(&items(10, &[])).await.expect("the service is well again");
         assert_eq!(second.run.counts.failed, 0, "{times}");
         assert_eq!(fixture.column("Data", "id").await.len(), 10, "{times}: {first:?}");
-        assert!(fixture.front.tab("Failures j").await.len() <= 1, "{times}");
+        assert!(fixture.proxy.tab("Failures j").await.len() <= 1, "{times}");
     }
 }
 
@@ -205,9 +205,9 @@ async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothin
             let fixture = RejectionFixture::new(doubts);
             fixture.run(&[]).await.expect("a first run");
             let late = format!("on=writes,do=late,after={after},times=3").parse().expect("a fault");
-            fixture.front.emulator.set_faults(vec![late]);
+            fixture.proxy.emulator.set_faults(vec![late]);
             let first = fixture.run(&items(16, &[])).await;
-            fixture.front.emulator.deliver_late().await;
+            fixture.proxy.emulator.deliver_late().await;
             let last = fixture.run(&items(16, &[])).await.expect("the service is well again");
             assert_eq!((last.keys, last.run.counts.failed), (16, 0), "{after} {doubts:?}: {first:?}");
             let keys = fixture.column("Data", "id").await;
@@ -222,7 +222,7 @@ async fn a_refused_record_is_tried_again_by_the_next_run_and_written_once_the_se
         let fixture = RejectionFixture { mode, max_rows: 8, ..RejectionFixture::usual() };
         fixture.refuse("do=refuse", "poison");
         fixture.run(&items(30, &[11, 12, 29])).await.expect("a run that ends");
-        fixture.front.emulator.set_faults(Vec::new());
+        fixture.proxy.emulator.set_faults(Vec::new());
         let report = fixture.run(&items(30, &[11, 12, 29])).await.expect("a run that ends");
         assert_eq!((report.run.counts.new, report.run.counts.recovered), (3, 3), "{mode:?}");
         let keys = fixture.column("Data", "id").await;
@@ -240,10 +240,10 @@ async fn what_the_sheet_is_like_is_nobodys_fault() {
         let fixture = RejectionFixture::usual();
         fixture.run(&[]).await.expect("a first run");
         let fault = Fault { message: Some(saying.to_owned()), ..refusing_rows_of_data() };
-        fixture.front.emulator.set_faults(vec![fault]);
+        fixture.proxy.emulator.set_faults(vec![fault]);
         let error = fixture.run(&items(6, &[2])).await.expect_err("the sheet takes nothing");
         assert!(error.to_string().contains(saying), "{error}");
-        assert!(fixture.front.tab("Failures j").await.len() <= 1, "{saying}");
+        assert!(fixture.proxy.tab("Failures j").await.len() <= 1, "{saying}");
     }
 }
 
@@ -253,14 +253,14 @@ async fn an_outage_after_a_culprit_was_found_blames_nobody_and_is_a_passing_trou
         let fixture = RejectionFixture { max_rows: 4, ..RejectionFixture::usual() };
         fixture.run(&[]).await.expect("a first run");
         let outage = format!("on=writes,do=fail,status=503,skip={skip},times=1000").parse().expect("a fault");
-        fixture.front.emulator.set_faults(vec![refusing_rows_of_data(), outage]);
+        fixture.proxy.emulator.set_faults(vec![refusing_rows_of_data(), outage]);
         if let Err(error) = fixture.run(&items(20, &[2])).await {
             assert!(error.fault().passes(), "{skip}: {error}");
         }
-        fixture.front.emulator.set_faults(Vec::new());
+        fixture.proxy.emulator.set_faults(Vec::new());
         let report = fixture.run(&items(20, &[])).await.expect("the service is well again");
         assert_eq!((report.keys, report.open_failures), (20, 0), "{skip}");
-        let told = if fixture.front.tab("Failures j").await.len() > 1 {
+        let told = if fixture.proxy.tab("Failures j").await.len() > 1 {
             fixture.column("Failures j", "key").await
         } else {
             Vec::new()
@@ -276,11 +276,11 @@ async fn a_web_page_in_the_middle_of_a_run_is_told_as_none_of_the_service() {
     fixture.run(&items(2)).await.expect("a run");
     let page =
         |on: &str, more: &str| format!("on={on},do=html,status=200,times={ALWAYS}{more}").parse().expect("a fault");
-    fixture.front.emulator.set_faults(vec![page("writes", ""), page("reads", ",skip=2")]);
+    fixture.proxy.emulator.set_faults(vec![page("writes", ""), page("reads", ",skip=2")]);
     let error = fixture.run(&items(4)).await.expect_err("nobody can go on there");
     // Which the command line makes 76 of.
     assert!(matches!(error, RunError::Unfinished { fault: sheetkeep::fault::Fault::Corrupt, .. }), "{error:?}");
-    fixture.front.emulator.set_faults(Vec::new());
+    fixture.proxy.emulator.set_faults(Vec::new());
     fixture.clock.sleep(std::time::Duration::from_mins(10)).await;
     assert_eq!(fixture.run(&items(4)).await.expect("a run").keys, 4);
 }

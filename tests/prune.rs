@@ -110,7 +110,7 @@ impl JobFixture {
     }
 
     async fn sorted(&self, tab: &str) -> Vec<Vec<String>> {
-        let mut rows = self.front.tab(tab).await;
+        let mut rows = self.proxy.tab(tab).await;
         rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
         rows[1..].sort();
         rows
@@ -210,21 +210,21 @@ async fn old_keys_go_where_somebody_says_so_and_what_the_source_still_yields_is_
 async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred_and_a_formula_is_not_blank() {
     let fixture = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     for tab in ["Data", "Processed j", "Failures j", "Runs"] {
-        let id = fixture.front.id_of(tab).await;
+        let id = fixture.proxy.id_of(tab).await;
         let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 500}});
-        fixture.front.hands(json!([more])).await;
+        fixture.proxy.hands(json!([more])).await;
     }
     let formula = json!({"values": [{"userEnteredValue": {"formulaValue": "=\"\""}}]});
-    let start = json!({"sheetId": fixture.front.id_of("Data").await, "rowIndex": 299, "columnIndex": 1});
+    let start = json!({"sheetId": fixture.proxy.id_of("Data").await, "rowIndex": 299, "columnIndex": 1});
     fixture
-        .front
+        .proxy
         .hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [formula]}}]))
         .await;
     let kept = fixture.kept().await;
     let found = fixture.prune(fixture.older_than(30, false)).await;
     let rows = async |tab: &str| {
         let fields = "fields=sheets.properties(title,gridProperties)";
-        let (_, sheets) = fixture.front.ask(hyper::Method::GET, "", fields, Value::Null).await;
+        let (_, sheets) = fixture.proxy.ask(hyper::Method::GET, "", fields, Value::Null).await;
         let sheets = sheets["sheets"].as_array().expect("sheets").clone();
         let seen = sheets.into_iter().find(|sheet| sheet["properties"]["title"] == tab).expect("the tab");
         seen["properties"]["gridProperties"]["rowCount"].as_u64().expect("rows")
@@ -247,12 +247,12 @@ async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
     fixture.usual(&items(&ids.iter().map(String::as_str).collect::<Vec<_>>(), "1")).await;
     fixture.clock.sleep(10 * DAY).await;
     let fields = "fields=sheets.properties.gridProperties";
-    let (_, sheets) = fixture.front.ask(hyper::Method::GET, "", fields, Value::Null).await;
+    let (_, sheets) = fixture.proxy.ask(hyper::Method::GET, "", fields, Value::Null).await;
     let size = |sheet: &Value, name: &str| sheet["properties"]["gridProperties"][name].as_u64().expect("a size");
     let sheets = sheets["sheets"].as_array().expect("sheets").clone();
     let cells: u64 = sheets.iter().map(|sheet| size(sheet, "rowCount") * size(sheet, "columnCount")).sum();
     let grid = json!({"rowCount": 10_000_000 - cells - 2_000, "columnCount": 1});
-    fixture.front.hands(json!([{"addSheet": {"properties": {"title": "Notes", "gridProperties": grid}}}])).await;
+    fixture.proxy.hands(json!([{"addSheet": {"properties": {"title": "Notes", "gridProperties": grid}}}])).await;
     let (found, errands) = fixture.prunable(fixture.older_than(5, true)).await;
     assert_eq!(found.keys, (400, 400));
     let report = fixture.take_out(errands).await.expect("a few at a time fit");
@@ -268,7 +268,7 @@ async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
             let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, nth).await;
             let before = fixture.kept().await;
             let (_, errands) = fixture.prunable(fixture.older_than(5, false)).await;
-            fixture.front.sort_upside_down(tab).await;
+            fixture.proxy.sort_upside_down(tab).await;
             fixture.take_out(errands).await.expect("what was not meant is put back");
             let after = fixture.kept().await;
             let all = |kept: &[Vec<Vec<String>>; 4]| kept[0].len() + kept[1].len() + kept[2].len();
@@ -295,10 +295,10 @@ impl JobFixture {
         answers: u64,
     ) -> Option<Self> {
         let (_, errands) = fixture.prunable(age).await;
-        moving(&fixture.front).await;
+        moving(&fixture.proxy).await;
         tokio::select! {
             _ = fixture.take_out(errands) => {},
-            () = fixture.front.after_calls(answers) => {},
+            () = fixture.proxy.after_calls(answers) => {},
         }
         fixture.clock.sleep(Duration::from_mins(10)).await;
         let waits = fixture.listing().await.snapshot.blemishes.iter().any(|one| one.message.contains("put back"));
@@ -316,12 +316,12 @@ impl JobFixture {
     async fn somebody_moves_rows(&self, below: &impl Fn(u64) -> u64) {
         for tab in ["Processed j", "Failures j", "Runs", "Data"] {
             match below(4) {
-                0 => self.front.sort_upside_down(tab).await,
+                0 => self.proxy.sort_upside_down(tab).await,
                 1 => {
-                    let id = self.front.id_of(tab).await;
+                    let id = self.proxy.id_of(tab).await;
                     let rows = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
                     let insert = json!({"insertDimension": {"range": rows, "inheritFromBefore": false}});
-                    self.front.hands(json!([insert])).await;
+                    self.proxy.hands(json!([insert])).await;
                 }
                 _ => {}
             }
@@ -350,10 +350,10 @@ async fn a_forced_run_while_rows_wait_to_be_put_back_does_each_key_once_more() {
         assert_eq!(fixture.force("a").await, 1);
         assert_eq!(fixture.column("Processed j", "state").await, ["done", "done", "forgotten", "done"]);
         let age = fixture.older_than(5, true);
-        let moving = async |front: &EmulatorProxy| {
-            let id = front.id_of("Processed j").await;
+        let moving = async |proxy: &EmulatorProxy| {
+            let id = proxy.id_of("Processed j").await;
             let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 3, "endIndex": 4});
-            front.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 1}}])).await;
+            proxy.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 1}}])).await;
         };
         let Some(fixture) = JobFixture::with_rows_that_wait(fixture, age, moving, answers).await else { continue };
         met = true;
@@ -373,11 +373,11 @@ async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_ar
             let mut fixture = JobFixture::new(WriteMode::Upsert, ReprocessPolicy::OnChange, nth);
             fixture.max_rows = 1_000;
             fixture.usual(&items(&["a", "b", "c"], "1")).await;
-            let id = fixture.front.id_of("Data").await;
+            let id = fixture.proxy.id_of("Data").await;
             let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 500}});
-            fixture.front.hands(json!([more])).await;
+            fixture.proxy.hands(json!([more])).await;
             let age = fixture.older_than(5, false);
-            let moving = async |front: &EmulatorProxy| front.type_in("Data", 349, 1, "a note of mine").await;
+            let moving = async |proxy: &EmulatorProxy| proxy.type_in("Data", 349, 1, "a note of mine").await;
             let Some(fixture) = JobFixture::with_rows_that_wait(fixture, age, moving, answers).await else { continue };
             met = true;
             let items = [items(&["a", "c"], "1"), items(&["b"], "2"), items(&["e"], "1")].concat();
@@ -397,10 +397,10 @@ async fn rows_go_back_under_their_headers_though_a_column_was_moved_meanwhile() 
     for answers in 1..20 {
         let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
         let age = fixture.older_than(5, false);
-        let moving = async |front: &EmulatorProxy| front.sort_upside_down("Processed j").await;
+        let moving = async |proxy: &EmulatorProxy| proxy.sort_upside_down("Processed j").await;
         let Some(fixture) = JobFixture::with_rows_that_wait(fixture, age, moving, answers).await else { continue };
         met = true;
-        fixture.front.move_column("Processed j", 0, 3).await;
+        fixture.proxy.move_column("Processed j", 0, 3).await;
         assert_eq!(fixture.usual(&items(&["a", "b", "c", "d", "x"], "1")).await.run.counts.new, 0);
         assert_eq!(fixture.keys().await, ["a", "b", "c", "d", "x"]);
     }
@@ -412,9 +412,9 @@ async fn where_the_service_refuses_because_of_a_protection_the_run_stops_and_not
     let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
     let (_, errands) = fixture.prunable(fixture.older_than(5, false)).await;
     let before = fixture.kept().await;
-    let id = fixture.front.id_of("Processed j").await;
+    let id = fixture.proxy.id_of("Processed j").await;
     let range = json!({"sheetId": id});
-    fixture.front.owner_does(json!([{"addProtectedRange": {"protectedRange": {"range": range}}}])).await;
+    fixture.proxy.owner_does(json!([{"addProtectedRange": {"protectedRange": {"range": range}}}])).await;
     let ended = fixture.take_out(errands).await;
     assert!(matches!(&ended, Err(RunError::Refused { why }) if why.contains("protected")), "{ended:?}");
     assert_eq!(fixture.kept().await[0], before[0]);
@@ -432,9 +432,9 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, usize::from(seed % 2 == 1) * 7).await;
         let age = fixture.older_than(5, false);
         if below(2) == 0 {
-            let id = fixture.front.id_of("Data").await;
+            let id = fixture.proxy.id_of("Data").await;
             let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 120}});
-            fixture.front.hands(json!([more])).await;
+            fixture.proxy.hands(json!([more])).await;
         }
         for _ in 0..3 {
             let (_, errands) = fixture.prunable(age).await;
@@ -442,14 +442,14 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             let meant = errands.settled.iter().flat_map(ItemResult::removals).count();
             fixture.somebody_moves_rows(&below).await;
             if below(2) == 0 {
-                fixture.front.lose(Some((below(4), below(2) == 0)));
+                fixture.proxy.lose(Some((below(4), below(2) == 0)));
             }
             let answers = 1 + below(14);
             let ended = tokio::select! {
                 ended = fixture.take_out(errands) => ended.map(|_| ()),
-                () = fixture.front.after_calls(answers) => Ok(()),
+                () = fixture.proxy.after_calls(answers) => Ok(()),
             };
-            fixture.front.lose(None);
+            fixture.proxy.lose(None);
             if let Err(error) = ended {
                 assert!(matches!(error, RunError::Unfinished { .. } | RunError::Store(_)), "seed {seed}: {error}");
             }

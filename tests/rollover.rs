@@ -62,14 +62,14 @@ impl Estate {
         let fixture = JobFixture::new(mode, again, nth);
         let mut ids = vec![ID.to_owned()];
         for title in ["second", "third"] {
-            ids.push(made(&fixture.front, title).await);
+            ids.push(made(&fixture.proxy, title).await);
         }
         Self { fixture, ids, given: Arc::default() }
     }
 
     fn store(&self, at: usize, seed: u64) -> SheetsStore {
         let id = SpreadsheetId::parse(&self.ids[at]).expect("an id");
-        let (sheets, clock) = (Arc::new(self.fixture.front.sheets(seed)), Arc::clone(&self.fixture.clock));
+        let (sheets, clock) = (Arc::new(self.fixture.proxy.sheets(seed)), Arc::clone(&self.fixture.clock));
         SheetsStore::new(sheets, id, "j", "Data", clock).keeping(self.fixture.mode, self.fixture.again)
     }
 
@@ -144,7 +144,7 @@ impl Estate {
     /// A column of a tab of one of the spreadsheets; nothing where the tab is not there.
     async fn column(&self, at: usize, tab: &str, name: &str) -> Vec<String> {
         let path = format!("/v4/spreadsheets/{}/values/{}", self.ids[at], tab.replace(' ', "%20"));
-        let (status, answer) = asked(&self.fixture.front, Method::GET, &path, Value::Null).await;
+        let (status, answer) = asked(&self.fixture.proxy, Method::GET, &path, Value::Null).await;
         if status != 200 {
             return Vec::new();
         }
@@ -154,7 +154,7 @@ impl Estate {
     }
 }
 
-async fn asked(front: &EmulatorProxy, method: Method, path: &str, body: Value) -> (u16, Value) {
+async fn asked(proxy: &EmulatorProxy, method: Method, path: &str, body: Value) -> (u16, Value) {
     let call = Call {
         method,
         path: path.to_owned(),
@@ -163,7 +163,7 @@ async fn asked(front: &EmulatorProxy, method: Method, path: &str, body: Value) -
         authorization: Some("Bearer a-token-of-this-test".to_owned()),
         body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
     };
-    let answer = front.emulator.answer(call).await.expect("no fault is pending");
+    let answer = proxy.emulator.answer(call).await.expect("no fault is pending");
     let value = match answer.content {
         Content::Json(value) => value,
         Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
@@ -172,9 +172,9 @@ async fn asked(front: &EmulatorProxy, method: Method, path: &str, body: Value) -
     (answer.status, value)
 }
 
-async fn made(front: &EmulatorProxy, title: &str) -> String {
+async fn made(proxy: &EmulatorProxy, title: &str) -> String {
     let (status, answer) =
-        asked(front, Method::POST, "/v4/spreadsheets", json!({"properties": {"title": title}})).await;
+        asked(proxy, Method::POST, "/v4/spreadsheets", json!({"properties": {"title": title}})).await;
     assert_eq!(status, 200, "{answer}");
     answer["spreadsheetId"].as_str().expect("an id").to_owned()
 }
@@ -253,7 +253,7 @@ async fn a_move_that_vanished_anywhere_is_gone_on_with() {
             estate.run(0, &[item("a", "1"), item("b", "1"), bad("x"), bad("y"), bad("z")]).await.expect("a run");
             let ended = tokio::select! {
                 () = estate.roll_over(0) => true,
-                () = estate.fixture.front.after_calls(answers) => false,
+                () = estate.fixture.proxy.after_calls(answers) => false,
             };
             estate.fixture.clock.sleep(Duration::from_mins(10)).await;
             let before = estate.run(0, &[item("a", "1"), item("c", "1")]).await;
@@ -321,9 +321,9 @@ async fn a_row_that_somebody_deletes_in_an_earlier_spreadsheet_has_its_key_done_
     let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
-    let id = estate.fixture.front.id_of("Processed j").await;
+    let id = estate.fixture.proxy.id_of("Processed j").await;
     let row = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    estate.fixture.front.hands(json!([{"deleteDimension": {"range": row}}])).await;
+    estate.fixture.proxy.hands(json!([{"deleteDimension": {"range": row}}])).await;
     let listing = estate.listing(1).await;
     let told = listing.snapshot.blemishes.iter().filter(|one| one.message.contains(&estate.ids[0])).count();
     assert_eq!((told, listing.snapshot.blemishes.len()), (1, 1));
@@ -335,8 +335,8 @@ async fn what_stands_against_a_move_is_said() {
     let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), bad("x")]).await.expect("a run");
     let at =
-        estate.fixture.front.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
-    estate.fixture.front.type_in("Failures j", 1, at, "retry").await;
+        estate.fixture.proxy.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
+    estate.fixture.proxy.type_in("Failures j", 1, at, "retry").await;
     assert_eq!(estate.would(0).await.map(|_| ()), Err(RolloverRefusal::Asked));
     estate.run(0, &[item("x", "1")]).await.expect("a run");
     estate.run(1, &[item("q", "1")]).await.expect("another life of its own");
@@ -371,10 +371,10 @@ impl Estate {
             estate.fixture.clock.sleep(10 * DAY).await;
             estate.run(0, &[bad("y")]).await.expect("a run");
             let errands = estate.prunable(0, false).await;
-            estate.fixture.front.sort_upside_down("Failures j").await;
+            estate.fixture.proxy.sort_upside_down("Failures j").await;
             tokio::select! {
                 _ = estate.run_for(0, &[], RetryScope::None, Some(errands), None) => {},
-                () = estate.fixture.front.after_calls(answers) => {},
+                () = estate.fixture.proxy.after_calls(answers) => {},
             }
             estate.fixture.clock.sleep(Duration::from_mins(10)).await;
             let snapshot = estate.listing(0).await.snapshot;
@@ -402,7 +402,7 @@ async fn a_failure_that_waits_to_be_put_back_goes_along() {
 async fn a_failure_goes_back_under_its_headers_though_a_column_was_moved_meanwhile() {
     for nth in [0, 7] {
         let estate = Estate::with_a_failure_that_waits(nth).await;
-        estate.fixture.front.move_column("Failures j", 0, 3).await;
+        estate.fixture.proxy.move_column("Failures j", 0, 3).await;
         estate.run(0, &[]).await.expect("a run");
         let mut keys = estate.column(0, "Failures j", "key").await;
         keys.sort();
@@ -443,7 +443,7 @@ async fn an_earlier_spreadsheet_that_is_gone_stops_the_job_until_somebody_leaves
     Box::pin(estate.roll_over(1)).await;
     estate.run(2, &[item("c", "1")]).await.expect("a run");
     let path = format!("/drive/v3/files/{}", estate.ids[1]);
-    assert_eq!(asked(&estate.fixture.front, Method::DELETE, &path, Value::Null).await.0, 204);
+    assert_eq!(asked(&estate.fixture.proxy, Method::DELETE, &path, Value::Null).await.0, 204);
     let items = [item("a", "1"), item("b", "1"), item("c", "1")];
     let ended = estate.run(2, &items).await;
     assert!(matches!(&ended, Err(error) if error.to_string().contains(&estate.ids[1])), "{ended:?}");

@@ -190,10 +190,10 @@ impl EmulatorProxy {
 
     /// A client whose every call the person may come before.
     pub fn sheets(&self, seed: u64) -> Sheets {
-        let front = self.clone();
+        let proxy = self.clone();
         let answering = move |request| {
-            let front = front.clone();
-            async move { front.respond(request).await }
+            let proxy = proxy.clone();
+            async move { proxy.respond(request).await }
         };
         client(answering, &self.clock, seed)
     }

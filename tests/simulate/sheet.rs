@@ -29,7 +29,7 @@ const FIELDS: &str = "fields=namedRanges,sheets.properties.title";
 /// The place.
 #[derive(Clone)]
 pub struct OnSheet {
-    pub front: EmulatorProxy,
+    pub proxy: EmulatorProxy,
     record: Arc<Record>,
     clock: Arc<dyn Clock>,
     /// Whoever holds it is the one whose call is carried out.
@@ -47,9 +47,9 @@ impl OnSheet {
         meddling: Option<Meddling>,
     ) -> Self {
         let doubts = Doubts::all().nth(usize::try_from(doubt).expect("few")).expect("there are eight");
-        let front = EmulatorProxy::new(doubts, seed, clock, None);
+        let proxy = EmulatorProxy::new(doubts, seed, clock, None);
         let (record, clock) = (Arc::clone(record), Arc::clone(clock));
-        Self { front, record, clock, turn: Arc::default(), meddling }
+        Self { proxy, record, clock, turn: Arc::default(), meddling }
     }
 
     /// Carries out a call at its turn; the person may come first.
@@ -69,7 +69,7 @@ impl OnSheet {
         }
         let answer = {
             let _turn = self.turn.lock().await;
-            self.front.act().await;
+            self.proxy.act().await;
             if matches!(kind, Some(Kind::Late(_))) && self.meddling == Some(Meddling::NoGuardOnLate) {
                 without_guard(&mut call);
             }
@@ -81,9 +81,9 @@ impl OnSheet {
                 Some(Kind::Refuses(_)) => Fault { containing, ..fault },
                 _ => fault,
             });
-            self.front.emulator.set_faults(fault.into_iter().collect());
+            self.proxy.emulator.set_faults(fault.into_iter().collect());
             let before = self.late().await;
-            let answer = self.front.emulator.answer(call).await;
+            let answer = self.proxy.emulator.answer(call).await;
             if writes && kind.is_none_or(Kind::applies) {
                 let arrived = before - self.late().await;
                 self.record.count(|tally| tally.late_deliveries += arrived);
@@ -106,7 +106,7 @@ impl OnSheet {
     }
 
     async fn arrive(&self) {
-        let arrived = self.front.emulator.deliver_late().await.len() as u64;
+        let arrived = self.proxy.emulator.deliver_late().await.len() as u64;
         self.record.count(|tally| tally.late_deliveries += arrived);
         if arrived > 0 {
             self.record.check(&self.seen().await);
@@ -114,12 +114,12 @@ impl OnSheet {
     }
 
     async fn seen(&self) -> Seen {
-        let (_, metadata) = self.front.ask(Method::GET, "", FIELDS, Value::Null).await;
+        let (_, metadata) = self.proxy.ask(Method::GET, "", FIELDS, Value::Null).await;
         let ranges = titles(&metadata).map(|title| format!("ranges={}", in_query(title)));
         let query = ranges.chain(["valueRenderOption=UNFORMATTED_VALUE".to_owned()]).collect::<Vec<_>>().join("&");
-        let (status, values) = self.front.ask(Method::GET, "/values:batchGet", &query, Value::Null).await;
+        let (status, values) = self.proxy.ask(Method::GET, "/values:batchGet", &query, Value::Null).await;
         assert_eq!(status, 200, "{values}");
-        let person = self.front.person.lock().expect("nobody panics in it");
+        let person = self.proxy.person.lock().expect("nobody panics in it");
         read(&metadata, &values, &|own| person.name(own).to_owned())
     }
 
@@ -133,7 +133,7 @@ impl OnSheet {
             authorization: None,
             body: bytes::Bytes::new(),
         };
-        let answer = self.front.emulator.answer(call).await.expect("no fault meets a control path");
+        let answer = self.proxy.emulator.answer(call).await.expect("no fault meets a control path");
         let Content::Json(told) = answer.content else { unreachable!("a control path answers JSON") };
         told["underWay"].as_u64().expect("a count")
     }
