@@ -43,7 +43,7 @@ pub type Tampering = fn(&mut Value);
 #[derive(Clone)]
 pub struct EmulatorProxy {
     pub emulator: Emulator,
-    pub person: Arc<Mutex<SimulatedEditor>>,
+    pub editor: Arc<Mutex<SimulatedEditor>>,
     clock: Arc<dyn Clock>,
     tampering: Option<Tampering>,
     calls: Arc<tokio::sync::watch::Sender<u64>>,
@@ -94,7 +94,7 @@ impl EmulatorProxy {
         let emulator = Emulator::open(options, Arc::clone(clock), chance).expect("memory is there");
         Self {
             emulator,
-            person: Arc::new(Mutex::new(SimulatedEditor::new(seed))),
+            editor: Arc::new(Mutex::new(SimulatedEditor::new(seed))),
             clock: Arc::clone(clock),
             tampering,
             calls: Arc::default(),
@@ -236,7 +236,7 @@ impl EmulatorProxy {
 
     /// The person does what comes to mind, if anything does.
     pub async fn act(&self) {
-        let wants = self.person.lock().expect("nobody panics in it").wants_to_act();
+        let wants = self.editor.lock().expect("nobody panics in it").wants_to_act();
         if wants {
             self.act_now().await;
         }
@@ -245,7 +245,7 @@ impl EmulatorProxy {
     /// The person does one thing.
     pub async fn act_now(&self) {
         let Some(view) = self.view().await else { return };
-        let requests = self.person.lock().expect("nobody panics in it").act(&view);
+        let requests = self.editor.lock().expect("nobody panics in it").act(&view);
         if !requests.is_empty() {
             self.hands(json!(requests)).await;
         }

@@ -139,7 +139,7 @@ impl Game {
         if !self.twins.is_empty() {
             self.unchanged().await?;
         }
-        let acts = self.proxy.as_ref().map_or(0, |proxy| proxy.person.lock().expect("nobody panics in it").diary.len());
+        let acts = self.proxy.as_ref().map_or(0, |proxy| proxy.editor.lock().expect("nobody panics in it").diary.len());
         self.record.count(|tally| tally.acts += acts as u64);
         Ok(())
     }
@@ -148,8 +148,8 @@ impl Game {
     pub fn diary(&self) -> String {
         let mut lines = vec![self.record.diary()];
         if let Some(proxy) = &self.proxy {
-            let person = proxy.person.lock().expect("nobody panics in it");
-            lines.extend(person.diary.iter().map(|(act, told)| format!("the person: {act:?} {told}")));
+            let editor = proxy.editor.lock().expect("nobody panics in it");
+            lines.extend(editor.diary.iter().map(|(act, told)| format!("the person: {act:?} {told}")));
         }
         lines.join("\n")
     }
@@ -183,7 +183,7 @@ impl Game {
     fn eagerness(&self, choice: [f64; 3]) {
         let eagerness = choice[usize::try_from(self.below(3)).expect("few")];
         if let Some(proxy) = &self.proxy {
-            proxy.person.lock().expect("nobody panics in it").eagerness = eagerness;
+            proxy.editor.lock().expect("nobody panics in it").eagerness = eagerness;
         }
     }
 
@@ -375,7 +375,7 @@ impl Game {
     async fn at_rest(&self, report: &RunReport) -> Result<(), String> {
         let seen = self.place.look().await;
         let deleted =
-            self.proxy.as_ref().map(|proxy| proxy.person.lock().expect("nobody panics in it").deleted.clone());
+            self.proxy.as_ref().map(|proxy| proxy.editor.lock().expect("nobody panics in it").deleted.clone());
         let whole = Whole {
             due: &self.due,
             failing: &self.failing,
@@ -390,7 +390,7 @@ impl Game {
     async fn person_between(&self) {
         let Some(proxy) = &self.proxy else { return };
         let Some(view) = proxy.view().await else { return };
-        let marks = proxy.person.lock().expect("nobody panics in it").mark_rows(&view);
+        let marks = proxy.editor.lock().expect("nobody panics in it").mark_rows(&view);
         if !marks.is_empty() {
             proxy.hands(json!(marks)).await;
         }
@@ -406,6 +406,6 @@ fn tells(event: &Event) -> bool {
 }
 
 fn with_person(proxy: &EmulatorProxy, acts: &'static [Act]) -> EmulatorProxy {
-    proxy.person.lock().expect("nobody panics in it").acts = acts;
+    proxy.editor.lock().expect("nobody panics in it").acts = acts;
     proxy.clone()
 }

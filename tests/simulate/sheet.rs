@@ -119,8 +119,8 @@ impl OnSheet {
         let query = ranges.chain(["valueRenderOption=UNFORMATTED_VALUE".to_owned()]).collect::<Vec<_>>().join("&");
         let (status, values) = self.proxy.ask(Method::GET, "/values:batchGet", &query, Value::Null).await;
         assert_eq!(status, 200, "{values}");
-        let person = self.proxy.person.lock().expect("nobody panics in it");
-        read(&metadata, &values, &|own| person.name(own).to_owned())
+        let editor = self.proxy.editor.lock().expect("nobody panics in it");
+        read(&metadata, &values, &|own| editor.name(own).to_owned())
     }
 
     /// Writes that are under way.
