@@ -9,23 +9,23 @@ const ID: &str = "1DeletedTabsSpreadsheet0000000000000000000000";
 const REPAIR: [&str; 4] = ["fsck", "--repair=tabs", "--yes", "j.toml"];
 
 struct MachineTabFixture {
-    shop: TempProject,
+    project: TempProject,
     outside: ApiClient,
 }
 
 impl MachineTabFixture {
     /// A job that has run over three records, one of which fails.
     fn begun() -> Self {
-        let shop = TempProject::empty();
-        write(&shop, "j", 3);
-        let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-        let fixture = Self { shop, outside: ApiClient::of(emulator, ID) };
+        let project = TempProject::empty();
+        write(&project, "j", 3);
+        let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+        let fixture = Self { project, outside: ApiClient::of(emulator, ID) };
         fixture.say(&["run", "j.toml"]).exits(3);
         fixture
     }
 
     fn say(&self, args: &[&str]) -> Ended {
-        self.outside.emulator.run(&self.shop, ID, args)
+        self.outside.emulator.run(&self.project, ID, args)
     }
 
     fn delete(&self, tabs: &[&str]) {
@@ -35,14 +35,14 @@ impl MachineTabFixture {
     }
 }
 
-fn write(shop: &TempProject, name: &str, count: u64) {
+fn write(project: &TempProject, name: &str, count: u64) {
     let map = "if .n == 1 then error(\"one is bad\") else {id, n} end";
     let job = format!(
         "name = \"{name}\"\n[source]\njsonl = \"in.jsonl\"\n[item]\nkey = \".id\"\n[[step]]\nmap = '{map}'\n[sheet]\ntab = \"Data {name}\"\nmode = \"append\"\n"
     );
-    shop.write(&format!("{name}.toml"), &job);
+    project.write(&format!("{name}.toml"), &job);
     let lines: Vec<String> = (0..count).map(|n| json!({"id": format!("k{n}"), "n": n}).to_string()).collect();
-    shop.write("in.jsonl", &lines.join("\n"));
+    project.write("in.jsonl", &lines.join("\n"));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_deleted_tab_is_made_again_by_what_the_run_says() {
         fixture.say(&REPAIR).exits(0);
         fixture.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(0);
         assert_eq!(fixture.outside.emulator.stats()["writes"], 0, "a second repair does nothing");
-        write(&fixture.shop, "j", 5);
+        write(&fixture.project, "j", 5);
         fixture.say(&["run", "j.toml"]).exits(3).shows("new 2").shows("failed 1");
         fixture.say(&["failures", "list", "j.toml"]).exits(0).shows("one is bad");
         fixture.say(&["fsck", "j.toml"]).exits(0).shows("4 keys, 4 rows of data; they agree");
@@ -115,7 +115,7 @@ fn a_repair_of_tabs_forgets_no_key() {
 #[test]
 fn jobs_that_share_runs_go_on_after_one_of_them_has_made_it_again() {
     let fixture = MachineTabFixture::begun();
-    write(&fixture.shop, "k", 3);
+    write(&fixture.project, "k", 3);
     fixture.say(&["run", "k.toml"]).exits(3);
     fixture.delete(&["Runs"]);
     fixture.say(&["run", "k.toml"]).exits(65).says("tab Runs is gone");
@@ -140,29 +140,29 @@ fn a_tab_of_peoples_that_took_the_name_has_to_be_renamed() {
 
 #[test]
 fn a_tab_runs_that_is_not_the_jobs_is_named_before_the_first_run() {
-    let shop = TempProject::empty();
-    write(&shop, "j", 3);
-    let outside = ApiClient::of(Emulator::start(&shop, &["--spreadsheet-id", ID]), ID);
+    let project = TempProject::empty();
+    write(&project, "j", 3);
+    let outside = ApiClient::of(Emulator::start(&project, &["--spreadsheet-id", ID]), ID);
     outside.hands(&json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Runs"}}}]));
     for command in ["check", "run"] {
-        let ended = outside.emulator.run(&shop, ID, &[command, "j.toml"]);
+        let ended = outside.emulator.run(&project, ID, &[command, "j.toml"]);
         assert!([&*ended.exits(65).out, &*ended.err].concat().contains("rename it, and the job makes its own"));
     }
 }
 
 #[test]
 fn a_deleted_tab_of_a_local_file_is_made_again_too() {
-    let shop = TempProject::empty();
-    write(&shop, "j", 3);
-    shop.run(&["run", "j.toml"]).exits(3);
-    let outside = ApiClient::of_file(&shop, "j.sheet");
+    let project = TempProject::empty();
+    write(&project, "j", 3);
+    project.run(&["run", "j.toml"]).exits(3);
+    let outside = ApiClient::of_file(&project, "j.sheet");
     assert_eq!(EMBEDDED, "embedded");
     for tab in ["Failures j", "Runs"] {
         outside.hands(&json!([{"deleteSheet": {"sheetId": outside.tab_id(tab)}}]));
     }
     drop(outside);
-    shop.run(&["run", "j.toml"]).exits(65).says("fsck --repair");
-    shop.run(&REPAIR).exits(0).shows("is there again, empty");
-    shop.run(&["run", "j.toml"]).exits(3);
-    shop.run(&["fsck", "j.toml"]).exits(0);
+    project.run(&["run", "j.toml"]).exits(65).says("fsck --repair");
+    project.run(&REPAIR).exits(0).shows("is there again, empty");
+    project.run(&["run", "j.toml"]).exits(3);
+    project.run(&["fsck", "j.toml"]).exits(0);
 }

@@ -11,15 +11,15 @@ const MODES: [&str; 2] = ["append", "upsert"];
 
 /// A job over a few records, and a spreadsheet with a tab that somebody made for it.
 struct PreparedTabFixture {
-    shop: TempProject,
+    project: TempProject,
     outside: ApiClient,
 }
 
 impl PreparedTabFixture {
     fn with(mode: &str, rows: u32, columns: u32) -> Self {
-        let shop = TempProject::empty();
-        let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-        let fixture = Self { shop, outside: ApiClient::of(emulator, ID) };
+        let project = TempProject::empty();
+        let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+        let fixture = Self { project, outside: ApiClient::of(emulator, ID) };
         fixture.job(mode, "{id, name, n}");
         fixture.source(0..3);
         let grid = json!({"rowCount": rows, "columnCount": columns});
@@ -32,12 +32,12 @@ impl PreparedTabFixture {
         let job = format!(
             "name = \"j\"\n[source]\njsonl = \"in.jsonl\"\n[item]\nkey = \".id\"\n[[step]]\nmap = '{map}'\n[sheet]\ntab = \"Data\"\nmode = \"{mode}\"\n"
         );
-        self.shop.write("j.toml", &job);
+        self.project.write("j.toml", &job);
     }
 
     fn records(&self, records: &[Value]) {
         let lines: Vec<String> = records.iter().map(Value::to_string).collect();
-        self.shop.write("in.jsonl", &lines.join("\n"));
+        self.project.write("in.jsonl", &lines.join("\n"));
     }
 
     fn source(&self, keys: std::ops::Range<u64>) {
@@ -46,7 +46,7 @@ impl PreparedTabFixture {
     }
 
     fn say(&self, args: &[&str]) -> Ended {
-        self.outside.emulator.run(&self.shop, ID, args)
+        self.outside.emulator.run(&self.project, ID, args)
     }
 
     fn run(&self) -> Ended {
@@ -232,7 +232,7 @@ fn a_header_below_row_1_and_a_foreign_table_stop_the_job() {
         let fixture = PreparedTabFixture::with(mode, 100, 8);
         fixture.type_in(0, 0, &[vec![json!("km"), json!("day")], vec![json!(5), json!("Monday")]]);
         fixture.stops("tab Data has \"km\", \"day\" in row 1");
-        fixture.shop.change("j.toml", "tab = \"Data\"", "tab = \"Other\"");
+        fixture.project.change("j.toml", "tab = \"Data\"", "tab = \"Other\"");
         fixture.takes_five_keys();
         assert_eq!(fixture.outside.rows("Data").len(), 1);
     }
@@ -243,7 +243,7 @@ fn a_foreign_table_stops_a_job_that_can_not_look_ahead() {
     let fixture = PreparedTabFixture::with("append", 100, 8);
     fixture.type_in(0, 0, &[vec![json!("km"), json!("day")], vec![json!(5), json!("Monday")]]);
     let step = "[[step]]\ncommand = [\"cat\"]\n[[step]]\n";
-    fixture.shop.change("j.toml", "[[step]]\n", step);
+    fixture.project.change("j.toml", "[[step]]\n", step);
     for _ in 0..2 {
         fixture.run().exits(65).says("tab Data has \"km\", \"day\" in row 1");
     }

@@ -8,20 +8,20 @@ use crate::workshop::TempProject;
 const ID: &str = "1UpkeepSpreadsheet0000000000000000000000000";
 
 struct MaintenanceFixture {
-    shop: TempProject,
+    project: TempProject,
     outside: ApiClient,
 }
 
 impl MaintenanceFixture {
     fn with(count: usize) -> Self {
-        let shop = TempProject::few_quakes(count);
-        let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-        emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
-        Self { shop, outside: ApiClient::of(emulator, ID) }
+        let project = TempProject::few_quakes(count);
+        let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+        emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);
+        Self { project, outside: ApiClient::of(emulator, ID) }
     }
 
     fn run(&self, args: &[&str]) -> crate::workshop::Ended {
-        self.outside.emulator.run(&self.shop, ID, args)
+        self.outside.emulator.run(&self.project, ID, args)
     }
 
     fn delete_row(&self, tab: &str, row: u32) {
@@ -108,7 +108,7 @@ fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
         .shows("(Quakes row 2, 8)")
         .shows("strange: 1 key")
         .shows("mine  (Quakes row 10)");
-    fixture.shop.change("quakes.toml", "key = \".id\"", "key = \".id\"\nversion = \".properties.updated\"");
+    fixture.project.change("quakes.toml", "key = \".id\"", "key = \".id\"\nversion = \".properties.updated\"");
     fixture.run(&["fsck", "quakes.toml", "--repair=adopt"]).exits(2).says("a row for each version");
 }
 
@@ -125,71 +125,73 @@ fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
         .run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"])
         .exits(0)
         .shows("7 keys, 7 rows of data; they agree");
-    fixture.shop.write("usgs-all-week.geojson", &coming.to_string());
+    fixture.project.write("usgs-all-week.geojson", &coming.to_string());
     fixture.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 7");
 }
 
 #[test]
 fn a_row_is_adopted_in_the_version_that_the_source_yields_so_that_it_is_not_written_over() {
-    let shop = TempProject::few_quakes(3);
-    shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-    emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
+    let project = TempProject::few_quakes(3);
+    project.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);
     let outside = ApiClient::of(emulator, ID);
     let row =
         json!({"sheetId": outside.tab_id("Processed quakes"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     outside.hands(&json!([{"deleteDimension": {"range": row}}]));
-    let run = |args: &[&str]| outside.emulator.run(&shop, ID, args);
+    let run = |args: &[&str]| outside.emulator.run(&project, ID, args);
     run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"]).exits(0).shows("3 keys, 3 rows of data; they agree");
     run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
 }
 
 #[test]
 fn explain_tells_of_failures_and_runs_and_what_comes_next() {
-    let shop = TempProject::with(&["hard/hard-jsonl.toml"]);
-    shop.write("hard.jsonl", "{\"id\": \"a\", \"amount\": \"1,5\"}\n{\"id\": \"b\", \"amount\": 3}\n");
-    shop.run(&["run", "hard-jsonl.toml"]).exits(3);
-    shop.run(&["explain", "hard-jsonl.toml", "a"])
+    let project = TempProject::with(&["hard/hard-jsonl.toml"]);
+    project.write("hard.jsonl", "{\"id\": \"a\", \"amount\": \"1,5\"}\n{\"id\": \"b\", \"amount\": 3}\n");
+    project.run(&["run", "hard-jsonl.toml"]).exits(3);
+    project
+        .run(&["explain", "hard-jsonl.toml", "a"])
         .exits(0)
         .shows("open after 1 try")
         .shows("it is open after 1 run:")
         .shows("each run tries it again");
-    shop.run(&["run", "hard-jsonl.toml"]).exits(3);
-    shop.run(&["explain", "hard-jsonl.toml", "a"]).exits(0).shows("it is open after 2 runs");
-    shop.run(&["explain", "hard-jsonl.toml", "b"])
+    project.run(&["run", "hard-jsonl.toml"]).exits(3);
+    project.run(&["explain", "hard-jsonl.toml", "a"]).exits(0).shows("it is open after 2 runs");
+    project
+        .run(&["explain", "hard-jsonl.toml", "b"])
         .exits(0)
         .shows("done")
         .shows("at row 2")
         .shows("it is done, and skipped");
-    shop.write("hard.jsonl", "{\"id\": \"a\", \"amount\": 1.5}\n");
-    shop.run(&["run", "hard-jsonl.toml"]).exits(0);
-    let document = shop.run(&["explain", "hard-jsonl.toml", "a", "--json"]).exits(0).document();
+    project.write("hard.jsonl", "{\"id\": \"a\", \"amount\": 1.5}\n");
+    project.run(&["run", "hard-jsonl.toml"]).exits(0);
+    let document = project.run(&["explain", "hard-jsonl.toml", "a", "--json"]).exits(0).document();
     let states: Vec<_> =
         document["failures"].as_array().expect("rows").iter().map(|row| row["state"].clone()).collect();
     assert_eq!(states, ["open", "recovered"]);
     assert_eq!((document["rows"].clone(), document["runs"].as_array().map(Vec::len)), (json!([3]), Some(2)));
-    shop.run(&["explain", "hard-jsonl.toml", "nobody"]).exits(5).says("no tab of job");
+    project.run(&["explain", "hard-jsonl.toml", "nobody"]).exits(5).says("no tab of job");
 }
 
 #[test]
 fn a_version_that_is_restored_from_history_is_gone_on_from() {
-    let shop = TempProject::few_quakes(5);
-    shop.run(&["run", "quakes.toml"]).exits(0);
-    std::fs::copy(shop.path("quakes.sheet"), shop.path("history")).expect("a copy");
-    shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..12));
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 7");
-    std::fs::copy(shop.path("history"), shop.path("quakes.sheet")).expect("a copy");
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 7 · skipped 5");
-    shop.holds_each_quake_once(12);
+    let project = TempProject::few_quakes(5);
+    project.run(&["run", "quakes.toml"]).exits(0);
+    std::fs::copy(project.path("quakes.sheet"), project.path("history")).expect("a copy");
+    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..12));
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 7");
+    std::fs::copy(project.path("history"), project.path("quakes.sheet")).expect("a copy");
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 7 · skipped 5");
+    project.holds_each_quake_once(12);
 }
 
 #[test]
 fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
     const ID: &str = "1FirstSpreadsheet0000000000000000000000000";
-    let shop = TempProject::few_quakes(4);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let project = TempProject::few_quakes(4);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let second = emulator.makes("the second one");
-    let run = |id: &str, args: &[&str]| emulator.run(&shop, id, args);
+    let run = |id: &str, args: &[&str]| emulator.run(&project, id, args);
     run(ID, &["run", "quakes.toml"]).exits(0).shows("new 4");
     run(ID, &["rollover", "quakes.toml", "--to", ID]).exits(2).says("the spreadsheet in which it is");
     run(ID, &["rollover", "quakes.toml", "--to", &second])
@@ -215,7 +217,7 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
     }
     run(ID, &["check", "quakes.toml"]).exits(78).shows(&format!("it goes on in spreadsheet {second}"));
     run(ID, &["status", "quakes.toml"]).exits(0).shows(&format!("it goes on in spreadsheet {second}"));
-    shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..6));
+    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..6));
     run(&second, &["run", "quakes.toml"]).exits(0).shows("new 2 · skipped 4");
     let document = run(&second, &["status", "quakes.toml", "--json"]).exits(0).document();
     assert_eq!(document["keys"], 6);
@@ -225,7 +227,7 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
     let key = outside.column("Quakes", "id")[0].clone();
     let emulator = outside.emulator;
     emulator
-        .run(&shop, &second, &["explain", "quakes.toml", &key])
+        .run(&project, &second, &["explain", "quakes.toml", &key])
         .exits(0)
         .shows("of the earlier spreadsheet")
         .shows(ID);
@@ -233,20 +235,22 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
 
 #[test]
 fn a_job_in_a_local_file_is_not_moved() {
-    let shop = TempProject::few_quakes(2);
-    shop.run(&["run", "quakes.toml"]).exits(0);
-    shop.run(&["rollover", "quakes.toml", "--to", "1Other00000000000000000000000000000000000000"])
+    let project = TempProject::few_quakes(2);
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project
+        .run(&["rollover", "quakes.toml", "--to", "1Other00000000000000000000000000000000000000"])
         .exits(2)
         .says("in a local file")
         .says("--spreadsheet");
-    shop.run(&[
-        "rollover",
-        "quakes.toml",
-        "--spreadsheet",
-        "1Some0000000000000000000000000000000000000000",
-        "--to",
-        "?",
-    ])
-    .exits(2)
-    .says("--to names no spreadsheet's id");
+    project
+        .run(&[
+            "rollover",
+            "quakes.toml",
+            "--spreadsheet",
+            "1Some0000000000000000000000000000000000000000",
+            "--to",
+            "?",
+        ])
+        .exits(2)
+        .says("--to names no spreadsheet's id");
 }

@@ -19,15 +19,15 @@ fn quakes() -> TempProject {
 }
 
 /// Three records of the feed are revised: their ids, in the order of the feed.
-fn revise(shop: &TempProject) -> Vec<String> {
-    let mut feed: Value = serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
+fn revise(project: &TempProject) -> Vec<String> {
+    let mut feed: Value = serde_json::from_str(&project.read("usgs-all-week.geojson")).expect("the feed is JSON");
     let ids = REVISED.map(|at| {
         let record = &mut feed["features"][at];
         record["properties"]["updated"] = json!(record["properties"]["updated"].as_u64().expect("a moment") + 60_000);
         record["properties"]["place"] = json!(format!("revised {at}"));
         record["id"].as_str().expect("an id").to_owned()
     });
-    shop.write("usgs-all-week.geojson", &feed.to_string());
+    project.write("usgs-all-week.geojson", &feed.to_string());
     ids.to_vec()
 }
 
@@ -39,15 +39,16 @@ fn differing(before: &[Vec<Value>], after: &[Vec<Value>]) -> Vec<usize> {
 
 #[test]
 fn three_newer_versions_are_exactly_three_rows_updated_in_place() {
-    let shop = quakes();
-    shop.run(&["run", JOB]).exits(0).shows("1,707 rows added · 1,707 keys in all");
-    let before = ApiClient::of_file(&shop, "quakes upsert.sheet").entered(TAB);
-    revise(&shop);
-    shop.run(&["run", JOB])
+    let project = quakes();
+    project.run(&["run", JOB]).exits(0).shows("1,707 rows added · 1,707 keys in all");
+    let before = ApiClient::of_file(&project, "quakes upsert.sheet").entered(TAB);
+    revise(&project);
+    project
+        .run(&["run", JOB])
         .exits(0)
         .shows("new 3 · skipped 1,704")
         .shows("0 rows added · 3 rows updated · 1,707 keys in all · 1 write, 2 reads");
-    let outside = ApiClient::of_file(&shop, "quakes upsert.sheet");
+    let outside = ApiClient::of_file(&project, "quakes upsert.sheet");
     let after = outside.entered(TAB);
     assert_eq!(differing(&before, &after), REVISED);
     for at in REVISED {
@@ -56,20 +57,20 @@ fn three_newer_versions_are_exactly_three_rows_updated_in_place() {
     }
     let processed = outside.column("Processed quakes upsert", "key").len();
     assert_eq!(processed, QUAKES + 3, "each version that was done has its row in Processed");
-    shop.run(&["run", JOB]).exits(0).shows("new 0 · skipped 1,707").shows("0 rows added · 1,707 keys in all");
+    project.run(&["run", JOB]).exits(0).shows("new 0 · skipped 1,707").shows("0 rows added · 1,707 keys in all");
 }
 
 #[test]
 fn an_older_version_is_passed_over_where_only_newer_ones_count_and_written_where_any_does() {
     for (order, new) in [("newer", 0), ("any", 3)] {
-        let shop = quakes();
-        shop.change(JOB, "order = \"newer\"", &format!("order = \"{order}\""));
-        let old = shop.read("usgs-all-week.geojson");
-        revise(&shop);
-        shop.run(&["run", JOB]).exits(0).shows("1,707 rows added");
-        shop.write("usgs-all-week.geojson", &old);
-        shop.run(&["run", JOB]).exits(0).shows(&format!("new {new} · ")).shows("0 rows added");
-        let places = ApiClient::of_file(&shop, "quakes upsert.sheet").column(TAB, "place");
+        let project = quakes();
+        project.change(JOB, "order = \"newer\"", &format!("order = \"{order}\""));
+        let old = project.read("usgs-all-week.geojson");
+        revise(&project);
+        project.run(&["run", JOB]).exits(0).shows("1,707 rows added");
+        project.write("usgs-all-week.geojson", &old);
+        project.run(&["run", JOB]).exits(0).shows(&format!("new {new} · ")).shows("0 rows added");
+        let places = ApiClient::of_file(&project, "quakes upsert.sheet").column(TAB, "place");
         let revised = places.iter().filter(|place| place.starts_with("revised")).count();
         assert_eq!((places.len(), revised), (QUAKES, 3 - new), "{order}");
     }
@@ -77,12 +78,12 @@ fn an_older_version_is_passed_over_where_only_newer_ones_count_and_written_where
 
 #[test]
 fn without_a_version_any_other_content_is_another_version() {
-    let shop = quakes();
-    shop.change(JOB, "version = \".properties.updated\"", "#");
-    shop.change(JOB, "order = \"newer\"", "");
-    shop.run(&["run", JOB]).exits(0).shows("1,707 rows added");
-    revise(&shop);
-    shop.run(&["run", JOB]).exits(0).shows("new 3 · skipped 1,704").shows("3 rows updated");
+    let project = quakes();
+    project.change(JOB, "version = \".properties.updated\"", "#");
+    project.change(JOB, "order = \"newer\"", "");
+    project.run(&["run", JOB]).exits(0).shows("1,707 rows added");
+    revise(&project);
+    project.run(&["run", JOB]).exits(0).shows("new 3 · skipped 1,704").shows("3 rows updated");
 }
 
 /// The rows with an id, by it: the values of one column.
@@ -93,9 +94,9 @@ fn by_id(rows: &[Vec<Value>], column: usize) -> BTreeMap<String, Value> {
 
 #[test]
 fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_row() {
-    let shop = quakes();
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-    emulator.run(&shop, ID, &["run", JOB]).exits(0).shows("1,707 rows added");
+    let project = quakes();
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    emulator.run(&project, ID, &["run", JOB]).exits(0).shows("1,707 rows added");
     let outside = ApiClient::of(emulator, ID);
     let tab = outside.tab_id(TAB);
     outside.hands(&json!([
@@ -107,9 +108,9 @@ fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_
             "rows": [{"values": [{"note": "look again"}]}]}},
     ]));
     let before = outside.rows(TAB);
-    let mut ids = revise(&shop);
+    let mut ids = revise(&project);
     // The run has read where every row stands, and waits for its records; meanwhile a person is at work.
-    let mut runner = Live::start(outside.emulator.command(&shop, ID, &["run", JOB, "--input", "-", "-v"]));
+    let mut runner = Live::start(outside.emulator.command(&project, ID, &["run", JOB, "--input", "-", "-v"]));
     runner.hears("claimed");
     let whole = json!({"sheetId": tab, "startRowIndex": 1, "startColumnIndex": 0});
     outside.hands(&json!([
@@ -118,7 +119,7 @@ fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_
         {"moveDimension": {"source": {"sheetId": tab, "dimension": "COLUMNS", "startIndex": 3, "endIndex": 4},
             "destinationIndex": 1}},
     ]));
-    runner.feed(&shop.read("usgs-all-week.geojson"));
+    runner.feed(&project.read("usgs-all-week.geojson"));
     runner.ends().exits(0).says("where they belong").shows("0 rows added · 3 rows updated · 1,707 keys in all");
 
     let after = outside.rows(TAB);
