@@ -56,9 +56,9 @@ fn a_probe_tells_each_answer_and_leaves_the_spreadsheet_as_it_was() {
         .map(|question| outcome(&document, question));
     assert_eq!(told, ["held", "not_held", "not_held", "held", "held"]);
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
-    let outside = ApiClient::of(emulator, ID);
-    assert!(outside.tabs().iter().all(|title| !title.contains("probe")), "{:?}", outside.tabs());
-    assert_eq!(outside.rows("Quakes").len(), 3);
+    let client = ApiClient::of(emulator, ID);
+    assert!(client.tabs().iter().all(|title| !title.contains("probe")), "{:?}", client.tabs());
+    assert_eq!(client.rows("Quakes").len(), 3);
 }
 
 #[test]

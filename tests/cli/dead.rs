@@ -63,12 +63,12 @@ fn a_fixed_record_comes_in_where_failures_keep_no_hash() {
             project.run(&["run", "j.toml", "--adopt"]).exits(3);
             project.run(&["run", "j.toml"]).exits(3).shows("1 dead");
         }
-        let outside = ApiClient::of_file(&project, "j.sheet");
-        let tab = outside.tab_id(FAILURES);
+        let client = ApiClient::of_file(&project, "j.sheet");
+        let tab = client.tab_id(FAILURES);
         // As a tab of an earlier version: its last column is not there.
         let range = serde_json::json!({"sheetId": tab, "dimension": "COLUMNS", "startIndex": 23, "endIndex": 24});
-        outside.hands(&serde_json::json!([{"deleteDimension": {"range": range}}]));
-        drop(outside);
+        client.hands(&serde_json::json!([{"deleteDimension": {"range": range}}]));
+        drop(client);
         project.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"b\", \"n\": 1}\n");
         project.run(&["run", "j.toml"]).exits(0).shows("recovered 1");
     }
@@ -133,14 +133,14 @@ fn retry_takes_the_kept_record_where_the_source_has_none() {
 #[test]
 fn an_action_in_the_sheet_takes_the_record_of_the_source() {
     let project = bad();
-    let outside = ApiClient::of_file(&project, "j.sheet");
-    let rows = outside.column(FAILURES, "state");
+    let client = ApiClient::of_file(&project, "j.sheet");
+    let rows = client.column(FAILURES, "state");
     let dead = rows.iter().position(|state| state == "dead").expect("it is dead");
     let cell = serde_json::json!({"userEnteredValue": {"stringValue": "retry"}});
-    let start = serde_json::json!({"sheetId": outside.tab_id(FAILURES), "rowIndex": dead + 1, "columnIndex": 10});
+    let start = serde_json::json!({"sheetId": client.tab_id(FAILURES), "rowIndex": dead + 1, "columnIndex": 10});
     let update = serde_json::json!({"rows": [{"values": [cell]}], "fields": "userEnteredValue", "start": start});
-    outside.hands(&serde_json::json!([{"updateCells": update}]));
-    drop(outside);
+    client.hands(&serde_json::json!([{"updateCells": update}]));
+    drop(client);
     project.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"b\", \"n\": 1}\n");
     project.run(&["run", "j.toml"]).exits(0).says("trying a again, from the source's record").shows("recovered 1");
     assert_eq!(project.column("j.toml", "T", "n"), ["1", "7"]);

@@ -29,14 +29,14 @@ fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str);
     let again = project.run(&["run", &job]);
     again.exits(3).shows("read 11 · new 0 · skipped 6 · failed 5").shows("0 rows added · 6 keys in all");
 
-    let outside = ApiClient::of_file(&project, &format!("hard {format}.sheet"));
-    let entered: Vec<Value> = outside.entered("Hard").into_iter().map(Value::from).collect();
+    let client = ApiClient::of_file(&project, &format!("hard {format}.sheet"));
+    let entered: Vec<Value> = client.entered("Hard").into_iter().map(Value::from).collect();
     for (found, expected) in entered.iter().zip(expected_rows()) {
         assert_eq!(whole_numbers_as_floats(found), expected);
     }
     assert_eq!(entered.len(), 6);
-    assert_eq!(outside.column(&format!("Processed hard {format}"), "key").len(), 6);
-    let [places, steps, errors, states] = ["where", "step", "error", "state"].map(|name| outside.column(&tab, name));
+    assert_eq!(client.column(&format!("Processed hard {format}"), "key").len(), 6);
+    let [places, steps, errors, states] = ["where", "step", "error", "state"].map(|name| client.column(&tab, name));
     assert_eq!(places.len(), 5, "a failure that did not change is told once: {places:?}");
     for (at, (place, step, error)) in failed.into_iter().enumerate() {
         assert!(places[at].ends_with(place), "{} is not at {place}", places[at]);
@@ -45,10 +45,10 @@ fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str);
         assert_eq!(states[at], "open");
         ended.says(place);
     }
-    let payloads = outside.column(&tab, "payload");
+    let payloads = client.column(&tab, "payload");
     assert!(payloads[0].contains("a record without a key") && payloads[1].len() == 45_000, "{}", payloads[0]);
-    assert_eq!(outside.column(&tab, "retryable"), ["yes", "yes", "yes", "no", "yes"]);
-    assert_eq!(outside.column("Runs", "status"), ["partial", "partial"]);
+    assert_eq!(client.column(&tab, "retryable"), ["yes", "yes", "yes", "no", "yes"]);
+    assert_eq!(client.column("Runs", "status"), ["partial", "partial"]);
 }
 
 fn whole_numbers_as_floats(row: &Value) -> Value {

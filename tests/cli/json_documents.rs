@@ -106,9 +106,9 @@ fn redacted(text: &str, project: &TempProject) -> String {
     text
 }
 
-fn deletes_row(outside: &ApiClient, tab: &str, row: u32) {
-    let range = json!({"sheetId": outside.tab_id(tab), "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
-    outside.hands(&json!([{"deleteDimension": {"range": range}}]));
+fn deletes_row(client: &ApiClient, tab: &str, row: u32) {
+    let range = json!({"sheetId": client.tab_id(tab), "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
+    client.hands(&json!([{"deleteDimension": {"range": range}}]));
 }
 
 #[test]
@@ -184,9 +184,9 @@ fn the_documents_of_an_explained_item_are_frozen() {
 fn the_documents_of_fsck_are_frozen() {
     let project = orders_after_a_run();
     assert_frozen("fsck", &project, &project.run(&["fsck", "orders.toml", "--json"]), 0);
-    let outside = ApiClient::of_file(&project, "orders.sheet");
-    deletes_row(&outside, "Orders", 1);
-    drop(outside);
+    let client = ApiClient::of_file(&project, "orders.sheet");
+    deletes_row(&client, "Orders", 1);
+    drop(client);
     assert_frozen("fsck-row-missing", &project, &project.run(&["fsck", "orders.toml", "--json"]), 4);
     assert_frozen("fsck-repair", &project, &project.run(&["fsck", "orders.toml", "--repair", "--json"]), 4);
     assert_frozen(

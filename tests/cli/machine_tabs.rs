@@ -10,7 +10,7 @@ const REPAIR: [&str; 4] = ["fsck", "--repair=tabs", "--yes", "j.toml"];
 
 struct MachineTabFixture {
     project: TempProject,
-    outside: ApiClient,
+    client: ApiClient,
 }
 
 impl MachineTabFixture {
@@ -19,18 +19,18 @@ impl MachineTabFixture {
         let project = TempProject::empty();
         write(&project, "j", 3);
         let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
-        let fixture = Self { project, outside: ApiClient::of(emulator, ID) };
+        let fixture = Self { project, client: ApiClient::of(emulator, ID) };
         fixture.say(&["run", "j.toml"]).exits(3);
         fixture
     }
 
     fn say(&self, args: &[&str]) -> Ended {
-        self.outside.emulator.run(&self.project, ID, args)
+        self.client.emulator.run(&self.project, ID, args)
     }
 
     fn delete(&self, tabs: &[&str]) {
         for tab in tabs {
-            self.outside.hands(&json!([{"deleteSheet": {"sheetId": self.outside.tab_id(tab)}}]));
+            self.client.hands(&json!([{"deleteSheet": {"sheetId": self.client.tab_id(tab)}}]));
         }
     }
 }
@@ -69,8 +69,8 @@ fn status_and_failures_list_say_unknown_where_they_can_not_tell() {
 fn a_header_that_can_not_be_read_is_unknown_too() {
     let fixture = MachineTabFixture::begun();
     let cell = json!({"values": [{"userEnteredValue": {"stringValue": "oops"}}]});
-    let start = json!({"sheetId": fixture.outside.tab_id("Failures j"), "rowIndex": 0, "columnIndex": 0});
-    fixture.outside.hands(&json!([{"updateCells": {"start": start, "rows": [cell], "fields": "userEnteredValue"}}]));
+    let start = json!({"sheetId": fixture.client.tab_id("Failures j"), "rowIndex": 0, "columnIndex": 0});
+    fixture.client.hands(&json!([{"updateCells": {"start": start, "rows": [cell], "fields": "userEnteredValue"}}]));
     fixture.say(&["status", "j.toml"]).exits(0).shows("failures    unknown").shows("last run    ▲ partial");
     fixture.say(&["failures", "list", "j.toml"]).exits(0).shows("unknown");
 }
@@ -89,10 +89,10 @@ fn a_deleted_tab_is_made_again_by_what_the_run_says() {
         fixture.say(&["fsck", "j.toml"]).exits(4).shows("they agree, but a tab is gone");
         fixture.say(&["fsck", "j.toml", "--repair"]).exits(4).shows("would make tab");
         fixture.say(&REPAIR).exits(0).shows("is there again, empty");
-        fixture.outside.emulator.reset_stats();
+        fixture.client.emulator.reset_stats();
         fixture.say(&REPAIR).exits(0);
         fixture.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(0);
-        assert_eq!(fixture.outside.emulator.stats()["writes"], 0, "a second repair does nothing");
+        assert_eq!(fixture.client.emulator.stats()["writes"], 0, "a second repair does nothing");
         write(&fixture.project, "j", 5);
         fixture.say(&["run", "j.toml"]).exits(3).shows("new 2").shows("failed 1");
         fixture.say(&["failures", "list", "j.toml"]).exits(0).shows("one is bad");
@@ -103,13 +103,12 @@ fn a_deleted_tab_is_made_again_by_what_the_run_says() {
 #[test]
 fn a_repair_of_tabs_forgets_no_key() {
     let fixture = MachineTabFixture::begun();
-    let rows =
-        json!({"sheetId": fixture.outside.tab_id("Data j"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    fixture.outside.hands(&json!([{"deleteDimension": {"range": rows}}]));
+    let rows = json!({"sheetId": fixture.client.tab_id("Data j"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    fixture.client.hands(&json!([{"deleteDimension": {"range": rows}}]));
     fixture.delete(&["Failures j"]);
     fixture.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(4).shows("missing: 1 key").shows("is there again");
     fixture.say(&REPAIR).exits(4).shows("missing: 1 key");
-    assert_eq!(fixture.outside.rows("Processed j").len(), 2);
+    assert_eq!(fixture.client.rows("Processed j").len(), 2);
 }
 
 #[test]
@@ -123,17 +122,17 @@ fn jobs_that_share_runs_go_on_after_one_of_them_has_made_it_again() {
     for job in ["k.toml", "j.toml", "k.toml"] {
         fixture.say(&["run", job]).exits(3);
     }
-    assert_eq!(fixture.outside.column("Runs", "job"), ["j", "k", "j", "k"]);
+    assert_eq!(fixture.client.column("Runs", "job"), ["j", "k", "j", "k"]);
 }
 
 #[test]
 fn a_tab_of_peoples_that_took_the_name_has_to_be_renamed() {
     let fixture = MachineTabFixture::begun();
     fixture.delete(&["Runs"]);
-    fixture.outside.hands(&json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Runs"}}}]));
+    fixture.client.hands(&json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Runs"}}}]));
     fixture.say(&REPAIR).exits(65).says("another tab has its name");
     let properties = json!({"sheetId": 5, "title": "My runs"});
-    fixture.outside.hands(&json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}]));
+    fixture.client.hands(&json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}]));
     fixture.say(&REPAIR).exits(0);
     fixture.say(&["run", "j.toml"]).exits(3);
 }
@@ -142,10 +141,10 @@ fn a_tab_of_peoples_that_took_the_name_has_to_be_renamed() {
 fn a_tab_runs_that_is_not_the_jobs_is_named_before_the_first_run() {
     let project = TempProject::empty();
     write(&project, "j", 3);
-    let outside = ApiClient::of(Emulator::start(&project, &["--spreadsheet-id", ID]), ID);
-    outside.hands(&json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Runs"}}}]));
+    let client = ApiClient::of(Emulator::start(&project, &["--spreadsheet-id", ID]), ID);
+    client.hands(&json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Runs"}}}]));
     for command in ["check", "run"] {
-        let ended = outside.emulator.run(&project, ID, &[command, "j.toml"]);
+        let ended = client.emulator.run(&project, ID, &[command, "j.toml"]);
         assert!([&*ended.exits(65).out, &*ended.err].concat().contains("rename it, and the job makes its own"));
     }
 }
@@ -155,12 +154,12 @@ fn a_deleted_tab_of_a_local_file_is_made_again_too() {
     let project = TempProject::empty();
     write(&project, "j", 3);
     project.run(&["run", "j.toml"]).exits(3);
-    let outside = ApiClient::of_file(&project, "j.sheet");
+    let client = ApiClient::of_file(&project, "j.sheet");
     assert_eq!(EMBEDDED, "embedded");
     for tab in ["Failures j", "Runs"] {
-        outside.hands(&json!([{"deleteSheet": {"sheetId": outside.tab_id(tab)}}]));
+        client.hands(&json!([{"deleteSheet": {"sheetId": client.tab_id(tab)}}]));
     }
-    drop(outside);
+    drop(client);
     project.run(&["run", "j.toml"]).exits(65).says("fsck --repair");
     project.run(&REPAIR).exits(0).shows("is there again, empty");
     project.run(&["run", "j.toml"]).exits(3);

@@ -20,14 +20,14 @@ fn the_main_job_brings_each_earthquake_onto_the_sheet_once_and_a_second_run_adds
         .shows("new 0 · skipped 1,707")
         .shows("0 rows added · 1,707 keys in all");
 
-    let outside = ApiClient::of_file(&project, "quakes.sheet");
-    let (rows, keys) = (outside.rows("Quakes"), outside.column("Processed quakes", "key"));
+    let client = ApiClient::of_file(&project, "quakes.sheet");
+    let (rows, keys) = (client.rows("Quakes"), client.column("Processed quakes", "key"));
     assert_eq!((rows.len(), keys.len()), (QUAKES, QUAKES));
     let distinct: HashSet<&String> = keys.iter().collect();
     assert_eq!(distinct.len(), QUAKES);
-    assert_eq!(outside.column("Quakes", "id"), keys);
+    assert_eq!(client.column("Quakes", "id"), keys);
     assert!(rows.iter().all(|row| row[1].is_number()), "a time is a serial, not a text");
-    let runs = ["status", "read", "new", "skipped", "failed"].map(|name| outside.column("Runs", name));
+    let runs = ["status", "read", "new", "skipped", "failed"].map(|name| client.column("Runs", name));
     assert_eq!(runs[0], ["succeeded", "succeeded"]);
     assert_eq!(
         (&runs[1][0], &runs[2][0], &runs[3][0], &runs[4][0]),
@@ -75,10 +75,10 @@ fn airports_come_from_csv_with_their_codes_to_the_letter() {
     let project = TempProject::with(&["airports.toml", "airports.csv"]);
     project.run(&["run", "airports.toml"]).exits(0).shows("new 3,376");
     project.run(&["run", "airports.toml"]).exits(0).shows("new 0 · skipped 3,376");
-    let outside = ApiClient::of_file(&project, "airports.sheet");
-    let codes = outside.column("Airports", "iata");
+    let client = ApiClient::of_file(&project, "airports.sheet");
+    let codes = client.column("Airports", "iata");
     assert_eq!((codes.len(), codes[0].as_str()), (3_376, "00M"));
-    let first = &outside.entered("Airports")[0];
+    let first = &client.entered("Airports")[0];
     assert_eq!((&first[0]["stringValue"], first[5]["numberValue"].is_number()), (&"00M".into(), true));
 }
 

@@ -92,19 +92,19 @@ fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
 #[test]
 fn an_emulator_whose_file_goes_away_refuses_the_write_and_ends_with_74() {
     let project = TempProject::empty();
-    let mut outside =
+    let mut client =
         ApiClient::of(Emulator::start(&project, &["--file", FILE, "--spreadsheet-id", EMBEDDED]), EMBEDDED);
     let cell = |text: &str| {
         json!([{"appendCells": {"sheetId": 0, "fields": "*",
         "rows": [{"values": [{"userEnteredValue": {"stringValue": text}}]}]}}])
     };
-    outside.hands(&cell("before"));
+    client.hands(&cell("before"));
     fs::rename(project.path(FILE), project.path("aside.sheet")).expect("it is there");
-    let (status, answer) = outside.tries(&cell("into nowhere"));
+    let (status, answer) = client.tries(&cell("into nowhere"));
     assert_eq!(status, 500, "{answer}");
     let told = answer["error"]["message"].as_str().expect("a message");
     assert!(told.contains("letters.sheet was moved or deleted"), "{told}");
-    assert_eq!(outside.emulator.ends_by_itself(), Some(74));
+    assert_eq!(client.emulator.ends_by_itself(), Some(74));
     let aside = ApiClient::of_file(&project, "aside.sheet");
     assert_eq!(aside.column("Sheet1", "before"), [""; 0], "one row, and not the other");
 }

@@ -37,10 +37,10 @@ fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
             assert!(!tells(&ended, secret), "{args:?} tells {secret}:\n{}{}", ended.out, ended.err);
         }
     }
-    let outside = ApiClient::of(emulator, ID);
-    assert!(outside.tabs().len() >= 5);
-    for tab in outside.tabs() {
-        let cells = format!("{:?}", outside.entered(&tab));
+    let client = ApiClient::of(emulator, ID);
+    assert!(client.tabs().len() >= 5);
+    for tab in client.tabs() {
+        let cells = format!("{:?}", client.entered(&tab));
         assert!(!cells.contains(MARKER) && !cells.contains("ya29.") && !cells.contains("PRIVATE"), "{tab}");
     }
 }

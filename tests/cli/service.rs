@@ -30,11 +30,11 @@ fn a_run_against_a_service_with_googles_quotas_and_latency_stays_within_its_budg
     assert_eq!((count(&second, "reads"), count(&second, "writes")), (2, 1), "{second}");
     assert_eq!((count(&second, "tokens"), count(&second, "throttled")), (1, 0), "{second}");
 
-    let outside = ApiClient::of(emulator, ID);
-    let keys = outside.column("Processed quakes", "key");
-    assert_eq!((outside.rows("Quakes").len(), keys.len()), (QUAKES, QUAKES));
-    assert_eq!(outside.column("Quakes", "id"), keys);
-    assert_eq!(outside.column("Runs", "status"), ["succeeded", "succeeded"]);
+    let client = ApiClient::of(emulator, ID);
+    let keys = client.column("Processed quakes", "key");
+    assert_eq!((client.rows("Quakes").len(), keys.len()), (QUAKES, QUAKES));
+    assert_eq!(client.column("Quakes", "id"), keys);
+    assert_eq!(client.column("Runs", "status"), ["succeeded", "succeeded"]);
 }
 
 #[test]
@@ -59,9 +59,9 @@ fn the_main_job_holds_under_each_thing_that_is_not_known_of_the_live_service() {
                 let emulator = Emulator::start(&project, &[&["--spreadsheet-id", ID], doubts.as_slice()].concat());
                 emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 30");
                 emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 30");
-                let outside = ApiClient::of(emulator, ID);
-                let keys = outside.column("Processed quakes", "key");
-                assert_eq!(outside.column("Quakes", "id"), keys, "{doubts:?}");
+                let client = ApiClient::of(emulator, ID);
+                let keys = client.column("Processed quakes", "key");
+                assert_eq!(client.column("Quakes", "id"), keys, "{doubts:?}");
                 assert_eq!(keys.len(), 30, "{doubts:?}");
             }
         }

@@ -12,19 +12,19 @@ const MODES: [&str; 2] = ["append", "upsert"];
 /// A job over a few records, and a spreadsheet with a tab that somebody made for it.
 struct PreparedTabFixture {
     project: TempProject,
-    outside: ApiClient,
+    client: ApiClient,
 }
 
 impl PreparedTabFixture {
     fn with(mode: &str, rows: u32, columns: u32) -> Self {
         let project = TempProject::empty();
         let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
-        let fixture = Self { project, outside: ApiClient::of(emulator, ID) };
+        let fixture = Self { project, client: ApiClient::of(emulator, ID) };
         fixture.job(mode, "{id, name, n}");
         fixture.source(0..3);
         let grid = json!({"rowCount": rows, "columnCount": columns});
         let tab = json!({"sheetId": TAB, "title": "Data", "gridProperties": grid});
-        fixture.outside.hands(&json!([{"addSheet": {"properties": tab}}]));
+        fixture.client.hands(&json!([{"addSheet": {"properties": tab}}]));
         fixture
     }
 
@@ -46,7 +46,7 @@ impl PreparedTabFixture {
     }
 
     fn say(&self, args: &[&str]) -> Ended {
-        self.outside.emulator.run(&self.project, ID, args)
+        self.client.emulator.run(&self.project, ID, args)
     }
 
     fn run(&self) -> Ended {
@@ -65,7 +65,7 @@ impl PreparedTabFixture {
             rows.iter().map(|row| json!({"values": row.iter().map(cell).collect::<Vec<_>>()})).collect();
         let start = json!({"sheetId": TAB, "rowIndex": row, "columnIndex": column});
         let fields = "userEnteredValue,userEnteredFormat";
-        self.outside.hands(&json!([{"updateCells": {"start": start, "rows": rows, "fields": fields}}]));
+        self.client.hands(&json!([{"updateCells": {"start": start, "rows": rows, "fields": fields}}]));
     }
 
     fn header(&self, names: &[&str]) {
@@ -73,8 +73,8 @@ impl PreparedTabFixture {
     }
 
     fn insert_above(&self, tab: &str) {
-        let range = json!({"sheetId": self.outside.tab_id(tab), "dimension": "ROWS", "startIndex": 0, "endIndex": 1});
-        self.outside.hands(&json!([{"insertDimension": {"range": range}}]));
+        let range = json!({"sheetId": self.client.tab_id(tab), "dimension": "ROWS", "startIndex": 0, "endIndex": 1});
+        self.client.hands(&json!([{"insertDimension": {"range": range}}]));
     }
 
     /// Two runs, of three keys and then of five; each key is there once.
@@ -88,10 +88,10 @@ impl PreparedTabFixture {
 
     /// The job stops with 65 in `check` and in `run`, says so, and makes nothing.
     fn stops(&self, words: &str) {
-        let before = self.outside.tabs();
+        let before = self.client.tabs();
         self.say(&["check", "j.toml"]).exits(65).shows(words);
         self.run().exits(65).says(words);
-        assert_eq!(self.outside.tabs(), before);
+        assert_eq!(self.client.tabs(), before);
     }
 }
 
@@ -101,7 +101,7 @@ fn an_empty_tab_that_is_too_narrow_is_widened() {
         for (rows, columns) in [(1_000, 2), (1, 1), (2, 3)] {
             let fixture = PreparedTabFixture::with(mode, rows, columns);
             fixture.takes_five_keys();
-            assert_eq!(fixture.outside.column("Data", "n"), ["0", "1", "2", "3", "4"], "{mode} {rows} {columns}");
+            assert_eq!(fixture.client.column("Data", "n"), ["0", "1", "2", "3", "4"], "{mode} {rows} {columns}");
         }
     }
 }
@@ -119,7 +119,7 @@ fn a_header_as_wide_as_its_tab_leaves_room_for_new_fields() {
 fn a_run_that_is_refused_gives_its_lease_back() {
     let fixture = PreparedTabFixture::with("append", 1_000, 5);
     let body = json!({"requests": [{"addProtectedRange": {"protectedRange": {"range": {"sheetId": TAB}}}}]});
-    fixture.outside.emulator.owner_does(ID, &body);
+    fixture.client.emulator.owner_does(ID, &body);
     fixture.run().exits(65).says("protected");
     let status = fixture.say(&["status", "j.toml", "--json"]).exits(0).document();
     assert_eq!((&status["running"], &status["last_run"]["status"]), (&Value::Null, &json!("failed")));
@@ -134,9 +134,9 @@ fn rows_fill_what_people_prepared_with_formulas() {
             fixture.header(&["id", "name", "n", "double"]);
             fixture.type_in(1, 3, &prepared);
             fixture.takes_five_keys();
-            let doubled = fixture.outside.column("Data", "double");
+            let doubled = fixture.client.column("Data", "double");
             assert_eq!(&doubled[..5], ["0", "2", "4", "6", "8"], "{mode} {}", prepared.len());
-            assert_eq!(&fixture.outside.column("Data", "id")[..5], ["k0", "k1", "k2", "k3", "k4"], "{mode}");
+            assert_eq!(&fixture.client.column("Data", "id")[..5], ["k0", "k1", "k2", "k3", "k4"], "{mode}");
         }
     }
 }
@@ -151,7 +151,7 @@ fn an_array_formula_in_the_header_row_stays_right() {
             &[vec![json!("id"), json!("name"), json!("n"), json!("={\"double\";ARRAYFORMULA(C2:C*2)}")]],
         );
         fixture.takes_five_keys();
-        assert_eq!(&fixture.outside.column("Data", "double")[..5], ["0", "2", "4", "6", "8"], "{mode}");
+        assert_eq!(&fixture.client.column("Data", "double")[..5], ["0", "2", "4", "6", "8"], "{mode}");
     }
 }
 
@@ -162,7 +162,7 @@ fn more_rows_than_were_prepared_go_below_them() {
         fixture.header(&["no", "id", "name", "n"]);
         fixture.type_in(1, 0, &(1..5).map(|n| vec![json!(n)]).collect::<Vec<_>>());
         fixture.takes_five_keys();
-        assert_eq!(fixture.outside.column("Data", "id"), ["k0", "k1", "k2", "k3", "k4"], "{mode}");
+        assert_eq!(fixture.client.column("Data", "id"), ["k0", "k1", "k2", "k3", "k4"], "{mode}");
     }
 }
 
@@ -173,7 +173,7 @@ fn a_total_in_the_last_row_stays_below_the_rows() {
         fixture.header(&["id", "name", "n"]);
         fixture.type_in(4, 2, &[vec![json!("=SUM(C2:C4)")]]);
         fixture.takes_five_keys();
-        assert_eq!(fixture.outside.column("Data", "id"), ["k0", "k1", "k2", "k3", "k4", ""], "{mode}");
+        assert_eq!(fixture.client.column("Data", "id"), ["k0", "k1", "k2", "k3", "k4", ""], "{mode}");
     }
 }
 
@@ -189,7 +189,7 @@ fn blanks_around_a_fields_name_cost_no_column() {
             ended.exits(0);
             assert!(!ended.err.contains("is now called"), "{}", ended.err);
         }
-        assert_eq!(fixture.outside.column("Data", "name"), ["x", "x", "x"], "{mode}");
+        assert_eq!(fixture.client.column("Data", "name"), ["x", "x", "x"], "{mode}");
     }
 }
 
@@ -201,7 +201,7 @@ fn fields_that_differ_only_in_blanks_are_refused_at_once() {
         fixture.records(&[json!({"id": "k", "name": "x", twin: "y"}), json!({"id": "l", "name": "z"})]);
         fixture.run().exits(3).says(why);
         fixture.run().exits(3).says(why);
-        assert_eq!(fixture.outside.column("Data", "id"), ["l"]);
+        assert_eq!(fixture.client.column("Data", "id"), ["l"]);
     }
 }
 
@@ -213,7 +213,7 @@ fn fields_that_differ_in_case_are_two_columns_for_good() {
         fixture.records(&[json!({"id": "k", "Name": version, "name": "y", "cafe\u{301}": 1, "caf\u{e9}": 2})]);
         fixture.run().exits(0);
     }
-    let row = ["Name", "name", "cafe\u{301}", "caf\u{e9}"].map(|name| fixture.outside.column("Data", name).join(","));
+    let row = ["Name", "name", "cafe\u{301}", "caf\u{e9}"].map(|name| fixture.client.column("Data", name).join(","));
     assert_eq!(row, ["2", "y", "1", "2"]);
 }
 
@@ -227,14 +227,14 @@ fn a_header_below_row_1_and_a_foreign_table_stop_the_job() {
         fixture.type_in(0, 0, &[vec![json!("Report of May")], vec![], vec![json!("id"), json!("name"), json!("n")]]);
         fixture.stops("row 3 looks like the header");
         let above = json!({"sheetId": TAB, "dimension": "ROWS", "startIndex": 0, "endIndex": 2});
-        fixture.outside.hands(&json!([{"deleteDimension": {"range": above}}]));
+        fixture.client.hands(&json!([{"deleteDimension": {"range": above}}]));
         fixture.takes_five_keys();
         let fixture = PreparedTabFixture::with(mode, 100, 8);
         fixture.type_in(0, 0, &[vec![json!("km"), json!("day")], vec![json!(5), json!("Monday")]]);
         fixture.stops("tab Data has \"km\", \"day\" in row 1");
         fixture.project.change("j.toml", "tab = \"Data\"", "tab = \"Other\"");
         fixture.takes_five_keys();
-        assert_eq!(fixture.outside.rows("Data").len(), 1);
+        assert_eq!(fixture.client.rows("Data").len(), 1);
     }
 }
 
@@ -248,7 +248,7 @@ fn a_foreign_table_stops_a_job_that_can_not_look_ahead() {
         fixture.run().exits(65).says("tab Data has \"km\", \"day\" in row 1");
     }
     assert_eq!(
-        (fixture.outside.rows("Data").len(), fixture.outside.column("Runs", "status")),
+        (fixture.client.rows("Data").len(), fixture.client.column("Runs", "status")),
         (1, vec!["failed".into(); 2])
     );
 }
@@ -263,9 +263,9 @@ fn a_row_above_the_header_is_told_with_the_row_of_the_header() {
             let words = format!("the header of tab {tab} is in row 2 now");
             fixture.say(&["check", "j.toml"]).exits(65).shows(&words);
             fixture.run().exits(65).says(&words);
-            let id = fixture.outside.tab_id(tab);
+            let id = fixture.client.tab_id(tab);
             let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-            fixture.outside.hands(&json!([{"moveDimension": {"source": source, "destinationIndex": 0}}]));
+            fixture.client.hands(&json!([{"moveDimension": {"source": source, "destinationIndex": 0}}]));
             fixture.source(0..5);
             fixture.run().exits(0).shows("2 rows added");
         }
@@ -307,7 +307,7 @@ fn headers_that_show_a_day_a_share_an_amount_are_found() {
         let ended = fixture.run();
         ended.exits(0);
         assert!(!ended.err.contains("note"), "{}", ended.err);
-        let rows = fixture.outside.rows("Data");
+        let rows = fixture.client.rows("Data");
         assert!(rows.iter().all(|row| row.len() == 5), "{mode}: a column was added: {rows:?}");
         let changed = if mode == "upsert" { "c" } else { "b" };
         assert_eq!(rows.iter().map(|row| row[1].clone()).collect::<Vec<_>>(), ["a", changed, "d"], "{mode}");

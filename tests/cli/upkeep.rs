@@ -9,7 +9,7 @@ const ID: &str = "1UpkeepSpreadsheet0000000000000000000000000";
 
 struct MaintenanceFixture {
     project: TempProject,
-    outside: ApiClient,
+    client: ApiClient,
 }
 
 impl MaintenanceFixture {
@@ -17,17 +17,17 @@ impl MaintenanceFixture {
         let project = TempProject::few_quakes(count);
         let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
         emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);
-        Self { project, outside: ApiClient::of(emulator, ID) }
+        Self { project, client: ApiClient::of(emulator, ID) }
     }
 
     fn run(&self, args: &[&str]) -> crate::workshop::Ended {
-        self.outside.emulator.run(&self.project, ID, args)
+        self.client.emulator.run(&self.project, ID, args)
     }
 
     fn delete_row(&self, tab: &str, row: u32) {
         let range =
-            json!({"sheetId": self.outside.tab_id(tab), "dimension": "ROWS", "startIndex": row - 1, "endIndex": row});
-        self.outside.hands(&json!([{"deleteDimension": {"range": range}}]));
+            json!({"sheetId": self.client.tab_id(tab), "dimension": "ROWS", "startIndex": row - 1, "endIndex": row});
+        self.client.hands(&json!([{"deleteDimension": {"range": range}}]));
     }
 }
 
@@ -42,13 +42,13 @@ fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
 #[test]
 fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
     let fixture = MaintenanceFixture::with(12);
-    let key = fixture.outside.column("Quakes", "id")[3].clone();
+    let key = fixture.client.column("Quakes", "id")[3].clone();
     fixture.delete_row("Quakes", 5);
-    let before = fixture.outside.emulator.stats()["writes"].clone();
+    let before = fixture.client.emulator.stats()["writes"].clone();
     let found = fixture.run(&["fsck", "quakes.toml"]);
     found.exits(4).shows("missing: 1 key").shows(&format!("{key}  (Processed quakes row 5)"));
     fixture.run(&["fsck", "quakes.toml", "--repair"]).exits(4).shows("would mark 1 key as forgotten");
-    assert_eq!(fixture.outside.emulator.stats()["writes"], before, "looking writes nothing");
+    assert_eq!(fixture.client.emulator.stats()["writes"], before, "looking writes nothing");
 
     fixture
         .run(&["fsck", "quakes.toml", "--repair=forget", "--yes"])
@@ -57,7 +57,7 @@ fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
     fixture.run(&["explain", "quakes.toml", &key]).exits(0).shows("forgotten by run").shows("done again as soon as");
     fixture.run(&["run", "quakes.toml"]).exits(0).shows("new 1 · skipped 11");
     fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
-    assert!(fixture.outside.column("Runs", "trigger").contains(&"fsck".to_owned()));
+    assert!(fixture.client.column("Runs", "trigger").contains(&"fsck".to_owned()));
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn the_plan_of_a_repair_is_in_the_json_too_and_is_not_carried_out() {
 fn fsck_finds_that_processed_has_other_rows_than_were_written_though_every_key_is_there() {
     let fixture = MaintenanceFixture::with(4);
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]}], "fields": "userEnteredValue",
-                       "start": {"sheetId": fixture.outside.tab_id("Processed quakes"), "rowIndex": 1, "columnIndex": 3}});
-    fixture.outside.hands(&json!([{"updateCells": typed}]));
+                       "start": {"sheetId": fixture.client.tab_id("Processed quakes"), "rowIndex": 1, "columnIndex": 3}});
+    fixture.client.hands(&json!([{"updateCells": typed}]));
     let document = fixture.run(&["fsck", "quakes.toml", "--json"]).exits(4).document();
     assert_eq!(document["processed"], json!({"tab": "Processed quakes", "written": 4, "found": 4}));
     assert_eq!((&document["agrees"], &document["findings"]), (&json!(false), &json!([])));
@@ -92,15 +92,15 @@ fn rows_that_a_forced_run_has_written_once_more_are_not_doubled() {
 #[test]
 fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
     let fixture = MaintenanceFixture::with(6);
-    let width = fixture.outside.rows("Quakes")[0].len();
-    let tab = fixture.outside.tab_id("Quakes");
+    let width = fixture.client.rows("Quakes")[0].len();
+    let tab = fixture.client.tab_id("Quakes");
     let source =
         json!({"sheetId": tab, "startRowIndex": 1, "endRowIndex": 2, "startColumnIndex": 0, "endColumnIndex": width});
     let below =
         json!({"sheetId": tab, "startRowIndex": 7, "endRowIndex": 8, "startColumnIndex": 0, "endColumnIndex": width});
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]}], "fields": "userEnteredValue",
                        "start": {"sheetId": tab, "rowIndex": 9, "columnIndex": 0}});
-    fixture.outside.hands(&json!([{"copyPaste": {"source": source, "destination": below}}, {"updateCells": typed}]));
+    fixture.client.hands(&json!([{"copyPaste": {"source": source, "destination": below}}, {"updateCells": typed}]));
     let found = fixture.run(&["fsck", "quakes.toml"]);
     found
         .exits(4)
@@ -118,8 +118,8 @@ fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
     let coming: serde_json::Value = serde_json::from_str(&crate::workshop::feed(0..7)).expect("a feed");
     let key = coming["features"][6]["id"].clone();
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": key}}]}], "fields": "userEnteredValue",
-                       "start": {"sheetId": fixture.outside.tab_id("Quakes"), "rowIndex": 7, "columnIndex": 0}});
-    fixture.outside.hands(&json!([{"updateCells": typed}]));
+                       "start": {"sheetId": fixture.client.tab_id("Quakes"), "rowIndex": 7, "columnIndex": 0}});
+    fixture.client.hands(&json!([{"updateCells": typed}]));
     fixture.run(&["fsck", "quakes.toml", "--repair=adopt"]).exits(4).shows("would write 1 key into Processed as done");
     fixture
         .run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"])
@@ -135,11 +135,11 @@ fn a_row_is_adopted_in_the_version_that_the_source_yields_so_that_it_is_not_writ
     project.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);
-    let outside = ApiClient::of(emulator, ID);
+    let client = ApiClient::of(emulator, ID);
     let row =
-        json!({"sheetId": outside.tab_id("Processed quakes"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    outside.hands(&json!([{"deleteDimension": {"range": row}}]));
-    let run = |args: &[&str]| outside.emulator.run(&project, ID, args);
+        json!({"sheetId": client.tab_id("Processed quakes"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    client.hands(&json!([{"deleteDimension": {"range": row}}]));
+    let run = |args: &[&str]| client.emulator.run(&project, ID, args);
     run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"]).exits(0).shows("3 keys, 3 rows of data; they agree");
     run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
 }
@@ -223,9 +223,9 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
     assert_eq!(document["keys"], 6);
     run(&second, &["fsck", "quakes.toml"]).exits(0);
     run(&second, &["check", "quakes.toml"]).exits(0);
-    let outside = ApiClient::of(emulator, ID);
-    let key = outside.column("Quakes", "id")[0].clone();
-    let emulator = outside.emulator;
+    let client = ApiClient::of(emulator, ID);
+    let key = client.column("Quakes", "id")[0].clone();
+    let emulator = client.emulator;
     emulator
         .run(&project, &second, &["explain", "quakes.toml", &key])
         .exits(0)

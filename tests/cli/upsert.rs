@@ -48,14 +48,14 @@ fn three_newer_versions_are_exactly_three_rows_updated_in_place() {
         .exits(0)
         .shows("new 3 · skipped 1,704")
         .shows("0 rows added · 3 rows updated · 1,707 keys in all · 1 write, 2 reads");
-    let outside = ApiClient::of_file(&project, "quakes upsert.sheet");
-    let after = outside.entered(TAB);
+    let client = ApiClient::of_file(&project, "quakes upsert.sheet");
+    let after = client.entered(TAB);
     assert_eq!(differing(&before, &after), REVISED);
     for at in REVISED {
         assert_eq!(after[at][3], json!({"stringValue": format!("revised {at}")}));
         assert_eq!((&after[at][..3], &after[at][4..6]), (&before[at][..3], &before[at][4..6]));
     }
-    let processed = outside.column("Processed quakes upsert", "key").len();
+    let processed = client.column("Processed quakes upsert", "key").len();
     assert_eq!(processed, QUAKES + 3, "each version that was done has its row in Processed");
     project.run(&["run", JOB]).exits(0).shows("new 0 · skipped 1,707").shows("0 rows added · 1,707 keys in all");
 }
@@ -97,9 +97,9 @@ fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_
     let project = quakes();
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     emulator.run(&project, ID, &["run", JOB]).exits(0).shows("1,707 rows added");
-    let outside = ApiClient::of(emulator, ID);
-    let tab = outside.tab_id(TAB);
-    outside.hands(&json!([
+    let client = ApiClient::of(emulator, ID);
+    let tab = client.tab_id(TAB);
+    client.hands(&json!([
         {"appendDimension": {"sheetId": tab, "dimension": "COLUMNS", "length": 1}},
         {"updateCells": {"start": {"sheetId": tab, "rowIndex": 0, "columnIndex": 7}, "fields": "userEnteredValue",
             "rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]},
@@ -107,13 +107,13 @@ fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_
         {"updateCells": {"start": {"sheetId": tab, "rowIndex": 1, "columnIndex": 2}, "fields": "note",
             "rows": [{"values": [{"note": "look again"}]}]}},
     ]));
-    let before = outside.rows(TAB);
+    let before = client.rows(TAB);
     let mut ids = revise(&project);
     // The run has read where every row stands, and waits for its records; meanwhile a person is at work.
-    let mut runner = Live::start(outside.emulator.command(&project, ID, &["run", JOB, "--input", "-", "-v"]));
+    let mut runner = Live::start(client.emulator.command(&project, ID, &["run", JOB, "--input", "-", "-v"]));
     runner.hears("claimed");
     let whole = json!({"sheetId": tab, "startRowIndex": 1, "startColumnIndex": 0});
-    outside.hands(&json!([
+    client.hands(&json!([
         {"sortRange": {"range": whole, "sortSpecs": [{"dimensionIndex": 2, "sortOrder": "ASCENDING"}]}},
         {"insertDimension": {"range": {"sheetId": tab, "dimension": "ROWS", "startIndex": 1, "endIndex": 2}}},
         {"moveDimension": {"source": {"sheetId": tab, "dimension": "COLUMNS", "startIndex": 3, "endIndex": 4},
@@ -122,7 +122,7 @@ fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_
     runner.feed(&project.read("usgs-all-week.geojson"));
     runner.ends().exits(0).says("where they belong").shows("0 rows added · 3 rows updated · 1,707 keys in all");
 
-    let after = outside.rows(TAB);
+    let after = client.rows(TAB);
     assert_eq!(after.len(), QUAKES + 1, "the person's empty row is there, and no other");
     let (was, is) = (by_id(&before, 3), by_id(&after, 1));
     assert_eq!((was.len(), is.len()), (QUAKES, QUAKES));
@@ -132,7 +132,7 @@ fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_
     for (was, is) in [(1, 2), (2, 3), (4, 4), (5, 5), (7, 7)] {
         assert_eq!(by_id(&before, was), by_id(&after, is), "column {was} went to other rows");
     }
-    let noted = outside.noted(TAB);
+    let noted = client.noted(TAB);
     let remarked = after.iter().position(|row| row.get(7).is_some()).expect("the remark is there");
     assert_eq!(noted, [(remarked + 1, 3, "look again".to_owned())]);
 }

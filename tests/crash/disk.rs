@@ -58,9 +58,9 @@ fn a_copy_of_the_file_alone_is_whole(project: &TempProject, killed: &Ended, ids:
     let ended = elsewhere.run(&["run", "quakes.toml", "--steal", "--json"]);
     let new = ended.exits(0).document()["counts"]["new"].as_u64().expect("a number");
     assert!(new + told_of(killed) <= RECORDS as u64, "{new} were missing in the copy: {}", killed.err);
-    let outside = ApiClient::of_file(&elsewhere, "quakes.sheet");
-    holds_each_once(&outside, "Quakes", "Processed quakes", ids);
-    drop(outside);
+    let client = ApiClient::of_file(&elsewhere, "quakes.sheet");
+    holds_each_once(&client, "Quakes", "Processed quakes", ids);
+    drop(client);
 }
 
 /// A first run is killed at the calls `first`, `first + step`, …, until it survives; after each kill one run ends well and every key
@@ -83,9 +83,9 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
             project.run(&["run", "quakes.toml"]).exits(0);
         }
         assert!(!project.listed().iter().any(|name| name.starts_with("quakes.sheet-")), "{:?}", project.listed());
-        let outside = ApiClient::of_file(&project, "quakes.sheet");
-        holds_each_once(&outside, "Quakes", "Processed quakes", &ids);
-        runs_tell_the_story(&outside, "Processed quakes");
+        let client = ApiClient::of_file(&project, "quakes.sheet");
+        holds_each_once(&client, "Quakes", "Processed quakes", &ids);
+        runs_tell_the_story(&client, "Processed quakes");
         if survived {
             return kills;
         }
@@ -109,8 +109,8 @@ fn a_full_disk_ends_a_run_with_74_at_once_and_loses_nothing() {
         a_copy_of_the_file_alone_is_whole(&project, &ended, &ids(&project));
         let new = project.run(&["run", "quakes.toml", "--json"]).exits(0).document()["counts"]["new"].as_u64();
         assert!(new.is_some_and(|new| new + told_of(&ended) <= RECORDS as u64), "{new:?} were missing: {}", ended.err);
-        let outside = ApiClient::of_file(&project, "quakes.sheet");
-        holds_each_once(&outside, "Quakes", "Processed quakes", &ids(&project));
+        let client = ApiClient::of_file(&project, "quakes.sheet");
+        holds_each_once(&client, "Quakes", "Processed quakes", &ids(&project));
     }
 }
 

@@ -86,12 +86,12 @@ fn killed_at_random_moments_two_machines_at_one_job_lose_nothing_and_double_noth
     // Whoever held the lease last may be gone with the other machine: its lease runs out after a second.
     let last = (0..200).map(|_| start(&emulator, &project, 0).ends()).find(|ended| ended.code != Some(75));
     last.expect("a lease of one second runs out").exits(0);
-    let outside = ApiClient::of(emulator, ID);
+    let client = ApiClient::of(emulator, ID);
     let all: serde_json::Value = serde_json::from_str(&feed(0..records)).expect("the feed is JSON");
     let ids: Vec<String> = all["features"].as_array().expect("records").iter().map(|r| r["id"].to_string()).collect();
     let ids: Vec<String> = ids.iter().map(|id| id.trim_matches('"').to_owned()).collect();
-    holds_each_once(&outside, "Quakes", "Processed quakes", &ids);
-    let (crashed, succeeded) = runs_tell_the_story(&outside, "Processed quakes");
+    holds_each_once(&client, "Quakes", "Processed quakes", &ids);
+    let (crashed, succeeded) = runs_tell_the_story(&client, "Processed quakes");
     println!("{kills} kills of two machines, {records} records: {crashed} runs crashed, {succeeded} ended well");
     assert!(crashed > 5, "few kills came after a claim: {crashed}");
 }

@@ -40,9 +40,9 @@ fn ids(project: &TempProject) -> Vec<String> {
 fn at_first_contact(point: &str, least: u32) {
     let prepared = || TempProject::few_quakes(RECORDS).in_small_commits(3);
     let kills = killed_at_each(point, "quakes.toml", prepared, |project| {
-        let outside = ApiClient::of_file(project, "quakes.sheet");
-        holds_each_once(&outside, "Quakes", "Processed quakes", &ids(project));
-        runs_tell_the_story(&outside, "Processed quakes");
+        let client = ApiClient::of_file(project, "quakes.sheet");
+        holds_each_once(&client, "Quakes", "Processed quakes", &ids(project));
+        runs_tell_the_story(&client, "Processed quakes");
     });
     assert!(kills >= least, "only {kills} kills at {point}");
 }
@@ -79,17 +79,17 @@ fn in_a_run_that_writes_over(point: &str, least: u32) {
         UPSERT,
         || to_be_written_over(&base),
         |project| {
-            let outside = ApiClient::of_file(project, SHEET);
-            let mut there = outside.column("Earthquakes", "id");
+            let client = ApiClient::of_file(project, SHEET);
+            let mut there = client.column("Earthquakes", "id");
             there.sort();
             let mut expected = ids(project);
             expected.sort();
             assert_eq!(there, expected, "one row a key");
-            let places = outside.column("Earthquakes", "place");
+            let places = client.column("Earthquakes", "place");
             assert_eq!(places.iter().filter(|place| *place == "revised").count(), RECORDS / 2, "{places:?}");
             // Of the five that were done before, three have a newer version now.
-            assert_eq!(outside.column("Processed quakes upsert", "key").len(), RECORDS + 3);
-            runs_tell_the_story(&outside, "Processed quakes upsert");
+            assert_eq!(client.column("Processed quakes upsert", "key").len(), RECORDS + 3);
+            runs_tell_the_story(&client, "Processed quakes upsert");
         },
     );
     assert!(kills >= least, "only {kills} kills at {point}");
@@ -156,8 +156,8 @@ fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_on
             project
         };
         let kills = killed_at_each(point, "letters.toml", prepared, |project| {
-            let outside = ApiClient::of_file(project, "letters.sheet");
-            holds_each_once(&outside, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
+            let client = ApiClient::of_file(project, "letters.sheet");
+            holds_each_once(&client, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
             let sent = project.read("sent.txt");
             let twice = PEOPLE.iter().filter(|id| sent.lines().filter(|line| line == *id).count() > 1).count();
             // A commit may be under way while the next program is at work.

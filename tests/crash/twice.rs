@@ -43,14 +43,14 @@ fn project(story: &Story) -> TempProject {
 /// The rows are those of the records that count; the others were given to no program, and one at most was given to it twice.
 #[track_caller]
 fn holds_what_counts(project: &TempProject, story: &Story) {
-    let outside = ApiClient::of_file(project, "j.sheet");
-    let mut rows = outside.column("Data", "state");
+    let client = ApiClient::of_file(project, "j.sheet");
+    let mut rows = client.column("Data", "state");
     rows.sort();
     assert_eq!(rows, story.counts);
-    let mut keys = outside.column("Processed j", "key");
+    let mut keys = client.column("Processed j", "key");
     keys.sort();
     assert_eq!(keys, ["a", "b", "c", "d"]);
-    runs_tell_the_story(&outside, "Processed j");
+    runs_tell_the_story(&client, "Processed j");
     let ran = project.read("ran");
     let is_meant = |line: &str| story.counts.iter().any(|state| line.contains(state));
     assert!(ran.lines().all(is_meant) && (4..=5).contains(&ran.lines().count()), "{ran}");
