@@ -7,7 +7,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "emulator")]
-pub mod emulator;
+pub use sheets_emulator as emulator;
 pub mod failpoint;
 pub mod fault;
 pub mod google;

@@ -69,21 +69,6 @@ pub fn open(path: &Path) -> io::Result<File> {
     options().read(true).open(path).map_err(|error| explained(path, error))
 }
 
-/// Makes the file that `path` leads to, through links too, where it is not there yet.
-pub fn make_file(path: &Path) -> io::Result<()> {
-    match create_new(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !path.exists() => {
-            // A link to a file that is not there: the file is made at its end.
-            let mut options = OpenOptions::new();
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            finished(options.create(true).append(true).open(path)?).map(drop)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made.map(drop),
-    }
-}
-
 /// The umask may take what the owner needs, so the mode is set once more.
 fn finished(file: File) -> io::Result<File> {
     #[cfg(unix)]
@@ -145,22 +130,19 @@ mod tests {
         drop(open_or_create(&file).expect("made"));
         std::fs::write(&file, "kept").expect("written");
         drop(open_or_create(&file).expect("there"));
-        make_file(&file).expect("there");
         assert_eq!((mode(&file), std::fs::read_to_string(&file).expect("text").as_str()), (0o600, "kept"));
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("changed");
-        make_file(&file).expect("there");
         assert_eq!((mode(&file), readers(&file)), (0o644, Some("others")));
         assert!(make_folder(&file).is_err());
     }
 
     #[test]
-    fn a_link_is_not_followed_but_where_the_file_is_a_persons_own() {
+    fn a_link_is_not_followed() {
         let folder = tempfile::tempdir().expect("a folder");
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));
         symlink(&real, &link).expect("a link");
         assert!(open_or_create(&link).is_err() && !real.exists());
-        make_file(&link).expect("made at its end");
-        assert_eq!(mode(&real), 0o600);
+        std::fs::write(&real, "").expect("made");
         let told = open_or_create(&link).expect_err("a link").to_string();
         assert!(told.contains("symbolic link") && open(&link).is_err(), "{told}");
         assert_eq!(linked(&link), real.canonicalize().ok());

@@ -17,7 +17,7 @@ mod person;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::ledger::item::failure::RequestedAction;
 use sheetkeep::ledger::item::key::Key;
 use sheetkeep::ledger::run::event::RunReport;
@@ -45,7 +45,7 @@ struct FailureFixture {
 impl FailureFixture {
     fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let doubts = Doubts::all().next().expect("there are eight");
+        let doubts = UnknownBehaviors::all().next().expect("there are eight");
         Self { proxy: EmulatorProxy::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
     }
 

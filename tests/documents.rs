@@ -112,7 +112,8 @@ fn the_job_file_of_the_readme_is_one() {
 #[test]
 fn every_test_that_the_architecture_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = [root.join("src"), root.join("tests")].into_iter().flat_map(|folder| sources(&folder));
+    let folders = [root.join("src"), root.join("tests"), root.join("crates")];
+    let files = folders.into_iter().flat_map(|folder| sources(&folder));
     let code: String = files.map(|path| std::fs::read_to_string(path).expect("a readable file")).collect();
     let names: Vec<&str> = quoted(ARCHITECTURE)
         .filter(|word| word.matches('_').count() > 3 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))

@@ -17,13 +17,12 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use sheetkeep::emulator::fault::Fault;
-use sheetkeep::emulator::launch::{LaunchOptions, launch};
+use sheetkeep::emulator::emulator::Emulator;
+use sheetkeep::emulator::fault::inject::FaultRule;
+use sheetkeep::emulator::http::launch::{LaunchOptions, launch};
 use sheetkeep::emulator::options::EmulatorOptions;
-use sheetkeep::emulator::service::Emulator;
-use sheetkeep::port::clock::Clock;
-use sheetkeep::system::{SeededChance, SteeredClock};
-use sheetkeep::time::Timestamp;
+use sheetkeep::emulator::random::SeededRandom;
+use sheetkeep::emulator::time::{SimulatedTimeSource, TimeSource};
 
 const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
 const TOKEN: &str = "a-token-of-this-test";
@@ -43,8 +42,8 @@ impl Drop for Client {
 async fn start(options: EmulatorOptions) -> Client {
     let options =
         EmulatorOptions { spreadsheet_id: Some(ID.to_owned()), trusted_token: Some(TOKEN.to_owned()), ..options };
-    let clock = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-    let emulator = Emulator::open(options, clock, Arc::new(SeededChance::new(7))).expect("memory is there");
+    let clock = Arc::new(SimulatedTimeSource::starting_at(1_790_000_000_000));
+    let emulator = Emulator::open(options, clock, Arc::new(SeededRandom::new(7))).expect("memory is there");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound").to_string();
     let stop = CancellationToken::new();
@@ -406,7 +405,7 @@ async fn what_the_owner_protects_is_closed_to_others_unless_they_are_named_or_on
         (&json!(7), None, None)
     );
     // The same range, with the account among its editors, or as a warning only, or deleted, is open.
-    let me = sheetkeep::emulator::test_key::TEST_ACCOUNT;
+    let me = sheetkeep::emulator::auth::test_credentials::TEST_ACCOUNT;
     for more in [json!({"editors": {"users": [me]}}), json!({"warningOnly": true})] {
         let drop = json!({"requests": [{"deleteProtectedRange": {"protectedRangeId": 7}}]});
         assert_eq!(client.call("POST", &hands, Some(&drop)).await.0, 200);
@@ -417,7 +416,7 @@ async fn what_the_owner_protects_is_closed_to_others_unless_they_are_named_or_on
     }
 }
 
-fn fault_of(happening: &str) -> Fault {
+fn fault_of(happening: &str) -> FaultRule {
     format!("on=writes,do={happening}").parse().expect("a fault")
 }
 
@@ -454,8 +453,8 @@ async fn inside_a_process_it_is_served_over_memory_on_the_callers_clock() {
         latency: "90s".parse().expect("a length of time"),
         ..EmulatorOptions::default()
     };
-    let clock = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-    let emulator = Emulator::open(options, clock.clone(), Arc::new(SeededChance::new(7))).expect("memory is there");
+    let clock = Arc::new(SimulatedTimeSource::starting_at(1_790_000_000_000));
+    let emulator = Emulator::open(options, clock.clone(), Arc::new(SeededRandom::new(7))).expect("memory is there");
     let (near, far) = tokio::io::duplex(64 << 10);
     tokio::spawn(async move { emulator.serve_stream(far).await });
     let (mut sender, connection) = http1::handshake(TokioIo::new(near)).await.expect("it speaks HTTP/1.1");
@@ -505,14 +504,14 @@ async fn launched_it_writes_credentials_that_open_it_and_ends_in_order() {
             ..EmulatorOptions::default()
         },
     };
-    let clock = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+    let clock = Arc::new(SimulatedTimeSource::starting_at(1_790_000_000_000));
     let (ready, url) = tokio::sync::oneshot::channel();
     let stop = CancellationToken::new();
     let until = stop.clone();
     let running = tokio::spawn(launch(
         options,
         clock,
-        Arc::new(SeededChance::new(7)),
+        Arc::new(SeededRandom::new(7)),
         move |url| ready.send(url.to_owned()).expect("somebody waits"),
         async move { until.cancelled().await },
     ));

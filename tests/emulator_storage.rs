@@ -8,26 +8,26 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use sheetkeep::emulator::batch::apply::batch_update;
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::cell::Cell;
-use sheetkeep::emulator::create::create;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::emulator::error::ApiError;
-use sheetkeep::emulator::fields::Mask;
-use sheetkeep::emulator::storage::Store;
-use sheetkeep::system::SeededChance;
+use sheetkeep::emulator::grid::cell::Cell;
+use sheetkeep::emulator::methods::create::create;
+use sheetkeep::emulator::random::SeededRandom;
+use sheetkeep::emulator::schema::response_mask::ResponseMask;
+use sheetkeep::emulator::storage::store::SpreadsheetStore;
 
 const FILE: &str = "killed.sheet";
 
-fn send(store: &Store, requests: &Value) -> Result<Value, ApiError> {
+fn send(store: &SpreadsheetStore, requests: &Value) -> Result<Value, ApiError> {
     let body = json!({"requests": requests}).to_string();
-    batch_update(store, "s", body.as_bytes(), &Mask::All, Doubts::default(), &SeededChance::new(1))
+    batch_update(store, "s", body.as_bytes(), &ResponseMask::All, UnknownBehaviors::default(), &SeededRandom::new(1))
 }
 
-fn make(path: &Path) -> Store {
-    let store = Store::open(path).unwrap();
+fn make(path: &Path) -> SpreadsheetStore {
+    let store = SpreadsheetStore::open(path).unwrap();
     let sheets =
         json!({"sheets": [{"properties": {"sheetId": 1, "title": "A"}}, {"properties": {"sheetId": 2, "title": "B"}}]});
-    create(&store, "s", sheets.to_string().as_bytes(), &Mask::All, &SeededChance::new(1)).unwrap();
+    create(&store, "s", sheets.to_string().as_bytes(), &ResponseMask::All, &SeededRandom::new(1)).unwrap();
     send(&store, &json!([head(0)])).unwrap();
     store
 }
@@ -44,7 +44,7 @@ fn commit(n: u32) -> Value {
 }
 
 /// The number of the head, after checking that both tabs agree with it.
-fn commits_in(store: &Store) -> u32 {
+fn commits_in(store: &SpreadsheetStore) -> u32 {
     let tx = store.read("s").unwrap();
     let head = tx.named_range_called("head").unwrap().expect("the head is never absent");
     let number: u32 = head.id.trim_start_matches('h').parse().unwrap();
@@ -65,7 +65,7 @@ fn a_writer_that_will_be_killed() {
     if !Path::new(FILE).exists() {
         return;
     }
-    let store = Store::open(Path::new(FILE)).unwrap();
+    let store = SpreadsheetStore::open(Path::new(FILE)).unwrap();
     let first = commits_in(&store);
     for n in first..first + 100_000 {
         send(&store, &commit(n)).unwrap();
@@ -103,14 +103,14 @@ fn of_many_who_swap_one_head_one_wins() {
     drop(make(&path));
     for n in 0..5 {
         let won: usize = std::thread::scope(|scope| {
-            let swap = || send(&Store::open(&path).unwrap(), &commit(n));
+            let swap = || send(&SpreadsheetStore::open(&path).unwrap(), &commit(n));
             let racers: Vec<_> = (0..4).map(|_| scope.spawn(swap)).collect();
             let answers = racers.into_iter().map(|racer| racer.join().unwrap());
             answers.filter(|answer| answer.as_ref().map_err(|error| assert_eq!(error.code, 400)).is_ok()).count()
         });
         assert_eq!(won, 1);
     }
-    assert_eq!(commits_in(&Store::open(&path).unwrap()), 5);
+    assert_eq!(commits_in(&SpreadsheetStore::open(&path).unwrap()), 5);
 }
 
 /// The victim with several writers at once: each tells of the rows that were acknowledged to it.
@@ -119,7 +119,7 @@ fn writers_that_will_be_killed() {
     if !Path::new(FILE).exists() {
         return;
     }
-    let store = Store::open(Path::new(FILE)).unwrap();
+    let store = SpreadsheetStore::open(Path::new(FILE)).unwrap();
     std::thread::scope(|scope| {
         for writer in 0..WRITERS {
             let store = &store;
@@ -158,7 +158,7 @@ fn a_copy_of_the_file_alone_has_what_each_of_many_writers_was_told() {
         kept.extend(told);
         child.wait().unwrap();
         std::fs::copy(&path, &copy).unwrap();
-        let store = Store::open(&copy).unwrap();
+        let store = SpreadsheetStore::open(&copy).unwrap();
         let rows = store.read("s").unwrap().rows(1, 0..u32::MAX).unwrap();
         let there: Vec<&[Cell]> = rows.iter().map(|(_, cells)| cells.as_slice()).collect();
         for number in kept {

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use hyper::Method;
 use serde_json::json;
-use sheetkeep::emulator::call::{Call, Query};
-use sheetkeep::emulator::coverage::{ANSWERED, METHODS, Reach, kinds};
+use sheetkeep::emulator::api::call::{ApiRequest, QueryParams};
+use sheetkeep::emulator::api::route::Route;
+use sheetkeep::emulator::emulator::Emulator;
 use sheetkeep::emulator::options::EmulatorOptions;
-use sheetkeep::emulator::route::Route;
-use sheetkeep::emulator::service::Emulator;
-use sheetkeep::system::{SeededChance, SteeredClock};
-use sheetkeep::time::Timestamp;
+use sheetkeep::emulator::random::SeededRandom;
+use sheetkeep::emulator::schema::support::{ANSWERED, METHODS, SupportLevel, kinds};
+use sheetkeep::emulator::time::SimulatedTimeSource;
 
 const DOCUMENT: &str = include_str!("../docs/emulator.md");
 const TOKEN: &str = "a-token-of-this-test";
@@ -26,16 +26,16 @@ fn emulator() -> Emulator {
         trusted_token: Some(TOKEN.to_owned()),
         ..EmulatorOptions::default()
     };
-    let clock = Arc::new(SteeredClock::starting_at(Timestamp(0)));
-    Emulator::open(options, clock, Arc::new(SeededChance::new(1))).expect("memory is there")
+    let clock = Arc::new(SimulatedTimeSource::starting_at(0));
+    Emulator::open(options, clock, Arc::new(SeededRandom::new(1))).expect("memory is there")
 }
 
 /// The status of an answer of a new emulator.
 async fn status(verb: &str, path: &str, body: String) -> u16 {
-    let call = Call {
+    let call = ApiRequest {
         method: method(verb),
         path: path.to_owned(),
-        query: Query::default(),
+        query: QueryParams::default(),
         host: "localhost".to_owned(),
         authorization: Some(format!("Bearer {TOKEN}")),
         body: body.into_bytes().into(),
@@ -73,8 +73,8 @@ async fn kinds_table() -> String {
         let declared = ANSWERED.iter().find(|(answered, ..)| *answered == kind);
         assert_eq!(declared.is_none(), status == 501, "{kind} answers {status}: src/emulator/coverage.rs has it wrong");
         let (reach, note) = match declared {
-            Some((_, Reach::Done, note)) => ("implemented", *note),
-            Some((_, Reach::Kept, note)) => ("kept as sent", *note),
+            Some((_, SupportLevel::Done, note)) => ("implemented", *note),
+            Some((_, SupportLevel::Kept, note)) => ("kept as sent", *note),
             None => ("501", ""),
         };
         writeln!(table, "| `{kind}` | {reach} | {note} |").expect("a text takes it");

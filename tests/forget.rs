@@ -17,7 +17,7 @@ mod person;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::ledger::commit::changes::ItemResult;
 use sheetkeep::ledger::item::key::{Key, Version};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
@@ -42,7 +42,11 @@ struct RevokeFixture {
 impl RevokeFixture {
     fn new(mode: WriteMode) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        Self { proxy: EmulatorProxy::new(Doubts::all().next().expect("there are eight"), 1, &clock, None), clock, mode }
+        Self {
+            proxy: EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None),
+            clock,
+            mode,
+        }
     }
 
     fn store(&self, seed: u64) -> SheetsStore {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::commit::changes::{Commit, CommitReply};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
@@ -48,7 +48,7 @@ struct CellLimitFixture {
 }
 
 impl CellLimitFixture {
-    fn new(doubts: Doubts) -> Self {
+    fn new(doubts: UnknownBehaviors) -> Self {
         Self { place: Arc::new(Emulated::new(doubts, 1)), events: Vec::new() }
     }
 

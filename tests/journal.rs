@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::app::journal::FileJournal;
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::ledger::item::write_mode::Delivery;
 use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::port::clock::Clock;
@@ -53,7 +53,7 @@ struct JournalFixture {
 impl JournalFixture {
     fn new(at_most_once: bool) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let doubts = Doubts::all().next().expect("there are eight");
+        let doubts = UnknownBehaviors::all().next().expect("there are eight");
         let disk = tempfile::tempdir().expect("a directory");
         let proxy = EmulatorProxy::new(doubts, 1, &clock, None);
         Self { proxy, clock, disk, ran: Ran::default(), at_most_once, definition: "d", runs: 0 }

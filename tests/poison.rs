@@ -18,8 +18,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::fault::{Fault, Happening};
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::fault::inject::{FaultAction, FaultRule};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::ledger::run::run::RunStatus;
@@ -43,13 +43,13 @@ struct RejectionFixture {
 }
 
 impl RejectionFixture {
-    fn new(doubts: Doubts) -> Self {
+    fn new(doubts: UnknownBehaviors) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         Self { proxy: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
     }
 
     fn usual() -> Self {
-        Self::new(Doubts::all().next().expect("there are eight"))
+        Self::new(UnknownBehaviors::all().next().expect("there are eight"))
     }
 
     /// From now on the service refuses whatever holds the word, as this says.
@@ -91,7 +91,7 @@ fn keys_but(count: usize, bad: &[usize]) -> BTreeSet<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_the_service_refuses_is_a_failure_and_all_the_others_are_written() {
-    for doubts in Doubts::all() {
+    for doubts in UnknownBehaviors::all() {
         let fixture = RejectionFixture::new(doubts);
         fixture.refuse("do=refuse", "poison");
         let report = fixture.run(&items(40, &[17])).await.expect("a run that ends");
@@ -153,9 +153,9 @@ async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seve
 }
 
 /// Refuses the cell of a row of data, but not the record of it in Failures, which is text with quotes in it.
-fn refusing_rows_of_data() -> Fault {
-    Fault {
-        happening: Happening::Refuse,
+fn refusing_rows_of_data() -> FaultRule {
+    FaultRule {
+        happening: FaultAction::Refuse,
         containing: Some("{\"stringValue\":\"poison\"}".to_owned()),
         times: ALWAYS,
         ..Default::default()
@@ -201,7 +201,7 @@ async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() 
 #[tokio::test(start_paused = true)]
 async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothing() {
     for after in 1..=5 {
-        for doubts in Doubts::all() {
+        for doubts in UnknownBehaviors::all() {
             let fixture = RejectionFixture::new(doubts);
             fixture.run(&[]).await.expect("a first run");
             let late = format!("on=writes,do=late,after={after},times=3").parse().expect("a fault");
@@ -239,7 +239,7 @@ async fn what_the_sheet_is_like_is_nobodys_fault() {
     for saying in sayings {
         let fixture = RejectionFixture::usual();
         fixture.run(&[]).await.expect("a first run");
-        let fault = Fault { message: Some(saying.to_owned()), ..refusing_rows_of_data() };
+        let fault = FaultRule { message: Some(saying.to_owned()), ..refusing_rows_of_data() };
         fixture.proxy.emulator.set_faults(vec![fault]);
         let error = fixture.run(&items(6, &[2])).await.expect_err("the sheet takes nothing");
         assert!(error.to_string().contains(saying), "{error}");

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::clock::Clock;
@@ -51,7 +51,7 @@ impl Desk {
     /// Keys k1 to kn at version 1, each with a remark of the person's.
     async fn of(keys: u64) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let proxy = EmulatorProxy::new(Doubts::all().next().expect("there are eight"), 1, &clock, None);
+        let proxy = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
         let versions = (1..=keys).map(|n| (format!("k{n}"), 1)).collect();
         let mut desk = Self { proxy, clock, versions, is_alike: false, said: Vec::new() };
         desk.run().await.expect("a first run");

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use serde_json::{Value, json};
-use sheetkeep::emulator::call::{Call, Content, Query};
+use sheetkeep::emulator::api::call::{ApiRequest, QueryParams, ResponseContent};
 use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
@@ -155,19 +155,19 @@ impl Estate {
 }
 
 async fn asked(proxy: &EmulatorProxy, method: Method, path: &str, body: Value) -> (u16, Value) {
-    let call = Call {
+    let call = ApiRequest {
         method,
         path: path.to_owned(),
-        query: Query::parse(""),
+        query: QueryParams::parse(""),
         host: "sheets.googleapis.com".to_owned(),
         authorization: Some("Bearer a-token-of-this-test".to_owned()),
         body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
     };
     let answer = proxy.emulator.answer(call).await.expect("no fault is pending");
     let value = match answer.content {
-        Content::Json(value) => value,
-        Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
-        Content::Html(_) | Content::File(..) | Content::Empty => Value::Null,
+        ResponseContent::Json(value) => value,
+        ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+        ResponseContent::Html(_) | ResponseContent::File(..) | ResponseContent::Empty => Value::Null,
     };
     (answer.status, value)
 }

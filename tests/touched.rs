@@ -22,7 +22,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::clock::Clock;
@@ -90,7 +90,7 @@ impl ManualEditFixture {
     /// The same, on a spreadsheet to which somebody has done this before.
     async fn begun_on(mode: WriteMode, before: Option<Deed>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let proxy = EmulatorProxy::new(Doubts::all().next().expect("there are eight"), 1, &clock, None);
+        let proxy = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
         let fixture = Self { proxy, clock, mode };
         if let Some(deed) = before {
             deed(fixture.proxy.clone()).await;

@@ -1,26 +1,26 @@
 //! Formulas over cells that are all blank: no text makes working it out panic or take for ever.
-use sheetkeep::emulator::a1::Span;
-use sheetkeep::emulator::formula::{Sight, evaluate, link};
-use sheetkeep::emulator::grid::Area;
-use sheetkeep::emulator::matrix::Matrix;
-use sheetkeep::emulator::outcome::{Computed, Outcome};
-use sheetkeep::emulator::purse::Purse;
+use sheetkeep::emulator::formula::budget::EvalBudget;
+use sheetkeep::emulator::formula::evaluate::{CellSource, evaluate, link};
+use sheetkeep::emulator::formula::matrix::Matrix;
+use sheetkeep::emulator::grid::a1::CellSpan;
+use sheetkeep::emulator::grid::area::Area;
+use sheetkeep::emulator::grid::value::{EvalResult, Scalar};
 
 #[derive(Default)]
 struct Blank {
-    purse: Purse,
+    purse: EvalBudget,
 }
 
-impl Sight for Blank {
-    fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Outcome {
-        Outcome::Number(f64::from(row) - f64::from(column))
+impl CellSource for Blank {
+    fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Scalar {
+        Scalar::Number(f64::from(row) - f64::from(column))
     }
 
-    fn area(&self, _: Option<&str>, _: Span) -> Option<Area> {
+    fn area(&self, _: Option<&str>, _: CellSpan) -> Option<Area> {
         None
     }
 
-    fn block(&self, _: Option<&str>, _: &Area) -> Computed<Matrix> {
+    fn block(&self, _: Option<&str>, _: &Area) -> EvalResult<Matrix> {
         Err("#REF!")
     }
 
@@ -28,7 +28,7 @@ impl Sight for Blank {
         (2, 3)
     }
 
-    fn purse(&self) -> &Purse {
+    fn purse(&self) -> &EvalBudget {
         &self.purse
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitReply};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
@@ -95,7 +95,7 @@ async fn meddled(
     runner(world, seed).run(InterruptedStore::at(world, nth, meddling), items(12)).await
 }
 
-async fn world_after_a_run(doubts: Doubts, count: u64) -> Arc<Emulated> {
+async fn world_after_a_run(doubts: UnknownBehaviors, count: u64) -> Arc<Emulated> {
     let world = Arc::new(Emulated::new(doubts, 9));
     runner(&world, 1).run(world.store_of("j", "Data"), items(count)).await.expect("a clean run");
     world
@@ -233,7 +233,7 @@ async fn a_tab_deleted_in_the_middle_of_a_run_stops_it_and_no_item_is_blamed() {
 
 #[tokio::test(start_paused = true)]
 async fn another_job_that_makes_runs_first_does_not_stop_an_init() {
-    for doubts in Doubts::all() {
+    for doubts in UnknownBehaviors::all() {
         let world = Arc::new(Emulated::new(doubts, 4));
         let hands = Arc::clone(&world);
         let meddling = Box::pin(async move {
@@ -313,7 +313,7 @@ async fn columns_of_processed_that_are_moved_in_the_middle_of_a_run_double_nothi
 
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_name_differs_only_in_case_from_tabs_that_are_there_is_told_so_before_any_write() {
-    let world = world_after_a_run(Doubts::default(), 2).await;
+    let world = world_after_a_run(UnknownBehaviors::default(), 2).await;
     let store = world.store_of("J", "Other");
     let error = store.load().await.expect_err("its tabs could not be made");
     assert!(error.to_string().contains("\"Processed J\" differs from it only in case"), "{error}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::columns::columns::NewColumns;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
@@ -46,7 +46,7 @@ async fn run(world: &Emulated, seed: u64, source: Values) -> (Result<RunReport, 
 }
 
 /// A spreadsheet on which the job has run over three items with the columns id, n and m.
-async fn after_a_run(doubts: Doubts) -> Emulated {
+async fn after_a_run(doubts: UnknownBehaviors) -> Emulated {
     let world = Emulated::new(doubts, 5);
     let (ended, odd) = run(&world, 1, items(0..3, "m")).await;
     assert_eq!((ended.expect("a clean run").run.counts.new, odd), (3, Vec::new()));
@@ -204,7 +204,7 @@ async fn a_header_that_was_cleared_or_whose_mark_can_not_be_read_stops_the_run_b
         let world = after_a_run(doubts).await;
         head_cell(&world, 1, "Number").await;
         let (method, times) = (Some("spreadsheets.developerMetadata.search".to_owned()), u32::MAX);
-        let fault = sheetkeep::emulator::fault::Fault { method, status: 501, times, ..Default::default() };
+        let fault = sheetkeep::emulator::fault::inject::FaultRule { method, status: 501, times, ..Default::default() };
         world.emulator.set_faults(vec![fault]);
         stops(&world, "whether it was renamed or deleted can't be read: write that word back").await;
         world.emulator.set_faults(Vec::new());
@@ -339,7 +339,7 @@ async fn a_new_field_gets_a_column_is_left_out_or_fails_its_item_as_the_job_says
 
 #[tokio::test(start_paused = true)]
 async fn ragged_records_all_get_their_columns_whatever_the_first_commit_made() {
-    for doubts in Doubts::all() {
+    for doubts in UnknownBehaviors::all() {
         let world = Emulated::new(doubts, 5);
         let mut job = Job::new(world.clock());
         job.plan.max_rows = 2;

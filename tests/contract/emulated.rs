@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::call::{Call, Content, Query};
-use sheetkeep::emulator::fault::{Fault, Happening, Victims};
+use sheetkeep::app::emulator::open;
+use sheetkeep::emulator::api::call::{ApiRequest, QueryParams, ResponseContent};
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::emulator::Emulator;
+use sheetkeep::emulator::fault::inject::{FaultAction, FaultRule, FaultTarget};
 use sheetkeep::emulator::options::EmulatorOptions;
-use sheetkeep::emulator::service::Emulator;
 use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::google::auth::Credentials;
 use sheetkeep::google::connect::Transport;
@@ -39,7 +40,7 @@ pub struct Emulated {
 
 impl Emulated {
     /// An empty spreadsheet on a service that behaves so.
-    pub fn new(doubts: Doubts, seed: u64) -> Self {
+    pub fn new(doubts: UnknownBehaviors, seed: u64) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
@@ -48,7 +49,7 @@ impl Emulated {
             ..EmulatorOptions::default()
         };
         let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
-        let emulator = Emulator::open(options, Arc::clone(&clock), chance).expect("memory is there");
+        let emulator = open(options, Arc::clone(&clock), chance).expect("memory is there");
         Self { emulator, clock, seed: AtomicU64::new(seed << 16) }
     }
 
@@ -115,19 +116,19 @@ impl Emulated {
     }
 
     async fn ask(&self, method: Method, suffix: &str, body: Value) -> (u16, Value) {
-        let call = Call {
+        let call = ApiRequest {
             method,
             path: format!("/v4/spreadsheets/{ID}{suffix}"),
-            query: Query::default(),
+            query: QueryParams::default(),
             host: "sheets.googleapis.com".to_owned(),
             authorization: Some(format!("Bearer {TOKEN}")),
             body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
         };
         let answer = self.emulator.answer(call).await.expect("no fault is pending");
         let value = match answer.content {
-            Content::Json(value) => value,
-            Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
-            Content::Html(_) | Content::File(..) | Content::Empty => Value::Null,
+            ResponseContent::Json(value) => value,
+            ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+            ResponseContent::Html(_) | ResponseContent::File(..) | ResponseContent::Empty => Value::Null,
         };
         (answer.status, value)
     }
@@ -156,17 +157,17 @@ impl StoreFixture for Emulated {
 
     fn lose(&self, loss: Loss) -> bool {
         let happening = match loss {
-            Loss::Answer => Happening::AppliedReset,
-            Loss::Request => Happening::Reset,
+            Loss::Answer => FaultAction::AppliedReset,
+            Loss::Request => FaultAction::Reset,
         };
-        self.emulator.set_faults(vec![Fault { on: Victims::Writes, happening, ..Fault::default() }]);
+        self.emulator.set_faults(vec![FaultRule { on: FaultTarget::Writes, happening, ..FaultRule::default() }]);
         true
     }
 }
 
 /// A service on which the name guards, and one on which the title does.
-pub fn both() -> [Doubts; 2] {
-    [0, 7].map(|nth| Doubts::all().nth(nth).expect("there are eight"))
+pub fn both() -> [UnknownBehaviors; 2] {
+    [0, 7].map(|nth| UnknownBehaviors::all().nth(nth).expect("there are eight"))
 }
 
 /// The spreadsheet.

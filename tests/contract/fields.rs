@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::columns::columns::{ColumnType, NewColumns};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
@@ -31,7 +31,7 @@ fn runner(world: &Emulated, seed: u64) -> Job {
     job
 }
 
-async fn after_a_run(doubts: Doubts) -> Arc<Emulated> {
+async fn after_a_run(doubts: UnknownBehaviors) -> Arc<Emulated> {
     let world = Arc::new(Emulated::new(doubts, 9));
     runner(&world, 1).run(world.store_of("j", "Data"), items(2, 2)).await.expect("a clean run");
     world
@@ -50,7 +50,7 @@ fn expected(count: u64, from: u64) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_column_comes_once_whatever_is_lost_and_whatever_comes_between() {
-    for doubts in Doubts::all() {
+    for doubts in UnknownBehaviors::all() {
         for loss in [Loss::Answer, Loss::Request] {
             let world = after_a_run(doubts).await;
             world.lose(loss);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use serde_json::{Value, json};
-use sheetkeep::emulator::outgoing::Outgoing;
+use sheetkeep::emulator::http::response_body::ResponseBody;
 use sheetkeep::google::sheets::Sheets;
 use sheetkeep::port::clock::Clock;
 use tokio::sync::{Mutex, watch};
@@ -101,7 +101,7 @@ impl Desk {
         self.proxy.view().await.map(Sight::of)
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
+    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<ResponseBody>> {
         let mut call = call_of(request).await;
         if let Some(latency) = self.latency {
             self.clock.sleep(latency).await;

@@ -15,11 +15,12 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::call::{Answer, Call, Content, Query};
+use sheetkeep::app::emulator::open;
+use sheetkeep::emulator::api::call::{ApiRequest, ApiResponse, QueryParams, ResponseContent};
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::emulator::Emulator;
+use sheetkeep::emulator::http::response_body::ResponseBody;
 use sheetkeep::emulator::options::EmulatorOptions;
-use sheetkeep::emulator::outgoing::Outgoing;
-use sheetkeep::emulator::service::Emulator;
 use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::google::auth::Credentials;
 use sheetkeep::google::connect::Transport;
@@ -82,7 +83,7 @@ pub struct Scripted {
 }
 
 impl EmulatorProxy {
-    pub fn new(doubts: Doubts, seed: u64, clock: &Arc<dyn Clock>, tampering: Option<Tampering>) -> Self {
+    pub fn new(doubts: UnknownBehaviors, seed: u64, clock: &Arc<dyn Clock>, tampering: Option<Tampering>) -> Self {
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
@@ -91,7 +92,7 @@ impl EmulatorProxy {
             ..EmulatorOptions::default()
         };
         let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
-        let emulator = Emulator::open(options, Arc::clone(clock), chance).expect("memory is there");
+        let emulator = open(options, Arc::clone(clock), chance).expect("memory is there");
         Self {
             emulator,
             editor: Arc::new(Mutex::new(SimulatedEditor::new(seed))),
@@ -202,7 +203,7 @@ impl EmulatorProxy {
         SpreadsheetId::parse(ID).expect("a spreadsheet's id")
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
+    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<ResponseBody>> {
         self.act().await;
         let is_write = request.uri().path().ends_with(":batchUpdate");
         let write = if is_write { self.writes.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
@@ -260,10 +261,10 @@ impl EmulatorProxy {
 
     /// A batch of the spreadsheet's owner, whom no protection keeps out and whose protections keep others out.
     pub async fn owner_does(&self, requests: Value) {
-        let call = Call {
+        let call = ApiRequest {
             method: Method::POST,
             path: "/_emulator/hands".to_owned(),
-            query: Query::parse(&format!("spreadsheet={ID}")),
+            query: QueryParams::parse(&format!("spreadsheet={ID}")),
             host: "sheets.googleapis.com".to_owned(),
             authorization: None,
             body: json!({"requests": requests}).to_string().into(),
@@ -351,19 +352,19 @@ impl EmulatorProxy {
 
     /// The same, of any path.
     pub async fn ask_at(&self, path: &str, method: Method, query: &str, body: Value) -> (u16, Value) {
-        let call = Call {
+        let call = ApiRequest {
             method,
             path: path.to_owned(),
-            query: Query::parse(query),
+            query: QueryParams::parse(query),
             host: "sheets.googleapis.com".to_owned(),
             authorization: Some(format!("Bearer {TOKEN}")),
             body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
         };
         let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
         let value = match answer.content {
-            Content::Json(value) => value,
-            Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
-            Content::Html(_) | Content::File(..) | Content::Empty => Value::Null,
+            ResponseContent::Json(value) => value,
+            ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+            ResponseContent::Html(_) | ResponseContent::File(..) | ResponseContent::Empty => Value::Null,
         };
         (answer.status, value)
     }
@@ -373,7 +374,7 @@ impl EmulatorProxy {
 pub fn client<F, R>(answering: F, clock: &Arc<dyn Clock>, seed: u64) -> Sheets
 where
     F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = std::io::Result<Response<Outgoing>>> + Send + 'static,
+    R: Future<Output = std::io::Result<Response<ResponseBody>>> + Send + 'static,
 {
     let streams = move || {
         let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
@@ -390,16 +391,16 @@ where
 }
 
 /// What a request asks of the emulator.
-pub async fn call_of(request: Request<Incoming>) -> Call {
+pub async fn call_of(request: Request<Incoming>) -> ApiRequest {
     let (head, body) = request.into_parts();
     call_with(head, body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default())
 }
 
-fn call_with(head: Parts, body: Bytes) -> Call {
-    Call {
+fn call_with(head: Parts, body: Bytes) -> ApiRequest {
+    ApiRequest {
         method: head.method,
         path: head.uri.path().to_owned(),
-        query: Query::parse(head.uri.query().unwrap_or_default()),
+        query: QueryParams::parse(head.uri.query().unwrap_or_default()),
         host: "sheets.googleapis.com".to_owned(),
         authorization: Some(format!("Bearer {TOKEN}")),
         body,
@@ -407,7 +408,7 @@ fn call_with(head: Parts, body: Bytes) -> Call {
 }
 
 /// An answer on its way, dated.
-pub fn dressed(answer: Answer, now: Timestamp) -> Response<Outgoing> {
+pub fn dressed(answer: ApiResponse, now: Timestamp) -> Response<ResponseBody> {
     let moment = std::time::UNIX_EPOCH + Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
     let mut response = Response::builder().status(answer.status).header("date", httpdate::fmt_http_date(moment));
     for (name, value) in &answer.headers {
@@ -416,7 +417,7 @@ pub fn dressed(answer: Answer, now: Timestamp) -> Response<Outgoing> {
     let breaks_off = answer.breaks_off;
     let (bytes, kind) = answer.body(false);
     let response = if kind.is_empty() { response } else { response.header("content-type", kind) };
-    response.body(Outgoing::new(bytes.into(), breaks_off)).expect("a status and a date")
+    response.body(ResponseBody::new(bytes.into(), breaks_off)).expect("a status and a date")
 }
 
 /// The end of a connection.

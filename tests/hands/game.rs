@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::chance::Chance;
@@ -90,7 +90,7 @@ pub struct Game {
 impl Game {
     pub fn new(seed: u64, pace: Pace, tampering: Option<Tampering>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let doubts = Doubts::all().nth(usize::try_from(seed % 8).expect("few")).expect("there are eight");
+        let doubts = UnknownBehaviors::all().nth(usize::try_from(seed % 8).expect("few")).expect("there are eight");
         let proxy = EmulatorProxy::new(doubts, seed, &clock, None);
         let latency = (pace == Pace::Fast).then_some(LATENCY);
         let desk = Desk::new(proxy, seed, &clock, latency, tampering);

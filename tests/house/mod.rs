@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::clock::Clock;
@@ -33,7 +33,7 @@ impl JobFixture {
     /// `nth` is which of the eight doubts the service has.
     pub fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let doubts = Doubts::all().nth(nth).expect("there are eight");
+        let doubts = UnknownBehaviors::all().nth(nth).expect("there are eight");
         Self { proxy: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode, again, max_rows: 2 }
     }
 

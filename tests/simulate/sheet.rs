@@ -6,10 +6,10 @@ use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::call::{Call, Content, Query};
-use sheetkeep::emulator::fault::Fault;
-use sheetkeep::emulator::outgoing::Outgoing;
+use sheetkeep::emulator::api::call::{ApiRequest, QueryParams, ResponseContent};
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::fault::inject::FaultRule;
+use sheetkeep::emulator::http::response_body::ResponseBody;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
@@ -46,14 +46,14 @@ impl OnSheet {
         clock: &Arc<dyn Clock>,
         meddling: Option<Meddling>,
     ) -> Self {
-        let doubts = Doubts::all().nth(usize::try_from(doubt).expect("few")).expect("there are eight");
+        let doubts = UnknownBehaviors::all().nth(usize::try_from(doubt).expect("few")).expect("there are eight");
         let proxy = EmulatorProxy::new(doubts, seed, clock, None);
         let (record, clock) = (Arc::clone(record), Arc::clone(clock));
         Self { proxy, record, clock, turn: Arc::default(), meddling }
     }
 
     /// Carries out a call at its turn; the person may come first.
-    async fn respond(&self, lane: &Machine, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
+    async fn respond(&self, lane: &Machine, request: Request<Incoming>) -> std::io::Result<Response<ResponseBody>> {
         let mut call = call_of(request).await;
         lane.under_way().await;
         let writes = call.path.ends_with(":batchUpdate");
@@ -78,7 +78,7 @@ impl OnSheet {
             }
             let containing = self.record.poison().map(|poison| poison.text);
             let fault = kind.and_then(Kind::fault).map(|fault| match kind {
-                Some(Kind::Refuses(_)) => Fault { containing, ..fault },
+                Some(Kind::Refuses(_)) => FaultRule { containing, ..fault },
                 _ => fault,
             });
             self.proxy.emulator.set_faults(fault.into_iter().collect());
@@ -125,16 +125,16 @@ impl OnSheet {
 
     /// Writes that are under way.
     async fn late(&self) -> u64 {
-        let call = Call {
+        let call = ApiRequest {
             method: Method::GET,
             path: "/_emulator/late".to_owned(),
-            query: Query::default(),
+            query: QueryParams::default(),
             host: String::new(),
             authorization: None,
             body: bytes::Bytes::new(),
         };
         let answer = self.proxy.emulator.answer(call).await.expect("no fault meets a control path");
-        let Content::Json(told) = answer.content else { unreachable!("a control path answers JSON") };
+        let ResponseContent::Json(told) = answer.content else { unreachable!("a control path answers JSON") };
         told["underWay"].as_u64().expect("a count")
     }
 }
@@ -146,7 +146,7 @@ fn in_query(title: &str) -> String {
 }
 
 /// Takes out of a batch whatever copies cells.
-fn without_copies(call: &mut Call) {
+fn without_copies(call: &mut ApiRequest) {
     let Ok(mut body) = serde_json::from_slice::<Value>(&call.body) else { return };
     if let Some(requests) = body["requests"].as_array_mut() {
         requests.retain(|request| request.get("copyPaste").is_none());
@@ -155,7 +155,7 @@ fn without_copies(call: &mut Call) {
 }
 
 /// Leaves of a batch what it appends.
-fn without_guard(call: &mut Call) {
+fn without_guard(call: &mut ApiRequest) {
     let Ok(mut body) = serde_json::from_slice::<Value>(&call.body) else { return };
     if let Some(requests) = body["requests"].as_array_mut() {
         requests.retain(|request| request.get("appendCells").is_some());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use hyper::Method;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::batch::context::UnknownBehaviors;
 use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
@@ -49,9 +49,9 @@ impl Guard {
     }
 
     /// The service honours the ids of named ranges and refuses missing ones, or neither.
-    fn behaviour(self) -> Doubts {
+    fn behaviour(self) -> UnknownBehaviors {
         let nth = if self == Self::Name { 0 } else { 7 };
-        Doubts::all().nth(nth).expect("there are eight")
+        UnknownBehaviors::all().nth(nth).expect("there are eight")
     }
 }
 
