@@ -33,6 +33,7 @@ use sheetkeep::time::Timestamp;
 use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
+/// A job some of whose keys are revoked.
 struct RevokeFixture {
     proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,

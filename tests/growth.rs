@@ -42,6 +42,7 @@ use crate::ground::StoreFixture;
 
 const LIMIT: i64 = 10_000_000;
 
+/// A spreadsheet near its limit of cells.
 struct CellLimitFixture {
     place: Arc<Emulated>,
     events: Vec<Event>,

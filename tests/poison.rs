@@ -35,6 +35,7 @@ use crate::support::{Job, Values};
 /// More than any run meets.
 const ALWAYS: u32 = 1_000_000;
 
+/// A job on a service that rejects some records.
 struct RejectionFixture {
     proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,

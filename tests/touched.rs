@@ -75,6 +75,7 @@ impl Source for Interrupted {
     }
 }
 
+/// A job whose tabs people edit.
 struct ManualEditFixture {
     proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,

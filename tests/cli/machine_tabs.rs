@@ -8,6 +8,7 @@ use crate::workshop::{Ended, TempProject};
 const ID: &str = "1DeletedTabsSpreadsheet0000000000000000000000";
 const REPAIR: [&str; 4] = ["fsck", "--repair=tabs", "--yes", "j.toml"];
 
+/// A job whose machine tabs people delete.
 struct MachineTabFixture {
     project: TempProject,
     client: ApiClient,

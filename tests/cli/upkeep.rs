@@ -7,6 +7,7 @@ use crate::workshop::TempProject;
 
 const ID: &str = "1UpkeepSpreadsheet0000000000000000000000000";
 
+/// A job that has run, and a client that edits its tabs.
 struct MaintenanceFixture {
     project: TempProject,
     client: ApiClient,

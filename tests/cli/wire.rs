@@ -28,7 +28,7 @@ pub struct Emulator {
     pub credentials: PathBuf,
 }
 
-/// A spreadsheet, read from outside.
+/// A plain HTTP client of one spreadsheet.
 pub struct ApiClient {
     /// The emulator that serves it.
     pub emulator: Emulator,

@@ -12,7 +12,7 @@ use crate::live::Live;
 /// Records in the week's feed.
 pub const QUAKES: usize = 1_707;
 
-/// A folder of its own, gone when the test is over.
+/// A temporary folder with a job in it; removed when the test is over.
 pub struct TempProject {
     folder: TempDir,
 }

@@ -1,4 +1,4 @@
-//! The service with a person before it: whoever calls may find that the person was there first.
+//! A proxy in front of the emulator. It can act as a person before a call, lose or delay a call, and record calls.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -40,7 +40,7 @@ const STREAM_BYTES: usize = 256 << 10;
 /// What is done to a call on its way, for tests that have to see the simulation fail.
 pub type Tampering = fn(&mut Value);
 
-/// A spreadsheet, its person, and the way to it.
+/// An emulated spreadsheet behind a proxy, with a simulated editor who may act before each call.
 #[derive(Clone)]
 pub struct EmulatorProxy {
     pub emulator: Emulator,
@@ -189,7 +189,7 @@ impl EmulatorProxy {
         }
     }
 
-    /// A client whose every call the person may come before.
+    /// Returns a client whose calls go through this proxy.
     pub fn sheets(&self, seed: u64) -> Sheets {
         let proxy = self.clone();
         let answering = move |request| {

@@ -20,6 +20,7 @@ use sheetkeep::time::Timestamp;
 use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
+/// A job and its emulated spreadsheet.
 pub struct JobFixture {
     pub proxy: EmulatorProxy,
     pub clock: Arc<dyn Clock>,

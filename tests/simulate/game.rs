@@ -187,7 +187,7 @@ impl Game {
         }
     }
 
-    /// One to three machines at once, each with its own fortune.
+    /// One to three machines at once, each with its own fault plan.
     async fn noise(&self) {
         let faults = [0.0, 0.05, 0.15, 0.3][usize::try_from(self.below(4)).expect("few")];
         let machines = 1 + usize::try_from(self.below(3)).expect("few");
