@@ -1,7 +1,9 @@
-//! What goes over the wire, frozen: the requests of typical runs under both guards, the rows of the state tab, the headers.
+//! The wire format, frozen: the requests of typical runs under both guards, the rows of the state
+//! tab, the headers of all tabs.
 //!
-//! Each scenario is played against the emulator with a fixed clock and seeded chance, and its requests are compared with a snapshot in
-//! `tests/snapshots/wire`. In scope: bytes that the service gets. Out of scope: what the command line prints (`cli/json_documents.rs`).
+//! Each scenario runs against the emulator with a fixed clock and seeded chance. Its requests are
+//! compared with a snapshot in `tests/snapshots/wire`.
+//! Out of scope: what the command line prints (`cli/json_documents.rs`).
 
 #![cfg(feature = "emulator")]
 
@@ -204,7 +206,7 @@ async fn the_requests_of_inserted_rows_are_frozen() {
     }
 }
 
-/// A run writes a row by its position although a person moved it, and vanishes; the next run repairs that.
+/// A run writes to a row that a person has just moved, and vanishes. The next run repairs both rows.
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_a_repair_are_frozen() {
     for guard in Guard::BOTH {

@@ -1,6 +1,8 @@
-//! Every document that `--json` prints, frozen as a snapshot in `tests/snapshots/json`, and the tables of the local file.
+//! Every document that `--json` prints, frozen as a snapshot in `tests/snapshots/json`; and the
+//! tables of the local file.
 //!
-//! Times, ids of runs, the folder, the host and addresses are replaced, because they differ each time; all else is compared.
+//! Times, run ids, the folder, the host and addresses are replaced, because they differ each time.
+//! Everything else is compared.
 
 use regex::Regex;
 use serde_json::{Value, json};
