@@ -17,7 +17,7 @@ mod person;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::item::failure::RequestedAction;
 use sheetkeep::ledger::item::key::Key;
 use sheetkeep::ledger::run::event::RunReport;

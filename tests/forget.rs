@@ -17,7 +17,7 @@ mod person;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::commit::changes::ItemResult;
 use sheetkeep::ledger::item::key::{Key, Version};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};

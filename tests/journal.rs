@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::app::journal::FileJournal;
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::item::write_mode::Delivery;
 use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::port::clock::Clock;

@@ -18,8 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
-use sheetkeep::emulator::fault::inject::{FaultAction, FaultRule};
+use sheetkeep::emulator::{FaultAction, FaultRule, UnknownBehaviors};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::ledger::run::run::RunStatus;

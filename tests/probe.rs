@@ -15,8 +15,9 @@ use contract::emulated::{Emulated, id};
 use contract::ground::StoreFixture;
 use serde_json::json;
 use sheetkeep::check::probing::{ProbeReport, probe};
-use sheetkeep::emulator::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
-use sheetkeep::emulator::fault::inject::{FaultAction, FaultRule, FaultTarget};
+use sheetkeep::emulator::{
+    CallerIdBehavior, FaultAction, FaultRule, FaultTarget, MissingIdBehavior, UnknownBehaviors, ValidationBehavior,
+};
 use sheetkeep::runner::shutdown::{Stop, StopReason};
 use sheetkeep::store::probe::assumption::{Assumption, AssumptionOutcome};
 use sheetkeep::system::SeededChance;

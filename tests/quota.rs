@@ -23,7 +23,7 @@ mod contract {
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::fault::inject::{FaultRule, FaultTarget};
+use sheetkeep::emulator::{FaultRule, FaultTarget};
 use sheetkeep::ledger::run::event::RunReport;
 use support::{Job, Slow, Values};
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use serde_json::{Value, json};
-use sheetkeep::emulator::api::call::{ApiRequest, QueryParams, ResponseContent};
+use sheetkeep::emulator::{ApiRequest, QueryParams, ResponseContent};
 use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;

@@ -13,7 +13,7 @@ use contract::emulated::Emulated;
 use contract::live::Live;
 use contract::remembered::Remembered;
 use contract::suite;
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;

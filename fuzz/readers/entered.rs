@@ -1,6 +1,5 @@
 //! `USER_ENTERED`: no text makes reading it as typed panic, and a number that is read is finite.
-use sheetkeep::emulator::grid::cell::CellValue;
-use sheetkeep::emulator::input::user_entered::EnteredValue;
+use sheetkeep::emulator::internals::{CellValue, EnteredValue};
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {

@@ -1,6 +1,6 @@
 //! `fields` masks: no text makes reading or applying them panic.
 use serde_json::json;
-use sheetkeep::emulator::schema::response_mask::ResponseMask;
+use sheetkeep::emulator::internals::ResponseMask;
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {

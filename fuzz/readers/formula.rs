@@ -1,10 +1,7 @@
 //! Formulas over cells that are all blank: no text makes working it out panic or take for ever.
-use sheetkeep::emulator::formula::budget::EvalBudget;
-use sheetkeep::emulator::formula::evaluate::{CellSource, evaluate, link};
-use sheetkeep::emulator::formula::matrix::Matrix;
-use sheetkeep::emulator::grid::a1::CellSpan;
-use sheetkeep::emulator::grid::area::Area;
-use sheetkeep::emulator::grid::value::{EvalResult, Scalar};
+use sheetkeep::emulator::internals::{
+    Area, CellSource, CellSpan, EvalBudget, EvalResult, Matrix, Scalar, evaluate, link,
+};
 
 #[derive(Default)]
 struct Blank {

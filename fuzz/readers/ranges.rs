@@ -1,5 +1,5 @@
 //! A1 ranges, quoted titles and column letters: no text makes reading them panic, and what was read prints to the same again.
-use sheetkeep::emulator::grid::a1::{A1Reference, CellSpan, column_index, quote_title};
+use sheetkeep::emulator::internals::{A1Reference, CellSpan, column_index, quote_title};
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {

@@ -5,12 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::emulator::emulator::Emulator;
-use crate::emulator::options::EmulatorOptions;
-use crate::emulator::random::RandomSource;
-use crate::emulator::storage::commit_hook::{CommitHook, CommitStage};
-use crate::emulator::storage::error::StorageError;
-use crate::emulator::time::TimeSource;
+use crate::emulator::{CommitHook, CommitStage, Emulator, EmulatorOptions, RandomSource, StorageError, TimeSource};
 use crate::failpoint;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;

@@ -12,11 +12,7 @@ use crate::app::error::AppError;
 use crate::config::settings::Settings;
 use crate::config::target::{GOOGLE_API_URL, Target};
 #[cfg(feature = "emulator")]
-use crate::emulator::emulator::Emulator;
-#[cfg(feature = "emulator")]
-use crate::emulator::error::FailureCause;
-#[cfg(feature = "emulator")]
-use crate::emulator::options::EmulatorOptions;
+use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
 use crate::google::address::SpreadsheetId;
 use crate::google::auth::{CredentialSource, Credentials};
 use crate::google::connect::Transport;

@@ -70,7 +70,7 @@ pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, 
         return (lines, None);
     }
     let mut looked = look(source.as_mut(), Arc::new(identify), settings.again, clock).await;
-    let hint = "the run says so too; see README, *A key twice in one source*";
+    let hint = "the run says so too; see docs/settings.md, *A key twice in one source*";
     lines.extend(looked.sentence().map(|sentence| CheckItem::warning(subject, sentence, Some(hint))));
     lines.extend(looked.broken.take().map(|error| CheckItem::problem(subject, StartBlocker::Source(error))));
     (lines, Some(looked))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::columns::columns::NewColumns;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
@@ -204,7 +204,7 @@ async fn a_header_that_was_cleared_or_whose_mark_can_not_be_read_stops_the_run_b
         let world = after_a_run(doubts).await;
         head_cell(&world, 1, "Number").await;
         let (method, times) = (Some("spreadsheets.developerMetadata.search".to_owned()), u32::MAX);
-        let fault = sheetkeep::emulator::fault::inject::FaultRule { method, status: 501, times, ..Default::default() };
+        let fault = sheetkeep::emulator::FaultRule { method, status: 501, times, ..Default::default() };
         world.emulator.set_faults(vec![fault]);
         stops(&world, "whether it was renamed or deleted can't be read: write that word back").await;
         world.emulator.set_faults(Vec::new());

@@ -1,7 +1,7 @@
 //! What runs cost in calls: the budgets of `docs/architecture.md`, under every doubt.
 
 use serde_json::json;
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::UnknownBehaviors;
 
 use crate::contract::emulated::Emulated;
 use crate::contract::ground::StoreFixture;

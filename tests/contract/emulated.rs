@@ -7,11 +7,10 @@ use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::{Value, json};
 use sheetkeep::app::emulator::open;
-use sheetkeep::emulator::api::call::{ApiRequest, QueryParams, ResponseContent};
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
-use sheetkeep::emulator::emulator::Emulator;
-use sheetkeep::emulator::fault::inject::{FaultAction, FaultRule, FaultTarget};
-use sheetkeep::emulator::options::EmulatorOptions;
+use sheetkeep::emulator::{
+    ApiRequest, Emulator, EmulatorOptions, FaultAction, FaultRule, FaultTarget, QueryParams, ResponseContent,
+    UnknownBehaviors,
+};
 use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::google::auth::Credentials;
 use sheetkeep::google::connect::Transport;

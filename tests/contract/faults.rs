@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
-use sheetkeep::emulator::fault::inject::{FaultAction, FaultRule, FaultTarget};
+use sheetkeep::emulator::{FaultAction, FaultRule, FaultTarget, UnknownBehaviors};
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::chance::Chance;

@@ -1,6 +1,6 @@
 //! A Processed tab that is longer than one page.
 
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::commit::changes::{Changes, ItemResult};
 use sheetkeep::ledger::item::failure::FailureState;
 use sheetkeep::ledger::item::item::Output;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use serde_json::{Value, json};
-use sheetkeep::emulator::http::response_body::ResponseBody;
+use sheetkeep::emulator::ResponseBody;
 use sheetkeep::google::sheets::Sheets;
 use sheetkeep::port::clock::Clock;
 use tokio::sync::{Mutex, watch};

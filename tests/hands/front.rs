@@ -16,11 +16,9 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use sheetkeep::app::emulator::open;
-use sheetkeep::emulator::api::call::{ApiRequest, ApiResponse, QueryParams, ResponseContent};
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
-use sheetkeep::emulator::emulator::Emulator;
-use sheetkeep::emulator::http::response_body::ResponseBody;
-use sheetkeep::emulator::options::EmulatorOptions;
+use sheetkeep::emulator::{
+    ApiRequest, ApiResponse, Emulator, EmulatorOptions, QueryParams, ResponseBody, ResponseContent, UnknownBehaviors,
+};
 use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::google::auth::Credentials;
 use sheetkeep::google::connect::Transport;

@@ -1,6 +1,6 @@
 //! The kinds of faults that a call can meet, and what each is to the emulator.
 
-use sheetkeep::emulator::fault::inject::{FaultAction, FaultRule};
+use sheetkeep::emulator::{FaultAction, FaultRule};
 use sheetkeep::port::chance::Chance;
 
 /// A fault.

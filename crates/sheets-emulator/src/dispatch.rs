@@ -28,7 +28,7 @@ use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, get, spreadsheet};
 
 /// What methods work with.
-pub struct Dispatcher<'a> {
+pub(crate) struct Dispatcher<'a> {
     /// The spreadsheets.
     pub store: &'a SpreadsheetStore,
     /// The switches.
@@ -43,7 +43,7 @@ pub struct Dispatcher<'a> {
 
 impl Dispatcher<'_> {
     /// Calls the method of a route.
-    pub fn call(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
+    pub(crate) fn call(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
         let (_, _, root) = route.api.about();
         if root.is_empty() {
             return self.drive(route, query, body);

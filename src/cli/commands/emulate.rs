@@ -10,11 +10,10 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
-use crate::emulator::api::quota::QuotaLimits;
-use crate::emulator::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
-use crate::emulator::error::FailureCause;
-use crate::emulator::http::launch::{LaunchError, LaunchOptions, launch};
-use crate::emulator::options::{EmulatorOptions, Latency};
+use crate::emulator::{
+    CallerIdBehavior, EmulatorOptions, FailureCause, Latency, LaunchError, LaunchOptions, MissingIdBehavior,
+    QuotaLimits, UnknownBehaviors, ValidationBehavior, launch,
+};
 use crate::fault::Fault;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;

@@ -48,7 +48,7 @@ impl TextParams for QueryParams {
 }
 
 /// How an `Authorization` begins that stands for an API key, which comes in a header or a parameter of its own.
-pub const API_KEY: &str = "Key ";
+pub(crate) const API_KEY: &str = "Key ";
 
 /// A call.
 #[derive(Debug, Clone)]

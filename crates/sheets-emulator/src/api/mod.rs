@@ -9,7 +9,7 @@
 //!
 //! Out of scope: connections (`http`), what a method does (`dispatch`).
 
-pub mod call;
-pub mod quota;
-pub mod route;
-pub mod stats;
+pub(crate) mod call;
+pub(crate) mod quota;
+pub(crate) mod route;
+pub(crate) mod stats;

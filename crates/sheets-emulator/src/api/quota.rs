@@ -57,7 +57,7 @@ pub enum QuotaMetric {
 
 /// The calls of the running minute.
 #[derive(Debug, Default)]
-pub struct QuotaCounter {
+pub(crate) struct QuotaCounter {
     limits: Option<QuotaLimits>,
     minute: u64,
     users: HashMap<(String, QuotaMetric), u32>,
@@ -66,12 +66,12 @@ pub struct QuotaCounter {
 
 impl QuotaCounter {
     /// Nothing counted yet; without limits every call passes.
-    pub fn new(limits: Option<QuotaLimits>) -> Self {
+    pub(crate) fn new(limits: Option<QuotaLimits>) -> Self {
         Self { limits, ..Self::default() }
     }
 
     /// Counts a call, or refuses it. A refused call costs nothing.
-    pub fn take(&mut self, account: &str, metric: QuotaMetric, monotonic_ms: u64) -> Result<(), ApiError> {
+    pub(crate) fn take(&mut self, account: &str, metric: QuotaMetric, monotonic_ms: u64) -> Result<(), ApiError> {
         let Some(limits) = self.limits else { return Ok(()) };
         let minute = monotonic_ms / MINUTE_MS;
         if minute != self.minute {
@@ -93,7 +93,7 @@ impl QuotaCounter {
     }
 
     /// Seconds until the running minute is over, for those who want a `Retry-After`.
-    pub fn seconds_left(monotonic_ms: u64) -> u64 {
+    pub(crate) fn seconds_left(monotonic_ms: u64) -> u64 {
         (MINUTE_MS - monotonic_ms % MINUTE_MS).div_ceil(1000)
     }
 }

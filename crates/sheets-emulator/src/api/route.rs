@@ -10,8 +10,7 @@ use crate::api::quota::QuotaMetric;
 
 /// A method of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is the method of its name in Google's reference")]
-pub enum ApiMethod {
+pub(crate) enum ApiMethod {
     Create,
     Get,
     GetByDataFilter,
@@ -48,7 +47,7 @@ pub enum ApiMethod {
 
 impl ApiMethod {
     /// The method's name in the reference, what quotas count it as, and the message type of its answer.
-    pub fn about(self) -> (&'static str, Option<QuotaMetric>, &'static str) {
+    pub(crate) fn about(self) -> (&'static str, Option<QuotaMetric>, &'static str) {
         let (read, write) = (Some(QuotaMetric::Read), Some(QuotaMetric::Write));
         match self {
             Self::Create => ("spreadsheets.create", write, "Spreadsheet"),
@@ -110,7 +109,7 @@ const COMMON: [&str; 11] = [
 
 impl ApiMethod {
     /// Whether the method has a query parameter of that name. Drive's are not known here, so all pass.
-    pub fn takes(self, name: &str) -> bool {
+    pub(crate) fn takes(self, name: &str) -> bool {
         let own: &[&str] = match self {
             drive if drive.about().2.is_empty() => return true,
             Self::Get => &["commentsViewMode", "excludeTablesInBandedRanges", "includeGridData", "ranges"],
@@ -131,7 +130,7 @@ impl ApiMethod {
 
 /// Where a call leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
+pub(crate) struct Route {
     /// The method.
     pub api: ApiMethod,
     /// The id of the spreadsheet, or of the file; empty where there is none.
@@ -143,7 +142,7 @@ pub struct Route {
 
 impl Route {
     /// Reads the path of a call, as it was sent; none for what is no method.
-    pub fn find(method: &Method, path: &str) -> Option<Self> {
+    pub(crate) fn find(method: &Method, path: &str) -> Option<Self> {
         let path = path.strip_prefix('/')?;
         if let Some(rest) = path.strip_prefix("drive/v3/files") {
             return drive(method, rest.trim_matches('/'));

@@ -8,6 +8,6 @@
 //!
 //! Out of scope: with whom a spreadsheet is shared (`drive::permissions`).
 
-pub mod protection;
-pub mod test_credentials;
-pub mod tokens;
+pub(crate) mod protection;
+pub(crate) mod test_credentials;
+pub(crate) mod tokens;

@@ -15,13 +15,13 @@ use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::{ProtectedArea, Transaction};
 
 /// The member of a kept protection that says who added it; answers never show it.
-pub const ADDED_BY: &str = "_addedBy";
+pub(crate) const ADDED_BY: &str = "_addedBy";
 
 /// Who owns every spreadsheet, beside the account of the throw-away key: the person whose hands `POST /_emulator/hands` are.
-pub const OWNER: &str = "owner@sheetkeep-emulator.example";
+pub(crate) const OWNER: &str = "owner@sheetkeep-emulator.example";
 
 /// Spreadsheets that can be written: by anybody to anything, or by somebody who is held to protections.
-pub trait Writable {
+pub(crate) trait Writable {
     /// The only writer of the file until it is committed or dropped.
     fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError>;
 }
@@ -34,7 +34,7 @@ impl Writable for SpreadsheetStore {
 
 /// A store as somebody sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct AccountStore<'a> {
+pub(crate) struct AccountStore<'a> {
     /// The store.
     pub store: &'a SpreadsheetStore,
     /// The account.
@@ -48,7 +48,7 @@ impl Writable for AccountStore<'_> {
 }
 
 /// Whether this account may edit what a protection protects.
-pub fn may_edit(body: &Value, account: &str) -> bool {
+pub(crate) fn may_edit(body: &Value, account: &str) -> bool {
     let added_by = body.get(ADDED_BY).and_then(Value::as_str).unwrap_or(TEST_ACCOUNT);
     let users = body.get("editors").and_then(|editors| editors.get("users")).and_then(Value::as_array);
     let named =
@@ -59,13 +59,13 @@ pub fn may_edit(body: &Value, account: &str) -> bool {
 impl Transaction<'_> {
     /// The same transaction, held to the protections that this account meets.
     #[must_use]
-    pub fn on_behalf_of(mut self, account: &str) -> Self {
+    pub(crate) fn on_behalf_of(mut self, account: &str) -> Self {
         self.account = Some(account.to_owned());
         self
     }
 
     /// Who writes; nobody in particular where protections are not looked at.
-    pub fn account(&self) -> Option<&str> {
+    pub(crate) fn account(&self) -> Option<&str> {
         self.account.as_deref()
     }
 

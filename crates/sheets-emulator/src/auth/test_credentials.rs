@@ -12,23 +12,23 @@ use serde_json::{Value, json};
 pub const TEST_ACCOUNT: &str = "throwaway-test@sheetkeep-emulator.iam.gserviceaccount.com";
 
 /// The id of the test key: the `kid` of its token requests.
-pub const TEST_KEY_ID: &str = "7e57000000000000000000000000000000007e57";
+pub(crate) const TEST_KEY_ID: &str = "7e57000000000000000000000000000000007e57";
 
 /// The client id of the test credentials of a user.
-pub const TEST_CLIENT_ID: &str = "000000000000-throwaway-test.apps.googleusercontent.com";
+pub(crate) const TEST_CLIENT_ID: &str = "000000000000-throwaway-test.apps.googleusercontent.com";
 
 /// The client secret that goes with it; it protects nothing.
-pub const TEST_CLIENT_SECRET: &str = "throwaway-test-client-secret";
+pub(crate) const TEST_CLIENT_SECRET: &str = "throwaway-test-client-secret";
 
 /// The refresh token of the test credentials of a user; it protects nothing.
-pub const TEST_REFRESH_TOKEN: &str = "1//throwaway-test-refresh-token";
+pub(crate) const TEST_REFRESH_TOKEN: &str = "1//throwaway-test-refresh-token";
 
 const FILE: &str = include_str!("throwaway_test_key.pem");
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
 /// A service-account key file whose `token_uri` is the emulator at `base_url` (`http://127.0.0.1:8080`).
-pub fn service_account(base_url: &str) -> Value {
+pub(crate) fn service_account(base_url: &str) -> Value {
     json!({
         "type": "service_account",
         "project_id": "sheetkeep-emulator",
@@ -45,7 +45,7 @@ pub fn service_account(base_url: &str) -> Value {
 }
 
 /// Whether a text is a key file of an emulator, whichever its server was.
-pub fn is_service_account(text: &str) -> bool {
+pub(crate) fn is_service_account(text: &str) -> bool {
     let file: Value = serde_json::from_str(text).unwrap_or_default();
     file["client_email"] == TEST_ACCOUNT && file["private_key_id"] == TEST_KEY_ID
 }
@@ -56,7 +56,7 @@ fn base64_lines() -> &'static str {
 }
 
 /// Whether the test key made this RS256 signature.
-pub fn signed_by_test_key(message: &[u8], signature: &[u8]) -> bool {
+pub(crate) fn signed_by_test_key(message: &[u8], signature: &[u8]) -> bool {
     let text: String = base64_lines().chars().filter(|c| !c.is_whitespace()).collect();
     let Some(key) = BASE64.decode(text.as_bytes()).ok().and_then(|der| RsaKeyPair::from_pkcs8(&der).ok()) else {
         return false;

@@ -37,7 +37,7 @@ const BAD_TIME: &str = "Invalid JWT: Token must be a short-lived token (60 minut
 
 /// What a token lets its bearer do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum AccessLevel {
+pub(crate) enum AccessLevel {
     /// Nothing here: no scope of Sheets or Drive.
     Nothing,
     /// Reading.
@@ -48,7 +48,7 @@ pub enum AccessLevel {
 
 /// Who holds a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenHolder {
+pub(crate) struct TokenHolder {
     /// The account, for quotas.
     pub account: String,
     /// What it may do.
@@ -57,7 +57,7 @@ pub struct TokenHolder {
 
 /// The tokens that are good.
 #[derive(Debug, Default)]
-pub struct TokenIssuer {
+pub(crate) struct TokenIssuer {
     trusted: Option<String>,
     issued: Mutex<HashMap<String, (TokenHolder, u64)>>,
 }
@@ -103,7 +103,7 @@ struct JwtClaims {
 
 impl TokenIssuer {
     /// No tokens yet but `trusted`, which is good for ever.
-    pub fn new(trusted: Option<String>) -> Self {
+    pub(crate) fn new(trusted: Option<String>) -> Self {
         Self { trusted, issued: Mutex::default() }
     }
 
@@ -112,7 +112,7 @@ impl TokenIssuer {
     }
 
     /// Answers a token request, given its form and the `Host` it came to.
-    pub fn grant(
+    pub(crate) fn grant(
         &self,
         form: &[u8],
         host: &str,
@@ -137,7 +137,7 @@ impl TokenIssuer {
     }
 
     /// Whose token a call carries, given its `Authorization` header; 401 when there is none or it is no good.
-    pub fn check(&self, authorization: Option<&str>, monotonic_ms: u64) -> Result<TokenHolder, ApiError> {
+    pub(crate) fn check(&self, authorization: Option<&str>, monotonic_ms: u64) -> Result<TokenHolder, ApiError> {
         let Some(authorization) = authorization else {
             return Err(ApiError::unauthenticated(
                 "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other \

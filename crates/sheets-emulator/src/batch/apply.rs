@@ -24,7 +24,7 @@ use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, spreadsh
 /// `BatchUpdateSpreadsheetRequest`; `mask` is the `fields` parameter over `BatchUpdateSpreadsheetResponse`, and is
 /// only asked whether the answer needs cells: the caller cuts the answer down. Fails as Google does. Waits for the disk
 /// and for other writers of the file, so async code calls it on a blocking thread.
-pub fn batch_update(
+pub(crate) fn batch_update(
     store: &impl Writable,
     id: &str,
     body: &[u8],

@@ -16,7 +16,7 @@ use crate::storage::store::StorageError;
 use crate::storage::transaction::{SheetProperties, Transaction};
 
 /// Cells of a spreadsheet over all its grids (Sheets API limits).
-pub const CELL_LIMIT: u64 = 10_000_000;
+pub(crate) const CELL_LIMIT: u64 = 10_000_000;
 
 /// What `deleteNamedRange` and `updateNamedRange` do with an id that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,34 +59,6 @@ pub struct UnknownBehaviors {
     pub caller_ids: CallerIdBehavior,
 }
 
-impl MissingIdBehavior {
-    /// `refuse` or `ignore`, as the command line says it.
-    pub fn parse(word: &str) -> Option<Self> {
-        [("refuse", Self::Refuse), ("ignore", Self::Ignore)]
-            .into_iter()
-            .find(|(known, _)| *known == word)
-            .map(|(_, d)| d)
-    }
-}
-
-impl ValidationBehavior {
-    /// `sequential` or `snapshot`, as the command line says it.
-    pub fn parse(word: &str) -> Option<Self> {
-        let words = [("sequential", Self::Sequential), ("snapshot", Self::Snapshot)];
-        words.into_iter().find(|(known, _)| *known == word).map(|(_, doubt)| doubt)
-    }
-}
-
-impl CallerIdBehavior {
-    /// `honour` or `ignore`, as the command line says it.
-    pub fn parse(word: &str) -> Option<Self> {
-        [("honour", Self::Honour), ("ignore", Self::Ignore)]
-            .into_iter()
-            .find(|(known, _)| *known == word)
-            .map(|(_, d)| d)
-    }
-}
-
 impl UnknownBehaviors {
     /// All eight combinations, for tests that must hold under each.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -99,7 +71,7 @@ impl UnknownBehaviors {
 }
 
 /// A batch at work.
-pub struct Batch<'a, 's> {
+pub(crate) struct Batch<'a, 's> {
     /// The transaction that all its requests share.
     pub tx: &'a Transaction<'s>,
     /// The switches.
@@ -119,13 +91,13 @@ struct TakenIds {
 }
 
 /// A 400 with that sentence.
-pub fn refuse<T>(told: impl Into<String>) -> Result<T, ApiError> {
+pub(crate) fn refuse<T>(told: impl Into<String>) -> Result<T, ApiError> {
     Err(ApiError::invalid_argument(told))
 }
 
 impl<'a, 's> Batch<'a, 's> {
     /// A batch over that transaction.
-    pub fn new(
+    pub(crate) fn new(
         tx: &'a Transaction<'s>,
         doubts: UnknownBehaviors,
         chance: &'a dyn RandomSource,
@@ -146,19 +118,19 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// The sheet of a request about cells; its refusal speaks of a grid.
-    pub fn grid(&self, id: i32) -> Result<SheetProperties, ApiError> {
+    pub(crate) fn grid(&self, id: i32) -> Result<SheetProperties, ApiError> {
         let missing = || ApiError::invalid_argument(format!("No grid with id: {id}"));
         self.tx.sheet(id)?.ok_or_else(missing)
     }
 
     /// The sheet of a request about sheets.
-    pub fn sheet(&self, id: i32) -> Result<SheetProperties, ApiError> {
+    pub(crate) fn sheet(&self, id: i32) -> Result<SheetProperties, ApiError> {
         let missing = || ApiError::invalid_argument(format!("No sheet with id: {id}"));
         self.tx.sheet(id)?.ok_or_else(missing)
     }
 
     /// Whether a title is taken by a sheet other than `except`.
-    pub fn title_taken(&self, title: &str, except: Option<&SheetProperties>) -> Result<bool, ApiError> {
+    pub(crate) fn title_taken(&self, title: &str, except: Option<&SheetProperties>) -> Result<bool, ApiError> {
         let folded = fold(title);
         if except.is_some_and(|own| fold(&own.title) == folded) {
             return Ok(false);
@@ -168,12 +140,12 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// Whether a sheet id is taken.
-    pub fn sheet_id_taken(&self, id: i32) -> Result<bool, ApiError> {
+    pub(crate) fn sheet_id_taken(&self, id: i32) -> Result<bool, ApiError> {
         Ok(self.tx.sheet(id)?.is_some() || self.before.as_ref().is_some_and(|before| before.sheets.contains(&id)))
     }
 
     /// Whether a name is taken by a named range other than the one called `except` now.
-    pub fn name_taken(&self, name: &str, except: Option<&str>) -> Result<bool, ApiError> {
+    pub(crate) fn name_taken(&self, name: &str, except: Option<&str>) -> Result<bool, ApiError> {
         let folded = fold(name);
         if except.is_some_and(|own| fold(own) == folded) {
             return Ok(false);
@@ -183,18 +155,18 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// Whether the id of a named range is taken.
-    pub fn range_id_taken(&self, id: &str) -> Result<bool, ApiError> {
+    pub(crate) fn range_id_taken(&self, id: &str) -> Result<bool, ApiError> {
         let now = self.tx.named_range(id)?.is_some();
         Ok(now || self.before.as_ref().is_some_and(|before| before.ranges.contains(id)))
     }
 
     /// A positive random number of 31 bits.
-    pub fn draw_id(&self) -> i32 {
+    pub(crate) fn draw_id(&self) -> i32 {
         i32::try_from(self.chance.next_u64() >> 33).unwrap_or(i32::MAX).max(1)
     }
 
     /// Refuses when the spreadsheet holds more cells than may be; called after growth.
-    pub fn check_size(&self) -> Result<(), ApiError> {
+    pub(crate) fn check_size(&self) -> Result<(), ApiError> {
         let cells = |sheet: &SheetProperties| u64::from(sheet.row_count) * u64::from(sheet.column_count);
         if self.tx.sheets()?.iter().map(cells).sum::<u64>() > CELL_LIMIT {
             return refuse(format!(
@@ -205,7 +177,7 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// The sheet and the cells that a range means; an end beyond the grid is cut, a start beyond it refused.
-    pub fn area(&self, range: &GridRangeMessage) -> Result<(SheetProperties, Area), ApiError> {
+    pub(crate) fn area(&self, range: &GridRangeMessage) -> Result<(SheetProperties, Area), ApiError> {
         let sheet = self.grid(range.sheet_id)?;
         let asked = grid_range(range)?;
         let outside = asked.start_row.is_some_and(|row| row >= sheet.row_count)
@@ -218,7 +190,7 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// The sheet and the cell that a coordinate means.
-    pub fn place(&self, place: &GridCoordinate) -> Result<(SheetProperties, u32, u32), ApiError> {
+    pub(crate) fn place(&self, place: &GridCoordinate) -> Result<(SheetProperties, u32, u32), ApiError> {
         let sheet = self.grid(place.sheet_id)?;
         let row = inside(place.row_index, sheet.row_count, "rowIndex", "row")?;
         let col = inside(place.column_index, sheet.column_count, "columnIndex", "column")?;
@@ -226,7 +198,7 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// The sheet and the rows or columns that a dimension range means; open ends are the edges, nothing is cut.
-    pub fn span(&self, span: &DimensionRange) -> Result<(SheetProperties, Dimension, Range<u32>), ApiError> {
+    pub(crate) fn span(&self, span: &DimensionRange) -> Result<(SheetProperties, Dimension, Range<u32>), ApiError> {
         let sheet = self.grid(span.sheet_id)?;
         let Some(dimension) = span.dimension.and_then(DimensionName::said) else {
             return refuse("No dimension was specified.");
@@ -242,7 +214,7 @@ impl<'a, 's> Batch<'a, 's> {
 }
 
 /// The number of rows or columns of a sheet.
-pub fn size(sheet: &SheetProperties, dimension: Dimension) -> u32 {
+pub(crate) fn size(sheet: &SheetProperties, dimension: Dimension) -> u32 {
     match dimension {
         Dimension::Rows => sheet.row_count,
         Dimension::Columns => sheet.column_count,
@@ -250,7 +222,7 @@ pub fn size(sheet: &SheetProperties, dimension: Dimension) -> u32 {
 }
 
 /// The refusal of a range that lies outside the grid.
-pub fn beyond(sheet: &SheetProperties, range: &GridRange) -> ApiError {
+pub(crate) fn beyond(sheet: &SheetProperties, range: &GridRange) -> ApiError {
     let span = CellSpan {
         start_row: range.start_row,
         end_row: range.end_row,
@@ -266,7 +238,7 @@ pub fn beyond(sheet: &SheetProperties, range: &GridRange) -> ApiError {
 }
 
 /// The range with bounds that are not negative and not upside down.
-pub fn grid_range(sent: &GridRangeMessage) -> Result<GridRange, ApiError> {
+pub(crate) fn grid_range(sent: &GridRangeMessage) -> Result<GridRange, ApiError> {
     let range = GridRange {
         sheet_id: sent.sheet_id,
         start_row: bound(sent.start_row_index, "startRowIndex")?,

@@ -15,7 +15,7 @@ use crate::schema::proto_json::{NOT_JSON, WRONG_ROOT, unknown_name};
 
 /// A batch, opened.
 #[derive(Debug)]
-pub struct BatchBody<'a> {
+pub(crate) struct BatchBody<'a> {
     /// The requests, in order.
     pub requests: Vec<RawRequest<'a>>,
     /// Whether the answer carries the spreadsheet as it is afterwards.
@@ -28,7 +28,7 @@ pub struct BatchBody<'a> {
 
 /// One request: its kind and its text.
 #[derive(Debug, Clone, Copy)]
-pub struct RawRequest<'a> {
+pub(crate) struct RawRequest<'a> {
     /// The member of `Request`, such as `addSheet`.
     pub kind: &'static str,
     /// The message type, such as `AddSheetRequest`.
@@ -63,7 +63,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
 }
 
 /// Opens the body. Fails with 400 for what is no such message.
-pub fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
+pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
     let text = std::str::from_utf8(body).map_err(|_| ApiError::bad_field("", NOT_JSON))?;
     let RawMembers(members) =
         serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }).map_err(|error| {

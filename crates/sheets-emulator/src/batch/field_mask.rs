@@ -12,7 +12,7 @@ use crate::grid::cell::Cell;
 use crate::schema::response_mask::ResponseMask;
 
 /// Reads `fields` for a message type. Fails with 400 when nothing is listed or a name is not one of the type's.
-pub fn read(fields: &str, message: &str) -> Result<ResponseMask, ApiError> {
+pub(crate) fn read(fields: &str, message: &str) -> Result<ResponseMask, ApiError> {
     if fields.trim().is_empty() {
         let told = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
         return Err(ApiError::invalid_argument(told));
@@ -22,7 +22,7 @@ pub fn read(fields: &str, message: &str) -> Result<ResponseMask, ApiError> {
 }
 
 /// What `old` becomes when `new` is written through the mask: masked members that `new` lacks are removed.
-pub fn merge(old: Option<&Value>, new: Option<&Value>, mask: &ResponseMask) -> Option<Value> {
+pub(crate) fn merge(old: Option<&Value>, new: Option<&Value>, mask: &ResponseMask) -> Option<Value> {
     let merged = match mask {
         ResponseMask::All => new?.clone(),
         ResponseMask::Members(masks) => {
@@ -36,7 +36,7 @@ pub fn merge(old: Option<&Value>, new: Option<&Value>, mask: &ResponseMask) -> O
 }
 
 /// `merge` for the members of a message.
-pub fn merge_members(
+pub(crate) fn merge_members(
     old: &Map<String, Value>,
     new: &Map<String, Value>,
     masks: &BTreeMap<String, ResponseMask>,
@@ -69,17 +69,17 @@ fn other_form(name: &str) -> Option<String> {
 
 /// A mask over `CellData`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CellMask {
+pub(crate) struct CellMask {
     value: bool,
     rest: Option<BTreeMap<String, ResponseMask>>,
 }
 
 impl CellMask {
     /// The value and everything else.
-    pub const ALL: Self = Self { value: true, rest: None };
+    pub(crate) const ALL: Self = Self { value: true, rest: None };
 
     /// Reads `fields` over `CellData`.
-    pub fn read(fields: &str) -> Result<Self, ApiError> {
+    pub(crate) fn read(fields: &str) -> Result<Self, ApiError> {
         Ok(match read(fields, "CellData")? {
             ResponseMask::All => Self::ALL,
             ResponseMask::Members(mut masks) => {
@@ -89,17 +89,17 @@ impl CellMask {
     }
 
     /// A mask of one member besides the value.
-    pub fn member(name: &str) -> Self {
+    pub(crate) fn member(name: &str) -> Self {
         Self { value: false, rest: Some(BTreeMap::from([(name.to_owned(), ResponseMask::All)])) }
     }
 
     /// Whether it covers all of a cell.
-    pub fn is_all(&self) -> bool {
+    pub(crate) fn is_all(&self) -> bool {
         self.value && self.rest.is_none()
     }
 
     /// What `old` becomes when `new` is written through the mask.
-    pub fn write(&self, old: Cell, new: Cell) -> Cell {
+    pub(crate) fn write(&self, old: Cell, new: Cell) -> Cell {
         let Some(masks) = &self.rest else { return new };
         let mut cell = old;
         for (name, mask) in masks {

@@ -13,17 +13,17 @@
 //!
 //! Out of scope: storage (`storage`), the HTTP around it (`http`).
 
-pub mod apply;
-pub mod cells;
-pub mod context;
-pub mod envelope;
-pub mod field_mask;
-pub mod object_ranges;
-pub mod objects;
-pub mod request_types;
-pub mod sheets;
-pub mod shift_cells;
-pub mod write_cells;
+pub(crate) mod apply;
+pub(crate) mod cells;
+pub(crate) mod context;
+pub(crate) mod envelope;
+pub(crate) mod field_mask;
+pub(crate) mod object_ranges;
+pub(crate) mod objects;
+pub(crate) mod request_types;
+pub(crate) mod sheets;
+pub(crate) mod shift_cells;
+pub(crate) mod write_cells;
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ use crate::schema::proto_json::fits;
 /// `RowData`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RowData {
+pub(crate) struct RowData {
     /// The cells from the left.
     #[serde(default)]
     pub values: Vec<CellData>,
@@ -27,7 +27,7 @@ pub struct RowData {
 
 /// `CellData`, read into a cell. Members that only answers carry are dropped.
 #[derive(Debug, Default)]
-pub struct CellData(pub Cell);
+pub(crate) struct CellData(pub Cell);
 
 impl<'de> Deserialize<'de> for CellData {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -100,7 +100,7 @@ impl<'de> Deserialize<'de> for ExtendedValue {
 }
 
 /// Whether a member says no more than its absence.
-pub fn is_nothing(value: &Value) -> bool {
+pub(crate) fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Object(members) => members.is_empty(),
@@ -112,7 +112,7 @@ pub fn is_nothing(value: &Value) -> bool {
 
 /// The value as Google keeps it: colour channels in 8-bit steps, those of zero left out (recorded: 0.5 comes back as
 /// 0.49803922).
-pub fn settle(value: Value) -> Value {
+pub(crate) fn settle(value: Value) -> Value {
     match value {
         Value::Object(members) if is_colour(&members) => Value::Object(
             members.into_iter().filter_map(|(name, value)| channel(&value).map(|value| (name, value))).collect(),
@@ -144,7 +144,7 @@ fn channel(value: &Value) -> Option<Value> {
 /// `GridRange` as sent.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct GridRangeMessage {
+pub(crate) struct GridRangeMessage {
     /// The sheet.
     pub sheet_id: i32,
     /// First row.
@@ -160,7 +160,7 @@ pub struct GridRangeMessage {
 /// `GridCoordinate`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct GridCoordinate {
+pub(crate) struct GridCoordinate {
     /// The sheet.
     pub sheet_id: i32,
     /// The row.
@@ -172,7 +172,7 @@ pub struct GridCoordinate {
 /// `DimensionRange`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct DimensionRange {
+pub(crate) struct DimensionRange {
     /// The sheet.
     pub sheet_id: i32,
     /// Rows or columns.
@@ -185,7 +185,7 @@ pub struct DimensionRange {
 
 /// `Dimension`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum DimensionName {
+pub(crate) enum DimensionName {
     /// Rows.
     #[serde(rename = "ROWS")]
     Rows,
@@ -199,7 +199,7 @@ pub enum DimensionName {
 
 impl DimensionName {
     /// The dimension, when one is said.
-    pub fn said(self) -> Option<Dimension> {
+    pub(crate) fn said(self) -> Option<Dimension> {
         match self {
             Self::Rows => Some(Dimension::Rows),
             Self::Columns => Some(Dimension::Columns),

@@ -24,7 +24,7 @@ use crate::storage::transaction::SheetProperties;
 const RANGED: [&str; 5] = ["merge", "protected", "filter", "banding", "filter view"];
 
 /// The kind under which properties of rows or columns are kept, by their index.
-pub fn kept_kind(dimension: Dimension) -> &'static str {
+pub(crate) fn kept_kind(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Rows => "rows",
         Dimension::Columns => "columns",
@@ -33,7 +33,7 @@ pub fn kept_kind(dimension: Dimension) -> &'static str {
 
 /// Makes room for `count` rows or columns before `at`. The new ones take formats and sizes from the neighbour that
 /// `inherit_from` names (an index before the insertion), or from none.
-pub fn insert(
+pub(crate) fn insert(
     batch: &Batch<'_, '_>,
     sheet: &mut SheetProperties,
     dimension: Dimension,
@@ -57,7 +57,7 @@ pub fn insert(
 }
 
 /// Lets ranges and formulas follow an edit that moved cells of a sheet.
-pub fn cells_moved(batch: &Batch<'_, '_>, sheet: &SheetProperties, edit: &SheetEdit) -> Result<(), ApiError> {
+pub(crate) fn cells_moved(batch: &Batch<'_, '_>, sheet: &SheetProperties, edit: &SheetEdit) -> Result<(), ApiError> {
     move_ranges(batch, sheet.id, |range| after(&range, edit))?;
     Ok(follow(batch.tx, &sheet.title, edit)?)
 }
@@ -106,7 +106,7 @@ fn format_of(cell: &Cell) -> Cell {
 }
 
 /// Takes rows or columns out; what lies behind moves up, the grid shrinks.
-pub fn delete(
+pub(crate) fn delete(
     batch: &Batch<'_, '_>,
     sheet: &mut SheetProperties,
     dimension: Dimension,
@@ -124,7 +124,12 @@ pub fn delete(
 }
 
 /// Cuts a grid down to `new` rows or columns; a larger one costs nothing.
-pub fn cut(batch: &Batch<'_, '_>, sheet: &SheetProperties, dimension: Dimension, new: u32) -> Result<(), ApiError> {
+pub(crate) fn cut(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetProperties,
+    dimension: Dimension,
+    new: u32,
+) -> Result<(), ApiError> {
     let old = size(sheet, dimension);
     if new < old { remove(batch, sheet, dimension, &(new..old)) } else { Ok(()) }
 }
@@ -151,7 +156,7 @@ fn remove(
 }
 
 /// Gives kept properties of rows or columns from `from` on their new index, or forgets them.
-pub fn shift_kept(
+pub(crate) fn shift_kept(
     batch: &Batch<'_, '_>,
     sheet: i32,
     dimension: Dimension,
@@ -176,7 +181,7 @@ pub fn shift_kept(
 }
 
 /// Moves every range of a sheet; a name whose cells are gone stays and points nowhere, other things go.
-pub fn move_ranges(
+pub(crate) fn move_ranges(
     batch: &Batch<'_, '_>,
     sheet: i32,
     moved: impl Fn(GridRange) -> Option<GridRange>,
@@ -262,13 +267,13 @@ fn move_marks(
 }
 
 /// The `range` of a kept thing.
-pub fn body_range(body: &Value) -> Option<GridRange> {
+pub(crate) fn body_range(body: &Value) -> Option<GridRange> {
     let sent: GridRangeMessage = serde_json::from_value(body.get("range")?.clone()).ok()?;
     grid_range(&sent).ok()
 }
 
 /// Lets the names that point into a sheet point nowhere, and takes the marks off it.
-pub fn orphan(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
+pub(crate) fn orphan(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
     for (id, body) in batch.tx.kept(None, KIND)? {
         if body.get("location").and_then(Value::as_object).and_then(sheet_of) == Some(i64::from(sheet)) {
             batch.tx.forget(None, KIND, id)?;
@@ -286,7 +291,7 @@ fn grow(sheet: &mut SheetProperties, dimension: Dimension, by: i64) {
 }
 
 /// The number of frozen rows or columns.
-pub fn frozen_mut(sheet: &mut SheetProperties, dimension: Dimension) -> &mut u32 {
+pub(crate) fn frozen_mut(sheet: &mut SheetProperties, dimension: Dimension) -> &mut u32 {
     match dimension {
         Dimension::Rows => &mut sheet.frozen_rows,
         Dimension::Columns => &mut sheet.frozen_columns,

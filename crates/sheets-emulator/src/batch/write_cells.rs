@@ -22,12 +22,12 @@ use crate::workbook::ranges::Workbook;
 const CELL_CHARACTERS: usize = 50_000;
 
 /// Rows that are in memory at once when a whole sheet is rewritten.
-pub const CHUNK: u32 = 4096;
+pub(crate) const CHUNK: u32 = 4096;
 
 /// `AppendCellsRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct AppendCells {
+pub(crate) struct AppendCells {
     sheet_id: i32,
     rows: Vec<RowData>,
     fields: String,
@@ -37,7 +37,7 @@ pub struct AppendCells {
 /// `UpdateCellsRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct UpdateCells {
+pub(crate) struct UpdateCells {
     rows: Vec<RowData>,
     fields: String,
     start: Option<GridCoordinate>,
@@ -47,7 +47,7 @@ pub struct UpdateCells {
 /// `RepeatCellRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct RepeatCell {
+pub(crate) struct RepeatCell {
     range: GridRangeMessage,
     cell: CellData,
     fields: String,
@@ -56,14 +56,14 @@ pub struct RepeatCell {
 /// `SetDataValidationRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SetDataValidation {
+pub(crate) struct SetDataValidation {
     range: GridRangeMessage,
     rule: Option<Value>,
     filtered_rows_included: bool,
 }
 
 /// Writes rows from column A on, after the last row with data anywhere in the sheet; the grid grows as needed.
-pub fn append(batch: &Batch<'_, '_>, request: AppendCells) -> Result<Value, ApiError> {
+pub(crate) fn append(batch: &Batch<'_, '_>, request: AppendCells) -> Result<Value, ApiError> {
     if request.table_id.is_some() {
         return Err(ApiError::unimplemented("This emulator has no tables; appendCells takes a sheetId."));
     }
@@ -84,7 +84,7 @@ pub fn append(batch: &Batch<'_, '_>, request: AppendCells) -> Result<Value, ApiE
 }
 
 /// Writes cells at a place, or over a range whose other cells lose the masked members; the grid never grows.
-pub fn update(batch: &Batch<'_, '_>, request: UpdateCells) -> Result<Value, ApiError> {
+pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateCells) -> Result<Value, ApiError> {
     let (sheet, area, clear) = match (&request.start, &request.range) {
         (Some(start), None) => {
             let (sheet, row, col) = batch.place(start)?;
@@ -131,7 +131,7 @@ fn check_fit(rows: &[Vec<Cell>], area: &Area) -> Result<(), ApiError> {
 }
 
 /// Writes the masked members of one cell to every cell of a range.
-pub fn repeat(batch: &Batch<'_, '_>, request: RepeatCell) -> Result<Value, ApiError> {
+pub(crate) fn repeat(batch: &Batch<'_, '_>, request: RepeatCell) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let mask = CellMask::read(&request.fields)?;
     let CellData(cell) = request.cell;
@@ -141,7 +141,7 @@ pub fn repeat(batch: &Batch<'_, '_>, request: RepeatCell) -> Result<Value, ApiEr
 }
 
 /// Sets or removes the validation rule of every cell of a range.
-pub fn validation(batch: &Batch<'_, '_>, request: SetDataValidation) -> Result<Value, ApiError> {
+pub(crate) fn validation(batch: &Batch<'_, '_>, request: SetDataValidation) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let mut cell = Cell::default();
     cell.set_member("dataValidation", request.rule.filter(|rule| !rule.is_null()));
@@ -168,13 +168,13 @@ fn fill(
 }
 
 /// A range in pieces that fit in memory.
-pub fn chunks(rows: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
+pub(crate) fn chunks(rows: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
     let end = rows.end;
     (rows.start..end).step_by(CHUNK as usize).map(move |start| start..start.saturating_add(CHUNK).min(end))
 }
 
 /// Writes a block of cells through a mask; it must lie inside the grid.
-pub fn write_block(
+pub(crate) fn write_block(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
     top: u32,
@@ -208,7 +208,7 @@ pub fn write_block(
 }
 
 /// Clears the masked members of every cell of an area; costs what is stored there.
-pub fn clear_area(
+pub(crate) fn clear_area(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
     area: &Area,
@@ -228,7 +228,7 @@ pub fn clear_area(
 }
 
 /// Rewrites the stored rows of a range, a chunk at a time.
-pub fn change_rows(
+pub(crate) fn change_rows(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
     rows: &Range<u32>,

@@ -19,7 +19,7 @@ const CSV: (u8, &str) = (b',', "text/csv");
 const TSV: (u8, &str) = (b'\t', "text/tab-separated-values");
 
 /// `files.export`: the first sheet as text, and its media type.
-pub fn export(store: &SpreadsheetStore, id: &str, media: &str) -> Result<(Vec<u8>, &'static str), ApiError> {
+pub(crate) fn export(store: &SpreadsheetStore, id: &str, media: &str) -> Result<(Vec<u8>, &'static str), ApiError> {
     let kind = match media {
         "text/csv" => CSV,
         "text/tab-separated-values" => TSV,
@@ -33,7 +33,7 @@ pub fn export(store: &SpreadsheetStore, id: &str, media: &str) -> Result<(Vec<u8
 }
 
 /// The download of Google's editor, by which google-spreadsheet exports: the sheet of that id, or the first, as `csv` or `tsv`.
-pub fn download(
+pub(crate) fn download(
     store: &SpreadsheetStore,
     id: &str,
     format: &str,
@@ -90,7 +90,12 @@ fn text_of(
 
 /// Replaces all sheets by one of the file's values. As recorded it has a new id, the spreadsheet's title and the usual size, and the
 /// spreadsheet is in Google's own zone.
-pub fn import(store: &SpreadsheetStore, id: &str, body: &[u8], chance: &dyn RandomSource) -> Result<Value, ApiError> {
+pub(crate) fn import(
+    store: &SpreadsheetStore,
+    id: &str,
+    body: &[u8],
+    chance: &dyn RandomSource,
+) -> Result<Value, ApiError> {
     let told = |told: &dyn std::fmt::Display| ApiError::invalid_argument(format!("Bad Request: {told}"));
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body);
     let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(|bad| told(&bad))?;

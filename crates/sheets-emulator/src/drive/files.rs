@@ -17,13 +17,13 @@ use crate::time::Rfc3339;
 const SPREADSHEET: &str = "application/vnd.google-apps.spreadsheet";
 
 /// What is shown of a file unless `fields` asks for more.
-pub const USUAL: &str = "kind,id,name,mimeType";
+pub(crate) const USUAL: &str = "kind,id,name,mimeType";
 
 /// Under which kind and number the moment of creation is kept.
 const KEPT: (&str, i64) = ("drive", 0);
 
 /// `files.create`: an empty spreadsheet of that name.
-pub fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i64) -> Result<Value, ApiError> {
+pub(crate) fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i64) -> Result<Value, ApiError> {
     let body = message(body)?;
     if body.word("mimeType").is_some_and(|kind| kind != SPREADSHEET) {
         return Err(ApiError::unimplemented("This emulator keeps spreadsheets only."));
@@ -38,7 +38,7 @@ pub fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i64) -> R
 }
 
 /// The message that a body is; none is an empty one.
-pub fn message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+pub(crate) fn message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
@@ -46,7 +46,7 @@ pub fn message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
 }
 
 /// `files.copy`: the spreadsheet once more, under the name that the body gives or as *Copy of* the other; not its permissions.
-pub fn copy(
+pub(crate) fn copy(
     store: &SpreadsheetStore,
     from: &str,
     id: &str,
@@ -61,13 +61,13 @@ pub fn copy(
 }
 
 /// `files.get`; the four usual members unless `fields` asks for others.
-pub fn get(store: &SpreadsheetStore, id: &str, query: &QueryParams, now_ms: i64) -> Result<Value, ApiError> {
+pub(crate) fn get(store: &SpreadsheetStore, id: &str, query: &QueryParams, now_ms: i64) -> Result<Value, ApiError> {
     let title = store.read(id)?.properties()?.title;
     cut(file(store, id, &title, now_ms)?, query, USUAL)
 }
 
 /// `files.list`, by the `name = '…'` or `name contains '…'` of the query `q`; the newest comes first.
-pub fn list(store: &SpreadsheetStore, query: &QueryParams, now_ms: i64) -> Result<Value, ApiError> {
+pub(crate) fn list(store: &SpreadsheetStore, query: &QueryParams, now_ms: i64) -> Result<Value, ApiError> {
     let search = query.word("q").unwrap_or_default();
     let (wanted, begun) = (name_in(search, "="), name_in(search, "contains").map(|begun| begun.to_lowercase()));
     let holds = |title: &str, begun: &str| {
@@ -87,7 +87,7 @@ pub fn list(store: &SpreadsheetStore, query: &QueryParams, now_ms: i64) -> Resul
 }
 
 /// `files.update`: a new name. What else Drive could change is refused rather than forgotten.
-pub fn update(
+pub(crate) fn update(
     store: &SpreadsheetStore,
     id: &str,
     body: &Map<String, Value>,
@@ -108,7 +108,7 @@ pub fn update(
 }
 
 /// Drive's 404: its envelope has `errors` where that of Sheets has `status`.
-pub fn no_such_file(id: &str) -> ApiResponse {
+pub(crate) fn no_such_file(id: &str) -> ApiResponse {
     let told = format!("File not found: {id}.");
     let error = json!({"domain": "global", "reason": "notFound", "message": told, "locationType": "parameter",
                        "location": "fileId"});
@@ -119,7 +119,7 @@ pub fn no_such_file(id: &str) -> ApiResponse {
 }
 
 /// `files.delete`.
-pub fn delete(store: &SpreadsheetStore, id: &str) -> Result<(), ApiError> {
+pub(crate) fn delete(store: &SpreadsheetStore, id: &str) -> Result<(), ApiError> {
     Ok(store.delete(id)?)
 }
 
@@ -131,7 +131,7 @@ fn file(store: &SpreadsheetStore, id: &str, title: &str, now_ms: i64) -> Result<
 }
 
 /// Cuts an answer down to what `fields` asks for, else to the usual members.
-pub fn cut(value: Value, query: &QueryParams, usual: &str) -> Result<Value, ApiError> {
+pub(crate) fn cut(value: Value, query: &QueryParams, usual: &str) -> Result<Value, ApiError> {
     let fields = query.word("fields").filter(|fields| !fields.is_empty()).unwrap_or(usual);
     let mask = ResponseMask::read(fields)
         .map_err(|bad| ApiError::invalid_argument(format!("Invalid field selection {}", bad.path)))?;

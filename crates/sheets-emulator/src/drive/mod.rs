@@ -8,6 +8,6 @@
 //!
 //! Out of scope: files that are not spreadsheets.
 
-pub mod export;
-pub mod files;
-pub mod permissions;
+pub(crate) mod export;
+pub(crate) mod files;
+pub(crate) mod permissions;

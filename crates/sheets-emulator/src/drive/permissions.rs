@@ -14,10 +14,10 @@ use crate::storage::store::SpreadsheetStore;
 const KIND: &str = "permission";
 
 /// What is shown of a permission unless `fields` asks for more.
-pub const USUAL: &str = "kind,id,type,role";
+pub(crate) const USUAL: &str = "kind,id,type,role";
 
 /// What is shown of several.
-pub const USUAL_LIST: &str = "kind,permissions(kind,id,type,role)";
+pub(crate) const USUAL_LIST: &str = "kind,permissions(kind,id,type,role)";
 
 /// The id of the owner's permission.
 const OWNERS: i64 = 1;
@@ -26,7 +26,12 @@ const TYPES: [&str; 4] = ["user", "group", "domain", "anyone"];
 const ROLES: [&str; 6] = ["owner", "organizer", "fileOrganizer", "writer", "commenter", "reader"];
 
 /// `permissions.create`: who is given a role. The same grantee again gets the new role.
-pub fn share(store: &SpreadsheetStore, file: &str, body: &Map<String, Value>, id: u64) -> Result<Value, ApiError> {
+pub(crate) fn share(
+    store: &SpreadsheetStore,
+    file: &str,
+    body: &Map<String, Value>,
+    id: u64,
+) -> Result<Value, ApiError> {
     let kind = one_of(body, "type", &TYPES)?;
     let role = one_of(body, "role", &ROLES)?;
     let grantee = match kind {
@@ -53,18 +58,23 @@ pub fn share(store: &SpreadsheetStore, file: &str, body: &Map<String, Value>, id
 }
 
 /// `permissions.list`.
-pub fn list(store: &SpreadsheetStore, file: &str) -> Result<Value, ApiError> {
+pub(crate) fn list(store: &SpreadsheetStore, file: &str) -> Result<Value, ApiError> {
     let permissions: Vec<Value> = all(store, file)?.into_iter().map(|(_, permission)| permission).collect();
     Ok(json!({"kind": "drive#permissionList", "permissions": permissions}))
 }
 
 /// `permissions.get`.
-pub fn get(store: &SpreadsheetStore, file: &str, id: &str) -> Result<Value, ApiError> {
+pub(crate) fn get(store: &SpreadsheetStore, file: &str, id: &str) -> Result<Value, ApiError> {
     find(store, file, id).map(|(_, permission)| permission)
 }
 
 /// `permissions.update`: another role.
-pub fn update(store: &SpreadsheetStore, file: &str, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub(crate) fn update(
+    store: &SpreadsheetStore,
+    file: &str,
+    id: &str,
+    body: &Map<String, Value>,
+) -> Result<Value, ApiError> {
     let (number, mut permission) = find(store, file, id)?;
     permission["role"] = one_of(body, "role", &ROLES)?.into();
     let tx = store.write(file)?;
@@ -74,7 +84,7 @@ pub fn update(store: &SpreadsheetStore, file: &str, id: &str, body: &Map<String,
 }
 
 /// `permissions.delete`. The owner's stays.
-pub fn unshare(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(), ApiError> {
+pub(crate) fn unshare(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(), ApiError> {
     let (number, _) = find(store, file, id)?;
     if number == OWNERS {
         return Err(ApiError::forbidden("The owner of a file cannot be removed."));
@@ -85,7 +95,7 @@ pub fn unshare(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(), Api
 }
 
 /// Whether everybody may read a spreadsheet.
-pub fn is_public(store: &SpreadsheetStore, file: &str) -> Result<bool, ApiError> {
+pub(crate) fn is_public(store: &SpreadsheetStore, file: &str) -> Result<bool, ApiError> {
     store.read(file)?.properties()?;
     Ok(all(store, file)?.iter().any(|(_, permission)| permission["type"] == "anyone"))
 }

@@ -14,18 +14,18 @@ struct DelayedWrite {
 
 /// Writes under way, in the order in which they were sent.
 #[derive(Debug, Default)]
-pub struct DelayedWrites {
+pub(crate) struct DelayedWrites {
     under_way: Vec<DelayedWrite>,
 }
 
 impl DelayedWrites {
     /// A write is lost for now; it arrives when so many others have been applied.
-    pub fn lose(&mut self, call: ApiRequest, after: u32) {
+    pub(crate) fn lose(&mut self, call: ApiRequest, after: u32) {
         self.under_way.push(DelayedWrite { call, after: after.max(1) });
     }
 
     /// A write was applied: those that arrive right after it.
-    pub fn applied(&mut self) -> Vec<ApiRequest> {
+    pub(crate) fn applied(&mut self) -> Vec<ApiRequest> {
         for late in &mut self.under_way {
             late.after = late.after.saturating_sub(1);
         }
@@ -36,18 +36,13 @@ impl DelayedWrites {
     }
 
     /// All of them arrive now.
-    pub fn all(&mut self) -> Vec<ApiRequest> {
+    pub(crate) fn all(&mut self) -> Vec<ApiRequest> {
         std::mem::take(&mut self.under_way).into_iter().map(|late| late.call).collect()
     }
 
     /// How many are under way.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.under_way.len()
-    }
-
-    /// Whether none is.
-    pub fn is_empty(&self) -> bool {
-        self.under_way.is_empty()
     }
 }
 
@@ -76,6 +71,6 @@ mod tests {
         assert_eq!(paths(late.applied()), ["b"]);
         assert_eq!(paths(late.applied()), ["a"]);
         late.lose(call("c"), 5);
-        assert_eq!((late.len(), paths(late.all()), late.is_empty()), (1, vec!["c".to_owned()], true));
+        assert_eq!((late.len(), paths(late.all()), late.len() == 0), (1, vec!["c".to_owned()], true));
     }
 }

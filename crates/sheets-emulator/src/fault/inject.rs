@@ -137,23 +137,23 @@ impl FromStr for FaultRule {
 
 /// The faults still to come.
 #[derive(Debug, Default)]
-pub struct FaultRules {
+pub(crate) struct FaultRules {
     pending: Vec<FaultRule>,
 }
 
 impl FaultRules {
     /// These faults, tried in their order.
-    pub fn new(pending: Vec<FaultRule>) -> Self {
+    pub(crate) fn new(pending: Vec<FaultRule>) -> Self {
         Self { pending }
     }
 
     /// The faults still to come.
-    pub fn pending(&self) -> &[FaultRule] {
+    pub(crate) fn pending(&self) -> &[FaultRule] {
         &self.pending
     }
 
     /// The fault that meets this call, if any; a call without a metric is a token request or one of Drive.
-    pub fn meet(
+    pub(crate) fn meet(
         &mut self,
         method: &str,
         metric: Option<QuotaMetric>,
@@ -194,7 +194,7 @@ fn holds(body: &[u8], text: &str) -> bool {
 }
 
 /// The number and the kind of the first request of a batch that holds a text.
-pub fn request_with(body: &[u8], text: &str) -> Option<(usize, String)> {
+pub(crate) fn request_with(body: &[u8], text: &str) -> Option<(usize, String)> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     let requests = body.get("requests")?.as_array()?;
     let at = requests.iter().position(|request| request.to_string().contains(text))?;
@@ -203,7 +203,7 @@ pub fn request_with(body: &[u8], text: &str) -> Option<(usize, String)> {
 }
 
 /// What a token request is called where methods are named.
-pub const TOKEN_METHOD: &str = "token";
+pub(crate) const TOKEN_METHOD: &str = "token";
 
 #[cfg(test)]
 mod tests {

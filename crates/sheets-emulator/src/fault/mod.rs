@@ -7,5 +7,5 @@
 //!
 //! Out of scope: carrying a fault out (`emulator`).
 
-pub mod delayed;
-pub mod inject;
+pub(crate) mod delayed;
+pub(crate) mod inject;

@@ -29,7 +29,7 @@ enum DateToken {
 }
 
 /// Whether a section shows moments: it says so itself, unless a pattern of a moment's kind has digits only.
-pub fn has_moments(section: &str, is_time: bool) -> bool {
+pub(crate) fn has_moments(section: &str, is_time: bool) -> bool {
     let plain = plain(section).to_ascii_lowercase();
     let tokens = tokens(section);
     let of_seconds = |token: &DateToken| if let DateToken::Fraction(digits) = token { *digits } else { 0 };
@@ -40,7 +40,7 @@ pub fn has_moments(section: &str, is_time: bool) -> bool {
 }
 
 /// Shows a serial number as a moment; none outside the calendar.
-pub fn moment(serial: f64, section: &str) -> Option<String> {
+pub(crate) fn moment(serial: f64, section: &str) -> Option<String> {
     let tokens = tokens(section);
     let counted = tokens.iter().any(|token| matches!(token, DateToken::Elapsed(..)));
     let fine =

@@ -4,7 +4,7 @@
 
 /// The letters of a section that are shown, each with whether it is meant literally: quoted, escaped, in `[$…]`, or the
 /// blank that `_` leaves. Other brackets and what `*` would repeat are left out.
-pub fn letters(section: &str) -> Vec<(char, bool)> {
+pub(crate) fn letters(section: &str) -> Vec<(char, bool)> {
     let mut found = Vec::new();
     let mut rest = section.chars();
     let mut quoted = false;
@@ -33,6 +33,6 @@ pub fn letters(section: &str) -> Vec<(char, bool)> {
 }
 
 /// The letters of a section that are not literal.
-pub fn plain(section: &str) -> String {
+pub(crate) fn plain(section: &str) -> String {
     letters(section).into_iter().filter(|(_, literal)| !literal).map(|(letter, _)| letter).collect()
 }

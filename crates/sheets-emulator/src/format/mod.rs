@@ -11,9 +11,9 @@
 //!
 //! Out of scope: reading typed text (`input`).
 
-pub mod date;
-pub mod literals;
-pub mod number;
-pub mod number_format;
-pub mod render;
-pub mod response_format;
+pub(crate) mod date;
+pub(crate) mod literals;
+pub(crate) mod number;
+pub(crate) mod number_format;
+pub(crate) mod render;
+pub(crate) mod response_format;

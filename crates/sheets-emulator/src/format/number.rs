@@ -30,7 +30,7 @@ enum NumberToken {
 }
 
 /// The number as the section shows it; none for a number that has no digits to show.
-pub fn number(value: f64, section: &str) -> Option<String> {
+pub(crate) fn number(value: f64, section: &str) -> Option<String> {
     if !value.is_finite() {
         return None;
     }
@@ -252,7 +252,7 @@ fn nearest(part: f64, denominator: &[NumberToken]) -> (u64, u64) {
 }
 
 /// A number without any format, as Sheets shows it: ten significant digits, whole numbers below 1E+15 in full.
-pub fn automatic(value: f64) -> String {
+pub(crate) fn automatic(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 {
         return "0".to_owned();

@@ -14,7 +14,7 @@ use crate::grid::value::{Scalar, error_named};
 
 /// `ValueRenderOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ValueRenderOption {
+pub(crate) enum ValueRenderOption {
     /// `FORMATTED_VALUE`: texts, as the cell shows them.
     #[default]
     Formatted,
@@ -26,7 +26,7 @@ pub enum ValueRenderOption {
 
 /// What a caller wants to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RenderOptions {
+pub(crate) struct RenderOptions {
     /// How values are rendered.
     pub values: ValueRenderOption,
     /// `DateTimeRenderOption` `FORMATTED_STRING`: moments as texts where other numbers stay numbers.
@@ -34,7 +34,7 @@ pub struct RenderOptions {
 }
 
 /// The value that a cell comes to; a formula has to be worked out already (`Workbook::visit`).
-pub fn effective(cell: &Cell) -> Scalar {
+pub(crate) fn effective(cell: &Cell) -> Scalar {
     match &cell.value {
         None => Scalar::Blank,
         Some(CellValue::Text(text)) => Scalar::Text(text.clone()),
@@ -55,7 +55,7 @@ fn came_to(result: &FormulaResult) -> Scalar {
 }
 
 /// An outcome as a cell keeps it.
-pub fn computed(outcome: Scalar) -> Option<FormulaResult> {
+pub(crate) fn computed(outcome: Scalar) -> Option<FormulaResult> {
     match outcome {
         Scalar::Blank => None,
         Scalar::Text(text) => Some(FormulaResult::Text(text)),
@@ -66,7 +66,7 @@ pub fn computed(outcome: Scalar) -> Option<FormulaResult> {
 }
 
 /// The number format that was set on the cell.
-pub fn number_format(cell: &Cell) -> Option<NumberFormat> {
+pub(crate) fn number_format(cell: &Cell) -> Option<NumberFormat> {
     let format = cell.format()?.get("numberFormat")?;
     let kind = format.get("type").and_then(|kind| kind.as_str())?;
     let pattern = format.get("pattern").and_then(|pattern| pattern.as_str()).unwrap_or_default();
@@ -74,7 +74,7 @@ pub fn number_format(cell: &Cell) -> Option<NumberFormat> {
 }
 
 /// What the cell shows.
-pub fn formatted(cell: &Cell, outcome: Scalar) -> String {
+pub(crate) fn formatted(cell: &Cell, outcome: Scalar) -> String {
     match outcome {
         Scalar::Blank => String::new(),
         Scalar::Text(text) => shown_text(cell, &text).into_owned(),
@@ -104,7 +104,7 @@ fn truth_word(truth: bool) -> &'static str {
 
 impl RenderOptions {
     /// Appends the cell to `out`, as JSON.
-    pub fn write(self, cell: &Cell, out: &mut Vec<u8>) {
+    pub(crate) fn write(self, cell: &Cell, out: &mut Vec<u8>) {
         if let (ValueRenderOption::Formula, Some(CellValue::Formula { source, .. })) = (self.values, &cell.value) {
             return write_text(source, out);
         }
@@ -147,12 +147,12 @@ impl RenderOptions {
 }
 
 /// Appends a JSON string.
-pub fn write_text(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, text).expect("a text is always written to memory");
 }
 
 /// Appends a JSON number: whole ones without a point, as Google writes them.
-pub fn write_number(number: f64, out: &mut Vec<u8>) {
+pub(crate) fn write_number(number: f64, out: &mut Vec<u8>) {
     if number.fract() == 0.0 && number.abs() < 1e17 {
         #[expect(clippy::cast_possible_truncation, reason = "whole, and far inside an i64")]
         let whole = number as i64;

@@ -11,7 +11,7 @@ use crate::grid::area::{Dimension, NamedRange};
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
 /// `SheetProperties`: `sheetId` 0 and `index` 0 are written out, what is false or not set is left out (recorded).
-pub fn sheet_properties(sheet: &SheetProperties) -> Value {
+pub(crate) fn sheet_properties(sheet: &SheetProperties) -> Value {
     let mut grid = Map::new();
     grid.insert("rowCount".to_owned(), sheet.row_count.into());
     grid.insert("columnCount".to_owned(), sheet.column_count.into());
@@ -38,7 +38,7 @@ pub fn sheet_properties(sheet: &SheetProperties) -> Value {
 }
 
 /// Each colour in both of its forms, as answers write it: `backgroundColor` and `backgroundColorStyle` (recorded).
-pub fn with_both_colours(format: &Value) -> Value {
+pub(crate) fn with_both_colours(format: &Value) -> Value {
     let Value::Object(members) = format else { return format.clone() };
     let mut both: Map<String, Value> =
         members.iter().map(|(name, value)| (name.clone(), with_both_colours(value))).collect();
@@ -58,12 +58,12 @@ pub fn with_both_colours(format: &Value) -> Value {
 }
 
 /// `NamedRange`; a range that was deleted with its cells is `{}`.
-pub fn named_range(named: &NamedRange) -> Value {
+pub(crate) fn named_range(named: &NamedRange) -> Value {
     json!({"namedRangeId": named.id, "name": named.name, "range": named.range.to_json()})
 }
 
 /// `SpreadsheetProperties`, with the format and theme that every spreadsheet of the recordings has.
-pub fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Value {
+pub(crate) fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Value {
     let mut members = Map::new();
     for (name, text) in [
         ("title", &properties.title),
@@ -81,7 +81,7 @@ pub fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Value {
 
 /// A kept thing as answers write it: a merge is its range, a sheet id of 0 is left out of ranges, and the formats of a rule
 /// have their colours in both forms.
-pub fn shown(kind: &str, body: &Value) -> Value {
+pub(crate) fn shown(kind: &str, body: &Value) -> Value {
     let mut body = without_first_sheet(body);
     if kind == "rule" {
         body = with_both_colours(&body);
@@ -93,7 +93,7 @@ pub fn shown(kind: &str, body: &Value) -> Value {
 }
 
 /// A message whose ranges and places do not name a sheet of id 0, which is not written on Google's wire (recorded).
-pub fn without_first_sheet(value: &Value) -> Value {
+pub(crate) fn without_first_sheet(value: &Value) -> Value {
     const PLACES: [&str; 9] = [
         "startRowIndex",
         "endRowIndex",
@@ -120,7 +120,7 @@ pub fn without_first_sheet(value: &Value) -> Value {
 /// A protected range as `spreadsheets.get` writes it: who made it is among its editors (recorded), which the reply to
 /// `addProtectedRange` does not say yet. A warning has no editors. What is protected by a name has its cells besides, for pygsheets
 /// reads them there.
-pub fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
+pub(crate) fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
     let added_by = body.get(ADDED_BY).and_then(Value::as_str).unwrap_or(TEST_ACCOUNT);
     let can_edit = may_edit(body, TEST_ACCOUNT);
     let mut body = shown("protected", body);
@@ -144,7 +144,7 @@ pub fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
 }
 
 /// The kind under which groups of rows or columns are kept.
-pub fn outline_kind(dimension: Dimension) -> &'static str {
+pub(crate) fn outline_kind(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Rows => "row group",
         Dimension::Columns => "column group",
@@ -152,7 +152,7 @@ pub fn outline_kind(dimension: Dimension) -> &'static str {
 }
 
 /// A message without what is false or empty in it, at any depth: neither is written on Google's wire.
-pub fn without_defaults(value: Value) -> Value {
+pub(crate) fn without_defaults(value: Value) -> Value {
     match value {
         Value::Object(members) => {
             let kept = members.into_iter().map(|(name, value)| (name, without_defaults(value)));
@@ -167,12 +167,12 @@ pub fn without_defaults(value: Value) -> Value {
 }
 
 /// Where people open the spreadsheet.
-pub fn spreadsheet_url(id: &str) -> String {
+pub(crate) fn spreadsheet_url(id: &str) -> String {
     format!("https://docs.google.com/spreadsheets/d/{id}/edit")
 }
 
 /// `properties.defaultFormat` of the recordings.
-pub fn default_format() -> Value {
+pub(crate) fn default_format() -> Value {
     json!({
         "backgroundColor": {"red": 1, "green": 1, "blue": 1},
         "padding": {"top": 2, "right": 3, "bottom": 2, "left": 3},

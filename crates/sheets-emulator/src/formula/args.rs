@@ -7,21 +7,21 @@ use crate::grid::value::{EvalResult, Scalar, number, shown};
 
 /// The arguments of a function.
 #[derive(Debug, Clone, Copy)]
-pub struct Args<'a>(pub &'a [Operand]);
+pub(crate) struct Args<'a>(pub &'a [Operand]);
 
 impl<'a> Args<'a> {
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// An argument as it is, errors too; a range of one cell is that cell.
-    pub fn raw(&self, at: usize) -> EvalResult<&'a Scalar> {
+    pub(crate) fn raw(&self, at: usize) -> EvalResult<&'a Scalar> {
         match self.0.get(at).ok_or("#N/A")? {
             Operand::Single(outcome) => Ok(outcome),
             Operand::Matrix(matrix) if matrix.size() == 1 => Ok(matrix.at(0, 0)),
@@ -30,7 +30,7 @@ impl<'a> Args<'a> {
     }
 
     /// An argument that is no error.
-    pub fn value(&self, at: usize) -> EvalResult<Scalar> {
+    pub(crate) fn value(&self, at: usize) -> EvalResult<Scalar> {
         match self.raw(at)? {
             Scalar::Error(error) => Err(error),
             outcome => Ok(outcome.clone()),
@@ -38,33 +38,33 @@ impl<'a> Args<'a> {
     }
 
     /// An argument as a number.
-    pub fn number(&self, at: usize) -> EvalResult<f64> {
+    pub(crate) fn number(&self, at: usize) -> EvalResult<f64> {
         number(self.raw(at)?)
     }
 
     /// The same, where it may be left out.
-    pub fn number_or(&self, at: usize, default: f64) -> EvalResult<f64> {
+    pub(crate) fn number_or(&self, at: usize, default: f64) -> EvalResult<f64> {
         if at < self.len() { self.number(at) } else { Ok(default) }
     }
 
     /// An argument as a text.
-    pub fn text(&self, at: usize) -> EvalResult<String> {
+    pub(crate) fn text(&self, at: usize) -> EvalResult<String> {
         Ok(shown(&self.value(at)?))
     }
 
     /// How many letters an argument asks for; one unless it is given.
-    pub fn letters(&self, at: usize) -> EvalResult<usize> {
+    pub(crate) fn letters(&self, at: usize) -> EvalResult<usize> {
         let count = self.number_or(at, 1.0)?;
         if count < 0.0 { Err("#VALUE!") } else { Ok(whole(count)) }
     }
 
     /// An argument as a truth value.
-    pub fn truth(&self, at: usize) -> EvalResult<bool> {
+    pub(crate) fn truth(&self, at: usize) -> EvalResult<bool> {
         truth(self.raw(at)?)
     }
 
     /// An argument as a rectangle.
-    pub fn matrix(&self, at: usize) -> EvalResult<Matrix> {
+    pub(crate) fn matrix(&self, at: usize) -> EvalResult<Matrix> {
         match self.0.get(at).ok_or("#N/A")? {
             Operand::Single(Scalar::Error(error)) => Err(error),
             value => Ok(value.clone().into_matrix()),
@@ -72,7 +72,7 @@ impl<'a> Args<'a> {
     }
 
     /// Every value, each with whether it stood in a range. Blanks at the end of a range are left out.
-    pub fn all(&self) -> impl Iterator<Item = (&'a Scalar, bool)> + use<'a> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'a Scalar, bool)> + use<'a> {
         self.0.iter().flat_map(|value| {
             let (cells, in_range) = match value {
                 Operand::Single(outcome) => (std::slice::from_ref(outcome), false),
@@ -83,7 +83,7 @@ impl<'a> Args<'a> {
     }
 
     /// The numbers among them: texts and truth values in ranges do not count, those that are written out have to be numbers.
-    pub fn numbers(&self) -> EvalResult<Vec<f64>> {
+    pub(crate) fn numbers(&self) -> EvalResult<Vec<f64>> {
         let mut found = Vec::new();
         for (outcome, in_range) in self.all() {
             match outcome {
@@ -99,18 +99,18 @@ impl<'a> Args<'a> {
 }
 
 /// A count, as formulas have it.
-pub fn size(count: usize) -> f64 {
+pub(crate) fn size(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// The whole part of a number that is not negative.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too large becomes the largest")]
-pub fn whole(value: f64) -> usize {
+pub(crate) fn whole(value: f64) -> usize {
     value as usize
 }
 
 /// What an outcome is as a condition.
-pub fn truth(outcome: &Scalar) -> EvalResult<bool> {
+pub(crate) fn truth(outcome: &Scalar) -> EvalResult<bool> {
     match outcome {
         Scalar::Bool(truth) => Ok(*truth),
         Scalar::Number(value) => Ok(value.abs() > 0.0),

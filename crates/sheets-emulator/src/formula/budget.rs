@@ -11,7 +11,7 @@ use crate::formula::matrix::{Matrix, Operand};
 use crate::grid::value::{EvalResult, Scalar};
 
 /// The most characters of a text that a formula comes to.
-pub const TEXT_LIMIT: usize = 50_000;
+pub(crate) const TEXT_LIMIT: usize = 50_000;
 
 /// Bytes of long texts that formulas may be handed and come to in one call.
 const TEXT_BYTES: u64 = 256 << 20;
@@ -89,12 +89,12 @@ impl EvalBudget {
 }
 
 /// Whether a cell can't hold this text.
-pub fn is_too_long(text: &str) -> bool {
+pub(crate) fn is_too_long(text: &str) -> bool {
     text.len() > TEXT_LIMIT && text.chars().count() > TEXT_LIMIT
 }
 
 /// Adds to a text that is being put together, as long as a cell can hold it.
-pub fn extend(text: &mut String, more: &str) -> EvalResult<()> {
+pub(crate) fn extend(text: &mut String, more: &str) -> EvalResult<()> {
     text.push_str(more);
     if is_too_long(text) { Err("#VALUE!") } else { Ok(()) }
 }

@@ -7,7 +7,7 @@ use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand};
 use crate::grid::value::{EvalResult, Scalar};
 
 /// Does something to each element of several values at once. What is too short is `#N/A` where it ends; the purse pays.
-pub fn each(
+pub(crate) fn each(
     values: &[&Operand],
     purse: &EvalBudget,
     mut make: impl FnMut(&[&Scalar]) -> EvalResult<Scalar>,

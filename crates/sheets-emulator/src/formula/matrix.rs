@@ -6,7 +6,7 @@
 use crate::grid::value::Scalar;
 
 /// The most outcomes in memory for one rectangle.
-pub const CELL_LIMIT: u64 = 1_000_000;
+pub(crate) const CELL_LIMIT: u64 = 1_000_000;
 
 /// A rectangle of outcomes, row by row; those at its end that are not stored are blank.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +113,6 @@ impl Operand {
 }
 
 /// A count, as sheets count.
-pub fn count(length: usize) -> u32 {
+pub(crate) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -13,11 +13,11 @@
 //!
 //! Out of scope: cells with their results filled in (`workbook::evaluated_view`).
 
-pub mod args;
-pub mod budget;
-pub mod elementwise;
-pub mod evaluate;
-pub mod functions;
-pub mod matrix;
-pub mod references;
-pub mod spill;
+pub(crate) mod args;
+pub(crate) mod budget;
+pub(crate) mod elementwise;
+pub(crate) mod evaluate;
+pub(crate) mod functions;
+pub(crate) mod matrix;
+pub(crate) mod references;
+pub(crate) mod spill;

@@ -12,11 +12,11 @@ use crate::grid::cell::{Cell, CellValue, may_spill, put};
 use crate::grid::value::Scalar;
 
 /// How many rows of one sheet may hold formulas that fill more cells than their own; those of any further one are errors.
-pub const ROW_LIMIT: u32 = 2000;
+pub(crate) const ROW_LIMIT: u32 = 2000;
 
 /// A result and the cells that it fills.
 #[derive(Debug)]
-pub struct Spill {
+pub(crate) struct Spill {
     /// The cells, that of the formula first.
     pub area: Area,
     /// What they come to.
@@ -25,7 +25,7 @@ pub struct Spill {
 
 /// How far a formula is worked out.
 #[derive(Debug, Clone)]
-pub enum SpillState {
+pub(crate) enum SpillState {
     /// Not yet.
     Waiting,
     /// It is being worked out: whoever asks now is part of a circle.
@@ -36,7 +36,7 @@ pub enum SpillState {
 
 /// A cell with a formula that may fill more cells.
 #[derive(Debug)]
-pub struct SpillAnchor {
+pub(crate) struct SpillAnchor {
     /// Its row.
     pub row: u32,
     /// Its column.
@@ -49,13 +49,13 @@ pub struct SpillAnchor {
 
 impl Spill {
     /// One outcome in the cell of the formula.
-    pub fn alone(row: u32, column: u32, outcome: Scalar) -> Self {
+    pub(crate) fn alone(row: u32, column: u32, outcome: Scalar) -> Self {
         let area = Area::new(row..row.saturating_add(1), column..column.saturating_add(1));
         Self { area, cells: Matrix::new(1, 1, vec![outcome]) }
     }
 
     /// What a cell comes to; blank outside.
-    pub fn at(&self, row: u32, column: u32) -> &Scalar {
+    pub(crate) fn at(&self, row: u32, column: u32) -> &Scalar {
         match (row.checked_sub(self.area.rows.start), column.checked_sub(self.area.cols.start)) {
             (Some(row), Some(column)) => self.cells.at(row, column),
             _ => &Scalar::Blank,
@@ -63,13 +63,13 @@ impl Spill {
     }
 
     /// The row after the last one with anything in it.
-    pub fn end(&self) -> u32 {
+    pub(crate) fn end(&self) -> u32 {
         self.area.rows.start.saturating_add(self.cells.used_rows())
     }
 }
 
 /// The cells of rows that hold such formulas, in order.
-pub fn anchors(rows: Vec<(u32, Vec<Cell>)>) -> Vec<SpillAnchor> {
+pub(crate) fn anchors(rows: Vec<(u32, Vec<Cell>)>) -> Vec<SpillAnchor> {
     let mut found = Vec::new();
     for (row, cells) in rows {
         for (column, cell) in (0..).zip(cells) {
@@ -84,7 +84,7 @@ pub fn anchors(rows: Vec<(u32, Vec<Cell>)>) -> Vec<SpillAnchor> {
 }
 
 /// Lays results over the cells of a stored row; where something was entered it stays.
-pub fn lay(spills: &[Rc<Spill>], row: u32, cells: &mut Vec<Cell>) {
+pub(crate) fn lay(spills: &[Rc<Spill>], row: u32, cells: &mut Vec<Cell>) {
     for spill in spills.iter().filter(|spill| spill.area.rows.contains(&row)) {
         for column in spill.area.cols.clone() {
             let at = usize::try_from(column).unwrap_or(usize::MAX);

@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 /// The number of columns that have letters: `ZZZ` is the last.
-pub const COLUMN_LIMIT: u32 = 18_278;
+pub(crate) const COLUMN_LIMIT: u32 = 18_278;
 
 /// A block of cells with open ends; rows and columns count from 0, ends are exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,7 +47,7 @@ pub enum A1Reference {
 }
 
 /// The tabs and names of a spreadsheet, as far as a range needs them.
-pub trait SheetLookup {
+pub(crate) trait SheetLookup {
     /// What stands for a tab.
     type Tab: PartialEq;
     /// The tab of this title; upper and lower case are one.
@@ -59,7 +59,7 @@ pub trait SheetLookup {
 }
 
 /// The tab and cells that `text` means; none where Google says `Unable to parse range`.
-pub fn locate<T: SheetLookup>(text: &str, tabs: &T) -> Option<(T::Tab, CellSpan)> {
+pub(crate) fn locate<T: SheetLookup>(text: &str, tabs: &T) -> Option<(T::Tab, CellSpan)> {
     match A1Reference::parse(text)? {
         A1Reference::Cells { title: Some(title), span } => Some((tabs.titled(&title)?, span)),
         A1Reference::Cells { title: None, span } => Some((tabs.first_visible()?, span)),
@@ -265,7 +265,7 @@ pub fn column_index(letters: &str) -> Option<u32> {
 }
 
 /// The letters of a column counted from 0: 0 is `A`, 26 is `AA`.
-pub fn column_letters(index: u32) -> String {
+pub(crate) fn column_letters(index: u32) -> String {
     let mut rest = u64::from(index) + 1;
     let mut letters = Vec::new();
     while rest > 0 {

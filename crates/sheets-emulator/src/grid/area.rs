@@ -56,7 +56,7 @@ fn overlap(a: &Range<u32>, b: &Range<u32>) -> Range<u32> {
 
 /// Rows or columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Dimension {
+pub(crate) enum Dimension {
     /// `ROWS`.
     Rows,
     /// `COLUMNS`.
@@ -65,7 +65,7 @@ pub enum Dimension {
 
 /// The API's `GridRange`: a sheet and up to four bounds, each absent bound open to the edge of the grid.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct GridRange {
+pub(crate) struct GridRange {
     /// The sheet's id.
     pub sheet_id: i32,
     /// First row, zero-based.
@@ -80,10 +80,11 @@ pub struct GridRange {
 
 impl GridRange {
     /// Where the cells of a named range are when they were deleted: on no sheet, for sheet ids are not negative.
-    pub const NOWHERE: Self = Self { sheet_id: -1, start_row: None, end_row: None, start_col: None, end_col: None };
+    pub(crate) const NOWHERE: Self =
+        Self { sheet_id: -1, start_row: None, end_row: None, start_col: None, end_col: None };
 
     /// The range with all four bounds set.
-    pub fn closed(sheet_id: i32, area: &Area) -> Self {
+    pub(crate) fn closed(sheet_id: i32, area: &Area) -> Self {
         Self {
             sheet_id,
             start_row: Some(area.rows.start),
@@ -94,7 +95,7 @@ impl GridRange {
     }
 
     /// The cells it means on a grid of that size: open ends closed at the edge, what lies beyond cut off.
-    pub fn resolve(&self, row_count: u32, column_count: u32) -> Area {
+    pub(crate) fn resolve(&self, row_count: u32, column_count: u32) -> Area {
         let close = |start: Option<u32>, end: Option<u32>, size: u32| {
             let end = end.unwrap_or(size).min(size);
             start.unwrap_or(0).min(end)..end
@@ -103,7 +104,7 @@ impl GridRange {
     }
 
     /// As the API sends it; what is no number is as if it were absent.
-    pub fn from_json(value: &Value) -> Self {
+    pub(crate) fn from_json(value: &Value) -> Self {
         let bound = |name: &str| value.get(name).and_then(Value::as_u64).and_then(|bound| u32::try_from(bound).ok());
         let id = value.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
         Self {
@@ -116,7 +117,7 @@ impl GridRange {
     }
 
     /// As the API writes it: `sheetId` 0 is left out, a start of 0 is written out (recorded).
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let mut members = Map::new();
         if self.sheet_id > 0 {
             members.insert("sheetId".to_owned(), self.sheet_id.into());
@@ -136,7 +137,7 @@ impl GridRange {
 
     /// The range after `count` rows or columns were inserted before `at`: it moves, or grows when `at` is inside.
     #[must_use]
-    pub fn after_insert(mut self, dimension: Dimension, at: u32, count: u32) -> Self {
+    pub(crate) fn after_insert(mut self, dimension: Dimension, at: u32, count: u32) -> Self {
         let (start, end) = self.bounds_mut(dimension);
         if let Some(bound) = start
             && *bound >= at
@@ -153,7 +154,7 @@ impl GridRange {
 
     /// The range after rows or columns were deleted; `None` when nothing of it is left.
     #[must_use]
-    pub fn after_delete(mut self, dimension: Dimension, gone: &Range<u32>) -> Option<Self> {
+    pub(crate) fn after_delete(mut self, dimension: Dimension, gone: &Range<u32>) -> Option<Self> {
         let (start, end) = self.bounds_mut(dimension);
         let before = (start.unwrap_or(0), *end);
         let shift = |bound: u32| bound - gone.len_below(bound);
@@ -169,7 +170,7 @@ impl GridRange {
     /// The range after rows or columns were moved in front of the one at `to`. One that lies among them goes with them; any other
     /// shrinks where they leave it and grows where they come into it.
     #[must_use]
-    pub fn after_move(mut self, dimension: Dimension, span: &Range<u32>, to: u32) -> Self {
+    pub(crate) fn after_move(mut self, dimension: Dimension, span: &Range<u32>, to: u32) -> Self {
         let count = span.end.saturating_sub(span.start);
         let landing = if to > span.start { to.saturating_sub(count) } else { to };
         let (start, end) = self.bounds_mut(dimension);
@@ -208,7 +209,7 @@ impl LenBelow for Range<u32> {
 
 /// A name for a range; the API knows it by `id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedRange {
+pub(crate) struct NamedRange {
     /// The `namedRangeId`.
     pub id: String,
     /// The name that people and A1 notation use; unique in a spreadsheet whatever the case.

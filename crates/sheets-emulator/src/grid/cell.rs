@@ -40,7 +40,7 @@ pub enum FormulaResult {
 
 /// One cell: a value, and the members of `CellData` beside it.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Cell {
+pub(crate) struct Cell {
     /// The value; `None` when nothing was entered.
     pub value: Option<CellValue>,
     /// `userEnteredFormat`, `note`, `dataValidation`, … as sent; `None` when there is nothing. Boxed: most have none.
@@ -49,47 +49,49 @@ pub struct Cell {
 
 impl Cell {
     /// A cell that holds `value` and nothing else.
-    pub fn of(value: CellValue) -> Self {
+    pub(crate) fn of(value: CellValue) -> Self {
         Self { value: Some(value), members: None }
     }
 
     /// A cell of text.
-    pub fn text(text: impl Into<String>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn text(text: impl Into<String>) -> Self {
         Self::of(CellValue::Text(text.into()))
     }
 
     /// A cell with a number.
-    pub fn number(number: f64) -> Self {
+    pub(crate) fn number(number: f64) -> Self {
         Self::of(CellValue::Number(number))
     }
 
     /// Whether the cell counts as data: it has a value. Bare formatting, notes and validation do not count.
-    pub fn has_data(&self) -> bool {
+    pub(crate) fn has_data(&self) -> bool {
         self.value.is_some()
     }
 
     /// Whether nothing at all is kept.
-    pub fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.value.is_none() && self.members.is_none()
     }
 
     /// A member of `CellData` other than the value, such as `note`.
-    pub fn member(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn member(&self, name: &str) -> Option<&Value> {
         self.members.as_ref()?.get(name)
     }
 
     /// `userEnteredFormat`.
-    pub fn format(&self) -> Option<&Value> {
+    pub(crate) fn format(&self) -> Option<&Value> {
         self.member("userEnteredFormat")
     }
 
     /// `note`.
-    pub fn note(&self) -> Option<&str> {
+    #[cfg(test)]
+    pub(crate) fn note(&self) -> Option<&str> {
         self.member("note")?.as_str()
     }
 
     /// Sets a member, or removes it with `None`.
-    pub fn set_member(&mut self, name: &str, value: Option<Value>) {
+    pub(crate) fn set_member(&mut self, name: &str, value: Option<Value>) {
         if let Some(value) = value {
             self.members.get_or_insert_default().insert(name.to_owned(), value);
         } else if let Some(members) = &mut self.members {
@@ -105,19 +107,19 @@ impl Cell {
 const SPILLING: [&str; 5] = ["ARRAYFORMULA", "FILTER", "UNIQUE", "SORT", "{"];
 
 /// Whether a formula may fill more cells than its own, by its text; in doubt it may.
-pub fn may_spill(source: &str) -> bool {
+pub(crate) fn may_spill(source: &str) -> bool {
     let upper = source.to_ascii_uppercase();
     SPILLING.iter().any(|word| upper.contains(word))
 }
 
 /// The row without the blank cells at its end, which mean nothing.
-pub fn trim(row: &mut Vec<Cell>) {
+pub(crate) fn trim(row: &mut Vec<Cell>) {
     let used = row.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);
     row.truncate(used);
 }
 
 /// Puts a cell at a column, filling the way with blanks.
-pub fn put(row: &mut Vec<Cell>, column: usize, cell: Cell) {
+pub(crate) fn put(row: &mut Vec<Cell>, column: usize, cell: Cell) {
     if column >= row.len() {
         row.resize_with(column + 1, Cell::default);
     }

@@ -9,7 +9,7 @@
 //!
 //! Out of scope: storage (`storage`), formats (`format`).
 
-pub mod a1;
-pub mod area;
-pub mod cell;
-pub mod value;
+pub(crate) mod a1;
+pub(crate) mod area;
+pub(crate) mod cell;
+pub(crate) mod value;

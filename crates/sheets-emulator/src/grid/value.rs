@@ -22,7 +22,7 @@ pub enum Scalar {
 pub type EvalResult<T> = Result<T, &'static str>;
 
 /// The `ErrorValue.type` of the API for an error as a cell shows it.
-pub fn error_type(shown: &str) -> &'static str {
+pub(crate) fn error_type(shown: &str) -> &'static str {
     match shown {
         "#DIV/0!" => "DIVIDE_BY_ZERO",
         "#NAME?" => "NAME",
@@ -35,20 +35,20 @@ pub fn error_type(shown: &str) -> &'static str {
 }
 
 /// The error that shows as this text.
-pub fn error_named(text: &str) -> &'static str {
+pub(crate) fn error_named(text: &str) -> &'static str {
     ERRORS.into_iter().find(|known| *known == text).unwrap_or("#ERROR!")
 }
 
 /// Every error that a cell can show.
-pub const ERRORS: [&str; 8] = ["#DIV/0!", "#NAME?", "#REF!", "#VALUE!", "#NUM!", "#N/A", "#NULL!", "#ERROR!"];
+pub(crate) const ERRORS: [&str; 8] = ["#DIV/0!", "#NAME?", "#REF!", "#VALUE!", "#NUM!", "#N/A", "#NULL!", "#ERROR!"];
 
 /// A number that a cell can hold.
-pub fn finite(value: f64) -> EvalResult<Scalar> {
+pub(crate) fn finite(value: f64) -> EvalResult<Scalar> {
     if value.is_finite() { Ok(Scalar::Number(value)) } else { Err("#NUM!") }
 }
 
 /// The number that arithmetic takes an outcome for.
-pub fn number(outcome: &Scalar) -> EvalResult<f64> {
+pub(crate) fn number(outcome: &Scalar) -> EvalResult<f64> {
     match outcome {
         Scalar::Blank => Ok(0.0),
         Scalar::Number(n) => Ok(*n),
@@ -59,7 +59,7 @@ pub fn number(outcome: &Scalar) -> EvalResult<f64> {
 }
 
 /// The text that `&` takes an outcome for.
-pub fn shown(outcome: &Scalar) -> String {
+pub(crate) fn shown(outcome: &Scalar) -> String {
     match outcome {
         Scalar::Blank => String::new(),
         Scalar::Number(n) => n.to_string(),
@@ -70,7 +70,7 @@ pub fn shown(outcome: &Scalar) -> String {
 }
 
 /// 0, 1 or 2 for less, equal, more; numbers come before texts, texts before booleans, as in Sheets.
-pub fn compare(left: &Scalar, right: &Scalar) -> EvalResult<usize> {
+pub(crate) fn compare(left: &Scalar, right: &Scalar) -> EvalResult<usize> {
     let order = match (left, right) {
         (Scalar::Error(error), _) | (_, Scalar::Error(error)) => return Err(error),
         // A blank is the empty text as well as 0.

@@ -12,32 +12,27 @@ const FREE: u64 = 64 << 10;
 
 /// The bodies of a server.
 #[derive(Debug)]
-pub struct BodyBudget {
+pub(crate) struct BodyBudget {
     limit: u64,
     held: Mutex<u64>,
 }
 
 /// One body; its bytes count until this is dropped.
 #[derive(Debug)]
-pub struct BodyShare {
+pub(crate) struct BodyShare {
     bodies: Arc<BodyBudget>,
     bytes: u64,
 }
 
 impl BodyBudget {
     /// So many bytes for all of them, beside the free ones.
-    pub fn new(limit: u64) -> Arc<Self> {
+    pub(crate) fn new(limit: u64) -> Arc<Self> {
         Arc::new(Self { limit, held: Mutex::default() })
     }
 
     /// A body of which nothing has come yet.
-    pub fn begin(self: &Arc<Self>) -> BodyShare {
+    pub(crate) fn begin(self: &Arc<Self>) -> BodyShare {
         BodyShare { bodies: Arc::clone(self), bytes: 0 }
-    }
-
-    /// The most bytes that are held, beside the free ones.
-    pub fn limit(&self) -> u64 {
-        self.limit
     }
 
     fn held(&self) -> MutexGuard<'_, u64> {
@@ -47,7 +42,7 @@ impl BodyBudget {
 
 impl BodyShare {
     /// Counts so many bytes more; false where that is too much, and then they are not counted.
-    pub fn grow(&mut self, bytes: usize) -> bool {
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let grown = self.bytes.saturating_add(bytes as u64);
         let more = paid(grown) - paid(self.bytes);
         let mut held = self.bodies.held();

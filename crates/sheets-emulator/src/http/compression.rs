@@ -9,10 +9,10 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 /// Shorter answers are not worth it.
-pub const WORTH: usize = 1_000;
+pub(crate) const WORTH: usize = 1_000;
 
 /// Whether an `Accept-Encoding` takes gzip.
-pub fn takes_gzip(header: &str) -> bool {
+pub(crate) fn takes_gzip(header: &str) -> bool {
     let mut taken = header.split(',').map(|one| one.split(';').map(str::trim));
     taken.any(|mut one| {
         let gzip = one.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
@@ -22,7 +22,7 @@ pub fn takes_gzip(header: &str) -> bool {
 }
 
 /// The bytes, packed.
-pub fn pack(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn pack(bytes: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
     // Writing into memory does not fail.
     let _ = packer.write_all(bytes);
@@ -30,7 +30,7 @@ pub fn pack(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The bytes, unpacked; an error where they are not packed well, or more than `limit`.
-pub fn unpack(bytes: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+pub(crate) fn unpack(bytes: &[u8], limit: usize) -> Result<Vec<u8>, String> {
     let mut unpacked = Vec::new();
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     MultiGzDecoder::new(bytes).take(bound).read_to_end(&mut unpacked).map_err(|error| error.to_string())?;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The seats of a server.
 #[derive(Debug)]
-pub struct ConnectionSlots {
+pub(crate) struct ConnectionSlots {
     limit: usize,
     state: Mutex<SlotsState>,
     changed: Notify,
@@ -51,7 +51,7 @@ impl SlotsState {
 
 /// A seat; free again when this is dropped.
 #[derive(Debug)]
-pub struct ConnectionSlot {
+pub(crate) struct ConnectionSlot {
     seats: Arc<ConnectionSlots>,
     number: u64,
     leave: CancellationToken,
@@ -59,11 +59,11 @@ pub struct ConnectionSlot {
 
 /// A call that is being done; it is over when this is dropped.
 #[derive(Debug)]
-pub struct ActiveCall(Arc<ConnectionSlot>);
+pub(crate) struct ActiveCall(Arc<ConnectionSlot>);
 
 impl ConnectionSlots {
     /// So many seats, all free.
-    pub fn new(limit: usize) -> Arc<Self> {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, state: Mutex::default(), changed: Notify::new() })
     }
 
@@ -72,7 +72,7 @@ impl ConnectionSlots {
     }
 
     /// A seat: a free one, or that of whoever has been idle for longest. Waits only while all are at work.
-    pub async fn take(self: &Arc<Self>) -> ConnectionSlot {
+    pub(crate) async fn take(self: &Arc<Self>) -> ConnectionSlot {
         loop {
             let changed = self.changed.notified();
             if let Some(seat) = self.try_take() {
@@ -95,7 +95,7 @@ impl ConnectionSlots {
     }
 
     /// Sends away whoever has been idle for longest: where the system itself has no room for more.
-    pub fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         let mut state = self.state();
         if let Some(gone) = state.idlest() {
             state.send_away(gone);
@@ -113,17 +113,17 @@ impl SlotsState {
 
 impl ConnectionSlot {
     /// Resolves when the seat is somebody else's.
-    pub async fn is_lost(&self) {
+    pub(crate) async fn is_lost(&self) {
         self.leave.cancelled().await;
     }
 
     /// Whether a call has come over it so far.
-    pub fn has_called(&self) -> bool {
+    pub(crate) fn has_called(&self) -> bool {
         self.seats.state().taken.get(&self.number).is_some_and(|taken| taken.has_called)
     }
 
     /// A call begins to arrive.
-    pub fn is_heard(&self) {
+    pub(crate) fn is_heard(&self) {
         let mut state = self.seats.state();
         let now = state.next();
         if let Some(taken) = state.taken.get_mut(&self.number) {
@@ -132,7 +132,7 @@ impl ConnectionSlot {
     }
 
     /// A call has arrived whole, and is being done until what comes back is dropped.
-    pub fn works(self: &Arc<Self>) -> ActiveCall {
+    pub(crate) fn works(self: &Arc<Self>) -> ActiveCall {
         if let Some(taken) = self.seats.state().taken.get_mut(&self.number) {
             taken.calls += 1;
         }

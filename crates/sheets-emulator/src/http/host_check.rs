@@ -21,7 +21,7 @@ const PRIVATE_ENDS: [&str; 3] = [".internal", ".local", ".test"];
 
 /// What calls over one socket have to be like.
 #[derive(Debug, Clone)]
-pub struct HostCheck {
+pub(crate) struct HostCheck {
     /// The address at which the connection arrived.
     pub address: IpAddr,
     /// Whether other machines are served too.
@@ -32,7 +32,7 @@ pub struct HostCheck {
 
 impl HostCheck {
     /// Refuses a call that may come from a page that has nothing to do with this server. `host` is what the call says it is for.
-    pub fn check(&self, path: &str, host: &str, headers: &HeaderMap) -> Result<(), ApiError> {
+    pub(crate) fn check(&self, path: &str, host: &str, headers: &HeaderMap) -> Result<(), ApiError> {
         if !host.is_empty() && !self.is_own_host(host) {
             return Err(ApiError::forbidden(format!(
                 "This emulator does not answer for the host \"{host}\". Call it by its address, or start it with --allow-host {}.",

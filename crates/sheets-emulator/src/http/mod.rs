@@ -12,10 +12,10 @@
 //!
 //! Out of scope: what is answered (`emulator`).
 
-pub mod body_budget;
-pub mod compression;
-pub mod connection_slots;
-pub mod host_check;
-pub mod launch;
-pub mod response_body;
-pub mod server;
+pub(crate) mod body_budget;
+pub(crate) mod compression;
+pub(crate) mod connection_slots;
+pub(crate) mod host_check;
+pub(crate) mod launch;
+pub(crate) mod response_body;
+pub(crate) mod server;

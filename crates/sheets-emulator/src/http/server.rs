@@ -327,7 +327,7 @@ fn unpacked(body: &Bytes, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResp
 }
 
 /// A listener; port 0 is any free one.
-pub async fn listen(host: IpAddr, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+pub(crate) async fn listen(host: IpAddr, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((host, port)).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))

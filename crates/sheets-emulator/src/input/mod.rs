@@ -8,6 +8,6 @@
 //!
 //! Out of scope: which range is written (`methods`, `batch`).
 
-pub mod user_entered;
-pub mod user_entered_date;
-pub mod value_matrix;
+pub(crate) mod user_entered;
+pub(crate) mod user_entered_date;
+pub(crate) mod value_matrix;

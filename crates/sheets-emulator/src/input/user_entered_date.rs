@@ -26,7 +26,7 @@ const MONTHS: [&str; 12] = [
 
 /// `2020-01-01`, `1/31/2020`, `Jan 31, 2020`, `12:30`, `12:30:15 pm`, or a day and a time with a blank between.
 /// Comes with the format that keeps the spelling.
-pub fn moment(text: &str) -> Option<(f64, NumberFormat)> {
+pub(crate) fn moment(text: &str) -> Option<(f64, NumberFormat)> {
     if let Some((days, pattern)) = day(text) {
         return Some((days, NumberFormat::new("DATE", &pattern)));
     }
@@ -151,7 +151,7 @@ fn time(text: &str) -> Option<(f64, &'static str)> {
 }
 
 /// Whether a text is digits only, at least one.
-pub fn is_digits(text: &str) -> bool {
+pub(crate) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 

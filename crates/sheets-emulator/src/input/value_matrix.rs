@@ -33,14 +33,14 @@ enum InputValue {
 
 /// Values by rows, whatever dimension they came in.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ValueMatrix {
+pub(crate) struct ValueMatrix {
     rows: Vec<Vec<InputValue>>,
     width: u32,
 }
 
 /// What a write touched.
 #[derive(Debug, Clone, PartialEq)]
-pub struct WriteCounts {
+pub(crate) struct WriteCounts {
     /// The sheet.
     pub sheet: SheetProperties,
     /// The whole block, untouched cells included.
@@ -55,7 +55,7 @@ pub struct WriteCounts {
 
 impl ValueMatrix {
     /// Reads a `ValueRange` whose place in the request is `path` (`data`, `data[1]`).
-    pub fn read(range: &Map<String, Value>, path: &str) -> Result<Self, ApiError> {
+    pub(crate) fn read(range: &Map<String, Value>, path: &str) -> Result<Self, ApiError> {
         let major = dimension(range, &format!("{path}.majorDimension"))?;
         let mut lines = Vec::new();
         for (at, line) in range.get("values").and_then(Value::as_array).into_iter().flatten().enumerate() {
@@ -71,22 +71,17 @@ impl ValueMatrix {
     }
 
     /// The number of rows.
-    pub fn height(&self) -> u32 {
+    pub(crate) fn height(&self) -> u32 {
         u32::try_from(self.rows.len()).unwrap_or(u32::MAX)
     }
 
-    /// The number of columns of the longest row.
-    pub fn width(&self) -> u32 {
-        self.width
-    }
-
     /// The block's cells when its first is at this row and column.
-    pub fn area_at(&self, row: u32, column: u32) -> Area {
+    pub(crate) fn area_at(&self, row: u32, column: u32) -> Area {
         Area::new(row..row.saturating_add(self.height()), column..column.saturating_add(self.width))
     }
 
     /// Refuses a block that leaves the range of a request, in Google's words; a single cell is a corner, not a bound.
-    pub fn fit(&self, place: &SheetRange) -> Result<Area, ApiError> {
+    pub(crate) fn fit(&self, place: &SheetRange) -> Result<Area, ApiError> {
         let bounds = place.area();
         let (row, column) = (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0));
         let area = self.area_at(row, column);
@@ -116,7 +111,7 @@ impl ValueMatrix {
 
     /// Writes the block with its first cell at the corner of `area`. What a merge covers takes no value, as google-spreadsheet's
     /// tests found the service to have it.
-    pub fn write(
+    pub(crate) fn write(
         &self,
         transaction: &Transaction<'_>,
         sheet: &SheetProperties,
@@ -187,7 +182,7 @@ fn merges_of(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<V
 }
 
 /// The cell after a person typed that text into it.
-pub fn type_into(cell: Cell, text: &str) -> Result<Cell, ApiError> {
+pub(crate) fn type_into(cell: Cell, text: &str) -> Result<Cell, ApiError> {
     InputValue::Text(text.to_owned()).over(cell, ValueInputOption::Typed)
 }
 

@@ -15,7 +15,7 @@ use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::{SpreadsheetProperties, Transaction};
 
 /// Answers `sheets.copyTo`: the properties of the copy, which is the last sheet of its spreadsheet.
-pub fn copy_to(
+pub(crate) fn copy_to(
     store: &SpreadsheetStore,
     id: &str,
     sheet: &str,
@@ -39,7 +39,7 @@ pub fn copy_to(
 }
 
 /// Copies a spreadsheet with its sheets, named ranges and marks to a new id; the title of the copy.
-pub fn copy_spreadsheet(
+pub(crate) fn copy_spreadsheet(
     store: &SpreadsheetStore,
     from: &str,
     id: &str,

@@ -18,7 +18,7 @@ use crate::storage::transaction::SheetProperties;
 use crate::workbook::spreadsheet_json::{SpreadsheetView, spreadsheet};
 
 /// Answers `spreadsheets.create`: makes the spreadsheet `id` as the body describes it, and returns it.
-pub fn create(
+pub(crate) fn create(
     store: &SpreadsheetStore,
     id: &str,
     body: &[u8],

@@ -12,10 +12,10 @@
 //!
 //! Out of scope: `spreadsheets.get` (`workbook::spreadsheet_json`), parameters (`dispatch`).
 
-pub mod copy;
-pub mod create;
-pub mod value_range;
-pub mod values_append;
-pub mod values_clear;
-pub mod values_read;
-pub mod values_write;
+pub(crate) mod copy;
+pub(crate) mod create;
+pub(crate) mod value_range;
+pub(crate) mod values_append;
+pub(crate) mod values_clear;
+pub(crate) mod values_read;
+pub(crate) mod values_write;

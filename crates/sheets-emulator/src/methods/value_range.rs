@@ -12,7 +12,7 @@ use crate::workbook::ranges::{Workbook, name_area};
 
 /// Where JSON text goes, with or without Google's white space.
 #[derive(Debug)]
-pub struct JsonText {
+pub(crate) struct JsonText {
     /// The text so far.
     pub bytes: Vec<u8>,
     pretty: bool,
@@ -21,18 +21,18 @@ pub struct JsonText {
 
 impl JsonText {
     /// An empty text; `pretty` is with a line for each member and element.
-    pub fn new(pretty: bool) -> Self {
+    pub(crate) fn new(pretty: bool) -> Self {
         Self { bytes: Vec::new(), pretty, depth: 0 }
     }
 
     /// Begins an object or a list.
-    pub fn open(&mut self, bracket: u8) {
+    pub(crate) fn open(&mut self, bracket: u8) {
         self.bytes.push(bracket);
         self.depth += 1;
     }
 
     /// Ends it; one that stayed empty is closed on the same line.
-    pub fn close(&mut self, bracket: u8) {
+    pub(crate) fn close(&mut self, bracket: u8) {
         self.depth -= 1;
         if !matches!(self.bytes.last(), Some(b'[' | b'{')) {
             self.line();
@@ -41,7 +41,7 @@ impl JsonText {
     }
 
     /// Goes to the place of the next member or element.
-    pub fn next(&mut self) {
+    pub(crate) fn next(&mut self) {
         if !matches!(self.bytes.last(), Some(b'[' | b'{')) {
             self.bytes.push(b',');
         }
@@ -49,14 +49,14 @@ impl JsonText {
     }
 
     /// Writes the name of a member.
-    pub fn name(&mut self, name: &str) {
+    pub(crate) fn name(&mut self, name: &str) {
         self.next();
         write_text(name, &mut self.bytes);
         self.bytes.extend_from_slice(if self.pretty { b": " } else { b":" });
     }
 
     /// Writes a member that is a text.
-    pub fn member(&mut self, name: &str, text: &str) {
+    pub(crate) fn member(&mut self, name: &str, text: &str) {
         self.name(name);
         write_text(text, &mut self.bytes);
     }
@@ -70,7 +70,7 @@ impl JsonText {
 }
 
 /// Writes the `ValueRange` of an area.
-pub fn write_value_range(
+pub(crate) fn write_value_range(
     book: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     area: &Area,

@@ -22,7 +22,7 @@ const WORKBOOK_LIMIT: u64 = 10_000_000;
 
 /// `values.append`: below the table that the range means, from that table's first column; at the range's start when
 /// there is none.
-pub fn append(
+pub(crate) fn append(
     store: &impl Writable,
     id: &str,
     range: &str,

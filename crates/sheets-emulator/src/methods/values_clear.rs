@@ -16,13 +16,13 @@ use crate::workbook::ranges::{SheetRange, Workbook};
 const STEP: u32 = 4096;
 
 /// `values.clear`.
-pub fn clear(store: &impl Writable, id: &str, range: &str) -> Result<Value, ApiError> {
+pub(crate) fn clear(store: &impl Writable, id: &str, range: &str) -> Result<Value, ApiError> {
     let cleared = clear_all(store, id, |book| Ok(vec![book.find_inside(range)?]))?;
     Ok(json!({"spreadsheetId": id, "clearedRange": cleared.first()}))
 }
 
 /// `values.batchClear`: all ranges or none.
-pub fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub(crate) fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let ranges = body.get("ranges").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let find = |book: &Workbook<'_, '_>| {
         ranges.iter().map(|range| book.find_inside(range.as_str().unwrap_or_default())).collect()
@@ -31,7 +31,11 @@ pub fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Value>) -
 }
 
 /// `values.batchClearByDataFilter`.
-pub fn batch_clear_by_filter(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub(crate) fn batch_clear_by_filter(
+    store: &impl Writable,
+    id: &str,
+    body: &Map<String, Value>,
+) -> Result<Value, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let find = |book: &Workbook<'_, '_>| {
         let places: Vec<Vec<SheetRange>> =

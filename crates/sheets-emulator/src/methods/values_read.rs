@@ -13,7 +13,7 @@ use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
 /// `values.get`: the JSON text of a `ValueRange`.
-pub fn get(
+pub(crate) fn get(
     store: &SpreadsheetStore,
     id: &str,
     range: &str,
@@ -30,7 +30,7 @@ pub fn get(
 }
 
 /// `values.batchGet`: all ranges as they were at one moment.
-pub fn batch_get(
+pub(crate) fn batch_get(
     store: &SpreadsheetStore,
     id: &str,
     ranges: &[&str],
@@ -42,7 +42,7 @@ pub fn batch_get(
 }
 
 /// `values.batchGetByDataFilter`.
-pub fn batch_get_by_filter(
+pub(crate) fn batch_get_by_filter(
     store: &SpreadsheetStore,
     id: &str,
     body: &Map<String, Value>,

@@ -19,7 +19,7 @@ use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook, name_area};
 
 /// `values.update`.
-pub fn update(
+pub(crate) fn update(
     store: &impl Writable,
     id: &str,
     range: &str,
@@ -38,7 +38,7 @@ pub fn update(
 }
 
 /// `values.batchUpdate`, and with filters for ranges `values.batchUpdateByDataFilter`: all ranges or none.
-pub fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let input = value_input(body)?;
     let mut blocks = Vec::new();
     let sent = body.get("data").and_then(Value::as_array).into_iter().flatten();
@@ -87,7 +87,7 @@ pub fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) 
 
 /// Whether and how the answer shows what was written.
 #[derive(Debug, Clone, Copy)]
-pub struct ResponseValues {
+pub(crate) struct ResponseValues {
     show: bool,
     rendering: RenderOptions,
     major: Dimension,
@@ -95,14 +95,14 @@ pub struct ResponseValues {
 
 impl ResponseValues {
     /// Reads `includeValuesInResponse` and the render options of the answer.
-    pub fn read(words: &impl TextParams, range: &Map<String, Value>) -> Result<Self, ApiError> {
+    pub(crate) fn read(words: &impl TextParams, range: &Map<String, Value>) -> Result<Self, ApiError> {
         let show = words.flag("includeValuesInResponse");
         Ok(Self { show, rendering: rendering(words, true)?, major: dimension(range, "data.majorDimension")? })
     }
 
     /// The `UpdateValuesResponse` of one write; values are shown for the range that was asked for, or else for the block.
     /// Counts of nothing are left out, as every zero of Google's is.
-    pub fn told(
+    pub(crate) fn told(
         &self,
         book: &Workbook<'_, '_>,
         id: &str,

@@ -12,7 +12,7 @@ use crate::schema::message_types::{FieldKind, json_name, member};
 use crate::schema::proto_json::{WRONG_ROOT, snake as snake_path, unknown_name};
 
 /// Where the words of a request stand: in its query or in its body.
-pub trait TextParams {
+pub(crate) trait TextParams {
     /// The text of `name` (as in `valueRenderOption`); none when it is absent or null.
     fn word(&self, name: &str) -> Option<&str>;
 
@@ -34,7 +34,7 @@ impl TextParams for Map<String, Value> {
 
 /// `ValueInputOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueInputOption {
+pub(crate) enum ValueInputOption {
     /// `RAW`: stored as sent.
     Raw,
     /// `USER_ENTERED`: as if typed.
@@ -43,7 +43,7 @@ pub enum ValueInputOption {
 
 /// `InsertDataOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InsertDataOption {
+pub(crate) enum InsertDataOption {
     /// `OVERWRITE`: onto what is below the table.
     Overwrite,
     /// `INSERT_ROWS`: into new rows.
@@ -51,7 +51,7 @@ pub enum InsertDataOption {
 }
 
 /// The render options under their usual names, or under those of `updatedData` with the prefix `response`.
-pub fn rendering(words: &impl TextParams, response: bool) -> Result<RenderOptions, ApiError> {
+pub(crate) fn rendering(words: &impl TextParams, response: bool) -> Result<RenderOptions, ApiError> {
     let (values, moments) = if response {
         ("responseValueRenderOption", "responseDateTimeRenderOption")
     } else {
@@ -69,14 +69,14 @@ pub fn rendering(words: &impl TextParams, response: bool) -> Result<RenderOption
 }
 
 /// `majorDimension`; rows unless said otherwise.
-pub fn dimension(words: &impl TextParams, path: &str) -> Result<Dimension, ApiError> {
+pub(crate) fn dimension(words: &impl TextParams, path: &str) -> Result<Dimension, ApiError> {
     let known =
         [("ROWS", Dimension::Rows), ("COLUMNS", Dimension::Columns), ("DIMENSION_UNSPECIFIED", Dimension::Rows)];
     Ok(choose(words.word("majorDimension"), path, "Dimension", &known)?.unwrap_or(Dimension::Rows))
 }
 
 /// `valueInputOption`, which must be given.
-pub fn value_input(words: &impl TextParams) -> Result<ValueInputOption, ApiError> {
+pub(crate) fn value_input(words: &impl TextParams) -> Result<ValueInputOption, ApiError> {
     let name = "valueInputOption";
     let known = [
         ("RAW", Some(ValueInputOption::Raw)),
@@ -89,7 +89,7 @@ pub fn value_input(words: &impl TextParams) -> Result<ValueInputOption, ApiError
 }
 
 /// `insertDataOption`; overwriting unless said otherwise.
-pub fn insert_data(words: &impl TextParams) -> Result<InsertDataOption, ApiError> {
+pub(crate) fn insert_data(words: &impl TextParams) -> Result<InsertDataOption, ApiError> {
     let name = "insertDataOption";
     let known = [("OVERWRITE", InsertDataOption::Overwrite), ("INSERT_ROWS", InsertDataOption::InsertRows)];
     let chosen = choose(words.word(name), name, "AppendValuesRequest.InsertDataOption", &known)?;
@@ -106,7 +106,7 @@ fn choose<T: Copy>(word: Option<&str>, path: &str, kind: &str, known: &[(&str, T
 }
 
 /// `true`, `True`, `1` and the like; none when it is no truth value.
-pub fn truth(word: &str) -> Option<bool> {
+pub(crate) fn truth(word: &str) -> Option<bool> {
     match word.to_ascii_lowercase().as_str() {
         "true" | "1" | "t" | "yes" | "y" => Some(true),
         "false" | "0" | "f" | "no" | "n" | "" => Some(false),
@@ -115,14 +115,14 @@ pub fn truth(word: &str) -> Option<bool> {
 }
 
 /// Google's 400 for a value of the wrong kind at `path`.
-pub fn bad_value(path: &str, kind: &str, value: &Value) -> ApiError {
+pub(crate) fn bad_value(path: &str, kind: &str, value: &Value) -> ApiError {
     let shown = if value.is_object() || value.is_array() { "...".to_owned() } else { value.to_string() };
     let kind = if kind.starts_with("google.") { format!("type.googleapis.com/{kind}") } else { kind.to_owned() };
     ApiError::bad_field(path, format!("Invalid value at '{path}' ({kind}), {shown}"))
 }
 
 /// Reads the body of a request of the message type `message`; an empty body is an empty message.
-pub fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<String, Value>, ApiError> {
+pub(crate) fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<String, Value>, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
@@ -146,7 +146,7 @@ pub fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<String, 
 }
 
 /// Refuses members that a message does not have.
-pub fn check_names(members: &Map<String, Value>, message: &str, path: &str) -> Result<(), ApiError> {
+pub(crate) fn check_names(members: &Map<String, Value>, message: &str, path: &str) -> Result<(), ApiError> {
     let unknown = members.keys().find(|name| member(message, &json_name(name)).is_none());
     unknown.map_or(Ok(()), |name| Err(ApiError::bad_field(path, unknown_name(name, path))))
 }

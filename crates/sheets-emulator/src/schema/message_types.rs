@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 /// What a member holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldKind {
+pub(crate) enum FieldKind {
     /// A message of this type.
     Message(&'static str),
     /// A text.
@@ -27,7 +27,7 @@ pub enum FieldKind {
 
 /// One member of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FieldType {
+pub(crate) struct FieldType {
     /// What it holds, or what each of its elements is.
     pub kind: FieldKind,
     /// Whether it is a list.
@@ -64,24 +64,24 @@ fn read_member(word: &'static str) -> Option<(&'static str, FieldType)> {
 }
 
 /// The member `name` of the message type `message`; none when it has no such member.
-pub fn member(message: &str, name: &str) -> Option<FieldType> {
+pub(crate) fn member(message: &str, name: &str) -> Option<FieldType> {
     TYPES.get(message)?.get(name).copied()
 }
 
 /// The table's own copy of a member's name.
-pub fn name_of(message: &str, name: &str) -> Option<&'static str> {
+pub(crate) fn name_of(message: &str, name: &str) -> Option<&'static str> {
     TYPES.get(message)?.get_key_value(name).map(|(name, _)| *name)
 }
 
 /// The names of all members of a message type, in their order by letters; none when there is no such type.
-pub fn names(message: &str) -> Vec<&'static str> {
+pub(crate) fn names(message: &str) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = TYPES.get(message).into_iter().flat_map(HashMap::keys).copied().collect();
     names.sort_unstable();
     names
 }
 
 /// A member's name as JSON writes it: `sheet_id` is `sheetId`; both are taken, as Google takes both.
-pub fn json_name(name: &str) -> String {
+pub(crate) fn json_name(name: &str) -> String {
     let mut words = name.split('_');
     let mut text = words.next().unwrap_or_default().to_owned();
     for word in words {

@@ -10,8 +10,8 @@
 //!
 //! Out of scope: the `fields` member inside batch requests (`batch::field_mask`).
 
-pub mod enums;
-pub mod message_types;
-pub mod proto_json;
-pub mod response_mask;
-pub mod support;
+pub(crate) mod enums;
+pub(crate) mod message_types;
+pub(crate) mod proto_json;
+pub(crate) mod response_mask;
+pub(crate) mod support;

@@ -12,7 +12,7 @@ use crate::schema::message_types::{FieldKind, FieldType, json_name, member};
 
 /// Reads a message of type `message` that stands at `path` in the body. Fails as Google does: 400, one violation a
 /// field.
-pub fn read<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
+pub(crate) fn read<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
     if let Ok(read) = serde_json::from_str(raw.get()) {
         return Ok(read);
     }
@@ -20,7 +20,7 @@ pub fn read<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> R
 }
 
 /// Reads a message whose members are kept as JSON, so that the table has to vouch for them.
-pub fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
+pub(crate) fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
     let value: Value = serde_json::from_str(raw.get()).map_err(|_| ApiError::invalid_argument(NOT_JSON))?;
     let clean = normalise(value, message, path)?;
     serde_json::from_value(clean)
@@ -28,7 +28,7 @@ pub fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &s
 }
 
 /// Whether a value can be kept as it is for a member of that kind: JSON names only, no nulls, kinds as they should be.
-pub fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
+pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
     match (value, kind) {
         (Value::Null, _) => false,
         (_, FieldKind::Any) => true,
@@ -45,13 +45,13 @@ pub fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
 }
 
 /// Google's sentence for a body that is no JSON begins so.
-pub const NOT_JSON: &str = "Invalid JSON payload received. Unexpected token.";
+pub(crate) const NOT_JSON: &str = "Invalid JSON payload received. Unexpected token.";
 
 /// Google's sentence for a body that is JSON, but no object.
-pub const WRONG_ROOT: &str = "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
+pub(crate) const WRONG_ROOT: &str = "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
 
 /// The value with JSON names, without nulls, with numbers as numbers; or everything that is wrong with it.
-pub fn normalise(value: Value, message: &str, path: &str) -> Result<Value, ApiError> {
+pub(crate) fn normalise(value: Value, message: &str, path: &str) -> Result<Value, ApiError> {
     let mut walk = JsonReader { told: Vec::new() };
     let clean = walk.message(value, message, path);
     if walk.told.is_empty() {
@@ -65,13 +65,13 @@ pub fn normalise(value: Value, message: &str, path: &str) -> Result<Value, ApiEr
 }
 
 /// The sentence for a name that a message does not have.
-pub fn unknown_name(name: &str, path: &str) -> String {
+pub(crate) fn unknown_name(name: &str, path: &str) -> String {
     let place = if path.is_empty() { String::new() } else { format!(" at '{path}'") };
     format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field.")
 }
 
 /// `addSheet` as paths write it: `add_sheet`.
-pub fn snake(name: &str) -> String {
+pub(crate) fn snake(name: &str) -> String {
     name.chars().fold(String::new(), |mut text, letter| {
         if letter.is_ascii_uppercase() {
             text.push('_');

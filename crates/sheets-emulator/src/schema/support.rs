@@ -1,7 +1,7 @@
 //! What the emulator does with each method and each kind of request, as `docs/emulator.md` tells it.
 //!
 //! In scope: the methods and kinds there are, and how far those that are answered go.
-//! Out of scope: whether one answers 501, which `tests/emulator_table.rs` asks the emulator itself.
+//! Out of scope: whether one answers 501, which the tests ask the emulator itself.
 
 use crate::schema::message_types::names;
 
@@ -15,7 +15,7 @@ pub enum SupportLevel {
 }
 
 /// Every method: its verb and its path. Those of Sheets v4 come first, in the order of Google's reference; then those of Drive v3.
-pub const METHODS: [(&str, &str); 32] = [
+pub const SUPPORTED_METHODS: [(&str, &str); 32] = [
     ("POST", "/v4/spreadsheets"),
     ("GET", "/v4/spreadsheets/{id}"),
     ("POST", "/v4/spreadsheets/{id}:getByDataFilter"),
@@ -51,7 +51,7 @@ pub const METHODS: [(&str, &str); 32] = [
 ];
 
 /// The kinds of request that are answered, each with what to know about it; all others answer 501.
-pub const ANSWERED: [(&str, SupportLevel, &str); 60] = [
+pub const REQUEST_SUPPORT: [(&str, SupportLevel, &str); 60] = [
     ("addBanding", SupportLevel::Kept, "no cell is coloured"),
     ("addChart", SupportLevel::Kept, "not drawn; on a sheet of cells only"),
     ("addConditionalFormatRule", SupportLevel::Kept, "no cell looks different"),
@@ -115,6 +115,9 @@ pub const ANSWERED: [(&str, SupportLevel, &str); 60] = [
 ];
 
 /// Every kind of request that Google knows, by its name.
-pub fn kinds() -> Vec<&'static str> {
+pub fn request_kinds() -> Vec<&'static str> {
     names("Request")
 }
+
+#[cfg(test)]
+mod tests;

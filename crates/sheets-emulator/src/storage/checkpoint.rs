@@ -23,7 +23,7 @@ const READERS_WAIT: Duration = Duration::from_millis(500);
 
 /// Brings commits into the file.
 #[derive(Debug)]
-pub struct Checkpointer {
+pub(crate) struct Checkpointer {
     home: DatabaseFile,
     /// Holds the lock of writers meanwhile.
     keeper: Mutex<Connection>,
@@ -32,24 +32,24 @@ pub struct Checkpointer {
 
 impl Checkpointer {
     /// A settler of a file that is there, and which knows its own commits.
-    pub fn of(home: DatabaseFile) -> Result<Self, StorageError> {
+    pub(crate) fn of(home: DatabaseFile) -> Result<Self, StorageError> {
         let keeper = Mutex::new(connect(home.path())?);
         Ok(Self { home, keeper, readers: ReaderGate::default() })
     }
 
     /// The file.
-    pub fn home(&self) -> &DatabaseFile {
+    pub(crate) fn home(&self) -> &DatabaseFile {
         &self.home
     }
 
     /// Lets a reader in, once nobody writes pages over.
-    pub fn reader(&self) -> ReadGuard<'_> {
+    pub(crate) fn reader(&self) -> ReadGuard<'_> {
         self.readers.enter()
     }
 
     /// Brings what stands in the log into the file. `connection` is in no transaction. Another process that writes is waited for that
     /// long: what it commits meanwhile it brings into the file itself.
-    pub fn settle(&self, connection: &Connection, wait: Duration) -> Result<(), StorageError> {
+    pub(crate) fn settle(&self, connection: &Connection, wait: Duration) -> Result<(), StorageError> {
         let told = |cause| StorageError::File { path: self.home.path().to_owned(), cause };
         if self.home.log_length().map_err(told)? == 0 {
             return Ok(());
@@ -94,7 +94,7 @@ impl Checkpointer {
 }
 
 /// Makes a file whole that was copied alone, in the midst of a commit that came from the log: before anybody reads it.
-pub fn make_whole(home: &DatabaseFile) -> Result<(), StorageError> {
+pub(crate) fn make_whole(home: &DatabaseFile) -> Result<(), StorageError> {
     let told = |cause| StorageError::File { path: home.path().to_owned(), cause };
     let file = home.file().map_err(told)?;
     let needed = || {
@@ -135,7 +135,7 @@ struct ReaderGateState {
 
 /// A reader; it has left when this is dropped.
 #[derive(Debug)]
-pub struct ReadGuard<'g>(&'g ReaderGate);
+pub(crate) struct ReadGuard<'g>(&'g ReaderGate);
 
 /// The gate is open again when this is dropped.
 #[derive(Debug)]

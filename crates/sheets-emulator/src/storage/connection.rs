@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::storage::error::StorageError;
 
 /// How long a transaction waits for another process to finish its own.
-pub const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The version of the schema, kept in `SQLite`'s `user_version`.
 const SCHEMA_VERSION: i64 = 2;
@@ -20,7 +20,7 @@ const SCHEMA_VERSION: i64 = 2;
 /// its sheet. Rows with data (`bare` 0) and rows that hold formats or notes only (`bare` 1) lie apart, which makes
 /// "the last row with data" one step in the primary key whatever has been formatted below it. `formulas` says whether a row
 /// holds any (1), or one that may fill more cells than its own (2); the index knows those rows alone.
-pub const SCHEMA: &str = "
+pub(crate) const SCHEMA: &str = "
 CREATE TABLE spreadsheets (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -77,7 +77,7 @@ CREATE INDEX formulas ON rows (sheet, formulas, row) WHERE formulas > 0;
 ";
 
 /// What `SQLite` would call "unable to open database file", without saying why.
-pub fn misplaced(path: &Path) -> Option<&'static str> {
+pub(crate) fn misplaced(path: &Path) -> Option<&'static str> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if path.is_dir() {
         Some("it is a folder; name a file")
@@ -90,7 +90,7 @@ pub fn misplaced(path: &Path) -> Option<&'static str> {
 
 /// A connection to the file, which is made if it is not there. Nothing goes from the log into the file by itself, and a commit waits for
 /// no disk: `settle` does both, for several commits at once.
-pub fn connect(path: &Path) -> Result<Connection, StorageError> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, StorageError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let set_up = || {
         let connection = Connection::open_with_flags(path, flags)?;
@@ -108,7 +108,7 @@ pub fn connect(path: &Path) -> Result<Connection, StorageError> {
 }
 
 /// Makes the schema in a new file, checks the version of an old one.
-pub fn prepare(connection: &Connection, path: &Path) -> Result<(), StorageError> {
+pub(crate) fn prepare(connection: &Connection, path: &Path) -> Result<(), StorageError> {
     let foreign = || StorageError::Foreign { path: path.to_owned() };
     let refused = |cause: rusqlite::Error| match cause.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => foreign(),

@@ -25,7 +25,7 @@ fn open_ones() -> MutexGuard<'static, Vec<Weak<OpenFile>>> {
 
 /// A file and its place.
 #[derive(Debug)]
-pub struct DatabaseFile {
+pub(crate) struct DatabaseFile {
     path: PathBuf,
     log: PathBuf,
     inode: Arc<OpenFile>,
@@ -48,7 +48,7 @@ impl Drop for OpenFile {
 
 impl DatabaseFile {
     /// Opens the file, or makes it: for its owner alone. One that may only be read is opened so.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut open = open_ones();
         let known =
             std::fs::metadata(path).ok().as_ref().and_then(identity).and_then(|identity| {
@@ -70,22 +70,22 @@ impl DatabaseFile {
     }
 
     /// The file.
-    pub fn file(&self) -> io::Result<&File> {
+    pub(crate) fn file(&self) -> io::Result<&File> {
         self.inode.file.as_ref().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
     /// Its one real path.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The path of the log beside it.
-    pub fn log(&self) -> &Path {
+    pub(crate) fn log(&self) -> &Path {
         &self.log
     }
 
     /// How long the log is, in bytes; 0 where there is none.
-    pub fn log_length(&self) -> io::Result<u64> {
+    pub(crate) fn log_length(&self) -> io::Result<u64> {
         match std::fs::metadata(&self.log) {
             Ok(found) => Ok(found.len()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
@@ -94,7 +94,7 @@ impl DatabaseFile {
     }
 
     /// Fails when another file, or none, lies where this one was opened.
-    pub fn see_that_it_is_there(&self) -> Result<(), StorageError> {
+    pub(crate) fn see_that_it_is_there(&self) -> Result<(), StorageError> {
         let gone = |how| Err(StorageError::Gone { path: self.path.clone(), how });
         match std::fs::metadata(&self.path) {
             Ok(found) if identity(&found) == self.inode.identity => Ok(()),

@@ -11,12 +11,12 @@ use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::Transaction;
 
 /// The kind under which it is kept, by its id.
-pub const KIND: &str = "metadata";
+pub(crate) const KIND: &str = "metadata";
 
 /// `DeveloperMetadataLookup`; what is absent matches everything.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct MetadataLookup {
+pub(crate) struct MetadataLookup {
     metadata_id: Option<i64>,
     metadata_key: Option<String>,
     metadata_value: Option<String>,
@@ -28,7 +28,7 @@ pub struct MetadataLookup {
 
 impl MetadataLookup {
     /// Whether a kept mark is one that the lookup asks for.
-    pub fn matches(&self, id: i64, body: &Value) -> bool {
+    pub(crate) fn matches(&self, id: i64, body: &Value) -> bool {
         let text = |name: &str, wanted: &Option<String>| {
             wanted.as_deref().is_none_or(|wanted| body.get(name).and_then(Value::as_str) == Some(wanted))
         };
@@ -57,27 +57,27 @@ impl MetadataLookup {
 }
 
 /// The sheet that a place is on, or is.
-pub fn sheet_of(location: &Map<String, Value>) -> Option<i64> {
+pub(crate) fn sheet_of(location: &Map<String, Value>) -> Option<i64> {
     let direct = location.get("sheetId").and_then(Value::as_i64);
     let range = location.get("dimensionRange");
     direct.or_else(|| range.map(|range| range.get("sheetId").and_then(Value::as_i64).unwrap_or(0)))
 }
 
 /// A lookup as a filter carries it.
-pub fn read_lookup(lookup: &Value) -> Result<MetadataLookup, ApiError> {
+pub(crate) fn read_lookup(lookup: &Value) -> Result<MetadataLookup, ApiError> {
     serde_json::from_value(lookup.clone())
         .map_err(|told| ApiError::invalid_argument(format!("Invalid developerMetadataLookup: {told}")))
 }
 
 /// All marks that one of the lookups asks for, by id, each once.
-pub fn find(tx: &Transaction<'_>, lookups: &[MetadataLookup]) -> Result<Vec<(i64, Value)>, StorageError> {
+pub(crate) fn find(tx: &Transaction<'_>, lookups: &[MetadataLookup]) -> Result<Vec<(i64, Value)>, StorageError> {
     let mut found = tx.kept(None, KIND)?;
     found.retain(|(id, body)| lookups.iter().any(|lookup| lookup.matches(*id, body)));
     Ok(found)
 }
 
 /// Answers `developerMetadata.get`: the mark of that id, or 404.
-pub fn get_mark(store: &SpreadsheetStore, spreadsheet: &str, id: &str) -> Result<Value, ApiError> {
+pub(crate) fn get_mark(store: &SpreadsheetStore, spreadsheet: &str, id: &str) -> Result<Value, ApiError> {
     let told = || {
         let told = format!("Invalid value at 'metadata_id' (TYPE_INT32), \"{id}\"");
         ApiError::bad_field("metadata_id", told)
@@ -89,7 +89,11 @@ pub fn get_mark(store: &SpreadsheetStore, spreadsheet: &str, id: &str) -> Result
 }
 
 /// Answers `developerMetadata.search`: each mark with the filters that it matches; an empty answer when there is none.
-pub fn search_marks(store: &SpreadsheetStore, spreadsheet: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub(crate) fn search_marks(
+    store: &SpreadsheetStore,
+    spreadsheet: &str,
+    body: &Map<String, Value>,
+) -> Result<Value, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).cloned().unwrap_or_default();
     if filters.is_empty() {
         return Err(ApiError::invalid_argument("Must specify at least one DataFilter."));

@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The commits of one file, as this process makes them.
 #[derive(Debug, Default)]
-pub struct GroupCommit {
+pub(crate) struct GroupCommit {
     state: Mutex<GroupState>,
     moved: Condvar,
 }
@@ -25,7 +25,7 @@ struct GroupState {
 
 /// What a writer does about its commit.
 #[derive(Debug)]
-pub enum CommitRole<'g> {
+pub(crate) enum CommitRole<'g> {
     /// Nothing: it is in the file already.
     Done,
     /// It brings all that is committed into the file.
@@ -36,7 +36,7 @@ pub enum CommitRole<'g> {
 
 /// Whoever has this brings commits into the file. Dropped without a word of success, it is handed to one who waits.
 #[derive(Debug)]
-pub struct GroupLeader<'g>(&'g GroupCommit);
+pub(crate) struct GroupLeader<'g>(&'g GroupCommit);
 
 impl GroupCommit {
     fn state(&self) -> MutexGuard<'_, GroupState> {
@@ -44,19 +44,19 @@ impl GroupCommit {
     }
 
     /// A commit was made in the turn of a writer: its number.
-    pub fn commit(&self) -> u64 {
+    pub(crate) fn commit(&self) -> u64 {
         let mut state = self.state();
         state.committed += 1;
         state.committed
     }
 
     /// The number of the last commit; none is made meanwhile where this is asked in a turn.
-    pub fn last(&self) -> u64 {
+    pub(crate) fn last(&self) -> u64 {
         self.state().committed
     }
 
     /// What to do about the commit of this number; never waits.
-    pub fn join(&self, commit: u64) -> CommitRole<'_> {
+    pub(crate) fn join(&self, commit: u64) -> CommitRole<'_> {
         let mut state = self.state();
         if state.settled >= commit {
             return CommitRole::Done;
@@ -70,7 +70,7 @@ impl GroupCommit {
 
     /// Waits until the commit of this number is in the file; or until whoever was to bring it there has failed, and it is the caller's
     /// to do.
-    pub fn wait(&self, commit: u64) -> Option<GroupLeader<'_>> {
+    pub(crate) fn wait(&self, commit: u64) -> Option<GroupLeader<'_>> {
         let waiting = self.moved.wait_while(self.state(), |state| state.settled < commit && state.is_led);
         let mut state = waiting.unwrap_or_else(PoisonError::into_inner);
         if state.settled >= commit {
@@ -83,7 +83,7 @@ impl GroupCommit {
 
 impl GroupLeader<'_> {
     /// All commits up to this number are in the file.
-    pub fn settled(self, through: u64) {
+    pub(crate) fn settled(self, through: u64) {
         let mut state = self.0.state();
         state.settled = state.settled.max(through);
     }

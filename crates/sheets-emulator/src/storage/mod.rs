@@ -13,18 +13,18 @@
 //!
 //! Out of scope: what may be written (`batch`, `methods`).
 
-pub mod checkpoint;
-pub mod commit_hook;
-pub mod connection;
-pub mod database_file;
-pub mod developer_metadata;
-pub mod error;
-pub mod group_commit;
-pub mod named_ranges;
-pub mod row_blob;
-pub mod rows;
-pub mod store;
-pub mod transaction;
-pub mod wal_copy;
-pub mod work_limit;
-pub mod write_queue;
+pub(crate) mod checkpoint;
+pub(crate) mod commit_hook;
+pub(crate) mod connection;
+pub(crate) mod database_file;
+pub(crate) mod developer_metadata;
+pub(crate) mod error;
+pub(crate) mod group_commit;
+pub(crate) mod named_ranges;
+pub(crate) mod row_blob;
+pub(crate) mod rows;
+pub(crate) mod store;
+pub(crate) mod transaction;
+pub(crate) mod wal_copy;
+pub(crate) mod work_limit;
+pub(crate) mod write_queue;

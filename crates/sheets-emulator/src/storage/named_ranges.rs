@@ -11,7 +11,7 @@ use crate::storage::transaction::{Transaction, parse};
 
 impl Transaction<'_> {
     /// All named ranges, by id.
-    pub fn named_ranges(&self) -> Result<Vec<NamedRange>, StorageError> {
+    pub(crate) fn named_ranges(&self) -> Result<Vec<NamedRange>, StorageError> {
         let sql = "SELECT id, name, sheet, start_row, end_row, start_col, end_col FROM named_ranges
                    WHERE spreadsheet = ?1 ORDER BY id";
         let mut statement = self.db().prepare_cached(sql)?;
@@ -20,21 +20,21 @@ impl Transaction<'_> {
     }
 
     /// The named range of that id.
-    pub fn named_range(&self, id: &str) -> Result<Option<NamedRange>, StorageError> {
+    pub(crate) fn named_range(&self, id: &str) -> Result<Option<NamedRange>, StorageError> {
         let sql = "SELECT id, name, sheet, start_row, end_row, start_col, end_col FROM named_ranges
                    WHERE spreadsheet = ?1 AND id = ?2";
         Ok(self.db().prepare_cached(sql)?.query_row(params![self.number, id], read_named).optional()?)
     }
 
     /// The named range of that name, whatever its case.
-    pub fn named_range_called(&self, name: &str) -> Result<Option<NamedRange>, StorageError> {
+    pub(crate) fn named_range_called(&self, name: &str) -> Result<Option<NamedRange>, StorageError> {
         let sql = "SELECT id, name, sheet, start_row, end_row, start_col, end_col FROM named_ranges
                    WHERE spreadsheet = ?1 AND folded = ?2";
         Ok(self.db().prepare_cached(sql)?.query_row(params![self.number, fold(name)], read_named).optional()?)
     }
 
     /// Adds a named range; its id and its name must be free.
-    pub fn add_named_range(&self, new: &NamedRange) -> Result<(), StorageError> {
+    pub(crate) fn add_named_range(&self, new: &NamedRange) -> Result<(), StorageError> {
         let sql =
             "INSERT INTO named_ranges (spreadsheet, id, name, folded, sheet, start_row, end_row, start_col, end_col)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -54,13 +54,13 @@ impl Transaction<'_> {
     }
 
     /// Removes the named range of that id; tells whether there was one.
-    pub fn remove_named_range(&self, id: &str) -> Result<bool, StorageError> {
+    pub(crate) fn remove_named_range(&self, id: &str) -> Result<bool, StorageError> {
         let sql = "DELETE FROM named_ranges WHERE spreadsheet = ?1 AND id = ?2";
         Ok(self.db().prepare_cached(sql)?.execute(params![self.number, id])? > 0)
     }
 
     /// Things of one kind that are kept as JSON for a sheet, or with `None` for the spreadsheet, by their number.
-    pub fn kept(&self, sheet: Option<i32>, kind: &str) -> Result<Vec<(i64, Value)>, StorageError> {
+    pub(crate) fn kept(&self, sheet: Option<i32>, kind: &str) -> Result<Vec<(i64, Value)>, StorageError> {
         let mut statement =
             self.db().prepare_cached("SELECT id, body FROM kept WHERE scope = ?1 AND kind = ?2 ORDER BY id")?;
         let mut rows = statement.query(params![self.scope(sheet), kind])?;
@@ -73,21 +73,21 @@ impl Transaction<'_> {
     }
 
     /// Keeps a thing under a number, in place of the one before.
-    pub fn keep(&self, sheet: Option<i32>, kind: &str, id: i64, body: &Value) -> Result<(), StorageError> {
+    pub(crate) fn keep(&self, sheet: Option<i32>, kind: &str, id: i64, body: &Value) -> Result<(), StorageError> {
         let sql = "INSERT OR REPLACE INTO kept (scope, kind, id, body) VALUES (?1, ?2, ?3, ?4)";
         self.db().prepare_cached(sql)?.execute(params![self.scope(sheet), kind, id, body.to_string()])?;
         Ok(())
     }
 
     /// Forgets a kept thing; tells whether there was one.
-    pub fn forget(&self, sheet: Option<i32>, kind: &str, id: i64) -> Result<bool, StorageError> {
+    pub(crate) fn forget(&self, sheet: Option<i32>, kind: &str, id: i64) -> Result<bool, StorageError> {
         let sql = "DELETE FROM kept WHERE scope = ?1 AND kind = ?2 AND id = ?3";
         Ok(self.db().prepare_cached(sql)?.execute(params![self.scope(sheet), kind, id])? > 0)
     }
 }
 
 /// Names that differ only in case are the same name.
-pub fn fold(name: &str) -> String {
+pub(crate) fn fold(name: &str) -> String {
     name.to_lowercase()
 }
 

@@ -24,7 +24,7 @@ const ERROR: u8 = 7;
 const MEMBERS: u8 = 8;
 
 /// The row as bytes; blank cells at its end should be trimmed before.
-pub fn encode(row: &[Cell]) -> Vec<u8> {
+pub(crate) fn encode(row: &[Cell]) -> Vec<u8> {
     let mut out = Vec::with_capacity(row.len() * 12);
     let mut blanks = 0_u64;
     for cell in row {
@@ -99,7 +99,7 @@ fn put_varint(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// The row that `encode` wrote.
-pub fn decode(bytes: &[u8]) -> Result<Vec<Cell>, RowBlobError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Cell>, RowBlobError> {
     let mut reader = BlobReader { bytes, at: 0 };
     let mut row = Vec::new();
     while reader.at < bytes.len() {

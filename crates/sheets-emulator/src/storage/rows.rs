@@ -48,7 +48,7 @@ fn formulas_in(cells: &[Cell]) -> u8 {
 impl Transaction<'_> {
     /// Hands the stored rows of `range` to `visit`, in order; stops at its first error. Rows with nothing in them are
     /// not stored and not visited.
-    pub fn visit_rows<E: From<StorageError>>(
+    pub(crate) fn visit_rows<E: From<StorageError>>(
         &self,
         sheet: i32,
         range: Range<u32>,
@@ -65,7 +65,7 @@ impl Transaction<'_> {
     }
 
     /// The stored rows of `range`, in order.
-    pub fn rows(&self, sheet: i32, range: Range<u32>) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
+    pub(crate) fn rows(&self, sheet: i32, range: Range<u32>) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
         let mut found = Vec::new();
         self.visit_rows(sheet, range, |row, cells| {
             found.push((row, cells));
@@ -75,7 +75,12 @@ impl Transaction<'_> {
     }
 
     /// The first stored rows of `range`, at most `limit`.
-    pub fn some_rows(&self, sheet: i32, range: Range<u32>, limit: u32) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
+    pub(crate) fn some_rows(
+        &self,
+        sheet: i32,
+        range: Range<u32>,
+        limit: u32,
+    ) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
         let sql = format!("{ROWS} LIMIT ?4");
         let mut statement = self.db().prepare_cached(&sql)?;
         let mut rows = statement.query(params![self.key(sheet), range.start, range.end, limit])?;
@@ -87,12 +92,12 @@ impl Transaction<'_> {
     }
 
     /// One row; empty when nothing is stored.
-    pub fn row(&self, sheet: i32, row: u32) -> Result<Vec<Cell>, StorageError> {
+    pub(crate) fn row(&self, sheet: i32, row: u32) -> Result<Vec<Cell>, StorageError> {
         Ok(self.rows(sheet, row..row.saturating_add(1))?.pop().map(|(_, cells)| cells).unwrap_or_default())
     }
 
     /// Replaces a row; blank cells at its end are cut, and a blank row is not stored.
-    pub fn put_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
+    pub(crate) fn put_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
         self.see_that_there_is_time()?;
         trim(&mut cells);
         self.see_that_it_may_be(sheet, row, &cells)?;
@@ -113,7 +118,7 @@ impl Transaction<'_> {
     }
 
     /// Stores a row where none was; saves the look for what it replaces.
-    pub fn put_new_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
+    pub(crate) fn put_new_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
         self.see_that_there_is_time()?;
         trim(&mut cells);
         self.see_that_it_may_be(sheet, row, &cells)?;
@@ -129,7 +134,7 @@ impl Transaction<'_> {
 
     /// The first rows from `from` on that hold formulas, at most `limit`: either those with one that may fill more cells than its own,
     /// or the others. One step in an index where there are none.
-    pub fn formula_rows(
+    pub(crate) fn formula_rows(
         &self,
         sheet: i32,
         spilling: bool,
@@ -156,12 +161,16 @@ impl Transaction<'_> {
     }
 
     /// Replaces several rows.
-    pub fn put_rows(&self, sheet: i32, rows: impl IntoIterator<Item = (u32, Vec<Cell>)>) -> Result<(), StorageError> {
+    pub(crate) fn put_rows(
+        &self,
+        sheet: i32,
+        rows: impl IntoIterator<Item = (u32, Vec<Cell>)>,
+    ) -> Result<(), StorageError> {
         rows.into_iter().try_for_each(|(row, cells)| self.put_row(sheet, row, cells))
     }
 
     /// Empties the rows of `range`; the rows below stay where they are.
-    pub fn delete_rows(&self, sheet: i32, range: Range<u32>) -> Result<(), StorageError> {
+    pub(crate) fn delete_rows(&self, sheet: i32, range: Range<u32>) -> Result<(), StorageError> {
         if self.account().is_some() {
             let stored: Vec<u32> = self.rows(sheet, range.clone())?.into_iter().map(|(row, _)| row).collect();
             stored.into_iter().try_for_each(|row| self.see_that_it_may_be(sheet, row, &[]))?;
@@ -177,7 +186,7 @@ impl Transaction<'_> {
     }
 
     /// Moves the stored rows of `range` by `by`; what was stored where they land must be gone before.
-    pub fn shift_rows(&self, sheet: i32, range: Range<u32>, by: i64) -> Result<(), StorageError> {
+    pub(crate) fn shift_rows(&self, sheet: i32, range: Range<u32>, by: i64) -> Result<(), StorageError> {
         self.see_that_there_is_time()?;
         let key = self.key(sheet);
         // A row may not land on one that has yet to move, so all go below zero first.
@@ -190,7 +199,7 @@ impl Transaction<'_> {
     }
 
     /// Copies the rows of a sheet, and what is kept of it, to another that has none.
-    pub fn copy_sheet(&self, from: i32, to: i32) -> Result<(), StorageError> {
+    pub(crate) fn copy_sheet(&self, from: i32, to: i32) -> Result<(), StorageError> {
         self.copy_rows(self.key(from), to)
     }
 
@@ -244,14 +253,14 @@ impl Transaction<'_> {
     }
 
     /// The last stored row, with data or with formats only.
-    pub fn last_row(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
+    pub(crate) fn last_row(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
         let sql = "SELECT row FROM rows WHERE sheet = ?1 AND bare = 1 ORDER BY row DESC LIMIT 1";
         let bare = self.db().prepare_cached(sql)?.query_row([self.key(sheet)], |row| row.get(0)).optional()?;
         Ok(bare.max(self.last_row_with_data(sheet)?))
     }
 
     /// The last row with a value in any cell. One step in the index, however long the sheet is.
-    pub fn last_row_with_data(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
+    pub(crate) fn last_row_with_data(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
         let sql = "SELECT row FROM rows WHERE sheet = ?1 AND bare = 0 ORDER BY row DESC LIMIT 1";
         Ok(self.db().prepare_cached(sql)?.query_row([self.key(sheet)], |row| row.get(0)).optional()?)
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-pub use crate::storage::error::StorageError;
+pub(crate) use crate::storage::error::StorageError;
 
 use crate::storage::checkpoint::{Checkpointer, ReadGuard, make_whole};
 use crate::storage::commit_hook::{CommitHook, CommitStage};
@@ -30,7 +30,7 @@ const TOGETHER: Duration = Duration::from_millis(50);
 /// The spreadsheets of one file, to be looked at and changed through `SpreadsheetStore::read` and `SpreadsheetStore::write`.
 ///
 /// A thread holds one transaction at a time: there are few connections, and one that is held is waited for.
-pub struct SpreadsheetStore {
+pub(crate) struct SpreadsheetStore {
     idle: Mutex<ConnectionPool>,
     returned: Condvar,
     writers: WriteQueue,
@@ -58,7 +58,7 @@ struct ConnectionPool {
 impl SpreadsheetStore {
     /// Opens a file, or makes it. A file that was copied alone, from beside a process that was killed, is made whole first, and what
     /// such a process left in the log is brought into its file. Fails when it can't be opened or is something else.
-    pub fn open(path: &Path) -> Result<Self, StorageError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
         if let Some(why) = misplaced(path) {
             return Err(StorageError::Place { path: path.to_owned(), why });
         }
@@ -76,7 +76,7 @@ impl SpreadsheetStore {
     }
 
     /// Spreadsheets that live as long as this value.
-    pub fn in_memory() -> Result<Self, StorageError> {
+    pub(crate) fn in_memory() -> Result<Self, StorageError> {
         let only = Connection::open_in_memory()?;
         only.execute_batch(SCHEMA)?;
         Ok(Self::over(only, None, 1))
@@ -128,13 +128,13 @@ impl SpreadsheetStore {
 
     /// Measures the work of writes by this clock, and undoes what keeps others waiting for too long.
     #[must_use]
-    pub fn measured_by(self, clock: Arc<dyn TimeSource>) -> Self {
+    pub(crate) fn measured_by(self, clock: Arc<dyn TimeSource>) -> Self {
         Self { clock: Some(clock), ..self }
     }
 
     /// Runs this hook around each commit.
     #[must_use]
-    pub fn with_commit_hook(self, hook: Option<CommitHook>) -> Self {
+    pub(crate) fn with_commit_hook(self, hook: Option<CommitHook>) -> Self {
         Self { hook, ..self }
     }
 
@@ -155,7 +155,7 @@ impl SpreadsheetStore {
     }
 
     /// Fails when the file is not where it was opened any more: what is written to it then is written to nowhere.
-    pub fn see_that_it_is_there(&self) -> Result<(), StorageError> {
+    pub(crate) fn see_that_it_is_there(&self) -> Result<(), StorageError> {
         self.settler.as_ref().map_or(Ok(()), |settler| settler.home().see_that_it_is_there())
     }
 

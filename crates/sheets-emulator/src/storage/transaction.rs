@@ -19,7 +19,7 @@ use crate::storage::write_queue::WriteTurn;
 
 /// A spreadsheet's own properties.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SpreadsheetProperties {
+pub(crate) struct SpreadsheetProperties {
     /// `properties.title`.
     pub title: String,
     /// `properties.locale`, such as `en_US`.
@@ -47,7 +47,7 @@ impl Default for SpreadsheetProperties {
 
 /// A sheet (tab) and its properties.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SheetProperties {
+pub(crate) struct SheetProperties {
     /// `sheetId`, not negative.
     pub id: i32,
     /// `title`.
@@ -70,7 +70,7 @@ pub struct SheetProperties {
 
 impl SheetProperties {
     /// A sheet as `addSheet` makes it when nothing is said: 1000 rows, 26 columns.
-    pub fn new(id: i32, title: impl Into<String>, index: u32) -> Self {
+    pub(crate) fn new(id: i32, title: impl Into<String>, index: u32) -> Self {
         Self {
             id,
             title: title.into(),
@@ -101,7 +101,7 @@ enum TransactionGuard<'s> {
 
 /// A transaction over one spreadsheet. Dropped without `commit`, it leaves no trace.
 #[derive(Debug)]
-pub struct Transaction<'s> {
+pub(crate) struct Transaction<'s> {
     store: &'s SpreadsheetStore,
     connection: Option<Connection>,
     /// By when its work has to be done, where others wait for it.
@@ -117,12 +117,12 @@ pub struct Transaction<'s> {
 
 impl SpreadsheetStore {
     /// A consistent view of a spreadsheet. Waits for no writer, except while one brings its commit into the file.
-    pub fn read(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
+    pub(crate) fn read(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
         self.begin(spreadsheet, "BEGIN", TransactionGuard::Reading(self.reading()))
     }
 
     /// The only writer of the file until it is committed or dropped; waits for the one before.
-    pub fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
+    pub(crate) fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
         self.begin(spreadsheet, "BEGIN IMMEDIATE", TransactionGuard::Writing(self.turn()?))
     }
 
@@ -151,7 +151,7 @@ impl SpreadsheetStore {
     }
 
     /// Makes a spreadsheet with these sheets; fails when the id is taken.
-    pub fn create(
+    pub(crate) fn create(
         &self,
         id: &str,
         properties: &SpreadsheetProperties,
@@ -165,7 +165,7 @@ impl SpreadsheetStore {
     }
 
     /// Makes a spreadsheet without sheets, in a transaction that the caller completes; fails when the id is taken.
-    pub fn start(&self, id: &str, properties: &SpreadsheetProperties) -> Result<Transaction<'_>, StorageError> {
+    pub(crate) fn start(&self, id: &str, properties: &SpreadsheetProperties) -> Result<Transaction<'_>, StorageError> {
         let mut transaction = self.unbegun(TransactionGuard::Writing(self.turn()?))?;
         transaction.db().execute_batch("BEGIN IMMEDIATE")?;
         let made = transaction
@@ -184,7 +184,7 @@ impl SpreadsheetStore {
     }
 
     /// Whether there is a spreadsheet of that id.
-    pub fn exists(&self, id: &str) -> Result<bool, StorageError> {
+    pub(crate) fn exists(&self, id: &str) -> Result<bool, StorageError> {
         match self.read(id) {
             Ok(_) => Ok(true),
             Err(StorageError::NoSpreadsheet { .. }) => Ok(false),
@@ -193,7 +193,7 @@ impl SpreadsheetStore {
     }
 
     /// The ids and titles of all spreadsheets, oldest first.
-    pub fn list(&self) -> Result<Vec<(String, String)>, StorageError> {
+    pub(crate) fn list(&self) -> Result<Vec<(String, String)>, StorageError> {
         let view = self.unbegun(TransactionGuard::Reading(self.reading()))?;
         let mut statement = view.db().prepare_cached("SELECT id, title FROM spreadsheets ORDER BY number")?;
         let listed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -201,7 +201,7 @@ impl SpreadsheetStore {
     }
 
     /// Removes a spreadsheet and all it holds.
-    pub fn delete(&self, id: &str) -> Result<(), StorageError> {
+    pub(crate) fn delete(&self, id: &str) -> Result<(), StorageError> {
         let transaction = self.write(id)?;
         for sheet in transaction.sheets()? {
             transaction.remove_sheet(sheet.id)?;
@@ -242,7 +242,7 @@ impl Transaction<'_> {
 
     /// Makes everything durable, in the file itself and not only in a log beside it. Fails without a trace, or, where the disk fails
     /// after the commit, without a word on what is there.
-    pub fn commit(mut self) -> Result<(), StorageError> {
+    pub(crate) fn commit(mut self) -> Result<(), StorageError> {
         self.store.observe(CommitStage::BeforeSync);
         self.store.see_that_it_is_there()?;
         self.db().execute_batch("COMMIT")?;
@@ -267,7 +267,7 @@ impl Transaction<'_> {
     }
 
     /// The spreadsheet's properties.
-    pub fn properties(&self) -> Result<SpreadsheetProperties, StorageError> {
+    pub(crate) fn properties(&self) -> Result<SpreadsheetProperties, StorageError> {
         let sql = "SELECT title, locale, time_zone, auto_recalc, extra FROM spreadsheets WHERE number = ?1";
         let (mut found, extra) = self.db().prepare_cached(sql)?.query_row([self.number], |row| {
             let found = SpreadsheetProperties {
@@ -284,7 +284,7 @@ impl Transaction<'_> {
     }
 
     /// Replaces the spreadsheet's properties.
-    pub fn set_properties(&self, new: &SpreadsheetProperties) -> Result<(), StorageError> {
+    pub(crate) fn set_properties(&self, new: &SpreadsheetProperties) -> Result<(), StorageError> {
         let sql = "UPDATE spreadsheets SET title = ?2, locale = ?3, time_zone = ?4, auto_recalc = ?5, extra = ?6
                    WHERE number = ?1";
         let extra = Value::Object(new.extra.clone()).to_string();
@@ -300,7 +300,7 @@ impl Transaction<'_> {
     }
 
     /// All sheets in the order of the tabs.
-    pub fn sheets(&self) -> Result<Vec<SheetProperties>, StorageError> {
+    pub(crate) fn sheets(&self) -> Result<Vec<SheetProperties>, StorageError> {
         let sql = format!("SELECT {SHEET_COLUMNS} FROM sheets WHERE key BETWEEN ?1 AND ?2 ORDER BY position");
         let mut statement = self.db().prepare_cached(&sql)?;
         let mut rows = statement.query([self.key(0), self.scope(None)])?;
@@ -312,7 +312,7 @@ impl Transaction<'_> {
     }
 
     /// The sheet of that id.
-    pub fn sheet(&self, id: i32) -> Result<Option<SheetProperties>, StorageError> {
+    pub(crate) fn sheet(&self, id: i32) -> Result<Option<SheetProperties>, StorageError> {
         let sql = format!("SELECT {SHEET_COLUMNS} FROM sheets WHERE key = ?1");
         let mut statement = self.db().prepare_cached(&sql)?;
         let mut rows = statement.query([self.key(id)])?;
@@ -320,7 +320,7 @@ impl Transaction<'_> {
     }
 
     /// Adds the sheet, or replaces the properties of the one that has its id. Titles and places are the caller's care.
-    pub fn put_sheet(&self, sheet: &SheetProperties) -> Result<(), StorageError> {
+    pub(crate) fn put_sheet(&self, sheet: &SheetProperties) -> Result<(), StorageError> {
         let sql =
             format!("INSERT OR REPLACE INTO sheets ({SHEET_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
         let extra = Value::Object(sheet.extra.clone()).to_string();
@@ -339,7 +339,7 @@ impl Transaction<'_> {
     }
 
     /// Removes a sheet with its rows and what is kept of it. Its named ranges and the places of the others stay.
-    pub fn remove_sheet(&self, id: i32) -> Result<(), StorageError> {
+    pub(crate) fn remove_sheet(&self, id: i32) -> Result<(), StorageError> {
         let key = self.key(id);
         self.db().prepare_cached("DELETE FROM rows WHERE sheet = ?1")?.execute([key])?;
         self.db().prepare_cached("DELETE FROM kept WHERE scope = ?1")?.execute([key])?;

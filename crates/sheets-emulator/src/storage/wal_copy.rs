@@ -27,7 +27,7 @@ const CHUNK: usize = 1 << 20;
 
 /// Where a tail is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WalCopy {
+pub(crate) struct WalCopy {
     /// Where it begins, in bytes from the start of the file.
     pub start: u64,
     /// How long the log in it is.
@@ -37,7 +37,7 @@ pub struct WalCopy {
 
 impl WalCopy {
     /// The tail that the file ends with, if it does. Whether it is whole shows only in `carry_out`.
-    pub fn find(file: &File) -> io::Result<Option<Self>> {
+    pub(crate) fn find(file: &File) -> io::Result<Option<Self>> {
         let Some(at) = file.metadata()?.len().checked_sub(FOOT as u64) else { return Ok(None) };
         let mut foot = [0; FOOT];
         read_at(file, &mut foot, at)?;
@@ -54,7 +54,7 @@ impl WalCopy {
     }
 
     /// Puts the log behind byte `after` of the file, and behind all that is there. Where that fails the file ends as it did.
-    pub fn put(file: &File, log: &Path, after: u64) -> io::Result<()> {
+    pub(crate) fn put(file: &File, log: &Path, after: u64) -> io::Result<()> {
         let before = file.metadata()?.len();
         Self::write(file, log, after.max(before)).inspect_err(|_| {
             // Whatever is left behind the last page is no tail, and harms nobody.
@@ -86,7 +86,7 @@ impl WalCopy {
 
     /// Writes the pages of the tail's commits over those in the file, makes that durable, and cuts the tail off. Says whether it was
     /// a whole tail; of one that is not, nothing is done. To be interrupted and done again harms nothing.
-    pub fn carry_out(&self, file: &File) -> io::Result<bool> {
+    pub(crate) fn carry_out(&self, file: &File) -> io::Result<bool> {
         if !self.is_whole(file)? {
             return Ok(false);
         }
@@ -122,7 +122,7 @@ impl WalCopy {
     }
 
     /// Whether the log that lies there is the one that this tail was made of, as its head tells.
-    pub fn is_of(&self, file: &File, log: &Path) -> io::Result<bool> {
+    pub(crate) fn is_of(&self, file: &File, log: &Path) -> io::Result<bool> {
         let (mut own, mut other) = ([0; LOG_HEAD], [0; LOG_HEAD]);
         read_at(file, &mut own, self.start)?;
         File::open(log)?.read_exact(&mut other)?;

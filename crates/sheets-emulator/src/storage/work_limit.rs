@@ -11,24 +11,24 @@ use crate::time::TimeSource;
 
 /// How long the work of one call may take while nobody else can write; what takes longer is undone. Together with the 30 s for which a
 /// call waits for its turn it stays well below the 90 s after which clients give up.
-pub const WORK_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const WORK_LIMIT: Duration = Duration::from_secs(10);
 
 /// A moment by which the work has to be done.
 #[derive(Clone)]
-pub struct WorkLimit {
+pub(crate) struct WorkLimit {
     clock: Arc<dyn TimeSource>,
     until_ms: u64,
 }
 
 impl WorkLimit {
     /// From now on.
-    pub fn from_now(clock: &Arc<dyn TimeSource>) -> Self {
+    pub(crate) fn from_now(clock: &Arc<dyn TimeSource>) -> Self {
         let limit = u64::try_from(WORK_LIMIT.as_millis()).unwrap_or(u64::MAX);
         Self { clock: Arc::clone(clock), until_ms: clock.monotonic_ms().saturating_add(limit) }
     }
 
     /// Fails once the moment is over.
-    pub fn check(&self) -> Result<(), StorageError> {
+    pub(crate) fn check(&self) -> Result<(), StorageError> {
         if self.clock.monotonic_ms() > self.until_ms { Err(StorageError::TooLong) } else { Ok(()) }
     }
 }

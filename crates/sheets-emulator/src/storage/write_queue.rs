@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Turns that are taken one at a time.
 #[derive(Debug, Default)]
-pub struct WriteQueue {
+pub(crate) struct WriteQueue {
     line: Mutex<QueueState>,
     moved: Condvar,
 }
@@ -35,7 +35,7 @@ impl QueueState {
 
 /// A turn; it is over when this is dropped.
 #[derive(Debug)]
-pub struct WriteTurn<'t> {
+pub(crate) struct WriteTurn<'t> {
     turns: &'t WriteQueue,
     ticket: u64,
 }
@@ -46,13 +46,13 @@ impl WriteQueue {
     }
 
     /// Waits for a turn, but not longer than that; `None` then.
-    pub fn take(&self, wait: Duration) -> Option<WriteTurn<'_>> {
+    pub(crate) fn take(&self, wait: Duration) -> Option<WriteTurn<'_>> {
         let (turn, has_come) = self.queue(wait);
         has_come.then_some(turn)
     }
 
     /// The same, but after `patience` it is before all others that wait: they have had the time to go first.
-    pub fn take_after_others(&self, patience: Duration, wait: Duration) -> Option<WriteTurn<'_>> {
+    pub(crate) fn take_after_others(&self, patience: Duration, wait: Duration) -> Option<WriteTurn<'_>> {
         let (turn, has_come) = self.queue(patience);
         if has_come { Some(turn) } else { self.take_now_or_next(turn, wait) }
     }

@@ -12,7 +12,7 @@ use crate::storage::developer_metadata::{find, read_lookup};
 use crate::workbook::ranges::{SheetRange, Workbook};
 
 /// The cells of a filter: one place, or with a lookup those of each row, column and sheet that is marked so.
-pub fn find_filter(book: &Workbook<'_, '_>, filter: &Value) -> Result<Vec<SheetRange>, ApiError> {
+pub(crate) fn find_filter(book: &Workbook<'_, '_>, filter: &Value) -> Result<Vec<SheetRange>, ApiError> {
     if let Some(text) = filter.get("a1Range").and_then(Value::as_str) {
         return Ok(vec![book.find_inside(text)?]);
     }

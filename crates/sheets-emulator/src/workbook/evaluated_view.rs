@@ -42,7 +42,7 @@ struct EvalContext<'b, 't, 's> {
 
 impl Workbook<'_, '_> {
     /// Hands the rows of an area that show anything to `visit`, in order, whole but with formulas worked out in the area's columns only.
-    pub fn visit<E: From<StorageError>>(
+    pub(crate) fn visit<E: From<StorageError>>(
         &self,
         sheet: i32,
         area: &Area,
@@ -62,7 +62,7 @@ impl Workbook<'_, '_> {
     }
 
     /// The rows of an area in which anything stands, entered or filled in; formulas are not worked out.
-    pub fn rows(&self, sheet: i32, area: &Area) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
+    pub(crate) fn rows(&self, sheet: i32, area: &Area) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
         let mut found = Vec::new();
         self.visit_filled(sheet, area, |row, cells| {
             found.push((row, cells));
@@ -72,7 +72,7 @@ impl Workbook<'_, '_> {
     }
 
     /// The last row with a value in any cell, entered or filled in.
-    pub fn last_row_with_data(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
+    pub(crate) fn last_row_with_data(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
         let stored = self.transaction.last_row_with_data(sheet)?;
         let spills = self.spills(sheet, &Area::new(0..u32::MAX, 0..u32::MAX))?;
         Ok(spills.iter().map(|spill| spill.end().saturating_sub(1)).max().max(stored))
@@ -109,7 +109,7 @@ impl Workbook<'_, '_> {
     }
 
     /// What a cell at a place comes to.
-    pub fn outcome(&self, sheet: i32, row: u32, column: u32, cell: &Cell) -> Scalar {
+    pub(crate) fn outcome(&self, sheet: i32, row: u32, column: u32, cell: &Cell) -> Scalar {
         match &cell.value {
             Some(CellValue::Formula { source, .. }) if may_spill(source) => self.anchored(sheet, row, column),
             Some(CellValue::Formula { source, .. }) => {
@@ -131,7 +131,7 @@ impl Workbook<'_, '_> {
     }
 
     /// Where the formula of a cell leads, when it is a link and nothing else.
-    pub fn address(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
+    pub(crate) fn address(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
         link(source, &EvalContext { book: self, sheet, row, column })
     }
 

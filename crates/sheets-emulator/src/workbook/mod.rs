@@ -10,8 +10,8 @@
 //!
 //! Out of scope: evaluating one formula (`formula`).
 
-pub mod data_filter;
-pub mod evaluated_view;
-pub mod ranges;
-pub mod spreadsheet_json;
-pub mod table_detection;
+pub(crate) mod data_filter;
+pub(crate) mod evaluated_view;
+pub(crate) mod ranges;
+pub(crate) mod spreadsheet_json;
+pub(crate) mod table_detection;

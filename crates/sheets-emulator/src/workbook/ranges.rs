@@ -17,7 +17,7 @@ use crate::storage::transaction::{SheetProperties, Transaction};
 
 /// The sheets of a spreadsheet inside one transaction.
 #[derive(Debug)]
-pub struct Workbook<'t, 's> {
+pub(crate) struct Workbook<'t, 's> {
     /// Where its cells are.
     pub transaction: &'t Transaction<'s>,
     /// Its sheets in the order of the tabs.
@@ -38,7 +38,7 @@ pub struct Workbook<'t, 's> {
 
 /// Cells of one sheet, as a request named them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SheetRange {
+pub(crate) struct SheetRange {
     /// The sheet.
     pub sheet: SheetProperties,
     /// The cells as named, with open ends.
@@ -47,7 +47,7 @@ pub struct SheetRange {
 
 impl SheetRange {
     /// The cells inside the grid.
-    pub fn area(&self) -> Area {
+    pub(crate) fn area(&self) -> Area {
         let range = GridRange {
             sheet_id: self.sheet.id,
             start_row: self.span.start_row,
@@ -59,12 +59,12 @@ impl SheetRange {
     }
 
     /// The cells as an answer names them.
-    pub fn printed(&self) -> String {
+    pub(crate) fn printed(&self) -> String {
         name_area(&self.sheet, &self.area())
     }
 
     /// Google's refusal of cells outside the grid.
-    pub fn exceeds(&self) -> ApiError {
+    pub(crate) fn exceeds(&self) -> ApiError {
         let SheetRange { sheet, span } = self;
         ApiError::invalid_argument(format!(
             "Range ({}) exceeds grid limits. Max rows: {}, max columns: {}",
@@ -76,13 +76,13 @@ impl SheetRange {
 }
 
 /// Cells of a sheet as an answer names them.
-pub fn name_area(sheet: &SheetProperties, area: &Area) -> String {
+pub(crate) fn name_area(sheet: &SheetProperties, area: &Area) -> String {
     CellSpan::block(area.rows.start, area.rows.end, area.cols.start, area.cols.end).print_with(&sheet.title)
 }
 
 impl<'t, 's> Workbook<'t, 's> {
     /// The spreadsheet of a transaction as it is now; after a write that may change what formulas come to, it is to be opened anew.
-    pub fn open(transaction: &'t Transaction<'s>) -> Result<Self, StorageError> {
+    pub(crate) fn open(transaction: &'t Transaction<'s>) -> Result<Self, StorageError> {
         Ok(Self {
             transaction,
             sheets: transaction.sheets()?,
@@ -96,14 +96,14 @@ impl<'t, 's> Workbook<'t, 's> {
     }
 
     /// The cells that `text` names; 400 when there are none.
-    pub fn find(&self, text: &str) -> Result<SheetRange, ApiError> {
+    pub(crate) fn find(&self, text: &str) -> Result<SheetRange, ApiError> {
         let (sheet, span) =
             locate(text, &self).ok_or_else(|| ApiError::invalid_argument(format!("Unable to parse range: {text}")))?;
         Ok(SheetRange { sheet: sheet.clone(), span })
     }
 
     /// The cells that `text` names, to be read or cleared: they may end outside the grid, but not begin there.
-    pub fn find_inside(&self, text: &str) -> Result<SheetRange, ApiError> {
+    pub(crate) fn find_inside(&self, text: &str) -> Result<SheetRange, ApiError> {
         let place = self.find(text)?;
         if place.span.starts_outside(place.sheet.row_count, place.sheet.column_count) {
             return Err(place.exceeds());

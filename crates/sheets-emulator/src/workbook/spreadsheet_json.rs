@@ -26,7 +26,7 @@ const PIXELS: (u32, u32) = (21, 100);
 
 /// Which cells an answer holds.
 #[derive(Debug, Clone, Default)]
-pub struct SpreadsheetView {
+pub(crate) struct SpreadsheetView {
     /// When anything is asked for, only its sheets are in the answer, and only its cells.
     pub asked: Vec<CellSelection>,
     /// Whether cells are in the answer.
@@ -35,7 +35,7 @@ pub struct SpreadsheetView {
 
 /// How cells are asked for.
 #[derive(Debug, Clone)]
-pub enum CellSelection {
+pub(crate) enum CellSelection {
     /// By A1 text.
     Range(String),
     /// By a `DataFilter`.
@@ -53,7 +53,7 @@ impl CellSelection {
 
 /// Answers `spreadsheets.get`: `include_grid_data` counts only without a mask, a mask that reaches into `sheets.data`
 /// asks for cells by itself (recorded). The answer is cut down to the mask.
-pub fn get(
+pub(crate) fn get(
     store: &SpreadsheetStore,
     id: &str,
     ranges: Vec<String>,
@@ -70,7 +70,7 @@ pub fn get(
 }
 
 /// The spreadsheet as a transaction sees it.
-pub fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView) -> Result<Value, ApiError> {
+pub(crate) fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView) -> Result<Value, ApiError> {
     let book = Workbook::open(tx)?;
     let mut places = Vec::new();
     for asked in &view.asked {

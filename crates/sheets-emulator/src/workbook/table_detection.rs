@@ -17,7 +17,7 @@ const STEP: u32 = 1024;
 
 /// The last table in the range: the block of touching cells around its last cell with a value. A single cell means the
 /// table that it lies in.
-pub fn find_table(book: &Workbook<'_, '_>, place: &SheetRange) -> Result<Option<Area>, StorageError> {
+pub(crate) fn find_table(book: &Workbook<'_, '_>, place: &SheetRange) -> Result<Option<Area>, StorageError> {
     let area = place.area();
     let sheet = place.sheet.id;
     let Some((row, column)) = last_cell(book, sheet, &area)? else {

@@ -21,7 +21,7 @@ use crate::storage::transaction::SheetProperties;
 /// `AutoFillRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct AutoFill {
+pub(crate) struct AutoFill {
     range: Option<GridRangeMessage>,
     source_and_destination: FillTarget,
     use_alternate_series: bool,
@@ -36,7 +36,7 @@ struct FillTarget {
 }
 
 /// Fills cells behind the source, or in front of it when the length is negative.
-pub fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, ApiError> {
+pub(crate) fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, ApiError> {
     if request.range.is_some() {
         return Err(ApiError::unimplemented("This emulator fills by sourceAndDestination only."));
     }

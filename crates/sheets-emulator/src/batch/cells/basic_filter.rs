@@ -22,19 +22,19 @@ use crate::workbook::ranges::Workbook;
 /// `SetBasicFilterRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct SetBasicFilter {
+pub(crate) struct SetBasicFilter {
     filter: Map<String, Value>,
 }
 
 /// `ClearBasicFilterRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ClearBasicFilter {
+pub(crate) struct ClearBasicFilter {
     sheet_id: i32,
 }
 
 /// Keeps the filter of a sheet, sorts its rows below the header, and hides those that it hides.
-pub fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Value, ApiError> {
+pub(crate) fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Value, ApiError> {
     let range = request.filter.get("range").cloned().unwrap_or_else(|| json!({}));
     let sent: GridRangeMessage =
         serde_json::from_value(range).map_err(|_| ApiError::invalid_argument("filter.range is no range"))?;
@@ -54,7 +54,7 @@ pub fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Value, ApiE
 }
 
 /// Forgets the filter of a sheet; nothing is hidden by it any more.
-pub fn clear(batch: &Batch<'_, '_>, request: &ClearBasicFilter) -> Result<Value, ApiError> {
+pub(crate) fn clear(batch: &Batch<'_, '_>, request: &ClearBasicFilter) -> Result<Value, ApiError> {
     let sheet = batch.grid(request.sheet_id)?;
     batch.tx.forget(Some(sheet.id), "filter", 0)?;
     show_all(batch, &sheet)?;

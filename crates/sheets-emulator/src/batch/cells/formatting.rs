@@ -22,7 +22,7 @@ const RULES: &str = "rule";
 /// `UpdateBordersRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct UpdateBorders {
+pub(crate) struct UpdateBorders {
     range: GridRangeMessage,
     top: Option<Value>,
     bottom: Option<Value>,
@@ -35,14 +35,14 @@ pub struct UpdateBorders {
 /// `TrimWhitespaceRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct TrimWhitespace {
+pub(crate) struct TrimWhitespace {
     range: GridRangeMessage,
 }
 
 /// `AddConditionalFormatRuleRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct AddConditionalFormatRule {
+pub(crate) struct AddConditionalFormatRule {
     rule: Map<String, Value>,
     index: i64,
 }
@@ -50,7 +50,7 @@ pub struct AddConditionalFormatRule {
 /// `DeleteConditionalFormatRuleRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct DeleteConditionalFormatRule {
+pub(crate) struct DeleteConditionalFormatRule {
     sheet_id: i32,
     index: i64,
 }
@@ -69,7 +69,7 @@ impl UpdateBorders {
 }
 
 /// Sets the borders around and inside a range; a side that the request leaves out stays.
-pub fn borders(batch: &Batch<'_, '_>, request: &UpdateBorders) -> Result<Value, ApiError> {
+pub(crate) fn borders(batch: &Batch<'_, '_>, request: &UpdateBorders) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     for rows in chunks(&area.rows) {
         let mut cells = block(batch, &sheet, &Area::new(rows.clone(), area.cols.clone()))?;
@@ -101,7 +101,7 @@ fn draw(cell: &mut Cell, sides: &[(&'static str, Option<&Value>)]) {
 }
 
 /// Takes white space off the ends of texts, and all but one out of their middle; the reply counts the cells.
-pub fn trim(batch: &Batch<'_, '_>, request: &TrimWhitespace) -> Result<Value, ApiError> {
+pub(crate) fn trim(batch: &Batch<'_, '_>, request: &TrimWhitespace) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let mut count = 0_u32;
     change_rows(batch, &sheet, &area.rows, |row| {
@@ -119,7 +119,7 @@ pub fn trim(batch: &Batch<'_, '_>, request: &TrimWhitespace) -> Result<Value, Ap
 }
 
 /// Keeps a rule at its index among those of the sheet of its first range.
-pub fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule) -> Result<Value, ApiError> {
+pub(crate) fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule) -> Result<Value, ApiError> {
     let ranges = request.rule.get("ranges").and_then(Value::as_array).cloned().unwrap_or_default();
     let Some(first) = ranges.into_iter().next() else { return refuse("rule.ranges must not be empty.") };
     let sent: GridRangeMessage =
@@ -135,7 +135,7 @@ pub fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule) -> Res
 }
 
 /// Forgets a rule; the reply carries it.
-pub fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalFormatRule) -> Result<Value, ApiError> {
+pub(crate) fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalFormatRule) -> Result<Value, ApiError> {
     let sheet = batch.grid(request.sheet_id)?;
     let mut rules = rules(batch, sheet.id)?;
     let Some(at) = usize::try_from(request.index).ok().filter(|at| *at < rules.len()) else {
@@ -150,7 +150,7 @@ pub fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalFormatRule)
 /// `UpdateConditionalFormatRuleRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct UpdateConditionalFormatRule {
+pub(crate) struct UpdateConditionalFormatRule {
     index: i32,
     sheet_id: i32,
     rule: Option<Map<String, Value>>,
@@ -158,7 +158,7 @@ pub struct UpdateConditionalFormatRule {
 }
 
 /// Replaces a rule, or moves it among those of its sheet; the reply carries both.
-pub fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalFormatRule) -> Result<Value, ApiError> {
+pub(crate) fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalFormatRule) -> Result<Value, ApiError> {
     let sheet = match request.rule.as_ref().and_then(|rule| rule.get("ranges")?.as_array()?.first().cloned()) {
         Some(range) => {
             let sent: GridRangeMessage =

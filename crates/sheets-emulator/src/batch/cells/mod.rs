@@ -12,10 +12,10 @@
 //!
 //! Out of scope: plain writes of cells (`batch::write_cells`).
 
-pub mod autofill;
-pub mod basic_filter;
-pub mod formatting;
-pub mod paste;
-pub mod paste_text;
-pub mod ranges;
-pub mod view;
+pub(crate) mod autofill;
+pub(crate) mod basic_filter;
+pub(crate) mod formatting;
+pub(crate) mod paste;
+pub(crate) mod paste_text;
+pub(crate) mod ranges;
+pub(crate) mod view;

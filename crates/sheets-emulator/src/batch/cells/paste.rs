@@ -23,7 +23,7 @@ use crate::workbook::ranges::Workbook;
 /// `CopyPasteRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct CopyPaste {
+pub(crate) struct CopyPaste {
     source: GridRangeMessage,
     destination: GridRangeMessage,
     paste_type: PasteType,
@@ -58,7 +58,7 @@ enum Orientation {
 }
 
 /// Copies a range. The source is read whole before anything is written, so the two may overlap.
-pub fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, ApiError> {
+pub(crate) fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, ApiError> {
     let (source, from) = batch.area(&request.source)?;
     let (target, asked) = batch.area(&request.destination)?;
     let mut cells = block(batch, &source, &from)?;
@@ -109,7 +109,7 @@ pub fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, ApiErro
 }
 
 /// Lets the formulas of cells that are copied so many rows down and columns to the right refer as far from themselves as before.
-pub fn carry(cells: &mut [Cell], down: i64, right: i64) {
+pub(crate) fn carry(cells: &mut [Cell], down: i64, right: i64) {
     if (down, right) == (0, 0) {
         return;
     }
@@ -127,14 +127,14 @@ fn respell(cell: &mut Cell, new: impl Fn(&str) -> String) {
 /// `CutPasteRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct CutPaste {
+pub(crate) struct CutPaste {
     source: GridRangeMessage,
     destination: GridCoordinate,
     paste_type: PasteType,
 }
 
 /// Moves a range to where its first cell is to be; the two may overlap.
-pub fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, ApiError> {
+pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, ApiError> {
     let (source, from) = batch.area(&request.source)?;
     let (target, top, left) = batch.place(&request.destination)?;
     let area = Area::new(top..top.saturating_add(from.height()), left..left.saturating_add(from.width()));
@@ -165,7 +165,7 @@ fn repeats(room: u32, size: usize) -> usize {
 }
 
 /// The cells of an area, blanks included.
-pub fn block(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Vec<Vec<Cell>>, ApiError> {
+pub(crate) fn block(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Vec<Vec<Cell>>, ApiError> {
     let width = area.width() as usize;
     let mut cells = vec![vec![Cell::default(); width]; area.height() as usize];
     for (row, stored) in batch.tx.rows(sheet.id, area.rows.clone())? {
@@ -178,7 +178,7 @@ pub fn block(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Res
 }
 
 /// Columns for rows.
-pub fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
+pub(crate) fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     let width = cells.first().map_or(0, Vec::len);
     let mut turned: Vec<Vec<Cell>> = (0..width).map(|_| Vec::with_capacity(cells.len())).collect();
     for row in cells {

@@ -20,7 +20,7 @@ use crate::storage::transaction::SheetProperties;
 /// `PasteDataRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct PasteData {
+pub(crate) struct PasteData {
     coordinate: GridCoordinate,
     data: String,
     delimiter: String,
@@ -32,7 +32,7 @@ pub struct PasteData {
 /// `TextToColumnsRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct TextToColumns {
+pub(crate) struct TextToColumns {
     source: GridRangeMessage,
     delimiter: String,
     delimiter_type: String,
@@ -41,12 +41,12 @@ pub struct TextToColumns {
 /// `RandomizeRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct RandomizeRange {
+pub(crate) struct RandomizeRange {
     range: GridRangeMessage,
 }
 
 /// Reads the data by its delimiter and types it into the cells from a place on; the grid grows as needed.
-pub fn paste(batch: &Batch<'_, '_>, request: &PasteData) -> Result<Value, ApiError> {
+pub(crate) fn paste(batch: &Batch<'_, '_>, request: &PasteData) -> Result<Value, ApiError> {
     if request.html {
         return Err(ApiError::unimplemented("This emulator does not paste HTML; give it a delimiter."));
     }
@@ -81,7 +81,7 @@ fn lines_of(data: &str, delimiter: u8) -> Result<Vec<Vec<String>>, csv::Error> {
 }
 
 /// Splits the texts of one column; the parts go to the right, over what is there.
-pub fn split(batch: &Batch<'_, '_>, request: &TextToColumns) -> Result<Value, ApiError> {
+pub(crate) fn split(batch: &Batch<'_, '_>, request: &TextToColumns) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.source)?;
     if area.width() != 1 {
         return refuse("The source must be a single column.");
@@ -150,7 +150,7 @@ fn pour(
 }
 
 /// Puts the rows of a range into a random order.
-pub fn shuffle(batch: &Batch<'_, '_>, request: &RandomizeRange) -> Result<Value, ApiError> {
+pub(crate) fn shuffle(batch: &Batch<'_, '_>, request: &RandomizeRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let used = batch.tx.last_row(sheet.id)?.map_or(0, |row| row + 1).min(area.rows.end).max(area.rows.start);
     let area = Area::new(area.rows.start..used, area.cols);

@@ -27,7 +27,7 @@ use crate::workbook::ranges::Workbook;
 /// `SortRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SortRange {
+pub(crate) struct SortRange {
     range: GridRangeMessage,
     sort_specs: Vec<SortSpec>,
 }
@@ -35,7 +35,7 @@ pub struct SortRange {
 /// `SortSpec`, as far as values go.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SortSpec {
+pub(crate) struct SortSpec {
     dimension_index: u32,
     sort_order: SortOrder,
 }
@@ -52,7 +52,7 @@ enum SortOrder {
 /// `InsertRangeRequest` and `DeleteRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct InsertOrDeleteRange {
+pub(crate) struct InsertOrDeleteRange {
     range: GridRangeMessage,
     shift_dimension: Option<DimensionName>,
 }
@@ -60,20 +60,20 @@ pub struct InsertOrDeleteRange {
 /// `DeleteDuplicatesRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct DeleteDuplicates {
+pub(crate) struct DeleteDuplicates {
     range: GridRangeMessage,
     comparison_columns: Vec<DimensionRange>,
 }
 
 /// Sorts the rows of a range; what lies beside it stays. Blanks go last in either order, equal rows keep theirs.
-pub fn sort(batch: &Batch<'_, '_>, request: &SortRange) -> Result<Value, ApiError> {
+pub(crate) fn sort(batch: &Batch<'_, '_>, request: &SortRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     sort_rows(batch, &sheet, area, &request.sort_specs)?;
     Ok(json!({}))
 }
 
 /// Sorts the rows of an area of a sheet. A formula that moves takes its references along, as far as they are relative.
-pub fn sort_rows(
+pub(crate) fn sort_rows(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
     area: Area,
@@ -133,7 +133,7 @@ fn stored_until(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<u32, A
 }
 
 /// Takes cells out; those behind move up or left. The grid keeps its size.
-pub fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
+pub(crate) fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let dimension = direction(request.shift_dimension);
     match dimension {
@@ -168,7 +168,7 @@ fn along(sheet: &SheetProperties, area: &Area, dimension: Dimension) -> (Range<u
 }
 
 /// Makes room for cells; those behind move down or right, and the grid grows only where they would fall off it.
-pub fn insert(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
+pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
     let (mut sheet, area) = batch.area(&request.range)?;
     let dimension = direction(request.shift_dimension);
     let (span, within) = along(&sheet, &area, dimension);
@@ -216,7 +216,7 @@ fn blanks(rows: u32, columns: u32) -> impl Iterator<Item = Vec<Cell>> {
 }
 
 /// Removes rows of a range whose values, whatever their case, an earlier row of it holds; the rows below move up.
-pub fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> Result<Value, ApiError> {
+pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let used = stored_until(batch, &sheet)?.min(area.rows.end).max(area.rows.start);
     let area = Area::new(area.rows.start..used, area.cols);

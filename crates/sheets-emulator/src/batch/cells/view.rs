@@ -19,7 +19,7 @@ use crate::storage::transaction::SheetProperties;
 /// `MergeCellsRequest` and `UnmergeCellsRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct MergeCells {
+pub(crate) struct MergeCells {
     range: GridRangeMessage,
     merge_type: MergeType,
 }
@@ -39,7 +39,7 @@ enum MergeType {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[expect(clippy::struct_excessive_bools, reason = "the API's own switches")]
-pub struct FindReplace {
+pub(crate) struct FindReplace {
     find: String,
     replacement: String,
     match_case: bool,
@@ -52,7 +52,7 @@ pub struct FindReplace {
 }
 
 /// Merges cells; each merge keeps the value of its first cell only.
-pub fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
+pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     release(batch, &sheet, &area)?;
     let parts: Vec<Area> = match request.merge_type {
@@ -73,7 +73,7 @@ pub fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiEr
 }
 
 /// Takes the merges of a range apart.
-pub fn unmerge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
+pub(crate) fn unmerge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     release(batch, &sheet, &area)?;
     Ok(json!({}))
@@ -106,7 +106,7 @@ struct ReplaceCounts {
 }
 
 /// Replaces a text in a range, a sheet or everywhere; the reply counts.
-pub fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Result<Value, ApiError> {
+pub(crate) fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Result<Value, ApiError> {
     let pattern = request.search_by_regex.then(|| pattern(request)).transpose()?;
     if request.find.is_empty() {
         return refuse("The text to find must not be empty.");

@@ -19,14 +19,14 @@ const BUDGET: usize = 30_000;
 /// `CreateDeveloperMetadataRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct CreateDeveloperMetadata {
+pub(crate) struct CreateDeveloperMetadata {
     developer_metadata: Map<String, Value>,
 }
 
 /// `UpdateDeveloperMetadataRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct UpdateDeveloperMetadata {
+pub(crate) struct UpdateDeveloperMetadata {
     developer_metadata: Map<String, Value>,
     data_filters: Vec<MetadataFilter>,
     fields: String,
@@ -35,7 +35,7 @@ pub struct UpdateDeveloperMetadata {
 /// `DeleteDeveloperMetadataRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct DeleteDeveloperMetadata {
+pub(crate) struct DeleteDeveloperMetadata {
     data_filter: MetadataFilter,
 }
 
@@ -53,7 +53,7 @@ impl MetadataFilter {
 }
 
 /// Keeps a mark; the reply carries it with its id.
-pub fn create(batch: &Batch<'_, '_>, request: CreateDeveloperMetadata) -> Result<Value, ApiError> {
+pub(crate) fn create(batch: &Batch<'_, '_>, request: CreateDeveloperMetadata) -> Result<Value, ApiError> {
     let mut body = request.developer_metadata;
     for (name, told) in [("metadataKey", "metadataKey must be set."), ("visibility", "visibility must be set.")] {
         if body.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
@@ -120,7 +120,7 @@ fn locate(batch: &Batch<'_, '_>, sent: Option<&Map<String, Value>>) -> Result<Ma
 }
 
 /// Changes the masked members of every mark that matches; none is no error.
-pub fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) -> Result<Value, ApiError> {
+pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) -> Result<Value, ApiError> {
     let mask = field_mask::read(&request.fields, "DeveloperMetadata")?;
     let lookups: Vec<MetadataLookup> =
         request.data_filters.into_iter().map(MetadataFilter::lookup).collect::<Result<_, _>>()?;
@@ -148,7 +148,7 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) -> Result
 }
 
 /// Removes every mark that matches; none is no error.
-pub fn delete(batch: &Batch<'_, '_>, request: DeleteDeveloperMetadata) -> Result<Value, ApiError> {
+pub(crate) fn delete(batch: &Batch<'_, '_>, request: DeleteDeveloperMetadata) -> Result<Value, ApiError> {
     let lookups = [request.data_filter.lookup()?];
     let mut gone = Vec::new();
     for (id, body) in find(batch.tx, &lookups)? {

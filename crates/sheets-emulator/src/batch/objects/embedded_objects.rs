@@ -54,27 +54,27 @@ const FILTER_VIEW: Sort = Sort {
 };
 
 /// Keeps a chart.
-pub fn add_chart(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
+pub(crate) fn add_chart(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &CHART, "addChart", request)
 }
 
 /// Keeps a slicer.
-pub fn add_slicer(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
+pub(crate) fn add_slicer(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &SLICER, "addSlicer", request)
 }
 
 /// Keeps a banded range.
-pub fn add_banding(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
+pub(crate) fn add_banding(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &BANDING, "addBanding", request)
 }
 
 /// Keeps a filter view.
-pub fn add_filter_view(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
+pub(crate) fn add_filter_view(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &FILTER_VIEW, "addFilterView", request)
 }
 
 /// Changes a chart's spec; the new one is whole.
-pub fn update_chart(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+pub(crate) fn update_chart(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (sheet, mut chart) = find(batch, &CHART, number(request, "chartId"))?;
     chart.insert("spec".to_owned(), settle(request.get("spec").cloned().unwrap_or_else(|| json!({}))));
     keep(batch, &CHART, sheet, chart)?;
@@ -82,7 +82,7 @@ pub fn update_chart(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, A
 }
 
 /// Changes the masked members of a slicer's spec.
-pub fn update_slicer(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+pub(crate) fn update_slicer(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (sheet, mut slicer) = find(batch, &SLICER, number(request, "slicerId"))?;
     let new = member(request, "spec");
     let spec = masked_with(request, "SlicerSpec", &member(&slicer, "spec"), new)?;
@@ -92,17 +92,17 @@ pub fn update_slicer(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, 
 }
 
 /// Changes the masked members of a banded range.
-pub fn update_banding(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+pub(crate) fn update_banding(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     update(batch, &BANDING, request)
 }
 
 /// Changes the masked members of a filter view.
-pub fn update_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+pub(crate) fn update_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     update(batch, &FILTER_VIEW, request)
 }
 
 /// Moves or resizes a chart or a slicer; the reply says where it is.
-pub fn update_position(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+pub(crate) fn update_position(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (sort, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
     let (old, new) = (member(&body, "position"), member(request, "newPosition"));
     let position = masked_with(request, "EmbeddedObjectPosition", &old, new)?;
@@ -114,7 +114,7 @@ pub fn update_position(batch: &Batch<'_, '_>, request: &Message) -> Result<Value
 }
 
 /// Changes the masked members of a chart's border.
-pub fn update_border(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+pub(crate) fn update_border(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (sort, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
     let new = member(request, "border");
     let border = masked_with(request, "EmbeddedObjectBorder", &member(&body, "border"), new)?;
@@ -124,24 +124,24 @@ pub fn update_border(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, 
 }
 
 /// Removes a chart or a slicer.
-pub fn delete_object(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+pub(crate) fn delete_object(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (sort, sheet, body) = find_object(batch, number(request, "objectId"))?;
     batch.tx.forget(Some(sheet), sort.kind, id_of(sort, &body))?;
     Ok(json!({}))
 }
 
 /// Removes a banded range.
-pub fn delete_banding(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+pub(crate) fn delete_banding(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     delete(batch, &BANDING, number(request, "bandedRangeId"))
 }
 
 /// Removes a filter view.
-pub fn delete_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+pub(crate) fn delete_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     delete(batch, &FILTER_VIEW, number(request, "filterId"))
 }
 
 /// Keeps a filter view once more, under another id and title.
-pub fn duplicate_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+pub(crate) fn duplicate_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (_, mut view) = find(batch, &FILTER_VIEW, number(request, "filterId"))?;
     view.shift_remove(FILTER_VIEW.id);
     let title = format!("Copy of {}", view.get("title").and_then(Value::as_str).unwrap_or_default());

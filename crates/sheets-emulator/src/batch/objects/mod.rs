@@ -8,6 +8,6 @@
 //!
 //! Out of scope: how these move with rows and columns (`batch::shift_cells`, `batch::object_ranges`).
 
-pub mod developer_metadata;
-pub mod embedded_objects;
-pub mod named_ranges;
+pub(crate) mod developer_metadata;
+pub(crate) mod embedded_objects;
+pub(crate) mod named_ranges;

@@ -22,7 +22,7 @@ const NAME_LIMIT: usize = 250;
 /// `NamedRange` as sent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct NamedRangeMessage {
+pub(crate) struct NamedRangeMessage {
     named_range_id: Option<String>,
     name: Option<String>,
     range: Option<GridRangeMessage>,
@@ -31,14 +31,14 @@ pub struct NamedRangeMessage {
 /// `AddNamedRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct AddNamedRange {
+pub(crate) struct AddNamedRange {
     named_range: NamedRangeMessage,
 }
 
 /// `UpdateNamedRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct UpdateNamedRange {
+pub(crate) struct UpdateNamedRange {
     named_range: NamedRangeMessage,
     fields: String,
 }
@@ -46,12 +46,12 @@ pub struct UpdateNamedRange {
 /// `DeleteNamedRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct DeleteNamedRange {
+pub(crate) struct DeleteNamedRange {
     named_range_id: String,
 }
 
 /// Adds a named range; the reply carries it with its id.
-pub fn add(batch: &Batch<'_, '_>, request: AddNamedRange) -> Result<Value, ApiError> {
+pub(crate) fn add(batch: &Batch<'_, '_>, request: AddNamedRange) -> Result<Value, ApiError> {
     let NamedRangeMessage { named_range_id, name, range } = request.named_range;
     let name = name.unwrap_or_default();
     check_name(&name)?;
@@ -111,7 +111,7 @@ fn check_range(batch: &Batch<'_, '_>, sent: &GridRangeMessage) -> Result<GridRan
 }
 
 /// Changes the masked members of a named range.
-pub fn update(batch: &Batch<'_, '_>, request: UpdateNamedRange) -> Result<Value, ApiError> {
+pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateNamedRange) -> Result<Value, ApiError> {
     let mask = field_mask::read(&request.fields, "NamedRange")?;
     let id = request.named_range.named_range_id.unwrap_or_default();
     let Some(mut named) = batch.tx.named_range(&id)? else { return missing(batch, &id) };
@@ -132,7 +132,7 @@ pub fn update(batch: &Batch<'_, '_>, request: UpdateNamedRange) -> Result<Value,
 }
 
 /// Removes a named range.
-pub fn delete(batch: &Batch<'_, '_>, request: &DeleteNamedRange) -> Result<Value, ApiError> {
+pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteNamedRange) -> Result<Value, ApiError> {
     if batch.tx.remove_named_range(&request.named_range_id)? {
         return Ok(json!({}));
     }
@@ -149,7 +149,7 @@ fn missing(batch: &Batch<'_, '_>, id: &str) -> Result<Value, ApiError> {
 /// `AddProtectedRangeRequest` and, with `fields`, `UpdateProtectedRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ProtectedRangeRequest {
+pub(crate) struct ProtectedRangeRequest {
     protected_range: Map<String, Value>,
     fields: String,
 }
@@ -157,12 +157,12 @@ pub struct ProtectedRangeRequest {
 /// `DeleteProtectedRangeRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct DeleteProtectedRange {
+pub(crate) struct DeleteProtectedRange {
     protected_range_id: i32,
 }
 
 /// Keeps a protected range; the reply carries it with its id.
-pub fn protect(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> Result<Value, ApiError> {
+pub(crate) fn protect(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> Result<Value, ApiError> {
     let mut body = request.protected_range;
     let sheet = range_of(batch, &body)?.sheet_id;
     let id = match body.get("protectedRangeId").and_then(Value::as_i64) {
@@ -187,7 +187,7 @@ pub fn protect(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> Result<
 }
 
 /// Changes the masked members of a protected range.
-pub fn update_protected(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> Result<Value, ApiError> {
+pub(crate) fn update_protected(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> Result<Value, ApiError> {
     let mask = field_mask::read(&request.fields, "ProtectedRange")?;
     let mut new = request.protected_range;
     let id = new.get("protectedRangeId").and_then(Value::as_i64).unwrap_or_default();
@@ -210,7 +210,7 @@ pub fn update_protected(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -
 }
 
 /// Lifts a protection.
-pub fn unprotect(batch: &Batch<'_, '_>, request: &DeleteProtectedRange) -> Result<Value, ApiError> {
+pub(crate) fn unprotect(batch: &Batch<'_, '_>, request: &DeleteProtectedRange) -> Result<Value, ApiError> {
     let id = i64::from(request.protected_range_id);
     let Some((sheet, _)) = find_protected(batch, id)? else {
         return refuse(format!("No protected range with id: {id}"));

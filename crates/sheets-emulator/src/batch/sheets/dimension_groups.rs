@@ -30,26 +30,26 @@ const LINE_PIXELS: usize = 21;
 /// `AddDimensionGroupRequest` and `DeleteDimensionGroupRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct DimensionGroup {
+pub(crate) struct DimensionGroup {
     range: DimensionRange,
 }
 
 /// `AutoResizeDimensionsRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct AutoResizeDimensions {
+pub(crate) struct AutoResizeDimensions {
     dimensions: Option<DimensionRange>,
     data_source_sheet_dimensions: Option<Value>,
 }
 
 /// Puts rows or columns one level deeper; the reply carries all groups of that dimension (recorded).
-pub fn add(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
+pub(crate) fn add(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
     let groups = deepen(batch, &request.range, 1)?;
     Ok(json!({"addDimensionGroup": {"dimensionGroups": groups}}))
 }
 
 /// Takes rows or columns one level up; the reply carries the groups that are left, if any (recorded).
-pub fn delete(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
+pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
     let groups = deepen(batch, &request.range, -1)?;
     let inner = if groups.is_empty() { json!({}) } else { json!({ "dimensionGroups": groups }) };
     Ok(json!({ "deleteDimensionGroup": inner }))
@@ -136,7 +136,7 @@ fn control_after(sheet: &mut SheetProperties, dimension: Dimension) {
 }
 
 /// Fits columns to their longest text, and rows to their most lines.
-pub fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions) -> Result<Value, ApiError> {
+pub(crate) fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions) -> Result<Value, ApiError> {
     if request.data_source_sheet_dimensions.is_some() {
         return Err(ApiError::unimplemented("This emulator has no data source sheets."));
     }

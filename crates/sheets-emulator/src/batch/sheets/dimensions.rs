@@ -20,7 +20,7 @@ use crate::storage::transaction::SheetProperties;
 /// `AppendDimensionRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct AppendDimension {
+pub(crate) struct AppendDimension {
     sheet_id: i32,
     dimension: Option<DimensionName>,
     length: i32,
@@ -29,7 +29,7 @@ pub struct AppendDimension {
 /// `InsertDimensionRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct InsertDimension {
+pub(crate) struct InsertDimension {
     range: DimensionRange,
     inherit_from_before: bool,
 }
@@ -37,14 +37,14 @@ pub struct InsertDimension {
 /// `DeleteDimensionRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct DeleteDimension {
+pub(crate) struct DeleteDimension {
     range: DimensionRange,
 }
 
 /// `MoveDimensionRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct MoveDimension {
+pub(crate) struct MoveDimension {
     source: DimensionRange,
     destination_index: i32,
 }
@@ -52,14 +52,14 @@ pub struct MoveDimension {
 /// `UpdateDimensionPropertiesRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct UpdateDimensionProperties {
+pub(crate) struct UpdateDimensionProperties {
     range: DimensionRange,
     properties: Value,
     fields: String,
 }
 
 /// Adds rows or columns at the end of the grid.
-pub fn append(batch: &Batch<'_, '_>, request: &AppendDimension) -> Result<Value, ApiError> {
+pub(crate) fn append(batch: &Batch<'_, '_>, request: &AppendDimension) -> Result<Value, ApiError> {
     let mut sheet = batch.grid(request.sheet_id)?;
     let Some(dimension) = request.dimension.and_then(DimensionName::said) else {
         return refuse("No dimension was specified.");
@@ -77,7 +77,7 @@ pub fn append(batch: &Batch<'_, '_>, request: &AppendDimension) -> Result<Value,
 }
 
 /// Inserts rows or columns; they take their format from the ones before or, by default, behind.
-pub fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result<Value, ApiError> {
+pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result<Value, ApiError> {
     let (mut sheet, dimension, span) = batch.span(&request.range)?;
     let size = size(&sheet, dimension);
     if span.start > size {
@@ -97,7 +97,7 @@ pub fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result<Value,
 }
 
 /// Deletes rows or columns; the grid shrinks.
-pub fn delete(batch: &Batch<'_, '_>, request: &DeleteDimension) -> Result<Value, ApiError> {
+pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteDimension) -> Result<Value, ApiError> {
     let (mut sheet, dimension, gone) = batch.span(&request.range)?;
     let size = size(&sheet, dimension);
     let (one, many) = words(dimension);
@@ -128,7 +128,7 @@ fn words(dimension: Dimension) -> (&'static str, &'static str) {
 }
 
 /// Moves rows or columns in front of the one that is at the destination now.
-pub fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result<Value, ApiError> {
+pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result<Value, ApiError> {
     let (sheet, dimension, span) = batch.span(&request.source)?;
     let size = size(&sheet, dimension);
     let to = u32::try_from(request.destination_index).unwrap_or(u32::MAX);
@@ -198,7 +198,7 @@ fn without_falsehoods(mut body: Value) -> Option<Value> {
 }
 
 /// Sets sizes and hiding of rows or columns.
-pub fn properties(batch: &Batch<'_, '_>, request: &UpdateDimensionProperties) -> Result<Value, ApiError> {
+pub(crate) fn properties(batch: &Batch<'_, '_>, request: &UpdateDimensionProperties) -> Result<Value, ApiError> {
     let (sheet, dimension, span) = batch.span(&request.range)?;
     let mask = field_mask::read(&request.fields, "DimensionProperties")?;
     let end = span.end.min(size(&sheet, dimension));

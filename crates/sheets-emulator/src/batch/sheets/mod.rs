@@ -8,6 +8,6 @@
 //!
 //! Out of scope: what moves with rows and columns (`batch::shift_cells`).
 
-pub mod dimension_groups;
-pub mod dimensions;
-pub mod sheet;
+pub(crate) mod dimension_groups;
+pub(crate) mod dimensions;
+pub(crate) mod sheet;

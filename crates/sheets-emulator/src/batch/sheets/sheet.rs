@@ -23,21 +23,21 @@ const TITLE_LIMIT: usize = 100;
 /// `AddSheetRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct AddSheet {
+pub(crate) struct AddSheet {
     properties: Map<String, Value>,
 }
 
 /// `DeleteSheetRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct DeleteSheet {
+pub(crate) struct DeleteSheet {
     sheet_id: i32,
 }
 
 /// `DuplicateSheetRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct DuplicateSheet {
+pub(crate) struct DuplicateSheet {
     source_sheet_id: i32,
     insert_sheet_index: i32,
     new_sheet_id: Option<i32>,
@@ -47,13 +47,13 @@ pub struct DuplicateSheet {
 /// `UpdateSheetPropertiesRequest` and `UpdateSpreadsheetPropertiesRequest`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct UpdateSheetProperties {
+pub(crate) struct UpdateSheetProperties {
     properties: Map<String, Value>,
     fields: String,
 }
 
 /// Adds a sheet; the reply carries its properties.
-pub fn add(batch: &Batch<'_, '_>, request: &AddSheet) -> Result<Value, ApiError> {
+pub(crate) fn add(batch: &Batch<'_, '_>, request: &AddSheet) -> Result<Value, ApiError> {
     let sheet = new_sheet(batch, &request.properties)?;
     insert(batch, sheet).map(|sheet| json!({"addSheet": {"properties": sheet_properties(&sheet)}}))
 }
@@ -155,7 +155,7 @@ fn check_grid(sheet: &SheetProperties) -> Result<(), ApiError> {
 }
 
 /// Deletes a sheet; what it named points nowhere afterwards.
-pub fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Value, ApiError> {
+pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Value, ApiError> {
     let gone = batch.sheet(request.sheet_id)?;
     let others: Vec<SheetProperties> = batch.tx.sheets()?.into_iter().filter(|sheet| sheet.id != gone.id).collect();
     if others.is_empty() {
@@ -175,7 +175,7 @@ pub fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Value, Api
 }
 
 /// Copies a sheet with its cells; the reply carries the copy's properties.
-pub fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Result<Value, ApiError> {
+pub(crate) fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Result<Value, ApiError> {
     let source = batch.sheet(request.source_sheet_id)?;
     let id = match request.new_sheet_id {
         Some(id) => claim_id(batch, id)?,
@@ -194,7 +194,7 @@ pub fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Result<Value
 }
 
 /// Puts a copy of a sheet behind the others, as `sheets.copyTo` does; its rows are the caller's care.
-pub fn settle_copy(batch: &Batch<'_, '_>, source: SheetProperties) -> Result<SheetProperties, ApiError> {
+pub(crate) fn settle_copy(batch: &Batch<'_, '_>, source: SheetProperties) -> Result<SheetProperties, ApiError> {
     let title = copy_title(batch, &source.title)?;
     let index = u32::try_from(batch.tx.sheets()?.len()).unwrap_or(u32::MAX);
     insert(batch, SheetProperties { id: draw_id(batch)?, title, index, ..source })
@@ -211,7 +211,7 @@ fn copy_title(batch: &Batch<'_, '_>, title: &str) -> Result<String, ApiError> {
 }
 
 /// Changes the masked properties of a sheet; masked ones that are absent or false are reset (recorded).
-pub fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> Result<Value, ApiError> {
+pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> Result<Value, ApiError> {
     let id = request.properties.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
     let old = batch.sheet(i32::try_from(id).unwrap_or(-1))?;
     let mask = field_mask::read(&request.fields, "SheetProperties")?;
@@ -305,7 +305,7 @@ fn count(members: Option<&Map<String, Value>>, name: &str) -> Result<Option<u32>
 }
 
 /// Changes the masked properties of the spreadsheet.
-pub fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateSheetProperties) -> Result<Value, ApiError> {
+pub(crate) fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateSheetProperties) -> Result<Value, ApiError> {
     let old = batch.tx.properties()?;
     let mask = field_mask::read(&request.fields, "SpreadsheetProperties")?;
     let members = spreadsheet_properties(&old).as_object().cloned().unwrap_or_default();
@@ -322,7 +322,7 @@ pub fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateSheetProperties
 }
 
 /// The properties that a `SpreadsheetProperties` message describes; what is absent is as in a new spreadsheet.
-pub fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetProperties {
+pub(crate) fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetProperties {
     let fresh = SpreadsheetProperties::default();
     let text = |name: &str, default: String| {
         members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map_or(default, ToOwned::to_owned)
@@ -337,7 +337,7 @@ pub fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetProperties {
 }
 
 /// The sheets of a `spreadsheets.create` body: as described, else one `Sheet1` with id 0 (recorded).
-pub fn first_sheets(batch: &Batch<'_, '_>, described: &[Map<String, Value>]) -> Result<(), ApiError> {
+pub(crate) fn first_sheets(batch: &Batch<'_, '_>, described: &[Map<String, Value>]) -> Result<(), ApiError> {
     if described.is_empty() {
         batch.tx.put_sheet(&SheetProperties::new(0, "Sheet1", 0))?;
     }

@@ -3,6 +3,7 @@
 mod clients;
 mod drawn;
 mod formulas;
+mod killed_writers;
 mod model;
 mod poured;
 mod recorded;

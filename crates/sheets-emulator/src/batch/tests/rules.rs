@@ -12,7 +12,7 @@ use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::get;
 
 /// A store with one spreadsheet, `s`, as `spreadsheets.create` makes it.
-pub fn store() -> SpreadsheetStore {
+pub(super) fn store() -> SpreadsheetStore {
     let store = SpreadsheetStore::in_memory().unwrap();
     create(&store, "s", b"", &ResponseMask::All, &SeededRandom::new(1)).unwrap();
     store
@@ -20,26 +20,30 @@ pub fn store() -> SpreadsheetStore {
 
 /// Sends requests under given doubts.
 #[expect(clippy::needless_pass_by_value, reason = "a test hands over what `json!` made")]
-pub fn send_with(store: &SpreadsheetStore, doubts: UnknownBehaviors, requests: Value) -> Result<Value, ApiError> {
+pub(super) fn send_with(
+    store: &SpreadsheetStore,
+    doubts: UnknownBehaviors,
+    requests: Value,
+) -> Result<Value, ApiError> {
     let body = json!({"requests": requests}).to_string();
     let answer = batch_update(store, "s", body.as_bytes(), &ResponseMask::All, doubts, &SeededRandom::new(7))?;
     Ok(answer["replies"].clone())
 }
 
 /// Sends requests.
-pub fn send(store: &SpreadsheetStore, requests: Value) -> Result<Value, ApiError> {
+pub(super) fn send(store: &SpreadsheetStore, requests: Value) -> Result<Value, ApiError> {
     send_with(store, UnknownBehaviors::default(), requests)
 }
 
 /// The sentence with which a batch is refused.
-pub fn refusal(store: &SpreadsheetStore, requests: Value) -> String {
+pub(super) fn refusal(store: &SpreadsheetStore, requests: Value) -> String {
     let error = send(store, requests).unwrap_err();
     assert_eq!((error.code, error.status), (400, "INVALID_ARGUMENT"), "{error}");
     error.message
 }
 
 /// The texts of the stored cells from A1 on; blanks as empty texts.
-pub fn texts(store: &SpreadsheetStore, sheet: i32) -> Vec<Vec<String>> {
+pub(super) fn texts(store: &SpreadsheetStore, sheet: i32) -> Vec<Vec<String>> {
     let tx = store.read("s").unwrap();
     let mut rows = Vec::new();
     for (row, cells) in tx.rows(sheet, 0..u32::MAX).unwrap() {
@@ -60,7 +64,7 @@ fn shown(value: Option<&crate::grid::cell::CellValue>) -> String {
 }
 
 /// `RowData` of texts; an empty text is an empty cell.
-pub fn rows(texts: &[&[&str]]) -> Value {
+pub(super) fn rows(texts: &[&[&str]]) -> Value {
     let cell =
         |text: &&str| if text.is_empty() { json!({}) } else { json!({"userEnteredValue": {"stringValue": text}}) };
     texts.iter().map(|row| json!({"values": row.iter().map(cell).collect::<Vec<_>>()})).collect()

@@ -11,7 +11,7 @@ use crate::formula::matrix::{Matrix, Operand, count};
 use crate::grid::value::{EvalResult, Scalar, compare};
 
 /// What one of them makes of its arguments.
-pub fn of_arrays(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
+pub(crate) fn of_arrays(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
     let table = given.matrix(0)?;
     match name {
         "INDEX" => index(&table, given),

@@ -33,12 +33,12 @@ fn among(names: &str, name: &str) -> bool {
 }
 
 /// Whether there is such a function.
-pub fn is_known(name: &str) -> bool {
+pub(crate) fn is_known(name: &str) -> bool {
     [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().any(|names| among(names, name))
 }
 
 /// Whether ranges inside its brackets stand for all their cells, as inside `ARRAYFORMULA`.
-pub fn opens_ranges(name: &str) -> bool {
+pub(crate) fn opens_ranges(name: &str) -> bool {
     among(OPENING, name)
 }
 
@@ -56,7 +56,7 @@ fn takes_whole(name: &str, at: usize) -> bool {
 
 /// What a known function makes of its arguments; `#N/A` for a wrong number of them, as the service has it. With `arrays` it is
 /// worked out for each cell of ranges that it does not take whole.
-pub fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, purse: &EvalBudget) -> Operand {
+pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, purse: &EvalBudget) -> Operand {
     if name == "ARRAYFORMULA" {
         return if arguments.len() == 1 { arguments.remove(0) } else { Operand::Single(Scalar::Error("#N/A")) };
     }

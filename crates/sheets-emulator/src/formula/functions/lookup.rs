@@ -8,7 +8,7 @@ use crate::formula::matrix::{Matrix, count};
 use crate::grid::value::{EvalResult, Scalar, compare, finite, shown};
 
 /// `SUMIF`, `COUNTIF`, `SUMIFS`, `COUNTIFS`, `MATCH` and `VLOOKUP`.
-pub fn of_tables(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+pub(crate) fn of_tables(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     match name {
         "COUNTIF" => fitting(&[(given.matrix(0)?, given.value(1)?)], None),
         "SUMIF" => {
@@ -181,7 +181,7 @@ impl Wildcard {
 }
 
 /// What a key of a row is compared by.
-pub fn key(outcomes: &[Scalar]) -> String {
+pub(crate) fn key(outcomes: &[Scalar]) -> String {
     outcomes.iter().map(|one| format!("{}\u{1}{}", kind(one), shown(one))).collect::<Vec<_>>().join("\u{2}")
 }
 

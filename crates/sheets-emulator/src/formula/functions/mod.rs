@@ -9,7 +9,7 @@
 //!
 //! Out of scope: reading arguments (`formula::args`).
 
-pub mod array;
-pub mod dispatch;
-pub mod lookup;
-pub mod text;
+pub(crate) mod array;
+pub(crate) mod dispatch;
+pub(crate) mod lookup;
+pub(crate) mod text;

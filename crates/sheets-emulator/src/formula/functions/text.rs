@@ -15,7 +15,7 @@ use crate::grid::value::{EvalResult, Scalar, shown};
 const DAY_ZERO: Date = date(1899, 12, 30);
 
 /// The functions about parts of texts.
-pub fn of_text(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+pub(crate) fn of_text(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     let letters = |text: String| text.chars().collect::<Vec<_>>();
     let text = match name {
         "LEN" => return Ok(Scalar::Number(size(given.text(0)?.encode_utf16().count()))),
@@ -53,7 +53,7 @@ pub fn of_text(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
 }
 
 /// The functions about searching, about moments, and between the two.
-pub fn of_texts_and_moments(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+pub(crate) fn of_texts_and_moments(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     match name {
         "DATE" => day(given.number(0)?, given.number(1)?, given.number(2)?),
         "YEAR" => Ok(Scalar::Number(f64::from(date_of(given.number(0)?)?.year()))),

@@ -8,6 +8,6 @@
 //!
 //! Out of scope: evaluation (`formula::evaluate`).
 
-pub mod parse;
-pub mod rewrite;
-pub mod shift;
+pub(crate) mod parse;
+pub(crate) mod rewrite;
+pub(crate) mod shift;

@@ -8,7 +8,7 @@ use crate::grid::area::GridRange;
 
 /// The formula as it reads so many rows further down and columns further right: what has a `$` stays, and what would leave the
 /// sheet is `#REF!`.
-pub fn shifted(source: &str, down: i64, right: i64) -> String {
+pub(crate) fn shifted(source: &str, down: i64, right: i64) -> String {
     rewritten(source, |found| {
         let cells = found.shifted(down, right);
         Some(cells.map_or_else(|| LOST.to_owned(), |cells| format!("{}{cells}", found.prefix)))
@@ -16,11 +16,11 @@ pub fn shifted(source: &str, down: i64, right: i64) -> String {
 }
 
 /// What a reference reads as when its cells are gone.
-pub const LOST: &str = "#REF!";
+pub(crate) const LOST: &str = "#REF!";
 
 /// A reference in a formula.
 #[derive(Debug)]
-pub struct ReferenceMatch<'a> {
+pub(crate) struct ReferenceMatch<'a> {
     /// The title in front as it is written, with its `!`; empty where there is none.
     pub prefix: &'a str,
     /// The title that it means.
@@ -30,7 +30,7 @@ pub struct ReferenceMatch<'a> {
 }
 
 /// The formula with each reference outside of texts replaced by what `change` makes of it; `None` leaves it as it is written.
-pub fn rewritten(source: &str, mut change: impl FnMut(&ReferenceMatch<'_>) -> Option<String>) -> String {
+pub(crate) fn rewritten(source: &str, mut change: impl FnMut(&ReferenceMatch<'_>) -> Option<String>) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
@@ -103,7 +103,7 @@ impl<'a> ReferenceMatch<'a> {
     }
 
     /// The cells that it means; an end that it does not say is open.
-    pub fn range(&self) -> GridRange {
+    pub(crate) fn range(&self) -> GridRange {
         let second = self.second.as_ref().unwrap_or(&self.first);
         let (start_row, end_row) = bounds(self.first.row, second.row);
         let (start_col, end_col) = bounds(self.first.column, second.column);
@@ -111,7 +111,7 @@ impl<'a> ReferenceMatch<'a> {
     }
 
     /// The same reference to other cells: what was open and what was fixed stays so. Without the title.
-    pub fn spelt(&self, range: &GridRange) -> String {
+    pub(crate) fn spelt(&self, range: &GridRange) -> String {
         let rows = spread(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
         let columns =
             spread(self.first.column, self.second.as_ref().and_then(|end| end.column), range.start_col, range.end_col);

@@ -14,7 +14,7 @@ use crate::storage::transaction::Transaction;
 const CHUNK: u32 = 4096;
 
 /// Adjusts every formula of the spreadsheet to an edit of the sheet titled `on`, which is done.
-pub fn follow(tx: &Transaction<'_>, on: &str, edit: &SheetEdit) -> Result<(), StorageError> {
+pub(crate) fn follow(tx: &Transaction<'_>, on: &str, edit: &SheetEdit) -> Result<(), StorageError> {
     for sheet in tx.sheets()? {
         for spilling in [false, true] {
             let mut from = 0;

@@ -12,7 +12,7 @@ use crate::storage::named_ranges::fold;
 
 /// An edit of one sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SheetEdit {
+pub(crate) enum SheetEdit {
     /// Rows or columns come in before the one at `at`.
     Insert {
         /// Rows or columns.
@@ -63,7 +63,7 @@ pub enum SheetEdit {
 }
 
 /// The formula after the edit of the sheet `on`, where it stands on the sheet `home`; `None` where it stays as it reads.
-pub fn adjusted(source: &str, home: &str, on: &str, edit: &SheetEdit) -> Option<String> {
+pub(crate) fn adjusted(source: &str, home: &str, on: &str, edit: &SheetEdit) -> Option<String> {
     let new = rewritten(source, |found| {
         let meant = found.title.as_deref().unwrap_or(home);
         if fold(meant) != fold(on) {
@@ -87,14 +87,14 @@ pub fn adjusted(source: &str, home: &str, on: &str, edit: &SheetEdit) -> Option<
 }
 
 /// The formula as it reads on another sheet than `home`, where it means the same cells.
-pub fn rehomed(source: &str, home: &str) -> String {
+pub(crate) fn rehomed(source: &str, home: &str) -> String {
     rewritten(source, |found| {
         found.title.is_none().then(|| format!("{}!{}", quote_title(home), found.spelt(&found.range())))
     })
 }
 
 /// Where cells are after an edit of their sheet that keeps them there; `None` where they are gone.
-pub fn after(range: &GridRange, edit: &SheetEdit) -> Option<GridRange> {
+pub(crate) fn after(range: &GridRange, edit: &SheetEdit) -> Option<GridRange> {
     let range = range.clone();
     match edit {
         SheetEdit::Insert { dimension, at, count, within } if touches(&range, *dimension, within.as_ref()) => {

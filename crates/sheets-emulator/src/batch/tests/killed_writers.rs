@@ -1,20 +1,18 @@
 //! The embedded sheet's file under the worst treatment: a writer killed at any moment, many writers at once.
-#![cfg(feature = "emulator")]
-#![expect(clippy::unwrap_used, reason = "the helpers of a test are part of the test")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::batch::apply::batch_update;
+use crate::batch::context::UnknownBehaviors;
+use crate::error::ApiError;
+use crate::grid::cell::Cell;
+use crate::methods::create::create;
+use crate::random::SeededRandom;
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::store::SpreadsheetStore;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::apply::batch_update;
-use sheetkeep::emulator::batch::context::UnknownBehaviors;
-use sheetkeep::emulator::error::ApiError;
-use sheetkeep::emulator::grid::cell::Cell;
-use sheetkeep::emulator::methods::create::create;
-use sheetkeep::emulator::random::SeededRandom;
-use sheetkeep::emulator::schema::response_mask::ResponseMask;
-use sheetkeep::emulator::storage::store::SpreadsheetStore;
 
 const FILE: &str = "killed.sheet";
 
@@ -79,7 +77,7 @@ fn a_killed_writer_leaves_whole_commits_and_loses_no_acknowledged_one() {
     let store = make(&folder.path().join(FILE));
     for round in 0..8_usize {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "a_writer_that_will_be_killed", "--nocapture"])
+            .args(["--exact", "batch::tests::killed_writers::a_writer_that_will_be_killed", "--nocapture"])
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -145,7 +143,7 @@ fn a_copy_of_the_file_alone_has_what_each_of_many_writers_was_told() {
         let (path, copy) = (folder.path().join(FILE), folder.path().join("copy.sheet"));
         drop(make(&path));
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "writers_that_will_be_killed", "--nocapture"])
+            .args(["--exact", "batch::tests::killed_writers::writers_that_will_be_killed", "--nocapture"])
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -3,8 +3,6 @@
 //! Each file of `fixtures/wire/` is one exchange. What has to be there before is sent first, by calls of the same API;
 //! status and body must then be Google's, but for ids that the service draws.
 
-#![cfg(feature = "emulator")]
-
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,15 +12,11 @@ use hyper::{Method, Request, header};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use sheets_emulator::{
+    Emulator, EmulatorOptions, FaultRule, LaunchOptions, SeededRandom, SimulatedTimeSource, TimeSource, launch,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-
-use sheetkeep::emulator::emulator::Emulator;
-use sheetkeep::emulator::fault::inject::FaultRule;
-use sheetkeep::emulator::http::launch::{LaunchOptions, launch};
-use sheetkeep::emulator::options::EmulatorOptions;
-use sheetkeep::emulator::random::SeededRandom;
-use sheetkeep::emulator::time::{SimulatedTimeSource, TimeSource};
 
 const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
 const TOKEN: &str = "a-token-of-this-test";
@@ -148,7 +142,7 @@ fn without_drawn_ids(sample: &str, mut body: Value) -> Value {
 #[tokio::test]
 async fn every_recorded_exchange_is_answered_as_google_answered_it() {
     let mut replayed = 0;
-    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/wire")).expect("the samples");
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/wire")).expect("the samples");
     for entry in folder {
         let path = entry.expect("an entry").path();
         if path.extension().is_none_or(|kind| kind != "json") {
@@ -405,7 +399,7 @@ async fn what_the_owner_protects_is_closed_to_others_unless_they_are_named_or_on
         (&json!(7), None, None)
     );
     // The same range, with the account among its editors, or as a warning only, or deleted, is open.
-    let me = sheetkeep::emulator::auth::test_credentials::TEST_ACCOUNT;
+    let me = sheets_emulator::TEST_ACCOUNT;
     for more in [json!({"editors": {"users": [me]}}), json!({"warningOnly": true})] {
         let drop = json!({"requests": [{"deleteProtectedRange": {"protectedRangeId": 7}}]});
         assert_eq!(client.call("POST", &hands, Some(&drop)).await.0, 200);

@@ -1,22 +1,20 @@
 //! The tables of `docs/emulator.md` are what the emulator does: each method and each kind of request is asked of it.
 
-#![cfg(feature = "emulator")]
-
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use crate::api::call::{ApiRequest, QueryParams};
+use crate::api::route::Route;
+use crate::emulator::Emulator;
+use crate::options::EmulatorOptions;
+use crate::random::SeededRandom;
+use crate::schema::support::{REQUEST_SUPPORT, SUPPORTED_METHODS, SupportLevel, request_kinds};
+use crate::time::SimulatedTimeSource;
 use hyper::Method;
 use serde_json::json;
-use sheetkeep::emulator::api::call::{ApiRequest, QueryParams};
-use sheetkeep::emulator::api::route::Route;
-use sheetkeep::emulator::emulator::Emulator;
-use sheetkeep::emulator::options::EmulatorOptions;
-use sheetkeep::emulator::random::SeededRandom;
-use sheetkeep::emulator::schema::support::{ANSWERED, METHODS, SupportLevel, kinds};
-use sheetkeep::emulator::time::SimulatedTimeSource;
 
-const DOCUMENT: &str = include_str!("../docs/emulator.md");
+const DOCUMENT: &str = include_str!("../../../../../docs/emulator.md");
 const TOKEN: &str = "a-token-of-this-test";
 const ID: &str = "x";
 
@@ -56,8 +54,8 @@ fn filled(path: &str) -> String {
 
 async fn methods_table() -> String {
     let mut table = "| method | call | |\n|---|---|---|\n".to_owned();
-    for (verb, path) in METHODS {
-        let route = Route::find(&method(verb), &filled(path)).expect("METHODS holds methods");
+    for (verb, path) in SUPPORTED_METHODS {
+        let route = Route::find(&method(verb), &filled(path)).expect("SUPPORTED_METHODS holds methods");
         let status = status(verb, &filled(path), "{}".to_owned()).await;
         let reach = if status == 501 { "501" } else { "implemented" };
         writeln!(table, "| `{}` | `{verb} {path}` | {reach} |", route.api.about().0).expect("a text takes it");
@@ -67,11 +65,11 @@ async fn methods_table() -> String {
 
 async fn kinds_table() -> String {
     let mut table = "| request | | to know |\n|---|---|---|\n".to_owned();
-    for kind in kinds() {
+    for kind in request_kinds() {
         let body = json!({"requests": [{ kind: {} }]}).to_string();
         let status = status("POST", &format!("/v4/spreadsheets/{ID}:batchUpdate"), body).await;
-        let declared = ANSWERED.iter().find(|(answered, ..)| *answered == kind);
-        assert_eq!(declared.is_none(), status == 501, "{kind} answers {status}: src/emulator/coverage.rs has it wrong");
+        let declared = REQUEST_SUPPORT.iter().find(|(answered, ..)| *answered == kind);
+        assert_eq!(declared.is_none(), status == 501, "{kind} answers {status}: schema/support.rs is wrong");
         let (reach, note) = match declared {
             Some((_, SupportLevel::Done, note)) => ("implemented", *note),
             Some((_, SupportLevel::Kept, note)) => ("kept as sent", *note),
@@ -102,12 +100,12 @@ async fn the_table_of_requests_is_what_the_emulator_answers() {
 
 #[test]
 fn every_method_and_every_kind_is_in_the_tables() {
-    let named = METHODS.iter().filter_map(|(verb, path)| Route::find(&method(verb), &filled(path)));
+    let named = SUPPORTED_METHODS.iter().filter_map(|(verb, path)| Route::find(&method(verb), &filled(path)));
     let named: HashSet<&str> = named.map(|route| route.api.about().0).collect();
-    assert_eq!(named.len(), METHODS.len(), "no method stands there twice");
+    assert_eq!(named.len(), SUPPORTED_METHODS.len(), "no method stands there twice");
     assert_eq!(named.iter().filter(|name| name.starts_with("spreadsheets.")).count(), 17);
-    assert_eq!(kinds().len(), 74, "the kinds of revision 20261019");
-    let declared: HashSet<&str> = ANSWERED.iter().map(|(kind, ..)| *kind).collect();
-    assert_eq!(declared.len(), ANSWERED.len(), "no kind is declared twice");
-    assert!(declared.iter().all(|kind| kinds().contains(kind)), "Google knows what is declared");
+    assert_eq!(request_kinds().len(), 74, "the kinds of revision 20261019");
+    let declared: HashSet<&str> = REQUEST_SUPPORT.iter().map(|(kind, ..)| *kind).collect();
+    assert_eq!(declared.len(), REQUEST_SUPPORT.len(), "no kind is declared twice");
+    assert!(declared.iter().all(|kind| request_kinds().contains(kind)), "Google knows what is declared");
 }
